@@ -1,0 +1,37 @@
+//! The documented exit codes. `wrap` ends with the upstream's own code instead, or 128 + N after signal N.
+
+use std::process::ExitCode;
+
+/// How a run of the program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or allowed.
+    Ok,
+    /// Something failed.
+    Failed,
+    /// Wrong usage of the command line.
+    Usage,
+    /// The policy is invalid.
+    InvalidPolicy,
+    /// The upstream's own exit code, or 128 + N where signal N ended it.
+    Upstream(u8),
+}
+
+impl Exit {
+    /// The number that the operating system is given.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::InvalidPolicy => 3,
+            Self::Upstream(code) => code,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -1,0 +1,27 @@
+//! policylayer stands between an MCP client and its server and lets through what a local policy allows.
+//!
+//! Bytes come in, decisions go out. The core (`wire`, `policy`, `risk`, `engine`) is sans-IO: it never reads a file, a
+//! clock, a socket or the environment, so that every protocol and policy question is tested by feeding it lines and
+//! comparing actions. `proxy` is the shell around it: the child process, the pumps, the signals. `cmd` has a file a verb.
+//!
+//! The invariants that every change keeps:
+//!
+//! 1. **Fail closed.** What is not understood is refused with a clear error; nothing is forwarded because something failed.
+//! 2. **What is forwarded is what was judged**, byte for byte, and only when every reasonable JSON parser reads it alike.
+//! 3. **stdout is the protocol.** Only whole JSON-RPC lines reach it; everything else goes to stderr.
+//! 4. **Order holds** in each direction.
+//! 5. **Every request gets exactly one answer**, also when the server dies.
+//! 6. **No orphans.** When the wrapper ends, however it ends, the server's process tree ends.
+//! 7. **The decision says why**: effect, rule, reason.
+//! 8. **Bounded memory.** Every table and buffer has a limit, named in [`limits`].
+
+pub mod cli;
+pub mod cmd;
+pub mod engine;
+pub mod exit;
+pub mod limits;
+pub mod paths;
+pub mod policy;
+pub mod proxy;
+pub mod risk;
+pub mod wire;

@@ -1,0 +1,46 @@
+//! Every bound on memory and time, in one place (invariant 8). `tests/limits.rs` reaches each of them.
+
+use std::time::Duration;
+
+/// The longest line in either direction where `--max-message` does not say otherwise, in bytes.
+pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
+
+/// How much room a pump offers to one read, in bytes: what a Linux pipe holds.
+pub const READ_CHUNK: usize = 64 * 1024;
+
+/// A line buffer that grew beyond this for a large message is given back once it is empty, in bytes.
+pub const KEEP_BUFFER: usize = 1024 * 1024;
+
+/// How deeply arrays and objects may nest in a line.
+pub const MAX_DEPTH: usize = 256;
+
+/// The longest request id, as written, in bytes. Ids are kept until they are answered.
+pub const MAX_ID: usize = 1024;
+
+/// The longest tool or prompt name, decoded, in bytes. The specification advises 128 characters.
+pub const MAX_NAME: usize = 4096;
+
+/// How many requests may be open in one direction at once; the next one is refused.
+pub const MAX_OPEN: usize = 10_000;
+
+/// How many names of hidden tools are remembered from tools/list, to know the prompts that are named after them.
+pub const MAX_SEEN_TOOLS: usize = 10_000;
+
+/// The largest policy file, in bytes.
+pub const MAX_POLICY_FILE: usize = 1024 * 1024;
+
+/// How long the server has to end by itself once its stdin is closed.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// How long the server has between SIGTERM and SIGKILL when its stdin was closed and grace is over.
+pub const TERM_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the server has between a signal to the wrapper, passed on at once, and SIGKILL. Clients send SIGKILL
+/// to the wrapper 2 s after SIGTERM, so all must be gone before.
+pub const SIGNAL_GRACE: Duration = Duration::from_millis(1_200);
+
+/// How long what a dead server left in its stdout pipe may take to drain while a grandchild still holds the pipe.
+pub const DRAIN: Duration = Duration::from_millis(500);
+
+/// How long a failed start waits for the client's first request, to answer it with the reason.
+pub const START_FAILURE_WAIT: Duration = Duration::from_secs(5);

@@ -1,0 +1,3 @@
+//! The `policylayer` program.
+
+fn main() {}

@@ -1,0 +1,203 @@
+//! Bytes to lines, under any chunking and within a bound.
+
+use std::mem;
+use std::ops::Range;
+
+use super::skim::{Skim, Skimmer};
+use crate::limits::{KEEP_BUFFER, READ_CHUNK};
+
+/// What the framer found next in the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A line: where it is in the buffer, its newline included. Only the last line of a stream may have none.
+    Line(Range<usize>),
+    /// A line over the bound. It was skipped without being held; what is known of it is in the skim.
+    Oversize(Skim),
+}
+
+/// Cuts a byte stream into lines of at most `max_line` bytes, in place.
+///
+/// Read into [`room`](Self::room), say how much with [`filled`](Self::filled), then take frames until there is none.
+/// Ranges stay valid until the next call of `room`.
+#[derive(Debug)]
+pub struct Framer {
+    buffer: Vec<u8>,
+    /// Where the unfinished line begins.
+    start: usize,
+    /// Up to where the unfinished line is known to hold no newline.
+    searched: usize,
+    /// Where the bytes end.
+    end: usize,
+    max_line: usize,
+    /// Reads a line that is over the bound while its bytes pass by.
+    skipping: Option<Skimmer>,
+}
+
+impl Framer {
+    /// A framer for lines of at most `max_line` bytes, not counting the newline.
+    pub fn new(max_line: usize) -> Self {
+        Self { buffer: Vec::new(), start: 0, searched: 0, end: 0, max_line, skipping: None }
+    }
+
+    /// Where to read the next bytes to; never empty. Ends the life of all ranges given out before.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.searched -= self.start;
+            self.start = 0;
+        }
+        if self.end == 0 && self.buffer.len() > KEEP_BUFFER {
+            self.buffer = Vec::new();
+        }
+        if self.buffer.len() - self.end < READ_CHUNK {
+            // Doubling keeps a line that arrives in many reads from being copied once a read.
+            self.buffer.resize((self.end * 2).max(self.end + READ_CHUNK), 0);
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// Says that `count` bytes of [`room`](Self::room) were read.
+    pub fn filled(&mut self, count: usize) {
+        self.end = (self.end + count).min(self.buffer.len());
+    }
+
+    /// The next frame, if the bytes so far hold one.
+    #[must_use = "a frame that is not handled is lost"]
+    pub fn next_frame(&mut self) -> Option<Frame> {
+        let Some(newline) = memchr::memchr(b'\n', &self.buffer[self.searched..self.end]) else {
+            if self.end - self.start > self.max_line || self.skipping.is_some() {
+                self.skip_to(self.end);
+            }
+            self.searched = self.end;
+            return None;
+        };
+        let newline = self.searched + newline;
+        let frame = if self.skipping.is_some() || newline - self.start > self.max_line {
+            self.skip_to(newline);
+            Frame::Oversize(self.skipped())
+        } else {
+            Frame::Line(self.start..newline + 1)
+        };
+        self.start = newline + 1;
+        self.searched = self.start;
+        Some(frame)
+    }
+
+    /// What is left when the stream has ended: a last line without a newline, if there are bytes.
+    #[must_use = "a frame that is not handled is lost"]
+    pub fn finish(&mut self) -> Option<Frame> {
+        if self.skipping.is_some() {
+            self.skip_to(self.end);
+            return Some(Frame::Oversize(self.skipped()));
+        }
+        let line = self.start..self.end;
+        self.start = self.end;
+        self.searched = self.end;
+        (!line.is_empty()).then_some(Frame::Line(line))
+    }
+
+    /// The bytes of a range that this framer gave out.
+    pub fn bytes(&self, range: &Range<usize>) -> &[u8] {
+        self.buffer.get(range.clone()).unwrap_or_default()
+    }
+
+    fn skip_to(&mut self, end: usize) {
+        let skimmer = self.skipping.get_or_insert_with(Skimmer::new);
+        skimmer.feed(&self.buffer[self.start..end]);
+        self.start = end;
+    }
+
+    fn skipped(&mut self) -> Skim {
+        mem::take(&mut self.skipping).map(Skimmer::finish).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds `chunks` and returns each line, or `None` for one over the bound.
+    fn lines(max: usize, chunks: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+        let mut framer = Framer::new(max);
+        let mut seen = Vec::new();
+        for chunk in chunks {
+            let mut rest = *chunk;
+            while !rest.is_empty() {
+                let room = framer.room();
+                let count = rest.len().min(room.len());
+                room[..count].copy_from_slice(&rest[..count]);
+                framer.filled(count);
+                rest = &rest[count..];
+                while let Some(frame) = framer.next_frame() {
+                    seen.push(line(&framer, frame));
+                }
+            }
+        }
+        if let Some(frame) = framer.finish() {
+            seen.push(line(&framer, frame));
+        }
+        seen
+    }
+
+    fn line(framer: &Framer, frame: Frame) -> Option<Vec<u8>> {
+        match frame {
+            Frame::Line(range) => Some(framer.bytes(&range).to_vec()),
+            Frame::Oversize(_) => None,
+        }
+    }
+
+    fn some(line: &str) -> Option<Vec<u8>> {
+        Some(line.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn any_chunking_gives_the_same_lines() {
+        let stream = b"one\n\r\n\ntwo two\r\nthree";
+        let expected = [some("one\n"), some("\r\n"), some("\n"), some("two two\r\n"), some("three")];
+        for size in 1..stream.len() + 1 {
+            let chunks: Vec<_> = stream.chunks(size).collect();
+            assert_eq!(lines(64, &chunks), expected, "in chunks of {size}");
+        }
+    }
+
+    #[test]
+    fn a_line_over_the_bound_is_skipped_and_the_next_one_is_not() {
+        let stream = b"12345678\n123456789\nafter\n1234567890123";
+        let expected = [some("12345678\n"), None, some("after\n"), None];
+        for size in 1..stream.len() + 1 {
+            let chunks: Vec<_> = stream.chunks(size).collect();
+            assert_eq!(lines(8, &chunks), expected, "in chunks of {size}");
+        }
+    }
+
+    #[test]
+    fn an_oversize_line_is_not_held() {
+        let mut framer = Framer::new(1000);
+        for _ in 0..1000 {
+            framer.room().fill(b'x');
+            framer.filled(READ_CHUNK);
+            assert_eq!(framer.next_frame(), None);
+        }
+        assert!(framer.buffer.len() <= 4 * READ_CHUNK, "holds {}", framer.buffer.len());
+    }
+
+    #[test]
+    fn a_large_buffer_is_given_back() {
+        let mut framer = Framer::new(8 * KEEP_BUFFER);
+        let mut sent = 0;
+        while sent < 4 * KEEP_BUFFER {
+            let room = framer.room();
+            room.fill(b'x');
+            sent += room.len();
+            let count = room.len();
+            framer.filled(count);
+            assert_eq!(framer.next_frame(), None);
+        }
+        framer.room()[0] = b'\n';
+        framer.filled(1);
+        assert!(matches!(framer.next_frame(), Some(Frame::Line(_))));
+        framer.room();
+        assert!(framer.buffer.len() <= KEEP_BUFFER, "keeps {}", framer.buffer.len());
+    }
+}

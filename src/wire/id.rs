@@ -1,0 +1,158 @@
+//! Request ids: kept as written, compared as the loosest peer compares them.
+
+use std::fmt;
+
+use crate::limits::MAX_ID;
+
+/// A request id as its sender wrote it: a JSON string or a number with an integer's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Id(Box<str>);
+
+/// What makes two ids one.
+///
+/// TypeScript clients take `1`, `"1"` and `1.0` as one (`Number(id)`), and peers that keep numbers as doubles answer
+/// 9007199254740993 with 9007199254740992. So numbers, and strings that hold one, are compared as doubles.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum IdKey {
+    /// The bits of a finite double that is not negative zero.
+    Number(u64),
+    /// A decoded string that holds no number.
+    Text(Box<str>),
+}
+
+/// Why a value is no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Neither a string nor an integer.
+    #[error("the id must be a string or an integer")]
+    Type,
+    /// Longer than [`MAX_ID`].
+    #[error("the id is longer than {MAX_ID} bytes")]
+    Length,
+}
+
+impl Id {
+    /// Reads a JSON value as an id.
+    ///
+    /// # Errors
+    /// When it is neither a string that decodes to text nor a number with an integer's value, or is too long.
+    pub fn parse(json: &[u8]) -> Result<Self, IdError> {
+        let text = Self::text(json)?;
+        IdKey::of(text)?;
+        Ok(Self(text.into()))
+    }
+
+    fn text(json: &[u8]) -> Result<&str, IdError> {
+        if json.len() > MAX_ID {
+            return Err(IdError::Length);
+        }
+        std::str::from_utf8(json).map_err(|_| IdError::Type)
+    }
+
+    /// The id as JSON, as its sender wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl IdKey {
+    /// The key of an id written as JSON.
+    ///
+    /// # Errors
+    /// As [`Id::parse`].
+    pub fn parse(json: &[u8]) -> Result<Self, IdError> {
+        Self::of(Id::text(json)?)
+    }
+
+    fn of(json: &str) -> Result<Self, IdError> {
+        if json.starts_with('"') {
+            let text: String = serde_json::from_str(json).map_err(|_| IdError::Type)?;
+            return Ok(Self::number(&text).unwrap_or_else(|| Self::Text(text.into())));
+        }
+        let is_number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+            && serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok();
+        Self::number(json).filter(|_| is_number).ok_or(IdError::Type)
+    }
+
+    /// The key of a decimal number with an integer's value, as a double; `None` for all other text.
+    fn number(text: &str) -> Option<Self> {
+        if !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
+            return None;
+        }
+        let value: f64 = text.parse().ok()?;
+        // Adding zero turns -0 into 0.
+        (value.is_finite() && value.fract() == 0.0).then(|| Self::Number((value + 0.0).to_bits()))
+    }
+}
+
+impl From<&Id> for IdKey {
+    fn from(id: &Id) -> Self {
+        // An `Id` was read as a key before, so this cannot fail; as text it would still only match itself.
+        Self::of(&id.0).unwrap_or_else(|_| Self::Text(id.0.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(json: &str) -> IdKey {
+        IdKey::parse(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn spellings_of_one_id() {
+        for (one, other) in [
+            ("1", "1.0"),
+            ("1", "\"1\""),
+            ("1", "1e0"),
+            ("100", "1e2"),
+            ("0", "-0"),
+            ("0", "\"-0\""),
+            ("1", r#""\u0031""#),
+            ("9007199254740993", "9007199254740992"),
+            (r#""a""#, r#""\u0061""#),
+        ] {
+            assert_eq!(key(one), key(other), "{one} {other}");
+        }
+        for (one, other) in
+            [("1", "2"), ("1", "\"a\""), ("1", "-1"), (r#""a""#, r#""A""#), ("\"\"", "0"), ("\"1 \"", "1")]
+        {
+            assert_ne!(key(one), key(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_id() {
+        for json in [
+            "null",
+            "true",
+            "1.5",
+            "1e999",
+            "-",
+            "01",
+            "+1",
+            ".5",
+            "{}",
+            "[]",
+            "",
+            "x",
+            "1 2",
+            r#""\ud83d""#,
+            "\"a",
+            "NaN",
+            "inf",
+        ] {
+            assert_eq!(Id::parse(json.as_bytes()), Err(IdError::Type), "{json}");
+        }
+        assert_eq!(Id::parse(&[b'1'; MAX_ID + 1]), Err(IdError::Length));
+        assert_eq!(Id::parse(b"\"\xff\""), Err(IdError::Type));
+        assert_eq!(Id::parse(b"1.0").unwrap().as_str(), "1.0");
+    }
+}

@@ -1,0 +1,91 @@
+//! Keys that one parser takes for a protocol key and another does not.
+//!
+//! Go's decoder before 1.3.1 of its MCP SDK matched keys without regard to case and folded U+017F and U+212A
+//! (CVE-2026-27896); others fold as Unicode does, or as Java's `equalsIgnoreCase` does, or cut a key at U+0000
+//! (GHSA-q382-vc8q-7jhj). A key that equals a protocol key under any of these, and not exactly, is a look-alike.
+
+/// How a key relates to a list of protocol keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// It is this protocol key.
+    Is(&'static str),
+    /// Some parser takes it for this protocol key.
+    Like(&'static str),
+    /// It is another key.
+    Other,
+}
+
+/// Compares a decoded `key` with protocol keys.
+pub fn likeness(key: &str, protocol_keys: &[&'static str]) -> Likeness {
+    if let Some(name) = protocol_keys.iter().find(|name| **name == key) {
+        return Likeness::Is(name);
+    }
+    match protocol_keys.iter().find(|name| is_alike(key, name)) {
+        Some(name) => Likeness::Like(name),
+        None => Likeness::Other,
+    }
+}
+
+/// Whether some parser takes `text` for `name`, which is ASCII; also true where they are equal.
+pub fn is_alike(text: &str, name: &str) -> bool {
+    let cut = text.split('\0').next().unwrap_or_default();
+    if cut.is_ascii() {
+        return cut.eq_ignore_ascii_case(name);
+    }
+    // A fold never makes text more than three times longer, nor shorter than a third.
+    cut.len() <= 3 * name.len() && fold(cut).eq(name.chars().map(|c| c.to_ascii_lowercase()))
+}
+
+/// Folds through upper case to lower case, which joins what either alone leaves apart: ſ with s, the kelvin sign with k,
+/// dotless and dotted i with i, ligatures with their letters. Full-width letters fold to their ASCII counterparts, as under NFKC.
+fn fold(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars()
+        .map(narrow)
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        // Lower-casing U+0130 leaves this combining dot behind its i.
+        .filter(|c| *c != '\u{307}')
+}
+
+fn narrow(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_some_parser_takes_for_a_protocol_key() {
+        for key in [
+            "Method",
+            "METHOD",
+            "method\0",
+            "method\0x",
+            "Method\0",
+            "ｍethod",
+            "id\0",
+            "ID",
+            "ıd",
+            "İd",
+            "paramſ",
+            "PARAMS",
+            "reﬆate",
+        ] {
+            let names = ["method", "id", "params", "restate"];
+            assert!(matches!(likeness(key, &names), Likeness::Like(_)), "{key:?}");
+        }
+        assert_eq!(likeness("to\u{212a}en", &["token"]), Likeness::Like("token"));
+    }
+
+    #[test]
+    fn keys_that_are_others() {
+        for key in ["", "methods", "meth", "me thod", "Methöd", "identity", "\0id", "мethod", "progressToken"] {
+            assert_eq!(likeness(key, &["method", "id", "params"]), Likeness::Other, "{key:?}");
+        }
+        assert_eq!(likeness("id", &["method", "id"]), Likeness::Is("id"));
+    }
+}

@@ -1,0 +1,293 @@
+//! What can be said of a line that is not read: is it a request, and by which id does it want its answer?
+//!
+//! A line over the bound passes by in pieces and is never held, and a line that the strict reader refuses must still be
+//! answered with its id where it has one. Both are read here, leniently, in constant memory, and never forwarded.
+
+use super::id::Id;
+use super::lookalike::{self, Likeness};
+use crate::limits::MAX_ID;
+
+/// What a line that is not acceptable seems to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skim {
+    /// The one id of the line, where it is a whole object with exactly one readable id.
+    pub id: Option<Id>,
+    /// What the line seems to be.
+    pub shape: Shape,
+}
+
+/// What kind of message a skimmed line seems to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// It has a method: a request if it has an id, else a notification.
+    Call,
+    /// It has a result or an error, and no method.
+    Response,
+    /// It is no single object, or has neither a method nor a result or an error.
+    #[default]
+    Unknown,
+}
+
+impl Skim {
+    /// The id to answer to, where the line is a request.
+    pub fn request_id(&self) -> Option<&Id> {
+        self.id.as_ref().filter(|_| self.shape == Shape::Call)
+    }
+
+    /// The id that the line answers, where it is a response.
+    pub fn response_id(&self) -> Option<&Id> {
+        self.id.as_ref().filter(|_| self.shape == Shape::Response)
+    }
+}
+
+/// Skims a line that is whole in memory.
+pub fn skim(line: &[u8]) -> Skim {
+    let mut skimmer = Skimmer::new();
+    skimmer.feed(line);
+    skimmer.finish()
+}
+
+/// A key longer than this, as written, is none that matters; long enough for a key written in escapes alone.
+const MAX_KEY: usize = 64;
+
+/// Where the skimmer is in the outermost object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// Before the object: blanks, control bytes and a byte order mark are passed over.
+    Before,
+    /// Before a key of the outermost object, or its end.
+    Key,
+    /// In a value of the outermost object.
+    Value,
+    /// After the object.
+    After,
+    /// This is no single object.
+    Broken,
+}
+
+/// Reads a line piece by piece; see the module's page.
+#[derive(Debug)]
+pub struct Skimmer {
+    at: At,
+    depth: u64,
+    in_string: bool,
+    escaped: bool,
+    /// The key or the id that is being read, as written, up to a bound.
+    text: Vec<u8>,
+    /// Whether `text` is being filled.
+    taking: bool,
+    /// The key whose value is being read.
+    member: Option<&'static str>,
+    id: Option<Id>,
+    ids: u32,
+    has_method: bool,
+    has_answer: bool,
+}
+
+impl Default for Skimmer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Skimmer {
+    /// A skimmer at the start of a line.
+    pub fn new() -> Self {
+        Self {
+            at: At::Before,
+            depth: 0,
+            in_string: false,
+            escaped: false,
+            text: Vec::new(),
+            taking: false,
+            member: None,
+            id: None,
+            ids: 0,
+            has_method: false,
+            has_answer: false,
+        }
+    }
+
+    /// Reads the next piece of the line.
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            if self.at == At::Broken {
+                return;
+            }
+            if self.in_string && !self.escaped && !self.taking {
+                // Nothing in this string matters: jump to where it may end.
+                match memchr::memchr2(b'"', b'\\', bytes) {
+                    None => return,
+                    Some(0) => {}
+                    Some(skip) => {
+                        bytes = bytes.get(skip..).unwrap_or_default();
+                        continue;
+                    }
+                }
+            }
+            self.byte(byte);
+            bytes = rest;
+        }
+    }
+
+    /// What the whole line was.
+    pub fn finish(self) -> Skim {
+        if self.at != At::After {
+            return Skim::default();
+        }
+        let shape = match (self.has_method, self.has_answer) {
+            (true, false) => Shape::Call,
+            (false, true) => Shape::Response,
+            _ => Shape::Unknown,
+        };
+        Skim { id: self.id.filter(|_| self.ids == 1), shape }
+    }
+
+    fn byte(&mut self, byte: u8) {
+        if self.in_string {
+            self.take(byte);
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => {
+                    self.in_string = false;
+                    if self.at == At::Key {
+                        self.key();
+                    }
+                }
+                _ => {}
+            }
+            return;
+        }
+        match (self.at, byte) {
+            (At::Before, b'{') => {
+                self.at = At::Key;
+                self.depth = 1;
+            }
+            (At::Before, 0..=b' ' | 0xEF | 0xBB | 0xBF) | (At::After, b' ' | b'\t' | b'\r' | b'\n') => {}
+            (At::Before | At::After | At::Broken, _) => self.at = At::Broken,
+            (At::Key, b'"') => {
+                self.in_string = true;
+                self.taking = true;
+                self.text.clear();
+                self.text.push(byte);
+            }
+            (At::Key, b'}') => self.at = At::After,
+            (At::Key, b':') => {
+                self.at = At::Value;
+                self.taking = self.member == Some("id");
+                self.text.clear();
+            }
+            (At::Key, _) => {}
+            (At::Value, b',' | b'}') if self.depth == 1 => {
+                self.value();
+                self.at = if byte == b',' { At::Key } else { At::After };
+            }
+            (At::Value, _) => {
+                self.take(byte);
+                match byte {
+                    b'"' => self.in_string = true,
+                    b'{' | b'[' => self.depth += 1,
+                    b'}' | b']' => self.depth -= 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, byte: u8) {
+        // One byte over the bound is kept, so that what was cut is known to be too long.
+        if self.taking && self.text.len() <= MAX_ID {
+            self.text.push(byte);
+        }
+    }
+
+    fn key(&mut self) {
+        self.taking = false;
+        self.member = None;
+        if self.text.len() > MAX_KEY {
+            return;
+        }
+        let Ok(key) = serde_json::from_slice::<String>(&self.text) else { return };
+        match lookalike::likeness(&key, &["id", "method", "result", "error"]) {
+            Likeness::Is(name) => {
+                self.member = Some(name);
+                match name {
+                    "id" => self.ids += 1,
+                    "method" => self.has_method = true,
+                    _ => self.has_answer = true,
+                }
+            }
+            // Some readers would take it for the id: then no id is certain.
+            Likeness::Like("id") => self.ids += 2,
+            Likeness::Like(_) | Likeness::Other => {}
+        }
+    }
+
+    fn value(&mut self) {
+        if self.taking {
+            self.taking = false;
+            self.id = Id::parse(self.text.trim_ascii()).ok();
+        }
+        self.member = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `line` skimmed whole and byte by byte: shape and id as written.
+    fn seen(line: &str) -> (Shape, Option<String>) {
+        let whole = skim(line.as_bytes());
+        let mut pieces = Skimmer::new();
+        for byte in line.bytes() {
+            pieces.feed(&[byte]);
+        }
+        assert_eq!(whole, pieces.finish(), "{line}");
+        (whole.shape, whole.id.map(|id| id.as_str().to_owned()))
+    }
+
+    #[test]
+    fn the_id_is_found_wherever_it_stands() {
+        for (line, shape, id) in [
+            (r#"{"id":7,"method":"x"}"#, Shape::Call, Some("7")),
+            (
+                r#" { "method" : "x" , "params" : {"id":1,"a":["}",{"id":2}]} , "id" : "a\"}b" } "#,
+                Shape::Call,
+                Some(r#""a\"}b""#),
+            ),
+            (r#"{"i\u0064":7,"method":"x"}"#, Shape::Call, Some("7")),
+            (r#"{"id":7,"result":{}}"#, Shape::Response, Some("7")),
+            (r#"{"id":7,"error":{}}"#, Shape::Response, Some("7")),
+            (r#"{"method":"x"}"#, Shape::Call, None),
+            (r#"{"id":7}"#, Shape::Unknown, Some("7")),
+            (r#"{"id":7,"method":"x","result":1}"#, Shape::Unknown, Some("7")),
+            ("{}", Shape::Unknown, None),
+        ] {
+            assert_eq!(seen(line), (shape, id.map(str::to_owned)), "{line}");
+        }
+        assert_eq!(seen("\u{feff}\0{\"id\":7,\"method\":\"x\"}").1.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn no_id_is_certain() {
+        for line in [
+            r#"{"id":7,"id":8,"method":"x"}"#,
+            r#"{"id":7,"ID":8,"method":"x"}"#,
+            r#"{"id":1.5,"method":"x"}"#,
+            r#"{"id":null,"method":"x"}"#,
+            r#"{"id":{},"method":"x"}"#,
+            r#"{"id":[1],"method":"x"}"#,
+            r#"{"id":7,"method":"x""#,
+            r#"{"id":7,"method":"x"}{"id":8,"method":"x"}"#,
+            r#"[{"id":7,"method":"x"}]"#,
+            r#"text {"id":7,"method":"x"}"#,
+            "",
+        ] {
+            assert_eq!(seen(line).1, None, "{line}");
+        }
+        let long = format!(r#"{{"id":"{}","method":"x"}}"#, "x".repeat(MAX_ID));
+        assert_eq!(seen(&long), (Shape::Call, None));
+    }
+}
