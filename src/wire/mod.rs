@@ -3,4 +3,8 @@
 pub mod frame;
 pub mod id;
 pub mod lookalike;
+pub mod message;
+pub mod reply;
 pub mod skim;
+pub mod strict;
+pub mod view;

@@ -1,0 +1,212 @@
+//! A line that was understood: a request, a notification or a response.
+
+use std::borrow::Cow;
+
+use super::id::IdKey;
+use super::lookalike::is_alike;
+use super::strict::{Envelope, Fault};
+use super::view::{self, Member};
+use crate::limits::MAX_NAME;
+
+/// The methods that the wrapper judges or follows. Whatever some parser could take for one of them is refused.
+const JUDGED_METHODS: [&str; 6] = [
+    method::TOOLS_CALL,
+    method::TOOLS_LIST,
+    method::PROMPTS_GET,
+    method::PROMPTS_LIST,
+    method::INITIALIZE,
+    method::CANCELLED,
+];
+
+/// The methods that matter to the wrapper.
+pub mod method {
+    /// A tool is called.
+    pub const TOOLS_CALL: &str = "tools/call";
+    /// The tools are listed.
+    pub const TOOLS_LIST: &str = "tools/list";
+    /// A prompt is fetched.
+    pub const PROMPTS_GET: &str = "prompts/get";
+    /// The prompts are listed.
+    pub const PROMPTS_LIST: &str = "prompts/list";
+    /// A session of a revision up to 2025-11-25 begins.
+    pub const INITIALIZE: &str = "initialize";
+    /// A request is withdrawn.
+    pub const CANCELLED: &str = "notifications/cancelled";
+}
+
+/// A message, borrowed from its line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message<'l> {
+    /// Something that wants an answer.
+    Request {
+        /// The id as written.
+        id: &'l str,
+        /// The id as compared.
+        key: IdKey,
+        /// The method, decoded.
+        method: Cow<'l, str>,
+        /// The parameters as written: an object.
+        params: Option<&'l str>,
+    },
+    /// Something that wants none.
+    Notification {
+        /// The method, decoded.
+        method: Cow<'l, str>,
+        /// The parameters as written: an object.
+        params: Option<&'l str>,
+    },
+    /// An answer.
+    Response {
+        /// The id as written.
+        id: &'l str,
+        /// The id as compared.
+        key: IdKey,
+        /// What it says.
+        answer: Answer<'l>,
+    },
+}
+
+/// What a response says, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer<'l> {
+    /// A result.
+    Result(&'l str),
+    /// An error.
+    Error(&'l str),
+}
+
+impl<'l> Message<'l> {
+    /// Reads an envelope as a message.
+    ///
+    /// # Errors
+    /// When a member has a type that the protocol does not allow, or when it cannot be told what the message is.
+    pub fn of(envelope: &Envelope<'l>) -> Result<Self, Fault> {
+        if envelope.jsonrpc.and_then(view::string).as_deref() != Some("2.0") {
+            return Err(Fault::Version);
+        }
+        let key = |id: &str| IdKey::parse(id.as_bytes()).map_err(Fault::Id);
+        match (envelope.method, envelope.id, envelope.result, envelope.error) {
+            (Some(method), id, None, None) => {
+                let method = decode_method(method)?;
+                let params = object("params", envelope.params)?;
+                match id {
+                    Some(id) => Ok(Self::Request { id, key: key(id)?, method, params }),
+                    None => Ok(Self::Notification { method, params }),
+                }
+            }
+            (None, Some(id), Some(result), None) => {
+                Ok(Self::Response { id, key: key(id)?, answer: Answer::Result(result) })
+            }
+            (None, Some(id), None, Some(error)) => {
+                Ok(Self::Response { id, key: key(id)?, answer: Answer::Error(error) })
+            }
+            _ => Err(Fault::Shape),
+        }
+    }
+}
+
+fn decode_method(json: &str) -> Result<Cow<'_, str>, Fault> {
+    if !json.starts_with('"') {
+        return Err(Fault::Type { name: "method", expected: "a string" });
+    }
+    let ambiguous = |text: &str| Fault::Ambiguous { what: "method", text: text.to_owned() };
+    let method = view::string(json).ok_or_else(|| ambiguous(json))?;
+    let is_another = method.contains('\0')
+        || (!JUDGED_METHODS.contains(&method.as_ref())
+            && JUDGED_METHODS.iter().any(|judged| is_alike(&method, judged)));
+    if is_another { Err(ambiguous(&method)) } else { Ok(method) }
+}
+
+fn object<'l>(name: &'static str, json: Option<&'l str>) -> Result<Option<&'l str>, Fault> {
+    match json {
+        Some(json) if !json.starts_with('{') => Err(Fault::Type { name, expected: "an object" }),
+        json => Ok(json),
+    }
+}
+
+/// The keys of a call's parameters that the protocol knows, in any revision.
+const CALL_KEYS: [&str; 6] = ["name", "arguments", "_meta", "task", "inputResponses", "requestState"];
+
+/// The key in `_meta` that says which revision a request is of, from 2026-07-28 on.
+const REVISION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
+
+/// The revision from which on results carry a `resultType`. Revisions compare as text.
+const RESULT_TYPE_SINCE: &str = "2026-07-28";
+
+/// The parameters of tools/call or prompts/get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallParams<'l> {
+    /// The name of the tool or prompt, decoded.
+    pub name: Cow<'l, str>,
+    /// The arguments as written: an object.
+    pub arguments: Option<&'l str>,
+    meta: Option<&'l str>,
+    task: Option<&'l str>,
+}
+
+/// The shape of the answer that a call expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerShape {
+    /// A plain result.
+    Result,
+    /// A result with `resultType`, from revision 2026-07-28 on.
+    TypedResult,
+    /// A task (2025-11-25, `params.task`): a plain result would be the wrong shape, so refuse with an error.
+    Task,
+}
+
+impl<'l> CallParams<'l> {
+    /// Reads the parameters of a call, which were read strictly before.
+    ///
+    /// # Errors
+    /// When a key looks like one of the protocol's, when `name` is not a string that all parsers read alike, or when
+    /// `arguments` is there and no object.
+    pub fn read(params: Option<&'l str>) -> Result<Self, Fault> {
+        let (mut name, mut arguments, mut meta, mut task) = (None, None, None, None);
+        for member in view::members(params.unwrap_or_default()) {
+            match member.known(&CALL_KEYS)? {
+                Some("name") => name = Some(member.value),
+                Some("arguments") => arguments = Some(member.value),
+                Some("_meta") => meta = Some(member.value),
+                Some("task") => task = Some(member.value),
+                _ => {}
+            }
+        }
+        let name = read_name(name.unwrap_or_default())?;
+        Ok(Self { name, arguments: object("arguments", arguments)?, meta, task })
+    }
+
+    /// Which shape of answer the caller expects.
+    pub fn answer_shape(&self) -> AnswerShape {
+        let is_revision = |member: &Member<'_>| member.key().as_deref() == Some(REVISION_KEY);
+        let revision =
+            self.meta.and_then(|meta| view::members(meta).find(is_revision)).and_then(|m| view::string(m.value));
+        match (self.task, revision) {
+            (Some(_), _) => AnswerShape::Task,
+            (None, Some(revision)) if revision.as_ref() >= RESULT_TYPE_SINCE => AnswerShape::TypedResult,
+            (None, _) => AnswerShape::Result,
+        }
+    }
+}
+
+/// Reads a tool's or prompt's name: a string that all parsers read alike.
+pub(crate) fn read_name(json: &str) -> Result<Cow<'_, str>, Fault> {
+    if !json.starts_with('"') {
+        return Err(Fault::Type { name: "name", expected: "a string" });
+    }
+    // Six bytes is the longest that one byte of a name can be written in.
+    if json.len() > 6 * MAX_NAME {
+        return Err(Fault::NameLength);
+    }
+    match view::string(json) {
+        Some(name) if name.len() > MAX_NAME => Err(Fault::NameLength),
+        Some(name) if !name.contains('\0') => Ok(name),
+        _ => Err(Fault::Ambiguous { what: "name", text: json.to_owned() }),
+    }
+}
+
+/// The request that a `notifications/cancelled` withdraws.
+pub fn cancelled_request(params: Option<&str>) -> Option<IdKey> {
+    let member = view::members(params?).find(|member| member.key().as_deref() == Some("requestId"))?;
+    IdKey::parse(member.value.as_bytes()).ok()
+}

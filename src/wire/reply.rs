@@ -1,0 +1,175 @@
+//! The lines that the wrapper writes itself: errors, and refusals that a model should read.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::message::AnswerShape;
+
+/// What a JSON-RPC error is about. The wrapper's own codes lie outside the range that JSON-RPC reserves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// The line is no JSON (JSON-RPC 2.0).
+    Parse,
+    /// The line is JSON, but no acceptable message (JSON-RPC 2.0).
+    InvalidRequest,
+    /// The server ended before it answered.
+    UpstreamEnded,
+    /// The server's answer cannot be passed on.
+    UpstreamUnreadable,
+    /// The policy refuses.
+    Refused,
+    /// The wrapper could not start the server.
+    StartFailed,
+    /// Too many requests are open.
+    TooMany,
+}
+
+impl ErrorCode {
+    /// The number on the wire.
+    pub fn number(self) -> i32 {
+        match self {
+            Self::Parse => -32700,
+            Self::InvalidRequest => -32600,
+            Self::UpstreamEnded => -31001,
+            Self::UpstreamUnreadable => -31002,
+            Self::Refused => -31003,
+            Self::StartFailed => -31004,
+            Self::TooMany => -31005,
+        }
+    }
+}
+
+/// What a refusal says about itself in `_meta`, so that a client can tell it from a tool's own failure.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct DecisionMeta<'a> {
+    /// The effect's word.
+    pub effect: &'a str,
+    /// The rule's path.
+    pub rule: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// The tool or prompt.
+    pub tool: &'a str,
+}
+
+#[derive(Serialize)]
+struct Reply<'a, B: Serialize> {
+    jsonrpc: &'static str,
+    id: Option<&'a RawValue>,
+    #[serde(flatten)]
+    body: B,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    error: ErrorObject<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorObject<'a> {
+    code: i32,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Meta<'a>>,
+}
+
+#[derive(Serialize)]
+struct ResultBody<'a> {
+    result: ToolResult<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ToolResult<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_type: Option<&'static str>,
+    content: [TextBlock<'a>; 1],
+    is_error: bool,
+    #[serde(rename = "_meta")]
+    meta: Meta<'a>,
+}
+
+#[derive(Serialize)]
+struct TextBlock<'a> {
+    r#type: &'static str,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct Meta<'a> {
+    #[serde(rename = "policylayer/decision")]
+    decision: DecisionMeta<'a>,
+}
+
+/// An error line for the request `id`, as its sender wrote it; `None` where it has none that is certain.
+pub fn error(id: Option<&str>, code: ErrorCode, message: &str) -> Vec<u8> {
+    line(id, ErrorBody { error: ErrorObject { code: code.number(), message, data: None } })
+}
+
+/// A refusal of the request `id` in the shape that its caller expects.
+pub fn refusal(id: &str, shape: AnswerShape, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
+    let meta = Meta { decision };
+    let result_type = match shape {
+        AnswerShape::Task => return refusal_error(id, text, decision),
+        AnswerShape::TypedResult => Some("complete"),
+        AnswerShape::Result => None,
+    };
+    let content = [TextBlock { r#type: "text", text }];
+    line(Some(id), ResultBody { result: ToolResult { result_type, content, is_error: true, meta } })
+}
+
+/// A refusal of the request `id` as a JSON-RPC error.
+pub fn refusal_error(id: &str, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
+    let data = Some(Meta { decision });
+    line(Some(id), ErrorBody { error: ErrorObject { code: ErrorCode::Refused.number(), message: text, data } })
+}
+
+fn line(id: Option<&str>, body: impl Serialize) -> Vec<u8> {
+    // An id that was read before is JSON; were it none, null would still be a valid answer.
+    let id = id.and_then(|id| serde_json::from_str::<&RawValue>(id).ok());
+    // Serializing strings and numbers into memory has no way to fail.
+    let mut line = serde_json::to_vec(&Reply { jsonrpc: "2.0", id, body }).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DECISION: DecisionMeta<'_> = DecisionMeta { effect: "hide", rule: "hide[0]", reason: "no", tool: "x\"\n" };
+
+    fn text(line: Vec<u8>) -> String {
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn ids_come_back_as_they_were_written() {
+        for id in ["1.0", "9007199254740993", r#""\u0061""#] {
+            let line = text(error(Some(id), ErrorCode::Parse, "x"));
+            assert_eq!(
+                line,
+                format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":-32700,\"message\":\"x\"}}}}\n")
+            );
+        }
+        assert!(text(error(None, ErrorCode::InvalidRequest, "x")).contains("\"id\":null"));
+    }
+
+    #[test]
+    fn a_refusal_has_the_shape_that_its_caller_expects() {
+        let plain = text(refusal("1", AnswerShape::Result, "t", DECISION));
+        assert_eq!(
+            plain,
+            concat!(
+                r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"t"}],"isError":true,"#,
+                r#""_meta":{"policylayer/decision":{"effect":"hide","rule":"hide[0]","reason":"no","tool":"x\"\n"}}}}"#,
+                "\n"
+            )
+        );
+        let typed = text(refusal("1", AnswerShape::TypedResult, "t", DECISION));
+        assert!(typed.contains(r#""resultType":"complete""#), "{typed}");
+        let task = text(refusal("1", AnswerShape::Task, "t", DECISION));
+        assert!(task.contains(r#""error":{"code":-31003,"message":"t","data":{"policylayer/decision""#), "{task}");
+        assert!(!task.contains("result"), "{task}");
+    }
+}

@@ -1,0 +1,182 @@
+//! Walks the members and elements of JSON that the strict reader has read before. It checks nothing again: on anything
+//! else it ends early.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::lookalike::{self, Likeness};
+use super::strict::Fault;
+
+/// A member of an object: key with its quotes, and value, as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member<'l> {
+    key: &'l str,
+    /// The value as written.
+    pub value: &'l str,
+    /// Where the value stands in the text that was walked.
+    pub range: Range<usize>,
+}
+
+impl<'l> Member<'l> {
+    /// The key, decoded; `None` where it holds a lone surrogate.
+    pub fn key(&self) -> Option<Cow<'l, str>> {
+        string(self.key)
+    }
+
+    /// Which of these protocol keys it is, if any.
+    ///
+    /// # Errors
+    /// When it looks like one, or is one that is written with escapes.
+    pub fn known(&self, keys: &[&'static str]) -> Result<Option<&'static str>, Fault> {
+        let Some(key) = self.key() else { return Ok(None) };
+        match lookalike::likeness(&key, keys) {
+            Likeness::Is(name) if self.key.contains('\\') => Err(Fault::EscapedKey(name)),
+            Likeness::Is(name) => Ok(Some(name)),
+            Likeness::Like(name) => Err(Fault::LookAlike { key: key.into_owned(), name }),
+            Likeness::Other => Ok(None),
+        }
+    }
+}
+
+/// The members of an object.
+pub fn members(object: &str) -> impl Iterator<Item = Member<'_>> {
+    let mut walk = Walk::into(object, b'{');
+    std::iter::from_fn(move || {
+        let key = walk.value()?;
+        walk.pass(b':')?;
+        let value = walk.value()?;
+        walk.pass_comma();
+        Some(Member { key: object.get(key)?, value: object.get(value.clone())?, range: value })
+    })
+}
+
+/// Where the elements of an array stand in its text.
+pub fn elements(array: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut walk = Walk::into(array, b'[');
+    std::iter::from_fn(move || {
+        let element = walk.value()?;
+        walk.pass_comma();
+        Some(element)
+    })
+}
+
+/// Decodes a JSON string; `None` where it is none, or holds a lone surrogate.
+pub fn string(json: &str) -> Option<Cow<'_, str>> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    if inside.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
+}
+
+struct Walk<'l> {
+    bytes: &'l [u8],
+    at: usize,
+}
+
+impl<'l> Walk<'l> {
+    fn into(text: &'l str, open: u8) -> Self {
+        let bytes = text.as_bytes();
+        // A walk that cannot begin stands at its end.
+        Self { bytes, at: if bytes.first() == Some(&open) { 1 } else { bytes.len() } }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn blanks(&mut self) {
+        while let Some(b' ' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn pass(&mut self, byte: u8) -> Option<()> {
+        self.blanks();
+        (self.peek() == Some(byte)).then(|| self.at += 1)
+    }
+
+    fn pass_comma(&mut self) {
+        let _ = self.pass(b',');
+    }
+
+    /// Passes over one value; `None` at the end of the container.
+    fn value(&mut self) -> Option<Range<usize>> {
+        self.blanks();
+        let start = self.at;
+        let mut depth = 0_usize;
+        loop {
+            match self.peek()? {
+                b'"' => self.string()?,
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                b'}' | b']' if depth > 0 => {
+                    depth -= 1;
+                    self.at += 1;
+                }
+                b',' | b':' | b' ' | b'\t' if depth > 0 => self.at += 1,
+                b'}' | b']' | b',' | b':' | b' ' | b'\t' => return None,
+                _ => self.scalar(),
+            }
+            if depth == 0 {
+                return Some(start..self.at);
+            }
+        }
+    }
+
+    fn string(&mut self) -> Option<()> {
+        self.at += 1;
+        loop {
+            self.at += memchr::memchr2(b'"', b'\\', self.bytes.get(self.at..)?)?;
+            if self.peek()? == b'"' {
+                self.at += 1;
+                return Some(());
+            }
+            self.at += 2;
+        }
+    }
+
+    fn scalar(&mut self) {
+        while let Some(byte) = self.peek() {
+            if matches!(byte, b'}' | b']' | b',' | b':' | b' ' | b'\t') {
+                return;
+            }
+            self.at += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_and_elements_come_as_written() {
+        let object = r#"{ "a" : [1, {"b":"}"}] ,"\u0062":"\"x\\" , "c":-1.5e3,"d":{},"e":null}"#;
+        let seen: Vec<_> = members(object).map(|m| (m.key().unwrap().into_owned(), m.value)).collect();
+        let expected = [("a", r#"[1, {"b":"}"}]"#), ("b", r#""\"x\\""#), ("c", "-1.5e3"), ("d", "{}"), ("e", "null")];
+        assert_eq!(seen, expected.map(|(key, value)| (key.to_owned(), value)));
+
+        let array = r#"[ {"a":[]} , "]" ,1,[[]], true]"#;
+        let seen: Vec<_> = elements(array).map(|range| &array[range]).collect();
+        assert_eq!(seen, [r#"{"a":[]}"#, r#""]""#, "1", "[[]]", "true"]);
+    }
+
+    #[test]
+    fn other_text_ends_early() {
+        for text in ["", "[]", "null", "{", "{\"a\"", "{\"a\":", "{\"a\":\"", "{\"a\":\"\\", "{,", "{}"] {
+            assert_eq!(members(text).count(), 0, "{text}");
+        }
+        for text in ["", "{}", "[", "[\"", "[,", "[[", "[]"] {
+            assert_eq!(elements(text).count(), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn strings() {
+        assert_eq!(string(r#""a\/b""#).as_deref(), Some("a/b"));
+        assert_eq!(string("\"é\"").as_deref(), Some("é"));
+        for none in ["1", "\"a", r#""\ud83d""#, ""] {
+            assert_eq!(string(none), None, "{none}");
+        }
+    }
+}
