@@ -23,6 +23,9 @@ pub const MAX_NAME: usize = 4096;
 /// How many requests may be open in one direction at once; the next one is refused.
 pub const MAX_OPEN: usize = 10_000;
 
+/// How many cancelled requests are remembered per direction, to drop their late answers.
+pub const MAX_CANCELLED: usize = 1_000;
+
 /// How many names of hidden tools are remembered from tools/list, to know the prompts that are named after them.
 pub const MAX_SEEN_TOOLS: usize = 10_000;
 

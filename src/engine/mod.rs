@@ -1,58 +1,357 @@
-//! The state machine of one session: a line in, actions out.
+//! The state machine of one session: a line in, actions out. It reads no clock and does no I/O, so that every question
+//! of protocol and policy is tested by feeding it lines.
 
+mod action;
+mod list;
+mod open;
+mod refusal;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::policy::Policy;
-use crate::wire::skim::Skim;
+pub use action::{Action, Note};
+use list::{Keep, List};
+use open::{Answered, Full, Kind, OpenRequests};
+use refusal::{Refusal, Subject, refusal};
 
-/// What is to be done about a line, in order. A line with no `Forward`, `Replace` or `Reply` is dropped.
-#[must_use = "an action that is not carried out loses a message"]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// The line goes to the other side, byte for byte.
-    Forward,
-    /// This line, its newline included, goes to the other side in place of the one that came.
-    Replace(Vec<u8>),
-    /// This line, its newline included, goes back to the side the line came from.
-    Reply(Vec<u8>),
-    /// Something happened that a person may want to know.
-    Note(Note),
-}
+use crate::limits::{MAX_OPEN, MAX_SEEN_TOOLS};
+use crate::policy::{Decision, Effect, Policy, Seen};
+use crate::wire::id::IdKey;
+use crate::wire::message::{self, Answer, CallParams, Message, method};
+use crate::wire::reply::{self, ErrorCode};
+use crate::wire::skim::{Shape, Skim, skim};
+use crate::wire::strict::{Fault, Judged, Reader};
 
-/// Something that a person may want to know, as one line of text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note(pub String);
-
-/// One session: the policy in force and the requests that are open.
+/// One session: the policy in force and the requests that are open in each direction.
 #[derive(Debug)]
 pub struct Engine {
-    #[expect(dead_code)]
     policy: Arc<Policy>,
+    reader: Reader,
+    /// What the client waits for.
+    client_requests: OpenRequests,
+    /// What the server waits for.
+    server_requests: OpenRequests,
+    hidden_tools: SeenTools,
+    /// How the server ended, once it has.
+    ended: Option<String>,
 }
 
 impl Engine {
     /// A session under a policy.
     pub fn new(policy: Arc<Policy>) -> Self {
-        Self { policy }
+        Self {
+            policy,
+            reader: Reader::default(),
+            client_requests: OpenRequests::default(),
+            server_requests: OpenRequests::default(),
+            hidden_tools: SeenTools::default(),
+            ended: None,
+        }
     }
 
-    /// A line from the client, its newline included.
-    pub fn client_line(&mut self, _line: &[u8], actions: &mut Vec<Action>) {
-        actions.push(Action::Forward);
+    /// Judges a line from the client, with or without its newline, and adds what is to be done to `actions`.
+    pub fn client_line(&mut self, line: &[u8], actions: &mut Vec<Action>) {
+        let message = self.reader.read(line, Judged::EVERYTHING).and_then(|envelope| Message::of(&envelope));
+        let judged = match message {
+            Ok(Message::Request { id, key, method, params }) => self.client_request(id, key, &method, params, actions),
+            Ok(Message::Notification { method, params }) => {
+                self.client_notification(&method, params, actions);
+                Ok(())
+            }
+            Ok(Message::Response { id, key, .. }) => {
+                self.client_response(id, &key, actions);
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = judged {
+            self.refuse_client_line(&skim(line), code_of(&fault), &unacceptable("message", &fault), actions);
+        }
     }
 
     /// A line from the client that was over the bound of `max` bytes and was skipped.
-    pub fn client_oversize(&mut self, _skim: &Skim, _max: usize, _actions: &mut Vec<Action>) {}
+    pub fn client_oversize(&mut self, skim: &Skim, max: usize, actions: &mut Vec<Action>) {
+        self.refuse_client_line(skim, ErrorCode::InvalidRequest, &oversize("message", max), actions);
+    }
 
-    /// A line from the server, its newline included.
-    pub fn server_line(&mut self, _line: &[u8], actions: &mut Vec<Action>) {
-        actions.push(Action::Forward);
+    /// Judges a line from the server, with or without its newline, and adds what is to be done to `actions`.
+    pub fn server_line(&mut self, line: &[u8], actions: &mut Vec<Action>) {
+        let message = self.reader.read(line, Judged::ENVELOPE).and_then(|envelope| Message::of(&envelope));
+        match message {
+            Ok(Message::Request { id, key, method, .. }) => self.server_request(id, key, &method, actions),
+            Ok(Message::Notification { method, params }) => {
+                if method == method::CANCELLED
+                    && let Some(key) = message::cancelled_request(params)
+                {
+                    self.server_requests.cancel(&key);
+                }
+                actions.push(Action::Forward);
+            }
+            Ok(Message::Response { id, key, answer }) => self.server_response(line, id, &key, answer, actions),
+            // npm and npx print blank lines.
+            Err(_) if line.trim_ascii().is_empty() => {}
+            Err(fault) => {
+                actions.push(Action::Stray);
+                self.refuse_server_line(&skim(line), &unacceptable("answer", &fault), actions);
+            }
+        }
     }
 
     /// A line from the server that was over the bound of `max` bytes and was skipped.
-    pub fn server_oversize(&mut self, _skim: &Skim, _max: usize, _actions: &mut Vec<Action>) {}
+    pub fn server_oversize(&mut self, skim: &Skim, max: usize, actions: &mut Vec<Action>) {
+        note(actions, || format!("skipped a line of the server that is larger than {max} bytes"));
+        self.refuse_server_line(skim, &oversize("answer", max), actions);
+    }
 
-    /// The server has ended, as `how` says ("it exited with code 1"): a `Replace` for each open request of the client.
-    /// From here on every request of the client is answered at once.
-    pub fn server_ended(&mut self, _how: &str, _actions: &mut Vec<Action>) {}
+    /// The server has ended, as `how` says ("it exited with code 1"): adds a `Replace` for each open request of the
+    /// client. From here on every request of the client is answered at once.
+    pub fn server_ended(&mut self, how: &str, actions: &mut Vec<Action>) {
+        if self.ended.is_some() {
+            return;
+        }
+        for open in self.client_requests.drain() {
+            actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamEnded, &ended(how))));
+        }
+        self.ended = Some(how.to_owned());
+    }
+
+    fn client_request(
+        &mut self,
+        id: &str,
+        key: IdKey,
+        method: &str,
+        params: Option<&str>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Fault> {
+        if let Some(how) = &self.ended {
+            actions.push(Action::Reply(reply::error(Some(id), ErrorCode::UpstreamEnded, &ended(how))));
+            return Ok(());
+        }
+        if let Err(full) = self.client_requests.room_for(&key) {
+            no_room(full, id, "client", actions);
+            return Ok(());
+        }
+        let kind = match method {
+            method::TOOLS_CALL => {
+                let call = CallParams::read(params)?;
+                if let Some(refusal) = self.refused_call(&call.name) {
+                    note(actions, || refused(method, id, &refusal));
+                    let reply = reply::refusal(id, call.answer_shape(), &refusal.text, refusal.meta);
+                    actions.push(Action::Reply(reply));
+                    return Ok(());
+                }
+                Kind::Other
+            }
+            method::PROMPTS_GET => {
+                let call = CallParams::read(params)?;
+                if let Some(refusal) = self.refused_prompt(&call.name) {
+                    note(actions, || refused(method, id, &refusal));
+                    actions.push(Action::Reply(reply::refusal_error(id, &refusal.text, refusal.meta)));
+                    return Ok(());
+                }
+                Kind::Other
+            }
+            method::TOOLS_LIST => Kind::ToolsList,
+            method::PROMPTS_LIST => Kind::PromptsList,
+            method::INITIALIZE => Kind::Initialize,
+            _ => Kind::Other,
+        };
+        self.client_requests.insert(key, id, kind);
+        actions.push(Action::Forward);
+        Ok(())
+    }
+
+    fn refused_call<'a>(&'a self, tool: &'a str) -> Option<Refusal<'a>> {
+        let decision = self.policy.decide(tool);
+        match decision.effect {
+            Effect::Allow => None,
+            Effect::Deny | Effect::Hide | Effect::RequireApproval => Some(refusal(&decision, Subject::Tool, tool)),
+        }
+    }
+
+    fn refused_prompt<'a>(&'a self, prompt: &'a str) -> Option<Refusal<'a>> {
+        self.hides_prompt(prompt).map(|decision| refusal(&decision, Subject::Prompt, prompt))
+    }
+
+    fn hides_prompt(&self, prompt: &str) -> Option<Decision<'_>> {
+        self.policy.hides_prompt(prompt, self.hidden_tools.seen(prompt))
+    }
+
+    fn client_notification(&mut self, method: &str, params: Option<&str>, actions: &mut Vec<Action>) {
+        match method {
+            // Some servers run a call that has no id (the wrapper could not refuse it either), so it goes nowhere.
+            method::TOOLS_CALL | method::PROMPTS_GET => {
+                note(actions, || format!("dropped a {method} without an id"));
+            }
+            method::CANCELLED => {
+                if let Some(key) = message::cancelled_request(params) {
+                    self.client_requests.cancel(&key);
+                }
+                actions.push(Action::Forward);
+            }
+            _ => actions.push(Action::Forward),
+        }
+    }
+
+    fn client_response(&mut self, id: &str, key: &IdKey, actions: &mut Vec<Action>) {
+        match self.server_requests.answer(key) {
+            Answered::Waiting(_) => actions.push(Action::Forward),
+            Answered::Cancelled => {
+                note(actions, || format!("dropped the client's late answer to cancelled request {id}"))
+            }
+            Answered::Nothing => {
+                note(actions, || format!("dropped an answer of the client to no open request (id {id})"))
+            }
+        }
+    }
+
+    /// Answers a line of the client that is not forwarded; where it was the answer to a request of the server, the
+    /// server gets an error in its place.
+    fn refuse_client_line(&mut self, skim: &Skim, code: ErrorCode, why: &str, actions: &mut Vec<Action>) {
+        note(actions, || format!("refused a line of the client: {why}"));
+        if let Some(id) = skim.response_id()
+            && let Answered::Waiting(open) = self.server_requests.answer(&id.into())
+        {
+            actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::InvalidRequest, why)));
+        }
+        let id = skim.request_id().map(|id| id.as_str());
+        actions.push(Action::Reply(reply::error(id, code, why)));
+    }
+
+    fn server_request(&mut self, id: &str, key: IdKey, method: &str, actions: &mut Vec<Action>) {
+        if let Err(full) = self.server_requests.room_for(&key) {
+            note(actions, || format!("refused a request of the server ({method:?}, id {id})"));
+            no_room(full, id, "server", actions);
+            return;
+        }
+        self.server_requests.insert(key, id, Kind::Other);
+        actions.push(Action::Forward);
+    }
+
+    fn server_response(&mut self, line: &[u8], id: &str, key: &IdKey, answer: Answer<'_>, actions: &mut Vec<Action>) {
+        let open = match self.client_requests.answer(key) {
+            Answered::Waiting(open) => open,
+            Answered::Cancelled => {
+                return note(actions, || format!("dropped the late answer to cancelled request {id}"));
+            }
+            Answered::Nothing => return note(actions, || format!("dropped an answer to no open request (id {id})")),
+        };
+        let list = match open.kind {
+            Kind::ToolsList => List::Tools,
+            Kind::PromptsList => List::Prompts,
+            Kind::Initialize | Kind::Other => return actions.push(Action::Forward),
+        };
+        let Answer::Result(result) = answer else { return actions.push(Action::Forward) };
+        match self.filter(line, result, list) {
+            Ok(None) => actions.push(Action::Forward),
+            Ok(Some(filtered)) => actions.push(Action::Replace(filtered)),
+            Err(fault) => {
+                let why = unacceptable(list.method(), &fault);
+                note(actions, || format!("withheld an answer of the server: {why}"));
+                actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, &why)));
+            }
+        }
+    }
+
+    /// The line without the items that the policy hides; `None` where it hides none.
+    fn filter(&mut self, line: &[u8], result: &str, list: List) -> Result<Option<Vec<u8>>, Fault> {
+        self.reader.read(line, Judged::LIST)?;
+        let (policy, seen) = (&self.policy, &mut self.hidden_tools);
+        let filtered = list::filter(result, list, |name| match list {
+            List::Tools if policy.decide(&name).effect == Effect::Hide => {
+                seen.insert(name);
+                Keep::Hidden
+            }
+            List::Prompts if policy.hides_prompt(&name, seen.seen(&name)).is_some() => Keep::Hidden,
+            List::Tools | List::Prompts => Keep::Visible,
+        })?;
+        Ok(filtered.map(|filtered| list::splice(line, result, &filtered)))
+    }
+
+    /// A line of the server that is not forwarded: whoever waits for an answer to it or by it gets an error.
+    fn refuse_server_line(&mut self, skim: &Skim, why: &str, actions: &mut Vec<Action>) {
+        let Some(id) = &skim.id else { return };
+        if skim.shape != Shape::Unknown {
+            note(actions, || format!("withheld a line of the server (id {id}): {why}"));
+        }
+        match skim.shape {
+            Shape::Response => {
+                if let Answered::Waiting(open) = self.client_requests.answer(&id.into()) {
+                    let error = reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, why);
+                    actions.push(Action::Replace(error));
+                }
+            }
+            Shape::Call => actions.push(Action::Reply(reply::error(Some(id.as_str()), ErrorCode::InvalidRequest, why))),
+            Shape::Unknown => {}
+        }
+    }
+}
+
+/// The hidden tools that the server has listed in this session: a prompt of that name is named after a hidden tool.
+#[derive(Debug, Default)]
+struct SeenTools(HashSet<Box<str>>);
+
+impl SeenTools {
+    fn insert(&mut self, tool: Cow<'_, str>) {
+        if self.0.len() < MAX_SEEN_TOOLS && !self.0.contains(tool.as_ref()) {
+            self.0.insert(tool.into_owned().into());
+        }
+    }
+
+    /// Whether a tool of this name was listed. Once there are too many to remember, every name counts as listed.
+    fn seen(&self, name: &str) -> Seen {
+        if self.0.len() >= MAX_SEEN_TOOLS || self.0.contains(name) { Seen::Tool } else { Seen::Unknown }
+    }
+}
+
+fn note(actions: &mut Vec<Action>, text: impl FnOnce() -> String) {
+    actions.push(Action::Note(Note::new(text())));
+}
+
+fn refused(method: &str, id: &str, refusal: &Refusal<'_>) -> String {
+    let meta = &refusal.meta;
+    format!("refused {method} of {:?} (id {id}) by {}: {}", meta.tool, meta.rule, meta.reason)
+}
+
+fn no_room(full: Full, id: &str, sender: &str, actions: &mut Vec<Action>) {
+    let (code, why) = match full {
+        Full::InFlight => (
+            ErrorCode::InvalidRequest,
+            format!(
+                "policylayer refused this request: its id {id} is still in use by an open request. Send it with a new id."
+            ),
+        ),
+        Full::TooMany => (
+            ErrorCode::TooMany,
+            format!(
+                "policylayer refused this request: {MAX_OPEN} requests of the {sender} are open. Wait for answers first."
+            ),
+        ),
+    };
+    actions.push(Action::Reply(reply::error(Some(id), code, &why)));
+}
+
+fn code_of(fault: &Fault) -> ErrorCode {
+    if fault.is_parse_error() { ErrorCode::Parse } else { ErrorCode::InvalidRequest }
+}
+
+fn unacceptable(what: &str, fault: &Fault) -> String {
+    format!(
+        "policylayer refused this {what}: {fault}. It was not passed on. A message must be one JSON-RPC 2.0 object on one \
+         line that every JSON parser reads alike."
+    )
+}
+
+fn oversize(what: &str, max: usize) -> String {
+    format!(
+        "policylayer refused this {what}: it is larger than {max} bytes and was not passed on. `policylayer wrap \
+         --max-message` sets the bound."
+    )
+}
+
+fn ended(how: &str) -> String {
+    format!(
+        "The MCP server has ended ({how}), so this request has no answer. Restart the server in the client to go on."
+    )
 }

@@ -1,0 +1,35 @@
+//! What the engine asks the shell to do.
+
+use std::fmt;
+
+/// What is to be done about a line, in order. A line with neither `Forward` nor `Replace` does not reach the other side.
+#[must_use = "an action that is not carried out loses a message"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The line goes to the other side, byte for byte.
+    Forward,
+    /// This line, its newline included, goes to the other side in place of the one that came.
+    Replace(Vec<u8>),
+    /// This line, its newline included, goes back to the side the line came from.
+    Reply(Vec<u8>),
+    /// The line is no message of the protocol: show it on stderr, and pass it to nobody.
+    Stray,
+    /// Something happened that a person may want to know.
+    Note(Note),
+}
+
+/// Something that a person may want to know, as one line of text without control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note(String);
+
+impl Note {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

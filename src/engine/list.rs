@@ -1,0 +1,189 @@
+//! Takes hidden items out of a list that the server sends, and leaves every other byte as it was.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::wire::message::read_name;
+use crate::wire::strict::Fault;
+use crate::wire::view;
+
+/// Which list a result holds, by the member it stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    Tools,
+    Prompts,
+}
+
+impl List {
+    /// The member of the result.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+        }
+    }
+
+    /// The method that asks for it.
+    pub(super) fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Prompts => "prompts/list",
+        }
+    }
+}
+
+/// Whether an item stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    Visible,
+    Hidden,
+}
+
+/// Filters `result`, an object as written; `None` where nothing is hidden, so that the line can pass as it is.
+///
+/// From revision 2026-07-28 on, a list from which something was taken is no longer everybody's: `cacheScope`
+/// becomes "private".
+///
+/// # Errors
+/// When parsers could read the list differently, or an item is no object with one string `name`.
+pub(super) fn filter(
+    result: &str,
+    list: List,
+    mut keep: impl FnMut(Cow<'_, str>) -> Keep,
+) -> Result<Option<String>, Fault> {
+    if !result.starts_with('{') {
+        return Err(Fault::Type { name: "result", expected: "an object" });
+    }
+    let mut scope = None;
+    let mut filtered = None;
+    for member in view::members(result) {
+        match member.known(&[list.key(), "cacheScope"])? {
+            Some("cacheScope") => scope = Some(member.range),
+            Some(_) => filtered = filter_array(member.value, list, &mut keep)?.map(|array| (member.range, array)),
+            None => {}
+        }
+    }
+    let Some(filtered) = filtered else { return Ok(None) };
+    let mut edits: Vec<(Range<usize>, String)> = vec![filtered];
+    edits.extend(scope.map(|range| (range, "\"private\"".to_owned())));
+    edits.sort_by_key(|(range, _)| range.start);
+    Ok(Some(apply(result, &edits)))
+}
+
+/// The array without its hidden items; `None` where none is hidden.
+fn filter_array(array: &str, list: List, mut keep: impl FnMut(Cow<'_, str>) -> Keep) -> Result<Option<String>, Fault> {
+    if !array.starts_with('[') {
+        return Err(Fault::Type { name: list.key(), expected: "an array" });
+    }
+    let mut visible = String::from("[");
+    let mut hidden = 0_usize;
+    for item in view::elements(array) {
+        let item = array.get(item).unwrap_or_default();
+        match keep(name(item, list)?) {
+            Keep::Hidden => hidden += 1,
+            Keep::Visible => {
+                if visible.len() > 1 {
+                    visible.push(',');
+                }
+                visible.push_str(item);
+            }
+        }
+    }
+    visible.push(']');
+    Ok((hidden > 0).then_some(visible))
+}
+
+/// The one name of an item.
+fn name(item: &str, list: List) -> Result<Cow<'_, str>, Fault> {
+    if !item.starts_with('{') {
+        return Err(Fault::Type { name: list.key(), expected: "a list of objects" });
+    }
+    let mut name = None;
+    for member in view::members(item) {
+        if member.known(&["name"])?.is_some() {
+            name = Some(member.value);
+        }
+    }
+    read_name(name.unwrap_or_default())
+}
+
+/// Replaces ranges, which are in order, in a text.
+fn apply(text: &str, edits: &[(Range<usize>, String)]) -> String {
+    let mut edited = String::with_capacity(text.len());
+    let mut at = 0;
+    for (range, new) in edits {
+        edited.push_str(text.get(at..range.start).unwrap_or_default());
+        edited.push_str(new);
+        at = range.end;
+    }
+    edited.push_str(text.get(at..).unwrap_or_default());
+    edited
+}
+
+/// The line with `part`, which is a piece of it, replaced by `new`; with a newline at its end.
+pub(super) fn splice(line: &[u8], part: &str, new: &str) -> Vec<u8> {
+    // Both are views of one buffer, so their addresses say where the piece stands.
+    let start = (part.as_ptr().addr()).saturating_sub(line.as_ptr().addr());
+    let (before, rest) = line.split_at_checked(start).unwrap_or_default();
+    let mut spliced = Vec::with_capacity(line.len());
+    spliced.extend_from_slice(before);
+    spliced.extend_from_slice(new.as_bytes());
+    spliced.extend_from_slice(rest.get(part.len()..).unwrap_or_default());
+    if !spliced.ends_with(b"\n") {
+        spliced.push(b'\n');
+    }
+    spliced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tools(result: &str) -> Result<Option<String>, Fault> {
+        filter(result, List::Tools, |name| if name.starts_with('h') { Keep::Hidden } else { Keep::Visible })
+    }
+
+    #[test]
+    fn what_stays_stays_as_it_was_written() {
+        let result = r#"{ "x":1, "tools" : [ {"name":"a" , "n":1e999},{"name":"h1"}, {"na\/me":"h","name":"b\u0061"} ,{"name":"h2"}] ,"nextCursor":"c" }"#;
+        let filtered =
+            r#"{ "x":1, "tools" : [{"name":"a" , "n":1e999},{"na\/me":"h","name":"b\u0061"}] ,"nextCursor":"c" }"#;
+        assert_eq!(tools(result), Ok(Some(filtered.to_owned())));
+        assert_eq!(tools(filtered), Ok(None));
+        assert_eq!(
+            tools(r#"{"tools":[{"name":"\u0068"}],"nextCursor":"c"}"#),
+            Ok(Some(r#"{"tools":[],"nextCursor":"c"}"#.into()))
+        );
+        assert_eq!(tools(r#"{"resultType":"input_required"}"#), Ok(None));
+    }
+
+    #[test]
+    fn a_filtered_list_is_private() {
+        for (scope, after) in [("\"public\"", "\"private\""), ("\"private\"", "\"private\""), ("7", "\"private\"")] {
+            let result = format!(r#"{{"cacheScope":{scope},"tools":[{{"name":"h"}}],"ttlMs":5}}"#);
+            assert_eq!(tools(&result), Ok(Some(format!(r#"{{"cacheScope":{after},"tools":[],"ttlMs":5}}"#))));
+        }
+        assert_eq!(tools(r#"{"tools":[{"name":"a"}],"cacheScope":"public"}"#), Ok(None));
+    }
+
+    #[test]
+    fn what_parsers_could_read_differently_is_refused() {
+        for result in [
+            "[]",
+            r#"{"tools":{}}"#,
+            r#"{"tools":null}"#,
+            r#"{"tools":["a"]}"#,
+            r#"{"tools":[{}]}"#,
+            r#"{"tools":[{"name":1}]}"#,
+            r#"{"tools":[{"name":"\ud83d"}]}"#,
+            r#"{"tools":[{"name":"a\u0000"}]}"#,
+            r#"{"tools":[{"name":"a","Name":"h"}]}"#,
+            r#"{"tools":[{"n\u0061me":"a"}]}"#,
+            r#"{"tool\u017f":[{"name":"h"}]}"#,
+            r#"{"tools":[],"Tools":[{"name":"h"}]}"#,
+            r#"{"t\u006fols":[{"name":"h"}]}"#,
+        ] {
+            assert!(tools(result).is_err(), "{result}");
+        }
+    }
+}
