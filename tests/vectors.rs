@@ -1,0 +1,184 @@
+//! Runs tests/vectors/*.jsonl: a policy, lines in, the expected actions.
+//!
+//! A vector is `{"name", "policy"?, "server"?, "do": [step…]}`. A step has one of `client`, `server` (text), `client_hex`,
+//! `server_hex` (bytes) or `ended` (how the server ended), and `expect`, the list of actions without notes:
+//! `"forward"`, `"stray"`, `{"replace": LINE or FACTS}`, `{"reply": FACTS}`. FACTS name what must hold of a line of ours:
+//! `id`, `code` of an error, `effect`, `rule`, `reason` and `resultType` of a refusal (null: absent).
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use policylayer::engine::{Action, Engine};
+use policylayer::policy::{self, Format, Policy, ServerName, Source};
+use serde_json::{Value, json};
+
+/// The policy of a vector that names none.
+const DEFAULT_POLICY: &str = r#"{"version":"1","default":"allow","hide":["hidden_tool","delete_*"]}"#;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+fn vectors() -> Vec<(String, Value)> {
+    let mut vectors = Vec::new();
+    let mut files: Vec<_> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "jsonl")) {
+        for (index, line) in std::fs::read_to_string(file).unwrap().lines().enumerate() {
+            let place = format!("{}:{}", file.file_name().unwrap().display(), index + 1);
+            let vector = serde_json::from_str(line).unwrap_or_else(|error| panic!("{place}: {error}"));
+            vectors.push((place, vector));
+        }
+    }
+    vectors
+}
+
+fn policy(vector: &Value) -> Policy {
+    let text = vector.get("policy").map_or_else(|| DEFAULT_POLICY.to_owned(), Value::to_string);
+    let server = ServerName::new(vector["server"].as_str().unwrap_or("stub")).unwrap();
+    let loaded = policy::load(&Source::new("policy.json", Format::Json, text.as_str()), &server);
+    loaded.policy.unwrap_or_else(|| panic!("{text}: {:?}", loaded.diagnostics))
+}
+
+fn bytes(step: &Value, side: &str) -> Option<Vec<u8>> {
+    if let Some(text) = step[side].as_str() {
+        return Some(text.as_bytes().to_vec());
+    }
+    let hex = step[format!("{side}_hex")].as_str()?;
+    let digits: Vec<_> = hex.chars().map(|digit| digit.to_digit(16).unwrap() as u8).collect();
+    Some(digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect())
+}
+
+/// A step with its newline, unless the vector says how the line ends.
+fn line(mut bytes: Vec<u8>) -> Vec<u8> {
+    if !bytes.ends_with(b"\n") {
+        bytes.push(b'\n');
+    }
+    bytes
+}
+
+fn run(engine: &mut Engine, step: &Value) -> Vec<Action> {
+    let mut actions = Vec::new();
+    if let Some(bytes) = bytes(step, "client") {
+        engine.client_line(&line(bytes), &mut actions);
+    } else if let Some(bytes) = bytes(step, "server") {
+        engine.server_line(&line(bytes), &mut actions);
+    } else {
+        engine.server_ended(step["ended"].as_str().expect("a step needs a line"), &mut actions);
+    }
+    actions.retain(|action| !matches!(action, Action::Note(_)));
+    actions
+}
+
+/// Whether a line of ours has the facts; if not, which it has not.
+fn facts(line: &[u8], facts: &Value) -> Result<(), String> {
+    let text = std::str::from_utf8(line).unwrap();
+    assert!(text.ends_with('\n') && text.matches('\n').count() == 1, "one whole line: {text:?}");
+    let value: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(value["jsonrpc"], "2.0");
+    for (name, fact) in facts.as_object().expect("facts are an object") {
+        let result = &value["result"];
+        let decision = &result["_meta"]["policylayer/decision"];
+        let is = match name.as_str() {
+            "id" => &value["id"],
+            "code" => &value["error"]["code"],
+            "resultType" => &result["resultType"],
+            "effect" => {
+                let words = result["content"][0]["text"].as_str().unwrap_or_default();
+                assert!(words.starts_with("[POLICY DENIED] "), "{text}");
+                assert_eq!(result["isError"], true, "{text}");
+                &decision["effect"]
+            }
+            "rule" => &decision["rule"],
+            "reason" => &decision["reason"],
+            other => panic!("no such fact: {other}"),
+        };
+        if is != fact {
+            return Err(format!("{name} is {is}, not {fact}, in {text}"));
+        }
+    }
+    Ok(())
+}
+
+fn compare(actions: &[Action], expected: &Value) -> Result<(), String> {
+    let expected = expected.as_array().expect("expect is a list");
+    if actions.len() != expected.len() {
+        return Err(format!("{} actions: {}", actions.len(), show(actions)));
+    }
+    for (action, expected) in actions.iter().zip(expected) {
+        let differs = || Err(format!("expected {expected}, got {}", show(actions)));
+        match (action, expected) {
+            (Action::Forward, Value::String(word)) if word == "forward" => {}
+            (Action::Stray, Value::String(word)) if word == "stray" => {}
+            (Action::Reply(line), Value::Object(expected)) if expected.contains_key("reply") => {
+                facts(line, &expected["reply"])?;
+            }
+            (Action::Replace(line), Value::Object(expected)) if expected.contains_key("replace") => {
+                match &expected["replace"] {
+                    Value::String(text) if text.as_bytes() == line => {}
+                    Value::String(_) => return differs(),
+                    wanted => facts(line, wanted)?,
+                }
+            }
+            _ => return differs(),
+        }
+    }
+    Ok(())
+}
+
+fn show(actions: &[Action]) -> String {
+    let show = |action: &Action| match action {
+        Action::Reply(line) => format!("Reply({})", String::from_utf8_lossy(line)),
+        Action::Replace(line) => format!("Replace({})", String::from_utf8_lossy(line)),
+        action => format!("{action:?}"),
+    };
+    actions.iter().map(show).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn every_vector_holds() {
+    let mut failures = Vec::new();
+    for (place, vector) in vectors() {
+        let mut engine = Engine::new(Arc::new(policy(&vector)));
+        for (index, step) in vector["do"].as_array().expect("do is a list").iter().enumerate() {
+            if let Err(failure) = compare(&run(&mut engine, step), &step["expect"]) {
+                failures.push(format!("{place} {} step {index}: {failure}", vector["name"]));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} vectors fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn names_are_unique_and_the_ledger_names_real_vectors() {
+    let vectors = vectors();
+    let names: BTreeSet<_> = vectors.iter().map(|(_, vector)| vector["name"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), vectors.len(), "two vectors share a name");
+    let ledger = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/security.md")).unwrap();
+    let rows: Vec<_> = ledger.lines().filter(|line| line.starts_with("| ") && line.contains("vector:")).collect();
+    assert!(rows.len() >= 8, "the ledger has lost its rows");
+    for row in rows {
+        for name in row.split('`').filter_map(|word| word.strip_prefix("vector:")) {
+            assert!(names.contains(name), "docs/security.md names a vector that is not there: {name}");
+        }
+    }
+}
+
+#[test]
+fn the_runner_can_fail() {
+    let engine = || Engine::new(Arc::new(policy(&json!({}))));
+    let step = json!({"client": r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hidden_tool"}}"#});
+    let actions = run(&mut engine(), &step);
+    assert!(compare(&actions, &json!([{"reply": {"id": 1, "effect": "hide", "rule": "hide[0]"}}])).is_ok());
+    for wrong in [
+        json!([]),
+        json!(["forward"]),
+        json!([{"replace": {"id": 1}}]),
+        json!([{"reply": {"id": 2}}]),
+        json!([{"reply": {"rule": "hide[1]"}}]),
+        json!([{"reply": {"id": 1}}, "forward"]),
+    ] {
+        assert!(compare(&actions, &wrong).is_err(), "{wrong}");
+    }
+}
