@@ -1,0 +1,148 @@
+//! The demo's MCP client: it starts `policylayer wrap` as any client would.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rmcp::model::{CallToolRequestParams, CallToolResult};
+use rmcp::service::{Peer, RunningService};
+use rmcp::{RoleClient, ServiceExt};
+use serde_json::{Map, Value};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long a server may take to start, and how long one answer may take; npx may have to download first.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How `policylayer wrap` is to be started.
+pub(super) struct Launch<'a> {
+    /// The policy, where it is not to be found as usual.
+    pub(super) policy: Option<&'a Path>,
+    /// The server's name, where it is not to be derived from the command.
+    pub(super) server: Option<&'a str>,
+    /// The server's command.
+    pub(super) command: &'a [OsString],
+    /// A home of its own, so that nothing of the person's own files is read or written.
+    pub(super) home: Option<&'a Path>,
+}
+
+impl Launch<'_> {
+    fn spawn(&self) -> anyhow::Result<(Child, ChildStdin, ChildStdout, JoinHandle<Vec<String>>)> {
+        let program = std::env::current_exe().context("policylayer cannot find its own program")?;
+        let mut command = Command::new(program);
+        command.arg("wrap").args(["--log-level", "error"]);
+        if let Some(policy) = self.policy {
+            command.arg("--policy").arg(policy);
+        }
+        if let Some(server) = self.server {
+            command.args(["--server", server]);
+        }
+        command.arg("--").args(self.command);
+        if let Some(home) = self.home {
+            for name in ["HOME", "USERPROFILE", "APPDATA", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
+                command.env(name, home);
+            }
+            command.env_remove("POLICYLAYER_POLICY");
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().context("policylayer cannot start itself")?;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+            bail!("policylayer cannot reach the wrapper that it started");
+        };
+        Ok((child, stdin, stdout, tokio::spawn(lines_of(stderr))))
+    }
+}
+
+async fn lines_of(stderr: ChildStderr) -> Vec<String> {
+    let mut lines = BufReader::new(stderr).lines();
+    let mut all = Vec::new();
+    while let Ok(Some(line)) = lines.next_line().await {
+        all.push(line);
+    }
+    all
+}
+
+/// A session with a wrapped server.
+pub(super) struct Session {
+    service: RunningService<RoleClient, ()>,
+    child: Child,
+    stderr: JoinHandle<Vec<String>>,
+}
+
+impl Session {
+    /// Starts the wrapper and opens a session.
+    ///
+    /// # Errors
+    /// When it cannot be started, or does not answer; the message then holds what it printed.
+    pub(super) async fn open(launch: &Launch<'_>) -> anyhow::Result<Self> {
+        let (mut child, stdin, stdout, stderr) = launch.spawn()?;
+        let opened = timeout(PATIENCE, ().serve((stdout, stdin))).await;
+        let why = match opened {
+            Ok(Ok(service)) => return Ok(Self { service, child, stderr }),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it did not answer within {} seconds", PATIENCE.as_secs()),
+        };
+        child.start_kill().ok();
+        let printed = stderr.await.unwrap_or_default().join("\n");
+        bail!("the server did not open a session: {why}\n{printed}");
+    }
+
+    /// The tools that the agent sees.
+    ///
+    /// # Errors
+    /// When the list cannot be had.
+    pub(super) async fn tools(&self) -> anyhow::Result<Vec<String>> {
+        let tools = timeout(PATIENCE, self.peer().list_all_tools()).await.context("tools/list was not answered")??;
+        Ok(tools.into_iter().map(|tool| tool.name.into_owned()).collect())
+    }
+
+    /// Calls a tool.
+    ///
+    /// # Errors
+    /// When there is no result.
+    pub(super) async fn call(&self, tool: &str, arguments: Map<String, Value>) -> anyhow::Result<CallToolResult> {
+        let call = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
+        Ok(timeout(PATIENCE, self.peer().call_tool(call)).await.context("the call was not answered")??)
+    }
+
+    fn peer(&self) -> &Peer<RoleClient> {
+        self.service.peer()
+    }
+
+    /// Leaves, and returns what was printed on stderr from start to end.
+    ///
+    /// # Errors
+    /// When the wrapper does not end.
+    pub(super) async fn close(mut self) -> anyhow::Result<Vec<String>> {
+        self.service.cancel().await?;
+        timeout(PATIENCE, self.child.wait()).await.context("the wrapper did not end")??;
+        Ok(self.stderr.await?)
+    }
+}
+
+/// Sends one raw line, as no honest client would, and returns the line that answers it and what was printed on stderr.
+///
+/// # Errors
+/// When nothing answers.
+pub(super) async fn send_raw(launch: &Launch<'_>, line: &str) -> anyhow::Result<(String, Vec<String>)> {
+    let (mut child, mut stdin, stdout, stderr) = launch.spawn()?;
+    stdin.write_all(format!("{line}\n").as_bytes()).await?;
+    let mut answer = String::new();
+    timeout(PATIENCE, BufReader::new(stdout).read_line(&mut answer)).await.context("the line was not answered")??;
+    drop(stdin);
+    timeout(PATIENCE, child.wait()).await.context("the wrapper did not end")??;
+    Ok((answer, stderr.await?))
+}
+
+/// The command that starts the stand-in server: this very program.
+///
+/// # Errors
+/// When the program does not know where it is.
+pub(super) fn stand_in() -> anyhow::Result<Vec<OsString>> {
+    let program = std::env::current_exe().context("policylayer cannot find its own program")?;
+    Ok(vec![program.into_os_string(), OsStr::new("demo-server").to_owned()])
+}

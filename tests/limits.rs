@@ -1,0 +1,124 @@
+//! Reaches every limit of the core: what is over it is refused, and the session goes on.
+
+use std::sync::Arc;
+
+use policylayer::engine::{Action, Engine};
+use policylayer::limits::{MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_NAME, MAX_OPEN, MAX_SEEN_TOOLS};
+use policylayer::policy::{self, Format, ServerName, Source};
+
+fn engine(policy: &str) -> Engine {
+    let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &ServerName::new("stub").unwrap());
+    Engine::new(Arc::new(loaded.policy.unwrap()))
+}
+
+fn allow_all() -> Engine {
+    engine(r#"{"version":"1","default":"allow"}"#)
+}
+
+fn client(engine: &mut Engine, line: &str) -> Vec<Action> {
+    let mut actions = Vec::new();
+    engine.client_line(line.as_bytes(), &mut actions);
+    actions.retain(|action| !matches!(action, Action::Note(_)));
+    actions
+}
+
+fn server(engine: &mut Engine, line: &str) -> Vec<Action> {
+    let mut actions = Vec::new();
+    engine.server_line(line.as_bytes(), &mut actions);
+    actions.retain(|action| !matches!(action, Action::Note(_)));
+    actions
+}
+
+fn ping(id: usize) -> String {
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n")
+}
+
+fn reply(actions: &[Action]) -> &str {
+    match actions {
+        [Action::Reply(line)] => std::str::from_utf8(line).unwrap(),
+        actions => panic!("no reply: {actions:?}"),
+    }
+}
+
+#[test]
+fn open_requests() {
+    let mut engine = allow_all();
+    for id in 0..MAX_OPEN {
+        assert_eq!(client(&mut engine, &ping(id)), [Action::Forward]);
+        assert_eq!(server(&mut engine, &ping(id)), [Action::Forward]);
+    }
+    assert!(reply(&client(&mut engine, &ping(MAX_OPEN))).contains("-31005"));
+    assert!(reply(&server(&mut engine, &ping(MAX_OPEN))).contains("-31005"));
+    assert_eq!(server(&mut engine, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}"), [Action::Forward]);
+    assert_eq!(client(&mut engine, &ping(MAX_OPEN)), [Action::Forward], "there is room again");
+}
+
+#[test]
+fn cancelled_requests_do_not_fill_the_table() {
+    let mut engine = allow_all();
+    for id in 0..MAX_OPEN + MAX_CANCELLED + 1 {
+        assert_eq!(client(&mut engine, &ping(id)), [Action::Forward], "{id}");
+        let cancel = format!(r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#);
+        assert_eq!(client(&mut engine, &cancel), [Action::Forward]);
+    }
+    // A late answer is dropped, whether its request is still remembered or not.
+    for id in [0, MAX_OPEN + MAX_CANCELLED] {
+        assert_eq!(server(&mut engine, &format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{}}}}")), []);
+    }
+}
+
+#[test]
+fn ids_and_names() {
+    let mut engine = allow_all();
+    let with_id = |length: usize| format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"ping"}}"#, "i".repeat(length - 2));
+    assert_eq!(client(&mut engine, &with_id(MAX_ID)), [Action::Forward]);
+    assert!(reply(&client(&mut engine, &with_id(MAX_ID + 1))).contains("-32600"));
+    let with_name = |name: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}"}}}}"#);
+    assert!(reply(&client(&mut engine, &with_name(&"n".repeat(MAX_NAME + 1)))).contains("-32600"));
+    assert!(reply(&client(&mut engine, &with_name(&"\\u006e".repeat(MAX_NAME + 1)))).contains("-32600"));
+    assert_eq!(client(&mut engine, &with_name(&"\\u006e".repeat(MAX_NAME))), [Action::Forward]);
+}
+
+#[test]
+fn depth() {
+    let nested = |depth: usize| {
+        // The message and its params are two levels.
+        let inner = format!("{}{}", "[".repeat(depth - 2), "]".repeat(depth - 2));
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"a":{inner}}}}}"#)
+    };
+    let mut engine = allow_all();
+    assert!(reply(&client(&mut engine, &nested(MAX_DEPTH + 1))).contains(r#""id":1"#));
+    assert_eq!(client(&mut engine, &nested(MAX_DEPTH)), [Action::Forward]);
+    let brackets = format!(r#"{{"jsonrpc":"2.0","id":2,"method":"x","params":{}"#, "[".repeat(100_000));
+    assert!(reply(&client(&mut engine, &brackets)).contains("-32600"));
+    assert!(reply(&client(&mut engine, &"[".repeat(100_000))).contains("-32600"));
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{}{}}}"#, "[".repeat(300), "]".repeat(300));
+    assert!(matches!(server(&mut engine, &answer).as_slice(), [Action::Stray, Action::Replace(_)]));
+}
+
+#[test]
+fn a_line_of_twenty_megabytes() {
+    let mut engine = allow_all();
+    let call = |end: &str| {
+        let text = "x".repeat(20 << 20);
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","arguments":{{"t":"{text}"}}}}{end}"#)
+    };
+    assert!(reply(&client(&mut engine, &call(""))).contains("-32700"));
+    assert_eq!(client(&mut engine, &call("}")), [Action::Forward]);
+}
+
+#[test]
+fn hidden_tools_that_were_seen() {
+    let mut engine = engine(r#"{"version":"1","default":"deny","tools":{"listed":{}}}"#);
+    let list = |method: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
+    let prompts = r#"{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"free"}]}}"#;
+    assert_eq!(client(&mut engine, &list("prompts/list")), [Action::Forward]);
+    assert_eq!(server(&mut engine, prompts), [Action::Forward], "a prompt that no hidden tool is known for stays");
+    assert_eq!(client(&mut engine, &list("tools/list")), [Action::Forward]);
+    let tools: Vec<_> = (0..=MAX_SEEN_TOOLS).map(|tool| format!(r#"{{"name":"tool{tool}"}}"#)).collect();
+    let tools = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, tools.join(","));
+    assert!(matches!(server(&mut engine, &tools).as_slice(), [Action::Replace(_)]));
+    // Too many to remember: now any prompt may be named after one.
+    assert_eq!(client(&mut engine, &list("prompts/list")), [Action::Forward]);
+    assert!(matches!(server(&mut engine, prompts).as_slice(), [Action::Replace(_)]));
+}
