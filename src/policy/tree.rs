@@ -14,11 +14,11 @@ pub(super) struct Node {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Null,
-    Boolean(bool),
+    Boolean,
     Integer(String),
     Float(String),
     /// TOML's dates and times, which no key takes.
-    Datetime(String),
+    Datetime,
     String(String),
     Array(Vec<Node>),
     /// In the order of the document; a key that is written twice is there twice.
@@ -37,10 +37,10 @@ impl Value {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Boolean(_) => "a boolean",
+            Self::Boolean => "a boolean",
             Self::Integer(_) => "an integer",
             Self::Float(_) => "a number",
-            Self::Datetime(_) => "a date",
+            Self::Datetime => "a date",
             Self::String(_) => "a string",
             Self::Array(_) => "a list",
             Self::Table(_) => "a table",

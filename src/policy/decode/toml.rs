@@ -62,8 +62,8 @@ fn node(value: &Spanned<DeValue<'_>>, depth: usize, report: &mut Report) -> Opti
         DeValue::String(text) => Value::String(text.clone().into_owned()),
         DeValue::Integer(integer) => Value::Integer(integer.to_string()),
         DeValue::Float(float) => Value::Float(float.to_string()),
-        DeValue::Boolean(truth) => Value::Boolean(*truth),
-        DeValue::Datetime(datetime) => Value::Datetime(datetime.to_string()),
+        DeValue::Boolean(_) => Value::Boolean,
+        DeValue::Datetime(_) => Value::Datetime,
         DeValue::Array(items) => {
             let mut out = Vec::with_capacity(items.len());
             for item in items {
