@@ -32,6 +32,21 @@ pub const MAX_SEEN_TOOLS: usize = 10_000;
 /// The largest policy file, in bytes.
 pub const MAX_POLICY_FILE: usize = 1024 * 1024;
 
+/// How deeply lists and tables may nest in a policy file.
+pub const MAX_POLICY_DEPTH: usize = 32;
+
+/// How many errors and warnings of one policy file are kept; the rest is only counted.
+pub const MAX_DIAGNOSTICS: usize = 100;
+
+/// How many patterns the globs of one policy may expand to.
+pub const MAX_GLOBS: usize = 512;
+
+/// The longest glob in a policy, in characters.
+pub const MAX_GLOB_LENGTH: usize = 128;
+
+/// How many patterns the alternatives of one glob may expand to.
+pub const MAX_GLOB_ALTERNATIVES: usize = 64;
+
 /// How long the server has to end by itself once its stdin is closed.
 pub const GRACE: Duration = Duration::from_secs(5);
 

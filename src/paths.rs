@@ -1,1 +1,219 @@
-//! To come.
+//! Where the configuration lives, and which policy file is in force.
+//!
+//! The order: the file that was named, else `POLICYLAYER_POLICY`, else `policies/SERVER.{toml,json,yaml,yml}` in the
+//! configuration folder, else the built-in policy. A file that is named or found and cannot be used is an error: falling
+//! back to another policy would let through what its author forbade.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::cmd::Env;
+use crate::exit::Exit;
+use crate::limits::MAX_POLICY_FILE;
+use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source, visible};
+
+/// The environment variable that names a policy file.
+pub const POLICY_VARIABLE: &str = "POLICYLAYER_POLICY";
+
+/// The policy in force, and the document that it came from.
+#[derive(Debug)]
+#[must_use]
+pub struct LoadedPolicy {
+    /// The policy.
+    pub policy: Policy,
+    /// The document; `None` where the built-in policy is in force.
+    pub source: Option<Source>,
+    /// The document's warnings.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl LoadedPolicy {
+    /// The warnings, each with its place; empty where there are none.
+    pub fn render_warnings(&self, colour: Colour) -> String {
+        self.source.as_ref().map_or_else(String::new, |source| policy::render(source, &self.warnings, colour))
+    }
+}
+
+/// Why there is no policy to start with. Each message says what is wrong and what to do, in plain text.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The variable is there and names nothing.
+    #[error(
+        "{POLICY_VARIABLE} is set but empty, so it is unclear which policy is meant. Set it to the path of a policy file, or unset it."
+    )]
+    EmptyVariable,
+    /// A file was named by an empty text.
+    #[error("The policy file is named by an empty text. Give the path of a file, or leave --policy out.")]
+    EmptyName,
+    /// Nothing says where the configuration folder is.
+    #[error("The configuration folder cannot be found: {0}. Or name the policy with --policy FILE.")]
+    NoConfigurationFolder(&'static str),
+    /// Two files in the configuration folder are for the same server.
+    #[error(
+        "There are two policies for {server}: {} and {}. Keep one of them, or name the one that is meant with --policy.",
+        shown(.first), shown(.second)
+    )]
+    TwoFiles {
+        /// The server.
+        server: ServerName,
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// The file's ending names no format.
+    #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Rename it after its format.", shown(.0))]
+    UnknownEnding(PathBuf),
+    /// There is no such file.
+    #[error("The policy {} does not exist. {}", shown(.0), missing_remedy(.0))]
+    Missing(PathBuf),
+    /// It is a folder, a pipe or a device.
+    #[error("The policy {} is {what}, not a file. Name a .toml, .json or .yaml file.", shown(.path))]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// It cannot be read.
+    #[error("The policy {} cannot be read: {error}. Make it readable for the user who runs policylayer.", shown(.path))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// It is larger than any policy.
+    #[error("The policy {} is larger than 1 MiB. Name the policy file itself, or split its globs less finely.", shown(.0))]
+    TooLarge(PathBuf),
+    /// It is not UTF-8.
+    #[error("The policy {} is not UTF-8 text (byte {offset}). Save it as UTF-8; some editors and shells write UTF-16.", shown(.path))]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The first byte that is not UTF-8, from 0.
+        offset: usize,
+    },
+    /// The document has errors.
+    #[error("The policy {} is invalid, so it is not put in force.\n\n{rendered}\nMend it, and try it with `policylayer check`.", shown(.path))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Its errors and warnings with their places, over several lines.
+        rendered: String,
+    },
+}
+
+impl PolicyError {
+    /// How a run ends that failed because of it.
+    pub fn exit(&self) -> Exit {
+        if matches!(self, Self::Invalid { .. }) { Exit::InvalidPolicy } else { Exit::Failed }
+    }
+}
+
+/// Finds, reads and loads the policy in force for a server; `named` is the file given on the command line.
+///
+/// # Errors
+/// Where a policy is named or found and cannot be used. There is no falling back from one policy to another.
+pub fn load_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> Result<LoadedPolicy, PolicyError> {
+    let Some(path) = find_policy(named, server, env)? else {
+        return Ok(LoadedPolicy { policy: policy::builtin(server), source: None, warnings: Vec::new() });
+    };
+    let source = read_policy(&path)?;
+    let loaded = policy::load(&source, server);
+    match loaded.policy {
+        Some(policy) => Ok(LoadedPolicy { policy, source: Some(source), warnings: loaded.diagnostics }),
+        None => {
+            let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+            Err(PolicyError::Invalid { path, rendered })
+        }
+    }
+}
+
+/// The policy file in force for a server; `None` where the built-in policy is.
+///
+/// # Errors
+/// Where the variable is empty, two files compete, or the configuration folder cannot be found or looked into.
+pub fn find_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> Result<Option<PathBuf>, PolicyError> {
+    if let Some(path) = named {
+        return if path.as_os_str().is_empty() { Err(PolicyError::EmptyName) } else { Ok(Some(path.to_owned())) };
+    }
+    if let Some(path) = env.var(POLICY_VARIABLE) {
+        return if path.is_empty() { Err(PolicyError::EmptyVariable) } else { Ok(Some(PathBuf::from(path))) };
+    }
+    let folder = configuration_folder(env)?.join("policies");
+    let mut found: Option<PathBuf> = None;
+    for ending in Format::ENDINGS {
+        let path = folder.join(format!("{server}.{ending}"));
+        // Not `exists`: a link that leads nowhere is a policy that somebody wanted.
+        match fs::symlink_metadata(&path) {
+            Ok(_) => match found {
+                Some(first) => return Err(PolicyError::TwoFiles { server: server.clone(), first, second: path }),
+                None => found = Some(path),
+            },
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(PolicyError::Unreadable { path, error }),
+        }
+    }
+    Ok(found)
+}
+
+/// The configuration folder: `$XDG_CONFIG_HOME/policylayer` where that is an absolute path, else
+/// `~/.config/policylayer` on Linux and macOS and `%APPDATA%\policylayer` on Windows. It need not exist.
+///
+/// # Errors
+/// Where the environment does not tell.
+pub fn configuration_folder(env: &Env) -> Result<PathBuf, PolicyError> {
+    let absolute = |name| env.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let (base, remedy) = if cfg!(windows) {
+        (absolute("APPDATA"), "set APPDATA to an absolute path")
+    } else {
+        (absolute("HOME").map(|home| home.join(".config")), "set HOME to an absolute path")
+    };
+    absolute("XDG_CONFIG_HOME")
+        .or(base)
+        .map(|base| base.join("policylayer"))
+        .ok_or(PolicyError::NoConfigurationFolder(remedy))
+}
+
+/// Reads a policy file.
+///
+/// # Errors
+/// Where its ending is unknown, or it is missing, no regular file, larger than 1 MiB, unreadable or not UTF-8.
+pub fn read_policy(path: &Path) -> Result<Source, PolicyError> {
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => PolicyError::Missing(path.to_owned()),
+        _ => PolicyError::Unreadable { path: path.to_owned(), error },
+    };
+    // Asked before it is opened: opening a pipe would wait for a writer, and stdin is the client's.
+    let kind = fs::metadata(path).map_err(unreadable)?;
+    if !kind.is_file() {
+        let what = if kind.is_dir() { "a folder" } else { "a pipe or device" };
+        return Err(PolicyError::NotAFile { path: path.to_owned(), what });
+    }
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    let format = Format::from_ending(&ending).ok_or_else(|| PolicyError::UnknownEnding(path.to_owned()))?;
+    let mut bytes = Vec::new();
+    let one_more = MAX_POLICY_FILE as u64 + 1;
+    File::open(path).and_then(|file| file.take(one_more).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() > MAX_POLICY_FILE {
+        return Err(PolicyError::TooLarge(path.to_owned()));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|error| PolicyError::NotUtf8 { path: path.to_owned(), offset: error.utf8_error().valid_up_to() })?;
+    Ok(Source::new(shown(path), format, text))
+}
+
+/// A path as a person reads it.
+fn shown(path: &Path) -> String {
+    visible(&path.display().to_string())
+}
+
+fn missing_remedy(path: &Path) -> &'static str {
+    if path.starts_with("~") {
+        "`~` is not expanded here: write the whole path."
+    } else {
+        "Create it, or mend the path in --policy or POLICYLAYER_POLICY; a full path is safest, since clients start servers anywhere."
+    }
+}

@@ -37,6 +37,7 @@ impl fmt::Display for Effect {
 #[must_use = "a decision that nobody obeys lets the call through"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision<'p> {
+    /// What happens.
     pub effect: Effect,
     /// The rule's path in its document, such as `hide[0]`, `tools.send_campaign` or `default`;
     /// prefixed with `builtin:` where the rule is the built-in policy's.

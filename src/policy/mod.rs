@@ -1,30 +1,60 @@
 //! The policy: a document as written, its diagnostics, and the compiled, immutable [`Policy`] that decides.
+//!
+//! ```text
+//! text ─ decode ─▶ tree ─ document ─▶ Document ─ compile ─▶ Policy ─▶ Decision
+//! ```
+//! The three formats meet in the tree. Everything that is wrong with a document is reported at once, with its place;
+//! a document with an error gives no policy.
 
+mod builtin;
+mod compile;
 mod decision;
+mod decode;
+mod diagnostic;
+mod document;
+mod glob;
+mod keys;
+mod lint;
+mod render;
+pub mod server;
+mod source;
+mod tree;
 
+pub use builtin::builtin;
+pub use compile::{Mode, Policy, Seen, Summary, Tally};
 pub use decision::{Decision, Effect};
+pub(crate) use diagnostic::visible;
+pub use diagnostic::{Diagnostic, Severity};
+pub use render::{Colour, render};
+pub use server::{BadServerName, ServerName};
+pub use source::{Format, Place, Source, Span};
 
-/// A compiled, immutable policy.
+use diagnostic::Report;
+
+/// What came of a document: its policy, unless there was an error, and everything there is to say about it.
 #[derive(Debug)]
-pub struct Policy {}
-
-impl Policy {
-    /// What the policy says about a call of `tool`. Never fails and never allocates.
-    pub fn decide<'p>(&'p self, _tool: &str) -> Decision<'p> {
-        Decision { effect: Effect::Deny, rule: "default", reason: None, file: None }
-    }
-
-    /// Whether the prompt of this name is named after a tool that is hidden, and by which rule.
-    pub fn hides_prompt(&self, _name: &str, _seen: Seen) -> Option<Decision<'_>> {
-        None
-    }
+#[must_use]
+pub struct Loaded {
+    /// The policy; `None` exactly where one of the diagnostics is an error.
+    pub policy: Option<Policy>,
+    /// Errors and warnings, in the order of the document.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Whether the engine has seen a tool of a name in tools/list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// It has, in this session.
-    Tool,
-    /// It has not.
-    Unknown,
+/// Loads a document as the policy for a server. Never panics and never fails but through its diagnostics.
+pub fn load(source: &Source, server: &ServerName) -> Loaded {
+    let mut report = Report::default();
+    let document = decode::decode(source, &mut report).map(|root| document::read(&root, &mut report));
+    let policy = document.and_then(|document| {
+        lint::errors(&document, &mut report);
+        let policy = compile::compile(&document, source.name(), server);
+        lint::warnings(&document, policy.as_ref(), server, &mut report);
+        policy.filter(|_| !report.has_errors())
+    });
+    if policy.is_none() && !report.has_errors() {
+        // Cannot happen; were it to, nobody would be told why the policy is missing.
+        report
+            .push(Diagnostic::error("internal", 0..0, "the policy could not be built").hint("please report this file"));
+    }
+    Loaded { policy, diagnostics: report.finish(source) }
 }

@@ -1,0 +1,110 @@
+//! JSON. Each value is first taken as the text it is, so that its place is known, and then looked into.
+
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::super::diagnostic::Report;
+use super::super::source::Span;
+use super::super::tree::{Key, Node, Value};
+use super::{syntax, too_deep};
+use crate::limits::MAX_POLICY_DEPTH;
+
+pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(raw) => node(text, raw, 1, report),
+        Err(error) => fail(text, 0, &error, report),
+    }
+}
+
+fn node(text: &str, raw: &RawValue, depth: usize, report: &mut Report) -> Option<Node> {
+    let json = raw.get();
+    let span = span_of(text, json);
+    if depth > MAX_POLICY_DEPTH {
+        report.push(too_deep(span.start..span.start + 1));
+        return None;
+    }
+    let value = match json.as_bytes().first() {
+        Some(b'{') => {
+            let mut pairs = Vec::new();
+            for (key, value) in parse::<Pairs>(text, json, report)?.0 {
+                let name = parse::<String>(text, key.get(), report)?;
+                let key = Key { span: span_of(text, key.get()), name };
+                pairs.push((key, node(text, value, depth + 1, report)?));
+            }
+            Value::Table(pairs)
+        }
+        Some(b'[') => {
+            let mut items = Vec::new();
+            for item in parse::<Vec<&RawValue>>(text, json, report)? {
+                items.push(node(text, item, depth + 1, report)?);
+            }
+            Value::Array(items)
+        }
+        Some(b'"') => Value::String(parse::<String>(text, json, report)?),
+        Some(b't' | b'f') => Value::Boolean,
+        Some(b'n') => Value::Null,
+        _ if json.contains(['.', 'e', 'E']) => Value::Float(json.to_owned()),
+        _ => Value::Integer(json.to_owned()),
+    };
+    // A caret under a whole table would hide what it points at.
+    let span = if matches!(value, Value::Table(_) | Value::Array(_)) { span.start..span.start + 1 } else { span };
+    Some(Node { span, value })
+}
+
+/// Parses a part of the document; an error is reported at its own place in the whole.
+fn parse<'a, T: serde::Deserialize<'a>>(text: &'a str, part: &'a str, report: &mut Report) -> Option<T> {
+    match serde_json::from_str(part) {
+        Ok(value) => Some(value),
+        Err(error) => fail(text, span_of(text, part).start, &error, report),
+    }
+}
+
+fn fail<T>(text: &str, base: usize, error: &serde_json::Error, report: &mut Report) -> Option<T> {
+    let part = text.get(base..).unwrap_or_default();
+    let line_start: usize = part.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let at = (base + line_start + error.column().saturating_sub(1)).min(text.len());
+    let words = error.to_string();
+    let message = words.split(" at line ").next().unwrap_or_default();
+    let hint = if message.starts_with("trailing comma") {
+        "take the comma before the closing bracket out"
+    } else if message.starts_with("trailing characters") {
+        "a policy file holds one JSON object and nothing after it"
+    } else {
+        "JSON has its keys and strings in double quotes, a comma between two members, and no comments"
+    };
+    report.push(syntax(at..(at + 1).min(text.len().max(at)), "JSON", message).hint(hint));
+    None
+}
+
+/// Where `part`, a slice of `text`, stands in it.
+fn span_of(text: &str, part: &str) -> Span {
+    let start = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+    start..start + part.len()
+}
+
+/// The members of an object in their order, duplicates included.
+struct Pairs<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de: 'a, 'a> serde::Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}

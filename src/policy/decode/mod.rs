@@ -1,0 +1,33 @@
+//! The three decoders. Each gives the same tree for the same document, so nothing after them knows the format.
+
+mod json;
+mod toml;
+mod yaml;
+
+use super::diagnostic::{Diagnostic, Report};
+use super::source::{Format, Source, Span};
+use super::tree::{Node, report_duplicates};
+use crate::limits::MAX_POLICY_DEPTH;
+
+/// Decodes a document and reports what is wrong with its syntax, and every key that is written twice.
+/// `None` where there is no tree to look at further.
+pub(super) fn decode(source: &Source, report: &mut Report) -> Option<Node> {
+    let root = match source.format() {
+        Format::Toml => toml::decode(source.text(), report),
+        Format::Json => json::decode(source.text(), report),
+        Format::Yaml => yaml::decode(source.text(), report),
+    }?;
+    report_duplicates(&root, report);
+    Some(root)
+}
+
+/// The error for text that is no document of its format.
+fn syntax(span: Span, format: &str, message: &str) -> Diagnostic {
+    Diagnostic::error("syntax", span, format!("this is not {format}: {message}"))
+}
+
+/// The error for a document that nests too deeply to be a policy.
+fn too_deep(span: Span) -> Diagnostic {
+    Diagnostic::error("too-deep", span, format!("lists and tables nest deeper than {MAX_POLICY_DEPTH} here"))
+        .hint("no key of a policy nests so deeply")
+}

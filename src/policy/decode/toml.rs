@@ -1,0 +1,77 @@
+//! TOML. Tables and keys keep their spans; the parser bounds its own recursion.
+
+use ::toml::Spanned;
+use ::toml::de::{DeTable, DeValue};
+
+use super::super::diagnostic::Report;
+use super::super::source::Span;
+use super::super::tree::{Key, Node, Value, duplicate_key};
+use super::{syntax, too_deep};
+use crate::limits::MAX_POLICY_DEPTH;
+
+pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut usable = true;
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        if error.message() == "duplicate key" {
+            // What comes first was kept, so the rest of the tree is still worth a look.
+            let written = text.get(span.clone()).unwrap_or_default();
+            report.push(duplicate_key(span, written.trim_matches(['"', '\''])));
+        } else {
+            usable = false;
+            let (message, hint) = explain(error.message());
+            report.push(syntax(span, "TOML", message).hint(hint));
+        }
+    }
+    if !usable {
+        return None;
+    }
+    let value = table(root.get_ref(), 1, report)?;
+    Some(Node { span: 0..text.len().min(1), value })
+}
+
+/// The parser's words, and what to do about them.
+fn explain(message: &str) -> (&str, &'static str) {
+    let hint = if message.contains("string") || message.contains("quote") {
+        "strings stand in double quotes, such as default = \"deny\""
+    } else {
+        "TOML has one `key = value` a line, and tables as `[tools.NAME]`"
+    };
+    (message, hint)
+}
+
+fn table(pairs: &DeTable<'_>, depth: usize, report: &mut Report) -> Option<Value> {
+    let mut out = Vec::with_capacity(pairs.len());
+    for (key, value) in pairs {
+        let node = node(value, depth + 1, report)?;
+        out.push((Key { span: key.span(), name: key.get_ref().clone().into_owned() }, node));
+    }
+    // The parser sorts by name; the document's own order makes for rule paths and messages that a person can follow.
+    out.sort_by_key(|(key, _)| key.span.start);
+    Some(Value::Table(out))
+}
+
+fn node(value: &Spanned<DeValue<'_>>, depth: usize, report: &mut Report) -> Option<Node> {
+    let span: Span = value.span();
+    if depth > MAX_POLICY_DEPTH {
+        report.push(too_deep(span));
+        return None;
+    }
+    let value = match value.get_ref() {
+        DeValue::String(text) => Value::String(text.clone().into_owned()),
+        DeValue::Integer(integer) => Value::Integer(integer.to_string()),
+        DeValue::Float(float) => Value::Float(float.to_string()),
+        DeValue::Boolean(_) => Value::Boolean,
+        DeValue::Datetime(_) => Value::Datetime,
+        DeValue::Array(items) => {
+            let mut out = Vec::with_capacity(items.len());
+            for item in items {
+                out.push(node(item, depth + 1, report)?);
+            }
+            Value::Array(out)
+        }
+        DeValue::Table(pairs) => table(pairs, depth, report)?,
+    };
+    Some(Node { span, value })
+}

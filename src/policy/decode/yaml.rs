@@ -1,0 +1,149 @@
+//! YAML, from the parser's events, so that every key and value has its place and nothing is expanded in secret.
+//!
+//! Anchors, aliases, tags and merge keys are refused: each makes a file mean something else than it shows.
+
+use std::borrow::Cow;
+
+use granit_parser::{Event, Parser, ScalarStyle};
+
+use super::super::diagnostic::{Diagnostic, Report, quote};
+use super::super::source::Span;
+use super::super::tree::{Key, Node, Value};
+use super::{syntax, too_deep};
+use crate::limits::MAX_POLICY_DEPTH;
+
+/// A list or table whose end has not come yet.
+enum Open {
+    List { span: Span, items: Vec<Node> },
+    Table { span: Span, pairs: Vec<(Key, Node)>, key: Option<Key> },
+}
+
+pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
+    let mut open: Vec<Open> = Vec::new();
+    let mut root: Option<Node> = None;
+    for event in Parser::new_from_str(text) {
+        let (event, span) =
+            match event {
+                Ok((event, span)) => (event, span.byte_range().unwrap_or(0..0)),
+                Err(error) => {
+                    let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+                    report.push(syntax(at..at, "YAML", &error.info()).hint(
+                        "indent with spaces, put a space after each `key:`, and quote names with `*`, `{` or `[`",
+                    ));
+                    return None;
+                }
+            };
+        if let Some(refusal) = refuse(&event, &span, root.is_some()) {
+            report.push(refusal);
+            return None;
+        }
+        let node = match event {
+            Event::Scalar(text, style, ..) => match open.last_mut() {
+                Some(Open::Table { key: key @ None, .. }) => {
+                    if style == ScalarStyle::Plain && text == "<<" {
+                        report.push(unsupported(span, "merge keys"));
+                        return None;
+                    }
+                    *key = Some(Key { span, name: text.into_owned() });
+                    continue;
+                }
+                _ => Node { value: scalar(text, style), span },
+            },
+            Event::SequenceStart(..) | Event::MappingStart(..) => {
+                // A block's own span says nothing; the place where it starts does.
+                let span = span.start..(span.start + 1).min(text.len());
+                if matches!(open.last(), Some(Open::Table { key: None, .. })) {
+                    report.push(
+                        Diagnostic::error("syntax", span, "a key is a list or a table")
+                            .hint("keys are strings; quote one that begins with `[` or `{`"),
+                    );
+                    return None;
+                }
+                if open.len() >= MAX_POLICY_DEPTH {
+                    report.push(too_deep(span));
+                    return None;
+                }
+                open.push(if matches!(event, Event::SequenceStart(..)) {
+                    Open::List { span, items: Vec::new() }
+                } else {
+                    Open::Table { span, pairs: Vec::new(), key: None }
+                });
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => match open.pop() {
+                Some(Open::List { span, items }) => Node { span, value: Value::Array(items) },
+                Some(Open::Table { span, pairs, .. }) => Node { span, value: Value::Table(pairs) },
+                None => continue,
+            },
+            _ => continue,
+        };
+        match open.last_mut() {
+            Some(Open::List { items, .. }) => items.push(node),
+            Some(Open::Table { pairs, key, .. }) => pairs.extend(key.take().map(|key| (key, node))),
+            None => root = Some(node),
+        }
+    }
+    Some(root.unwrap_or(Node { span: 0..0, value: Value::Null }))
+}
+
+/// What a policy may not use of YAML.
+fn refuse(event: &Event<'_>, span: &Span, has_root: bool) -> Option<Diagnostic> {
+    let (anchor, tag) = match event {
+        Event::Scalar(_, _, anchor, tag)
+        | Event::SequenceStart(_, anchor, tag)
+        | Event::MappingStart(_, anchor, tag) => (*anchor, tag.as_ref()),
+        Event::Alias(_) | Event::UnresolvedAlias(_) => return Some(unsupported(span.clone(), "aliases")),
+        Event::DocumentStart(..) if has_root => {
+            return Some(
+                Diagnostic::error("yaml-feature", span.clone(), "a second document begins here")
+                    .hint("a policy file holds one document: take out what follows, or put it into a file of its own"),
+            );
+        }
+        _ => return None,
+    };
+    if anchor != 0 {
+        return Some(unsupported(span.clone(), "anchors"));
+    }
+    tag.map(|tag| {
+        let message = format!("tags are not taken in a policy: {}", quote(&tag.to_string()));
+        Diagnostic::error("yaml-feature", span.clone(), message)
+            .hint("take the tag out; quote the value to make it a string")
+    })
+}
+
+fn unsupported(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::error("yaml-feature", span, format!("{what} are not taken in a policy"))
+        .hint("write the value out where it is meant, so that the file shows what it does")
+}
+
+/// Types a scalar as YAML's core schema does: quoted text is a string whatever it says.
+fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Value {
+    if style != ScalarStyle::Plain {
+        return Value::String(text.into_owned());
+    }
+    match text.as_ref() {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Value::Boolean,
+        word if is_integer(word) => Value::Integer(text.into_owned()),
+        word if is_float(word) => Value::Float(text.into_owned()),
+        _ => Value::String(text.into_owned()),
+    }
+}
+
+fn is_integer(word: &str) -> bool {
+    let digits = |rest: &str, radix| !rest.is_empty() && rest.chars().all(|c| c.is_digit(radix));
+    match (word.strip_prefix("0o"), word.strip_prefix("0x")) {
+        (Some(octal), _) => digits(octal, 8),
+        (_, Some(hex)) => digits(hex, 16),
+        _ => digits(word.strip_prefix(['-', '+']).unwrap_or(word), 10),
+    }
+}
+
+fn is_float(word: &str) -> bool {
+    let unsigned = word.strip_prefix(['-', '+']).unwrap_or(word);
+    matches!(unsigned, ".inf" | ".Inf" | ".INF")
+        || matches!(word, ".nan" | ".NaN" | ".NAN")
+        || (unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+            && unsigned.chars().any(|c| c.is_ascii_digit())
+            && unsigned.parse::<f64>().is_ok())
+}

@@ -1,0 +1,120 @@
+//! What is wrong or doubtful in a policy document, and where.
+
+use super::source::{Source, Span};
+use crate::limits::MAX_DIAGNOSTICS;
+
+/// Whether a diagnostic stops loading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The document is refused.
+    Error,
+    /// The document loads, and probably does not mean what was meant.
+    Warning,
+}
+
+impl Severity {
+    /// The word in messages and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One error or warning, with its place and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether it stops loading.
+    pub severity: Severity,
+    /// A stable identifier, such as `unknown-key`.
+    pub code: &'static str,
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// Where, in bytes of [`Source::text`].
+    pub span: Span,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error at `span`.
+    pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, code, message: message.into(), span, hint: None }
+    }
+
+    /// A warning at `span`.
+    pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, span, message) }
+    }
+
+    /// The same diagnostic with what to do about it.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// The diagnostics of one document: the first hundred are kept, and none is lost from the count.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    kept: Vec<Diagnostic>,
+    errors: usize,
+    dropped: usize,
+}
+
+impl Report {
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        if diagnostic.severity == Severity::Error {
+            self.errors += 1;
+        }
+        if self.kept.len() < MAX_DIAGNOSTICS {
+            self.kept.push(diagnostic);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// All that was kept, in the order of the document, with a last one that says how many were not kept.
+    pub(super) fn finish(mut self, source: &Source) -> Vec<Diagnostic> {
+        self.kept.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.severity));
+        if self.dropped > 0 {
+            let end = source.text().len();
+            let message = format!("there are {} more errors and warnings", self.dropped);
+            let last = if self.has_errors() {
+                Diagnostic::error("too-many", end..end, message)
+            } else {
+                Diagnostic::warning("too-many", end..end, message)
+            };
+            self.kept.push(last.hint("mend the ones above first"));
+        }
+        self.kept
+    }
+}
+
+/// A name or value from a document, as it may be shown: in backticks, made visible, cut at 60 characters.
+pub(super) fn quote(text: &str) -> String {
+    const SHOWN: usize = 60;
+    match text.char_indices().nth(SHOWN) {
+        Some((cut, _)) => format!("`{}…`", visible(text.get(..cut).unwrap_or_default())),
+        None => format!("`{}`", visible(text)),
+    }
+}
+
+/// The text with control characters, and those that reorder or hide what a person reads, escaped.
+pub(crate) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let invisible = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        if c.is_control() || invisible {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}

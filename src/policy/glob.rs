@@ -1,0 +1,300 @@
+//! Tool names and globs: `*` any text, `?` one character, `[a-z]` one of a set, `{a,b}` one of several texts.
+//!
+//! A backslash takes the next character as it is. Alternatives are expanded when the policy is loaded, up to a bound,
+//! so what is matched at run time is a flat list of tokens, in time bounded by glob length times name length.
+
+use crate::limits::{MAX_GLOB_ALTERNATIVES, MAX_GLOB_LENGTH};
+
+/// A name as a policy writes it.
+#[derive(Clone, Debug)]
+pub(super) enum Name {
+    /// One tool.
+    Exact(String),
+    /// Every tool that one of the patterns matches.
+    Glob(Vec<Pattern>),
+}
+
+/// A glob without alternatives.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    tokens: Vec<Token>,
+    literal: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Token {
+    Char(char),
+    One,
+    Set(Vec<(char, char)>),
+    Star,
+}
+
+/// Why a text is no glob, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BadGlob {
+    pub(super) message: &'static str,
+    pub(super) hint: &'static str,
+}
+
+impl Name {
+    /// Reads a name or glob. A text without wildcards, or with all of them escaped, is an exact name.
+    pub(super) fn parse(text: &str) -> Result<Self, BadGlob> {
+        if text.is_empty() {
+            return bad("the name is empty", "write the tool's name as the server spells it");
+        }
+        if !text.contains(['*', '?', '[', ']', '{', '}', '\\']) {
+            return Ok(Self::Exact(text.to_owned()));
+        }
+        if text.chars().nth(MAX_GLOB_LENGTH).is_some() {
+            return bad("the glob is longer than 128 characters", "shorten it: tool names are shorter than that");
+        }
+        let alternatives = expand(text)?;
+        if let [only] = alternatives.as_slice()
+            && let Some(name) = only.iter().map(Token::as_char).collect::<Option<String>>()
+        {
+            return Ok(Self::Exact(name));
+        }
+        Ok(Self::Glob(alternatives.into_iter().map(Pattern::new).collect()))
+    }
+
+    /// Whether the name, or one of the glob's patterns, is `name`.
+    pub(super) fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == name,
+            Self::Glob(patterns) => patterns.iter().any(|pattern| pattern.matches(name)),
+        }
+    }
+
+    /// Whether it matches every name there is.
+    pub(super) fn matches_all(&self) -> bool {
+        match self {
+            Self::Exact(_) => false,
+            Self::Glob(patterns) => patterns.iter().any(Pattern::is_star),
+        }
+    }
+}
+
+impl Pattern {
+    fn new(tokens: Vec<Token>) -> Self {
+        let literal = tokens.iter().filter(|token| matches!(token, Token::Char(_))).count();
+        Self { tokens, literal }
+    }
+
+    /// Whether it matches every name there is.
+    pub(super) fn is_star(&self) -> bool {
+        matches!(self.tokens.as_slice(), [Token::Star])
+    }
+
+    /// How many of the pattern's characters stand for themselves: the more, the more specific.
+    pub(super) fn literal(&self) -> usize {
+        self.literal
+    }
+
+    /// Whether the pattern matches all of `name`. Only the last star is ever retried, which suffices for globs.
+    pub(super) fn matches(&self, name: &str) -> bool {
+        let mut at = 0;
+        let mut rest = name.chars();
+        let mut retry = None;
+        loop {
+            match self.tokens.get(at) {
+                Some(Token::Star) => {
+                    at += 1;
+                    retry = Some((at, rest.clone()));
+                    continue;
+                }
+                Some(token) => {
+                    let mut next = rest.clone();
+                    if next.next().is_some_and(|c| token.accepts(c)) {
+                        (at, rest) = (at + 1, next);
+                        continue;
+                    }
+                }
+                None if rest.as_str().is_empty() => return true,
+                None => {}
+            }
+            let Some((after_star, from)) = &mut retry else { return false };
+            if from.next().is_none() {
+                return false;
+            }
+            (at, rest) = (*after_star, from.clone());
+        }
+    }
+
+    /// Whether some name is matched by both patterns: walks them side by side through every pair of positions.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let width = other.tokens.len() + 1;
+        let mut row = vec![false; width];
+        if let Some(first) = row.first_mut() {
+            *first = true;
+        }
+        for ours in self.tokens.iter().map(Some).chain([None]) {
+            let mut next = vec![false; width];
+            for j in 0..width {
+                if row.get(j) != Some(&true) {
+                    continue;
+                }
+                let theirs = other.tokens.get(j);
+                let reach = |row: &mut Vec<bool>, j: usize| row.get_mut(j).map_or((), |cell| *cell = true);
+                let (we_stay, they_stay) = (matches!(ours, Some(Token::Star)), matches!(theirs, Some(Token::Star)));
+                if we_stay {
+                    reach(&mut next, j);
+                }
+                if they_stay {
+                    reach(&mut row, j + 1);
+                }
+                if let (Some(ours), Some(theirs)) = (ours, theirs)
+                    && ours.shares_a_char_with(theirs)
+                {
+                    // One character is taken by both; a star stays where it is.
+                    match (we_stay, they_stay) {
+                        (true, true) => {}
+                        (true, false) => reach(&mut row, j + 1),
+                        (false, true) => reach(&mut next, j),
+                        (false, false) => reach(&mut next, j + 1),
+                    }
+                }
+            }
+            if ours.is_none() {
+                return row.last() == Some(&true);
+            }
+            row = next;
+        }
+        false
+    }
+}
+
+impl Token {
+    fn as_char(&self) -> Option<char> {
+        if let Self::Char(c) = self { Some(*c) } else { None }
+    }
+
+    fn accepts(&self, c: char) -> bool {
+        match self {
+            Self::Char(own) => *own == c,
+            Self::One | Self::Star => true,
+            Self::Set(ranges) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)),
+        }
+    }
+
+    fn shares_a_char_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Char(c), token) | (token, Self::Char(c)) => token.accepts(*c),
+            (Self::Set(ours), Self::Set(theirs)) => {
+                ours.iter().any(|(low, high)| theirs.iter().any(|(from, to)| low <= to && from <= high))
+            }
+            _ => true,
+        }
+    }
+}
+
+/// Reads a glob into one list of tokens an alternative.
+fn expand(text: &str) -> Result<Vec<Vec<Token>>, BadGlob> {
+    let mut done: Vec<Vec<Token>> = vec![Vec::new()];
+    // Inside braces: the alternatives that are complete, and the one being read.
+    let mut braces: Option<(Vec<Vec<Token>>, Vec<Token>)> = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        let token = match (c, &mut braces) {
+            ('\\', _) => match chars.next() {
+                Some(next) if !next.is_alphanumeric() => Token::Char(next),
+                _ => {
+                    return bad(
+                        "a backslash stands before a character that needs none",
+                        "write `\\\\` for a backslash; only `*`, `?`, `[`, `]`, `{`, `}` and `,` need one before them",
+                    );
+                }
+            },
+            ('*', _) => Token::Star,
+            ('?', _) => Token::One,
+            ('[', _) => set(&mut chars)?,
+            (']', _) => return bad("`]` closes nothing", "open the set with `[`, or write `\\]` for the character"),
+            ('{', None) => {
+                braces = Some((Vec::new(), Vec::new()));
+                continue;
+            }
+            ('{', Some(_)) => return bad("alternatives do not nest", "write them as one list: `{a,b,c}`"),
+            (',', Some((complete, current))) => {
+                complete.push(std::mem::take(current));
+                continue;
+            }
+            ('}', None) => {
+                return bad("`}` closes nothing", "open the alternatives with `{`, or write `\\}` for the character");
+            }
+            ('}', Some((complete, current))) => {
+                complete.push(std::mem::take(current));
+                done = product(&done, complete)?;
+                braces = None;
+                continue;
+            }
+            (c, _) => Token::Char(c),
+        };
+        match &mut braces {
+            Some((_, current)) => push(current, token),
+            None => done.iter_mut().for_each(|tokens| push(tokens, token.clone())),
+        }
+    }
+    if braces.is_some() {
+        return bad("`{` is never closed", "close the alternatives with `}`, or write `\\{` for the character");
+    }
+    Ok(done)
+}
+
+/// Two stars in a row are one.
+fn push(tokens: &mut Vec<Token>, token: Token) {
+    if !(matches!(token, Token::Star) && matches!(tokens.last(), Some(Token::Star))) {
+        tokens.push(token);
+    }
+}
+
+fn product(heads: &[Vec<Token>], tails: &[Vec<Token>]) -> Result<Vec<Vec<Token>>, BadGlob> {
+    if heads.len() * tails.len() > MAX_GLOB_ALTERNATIVES {
+        return bad("the alternatives expand to more than 64 patterns", "split the glob into several");
+    }
+    let mut out = Vec::with_capacity(heads.len() * tails.len());
+    for head in heads {
+        for tail in tails {
+            let mut tokens = head.clone();
+            tail.iter().for_each(|token| push(&mut tokens, token.clone()));
+            out.push(tokens);
+        }
+    }
+    Ok(out)
+}
+
+/// Reads a set after its `[`.
+fn set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadGlob> {
+    let never_closed = bad("`[` is never closed", "close the set with `]`, or write `\\[` for the character");
+    let mut ranges = Vec::new();
+    loop {
+        let Some(c) = chars.next() else { return never_closed };
+        let low = match c {
+            ']' if ranges.is_empty() => return bad("the set is empty", "put characters into it: `[a-z]`"),
+            ']' => return Ok(Token::Set(ranges)),
+            '!' | '^' if ranges.is_empty() => {
+                return bad("a set cannot be negated", "list the characters that are meant: `[a-z0-9]`");
+            }
+            '\\' => match chars.next() {
+                Some(c) => c,
+                None => return never_closed,
+            },
+            c => c,
+        };
+        let mut ahead = chars.clone();
+        let high = match (ahead.next(), ahead.next()) {
+            (Some('-'), Some(']')) | (Some('-'), None) => low,
+            (Some('-'), Some(high)) => {
+                *chars = ahead;
+                if high == '\\' { chars.next().unwrap_or(high) } else { high }
+            }
+            _ => low,
+        };
+        if high < low {
+            return bad("a range in the set runs backwards", "put the lower character first: `[a-z]`");
+        }
+        ranges.push((low, high));
+    }
+}
+
+fn bad<T>(message: &'static str, hint: &'static str) -> Result<T, BadGlob> {
+    Err(BadGlob { message, hint })
+}

@@ -1,0 +1,181 @@
+//! What only shows when the whole document is read: rules that contradict each other, and rules that probably do not
+//! mean what was meant.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::compile::Policy;
+use super::decision::Effect;
+use super::diagnostic::{Diagnostic, Report, quote};
+use super::document::{Document, Entry, Otherwise};
+use super::glob::Name;
+use super::keys::nearest;
+use super::server::ServerName;
+use super::source::Span;
+use crate::limits::MAX_GLOBS;
+use crate::risk::{Catalogue, Class};
+
+/// Contradictions, which stop loading.
+pub(super) fn errors(document: &Document, report: &mut Report) {
+    let entries: &[Entry] = document.tools.as_deref().unwrap_or_default();
+    same_name_twice(entries, report);
+
+    let hidden = document.hide.iter().flatten().map(|item| (&item.name, &item.span));
+    let listed = entries.iter().map(|entry| (&entry.name, &entry.span));
+    let mut patterns = 0;
+    for (name, span) in hidden.chain(listed) {
+        patterns += if let Name::Glob(expanded) = name { expanded.len() } else { 0 };
+        if patterns > MAX_GLOBS {
+            let message = format!("the globs of this policy expand to more than {MAX_GLOBS} patterns");
+            report.push(Diagnostic::error("too-many-globs", span.clone(), message).hint("write fewer, wider globs"));
+            return;
+        }
+    }
+    ambiguous_globs(entries, report);
+}
+
+/// The same tool under two keys, such as `a` and an escaped spelling of it.
+fn same_name_twice(entries: &[Entry], report: &mut Report) {
+    let mut seen: HashMap<&str, &str> = HashMap::new();
+    for entry in entries {
+        if let Name::Exact(name) = &entry.name
+            && let Some(earlier) = seen.insert(name, &entry.text)
+            && earlier != entry.text
+        {
+            let message = format!("{} and {} are the same tool", quote(earlier), quote(&entry.text));
+            report.push(Diagnostic::error("duplicate-key", entry.span.clone(), message).hint("keep one of the two"));
+        }
+    }
+}
+
+/// Two globs with equally much literal text that some name matches both of: neither is the more specific.
+fn ambiguous_globs(entries: &[Entry], report: &mut Report) {
+    let globs: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| if let Name::Glob(patterns) = &entry.name { Some((entry, patterns)) } else { None })
+        .collect();
+    for (at, (entry, patterns)) in globs.iter().enumerate() {
+        let rival = globs.iter().take(at).find(|(_, earlier)| {
+            earlier.iter().any(|a| patterns.iter().any(|b| a.literal() == b.literal() && a.overlaps(b)))
+        });
+        if let Some((rival, _)) = rival {
+            let message = format!(
+                "{} and {} can match the same tool, with equally much literal text",
+                quote(&rival.text),
+                quote(&entry.text)
+            );
+            report.push(
+                Diagnostic::error("ambiguous-glob", entry.span.clone(), message)
+                    .hint("list the tools that both match by name, or make one of the globs longer"),
+            );
+        }
+    }
+}
+
+/// Doubts, which do not stop loading. `policy` is what the document compiles to, where it does.
+pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &ServerName, report: &mut Report) {
+    let catalogue = Catalogue::of(server);
+    if let Some(default) = &document.default {
+        if default.value == Otherwise::Allow {
+            report.push(
+                Diagnostic::warning(
+                    "default-allow",
+                    default.span.clone(),
+                    "every tool that is not listed is allowed, also one that the server gains later",
+                )
+                .hint("\"deny\" with an entry for each tool that is needed is safer"),
+            );
+            if let Some(unlisted) = &document.unlisted {
+                report.push(
+                    Diagnostic::warning(
+                        "no-effect",
+                        unlisted.span.clone(),
+                        "`unlisted` says how `default` refuses, and this one allows",
+                    )
+                    .hint("take `unlisted` out, or make `default` \"deny\""),
+                );
+            }
+        }
+        if policy.is_some_and(Policy::allows_nothing) && !report.has_errors() {
+            report.push(
+                Diagnostic::warning(
+                    "nothing-allowed",
+                    default.span.clone(),
+                    format!("nothing is allowed: every tool of {server} would be refused"),
+                )
+                .hint("add an entry under `tools` for each tool that is needed"),
+            );
+        }
+    }
+    hidden_and_listed(document, report);
+    if let Some(catalogue) = catalogue {
+        unknown_tools(document, catalogue, report);
+        if let Some(policy) = policy {
+            destructive_allowed(document, policy, catalogue, report);
+        }
+    }
+}
+
+/// Entries whose tool the `hide` list takes away.
+fn hidden_and_listed(document: &Document, report: &mut Report) {
+    for entry in document.tools.iter().flatten().filter(|entry| entry.effect != Effect::Hide) {
+        let hides = document.hide.iter().flatten().find(|item| match &entry.name {
+            Name::Exact(name) => item.name.matches(name),
+            Name::Glob(_) => item.text == entry.text || item.name.matches_all(),
+        });
+        if let Some(item) = hides {
+            let message =
+                format!("{} is listed here and hidden by `hide[{}]`; it stays hidden", quote(&entry.text), item.index);
+            report.push(
+                Diagnostic::warning("hidden-and-listed", entry.span.clone(), message)
+                    .hint("take it out of `hide` if it is to be called, or out of `tools` if it is not"),
+            );
+        }
+    }
+}
+
+/// Names and globs that no known tool of the server has.
+fn unknown_tools(document: &Document, catalogue: &Catalogue, report: &mut Report) {
+    let hidden = document.hide.iter().flatten().map(|item| (&item.name, &item.text, &item.span));
+    let listed = document.tools.iter().flatten().map(|entry| (&entry.name, &entry.text, &entry.span));
+    for (name, text, span) in hidden.chain(listed) {
+        if catalogue.tools().iter().any(|tool| name.matches(&tool.name)) {
+            continue;
+        }
+        let message = format!("no known tool of {} {} matches {}", catalogue.server, catalogue.version, quote(text));
+        let names = catalogue.tools().iter().map(|tool| tool.name.as_str());
+        report.push(Diagnostic::warning("no-such-tool", span.clone(), message).hint(match nearest(text, names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "compare it with the names in tools/list; upper and lower case count".to_owned(),
+        }));
+    }
+}
+
+/// Tools that destroy or cost money and may be called without limit or approval, one warning for each rule that says so.
+fn destructive_allowed(document: &Document, policy: &Policy, catalogue: &Catalogue, report: &mut Report) {
+    let mut by_rule: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for tool in catalogue.tools().iter().filter(|tool| matches!(tool.class, Class::Destructive | Class::Financial)) {
+        let decision = policy.decide(&tool.name);
+        if decision.effect == Effect::Allow {
+            by_rule.entry(decision.rule).or_default().push(&tool.name);
+        }
+    }
+    for (rule, tools) in by_rule {
+        let first = tools.first().copied().unwrap_or_default();
+        let which = match tools.len() {
+            1 => format!("the destructive tool `{first}` is"),
+            more => format!("{more} destructive tools, such as `{first}`, are"),
+        };
+        let message = format!("{which} allowed without a limit or an approval");
+        report.push(
+            Diagnostic::warning("destructive-allowed", span_of_rule(document, rule), message)
+                .hint("hide or deny what no agent needs"),
+        );
+    }
+}
+
+/// The place of the rule that has this path: an entry's, or else the default's.
+fn span_of_rule(document: &Document, path: &str) -> Span {
+    let entry = document.tools.iter().flatten().find(|entry| entry.path() == path).map(|entry| &entry.span);
+    let default = document.default.as_ref().map(|default| &default.span);
+    entry.or(default).cloned().unwrap_or(0..0)
+}

@@ -1,0 +1,61 @@
+//! Diagnostics as a person reads them: the message, the place, the source line with a caret, what to do.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
+
+use super::diagnostic::{Diagnostic, Severity, visible};
+use super::source::{Source, floor};
+
+/// Whether a rendering carries terminal colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// Text alone: for files, logs and answers to the client.
+    Plain,
+    /// With escape sequences: for a terminal, or a writer that takes them out again.
+    Styled,
+}
+
+/// Renders diagnostics of `source`, with an empty line between two of them and a newline at the end.
+pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> String {
+    let renderer = match colour {
+        Colour::Plain => Renderer::plain(),
+        Colour::Styled => Renderer::styled(),
+    }
+    .decor_style(DecorStyle::Ascii)
+    .term_width(120);
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&renderer.render(&[group(source, diagnostic)]));
+        out.push('\n');
+    }
+    out
+}
+
+/// One diagnostic over the line on which it starts: a caret under more than one line helps nobody.
+fn group<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
+    let text = source.text();
+    let start = floor(text, diagnostic.span.start);
+    let (before, after) = text.split_at(start);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line_end = start + after.find('\n').unwrap_or(after.len());
+    let line = text.get(line_start..line_end).unwrap_or_default();
+    let visible_end = line_start + line.trim_end_matches('\r').len();
+    let end = floor(text, diagnostic.span.end).min(visible_end).max(start.min(visible_end));
+    let span = start.min(visible_end) - line_start..end - line_start;
+
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let snippet = Snippet::source(line)
+        .line_start(source.place(start).line)
+        .path(visible(source.name()))
+        .annotation(AnnotationKind::Primary.span(span));
+    let group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).element(snippet);
+    match &diagnostic.hint {
+        Some(hint) => group.element(Level::HELP.message(hint.as_str())),
+        None => group,
+    }
+}

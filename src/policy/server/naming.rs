@@ -1,0 +1,118 @@
+//! From a package, module, image or script to the name of the server in it.
+
+use super::ServerName;
+
+/// Endings of programs and scripts.
+const ENDINGS: [&str; 16] =
+    ["js", "mjs", "cjs", "ts", "mts", "py", "pyz", "jar", "exe", "cmd", "bat", "ps1", "sh", "rb", "php", "dll"];
+
+/// Names of files and folders that tell nothing.
+const GENERIC: [&str; 28] = [
+    "index",
+    "main",
+    "--main--",
+    "cli",
+    "app",
+    "mod",
+    "start",
+    "run",
+    "stdio",
+    "program",
+    "launch",
+    "wrapper",
+    "bin",
+    ".bin",
+    "dist",
+    "build",
+    "src",
+    "lib",
+    "out",
+    "target",
+    "release",
+    "debug",
+    "cmd",
+    "node-modules",
+    "venv",
+    ".venv",
+    "scripts",
+    ".",
+];
+
+/// A package as a registry or a repository names it, with or without a version.
+pub(super) fn from_package(spec: &str) -> Option<ServerName> {
+    let spec = ["npm:", "jsr:"].iter().find_map(|registry| spec.strip_prefix(registry)).unwrap_or(spec);
+    if let Some(scoped) = spec.strip_prefix('@') {
+        let (scope, name) = scoped.split_once('/')?;
+        let name = name.split(['@', '/']).next().unwrap_or_default();
+        return core(name).or_else(|| core(scope)).or_else(|| ServerName::parse(scope).ok());
+    }
+    if spec.contains(['/', '\\']) {
+        return from_script(spec);
+    }
+    // Extras, versions and markers: `pkg[cli]==1.2; python_version > "3"`, `pkg@latest`.
+    let name = spec.split(['@', '=', '<', '>', '~', '!', '[', ';', ' ']).next().unwrap_or_default();
+    core(name).or_else(|| ServerName::parse(name).ok())
+}
+
+/// A Python module: its package names it.
+pub(super) fn from_module(module: &str) -> Option<ServerName> {
+    core(module.split('.').next().unwrap_or_default())
+}
+
+/// A container image, with or without registry, tag and digest.
+pub(super) fn from_image(image: &str) -> Option<ServerName> {
+    let path = image.split('@').next().unwrap_or_default();
+    let mut segments = segments(path).into_iter().rev();
+    let last = segments.next()?.split(':').next().unwrap_or_default();
+    // Where the image is called just `mcp-server`, its owner names it; a registry has a dot or a port.
+    core(last).or_else(|| segments.next().filter(|owner| !owner.contains(['.', ':'])).and_then(core))
+}
+
+/// A script, program or folder: the package that it belongs to, or else the last part of its path that tells something.
+pub(super) fn from_script(path: &str) -> Option<ServerName> {
+    if path.starts_with("npm:") || path.starts_with("jsr:") {
+        return from_package(path);
+    }
+    let segments = segments(path);
+    let after_modules = segments.iter().rposition(|segment| *segment == "node_modules").map(|at| at + 1);
+    let scoped = segments.iter().rposition(|segment| segment.len() > 1 && segment.starts_with('@'));
+    match (after_modules.and_then(|at| segments.get(at)), scoped.map(|at| segments.get(at..=at + 1))) {
+        (_, Some(Some(package))) => return from_package(&package.join("/")),
+        (Some(package), _) if *package != ".bin" => return from_package(package),
+        _ => {}
+    }
+    let telling = segments.iter().rev().find_map(|segment| {
+        let name = stem(segment);
+        let is_generic = GENERIC.contains(&name.to_lowercase().replace('_', "-").as_str());
+        if is_generic { None } else { core(name) }
+    });
+    // A program that is called `mcp-server` and nothing else has at least that name.
+    let own = || segments.last().map(|segment| stem(segment)).filter(|name| name.to_lowercase().contains("mcp"));
+    telling.or_else(|| own().and_then(|name| ServerName::parse(name).ok()))
+}
+
+/// The parts of a path, on any system.
+pub(super) fn segments(path: &str) -> Vec<&str> {
+    path.split(['/', '\\']).filter(|segment| !segment.is_empty()).collect()
+}
+
+/// A file's name without its version, repository and program endings: `x@v1`, `x.git@main`, `x.js`.
+fn stem(segment: &str) -> &str {
+    let name = segment.split(['@', '#', '?']).next().unwrap_or_default();
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if ENDINGS.contains(&ending.to_ascii_lowercase().as_str()) => stem,
+        _ => name,
+    }
+}
+
+/// A name without the words that every server has in it. `None` where nothing is left.
+fn core(name: &str) -> Option<ServerName> {
+    let lower = name.to_lowercase();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').filter(|word| !word.is_empty()).collect();
+    let is_noise = |word: &&str| matches!(*word, "mcp" | "server");
+    let start = words.iter().position(|word| !is_noise(&word))?;
+    let end = words.iter().rposition(|word| !is_noise(&word))?;
+    ServerName::parse(words.get(start..=end)?.join("-").trim_matches('.')).ok()
+}

@@ -1,0 +1,92 @@
+//! The text of a policy document and the places in it.
+
+use std::ops::Range;
+
+/// Which decoder reads a document; the file's ending says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// TOML 1.1.
+    Toml,
+    /// JSON, without comments.
+    Json,
+    /// YAML 1.2, core schema, without anchors, aliases, tags and merge keys.
+    Yaml,
+}
+
+impl Format {
+    /// Every ending that a policy file may have, in the order in which they are looked for.
+    pub const ENDINGS: [&'static str; 4] = ["toml", "json", "yaml", "yml"];
+
+    /// The format that a file's ending (without its dot) stands for, whatever its case.
+    pub fn from_ending(ending: &str) -> Option<Self> {
+        match ending.to_ascii_lowercase().as_str() {
+            "toml" => Some(Self::Toml),
+            "json" => Some(Self::Json),
+            "yaml" | "yml" => Some(Self::Yaml),
+            _ => None,
+        }
+    }
+}
+
+/// A document as it was read: its text, how to decode it, and what to call it in messages.
+#[derive(Clone, Debug)]
+pub struct Source {
+    name: String,
+    format: Format,
+    text: String,
+}
+
+impl Source {
+    /// A document called `name` in messages. A byte-order mark, which some editors write, is dropped.
+    pub fn new(name: impl Into<String>, format: Format, text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        Self { name: name.into(), format, text }
+    }
+
+    /// What the document is called in messages: its path as shown to a person.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How the document is decoded.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The document's text, without a byte-order mark.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The place of a byte offset. An offset beyond the end is the end; one inside a character is its start.
+    pub fn place(&self, offset: usize) -> Place {
+        let before = self.text.get(..floor(&self.text, offset)).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let in_line = before.get(line_start..).unwrap_or_default();
+        Place { line: before.matches('\n').count() + 1, column: in_line.chars().count() + 1 }
+    }
+}
+
+/// A place in a document, as editors count: both from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+/// A range of bytes in a document's text.
+pub type Span = Range<usize>;
+
+/// The nearest character boundary at or before `offset`.
+pub(super) fn floor(text: &str, offset: usize) -> usize {
+    let mut at = offset.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}

@@ -1,0 +1,131 @@
+//! The built-in catalogues: what is known of each tool of a server.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use crate::policy::ServerName;
+
+/// What a tool does to the world, from harmless to dear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Reads and changes nothing.
+    Read,
+    /// Changes what can be changed back.
+    Write,
+    /// Sets something off outside: a send, an export, a run.
+    Execute,
+    /// Takes something away for good.
+    Destructive,
+    /// Moves money.
+    Financial,
+}
+
+impl Class {
+    /// The risk of the class, whatever the tool.
+    pub fn risk(self) -> Risk {
+        match self {
+            Self::Read => Risk::Low,
+            Self::Write => Risk::Medium,
+            Self::Execute => Risk::High,
+            Self::Destructive | Self::Financial => Risk::Critical,
+        }
+    }
+
+    /// The word used in policies and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Execute => "execute",
+            Self::Destructive => "destructive",
+            Self::Financial => "financial",
+        }
+    }
+}
+
+/// How much can go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Nothing that matters.
+    Low,
+    /// Something that can be put right.
+    Medium,
+    /// Something that people notice.
+    High,
+    /// Something that cannot be undone.
+    Critical,
+}
+
+/// How bad a single mistaken call of a tool is; the same scale as a class's risk.
+pub type Severity = Risk;
+
+/// One tool.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// Its name, as in tools/list.
+    #[serde(rename = "tool")]
+    pub name: String,
+    /// What it does.
+    pub class: Class,
+    /// How bad one mistaken call is.
+    pub severity: Severity,
+    /// The method and route that it calls.
+    pub http: String,
+    /// Whether it reads or writes personal data.
+    pub pii: bool,
+    /// Whether a message may go out because of it.
+    pub sends: bool,
+    /// Whether what it does cannot be undone with the server's own tools.
+    pub irreversible: bool,
+    /// Why it is classed so.
+    pub rationale: String,
+    /// Which versions of the server have it, where not all do.
+    pub versions: Option<String>,
+}
+
+/// What is known of one server.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Catalogue {
+    /// The server's name.
+    pub server: String,
+    /// Its package.
+    pub package: String,
+    /// The version that was examined.
+    pub version: String,
+    /// Its tools, by name.
+    tools: Vec<Tool>,
+}
+
+impl Catalogue {
+    /// The catalogue of a server, if there is one.
+    pub fn of(server: &ServerName) -> Option<&'static Self> {
+        static ITERABLE: OnceLock<Option<Catalogue>> = OnceLock::new();
+        let catalogue = match server.as_str() {
+            "iterable" => ITERABLE.get_or_init(|| parse(include_str!("../../config/catalogue/iterable.json"))),
+            _ => return None,
+        };
+        catalogue.as_ref()
+    }
+
+    /// Every known tool, in the order of their names.
+    pub fn tools(&self) -> &[Tool] {
+        &self.tools
+    }
+
+    /// The tool of that name.
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        let at = self.tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok()?;
+        self.tools.get(at)
+    }
+}
+
+/// The catalogues are part of the program and a test reads each of them; an unreadable one is as good as none.
+fn parse(json: &str) -> Option<Catalogue> {
+    let mut catalogue: Catalogue = serde_json::from_str(json).ok()?;
+    catalogue.tools.sort_by(|a, b| a.name.cmp(&b.name));
+    Some(catalogue)
+}
