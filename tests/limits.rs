@@ -7,7 +7,7 @@ use policylayer::limits::{MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_NAME, MAX_OPEN, 
 use policylayer::policy::{self, Format, ServerName, Source};
 
 fn engine(policy: &str) -> Engine {
-    let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &ServerName::new("stub").unwrap());
+    let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &ServerName::parse("stub").unwrap());
     Engine::new(Arc::new(loaded.policy.unwrap()))
 }
 

@@ -36,7 +36,7 @@ fn vectors() -> Vec<(String, Value)> {
 
 fn policy(vector: &Value) -> Policy {
     let text = vector.get("policy").map_or_else(|| DEFAULT_POLICY.to_owned(), Value::to_string);
-    let server = ServerName::new(vector["server"].as_str().unwrap_or("stub")).unwrap();
+    let server = ServerName::parse(vector["server"].as_str().unwrap_or("stub")).unwrap();
     let loaded = policy::load(&Source::new("policy.json", Format::Json, text.as_str()), &server);
     loaded.policy.unwrap_or_else(|| panic!("{text}: {:?}", loaded.diagnostics))
 }

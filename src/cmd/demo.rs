@@ -126,7 +126,7 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
     writeln!(out, "  It hides one tool. For the rest of the Iterable server the built-in policy stays in force.\n")?;
 
     title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
-    tools_table(out, &ServerName::new(SERVER).ok(), &offered, &seen)?;
+    tools_table(out, &ServerName::parse(SERVER).ok(), &offered, &seen)?;
 
     title(out, "What happens to each call")?;
     for (call, answer) in story.iter().zip(&answers) {

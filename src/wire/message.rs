@@ -194,8 +194,8 @@ pub(crate) fn read_name(json: &str) -> Result<Cow<'_, str>, Fault> {
     if !json.starts_with('"') {
         return Err(Fault::Type { name: "name", expected: "a string" });
     }
-    // Six bytes is the longest that one byte of a name can be written in.
-    if json.len() > 6 * MAX_NAME {
+    // Six bytes is the longest that one byte of a name can be written in; two are its quotes.
+    if json.len() > 6 * MAX_NAME + 2 {
         return Err(Fault::NameLength);
     }
     match view::string(json) {
