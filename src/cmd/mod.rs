@@ -1,1 +1,47 @@
-//! To come.
+//! One file a verb: each has `run(args, &Env)`.
+
+pub mod check;
+pub mod completions;
+mod demo;
+mod env;
+pub mod wrap;
+
+use std::io::Write as _;
+
+pub use env::Env;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What a person is to be told; the verb has said nothing of it yet.
+pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
+    match &cli.command {
+        Command::Wrap(args) => wrap::run(args, env),
+        Command::Check(args) => check::run(args, env),
+        Command::Demo(args) => demo::run(args, env),
+        Command::Completions(args) => completions::run(args, env),
+        Command::WatchServer => watch_server(),
+    }
+}
+
+/// Tells a person what went wrong. The message is complete: what, where, why and what to do.
+pub fn report(message: &str) {
+    // Nobody may be reading stderr; there is no better place to say it.
+    let _ = writeln!(anstream::stderr().lock(), "{ERROR}error:{ERROR:#} {message}");
+}
+
+const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+#[cfg(unix)]
+fn watch_server() -> anyhow::Result<Exit> {
+    crate::proxy::watcher::watch()?;
+    Ok(Exit::Ok)
+}
+
+#[cfg(not(unix))]
+fn watch_server() -> anyhow::Result<Exit> {
+    anyhow::bail!("there is no watcher on this platform: a job ends the server")
+}

@@ -15,6 +15,8 @@ pub enum Action {
     Replace(Vec<u8>),
     /// This line, its newline included, goes back to the side the line came from.
     Reply(Vec<u8>),
+    /// This line of the server is no JSON-RPC message: it goes to stderr.
+    Stray,
     /// Something happened that a person may want to know.
     Note(Note),
 }

@@ -1,8 +1,10 @@
 //! The policy: a document as written, its diagnostics, and the compiled, immutable [`Policy`] that decides.
 
 mod decision;
+pub mod server;
 
 pub use decision::{Decision, Effect};
+pub use server::{BadServerName, ServerName};
 
 /// A compiled, immutable policy.
 #[derive(Debug)]
