@@ -1,43 +1,191 @@
-//! The command line: definitions, and nothing else.
+//! The command line: definitions, nothing else.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
-/// A local policy between an MCP client and its server.
+use crate::limits::{MAX_MESSAGE, MIN_MESSAGE};
+
+const EXAMPLES: &str = "\
+Examples:
+  policylayer wrap -- npx -y @iterable/mcp     put this in place of the server's command in the client's configuration
+  policylayer check                            is the policy in force valid, and what does it do?
+  policylayer demo                             see a policy at work, with no account and no network
+
+Exit codes:
+  0 done or allowed   1 something failed   2 wrong usage   3 the policy is invalid
+  wrap ends with the server's own code, 128 + N after signal N";
+
+/// A local policy between an MCP client and its server: allow, deny or hide a tool before the call arrives.
 #[derive(Debug, Parser)]
-#[command(name = "policylayer", version)]
+#[command(name = "policylayer", version, max_term_width = 110, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// The verbs.
+/// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check a policy file and say what it does.
+    /// Start an MCP server and enforce the policy on everything that passes between it and the client
+    Wrap(WrapArgs),
+    /// Load a policy and print its errors and warnings, each with its place and what to do
     Check(CheckArgs),
+    /// Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force
+    Demo(DemoArgs),
+    /// Print the completions for a shell
+    Completions(CompletionsArgs),
+    /// The stand-in server of the demo; started by demo, not by hand.
+    #[command(name = "demo-server", hide = true)]
+    DemoServer,
+    /// Ends the server when the wrapper is gone; started by wrap, not by hand.
+    #[command(name = "watch-server", hide = true)]
+    WatchServer,
 }
 
-/// What `check` takes.
+/// `policylayer wrap`
 #[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// The policy file; without it, the policy in force for --server.
-    pub file: Option<PathBuf>,
-    /// The server that the policy is for; without it, the file's name says.
+#[command(
+    override_usage = "policylayer wrap [OPTIONS] -- <COMMAND> [ARGS]...",
+    after_help = "The policy is --policy, else POLICYLAYER_POLICY, else policies/SERVER.{toml,json,yaml,yml} in the \
+                  configuration folder, else the built-in policy of the server."
+)]
+pub struct WrapArgs {
+    /// The policy file (.toml, .json, .yaml or .yml), instead of the one that is found by the server's name
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The server's name, instead of the one derived from its command (`npx -y @iterable/mcp` is `iterable`)
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
-    /// How to print the result.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    /// How much to say on stderr: `info` has a line for the start and one for each refusal
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+    /// The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB.
+    /// A longer one is refused, and the session goes on
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value_t = Size(MAX_MESSAGE))]
+    pub max_message: Size,
+    /// The server's command and its arguments, after `--`
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// `policylayer check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The policy file; without it, the policy that `wrap` would use for the server
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The server that the policy is for: its tools are known, so more can be said
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
+    /// How to print: for a person, or for an editor or CI
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
 
-/// How a result is printed.
+/// `policylayer demo`
+#[derive(Debug, Args)]
+#[command(override_usage = "policylayer demo [-- <COMMAND> [ARGS]...]")]
+pub struct DemoArgs {
+    /// A server to show, after `--`, instead of the built-in stand-in: its tools are listed and none is called
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// `policylayer completions`
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// How much to say on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// What makes the session fail.
+    Error,
+    /// And what a person should look into.
+    Warn,
+    /// And the start, and each refused or dropped message.
+    Info,
+    /// And the steps of a session's start and end.
+    Debug,
+    /// And everything else.
+    Trace,
+}
+
+/// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// For a person.
     Text,
-    /// For programs.
+    /// For a program: one JSON document.
     Json,
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub usize);
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            bytes if bytes % MIB == 0 => write!(f, "{}MiB", bytes / MIB),
+            bytes if bytes % KIB == 0 => write!(f, "{}KiB", bytes / KIB),
+            bytes => write!(f, "{bytes}"),
+        }
+    }
+}
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+fn size(text: &str) -> Result<Size, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text.get(digits.len()..).unwrap_or_default().trim() {
+        "" | "B" => 1,
+        "KiB" | "K" | "k" => KIB,
+        "MiB" | "M" => MIB,
+        "GiB" | "G" => 1 << 30,
+        "KB" | "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        other => return Err(format!("`{other}` is no unit; write KiB, MiB or GiB, or bytes without a unit")),
+    };
+    let number: usize = digits.parse().map_err(|_| "write a whole number and a unit, such as 64MiB".to_owned())?;
+    let bytes = number.checked_mul(unit).ok_or("that is more than this machine can address")?;
+    if bytes < MIN_MESSAGE { Err("it must be at least 1KiB".to_owned()) } else { Ok(Size(bytes)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_and_written() {
+        for (text, bytes, shown) in [
+            ("64MiB", 64 << 20, "64MiB"),
+            ("512KiB", 512 << 10, "512KiB"),
+            ("1 GiB", 1 << 30, "1024MiB"),
+            ("1500", 1500, "1500"),
+            ("2048", 2048, "2KiB"),
+            ("3MB", 3_000_000, "3000000"),
+        ] {
+            assert_eq!(size(text), Ok(Size(bytes)), "{text}");
+            assert_eq!(Size(bytes).to_string(), shown);
+        }
+        for text in ["", "MiB", "-1", "1.5MiB", "1023", "64 parsecs", "99999999999999999999", "18446744073709551615K"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
 }

@@ -18,6 +18,7 @@
 pub mod cli;
 pub mod cmd;
 pub mod engine;
+pub mod env;
 pub mod exit;
 pub mod limits;
 pub mod paths;

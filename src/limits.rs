@@ -5,6 +5,18 @@ use std::time::Duration;
 /// The longest line in either direction where `--max-message` does not say otherwise, in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
+/// The least that `--max-message` may say, in bytes: a handshake must fit.
+pub const MIN_MESSAGE: usize = 1024;
+
+/// How many lines a pump judges before it hands on what came of them: the engine is locked once for all of them.
+pub const BATCH_LINES: usize = 64;
+
+/// How many of our answers to the server may wait for it to read; one more is dropped with a note.
+pub const MAX_SERVER_REPLIES: usize = 256;
+
+/// How much of one stray line of the server is shown on stderr, in bytes.
+pub const MAX_STRAY: usize = 8 * 1024;
+
 /// How much room a pump offers to one read, in bytes: what a Linux pipe holds.
 pub const READ_CHUNK: usize = 64 * 1024;
 
@@ -56,6 +68,12 @@ pub const TERM_GRACE: Duration = Duration::from_secs(2);
 /// How long the server has between a signal to the wrapper, passed on at once, and SIGKILL. Clients send SIGKILL
 /// to the wrapper 2 s after SIGTERM, so all must be gone before.
 pub const SIGNAL_GRACE: Duration = Duration::from_millis(1_200);
+
+/// How long SIGKILL may take to end the server before the wrapper ends without waiting for it.
+pub const KILL_WAIT: Duration = Duration::from_millis(150);
+
+/// How often a writer that waits for a full pipe looks whether it should stop.
+pub const BLOCKED_LOOK: Duration = Duration::from_millis(50);
 
 /// How long what a dead server left in its stdout pipe may take to drain while a grandchild still holds the pipe.
 pub const DRAIN: Duration = Duration::from_millis(500);

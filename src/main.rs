@@ -1,22 +1,45 @@
-//! The `policylayer` program.
+//! The `policylayer` program: parse, run, report, exit code.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-use policylayer::cli::{Cli, Command};
-use policylayer::cmd::{Env, check};
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use policylayer::cli::Cli;
+use policylayer::cmd::{self, Env};
 use policylayer::exit::Exit;
+use policylayer::proxy::start_failure;
 
 fn main() -> ExitCode {
-    let env = Env::capture();
-    let result = match Cli::parse().command {
-        Command::Check(args) => check::run(args, &env),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error).into(),
     };
-    result
-        .unwrap_or_else(|error| {
-            let _ = writeln!(std::io::stderr(), "policylayer: {error:#}");
-            Exit::Failed
-        })
-        .into()
+    let exit = cmd::run(&cli, &Env::capture()).unwrap_or_else(|error| {
+        cmd::report(&format!("{error:#}"));
+        Exit::Failed
+    });
+    exit.into()
+}
+
+/// Prints the help, or what is wrong with the command line.
+fn usage(error: &clap::Error) -> Exit {
+    let _ = error.print();
+    if !error.use_stderr() {
+        return Exit::Ok;
+    }
+    // A client started this and hides what was just printed.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == "wrap") {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), remedy(error.kind()).as_bytes());
+        start_failure::answer(&format!("policylayer: {error}{}", remedy(error.kind())));
+    }
+    Exit::Usage
+}
+
+fn remedy(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::MissingRequiredArgument => {
+            "what to do: put the server's command after `--`, as in `policylayer wrap -- npx -y @iterable/mcp`\n"
+        }
+        _ => "what to do: policylayer's own options come before `--`, the server's command and its options after it\n",
+    }
 }

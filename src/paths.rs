@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::cmd::Env;
+use crate::env::Env;
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source, visible};

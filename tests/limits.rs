@@ -73,7 +73,8 @@ fn ids_and_names() {
     let with_id = |length: usize| format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"ping"}}"#, "i".repeat(length - 2));
     assert_eq!(client(&mut engine, &with_id(MAX_ID)), [Action::Forward]);
     assert!(reply(&client(&mut engine, &with_id(MAX_ID + 1))).contains("-32600"));
-    let with_name = |name: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}"}}}}"#);
+    let with_name =
+        |name: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}"}}}}"#);
     assert!(reply(&client(&mut engine, &with_name(&"n".repeat(MAX_NAME + 1)))).contains("-32600"));
     assert!(reply(&client(&mut engine, &with_name(&"\\u006e".repeat(MAX_NAME + 1)))).contains("-32600"));
     assert_eq!(client(&mut engine, &with_name(&"\\u006e".repeat(MAX_NAME))), [Action::Forward]);
@@ -101,7 +102,9 @@ fn a_line_of_twenty_megabytes() {
     let mut engine = allow_all();
     let call = |end: &str| {
         let text = "x".repeat(20 << 20);
-        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","arguments":{{"t":"{text}"}}}}{end}"#)
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","arguments":{{"t":"{text}"}}}}{end}"#
+        )
     };
     assert!(reply(&client(&mut engine, &call(""))).contains("-32700"));
     assert_eq!(client(&mut engine, &call("}")), [Action::Forward]);

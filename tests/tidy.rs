@@ -45,8 +45,19 @@ const CORE: [&str; 5] = ["wire", "policy", "risk", "engine", "limits"];
 #[test]
 fn the_core_does_no_io_and_reads_no_clock() {
     let forbidden = [
-        "std::fs", "std::env", "std::process", "std::net", "std::io", "std::thread", "tokio", "anyhow", "SystemTime", "Instant",
-        "rustix", "env!(\"HOME", "include_bytes",
+        "std::fs",
+        "std::env",
+        "std::process",
+        "std::net",
+        "std::io",
+        "std::thread",
+        "tokio",
+        "anyhow",
+        "SystemTime",
+        "Instant",
+        "rustix",
+        "env!(\"HOME",
+        "include_bytes",
     ];
     for (file, text) in files("src", &["rs"]) {
         if CORE.contains(&room(&file)) {
@@ -108,7 +119,10 @@ fn files_are_small_enough_to_be_one_room() {
 fn no_file_names_the_machine_it_was_written_on() {
     for folder in ["src", "tests", "docs", "config"] {
         for (file, text) in files(folder, &["rs", "md", "toml", "json", "jsonl", "yaml", "yml"]) {
-            for word in ["/work/", "/root/", "/tmp/wt", "registry.npmjs", "index.crates.io"].iter().filter(|_| file != "tests/tidy.rs") {
+            for word in ["/work/", "/root/", "/tmp/wt", "registry.npmjs", "index.crates.io"]
+                .iter()
+                .filter(|_| file != "tests/tidy.rs")
+            {
                 assert!(!text.contains(word), "{file} contains {word}");
             }
         }

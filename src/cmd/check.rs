@@ -17,7 +17,7 @@ use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Severity, Sour
 /// # Errors
 /// Where the server's name is none, or the policy file cannot be read; not where the policy is invalid, which is what
 /// [`Exit::InvalidPolicy`] says.
-pub fn run(args: CheckArgs, env: &Env) -> anyhow::Result<Exit> {
+pub fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     let server = match &args.server {
         Some(name) => ServerName::parse(name)?,
         None => args.file.as_deref().and_then(server_of_file).unwrap_or_else(ServerName::unknown),

@@ -11,7 +11,6 @@ use anstyle::{AnsiColor, Style};
 use anyhow::{Context, ensure};
 use client::{Launch, Session, send_raw, stand_in};
 use serde_json::{Map, Value, json};
-pub(crate) use server::serve;
 
 use super::Env;
 use super::table::{self, Cell};
@@ -50,6 +49,15 @@ pub fn run(args: &DemoArgs, _env: &Env) -> anyhow::Result<Exit> {
             command => given_server_demo(&mut out, folder.path(), command).await,
         }
     })?;
+    Ok(Exit::Ok)
+}
+
+/// Runs the stand-in server.
+///
+/// # Errors
+/// When the session cannot be opened.
+pub(super) fn serve_stand_in() -> anyhow::Result<Exit> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(server::serve())?;
     Ok(Exit::Ok)
 }
 
@@ -170,7 +178,12 @@ async fn offered_tools(launch: &Launch<'_>) -> anyhow::Result<Vec<String>> {
     Ok(tools)
 }
 
-fn tools_table(out: &mut dyn Write, server: &Option<ServerName>, offered: &[String], seen: &[String]) -> anyhow::Result<()> {
+fn tools_table(
+    out: &mut dyn Write,
+    server: &Option<ServerName>,
+    offered: &[String],
+    seen: &[String],
+) -> anyhow::Result<()> {
     let catalogue = server.as_ref().and_then(Catalogue::of);
     let rows: Vec<_> = offered
         .iter()

@@ -1,28 +1,48 @@
-//! One file a verb: `run(args, &Env) -> anyhow::Result<Exit>`.
+//! One file a verb: each has `run(args, &Env)`.
 
 pub mod check;
+pub mod completions;
+pub mod demo;
+pub mod table;
+pub mod wrap;
 
-use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::io::Write as _;
 
-/// The environment as it was at the start, passed in so that nothing else reads it.
-#[derive(Clone, Debug, Default)]
-pub struct Env {
-    /// The variables.
-    pub vars: HashMap<OsString, OsString>,
-    /// The working folder.
-    pub cwd: PathBuf,
+pub use crate::env::Env;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What a person is to be told; the verb has said nothing of it yet.
+pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
+    match &cli.command {
+        Command::Wrap(args) => wrap::run(args, env),
+        Command::Check(args) => check::run(args, env),
+        Command::Demo(args) => demo::run(args, env),
+        Command::Completions(args) => completions::run(args, env),
+        Command::DemoServer => demo::serve_stand_in(),
+        Command::WatchServer => watch_server(),
+    }
 }
 
-impl Env {
-    /// The environment of this process.
-    pub fn capture() -> Self {
-        Self { vars: std::env::vars_os().collect(), cwd: std::env::current_dir().unwrap_or_default() }
-    }
+/// Tells a person what went wrong. The message is complete: what, where, why and what to do.
+pub fn report(message: &str) {
+    // Nobody may be reading stderr; there is no better place to say it.
+    let _ = writeln!(anstream::stderr().lock(), "{ERROR}error:{ERROR:#} {message}");
+}
 
-    /// The value of a variable.
-    pub fn var(&self, name: &str) -> Option<&OsStr> {
-        self.vars.get(OsStr::new(name)).map(OsString::as_os_str)
-    }
+const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+#[cfg(unix)]
+fn watch_server() -> anyhow::Result<Exit> {
+    crate::proxy::watcher::watch()?;
+    Ok(Exit::Ok)
+}
+
+#[cfg(not(unix))]
+fn watch_server() -> anyhow::Result<Exit> {
+    anyhow::bail!("there is no watcher on this platform: a job ends the server")
 }

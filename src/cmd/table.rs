@@ -34,7 +34,9 @@ impl Cell {
 pub fn write(out: &mut dyn Write, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
     let header: Vec<_> = header.iter().map(|title| Cell::styled(*title, Style::new().dimmed())).collect();
     let widths: Vec<usize> = (0..header.len())
-        .map(|column| rows.iter().chain([&header]).filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter().chain([&header]).filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0)
+        })
         .collect();
     for row in [&header].into_iter().chain(rows) {
         let mut line = String::from(" ");

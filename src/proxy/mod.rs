@@ -1,1 +1,153 @@
-//! To come.
+//! The I/O shell: the server as a child process, two pumps that move lines, and the end of a session.
+//!
+//! Two blocking threads pump bytes and share the engine behind one mutex that is never held across a write. The main
+//! thread starts the server and then only waits: for the server, for signals, for the pumps, for time to pass.
+
+mod child;
+mod link;
+mod pipe;
+mod pump;
+mod session;
+mod signals;
+pub mod start_failure;
+mod stray;
+#[cfg(unix)]
+pub mod watcher;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use self::child::Child;
+pub use self::child::StartError;
+use self::link::{Link, ToClient, ToServer};
+use self::pump::{From, Pump, Stopped};
+use self::session::{Event, Session};
+use self::signals::Signals;
+use crate::engine::Engine;
+use crate::exit::Exit;
+use crate::limits::MAX_SERVER_REPLIES;
+
+/// What to run, and what judges its lines.
+#[derive(Debug)]
+pub struct Wrap {
+    /// The server's program and its arguments.
+    pub command: Vec<OsString>,
+    /// What judges each line.
+    pub engine: Engine,
+    /// The longest line in either direction, in bytes.
+    pub max_message: usize,
+}
+
+/// Runs the server until the session ends, and returns what the wrapper is to end with. To be called on the main thread.
+///
+/// # Errors
+/// When the server cannot be started; nothing was read from stdin then.
+pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+    runtime.block_on(async {
+        // Before the server is started, so that from its first moment on a signal ends both.
+        let signals = Signals::new().map_err(system)?;
+        let (session, start) = start(wrap, signals)?;
+        start.pumps().map_err(system)?;
+        Ok(session.run().await)
+    })
+}
+
+/// What the threads are started with, once the server runs.
+struct Threads {
+    client: Pump,
+    server: Pump,
+    replies: Receiver<Vec<u8>>,
+    link: Arc<Link>,
+    events: UnboundedSender<Event>,
+}
+
+fn start(wrap: Wrap, signals: Signals) -> Result<(Session, Threads), StartError> {
+    let (stdin, stdout) = pump::stdio().map_err(system)?;
+    let (server_reads, we_write) = io::pipe().map_err(system)?;
+    let (we_read, server_writes) = io::pipe().map_err(system)?;
+    let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?).map_err(system)?;
+    let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
+    kill_on_panic(&child);
+    let link = Arc::new(Link {
+        engine: Mutex::new(wrap.engine),
+        client: ToClient::new(stdout),
+        server: to_server,
+        max_message: wrap.max_message,
+    });
+    let (events, received) = unbounded_channel();
+    let (send_reply, replies) = sync_channel(MAX_SERVER_REPLIES);
+    let threads = Threads {
+        client: Pump::new(From::Client, stdin, Arc::clone(&link)),
+        server: Pump::new(From::Server(send_reply), file(we_read), Arc::clone(&link)),
+        replies,
+        link: Arc::clone(&link),
+        events,
+    };
+    Ok((Session::new(child, link, signals, received), threads))
+}
+
+impl Threads {
+    /// Starts the threads. They end with the process.
+    fn pumps(self) -> io::Result<()> {
+        let Self { client, server, replies, link, events } = self;
+        let server_events = events.clone();
+        named("server").spawn(move || {
+            // Drops our end of the server's stdout before it tells, as a client that leaves would.
+            let stopped = server.run();
+            let _ = server_events.send(match stopped {
+                Stopped::SourceClosed => Event::ServerClosed,
+                Stopped::ClientGone => Event::ClientGone,
+            });
+        })?;
+        let to_server = Arc::clone(&link);
+        named("replies").spawn(move || {
+            for reply in replies {
+                let _ = to_server.server.write(&reply);
+            }
+        })?;
+        named("client").spawn(move || {
+            let stopped = client.run();
+            link.server.close();
+            let _ = events.send(match stopped {
+                Stopped::SourceClosed => Event::ClientClosed,
+                Stopped::ClientGone => Event::ClientGone,
+            });
+        })?;
+        Ok(())
+    }
+}
+
+fn named(name: &str) -> thread::Builder {
+    thread::Builder::new().name(name.to_owned())
+}
+
+/// A panic ends the process at once in a release; the server's group must not outlive it.
+fn kill_on_panic(child: &Child) {
+    let group = child.group();
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        group.kill();
+        report(panic);
+    }));
+}
+
+#[cfg(unix)]
+fn file(pipe: impl Into<std::os::fd::OwnedFd>) -> File {
+    File::from(pipe.into())
+}
+
+#[cfg(windows)]
+fn file(pipe: impl Into<std::os::windows::io::OwnedHandle>) -> File {
+    File::from(pipe.into())
+}
+
+fn system(error: io::Error) -> StartError {
+    StartError::System(error)
+}

@@ -43,14 +43,23 @@ impl Launch<'_> {
         }
         command.arg("--").args(self.command);
         if let Some(home) = self.home {
-            for name in ["HOME", "USERPROFILE", "APPDATA", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
+            for name in [
+                "HOME",
+                "USERPROFILE",
+                "APPDATA",
+                "XDG_CONFIG_HOME",
+                "XDG_STATE_HOME",
+                "XDG_DATA_HOME",
+                "XDG_CACHE_HOME",
+            ] {
                 command.env(name, home);
             }
             command.env_remove("POLICYLAYER_POLICY");
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("policylayer cannot start itself")?;
-        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
             bail!("policylayer cannot reach the wrapper that it started");
         };
         Ok((child, stdin, stdout, tokio::spawn(lines_of(stderr))))

@@ -35,7 +35,7 @@ const TOOLS: [(&str, &str, &str); 12] = [
 ///
 /// # Errors
 /// When the session cannot be opened.
-pub(crate) async fn serve() -> anyhow::Result<()> {
+pub(super) async fn serve() -> anyhow::Result<()> {
     Server.serve(rmcp::transport::stdio()).await?.waiting().await?;
     Ok(())
 }

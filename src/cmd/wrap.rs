@@ -1,0 +1,103 @@
+//! `policylayer wrap -- CMD`: the server, with the policy in front of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+
+use super::Env;
+use crate::cli::{LogLevel, WrapArgs};
+use crate::engine::Engine;
+use crate::exit::Exit;
+use crate::paths::{self, PolicyError};
+use crate::policy::{BadServerName, Colour, ServerName, server};
+use crate::proxy::{self, StartError, Wrap, start_failure};
+
+/// Why a session did not start. Each message is complete.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("--server: {0}\nwhat to do: give the name that the policy file has, such as --server iterable")]
+    BadName(BadServerName),
+    #[error("{0}")]
+    Policy(PolicyError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl Failure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::BadName(_) => Exit::Usage,
+            Self::Policy(error) => error.exit(),
+            Self::Start(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Runs a session. A start that fails is told on stderr and to the client, whose first request it answers.
+///
+/// # Errors
+/// None: what fails is told here, since the client is to be told the same.
+pub fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
+    log_to_stderr(args.log_level, env);
+    Ok(wrap(args, env).unwrap_or_else(|failure| {
+        let message = failure.to_string();
+        super::report(&message);
+        start_failure::answer(&format!("policylayer: {message}"));
+        failure.exit()
+    }))
+}
+
+fn wrap(args: &WrapArgs, env: &Env) -> Result<Exit, Failure> {
+    let server = server_name(args)?;
+    let loaded = paths::load_policy(args.policy.as_deref(), &server, env).map_err(Failure::Policy)?;
+    tracing::info!("{} wraps {server}", env!("CARGO_PKG_VERSION"));
+    for line in loaded.policy.summary().to_string().lines() {
+        tracing::info!("{line}");
+    }
+    for line in loaded.render_warnings(Colour::Plain).lines() {
+        tracing::warn!("{line}");
+    }
+    let engine = Engine::new(Arc::new(loaded.policy));
+    Ok(proxy::run(Wrap { command: args.command.clone(), engine, max_message: args.max_message.0 })?)
+}
+
+fn server_name(args: &WrapArgs) -> Result<ServerName, Failure> {
+    match &args.server {
+        Some(name) => ServerName::parse(name).map_err(Failure::BadName),
+        // Then only a policy that is named, or one for `unknown`, lets anything through.
+        None => Ok(server::derive(&args.command).unwrap_or_else(ServerName::unknown)),
+    }
+}
+
+/// Lines on stderr stand among the server's own: ours begin with the program's name where others have the time, which
+/// the clients' logs add anyway.
+struct Name;
+
+impl FormatTime for Name {
+    fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
+        w.write_str("policylayer")
+    }
+}
+
+fn log_to_stderr(level: LogLevel, env: &Env) {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .compact()
+        .with_max_level(level)
+        .with_target(false)
+        .with_timer(Name)
+        .with_ansi(env.colours_stderr())
+        .with_writer(std::io::stderr)
+        .finish();
+    // Already set where another part of the program logs; then it goes there.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}

@@ -1,0 +1,57 @@
+//! The surroundings of the process, captured once and passed down.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+/// The process's surroundings, captured once, so that what depends on them can be tested with others.
+#[derive(Debug, Default)]
+pub struct Env {
+    vars: HashMap<OsString, OsString>,
+    folder: PathBuf,
+    stdin_is_terminal: bool,
+    stderr_is_terminal: bool,
+}
+
+impl Env {
+    /// The surroundings of this process.
+    pub fn capture() -> Self {
+        Self {
+            vars: std::env::vars_os().collect(),
+            // A folder that is gone makes relative paths fail where they are used, with their names.
+            folder: std::env::current_dir().unwrap_or_default(),
+            stdin_is_terminal: io::stdin().is_terminal(),
+            stderr_is_terminal: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Surroundings with these variables and this working folder, and no terminal.
+    pub fn new<K: Into<OsString>, V: Into<OsString>>(
+        vars: impl IntoIterator<Item = (K, V)>,
+        folder: impl Into<PathBuf>,
+    ) -> Self {
+        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { vars, folder: folder.into(), ..Self::default() }
+    }
+
+    /// A variable, also where it is empty.
+    pub fn var(&self, name: &str) -> Option<&OsStr> {
+        self.vars.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// The working folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether stdin is a terminal: then a person waits, and no client.
+    pub fn stdin_is_terminal(&self) -> bool {
+        self.stdin_is_terminal
+    }
+
+    /// Whether stderr is a terminal that may get colours.
+    pub fn colours_stderr(&self) -> bool {
+        self.stderr_is_terminal && self.var("NO_COLOR").is_none_or(OsStr::is_empty)
+    }
+}

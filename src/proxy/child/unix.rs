@@ -1,0 +1,153 @@
+//! The server's process group, and the watcher that leads it.
+//!
+//! The group is led by the watcher, not by the server: its number is then the watcher's process id, which stays taken until we
+//! reap the watcher as the very last thing. So no signal to the group can ever hit a stranger with a recycled number, and the
+//! watcher itself needs no number: it kills the group that it is in. The server is a plain member, as it is of the
+//! client's group where there is no wrapper.
+#![allow(unsafe_code)]
+
+use std::ffi::OsString;
+use std::io::{self, PipeReader, PipeWriter};
+use std::mem::MaybeUninit;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{self, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal};
+use tokio::process::Command;
+
+use super::{Ended, StartError, Stop};
+use crate::proxy::watcher::Watcher;
+
+/// The server's process, its group and its watcher.
+#[derive(Debug)]
+pub(in crate::proxy) struct Child {
+    server: tokio::process::Child,
+    watcher: Watcher,
+    group: Group,
+}
+
+/// A process group, for as long as its leader is not reaped.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::proxy) struct Group(Pid);
+
+impl Group {
+    /// Ends every process of the group.
+    pub(in crate::proxy) fn kill(self) {
+        // That nobody is left is no failure.
+        let _ = rustix::process::kill_process_group(self.0, Signal::KILL);
+    }
+}
+
+impl Child {
+    /// Starts the server between two pipes. To be called on the main thread, since Linux sends the death signal when the
+    /// *thread* ends that started the process.
+    pub(in crate::proxy) fn spawn(
+        command: &[OsString],
+        stdin: PipeReader,
+        stdout: PipeWriter,
+    ) -> Result<Self, StartError> {
+        let (program, args) = super::split(command)?;
+        // First the watcher: a wrapper that is killed in between leaves nothing behind. Until its exec the new process
+        // also holds our end of the watcher's pipe, so the watcher wakes only when the process is in the group.
+        let watcher = Watcher::spawn().map_err(StartError::Watcher)?;
+        let group = watcher.group().ok_or_else(|| StartError::Watcher(io::ErrorKind::NotFound.into()))?;
+        let mut command = Command::new(program);
+        command.args(args).stdin(stdin).stdout(stdout).stderr(Stdio::inherit());
+        command.process_group(group.as_raw_nonzero().get());
+        die_with_parent(&mut command);
+        match command.spawn() {
+            Ok(server) => Ok(Self { server, watcher, group: Group(group) }),
+            Err(error) => {
+                watcher.end(Group(group));
+                Err(StartError::of(program, error))
+            }
+        }
+    }
+
+    /// The server's group, for a panic's last act.
+    pub(in crate::proxy) fn group(&self) -> Group {
+        self.group
+    }
+
+    /// Waits for the server to end. May be dropped and called again.
+    pub(in crate::proxy) async fn wait(&mut self) -> Ended {
+        self.server.wait().await.map_or_else(|_| Ended::unknown(), ended)
+    }
+
+    /// Asks the server and its descendants to end.
+    pub(in crate::proxy) fn stop(&self, stop: Stop) {
+        self.signal(match stop {
+            Stop::Terminate => Signal::TERM,
+            Stop::Interrupt => Signal::INT,
+            Stop::Hangup => Signal::HUP,
+        });
+    }
+
+    /// Ends the server and its descendants.
+    pub(in crate::proxy) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Ends what is left of the group, the watcher last, and gives its number back.
+    pub(in crate::proxy) fn clear(mut self) {
+        self.kill();
+        self.watcher.end(self.group);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let _ = rustix::process::kill_process_group(self.group.0, signal);
+        // A server that made a session of its own has left the group. It has an id only until it is reaped.
+        let server = self.server.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(server) = server
+            && rustix::process::getpgid(Some(server)).is_ok_and(|group| group != self.group.0)
+        {
+            let _ = rustix::process::kill_process(server, signal);
+        }
+    }
+}
+
+fn ended(status: ExitStatus) -> Ended {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ended::exited(code),
+        (None, Some(signal)) => Ended::signalled(signal),
+        (None, None) => Ended::unknown(),
+    }
+}
+
+/// The second net, below the watcher: Linux ends the server when our main thread is gone.
+fn die_with_parent(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    {
+        let parent = rustix::process::getpid();
+        // SAFETY: between fork and exec only two system calls are made; nothing is allocated and no lock is taken.
+        unsafe {
+            command.pre_exec(move || {
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                // Killed before the call above took effect: there will be no signal any more.
+                if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(rustix::io::Errno::CHILD.into()) }
+            });
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
+/// A command that starts in a process group of its own with every signal blocked, so that what is meant for the group
+/// never ends it: only SIGKILL does.
+pub(in crate::proxy) fn watcher_command(program: OsString) -> process::Command {
+    let mut command = process::Command::new(program);
+    command.process_group(0);
+    // SAFETY: between fork and exec only two async-signal-safe functions are called, on memory of our own.
+    unsafe {
+        command.pre_exec(|| {
+            let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+            if libc::sigfillset(all.as_mut_ptr()) != 0
+                || libc::sigprocmask(libc::SIG_SETMASK, all.as_ptr(), std::ptr::null_mut()) != 0
+            {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+    command
+}

@@ -1,0 +1,121 @@
+//! What the two pumps share: the engine, and the two places that lines are written to.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::pipe;
+use crate::engine::Engine;
+use crate::limits::GRACE;
+
+/// What the two pumps share.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// Never locked while something is written.
+    pub(super) engine: Mutex<Engine>,
+    /// Our stdout.
+    pub(super) client: ToClient,
+    /// The server's stdin.
+    pub(super) server: ToServer,
+    /// The longest line in either direction, in bytes.
+    pub(super) max_message: usize,
+}
+
+/// Locks what no panic leaves half done: a panic ends the session.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Our stdout: whole lines, one writer at a time.
+#[derive(Debug)]
+pub(super) struct ToClient {
+    stdout: Mutex<File>,
+    /// Whether somebody is at this moment writing, or waiting for the client to read.
+    writing: AtomicBool,
+    /// Counts the writes that were finished.
+    written: AtomicU64,
+}
+
+impl ToClient {
+    /// Writes to this file.
+    pub(super) fn new(stdout: File) -> Self {
+        Self { stdout: Mutex::new(stdout), writing: AtomicBool::new(false), written: AtomicU64::new(0) }
+    }
+
+    /// Writes whole lines.
+    ///
+    /// # Errors
+    /// When the client is gone.
+    pub(super) fn write(&self, lines: &[&[u8]]) -> io::Result<()> {
+        self.write_to(&lock(&self.stdout), lines)
+    }
+
+    /// Writes the last lines: nothing is written after them, so that none is cut by the end of the process.
+    ///
+    /// # Errors
+    /// When the client is gone.
+    pub(super) fn write_last(&self, lines: &[&[u8]]) -> io::Result<()> {
+        let stdout = lock(&self.stdout);
+        let result = self.write_to(&stdout, lines);
+        std::mem::forget(stdout);
+        result
+    }
+
+    fn write_to(&self, stdout: &File, lines: &[&[u8]]) -> io::Result<()> {
+        self.writing.store(true, Ordering::Relaxed);
+        let result = lines.iter().try_for_each(|line| pipe::write_all(stdout, line));
+        self.written.fetch_add(1, Ordering::Relaxed);
+        self.writing.store(false, Ordering::Relaxed);
+        result
+    }
+
+    /// Counts finished writes where the client keeps somebody waiting, `None` where it does not.
+    pub(super) fn waiting(&self) -> Option<u64> {
+        self.writing.load(Ordering::Relaxed).then(|| self.written.load(Ordering::Relaxed))
+    }
+}
+
+/// The server's stdin, until it is closed.
+#[derive(Debug)]
+pub(super) struct ToServer {
+    stdin: Mutex<Option<File>>,
+    closing: AtomicBool,
+    /// Our own stdin, to see that the client has left while the server takes nothing.
+    client: File,
+}
+
+impl ToServer {
+    /// Writes to `stdin` for as long as `client`, our own stdin, is open or the server reads.
+    ///
+    /// # Errors
+    /// When the pipe cannot be made non-blocking.
+    pub(super) fn new(stdin: File, client: File) -> io::Result<Self> {
+        // Non-blocking, so that a server that reads nothing cannot hold us back from ending it.
+        pipe::set_nonblocking(&stdin)?;
+        Ok(Self { stdin: Mutex::new(Some(stdin)), closing: AtomicBool::new(false), client })
+    }
+
+    /// Writes whole lines; waits for a server that is slow to read.
+    ///
+    /// # Errors
+    /// When the server's stdin is closed by either side, and [`ErrorKind::TimedOut`] when the session is to end and the
+    /// server takes nothing.
+    pub(super) fn write(&self, lines: &[u8]) -> io::Result<()> {
+        let mut stdin = lock(&self.stdin);
+        let Some(pipe) = stdin.as_ref() else { return Err(ErrorKind::BrokenPipe.into()) };
+        let result = pipe::write_while(pipe, lines, |blocked| {
+            !self.closing.load(Ordering::Relaxed) && (blocked < GRACE || !pipe::is_hung_up(&self.client))
+        });
+        if result.is_err() {
+            *stdin = None;
+        }
+        result
+    }
+
+    /// Closes the server's stdin. Waits a moment where a write is blocked, so not for the main thread.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        *lock(&self.stdin) = None;
+    }
+}

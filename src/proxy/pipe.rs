@@ -1,0 +1,130 @@
+//! Reading and writing whole pieces on raw, unbuffered pipes, and waiting where the other end has no room.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::limits::BLOCKED_LOOK;
+
+/// Reads what is there; 0 at the end.
+pub(super) fn read(mut pipe: &File, room: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match pipe.read(room) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // A pipe that somebody else made non-blocking, as some clients' runtimes do.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait_readable(pipe)?,
+            result => return result,
+        }
+    }
+}
+
+/// Writes all of `bytes`, however long the reader takes.
+pub(super) fn write_all(pipe: &File, bytes: &[u8]) -> io::Result<()> {
+    write_while(pipe, bytes, |_| true)
+}
+
+/// Writes all of `bytes` for as long as `go_on` agrees; it is asked about every [`BLOCKED_LOOK`] while the reader takes
+/// nothing, and told how long that has been.
+///
+/// # Errors
+/// When the pipe is closed, and [`ErrorKind::TimedOut`] when `go_on` did not agree.
+pub(super) fn write_while(
+    mut pipe: &File,
+    mut bytes: &[u8],
+    mut go_on: impl FnMut(Duration) -> bool,
+) -> io::Result<()> {
+    let mut blocked: Option<Instant> = None;
+    while !bytes.is_empty() {
+        match pipe.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                bytes = bytes.get(count..).unwrap_or_default();
+                blocked = None;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let since = *blocked.get_or_insert_with(Instant::now);
+                if !go_on(since.elapsed()) {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+                wait_writable(pipe)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+mod platform {
+    use std::fs::File;
+    use std::io;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    use super::BLOCKED_LOOK;
+
+    /// Makes our end of a pipe non-blocking; the other end is not concerned.
+    pub(in crate::proxy) fn set_nonblocking(pipe: &File) -> io::Result<()> {
+        let flags = rustix::fs::fcntl_getfl(pipe)?;
+        Ok(rustix::fs::fcntl_setfl(pipe, flags | rustix::fs::OFlags::NONBLOCK)?)
+    }
+
+    /// Whether whoever writes to this pipe has closed it, also while bytes are left to read.
+    pub(in crate::proxy) fn is_hung_up(pipe: &File) -> bool {
+        // Node's pipes are sockets, where only this flag tells of an end that still reads.
+        #[cfg(target_os = "linux")]
+        let asked = PollFlags::RDHUP;
+        #[cfg(not(target_os = "linux"))]
+        let asked = PollFlags::empty();
+        let mut polled = [PollFd::new(pipe, asked)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut polled, Some(&now)).is_ok()
+            && polled.iter().any(|fd| fd.revents().intersects(asked | PollFlags::HUP | PollFlags::ERR))
+    }
+
+    pub(super) fn wait_readable(pipe: &File) -> io::Result<()> {
+        wait(pipe, PollFlags::IN, None)
+    }
+
+    pub(super) fn wait_writable(pipe: &File) -> io::Result<()> {
+        let look = Timespec { tv_sec: 0, tv_nsec: BLOCKED_LOOK.subsec_nanos().into() };
+        wait(pipe, PollFlags::OUT, Some(&look))
+    }
+
+    fn wait(pipe: &File, flags: PollFlags, timeout: Option<&Timespec>) -> io::Result<()> {
+        match poll(&mut [PollFd::new(pipe, flags)], timeout) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod platform {
+    use std::fs::File;
+    use std::io;
+
+    /// Pipes block here.
+    pub(in crate::proxy) fn set_nonblocking(_pipe: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Not known here before the bytes are read.
+    pub(in crate::proxy) fn is_hung_up(_pipe: &File) -> bool {
+        false
+    }
+
+    pub(super) fn wait_readable(_pipe: &File) -> io::Result<()> {
+        std::thread::sleep(super::BLOCKED_LOOK);
+        Ok(())
+    }
+
+    pub(super) fn wait_writable(_pipe: &File) -> io::Result<()> {
+        std::thread::sleep(super::BLOCKED_LOOK);
+        Ok(())
+    }
+}
+
+pub(super) use platform::{is_hung_up, set_nonblocking};
+use platform::{wait_readable, wait_writable};

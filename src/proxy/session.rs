@@ -1,0 +1,268 @@
+//! One session from the server's start to its end: every event passes through here, one after the other.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::child::{Child, Ended, Stop};
+use super::link::{Link, lock};
+use super::signals::Signals;
+use crate::engine::Action;
+use crate::exit::Exit;
+use crate::limits::{DRAIN, GRACE, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
+
+/// What a pump has to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// The client has closed our stdin, and the server's stdin is closed too.
+    ClientClosed,
+    /// The client reads our stdout no more.
+    ClientGone,
+    /// The server's stdout is closed, and all that it held was written.
+    ServerClosed,
+}
+
+/// What is to happen when the time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// A server that lives on without a stdout can answer nothing: answer for it and let it go.
+    Mute,
+    /// Its stdin was closed long enough ago: ask it to end.
+    Terminate,
+    /// It was asked: end it.
+    Kill,
+    /// It was killed and is still there, which only the system can explain.
+    Abandon,
+}
+
+/// A running session.
+#[derive(Debug)]
+pub(super) struct Session {
+    child: Child,
+    link: Arc<Link>,
+    signals: Signals,
+    events: UnboundedReceiver<Event>,
+    next: Option<(Instant, Step)>,
+    /// Whether the client has closed our stdin or is gone.
+    client_left: bool,
+    /// Whether the pump that reads the server has ended.
+    server_closed: bool,
+    /// When the wrapper must be gone, whatever is left to do: set by a signal.
+    must_end: Option<Instant>,
+}
+
+impl Session {
+    pub(super) fn new(child: Child, link: Arc<Link>, signals: Signals, events: UnboundedReceiver<Event>) -> Self {
+        Self { child, link, signals, events, next: None, client_left: false, server_closed: false, must_end: None }
+    }
+
+    /// Runs until the server has ended and every open request is answered.
+    pub(super) async fn run(mut self) -> Exit {
+        let ended = self.until_ended().await;
+        tracing::debug!("the server has ended: {}", ended.how);
+        self.close_server_stdin();
+        self.drain().await;
+        self.child.kill();
+        let answered = answer_open(&self.link, ended.how, Answers::Last);
+        self.until_answered(answered).await;
+        self.child.clear();
+        Exit::Upstream(ended.code)
+    }
+
+    /// The server runs.
+    async fn until_ended(&mut self) -> Ended {
+        loop {
+            let at = self.next.map(|(at, _)| at);
+            tokio::select! {
+                biased;
+                ended = self.child.wait() => return ended,
+                stop = self.signals.next() => self.pass_on(stop),
+                Some(event) = self.events.recv() => self.on(event),
+                () = until(at) => {
+                    if let Some((_, step)) = self.next.take()
+                        && let Some(ended) = self.take(step)
+                    {
+                        return ended;
+                    }
+                }
+            }
+        }
+    }
+
+    fn on(&mut self, event: Event) {
+        tracing::debug!("{event:?}");
+        match event {
+            Event::ClientClosed | Event::ClientGone => {
+                if event == Event::ClientGone {
+                    self.server_closed = true;
+                    self.close_server_stdin();
+                }
+                self.client_left = true;
+                if matches!(self.next, None | Some((_, Step::Mute))) {
+                    self.then(GRACE, Step::Terminate);
+                }
+            }
+            Event::ServerClosed => {
+                self.server_closed = true;
+                if self.next.is_none() {
+                    // Most servers close their stdout by ending; then there is nothing to do.
+                    self.then(DRAIN, Step::Mute);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step) -> Option<Ended> {
+        tracing::debug!("{step:?}");
+        match step {
+            Step::Mute => {
+                drop(answer_open(&self.link, "it closed its stdout".to_owned(), Answers::More));
+                self.close_server_stdin();
+                self.then(GRACE, Step::Terminate);
+            }
+            Step::Terminate => {
+                self.child.stop(Stop::Terminate);
+                self.then(TERM_GRACE, Step::Kill);
+            }
+            Step::Kill => {
+                self.child.kill();
+                self.then(KILL_WAIT, Step::Abandon);
+            }
+            Step::Abandon => return Some(Ended::unknown()),
+        }
+        None
+    }
+
+    /// A signal to the wrapper is one to the server, and starts the time in which both have to end.
+    fn pass_on(&mut self, stop: Stop) {
+        tracing::debug!("{stop:?}");
+        self.child.stop(stop);
+        if self.must_end.is_none() {
+            self.close_server_stdin();
+            self.then(SIGNAL_GRACE, Step::Kill);
+            self.must_end = Some(Instant::now() + SIGNAL_GRACE + KILL_WAIT);
+        }
+    }
+
+    fn then(&mut self, after: Duration, step: Step) {
+        self.next = Some((Instant::now() + after, step));
+    }
+
+    /// The server has ended: what is left in its stdout still goes to the client.
+    async fn drain(&mut self) {
+        let mut stalls = Stalls::default();
+        let mut rest_killed = false;
+        while !self.server_closed && !self.is_overdue() {
+            tokio::select! {
+                biased;
+                stop = self.signals.next() => self.pass_on(stop),
+                Some(event) = self.events.recv() => self.on(event),
+                () = until(self.must_end) => {}
+                () = sleep(DRAIN) => {
+                    if !rest_killed {
+                        // A descendant holds the pipe and had its time to say something.
+                        self.child.kill();
+                        rest_killed = true;
+                    } else if stalls.is_over(&self.link, self.client_left) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The last answers are being written, which takes as long as the client takes to read them.
+    async fn until_answered(&mut self, mut answered: oneshot::Receiver<()>) {
+        let mut stalls = Stalls::default();
+        while !self.is_overdue() {
+            tokio::select! {
+                biased;
+                _ = &mut answered => return,
+                stop = self.signals.next() => self.pass_on(stop),
+                Some(event) = self.events.recv() => {
+                    self.on(event);
+                    if event == Event::ClientGone {
+                        return;
+                    }
+                }
+                () = until(self.must_end) => {}
+                () = sleep(DRAIN) => {
+                    if stalls.is_over(&self.link, self.client_left) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.must_end.is_some_and(|at| Instant::now() >= at)
+    }
+
+    fn close_server_stdin(&self) {
+        // Closing waits for a write that is under way; the main thread must not.
+        let link = Arc::clone(&self.link);
+        let _ = thread::Builder::new().spawn(move || link.server.close());
+    }
+}
+
+/// How long the client has kept a dead server's last words waiting.
+#[derive(Debug, Default)]
+struct Stalls {
+    written: u64,
+    times: u32,
+}
+
+impl Stalls {
+    /// Whether to wait no longer, asked once every [`DRAIN`]. A client that is still there may take its time; one that has
+    /// closed our stdin gets [`GRACE`] for each piece.
+    fn is_over(&mut self, link: &Link, client_left: bool) -> bool {
+        let Some(written) = link.client.waiting() else { return true };
+        self.times = if written == self.written { self.times + 1 } else { 0 };
+        self.written = written;
+        client_left && DRAIN * self.times >= GRACE
+    }
+}
+
+/// Whether more may be written to the client after these answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answers {
+    More,
+    Last,
+}
+
+/// Answers every open request of the client in the server's place, on a thread: the client may be slow to read.
+fn answer_open(link: &Arc<Link>, how: String, answers: Answers) -> oneshot::Receiver<()> {
+    let (done, answered) = oneshot::channel();
+    let link = Arc::clone(link);
+    // Where no thread can be had, the dropped sender says that there is nothing to wait for.
+    let _ = thread::Builder::new().spawn(move || {
+        let mut actions = Vec::new();
+        lock(&link.engine).server_ended(&how, &mut actions);
+        let lines: Vec<&[u8]> = actions
+            .iter()
+            .filter_map(|action| match action {
+                Action::Replace(line) | Action::Reply(line) => Some(line.as_slice()),
+                Action::Forward | Action::Stray | Action::Note(_) => None,
+            })
+            .collect();
+        let _ = match answers {
+            Answers::More => link.client.write(&lines),
+            Answers::Last => link.client.write_last(&lines),
+        };
+        let _ = done.send(());
+    });
+    answered
+}
+
+/// Waits until then; for ever where there is no then.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

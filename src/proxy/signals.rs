@@ -1,0 +1,71 @@
+//! The signals that end a session, as one stream.
+
+use std::io;
+
+use super::child::Stop;
+
+#[cfg(unix)]
+mod platform {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    use super::{Stop, io};
+
+    /// SIGTERM, SIGINT and SIGHUP.
+    #[derive(Debug)]
+    pub(in crate::proxy) struct Signals {
+        terminate: Signal,
+        interrupt: Signal,
+        hangup: Signal,
+    }
+
+    impl Signals {
+        pub(in crate::proxy) fn new() -> io::Result<Self> {
+            Ok(Self {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hangup: signal(SignalKind::hangup())?,
+            })
+        }
+
+        /// The next signal. May be dropped and called again.
+        pub(in crate::proxy) async fn next(&mut self) -> Stop {
+            tokio::select! {
+                _ = self.terminate.recv() => Stop::Terminate,
+                _ = self.interrupt.recv() => Stop::Interrupt,
+                _ = self.hangup.recv() => Stop::Hangup,
+            }
+        }
+    }
+}
+
+#[cfg(windows)]
+mod platform {
+    use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, ctrl_break, ctrl_c, ctrl_close};
+
+    use super::{Stop, io};
+
+    /// Ctrl-C, Ctrl-Break and the console that closes.
+    #[derive(Debug)]
+    pub(in crate::proxy) struct Signals {
+        interrupt: CtrlC,
+        terminate: CtrlBreak,
+        hangup: CtrlClose,
+    }
+
+    impl Signals {
+        pub(in crate::proxy) fn new() -> io::Result<Self> {
+            Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_break()?, hangup: ctrl_close()? })
+        }
+
+        /// The next signal. May be dropped and called again.
+        pub(in crate::proxy) async fn next(&mut self) -> Stop {
+            tokio::select! {
+                _ = self.interrupt.recv() => Stop::Interrupt,
+                _ = self.terminate.recv() => Stop::Terminate,
+                _ = self.hangup.recv() => Stop::Hangup,
+            }
+        }
+    }
+}
+
+pub(super) use platform::Signals;

@@ -1,0 +1,74 @@
+//! A start that failed, told to the client: most clients hide a server's stderr and show only that it "closed".
+
+use std::fs::File;
+use std::io;
+use std::io::IsTerminal;
+use std::sync::mpsc;
+use std::thread;
+
+use serde::Deserialize;
+
+use super::{pipe, pump};
+use crate::limits::{MAX_MESSAGE, START_FAILURE_WAIT};
+use crate::wire::frame::{Frame, Framer};
+use crate::wire::skim::{Skim, skim};
+
+/// The error code of a session that could not start. The JSON-RPC codes below -32000 are not ours to use.
+pub const CODE: i32 = -31004;
+
+/// Answers the first request on stdin with `message`. Waits at most [`START_FAILURE_WAIT`] for it, and not at all where
+/// stdin is a terminal or at its end.
+pub fn answer(message: &str) {
+    if io::stdin().is_terminal() {
+        return;
+    }
+    let Ok((stdin, stdout)) = pump::stdio() else { return };
+    let message = message.to_owned();
+    let (done, answered) = mpsc::channel();
+    let answering = thread::Builder::new().spawn(move || {
+        answer_from(&stdin, &stdout, &message);
+        let _ = done.send(());
+    });
+    if answering.is_ok() {
+        let _ = answered.recv_timeout(START_FAILURE_WAIT);
+    }
+}
+
+fn answer_from(stdin: &File, stdout: &File, message: &str) {
+    let mut framer = Framer::new(MAX_MESSAGE);
+    loop {
+        let count = pipe::read(stdin, framer.room()).unwrap_or(0);
+        framer.filled(count);
+        while let Some(frame) = framer.next_frame().or_else(|| (count == 0).then(|| framer.finish()).flatten()) {
+            let (skim, is_probe) = match frame {
+                Frame::Line(line) => (skim(framer.bytes(&line)), is_probe(framer.bytes(&line))),
+                Frame::Oversize(skim) => (skim, false),
+            };
+            let Some(reply) = reply(&skim, message) else { continue };
+            if pipe::write_all(stdout, reply.as_bytes()).is_err() || !is_probe {
+                return;
+            }
+        }
+        if count == 0 {
+            return;
+        }
+    }
+}
+
+/// The answer to a request; nothing else is answered.
+fn reply(skim: &Skim, message: &str) -> Option<String> {
+    let id = skim.request_id()?;
+    let message = serde_json::to_string(message).ok()?;
+    Some(format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{CODE},\"message\":{message}}}}}\n"))
+}
+
+/// Clients first ask what the server is, show no error of that and go on: the next request is the one whose error they
+/// show.
+fn is_probe(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Request<'l> {
+        #[serde(borrow)]
+        method: std::borrow::Cow<'l, str>,
+    }
+    serde_json::from_slice::<Request<'_>>(line).is_ok_and(|request| request.method == "server/discover")
+}

@@ -1,0 +1,175 @@
+//! A small scripted MCP server for process tests: each argument is one habit, and habits add up.
+#![allow(missing_docs, unsafe_code, clippy::panic, clippy::expect_used)]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, Write};
+use std::process::{self, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let mut habits = Habits::default();
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().unwrap_or_else(|| panic!("{arg} needs a value"));
+        match arg.as_str() {
+            // Every line is written to this file as it came.
+            "--record" => habits.record = Some(File::create(value()).expect("the record can be made")),
+            // What is in this file goes to stdout in pieces of odd sizes, first thing.
+            "--play" => play(&fs::read(value()).expect("the file to play can be read")),
+            // Requests are not answered.
+            "--silent" => habits.silent = true,
+            // Answers come this much later, in milliseconds.
+            "--late" => habits.late = Duration::from_millis(value().parse().expect("a number")),
+            // Ends with this code at the first request, which it does not answer.
+            "--exit-at-request" => habits.exit_at_request = Some(value().parse().expect("a number")),
+            // Ends by this signal at the first request.
+            "--signal-at-request" => habits.signal_at_request = Some(value().parse().expect("a number")),
+            // Ends with this code when stdin ends.
+            "--code" => habits.code = value().parse().expect("a number"),
+            "--ignore-eof" => habits.ignore_eof = true,
+            "--ignore-signals" => ignore_signals(),
+            // Writes a signal's number to this file when it arrives, and ends with 0.
+            "--tell-signal" => tell_signal(value()),
+            // Writes its process id to this file.
+            "--pid" => write_pid(&value(), process::id()),
+            // Starts a descendant that ignores everything, holds all pipes, and writes its process id to this file.
+            "--grandchild" => grandchild(&value()),
+            // One line, then nothing but lines, for as long as somebody reads.
+            "--flood" => flood(),
+            // Never reads.
+            "--deaf" => forever(),
+            // Closes stdout and lives on.
+            "--close-stdout" => close_stdout(),
+            other => panic!("the stub server has no habit {other}"),
+        }
+    }
+    serve(habits);
+}
+
+#[derive(Default)]
+struct Habits {
+    record: Option<File>,
+    silent: bool,
+    late: Duration,
+    exit_at_request: Option<i32>,
+    signal_at_request: Option<i32>,
+    code: i32,
+    ignore_eof: bool,
+}
+
+fn serve(mut habits: Habits) {
+    let mut stdin = io::stdin().lock();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if stdin.read_until(b'\n', &mut line).unwrap_or(0) == 0 {
+            break;
+        }
+        if let Some(record) = &mut habits.record {
+            record.write_all(&line).expect("the record can be written");
+        }
+        let Ok(message) = serde_json::from_slice::<serde_json::Value>(&line) else { continue };
+        let (Some(id), Some(method)) = (message.get("id"), message.get("method")) else { continue };
+        if let Some(code) = habits.exit_at_request {
+            process::exit(code);
+        }
+        if let Some(signal) = habits.signal_at_request {
+            unsafe { libc::raise(signal) };
+        }
+        thread::sleep(habits.late);
+        if !habits.silent {
+            let answer = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"method\":{method}}}}}\n");
+            // A client that is gone ends a server of this kind.
+            if io::stdout().write_all(answer.as_bytes()).and_then(|()| io::stdout().flush()).is_err() {
+                process::exit(1);
+            }
+        }
+    }
+    if habits.ignore_eof {
+        forever();
+    }
+    process::exit(habits.code);
+}
+
+fn play(bytes: &[u8]) {
+    let mut stdout = io::stdout().lock();
+    let mut rest = bytes;
+    for size in [1, 2, 3, 7, 100, 4096, 65_536].into_iter().cycle() {
+        let (piece, tail) = rest.split_at(size.min(rest.len()));
+        stdout.write_all(piece).expect("stdout is open");
+        stdout.flush().expect("stdout is open");
+        rest = tail;
+        if rest.is_empty() {
+            return;
+        }
+    }
+}
+
+fn flood() {
+    let line = format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{{\"a\":\"{}\"}}}}\n",
+        "x".repeat(1000)
+    );
+    let lines = line.repeat(60);
+    let mut stdout = io::stdout().lock();
+    while stdout.write_all(lines.as_bytes()).is_ok() {}
+    process::exit(3);
+}
+
+fn forever() -> ! {
+    loop {
+        thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+fn ignore_signals() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+fn tell_signal(file: String) {
+    // Blocked before any thread exists, so that only sigwait gets them.
+    let mut set = unsafe { std::mem::zeroed() };
+    unsafe {
+        libc::sigemptyset(&mut set);
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+            libc::sigaddset(&mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+    }
+    thread::spawn(move || {
+        let mut signal = 0;
+        unsafe { libc::sigwait(&set, &mut signal) };
+        write_whole(&file, &signal.to_string());
+        process::exit(0);
+    });
+}
+
+fn grandchild(file: &str) {
+    let program = std::env::current_exe().expect("the stub knows its path");
+    Command::new(program)
+        .args(["--ignore-signals", "--pid", file, "--deaf"])
+        .stdin(Stdio::inherit())
+        .spawn()
+        .expect("the grandchild starts");
+}
+
+fn close_stdout() {
+    unsafe { libc::close(1) };
+    // So that nothing that is opened later becomes stdout.
+    let null = OpenOptions::new().write(true).open("/dev/null").expect("there is a null device");
+    std::mem::forget(null);
+}
+
+fn write_pid(file: &str, pid: u32) {
+    write_whole(file, &pid.to_string());
+}
+
+/// Whoever finds the file finds it whole.
+fn write_whole(file: &str, text: &str) {
+    let part = format!("{file}.part");
+    fs::write(&part, text).expect("the file can be written");
+    fs::rename(&part, file).expect("the file can be put in place");
+}
