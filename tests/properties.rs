@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use policylayer::engine::{Action, Engine};
 use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::wire::fault::Fault;
 use policylayer::wire::frame::{Frame, Framer};
 use policylayer::wire::id::IdKey;
 use policylayer::wire::message::{CallParams, Message};
 use policylayer::wire::skim::{Skimmer, skim};
-use policylayer::wire::strict::{Fault, Judged, Reader};
+use policylayer::wire::strict::{Judged, Reader};
 use proptest::prelude::*;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 

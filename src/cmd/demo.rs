@@ -184,7 +184,7 @@ fn tools_table(
     offered: &[String],
     seen: &[String],
 ) -> anyhow::Result<()> {
-    let catalogue = server.as_ref().and_then(Catalogue::of);
+    let catalogue = server.as_ref().and_then(|server| Catalogue::of(server.as_str()));
     let rows: Vec<_> = offered
         .iter()
         .map(|tool| {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::wire::fault::Fault;
 use crate::wire::message::read_name;
-use crate::wire::strict::Fault;
 use crate::wire::view;
 
 /// Which list a result holds, by the member it stands in.

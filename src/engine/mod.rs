@@ -17,11 +17,12 @@ use refusal::{Refusal, Subject, refusal};
 
 use crate::limits::{MAX_OPEN, MAX_SEEN_TOOLS};
 use crate::policy::{Decision, Effect, Policy, Seen};
+use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message, method};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::{Shape, Skim, skim};
-use crate::wire::strict::{Fault, Judged, Reader};
+use crate::wire::strict::{Judged, Reader};
 
 /// One session: the policy in force and the requests that are open in each direction.
 #[derive(Debug)]

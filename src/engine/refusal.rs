@@ -32,9 +32,10 @@ pub(super) fn refusal<'a>(decision: &Decision<'a>, subject: Subject, name: &'a s
         Subject::Prompt => "prompt",
     };
     let stop = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
-    let remedy = match decision.file {
-        Some(_) => "change that rule in the policy file",
-        None => "write a policy for this server (`policylayer check` tells where)",
+    let remedy = match (decision.file, decision.rule.starts_with("builtin:")) {
+        (Some(_), false) => "change that rule in the policy file",
+        (Some(_), true) => "give it a rule of its own in the policy file",
+        (None, _) => "write a policy file for this server",
     };
     let text = format!(
         "[POLICY DENIED] {reason}{stop} The {what} of {name:?} was refused by rule {rule} ({effect}) and did not reach the \

@@ -80,13 +80,13 @@ impl Policy {
         let named = self.named_rule(name);
         let rule = named.unwrap_or(&self.otherwise);
         let is_tool =
-            || seen == Seen::Tool || Catalogue::of(&self.server).is_some_and(|known| known.tool(name).is_some());
+            || seen == Seen::Tool || Catalogue::of(self.server.as_str()).is_some_and(|known| known.tool(name).is_some());
         (rule.effect == Effect::Hide && (named.is_some() || is_tool())).then(|| self.decision(rule))
     }
 
     /// What is in force, and what it does to the tools that are known of the server.
     pub fn summary(&self) -> Summary<'_> {
-        let tools = Catalogue::of(&self.server).map(|known| {
+        let tools = Catalogue::of(self.server.as_str()).map(|known| {
             let mut tally = Tally::default();
             for tool in known.tools() {
                 tally.known += 1;

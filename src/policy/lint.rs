@@ -73,7 +73,7 @@ fn ambiguous_globs(entries: &[Entry], report: &mut Report) {
 
 /// Doubts, which do not stop loading. `policy` is what the document compiles to, where it does.
 pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &ServerName, report: &mut Report) {
-    let catalogue = Catalogue::of(server);
+    let catalogue = Catalogue::of(server.as_str());
     if let Some(default) = &document.default {
         if default.value == Otherwise::Allow {
             report.push(

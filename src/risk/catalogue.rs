@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use crate::policy::ServerName;
 
 /// What a tool does to the world, from harmless to dear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
@@ -102,9 +101,9 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// The catalogue of a server, if there is one.
-    pub fn of(server: &ServerName) -> Option<&'static Self> {
+    pub fn of(server: &str) -> Option<&'static Self> {
         static ITERABLE: OnceLock<Option<Catalogue>> = OnceLock::new();
-        let catalogue = match server.as_str() {
+        let catalogue = match server {
             "iterable" => ITERABLE.get_or_init(|| parse(include_str!("../../config/catalogue/iterable.json"))),
             _ => return None,
         };

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::fault::Fault;
 use super::id::IdKey;
 use super::lookalike::is_alike;
-use super::strict::{Envelope, Fault};
+use super::strict::Envelope;
 use super::view::{self, Member};
 use crate::limits::MAX_NAME;
 

@@ -1,5 +1,6 @@
 //! Bytes ⇄ lines ⇄ a strict, borrowed view of a JSON-RPC message, and the replies that the wrapper makes itself.
 
+pub mod fault;
 pub mod frame;
 pub mod id;
 pub mod lookalike;
@@ -7,4 +8,5 @@ pub mod message;
 pub mod reply;
 pub mod skim;
 pub mod strict;
+mod text;
 pub mod view;

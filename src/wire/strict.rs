@@ -10,108 +10,13 @@
 
 use std::ops::Range;
 
+use super::fault::Fault;
 use super::lookalike::{self, Likeness};
+use super::text::{decode_lossy, plain_run};
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
 
 /// The keys of a JSON-RPC message itself.
 pub const ENVELOPE_KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
-
-/// Why a line is not acceptable. The text says what is wrong, and where where that helps.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// The bytes are not UTF-8.
-    #[error("it is not valid UTF-8 (at byte {0})")]
-    Utf8(usize),
-    /// A byte order mark.
-    #[error("it begins with a byte order mark")]
-    ByteOrderMark,
-    /// A control byte before the value or inside a string.
-    #[error("it holds a raw control byte 0x{byte:02x} (at byte {at})")]
-    Control {
-        /// The byte.
-        byte: u8,
-        /// Where it stands.
-        at: usize,
-    },
-    /// A carriage return that does not end the line: some parsers end a line there.
-    #[error("it holds a bare carriage return (at byte {0})")]
-    CarriageReturn(usize),
-    /// No JSON.
-    #[error("it is not valid JSON (at byte {0})")]
-    Syntax(usize),
-    /// Something after the object.
-    #[error("it holds more than one value (at byte {0})")]
-    Trailing(usize),
-    /// An array: a batch of messages.
-    #[error("it is a batch, which MCP does not have")]
-    Batch,
-    /// A value, but no object.
-    #[error("it is no JSON object")]
-    NoObject,
-    /// Nested too deeply.
-    #[error("it is nested more than {MAX_DEPTH} levels deep")]
-    Depth,
-    /// A key that stands twice in one object.
-    #[error("the key {0:?} stands twice in one object")]
-    Duplicate(String),
-    /// A key that some parser takes for a protocol key.
-    #[error("some parsers take the key {key:?} for \"{name}\"")]
-    LookAlike {
-        /// The key, decoded.
-        key: String,
-        /// The protocol key.
-        name: &'static str,
-    },
-    /// A protocol key that is written with escapes.
-    #[error("the key \"{0}\" is written with escapes")]
-    EscapedKey(&'static str),
-    /// A key with U+0000, at which some parsers cut it.
-    #[error("the key {0:?} holds a NUL")]
-    NulInKey(String),
-    /// The version is not "2.0".
-    #[error("\"jsonrpc\" is not \"2.0\"")]
-    Version,
-    /// An id that is neither a string nor an integer.
-    #[error("{0}")]
-    Id(super::id::IdError),
-    /// A member of the wrong type.
-    #[error("\"{name}\" is not {expected}")]
-    Type {
-        /// The member.
-        name: &'static str,
-        /// What it has to be, with its article.
-        expected: &'static str,
-    },
-    /// A method or name that some parser takes for another.
-    #[error("some parsers take the {what} {text:?} for another one")]
-    Ambiguous {
-        /// What it is: "method" or "name".
-        what: &'static str,
-        /// The text, decoded as well as it can be.
-        text: String,
-    },
-    /// A name that is longer than any tool's.
-    #[error("the name is longer than {max} bytes", max = crate::limits::MAX_NAME)]
-    NameLength,
-    /// Neither request nor notification nor response.
-    #[error("it is neither a request nor a notification nor a response")]
-    Shape,
-}
-
-impl Fault {
-    /// Whether the bytes are no JSON text at all, rather than a JSON value that is no acceptable message.
-    pub fn is_parse_error(&self) -> bool {
-        matches!(
-            self,
-            Self::Utf8(_)
-                | Self::ByteOrderMark
-                | Self::Control { .. }
-                | Self::CarriageReturn(_)
-                | Self::Syntax(_)
-                | Self::Trailing(_)
-        )
-    }
-}
 
 /// In which objects of a line duplicate keys and NULs are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -558,67 +463,6 @@ impl<'l> Scan<'_, 'l> {
     }
 }
 
-/// How many bytes of a string come before its next quote, backslash or control byte. Eight at a time: most of a large
-/// message is inside strings.
-fn plain_run(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The usual test for a zero byte in a word: the first one that it marks is certain, which is all that is used.
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = zero(word ^ (ONES * u64::from(b'"')));
-        let backslash = zero(word ^ (ONES * u64::from(b'\\')));
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let found = quote | backslash | control;
-        if found != 0 {
-            return index * 8 + (found.trailing_zeros() / 8) as usize;
-        }
-    }
-    let tail = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len());
-    words.len() * 8 + tail
-}
-
-/// Decodes the inside of a JSON string that was read before. A lone surrogate becomes U+FFFD, as many parsers make it.
-fn decode_lossy(inside: &str, into: &mut String) {
-    let mut rest = inside;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        into.push_str(plain);
-        let mut chars = escape.chars();
-        match chars.next() {
-            Some('u') => {
-                let (c, used) = unicode_escape(escape);
-                into.push(c);
-                rest = escape.get(used..).unwrap_or_default();
-                continue;
-            }
-            Some('b') => into.push('\u{8}'),
-            Some('f') => into.push('\u{c}'),
-            Some('n') => into.push('\n'),
-            Some('r') => into.push('\r'),
-            Some('t') => into.push('\t'),
-            Some(c) => into.push(c),
-            None => {}
-        }
-        rest = chars.as_str();
-    }
-    into.push_str(rest);
-}
-
-/// The character of `uXXXX`, or of a pair `uXXXX\uXXXX`, and the bytes it takes.
-fn unicode_escape(escape: &str) -> (char, usize) {
-    let unit = |at: usize| escape.get(at..at + 4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
-    let first = unit(1).unwrap_or_default();
-    let second = escape.get(5..7).filter(|next| *next == "\\u").and_then(|_| unit(7));
-    let pair = [first, second.unwrap_or_default()];
-    match char::decode_utf16(pair).next() {
-        Some(Ok(c)) if c.len_utf16() == 2 => (c, 11),
-        Some(Ok(c)) => (c, 5),
-        _ => (char::REPLACEMENT_CHARACTER, 5),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -676,20 +520,5 @@ mod tests {
         let item = r#"{"id":1,"result":{"tools":[{"name":"a","name":"b"}]}}"#;
         assert!(read(item, Judged::ENVELOPE) && !read(item, Judged::LIST));
         assert!(!read(r#"{"id":1,"id":2}"#, Judged::ENVELOPE));
-    }
-
-    #[test]
-    fn plain_runs_end_where_a_string_may() {
-        for stop in [b'"', b'\\', 0, 0x1f, b'\r'] {
-            for before in 0..40 {
-                let mut bytes = vec![b'x'; before];
-                bytes.extend_from_slice("é\u{7f}~!#[]".as_bytes());
-                let expected = bytes.len();
-                bytes.push(stop);
-                bytes.extend_from_slice(&[b'y'; 20]);
-                assert_eq!(plain_run(&bytes), expected, "{stop} after {before}");
-            }
-        }
-        assert_eq!(plain_run(&[0xff; 9]), 9);
     }
 }

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::fault::Fault;
 use super::lookalike::{self, Likeness};
-use super::strict::Fault;
 
 /// A member of an object: key with its quotes, and value, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]

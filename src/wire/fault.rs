@@ -1,0 +1,101 @@
+//! Why a line is not acceptable.
+
+use super::id::IdError;
+use crate::limits::{MAX_DEPTH, MAX_NAME};
+
+/// Why a line is not acceptable. The text says what is wrong, and where where that helps.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The bytes are not UTF-8.
+    #[error("it is not valid UTF-8 (at byte {0})")]
+    Utf8(usize),
+    /// A byte order mark.
+    #[error("it begins with a byte order mark")]
+    ByteOrderMark,
+    /// A control byte before the value or inside a string.
+    #[error("it holds a raw control byte 0x{byte:02x} (at byte {at})")]
+    Control {
+        /// The byte.
+        byte: u8,
+        /// Where it stands.
+        at: usize,
+    },
+    /// A carriage return that does not end the line: some parsers end a line there.
+    #[error("it holds a bare carriage return (at byte {0})")]
+    CarriageReturn(usize),
+    /// No JSON.
+    #[error("it is not valid JSON (at byte {0})")]
+    Syntax(usize),
+    /// Something after the object.
+    #[error("it holds more than one value (at byte {0})")]
+    Trailing(usize),
+    /// An array: a batch of messages.
+    #[error("it is a batch, which MCP does not have")]
+    Batch,
+    /// A value, but no object.
+    #[error("it is no JSON object")]
+    NoObject,
+    /// Nested too deeply.
+    #[error("it is nested more than {MAX_DEPTH} levels deep")]
+    Depth,
+    /// A key that stands twice in one object.
+    #[error("the key {0:?} stands twice in one object")]
+    Duplicate(String),
+    /// A key that some parser takes for a protocol key.
+    #[error("some parsers take the key {key:?} for \"{name}\"")]
+    LookAlike {
+        /// The key, decoded.
+        key: String,
+        /// The protocol key.
+        name: &'static str,
+    },
+    /// A protocol key that is written with escapes.
+    #[error("the key \"{0}\" is written with escapes")]
+    EscapedKey(&'static str),
+    /// A key with U+0000, at which some parsers cut it.
+    #[error("the key {0:?} holds a NUL")]
+    NulInKey(String),
+    /// The version is not "2.0".
+    #[error("\"jsonrpc\" is not \"2.0\"")]
+    Version,
+    /// An id that is neither a string nor an integer.
+    #[error("{0}")]
+    Id(IdError),
+    /// A member of the wrong type.
+    #[error("\"{name}\" is not {expected}")]
+    Type {
+        /// The member.
+        name: &'static str,
+        /// What it has to be, with its article.
+        expected: &'static str,
+    },
+    /// A method or name that some parser takes for another.
+    #[error("some parsers take the {what} {text:?} for another one")]
+    Ambiguous {
+        /// What it is: "method" or "name".
+        what: &'static str,
+        /// The text, decoded as well as it can be.
+        text: String,
+    },
+    /// A name that is longer than any tool's.
+    #[error("the name is longer than {max} bytes", max = MAX_NAME)]
+    NameLength,
+    /// Neither request nor notification nor response.
+    #[error("it is neither a request nor a notification nor a response")]
+    Shape,
+}
+
+impl Fault {
+    /// Whether the bytes are no JSON text at all, rather than a JSON value that is no acceptable message.
+    pub fn is_parse_error(&self) -> bool {
+        matches!(
+            self,
+            Self::Utf8(_)
+                | Self::ByteOrderMark
+                | Self::Control { .. }
+                | Self::CarriageReturn(_)
+                | Self::Syntax(_)
+                | Self::Trailing(_)
+        )
+    }
+}
