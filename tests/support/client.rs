@@ -12,6 +12,9 @@ use std::{env, fs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[cfg(target_os = "linux")]
+use super::processes::living;
+
 /// How long an answer may take: real servers on a machine that runs all tests at once.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -121,7 +124,8 @@ struct Output {
     ended: bool,
 }
 
-/// A client of a running server. Dropping it kills the process group that it started.
+/// A client of a running server. Dropping it kills the process group that it started, and on Linux whatever else of
+/// the test still lives.
 pub(crate) struct Client {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -355,6 +359,11 @@ impl Drop for Client {
             self.kill_group();
             let _ = self.child.kill();
             let _ = self.child.wait();
+        }
+        #[cfg(target_os = "linux")]
+        for left in living(self.home.path()) {
+            let pid = i32::try_from(left.pid).ok().and_then(rustix::process::Pid::from_raw);
+            let _ = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
         }
     }
 }
