@@ -45,7 +45,7 @@ pub(crate) fn upstream() -> Option<&'static Upstream> {
         Ok(upstream) => Some(upstream),
         Err(why) => {
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            // Straight to stderr: the test runner would keep what a passing test prints to itself.
+            #[expect(clippy::explicit_write, reason = "the test runner keeps what a passing test prints to itself")]
             writeln!(io::stderr(), "skipped: {test}: {why}").unwrap();
             assert!(env::var("CI").as_deref() != Ok("true"), "{test} may not be skipped under CI=true: {why}");
             None
