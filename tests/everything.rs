@@ -219,9 +219,11 @@ fn a_server_that_ignores_a_closed_stdin_is_ended() {
 #[test]
 fn a_server_that_ignores_a_closed_stdin_does_not_outlive_a_killed_wrapper() {
     let Some(upstream) = upstream() else { return };
-    let client = stubborn(upstream);
-    client.kill_group();
-    support::processes::wait_until_gone(client.home(), Duration::from_secs(3));
+    for kill in [Client::kill, Client::kill_group] {
+        let client = stubborn(upstream);
+        kill(&client);
+        support::processes::wait_until_gone(client.home(), Duration::from_secs(3));
+    }
 }
 
 #[cfg(unix)]

@@ -56,9 +56,15 @@ fn classes() -> BTreeMap<String, String> {
     catalogue.tools.into_iter().map(|tool| (tool.tool, tool.class)).collect()
 }
 
+/// The effects that refuse a tool and leave it in the list.
+const VISIBLE: &[&str] = &["deny", "require_approval"];
+
+/// The effect that takes a tool out of the list as well.
+const HIDDEN: &[&str] = &["hide"];
+
 /// Asserts that a call was refused by the wrapper, in the shape that agents and clients are promised.
 #[track_caller]
-fn assert_refused(answer: &Value, tool: &str, effect: &str) -> Value {
+fn assert_refused(answer: &Value, tool: &str, effects: &[&str]) -> Value {
     let result = &answer["result"];
     assert_eq!(result["isError"], true, "not refused: {answer}");
     let content = result["content"].as_array().unwrap();
@@ -67,7 +73,7 @@ fn assert_refused(answer: &Value, tool: &str, effect: &str) -> Value {
     let text = content[0]["text"].as_str().unwrap();
     assert!(text.starts_with("[POLICY DENIED]"), "{text}");
     let decision = &result["_meta"]["policylayer/decision"];
-    assert_eq!(decision["effect"], effect, "{answer}");
+    assert!(effects.iter().any(|effect| decision["effect"] == *effect), "{effects:?}: {answer}");
     assert_eq!(decision["tool"], tool, "{answer}");
     let reason = decision["reason"].as_str().unwrap();
     assert!(!reason.is_empty() && text.contains(reason), "the text gives the reason: {answer}");
@@ -137,16 +143,16 @@ fn the_three_line_policy_keeps_its_promise() {
     assert_eq!(line, without(&as_written, |tool| classes[tool] == "destructive"), "nothing else of the list changes");
 
     let decision =
-        assert_refused(&client.call("cancel_export_job", json!({"jobId": 4242})), "cancel_export_job", "hide");
+        assert_refused(&client.call("cancel_export_job", json!({"jobId": 4242})), "cancel_export_job", HIDDEN);
     assert_eq!(decision["rule"], "hide[0]");
     assert_eq!(api.arrived(), [], "a refused call reaches nothing");
 
     assert_passed(&client.call("get_lists", json!({})));
     assert_eq!(api.tools(), ["get_lists"]);
 
-    assert_refused(&client.call("send_campaign", json!({"campaignId": 7})), "send_campaign", "deny");
-    assert_refused(&client.call("create_list", json!({"name": "N"})), "create_list", "deny");
-    assert_refused(&client.call("a_tool_of_tomorrow", json!({})), "a_tool_of_tomorrow", "hide");
+    assert_refused(&client.call("send_campaign", json!({"campaignId": 7})), "send_campaign", VISIBLE);
+    assert_refused(&client.call("create_list", json!({"name": "N"})), "create_list", VISIBLE);
+    assert_refused(&client.call("a_tool_of_tomorrow", json!({})), "a_tool_of_tomorrow", HIDDEN);
     assert_eq!(api.tools(), ["get_lists"]);
 
     assert_eq!(client.unexpected(), Vec::<String>::new());
@@ -168,8 +174,8 @@ fn the_built_in_policy_reads_and_changes_nothing() {
 
     for (tool, class) in &classes {
         if class != "read" {
-            let effect = if class == "destructive" { "hide" } else { "deny" };
-            assert_refused(&client.call(tool, json!({})), tool, effect);
+            let effects = if class == "destructive" { HIDDEN } else { VISIBLE };
+            assert_refused(&client.call(tool, json!({})), tool, effects);
         }
     }
     assert_eq!(api.arrived(), []);
@@ -188,7 +194,7 @@ fn default_allow_with_hide_takes_one_tool_away() {
     let mut client = session(upstream, &api, Under::Policy(policy));
 
     assert_eq!(list_line(&mut client), without(&as_written, |tool| tool == "cancel_export_job"));
-    assert_refused(&client.call("cancel_export_job", json!({"jobId": 4242})), "cancel_export_job", "hide");
+    assert_refused(&client.call("cancel_export_job", json!({"jobId": 4242})), "cancel_export_job", HIDDEN);
     assert_passed(&client.call("create_list", json!({"name": "N"})));
     assert_passed(&client.call("send_campaign", json!({"campaignId": 7})));
     assert_passed(&client.call("delete_list", json!({"listId": 3})));
@@ -244,7 +250,7 @@ struct Attempt {
 /// The attempts; every request in them has the id 9.
 fn attempts() -> Vec<Attempt> {
     use Answer::{Error, Nothing, Refused};
-    const HIDDEN: Answer = Refused("cancel_export_job");
+    const REFUSED: Answer = Refused("cancel_export_job");
     let call = r#"{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"cancel_export_job","arguments":{"jobId":4242}}}"#;
     let lists = r#"{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"get_lists","arguments":{}}}"#;
     let edit = |from: &str, to: &str| {
@@ -261,13 +267,13 @@ fn attempts() -> Vec<Attempt> {
     invalid_utf8[place] = 0xff;
 
     let attempts: Vec<(&str, Vec<u8>, bool, Answer)> = vec![
-        ("a plain call", call.into(), true, HIDDEN),
-        ("CRLF at the end", format!("{call}\r").into(), true, HIDDEN),
-        ("white space around", format!(" \t{call} ").into(), true, HIDDEN),
-        ("an escaped key", edit(r#""name""#, r#""n\u0061me""#), true, HIDDEN),
-        ("an escaped name", edit("cancel_export_job", r"cancel\u005fexport_job"), true, HIDDEN),
-        ("an escaped method", edit("tools/call", r"tools\/c\u0061ll"), true, HIDDEN),
-        ("another spelling of the id", edit(r#""id":9"#, r#""id":9.0"#), true, HIDDEN),
+        ("a plain call", call.into(), true, REFUSED),
+        ("CRLF at the end", format!("{call}\r").into(), true, REFUSED),
+        ("white space around", format!(" \t{call} ").into(), true, REFUSED),
+        ("an escaped key", edit(r#""name""#, r#""n\u0061me""#), true, Error),
+        ("an escaped name", edit("cancel_export_job", r"cancel\u005fexport_job"), true, REFUSED),
+        ("an escaped method", edit("tools/call", r"tools\/c\u0061ll"), true, REFUSED),
+        ("another spelling of the id", edit(r#""id":9"#, r#""id":9.0"#), true, REFUSED),
         ("two names, the last counts", edit(r#""name":"#, r#""name":"get_lists","name":"#), true, Error),
         ("two names, the last escaped", edit(r#""name":"#, r#""name":"get_lists","n\u0061me":"#), true, Error),
         ("two methods", edit(r#""method":"#, r#""method":"ping","method":"#), true, Error),
@@ -292,6 +298,8 @@ fn attempts() -> Vec<Attempt> {
         ("an id with a fraction", edit(r#""id":9"#, r#""id":1.5"#), false, Error),
         ("a batch", format!("[{call}]").into(), false, Error),
         ("a byte order mark", format!("\u{feff}{call}").into(), false, Error),
+        ("a control byte before", format!("\u{1}{call}").into(), false, Error),
+        ("a line separator before", format!("\u{2028}{call}").into(), false, Error),
         ("text before", format!("x{call}").into(), false, Error),
         ("two on a line", format!("{lists}{call}").into(), false, Error),
         (
@@ -344,8 +352,7 @@ fn no_attempt_gets_past_the_wrapper() {
         match attempt.answer {
             Answer::Refused(tool) => {
                 let answer = client.expect(how, is_answer);
-                let decision = assert_refused(&answer, tool, "hide");
-                assert_eq!(decision["tool"], tool, "{how}");
+                assert_refused(&answer, tool, HIDDEN);
             }
             Answer::Error => {
                 let answer = client.expect(how, is_answer);
@@ -380,7 +387,7 @@ fn calls_before_initialize_are_judged_too() {
     let api = Api::start();
     let mut client = iterable(upstream, &api).start(THREE_LINES);
     client.raw(call);
-    assert_refused(&client.expect_response(1), "cancel_export_job", "hide");
+    assert_refused(&client.expect_response(1), "cancel_export_job", HIDDEN);
     assert_passed(&client.call("get_lists", json!({})));
     client.initialize(json!({}));
     assert_passed(&client.call("get_lists", json!({})));
@@ -398,7 +405,7 @@ fn long_lines_leave_the_session_alive() {
     client.raw(format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"cancel_export_job","arguments":{{"a":"{padding}"}}}}}}"#
     ));
-    assert_refused(&client.expect_response(1), "cancel_export_job", "hide");
+    assert_refused(&client.expect_response(1), "cancel_export_job", HIDDEN);
     client.raw(format!("{}{}", r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":"#, padding.repeat(4)));
     let answer = client.expect_response(2);
     assert!(answer["error"]["message"].is_string(), "{answer}");
@@ -504,7 +511,7 @@ fn behind_npx_it_works_and_nothing_outlives_it() {
         .env("npm_config_update_notifier", "false");
     let mut client = with_account(launch, &api).start(THREE_LINES);
     client.initialize(json!({}));
-    assert_refused(&client.call("cancel_export_job", json!({"jobId": 4242})), "cancel_export_job", "hide");
+    assert_refused(&client.call("cancel_export_job", json!({"jobId": 4242})), "cancel_export_job", HIDDEN);
     assert_passed(&client.call("get_lists", json!({})));
     assert_eq!(api.tools(), ["get_lists"]);
 

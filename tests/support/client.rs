@@ -328,6 +328,12 @@ impl Client {
         rustix::process::kill_process(self.rustix_pid(), rustix::process::Signal::TERM).unwrap();
     }
 
+    /// Sends SIGKILL to the process alone.
+    #[cfg(unix)]
+    pub(crate) fn kill(&self) {
+        rustix::process::kill_process(self.rustix_pid(), rustix::process::Signal::KILL).unwrap();
+    }
+
     /// Sends SIGKILL to the process group.
     #[cfg(unix)]
     pub(crate) fn kill_group(&self) {
