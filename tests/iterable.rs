@@ -269,7 +269,8 @@ fn attempts() -> Vec<Attempt> {
     let attempts: Vec<(&str, Vec<u8>, bool, Answer)> = vec![
         ("a plain call", call.into(), true, REFUSED),
         ("CRLF at the end", format!("{call}\r").into(), true, REFUSED),
-        ("white space around", format!(" \t{call} ").into(), true, REFUSED),
+        ("spaces around", format!("  {call} ").into(), true, REFUSED),
+        ("a tab before", format!("\t{call}").into(), true, Error),
         ("an escaped key", edit(r#""name""#, r#""n\u0061me""#), true, Error),
         ("an escaped name", edit("cancel_export_job", r"cancel\u005fexport_job"), true, REFUSED),
         ("an escaped method", edit("tools/call", r"tools\/c\u0061ll"), true, REFUSED),
@@ -395,20 +396,23 @@ fn calls_before_initialize_are_judged_too() {
     assert_eq!(client.finish().code(), Some(0));
 }
 
-/// A line over the bound, and one far under it, do not disturb the session.
+/// A long line is judged as any other, one over the bound is refused, and the session goes on.
 #[test]
 fn long_lines_leave_the_session_alive() {
     let Some(upstream) = upstream() else { return };
     let api = Api::start();
     let mut client = session(upstream, &api, THREE_LINES);
-    let padding = "x".repeat(20 * 1024 * 1024);
-    client.raw(format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"cancel_export_job","arguments":{{"a":"{padding}"}}}}}}"#
-    ));
-    assert_refused(&client.expect_response(1), "cancel_export_job", HIDDEN);
-    client.raw(format!("{}{}", r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":"#, padding.repeat(4)));
-    let answer = client.expect_response(2);
-    assert!(answer["error"]["message"].is_string(), "{answer}");
+    let mut call = |id: u64, megabytes: usize| {
+        let padding = "x".repeat(megabytes << 20);
+        client.send(&json!({
+            "jsonrpc": "2.0", "id": id, "method": "tools/call",
+            "params": {"name": "cancel_export_job", "arguments": {"jobId": 4242, "padding": padding}}
+        }));
+        client.expect_response(id)
+    };
+    assert_refused(&call(1, 20), "cancel_export_job", HIDDEN);
+    let over = call(2, 65);
+    assert!(over["error"]["message"].as_str().is_some_and(|message| message.contains("67108864")), "{over}");
     assert_passed(&client.call("get_lists", json!({})));
     assert_eq!(api.tools(), ["get_lists"]);
     assert_eq!(client.finish().code(), Some(0));
