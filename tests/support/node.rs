@@ -1,0 +1,99 @@
+//! The real servers, as npm installs them: pinned by tests/upstream/package-lock.json, installed when absent.
+
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Node and the servers that are installed for it.
+pub(crate) struct Upstream {
+    /// The `node` program.
+    pub(crate) node: PathBuf,
+    /// The `npx` program.
+    pub(crate) npx: PathBuf,
+    /// The folder of package.json; `npx` finds the installed packages from here, without a network.
+    pub(crate) folder: PathBuf,
+}
+
+impl Upstream {
+    /// The script of `@iterable/mcp`.
+    pub(crate) fn iterable(&self) -> PathBuf {
+        self.script("@iterable/mcp")
+    }
+
+    /// The script of `@modelcontextprotocol/server-everything`.
+    pub(crate) fn everything(&self) -> PathBuf {
+        self.script("@modelcontextprotocol/server-everything")
+    }
+
+    /// The script of `@modelcontextprotocol/server-filesystem`.
+    pub(crate) fn filesystem(&self) -> PathBuf {
+        self.script("@modelcontextprotocol/server-filesystem")
+    }
+
+    fn script(&self, package: &str) -> PathBuf {
+        self.folder.join("node_modules").join(package).join("dist").join("index.js")
+    }
+}
+
+/// The real servers, or `None` after a line that says why the test is skipped. Under `CI=true` a skip is a failure.
+pub(crate) fn upstream() -> Option<&'static Upstream> {
+    static UPSTREAM: OnceLock<Result<Upstream, String>> = OnceLock::new();
+    match UPSTREAM.get_or_init(find) {
+        Ok(upstream) => Some(upstream),
+        Err(why) => {
+            let test = std::thread::current().name().unwrap_or("a test").to_owned();
+            #[expect(clippy::explicit_write, reason = "the test runner keeps what a passing test prints to itself")]
+            writeln!(io::stderr(), "skipped: {test}: {why}").unwrap();
+            assert!(env::var("CI").as_deref() != Ok("true"), "{test} may not be skipped under CI=true: {why}");
+            None
+        }
+    }
+}
+
+fn find() -> Result<Upstream, String> {
+    let program = |name: &str| {
+        on_path(name).ok_or_else(|| format!("{name} is not on the PATH; install Node.js 20 or newer to run it"))
+    };
+    let (node, npm, npx) = (program("node")?, program("npm")?, program("npx")?);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("upstream");
+    install(&npm, &folder);
+    Ok(Upstream { node, npx, folder })
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd"] } else { &[""] };
+    let folders = env::var_os("PATH")?;
+    env::split_paths(&folders)
+        .flat_map(|folder| endings.iter().map(move |ending| folder.join(format!("{name}{ending}"))))
+        .find(|file| file.is_file())
+}
+
+/// Installs what the lock file pins, unless exactly that is there already.
+fn install(npm: &Path, folder: &Path) {
+    // Test binaries run in parallel; the first installs, the others wait. Closing the file gives the lock back.
+    let guard = File::create(folder.join(".lock")).unwrap();
+    guard.lock().unwrap();
+
+    let wanted = fs::read(folder.join("package-lock.json")).unwrap();
+    // npm takes node_modules away first, so the marker is there only after a whole install.
+    let marker = folder.join("node_modules").join(".installed-lock.json");
+    if fs::read(&marker).is_ok_and(|installed| installed == wanted) {
+        return;
+    }
+    let output = Command::new(npm)
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(folder)
+        .output()
+        .unwrap_or_else(|error| panic!("{} could not be started: {error}", npm.display()));
+    assert!(
+        output.status.success(),
+        "`npm ci` in {} failed ({}); the tests of real servers need it once, with a network:\n{}",
+        folder.display(),
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    fs::write(marker, wanted).unwrap();
+}
