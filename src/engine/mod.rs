@@ -4,19 +4,19 @@
 mod action;
 mod list;
 mod open;
+mod prompts;
 mod refusal;
 
-use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use action::{Action, Note};
 use list::{Keep, List};
 use open::{Answered, Full, Kind, OpenRequests};
+use prompts::HiddenTools;
 use refusal::{Refusal, Subject, refusal};
 
-use crate::limits::{MAX_OPEN, MAX_SEEN_TOOLS};
-use crate::policy::{Decision, Effect, Policy, Seen};
+use crate::limits::MAX_OPEN;
+use crate::policy::{Effect, Policy};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message, method};
@@ -33,7 +33,7 @@ pub struct Engine {
     client_requests: OpenRequests,
     /// What the server waits for.
     server_requests: OpenRequests,
-    hidden_tools: SeenTools,
+    hidden_tools: HiddenTools,
     /// How the server ended, once it has.
     ended: Option<String>,
 }
@@ -46,7 +46,7 @@ impl Engine {
             reader: Reader::default(),
             client_requests: OpenRequests::default(),
             server_requests: OpenRequests::default(),
-            hidden_tools: SeenTools::default(),
+            hidden_tools: HiddenTools::default(),
             ended: None,
         }
     }
@@ -172,11 +172,7 @@ impl Engine {
     }
 
     fn refused_prompt<'a>(&'a self, prompt: &'a str) -> Option<Refusal<'a>> {
-        self.hides_prompt(prompt).map(|decision| refusal(&decision, Subject::Prompt, prompt))
-    }
-
-    fn hides_prompt(&self, prompt: &str) -> Option<Decision<'_>> {
-        self.policy.hides_prompt(prompt, self.hidden_tools.seen(prompt))
+        self.hidden_tools.prompt(&self.policy, prompt).map(|decision| refusal(&decision, Subject::Prompt, prompt))
     }
 
     fn client_notification(&mut self, method: &str, params: Option<&str>, actions: &mut Vec<Action>) {
@@ -258,13 +254,13 @@ impl Engine {
     /// The line without the items that the policy hides; `None` where it hides none.
     fn filter(&mut self, line: &[u8], result: &str, list: List) -> Result<Option<Vec<u8>>, Fault> {
         self.reader.read(line, Judged::LIST)?;
-        let (policy, seen) = (&self.policy, &mut self.hidden_tools);
+        let (policy, hidden) = (&self.policy, &mut self.hidden_tools);
         let filtered = list::filter(result, list, |name| match list {
             List::Tools if policy.decide(&name).effect == Effect::Hide => {
-                seen.insert(name);
+                hidden.insert(&name);
                 Keep::Hidden
             }
-            List::Prompts if policy.hides_prompt(&name, seen.seen(&name)).is_some() => Keep::Hidden,
+            List::Prompts if hidden.prompt(policy, &name).is_some() => Keep::Hidden,
             List::Tools | List::Prompts => Keep::Visible,
         })?;
         Ok(filtered.map(|filtered| list::splice(line, result, &filtered)))
@@ -286,23 +282,6 @@ impl Engine {
             Shape::Call => actions.push(Action::Reply(reply::error(Some(id.as_str()), ErrorCode::InvalidRequest, why))),
             Shape::Unknown => {}
         }
-    }
-}
-
-/// The hidden tools that the server has listed in this session: a prompt of that name is named after a hidden tool.
-#[derive(Debug, Default)]
-struct SeenTools(HashSet<Box<str>>);
-
-impl SeenTools {
-    fn insert(&mut self, tool: Cow<'_, str>) {
-        if self.0.len() < MAX_SEEN_TOOLS && !self.0.contains(tool.as_ref()) {
-            self.0.insert(tool.into_owned().into());
-        }
-    }
-
-    /// Whether a tool of this name was listed. Once there are too many to remember, every name counts as listed.
-    fn seen(&self, name: &str) -> Seen {
-        if self.0.len() >= MAX_SEEN_TOOLS || self.0.contains(name) { Seen::Tool } else { Seen::Unknown }
     }
 }
 

@@ -79,8 +79,9 @@ impl Policy {
     pub fn hides_prompt<'p>(&'p self, name: &str, seen: Seen) -> Option<Decision<'p>> {
         let named = self.named_rule(name);
         let rule = named.unwrap_or(&self.otherwise);
-        let is_tool =
-            || seen == Seen::Tool || Catalogue::of(self.server.as_str()).is_some_and(|known| known.tool(name).is_some());
+        let is_tool = || {
+            seen == Seen::Tool || Catalogue::of(self.server.as_str()).is_some_and(|known| known.tool(name).is_some())
+        };
         (rule.effect == Effect::Hide && (named.is_some() || is_tool())).then(|| self.decision(rule))
     }
 
