@@ -4,7 +4,7 @@ use policylayer::policy::Format;
 use serde_json::Value;
 
 /// The document in every format, and in YAML both in blocks and in one line.
-pub fn all(document: &str) -> Vec<(Format, String)> {
+pub(crate) fn all(document: &str) -> Vec<(Format, String)> {
     let value: Value = serde_json::from_str(document).expect("the test's document is JSON");
     let Value::Object(members) = &value else { panic!("the test's document is an object") };
     let toml: String = members.iter().map(|(key, value)| format!("{} = {}\n", json(key), toml(value))).collect();
