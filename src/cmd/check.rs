@@ -20,7 +20,10 @@ use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Severity, Sour
 pub fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     let server = match &args.server {
         Some(name) => ServerName::parse(name)?,
-        None => args.file.as_deref().and_then(server_of_file).unwrap_or_else(ServerName::unknown),
+        None => {
+            let named = args.file.as_deref().or_else(|| env.var(paths::POLICY_VARIABLE).map(Path::new));
+            named.and_then(server_of_file).unwrap_or_else(ServerName::unknown)
+        }
     };
     let checked = match paths::find_policy(args.file.as_deref(), &server, env)? {
         Some(path) => Checked::document(paths::read_policy(&path)?, &server),

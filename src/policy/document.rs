@@ -100,7 +100,7 @@ pub(super) fn read(root: &Node, report: &mut Report) -> Document {
             "hide" => document.hide = hide(value, report),
             "tools" => document.tools = tools(value, report),
             "description" | "$schema" => {
-                let _ = string(value, &key.name, report);
+                let _ = string(value, &quote(&key.name), report);
             }
             other => report.push(DOCUMENT.reject(other, key.span.clone())),
         }
@@ -148,7 +148,7 @@ fn hide(node: &Node, report: &mut Report) -> Option<Vec<Hidden>> {
     };
     let mut hidden = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
-        if let Some(text) = string(item, "hide", report)
+        if let Some(text) = string(item, "an item of `hide`", report)
             && let Some(name) = name(text, &item.span, report)
         {
             hidden.push(Hidden { span: item.span.clone(), text: text.to_owned(), name, index });
@@ -204,7 +204,7 @@ fn entry(key: &Key, node: &Node, report: &mut Report) -> Option<(Effect, Option<
                     );
                 }
                 reason_key = Some(word);
-                reason = string(value, word, report).map(str::to_owned);
+                reason = string(value, &quote(word), report).map(str::to_owned);
             }
             other => report.push(ENTRY.reject(other, key.span.clone())),
         }
@@ -224,7 +224,7 @@ fn action(node: &Node, report: &mut Report) -> Option<Effect> {
 
 /// A string that is one of a few words.
 fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], report: &mut Report) -> Option<Located<T>> {
-    let text = string(node, key, report)?;
+    let text = string(node, &quote(key), report)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(Located { span: node.span.clone(), value: *value });
     }
@@ -241,11 +241,11 @@ fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], report: &mut Rep
     None
 }
 
-fn string<'n>(node: &'n Node, key: &str, report: &mut Report) -> Option<&'n str> {
+fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n str> {
     if let Value::String(text) = &node.value {
         return Some(text);
     }
-    report.push(wrong_type(node, &quote(key), "a string").hint("put it in quotes"));
+    report.push(wrong_type(node, what, "a string").hint("put it in quotes"));
     None
 }
 

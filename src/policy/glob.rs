@@ -298,3 +298,7 @@ fn set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadGlob> {
 fn bad<T>(message: &'static str, hint: &'static str) -> Result<T, BadGlob> {
     Err(BadGlob { message, hint })
 }
+
+#[cfg(test)]
+#[path = "glob_tests.rs"]
+mod tests;

@@ -96,15 +96,23 @@ pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &Se
             }
         }
         if policy.is_some_and(Policy::allows_nothing) && !report.has_errors() {
-            report.push(
-                Diagnostic::warning(
-                    "nothing-allowed",
-                    default.span.clone(),
-                    format!("nothing is allowed: every tool of {server} would be refused"),
-                )
-                .hint("add an entry under `tools` for each tool that is needed"),
-            );
+            let message = format!("nothing is allowed: every tool of {server} would be refused");
+            report.push(Diagnostic::warning("nothing-allowed", default.span.clone(), message).hint(match catalogue {
+                Some(_) => "add an entry under `tools` for each tool that is needed",
+                None => {
+                    "add an entry under `tools` for each tool that is needed; if the policy is for another server, \
+                     name it with --server"
+                }
+            }));
         }
+    }
+    for entry in document.tools.iter().flatten().filter(|entry| entry.effect == Effect::RequireApproval) {
+        let message =
+            format!("calls of {} are refused: this version of policylayer cannot ask a person yet", quote(&entry.text));
+        report.push(
+            Diagnostic::warning("approval-refused", entry.span.clone(), message)
+                .hint("leave it if refusing is right until then; nothing passes by mistake"),
+        );
     }
     hidden_and_listed(document, report);
     if let Some(catalogue) = catalogue {

@@ -21,7 +21,7 @@ enum Open {
 pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
     let mut open: Vec<Open> = Vec::new();
     let mut root: Option<Node> = None;
-    for event in Parser::new_from_str(text) {
+    for event in Parser::new_from_str_with_options(text, granit_parser::options! { emit_unresolved_aliases: true }) {
         let (event, span) =
             match event {
                 Ok((event, span)) => (event, span.byte_range().unwrap_or(0..0)),
@@ -92,7 +92,12 @@ fn refuse(event: &Event<'_>, span: &Span, has_root: bool) -> Option<Diagnostic> 
         Event::Scalar(_, _, anchor, tag)
         | Event::SequenceStart(_, anchor, tag)
         | Event::MappingStart(_, anchor, tag) => (*anchor, tag.as_ref()),
-        Event::Alias(_) | Event::UnresolvedAlias(_) => return Some(unsupported(span.clone(), "aliases")),
+        Event::Alias(_) | Event::UnresolvedAlias(_) => {
+            return Some(
+                Diagnostic::error("yaml-feature", span.clone(), "aliases are not taken in a policy")
+                    .hint("quote a glob that begins with `*`; write a value out where it is meant"),
+            );
+        }
         Event::DocumentStart(..) if has_root => {
             return Some(
                 Diagnostic::error("yaml-feature", span.clone(), "a second document begins here")

@@ -1,0 +1,575 @@
+//! The policy language, one row a sentence of its definition, each row in all three formats.
+
+mod formats;
+
+use policylayer::policy::{self, Decision, Effect, Format, Loaded, Mode, Policy, Seen, ServerName, Severity, Source};
+use policylayer::risk::{Catalogue, Class};
+
+fn server(name: &str) -> ServerName {
+    ServerName::parse(name).expect("a server name")
+}
+
+fn load(format: Format, text: &str, server_name: &str) -> Loaded {
+    policy::load(&Source::new("test", format, text), &server(server_name))
+}
+
+fn valid(format: Format, text: &str, server_name: &str) -> Policy {
+    let loaded = load(format, text, server_name);
+    loaded.policy.unwrap_or_else(|| panic!("{text}\n{:#?}", loaded.diagnostics))
+}
+
+fn codes(loaded: &Loaded, severity: Severity) -> Vec<&'static str> {
+    loaded.diagnostics.iter().filter(|one| one.severity == severity).map(|one| one.code).collect()
+}
+
+const ALLOW: &str = "allow";
+const DENY: &str = "deny";
+const HIDE: &str = "hide";
+const ASK: &str = "require_approval";
+
+/// Sentence, document, server, and for each tool the effect and the rule.
+type Row = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
+
+const ROWS: &[Row] = &[
+    (
+        "default: what an unlisted tool gets: deny, and by that it is hidden",
+        r#"{"version":"1","default":"deny"}"#,
+        "iterable",
+        &[("get_lists", HIDE, "default"), ("never_heard_of", HIDE, "default")],
+    ),
+    ("default: allow", r#"{"version":"1","default":"allow"}"#, "iterable", &[("cancel_export_job", ALLOW, "default")]),
+    (
+        "unlisted: how default = deny refuses: deny is visible and refused",
+        r#"{"version":"1","default":"deny","unlisted":"deny","tools":{}}"#,
+        "iterable",
+        &[("get_lists", DENY, "default")],
+    ),
+    (
+        "unlisted: hide is what it is without",
+        r#"{"version":"1","default":"deny","unlisted":"hide","tools":{}}"#,
+        "iterable",
+        &[("get_lists", HIDE, "default")],
+    ),
+    (
+        "listed = allowed, even under default = deny",
+        r#"{"version":"1","default":"deny","tools":{"get_campaigns":{}}}"#,
+        "any",
+        &[("get_campaigns", ALLOW, "tools.get_campaigns"), ("get_lists", HIDE, "default")],
+    ),
+    (
+        "action: allow, deny (stays visible, every call refused), hide, require_approval",
+        r#"{"version":"1","default":"allow","tools":{"a":{"action":"allow"},"b":{"action":"deny"},"c":{"action":"hide"},"d":{"action":"require_approval"}}}"#,
+        "any",
+        &[("a", ALLOW, "tools.a"), ("b", DENY, "tools.b"), ("c", HIDE, "tools.c"), ("d", ASK, "tools.d")],
+    ),
+    (
+        "hide: the list comes first, before the tool's own entry",
+        r#"{"version":"1","default":"deny","hide":["a","b_*"],"tools":{"a":{"action":"allow"},"b_x":{},"c":{}}}"#,
+        "any",
+        &[("a", HIDE, "hide[0]"), ("b_x", HIDE, "hide[1]"), ("c", ALLOW, "tools.c")],
+    ),
+    (
+        "the exact name under tools, else the glob with the longest literal text, else default",
+        r#"{"version":"1","default":"deny","tools":{"get_*":{},"get_user_*":{"action":"deny"},"get_user_fields":{"action":"require_approval"}}}"#,
+        "any",
+        &[
+            ("get_lists", ALLOW, "tools.\"get_*\""),
+            ("get_user_by_email", DENY, "tools.\"get_user_*\""),
+            ("get_user_fields", ASK, "tools.get_user_fields"),
+            ("list_experiments", HIDE, "default"),
+        ],
+    ),
+    (
+        "exact beats glob, also where the glob hides",
+        r#"{"version":"1","default":"deny","tools":{"delete_*":{"action":"hide"},"delete_draft":{}}}"#,
+        "any",
+        &[("delete_draft", ALLOW, "tools.delete_draft"), ("delete_list", HIDE, "tools.\"delete_*\"")],
+    ),
+    (
+        "globs: *, ?, [a-z], {a,b}",
+        r#"{"version":"1","default":"deny","tools":{"a*z":{},"b?":{},"c[0-9x]":{},"{get,list}_it{,s}":{}}}"#,
+        "any",
+        &[
+            ("az", ALLOW, "tools.\"a*z\""),
+            ("a/b/z", ALLOW, "tools.\"a*z\""),
+            ("azb", HIDE, "default"),
+            ("bé", ALLOW, "tools.\"b?\""),
+            ("b", HIDE, "default"),
+            ("c7", ALLOW, "tools.\"c[0-9x]\""),
+            ("cx", ALLOW, "tools.\"c[0-9x]\""),
+            ("cy", HIDE, "default"),
+            ("get_it", ALLOW, "tools.\"{get,list}_it{,s}\""),
+            ("list_its", ALLOW, "tools.\"{get,list}_it{,s}\""),
+            ("put_it", HIDE, "default"),
+        ],
+    ),
+    (
+        "names and globs match case-sensitively",
+        r#"{"version":"1","default":"deny","tools":{"Get_*":{},"List":{}}}"#,
+        "any",
+        &[("get_x", HIDE, "default"), ("Get_x", ALLOW, "tools.\"Get_*\""), ("list", HIDE, "default")],
+    ),
+    (
+        "a backslash takes the next character as it is",
+        r#"{"version":"1","default":"deny","tools":{"a\\*b":{},"c\\[*":{}}}"#,
+        "any",
+        &[("a*b", ALLOW, r#"tools."a\\*b""#), ("axb", HIDE, "default"), ("c[1", ALLOW, r#"tools."c\\[*""#)],
+    ),
+    (
+        "a document that only hides is a patch: its hide is added, the built-in rules go on, default covers all others",
+        r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#,
+        "iterable",
+        &[
+            ("cancel_export_job", HIDE, "hide[0]"),
+            ("get_lists", ALLOW, "builtin:tools.get_lists"),
+            ("send_campaign", DENY, "builtin:tools.send_campaign"),
+            ("delete_list", HIDE, "builtin:tools.delete_list"),
+            ("newer_than_the_catalogue", HIDE, "default"),
+        ],
+    ),
+    (
+        "a patch's hide comes before the built-in rules",
+        r#"{"version":"1","default":"deny","hide":["get_*"]}"#,
+        "iterable",
+        &[("get_lists", HIDE, "hide[0]"), ("list_experiments", ALLOW, "builtin:tools.list_experiments")],
+    ),
+    (
+        "a patch's unlisted covers all others",
+        r#"{"version":"1","default":"deny","unlisted":"deny","hide":[]}"#,
+        "iterable",
+        &[("newer", DENY, "default"), ("get_lists", ALLOW, "builtin:tools.get_lists")],
+    ),
+    (
+        "with default = allow no built-in rule is needed and everything else is allowed",
+        r#"{"version":"1","default":"allow","hide":["cancel_export_job"]}"#,
+        "iterable",
+        &[
+            ("cancel_export_job", HIDE, "hide[0]"),
+            ("send_campaign", ALLOW, "default"),
+            ("delete_list", ALLOW, "default"),
+        ],
+    ),
+    (
+        "a patch for a server without a built-in policy: default covers everything",
+        r#"{"version":"1","default":"deny","hide":["x"]}"#,
+        "elsewhere",
+        &[("x", HIDE, "hide[0]"), ("get_lists", HIDE, "default")],
+    ),
+    (
+        "a document with tools, even empty, stands alone: tools {} under default = deny refuses every tool",
+        r#"{"version":"1","default":"deny","hide":["cancel_export_job"],"tools":{}}"#,
+        "iterable",
+        &[("cancel_export_job", HIDE, "hide[0]"), ("get_lists", HIDE, "default")],
+    ),
+    (
+        "description and $schema say nothing about tools",
+        r#"{"$schema":"./policy.schema.json","version":"1","description":"For the team","default":"allow"}"#,
+        "any",
+        &[("x", ALLOW, "default")],
+    ),
+];
+
+#[test]
+fn every_sentence_holds_in_every_format() {
+    for (sentence, document, server_name, expected) in ROWS {
+        for (format, text) in formats::all(document) {
+            let policy = valid(format, &text, server_name);
+            for (tool, effect, rule) in *expected {
+                let decision = policy.decide(tool);
+                let found = (decision.effect.as_str(), decision.rule, decision.file);
+                assert_eq!(found, (*effect, *rule, Some("test")), "{sentence}: {tool} in {format:?}\n{text}");
+            }
+        }
+    }
+}
+
+/// Sentence, document, and the codes of its errors in the order of the document.
+const ERRORS: &[(&str, &str, &[&str])] = &[
+    ("version is required", r#"{"default":"deny"}"#, &["missing-key"]),
+    ("default is required", r#"{"version":"1"}"#, &["missing-key"]),
+    ("version: only \"1\"", r#"{"version":"2","default":"deny"}"#, &["bad-version"]),
+    ("version is a string", r#"{"version":1,"default":"deny"}"#, &["bad-version"]),
+    ("default is allow or deny", r#"{"version":"1","default":"Deny"}"#, &["bad-value"]),
+    ("unlisted is hide or deny", r#"{"version":"1","default":"deny","unlisted":"allow"}"#, &["bad-value"]),
+    ("unknown keys are errors", r#"{"version":"1","default":"deny","hid":[]}"#, &["unknown-key"]),
+    (
+        "unknown keys of an entry are errors",
+        r#"{"version":"1","default":"deny","tools":{"a":{"acton":"deny"}}}"#,
+        &["unknown-key"],
+    ),
+    (
+        "bad globs are errors",
+        r#"{"version":"1","default":"deny","hide":["a["],"tools":{"{a":{}}}"#,
+        &["bad-glob", "bad-glob"],
+    ),
+    ("an empty name is no name", r#"{"version":"1","default":"deny","hide":[""]}"#, &["bad-glob"]),
+    (
+        "ties between globs are errors",
+        r#"{"version":"1","default":"deny","tools":{"get_*":{},"*_get":{}}}"#,
+        &["ambiguous-glob"],
+    ),
+    (
+        "reason and on_deny are the same word",
+        r#"{"version":"1","default":"deny","tools":{"a":{"on_deny":"x","reason":"y"}}}"#,
+        &["conflicting-keys"],
+    ),
+    (
+        "the same tool in two spellings",
+        r#"{"version":"1","default":"deny","tools":{"a-b":{},"a\\-b":{"action":"deny"}}}"#,
+        &["duplicate-key"],
+    ),
+    (
+        "tools.\"*\" is all_tools, and waits for it",
+        r#"{"version":"1","default":"deny","tools":{"*":{"action":"deny"}}}"#,
+        &["not-enforced"],
+    ),
+    (
+        "what is not enforced is refused",
+        r#"{"version":"1","default":"deny","all_tools":{},"classes":{}}"#,
+        &["not-enforced", "not-enforced"],
+    ),
+    (
+        "what is not enforced in an entry is refused",
+        r#"{"version":"1","default":"deny","tools":{"a":{"rate_limit":"5/hour","limits":[],"deny_if":[],"require":[],"approve_if":[],"rules":[],"class":"read","approval_timeout":"5m","spend_limit":"$5/day"}}}"#,
+        &["not-enforced"; 9],
+    ),
+    (
+        "types: tools is a table, hide a list",
+        r#"{"version":"1","default":"deny","hide":"a","tools":["a"]}"#,
+        &["wrong-type", "wrong-type"],
+    ),
+    ("types: an entry is a table", r#"{"version":"1","default":"deny","tools":{"a":"deny"}}"#, &["wrong-type"]),
+    (
+        "types: names are strings",
+        r#"{"version":"1","default":"deny","hide":[1,true,1.5,["a"],{"a":"b"}]}"#,
+        &["wrong-type"; 5],
+    ),
+    (
+        "types: the words are strings",
+        r#"{"version":true,"default":1,"unlisted":false,"description":[],"tools":{"a":{"action":1,"reason":{}}}}"#,
+        &["wrong-type", "wrong-type", "wrong-type", "wrong-type", "wrong-type", "bad-version"],
+    ),
+];
+
+#[test]
+fn every_error_is_reported_at_once_and_alike_in_every_format() {
+    for (sentence, document, expected) in ERRORS {
+        let mut messages = None;
+        for (format, text) in formats::all(document) {
+            let loaded = load(format, &text, "any");
+            assert!(loaded.policy.is_none(), "{sentence}: {text}");
+            assert_eq!(codes(&loaded, Severity::Error), *expected, "{sentence} in {format:?}: {text}");
+            let said: Vec<_> = loaded.diagnostics.into_iter().map(|one| (one.message, one.hint)).collect();
+            assert!(said.iter().all(|(_, hint)| hint.is_some()), "every error says what to do: {said:?}");
+            assert_eq!(messages.get_or_insert(said.clone()), &said, "{sentence} in {format:?}");
+        }
+    }
+}
+
+const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
+    ("nothing is allowed", r#"{"version":"1","default":"deny","tools":{}}"#, "iterable", &["nothing-allowed"]),
+    (
+        "nothing is allowed where no entry allows",
+        r#"{"version":"1","default":"deny","tools":{"get_lists":{"action":"deny"}}}"#,
+        "iterable",
+        &["nothing-allowed"],
+    ),
+    (
+        "nothing is allowed where all is hidden",
+        r#"{"version":"1","default":"deny","hide":["*"]}"#,
+        "iterable",
+        &["nothing-allowed"],
+    ),
+    (
+        "a patch of a server that nobody knows",
+        r#"{"version":"1","default":"deny","hide":["x"]}"#,
+        "elsewhere",
+        &["nothing-allowed"],
+    ),
+    (
+        "a tool both hidden and listed",
+        r#"{"version":"1","default":"deny","hide":["get_l*"],"tools":{"get_lists":{},"get_users":{}}}"#,
+        "any",
+        &["hidden-and-listed"],
+    ),
+    (
+        "an entry that no known tool matches",
+        r#"{"version":"1","default":"deny","tools":{"get_list":{},"get_lists":{}}}"#,
+        "iterable",
+        &["no-such-tool"],
+    ),
+    (
+        "names of a server that nobody knows are not compared",
+        r#"{"version":"1","default":"deny","tools":{"get_list":{}}}"#,
+        "elsewhere",
+        &[],
+    ),
+    (
+        "a glob that no known tool matches",
+        r#"{"version":"1","default":"deny","hide":["remove_*"]}"#,
+        "iterable",
+        &["no-such-tool"],
+    ),
+    (
+        "a destructive tool that is allowed",
+        r#"{"version":"1","default":"deny","tools":{"delete_list":{}}}"#,
+        "iterable",
+        &["destructive-allowed"],
+    ),
+    ("default = allow", r#"{"version":"1","default":"allow"}"#, "elsewhere", &["default-allow"]),
+    (
+        "unlisted under default = allow",
+        r#"{"version":"1","default":"allow","unlisted":"hide"}"#,
+        "elsewhere",
+        &["default-allow", "no-effect"],
+    ),
+    (
+        "asking is refusing, for now",
+        r#"{"version":"1","default":"deny","tools":{"a":{"action":"require_approval"},"b":{}}}"#,
+        "elsewhere",
+        &["approval-refused"],
+    ),
+    (
+        "the promise of the three lines needs no warning",
+        r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#,
+        "iterable",
+        &[],
+    ),
+];
+
+#[test]
+fn warnings_do_not_stop_loading() {
+    for (sentence, document, server_name, expected) in WARNINGS {
+        for (format, text) in formats::all(document) {
+            let loaded = load(format, &text, server_name);
+            assert!(loaded.policy.is_some(), "{sentence}: {:#?}", loaded.diagnostics);
+            assert_eq!(codes(&loaded, Severity::Warning), *expected, "{sentence} in {format:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn reasons_are_the_authors_words_under_either_key() {
+    for key in ["reason", "on_deny"] {
+        let document = format!(
+            r#"{{"version":"1","default":"deny","tools":{{"a":{{"action":"deny","{key}":"Ask Ana: 日本"}}}}}}"#
+        );
+        for (format, text) in formats::all(&document) {
+            let policy = valid(format, &text, "any");
+            assert_eq!(policy.decide("a").reason, Some("Ask Ana: 日本"));
+            assert_eq!(policy.decide("b").reason, None);
+        }
+    }
+}
+
+#[test]
+fn a_byte_order_mark_changes_nothing() {
+    for (format, text) in formats::all(r#"{"version":"1","default":"allow","hid":[]}"#) {
+        let (plain, marked) = (load(format, &text, "any"), load(format, &format!("\u{feff}{text}"), "any"));
+        assert_eq!(plain.diagnostics, marked.diagnostics);
+        assert_eq!(codes(&marked, Severity::Error), ["unknown-key"]);
+    }
+}
+
+#[test]
+fn duplicate_keys_are_errors_in_every_format() {
+    let toml =
+        "version = \"1\"\ndefault = \"deny\"\ndefault = \"allow\"\n[tools.a]\naction = \"deny\"\naction = \"allow\"\n";
+    let json =
+        r#"{"version":"1","default":"deny","d\u0065fault":"allow","tools":{"a":{"action":"deny","action":"allow"}}}"#;
+    let yaml = "version: '1'\ndefault: deny\n\"default\": allow\ntools:\n  a: {action: deny, action: allow}\n";
+    for (format, text) in [(Format::Toml, toml), (Format::Json, json), (Format::Yaml, yaml)] {
+        let loaded = load(format, text, "any");
+        assert_eq!(codes(&loaded, Severity::Error), ["duplicate-key"; 2], "{format:?} {:#?}", loaded.diagnostics);
+        assert!(loaded.policy.is_none());
+    }
+}
+
+#[test]
+fn yaml_means_what_it_shows() {
+    let refused = [
+        ("a: &x 1", "yaml-feature"),
+        ("hide: *x", "yaml-feature"),
+        ("<<: {default: allow}", "yaml-feature"),
+        ("default: !!str deny", "yaml-feature"),
+        ("default: deny\n---\ndefault: allow", "yaml-feature"),
+        ("? [a]\n: b", "syntax"),
+        ("default: [", "syntax"),
+        ("version: 1", "bad-version"),
+        ("version: 1.0", "bad-version"),
+        ("default: yes", "bad-value"),
+        ("default: ~", "wrong-type"),
+        ("tools:\n  get_lists:\n", "wrong-type"),
+        ("", "wrong-type"),
+        ("- a", "wrong-type"),
+    ];
+    for (text, code) in refused {
+        let loaded = load(Format::Yaml, text, "any");
+        assert!(codes(&loaded, Severity::Error).contains(&code), "{text}: {:#?}", loaded.diagnostics);
+        assert!(loaded.policy.is_none());
+    }
+}
+
+#[test]
+fn depth_and_size_are_bounded() {
+    let deep = [
+        (Format::Json, format!("{{\"hide\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000))),
+        (Format::Yaml, format!("hide: {}{}", "[".repeat(100_000), "]".repeat(100_000))),
+        (Format::Toml, format!("hide = {}{}", "[".repeat(100_000), "]".repeat(100_000))),
+        (Format::Toml, format!("{}a = 1", "a.".repeat(100_000))),
+        (Format::Yaml, (0..2_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect()),
+        (Format::Json, "[".repeat(100_000)),
+        (Format::Json, format!("{{\"hide\":{}{}}}", "[".repeat(40), "]".repeat(40))),
+        (Format::Yaml, format!("hide: {}{}", "[".repeat(40), "]".repeat(40))),
+        (Format::Toml, format!("hide = {}{}", "[".repeat(40), "]".repeat(40))),
+    ];
+    for (format, text) in deep {
+        let loaded = load(format, &text, "any");
+        assert!(loaded.policy.is_none() && !loaded.diagnostics.is_empty(), "{format:?}");
+        assert!(
+            !policy::render(&Source::new("deep", format, text), &loaded.diagnostics, policy::Colour::Plain).is_empty()
+        );
+    }
+    let many_errors = format!("{{\"version\":\"1\",\"default\":\"deny\",\"hide\":[{}0]}}", "0,".repeat(100_000));
+    let loaded = load(Format::Json, &many_errors, "any");
+    assert_eq!(loaded.diagnostics.len(), policylayer::limits::MAX_DIAGNOSTICS + 1);
+    assert_eq!(
+        loaded.diagnostics.last().map(|last| last.message.as_str()),
+        Some("there are 99901 more errors and warnings")
+    );
+    let many_globs = format!("{{\"version\":\"1\",\"default\":\"deny\",\"hide\":[{}\"a*\"]}}", "\"b*\",".repeat(512));
+    assert_eq!(codes(&load(Format::Json, &many_globs, "any"), Severity::Error), ["too-many-globs"]);
+}
+
+#[test]
+fn prompts_named_after_hidden_tools_are_hidden() {
+    let rows = [
+        (r#"{"version":"1","default":"deny","hide":["a"]}"#, "a", Seen::Unknown, Some("hide[0]")),
+        (r#"{"version":"1","default":"allow","tools":{"a":{"action":"hide"}}}"#, "a", Seen::Unknown, Some("tools.a")),
+        (r#"{"version":"1","default":"allow","tools":{"a":{"action":"hide"}}}"#, "b", Seen::Tool, None),
+        (r#"{"version":"1","default":"deny","tools":{"a":{"action":"deny"}}}"#, "a", Seen::Tool, None),
+        (r#"{"version":"1","default":"deny","tools":{}}"#, "get_lists", Seen::Unknown, Some("default")),
+        (r#"{"version":"1","default":"deny","tools":{}}"#, "a_prompt", Seen::Unknown, None),
+        (r#"{"version":"1","default":"deny","tools":{}}"#, "a_prompt", Seen::Tool, Some("default")),
+        (r#"{"version":"1","default":"deny","unlisted":"deny","tools":{}}"#, "get_lists", Seen::Tool, None),
+    ];
+    for (document, prompt, seen, expected) in rows {
+        let policy = valid(Format::Json, document, "iterable");
+        assert_eq!(
+            policy.hides_prompt(prompt, seen).map(|decision| decision.rule),
+            expected,
+            "{document} {prompt} {seen:?}"
+        );
+    }
+}
+
+#[test]
+fn the_summary_says_what_is_in_force() {
+    let rows = [
+        (r#"{"version":"1","default":"deny","hide":["get_lists"]}"#, "iterable", Mode::Patch, Some((120, 42, 57, 21))),
+        (r#"{"version":"1","default":"allow","hide":["get_lists"]}"#, "iterable", Mode::Patch, Some((120, 119, 0, 1))),
+        (
+            r#"{"version":"1","default":"deny","tools":{"get_*":{"action":"require_approval"}}}"#,
+            "iterable",
+            Mode::Standalone,
+            Some((120, 0, 40, 80)),
+        ),
+        (r#"{"version":"1","default":"deny"}"#, "elsewhere", Mode::Standalone, None),
+    ];
+    for (document, server_name, mode, tools) in rows {
+        let policy = valid(Format::Json, document, server_name);
+        let summary = policy.summary();
+        assert_eq!(summary.mode, mode);
+        assert_eq!(summary.file, Some("test"));
+        let found = summary.tools.map(|tally| (tally.known, tally.allowed, tally.refused, tally.hidden));
+        assert_eq!(found, tools, "{document}");
+        assert!(summary.tools.is_none_or(|tally| tally.visible() + tally.hidden == tally.known));
+    }
+}
+
+#[test]
+fn the_shipped_policy_decides_every_tool_of_the_catalogue_by_its_class() {
+    let iterable = server("iterable");
+    let catalogue = Catalogue::of(&iterable).expect("the catalogue of iterable");
+    assert_eq!(catalogue.tools().len(), 120);
+    let builtin = policy::builtin(&iterable);
+    for tool in catalogue.tools() {
+        let Decision { effect, rule, reason, file } = builtin.decide(&tool.name);
+        let wanted = match tool.class {
+            Class::Read => Effect::Allow,
+            Class::Write | Class::Execute => Effect::Deny,
+            Class::Destructive | Class::Financial => Effect::Hide,
+        };
+        assert_eq!((effect, rule, file), (wanted, format!("builtin:tools.{}", tool.name).as_str(), None));
+        assert_eq!(reason.is_some(), wanted != Effect::Allow, "{}: a refusal has a reason", tool.name);
+    }
+    let newer = builtin.decide("newer_than_the_catalogue");
+    assert_eq!((newer.effect, newer.rule), (Effect::Deny, "builtin:default"));
+    assert!(newer.reason.is_some_and(|reason| reason.contains("newer")));
+    assert_eq!(builtin.summary().mode, Mode::Builtin);
+}
+
+#[test]
+fn the_shipped_policy_is_an_ordinary_document_without_a_warning() {
+    let text = include_str!("../config/policies/iterable.toml");
+    let loaded = load(Format::Toml, text, "iterable");
+    assert_eq!(loaded.diagnostics, []);
+    assert!(loaded.policy.is_some());
+}
+
+#[test]
+fn a_server_without_a_policy_is_refused_and_told_what_to_do() {
+    let builtin = policy::builtin(&server("weather"));
+    let decision = builtin.decide("get_forecast");
+    assert_eq!((decision.effect, decision.rule, decision.file), (Effect::Deny, "builtin:default", None));
+    assert!(decision.reason.is_some_and(|reason| reason.contains("policies/weather.toml")));
+    assert_eq!(builtin.hides_prompt("get_forecast", Seen::Tool), None);
+}
+
+/// The examples that are shipped, and those of the reference: each must load without an error.
+#[test]
+fn examples_load() {
+    let mut found = 0;
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/config/examples")).expect("examples") {
+        let path = entry.expect("an example").path();
+        let ending = path.extension().expect("an ending").to_str().expect("UTF-8").to_owned();
+        let text = std::fs::read_to_string(&path).expect("readable");
+        valid(Format::from_ending(&ending).expect("a format"), &text, "iterable");
+        found += 1;
+    }
+    assert!(found >= 3, "one example for each family of documents");
+}
+
+#[test]
+fn the_reference_has_an_example_a_key_and_each_example_does_what_it_says() {
+    let text = include_str!("../docs/policy.md");
+    let mut keys = std::collections::BTreeSet::new();
+    let mut blocks = text.split("\n```").skip(1).step_by(2);
+    let mut examples = 0;
+    for block in &mut blocks {
+        let (head, body) = block.split_once('\n').expect("a fenced block");
+        let mut words = head.split_whitespace();
+        let Some(format) = words.next().and_then(Format::from_ending) else { continue };
+        examples += 1;
+        let is_error = words.next() == Some("error");
+        let loaded = load(format, body, "iterable");
+        assert_eq!(loaded.policy.is_none(), is_error, "{body}\n{:#?}", loaded.diagnostics);
+        for key in
+            ["version", "description", "default", "unlisted", "hide", "tools", "action", "reason", "on_deny", "$schema"]
+        {
+            if body.contains(key) {
+                keys.insert(key);
+            }
+        }
+        // `# get_lists: allow by tools.get_lists` is an expectation.
+        for line in body.lines().filter_map(|line| line.strip_prefix("# ")) {
+            let Some((tool, rest)) = line.split_once(": ") else { continue };
+            let Some((effect, rule)) = rest.split_once(" by ") else { continue };
+            let policy = loaded.policy.as_ref().expect("valid");
+            let decision = policy.decide(tool);
+            assert_eq!((decision.effect.as_str(), decision.rule), (effect, rule), "{tool} in\n{body}");
+        }
+    }
+    assert!(examples >= 10, "{examples}");
+    assert_eq!(keys.len(), 10, "{keys:?}");
+}

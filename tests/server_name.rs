@@ -1,0 +1,130 @@
+//! The name of a server, derived from the command that starts it. `-` stands for a command that does not tell.
+
+use policylayer::policy::ServerName;
+use policylayer::policy::server::derive;
+use proptest::prelude::*;
+
+const ROWS: &[(&str, &str)] = &[
+    // Programs.
+    ("iterable-mcp", "iterable"),
+    ("/usr/local/bin/iterable-mcp", "iterable"),
+    ("./target/release/github-mcp-server stdio", "github"),
+    (r"C:\Tools\Iterable-MCP.exe --flag", "iterable"),
+    ("mcp-server-time", "time"),
+    ("mcp-server", "mcp-server"),
+    ("server", "-"),
+    // npm and its relatives.
+    ("npx -y @iterable/mcp@1.9.0", "iterable"),
+    ("npx.cmd -y @iterable/mcp", "iterable"),
+    (r"C:\nodejs\npx.cmd --yes iterable-mcp@latest", "iterable"),
+    ("npx -p @iterable/mcp iterable-mcp", "iterable"),
+    ("npx --package=@iterable/mcp@1.9.0 -y other", "iterable"),
+    ("npx -y --prefix /opt/x @modelcontextprotocol/server-everything stdio", "everything"),
+    ("npx -y @modelcontextprotocol/server-filesystem /home/ana", "filesystem"),
+    ("npx -y @playwright/mcp@latest --headless", "playwright"),
+    ("npx -y mcp-server-fetch", "fetch"),
+    ("npx -y @x/y", "y"),
+    ("npx -y @acme/server", "acme"),
+    ("npx -y github:acme/weather-mcp#v2", "weather"),
+    ("npx", "-"),
+    ("npm exec -y -- @iterable/mcp@1.9.0", "iterable"),
+    ("npm --prefix /opt/x exec @iterable/mcp", "iterable"),
+    ("npm start", "-"),
+    ("pnpm dlx @iterable/mcp", "iterable"),
+    ("yarn dlx -q @iterable/mcp", "iterable"),
+    ("bunx @iterable/mcp", "iterable"),
+    ("bun x @iterable/mcp", "iterable"),
+    ("bun run /srv/weather/src/index.ts", "weather"),
+    ("bun /srv/weather/index.ts", "weather"),
+    // Scripts.
+    ("node /opt/node_modules/@iterable/mcp/dist/index.js", "iterable"),
+    ("node --enable-source-maps -r ./hook.js /opt/x/@iterable/mcp/dist/index.js", "iterable"),
+    (r"node.exe C:\x\node_modules\iterable-mcp\build\index.js", "iterable"),
+    ("node ./node_modules/.bin/iterable-mcp", "iterable"),
+    ("/usr/bin/node /srv/weather/dist/index.js", "weather"),
+    ("node index.js", "-"),
+    ("deno run -A npm:@iterable/mcp", "iterable"),
+    ("deno run --allow-net /srv/weather/main.ts", "weather"),
+    // Python.
+    ("uvx iterable-mcp", "iterable"),
+    ("uvx --from iterable-mcp==1.2 start", "iterable"),
+    ("uvx --python 3.12 mcp-server-git@latest --repository .", "git"),
+    ("uvx --from git+https://github.com/acme/weather-mcp.git@main weather", "weather"),
+    ("uv tool run mcp-server-fetch", "fetch"),
+    ("uv --directory /srv/weather run server.py", "weather"),
+    ("uv run --with mcp[cli] mcp-server-sqlite", "sqlite"),
+    ("uv run python -m mcp_server_fetch", "fetch"),
+    ("pipx run mcp-server-fetch", "fetch"),
+    ("pipx run --spec iterable-mcp==1.2 serve", "iterable"),
+    ("python -m mcp_server_fetch", "fetch"),
+    ("/usr/bin/python3.12 -u -m mcp_server_git.server", "git"),
+    ("py -3 /srv/weather/server.py", "weather"),
+    ("python weather_server.py", "weather"),
+    ("python -c pass", "-"),
+    // Containers.
+    ("docker run -i --rm -e KEY mcp/github", "github"),
+    ("docker run -i --rm -e KEY=1 -v /a:/b --name x ghcr.io/github/github-mcp-server:v1", "github"),
+    ("docker run --rm -i localhost:5000/acme/mcp-server@sha256:00ff", "acme"),
+    ("podman run -i mcp/fetch:latest", "fetch"),
+    ("docker exec -i box npx -y @iterable/mcp", "iterable"),
+    ("docker ps", "-"),
+    // Launchers before launchers.
+    ("env A=b -u C iterable-mcp", "-"),
+    ("env -u C A=b iterable-mcp", "iterable"),
+    ("env -i A=b npx -y @iterable/mcp", "iterable"),
+    ("cmd /c npx -y @iterable/mcp", "iterable"),
+    ("cmd.exe /d /s /c npx.cmd -y @iterable/mcp", "iterable"),
+    ("env env env env env env env env env env iterable-mcp", "-"),
+    // Others.
+    ("java -Xmx1g -jar /opt/weather-mcp.jar", "weather"),
+    ("go run github.com/acme/weather-mcp@latest", "weather"),
+    ("cargo run", "-"),
+];
+
+#[test]
+fn names_are_derived_from_commands() {
+    let wrong: Vec<_> = ROWS
+        .iter()
+        .filter_map(|(command, expected)| {
+            let words: Vec<&str> = command.split(' ').collect();
+            let name = derive(&words);
+            let found = name.as_ref().map_or("-", ServerName::as_str);
+            (found != *expected).then(|| format!("{command}: {found}, not {expected}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_shell_runs_what_its_command_line_says() {
+    for (line, expected) in [
+        ("npx -y @iterable/mcp", Some("iterable")),
+        ("cd /srv && KEY=1 exec npx -y @iterable/mcp", Some("iterable")),
+        ("'/opt/iterable-mcp' --x", Some("iterable")),
+        ("", None),
+    ] {
+        assert_eq!(derive(&["sh", "-c", line]).as_ref().map(ServerName::as_str), expected, "{line}");
+        assert_eq!(derive(&["/bin/bash", "-lc", line]).as_ref().map(ServerName::as_str), expected, "{line}");
+    }
+    assert_eq!(derive(&["cmd", "/c", "npx -y @iterable/mcp"]).as_ref().map(ServerName::as_str), Some("iterable"));
+    assert_eq!(derive::<&str>(&[]), None);
+}
+
+#[test]
+fn a_given_name_is_checked() {
+    for good in ["iterable", "Iterable", "a", "a.b_c-d", "7"] {
+        assert_eq!(ServerName::parse(good).map(|name| name.to_string()), Ok(good.to_lowercase()));
+    }
+    for bad in ["", ".", "..", "a/b", r"a\b", "-a", "_a", "a b", "é", "a\n", &"a".repeat(65)] {
+        assert!(ServerName::parse(bad).is_err(), "{bad}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_derived_name_is_never_a_path(words in prop::collection::vec("([a-z@/.:=\\\\-]|mcp|server|npx|env|-c| ){0,6}|\\PC{0,8}", 0..5)) {
+        if let Some(name) = derive(&words) {
+            prop_assert!(ServerName::parse(name.as_str()).as_ref() == Ok(&name), "{name}");
+        }
+    }
+}
