@@ -43,9 +43,6 @@ pub enum PolicyError {
         "{POLICY_VARIABLE} is set but empty, so it is unclear which policy is meant. Set it to the path of a policy file, or unset it."
     )]
     EmptyVariable,
-    /// A file was named by an empty text.
-    #[error("The policy file is named by an empty text. Give the path of a file, or leave --policy out.")]
-    EmptyName,
     /// Nothing says where the configuration folder is.
     #[error("The configuration folder cannot be found: {0}. Or name the policy with --policy FILE.")]
     NoConfigurationFolder(&'static str),
@@ -137,7 +134,7 @@ pub fn load_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> Resu
 /// Where the variable is empty, two files compete, or the configuration folder cannot be found or looked into.
 pub fn find_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> Result<Option<PathBuf>, PolicyError> {
     if let Some(path) = named {
-        return if path.as_os_str().is_empty() { Err(PolicyError::EmptyName) } else { Ok(Some(path.to_owned())) };
+        return Ok(Some(path.to_owned()));
     }
     if let Some(path) = env.var(POLICY_VARIABLE) {
         return if path.is_empty() { Err(PolicyError::EmptyVariable) } else { Ok(Some(PathBuf::from(path))) };

@@ -99,6 +99,9 @@ impl Report {
 /// A name or value from a document, as it may be shown: in backticks, made visible, cut at 60 characters.
 pub(super) fn quote(text: &str) -> String {
     const SHOWN: usize = 60;
+    if text.is_empty() {
+        return "an empty text".to_owned();
+    }
     match text.char_indices().nth(SHOWN) {
         Some((cut, _)) => format!("`{}…`", visible(text.get(..cut).unwrap_or_default())),
         None => format!("`{}`", visible(text)),

@@ -228,15 +228,12 @@ fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], report: &mut Rep
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(Located { span: node.span.clone(), value: *value });
     }
-    let known: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-    let error = Diagnostic::error(
-        "bad-value",
-        node.span.clone(),
-        format!("`{key}` is {}, not {}", known.join(" or "), quote(text)),
-    );
+    let quoted: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+    let known = one_of(&quoted);
+    let error = Diagnostic::error("bad-value", node.span.clone(), format!("`{key}` is {}, not {}", known, quote(text)));
     report.push(match nearest(text, words.iter().map(|(word, _)| *word)) {
         Some(word) => error.hint(format!("did you mean \"{word}\"?")),
-        None => error.hint(format!("write {}", known.join(" or "))),
+        None => error.hint(format!("write {}", known)),
     });
     None
 }
@@ -257,6 +254,14 @@ fn name(text: &str, span: &Span, report: &mut Report) -> Option<Name> {
             report.push(Diagnostic::error("bad-glob", span.clone(), message).hint(bad.hint));
             None
         }
+    }
+}
+
+/// `a`, `b` or `c`.
+fn one_of(words: &[String]) -> String {
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
     }
 }
 

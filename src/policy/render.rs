@@ -40,10 +40,9 @@ fn group<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
     let (before, after) = text.split_at(start);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line_end = start + after.find('\n').unwrap_or(after.len());
-    let line = text.get(line_start..line_end).unwrap_or_default();
-    let visible_end = line_start + line.trim_end_matches('\r').len();
-    let end = floor(text, diagnostic.span.end).min(visible_end).max(start.min(visible_end));
-    let span = start.min(visible_end) - line_start..end - line_start;
+    let line = text.get(line_start..line_end).unwrap_or_default().trim_end_matches('\r');
+    let in_line = |at: usize| floor(text, at).saturating_sub(line_start).min(line.len());
+    let span = in_line(start)..in_line(diagnostic.span.end.max(start));
 
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,

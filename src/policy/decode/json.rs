@@ -6,7 +6,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::diagnostic::Report;
-use super::super::source::Span;
+use super::super::source::{Span, floor};
 use super::super::tree::{Key, Node, Value};
 use super::{syntax, too_deep};
 use crate::limits::MAX_POLICY_DEPTH;
@@ -67,7 +67,8 @@ fn fail<T>(text: &str, base: usize, error: &serde_json::Error, report: &mut Repo
     let at = (base + line_start + error.column().saturating_sub(1)).min(text.len());
     let words = error.to_string();
     let message = words.split(" at line ").next().unwrap_or_default();
-    let hint = if message.starts_with("trailing comma") {
+    let (before, after) = text.split_at(floor(text, at));
+    let hint = if after.starts_with([']', '}']) && before.trim_end().ends_with(',') {
         "take the comma before the closing bracket out"
     } else if message.starts_with("trailing characters") {
         "a policy file holds one JSON object and nothing after it"

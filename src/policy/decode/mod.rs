@@ -4,7 +4,7 @@ mod json;
 mod toml;
 mod yaml;
 
-use super::diagnostic::{Diagnostic, Report};
+use super::diagnostic::{Diagnostic, Report, visible};
 use super::source::{Format, Source, Span};
 use super::tree::{Node, report_duplicates};
 use crate::limits::MAX_POLICY_DEPTH;
@@ -23,7 +23,7 @@ pub(super) fn decode(source: &Source, report: &mut Report) -> Option<Node> {
 
 /// The error for text that is no document of its format.
 fn syntax(span: Span, format: &str, message: &str) -> Diagnostic {
-    Diagnostic::error("syntax", span, format!("this is not {format}: {message}"))
+    Diagnostic::error("syntax", span, format!("this is not {format}: {}", visible(message)))
 }
 
 /// The error for a document that nests too deeply to be a policy.

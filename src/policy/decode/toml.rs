@@ -20,8 +20,7 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
             report.push(duplicate_key(span, written.trim_matches(['"', '\''])));
         } else {
             usable = false;
-            let (message, hint) = explain(error.message());
-            report.push(syntax(span, "TOML", message).hint(hint));
+            report.push(syntax(span, "TOML", error.message()).hint(remedy(error.message())));
         }
     }
     if !usable {
@@ -31,14 +30,15 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
     Some(Node { span: 0..text.len().min(1), value })
 }
 
-/// The parser's words, and what to do about them.
-fn explain(message: &str) -> (&str, &'static str) {
-    let hint = if message.contains("string") || message.contains("quote") {
+/// What to do about what the parser says.
+fn remedy(message: &str) -> &'static str {
+    if message.contains("key") {
+        "quote a name that has other characters than letters, digits, `-` and `_`"
+    } else if message.contains("string") || message.contains("quote") {
         "strings stand in double quotes, such as default = \"deny\""
     } else {
         "TOML has one `key = value` a line, and tables as `[tools.NAME]`"
-    };
-    (message, hint)
+    }
 }
 
 fn table(pairs: &DeTable<'_>, depth: usize, report: &mut Report) -> Option<Value> {

@@ -21,10 +21,11 @@ enum Open {
 pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
     let mut open: Vec<Open> = Vec::new();
     let mut root: Option<Node> = None;
-    for event in Parser::new_from_str_with_options(text, granit_parser::options! { emit_unresolved_aliases: true }) {
+    let options = granit_parser::options! { emit_unresolved_aliases: true, emit_anchor_events: true };
+    for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) =
             match event {
-                Ok((event, span)) => (event, span.byte_range().unwrap_or(0..0)),
+                Ok((event, span)) => (event, span),
                 Err(error) => {
                     let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
                     report.push(syntax(at..at, "YAML", &error.info()).hint(
@@ -33,50 +34,77 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
                     return None;
                 }
             };
-        if let Some(refusal) = refuse(&event, &span, root.is_some()) {
-            report.push(refusal);
-            return None;
+        if let Event::Scalar(_, _, _, Some(tag))
+        | Event::SequenceStart(_, _, Some(tag))
+        | Event::MappingStart(_, _, Some(tag)) = &event
+        {
+            let message = format!("tags are not taken in a policy: {}", quote(&tag.to_string()));
+            let at = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or(0..0);
+            report.push(Diagnostic::error("yaml-feature", at, message).hint("take the tag out; quotes make a string"));
         }
-        let node = match event {
-            Event::Scalar(text, style, ..) => match open.last_mut() {
-                Some(Open::Table { key: key @ None, .. }) => {
-                    if style == ScalarStyle::Plain && text == "<<" {
+        let span = span.byte_range().unwrap_or(0..0);
+        let is_key = matches!(open.last(), Some(Open::Table { key: None, .. }));
+        let node =
+            match event {
+                Event::Scalar(word, style, ..) if is_key => {
+                    if style == ScalarStyle::Plain && word == "<<" {
                         report.push(unsupported(span, "merge keys"));
                         return None;
                     }
-                    *key = Some(Key { span, name: text.into_owned() });
+                    take_key(&mut open, span, word.into_owned());
                     continue;
                 }
-                _ => Node { value: scalar(text, style), span },
-            },
-            Event::SequenceStart(..) | Event::MappingStart(..) => {
-                // A block's own span says nothing; the place where it starts does.
-                let span = span.start..(span.start + 1).min(text.len());
-                if matches!(open.last(), Some(Open::Table { key: None, .. })) {
+                Event::Scalar(word, style, ..) => Node { value: scalar(word, style), span },
+                Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                    let written = text.get(span.clone()).unwrap_or_default().to_owned();
                     report.push(
-                        Diagnostic::error("syntax", span, "a key is a list or a table")
-                            .hint("keys are strings; quote one that begins with `[` or `{`"),
+                        Diagnostic::error("yaml-feature", span.clone(), "aliases are not taken in a policy")
+                            .hint("quote a glob that begins with `*`; write a value out where it is meant"),
                     );
-                    return None;
+                    if is_key {
+                        take_key(&mut open, span, written);
+                        continue;
+                    }
+                    Node { value: Value::String(written), span }
                 }
-                if open.len() >= MAX_POLICY_DEPTH {
-                    report.push(too_deep(span));
-                    return None;
+                Event::Anchor(..) => {
+                    report.push(unsupported(span, "anchors"));
+                    continue;
                 }
-                open.push(if matches!(event, Event::SequenceStart(..)) {
-                    Open::List { span, items: Vec::new() }
-                } else {
-                    Open::Table { span, pairs: Vec::new(), key: None }
-                });
-                continue;
-            }
-            Event::SequenceEnd | Event::MappingEnd => match open.pop() {
-                Some(Open::List { span, items }) => Node { span, value: Value::Array(items) },
-                Some(Open::Table { span, pairs, .. }) => Node { span, value: Value::Table(pairs) },
-                None => continue,
-            },
-            _ => continue,
-        };
+                Event::DocumentStart(..) if root.is_some() => {
+                    report.push(Diagnostic::error("yaml-feature", span, "a second document begins here").hint(
+                        "a policy file holds one document: take out what follows, or put it into a file of its own",
+                    ));
+                    break;
+                }
+                Event::SequenceStart(..) | Event::MappingStart(..) => {
+                    // A caret under a whole block would hide what it points at.
+                    let span = span.start..(span.start + 1).min(text.len());
+                    if is_key {
+                        report.push(
+                            Diagnostic::error("syntax", span, "a key is a list or a table")
+                                .hint("keys are strings; quote one that begins with `[` or `{`"),
+                        );
+                        return None;
+                    }
+                    if open.len() >= MAX_POLICY_DEPTH {
+                        report.push(too_deep(span));
+                        return None;
+                    }
+                    open.push(if matches!(event, Event::SequenceStart(..)) {
+                        Open::List { span, items: Vec::new() }
+                    } else {
+                        Open::Table { span, pairs: Vec::new(), key: None }
+                    });
+                    continue;
+                }
+                Event::SequenceEnd | Event::MappingEnd => match open.pop() {
+                    Some(Open::List { span, items }) => Node { span, value: Value::Array(items) },
+                    Some(Open::Table { span, pairs, .. }) => Node { span, value: Value::Table(pairs) },
+                    None => continue,
+                },
+                _ => continue,
+            };
         match open.last_mut() {
             Some(Open::List { items, .. }) => items.push(node),
             Some(Open::Table { pairs, key, .. }) => pairs.extend(key.take().map(|key| (key, node))),
@@ -86,34 +114,10 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
     Some(root.unwrap_or(Node { span: 0..0, value: Value::Null }))
 }
 
-/// What a policy may not use of YAML.
-fn refuse(event: &Event<'_>, span: &Span, has_root: bool) -> Option<Diagnostic> {
-    let (anchor, tag) = match event {
-        Event::Scalar(_, _, anchor, tag)
-        | Event::SequenceStart(_, anchor, tag)
-        | Event::MappingStart(_, anchor, tag) => (*anchor, tag.as_ref()),
-        Event::Alias(_) | Event::UnresolvedAlias(_) => {
-            return Some(
-                Diagnostic::error("yaml-feature", span.clone(), "aliases are not taken in a policy")
-                    .hint("quote a glob that begins with `*`; write a value out where it is meant"),
-            );
-        }
-        Event::DocumentStart(..) if has_root => {
-            return Some(
-                Diagnostic::error("yaml-feature", span.clone(), "a second document begins here")
-                    .hint("a policy file holds one document: take out what follows, or put it into a file of its own"),
-            );
-        }
-        _ => return None,
-    };
-    if anchor != 0 {
-        return Some(unsupported(span.clone(), "anchors"));
+fn take_key(open: &mut [Open], span: Span, name: String) {
+    if let Some(Open::Table { key, .. }) = open.last_mut() {
+        *key = Some(Key { span, name });
     }
-    tag.map(|tag| {
-        let message = format!("tags are not taken in a policy: {}", quote(&tag.to_string()));
-        Diagnostic::error("yaml-feature", span.clone(), message)
-            .hint("take the tag out; quote the value to make it a string")
-    })
 }
 
 fn unsupported(span: Span, what: &str) -> Diagnostic {

@@ -9,10 +9,10 @@ const MOST_LAUNCHERS: usize = 8;
 
 /// The name of the server that these words start, behind that many launchers.
 pub(super) fn derive_from(words: &[String], launchers: usize) -> Option<ServerName> {
-    if launchers > MOST_LAUNCHERS {
+    let (program, rest) = words.split_first()?;
+    if launchers > MOST_LAUNCHERS || program.starts_with('-') {
         return None;
     }
-    let (program, rest) = words.split_first()?;
     let next = |rest: &[String]| derive_from(rest, launchers + 1);
     let launcher = launcher_name(program);
     match launcher.as_str() {

@@ -1,0 +1,175 @@
+//! What `policylayer check` prints, as text and as JSON, for whole files: compared with tests/golden/check.
+//!
+//! `UPDATE_GOLDEN=1 cargo test --test check` writes what it prints now; read the difference before you keep it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/check")
+}
+
+/// `policylayer check` with nothing of our own environment but the folder that is given.
+fn check(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
+    command.env_clear().env("HOME", home).env("XDG_CONFIG_HOME", home.join("config")).arg("check");
+    if let Some(root) = std::env::var_os("SystemRoot") {
+        command.env("SystemRoot", root);
+    }
+    command
+}
+
+/// Writes a policy into the configuration folder.
+fn configure(home: &Path, name: &str, text: &str) -> PathBuf {
+    let folder = home.join("config/policylayer/policies");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a policy");
+    path
+}
+
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn run(command: &mut Command) -> Ran {
+    let output = command.output().expect("it starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[test]
+fn every_document_is_diagnosed_as_it_was() {
+    let mut seen = 0;
+    let mut wrong = Vec::new();
+    let mut documents: Vec<_> =
+        std::fs::read_dir(golden()).expect("golden").map(|entry| entry.expect("one").path()).collect();
+    documents.sort();
+    for document in documents {
+        let name = document.file_name().and_then(OsStr::to_str).expect("a name");
+        if name.contains(".expected.") {
+            continue;
+        }
+        seen += 1;
+        for format in ["text", "json"] {
+            let home = tempfile::tempdir().expect("a folder");
+            let ran =
+                run(check(home.path()).current_dir(golden()).args([name, "--server", "iterable", "--format", format]));
+            assert_eq!(ran.err, "", "{name}");
+            let found = format!("{}exit {}\n", ran.out, ran.code.expect("a code"));
+            let expected = golden().join(format!("{name}.expected.{format}"));
+            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+                std::fs::write(&expected, &found).expect("writable");
+            }
+            let text = std::fs::read_to_string(&expected).unwrap_or_default();
+            if text != found {
+                wrong.push(format!("{name} as {format}:\n{found}\nbut expected:\n{text}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen >= 12);
+}
+
+#[test]
+fn nothing_but_plain_text_goes_into_a_pipe_and_colour_where_it_is_asked_for() {
+    let home = tempfile::tempdir().expect("a folder");
+    let plain = run(check(home.path()).current_dir(golden()).arg("terminal-escapes.toml"));
+    assert!(!plain.out.contains('\u{1b}') && !plain.out.contains('\u{202e}'), "{}", plain.out);
+    let colour = run(check(home.path()).current_dir(golden()).arg("terminal-escapes.toml").env("CLICOLOR_FORCE", "1"));
+    assert!(colour.out.contains("\u{1b}["));
+    let forbidden = run(check(home.path()).current_dir(golden()).arg("terminal-escapes.toml").env("NO_COLOR", "1"));
+    assert_eq!(forbidden.out, plain.out);
+}
+
+#[test]
+fn the_policy_in_force_is_found_in_its_order() {
+    let home = tempfile::tempdir().expect("a folder");
+    let in_force = |command: &mut Command| run(command.args(["--server", "iterable"]));
+
+    let builtin = in_force(&mut check(home.path()));
+    assert_eq!(builtin.code, Some(0));
+    assert!(builtin.out.contains("the built-in policy for iterable is in force"), "{}", builtin.out);
+
+    let found = configure(home.path(), "iterable.toml", "version = \"1\"\ndefault = \"allow\"\n");
+    let ran = in_force(&mut check(home.path()));
+    assert!(ran.out.contains(&format!("{} stands alone", found.display())), "{}", ran.out);
+
+    let named = configure(home.path(), "named.json", r#"{"version":"1","default":"deny","hide":["get_lists"]}"#);
+    let ran = in_force(check(home.path()).env("POLICYLAYER_POLICY", &named));
+    assert!(ran.out.contains("named.json is laid over the built-in policy for iterable"), "{}", ran.out);
+
+    let argument = configure(home.path(), "argument.yaml", "version: '1'\ndefault: deny\n");
+    let ran = in_force(check(home.path()).arg(&argument).env("POLICYLAYER_POLICY", &named));
+    assert!(ran.out.contains("argument.yaml stands alone"), "{}", ran.out);
+
+    configure(home.path(), "iterable.yml", "version: '1'\ndefault: deny\n");
+    let ran = in_force(&mut check(home.path()));
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.err.contains("two policies for iterable")
+            && ran.err.contains("iterable.yml")
+            && ran.err.contains("iterable.toml"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn the_server_is_the_files_name_where_nothing_else_says() {
+    let home = tempfile::tempdir().expect("a folder");
+    let file = configure(home.path(), "iterable.json", r#"{"version":"1","default":"deny","hide":[]}"#);
+    let ran = run(check(home.path()).arg(&file).args(["--format", "json"]));
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!((json["server"].as_str(), json["tools"]["known"].as_u64()), (Some("iterable"), Some(120)));
+    assert_eq!(json["mode"], "patch");
+    let ran = run(check(home.path()).args(["--server", "../x"]));
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("no server name"), "{}", ran.err);
+}
+
+#[test]
+fn a_policy_that_cannot_be_used_is_an_error_that_says_what_to_do() {
+    let home = tempfile::tempdir().expect("a folder");
+    let large = configure(home.path(), "large.toml", &"#".repeat(1024 * 1024 + 1));
+    let utf16 = configure(home.path(), "utf16.toml", "");
+    std::fs::write(&utf16, [0xff, 0xfe, b'v', 0]).expect("writable");
+    let text = configure(home.path(), "policy.txt", "version = \"1\"\n");
+    let folder = home.path().join("folder.toml");
+    std::fs::create_dir(&folder).expect("a folder");
+    let cases: Vec<(PathBuf, &str)> = vec![
+        (home.path().join("missing.toml"), "does not exist"),
+        (PathBuf::from("~/policy.toml"), "`~` is not expanded"),
+        (folder, "is a folder"),
+        (text, "does not end in .toml"),
+        (large, "larger than 1 MiB"),
+        (utf16, "not UTF-8"),
+    ];
+    for (path, expected) in cases {
+        let ran = run(check(home.path()).arg(&path));
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", path.display());
+        assert!(ran.err.contains(expected), "{}: {}", path.display(), ran.err);
+    }
+    let ran = run(check(home.path()).env("POLICYLAYER_POLICY", ""));
+    assert!(ran.code == Some(1) && ran.err.contains("POLICYLAYER_POLICY is set but empty"), "{}", ran.err);
+    let ran = run(check(home.path()).env_remove("HOME").env_remove("XDG_CONFIG_HOME"));
+    assert!(ran.code == Some(1) && ran.err.contains("configuration folder"), "{}", ran.err);
+}
+
+/// A link that leads nowhere, a pipe and an unreadable file are policies that somebody wanted: no falling back.
+#[cfg(unix)]
+#[test]
+fn a_policy_that_is_there_and_cannot_be_read_is_not_passed_over() {
+    let home = tempfile::tempdir().expect("a folder");
+    let link = configure(home.path(), "x", "").with_file_name("iterable.toml");
+    std::os::unix::fs::symlink("/nowhere/at/all.toml", &link).expect("a link");
+    let ran = run(check(home.path()).args(["--server", "iterable"]));
+    assert!(ran.code == Some(1) && ran.err.contains("does not exist"), "{}", ran.err);
+
+    let ran = run(check(home.path()).arg("/dev/stdin"));
+    assert!(ran.code == Some(1) && ran.err.contains("a pipe or device"), "{}", ran.err);
+}
