@@ -38,9 +38,6 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
-    /// Ends the server when the wrapper is gone; started by wrap, not by hand.
-    #[command(name = "watch-server", hide = true)]
-    WatchServer,
 }
 
 /// `policylayer wrap`

@@ -10,15 +10,23 @@ use policylayer::exit::Exit;
 use policylayer::proxy::start_failure;
 
 fn main() -> ExitCode {
+    // Not for people, so it is in no help and no completion.
+    #[cfg(unix)]
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == policylayer::proxy::watcher::SUBCOMMAND) {
+        return told(policylayer::proxy::watcher::watch().map(|()| Exit::Ok).map_err(Into::into)).into();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };
-    let exit = cmd::run(&cli, &Env::capture()).unwrap_or_else(|error| {
+    told(cmd::run(&cli, &Env::capture())).into()
+}
+
+fn told(result: anyhow::Result<Exit>) -> Exit {
+    result.unwrap_or_else(|error| {
         cmd::report(&format!("{error:#}"));
         Exit::Failed
-    });
-    exit.into()
+    })
 }
 
 /// Prints the help, or what is wrong with the command line.

@@ -25,8 +25,10 @@ pub struct PolicyError(String);
 /// Temporary.
 pub fn load_policy(named: Option<&Path>, _server: &ServerName, _env: &Env) -> Result<LoadedPolicy, PolicyError> {
     if let Some(file) = named {
-        let text = std::fs::read_to_string(file).map_err(|error| PolicyError(format!("cannot read {}: {error}", file.display())))?;
-        serde_json::from_str::<serde_json::Value>(&text).map_err(|error| PolicyError(format!("{}: {error}", file.display())))?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| PolicyError(format!("cannot read {}: {error}", file.display())))?;
+        serde_json::from_str::<serde_json::Value>(&text)
+            .map_err(|error| PolicyError(format!("{}: {error}", file.display())))?;
     }
     Ok(LoadedPolicy { policy: Policy {}, notes: vec!["everything is allowed (temporary)".to_owned()] })
 }

@@ -30,16 +30,18 @@ pub struct Note(pub String);
 pub struct Engine {
     #[expect(dead_code)]
     policy: Arc<Policy>,
+    open: Vec<crate::wire::id::Id>,
 }
 
 impl Engine {
     /// A session under a policy.
     pub fn new(policy: Arc<Policy>) -> Self {
-        Self { policy }
+        Self { policy, open: Vec::new() }
     }
 
     /// A line from the client, its newline included.
-    pub fn client_line(&mut self, _line: &[u8], actions: &mut Vec<Action>) {
+    pub fn client_line(&mut self, line: &[u8], actions: &mut Vec<Action>) {
+        self.open.extend(crate::wire::skim::skim(line).request_id().cloned());
         actions.push(Action::Forward);
     }
 
@@ -47,7 +49,8 @@ impl Engine {
     pub fn client_oversize(&mut self, _skim: &Skim, _max: usize, _actions: &mut Vec<Action>) {}
 
     /// A line from the server, its newline included.
-    pub fn server_line(&mut self, _line: &[u8], actions: &mut Vec<Action>) {
+    pub fn server_line(&mut self, line: &[u8], actions: &mut Vec<Action>) {
+        self.open.retain(|id| crate::wire::skim::skim(line).response_id() != Some(id));
         actions.push(Action::Forward);
     }
 
@@ -56,5 +59,12 @@ impl Engine {
 
     /// The server has ended, as `how` says ("it exited with code 1"): a `Replace` for each open request of the client.
     /// From here on every request of the client is answered at once.
-    pub fn server_ended(&mut self, _how: &str, _actions: &mut Vec<Action>) {}
+    pub fn server_ended(&mut self, how: &str, actions: &mut Vec<Action>) {
+        for id in self.open.drain(..) {
+            let line = format!(
+                "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":-31003,\"message\":\"the server has ended: {how}\"}}}}\n"
+            );
+            actions.push(Action::Replace(line.into_bytes()));
+        }
+    }
 }

@@ -57,16 +57,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(child: Child, link: Arc<Link>, signals: Signals, events: UnboundedReceiver<Event>) -> Self {
-        Self {
-            child,
-            link,
-            signals,
-            events,
-            next: None,
-            client_left: false,
-            server_closed: false,
-            must_end: None,
-        }
+        Self { child, link, signals, events, next: None, client_left: false, server_closed: false, must_end: None }
     }
 
     /// Runs until the server has ended and every open request is answered.

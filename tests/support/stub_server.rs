@@ -107,7 +107,10 @@ fn play(bytes: &[u8]) {
 }
 
 fn flood() {
-    let line = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{{\"a\":\"{}\"}}}}\n", "x".repeat(1000));
+    let line = format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{{\"a\":\"{}\"}}}}\n",
+        "x".repeat(1000)
+    );
     let lines = line.repeat(60);
     let mut stdout = io::stdout().lock();
     while stdout.write_all(lines.as_bytes()).is_ok() {}

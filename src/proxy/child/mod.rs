@@ -109,7 +109,9 @@ pub enum StartError {
     )]
     Watcher(io::Error),
     /// The system refused something that the wrapper needs before any server.
-    #[error("the wrapper cannot start: {0}\nwhat to do: see that a few more files and threads may be opened (`ulimit -a`)")]
+    #[error(
+        "the wrapper cannot start: {0}\nwhat to do: see that a few more files and threads may be opened (`ulimit -a`)"
+    )]
     System(io::Error),
     /// Anything else.
     #[error("cannot start the server `{command}`: {error}\nwhat to do: run the command by itself in a terminal")]
