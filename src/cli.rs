@@ -38,12 +38,6 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
-    /// The stand-in server of the demo; started by demo, not by hand.
-    #[command(name = "demo-server", hide = true)]
-    DemoServer,
-    /// Ends the server when the wrapper is gone; started by wrap, not by hand.
-    #[command(name = "watch-server", hide = true)]
-    WatchServer,
 }
 
 /// `policylayer wrap`

@@ -1,24 +1,37 @@
 //! The `policylayer` program: parse, run, report, exit code.
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use policylayer::cli::Cli;
-use policylayer::cmd::{self, Env};
+use policylayer::cmd::{self, Env, demo};
 use policylayer::exit::Exit;
 use policylayer::proxy::start_failure;
+#[cfg(unix)]
+use policylayer::proxy::watcher;
 
 fn main() -> ExitCode {
+    // Processes of our own that are not for people, so they are in no help and no completion.
+    match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
+        #[cfg(unix)]
+        Some(watcher::SUBCOMMAND) => return told(watcher::watch().map(|()| Exit::Ok).map_err(Into::into)).into(),
+        Some(demo::SERVER_SUBCOMMAND) => return told(demo::serve_stand_in()).into(),
+        _ => {}
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };
-    let exit = cmd::run(&cli, &Env::capture()).unwrap_or_else(|error| {
+    told(cmd::run(&cli, &Env::capture())).into()
+}
+
+fn told(result: anyhow::Result<Exit>) -> Exit {
+    result.unwrap_or_else(|error| {
         cmd::report(&format!("{error:#}"));
         Exit::Failed
-    });
-    exit.into()
+    })
 }
 
 /// Prints the help, or what is wrong with the command line.

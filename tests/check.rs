@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test check` writes what it prints now; read the difference before you keep it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! Reaches every limit of the core: what is over it is refused, and the session goes on.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use policylayer::engine::{Action, Engine};

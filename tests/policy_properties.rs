@@ -1,5 +1,7 @@
 //! Whatever a policy file holds: it loads or says why, and says the same in every format.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod formats;
 
 use policylayer::policy::{self, Colour, Format, Loaded, ServerName, Severity, Source};

@@ -1,6 +1,8 @@
 //! Properties that hold for any line: what the strict reader accepts reads the same under every reading that real
 //! parsers have, and what is allowed leaves as it came.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::fmt;
 use std::sync::Arc;
 

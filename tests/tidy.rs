@@ -1,5 +1,7 @@
 //! The house rules that a compiler does not hold: which room may use what, and what no file may contain.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

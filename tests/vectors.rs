@@ -5,6 +5,8 @@
 //! `"forward"`, `"stray"`, `{"replace": LINE or FACTS}`, `{"reply": FACTS}`. FACTS name what must hold of a line of ours:
 //! `id`, `code` of an error, `effect`, `rule`, `reason` and `resultType` of a refusal (null: absent).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -20,6 +20,9 @@ use crate::policy::ServerName;
 use crate::policy::server::derive;
 use crate::risk::{Catalogue, Class};
 
+/// The subcommand that makes a process the stand-in server.
+pub const SERVER_SUBCOMMAND: &str = "demo-server";
+
 /// The policy that the demo runs under, as its users write it.
 const POLICY: &str = r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#;
 
@@ -56,7 +59,7 @@ pub fn run(args: &DemoArgs, _env: &Env) -> anyhow::Result<Exit> {
 ///
 /// # Errors
 /// When the session cannot be opened.
-pub(super) fn serve_stand_in() -> anyhow::Result<Exit> {
+pub fn serve_stand_in() -> anyhow::Result<Exit> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(server::serve())?;
     Ok(Exit::Ok)
 }
@@ -143,7 +146,8 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
     }
     let error = smuggled_error(&smuggled)?;
     writeln!(out, "  The agent hides the tool behind a duplicate key, which some parsers let win")?;
-    writeln!(out, "  {QUIET}{}{QUIET:#}", r#"tools/call {"name":"get_lists","name":"cancel_export_job", …}"#)?;
+    let shown = r#"tools/call {"name":"get_lists","name":"cancel_export_job", …}"#;
+    writeln!(out, "  {QUIET}{shown}{QUIET:#}")?;
     verdict(out, false)?;
     wrapped(out, &error)?;
 

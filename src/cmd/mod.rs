@@ -23,8 +23,6 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(args, env),
         Command::Demo(args) => demo::run(args, env),
         Command::Completions(args) => completions::run(args, env),
-        Command::DemoServer => demo::serve_stand_in(),
-        Command::WatchServer => watch_server(),
     }
 }
 
@@ -35,14 +33,3 @@ pub fn report(message: &str) {
 }
 
 const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
-
-#[cfg(unix)]
-fn watch_server() -> anyhow::Result<Exit> {
-    crate::proxy::watcher::watch()?;
-    Ok(Exit::Ok)
-}
-
-#[cfg(not(unix))]
-fn watch_server() -> anyhow::Result<Exit> {
-    anyhow::bail!("there is no watcher on this platform: a job ends the server")
-}

@@ -11,10 +11,8 @@ use serde::Deserialize;
 use super::{pipe, pump};
 use crate::limits::{MAX_MESSAGE, START_FAILURE_WAIT};
 use crate::wire::frame::{Frame, Framer};
-use crate::wire::skim::{Skim, skim};
-
-/// The error code of a session that could not start. The JSON-RPC codes below -32000 are not ours to use.
-pub const CODE: i32 = -31004;
+use crate::wire::reply::{self, ErrorCode};
+use crate::wire::skim::skim;
 
 /// Answers the first request on stdin with `message`. Waits at most [`START_FAILURE_WAIT`] for it, and not at all where
 /// stdin is a terminal or at its end.
@@ -44,8 +42,9 @@ fn answer_from(stdin: &File, stdout: &File, message: &str) {
                 Frame::Line(line) => (skim(framer.bytes(&line)), is_probe(framer.bytes(&line))),
                 Frame::Oversize(skim) => (skim, false),
             };
-            let Some(reply) = reply(&skim, message) else { continue };
-            if pipe::write_all(stdout, reply.as_bytes()).is_err() || !is_probe {
+            let Some(id) = skim.request_id() else { continue };
+            let reply = reply::error(Some(id.as_str()), ErrorCode::StartFailed, message);
+            if pipe::write_all(stdout, &reply).is_err() || !is_probe {
                 return;
             }
         }
@@ -53,13 +52,6 @@ fn answer_from(stdin: &File, stdout: &File, message: &str) {
             return;
         }
     }
-}
-
-/// The answer to a request; nothing else is answered.
-fn reply(skim: &Skim, message: &str) -> Option<String> {
-    let id = skim.request_id()?;
-    let message = serde_json::to_string(message).ok()?;
-    Some(format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{CODE},\"message\":{message}}}}}\n"))
 }
 
 /// Clients first ask what the server is, show no error of that and go on: the next request is the one whose error they

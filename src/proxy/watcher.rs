@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal};
 
 use super::child::{Group, watcher_command};
 
-/// The hidden subcommand that makes a process the watcher.
+/// The first argument that makes a process the watcher; no part of the command line that people see.
 pub const SUBCOMMAND: &str = "watch-server";
 
 /// The watcher's process, and in it our end of its pipe.

@@ -1,6 +1,6 @@
 //! The demo's MCP client: it starts `policylayer wrap` as any client would.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -153,5 +153,5 @@ pub(super) async fn send_raw(launch: &Launch<'_>, line: &str) -> anyhow::Result<
 /// When the program does not know where it is.
 pub(super) fn stand_in() -> anyhow::Result<Vec<OsString>> {
     let program = std::env::current_exe().context("policylayer cannot find its own program")?;
-    Ok(vec![program.into_os_string(), OsStr::new("demo-server").to_owned()])
+    Ok(vec![program.into_os_string(), super::SERVER_SUBCOMMAND.into()])
 }

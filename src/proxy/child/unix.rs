@@ -119,12 +119,16 @@ fn die_with_parent(command: &mut Command) {
     #[cfg(target_os = "linux")]
     {
         let parent = rustix::process::getpid();
-        // SAFETY: between fork and exec only two system calls are made; nothing is allocated and no lock is taken.
+        // SAFETY: between fork and exec only system calls are made; nothing is allocated and no lock is taken.
         unsafe {
             command.pre_exec(move || {
                 rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-                // Killed before the call above took effect: there will be no signal any more.
-                if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(rustix::io::Errno::CHILD.into()) }
+                // The wrapper went before the call above took effect: there will be no signal any more, and nobody
+                // to report to.
+                if rustix::process::getppid() != Some(parent) {
+                    rustix::process::kill_process(rustix::process::getpid(), Signal::KILL)?;
+                }
+                Ok(())
             });
         }
     }

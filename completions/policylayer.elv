@@ -1,0 +1,54 @@
+
+use builtin;
+use str;
+
+set edit:completion:arg-completer[policylayer] = {|@words|
+    fn spaces {|n|
+        builtin:repeat $n ' ' | str:join ''
+    }
+    fn cand {|text desc|
+        edit:complex-candidate $text &display=$text' '(spaces (- 14 (wcswidth $text)))$desc
+    }
+    var command = 'policylayer'
+    for word $words[1..-1] {
+        if (str:has-prefix $word '-') {
+            break
+        }
+        set command = $command';'$word
+    }
+    var completions = [
+        &'policylayer'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand -V 'Print version'
+            cand --version 'Print version'
+            cand wrap 'Start an MCP server and enforce the policy on everything that passes between it and the client'
+            cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
+            cand demo 'Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force'
+            cand completions 'Print the completions for a shell'
+        }
+        &'policylayer;wrap'= {
+            cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that is found by the server''s name'
+            cand --server 'The server''s name, instead of the one derived from its command (`npx -y @iterable/mcp` is `iterable`)'
+            cand --log-level 'How much to say on stderr: `info` has a line for the start and one for each refusal'
+            cand --max-message 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;check'= {
+            cand --server 'The server that the policy is for: its tools are known, so more can be said'
+            cand --format 'How to print: for a person, or for an editor or CI'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;demo'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'policylayer;completions'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+    ]
+    $completions[$command]
+}

@@ -1,0 +1,47 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_policylayer_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_policylayer_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_policylayer_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_policylayer_using_subcommand
+    set -l cmd (__fish_policylayer_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c policylayer -n "__fish_policylayer_needs_command" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_needs_command" -s V -l version -d 'Print version'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "wrap" -d 'Start an MCP server and enforce the policy on everything that passes between it and the client'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "demo" -d 'Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "completions" -d 'Print the completions for a shell'
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that is found by the server\'s name' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l server -d 'The server\'s name, instead of the one derived from its command (`npx -y @iterable/mcp` is `iterable`)' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l log-level -d 'How much to say on stderr: `info` has a line for the start and one for each refusal' -r -f -a "error\t'What makes the session fail'
+warn\t'And what a person should look into'
+info\t'And the start, and each refused or dropped message'
+debug\t'And the steps of a session\'s start and end'
+trace\t'And everything else'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-message -d 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for: its tools are known, so more can be said' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand completions" -s h -l help -d 'Print help'
