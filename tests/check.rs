@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test check` writes what it prints now; read the difference before you keep it.
 
+#![allow(clippy::expect_used, clippy::panic)] // outside #[test] functions too: helpers fail the test by panicking
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! The policy language, one row a sentence of its definition, each row in all three formats.
 
+#![allow(clippy::expect_used, clippy::panic)] // outside #[test] functions too: helpers fail the test by panicking
+
 mod formats;
 
 use policylayer::policy::{self, Decision, Effect, Format, Loaded, Mode, Policy, Seen, ServerName, Severity, Source};

@@ -1,5 +1,7 @@
 //! Whatever a policy file holds: it loads or says why, and says the same in every format.
 
+#![allow(clippy::expect_used, clippy::panic)] // outside #[test] functions too: helpers fail the test by panicking
+
 mod formats;
 
 use policylayer::policy::{self, Colour, Format, Loaded, ServerName, Severity, Source};

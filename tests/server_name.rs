@@ -1,5 +1,7 @@
 //! The name of a server, derived from the command that starts it. `-` stands for a command that does not tell.
 
+#![allow(clippy::expect_used, clippy::panic)] // outside #[test] functions too: helpers fail the test by panicking
+
 use policylayer::policy::ServerName;
 use policylayer::policy::server::derive;
 use proptest::prelude::*;

@@ -4,8 +4,6 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use crate::policy::ServerName;
-
 /// What a tool does to the world, from harmless to dear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -101,10 +99,10 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The catalogue of a server, if there is one.
-    pub fn of(server: &ServerName) -> Option<&'static Self> {
+    /// The catalogue of the server of that name, if there is one.
+    pub fn of(server: impl AsRef<str>) -> Option<&'static Self> {
         static ITERABLE: OnceLock<Option<Catalogue>> = OnceLock::new();
-        let catalogue = match server.as_str() {
+        let catalogue = match server.as_ref() {
             "iterable" => ITERABLE.get_or_init(|| parse(include_str!("../../config/catalogue/iterable.json"))),
             _ => return None,
         };

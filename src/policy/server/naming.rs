@@ -112,7 +112,7 @@ fn core(name: &str) -> Option<ServerName> {
     let words: Vec<&str> =
         lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').filter(|word| !word.is_empty()).collect();
     let is_noise = |word: &&str| matches!(*word, "mcp" | "server");
-    let start = words.iter().position(|word| !is_noise(&word))?;
-    let end = words.iter().rposition(|word| !is_noise(&word))?;
+    let start = words.iter().position(|word| !is_noise(word))?;
+    let end = words.iter().rposition(|word| !is_noise(word))?;
     ServerName::parse(words.get(start..=end)?.join("-").trim_matches('.')).ok()
 }
