@@ -492,7 +492,7 @@ fn the_summary_says_what_is_in_force() {
 #[test]
 fn the_shipped_policy_decides_every_tool_of_the_catalogue_by_its_class() {
     let iterable = server("iterable");
-    let catalogue = Catalogue::of(iterable.as_str()).expect("the catalogue of iterable");
+    let catalogue = Catalogue::of(&iterable).expect("the catalogue of iterable");
     assert_eq!(catalogue.tools().len(), 120);
     let builtin = policy::builtin(&iterable);
     for tool in catalogue.tools() {

@@ -406,7 +406,7 @@ fn a_failed_start_is_told_on_stderr_and_to_the_client() {
         (&[], &[&no_file], 1, &["no file", "none"]),
         (&[], &[&plain], 1, &["may not be executed", "chmod +x"]),
         (&["--policy", &broken], &["true"], 3, &["broken.json"]),
-        (&["--policy", &no_policy], &["true"], 3, &["no.json"]),
+        (&["--policy", &no_policy], &["true"], 1, &["no.json"]),
         (&[], &[], 2, &["policylayer wrap -- npx"]),
         (&["--max-message", "5"], &["true"], 2, &["at least 1KiB"]),
         (&["--colour"], &["true"], 2, &["--colour", "before `--`"]),

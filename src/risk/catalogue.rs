@@ -99,10 +99,10 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The catalogue of a server, if there is one.
-    pub fn of(server: &str) -> Option<&'static Self> {
+    /// The catalogue of the server of that name, if there is one.
+    pub fn of(server: impl AsRef<str>) -> Option<&'static Self> {
         static ITERABLE: OnceLock<Option<Catalogue>> = OnceLock::new();
-        let catalogue = match server {
+        let catalogue = match server.as_ref() {
             "iterable" => ITERABLE.get_or_init(|| parse(include_str!("../../config/catalogue/iterable.json"))),
             _ => return None,
         };
