@@ -127,3 +127,39 @@ fn hidden_tools_that_were_seen() {
     assert_eq!(client(&mut engine, &list("prompts/list")), [Action::Forward]);
     assert!(matches!(server(&mut engine, prompts).as_slice(), [Action::Replace(_)]));
 }
+
+#[test]
+fn skipped_lines_are_answered_where_they_were_requests() {
+    use policylayer::wire::skim::skim;
+    let oversize = |engine: &mut Engine, line: &str| {
+        let mut actions = Vec::new();
+        engine.client_oversize(&skim(line.as_bytes()), 1000, &mut actions);
+        actions.retain(|action| !matches!(action, Action::Note(_)));
+        actions
+    };
+    let mut engine = allow_all();
+    assert!(reply(&oversize(&mut engine, r#"{"jsonrpc":"2.0","method":"x","id":"a"}"#)).contains(r#""id":"a""#));
+    assert!(reply(&oversize(&mut engine, r#"{"method":"x","id":1,"id":2}"#)).contains(r#""id":null"#));
+    assert!(reply(&oversize(&mut engine, "[1,2,3]")).contains(r#""id":null"#));
+    assert_eq!(oversize(&mut engine, r#"{"jsonrpc":"2.0","method":"notifications/x"}"#), []);
+    assert_eq!(oversize(&mut engine, r#"{"jsonrpc":"2.0","id":3,"result":{}}"#), []);
+    assert_eq!(server(&mut engine, &ping(3)), [Action::Forward]);
+    let instead = oversize(&mut engine, r#"{"jsonrpc":"2.0","id":3,"result":{}}"#);
+    assert!(
+        matches!(instead.as_slice(), [Action::Replace(line)] if line.starts_with(br#"{"jsonrpc":"2.0","id":3,"error""#))
+    );
+
+    let oversize = |engine: &mut Engine, line: &str| {
+        let mut actions = Vec::new();
+        engine.server_oversize(&skim(line.as_bytes()), 1000, &mut actions);
+        actions.retain(|action| !matches!(action, Action::Note(_)));
+        actions
+    };
+    assert_eq!(client(&mut engine, &ping(4)), [Action::Forward]);
+    let instead = oversize(&mut engine, r#"{"jsonrpc":"2.0","id":4,"result":{}}"#);
+    assert!(
+        matches!(instead.as_slice(), [Action::Replace(line)] if line.starts_with(br#"{"jsonrpc":"2.0","id":4,"error""#))
+    );
+    assert!(reply(&oversize(&mut engine, &ping(5))).contains(r#""id":5"#));
+    assert_eq!(oversize(&mut engine, r#"{"jsonrpc":"2.0","id":6,"result":{}}"#), []);
+}

@@ -73,7 +73,14 @@ impl Engine {
 
     /// A line from the client that was over the bound of `max` bytes and was skipped.
     pub fn client_oversize(&mut self, skim: &Skim, max: usize, actions: &mut Vec<Action>) {
-        self.refuse_client_line(skim, ErrorCode::InvalidRequest, &oversize("message", max), actions);
+        let why = oversize("message", max);
+        note(actions, || format!("refused a line of the client: {why}"));
+        self.answer_server_instead(skim, &why, actions);
+        // What was no request wants no answer; of what cannot be told, the client should know.
+        if matches!(skim.shape, Shape::Request | Shape::Unknown) {
+            let id = skim.request_id().map(|id| id.as_str());
+            actions.push(Action::Reply(reply::error(id, ErrorCode::InvalidRequest, &why)));
+        }
     }
 
     /// Judges a line from the server, with or without its newline, and adds what is to be done to `actions`.
@@ -203,17 +210,22 @@ impl Engine {
         }
     }
 
-    /// Answers a line of the client that is not forwarded; where it was the answer to a request of the server, the
-    /// server gets an error in its place.
+    /// Answers a line of the client that is not acceptable.
     fn refuse_client_line(&mut self, skim: &Skim, code: ErrorCode, why: &str, actions: &mut Vec<Action>) {
         note(actions, || format!("refused a line of the client: {why}"));
+        self.answer_server_instead(skim, why, actions);
+        let id = skim.request_id().map(|id| id.as_str());
+        actions.push(Action::Reply(reply::error(id, code, why)));
+    }
+
+    /// Where a line of the client that is not forwarded was the answer to a request of the server, the server gets an
+    /// error in its place.
+    fn answer_server_instead(&mut self, skim: &Skim, why: &str, actions: &mut Vec<Action>) {
         if let Some(id) = skim.response_id()
             && let Answered::Waiting(open) = self.server_requests.answer(&id.into())
         {
             actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::InvalidRequest, why)));
         }
-        let id = skim.request_id().map(|id| id.as_str());
-        actions.push(Action::Reply(reply::error(id, code, why)));
     }
 
     fn server_request(&mut self, id: &str, key: IdKey, method: &str, actions: &mut Vec<Action>) {
@@ -269,7 +281,7 @@ impl Engine {
     /// A line of the server that is not forwarded: whoever waits for an answer to it or by it gets an error.
     fn refuse_server_line(&mut self, skim: &Skim, why: &str, actions: &mut Vec<Action>) {
         let Some(id) = &skim.id else { return };
-        if skim.shape != Shape::Unknown {
+        if matches!(skim.shape, Shape::Request | Shape::Response) {
             note(actions, || format!("withheld a line of the server (id {id}): {why}"));
         }
         match skim.shape {
@@ -279,8 +291,10 @@ impl Engine {
                     actions.push(Action::Replace(error));
                 }
             }
-            Shape::Call => actions.push(Action::Reply(reply::error(Some(id.as_str()), ErrorCode::InvalidRequest, why))),
-            Shape::Unknown => {}
+            Shape::Request => {
+                actions.push(Action::Reply(reply::error(Some(id.as_str()), ErrorCode::InvalidRequest, why)))
+            }
+            Shape::Notification | Shape::Unknown => {}
         }
     }
 }

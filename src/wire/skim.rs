@@ -19,8 +19,10 @@ pub struct Skim {
 /// What kind of message a skimmed line seems to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shape {
-    /// It has a method: a request if it has an id, else a notification.
-    Call,
+    /// It has a method and an id, readable or not.
+    Request,
+    /// It has a method and no id.
+    Notification,
     /// It has a result or an error, and no method.
     Response,
     /// It is no single object, or has neither a method nor a result or an error.
@@ -31,7 +33,7 @@ pub enum Shape {
 impl Skim {
     /// The id to answer to, where the line is a request.
     pub fn request_id(&self) -> Option<&Id> {
-        self.id.as_ref().filter(|_| self.shape == Shape::Call)
+        self.id.as_ref().filter(|_| self.shape == Shape::Request)
     }
 
     /// The id that the line answers, where it is a response.
@@ -136,7 +138,8 @@ impl Skimmer {
             return Skim::default();
         }
         let shape = match (self.has_method, self.has_answer) {
-            (true, false) => Shape::Call,
+            (true, false) if self.ids == 0 => Shape::Notification,
+            (true, false) => Shape::Request,
             (false, true) => Shape::Response,
             _ => Shape::Unknown,
         };
@@ -251,16 +254,16 @@ mod tests {
     #[test]
     fn the_id_is_found_wherever_it_stands() {
         for (line, shape, id) in [
-            (r#"{"id":7,"method":"x"}"#, Shape::Call, Some("7")),
+            (r#"{"id":7,"method":"x"}"#, Shape::Request, Some("7")),
             (
                 r#" { "method" : "x" , "params" : {"id":1,"a":["}",{"id":2}]} , "id" : "a\"}b" } "#,
-                Shape::Call,
+                Shape::Request,
                 Some(r#""a\"}b""#),
             ),
-            (r#"{"i\u0064":7,"method":"x"}"#, Shape::Call, Some("7")),
+            (r#"{"i\u0064":7,"method":"x"}"#, Shape::Request, Some("7")),
             (r#"{"id":7,"result":{}}"#, Shape::Response, Some("7")),
             (r#"{"id":7,"error":{}}"#, Shape::Response, Some("7")),
-            (r#"{"method":"x"}"#, Shape::Call, None),
+            (r#"{"method":"x"}"#, Shape::Notification, None),
             (r#"{"id":7}"#, Shape::Unknown, Some("7")),
             (r#"{"id":7,"method":"x","result":1}"#, Shape::Unknown, Some("7")),
             ("{}", Shape::Unknown, None),
@@ -288,6 +291,6 @@ mod tests {
             assert_eq!(seen(line).1, None, "{line}");
         }
         let long = format!(r#"{{"id":"{}","method":"x"}}"#, "x".repeat(MAX_ID));
-        assert_eq!(seen(&long), (Shape::Call, None));
+        assert_eq!(seen(&long), (Shape::Request, None));
     }
 }
