@@ -53,13 +53,14 @@ pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
     runtime.block_on(async {
         // Before the server is started, so that from its first moment on a signal ends both.
         let signals = Signals::new().map_err(system)?;
-        let (session, start) = start(wrap, signals)?;
-        start.pumps().map_err(system)?;
+        let (session, threads) = start(wrap, signals)?;
+        threads.start().map_err(system)?;
         Ok(session.run().await)
     })
 }
 
 /// What the threads are started with, once the server runs.
+#[derive(Debug)]
 struct Threads {
     client: Pump,
     server: Pump,
@@ -94,8 +95,8 @@ fn start(wrap: Wrap, signals: Signals) -> Result<(Session, Threads), StartError>
 }
 
 impl Threads {
-    /// Starts the threads. They end with the process.
-    fn pumps(self) -> io::Result<()> {
+    /// Starts two pumps, and the thread that takes our replies to the server. They end with the process.
+    fn start(self) -> io::Result<()> {
         let Self { client, server, replies, link, events } = self;
         let server_events = events.clone();
         named("server").spawn(move || {

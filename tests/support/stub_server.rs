@@ -147,6 +147,7 @@ fn tell_signal(file: String) {
     });
 }
 
+#[allow(clippy::zombie_processes, reason = "it is meant to be left behind")]
 fn grandchild(file: &str) {
     let program = std::env::current_exe().expect("the stub knows its path");
     Command::new(program)
