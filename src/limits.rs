@@ -38,8 +38,12 @@ pub const MAX_OPEN: usize = 10_000;
 /// How many cancelled requests are remembered per direction, to drop their late answers.
 pub const MAX_CANCELLED: usize = 1_000;
 
-/// How many names of hidden tools are remembered from tools/list, to know the prompts that are named after them.
-pub const MAX_SEEN_TOOLS: usize = 10_000;
+/// How many names of tools are remembered from tools/list, to know the prompts that are named after them and whether a
+/// new policy shows others.
+pub const MAX_LISTED_TOOLS: usize = 10_000;
+
+/// How many subscriptions of one client are remembered that asked for changes of the list of tools.
+pub const MAX_SUBSCRIPTIONS: usize = 64;
 
 /// The largest policy file, in bytes.
 pub const MAX_POLICY_FILE: usize = 1024 * 1024;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use policylayer::engine::{Action, Engine};
-use policylayer::limits::{MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_NAME, MAX_OPEN, MAX_SEEN_TOOLS};
+use policylayer::limits::{MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_TOOLS, MAX_NAME, MAX_OPEN};
 use policylayer::policy::{self, Format, ServerName, Source};
 
 fn engine(policy: &str) -> Engine {
@@ -113,14 +113,14 @@ fn a_line_of_twenty_megabytes() {
 }
 
 #[test]
-fn hidden_tools_that_were_seen() {
+fn tools_that_were_listed() {
     let mut engine = engine(r#"{"version":"1","default":"deny","tools":{"listed":{}}}"#);
     let list = |method: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
     let prompts = r#"{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"free"}]}}"#;
     assert_eq!(client(&mut engine, &list("prompts/list")), [Action::Forward]);
     assert_eq!(server(&mut engine, prompts), [Action::Forward], "a prompt that no hidden tool is known for stays");
     assert_eq!(client(&mut engine, &list("tools/list")), [Action::Forward]);
-    let tools: Vec<_> = (0..=MAX_SEEN_TOOLS).map(|tool| format!(r#"{{"name":"tool{tool}"}}"#)).collect();
+    let tools: Vec<_> = (0..=MAX_LISTED_TOOLS).map(|tool| format!(r#"{{"name":"tool{tool}"}}"#)).collect();
     let tools = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, tools.join(","));
     assert!(matches!(server(&mut engine, &tools).as_slice(), [Action::Replace(_)]));
     // Too many to remember: now any prompt may be named after one.

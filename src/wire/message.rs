@@ -33,6 +33,10 @@ pub mod method {
     pub const INITIALIZE: &str = "initialize";
     /// A request is withdrawn.
     pub const CANCELLED: &str = "notifications/cancelled";
+    /// A stream of notifications is opened, from revision 2026-07-28 on.
+    pub const SUBSCRIPTIONS_LISTEN: &str = "subscriptions/listen";
+    /// Such a stream is open.
+    pub const SUBSCRIPTIONS_ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 }
 
 /// A message, borrowed from its line.
