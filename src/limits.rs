@@ -84,3 +84,12 @@ pub const DRAIN: Duration = Duration::from_millis(500);
 
 /// How long a failed start waits for the client's first request, to answer it with the reason.
 pub const START_FAILURE_WAIT: Duration = Duration::from_secs(5);
+
+/// How often the policy file is looked at where the system does not tell of a change.
+pub const RELOAD_POLL: Duration = Duration::from_secs(2);
+
+/// How long a change of the policy file may take to settle before it is read: editors write in several steps.
+pub const RELOAD_SETTLE: Duration = Duration::from_millis(40);
+
+/// How many links are followed on the way to a policy file, as many as Linux follows.
+pub const MAX_LINKS: usize = 40;
