@@ -63,6 +63,19 @@ pub const MAX_GLOB_LENGTH: usize = 128;
 /// How many patterns the alternatives of one glob may expand to.
 pub const MAX_GLOB_ALTERNATIVES: usize = 64;
 
+/// How many conditions one policy may have.
+pub const MAX_CONDITIONS: usize = 1_000;
+
+/// How many steps the path of a condition may have.
+pub const MAX_PATH_STEPS: usize = 32;
+
+/// The longest regular expression in a policy, in bytes.
+pub const MAX_REGEX_LENGTH: usize = 4096;
+
+/// How large a regular expression may become when it is compiled, in bytes, and how large the tables may be that it
+/// keeps while it matches.
+pub const MAX_REGEX_SIZE: usize = 1024 * 1024;
+
 /// How long the server has to end by itself once its stdin is closed.
 pub const GRACE: Duration = Duration::from_secs(5);
 

@@ -6,8 +6,10 @@
 //! The three formats meet in the tree. Everything that is wrong with a document is reported at once, with its place;
 //! a document with an error gives no policy.
 
+mod amount;
 mod builtin;
 mod compile;
+pub mod condition;
 mod decision;
 mod decode;
 mod diagnostic;
@@ -15,16 +17,19 @@ mod document;
 mod glob;
 mod keys;
 mod lint;
+mod number;
 mod render;
 pub mod server;
 mod source;
 mod tree;
 
+pub use amount::{Amount, AmountError};
 pub use builtin::builtin;
 pub use compile::{Mode, Policy, Seen, Summary, Tally};
 pub use decision::{Decision, Effect};
 pub(crate) use diagnostic::visible;
 pub use diagnostic::{Diagnostic, Severity};
+pub use number::Number;
 pub use render::{Colour, render};
 pub use server::{BadServerName, ServerName};
 pub use source::{Format, Place, Source, Span};
