@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::fault::Fault;
+use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
 
 /// A member of an object: key with its quotes, and value, as written.
@@ -32,7 +32,7 @@ impl<'l> Member<'l> {
         match lookalike::likeness(&key, keys) {
             Likeness::Is(name) if self.key.contains('\\') => Err(Fault::EscapedKey(name)),
             Likeness::Is(name) => Ok(Some(name)),
-            Likeness::Like(name) => Err(Fault::LookAlike { key: key.into_owned(), name }),
+            Likeness::Like(name) => Err(Fault::LookAlike { key: excerpt(&key), name }),
             Likeness::Other => Ok(None),
         }
     }
