@@ -32,6 +32,9 @@ pub const MAX_ID: usize = 1024;
 /// The longest tool or prompt name, decoded, in bytes. The specification advises 128 characters.
 pub const MAX_NAME: usize = 4096;
 
+/// How much of a key, method or name an error quotes, in characters: what is wrong with it may be as long as its line.
+pub const MAX_QUOTED: usize = 80;
+
 /// How many requests may be open in one direction at once; the next one is refused.
 pub const MAX_OPEN: usize = 10_000;
 

@@ -163,3 +163,28 @@ fn skipped_lines_are_answered_where_they_were_requests() {
     assert!(reply(&oversize(&mut engine, &ping(5))).contains(r#""id":5"#));
     assert_eq!(oversize(&mut engine, r#"{"jsonrpc":"2.0","id":6,"result":{}}"#), []);
 }
+
+#[test]
+fn a_refusal_quotes_little_of_a_long_line() {
+    let long = "k".repeat(1_000_000);
+    let controls = "\\u0001".repeat(200_000);
+    for params in [
+        format!(r#"{{"{long}":1,"{long}":2}}"#),
+        format!(r#"{{"{controls}":1,"{controls}":2}}"#),
+        format!(r#"{{"\u0000{long}":1}}"#),
+        format!(r#"{{"name":"\ud83d{}"}}"#, &long[..20_000]),
+        format!(
+            "{{{},\"{long}\":1,\"{long}\":2}}",
+            (0..20).map(|n| format!("\"{n}\":1")).collect::<Vec<_>>().join(",")
+        ),
+    ] {
+        let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        let actions = client(&mut allow_all(), &line);
+        let answer = reply(&actions);
+        assert!(answer.len() < 2_000, "{} bytes: {}", answer.len(), &answer[..200]);
+    }
+    for method in [format!("tools/call\\u0000{long}"), format!("\\ud83d{controls}")] {
+        let actions = client(&mut allow_all(), &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#));
+        assert!(reply(&actions).len() < 2_000, "{}", reply(&actions).len());
+    }
+}

@@ -106,6 +106,8 @@ fn log_to_stderr(level: LogLevel, env: &Env) {
         .with_timer(Name)
         .with_ansi(env.colours_stderr())
         .with_writer(std::io::stderr)
+        // Told on stderr, what fails there would panic: a client that closes our stderr must not end the session.
+        .log_internal_errors(false)
         .finish();
     // Already set where another part of the program logs; then it goes there.
     let _ = tracing::subscriber::set_global_default(subscriber);
