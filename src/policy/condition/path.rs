@@ -68,7 +68,9 @@ impl PathError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self.problem {
-            PathProblem::NotArguments | PathProblem::NoArgument => "name the argument after `args.`, as in `args.email`",
+            PathProblem::NotArguments | PathProblem::NoArgument => {
+                "name the argument after `args.`, as in `args.email`"
+            }
             PathProblem::IndexedArguments => "name the argument first, as in `args.items[0]`",
             PathProblem::NoKey => "put the key after the dot, or take the dot out",
             PathProblem::Unquoted => "quote the key, as in `args.\"a.b\"`; all elements of a list are `[*]`",

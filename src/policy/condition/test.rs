@@ -85,9 +85,9 @@ impl Test {
             (Operator::EndsWith, Constant::String(text)) => Self::EndsWith(text.clone()),
             (Operator::Exists, Constant::Boolean(true)) => Self::Exists(Presence::There),
             (Operator::Exists, Constant::Boolean(false)) => Self::Exists(Presence::Missing),
-            (Operator::Glob, Constant::String(glob)) => Self::Glob(
-                Name::parse(glob).map_err(|bad| ValueError::Glob { message: bad.message, hint: bad.hint })?,
-            ),
+            (Operator::Glob, Constant::String(glob)) => {
+                Self::Glob(Name::parse(glob).map_err(|bad| ValueError::Glob { message: bad.message, hint: bad.hint })?)
+            }
             (Operator::LenLte | Operator::LenGte, Constant::Number(text)) => {
                 let length = number(text)?.scaled(0).ok().and_then(|length| usize::try_from(length).ok());
                 Self::Length(length.ok_or_else(|| ValueError::Length(text.clone()))?)
