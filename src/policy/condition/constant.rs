@@ -41,3 +41,40 @@ impl From<&Node> for Constant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Constant;
+    use crate::policy::decode::decode;
+    use crate::policy::diagnostic::Report;
+    use crate::policy::source::{Format, Source};
+    use crate::policy::tree::Value;
+
+    /// The constants under the key `v` of a document.
+    fn constants(format: Format, text: &str) -> Constant {
+        let root = decode(&Source::new("policy", format, text), &mut Report::default()).unwrap();
+        let Value::Table(pairs) = &root.value else { panic!("{root:?}") };
+        Constant::from(&pairs[0].1)
+    }
+
+    #[test]
+    fn every_format_gives_the_same_constants_and_keeps_numbers_as_written() {
+        let number = |text: &str| Constant::Number(text.to_owned());
+        let expected = Constant::List(vec![
+            Constant::Boolean(true),
+            Constant::Boolean(false),
+            number("12345678901234567890123"),
+            number("0.1000"),
+            number("1e400"),
+            Constant::String("5".to_owned()),
+            Constant::List(vec![number("-0")]),
+        ]);
+        let items = "[true, false, 12345678901234567890123, 0.1000, 1e400, \"5\", [-0]]";
+        assert_eq!(constants(Format::Toml, &format!("v = {items}")), expected);
+        assert_eq!(constants(Format::Json, &format!("{{\"v\": {items}}}")), expected);
+        assert_eq!(constants(Format::Yaml, &format!("v: {items}")), expected);
+        assert_eq!(constants(Format::Yaml, "v: ~"), Constant::Other("null"));
+        assert_eq!(constants(Format::Toml, "v = 2026-01-01"), Constant::Other("a date"));
+        assert_eq!(constants(Format::Json, "{\"v\":{}}"), Constant::Other("a table"));
+    }
+}

@@ -202,17 +202,11 @@ fn walk(steps: &[Step], json: &str, judge: &impl Fn(Option<&str>) -> Outcome) ->
             Some(element) => below(element),
             None => judge(None),
         },
-        Step::Every => {
-            let mut all = None;
-            for element in view::elements(json) {
-                let one = below(json.get(element).unwrap_or_default());
-                if one == Outcome::Unjudgeable {
-                    return one;
-                }
-                all = all.max(Some(one));
-            }
-            all.unwrap_or(Outcome::Fails)
-        }
+        // Of the elements' outcomes the strongest is that of all.
+        Step::Every => view::elements(json)
+            .map(|element| below(json.get(element).unwrap_or_default()))
+            .max()
+            .unwrap_or(Outcome::Fails),
     }
 }
 
