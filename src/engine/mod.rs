@@ -2,7 +2,9 @@
 //! of protocol and policy is tested by feeding it lines.
 
 mod action;
+pub mod limits;
 mod list;
+mod now;
 mod open;
 mod prompts;
 mod refusal;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 
 pub use action::{Action, Note};
 use list::{Keep, List};
+pub use now::Now;
 use open::{Answered, Full, Kind, OpenRequests};
 use prompts::HiddenTools;
 use refusal::{Refusal, Subject, refusal};

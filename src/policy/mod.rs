@@ -6,6 +6,7 @@
 //! The three formats meet in the tree. Everything that is wrong with a document is reported at once, with its place;
 //! a document with an error gives no policy.
 
+mod amount;
 mod builtin;
 mod compile;
 mod decision;
@@ -20,6 +21,7 @@ pub mod server;
 mod source;
 mod tree;
 
+pub use amount::Amount;
 pub use builtin::builtin;
 pub use compile::{Mode, Policy, Seen, Summary, Tally};
 pub use decision::{Decision, Effect};
