@@ -195,8 +195,8 @@ fn open(path: &Path) -> Result<Open, Fault> {
     let mut connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::ZERO)?;
-    // Asked before anything is changed: it might be somebody else's.
-    is_new(&connection)?;
+    // Asked before anything is changed: it might be somebody else's. In a transaction, as another may be making it ours.
+    is_new(&*connection.transaction()?)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     // What was committed outlives the process. It need not outlive a power cut, which ends all sessions anyway.
     connection.pragma_update(None, "synchronous", "normal")?;
@@ -287,7 +287,8 @@ fn unavailable(fault: &Fault, path: &Path) -> Unavailable {
         Fault::Clock => "the system's clock shows a time after the year 2262. Set the clock".to_owned(),
         Fault::Sqlite(error) => match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                "another process keeps it locked. Try again; if that goes on, end the process that has it open".to_owned()
+                "another process keeps it locked. Try again; if that goes on, end the process that has it open"
+                    .to_owned()
             }
             Some(ErrorCode::DiskFull) => format!(
                 "it cannot grow: the disk is full, or it has reached {} MiB. Make room on the disk, or use fewer limits of \

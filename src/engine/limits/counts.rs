@@ -95,7 +95,8 @@ impl Counts {
     }
 
     /// Forgets the counters of which nothing counts any more.
-    pub(super) fn forget_idle(&mut self) {
+    pub(super) fn forget_idle(&mut self, clock: Clock) {
+        self.latest = self.latest.latest(clock);
         let latest = self.latest;
         self.counts.retain(|_, count| !count.is_idle(latest));
     }

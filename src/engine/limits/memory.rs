@@ -15,11 +15,11 @@ pub struct Memory {
 
 impl Memory {
     /// Makes room for counters that are not known yet, where there would be too many.
-    fn make_room(&mut self, charges: &[Charge<'_>]) -> Result<(), Unavailable> {
+    fn make_room(&mut self, charges: &[Charge<'_>], now: Now) -> Result<(), Unavailable> {
         if self.counts.len() + charges.len() <= MAX_COUNTERS {
             return Ok(());
         }
-        self.counts.forget_idle();
+        self.counts.forget_idle(clock(now));
         let new: HashSet<_> =
             charges.iter().map(|charge| charge.counter).filter(|counter| !self.counts.contains(counter)).collect();
         if self.counts.len() + new.len() <= MAX_COUNTERS {
@@ -38,7 +38,7 @@ fn clock(now: Now) -> Clock {
 
 impl Store for Memory {
     fn reserve(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
-        self.make_room(charges)?;
+        self.make_room(charges, now)?;
         Ok(Reserved::new(self.counts.reserve(charges, clock(now))?))
     }
 

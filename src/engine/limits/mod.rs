@@ -155,7 +155,8 @@ impl Store for Limits {
         if charges.iter().all(|charge| charge.scope == Scope::Session) {
             return self.session.reserve(charges, now);
         }
-        let (session, server): (Vec<_>, Vec<_>) = charges.iter().copied().partition(|charge| charge.scope == Scope::Session);
+        let (session, server): (Vec<_>, Vec<_>) =
+            charges.iter().copied().partition(|charge| charge.scope == Scope::Session);
         // The session first: what it refuses costs no I/O, and what it has taken can be put back without fail.
         let taken = self.session.reserve(&session, now)?;
         match self.server.reserve(&server, now) {
