@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use policylayer::engine::Now;
 use policylayer::engine::limits::{Calendar, Charge, CounterId, Denied, Limits, Scope, Store, Window};
 use policylayer::env::Env;
-use policylayer::limits::STATE_BUSY;
+use policylayer::limits::{MAX_STATE, STATE_BUSY};
 use policylayer::paths::state_folder;
 use policylayer::policy::Amount;
 use policylayer::state::Sqlite;
@@ -421,6 +421,29 @@ fn what_counts_no_longer_is_removed() {
     let mut store = Sqlite::new(&path);
     assert!(store.reserve(&[charge(&id(), 1)], at(3600 + 9)).is_ok());
     assert_eq!(rows(), 41, "ten are over, one is new");
+}
+
+#[test]
+fn a_store_that_is_full_refuses_until_there_is_room() {
+    let folder = folder();
+    let path = folder.path().join("state.sqlite3");
+    let mut store = Sqlite::new(&path);
+    assert!(passes(&mut store, 10));
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute("INSERT INTO counts VALUES ('other', ?1, zeroblob(?2))", [i64::MAX, MAX_STATE]).unwrap();
+    let mut store = Sqlite::new(&path);
+    let why = (0..1000).find_map(|n| {
+        let counter = CounterId::new("stub", "tools.send", &n.to_string());
+        match store.reserve(&[charge(&counter, 1)], at(0)) {
+            Ok(_) => None,
+            Err(Denied::Unavailable(why)) => Some(why.to_string()),
+            Err(denied) => panic!("{denied}"),
+        }
+    });
+    let why = why.expect("it has no bound");
+    assert!(why.contains("64 MiB") && why.contains("Make room"), "{why}");
+    other.execute("UPDATE counts SET expires = 0 WHERE counter = 'other'", []).unwrap();
+    assert!(store.reserve(&[charge(&CounterId::new("stub", "tools.send", "new"), 1)], at(0)).is_ok());
 }
 
 #[test]

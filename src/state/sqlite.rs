@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::codec;
@@ -116,10 +117,19 @@ impl Sqlite {
                 }
                 Err(fault) => {
                     // Whatever it is: the next call finds out with a fresh connection whether it is mended.
-                    self.open = None;
+                    self.abandon();
                     return Err(unavailable(&fault, &self.path));
                 }
             }
+        }
+    }
+
+    /// Closes a file that is damaged or no longer there. The last to close a file usually empties and removes its
+    /// `-wal`, by name: that one may already belong to the file that took its place.
+    fn abandon(&mut self) {
+        if let Some(open) = self.open.take() {
+            // Where even this fails there is nothing that closing could do.
+            let _ = open.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         }
     }
 
@@ -129,8 +139,7 @@ impl Sqlite {
             None => false,
         };
         if !current {
-            // Closed before the other is opened: they may be the same file under a new name.
-            self.open = None;
+            self.abandon();
         }
         match &mut self.open {
             Some(open) => Ok(open),

@@ -104,19 +104,17 @@ impl Counts {
     /// Takes all charges, or none of them.
     pub(crate) fn reserve(&mut self, charges: &[Charge<'_>], clock: Clock) -> Result<Vec<Taken>, Exceeded> {
         self.latest = self.latest.latest(clock);
-        let mut first = None;
-        let mut longest = None;
+        let mut refused: Option<(usize, Wait)> = None;
         for charge in charges.iter().filter(|charge| charge.amount > Amount::ZERO) {
-            let wait = self.wait(charge, charges, clock);
-            if wait.is_some() {
-                first = first.or(Some(charge.limit));
+            if let Some(wait) = self.wait(charge, charges, clock) {
+                let (limit, longest) = refused.unwrap_or((charge.limit, wait));
+                refused = Some((limit, longest.max(wait)));
             }
-            longest = longest.max(wait);
         }
-        match (first, longest) {
-            (None, _) | (_, None) => Ok(self.take(charges)),
-            (Some(limit), Some(Wait::For(wait))) => Err(Exceeded { limit, retry_after: Some(wait) }),
-            (Some(limit), Some(Wait::Forever)) => Err(Exceeded { limit, retry_after: None }),
+        match refused {
+            None => Ok(self.take(charges)),
+            Some((limit, Wait::For(wait))) => Err(Exceeded { limit, retry_after: Some(wait) }),
+            Some((limit, Wait::Forever)) => Err(Exceeded { limit, retry_after: None }),
         }
     }
 
