@@ -115,3 +115,19 @@ pub const MIN_WINDOW: Duration = Duration::from_millis(1);
 
 /// The longest sliding window.
 pub const MAX_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// How many entries the log of one counter holds. Where more calls fit into a window, entries that are close together
+/// are joined; they then count longer, by at most 2/1024 of the window.
+pub const MAX_LOG_ENTRIES: usize = 1024;
+
+/// How many counters a session holds in memory.
+pub const MAX_COUNTERS: usize = 4096;
+
+/// How long a call waits for a state store that another process is writing to.
+pub const STATE_BUSY: Duration = Duration::from_millis(500);
+
+/// How large the state store may grow, in bytes.
+pub const MAX_STATE: i64 = 64 * 1024 * 1024;
+
+/// After how many reservations the state store is rid of what counts no longer.
+pub const PRUNE_EVERY: u32 = 1024;

@@ -225,6 +225,28 @@ pub fn configuration_folder(env: &Env) -> Result<PathBuf, PolicyError> {
         .ok_or(PolicyError::NoConfigurationFolder(remedy))
 }
 
+/// Nothing says where the state folder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("The state folder cannot be found: {0}.")]
+pub struct NoStateFolder(&'static str);
+
+/// The state folder: `$XDG_STATE_HOME/policylayer` where that is an absolute path, else `~/.local/state/policylayer` on
+/// Linux, `~/Library/Application Support/policylayer` on macOS and `%LOCALAPPDATA%\policylayer` on Windows. It need
+/// not exist.
+///
+/// # Errors
+/// Where the environment does not tell.
+pub fn state_folder(env: &Env) -> Result<PathBuf, NoStateFolder> {
+    let absolute = |name| env.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let (base, remedy) = if cfg!(windows) {
+        (absolute("LOCALAPPDATA"), "set LOCALAPPDATA to an absolute path")
+    } else {
+        let folder = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
+        (absolute("HOME").map(|home| home.join(folder)), "set HOME to an absolute path")
+    };
+    absolute("XDG_STATE_HOME").or(base).map(|base| base.join("policylayer")).ok_or(NoStateFolder(remedy))
+}
+
 /// Reads a policy file.
 ///
 /// # Errors

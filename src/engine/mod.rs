@@ -3,8 +3,10 @@
 
 mod action;
 mod announce;
+pub mod limits;
 mod list;
 mod listed;
+mod now;
 mod open;
 mod refusal;
 
@@ -14,6 +16,7 @@ pub use action::{Action, Note};
 use announce::Listeners;
 use list::{Keep, List};
 use listed::ListedTools;
+pub use now::Now;
 use open::{Answered, Full, Kind, OpenRequests};
 use refusal::{Refusal, Subject, refusal};
 

@@ -40,11 +40,14 @@ impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self { nanos: 0 };
 
+    /// One whole unit.
+    pub const ONE: Self = Self { nanos: ONE };
+
     /// The largest amount that is read: 10^18. Sums may be larger, see [`Amount::checked_add`].
     pub const MAX: Self = Self { nanos: 1_000_000_000_000_000_000 * ONE };
 
     /// An amount of whole units.
-    pub const fn from_count(count: u32) -> Self {
+    pub const fn from_count(count: u64) -> Self {
         Self { nanos: count as i128 * ONE }
     }
 

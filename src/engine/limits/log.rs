@@ -1,0 +1,160 @@
+//! What a counter let through, and when: the exact log behind sliding windows.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::limits::MAX_LOG_ENTRIES;
+use crate::policy::Amount;
+
+/// An amount and when it was let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) at: Duration,
+    pub(crate) amount: Amount,
+}
+
+/// The amounts that a counter let through, oldest first, as far back as any window looks.
+///
+/// Time here never goes back: it is the later of the clock and the newest entry, so that setting the clock back frees
+/// nothing. An entry stops counting a whole window after its time: at that moment, not just before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Log {
+    entries: VecDeque<Entry>,
+    /// The sum of all entries.
+    total: Amount,
+    /// The longest window that looked at these entries: a policy may be changed while they count.
+    retention: Duration,
+}
+
+impl Log {
+    /// The log of these parts; `None` where they cannot have come from one.
+    pub(crate) fn from_parts(retention: Duration, entries: impl IntoIterator<Item = Entry>) -> Option<Self> {
+        let mut log = Self { retention, ..Self::default() };
+        for entry in entries {
+            if log.entries.len() >= MAX_LOG_ENTRIES || log.entries.back().is_some_and(|last| last.at > entry.at) {
+                return None;
+            }
+            log.total = log.total.checked_add(entry.amount)?;
+            log.entries.push_back(entry);
+        }
+        Some(log)
+    }
+
+    /// The longest window that looked at the entries.
+    pub(crate) fn retention(&self) -> Duration {
+        self.retention
+    }
+
+    /// The entries, oldest first.
+    pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// When nothing of it counts any more.
+    pub(crate) fn expires(&self) -> Duration {
+        self.entries.back().map_or(Duration::ZERO, |last| last.at.saturating_add(self.retention))
+    }
+
+    /// When `amount` more fits under `max`: `now` where it does at once, `None` where it never does.
+    pub(super) fn fits(&mut self, amount: Amount, max: Amount, window: Duration, now: Duration) -> Option<Duration> {
+        let room = max.checked_sub(amount)?;
+        let effective = self.forget(window, now);
+        let mut fits = self.frees(room, window, effective);
+        if self.retention > window {
+            // Entries that only a longer window counts are in the sum, too, and it must not overflow.
+            fits = fits.max(self.frees(Amount::MAX.checked_sub(amount)?, self.retention, effective));
+        }
+        Some(if fits > effective { fits } else { now })
+    }
+
+    /// Takes an amount that fits; returns the time that it is logged under.
+    pub(super) fn take(&mut self, amount: Amount, window: Duration, now: Duration) -> Duration {
+        let now = self.forget(window, now);
+        self.total = self.total.checked_add(amount).unwrap_or(Amount::MAX);
+        match self.entries.back_mut() {
+            Some(last) if last.at == now => last.amount = last.amount.checked_add(amount).unwrap_or(Amount::MAX),
+            _ => {
+                if self.entries.len() >= MAX_LOG_ENTRIES {
+                    self.merge();
+                }
+                self.entries.push_back(Entry { at: now, amount });
+            }
+        }
+        now
+    }
+
+    /// Returns what was taken at a time. What does not count any more is not looked for: its entry is gone.
+    pub(super) fn refund(&mut self, amount: Amount, taken: Duration, window: Duration, now: Duration) {
+        let now = self.now(now);
+        if taken.saturating_add(window) <= now {
+            return;
+        }
+        // Entries only ever move to a later time, onto the next one: the first that is not earlier holds the amount.
+        // It stays, even when it is empty, so that time does not go back.
+        let place = self.entries.partition_point(|entry| entry.at < taken);
+        if let Some(entry) = self.entries.get_mut(place)
+            && let (Some(rest), Some(total)) = (entry.amount.checked_sub(amount), self.total.checked_sub(amount))
+        {
+            (entry.amount, self.total) = (rest, total);
+        }
+    }
+
+    fn now(&self, clock: Duration) -> Duration {
+        self.entries.back().map_or(clock, |last| last.at.max(clock))
+    }
+
+    /// Forgets what no window counts any more; returns the time.
+    fn forget(&mut self, window: Duration, clock: Duration) -> Duration {
+        let now = self.now(clock);
+        self.retention = if self.entries.is_empty() { window } else { self.retention.max(window) };
+        while let Some(oldest) = self.entries.front()
+            && oldest.at.saturating_add(self.retention) <= now
+        {
+            self.total = self.total.checked_sub(oldest.amount).unwrap_or(Amount::ZERO);
+            self.entries.pop_front();
+        }
+        if self.entries.is_empty() {
+            self.retention = window;
+        }
+        now
+    }
+
+    /// The earliest time, `now` or later, at which the window holds no more than `room`.
+    fn frees(&self, room: Amount, window: Duration, now: Duration) -> Duration {
+        let (first, mut used) = if window == self.retention {
+            (0, self.total)
+        } else {
+            let first = self.entries.partition_point(|entry| entry.at.saturating_add(window) <= now);
+            let earlier = self.entries.iter().take(first);
+            (first, earlier.fold(self.total, |sum, entry| sum.checked_sub(entry.amount).unwrap_or(sum)))
+        };
+        let mut free = now;
+        for entry in self.entries.iter().skip(first) {
+            if used <= room {
+                break;
+            }
+            used = used.checked_sub(entry.amount).unwrap_or(used);
+            free = entry.at.saturating_add(window);
+        }
+        free
+    }
+
+    /// Joins entries that are close together, so that at most half of them stay. The joint entry has the later time,
+    /// so what it holds counts longer, by at most 2/[`MAX_LOG_ENTRIES`] of the window: never more is let through. The
+    /// grid is fixed, so that merging again moves nothing further.
+    fn merge(&mut self) {
+        let cell = (self.retention.as_nanos() / (MAX_LOG_ENTRIES as u128 / 2)).saturating_add(1);
+        let cell_of = |at: Duration| at.as_nanos() / cell;
+        let mut merged: VecDeque<Entry> = VecDeque::with_capacity(MAX_LOG_ENTRIES);
+        for entry in self.entries.drain(..) {
+            match merged.back_mut() {
+                Some(last) if cell_of(last.at) == cell_of(entry.at) => {
+                    last.at = entry.at;
+                    last.amount = last.amount.checked_add(entry.amount).unwrap_or(Amount::MAX);
+                }
+                _ => merged.push_back(entry),
+            }
+        }
+        self.entries = merged;
+    }
+}

@@ -1,0 +1,110 @@
+//! A counter as bytes, in little-endian order.
+//!
+//! ```text
+//! 1  since u64  last u64  used i128  retention u64  (at u64  amount i128)…
+//! ```
+//! Times are nanoseconds since 1970, amounts are parts of 10^-9. SQLite's own integers are too small for amounts.
+
+use std::time::Duration;
+
+use crate::engine::limits::bucket::Bucket;
+use crate::engine::limits::counts::Count;
+use crate::engine::limits::log::{Entry, Log};
+use crate::policy::Amount;
+
+/// The layout that is written; another one is not understood.
+const LAYOUT: u8 = 1;
+
+/// A counter as bytes; `None` where a time is beyond the year 2262.
+pub(super) fn encode(count: &Count) -> Option<Vec<u8>> {
+    let Count { log, bucket } = count;
+    let mut bytes = Vec::with_capacity(1 + 8 + 8 + 16 + 8 + log.entries().len() * 24);
+    bytes.push(LAYOUT);
+    bytes.extend(nanoseconds(bucket.since)?.to_le_bytes());
+    bytes.extend(nanoseconds(bucket.last)?.to_le_bytes());
+    bytes.extend(bucket.used.nanos().to_le_bytes());
+    bytes.extend(nanoseconds(log.retention())?.to_le_bytes());
+    for entry in log.entries() {
+        bytes.extend(nanoseconds(entry.at)?.to_le_bytes());
+        bytes.extend(entry.amount.nanos().to_le_bytes());
+    }
+    Some(bytes)
+}
+
+/// The counter of these bytes; `None` where they are not one.
+pub(super) fn decode(bytes: &[u8]) -> Option<Count> {
+    let mut rest = bytes;
+    let [LAYOUT] = take(&mut rest)? else { return None };
+    let bucket = Bucket { since: time(&mut rest)?, last: time(&mut rest)?, used: amount(&mut rest)? };
+    let retention = time(&mut rest)?;
+    let mut entries = Vec::with_capacity(rest.len() / 24);
+    while !rest.is_empty() {
+        entries.push(Entry { at: time(&mut rest)?, amount: amount(&mut rest)? });
+    }
+    Some(Count { log: Log::from_parts(retention, entries)?, bucket })
+}
+
+/// A time as it is kept; SQLite's integers are signed.
+pub(super) fn nanoseconds(time: Duration) -> Option<i64> {
+    i64::try_from(time.as_nanos()).ok()
+}
+
+fn time(rest: &mut &[u8]) -> Option<Duration> {
+    take(rest).and_then(|bytes| u64::try_from(i64::from_le_bytes(bytes)).ok()).map(Duration::from_nanos)
+}
+
+fn amount(rest: &mut &[u8]) -> Option<Amount> {
+    take(rest).and_then(|bytes| Amount::from_nanos(i128::from_le_bytes(bytes)))
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, left) = rest.split_first_chunk::<N>()?;
+    *rest = left;
+    Some(*taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Count {
+        let at = |seconds| Duration::from_secs(seconds);
+        let entries = [
+            Entry { at: at(1), amount: Amount::MAX.checked_sub(Amount::ONE).unwrap() },
+            Entry { at: at(2), amount: Amount::from_nanos(1).unwrap() },
+            Entry { at: at(3), amount: Amount::ZERO },
+        ];
+        Count {
+            log: Log::from_parts(at(60), entries).unwrap(),
+            bucket: Bucket { since: at(60), last: at(61), used: Amount::from_count(u64::MAX) },
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for count in [sample(), Count::default()] {
+            assert_eq!(decode(&encode(&count).unwrap()), Some(count));
+        }
+    }
+
+    #[test]
+    fn what_is_no_counter_is_not_read_as_one() {
+        let good = encode(&sample()).unwrap();
+        assert_eq!(decode(&[]), None);
+        for length in 1..good.len() {
+            // The log may end after any whole entry: there is no telling.
+            if (length < 41) || (length - 41) % 24 != 0 {
+                assert_eq!(decode(&good[..length]), None, "{length} bytes");
+            }
+        }
+        let broken = |at: usize, byte: u8| {
+            let mut bytes = good.clone();
+            bytes[at] = byte;
+            decode(&bytes)
+        };
+        assert_eq!(broken(0, 2), None, "another layout");
+        assert_eq!(broken(32, 0x80), None, "a negative amount");
+        assert_eq!(broken(48, 1), None, "times that go back");
+        assert_eq!(broken(72, 0x70), None, "a sum that overflows");
+    }
+}
