@@ -131,3 +131,9 @@ pub const MAX_STATE: i64 = 64 * 1024 * 1024;
 
 /// After how many reservations the state store is rid of what counts no longer.
 pub const PRUNE_EVERY: u32 = 1024;
+
+/// How many calls are remembered that the server has answered with `input_required`.
+pub const MAX_CONTINUATIONS: usize = 64;
+
+/// The longest arguments of a call that is remembered to go on, in bytes; a longer one counts again.
+pub const MAX_CONTINUATION: usize = 64 * 1024;

@@ -16,6 +16,9 @@ use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source
 /// The environment variable that names a policy file.
 pub const POLICY_VARIABLE: &str = "POLICYLAYER_POLICY";
 
+/// The state store, in the state folder.
+pub const STATE_FILE: &str = "state.sqlite3";
+
 /// The policy in force, and the document that it came from.
 #[derive(Debug)]
 #[must_use]

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
-use policylayer::engine::{Action, Engine};
+use policylayer::engine::limits::Memory;
+use policylayer::engine::{Action, Engine, Now};
 use policylayer::limits::{MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_TOOLS, MAX_NAME, MAX_OPEN};
 use policylayer::policy::{self, Format, ServerName, Source};
 
 fn engine(policy: &str) -> Engine {
     let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &ServerName::parse("stub").unwrap());
-    Engine::new(Arc::new(loaded.policy.unwrap()))
+    Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
 }
 
 fn allow_all() -> Engine {
@@ -19,14 +20,14 @@ fn allow_all() -> Engine {
 
 fn client(engine: &mut Engine, line: &str) -> Vec<Action> {
     let mut actions = Vec::new();
-    engine.client_line(line.as_bytes(), &mut actions);
+    engine.client_line(line.as_bytes(), Now::default(), &mut actions);
     actions.retain(|action| !matches!(action, Action::Note(_)));
     actions
 }
 
 fn server(engine: &mut Engine, line: &str) -> Vec<Action> {
     let mut actions = Vec::new();
-    engine.server_line(line.as_bytes(), &mut actions);
+    engine.server_line(line.as_bytes(), Now::default(), &mut actions);
     actions.retain(|action| !matches!(action, Action::Note(_)));
     actions
 }

@@ -6,7 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use policylayer::engine::{Action, Engine};
+use policylayer::engine::limits::Memory;
+use policylayer::engine::{Action, Engine, Now};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::wire::fault::Fault;
 use policylayer::wire::frame::{Frame, Framer};
@@ -234,7 +235,7 @@ fn line() -> impl Strategy<Value = String> {
 fn engine(policy: &str) -> Engine {
     let server = ServerName::parse("stub").unwrap();
     let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &server);
-    Engine::new(Arc::new(loaded.policy.unwrap()))
+    Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
 }
 
 proptest! {
@@ -291,7 +292,7 @@ proptest! {
     #[test]
     fn no_call_of_a_hidden_tool_is_forwarded_under_any_reading(text in call()) {
         let mut actions = Vec::new();
-        engine(r#"{"version":"1","default":"allow","hide":["hidden"]}"#).client_line(text.as_bytes(), &mut actions);
+        engine(r#"{"version":"1","default":"allow","hide":["hidden"]}"#).client_line(text.as_bytes(), Now::default(), &mut actions);
         if actions.contains(&Action::Forward) {
             let tree: Tree = serde_json::from_str(&text).unwrap();
             let hidden = Some(Tree::Scalar("\"hidden\"".into()));
@@ -306,7 +307,7 @@ proptest! {
     #[test]
     fn every_request_is_forwarded_or_answered_once(text in line()) {
         let mut actions = Vec::new();
-        engine(r#"{"version":"1","default":"deny","tools":{"get":{}}}"#).client_line(text.as_bytes(), &mut actions);
+        engine(r#"{"version":"1","default":"deny","tools":{"get":{}}}"#).client_line(text.as_bytes(), Now::default(), &mut actions);
         let forwards = actions.iter().filter(|action| matches!(action, Action::Forward)).count();
         let replies = actions.iter().filter(|action| matches!(action, Action::Reply(_))).count();
         let replaces = actions.iter().filter(|action| matches!(action, Action::Replace(_))).count();
@@ -354,7 +355,7 @@ proptest! {
             framer.room()[..chunk.len()].copy_from_slice(chunk);
             framer.filled(chunk.len());
             while let Some(Frame::Line(range)) = framer.next_frame() {
-                engine.client_line(framer.bytes(&range), &mut actions);
+                engine.client_line(framer.bytes(&range), Now::default(), &mut actions);
                 prop_assert_eq!(std::mem::take(&mut actions), vec![Action::Forward]);
                 out.extend_from_slice(framer.bytes(&range));
             }

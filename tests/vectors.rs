@@ -3,15 +3,18 @@
 //! A vector is `{"name", "policy"?, "server"?, "do": [step…]}`. A step has one of `client`, `server` (text), `client_hex`,
 //! `server_hex` (bytes), `ended` (how the server ended) or `policy` (the one that takes effect), and `expect`, the list of actions without notes:
 //! `"forward"`, `"stray"`, `{"replace": LINE or FACTS}`, `{"reply": FACTS}`. FACTS name what must hold of a line of ours:
-//! `id`, `code` of an error, `effect`, `rule`, `reason` and `resultType` of a refusal (null: absent).
+//! `id`, `code` of an error, `effect`, `rule`, `reason`, `retry_after` and `resultType` of a refusal (null: absent). `at` is
+//! the time of a step in seconds since the session began, `times` how often it is done with ids that count on.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use policylayer::engine::{Action, Engine};
+use policylayer::engine::limits::Memory;
+use policylayer::engine::{Action, Engine, Now};
 use policylayer::policy::{self, Format, Policy, ServerName, Source};
 use serde_json::{Value, json};
 
@@ -62,10 +65,13 @@ fn line(mut bytes: Vec<u8>) -> Vec<u8> {
 
 fn run(engine: &mut Engine, step: &Value) -> Vec<Action> {
     let mut actions = Vec::new();
+    let time = Duration::from_secs_f64(step["at"].as_f64().unwrap_or_default());
+    // Half past ten on some day, so that a minute, an hour and a day begin at times of their own.
+    let now = Now { session: time, unix: Duration::from_secs(20_000 * 86_400 + 10 * 3_600 + 1_800) + time };
     if let Some(bytes) = bytes(step, "client") {
-        engine.client_line(&line(bytes), &mut actions);
+        engine.client_line(&line(bytes), now, &mut actions);
     } else if let Some(bytes) = bytes(step, "server") {
-        engine.server_line(&line(bytes), &mut actions);
+        engine.server_line(&line(bytes), now, &mut actions);
     } else if step.get("policy").is_some() {
         engine.replace_policy(Arc::new(policy(step)), &mut actions);
     } else {
@@ -96,6 +102,7 @@ fn facts(line: &[u8], facts: &Value) -> Result<(), String> {
             }
             "rule" => &decision["rule"],
             "reason" => &decision["reason"],
+            "retry_after" => &decision["retry_after"],
             other => panic!("no such fact: {other}"),
         };
         if is != fact {
@@ -144,7 +151,7 @@ fn show(actions: &[Action]) -> String {
 fn every_vector_holds() {
     let mut failures = Vec::new();
     for (place, vector) in vectors() {
-        let mut engine = Engine::new(Arc::new(policy(&vector)));
+        let mut engine = Engine::new(Arc::new(policy(&vector)), Box::new(Memory::default()));
         for (index, step) in vector["do"].as_array().expect("do is a list").iter().enumerate() {
             if let Err(failure) = compare(&run(&mut engine, step), &step["expect"]) {
                 failures.push(format!("{place} {} step {index}: {failure}", vector["name"]));
@@ -171,7 +178,7 @@ fn names_are_unique_and_the_ledger_names_real_vectors() {
 
 #[test]
 fn the_runner_can_fail() {
-    let engine = || Engine::new(Arc::new(policy(&json!({}))));
+    let engine = || Engine::new(Arc::new(policy(&json!({}))), Box::new(Memory::default()));
     let step = json!({"client": r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hidden_tool"}}"#});
     let actions = run(&mut engine(), &step);
     assert!(compare(&actions, &json!([{"reply": {"id": 1, "effect": "hide", "rule": "hide[0]"}}])).is_ok());

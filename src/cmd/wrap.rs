@@ -11,10 +11,12 @@ use tracing_subscriber::fmt::time::FormatTime;
 use super::Env;
 use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::Engine;
+use crate::engine::limits::Store;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError};
 use crate::policy::{BadServerName, Colour, ServerName, Source, server};
 use crate::proxy::{self, Reload, StartError, Wrap, start_failure};
+use crate::state::{Nowhere, Sqlite};
 
 /// Why a session did not start. Each message is complete.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +63,17 @@ fn wrap(args: &WrapArgs, env: &Env) -> Result<Exit, Failure> {
     for line in loaded.render_warnings(Colour::Plain).lines() {
         tracing::warn!("{line}");
     }
-    let engine = Engine::new(Arc::new(loaded.policy));
+    let engine = Engine::new(Arc::new(loaded.policy), store(env));
     let reload = reload(args.policy.clone(), server, env.clone(), loaded.source);
     Ok(proxy::run(Wrap { command: args.command.clone(), engine, max_message: args.max_message.0, reload })?)
+}
+
+/// Where the counts are that outlive a session. It is opened when the first limit needs it.
+fn store(env: &Env) -> Box<dyn Store> {
+    match paths::state_folder(env) {
+        Ok(folder) => Box::new(Sqlite::new(folder.join(paths::STATE_FILE))),
+        Err(error) => Box::new(Nowhere(error.to_string())),
+    }
 }
 
 fn reload(named: Option<PathBuf>, server: ServerName, env: Env, mut in_force: Option<Source>) -> Reload {

@@ -3,6 +3,7 @@
 
 mod action;
 mod announce;
+mod calls;
 pub mod limits;
 mod list;
 mod listed;
@@ -14,11 +15,13 @@ use std::sync::Arc;
 
 pub use action::{Action, Note};
 use announce::Listeners;
+use calls::Calls;
+use limits::Store;
 use list::{Keep, List};
 use listed::ListedTools;
 pub use now::Now;
 use open::{Answered, Full, Kind, OpenRequests};
-use refusal::{Refusal, Subject, refusal};
+use refusal::{Refusal, Refused, Subject, refusal};
 
 use crate::limits::MAX_OPEN;
 use crate::policy::{Effect, Policy};
@@ -33,6 +36,7 @@ use crate::wire::strict::{Judged, Reader};
 #[derive(Debug)]
 pub struct Engine {
     policy: Arc<Policy>,
+    calls: Calls,
     reader: Reader,
     /// What the client waits for.
     client_requests: OpenRequests,
@@ -45,10 +49,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A session under a policy.
-    pub fn new(policy: Arc<Policy>) -> Self {
+    /// A session under a policy. `store` keeps the counts of the scope `server`.
+    pub fn new(policy: Arc<Policy>, store: Box<dyn Store>) -> Self {
         Self {
             policy,
+            calls: Calls::new(store),
             reader: Reader::default(),
             client_requests: OpenRequests::default(),
             server_requests: OpenRequests::default(),
@@ -59,10 +64,12 @@ impl Engine {
     }
 
     /// Judges a line from the client, with or without its newline, and adds what is to be done to `actions`.
-    pub fn client_line(&mut self, line: &[u8], actions: &mut Vec<Action>) {
+    pub fn client_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
         let message = self.reader.read(line, Judged::EVERYTHING).and_then(|envelope| Message::of(&envelope));
         let judged = match message {
-            Ok(Message::Request { id, key, method, params }) => self.client_request(id, key, &method, params, actions),
+            Ok(Message::Request { id, key, method, params }) => {
+                self.client_request(Request { id, key, method: &method, params }, now, actions)
+            }
             Ok(Message::Notification { method, params }) => {
                 self.client_notification(&method, params, actions);
                 Ok(())
@@ -91,7 +98,7 @@ impl Engine {
     }
 
     /// Judges a line from the server, with or without its newline, and adds what is to be done to `actions`.
-    pub fn server_line(&mut self, line: &[u8], actions: &mut Vec<Action>) {
+    pub fn server_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
         let message = self.reader.read(line, Judged::ENVELOPE).and_then(|envelope| Message::of(&envelope));
         match message {
             Ok(Message::Request { id, key, method, .. }) => self.server_request(id, key, &method, actions),
@@ -107,7 +114,9 @@ impl Engine {
                 }
                 actions.push(Action::Forward);
             }
-            Ok(Message::Response { id, key, answer }) => self.server_response(line, id, &key, answer, actions),
+            Ok(Message::Response { id, key, answer }) => {
+                self.server_response(line, Response { id, key: &key, answer }, now, actions);
+            }
             // npm and npx print blank lines.
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(fault) => {
@@ -144,14 +153,8 @@ impl Engine {
         self.policy = policy;
     }
 
-    fn client_request(
-        &mut self,
-        id: &str,
-        key: IdKey,
-        method: &str,
-        params: Option<&str>,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), Fault> {
+    fn client_request(&mut self, request: Request<'_>, now: Now, actions: &mut Vec<Action>) -> Result<(), Fault> {
+        let Request { id, key, method, params } = request;
         if let Some(how) = &self.ended {
             actions.push(Action::Reply(reply::error(Some(id), ErrorCode::UpstreamEnded, &ended(how))));
             return Ok(());
@@ -163,19 +166,23 @@ impl Engine {
         let kind = match method {
             method::TOOLS_CALL => {
                 let call = CallParams::read(params)?;
-                if let Some(refusal) = self.refused_call(&call.name) {
-                    note(actions, || refused(method, id, &refusal));
-                    let reply = reply::refusal(id, call.answer_shape(), &refusal.text, refusal.meta);
-                    actions.push(Action::Reply(reply));
-                    return Ok(());
+                match self.calls.judge(&self.policy, &call, now) {
+                    Ok(Some(counted)) => Kind::Counted(Box::new(counted)),
+                    Ok(None) => Kind::Other,
+                    Err(why) => {
+                        let refusal = refusal(why, Subject::Tool, &call.name);
+                        note(actions, || refused(method, id, &refusal));
+                        let reply = reply::refusal(id, call.answer_shape(), &refusal.text, refusal.meta());
+                        actions.push(Action::Reply(reply));
+                        return Ok(());
+                    }
                 }
-                Kind::Other
             }
             method::PROMPTS_GET => {
                 let call = CallParams::read(params)?;
                 if let Some(refusal) = self.refused_prompt(&call.name) {
                     note(actions, || refused(method, id, &refusal));
-                    actions.push(Action::Reply(reply::refusal_error(id, &refusal.text, refusal.meta)));
+                    actions.push(Action::Reply(reply::refusal_error(id, &refusal.text, refusal.meta())));
                     return Ok(());
                 }
                 Kind::Other
@@ -194,16 +201,10 @@ impl Engine {
         Ok(())
     }
 
-    fn refused_call<'a>(&'a self, tool: &'a str) -> Option<Refusal<'a>> {
-        let decision = self.policy.decide(tool);
-        match decision.effect {
-            Effect::Allow => None,
-            Effect::Deny | Effect::Hide | Effect::RequireApproval => Some(refusal(&decision, Subject::Tool, tool)),
-        }
-    }
-
     fn refused_prompt<'a>(&'a self, prompt: &'a str) -> Option<Refusal<'a>> {
-        self.listed.prompt(&self.policy, prompt).map(|decision| refusal(&decision, Subject::Prompt, prompt))
+        self.listed
+            .prompt(&self.policy, prompt)
+            .map(|decision| refusal(Refused::from(decision), Subject::Prompt, prompt))
     }
 
     fn client_notification(&mut self, method: &str, params: Option<&str>, actions: &mut Vec<Action>) {
@@ -263,7 +264,8 @@ impl Engine {
         actions.push(Action::Forward);
     }
 
-    fn server_response(&mut self, line: &[u8], id: &str, key: &IdKey, answer: Answer<'_>, actions: &mut Vec<Action>) {
+    fn server_response(&mut self, line: &[u8], response: Response<'_>, now: Now, actions: &mut Vec<Action>) {
+        let Response { id, key, answer } = response;
         let open = match self.client_requests.answer(key) {
             Answered::Waiting(open) => open,
             Answered::Cancelled => {
@@ -271,12 +273,20 @@ impl Engine {
             }
             Answered::Nothing => return note(actions, || format!("dropped an answer to no open request (id {id})")),
         };
-        let Answer::Result(result) = answer else {
-            self.listeners.over(key);
-            return actions.push(Action::Forward);
+        let result = match (open.kind, answer) {
+            (Kind::Counted(counted), answer) => {
+                self.calls.answered(*counted, answer, now);
+                return actions.push(Action::Forward);
+            }
+            (kind, Answer::Result(result)) => (kind, result),
+            (_, Answer::Error(_)) => {
+                self.listeners.over(key);
+                return actions.push(Action::Forward);
+            }
         };
-        let edited = match open.kind {
-            Kind::Other => Ok(None),
+        let (kind, result) = result;
+        let edited = match kind {
+            Kind::Other | Kind::Counted(_) => Ok(None),
             Kind::Initialize => Ok(self.listeners.initialized(result).map(|new| list::splice(line, result, &new))),
             Kind::Subscription => {
                 self.listeners.over(key);
@@ -333,12 +343,27 @@ impl Engine {
     }
 }
 
+/// A request of the client, as it was read.
+struct Request<'l> {
+    id: &'l str,
+    key: IdKey,
+    method: &'l str,
+    params: Option<&'l str>,
+}
+
+/// An answer of the server, as it was read.
+struct Response<'l> {
+    id: &'l str,
+    key: &'l IdKey,
+    answer: Answer<'l>,
+}
+
 fn note(actions: &mut Vec<Action>, text: impl FnOnce() -> String) {
     actions.push(Action::Note(Note::new(text())));
 }
 
 fn refused(method: &str, id: &str, refusal: &Refusal<'_>) -> String {
-    let meta = &refusal.meta;
+    let meta = refusal.meta();
     format!("refused {method} of {:?} (id {id}) by {}: {}", meta.tool, meta.rule, meta.reason)
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::calls::Counted;
 use super::list::List;
 use crate::limits::{MAX_CANCELLED, MAX_OPEN};
 use crate::wire::id::IdKey;
 
 /// What is done with the answer to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Kind {
     /// It opens the session, so it cannot be cancelled.
     Initialize,
@@ -15,6 +16,8 @@ pub(super) enum Kind {
     List(List),
     /// A stream of notifications, which its answer ends.
     Subscription,
+    /// A call whose count depends on its answer.
+    Counted(Box<Counted>),
     /// It passes.
     Other,
 }
@@ -95,7 +98,7 @@ impl OpenRequests {
     /// Marks a request as withdrawn. `initialize` cannot be (basic/utilities/cancellation).
     pub(super) fn cancel(&mut self, key: &IdKey) {
         let Some(open) = self.by_id.get_mut(key) else { return };
-        if open.kind == Kind::Initialize || open.state == State::Cancelled {
+        if matches!(open.kind, Kind::Initialize) || open.state == State::Cancelled {
             return;
         }
         open.state = State::Cancelled;

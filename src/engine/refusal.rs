@@ -1,48 +1,157 @@
 //! The words of a refusal: what, why, and what the agent can do about it. They name the rule, not the file's place on
 //! this machine, which is no business of the model's.
 
+use std::time::Duration;
+
 use crate::policy::{Decision, Effect};
 use crate::wire::reply::DecisionMeta;
 
-/// What a call is of.
+/// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     Tool,
     Prompt,
 }
 
+/// What helps against a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// Another policy, which is the person's to write.
+    Policy,
+    /// Other arguments.
+    Arguments,
+    /// Time: the same call passes after this.
+    Wait(Duration),
+    /// A counter that can be read again.
+    Store,
+}
+
+/// Why something is refused.
+#[derive(Clone, Debug)]
+pub(super) struct Refused<'p> {
+    pub(super) decision: Decision<'p>,
+    /// The reason where the policy gives none.
+    pub(super) otherwise: Option<String>,
+    pub(super) remedy: Remedy,
+}
+
+impl<'p> From<Decision<'p>> for Refused<'p> {
+    fn from(decision: Decision<'p>) -> Self {
+        Self { decision, otherwise: None, remedy: Remedy::Policy }
+    }
+}
+
 /// A refusal, ready to be written.
+#[derive(Debug)]
 pub(super) struct Refusal<'a> {
     /// What the agent reads.
     pub(super) text: String,
+    decision: Decision<'a>,
+    reason: String,
+    name: &'a str,
+    retry_after: Option<u64>,
+}
+
+impl Refusal<'_> {
     /// What a client reads.
-    pub(super) meta: DecisionMeta<'a>,
+    pub(super) fn meta(&self) -> DecisionMeta<'_> {
+        DecisionMeta {
+            effect: self.decision.effect.as_str(),
+            rule: self.decision.rule,
+            reason: &self.reason,
+            tool: self.name,
+            retry_after: self.retry_after,
+        }
+    }
 }
 
 /// Puts a refusal of `name` into words.
-pub(super) fn refusal<'a>(decision: &Decision<'a>, subject: Subject, name: &'a str) -> Refusal<'a> {
-    let reason = decision.reason.unwrap_or(match (decision.effect, subject) {
-        (Effect::RequireApproval, _) => "This tool needs a person's approval, and this version cannot ask for it yet.",
-        (Effect::Hide, Subject::Prompt) => "The policy hides the tool that this prompt is named after.",
-        (Effect::Hide, Subject::Tool) => "The policy hides this tool.",
-        (Effect::Deny | Effect::Allow, _) => "The policy does not allow this tool.",
-    });
+pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str) -> Refusal<'a> {
+    let Refused { decision, otherwise, remedy } = refused;
+    let reason = match decision.reason {
+        Some(reason) => reason.to_owned(),
+        None => otherwise.unwrap_or_else(|| unsaid(&decision, subject).to_owned()),
+    };
     let what = match subject {
         Subject::Tool => "call",
         Subject::Prompt => "prompt",
     };
     let stop = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
-    let remedy = match (decision.file, decision.rule.starts_with("builtin:")) {
+    // Rounded up: a retry in the second that is named must not come too early.
+    let retry_after = match remedy {
+        Remedy::Wait(wait) => Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+        Remedy::Policy | Remedy::Arguments | Remedy::Store => None,
+    };
+    let change = match (decision.file, decision.rule.starts_with("builtin:")) {
         (Some(_), false) => "change that rule in the policy file",
         (Some(_), true) => "give it a rule of its own in the policy file",
         (None, _) => "write a policy file for this server",
     };
+    let advice = match remedy {
+        Remedy::Policy => format!(
+            "Do not try it again or reach for it another way; go on without it. If it is needed, tell the user, who can \
+             {change}."
+        ),
+        Remedy::Arguments => {
+            format!("Do not send it again as it is. If it is needed like this, tell the user, who can {change}.")
+        }
+        Remedy::Wait(_) => format!("Try again in {}, not sooner.", seconds(retry_after.unwrap_or_default())),
+        Remedy::Store => "Tell the user; once that is mended, the same call can be tried again.".to_owned(),
+    };
     let text = format!(
         "[POLICY DENIED] {reason}{stop} The {what} of {name:?} was refused by rule {rule} ({effect}) and did not reach the \
-         server. Do not try it again or reach for it another way; go on without it. If it is needed, tell the user, who \
-         can {remedy}.",
+         server. {advice}",
         rule = decision.rule,
         effect = decision.effect,
     );
-    Refusal { text, meta: DecisionMeta { effect: decision.effect.as_str(), rule: decision.rule, reason, tool: name } }
+    Refusal { text, decision, reason, name, retry_after }
+}
+
+fn unsaid(decision: &Decision<'_>, subject: Subject) -> &'static str {
+    match (decision.effect, subject) {
+        (Effect::RequireApproval, _) => "This call needs a person's approval, and this version cannot ask for it yet.",
+        (Effect::Hide, Subject::Prompt) => "The policy hides the tool that this prompt is named after.",
+        (Effect::Hide, Subject::Tool) if decision.rule == "default" => {
+            "The policy does not list this tool, and refuses what it does not list."
+        }
+        (Effect::Hide, Subject::Tool) => "The policy hides this tool.",
+        (Effect::Deny | Effect::Allow, _) => "The policy does not allow this call.",
+    }
+}
+
+/// A number of seconds in words, in the unit that a person would take.
+fn seconds(count: u64) -> String {
+    match count {
+        1 => "1 second".to_owned(),
+        0..=119 => format!("{count} seconds"),
+        120..=7199 => format!("{} minutes", count.div_ceil(60)),
+        _ => format!("{} hours", count.div_ceil(60 * 60)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_is_told_in_whole_seconds_rounded_up() {
+        let decision = Decision { effect: Effect::Deny, rule: "tools.a.rate_limit", reason: None, file: None };
+        let wait = |millis| Refused {
+            decision,
+            otherwise: Some("The limit is reached".to_owned()),
+            remedy: Remedy::Wait(Duration::from_millis(millis)),
+        };
+        for (millis, words, after) in [
+            (1, "in 1 second,", 1),
+            (42_000, "in 42 seconds,", 42),
+            (42_001, "in 43 seconds,", 43),
+            (600_000, "in 10 minutes,", 600),
+            (7_200_001, "in 3 hours,", 7201),
+        ] {
+            let refusal = refusal(wait(millis), Subject::Tool, "a");
+            assert!(refusal.text.contains(words), "{}", refusal.text);
+            assert_eq!(refusal.meta().retry_after, Some(after));
+            assert_eq!(refusal.meta().reason, "The limit is reached");
+        }
+    }
 }

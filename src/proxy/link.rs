@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::pipe;
-use crate::engine::Engine;
+use crate::engine::{Engine, Now};
 use crate::limits::GRACE;
 
 /// What the two pumps share.
@@ -20,6 +21,17 @@ pub(super) struct Link {
     pub(super) server: ToServer,
     /// The longest line in either direction, in bytes.
     pub(super) max_message: usize,
+    /// When the session began.
+    pub(super) began: Instant,
+}
+
+impl Link {
+    /// The time on both clocks.
+    pub(super) fn now(&self) -> Now {
+        // A clock that stands before 1970 counts as one that stands at it.
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { session: self.began.elapsed(), unix }
+    }
 }
 
 /// Locks what no panic leaves half done: a panic ends the session.

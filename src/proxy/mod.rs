@@ -21,6 +21,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -86,6 +87,7 @@ fn start(wrap: Wrap, signals: Signals) -> Result<(Session, Threads), StartError>
         client: ToClient::new(stdout),
         server: to_server,
         max_message: wrap.max_message,
+        began: Instant::now(),
     });
     let (events, received) = unbounded_channel();
     let (send_reply, replies) = sync_channel(MAX_SERVER_REPLIES);

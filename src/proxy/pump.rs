@@ -8,7 +8,7 @@ use std::sync::mpsc::SyncSender;
 
 use super::link::{Link, lock};
 use super::{pipe, stray};
-use crate::engine::{Action, Engine, Note};
+use crate::engine::{Action, Engine, Note, Now};
 use crate::limits::BATCH_LINES;
 use crate::wire::frame::{Frame, Framer};
 
@@ -105,11 +105,12 @@ impl Pump {
     fn judge(&mut self) -> Lines {
         let Some(frame) = self.framer.next_frame() else { return Lines::Done };
         let link = Arc::clone(&self.link);
+        let now = link.now();
         let mut engine = lock(&link.engine);
-        self.judge_frame(&mut engine, frame);
+        self.judge_frame(&mut engine, now, frame);
         for _ in 1..BATCH_LINES {
             let Some(frame) = self.framer.next_frame() else { return Lines::Done };
-            self.judge_frame(&mut engine, frame);
+            self.judge_frame(&mut engine, now, frame);
         }
         Lines::More
     }
@@ -118,7 +119,7 @@ impl Pump {
     fn judge_last(&mut self) -> Lines {
         if let Some(frame) = self.framer.finish() {
             let link = Arc::clone(&self.link);
-            self.judge_frame(&mut lock(&link.engine), frame);
+            self.judge_frame(&mut lock(&link.engine), link.now(), frame);
             // The server gets the client's last line as it is; what the client gets are whole lines.
             if let (From::Server(_), Some(Write::Forward(_))) = (&self.from, self.batch.writes.last()) {
                 self.batch.writes.push(Write::Replace(b"\n".to_vec()));
@@ -127,12 +128,12 @@ impl Pump {
         Lines::Done
     }
 
-    fn judge_frame(&mut self, engine: &mut Engine, frame: Frame) {
+    fn judge_frame(&mut self, engine: &mut Engine, now: Now, frame: Frame) {
         let max = self.link.max_message;
         match (&self.from, &frame) {
-            (From::Client, Frame::Line(line)) => engine.client_line(self.framer.bytes(line), &mut self.actions),
+            (From::Client, Frame::Line(line)) => engine.client_line(self.framer.bytes(line), now, &mut self.actions),
             (From::Client, Frame::Oversize(skim)) => engine.client_oversize(skim, max, &mut self.actions),
-            (From::Server(_), Frame::Line(line)) => engine.server_line(self.framer.bytes(line), &mut self.actions),
+            (From::Server(_), Frame::Line(line)) => engine.server_line(self.framer.bytes(line), now, &mut self.actions),
             (From::Server(_), Frame::Oversize(skim)) => engine.server_oversize(skim, max, &mut self.actions),
         }
         for action in self.actions.drain(..) {

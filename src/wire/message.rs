@@ -147,6 +147,8 @@ pub struct CallParams<'l> {
     pub arguments: Option<&'l str>,
     meta: Option<&'l str>,
     task: Option<&'l str>,
+    input: Option<&'l str>,
+    state: Option<&'l str>,
 }
 
 /// The shape of the answer that a call expects.
@@ -167,18 +169,30 @@ impl<'l> CallParams<'l> {
     /// When a key looks like one of the protocol's, when `name` is not a string that all parsers read alike, or when
     /// `arguments` is there and no object.
     pub fn read(params: Option<&'l str>) -> Result<Self, Fault> {
-        let (mut name, mut arguments, mut meta, mut task) = (None, None, None, None);
+        let (mut name, mut arguments, mut meta, mut task, mut input, mut state) = (None, None, None, None, None, None);
         for member in view::members(params.unwrap_or_default()) {
             match member.known(&CALL_KEYS)? {
                 Some("name") => name = Some(member.value),
                 Some("arguments") => arguments = Some(member.value),
                 Some("_meta") => meta = Some(member.value),
                 Some("task") => task = Some(member.value),
+                Some("inputResponses") => input = Some(member.value),
+                Some("requestState") => state = Some(member.value),
                 _ => {}
             }
         }
         let name = read_name(name.unwrap_or_default())?;
-        Ok(Self { name, arguments: object("arguments", arguments)?, meta, task })
+        Ok(Self { name, arguments: object("arguments", arguments)?, meta, task, input, state })
+    }
+
+    /// Whether the call brings input that the server has asked for, as a retry does (2026-07-28).
+    pub fn has_input(&self) -> bool {
+        self.input.is_some() || self.state.is_some()
+    }
+
+    /// The state that the server gave with its question, as written.
+    pub fn request_state(&self) -> Option<&'l str> {
+        self.state
     }
 
     /// Which shape of answer the caller expects.

@@ -50,6 +50,9 @@ pub struct DecisionMeta<'a> {
     pub reason: &'a str,
     /// The tool or prompt.
     pub tool: &'a str,
+    /// After how many seconds the same call passes, where time is all that is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -145,7 +148,8 @@ fn line(id: Option<&str>, body: impl Serialize) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const DECISION: DecisionMeta<'_> = DecisionMeta { effect: "hide", rule: "hide[0]", reason: "no", tool: "x\"\n" };
+    const DECISION: DecisionMeta<'_> =
+        DecisionMeta { effect: "hide", rule: "hide[0]", reason: "no", tool: "x\"\n", retry_after: None };
 
     fn text(line: Vec<u8>) -> String {
         String::from_utf8(line).unwrap()

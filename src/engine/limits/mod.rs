@@ -49,6 +49,11 @@ impl Reserved {
         self.taken.is_empty()
     }
 
+    /// Only what was taken from these counters. The rest stays taken.
+    pub(crate) fn only(self, wanted: impl Fn(&CounterId) -> bool) -> Self {
+        Self { taken: self.taken.into_iter().filter(|taken| wanted(&taken.counter)).collect() }
+    }
+
     pub(crate) fn new(taken: Vec<Taken>) -> Self {
         Self { taken }
     }

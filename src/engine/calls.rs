@@ -1,0 +1,188 @@
+//! A call under the policy: judged, counted, and followed to its answer where the answer matters to a count.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::limits::{Charge, Denied, Limits, Reserved, Store};
+use super::now::Now;
+use super::refusal::{Refused, Remedy};
+use crate::limits::{MAX_CONTINUATION, MAX_CONTINUATIONS};
+use crate::policy::{Calendar, Decision, Effect, Increment, Limit, OnError, Policy, Scope, Window};
+use crate::wire::message::{Answer, AnswerShape, CallParams};
+use crate::wire::view;
+
+/// Counts calls, and knows which of them go on with one that was counted.
+#[derive(Debug)]
+pub(super) struct Calls {
+    counts: Limits,
+    /// The newest last.
+    interim: VecDeque<Continuation>,
+}
+
+/// A counted call that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Counted {
+    /// What is returned where the server answers with an error.
+    refund: Reserved,
+    /// What a retry has in common with this call; `None` where no retry can come, or it is too large to remember.
+    retry: Option<Continuation>,
+}
+
+/// From revision 2026-07-28 on, a server may answer a call with `input_required`; the client then calls again, with the
+/// input and the server's `requestState`. That is one call, and counts once: if tool, arguments and state are the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Continuation {
+    tool: Box<str>,
+    arguments: Box<str>,
+    state: Option<Box<str>>,
+}
+
+impl Calls {
+    /// Counts from zero, and those of `store` for the scope `server`.
+    pub(super) fn new(store: Box<dyn Store>) -> Self {
+        Self { counts: Limits::new(store), interim: VecDeque::new() }
+    }
+
+    /// Judges a call and counts it. `Ok(None)` where it passes and nothing has to be remembered of it.
+    pub(super) fn judge<'p>(
+        &mut self,
+        policy: &'p Policy,
+        call: &CallParams<'_>,
+        now: Now,
+    ) -> Result<Option<Counted>, Refused<'p>> {
+        let arguments = call.arguments.unwrap_or("{}");
+        let judgement = policy.judge(&call.name, arguments);
+        if judgement.decision.effect != Effect::Allow {
+            return Err(judgement.decision.into());
+        }
+        let limits: Vec<&Limit> = judgement.limits().collect();
+        if limits.is_empty() || self.goes_on(call, arguments) {
+            return Ok(None);
+        }
+        let reserved = self.charge(&limits, arguments, judgement.decision, now)?;
+        let refunded =
+            |counter: &_| limits.iter().any(|limit| limit.counter == *counter && limit.on_error == OnError::Refund);
+        let refund = reserved.only(refunded);
+        let retry = continuation(call, arguments);
+        Ok((retry.is_some() || !refund.is_empty()).then_some(Counted { refund, retry }))
+    }
+
+    fn charge<'p>(
+        &mut self,
+        limits: &[&'p Limit],
+        arguments: &str,
+        decision: Decision<'p>,
+        now: Now,
+    ) -> Result<Reserved, Refused<'p>> {
+        let refused = |limit: &'p Limit, otherwise: String, remedy| {
+            let decision =
+                Decision { effect: Effect::Deny, rule: &limit.rule, reason: limit.reason.as_deref(), ..decision };
+            Refused { decision, otherwise: Some(otherwise), remedy }
+        };
+        let mut charges = Vec::with_capacity(limits.len());
+        for (at, limit) in limits.iter().copied().enumerate() {
+            let amount = limit.increment.of(arguments).map_err(|error| {
+                let path =
+                    if let Increment::From { path, .. } = &limit.increment { path.as_str() } else { "the increment" };
+                let why = format!("{path} is counted by the policy, and it cannot be: {error}.");
+                // What is wrong is the argument, whatever the limit says of being reached.
+                let decision = Decision { effect: Effect::Deny, rule: &limit.rule, reason: None, ..decision };
+                Refused { decision, otherwise: Some(why), remedy: Remedy::Arguments }
+            })?;
+            charges.push(Charge {
+                scope: limit.scope,
+                counter: &limit.counter,
+                window: limit.window,
+                max: limit.max,
+                amount,
+                limit: at,
+            });
+        }
+        self.counts.reserve(&charges, now).map_err(|denied| match denied {
+            Denied::Exceeded { limit, retry_after } => match limits.get(limit).copied().or(limits.first().copied()) {
+                Some(limit) => {
+                    let remedy = retry_after.map_or(Remedy::Arguments, Remedy::Wait);
+                    refused(limit, format!("The limit of {} is reached.", Rate(limit)), remedy)
+                }
+                None => decision.into(),
+            },
+            Denied::Unavailable(unavailable) => {
+                let needs =
+                    limits.iter().copied().find(|limit| limit.scope == Scope::Server).or(limits.first().copied());
+                match needs {
+                    Some(limit) => {
+                        let decision = Decision { effect: Effect::Deny, rule: &limit.rule, reason: None, ..decision };
+                        let otherwise = format!("The count of this limit cannot be kept: {unavailable}");
+                        Refused { decision, otherwise: Some(otherwise), remedy: Remedy::Store }
+                    }
+                    None => decision.into(),
+                }
+            }
+        })
+    }
+
+    /// A counted call was answered.
+    pub(super) fn answered(&mut self, counted: Counted, answer: Answer<'_>, now: Now) {
+        match answer {
+            Answer::Error(_) => self.refund(counted.refund, now),
+            Answer::Result(result) => {
+                let member = |name: &str| view::members(result).find(|member| member.key().as_deref() == Some(name));
+                let text = |name| member(name).and_then(|member| view::string(member.value));
+                if member("isError").is_some_and(|member| member.value == "true") {
+                    self.refund(counted.refund, now);
+                } else if text("resultType").as_deref() == Some("input_required")
+                    && let Some(retry) = counted.retry
+                {
+                    let state = member("requestState").map(|member| member.value.into());
+                    if self.interim.len() == MAX_CONTINUATIONS {
+                        self.interim.pop_front();
+                    }
+                    self.interim.push_back(Continuation { state, ..retry });
+                }
+            }
+        }
+    }
+
+    fn refund(&mut self, reserved: Reserved, now: Now) {
+        if !reserved.is_empty() {
+            // What cannot be returned stays taken, which refuses more and not less.
+            let _ = self.counts.refund(reserved, now);
+        }
+    }
+
+    /// Whether the call goes on with one that was counted; then it counts no more.
+    fn goes_on(&mut self, call: &CallParams<'_>, arguments: &str) -> bool {
+        if !call.has_input() {
+            return false;
+        }
+        let same = |one: &Continuation| {
+            *one.tool == *call.name && *one.arguments == *arguments && one.state.as_deref() == call.request_state()
+        };
+        match self.interim.iter().position(same) {
+            Some(at) => self.interim.remove(at).is_some(),
+            None => false,
+        }
+    }
+}
+
+fn continuation(call: &CallParams<'_>, arguments: &str) -> Option<Continuation> {
+    let is_possible = call.answer_shape() == AnswerShape::TypedResult && arguments.len() <= MAX_CONTINUATION;
+    is_possible.then(|| Continuation { tool: call.name.as_ref().into(), arguments: arguments.into(), state: None })
+}
+
+/// A limit in words: `10 per minute`.
+struct Rate<'l>(&'l Limit);
+
+impl fmt::Display for Rate<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Limit { max, window, .. } = self.0;
+        let seconds = window.length().as_secs();
+        match (window, seconds) {
+            (Window::Calendar(Calendar::Minute), _) | (_, 60) => write!(f, "{max} per minute"),
+            (Window::Calendar(Calendar::Hour), _) | (_, 3_600) => write!(f, "{max} per hour"),
+            (Window::Calendar(Calendar::Day), _) | (_, 86_400) => write!(f, "{max} per day"),
+            (_, 1) => write!(f, "{max} per second"),
+            (_, seconds) => write!(f, "{max} per {seconds} seconds"),
+        }
+    }
+}
