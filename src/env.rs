@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 /// The process's surroundings, captured once, so that what depends on them can be tested with others.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Env {
     vars: HashMap<OsString, OsString>,
     folder: PathBuf,

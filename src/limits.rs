@@ -32,14 +32,21 @@ pub const MAX_ID: usize = 1024;
 /// The longest tool or prompt name, decoded, in bytes. The specification advises 128 characters.
 pub const MAX_NAME: usize = 4096;
 
+/// How much of a key, method or name an error quotes, in characters: what is wrong with it may be as long as its line.
+pub const MAX_QUOTED: usize = 80;
+
 /// How many requests may be open in one direction at once; the next one is refused.
 pub const MAX_OPEN: usize = 10_000;
 
 /// How many cancelled requests are remembered per direction, to drop their late answers.
 pub const MAX_CANCELLED: usize = 1_000;
 
-/// How many names of hidden tools are remembered from tools/list, to know the prompts that are named after them.
-pub const MAX_SEEN_TOOLS: usize = 10_000;
+/// How many names of tools are remembered from tools/list, to know the prompts that are named after them and whether a
+/// new policy shows others.
+pub const MAX_LISTED_TOOLS: usize = 10_000;
+
+/// How many subscriptions of one client are remembered that asked for changes of the list of tools.
+pub const MAX_SUBSCRIPTIONS: usize = 64;
 
 /// The largest policy file, in bytes.
 pub const MAX_POLICY_FILE: usize = 1024 * 1024;
@@ -58,6 +65,19 @@ pub const MAX_GLOB_LENGTH: usize = 128;
 
 /// How many patterns the alternatives of one glob may expand to.
 pub const MAX_GLOB_ALTERNATIVES: usize = 64;
+
+/// How many conditions one policy may have.
+pub const MAX_CONDITIONS: usize = 1_000;
+
+/// How many steps the path of a condition may have.
+pub const MAX_PATH_STEPS: usize = 32;
+
+/// The longest regular expression in a policy, in bytes.
+pub const MAX_REGEX_LENGTH: usize = 4096;
+
+/// How large a regular expression may become when it is compiled, in bytes, and how large the tables may be that it
+/// keeps while it matches.
+pub const MAX_REGEX_SIZE: usize = 1024 * 1024;
 
 /// How long the server has to end by itself once its stdin is closed.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -102,3 +122,12 @@ pub const MAX_STATE: i64 = 64 * 1024 * 1024;
 
 /// After how many reservations the state store is rid of what counts no longer.
 pub const PRUNE_EVERY: u32 = 1024;
+
+/// How often the policy file is looked at where the system does not tell of a change.
+pub const RELOAD_POLL: Duration = Duration::from_secs(2);
+
+/// How long a change of the policy file may take to settle before it is read: editors write in several steps.
+pub const RELOAD_SETTLE: Duration = Duration::from_millis(40);
+
+/// How many links are followed on the way to a policy file, as many as Linux follows.
+pub const MAX_LINKS: usize = 40;

@@ -1,6 +1,7 @@
 //! The `policylayer` program: parse, run, report, exit code.
 
 use std::ffi::OsStr;
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
 
 fn told(result: anyhow::Result<Exit>) -> Exit {
     result.unwrap_or_else(|error| {
+        // Whoever read our output has seen enough, as `head` does.
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            return Exit::Ok;
+        }
         cmd::report(&format!("{error:#}"));
         Exit::Failed
     })

@@ -117,13 +117,64 @@ pub fn load_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> Resu
     let Some(path) = find_policy(named, server, env)? else {
         return Ok(LoadedPolicy { policy: policy::builtin(server), source: None, warnings: Vec::new() });
     };
-    let source = read_policy(&path)?;
+    load_document(path.clone(), read_policy(&path)?, server)
+}
+
+fn load_document(path: PathBuf, source: Source, server: &ServerName) -> Result<LoadedPolicy, PolicyError> {
     let loaded = policy::load(&source, server);
     match loaded.policy {
         Some(policy) => Ok(LoadedPolicy { policy, source: Some(source), warnings: loaded.diagnostics }),
         None => {
             let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
             Err(PolicyError::Invalid { path, rendered })
+        }
+    }
+}
+
+/// What the place of a policy says now, compared with the policy in force.
+#[derive(Debug)]
+#[must_use]
+pub enum Current {
+    /// The same as before.
+    Unchanged,
+    /// Another policy, which is valid.
+    Changed(Box<LoadedPolicy>),
+    /// There was a file, and now there is none.
+    Gone,
+}
+
+/// Looks again where [`load_policy`] has looked. `in_force` is the text that was loaded last; it is replaced by what is
+/// loaded now.
+///
+/// # Errors
+/// As [`load_policy`].
+pub fn reload_policy(
+    named: Option<&Path>,
+    server: &ServerName,
+    env: &Env,
+    in_force: &mut Option<Source>,
+) -> Result<Current, PolicyError> {
+    let Some(path) = find_policy(named, server, env)? else {
+        return Ok(if in_force.is_some() { Current::Gone } else { Current::Unchanged });
+    };
+    let source = read_policy(&path)?;
+    if in_force.as_ref().is_some_and(|old| old.name() == source.name() && old.text() == source.text()) {
+        return Ok(Current::Unchanged);
+    }
+    let loaded = load_document(path, source, server)?;
+    in_force.clone_from(&loaded.source);
+    Ok(Current::Changed(Box::new(loaded)))
+}
+
+/// Every file that [`find_policy`] looks for.
+pub fn policy_files(named: Option<&Path>, server: &ServerName, env: &Env) -> Vec<PathBuf> {
+    match (named, env.var(POLICY_VARIABLE)) {
+        (Some(path), _) => vec![path.to_owned()],
+        (None, Some(path)) => vec![PathBuf::from(path)],
+        (None, None) => {
+            let folder = configuration_folder(env).map(|folder| folder.join("policies")).ok();
+            let file = |folder: &PathBuf| Format::ENDINGS.map(|ending| folder.join(format!("{server}.{ending}")));
+            folder.iter().flat_map(file).collect()
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use policylayer::engine::{Action, Engine};
-use policylayer::limits::{MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_NAME, MAX_OPEN, MAX_SEEN_TOOLS};
+use policylayer::limits::{MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_TOOLS, MAX_NAME, MAX_OPEN};
 use policylayer::policy::{self, Format, ServerName, Source};
 
 fn engine(policy: &str) -> Engine {
@@ -113,14 +113,14 @@ fn a_line_of_twenty_megabytes() {
 }
 
 #[test]
-fn hidden_tools_that_were_seen() {
+fn tools_that_were_listed() {
     let mut engine = engine(r#"{"version":"1","default":"deny","tools":{"listed":{}}}"#);
     let list = |method: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
     let prompts = r#"{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"free"}]}}"#;
     assert_eq!(client(&mut engine, &list("prompts/list")), [Action::Forward]);
     assert_eq!(server(&mut engine, prompts), [Action::Forward], "a prompt that no hidden tool is known for stays");
     assert_eq!(client(&mut engine, &list("tools/list")), [Action::Forward]);
-    let tools: Vec<_> = (0..=MAX_SEEN_TOOLS).map(|tool| format!(r#"{{"name":"tool{tool}"}}"#)).collect();
+    let tools: Vec<_> = (0..=MAX_LISTED_TOOLS).map(|tool| format!(r#"{{"name":"tool{tool}"}}"#)).collect();
     let tools = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, tools.join(","));
     assert!(matches!(server(&mut engine, &tools).as_slice(), [Action::Replace(_)]));
     // Too many to remember: now any prompt may be named after one.
@@ -162,4 +162,40 @@ fn skipped_lines_are_answered_where_they_were_requests() {
     );
     assert!(reply(&oversize(&mut engine, &ping(5))).contains(r#""id":5"#));
     assert_eq!(oversize(&mut engine, r#"{"jsonrpc":"2.0","id":6,"result":{}}"#), []);
+}
+
+#[test]
+fn a_refusal_quotes_little_of_a_long_line() {
+    let long = "k".repeat(1_000_000);
+    let controls = "\\u0001".repeat(200_000);
+    for params in [
+        format!(r#"{{"{long}":1,"{long}":2}}"#),
+        format!(r#"{{"{controls}":1,"{controls}":2}}"#),
+        format!(r#"{{"\u0000{long}":1}}"#),
+        format!(r#"{{"name":"\ud83d{}"}}"#, &long[..20_000]),
+        format!(
+            "{{{},\"{long}\":1,\"{long}\":2}}",
+            (0..20).map(|n| format!("\"{n}\":1")).collect::<Vec<_>>().join(",")
+        ),
+    ] {
+        let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        let actions = client(&mut allow_all(), &line);
+        let answer = reply(&actions);
+        assert!(answer.len() < 2_000, "{} bytes: {}", answer.len(), &answer[..200]);
+    }
+    for method in [format!("tools/call\\u0000{long}"), format!("\\ud83d{controls}")] {
+        let actions = client(&mut allow_all(), &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#));
+        assert!(reply(&actions).len() < 2_000, "{}", reply(&actions).len());
+    }
+}
+
+#[test]
+fn a_policy_full_of_misspelt_names_loads_in_no_time() {
+    let names: Vec<_> = (0..45_000).map(|n| format!("\"delete_lisx_{n:05}\"")).collect();
+    let text = format!(r#"{{"version":"1","default":"deny","hide":[{}]}}"#, names.join(","));
+    let before = std::time::Instant::now();
+    let loaded = policy::load(&Source::new("p", Format::Json, text.as_str()), &ServerName::parse("iterable").unwrap());
+    assert!(loaded.policy.is_some());
+    // Measuring each name against each known tool takes minutes.
+    assert!(before.elapsed().as_secs() < 20, "{:?}", before.elapsed());
 }

@@ -34,7 +34,7 @@ fn id() -> CounterId {
 
 fn charge(counter: &CounterId, max: u64) -> Charge<'_> {
     let window = Window::sliding(Duration::from_secs(3600)).unwrap();
-    let (max, amount) = (Amount::from_units(max), Amount::ONE);
+    let (max, amount) = (Amount::from_count(max.try_into().unwrap()), Amount::from_count(1));
     Charge { scope: Scope::Server, counter, window, max, amount, limit: 0 }
 }
 

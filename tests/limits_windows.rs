@@ -25,7 +25,7 @@ fn sliding(milliseconds: u64) -> Window {
 }
 
 fn units(units: u64) -> Amount {
-    Amount::from_units(units)
+    Amount::from_count(units.try_into().unwrap())
 }
 
 fn id(name: &str) -> CounterId {
@@ -249,6 +249,9 @@ fn the_same_counter_twice_is_asked_for_both() {
 fn sums_that_overflow_are_refused() {
     let (mut store, a) = (Memory::default(), id("a"));
     let huge = Charge { max: Amount::MAX, amount: Amount::MAX, ..charge(&a, sliding(1000), 0, 0) };
+    let largest = Amount::from_nanos(i128::MAX).unwrap();
+    let beyond = Charge { max: largest, amount: largest, ..huge };
+    assert_eq!(retry_after(store.reserve(&[beyond, beyond], at(0))), None);
     assert_eq!(retry_after(store.reserve(&[huge, huge], at(0))), None);
     assert!(store.reserve(&[huge], at(0)).is_ok());
     assert_eq!(retry_after(store.reserve(&[huge], at(1))), Some(ms(999)));

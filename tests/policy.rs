@@ -206,6 +206,11 @@ const ERRORS: &[(&str, &str, &[&str])] = &[
     ),
     ("an empty name is no name", r#"{"version":"1","default":"deny","hide":[""]}"#, &["bad-glob"]),
     (
+        "a name with a blank around it or a newline in it, as YAML's `|` leaves one, would match nothing",
+        r#"{"version":"1","default":"allow","hide":["delete_list ","delete_*\n"," a"],"tools":{"a\u0000":{}}}"#,
+        &["bad-glob", "bad-glob", "bad-glob", "bad-glob"],
+    ),
+    (
         "ties between globs are errors",
         r#"{"version":"1","default":"deny","tools":{"get_*":{},"*_get":{}}}"#,
         &["ambiguous-glob"],

@@ -1,7 +1,7 @@
 //! Runs tests/vectors/*.jsonl: a policy, lines in, the expected actions.
 //!
 //! A vector is `{"name", "policy"?, "server"?, "do": [step…]}`. A step has one of `client`, `server` (text), `client_hex`,
-//! `server_hex` (bytes) or `ended` (how the server ended), and `expect`, the list of actions without notes:
+//! `server_hex` (bytes), `ended` (how the server ended) or `policy` (the one that takes effect), and `expect`, the list of actions without notes:
 //! `"forward"`, `"stray"`, `{"replace": LINE or FACTS}`, `{"reply": FACTS}`. FACTS name what must hold of a line of ours:
 //! `id`, `code` of an error, `effect`, `rule`, `reason` and `resultType` of a refusal (null: absent).
 
@@ -66,6 +66,8 @@ fn run(engine: &mut Engine, step: &Value) -> Vec<Action> {
         engine.client_line(&line(bytes), &mut actions);
     } else if let Some(bytes) = bytes(step, "server") {
         engine.server_line(&line(bytes), &mut actions);
+    } else if step.get("policy").is_some() {
+        engine.replace_policy(Arc::new(policy(step)), &mut actions);
     } else {
         engine.server_ended(step["ended"].as_str().expect("a step needs a line"), &mut actions);
     }

@@ -16,8 +16,9 @@ use super::Env;
 use super::table::{self, Cell};
 use crate::cli::DemoArgs;
 use crate::exit::Exit;
-use crate::policy::ServerName;
+use crate::paths;
 use crate::policy::server::derive;
+use crate::policy::{self, Effect, Format, Policy, ServerName, Source};
 use crate::risk::{Catalogue, Class};
 
 /// The subcommand that makes a process the stand-in server.
@@ -41,7 +42,7 @@ const TITLE: Style = Style::new().bold();
 ///
 /// # Errors
 /// When a server does not start or answer, or when the wrapper did not do what the demo says it does.
-pub fn run(args: &DemoArgs, _env: &Env) -> anyhow::Result<Exit> {
+pub fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut out = anstream::stdout().lock();
     // Goes with all that is in it when the demo ends.
@@ -49,7 +50,7 @@ pub fn run(args: &DemoArgs, _env: &Env) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         match args.command.as_slice() {
             [] => stand_in_demo(&mut out, folder.path()).await,
-            command => given_server_demo(&mut out, folder.path(), command).await,
+            command => given_server_demo(&mut out, folder.path(), command, env).await,
         }
     })?;
     Ok(Exit::Ok)
@@ -132,12 +133,15 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
     printed.extend(printed_then);
     let reached = |tool: &str| printed.iter().any(|line| line.strip_prefix(server::RAN) == Some(tool));
 
+    let server = ServerName::parse(SERVER)?;
+    let in_force = policy::load(&Source::new("policy.json", Format::Json, POLICY), &server).policy;
+    let in_force = in_force.context("the demo failed: its policy does not load")?;
     title(out, "The policy, the whole file")?;
     writeln!(out, "  {POLICY}\n")?;
     writeln!(out, "  It hides one tool. For the rest of the Iterable server the built-in policy stays in force.\n")?;
 
     title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
-    tools_table(out, &ServerName::parse(SERVER).ok(), &offered, &seen)?;
+    tools_table(out, &in_force, &server, &offered, &seen)?;
 
     title(out, "What happens to each call")?;
     for (call, answer) in story.iter().zip(&answers) {
@@ -162,7 +166,9 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn given_server_demo(out: &mut dyn Write, folder: &Path, command: &[OsString]) -> anyhow::Result<()> {
+async fn given_server_demo(out: &mut dyn Write, folder: &Path, command: &[OsString], env: &Env) -> anyhow::Result<()> {
+    let server = derive(command).unwrap_or_else(ServerName::unknown);
+    let in_force = paths::load_policy(None, &server, env)?;
     let allow_all = folder.join("allow-all.json");
     std::fs::write(&allow_all, ALLOW_ALL)?;
     let offered = offered_tools(&Launch { policy: Some(&allow_all), server: None, command, home: None }).await?;
@@ -170,7 +176,8 @@ async fn given_server_demo(out: &mut dyn Write, folder: &Path, command: &[OsStri
     let seen = session.tools().await?;
     session.close().await?;
     title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
-    tools_table(out, &derive(command), &offered, &seen)?;
+    writeln!(out, "  {}\n", in_force.policy.summary())?;
+    tools_table(out, &in_force.policy, &server, &offered, &seen)?;
     writeln!(out, "  No tool was called.")?;
     Ok(())
 }
@@ -184,24 +191,30 @@ async fn offered_tools(launch: &Launch<'_>) -> anyhow::Result<Vec<String>> {
 
 fn tools_table(
     out: &mut dyn Write,
-    server: &Option<ServerName>,
+    policy: &Policy,
+    server: &ServerName,
     offered: &[String],
     seen: &[String],
 ) -> anyhow::Result<()> {
-    let catalogue = server.as_ref().and_then(|server| Catalogue::of(server.as_str()));
+    let catalogue = Catalogue::of(server);
     let rows: Vec<_> = offered
         .iter()
         .map(|tool| {
             let class = catalogue.and_then(|catalogue| catalogue.tool(tool)).map(|tool| tool.class);
             let visible = seen.contains(tool);
+            let call = match policy.decide(tool).effect {
+                Effect::Allow => Cell::styled("passes", GOOD),
+                Effect::Deny | Effect::Hide | Effect::RequireApproval => Cell::styled("is refused", BAD),
+            };
             vec![
-                if visible { Cell::styled("● visible", GOOD) } else { Cell::styled("○ hidden", BAD) },
                 Cell::styled(printable(tool), if visible { Style::new() } else { QUIET }),
                 Cell::styled(class.map_or("not in the catalogue", Class::as_str), QUIET),
+                if visible { Cell::styled("● listed", GOOD) } else { Cell::styled("○ hidden", BAD) },
+                call,
             ]
         })
         .collect();
-    table::write(out, &["AGENT SEES", "TOOL", "CLASS"], &rows)?;
+    table::write(out, &["TOOL", "CLASS", "AGENT SEES", "A CALL"], &rows)?;
     writeln!(out)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `policylayer wrap -- CMD`: the server, with the policy in front of it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
@@ -12,8 +13,8 @@ use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::Engine;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError};
-use crate::policy::{BadServerName, Colour, ServerName, server};
-use crate::proxy::{self, StartError, Wrap, start_failure};
+use crate::policy::{BadServerName, Colour, ServerName, Source, server};
+use crate::proxy::{self, Reload, StartError, Wrap, start_failure};
 
 /// Why a session did not start. Each message is complete.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +62,15 @@ fn wrap(args: &WrapArgs, env: &Env) -> Result<Exit, Failure> {
         tracing::warn!("{line}");
     }
     let engine = Engine::new(Arc::new(loaded.policy));
-    Ok(proxy::run(Wrap { command: args.command.clone(), engine, max_message: args.max_message.0 })?)
+    let reload = reload(args.policy.clone(), server, env.clone(), loaded.source);
+    Ok(proxy::run(Wrap { command: args.command.clone(), engine, max_message: args.max_message.0, reload })?)
+}
+
+fn reload(named: Option<PathBuf>, server: ServerName, env: Env, mut in_force: Option<Source>) -> Reload {
+    Reload {
+        files: paths::policy_files(named.as_deref(), &server, &env),
+        look: Box::new(move || paths::reload_policy(named.as_deref(), &server, &env, &mut in_force)),
+    }
 }
 
 fn server_name(args: &WrapArgs) -> Result<ServerName, Failure> {
@@ -97,6 +106,8 @@ fn log_to_stderr(level: LogLevel, env: &Env) {
         .with_timer(Name)
         .with_ansi(env.colours_stderr())
         .with_writer(std::io::stderr)
+        // Told on stderr, what fails there would panic: a client that closes our stderr must not end the session.
+        .log_internal_errors(false)
         .finish();
     // Already set where another part of the program logs; then it goes there.
     let _ = tracing::subscriber::set_global_default(subscriber);

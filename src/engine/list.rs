@@ -22,14 +22,6 @@ impl List {
             Self::Prompts => "prompts",
         }
     }
-
-    /// The method that asks for it.
-    pub(super) fn method(self) -> &'static str {
-        match self {
-            Self::Tools => "tools/list",
-            Self::Prompts => "prompts/list",
-        }
-    }
 }
 
 /// Whether an item stays.

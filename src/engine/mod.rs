@@ -2,20 +2,22 @@
 //! of protocol and policy is tested by feeding it lines.
 
 mod action;
+mod announce;
 pub mod limits;
 mod list;
+mod listed;
 mod now;
 mod open;
-mod prompts;
 mod refusal;
 
 use std::sync::Arc;
 
 pub use action::{Action, Note};
+use announce::Listeners;
 use list::{Keep, List};
+use listed::ListedTools;
 pub use now::Now;
 use open::{Answered, Full, Kind, OpenRequests};
-use prompts::HiddenTools;
 use refusal::{Refusal, Subject, refusal};
 
 use crate::limits::MAX_OPEN;
@@ -36,7 +38,8 @@ pub struct Engine {
     client_requests: OpenRequests,
     /// What the server waits for.
     server_requests: OpenRequests,
-    hidden_tools: HiddenTools,
+    listed: ListedTools,
+    listeners: Listeners,
     /// How the server ended, once it has.
     ended: Option<String>,
 }
@@ -49,7 +52,8 @@ impl Engine {
             reader: Reader::default(),
             client_requests: OpenRequests::default(),
             server_requests: OpenRequests::default(),
-            hidden_tools: HiddenTools::default(),
+            listed: ListedTools::default(),
+            listeners: Listeners::default(),
             ended: None,
         }
     }
@@ -92,10 +96,14 @@ impl Engine {
         match message {
             Ok(Message::Request { id, key, method, .. }) => self.server_request(id, key, &method, actions),
             Ok(Message::Notification { method, params }) => {
-                if method == method::CANCELLED
-                    && let Some(key) = message::cancelled_request(params)
-                {
-                    self.server_requests.cancel(&key);
+                match method.as_ref() {
+                    method::CANCELLED => {
+                        if let Some(key) = message::cancelled_request(params) {
+                            self.server_requests.cancel(&key);
+                        }
+                    }
+                    method::SUBSCRIPTIONS_ACKNOWLEDGED => self.listeners.acknowledged(params),
+                    _ => {}
                 }
                 actions.push(Action::Forward);
             }
@@ -125,6 +133,15 @@ impl Engine {
             actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamEnded, &ended(how))));
         }
         self.ended = Some(how.to_owned());
+    }
+
+    /// Another policy takes effect, for the next line on. Where the client would see other tools, adds a `Replace` for
+    /// each notification that tells it so.
+    pub fn replace_policy(&mut self, policy: Arc<Policy>, actions: &mut Vec<Action>) {
+        if self.ended.is_none() && self.listed.differ(&self.policy, &policy) {
+            actions.extend(self.listeners.list_changed().into_iter().map(Action::Replace));
+        }
+        self.policy = policy;
     }
 
     fn client_request(
@@ -163,9 +180,13 @@ impl Engine {
                 }
                 Kind::Other
             }
-            method::TOOLS_LIST => Kind::ToolsList,
-            method::PROMPTS_LIST => Kind::PromptsList,
+            method::TOOLS_LIST => Kind::List(List::Tools),
+            method::PROMPTS_LIST => Kind::List(List::Prompts),
             method::INITIALIZE => Kind::Initialize,
+            method::SUBSCRIPTIONS_LISTEN => {
+                self.listeners.asked(&key, id, params);
+                Kind::Subscription
+            }
             _ => Kind::Other,
         };
         self.client_requests.insert(key, id, kind);
@@ -182,7 +203,7 @@ impl Engine {
     }
 
     fn refused_prompt<'a>(&'a self, prompt: &'a str) -> Option<Refusal<'a>> {
-        self.hidden_tools.prompt(&self.policy, prompt).map(|decision| refusal(&decision, Subject::Prompt, prompt))
+        self.listed.prompt(&self.policy, prompt).map(|decision| refusal(&decision, Subject::Prompt, prompt))
     }
 
     fn client_notification(&mut self, method: &str, params: Option<&str>, actions: &mut Vec<Action>) {
@@ -194,6 +215,7 @@ impl Engine {
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params) {
                     self.client_requests.cancel(&key);
+                    self.listeners.over(&key);
                 }
                 actions.push(Action::Forward);
             }
@@ -249,17 +271,24 @@ impl Engine {
             }
             Answered::Nothing => return note(actions, || format!("dropped an answer to no open request (id {id})")),
         };
-        let list = match open.kind {
-            Kind::ToolsList => List::Tools,
-            Kind::PromptsList => List::Prompts,
-            Kind::Initialize | Kind::Other => return actions.push(Action::Forward),
+        let Answer::Result(result) = answer else {
+            self.listeners.over(key);
+            return actions.push(Action::Forward);
         };
-        let Answer::Result(result) = answer else { return actions.push(Action::Forward) };
-        match self.filter(line, result, list) {
+        let edited = match open.kind {
+            Kind::Other => Ok(None),
+            Kind::Initialize => Ok(self.listeners.initialized(result).map(|new| list::splice(line, result, &new))),
+            Kind::Subscription => {
+                self.listeners.over(key);
+                Ok(None)
+            }
+            Kind::List(list) => self.filter(line, result, list),
+        };
+        match edited {
             Ok(None) => actions.push(Action::Forward),
-            Ok(Some(filtered)) => actions.push(Action::Replace(filtered)),
+            Ok(Some(edited)) => actions.push(Action::Replace(edited)),
             Err(fault) => {
-                let why = unacceptable(list.method(), &fault);
+                let why = unacceptable("list", &fault);
                 note(actions, || format!("withheld an answer of the server: {why}"));
                 actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, &why)));
             }
@@ -269,14 +298,16 @@ impl Engine {
     /// The line without the items that the policy hides; `None` where it hides none.
     fn filter(&mut self, line: &[u8], result: &str, list: List) -> Result<Option<Vec<u8>>, Fault> {
         self.reader.read(line, Judged::LIST)?;
-        let (policy, hidden) = (&self.policy, &mut self.hidden_tools);
-        let filtered = list::filter(result, list, |name| match list {
-            List::Tools if policy.decide(&name).effect == Effect::Hide => {
-                hidden.insert(&name);
-                Keep::Hidden
-            }
-            List::Prompts if hidden.prompt(policy, &name).is_some() => Keep::Hidden,
-            List::Tools | List::Prompts => Keep::Visible,
+        let (policy, listed) = (&self.policy, &mut self.listed);
+        let filtered = list::filter(result, list, |name| {
+            let is_hidden = match list {
+                List::Tools => {
+                    listed.insert(&name);
+                    policy.decide(&name).effect == Effect::Hide
+                }
+                List::Prompts => listed.prompt(policy, &name).is_some(),
+            };
+            if is_hidden { Keep::Hidden } else { Keep::Visible }
         })?;
         Ok(filtered.map(|filtered| list::splice(line, result, &filtered)))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::list::List;
 use crate::limits::{MAX_CANCELLED, MAX_OPEN};
 use crate::wire::id::IdKey;
 
@@ -10,10 +11,10 @@ use crate::wire::id::IdKey;
 pub(super) enum Kind {
     /// It opens the session, so it cannot be cancelled.
     Initialize,
-    /// A list of tools, filtered.
-    ToolsList,
-    /// A list of prompts, filtered.
-    PromptsList,
+    /// A list, filtered.
+    List(List),
+    /// A stream of notifications, which its answer ends.
+    Subscription,
     /// It passes.
     Other,
 }

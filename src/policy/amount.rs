@@ -1,56 +1,118 @@
-//! Exact amounts: counts and money, never in floating point.
+//! Money and counts, added exactly.
 
 use std::fmt;
 
-/// How many of the smallest parts make one unit.
-const PARTS: i128 = 1_000_000_000;
+use super::number::{Number, Unscalable};
 
-/// An exact decimal number, zero or more, in steps of 10^-9.
+/// How many decimals an amount has at most.
+const DECIMALS: u8 = 9;
+
+/// How many of the smallest units one whole unit has: 10^9.
+const ONE: i128 = 1_000_000_000;
+
+/// A count or a sum of money: zero or more, exact to nine decimals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Amount(i128);
+pub struct Amount {
+    nanos: i128,
+}
+
+/// Why something is no amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// Below zero.
+    #[error("it is negative")]
+    Negative,
+    /// Another type of value, such as a string or null.
+    #[error("it is not a number")]
+    NotANumber,
+    /// Above [`Amount::MAX`].
+    #[error("it is larger than {max}", max = Amount::MAX)]
+    TooLarge,
+    /// With more than nine decimals.
+    #[error("it has more than {DECIMALS} decimals")]
+    TooFine,
+    /// Not whole, where whole units are counted.
+    #[error("it is not a whole number")]
+    Fraction,
+}
 
 impl Amount {
     /// Nothing.
-    pub const ZERO: Self = Self(0);
-    /// One unit: what a call takes where no argument says otherwise.
-    pub const ONE: Self = Self(PARTS);
-    /// The largest amount.
-    pub const MAX: Self = Self(i128::MAX);
+    pub const ZERO: Self = Self { nanos: 0 };
 
-    /// So many whole units.
-    pub const fn from_units(units: u64) -> Self {
-        // 2^64 × 10^9 is far below 2^127.
-        Self(units as i128 * PARTS)
+    /// The largest amount that is read: 10^18. Sums may be larger, see [`Amount::checked_add`].
+    pub const MAX: Self = Self { nanos: 1_000_000_000_000_000_000 * ONE };
+
+    /// An amount of whole units.
+    pub const fn from_count(count: u32) -> Self {
+        Self { nanos: count as i128 * ONE }
     }
 
-    /// So many parts of 10^-9; `None` where the number is negative.
-    pub const fn from_parts(parts: i128) -> Option<Self> {
-        if parts < 0 { None } else { Some(Self(parts)) }
+    /// Reads an amount from an argument as written in JSON.
+    ///
+    /// # Errors
+    /// When it is no number, or one that is negative, above [`Amount::MAX`] or finer than nine decimals.
+    pub fn parse(json: &str) -> Result<Self, AmountError> {
+        Self::from_number(&Number::parse(json).ok_or(AmountError::NotANumber)?)
     }
 
-    /// The amount in parts of 10^-9.
-    pub const fn parts(self) -> i128 {
-        self.0
+    /// Reads an amount of whole units from an argument as written in JSON; `5.0` is whole.
+    ///
+    /// # Errors
+    /// As [`Amount::parse`], and when it is not whole.
+    pub fn parse_whole(json: &str) -> Result<Self, AmountError> {
+        match Self::parse(json) {
+            Ok(amount) if amount.nanos % ONE == 0 => Ok(amount),
+            Ok(_) | Err(AmountError::TooFine) => Err(AmountError::Fraction),
+            Err(error) => Err(error),
+        }
     }
 
-    /// The sum; `None` where it is too large.
+    /// The amount that a number says.
+    ///
+    /// # Errors
+    /// When it is negative, above [`Amount::MAX`] or finer than nine decimals.
+    pub fn from_number(number: &Number<'_>) -> Result<Self, AmountError> {
+        if number.is_negative() {
+            return Err(AmountError::Negative);
+        }
+        match number.scaled(DECIMALS) {
+            Ok(nanos) if nanos <= Self::MAX.nanos => Ok(Self { nanos }),
+            Ok(_) | Err(Unscalable::TooLarge) => Err(AmountError::TooLarge),
+            Err(Unscalable::TooFine) => Err(AmountError::TooFine),
+        }
+    }
+
+    /// The sum; `None` where it overflows, which takes more than 10^11 of the largest amounts.
+    #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
-        self.0.checked_add(other.0).map(Self)
+        Some(Self { nanos: self.nanos.checked_add(other.nanos)? })
     }
 
-    /// The difference; `None` where it would be negative.
+    /// The difference; `None` where it is negative.
+    #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
-        self.0.checked_sub(other.0).and_then(Self::from_parts)
+        Self::from_nanos(self.nanos.checked_sub(other.nanos)?)
+    }
+
+    /// The amount in units of 10^-9, as it is stored.
+    pub fn nanos(self) -> i128 {
+        self.nanos
+    }
+
+    /// An amount from units of 10^-9; `None` where they are negative.
+    pub fn from_nanos(nanos: i128) -> Option<Self> {
+        (nanos >= 0).then_some(Self { nanos })
     }
 }
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, fraction) = (self.0 / PARTS, self.0 % PARTS);
-        if fraction == 0 {
+        let (whole, nanos) = (self.nanos / ONE, self.nanos % ONE);
+        if nanos == 0 {
             return write!(f, "{whole}");
         }
-        let digits = format!("{fraction:09}");
-        write!(f, "{whole}.{}", digits.trim_end_matches('0'))
+        let fraction = format!("{nanos:09}");
+        write!(f, "{whole}.{}", fraction.trim_end_matches('0'))
     }
 }

@@ -75,6 +75,11 @@ impl Report {
         }
     }
 
+    /// Whether what is pushed is only counted: no need then to put much work into it.
+    pub(super) fn is_full(&self) -> bool {
+        self.kept.len() >= MAX_DIAGNOSTICS
+    }
+
     pub(super) fn has_errors(&self) -> bool {
         self.errors > 0
     }

@@ -42,6 +42,13 @@ impl Name {
         if text.is_empty() {
             return bad("the name is empty", "write the tool's name as the server spells it");
         }
+        if text.trim() != text || text.contains(char::is_control) {
+            // As YAML's `|` leaves a newline: a rule that silently matches nothing hides nothing.
+            return bad(
+                "it begins or ends with a blank, or holds a control character",
+                "take that character out; where a tool's name really has it, `?` stands for any one character",
+            );
+        }
         if !text.contains(['*', '?', '[', ']', '{', '}', '\\']) {
             return Ok(Self::Exact(text.to_owned()));
         }

@@ -151,7 +151,8 @@ fn unknown_tools(document: &Document, catalogue: &Catalogue, report: &mut Report
         }
         let message = format!("no known tool of {} {} matches {}", catalogue.server, catalogue.version, quote(text));
         let names = catalogue.tools().iter().map(|tool| tool.name.as_str());
-        report.push(Diagnostic::warning("no-such-tool", span.clone(), message).hint(match nearest(text, names) {
+        let near = if report.is_full() { None } else { nearest(text, names) };
+        report.push(Diagnostic::warning("no-such-tool", span.clone(), message).hint(match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => "compare it with the names in tools/list; upper and lower case count".to_owned(),
         }));

@@ -9,6 +9,7 @@
 mod amount;
 mod builtin;
 mod compile;
+pub mod condition;
 mod decision;
 mod decode;
 mod diagnostic;
@@ -16,17 +17,19 @@ mod document;
 mod glob;
 mod keys;
 mod lint;
+mod number;
 mod render;
 pub mod server;
 mod source;
 mod tree;
 
-pub use amount::Amount;
+pub use amount::{Amount, AmountError};
 pub use builtin::builtin;
 pub use compile::{Mode, Policy, Seen, Summary, Tally};
 pub use decision::{Decision, Effect};
 pub(crate) use diagnostic::visible;
 pub use diagnostic::{Diagnostic, Severity};
+pub use number::Number;
 pub use render::{Colour, render};
 pub use server::{BadServerName, ServerName};
 pub use source::{Format, Place, Source, Span};

@@ -14,7 +14,7 @@ pub(super) struct Node {
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Null,
-    Boolean,
+    Boolean(bool),
     Integer(String),
     Float(String),
     /// TOML's dates and times, which no key takes.
@@ -37,7 +37,7 @@ impl Value {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Boolean => "a boolean",
+            Self::Boolean(_) => "a boolean",
             Self::Integer(_) => "an integer",
             Self::Float(_) => "a number",
             Self::Datetime => "a date",

@@ -7,6 +7,7 @@ mod child;
 mod link;
 mod pipe;
 mod pump;
+mod reload;
 mod session;
 mod signals;
 pub mod start_failure;
@@ -27,6 +28,7 @@ use self::child::Child;
 pub use self::child::StartError;
 use self::link::{Link, ToClient, ToServer};
 use self::pump::{From, Pump, Stopped};
+pub use self::reload::Reload;
 use self::session::{Event, Session};
 use self::signals::Signals;
 use crate::engine::Engine;
@@ -42,6 +44,8 @@ pub struct Wrap {
     pub engine: Engine,
     /// The longest line in either direction, in bytes.
     pub max_message: usize,
+    /// Where the policy comes from.
+    pub reload: Reload,
 }
 
 /// Runs the server until the session ends, and returns what the wrapper is to end with. To be called on the main thread.
@@ -67,6 +71,7 @@ struct Threads {
     replies: Receiver<Vec<u8>>,
     link: Arc<Link>,
     events: UnboundedSender<Event>,
+    reload: Reload,
 }
 
 fn start(wrap: Wrap, signals: Signals) -> Result<(Session, Threads), StartError> {
@@ -90,14 +95,17 @@ fn start(wrap: Wrap, signals: Signals) -> Result<(Session, Threads), StartError>
         replies,
         link: Arc::clone(&link),
         events,
+        reload: wrap.reload,
     };
     Ok((Session::new(child, link, signals, received), threads))
 }
 
 impl Threads {
-    /// Starts two pumps, and the thread that takes our replies to the server. They end with the process.
+    /// Starts two pumps, the thread that takes our replies to the server, and the one that watches the policy. They end
+    /// with the process.
     fn start(self) -> io::Result<()> {
-        let Self { client, server, replies, link, events } = self;
+        let Self { client, server, replies, link, events, reload } = self;
+        let to_policy = Arc::clone(&link);
         let server_events = events.clone();
         named("server").spawn(move || {
             // Drops our end of the server's stdout before it tells, as a client that leaves would.
@@ -121,7 +129,8 @@ impl Threads {
                 Stopped::ClientGone => Event::ClientGone,
             });
         })?;
-        Ok(())
+        // Last: it costs more to start than all the rest, and can wait.
+        reload::watch(reload, to_policy)
     }
 }
 

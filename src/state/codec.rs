@@ -22,11 +22,11 @@ pub(super) fn encode(count: &Count) -> Option<Vec<u8>> {
     bytes.push(LAYOUT);
     bytes.extend(nanoseconds(bucket.since)?.to_le_bytes());
     bytes.extend(nanoseconds(bucket.last)?.to_le_bytes());
-    bytes.extend(bucket.used.parts().to_le_bytes());
+    bytes.extend(bucket.used.nanos().to_le_bytes());
     bytes.extend(nanoseconds(log.retention())?.to_le_bytes());
     for entry in log.entries() {
         bytes.extend(nanoseconds(entry.at)?.to_le_bytes());
-        bytes.extend(entry.amount.parts().to_le_bytes());
+        bytes.extend(entry.amount.nanos().to_le_bytes());
     }
     Some(bytes)
 }
@@ -54,7 +54,7 @@ fn time(rest: &mut &[u8]) -> Option<Duration> {
 }
 
 fn amount(rest: &mut &[u8]) -> Option<Amount> {
-    take(rest).and_then(|bytes| Amount::from_parts(i128::from_le_bytes(bytes)))
+    take(rest).and_then(|bytes| Amount::from_nanos(i128::from_le_bytes(bytes)))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -70,13 +70,13 @@ mod tests {
     fn sample() -> Count {
         let at = |seconds| Duration::from_secs(seconds);
         let entries = [
-            Entry { at: at(1), amount: Amount::MAX.checked_sub(Amount::ONE).unwrap() },
-            Entry { at: at(2), amount: Amount::from_parts(1).unwrap() },
+            Entry { at: at(1), amount: Amount::from_nanos(i128::MAX - 10).unwrap() },
+            Entry { at: at(2), amount: Amount::from_nanos(1).unwrap() },
             Entry { at: at(3), amount: Amount::ZERO },
         ];
         Count {
             log: Log::from_parts(at(60), entries).unwrap(),
-            bucket: Bucket { since: at(60), last: at(61), used: Amount::from_units(u64::MAX) },
+            bucket: Bucket { since: at(60), last: at(61), used: Amount::from_count(u32::MAX) },
         }
     }
 
@@ -105,6 +105,6 @@ mod tests {
         assert_eq!(broken(0, 2), None, "another layout");
         assert_eq!(broken(32, 0x80), None, "a negative amount");
         assert_eq!(broken(48, 1), None, "times that go back");
-        assert_eq!(broken(72, 0x70), None, "a sum that overflows");
+        assert_eq!(broken(88, 0x7f), None, "a sum that overflows");
     }
 }

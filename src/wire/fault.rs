@@ -1,7 +1,7 @@
 //! Why a line is not acceptable.
 
 use super::id::IdError;
-use crate::limits::{MAX_DEPTH, MAX_NAME};
+use crate::limits::{MAX_DEPTH, MAX_NAME, MAX_QUOTED};
 
 /// Why a line is not acceptable. The text says what is wrong, and where where that helps.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,5 +97,13 @@ impl Fault {
                 | Self::Syntax(_)
                 | Self::Trailing(_)
         )
+    }
+}
+
+/// A text as a fault quotes it.
+pub(super) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(MAX_QUOTED) {
+        Some((cut, _)) => format!("{}…", text.get(..cut).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Go's decoder before 1.3.1 of its MCP SDK matched keys without regard to case and folded U+017F and U+212A
 //! (CVE-2026-27896); others fold as Unicode does, or as Java's `equalsIgnoreCase` does, or cut a key at U+0000
-//! (GHSA-q382-vc8q-7jhj). A key that equals a protocol key under any of these, and not exactly, is a look-alike.
+//! (GHSA-q382-vc8q-7jhj), or leave out a lone surrogate, which stands as U+FFFD here. A key that equals a protocol key
+//! under any of these, and not exactly, is a look-alike.
 
 /// How a key relates to a list of protocol keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,7 @@ pub fn is_alike(text: &str, name: &str) -> bool {
     if cut.is_ascii() {
         return cut.eq_ignore_ascii_case(name);
     }
-    // A fold never makes text more than three times longer, nor shorter than a third.
-    cut.len() <= 3 * name.len() && fold(cut).eq(name.chars().map(|c| c.to_ascii_lowercase()))
+    fold(cut).eq(name.chars().map(|c| c.to_ascii_lowercase()))
 }
 
 /// Folds through upper case to lower case, which joins what either alone leaves apart: ſ with s, the kelvin sign with k,
@@ -43,8 +43,8 @@ fn fold(text: &str) -> impl Iterator<Item = char> + '_ {
         .map(narrow)
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
-        // Lower-casing U+0130 leaves this combining dot behind its i.
-        .filter(|c| *c != '\u{307}')
+        // Lower-casing U+0130 leaves this combining dot behind its i; a lone surrogate is no character to some.
+        .filter(|c| !matches!(*c, '\u{307}' | '\u{fffd}'))
 }
 
 fn narrow(c: char) -> char {
@@ -74,6 +74,8 @@ mod tests {
             "paramſ",
             "PARAMS",
             "reﬆate",
+            "i\u{fffd}d",
+            "\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}Params",
         ] {
             let names = ["method", "id", "params", "restate"];
             assert!(matches!(likeness(key, &names), Likeness::Like(_)), "{key:?}");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::fault::Fault;
+use super::fault::{Fault, excerpt};
 use super::id::IdKey;
 use super::lookalike::is_alike;
 use super::strict::Envelope;
@@ -33,6 +33,10 @@ pub mod method {
     pub const INITIALIZE: &str = "initialize";
     /// A request is withdrawn.
     pub const CANCELLED: &str = "notifications/cancelled";
+    /// A stream of notifications is opened, from revision 2026-07-28 on.
+    pub const SUBSCRIPTIONS_LISTEN: &str = "subscriptions/listen";
+    /// Such a stream is open.
+    pub const SUBSCRIPTIONS_ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 }
 
 /// A message, borrowed from its line.
@@ -110,7 +114,7 @@ fn decode_method(json: &str) -> Result<Cow<'_, str>, Fault> {
     if !json.starts_with('"') {
         return Err(Fault::Type { name: "method", expected: "a string" });
     }
-    let ambiguous = |text: &str| Fault::Ambiguous { what: "method", text: text.to_owned() };
+    let ambiguous = |text: &str| Fault::Ambiguous { what: "method", text: excerpt(text) };
     let method = view::string(json).ok_or_else(|| ambiguous(json))?;
     let is_another = method.contains('\0')
         || (!JUDGED_METHODS.contains(&method.as_ref())
@@ -202,7 +206,7 @@ pub(crate) fn read_name(json: &str) -> Result<Cow<'_, str>, Fault> {
     match view::string(json) {
         Some(name) if name.len() > MAX_NAME => Err(Fault::NameLength),
         Some(name) if !name.contains('\0') => Ok(name),
-        _ => Err(Fault::Ambiguous { what: "name", text: json.to_owned() }),
+        _ => Err(Fault::Ambiguous { what: "name", text: excerpt(json) }),
     }
 }
 

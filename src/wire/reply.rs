@@ -124,6 +124,14 @@ pub fn refusal_error(id: &str, text: &str, decision: DecisionMeta<'_>) -> Vec<u8
     line(Some(id), ErrorBody { error: ErrorObject { code: ErrorCode::Refused.number(), message: text, data } })
 }
 
+/// The notification that the list of tools has changed; into a subscription, by its id as its sender wrote it.
+pub fn tools_list_changed(subscription: Option<&str>) -> Vec<u8> {
+    let params =
+        subscription.map(|id| format!(r#","params":{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}"#));
+    let params = params.unwrap_or_default();
+    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"{params}}}\n").into_bytes()
+}
+
 fn line(id: Option<&str>, body: impl Serialize) -> Vec<u8> {
     // An id that was read before is JSON; were it none, null would still be a valid answer.
     let id = id.and_then(|id| serde_json::from_str::<&RawValue>(id).ok());

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use super::fault::Fault;
+use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
 use super::text::{decode_lossy, plain_run};
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
@@ -178,7 +178,7 @@ impl<'l> Scan<'_, 'l> {
         match lookalike::likeness(key, &ENVELOPE_KEYS) {
             Likeness::Is(name) if spelling == Spelling::Escaped => Err(Fault::EscapedKey(name)),
             Likeness::Is(name) => Ok(Some(name)),
-            Likeness::Like(name) => Err(Fault::LookAlike { key: key.to_owned(), name }),
+            Likeness::Like(name) => Err(Fault::LookAlike { key: excerpt(key), name }),
             Likeness::Other => Ok(None),
         }
     }
@@ -322,12 +322,12 @@ impl<'l> Scan<'_, 'l> {
         let key = Key { place, len: u32::try_from(len).map_err(|_| too_long())? };
         let text = self.decoded(key);
         if arena == 1 && text.contains('\0') {
-            return Err(Fault::NulInKey(text.to_owned()));
+            return Err(Fault::NulInKey(excerpt(text)));
         }
         let Some(Level::Object { keys }) = self.reader.levels.last().copied() else { return Ok(()) };
         let before = self.reader.keys.get(keys..).unwrap_or_default();
         if before.len() < FEW_KEYS && before.iter().any(|other| self.decoded(*other) == text) {
-            return Err(Fault::Duplicate(text.to_owned()));
+            return Err(Fault::Duplicate(excerpt(text)));
         }
         self.reader.keys.push(key);
         Ok(())
@@ -341,7 +341,7 @@ impl<'l> Scan<'_, 'l> {
             Some(keys) if keys.len() > FEW_KEYS => {
                 keys.sort_unstable_by(|one, other| self.decoded(*one).cmp(self.decoded(*other)));
                 keys.windows(2).find_map(|pair| match pair {
-                    [one, other] if self.decoded(*one) == self.decoded(*other) => Some(self.decoded(*one).to_owned()),
+                    [one, other] if self.decoded(*one) == self.decoded(*other) => Some(excerpt(self.decoded(*one))),
                     _ => None,
                 })
             }

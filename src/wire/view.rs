@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::fault::Fault;
+use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
+use super::text::decode_lossy;
 
 /// A member of an object: key with its quotes, and value, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +29,15 @@ impl<'l> Member<'l> {
     /// # Errors
     /// When it looks like one, or is one that is written with escapes.
     pub fn known(&self, keys: &[&'static str]) -> Result<Option<&'static str>, Fault> {
-        let Some(key) = self.key() else { return Ok(None) };
+        let key = self.key().unwrap_or_else(|| {
+            let mut lossy = String::new();
+            decode_lossy(self.key.get(1..self.key.len().saturating_sub(1)).unwrap_or_default(), &mut lossy);
+            Cow::Owned(lossy)
+        });
         match lookalike::likeness(&key, keys) {
             Likeness::Is(name) if self.key.contains('\\') => Err(Fault::EscapedKey(name)),
             Likeness::Is(name) => Ok(Some(name)),
-            Likeness::Like(name) => Err(Fault::LookAlike { key: key.into_owned(), name }),
+            Likeness::Like(name) => Err(Fault::LookAlike { key: excerpt(&key), name }),
             Likeness::Other => Ok(None),
         }
     }

@@ -43,7 +43,8 @@ fn node(text: &str, raw: &RawValue, depth: usize, report: &mut Report) -> Option
             Value::Array(items)
         }
         Some(b'"') => Value::String(parse::<String>(text, json, report)?),
-        Some(b't' | b'f') => Value::Boolean,
+        Some(b't') => Value::Boolean(true),
+        Some(b'f') => Value::Boolean(false),
         Some(b'n') => Value::Null,
         _ if json.contains(['.', 'e', 'E']) => Value::Float(json.to_owned()),
         _ => Value::Integer(json.to_owned()),

@@ -62,7 +62,7 @@ fn node(value: &Spanned<DeValue<'_>>, depth: usize, report: &mut Report) -> Opti
         DeValue::String(text) => Value::String(text.clone().into_owned()),
         DeValue::Integer(integer) => Value::Integer(integer.to_string()),
         DeValue::Float(float) => Value::Float(float.to_string()),
-        DeValue::Boolean(_) => Value::Boolean,
+        DeValue::Boolean(boolean) => Value::Boolean(*boolean),
         DeValue::Datetime(_) => Value::Datetime,
         DeValue::Array(items) => {
             let mut out = Vec::with_capacity(items.len());

@@ -132,7 +132,8 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Value {
     }
     match text.as_ref() {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Value::Boolean,
+        "true" | "True" | "TRUE" => Value::Boolean(true),
+        "false" | "False" | "FALSE" => Value::Boolean(false),
         word if is_integer(word) => Value::Integer(text.into_owned()),
         word if is_float(word) => Value::Float(text.into_owned()),
         _ => Value::String(text.into_owned()),

@@ -1,0 +1,80 @@
+//! The value of a condition, as a policy writes it.
+
+use crate::policy::tree::{Node, Value};
+
+/// A value from a policy document, without its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Constant {
+    /// A string, decoded.
+    String(String),
+    /// A number as it was written.
+    Number(String),
+    /// A boolean.
+    Boolean(bool),
+    /// A list.
+    List(Vec<Constant>),
+    /// What no operator takes, by its name with an article: `null`, `a date`, `a table`.
+    Other(&'static str),
+}
+
+impl Constant {
+    /// What it is, with an article, for messages.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::String(_) => "a string",
+            Self::Number(_) => "a number",
+            Self::Boolean(_) => "a boolean",
+            Self::List(_) => "a list",
+            Self::Other(kind) => kind,
+        }
+    }
+}
+
+impl From<&Node> for Constant {
+    fn from(node: &Node) -> Self {
+        match &node.value {
+            Value::String(text) => Self::String(text.clone()),
+            Value::Integer(number) | Value::Float(number) => Self::Number(number.clone()),
+            Value::Boolean(boolean) => Self::Boolean(*boolean),
+            Value::Array(items) => Self::List(items.iter().map(Self::from).collect()),
+            other => Self::Other(other.kind()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Constant;
+    use crate::policy::decode::decode;
+    use crate::policy::diagnostic::Report;
+    use crate::policy::source::{Format, Source};
+    use crate::policy::tree::Value;
+
+    /// The constants under the key `v` of a document.
+    fn constants(format: Format, text: &str) -> Constant {
+        let root = decode(&Source::new("policy", format, text), &mut Report::default()).unwrap();
+        let Value::Table(pairs) = &root.value else { panic!("{root:?}") };
+        Constant::from(&pairs[0].1)
+    }
+
+    #[test]
+    fn every_format_gives_the_same_constants_and_keeps_numbers_as_written() {
+        let number = |text: &str| Constant::Number(text.to_owned());
+        let expected = Constant::List(vec![
+            Constant::Boolean(true),
+            Constant::Boolean(false),
+            number("12345678901234567890123"),
+            number("0.1000"),
+            number("1e400"),
+            Constant::String("5".to_owned()),
+            Constant::List(vec![number("-0")]),
+        ]);
+        let items = "[true, false, 12345678901234567890123, 0.1000, 1e400, \"5\", [-0]]";
+        assert_eq!(constants(Format::Toml, &format!("v = {items}")), expected);
+        assert_eq!(constants(Format::Json, &format!("{{\"v\": {items}}}")), expected);
+        assert_eq!(constants(Format::Yaml, &format!("v: {items}")), expected);
+        assert_eq!(constants(Format::Yaml, "v: ~"), Constant::Other("null"));
+        assert_eq!(constants(Format::Toml, "v = 2026-01-01"), Constant::Other("a date"));
+        assert_eq!(constants(Format::Json, "{\"v\":{}}"), Constant::Other("a table"));
+    }
+}

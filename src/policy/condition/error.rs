@@ -1,0 +1,121 @@
+//! What is wrong with a condition, by part, so that a caret can stand under it.
+
+use super::operator::Operator;
+use super::path::PathError;
+use crate::limits::{MAX_REGEX_LENGTH, MAX_REGEX_SIZE};
+use crate::policy::diagnostic::quote;
+use crate::policy::keys::list;
+
+/// Why a condition cannot be compiled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConditionError {
+    /// The path.
+    #[error("{0}")]
+    Path(PathError),
+    /// The operator.
+    #[error("there is no operator {}", quote(op))]
+    Operator {
+        /// What stands there.
+        op: String,
+        /// What was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// The value, or its absence.
+    #[error("{problem}")]
+    Value {
+        /// Which element of a list, from zero; `None` for the value as a whole.
+        element: Option<usize>,
+        /// What is wrong with it.
+        problem: ValueError,
+    },
+}
+
+/// What is wrong with a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// There is none.
+    #[error("`{operator}` needs a value: {expected}", expected = operator.expects())]
+    Absent {
+        /// What needs it.
+        operator: Operator,
+    },
+    /// It is of a type that the operator does not take.
+    #[error("`{operator}` takes {expected}, and this is {found}", expected = operator.expects())]
+    Type {
+        /// What takes it.
+        operator: Operator,
+        /// What it is, with an article.
+        found: &'static str,
+    },
+    /// A list with nothing in it.
+    #[error("the list is empty")]
+    Empty,
+    /// A number that is infinite, or written in a way that readers take differently.
+    #[error("{} is no decimal number", quote(.0))]
+    Number(String),
+    /// A length that is negative or has a fraction.
+    #[error("{} is no length", quote(.0))]
+    Length(String),
+    /// A pattern that is no regular expression.
+    #[error("the pattern is no regular expression: {0}")]
+    Regex(String),
+    /// A pattern that is too long, or compiles to too much.
+    #[error("the regular expression is too large")]
+    RegexSize,
+    /// No glob.
+    #[error("{message}")]
+    Glob {
+        /// Why.
+        message: &'static str,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// A folder that cannot be resolved by its text.
+    #[error("{} is no folder that can be told from its text", quote(.0))]
+    Folder(String),
+}
+
+impl ConditionError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Path(error) => error.hint().to_owned(),
+            Self::Operator { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            Self::Operator { nearest: None, .. } => format!("the operators are {}", list(&Operator::WORDS)),
+            Self::Value { problem, .. } => problem.hint(),
+        }
+    }
+}
+
+impl ValueError {
+    fn hint(&self) -> String {
+        match self {
+            Self::Absent { operator } => format!("add it, such as value = {}", operator.example()),
+            Self::Type { operator: Operator::Eq | Operator::Neq, found: "a list" } => {
+                "use `in` or `not_in` for several values".to_owned()
+            }
+            Self::Type { operator: Operator::Eq | Operator::Neq, found: "null" } => {
+                "ask with `exists` whether an argument is there".to_owned()
+            }
+            Self::Type { operator, .. } => format!("types are not converted: write it as {}", operator.example()),
+            Self::Empty => "put at least one value into it, such as [\"user\"]".to_owned(),
+            Self::Number(_) => "write it in plain decimals, such as 100, -2.5 or 1e6".to_owned(),
+            Self::Length(_) => "write a whole number from zero up".to_owned(),
+            Self::Regex(_) => {
+                "patterns have no lookaround and no backreferences, which keeps them linear; `\\` before a character \
+                 takes it as it is"
+                    .to_owned()
+            }
+            Self::RegexSize => format!(
+                "shorten it, or lower its repetitions: it may be {MAX_REGEX_LENGTH} bytes long and compile to {} KiB",
+                MAX_REGEX_SIZE / 1024
+            ),
+            Self::Glob { hint, .. } => (*hint).to_owned(),
+            Self::Folder(_) => {
+                "write it from its root and without `%` escapes, such as \"/srv/data\"; a folder relative to the \
+                 server's own may not climb out of it"
+                    .to_owned()
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Whether a path stays inside a folder, by its text alone: no file system is asked, and no link is followed.
+//!
+//! `.`, `..` and doubled separators are resolved; both `/` and `\` separate. What a server might resolve otherwise
+//! than by this text cannot be told, and so is refused whichever way a rule asks: a path from another root (relative,
+//! where the folder is absolute), one that climbs above its start, percent escapes, a NUL, URLs, drives without a root,
+//! names of only dots and blanks, characters that become dots or separators under NFKC, and names that are the folder's
+//! but for case or for what Windows drops at their ends.
+
+/// A folder of a policy, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Folder {
+    root: Root,
+    names: Vec<String>,
+    backslash: Backslash,
+}
+
+/// Whether a backslash certainly separates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backslash {
+    /// The folder is one of Windows.
+    Separates,
+    /// The server may run where a backslash is part of a name: both readings have to agree.
+    Perhaps,
+}
+
+/// Where a path begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Root {
+    /// In the server's working folder.
+    Relative,
+    /// `/`
+    Slash,
+    /// `//` or `\\`: a share of the network on Windows.
+    Share,
+    /// `C:\`, its letter lower-cased.
+    Drive(char),
+    /// `~` or `~name`.
+    Home(String),
+}
+
+const BOTH: &[char] = &['/', '\\'];
+const SLASH: &[char] = &['/'];
+
+impl Folder {
+    /// Reads a folder; `None` where it cannot be resolved.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (root, names) = resolve(text, BOTH)?;
+        let windows = text.contains('\\') || matches!(root, Root::Share | Root::Drive(_));
+        Some(Self {
+            root,
+            names: names.into_iter().map(str::to_owned).collect(),
+            backslash: if windows { Backslash::Separates } else { Backslash::Perhaps },
+        })
+    }
+
+    /// Whether the path is the folder or inside it; `None` where that cannot be told.
+    pub(super) fn holds(&self, path: &str) -> Option<bool> {
+        let inside = self.holds_read_with(path, BOTH)?;
+        if self.backslash == Backslash::Perhaps && path.contains('\\') && self.holds_read_with(path, SLASH)? != inside {
+            return None;
+        }
+        Some(inside)
+    }
+
+    fn holds_read_with(&self, path: &str, separators: &[char]) -> Option<bool> {
+        let (root, names) = resolve(path, separators)?;
+        if root != self.root {
+            return None;
+        }
+        let Some(start) = names.get(..self.names.len()) else { return Some(false) };
+        let pairs = || self.names.iter().zip(start);
+        if pairs().all(|(own, other)| own == other) {
+            Some(true)
+        } else if pairs().all(|(own, other)| own == other || folded(own) == folded(other)) {
+            None
+        } else {
+            Some(false)
+        }
+    }
+}
+
+/// A name as a file system that ignores case, and what Windows drops from the end, takes it.
+fn folded(name: &str) -> String {
+    let name = name.split(':').next().unwrap_or_default();
+    name.trim_end_matches(['.', ' ']).to_uppercase().to_lowercase()
+}
+
+/// The root of a path and the names beneath it; `None` where they cannot be told.
+fn resolve<'p>(path: &'p str, separators: &[char]) -> Option<(Root, Vec<&'p str>)> {
+    if path.is_empty() || path.contains('\0') || path.contains(is_disguised) || has_percent_escape(path) {
+        return None;
+    }
+    let (root, rest) = root(path, separators)?;
+    let mut names = Vec::new();
+    for name in rest.split(separators) {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()?),
+            name if name.chars().all(|c| c == '.' || c.is_whitespace()) => return None,
+            name => names.push(name),
+        }
+    }
+    Some((root, names))
+}
+
+fn root<'p>(path: &'p str, separators: &[char]) -> Option<(Root, &'p str)> {
+    if let Some(rest) = path.strip_prefix(separators) {
+        return Some((if rest.starts_with(separators) { Root::Share } else { Root::Slash }, rest));
+    }
+    let end = path.find(separators).unwrap_or(path.len());
+    let (first, rest) = path.split_at(end);
+    let mut chars = first.chars();
+    match (chars.next(), chars.next(), chars.next()) {
+        (Some(letter), Some(':'), None) if letter.is_ascii_alphabetic() && !rest.is_empty() => {
+            Some((Root::Drive(letter.to_ascii_lowercase()), rest))
+        }
+        (Some('~'), ..) => Some((Root::Home(first.to_owned()), rest)),
+        // A URL, a stream, a path relative to a drive's own working folder.
+        _ if first.contains(':') => None,
+        _ => Some((Root::Relative, path)),
+    }
+}
+
+/// Whether the character becomes a dot or a separator where text is brought into a normal form.
+fn is_disguised(c: char) -> bool {
+    matches!(c, '\u{2024}' | '\u{2025}' | '\u{fe52}' | '\u{fe68}' | '\u{ff0e}' | '\u{ff0f}' | '\u{ff3c}')
+}
+
+fn has_percent_escape(path: &str) -> bool {
+    path.as_bytes().windows(3).any(|window| match window {
+        [b'%', b'u' | b'U', _] => true,
+        [b'%', high, low] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
+        _ => false,
+    })
+}

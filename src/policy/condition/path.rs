@@ -1,0 +1,234 @@
+//! Where in a call's arguments a condition looks.
+
+use std::fmt;
+
+use super::Outcome;
+use crate::limits::MAX_PATH_STEPS;
+use crate::wire::lookalike::is_alike;
+use crate::wire::view;
+
+/// A path into the arguments of a call: `args.a.b`, `args.items[0].id`, `args.items[*].id`, `args."a.b"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    text: String,
+    /// Beneath the arguments; the first is a key.
+    steps: Vec<Step>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Key(String),
+    Index(usize),
+    Every,
+}
+
+/// Why a text is no path, and where in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct PathError {
+    /// The byte of the text at which it goes wrong; its length, where something is missing at the end.
+    pub offset: usize,
+    /// What is wrong there.
+    pub problem: PathProblem,
+}
+
+/// What is wrong with a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathProblem {
+    /// Something else than `args` in front.
+    #[error("a path starts with `args.`")]
+    NotArguments,
+    /// `args`, and nothing beneath it.
+    #[error("the path names no argument")]
+    NoArgument,
+    /// `args[0]`, `args[*]`.
+    #[error("the arguments are an object: they have names and no places")]
+    IndexedArguments,
+    /// A dot with no key after it.
+    #[error("a key is missing here")]
+    NoKey,
+    /// A character that only a quoted key may have.
+    #[error("a key that has such a character needs quotes")]
+    Unquoted,
+    /// A quoted key that does not end, or has a wrong escape.
+    #[error("the quoted key is no string")]
+    BadQuotes,
+    /// Brackets around something else than a number or a star.
+    #[error("between brackets stands a number from zero up, or `*`")]
+    BadIndex,
+    /// Something else than a dot or a bracket after a step.
+    #[error("here `.`, `[` or the end of the path is expected")]
+    Trailing,
+    /// Longer than any arguments are deep.
+    #[error("the path has more than {max} steps", max = MAX_PATH_STEPS)]
+    TooLong,
+}
+
+impl PathError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self.problem {
+            PathProblem::NotArguments | PathProblem::NoArgument => {
+                "name the argument after `args.`, as in `args.email`"
+            }
+            PathProblem::IndexedArguments => "name the argument first, as in `args.items[0]`",
+            PathProblem::NoKey => "put the key after the dot, or take the dot out",
+            PathProblem::Unquoted => "quote the key, as in `args.\"a.b\"`; all elements of a list are `[*]`",
+            PathProblem::BadQuotes => "close the quotes; inside them, `\"` and `\\` take a backslash, as in JSON",
+            PathProblem::BadIndex => "write `[0]` for the first element or `[*]` for all; quote keys: `args.\"a b\"`",
+            PathProblem::Trailing => "put a dot before the next key",
+            PathProblem::TooLong => "no tool's arguments are so deep: shorten it",
+        }
+    }
+}
+
+impl Path {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// With what is wrong, and where.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let fail = |offset, problem| Err(PathError { offset, problem });
+        let mut rest = match text.strip_prefix("args") {
+            Some("") => return fail(text.len(), PathProblem::NoArgument),
+            Some(rest) if rest.starts_with('[') => return fail("args".len(), PathProblem::IndexedArguments),
+            Some(rest) if rest.starts_with('.') => rest,
+            _ => return fail(0, PathProblem::NotArguments),
+        };
+        let mut steps = Vec::new();
+        while !rest.is_empty() {
+            let at = text.len() - rest.len();
+            let (step, used) = if let Some(key) = rest.strip_prefix('.') {
+                let (key, used) = key_of(key).map_err(|problem| match problem {
+                    // The character is not the key's first: point at it.
+                    PathProblem::Unquoted => PathError { offset: at + 1 + bare(key), problem },
+                    problem => PathError { offset: at + 1, problem },
+                })?;
+                (Step::Key(key), 1 + used)
+            } else if rest.starts_with('[') {
+                index_of(rest).ok_or(PathError { offset: at, problem: PathProblem::BadIndex })?
+            } else {
+                return fail(at, PathProblem::Trailing);
+            };
+            if steps.len() == MAX_PATH_STEPS {
+                return fail(at, PathProblem::TooLong);
+            }
+            steps.push(step);
+            rest = rest.get(used..).unwrap_or_default();
+        }
+        Ok(Self { text: text.to_owned(), steps })
+    }
+
+    /// The name of the argument itself, without what is beneath it.
+    pub fn argument(&self) -> &str {
+        match self.steps.first() {
+            Some(Step::Key(key)) => key,
+            _ => "",
+        }
+    }
+
+    /// The path as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Judges what is at the path in an object that the strict reader read: `None` where nothing is.
+    pub(super) fn judge(&self, arguments: &str, judge: impl Fn(Option<&str>) -> Outcome) -> Outcome {
+        walk(&self.steps, arguments, &judge)
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A key, bare or quoted, and how many bytes of the text it takes.
+fn key_of(text: &str) -> Result<(String, usize), PathProblem> {
+    if !text.starts_with('"') {
+        let used = bare(text);
+        return match (text.get(..used), text.get(used..).and_then(|rest| rest.chars().next())) {
+            (Some(key), None | Some('.' | '[')) if !key.is_empty() => Ok((key.to_owned(), used)),
+            (_, None | Some('.' | '[')) => Err(PathProblem::NoKey),
+            _ => Err(PathProblem::Unquoted),
+        };
+    }
+    let mut escaped = false;
+    let end = text.char_indices().skip(1).find(|(_, c)| {
+        let ends = *c == '"' && !escaped;
+        escaped = *c == '\\' && !escaped;
+        ends
+    });
+    let used = end.map_or(text.len(), |(at, quote)| at + quote.len_utf8());
+    // No key that the strict reader lets through holds a NUL.
+    match text.get(..used).and_then(view::string) {
+        Some(key) if end.is_some() && !key.contains('\0') => Ok((key.into_owned(), used)),
+        _ => Err(PathProblem::BadQuotes),
+    }
+}
+
+/// How long the bare key at the start of a text is, in bytes.
+fn bare(text: &str) -> usize {
+    text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '$' | '@'))).unwrap_or(text.len())
+}
+
+/// The step in the brackets at the start of a text, and how many bytes it takes.
+fn index_of(text: &str) -> Option<(Step, usize)> {
+    let (inside, _) = text.strip_prefix('[')?.split_once(']')?;
+    let step = if inside == "*" {
+        Step::Every
+    } else if inside.bytes().all(|byte| byte.is_ascii_digit()) && (inside == "0" || !inside.starts_with('0')) {
+        Step::Index(inside.parse().ok()?)
+    } else {
+        return None;
+    };
+    Some((step, inside.len() + 2))
+}
+
+/// Goes down the steps. They are few, so this recurses; each reads its container once.
+fn walk(steps: &[Step], json: &str, judge: &impl Fn(Option<&str>) -> Outcome) -> Outcome {
+    let Some((step, rest)) = steps.split_first() else { return judge(Some(json)) };
+    let below = |json: &str| walk(rest, json, judge);
+    match step {
+        Step::Key(_) if !json.starts_with('{') => Outcome::Unjudgeable,
+        Step::Index(_) | Step::Every if !json.starts_with('[') => Outcome::Unjudgeable,
+        Step::Key(name) => match member(json, name) {
+            Member::Is(value) => below(value),
+            Member::Absent => judge(None),
+            Member::Ambiguous => Outcome::Unjudgeable,
+        },
+        Step::Index(index) => match view::elements(json).nth(*index).and_then(|range| json.get(range)) {
+            Some(element) => below(element),
+            None => judge(None),
+        },
+        // Of the elements' outcomes the strongest is that of all.
+        Step::Every => view::elements(json)
+            .map(|element| below(json.get(element).unwrap_or_default()))
+            .max()
+            .unwrap_or(Outcome::Fails),
+    }
+}
+
+/// A member of an object by its name.
+enum Member<'l> {
+    Is(&'l str),
+    Absent,
+    /// Some parser may take another key for this one.
+    Ambiguous,
+}
+
+fn member<'l>(object: &'l str, name: &str) -> Member<'l> {
+    let mut found = Member::Absent;
+    for member in view::members(object) {
+        match member.key() {
+            Some(key) if key == name => found = Member::Is(member.value),
+            // Servers written in some languages match keys without regard to case; and a lone surrogate is dropped
+            // here and replaced there. Renaming an argument is no way past a rule either.
+            Some(key) if is_alike(&key, name) => return Member::Ambiguous,
+            None => return Member::Ambiguous,
+            Some(_) => {}
+        }
+    }
+    found
+}

@@ -1,0 +1,278 @@
+//! What an operator with its value asks of an argument.
+
+use std::cmp::Ordering;
+
+use regex::{Regex, RegexBuilder};
+
+use super::Outcome;
+use super::constant::Constant;
+use super::error::{ConditionError, ValueError};
+use super::folder::Folder;
+use super::operator::Operator;
+use crate::limits::{MAX_REGEX_LENGTH, MAX_REGEX_SIZE};
+use crate::policy::glob::Name;
+use crate::policy::number::Number;
+use crate::wire::view;
+
+/// The value of a condition, compiled for its operator. Negative operators share it with their opposites.
+#[derive(Clone, Debug)]
+pub(super) enum Test {
+    Equals(Scalar),
+    OneOf(Set),
+    Compares(Number<'static>),
+    Regex(Regex),
+    Contains(Scalar),
+    StartsWith(String),
+    EndsWith(String),
+    Exists(Presence),
+    Glob(Name),
+    Length(usize),
+    Under(Folder),
+}
+
+/// Whether an argument is to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    There,
+    Missing,
+}
+
+/// A value that is compared as a whole.
+#[derive(Clone, Debug)]
+pub(super) enum Scalar {
+    String(String),
+    Number(Number<'static>),
+    Boolean(bool),
+}
+
+/// The values of a list, by type, each sorted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Set {
+    strings: Vec<String>,
+    numbers: Vec<Number<'static>>,
+    booleans: Vec<bool>,
+}
+
+/// An argument as written, by its type.
+enum Argument<'l> {
+    String(&'l str),
+    Number(&'l str),
+    Boolean(bool),
+    Array(&'l str),
+    Object(&'l str),
+    Null,
+}
+
+impl Test {
+    pub(super) fn compile(operator: Operator, value: Option<&Constant>) -> Result<Self, ConditionError> {
+        let of = |problem| ConditionError::Value { element: None, problem };
+        let value = value.ok_or(of(ValueError::Absent { operator }))?;
+        if let (Operator::In | Operator::NotIn, Constant::List(items)) = (operator, value) {
+            return Set::compile(operator, items).map(Self::OneOf);
+        }
+        Self::compile_value(operator, value).map_err(of)
+    }
+
+    fn compile_value(operator: Operator, value: &Constant) -> Result<Self, ValueError> {
+        Ok(match (operator, value) {
+            (Operator::Eq | Operator::Neq, value) => Self::Equals(Scalar::compile(operator, value)?),
+            (Operator::Contains | Operator::NotContains, value) => Self::Contains(Scalar::compile(operator, value)?),
+            (Operator::Lt | Operator::Lte | Operator::Gt | Operator::Gte, Constant::Number(text)) => {
+                Self::Compares(number(text)?)
+            }
+            (Operator::Regex | Operator::NotRegex, Constant::String(pattern)) => Self::Regex(regex(pattern)?),
+            (Operator::StartsWith, Constant::String(text)) => Self::StartsWith(text.clone()),
+            (Operator::EndsWith, Constant::String(text)) => Self::EndsWith(text.clone()),
+            (Operator::Exists, Constant::Boolean(true)) => Self::Exists(Presence::There),
+            (Operator::Exists, Constant::Boolean(false)) => Self::Exists(Presence::Missing),
+            (Operator::Glob, Constant::String(glob)) => {
+                Self::Glob(Name::parse(glob).map_err(|bad| ValueError::Glob { message: bad.message, hint: bad.hint })?)
+            }
+            (Operator::LenLte | Operator::LenGte, Constant::Number(text)) => {
+                let length = number(text)?.scaled(0).ok().and_then(|length| usize::try_from(length).ok());
+                Self::Length(length.ok_or_else(|| ValueError::Length(text.clone()))?)
+            }
+            (Operator::Under, Constant::String(folder)) => {
+                Self::Under(Folder::parse(folder).ok_or_else(|| ValueError::Folder(folder.clone()))?)
+            }
+            (operator, other) => return Err(ValueError::Type { operator, found: other.kind() }),
+        })
+    }
+
+    /// Judges what is at the path, as written; `None` where nothing is.
+    pub(super) fn judge(&self, operator: Operator, found: Option<&str>) -> Outcome {
+        if let Self::Exists(presence) = self {
+            let is = if found.is_some() { Presence::There } else { Presence::Missing };
+            return if is == *presence { Outcome::Holds } else { Outcome::Fails };
+        }
+        let Some(json) = found else { return Outcome::Missing };
+        match self.holds(operator, &Argument::of(json)) {
+            Some(holds) if holds != operator.is_negative() => Outcome::Holds,
+            Some(_) => Outcome::Fails,
+            None => Outcome::Unjudgeable,
+        }
+    }
+
+    /// Whether the argument is what the value says, before a negative operator turns it around; `None` where that
+    /// cannot be judged.
+    fn holds(&self, operator: Operator, argument: &Argument<'_>) -> Option<bool> {
+        match self {
+            Self::Equals(scalar) => scalar.equals(argument),
+            Self::OneOf(set) => set.has(argument),
+            Self::Compares(number) => {
+                let order = argument.number()?.cmp(number);
+                Some(match operator {
+                    Operator::Lt => order == Ordering::Less,
+                    Operator::Lte => order != Ordering::Greater,
+                    Operator::Gt => order == Ordering::Greater,
+                    _ => order != Ordering::Less,
+                })
+            }
+            Self::Regex(regex) => Some(regex.is_match(&argument.string()?)),
+            Self::Contains(scalar) => contains(scalar, argument),
+            Self::StartsWith(start) => Some(argument.string()?.starts_with(start.as_str())),
+            Self::EndsWith(end) => Some(argument.string()?.ends_with(end.as_str())),
+            Self::Glob(glob) => Some(glob.matches(&argument.string()?)),
+            Self::Length(bound) => {
+                let length = argument.length()?;
+                Some(if operator == Operator::LenLte { length <= *bound } else { length >= *bound })
+            }
+            Self::Under(folder) => folder.holds(&argument.string()?),
+            Self::Exists(_) => None,
+        }
+    }
+}
+
+impl Scalar {
+    fn compile(operator: Operator, value: &Constant) -> Result<Self, ValueError> {
+        match value {
+            Constant::String(text) => Ok(Self::String(text.clone())),
+            Constant::Number(text) => Ok(Self::Number(number(text)?)),
+            Constant::Boolean(boolean) => Ok(Self::Boolean(*boolean)),
+            other => Err(ValueError::Type { operator, found: other.kind() }),
+        }
+    }
+
+    fn equals(&self, argument: &Argument<'_>) -> Option<bool> {
+        match self {
+            Self::String(own) => Some(*own == argument.string()?),
+            Self::Number(own) => Some(*own == argument.number()?),
+            Self::Boolean(own) => Some(*own == argument.boolean()?),
+        }
+    }
+}
+
+/// A part of a string, or an element of an array.
+fn contains(scalar: &Scalar, argument: &Argument<'_>) -> Option<bool> {
+    match (scalar, argument) {
+        (Scalar::String(part), Argument::String(_)) => Some(argument.string()?.contains(part.as_str())),
+        (_, Argument::Array(array)) => {
+            let mut found = Some(false);
+            for element in view::elements(array) {
+                match scalar.equals(&Argument::of(array.get(element)?)) {
+                    Some(true) => return Some(true),
+                    Some(false) => {}
+                    None => found = None,
+                }
+            }
+            found
+        }
+        _ => None,
+    }
+}
+
+impl Set {
+    fn compile(operator: Operator, items: &[Constant]) -> Result<Self, ConditionError> {
+        if items.is_empty() {
+            return Err(ConditionError::Value { element: None, problem: ValueError::Empty });
+        }
+        let mut set = Self::default();
+        for (index, item) in items.iter().enumerate() {
+            match Scalar::compile(operator, item) {
+                Ok(Scalar::String(text)) => set.strings.push(text),
+                Ok(Scalar::Number(number)) => set.numbers.push(number),
+                Ok(Scalar::Boolean(boolean)) => set.booleans.push(boolean),
+                Err(problem) => return Err(ConditionError::Value { element: Some(index), problem }),
+            }
+        }
+        set.strings.sort_unstable();
+        set.numbers.sort_unstable();
+        Ok(set)
+    }
+
+    fn has(&self, argument: &Argument<'_>) -> Option<bool> {
+        let [strings, numbers, booleans] =
+            [self.strings.is_empty(), self.numbers.is_empty(), self.booleans.is_empty()].map(|empty| !empty);
+        let (found, only) = match argument {
+            Argument::String(_) => {
+                let text = argument.string()?;
+                let found = self.strings.binary_search_by(|own| own.as_str().cmp(&text)).is_ok();
+                (found, strings && !numbers && !booleans)
+            }
+            Argument::Number(_) => {
+                let number = argument.number()?;
+                (self.numbers.binary_search_by(|own| own.cmp(&number)).is_ok(), numbers && !strings && !booleans)
+            }
+            Argument::Boolean(boolean) => (self.booleans.contains(boolean), booleans && !strings && !numbers),
+            _ => return None,
+        };
+        // Where the list has other types too, a server may make the argument one of those.
+        if found || only { Some(found) } else { None }
+    }
+}
+
+impl<'l> Argument<'l> {
+    fn of(json: &'l str) -> Self {
+        match json.as_bytes().first() {
+            Some(b'"') => Self::String(json),
+            Some(b'{') => Self::Object(json),
+            Some(b'[') => Self::Array(json),
+            Some(b't') => Self::Boolean(true),
+            Some(b'f') => Self::Boolean(false),
+            Some(b'-' | b'0'..=b'9') => Self::Number(json),
+            _ => Self::Null,
+        }
+    }
+
+    fn string(&self) -> Option<std::borrow::Cow<'l, str>> {
+        if let Self::String(json) = self { view::string(json) } else { None }
+    }
+
+    fn number(&self) -> Option<Number<'l>> {
+        if let Self::Number(json) = self { Number::parse(json) } else { None }
+    }
+
+    fn boolean(&self) -> Option<bool> {
+        if let Self::Boolean(boolean) = self { Some(*boolean) } else { None }
+    }
+
+    fn length(&self) -> Option<usize> {
+        match self {
+            Self::String(_) => Some(self.string()?.chars().count()),
+            Self::Array(array) => Some(view::elements(array).count()),
+            Self::Object(object) => Some(view::members(object).count()),
+            Self::Number(_) | Self::Boolean(_) | Self::Null => None,
+        }
+    }
+}
+
+fn number(text: &str) -> Result<Number<'static>, ValueError> {
+    Number::from_policy(text).ok_or_else(|| ValueError::Number(text.to_owned()))
+}
+
+fn regex(pattern: &str) -> Result<Regex, ValueError> {
+    if pattern.len() > MAX_REGEX_LENGTH {
+        return Err(ValueError::RegexSize);
+    }
+    RegexBuilder::new(pattern).size_limit(MAX_REGEX_SIZE).dfa_size_limit(MAX_REGEX_SIZE).build().map_err(|error| {
+        match error {
+            regex::Error::CompiledTooBig(_) => ValueError::RegexSize,
+            // The message draws the pattern with carets of its own; only its last line says what is wrong.
+            other => {
+                let message = other.to_string();
+                let last = message.lines().last().unwrap_or_default();
+                ValueError::Regex(last.trim().trim_start_matches("error: ").to_owned())
+            }
+        }
+    })
+}

@@ -1,0 +1,158 @@
+//! Decimal numbers, compared exactly at any size and never as floating point.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+/// Where exponents are cut off. No text that fits into memory has digits enough to make up for it.
+const FARTHEST: i64 = 1_000_000_000_000_000;
+
+/// A decimal number as its text says it: sign, digits and the place of the point. Reading borrows the text, and nothing
+/// is ever expanded, so `1e999999999` costs as much as `1`.
+///
+/// The order is that of the numbers: `1.0` equals `1` and `1e0`, and `-0` equals `0`. Only numbers whose exponents
+/// both are beyond ±10^15 are compared as if these were the same.
+#[derive(Clone, Debug)]
+pub struct Number<'t> {
+    /// How it compares with zero.
+    sign: Ordering,
+    /// From the first digit that is no zero to the last; the point may stand among them. Empty for zero.
+    digits: Cow<'t, str>,
+    /// The magnitude is `0.DIGITS × 10^point`.
+    point: i64,
+}
+
+impl<'t> Number<'t> {
+    /// Reads a number as JSON writes it; `None` for any other text.
+    pub fn parse(json: &'t str) -> Option<Self> {
+        let (sign, rest) = match json.strip_prefix('-') {
+            Some(rest) => (Ordering::Less, rest),
+            None => (Ordering::Greater, json),
+        };
+        let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent_of(exponent)?),
+            None => (rest, 0),
+        };
+        let (whole, fraction) = match mantissa.split_once('.') {
+            Some((whole, fraction)) if is_digits(fraction) => (whole, fraction),
+            Some(_) => return None,
+            None => (mantissa, ""),
+        };
+        if !is_digits(whole) || (whole.len() > 1 && whole.starts_with('0')) {
+            return None;
+        }
+        let digits = mantissa.trim_matches(['0', '.']);
+        if digits.is_empty() {
+            return Some(Self { sign: Ordering::Equal, digits: Cow::Borrowed(""), point: 0 });
+        }
+        let point = if whole == "0" {
+            -length(fraction.len() - fraction.trim_start_matches('0').len())
+        } else {
+            length(whole.len())
+        };
+        Some(Self { sign, digits: Cow::Borrowed(digits), point: point.saturating_add(exponent) })
+    }
+
+    /// Reads a number as a policy writes it: as JSON does, or with a `+`, or as a whole number with `0x`, `0o` or `0b`.
+    /// `None` for infinities, for octal-looking zeros in front, and for exponents that no number needs.
+    pub fn from_policy(text: &str) -> Option<Number<'static>> {
+        let unsigned = text.strip_prefix('+').unwrap_or(text);
+        let radix = [("0x", 16), ("0o", 8), ("0b", 2)]
+            .into_iter()
+            .find_map(|(prefix, radix)| Some((unsigned.strip_prefix(prefix)?, radix)));
+        let number = match radix {
+            Some((digits, radix)) if !digits.starts_with(['+', '-']) => {
+                Number::parse(&u128::from_str_radix(digits, radix).ok()?.to_string())?.into_owned()
+            }
+            Some(_) => return None,
+            None if text.starts_with('+') && unsigned.starts_with('-') => return None,
+            None => Number::parse(unsigned)?.into_owned(),
+        };
+        (number.point.abs() < FARTHEST / 2).then_some(number)
+    }
+
+    /// The same number with its digits copied.
+    pub fn into_owned(self) -> Number<'static> {
+        Number { sign: self.sign, digits: Cow::Owned(self.digits.into_owned()), point: self.point }
+    }
+
+    /// Whether it is less than zero.
+    pub fn is_negative(&self) -> bool {
+        self.sign == Ordering::Less
+    }
+
+    /// The number times `10^decimals`.
+    ///
+    /// # Errors
+    /// When that is no whole number, or too large.
+    pub(super) fn scaled(&self, decimals: u8) -> Result<i128, Unscalable> {
+        // The largest power of ten in an i128.
+        const MOST: i64 = 38;
+        let end = self.point.saturating_add(i64::from(decimals));
+        if end > MOST {
+            return Err(Unscalable::TooLarge);
+        }
+        let shift = end.saturating_sub(length(self.digits().count()));
+        let Ok(zeros) = usize::try_from(shift) else { return Err(Unscalable::TooFine) };
+        let magnitude = self
+            .digits()
+            .chain(std::iter::repeat_n(b'0', zeros))
+            .try_fold(0_i128, |sum, digit| sum.checked_mul(10)?.checked_add(i128::from(digit - b'0')))
+            .ok_or(Unscalable::TooLarge)?;
+        Ok(if self.is_negative() { -magnitude } else { magnitude })
+    }
+
+    fn digits(&self) -> impl Iterator<Item = u8> + '_ {
+        self.digits.bytes().filter(u8::is_ascii_digit)
+    }
+}
+
+/// Why a number has no place in whole units of some size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unscalable {
+    /// It is not whole in these units.
+    TooFine,
+    /// It is out of range.
+    TooLarge,
+}
+
+impl Ord for Number<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let magnitude = || self.point.cmp(&other.point).then_with(|| self.digits().cmp(other.digits()));
+        self.sign.cmp(&other.sign).then_with(|| match self.sign {
+            Ordering::Less => magnitude().reverse(),
+            Ordering::Equal => Ordering::Equal,
+            Ordering::Greater => magnitude(),
+        })
+    }
+}
+
+impl PartialOrd for Number<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Number<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Number<'_> {}
+
+fn exponent_of(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if !is_digits(digits) {
+        return None;
+    }
+    let size = digits.bytes().fold(0, |size: i64, digit| (size * 10 + i64::from(digit - b'0')).min(FARTHEST));
+    Some(if text.starts_with('-') { -size } else { size })
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn length(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

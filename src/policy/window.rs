@@ -1,0 +1,84 @@
+//! The windows that limits count in.
+
+use std::time::Duration;
+
+use crate::limits::{MAX_WINDOW, MIN_WINDOW};
+
+/// The stretch of time in which a limit lets through no more than its maximum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// In no interval as long as this is more than the maximum let through.
+    Sliding(Span),
+    /// In no minute, hour or day of UTC is more than the maximum let through.
+    Calendar(Calendar),
+}
+
+impl Window {
+    /// A sliding window of this length.
+    ///
+    /// # Errors
+    /// Where the length is below [`MIN_WINDOW`] or above [`MAX_WINDOW`].
+    pub fn sliding(length: Duration) -> Result<Self, BadWindow> {
+        Span::new(length).map(Self::Sliding)
+    }
+
+    /// How long the window is.
+    pub fn length(self) -> Duration {
+        match self {
+            Self::Sliding(span) => span.length(),
+            Self::Calendar(unit) => unit.length(),
+        }
+    }
+}
+
+/// The length of a sliding window: at least [`MIN_WINDOW`], at most [`MAX_WINDOW`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(Duration);
+
+impl Span {
+    /// A length.
+    ///
+    /// # Errors
+    /// Where it is out of bounds. An empty window would let everything through.
+    pub fn new(length: Duration) -> Result<Self, BadWindow> {
+        if (MIN_WINDOW..=MAX_WINDOW).contains(&length) { Ok(Self(length)) } else { Err(BadWindow) }
+    }
+
+    /// The length.
+    pub fn length(self) -> Duration {
+        self.0
+    }
+}
+
+/// The length of a sliding window is out of bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a window is at least one millisecond and at most 366 days long")]
+pub struct BadWindow;
+
+/// A unit of the calendar, aligned to UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Calendar {
+    /// From second 0 to second 0.
+    Minute,
+    /// From minute 0 to minute 0.
+    Hour,
+    /// From midnight to midnight.
+    Day,
+}
+
+impl Calendar {
+    /// How long the unit is. UTC days as Unix time counts them have no leap seconds.
+    pub fn length(self) -> Duration {
+        match self {
+            Self::Minute => Duration::from_secs(60),
+            Self::Hour => Duration::from_secs(60 * 60),
+            Self::Day => Duration::from_secs(24 * 60 * 60),
+        }
+    }
+
+    /// When the unit began that a time since 1970 is in.
+    pub fn start(self, unix: Duration) -> Duration {
+        let seconds = unix.as_secs();
+        Duration::from_secs(seconds - seconds % self.length().as_secs())
+    }
+}
