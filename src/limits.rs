@@ -131,3 +131,9 @@ pub const RELOAD_SETTLE: Duration = Duration::from_millis(40);
 
 /// How many links are followed on the way to a policy file, as many as Linux follows.
 pub const MAX_LINKS: usize = 40;
+
+/// The shortest sliding window.
+pub const MIN_WINDOW: Duration = Duration::from_millis(1);
+
+/// The longest sliding window.
+pub const MAX_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);

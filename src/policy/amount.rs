@@ -95,6 +95,17 @@ impl Amount {
         Self::from_nanos(self.nanos.checked_sub(other.nanos)?)
     }
 
+    /// Whether it has no fraction.
+    pub fn is_whole(self) -> bool {
+        self.nanos % ONE == 0
+    }
+
+    /// The largest amount below this one; `None` below zero.
+    #[must_use]
+    pub fn before(self) -> Option<Self> {
+        Self::from_nanos(self.nanos - 1)
+    }
+
     /// The amount in units of 10^-9, as it is stored.
     pub fn nanos(self) -> i128 {
         self.nanos

@@ -80,6 +80,11 @@ impl Report {
         self.kept.len() >= MAX_DIAGNOSTICS
     }
 
+    /// How many errors there are so far.
+    pub(super) fn errors(&self) -> usize {
+        self.errors
+    }
+
     pub(super) fn has_errors(&self) -> bool {
         self.errors > 0
     }

@@ -2,10 +2,13 @@
 
 use super::decision::Effect;
 use super::diagnostic::{Diagnostic, Report, quote, visible};
+use super::entry::{self, Body, Of};
 use super::glob::Name;
-use super::keys::{DOCUMENT, ENTRY, nearest, not_enforced};
+use super::keys::{DOCUMENT, list, nearest};
 use super::source::Span;
 use super::tree::{Key, Node, Value};
+use crate::limits::MAX_CONDITIONS;
+use crate::risk::Class;
 
 /// A policy document as written. What is `None` is absent or was reported as wrong.
 #[derive(Debug, Default)]
@@ -13,7 +16,29 @@ pub(super) struct Document {
     pub(super) default: Option<Located<Otherwise>>,
     pub(super) unlisted: Option<Located<Unlisted>>,
     pub(super) hide: Option<Vec<Hidden>>,
+    /// What applies to every tool.
+    pub(super) all_tools: Option<AllTools>,
+    pub(super) classes: Option<Vec<ClassEntry>>,
     pub(super) tools: Option<Vec<Entry>>,
+}
+
+/// The rules for all tools.
+#[derive(Debug)]
+pub(super) struct AllTools {
+    /// Of the key.
+    pub(super) span: Span,
+    /// The path in the document, as it was written.
+    pub(super) path: String,
+    pub(super) body: Body,
+}
+
+/// One entry under `classes`.
+#[derive(Debug)]
+pub(super) struct ClassEntry {
+    /// Of the key.
+    pub(super) span: Span,
+    pub(super) class: Class,
+    pub(super) body: Body,
 }
 
 /// A value with its place.
@@ -56,8 +81,7 @@ pub(super) struct Entry {
     /// The key as written.
     pub(super) text: String,
     pub(super) name: Name,
-    pub(super) effect: Effect,
-    pub(super) reason: Option<String>,
+    pub(super) body: Body,
 }
 
 impl Hidden {
@@ -68,14 +92,23 @@ impl Hidden {
 }
 
 impl Entry {
+    /// What the entry's action says; being listed means allowed.
+    pub(super) fn effect(&self) -> Effect {
+        self.body.action.unwrap_or(Effect::Allow)
+    }
+
     /// The path of the rule in the document, its key bare where TOML would take it bare, else quoted.
     pub(super) fn path(&self) -> String {
-        let key = &self.text;
-        if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
-            return format!("tools.{key}");
-        }
-        format!("tools.\"{}\"", visible(&key.replace('\\', "\\\\").replace('"', "\\\"")))
+        format!("tools.{}", quoted(&self.text))
     }
+}
+
+/// A key as a path has it: bare where TOML would take it bare, else quoted.
+fn quoted(key: &str) -> String {
+    if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+        return key.to_owned();
+    }
+    format!("\"{}\"", visible(&key.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
 /// Reads a document out of a tree, reporting everything that is wrong with it at once.
@@ -98,11 +131,27 @@ pub(super) fn read(root: &Node, report: &mut Report) -> Document {
                     choice(value, "unlisted", &[("hide", Unlisted::Hide), ("deny", Unlisted::Deny)], report);
             }
             "hide" => document.hide = hide(value, report),
-            "tools" => document.tools = tools(value, report),
+            "all_tools" => everybody(key, "all_tools".to_owned(), value, &mut document.all_tools, report),
+            "classes" => document.classes = classes(value, report),
+            "tools" => document.tools = tools(value, &mut document.all_tools, report),
             "description" | "$schema" => {
                 let _ = string(value, &quote(&key.name), report);
             }
             other => report.push(DOCUMENT.reject(other, key.span.clone())),
+        }
+    }
+    let bodies = document.all_tools.iter().map(|all| (&all.span, &all.body));
+    let bodies = bodies.chain(document.classes.iter().flatten().map(|entry| (&entry.span, &entry.body)));
+    let bodies = bodies.chain(document.tools.iter().flatten().map(|entry| (&entry.span, &entry.body)));
+    let mut conditions = 0;
+    for (span, body) in bodies {
+        conditions += body.conditions();
+        if conditions > MAX_CONDITIONS {
+            let message = format!("the policy has more than {MAX_CONDITIONS} conditions");
+            report.push(
+                Diagnostic::error("too-many-conditions", span.clone(), message).hint("use `in` for several values"),
+            );
+            break;
         }
     }
     for (name, hint) in [
@@ -157,7 +206,7 @@ fn hide(node: &Node, report: &mut Report) -> Option<Vec<Hidden>> {
     Some(hidden)
 }
 
-fn tools(node: &Node, report: &mut Report) -> Option<Vec<Entry>> {
+fn tools(node: &Node, all: &mut Option<AllTools>, report: &mut Report) -> Option<Vec<Entry>> {
     let Value::Table(pairs) = &node.value else {
         report.push(
             wrong_type(node, "`tools`", "a table with an entry a tool")
@@ -168,62 +217,59 @@ fn tools(node: &Node, report: &mut Report) -> Option<Vec<Entry>> {
     let mut entries = Vec::with_capacity(pairs.len());
     for (key, value) in pairs {
         let name = name(&key.name, &key.span, report);
-        let entry = entry(key, value, report);
-        let (Some(name), Some((effect, reason))) = (name, entry) else { continue };
-        if name.matches_all() {
-            report
-                .push(not_enforced("rules for all tools (`tools.\"*\"` is the same as `all_tools`)", key.span.clone()));
+        if name.as_ref().is_some_and(Name::matches_all) {
+            everybody(key, format!("tools.{}", quoted(&key.name)), value, all, report);
             continue;
         }
-        entries.push(Entry { span: key.span.clone(), text: key.name.clone(), name, effect, reason });
+        let body = entry::read(&key.name, Of::Some, value, report);
+        let (Some(name), Some(body)) = (name, body) else { continue };
+        entries.push(Entry { span: key.span.clone(), text: key.name.clone(), name, body });
     }
     Some(entries)
 }
 
-/// Reads one entry. An entry without `action` allows: being listed means that.
-fn entry(key: &Key, node: &Node, report: &mut Report) -> Option<(Effect, Option<String>)> {
-    let Value::Table(pairs) = &node.value else {
-        let what = format!("the entry {}", quote(&key.name));
-        report.push(wrong_type(node, &what, "a table").hint("write {} for a tool that is just allowed"));
-        return None;
-    };
-    let (mut effect, mut reason) = (Effect::Allow, None);
-    let mut reason_key: Option<&str> = None;
-    for (key, value) in pairs {
-        match key.name.as_str() {
-            "action" => effect = action(value, report).unwrap_or(effect),
-            word @ ("reason" | "on_deny") => {
-                if reason_key.is_some_and(|earlier| earlier != word) {
-                    report.push(
-                        Diagnostic::error(
-                            "conflicting-keys",
-                            key.span.clone(),
-                            "`reason` and `on_deny` are the same word",
-                        )
-                        .hint("keep one of the two"),
-                    );
-                }
-                reason_key = Some(word);
-                reason = string(value, &quote(word), report).map(str::to_owned);
-            }
-            other => report.push(ENTRY.reject(other, key.span.clone())),
-        }
+/// The rules for all tools, which may be written in one of two places.
+fn everybody(key: &Key, path: String, node: &Node, all: &mut Option<AllTools>, report: &mut Report) {
+    let Some(body) = entry::read("*", Of::All, node, report) else { return };
+    if all.is_some() {
+        let message = "`all_tools` and `tools.\"*\"` are the same thing, and both are here";
+        report.push(Diagnostic::error("conflicting-keys", key.span.clone(), message).hint("join them in one place"));
+        return;
     }
-    Some((effect, reason))
+    *all = Some(AllTools { span: key.span.clone(), path, body });
 }
 
-fn action(node: &Node, report: &mut Report) -> Option<Effect> {
-    const ACTIONS: [(&str, Effect); 4] = [
-        ("allow", Effect::Allow),
-        ("deny", Effect::Deny),
-        ("hide", Effect::Hide),
-        ("require_approval", Effect::RequireApproval),
-    ];
-    choice(node, "action", &ACTIONS, report).map(|action| action.value)
+fn classes(node: &Node, report: &mut Report) -> Option<Vec<ClassEntry>> {
+    let Value::Table(pairs) = &node.value else {
+        report.push(
+            wrong_type(node, "`classes`", "a table with an entry a class")
+                .hint("such as { read = { action = \"allow\" } }"),
+        );
+        return None;
+    };
+    let mut entries = Vec::with_capacity(pairs.len());
+    for (key, value) in pairs {
+        let class = Class::ALL.into_iter().find(|class| class.as_str() == key.name);
+        let body = entry::read(&key.name, Of::Some, value, report);
+        match (class, body) {
+            (Some(class), Some(body)) => entries.push(ClassEntry { span: key.span.clone(), class, body }),
+            (Some(_), None) => {}
+            (None, _) => {
+                let words = Class::ALL.map(Class::as_str);
+                let message = format!("there is no class {}", quote(&key.name));
+                let error = Diagnostic::error("unknown-key", key.span.clone(), message);
+                report.push(match nearest(&key.name, words.into_iter()) {
+                    Some(word) => error.hint(format!("did you mean `{word}`?")),
+                    None => error.hint(format!("the classes are {}", list(&words))),
+                });
+            }
+        }
+    }
+    Some(entries)
 }
 
 /// A string that is one of a few words.
-fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], report: &mut Report) -> Option<Located<T>> {
+pub(super) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], report: &mut Report) -> Option<Located<T>> {
     let text = string(node, &quote(key), report)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(Located { span: node.span.clone(), value: *value });
@@ -238,7 +284,7 @@ fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], report: &mut Rep
     None
 }
 
-fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n str> {
+pub(super) fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n str> {
     if let Value::String(text) = &node.value {
         return Some(text);
     }
@@ -265,7 +311,7 @@ fn one_of(words: &[String]) -> String {
     }
 }
 
-fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
+pub(super) fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
     Diagnostic::error(
         "wrong-type",
         node.span.clone(),

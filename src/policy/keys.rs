@@ -1,4 +1,4 @@
-//! The words of the language: which keys stand where, and which of them this version does not enforce yet.
+//! The words of the language: which keys stand where.
 
 use super::diagnostic::{Diagnostic, quote};
 use super::source::Span;
@@ -7,67 +7,120 @@ use super::source::Span;
 pub(super) struct Keys {
     /// What the table is called in messages.
     pub(super) of: &'static str,
-    /// The keys that this version enforces.
+    /// The keys that it takes.
     pub(super) known: &'static [&'static str],
-    /// The keys of the language that this version does not enforce. A document that has one is refused as a whole:
-    /// half a policy would look like protection and be none.
-    pub(super) later: &'static [&'static str],
 }
 
 /// The document itself.
 pub(super) const DOCUMENT: Keys = Keys {
     of: "a policy",
-    known: &["version", "description", "default", "unlisted", "hide", "tools", "$schema"],
-    later: &["all_tools", "classes"],
+    known: &["version", "description", "default", "unlisted", "hide", "all_tools", "classes", "tools", "$schema"],
 };
 
-/// An entry under `tools`.
+/// An entry under `tools` or `classes`.
 pub(super) const ENTRY: Keys = Keys {
     of: "an entry",
-    known: &["action", "reason", "on_deny"],
-    later: &[
+    known: &[
+        "action",
+        "reason",
+        "on_deny",
         "rate_limit",
         "limits",
+        "spend_limit",
+        "amount_from",
         "deny_if",
         "require",
         "approve_if",
         "rules",
         "class",
         "approval_timeout",
-        "spend_limit",
-        "amount_from",
-        "refund_on_error",
-        "when",
     ],
 };
+
+/// `all_tools`, and `tools."*"`, which is the same.
+pub(super) const ALL_TOOLS: Keys = Keys {
+    of: "the rules for all tools",
+    known: &[
+        "reason",
+        "on_deny",
+        "rate_limit",
+        "limits",
+        "spend_limit",
+        "amount_from",
+        "deny_if",
+        "require",
+        "approve_if",
+        "rules",
+        "approval_timeout",
+    ],
+};
+
+/// A limit.
+pub(super) const LIMIT: Keys = Keys {
+    of: "a limit",
+    known: &[
+        "max",
+        "window",
+        "scope",
+        "counter",
+        "increment",
+        "increment_from",
+        "align",
+        "reason",
+        "on_deny",
+        "refund_on_error",
+    ],
+};
+
+/// A group of conditions.
+pub(super) const GROUP: Keys =
+    Keys { of: "a group of conditions", known: &["conditions", "match", "reason", "on_deny"] };
+
+/// A condition.
+pub(super) const CONDITION: Keys = Keys { of: "a condition", known: &["path", "op", "value"] };
+
+/// One of Intercept's rules.
+pub(super) const RULE: Keys = Keys {
+    of: "a rule",
+    known: &[
+        "name",
+        "action",
+        "conditions",
+        "match",
+        "reason",
+        "on_deny",
+        "rate_limit",
+        "spend_limit",
+        "amount_from",
+        "state",
+    ],
+};
+
+/// The counter of one of Intercept's rules.
+pub(super) const STATE: Keys =
+    Keys { of: "the state of a rule", known: &["counter", "window", "increment", "increment_from"] };
 
 impl Keys {
     /// The error for a key that the table does not take.
     pub(super) fn reject(&self, key: &str, span: Span) -> Diagnostic {
-        if self.later.contains(&key) {
-            return not_enforced(&quote(key), span);
-        }
         let error = Diagnostic::error("unknown-key", span, format!("{} has no key {}", self.of, quote(key)));
-        let elsewhere = if self.of == DOCUMENT.of { &ENTRY } else { &DOCUMENT };
-        if elsewhere.known.contains(&key) || elsewhere.later.contains(&key) {
-            return error.hint(if elsewhere.of == ENTRY.of {
-                "it belongs to an entry: put it under `tools` and the tool's name"
-            } else {
-                "it belongs at the top of the policy, outside `tools`"
+        if key == "when" {
+            return error.hint("`when` is reserved: write conditions under `deny_if`, `require` or `approve_if`");
+        }
+        if let Some(elsewhere) =
+            [DOCUMENT, ENTRY, LIMIT, GROUP, CONDITION].iter().find(|other| other.known.contains(&key))
+        {
+            return error.hint(match elsewhere.of {
+                of if of == ENTRY.of => "it belongs to an entry: put it under `tools` and the tool's name".to_owned(),
+                of if of == DOCUMENT.of => "it belongs at the top of the policy, outside `tools`".to_owned(),
+                of => format!("it belongs to {of}"),
             });
         }
-        match nearest(key, self.known.iter().chain(self.later).copied()) {
+        match nearest(key, self.known.iter().copied()) {
             Some(known) => error.hint(format!("did you mean `{known}`?")),
             None => error.hint(format!("its keys are {}", list(self.known))),
         }
     }
-}
-
-/// The error for a word of the language that this version cannot keep.
-pub(super) fn not_enforced(what: &str, span: Span) -> Diagnostic {
-    Diagnostic::error("not-enforced", span, format!("this version of policylayer does not enforce {what} yet")).hint(
-        "the whole policy is refused rather than half enforced: take it out, or use `action` with \"deny\" or \"hide\"",
-    )
 }
 
 /// The known word that is most probably meant by `word`, whatever its case.

@@ -106,7 +106,12 @@ pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &Se
             }));
         }
     }
-    for entry in document.tools.iter().flatten().filter(|entry| entry.effect == Effect::RequireApproval) {
+    for entry in document
+        .tools
+        .iter()
+        .flatten()
+        .filter(|entry| entry.effect() == Effect::RequireApproval || !entry.body.approve_if.is_empty())
+    {
         let message =
             format!("calls of {} are refused: this version of policylayer cannot ask a person yet", quote(&entry.text));
         report.push(
@@ -125,7 +130,7 @@ pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &Se
 
 /// Entries whose tool the `hide` list takes away.
 fn hidden_and_listed(document: &Document, report: &mut Report) {
-    for entry in document.tools.iter().flatten().filter(|entry| entry.effect != Effect::Hide) {
+    for entry in document.tools.iter().flatten().filter(|entry| entry.effect() != Effect::Hide) {
         let hides = document.hide.iter().flatten().find(|item| match &entry.name {
             Name::Exact(name) => item.name.matches(name),
             Name::Glob(_) => item.text == entry.text || item.name.matches_all(),
@@ -164,7 +169,7 @@ fn destructive_allowed(document: &Document, policy: &Policy, catalogue: &Catalog
     let mut by_rule: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for tool in catalogue.tools().iter().filter(|tool| matches!(tool.class, Class::Destructive | Class::Financial)) {
         let decision = policy.decide(&tool.name);
-        if decision.effect == Effect::Allow {
+        if decision.effect == Effect::Allow && !policy.limits_or_asks(&tool.name) {
             by_rule.entry(decision.rule).or_default().push(&tool.name);
         }
     }

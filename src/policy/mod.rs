@@ -14,25 +14,36 @@ mod decision;
 mod decode;
 mod diagnostic;
 mod document;
+mod entry;
 mod glob;
+mod judge;
 mod keys;
+mod limit;
+mod limit_keys;
 mod lint;
 mod number;
 mod render;
+mod rule_keys;
 pub mod server;
 mod source;
+mod summary;
 mod tree;
+mod window;
 
 pub use amount::{Amount, AmountError};
 pub use builtin::builtin;
-pub use compile::{Mode, Policy, Seen, Summary, Tally};
+pub use compile::{Mode, Policy};
 pub use decision::{Decision, Effect};
 pub(crate) use diagnostic::visible;
 pub use diagnostic::{Diagnostic, Severity};
+pub use judge::{Judgement, Seen};
+pub use limit::{CounterId, Increment, Limit, OnError, Scope, Units};
 pub use number::Number;
 pub use render::{Colour, render};
 pub use server::{BadServerName, ServerName};
 pub use source::{Format, Place, Source, Span};
+pub use summary::{Summary, Tally};
+pub use window::{BadWindow, Calendar, Window};
 
 use diagnostic::Report;
 

@@ -21,6 +21,9 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class, from the least to the greatest risk.
+    pub const ALL: [Self; 5] = [Self::Read, Self::Write, Self::Execute, Self::Destructive, Self::Financial];
+
     /// The risk of the class, whatever the tool.
     pub fn risk(self) -> Risk {
         match self {

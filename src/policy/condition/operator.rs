@@ -90,7 +90,7 @@ impl Operator {
         }
     }
 
-    pub(super) fn parse(word: &str) -> Result<Self, ConditionError> {
+    pub(in crate::policy) fn parse(word: &str) -> Result<Self, ConditionError> {
         Self::ALL.into_iter().find(|operator| operator.as_str() == word).ok_or_else(|| {
             let nearest = nearest_sign(word).or_else(|| nearest(word, Self::WORDS.into_iter()));
             ConditionError::Operator { op: word.to_owned(), nearest }

@@ -132,6 +132,24 @@ impl Path {
         &self.text
     }
 
+    /// Whether the path is one to several values: it has a `[*]`.
+    pub(in crate::policy) fn has_every(&self) -> bool {
+        self.steps.contains(&Step::Every)
+    }
+
+    /// The one value at the path, as written; `None` where nothing is, where it is not certain what is, and for a path
+    /// to several values.
+    pub(in crate::policy) fn find<'l>(&self, arguments: &'l str) -> Option<&'l str> {
+        self.steps.iter().try_fold(arguments, |at, step| match step {
+            Step::Key(name) => match member(at, name) {
+                Member::Is(value) => Some(value),
+                Member::Absent | Member::Ambiguous => None,
+            },
+            Step::Index(index) => view::elements(at).nth(*index).and_then(|range| at.get(range)),
+            Step::Every => None,
+        })
+    }
+
     /// Judges what is at the path in an object that the strict reader read: `None` where nothing is.
     pub(super) fn judge(&self, arguments: &str, judge: impl Fn(Option<&str>) -> Outcome) -> Outcome {
         walk(&self.steps, arguments, &judge)

@@ -1,0 +1,162 @@
+//! The decision: which rule applies to a tool, and what it makes of a call's arguments.
+
+use super::compile::{Checks, Policy, Requirement, Rule, Tested};
+use super::decision::{Decision, Effect};
+use super::glob::Pattern;
+use super::limit::Limit;
+use crate::risk::{Catalogue, Class};
+
+/// Whether the upstream listed a tool of a name in this session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// tools/list had a tool of this name.
+    Tool,
+    /// It had none, or was not asked for.
+    Unknown,
+}
+
+/// What a policy says about one call: the decision, and the limits to be counted before it may go on.
+#[must_use = "a judgement that nobody obeys lets the call through"]
+#[derive(Clone, Copy, Debug)]
+pub struct Judgement<'p> {
+    /// What happens, if no limit is reached.
+    pub decision: Decision<'p>,
+    limits: [&'p [Limit]; 2],
+}
+
+impl<'p> Judgement<'p> {
+    /// The limits that a call counts against, the tool's own first. All of them are taken, or none.
+    pub fn limits(&self) -> impl Iterator<Item = &'p Limit> + use<'p> {
+        self.limits.into_iter().flatten()
+    }
+}
+
+/// Which rule applies, by how it was found.
+#[derive(Clone, Copy)]
+enum Found<'p> {
+    /// One that names the tool.
+    Named(&'p Rule),
+    /// Its class's.
+    Class(&'p Rule),
+    /// None: the default.
+    Default(&'p Rule),
+}
+
+impl<'p> Found<'p> {
+    fn rule(self) -> &'p Rule {
+        match self {
+            Self::Named(rule) | Self::Class(rule) | Self::Default(rule) => rule,
+        }
+    }
+}
+
+impl Policy {
+    /// What the policy says about a tool, whatever its arguments: whether it is listed, and refused always. Never fails
+    /// and never allocates.
+    pub fn decide<'p>(&'p self, tool: &str) -> Decision<'p> {
+        self.of_rule(self.find(tool).rule())
+    }
+
+    /// What the policy says about a call of `tool` with these arguments: an object as written on a line that the strict
+    /// reader read, `{}` where the call has none.
+    ///
+    /// In this order, and the first refusal decides: `hide` and `action = "deny"`, `deny_if`, `require`, `rules`; then the
+    /// same of the rules for all tools; then whether a person is to be asked. Takes time linear in the arguments.
+    pub fn judge<'p>(&'p self, tool: &str, arguments: &str) -> Judgement<'p> {
+        let rule = self.find(tool).rule();
+        let refused = |decision| Judgement { decision, limits: [&[], &[]] };
+        if matches!(rule.effect, Effect::Deny | Effect::Hide) {
+            return refused(self.of_rule(rule));
+        }
+        let checks = [rule.checks.as_deref(), self.all_tools.as_deref()];
+        if let Some((path, reason)) = checks.iter().flatten().find_map(|checks| checks.refusal(arguments)) {
+            return refused(self.decision(Effect::Deny, path, reason));
+        }
+        let asks = checks.iter().flatten().find_map(|checks| checks.asks(arguments));
+        let decision = match (rule.effect, asks) {
+            (Effect::Allow, Some(asks)) => self.decision(Effect::RequireApproval, &asks.path, asks.reason.as_deref()),
+            _ => self.of_rule(rule),
+        };
+        Judgement { decision, limits: checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits)) }
+    }
+
+    /// The decision on a prompt that is named after a hidden tool; `None` where the prompt is not hidden.
+    ///
+    /// A rule that names the tool hides the prompt of its name as well. A tool that is hidden only for being unlisted, or
+    /// for its class, does so where there is such a tool: one of the server's catalogue, or one that tools/list had. All
+    /// other prompts are not named after tools and are none of the policy's business.
+    pub fn hides_prompt<'p>(&'p self, name: &str, seen: Seen) -> Option<Decision<'p>> {
+        let found = self.find(name);
+        let is_tool =
+            || seen == Seen::Tool || Catalogue::of(&self.server).is_some_and(|known| known.tool(name).is_some());
+        let hides = found.rule().effect == Effect::Hide && (matches!(found, Found::Named(_)) || is_tool());
+        hides.then(|| self.of_rule(found.rule()))
+    }
+
+    /// The risk class of a tool: as the policy says, else as the server's catalogue does, else the one of tools that nothing
+    /// is known of.
+    pub fn class(&self, tool: &str) -> Class {
+        let by_policy = self.class_names.get(tool).copied();
+        let by_glob = || first(&self.class_globs, tool).copied();
+        let by_catalogue = || Catalogue::of(&self.server)?.tool(tool).map(|tool| tool.class);
+        by_policy.or_else(by_glob).or_else(by_catalogue).unwrap_or(Class::Execute)
+    }
+
+    /// Whether a tool that is allowed is held back by a limit or, for some arguments, by a person.
+    pub(super) fn limits_or_asks(&self, tool: &str) -> bool {
+        let checks = [self.find(tool).rule().checks.as_deref(), self.all_tools.as_deref()];
+        checks.iter().flatten().any(|checks| !checks.limits.is_empty() || !checks.approve_if.is_empty())
+    }
+
+    /// Hidden first, then the exact name, then the most specific glob, then the class, then the default.
+    fn find(&self, tool: &str) -> Found<'_> {
+        let named = self.hidden.get(tool).or_else(|| first(&self.hidden_globs, tool));
+        let named = named.or_else(|| self.exact.get(tool)).or_else(|| first(&self.globs, tool));
+        if let Some(rule) = named {
+            return Found::Named(rule);
+        }
+        if self.classes.is_empty() {
+            return Found::Default(&self.otherwise);
+        }
+        self.classes.get(&self.class(tool)).map_or(Found::Default(&self.otherwise), |rule| Found::Class(rule))
+    }
+
+    fn of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {
+        self.decision(rule.effect, &rule.path, rule.reason.as_deref())
+    }
+
+    fn decision<'p>(&'p self, effect: Effect, rule: &'p str, reason: Option<&'p str>) -> Decision<'p> {
+        Decision { effect, rule, reason, file: self.file.as_deref() }
+    }
+}
+
+impl Checks {
+    /// The first check that refuses these arguments, by its path and with its reason.
+    fn refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
+        let denied = self.deny_if.iter().find(|check| check.group.holds_as_denial(arguments));
+        let missed = || self.require.iter().find(|check| !check.group.holds_as_requirement(arguments));
+        let ruled_out = || self.rules.iter().find_map(|rule| rule.refusal(arguments));
+        let found = denied.or_else(missed).map(|check| (check.path.as_str(), check.reason.as_deref()));
+        found.or_else(ruled_out)
+    }
+
+    /// The first check by which a person is to be asked.
+    fn asks(&self, arguments: &str) -> Option<&Tested> {
+        self.approve_if.iter().find(|check| check.group.holds_as_denial(arguments))
+    }
+}
+
+impl Requirement {
+    fn refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
+        match self {
+            Self::Never { path, reason } => Some((path, reason.as_deref())),
+            Self::Holds(check) if check.group.holds_as_requirement(arguments) => None,
+            Self::Holds(check) => Some((&check.path, check.reason.as_deref())),
+        }
+    }
+}
+
+/// What belongs to the first pattern that matches.
+fn first<'p, T>(patterns: &'p [(Pattern, T)], tool: &str) -> Option<&'p T> {
+    patterns.iter().find(|(pattern, _)| pattern.matches(tool)).map(|(_, value)| value)
+}

@@ -1,0 +1,96 @@
+//! What a policy does, in two sentences.
+
+use std::fmt;
+
+use super::compile::{Mode, Policy};
+use super::decision::Effect;
+use super::server::ServerName;
+use crate::risk::Catalogue;
+
+impl Policy {
+    /// What is in force, and what it does to the tools that are known of the server.
+    pub fn summary(&self) -> Summary<'_> {
+        let tools = Catalogue::of(self.server.as_str()).map(|known| {
+            let mut tally = Tally::default();
+            for tool in known.tools() {
+                tally.known += 1;
+                match self.decide(&tool.name).effect {
+                    Effect::Allow => tally.allowed += 1,
+                    // Until approvals exist, what asks a person is refused.
+                    Effect::Deny | Effect::RequireApproval => tally.refused += 1,
+                    Effect::Hide => tally.hidden += 1,
+                }
+            }
+            tally
+        });
+        let otherwise = self.otherwise.effect;
+        Summary { file: self.file.as_deref(), server: &self.server, mode: self.mode, otherwise, tools }
+    }
+}
+
+/// What is in force, for the line at the start and for `check`.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary<'p> {
+    /// The file, as shown to a person.
+    pub file: Option<&'p str>,
+    /// The server that the policy is for.
+    pub server: &'p ServerName,
+    /// What is in force.
+    pub mode: Mode,
+    /// What a tool gets that no rule names.
+    pub otherwise: Effect,
+    /// What happens to the tools of the server's catalogue, where it has one.
+    pub tools: Option<Tally>,
+}
+
+/// What a policy does to the known tools of a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many tools are known.
+    pub known: usize,
+    /// How many can be called.
+    pub allowed: usize,
+    /// How many are listed but refused.
+    pub refused: usize,
+    /// How many are taken out of tools/list.
+    pub hidden: usize,
+}
+
+impl Tally {
+    /// How many stay in tools/list.
+    pub fn visible(&self) -> usize {
+        self.allowed + self.refused
+    }
+}
+
+/// Two sentences on one line: what is in force, and what it does to the known tools.
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = self.server;
+        let is_known = self.tools.is_some();
+        match (self.mode, self.otherwise) {
+            (Mode::Standalone, _) => write!(f, "{} stands alone.", self.file.unwrap_or("the document"))?,
+            (Mode::Patch, Effect::Allow) => {
+                write!(f, "{} hides tools and allows all others.", self.file.unwrap_or("the document"))?;
+            }
+            (Mode::Patch, _) => {
+                write!(f, "{} is laid over the built-in policy for {server}", self.file.unwrap_or("the document"))?;
+                f.write_str(if is_known { "." } else { ", which knows no tool of this server." })?;
+            }
+            (Mode::Builtin, _) if is_known => write!(f, "the built-in policy for {server} is in force.")?,
+            (Mode::Builtin, _) => write!(f, "there is no policy for {server}: every tool is refused.")?,
+        }
+        if let Some(tools) = self.tools {
+            write!(
+                f,
+                " Of {} known tools {} are visible ({} allowed, {} refused) and {} hidden.",
+                tools.known,
+                tools.visible(),
+                tools.allowed,
+                tools.refused,
+                tools.hidden
+            )?;
+        }
+        Ok(())
+    }
+}
