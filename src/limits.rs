@@ -101,12 +101,6 @@ pub const DRAIN: Duration = Duration::from_millis(500);
 /// How long a failed start waits for the client's first request, to answer it with the reason.
 pub const START_FAILURE_WAIT: Duration = Duration::from_secs(5);
 
-/// The shortest sliding window.
-pub const MIN_WINDOW: Duration = Duration::from_millis(1);
-
-/// The longest sliding window.
-pub const MAX_WINDOW: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
 /// How many entries the log of one counter holds. Where more calls fit into a window, entries that are close together
 /// are joined; they then count longer, by at most 2/1024 of the window.
 pub const MAX_LOG_ENTRIES: usize = 1024;

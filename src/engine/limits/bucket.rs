@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::window::Calendar;
-use crate::policy::Amount;
+use crate::policy::{Amount, Calendar};
 
 /// The amount of one unit of the calendar.
 ///

@@ -10,43 +10,15 @@ pub(crate) mod bucket;
 pub(crate) mod counts;
 pub(crate) mod log;
 mod memory;
-mod window;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use memory::Memory;
-pub use window::{BadWindow, Calendar, Span, Window};
 
 use super::now::Now;
 use crate::policy::Amount;
-
-/// The name of a counter: the same name is the same count.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CounterId(Arc<str>);
-
-impl CounterId {
-    /// The counter of this name in an entry of a server's policy.
-    pub fn new(server: &str, entry: &str, name: &str) -> Self {
-        // With the lengths, no names run into each other, whatever they hold.
-        Self(format!("{}:{server}{}:{entry}{name}", server.len(), entry.len()).into())
-    }
-
-    /// The name, as stores keep it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Whose calls are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Those of one run of the wrapper.
-    Session,
-    /// Those of all wrappers of this server by this user, across restarts.
-    Server,
-}
+pub use crate::policy::{BadWindow, Calendar, CounterId, Scope, Window};
 
 /// What one limit asks of a counter for one call.
 #[derive(Clone, Copy, Debug)]
