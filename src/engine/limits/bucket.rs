@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::policy::Amount;
-use crate::policy::Calendar;
+use crate::policy::{Amount, Calendar};
 
 /// The amount of one unit of the calendar.
 ///
