@@ -112,7 +112,7 @@ impl<'p> Decided<'p> {
         let rule = visible(rule);
         let by = match self.policy.summary().file {
             Some(file) if !rule.starts_with("builtin:") => format!("{rule} of {file}"),
-            _ => format!("{rule}, of the built-in policy for {}", self.server),
+            _ => format!("{rule} of the built-in policy for {}", self.server),
         };
         let mut out = match effect {
             Effect::Allow => format!("{GOOD}allow{GOOD:#}: a call of {tool} passes, by the rule {by}"),

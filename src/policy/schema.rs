@@ -20,17 +20,20 @@ const ID: &str = "https://raw.githubusercontent.com/policylayer/policylayer/main
 pub fn policy() -> Schema {
     let mut schema = schemars::schema_for!(Document);
     schema.insert("$id".to_owned(), ID.into());
-    NoNull.transform(&mut schema);
+    Tidy.transform(&mut schema);
     schema
 }
 
-/// A key that may be left out may still not be null.
-struct NoNull;
+/// A key that may be left out may still not be null; and descriptions are sentences, without the line breaks of this file.
+struct Tidy;
 
-impl Transform for NoNull {
+impl Transform for Tidy {
     fn transform(&mut self, schema: &mut Schema) {
         transform_subschemas(self, schema);
         let Some(object) = schema.as_object_mut() else { return };
+        if let Some(Value::String(text)) = object.get_mut("description") {
+            *text = text.replace('\n', " ");
+        }
         if let Some(Value::Array(types)) = object.get_mut("type") {
             types.retain(|one| one != "null");
             if let [one] = types.as_slice() {

@@ -51,9 +51,7 @@ fn suite(tested: &Tested, out: &mut String) {
 fn details(failure: &Failure) -> String {
     let mut details = failure.call();
     for part in failure.shown().filter(|part| part.matches == Matches::No) {
-        let expected = part.expected.as_deref().unwrap_or("anything");
-        let got = part.got.as_deref().unwrap_or("none");
-        details.push_str(&format!("\n{}: expected {expected}, got {got}", part.what));
+        details.push_str(&format!("\n{}: expected {}, got {}", part.what, part.expectation(), part.finding()));
     }
     details
 }

@@ -106,7 +106,6 @@ fn compare(expected: &Expected, got: Verdict) -> Vec<Part> {
         let matches = if matches { Matches::Yes } else { Matches::No };
         Part { what, expected, got, matches }
     };
-    let seconds = |wait: u64| format!("{wait} s");
     let rule = expected.rule.as_ref().is_none_or(|rule| *rule == got.rule);
     let reason = expected.reason.as_ref();
     let says = reason.is_none_or(|part| got.reason.as_ref().is_some_and(|reason| reason.contains(part)));
@@ -119,9 +118,25 @@ fn compare(expected: &Expected, got: Verdict) -> Vec<Part> {
             expected.effect == got.effect,
         ),
         part("rule", expected.rule.as_deref().map(visible), Some(visible(&got.rule)), rule),
-        part("reason", reason.map(|part| format!("… {} …", visible(part))), got.reason.as_deref().map(visible), says),
-        part("retry_after", expected.retry_after.map(seconds), got.retry_after.map(seconds), waits),
+        part("reason", reason.map(|part| visible(part)), got.reason.as_deref().map(visible), says),
+        part("retry_after", expected.retry_after.map(|wait| wait.to_string()), got.retry_after.map(|wait| wait.to_string()), waits),
     ]
+}
+
+impl Part {
+    /// What was expected, in words.
+    pub(super) fn expectation(&self) -> String {
+        match (&self.expected, self.what) {
+            (None, _) => "(anything)".to_owned(),
+            (Some(part), "reason") => format!("… {part} …"),
+            (Some(expected), _) => expected.clone(),
+        }
+    }
+
+    /// What there is, in words.
+    pub(super) fn finding(&self) -> &str {
+        self.got.as_deref().unwrap_or("(none)")
+    }
 }
 
 impl Failure {

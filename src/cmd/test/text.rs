@@ -45,8 +45,8 @@ fn compared(failure: &Failure) -> anyhow::Result<String> {
             vec![
                 Cell::styled(mark, style),
                 Cell::plain(part.what),
-                Cell::plain(part.expected.as_deref().unwrap_or("(anything)")),
-                Cell::styled(part.got.as_deref().unwrap_or("(none)"), style),
+                Cell::plain(part.expectation()),
+                Cell::styled(part.finding(), style),
             ]
         })
         .collect();
