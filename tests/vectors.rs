@@ -63,15 +63,27 @@ fn line(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn run(engine: &mut Engine, step: &Value) -> Vec<Action> {
+/// The line of a step's repetition: its id counts on.
+fn repeated(mut bytes: Vec<u8>, repetition: u64) -> Vec<u8> {
+    if repetition > 0 {
+        let text = String::from_utf8(bytes).expect("a repeated line is text");
+        let (before, after) = text.split_once("\"id\":").expect("a repeated line has an id");
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        let id: u64 = after[..digits].parse().expect("the id of a repeated line is a number");
+        bytes = format!("{before}\"id\":{}{}", id + repetition, &after[digits..]).into_bytes();
+    }
+    bytes
+}
+
+fn run(engine: &mut Engine, step: &Value, repetition: u64) -> Vec<Action> {
     let mut actions = Vec::new();
     let time = Duration::from_secs_f64(step["at"].as_f64().unwrap_or_default());
     // Half past ten on some day, so that a minute, an hour and a day begin at times of their own.
     let now = Now { session: time, unix: Duration::from_secs(20_000 * 86_400 + 10 * 3_600 + 1_800) + time };
     if let Some(bytes) = bytes(step, "client") {
-        engine.client_line(&line(bytes), now, &mut actions);
+        engine.client_line(&line(repeated(bytes, repetition)), now, &mut actions);
     } else if let Some(bytes) = bytes(step, "server") {
-        engine.server_line(&line(bytes), now, &mut actions);
+        engine.server_line(&line(repeated(bytes, repetition)), now, &mut actions);
     } else if step.get("policy").is_some() {
         engine.replace_policy(Arc::new(policy(step)), &mut actions);
     } else {
@@ -153,8 +165,10 @@ fn every_vector_holds() {
     for (place, vector) in vectors() {
         let mut engine = Engine::new(Arc::new(policy(&vector)), Box::new(Memory::default()));
         for (index, step) in vector["do"].as_array().expect("do is a list").iter().enumerate() {
-            if let Err(failure) = compare(&run(&mut engine, step), &step["expect"]) {
-                failures.push(format!("{place} {} step {index}: {failure}", vector["name"]));
+            for repetition in 0..step["times"].as_u64().unwrap_or(1) {
+                if let Err(failure) = compare(&run(&mut engine, step, repetition), &step["expect"]) {
+                    failures.push(format!("{place} {} step {index}.{repetition}: {failure}", vector["name"]));
+                }
             }
         }
     }
@@ -180,7 +194,7 @@ fn names_are_unique_and_the_ledger_names_real_vectors() {
 fn the_runner_can_fail() {
     let engine = || Engine::new(Arc::new(policy(&json!({}))), Box::new(Memory::default()));
     let step = json!({"client": r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hidden_tool"}}"#});
-    let actions = run(&mut engine(), &step);
+    let actions = run(&mut engine(), &step, 0);
     assert!(compare(&actions, &json!([{"reply": {"id": 1, "effect": "hide", "rule": "hide[0]"}}])).is_ok());
     for wrong in [
         json!([]),

@@ -56,10 +56,15 @@ impl Calls {
             return Err(judgement.decision.into());
         }
         let limits: Vec<&Limit> = judgement.limits().collect();
-        if limits.is_empty() || self.goes_on(call, arguments) {
+        if limits.is_empty() {
             return Ok(None);
         }
-        let reserved = self.charge(&limits, arguments, judgement.decision, now)?;
+        let reserved = if self.goes_on(call, arguments) {
+            // The server may ask once more, and what goes on then is still the same call.
+            Reserved::default()
+        } else {
+            self.charge(&limits, arguments, judgement.decision, now)?
+        };
         let refunded =
             |counter: &_| limits.iter().any(|limit| limit.counter == *counter && limit.on_error == OnError::Refund);
         let refund = reserved.only(refunded);

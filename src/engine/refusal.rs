@@ -87,9 +87,14 @@ pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str)
         (Some(_), true) => "give it a rule of its own in the policy file",
         (None, _) => "write a policy file for this server",
     };
+    // The author's reason says why a person is to be asked; that nobody is, the agent has to be told all the same.
+    let unasked = match (decision.effect, decision.reason) {
+        (Effect::RequireApproval, Some(_)) => "This version of policylayer cannot ask a person yet. ",
+        _ => "",
+    };
     let advice = match remedy {
         Remedy::Policy => format!(
-            "Do not try it again or reach for it another way; go on without it. If it is needed, tell the user, who can \
+            "{unasked}Do not try it again or reach for it another way; go on without it. If it is needed, tell the user, who can \
              {change}."
         ),
         Remedy::Arguments => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::condition::{Condition, ConditionError, Constant, Group, Match, Operator, ValueError};
+use super::condition::{Condition, ConditionError, Constant, Group, Match, Operator, Path, ValueError};
 use super::decision::Effect;
 use super::diagnostic::{Diagnostic, Report, quote};
 use super::document::{choice, string, wrong_type};
@@ -119,6 +119,7 @@ pub(super) fn read(name: &str, of: Of, node: &Node, report: &mut Report) -> Opti
     };
     let mut body = Body { keys: pairs.len(), ..Body::default() };
     let mut reason = Reason::default();
+    let (mut rate, mut limits) = (None, Vec::new());
     let mut spend: Option<&Node> = None;
     let mut amount_from: Option<&Node> = None;
     for (key, value) in pairs {
@@ -126,20 +127,28 @@ pub(super) fn read(name: &str, of: Of, node: &Node, report: &mut Report) -> Opti
             other if !of.keys().known.contains(&other) => report.push(of.keys().reject(other, key.span.clone())),
             "action" => body.action = action(value, report),
             "reason" | "on_deny" => reason.read(key, value, report),
-            "rate_limit" => body.limits.extend(limit_keys::rate_limit(value, report)),
-            "limits" => body.limits.extend(limit_keys::limits(value, report)),
+            "rate_limit" => rate = limit_keys::rate_limit(value, report),
+            "limits" => limits = limit_keys::limits(value, report),
             "spend_limit" => spend = Some(value),
             "amount_from" => amount_from = Some(value),
-            "deny_if" => body.deny_if = groups("deny_if", value, report),
+            "deny_if" => {
+                body.deny_if = groups("deny_if", value, report);
+                every_element(value, report);
+            }
             "require" => body.require = groups("require", value, report),
-            "approve_if" => body.approve_if = groups("approve_if", value, report),
+            "approve_if" => {
+                body.approve_if = groups("approve_if", value, report);
+                every_element(value, report);
+            }
             "rules" => rule_keys::rules(name, value, &mut body, report),
             "class" => body.class = class(value, report),
             "approval_timeout" => body.approval_timeout = limit_keys::window(value, report).map(Length::length),
             _ => {}
         }
     }
-    body.limits.extend(limit_keys::spend_limit("spend_limit", spend, amount_from, report));
+    let spend = limit_keys::spend_limit("spend_limit", spend, amount_from, report);
+    // In one order, whatever that of the keys: which limit a refusal names must not hang on it.
+    body.limits = rate.into_iter().chain(limits).chain(body.limits).chain(spend).collect();
     body.reason = reason.text;
     same_counter_twice(&body.limits, report);
     Some(body)
@@ -189,6 +198,44 @@ fn groups(key: &'static str, node: &Node, report: &mut Report) -> Vec<Check> {
             Vec::new()
         }
     }
+}
+
+/// A `[*]` where a match refuses or asks: it holds for every element or not at all, so one harmless element beside the
+/// bad one would get the call past the rule.
+fn every_element(node: &Node, report: &mut Report) {
+    match &node.value {
+        Value::Array(items) => items.iter().for_each(|item| every_element(item, report)),
+        Value::Table(pairs) => {
+            let part = |name: &str| pairs.iter().find(|(key, _)| key.name == name).map(|(_, value)| value);
+            if let Some(conditions) = part("conditions") {
+                every_element(conditions, report);
+            }
+            let Some(Node { span, value: Value::String(text) }) = part("path") else { return };
+            if !Path::parse(text).is_ok_and(|path| path.has_every()) {
+                return;
+            }
+            let opposite =
+                part("op").and_then(|op| if let Value::String(word) = &op.value { opposite(word) } else { None });
+            let message = "this holds only if every element matches: one that does not gets the call past the rule";
+            report.push(Diagnostic::warning("every-element", span.clone(), message).hint(match opposite {
+                Some(word) => format!("to refuse if any element matches, use `require` with `{word}`"),
+                None => "to refuse if any element matches, use `require` with what each of them has to be".to_owned(),
+            }));
+        }
+        _ => {}
+    }
+}
+
+/// The operator that holds for just the values for which another does not.
+fn opposite(word: &str) -> Option<Operator> {
+    use Operator::{Contains, Eq, Gt, Gte, In, Lt, Lte, Neq, NotContains, NotIn, NotRegex, Regex};
+    let pairs = [(Eq, Neq), (In, NotIn), (Lt, Gte), (Lte, Gt), (Regex, NotRegex), (Contains, NotContains)];
+    let operator = Operator::parse(word).ok()?;
+    pairs.into_iter().find_map(|(one, other)| match operator {
+        operator if operator == one => Some(other),
+        operator if operator == other => Some(one),
+        _ => None,
+    })
 }
 
 const EXAMPLE: &str = "such as [{ conditions = [{ path = \"args.dataTypeName\", op = \"eq\", value = \"user\" }] }]";

@@ -106,19 +106,7 @@ pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &Se
             }));
         }
     }
-    for entry in document
-        .tools
-        .iter()
-        .flatten()
-        .filter(|entry| entry.effect() == Effect::RequireApproval || !entry.body.approve_if.is_empty())
-    {
-        let message =
-            format!("calls of {} are refused: this version of policylayer cannot ask a person yet", quote(&entry.text));
-        report.push(
-            Diagnostic::warning("approval-refused", entry.span.clone(), message)
-                .hint("leave it if refusing is right until then; nothing passes by mistake"),
-        );
-    }
+    approval_refused(document, report);
     hidden_and_listed(document, report);
     if let Some(catalogue) = catalogue {
         unknown_tools(document, catalogue, report);
@@ -126,6 +114,31 @@ pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &Se
             destructive_allowed(document, policy, catalogue, report);
         }
     }
+}
+
+/// Entries that ask a person: one warning for all of them, since there is one thing to know.
+fn approval_refused(document: &Document, report: &mut Report) {
+    let all = document.all_tools.iter().map(|all| (&all.span, all.path.as_str(), &all.body));
+    let classes = document.classes.iter().flatten().map(|entry| (&entry.span, entry.class.as_str(), &entry.body));
+    let tools = document.tools.iter().flatten().map(|entry| (&entry.span, entry.text.as_str(), &entry.body));
+    let mut asking: Vec<_> = all
+        .chain(classes)
+        .chain(tools)
+        .filter(|(_, _, body)| body.action == Some(Effect::RequireApproval) || !body.approve_if.is_empty())
+        .collect();
+    asking.sort_by_key(|(span, ..)| span.start);
+    let Some((span, name, _)) = asking.first() else { return };
+    let which = match asking.len() {
+        1 => quote(name),
+        2 => format!("{} and 1 other entry", quote(name)),
+        more => format!("{} and {} other entries", quote(name), more - 1),
+    };
+    let message =
+        format!("what {which} would ask a person about is refused: this version of policylayer cannot ask yet");
+    report.push(
+        Diagnostic::warning("approval-refused", (*span).clone(), message)
+            .hint("leave it if refusing is right until then; nothing passes by mistake"),
+    );
 }
 
 /// Entries whose tool the `hide` list takes away.
@@ -182,14 +195,18 @@ fn destructive_allowed(document: &Document, policy: &Policy, catalogue: &Catalog
         let message = format!("{which} allowed without a limit or an approval");
         report.push(
             Diagnostic::warning("destructive-allowed", span_of_rule(document, rule), message)
-                .hint("hide or deny what no agent needs"),
+                .hint("hide or deny what no agent needs, and limit the rest with `rate_limit`"),
         );
     }
 }
 
-/// The place of the rule that has this path: an entry's, or else the default's.
+/// The place of the rule that has this path: an entry's, a class's, or else the default's.
 fn span_of_rule(document: &Document, path: &str) -> Span {
     let entry = document.tools.iter().flatten().find(|entry| entry.path() == path).map(|entry| &entry.span);
-    let default = document.default.as_ref().map(|default| &default.span);
-    entry.or(default).cloned().unwrap_or(0..0)
+    let class = || {
+        let entries = document.classes.iter().flatten();
+        entries.filter(|entry| format!("classes.{}", entry.class.as_str()) == path).map(|entry| &entry.span).next()
+    };
+    let default = || document.default.as_ref().map(|default| &default.span);
+    entry.or_else(class).or_else(default).cloned().unwrap_or(0..0)
 }
