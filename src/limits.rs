@@ -17,6 +17,9 @@ pub const MAX_SERVER_REPLIES: usize = 256;
 /// How much of one stray line of the server is shown on stderr, in bytes.
 pub const MAX_STRAY: usize = 8 * 1024;
 
+/// How much of what we say on stderr may wait for somebody to read it, in bytes; what is more is dropped and counted.
+pub const MAX_STDERR: usize = 256 * 1024;
+
 /// How much room a pump offers to one read, in bytes: what a Linux pipe holds.
 pub const READ_CHUNK: usize = 64 * 1024;
 
@@ -97,6 +100,9 @@ pub const BLOCKED_LOOK: Duration = Duration::from_millis(50);
 
 /// How long what a dead server left in its stdout pipe may take to drain while a grandchild still holds the pipe.
 pub const DRAIN: Duration = Duration::from_millis(500);
+
+/// How long the end of the wrapper waits for what it said on stderr to be taken. Most clients' pipes have room at once.
+pub const STDERR_DRAIN: Duration = Duration::from_millis(100);
 
 /// How long a failed start waits for the client's first request, to answer it with the reason.
 pub const START_FAILURE_WAIT: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pipe;
+use super::stderr::Stderr;
 use crate::engine::Engine;
 use crate::limits::GRACE;
 
@@ -20,6 +21,8 @@ pub(super) struct Link {
     pub(super) server: ToServer,
     /// The longest line in either direction, in bytes.
     pub(super) max_message: usize,
+    /// Where everything is said that is not protocol.
+    pub(super) stderr: Stderr,
 }
 
 /// Locks what no panic leaves half done: a panic ends the session.

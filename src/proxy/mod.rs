@@ -11,6 +11,7 @@ mod reload;
 mod session;
 mod signals;
 pub mod start_failure;
+pub mod stderr;
 mod stray;
 #[cfg(unix)]
 pub mod watcher;
@@ -31,6 +32,7 @@ use self::pump::{From, Pump, Stopped};
 pub use self::reload::Reload;
 use self::session::{Event, Session};
 use self::signals::Signals;
+use self::stderr::Stderr;
 use crate::engine::Engine;
 use crate::exit::Exit;
 use crate::limits::MAX_SERVER_REPLIES;
@@ -46,6 +48,8 @@ pub struct Wrap {
     pub max_message: usize,
     /// Where the policy comes from.
     pub reload: Reload,
+    /// Where everything is said that is not protocol.
+    pub stderr: Stderr,
 }
 
 /// Runs the server until the session ends, and returns what the wrapper is to end with. To be called on the main thread.
@@ -80,12 +84,13 @@ fn start(wrap: Wrap, signals: Signals) -> Result<(Session, Threads), StartError>
     let (we_read, server_writes) = io::pipe().map_err(system)?;
     let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?).map_err(system)?;
     let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
-    kill_on_panic(&child);
+    kill_on_panic(&child, wrap.stderr.clone());
     let link = Arc::new(Link {
         engine: Mutex::new(wrap.engine),
         client: ToClient::new(stdout),
         server: to_server,
         max_message: wrap.max_message,
+        stderr: wrap.stderr,
     });
     let (events, received) = unbounded_channel();
     let (send_reply, replies) = sync_channel(MAX_SERVER_REPLIES);
@@ -139,12 +144,12 @@ fn named(name: &str) -> thread::Builder {
 }
 
 /// A panic ends the process at once in a release; the server's group must not outlive it.
-fn kill_on_panic(child: &Child) {
+fn kill_on_panic(child: &Child, stderr: Stderr) {
     let group = child.group();
-    let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         group.kill();
-        report(panic);
+        stderr.say(format!("policylayer ERROR {panic}\n").as_bytes());
+        stderr.finish();
     }));
 }
 

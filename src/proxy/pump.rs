@@ -165,7 +165,7 @@ impl Pump {
             }
         }
         for stray in self.batch.strays.drain(..) {
-            stray::show(self.framer.bytes(&stray));
+            self.link.stderr.say(&stray::shown(self.framer.bytes(&stray)));
         }
         for note in self.batch.notes.drain(..) {
             tracing::info!("{}", stray::visible(note.to_string().as_bytes()));

@@ -2,15 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use crate::limits::MAX_STRAY;
 
-/// Writes one line to stderr, with a prefix.
-pub(super) fn show(line: &[u8]) {
-    let text = format!("[server stdout] {}\n", visible(line));
-    // Nobody may be reading stderr; that is no reason to end.
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+/// One line as stderr gets it, with a prefix.
+pub(super) fn shown(line: &[u8]) -> Vec<u8> {
+    format!("[server stdout] {}\n", visible(line)).into_bytes()
 }
 
 /// The text of a line, cut at [`MAX_STRAY`], with control characters other than tab written as escapes.
