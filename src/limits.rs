@@ -98,6 +98,9 @@ pub const KILL_WAIT: Duration = Duration::from_millis(150);
 /// How often a writer that waits for a full pipe looks whether it should stop.
 pub const BLOCKED_LOOK: Duration = Duration::from_millis(50);
 
+/// How often a quiet session looks whether the server has closed its stdin, of which no event tells.
+pub const STDIN_LOOK: Duration = Duration::from_secs(1);
+
 /// How long what a dead server left in its stdout pipe may take to drain while a grandchild still holds the pipe.
 pub const DRAIN: Duration = Duration::from_millis(500);
 

@@ -446,3 +446,29 @@ fn a_failed_start_does_not_wait_for_a_client_that_is_not_there() {
     let (code, answers, stderr) = failed_start(command(home.path(), &[], &["no-such-command-anywhere"]), "");
     assert_eq!((code, answers.len()), (1, 0), "{stderr}");
 }
+
+#[test]
+fn a_server_without_a_stdin_is_let_go() {
+    let home = home();
+    let pid = home.path().join("pid");
+    let mut session = wrap_with(home, &[], &["--close-stdin", "--pid", pid.to_str().unwrap(), "--deaf"]);
+    // Taken by the pipe before the server closes it, or refused by it: answered in either case.
+    session.request("1");
+    session.told("pid");
+    session.request("2");
+    let mut answers = [session.line(), session.line()];
+    answers.sort();
+    for (id, answer) in [1, 2].iter().zip(&answers) {
+        let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+        assert_eq!(answer["id"], *id);
+        assert!(answer["error"]["message"].as_str().unwrap().contains("closed its stdin"), "{answer}");
+    }
+    // The client is still there, and what it asks now is answered at once.
+    session.request("3");
+    assert!(session.line().contains("closed its stdin"));
+    let (status, took) = session.end(8 * SECOND);
+    assert_eq!(status.code(), Some(128 + libc::SIGTERM));
+    assert!(took > 4 * SECOND, "{took:?}");
+    assert_eq!(session.rest(), b"");
+    session.all_gone(SECOND / 10);
+}

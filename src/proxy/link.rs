@@ -84,6 +84,8 @@ impl ToClient {
 pub(super) struct ToServer {
     stdin: Mutex<Option<File>>,
     closing: AtomicBool,
+    /// Whether a write found that the server has closed its end.
+    refused: AtomicBool,
     /// Our own stdin, to see that the client has left while the server takes nothing.
     client: File,
 }
@@ -96,7 +98,12 @@ impl ToServer {
     pub(super) fn new(stdin: File, client: File) -> io::Result<Self> {
         // Non-blocking, so that a server that reads nothing cannot hold us back from ending it.
         pipe::set_nonblocking(&stdin)?;
-        Ok(Self { stdin: Mutex::new(Some(stdin)), closing: AtomicBool::new(false), client })
+        Ok(Self {
+            stdin: Mutex::new(Some(stdin)),
+            closing: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
+            client,
+        })
     }
 
     /// Writes whole lines; waits for a server that is slow to read.
@@ -110,10 +117,18 @@ impl ToServer {
         let result = pipe::write_while(pipe, lines, |blocked| {
             !self.closing.load(Ordering::Relaxed) && (blocked < GRACE || !pipe::is_hung_up(&self.client))
         });
-        if result.is_err() {
+        if let Err(error) = &result {
             *stdin = None;
+            self.refused.store(error.kind() != ErrorKind::TimedOut, Ordering::Relaxed);
         }
         result
+    }
+
+    /// Whether the server has closed its end. Never waits.
+    pub(super) fn is_refused(&self) -> bool {
+        // A write that is under way finds out by itself.
+        let is_hung_up = || self.stdin.try_lock().is_ok_and(|stdin| stdin.as_ref().is_some_and(pipe::is_hung_up));
+        self.refused.load(Ordering::Relaxed) || is_hung_up()
     }
 
     /// Closes the server's stdin. Waits a moment where a write is blocked, so not for the main thread.

@@ -13,7 +13,7 @@ use super::link::{Link, lock};
 use super::signals::Signals;
 use crate::engine::Action;
 use crate::exit::Exit;
-use crate::limits::{DRAIN, GRACE, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
+use crate::limits::{DRAIN, GRACE, KILL_WAIT, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
 
 /// What a pump has to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +29,9 @@ pub(super) enum Event {
 /// What is to happen when the time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// A server that lives on without a stdout can answer nothing: answer for it and let it go.
-    Mute,
+    /// A server that lives on without a stdin or a stdout, as the words say, can answer nothing: answer for it and let it
+    /// go.
+    Mute(&'static str),
     /// Its stdin was closed long enough ago: ask it to end.
     Terminate,
     /// It was asked: end it.
@@ -89,6 +90,12 @@ impl Session {
                         return ended;
                     }
                 }
+                () = sleep(STDIN_LOOK), if at.is_none() => {
+                    if self.link.server.is_refused() {
+                        // As with its stdout, this is how most of them end.
+                        self.then(DRAIN, Step::Mute("it closed its stdin"));
+                    }
+                }
             }
         }
     }
@@ -102,7 +109,7 @@ impl Session {
                     self.close_server_stdin();
                 }
                 self.client_left = true;
-                if matches!(self.next, None | Some((_, Step::Mute))) {
+                if matches!(self.next, None | Some((_, Step::Mute(_)))) {
                     self.then(GRACE, Step::Terminate);
                 }
             }
@@ -110,7 +117,7 @@ impl Session {
                 self.server_closed = true;
                 if self.next.is_none() {
                     // Most servers close their stdout by ending; then there is nothing to do.
-                    self.then(DRAIN, Step::Mute);
+                    self.then(DRAIN, Step::Mute("it closed its stdout"));
                 }
             }
         }
@@ -119,8 +126,8 @@ impl Session {
     fn take(&mut self, step: Step) -> Option<Ended> {
         tracing::debug!("{step:?}");
         match step {
-            Step::Mute => {
-                drop(answer_open(&self.link, "it closed its stdout".to_owned(), Answers::More));
+            Step::Mute(how) => {
+                drop(answer_open(&self.link, how.to_owned(), Answers::More));
                 self.close_server_stdin();
                 self.then(GRACE, Step::Terminate);
             }
