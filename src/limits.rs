@@ -82,6 +82,9 @@ pub const MAX_REGEX_LENGTH: usize = 4096;
 /// keeps while it matches.
 pub const MAX_REGEX_SIZE: usize = 1024 * 1024;
 
+/// How many watchers a session starts, one after the other, before it ends because they do not last.
+pub const MAX_WATCHERS: usize = 8;
+
 /// How long the server has to end by itself once its stdin is closed.
 pub const GRACE: Duration = Duration::from_secs(5);
 

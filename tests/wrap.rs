@@ -197,17 +197,6 @@ fn nothing_outlives_a_wrapper_that_is_killed_while_it_starts() {
 }
 
 #[test]
-fn the_session_survives_its_watcher() {
-    let mut session = wrap(&["--ignore-signals", "--ignore-eof"]);
-    session.greet();
-    kill(session.pid_of("watch-server"), libc::SIGKILL);
-    session.greet();
-    // What the watcher would have done, the system does for the server itself.
-    session.signal(libc::SIGKILL);
-    session.all_gone(SECOND);
-}
-
-#[test]
 fn a_signal_for_the_group_leaves_the_watcher_alone() {
     let mut session = wrap(&["--ignore-signals", "--ignore-eof"]);
     session.greet();
@@ -471,4 +460,61 @@ fn a_server_without_a_stdin_is_let_go() {
     assert!(took > 4 * SECOND, "{took:?}");
     assert_eq!(session.rest(), b"");
     session.all_gone(SECOND / 10);
+}
+
+/// The process id of the watcher once it is another than `last`.
+fn next_watcher(session: &Wrapped, last: i32) -> i32 {
+    let start = Instant::now();
+    loop {
+        let found =
+            session.living().into_iter().find(|(pid, command)| command.contains("watch-server") && *pid != last);
+        if let Some((pid, _)) = found {
+            return pid;
+        }
+        assert!(start.elapsed() < SECOND, "no other watcher: {:#?}", session.living());
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_watcher_that_is_killed_is_replaced() {
+    let mut session = stubborn_behind_a_shell();
+    let mut watcher = session.pid_of("watch-server");
+    for _ in 0..3 {
+        kill(watcher, libc::SIGKILL);
+        watcher = next_watcher(&session, watcher);
+        session.greet();
+    }
+    // Time for its exec, before which it is no watcher yet.
+    thread::sleep(SECOND / 20);
+    session.signal(libc::SIGKILL);
+    session.all_gone(SECOND);
+}
+
+#[test]
+fn a_replaced_watcher_ends_with_the_session() {
+    let mut session = wrap(&["--code", "4"]);
+    session.greet();
+    let watcher = session.pid_of("watch-server");
+    kill(watcher, libc::SIGKILL);
+    next_watcher(&session, watcher);
+    session.greet();
+    session.close();
+    assert_eq!(session.code(), 4);
+    session.all_gone(SECOND / 10);
+}
+
+#[test]
+fn a_session_whose_watchers_are_killed_again_and_again_is_ended() {
+    let mut session = stubborn_behind_a_shell();
+    let start = Instant::now();
+    while session.process.try_wait().unwrap().is_none() {
+        if let Some((watcher, _)) = session.living().into_iter().find(|(_, command)| command.contains("watch-server")) {
+            kill(watcher, libc::SIGKILL);
+        }
+        assert!(start.elapsed() < 8 * SECOND);
+        thread::sleep(Duration::from_millis(5));
+    }
+    session.all_gone(SECOND / 10);
+    assert!(fs::read_to_string(session.home.path().join("stderr")).unwrap().contains("watcher"));
 }

@@ -31,7 +31,7 @@ use self::link::{Link, ToClient, ToServer};
 use self::pump::{From, Pump, Stopped};
 pub use self::reload::Reload;
 use self::session::{Event, Session};
-use self::signals::Signals;
+use self::signals::{ChildSignals, Signals};
 use self::stderr::Stderr;
 use crate::engine::Engine;
 use crate::exit::Exit;
@@ -60,7 +60,7 @@ pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
     runtime.block_on(async {
         // Before the server is started, so that from its first moment on a signal ends both.
-        let signals = Signals::new().map_err(system)?;
+        let signals = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
         let (session, threads) = start(wrap, signals)?;
         threads.start().map_err(system)?;
         Ok(session.run().await)
@@ -78,7 +78,7 @@ struct Threads {
     reload: Reload,
 }
 
-fn start(wrap: Wrap, signals: Signals) -> Result<(Session, Threads), StartError> {
+fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threads), StartError> {
     let (stdin, stdout) = pump::stdio().map_err(system)?;
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::child::{Child, Ended, Stop};
 use super::link::{Link, lock};
-use super::signals::Signals;
+use super::signals::{ChildSignals, Signals};
 use crate::engine::Action;
 use crate::exit::Exit;
 use crate::limits::{DRAIN, GRACE, KILL_WAIT, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
@@ -46,6 +46,7 @@ pub(super) struct Session {
     child: Child,
     link: Arc<Link>,
     signals: Signals,
+    children: ChildSignals,
     events: UnboundedReceiver<Event>,
     next: Option<(Instant, Step)>,
     /// Whether the client has closed our stdin or is gone.
@@ -57,8 +58,23 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(child: Child, link: Arc<Link>, signals: Signals, events: UnboundedReceiver<Event>) -> Self {
-        Self { child, link, signals, events, next: None, client_left: false, server_closed: false, must_end: None }
+    pub(super) fn new(
+        child: Child,
+        link: Arc<Link>,
+        (signals, children): (Signals, ChildSignals),
+        events: UnboundedReceiver<Event>,
+    ) -> Self {
+        Self {
+            child,
+            link,
+            signals,
+            children,
+            events,
+            next: None,
+            client_left: false,
+            server_closed: false,
+            must_end: None,
+        }
     }
 
     /// Runs until the server has ended and every open request is answered.
@@ -83,6 +99,7 @@ impl Session {
                 ended = self.child.wait() => return ended,
                 stop = self.signals.next() => self.pass_on(stop),
                 Some(event) = self.events.recv() => self.on(event),
+                () = self.children.next() => self.keep_watcher(),
                 () = until(at) => {
                     if let Some((_, step)) = self.next.take()
                         && let Some(ended) = self.take(step)
@@ -152,6 +169,25 @@ impl Session {
             self.close_server_stdin();
             self.then(SIGNAL_GRACE, Step::Kill);
             self.must_end = Some(Instant::now() + SIGNAL_GRACE + KILL_WAIT);
+        }
+    }
+
+    /// Without a watcher the server's descendants could outlive us, so then the session ends while somebody can end them.
+    fn keep_watcher(&mut self) {
+        // The watcher is in the group that was killed.
+        if matches!(self.next, Some((_, Step::Abandon))) {
+            return;
+        }
+        if let Err(error) = self.child.keep_watcher()
+            && !matches!(self.next, Some((_, Step::Kill)))
+        {
+            tracing::error!(
+                "nobody could end the server were the wrapper killed, so the session ends now: its watcher, another \
+                 process of policylayer, has ended, and there is no other ({error})"
+            );
+            self.close_server_stdin();
+            self.child.stop(Stop::Terminate);
+            self.then(SIGNAL_GRACE, Step::Kill);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The signals that end a session, as one stream.
+//! The signals that end a session, as one stream, and the one that tells of a child of ours.
 
 use std::io;
 
@@ -16,6 +16,21 @@ mod platform {
         terminate: Signal,
         interrupt: Signal,
         hangup: Signal,
+    }
+
+    /// Tells when a child of ours has ended.
+    #[derive(Debug)]
+    pub(in crate::proxy) struct ChildSignals(Signal);
+
+    impl ChildSignals {
+        pub(in crate::proxy) fn new() -> io::Result<Self> {
+            Ok(Self(signal(SignalKind::child())?))
+        }
+
+        /// Some child has ended, or several. May be dropped and called again.
+        pub(in crate::proxy) async fn next(&mut self) {
+            self.0.recv().await;
+        }
     }
 
     impl Signals {
@@ -52,6 +67,20 @@ mod platform {
         hangup: CtrlClose,
     }
 
+    /// The job needs no watcher, so there is nothing to tell.
+    #[derive(Debug)]
+    pub(in crate::proxy) struct ChildSignals;
+
+    impl ChildSignals {
+        pub(in crate::proxy) fn new() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(in crate::proxy) async fn next(&mut self) {
+            std::future::pending().await
+        }
+    }
+
     impl Signals {
         pub(in crate::proxy) fn new() -> io::Result<Self> {
             Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_break()?, hangup: ctrl_close()? })
@@ -68,4 +97,4 @@ mod platform {
     }
 }
 
-pub(super) use platform::Signals;
+pub(super) use platform::{ChildSignals, Signals};

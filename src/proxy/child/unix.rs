@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal};
 use tokio::process::Command;
 
 use super::{Ended, StartError, Stop};
-use crate::proxy::watcher::Watcher;
+use crate::proxy::watcher::{Kept, Watcher};
 
 /// The server's process, its group and its watcher.
 #[derive(Debug)]
@@ -69,6 +69,18 @@ impl Child {
         self.group
     }
 
+    /// Sees to it that somebody watches: to be called when a child of ours has ended.
+    ///
+    /// # Errors
+    /// When nobody does, and nobody can be made to.
+    pub(in crate::proxy) fn keep_watcher(&mut self) -> io::Result<()> {
+        match self.watcher.keep()? {
+            Kept::Lives => {}
+            Kept::Replaced => tracing::warn!("the watcher was ended by somebody; another one has taken its place"),
+        }
+        Ok(())
+    }
+
     /// Waits for the server to end. May be dropped and called again.
     pub(in crate::proxy) async fn wait(&mut self) -> Ended {
         self.server.wait().await.map_or_else(|_| Ended::unknown(), ended)
@@ -95,6 +107,7 @@ impl Child {
     }
 
     fn signal(&self, signal: Signal) {
+        // Its number is the first watcher's, which nobody has reaped.
         let _ = rustix::process::kill_process_group(self.group.0, signal);
         // A server that made a session of its own has left the group. It has an id only until it is reaped.
         let server = self.server.id().and_then(|id| Pid::from_raw(id.cast_signed()));
@@ -136,11 +149,11 @@ fn die_with_parent(command: &mut Command) {
     let _ = command;
 }
 
-/// A command that starts in a process group of its own with every signal blocked, so that what is meant for the group
+/// A command that starts in this process group, in one of its own where it is 0, with every signal blocked, so that what is meant for the group
 /// never ends it: only SIGKILL does.
-pub(in crate::proxy) fn watcher_command(program: OsString) -> process::Command {
+pub(in crate::proxy) fn watcher_command(program: OsString, group: i32) -> process::Command {
     let mut command = process::Command::new(program);
-    command.process_group(0);
+    command.process_group(group);
     // SAFETY: between fork and exec only two async-signal-safe functions are called, on memory of our own.
     unsafe {
         command.pre_exec(|| {
