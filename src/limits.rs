@@ -107,6 +107,12 @@ pub const STDIN_LOOK: Duration = Duration::from_secs(1);
 /// How long what a dead server left in its stdout pipe may take to drain while a grandchild still holds the pipe.
 pub const DRAIN: Duration = Duration::from_millis(500);
 
+/// How long the requests that a client has sent to a dead server are still read, to answer them.
+pub const LAST_REQUESTS: Duration = Duration::from_millis(300);
+
+/// How often the end of a session looks whether those are all answered.
+pub const LAST_LOOK: Duration = Duration::from_millis(1);
+
 /// How long the end of the wrapper waits for what it said on stderr to be taken. Most clients' pipes have room at once.
 pub const STDERR_DRAIN: Duration = Duration::from_millis(100);
 

@@ -518,3 +518,32 @@ fn a_session_whose_watchers_are_killed_again_and_again_is_ended() {
     session.all_gone(SECOND / 10);
     assert!(fs::read_to_string(session.home.path().join("stderr")).unwrap().contains("watcher"));
 }
+
+#[test]
+fn every_request_that_was_written_before_the_server_died_is_answered() {
+    for round in 0..40 {
+        let home = home();
+        let policy = r#"{"version":"1","default":"allow","hide":["hidden_tool"]}"#;
+        fs::write(home.path().join("policy.json"), policy).unwrap();
+        // Dies in the middle of what it reads, each time at another place.
+        let server = format!("head -c {} > /dev/null", 1 + round * 60);
+        let command = command(home.path(), &[], &["sh", "-c", &server]);
+        let mut session = Wrapped::start(home, command);
+        let requests: String = (0..200)
+            .map(|id| match id % 3 {
+                0 => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"hidden_tool"}}}}"#),
+                1 => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#),
+                _ => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping","params":[]}}"#),
+            } + "\n")
+            .collect();
+        session.send(requests.as_bytes());
+        let answers = String::from_utf8(session.rest()).unwrap();
+        let mut ids: Vec<_> = answers
+            .lines()
+            .map(|answer| serde_json::from_str::<serde_json::Value>(answer).unwrap()["id"].as_u64().unwrap())
+            .collect();
+        ids.sort_unstable();
+        assert_eq!(ids, (0..200).collect::<Vec<_>>(), "round {round}");
+        assert_eq!(session.code(), 0);
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pipe;
+use super::reading::Reading;
 use super::stderr::Stderr;
 use crate::engine::Engine;
 use crate::limits::GRACE;
@@ -19,6 +20,8 @@ pub(super) struct Link {
     pub(super) client: ToClient,
     /// The server's stdin.
     pub(super) server: ToServer,
+    /// Whether our stdin is still read.
+    pub(super) reading: Reading,
     /// The longest line in either direction, in bytes.
     pub(super) max_message: usize,
     /// Where everything is said that is not protocol.
@@ -51,26 +54,17 @@ impl ToClient {
     /// # Errors
     /// When the client is gone.
     pub(super) fn write(&self, lines: &[&[u8]]) -> io::Result<()> {
-        self.write_to(&lock(&self.stdout), lines)
-    }
-
-    /// Writes the last lines: nothing is written after them, so that none is cut by the end of the process.
-    ///
-    /// # Errors
-    /// When the client is gone.
-    pub(super) fn write_last(&self, lines: &[&[u8]]) -> io::Result<()> {
         let stdout = lock(&self.stdout);
-        let result = self.write_to(&stdout, lines);
-        std::mem::forget(stdout);
-        result
-    }
-
-    fn write_to(&self, stdout: &File, lines: &[&[u8]]) -> io::Result<()> {
         self.writing.store(true, Ordering::Relaxed);
-        let result = lines.iter().try_for_each(|line| pipe::write_all(stdout, line));
+        let result = lines.iter().try_for_each(|line| pipe::write_all(&stdout, line));
         self.written.fetch_add(1, Ordering::Relaxed);
         self.writing.store(false, Ordering::Relaxed);
         result
+    }
+
+    /// Lets nothing more be written, so that no line is cut by the end of the process.
+    pub(super) fn close(&self) {
+        std::mem::forget(lock(&self.stdout));
     }
 
     /// Counts finished writes where the client keeps somebody waiting, `None` where it does not.

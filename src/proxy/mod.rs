@@ -7,6 +7,7 @@ mod child;
 mod link;
 mod pipe;
 mod pump;
+mod reading;
 mod reload;
 mod session;
 mod signals;
@@ -29,6 +30,7 @@ use self::child::Child;
 pub use self::child::StartError;
 use self::link::{Link, ToClient, ToServer};
 use self::pump::{From, Pump, Stopped};
+use self::reading::Reading;
 pub use self::reload::Reload;
 use self::session::{Event, Session};
 use self::signals::{ChildSignals, Signals};
@@ -83,12 +85,14 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;
     let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?).map_err(system)?;
+    let reading = Reading::new(stdin.try_clone().map_err(system)?);
     let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
     kill_on_panic(&child, wrap.stderr.clone());
     let link = Arc::new(Link {
         engine: Mutex::new(wrap.engine),
         client: ToClient::new(stdout),
         server: to_server,
+        reading,
         max_message: wrap.max_message,
         stderr: wrap.stderr,
     });
@@ -128,6 +132,7 @@ impl Threads {
         })?;
         named("client").spawn(move || {
             let stopped = client.run();
+            link.reading.stop();
             link.server.close();
             let _ = events.send(match stopped {
                 Stopped::SourceClosed => Event::ClientClosed,

@@ -210,7 +210,7 @@ impl Session {
                         // A descendant holds the pipe and had its time to say something.
                         self.child.kill();
                         rest_killed = true;
-                    } else if stalls.is_over(&self.link, self.client_left) {
+                    } else if self.link.client.waiting().is_none() || stalls.is_over(&self.link, self.client_left) {
                         return;
                     }
                 }
@@ -264,14 +264,14 @@ impl Stalls {
     /// Whether to wait no longer, asked once every [`DRAIN`]. A client that is still there may take its time; one that has
     /// closed our stdin gets [`GRACE`] for each piece.
     fn is_over(&mut self, link: &Link, client_left: bool) -> bool {
-        let Some(written) = link.client.waiting() else { return true };
+        let Some(written) = link.client.waiting() else { return false };
         self.times = if written == self.written { self.times + 1 } else { 0 };
         self.written = written;
         client_left && DRAIN * self.times >= GRACE
     }
 }
 
-/// Whether more may be written to the client after these answers.
+/// Whether the session goes on after these answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answers {
     More,
@@ -293,10 +293,12 @@ fn answer_open(link: &Arc<Link>, how: String, answers: Answers) -> oneshot::Rece
                 Action::Forward | Action::Stray | Action::Note(_) => None,
             })
             .collect();
-        let _ = match answers {
-            Answers::More => link.client.write(&lines),
-            Answers::Last => link.client.write_last(&lines),
-        };
+        let _ = link.client.write(&lines);
+        if answers == Answers::Last {
+            // From here on the client's pump answers by itself.
+            link.reading.finish();
+            link.client.close();
+        }
         let _ = done.send(());
     });
     answered
