@@ -1,5 +1,6 @@
 //! `policylayer wrap` as a process: bytes, the end of a session in all its forms, start failures, bounds.
 #![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/wrapped.rs"]
@@ -119,9 +120,18 @@ fn a_server_that_ignores_everything_is_killed_after_the_grace() {
     session.all_gone(SECOND / 10);
 }
 
+/// The signals that end a session. Under `nohup` the tests, and what they start, ignore one of them.
+fn ending_signals() -> Vec<i32> {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
+    let is_ignored = |signal: &i32| ignored >> (signal - 1) & 1 == 1;
+    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP].into_iter().filter(|signal| !is_ignored(signal)).collect()
+}
+
 #[test]
 fn a_signal_is_passed_on_at_once() {
-    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+    for signal in ending_signals() {
         let home = home();
         let file = home.path().join("signal");
         let mut session = wrap_with(home, &[], &["--tell-signal", file.to_str().unwrap(), "--ignore-eof"]);
@@ -546,4 +556,61 @@ fn every_request_that_was_written_before_the_server_died_is_answered() {
         assert_eq!(ids, (0..200).collect::<Vec<_>>(), "round {round}");
         assert_eq!(session.code(), 0);
     }
+}
+
+/// Starts the stub behind a wrapper whose parent had SIGTERM, SIGINT, SIGHUP and SIGCHLD blocked, or SIGHUP ignored.
+fn with_signals(habits: &[&str], set: fn() -> std::io::Result<()>) -> Wrapped {
+    use std::os::unix::process::CommandExt as _;
+    let home = home();
+    let stub = stub();
+    let server: Vec<_> = [stub.to_str().unwrap()].into_iter().chain(habits.iter().copied()).collect();
+    let mut command = command(home.path(), &[], &server);
+    // SAFETY: `set` only calls what is async-signal-safe.
+    unsafe { command.pre_exec(set) };
+    let mut session = Wrapped::start(home, command);
+    session.greet();
+    session
+}
+
+fn block_signals() -> std::io::Result<()> {
+    // SAFETY: the set is initialised by sigfillset before anything reads it.
+    let result = unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut())
+    };
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
+fn ignore_hangup() -> std::io::Result<()> {
+    // SAFETY: no handler of ours is involved.
+    unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+    Ok(())
+}
+
+#[test]
+fn signals_that_were_blocked_at_the_start_end_the_session() {
+    for signal in ending_signals() {
+        let mut session = with_signals(&["--ignore-eof"], block_signals);
+        session.signal(signal);
+        let (status, took) = session.end(2 * SECOND);
+        // The server had them from us unblocked, and ended at once.
+        assert_eq!(status.code(), Some(128 + signal));
+        assert!(took < SECOND / 2, "{took:?}");
+        session.all_gone(SECOND / 10);
+    }
+}
+
+#[test]
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
+    let mut session = with_signals(&[], ignore_hangup);
+    session.signal(libc::SIGHUP);
+    thread::sleep(SECOND / 10);
+    session.greet();
+    // The watcher, in whose group the server is, has it blocked.
+    kill(-session.pid_of("watch-server"), libc::SIGHUP);
+    thread::sleep(SECOND / 10);
+    session.greet();
+    session.signal(libc::SIGTERM);
+    assert_eq!(session.code(), 128 + libc::SIGTERM);
 }

@@ -9,13 +9,15 @@ mod platform {
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
     use super::{Stop, io};
+    use crate::proxy::child::{ignores_hangup, unblock_signals};
 
     /// SIGTERM, SIGINT and SIGHUP.
     #[derive(Debug)]
     pub(in crate::proxy) struct Signals {
         terminate: Signal,
         interrupt: Signal,
-        hangup: Signal,
+        /// `None` where it was ignored when we were started, and so stays, for the server too.
+        hangup: Option<Signal>,
     }
 
     /// Tells when a child of ours has ended.
@@ -35,11 +37,10 @@ mod platform {
 
     impl Signals {
         pub(in crate::proxy) fn new() -> io::Result<Self> {
-            Ok(Self {
-                terminate: signal(SignalKind::terminate())?,
-                interrupt: signal(SignalKind::interrupt())?,
-                hangup: signal(SignalKind::hangup())?,
-            })
+            let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+            let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            unblock_signals()?;
+            Ok(Self { terminate, interrupt, hangup })
         }
 
         /// The next signal. May be dropped and called again.
@@ -47,8 +48,15 @@ mod platform {
             tokio::select! {
                 _ = self.terminate.recv() => Stop::Terminate,
                 _ = self.interrupt.recv() => Stop::Interrupt,
-                _ = self.hangup.recv() => Stop::Hangup,
+                Some(_) = received(&mut self.hangup) => Stop::Hangup,
             }
+        }
+    }
+
+    async fn received(signal: &mut Option<Signal>) -> Option<()> {
+        match signal {
+            Some(signal) => signal.recv().await,
+            None => std::future::pending().await,
         }
     }
 }

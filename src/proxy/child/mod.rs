@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 #[cfg(unix)]
-pub(super) use unix::{Child, Group, watcher_command};
+pub(super) use unix::{Child, Group, ignores_hangup, unblock_signals, watcher_command};
 #[cfg(windows)]
 pub(super) use windows::{Child, Group};
 

@@ -127,6 +127,31 @@ fn ended(status: ExitStatus) -> Ended {
     }
 }
 
+/// Makes the signals that matter here arrive, also where whoever started us had them blocked: those that end a session, and
+/// SIGCHLD. To be called before other threads are started. The server gets them so as well, and can be ended.
+pub(in crate::proxy) fn unblock_signals() -> io::Result<()> {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set before anything reads it, and only our own thread's mask is changed.
+    let result = unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD] {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut())
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(result)) }
+}
+
+/// Whether whoever started us had SIGHUP ignored, as `nohup` does. To be asked before there is a handler.
+pub(in crate::proxy) fn ignores_hangup() -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: no new action is given, and the old one is written to memory of our own, of which all zeroes is a valid value.
+    unsafe {
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
 /// The second net, below the watcher: Linux ends the server when our main thread is gone.
 fn die_with_parent(command: &mut Command) {
     #[cfg(target_os = "linux")]
