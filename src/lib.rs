@@ -25,4 +25,5 @@ pub mod paths;
 pub mod policy;
 pub mod proxy;
 pub mod risk;
+mod visible;
 pub mod wire;

@@ -404,6 +404,7 @@ fn a_failed_start_is_told_on_stderr_and_to_the_client() {
         (&[][..], &["no-such-command-anywhere"][..], 1, &["no-such-command-anywhere", "PATH", "absolute path"][..]),
         (&[], &[&no_file], 1, &["no file", "none"]),
         (&[], &[&plain], 1, &["may not be executed", "chmod +x"]),
+        (&[], &["no\u{1b}[2J\u{202e}"], 1, &["`no\\u{1b}[2J\\u{202e}`"]),
         (&["--policy", &broken], &["true"], 3, &["broken.json"]),
         (&["--policy", &no_policy], &["true"], 1, &["no.json"]),
         (&[], &[], 2, &["policylayer wrap -- npx"]),

@@ -27,7 +27,6 @@ pub use amount::{Amount, AmountError};
 pub use builtin::builtin;
 pub use compile::{Mode, Policy, Seen, Summary, Tally};
 pub use decision::{Decision, Effect};
-pub(crate) use diagnostic::visible;
 pub use diagnostic::{Diagnostic, Severity};
 pub use number::Number;
 pub use render::{Colour, render};

@@ -179,7 +179,7 @@ impl Pump {
             self.link.stderr.say(&stray::shown(self.framer.bytes(&stray)));
         }
         for note in self.batch.notes.drain(..) {
-            tracing::info!("{}", stray::visible(note.to_string().as_bytes()));
+            tracing::info!("{}", stray::text(note.to_string().as_bytes()));
         }
         Ok(())
     }
