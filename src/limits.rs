@@ -1,4 +1,5 @@
-//! Every bound on memory and time, in one place (invariant 8). `tests/limits.rs` reaches each of them.
+//! Every bound on memory and time, in one place (invariant 8). `tests/limits.rs` reaches those of the core,
+//! `tests/wrap.rs` and `tests/stderr.rs` those of the shell.
 
 use std::time::Duration;
 
@@ -108,7 +109,7 @@ pub const STDIN_LOOK: Duration = Duration::from_secs(1);
 pub const DRAIN: Duration = Duration::from_millis(500);
 
 /// How long the requests that a client has sent to a dead server are still read, to answer them.
-pub const LAST_REQUESTS: Duration = Duration::from_millis(300);
+pub const LAST_REQUESTS: Duration = Duration::from_millis(100);
 
 /// How often the end of a session looks whether those are all answered.
 pub const LAST_LOOK: Duration = Duration::from_millis(1);

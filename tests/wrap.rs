@@ -13,6 +13,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use policylayer::limits::{BATCH_LINES, MAX_SERVER_REPLIES, MAX_STRAY};
 use wrapped::{Wrapped, command, home, kill, stub, wrap, wrap_with};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -614,4 +615,104 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     session.greet();
     session.signal(libc::SIGTERM);
     assert_eq!(session.code(), 128 + libc::SIGTERM);
+}
+
+/// A session over a server that begins with these lines and then serves, or has the habit.
+fn played(lines: &str, habits: &[&str]) -> Wrapped {
+    let home = home();
+    let play = home.path().join("play");
+    fs::write(&play, lines).unwrap();
+    wrap_with(home, &[], &[&["--play", play.to_str().unwrap()], habits].concat())
+}
+
+/// What the wrapper has said on stderr once it holds this text.
+fn said(session: &Wrapped, text: &str) -> String {
+    let start = Instant::now();
+    loop {
+        let said = session.told("stderr");
+        if said.contains(text) {
+            return said;
+        }
+        assert!(start.elapsed() < 5 * SECOND, "{text} was never said: {said}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_a_server_prints_goes_to_stderr_and_the_session_goes_on() {
+    let strays =
+        ["Server started on stdio", "npm notice update", "[1,2]", "42", "{\"jsonrpc\":\"1.0\"}", "\u{1b}[2J{", "{"];
+    let mut session = played(&(strays.join("\n") + "\n\n"), &[]);
+    session.greet();
+    let said = said(&session, "[server stdout] {\n");
+    for stray in strays {
+        let shown = stray.replace('\u{1b}', "\\u{1b}");
+        assert!(said.contains(&format!("[server stdout] {shown}\n")), "{shown} is not in {said}");
+    }
+    session.close();
+    assert_eq!(session.rest(), b"", "no stray line reaches the client");
+    assert_eq!(session.code(), 0);
+}
+
+#[test]
+fn a_long_stray_line_is_cut() {
+    let mut session = played(&format!("{}\n{}\n", "a".repeat(MAX_STRAY), "b".repeat(MAX_STRAY + 5)), &[]);
+    session.greet();
+    let said = said(&session, "bytes more)");
+    assert!(said.contains(&format!("[server stdout] {}\n", "a".repeat(MAX_STRAY))), "{said}");
+    assert!(said.contains(&format!("[server stdout] {}… (5 bytes more)\n", "b".repeat(MAX_STRAY))), "{said}");
+}
+
+#[test]
+fn a_server_that_does_not_read_our_answers_loses_some_and_keeps_talking() {
+    // More than fit: so many wait in our queue, and the pipe, of 65,536 bytes, holds fewer than a thousand.
+    let requests: String = (0..MAX_SERVER_REPLIES + 1000)
+        .map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"x\",\"params\":[]}}\n"))
+        .collect();
+    let last = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/last\"}\n";
+    let mut session = played(&(requests + last), &["--deaf"]);
+    assert_eq!(session.line(), last);
+    said(&session, "dropped an answer to the server");
+    session.signal(libc::SIGTERM);
+    assert_eq!(session.code(), 128 + libc::SIGTERM);
+}
+
+#[test]
+fn order_holds_over_more_lines_than_are_judged_at_once() {
+    let count = BATCH_LINES * 5 + 7;
+    let notification = |n: usize| format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/{n}\"}}\n");
+    let home = home();
+    let (record, play) = (home.path().join("record"), home.path().join("play"));
+    let lines: String = (0..count).map(notification).collect();
+    fs::write(&play, &lines).unwrap();
+    let habits = ["--record", record.to_str().unwrap(), "--play", play.to_str().unwrap()];
+    let mut session = wrap_with(home, &[], &habits);
+    // Between any two that are forwarded, one that is answered by us.
+    let sent: String =
+        (0..count).map(|n| notification(n) + &format!("{{\"jsonrpc\":\"2.0\",\"id\":{n},\"method\":7}}\n")).collect();
+    session.send(sent.as_bytes());
+    session.close();
+    let received = String::from_utf8(session.rest()).unwrap();
+    let (played, answers): (Vec<_>, Vec<_>) = received.lines().partition(|line| line.contains("\"method\""));
+    assert_eq!(played.join("\n") + "\n", lines);
+    let ids: Vec<_> = answers
+        .iter()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ids, (0..count as u64).collect::<Vec<_>>());
+    assert_eq!(fs::read_to_string(session.home.path().join("record")).unwrap(), lines);
+    assert_eq!(session.code(), 0);
+}
+
+#[test]
+fn a_client_that_never_stops_asking_does_not_hold_the_end() {
+    let mut session = wrap(&["--exit-at-request", "6"]);
+    let mut stdin = session.stdin.take().unwrap();
+    let requests: String =
+        (0..100).map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n")).collect();
+    let sending = thread::spawn(move || while stdin.write_all(requests.as_bytes()).is_ok() {});
+    let answers = session.rest();
+    assert_eq!(answers.last(), Some(&b'\n'), "whole lines to the end");
+    assert_eq!(session.code(), 6);
+    sending.join().unwrap();
 }
