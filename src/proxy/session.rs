@@ -84,7 +84,7 @@ impl Session {
         self.close_server_stdin();
         self.drain().await;
         self.child.kill();
-        let answered = answer_open(&self.link, ended.how, Answers::Last);
+        let answered = answer_open(&self.link, &ended.how, Answers::Last);
         self.until_answered(answered).await;
         self.child.clear();
         Exit::Upstream(ended.code)
@@ -144,7 +144,7 @@ impl Session {
         tracing::debug!("{step:?}");
         match step {
             Step::Mute(how) => {
-                drop(answer_open(&self.link, how.to_owned(), Answers::More));
+                drop(answer_open(&self.link, how, Answers::More));
                 self.close_server_stdin();
                 self.then(GRACE, Step::Terminate);
             }
@@ -279,13 +279,14 @@ enum Answers {
 }
 
 /// Answers every open request of the client in the server's place, on a thread: the client may be slow to read.
-fn answer_open(link: &Arc<Link>, how: String, answers: Answers) -> oneshot::Receiver<()> {
+fn answer_open(link: &Arc<Link>, how: &str, answers: Answers) -> oneshot::Receiver<()> {
     let (done, answered) = oneshot::channel();
     let link = Arc::clone(link);
+    // At once, so that what is said first of the server's end is what came first.
+    let mut actions = Vec::new();
+    lock(&link.engine).server_ended(how, &mut actions);
     // Where no thread can be had, the dropped sender says that there is nothing to wait for.
     let _ = thread::Builder::new().spawn(move || {
-        let mut actions = Vec::new();
-        lock(&link.engine).server_ended(&how, &mut actions);
         let lines: Vec<&[u8]> = actions
             .iter()
             .filter_map(|action| match action {
