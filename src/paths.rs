@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
-use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source, visible};
+use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source};
+use crate::visible::visible;
 
 /// The environment variable that names a policy file.
 pub const POLICY_VARIABLE: &str = "POLICYLAYER_POLICY";

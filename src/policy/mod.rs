@@ -37,7 +37,6 @@ pub use amount::{Amount, AmountError};
 pub use builtin::builtin;
 pub use compile::{Mode, Policy};
 pub use decision::{Decision, Effect};
-pub(crate) use diagnostic::visible;
 pub use diagnostic::{Diagnostic, Severity};
 pub use json::as_json;
 pub use judge::{Judgement, Seen};
