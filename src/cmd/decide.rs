@@ -14,7 +14,8 @@ use crate::engine::{Trial, Verdict};
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
 use crate::paths::{self, LoadedPolicy};
-use crate::policy::{self, Amount, Colour, Diagnostic, Effect, Limit, Policy, Scope, ServerName, Source, Window, visible};
+use crate::policy::{self, Amount, Colour, Diagnostic, Effect, Limit, Policy, Scope, ServerName, Source, Window};
+use crate::visible::visible;
 use crate::wire::arguments::Arguments;
 
 /// Decides one call under the policy that is named, or in force for the server.

@@ -16,7 +16,8 @@ use super::{Env, server_of_file};
 use crate::cli::{TestArgs, TestFormat};
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError};
-use crate::policy::{self, Colour, Format, ServerName, TestFile, visible};
+use crate::policy::{self, Colour, Format, ServerName, TestFile};
+use crate::visible::visible;
 use outcome::{Broken, Outcome, Tested};
 
 /// Runs the test files that are named, or all those beside the policies in the configuration folder.

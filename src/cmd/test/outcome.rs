@@ -2,7 +2,8 @@
 
 use crate::engine::{Trial, Verdict};
 use crate::exit::Exit;
-use crate::policy::{Case, Expected, Policy, ServerName, Step, visible};
+use crate::policy::{Case, Expected, Policy, ServerName, Step};
+use crate::visible::visible;
 
 /// A test file that was run, or could not be.
 pub(super) struct Tested {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::step::{self, Inherited, STEP, Step};
 use super::{FILE, missing, reject};
-use crate::policy::diagnostic::{Diagnostic, Report, visible};
+use crate::policy::diagnostic::{Diagnostic, Report};
 use crate::policy::document::{string, wrong_type};
 use crate::policy::keys::Keys;
 use crate::policy::source::Source;
 use crate::policy::tree::{Node, Value};
+use crate::visible::visible;
 
 /// A session of its own, with its calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
