@@ -94,13 +94,7 @@ struct Decided<'p> {
 }
 
 impl<'p> Decided<'p> {
-    fn new(
-        policy: &'p Policy,
-        server: &'p ServerName,
-        tool: &'p str,
-        arguments: &Arguments,
-        verdict: Verdict,
-    ) -> Self {
+    fn new(policy: &'p Policy, server: &'p ServerName, tool: &'p str, arguments: &Arguments, verdict: Verdict) -> Self {
         let limits = policy.judge(tool, arguments.as_str()).limits();
         let limits = limits.map(|limit| (limit, limit.increment.of(arguments.as_str()).ok())).collect();
         Self { policy, server, tool, verdict, limits }
@@ -168,7 +162,8 @@ fn row(limit: &Limit, counts: Option<Amount>) -> Vec<Cell> {
         Some(amount) => Cell::plain(amount.to_string()),
         None => Cell::styled("cannot be counted", BAD),
     };
-    let cells = [visible(&limit.rule), limit.max.to_string(), Length(limit.window).to_string(), scope(limit).to_owned()];
+    let cells =
+        [visible(&limit.rule), limit.max.to_string(), Length(limit.window).to_string(), scope(limit).to_owned()];
     cells.into_iter().map(Cell::plain).chain([counts]).collect()
 }
 

@@ -105,7 +105,10 @@ fn load(path: &Path) -> Result<TestFile, Broken> {
     let loaded = policy::load_tests(&source);
     loaded.file.ok_or_else(|| {
         let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
-        Broken { exit: Exit::InvalidPolicy, message: format!("The test file is invalid, and was not run.\n\n{rendered}") }
+        Broken {
+            exit: Exit::InvalidPolicy,
+            message: format!("The test file is invalid, and was not run.\n\n{rendered}"),
+        }
     })
 }
 

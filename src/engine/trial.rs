@@ -51,7 +51,13 @@ impl Trial {
     ///
     /// # Errors
     /// Where no line can hold such a call, because of its name or the depth of its arguments.
-    pub fn call(&mut self, policy: &Policy, tool: &str, arguments: &Arguments, elapsed: Duration) -> Result<Verdict, Fault> {
+    pub fn call(
+        &mut self,
+        policy: &Policy,
+        tool: &str,
+        arguments: &Arguments,
+        elapsed: Duration,
+    ) -> Result<Verdict, Fault> {
         let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
         let name = serde_json::Value::from(tool);
         let arguments = arguments.as_str();

@@ -85,8 +85,16 @@ mod tests {
     #[test]
     fn every_format_becomes_json() {
         for (format, text, expected) in [
-            (Format::Json, r#" {"b": 1.50, "a": [null, true, 1e400, "é\n"]} "#, r#"{"b":1.50,"a":[null,true,1e400,"é\n"]}"#),
-            (Format::Toml, "b = 0x1F\na = { \"x y\" = [+5, 1_000, -0.5, 1e3] }\n", r#"{"b":31,"a":{"x y":[5,1000,-0.5,1e3]}}"#),
+            (
+                Format::Json,
+                r#" {"b": 1.50, "a": [null, true, 1e400, "é\n"]} "#,
+                r#"{"b":1.50,"a":[null,true,1e400,"é\n"]}"#,
+            ),
+            (
+                Format::Toml,
+                "b = 0x1F\na = { \"x y\" = [+5, 1_000, -0.5, 1e3] }\n",
+                r#"{"b":31,"a":{"x y":[5,1000,-0.5,1e3]}}"#,
+            ),
             (Format::Yaml, "b: 0x1F\na: [~, false, +1.5]\n", r#"{"b":31,"a":[null,false,1.5]}"#),
         ] {
             assert_eq!(as_json(&Source::new("test", format, text)).as_deref(), Some(expected), "{text}");

@@ -57,7 +57,10 @@ mod tests {
     fn objects_are_kept_as_spelled_but_for_line_breaks() {
         for (text, expected) in [
             ("{}", "{}"),
-            (" \r\n{ \"a\" :\n\t1e999,\r\n\"b\":\"\\ud83d\\\"\\n\" }\n", "{ \"a\" : \t1e999,  \"b\":\"\\ud83d\\\"\\n\" }"),
+            (
+                " \r\n{ \"a\" :\n\t1e999,\r\n\"b\":\"\\ud83d\\\"\\n\" }\n",
+                "{ \"a\" : \t1e999,  \"b\":\"\\ud83d\\\"\\n\" }",
+            ),
             ("{\"id\":1,\"ID\":2,\"method\":{\"Id\":[]}}", "{\"id\":1,\"ID\":2,\"method\":{\"Id\":[]}}"),
         ] {
             assert_eq!(Arguments::parse(text).unwrap().as_str(), expected);

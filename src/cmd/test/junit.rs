@@ -40,7 +40,9 @@ fn suite(tested: &Tested, out: &mut String) {
                 let details = details(failure);
                 let message = Escaped(details.lines().nth(1).unwrap_or_default());
                 let details = content(&details);
-                out.push_str(&format!("{open}>\n      <failure message=\"{message}\">{details}</failure>\n    </testcase>\n"));
+                out.push_str(&format!(
+                    "{open}>\n      <failure message=\"{message}\">{details}</failure>\n    </testcase>\n"
+                ));
             }
         }
     }
@@ -90,9 +92,6 @@ mod tests {
     #[test]
     fn text_is_escaped() {
         let text = "a<b>&\"'\n\r\té\u{0}\u{1b}\u{ffff}]]>";
-        assert_eq!(
-            Escaped(text).to_string(),
-            "a&lt;b&gt;&amp;&quot;&apos;&#10;&#13;&#9;é\\u{0}\\u{1b}\\u{ffff}]]&gt;"
-        );
+        assert_eq!(Escaped(text).to_string(), "a&lt;b&gt;&amp;&quot;&apos;&#10;&#13;&#9;é\\u{0}\\u{1b}\\u{ffff}]]&gt;");
     }
 }

@@ -112,15 +112,15 @@ fn compare(expected: &Expected, got: Verdict) -> Vec<Part> {
     let says = reason.is_none_or(|part| got.reason.as_ref().is_some_and(|reason| reason.contains(part)));
     let waits = expected.retry_after.is_none_or(|wait| Some(wait) == got.retry_after);
     vec![
-        part(
-            "effect",
-            Some(expected.effect.to_string()),
-            Some(got.effect.to_string()),
-            expected.effect == got.effect,
-        ),
+        part("effect", Some(expected.effect.to_string()), Some(got.effect.to_string()), expected.effect == got.effect),
         part("rule", expected.rule.as_deref().map(visible), Some(visible(&got.rule)), rule),
         part("reason", reason.map(|part| visible(part)), got.reason.as_deref().map(visible), says),
-        part("retry_after", expected.retry_after.map(|wait| wait.to_string()), got.retry_after.map(|wait| wait.to_string()), waits),
+        part(
+            "retry_after",
+            expected.retry_after.map(|wait| wait.to_string()),
+            got.retry_after.map(|wait| wait.to_string()),
+            waits,
+        ),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::step::{self, Inherited, STEP, Step};
-use super::{FILE, missing, reject};
+use super::{FILE, reject};
 use crate::policy::diagnostic::{Diagnostic, Report};
 use crate::policy::document::{string, wrong_type};
 use crate::policy::keys::Keys;
@@ -58,7 +58,9 @@ fn case(number: usize, node: &Node, source: &Source, report: &mut Report) -> Opt
         }
     }
     let steps = match steps {
-        None => step::read("the case", node, pairs, &Inherited::default(), Duration::ZERO, report).into_iter().collect(),
+        None => {
+            step::read("the case", node, pairs, &Inherited::default(), Duration::ZERO, report).into_iter().collect()
+        }
         Some(steps) => {
             for (key, _) in pairs.iter().filter(|(key, _)| step::EXPECTATIONS.contains(&key.name.as_str())) {
                 let message = format!("a case with `steps` says `{}` in each of them", key.name);
@@ -85,7 +87,9 @@ fn all_steps(node: &Node, inherited: &Inherited<'_>, report: &mut Report) -> Vec
         return Vec::new();
     };
     if items.is_empty() {
-        report.push(missing("the list", "expect", node.span.clone(), EXAMPLE));
+        report.push(
+            Diagnostic::error("bad-value", node.span.clone(), "there is no step, so nothing is tested").hint(EXAMPLE),
+        );
     }
     let mut steps: Vec<Step> = Vec::with_capacity(items.len());
     for item in items {

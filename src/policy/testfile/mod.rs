@@ -86,11 +86,13 @@ fn server(node: &Node, report: &mut Report) -> Option<ServerName> {
 /// The error for a key that stands where it is not known, or belongs elsewhere.
 fn reject(keys: &Keys, elsewhere: &[&Keys], key: &str, span: Span) -> Diagnostic {
     let error = Diagnostic::error("unknown-key", span, format!("{} has no key {}", keys.of, quote(key)));
-    error.hint(match (elsewhere.iter().find(|other| other.known.contains(&key)), nearest(key, keys.known.iter().copied())) {
-        (Some(other), _) => format!("it belongs to {}", other.of),
-        (None, Some(known)) => format!("did you mean `{known}`?"),
-        (None, None) => format!("its keys are {}", list(keys.known)),
-    })
+    error.hint(
+        match (elsewhere.iter().find(|other| other.known.contains(&key)), nearest(key, keys.known.iter().copied())) {
+            (Some(other), _) => format!("it belongs to {}", other.of),
+            (None, Some(known)) => format!("did you mean `{known}`?"),
+            (None, None) => format!("its keys are {}", list(keys.known)),
+        },
+    )
 }
 
 fn missing(of: &str, key: &str, span: Span, hint: &str) -> Diagnostic {
@@ -99,13 +101,15 @@ fn missing(of: &str, key: &str, span: Span, hint: &str) -> Diagnostic {
 
 /// A whole number in a range.
 fn whole(node: &Node, key: &str, range: std::ops::RangeInclusive<u32>, report: &mut Report) -> Option<u32> {
-    if let Value::Integer(text) = &node.value
-        && let Ok(number) = text.parse()
-        && range.contains(&number)
-    {
-        return Some(number);
-    }
     let wanted = format!("a whole number from {} to {}", range.start(), range.end());
-    report.push(wrong_type(node, &quote(key), &wanted).hint("write it without quotes"));
-    None
+    let Value::Integer(text) = &node.value else {
+        report.push(wrong_type(node, &quote(key), &wanted).hint("write it without quotes"));
+        return None;
+    };
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    if number.is_none() {
+        let message = format!("{} takes {wanted}, not {}", quote(key), quote(text));
+        report.push(Diagnostic::error("bad-value", node.span.clone(), message).hint("leave it out for one call"));
+    }
+    number
 }

@@ -41,10 +41,8 @@ pub struct Expected {
     pub retry_after: Option<u64>,
 }
 
-pub(super) const STEP: Keys = Keys {
-    of: "a step",
-    known: &["tool", "args", "expect", "rule", "reason", "times", "retry_after", "at", "after"],
-};
+pub(super) const STEP: Keys =
+    Keys { of: "a step", known: &["tool", "args", "expect", "rule", "reason", "times", "retry_after", "at", "after"] };
 
 /// The keys of a case that belong into its steps, where it has any.
 pub(super) const EXPECTATIONS: [&str; 5] = ["expect", "rule", "reason", "times", "retry_after"];
