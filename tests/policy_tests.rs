@@ -238,3 +238,19 @@ fn the_xml_is_well_formed() {
     assert!(xml.starts_with("<testsuites name=\"policylayer\" tests=\"15\" failures=\"6\" errors=\"2\">"), "{xml}");
     assert!(xml.contains(&format!("{}", PathBuf::from("failing.test.toml").display())));
 }
+
+/// As often as a step may try, and not once more often: see tests/golden/test/errors.test.toml.
+#[test]
+fn a_step_may_try_a_hundred_thousand_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("a.toml"),
+        "version = \"1\"\ndefault = \"deny\"\n[tools.a]\nrate_limit = \"99999/day\"\n",
+    )
+    .unwrap();
+    let steps = "[{ expect = \"allow\", times = 99999 }, { expect = \"deny\", times = 100000 }]";
+    let case = format!("[[case]]\ntool = \"a\"\nsteps = {steps}\n");
+    fs::write(folder.path().join("a.test.toml"), case).unwrap();
+    let ran = test(folder.path(), &["a.test.toml"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "1 passed, 0 failed\n"), "{}", ran.err);
+}

@@ -5,13 +5,15 @@
 //! together, key by key.
 #![allow(dead_code, reason = "the types are for the schema alone")]
 
+mod scalar;
+
 use std::collections::BTreeMap;
 
 use schemars::transform::{Transform, transform_subschemas};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use super::condition::Operator;
+use scalar::{Amount, Argument, ConditionPath, Op, Rate, Spend, Window};
 
 /// Where the schema is published.
 const ID: &str = "https://raw.githubusercontent.com/policylayer/policylayer/main/config/policy.schema.json";
@@ -230,121 +232,6 @@ enum RateLimit {
     Long(Limit),
 }
 
-/// How many, a slash and the window.
-struct Rate;
-
-impl JsonSchema for Rate {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Rate".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": format!(r"^\s*{NUMBER}\s*/\s*({LENGTH})\s*$"),
-            "examples": ["10/minute", "5/hour", "100/day", "3/90s"],
-        })
-    }
-}
-
-/// Money, a slash and the window.
-struct Spend;
-
-impl JsonSchema for Spend {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Spend".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": format!(r"^[$€£]*\s*{NUMBER}\s*/\s*({LENGTH})\s*$"),
-            "examples": ["$500/day"],
-        })
-    }
-}
-
-/// A number from zero up, as JSON writes it.
-const NUMBER: &str = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?";
-
-/// A length of time in words.
-const LENGTH: &str = "second|minute|hour|day|[0-9]+[smhd]";
-
-/// Seconds, a word, or a number with a unit.
-struct Window;
-
-impl JsonSchema for Window {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Window".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let seconds = crate::limits::MAX_WINDOW.as_secs();
-        json_schema!({
-            "description": "Seconds, or \"second\", \"minute\", \"hour\" or \"day\", or such as \"90s\", \"15m\", \"2h\", \"7d\".",
-            "anyOf": [
-                { "type": "integer", "minimum": 1, "maximum": seconds },
-                { "type": "string", "pattern": format!("^({LENGTH})$"), "examples": ["minute", "90s"] },
-            ],
-        })
-    }
-}
-
-/// A number from zero up.
-struct Amount;
-
-impl JsonSchema for Amount {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Amount".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "number", "minimum": 0, "maximum": 1_000_000_000_000_000_000_u64 })
-    }
-}
-
-/// Where one value stands in a call's arguments.
-struct Argument;
-
-impl JsonSchema for Argument {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Argument".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^args\..", "examples": ["args.amount"] })
-    }
-}
-
-/// Where a condition looks.
-struct ConditionPath;
-
-impl JsonSchema for ConditionPath {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "ConditionPath".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": r"^(args\..|state\.)",
-            "examples": ["args.email", "args.items[0].id", "args.items[*].id", "args.\"a.b\""],
-        })
-    }
-}
-
-struct Op;
-
-impl JsonSchema for Op {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Operator".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "enum": Operator::ALL.map(Operator::as_str) })
-    }
-}
-
 /// What one window lets through.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -532,6 +419,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::policy::condition::Operator;
     use crate::policy::keys::{self, Keys};
     use crate::risk;
 
