@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io::{Read as _, Write as _};
 
 use anstream::AutoStream;
+use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -63,7 +64,8 @@ fn arguments(given: Option<&str>) -> anyhow::Result<Option<Arguments>> {
         None => return Ok(Some(Arguments::default())),
         Some("-") => {
             let mut text = String::new();
-            std::io::stdin().lock().take(MAX_MESSAGE as u64).read_to_string(&mut text)?;
+            let mut stdin = std::io::stdin().lock().take(MAX_MESSAGE as u64);
+            stdin.read_to_string(&mut text).context("The arguments cannot be read from stdin. Give them as UTF-8")?;
             ("stdin", text)
         }
         Some(text) => ("--args", text.to_owned()),
