@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "policy/examples.rs"]
+mod examples;
 mod formats;
 #[path = "policy/judged.rs"]
 mod judged;
@@ -523,52 +525,4 @@ fn a_server_without_a_policy_is_refused_and_told_what_to_do() {
     assert_eq!((decision.effect, decision.rule, decision.file), (Effect::Deny, "builtin:default", None));
     assert!(decision.reason.is_some_and(|reason| reason.contains("policies/weather.toml")));
     assert_eq!(builtin.hides_prompt("get_forecast", Seen::Tool), None);
-}
-
-/// The examples that are shipped, and those of the reference: each must load without an error.
-#[test]
-fn examples_load() {
-    let mut found = 0;
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/config/examples")).expect("examples") {
-        let path = entry.expect("an example").path();
-        let ending = path.extension().expect("an ending").to_str().expect("UTF-8").to_owned();
-        let text = std::fs::read_to_string(&path).expect("readable");
-        valid(Format::from_ending(&ending).expect("a format"), &text, "iterable");
-        found += 1;
-    }
-    assert!(found >= 3, "one example for each family of documents");
-}
-
-#[test]
-fn the_reference_has_an_example_a_key_and_each_example_does_what_it_says() {
-    let text = include_str!("../docs/policy.md");
-    let mut keys = std::collections::BTreeSet::new();
-    let mut blocks = text.split("\n```").skip(1).step_by(2);
-    let mut examples = 0;
-    for block in &mut blocks {
-        let (head, body) = block.split_once('\n').expect("a fenced block");
-        let mut words = head.split_whitespace();
-        let Some(format) = words.next().and_then(Format::from_ending) else { continue };
-        examples += 1;
-        let is_error = words.next() == Some("error");
-        let loaded = load(format, body, "iterable");
-        assert_eq!(loaded.policy.is_none(), is_error, "{body}\n{:#?}", loaded.diagnostics);
-        for key in
-            ["version", "description", "default", "unlisted", "hide", "tools", "action", "reason", "on_deny", "$schema"]
-        {
-            if body.contains(key) {
-                keys.insert(key);
-            }
-        }
-        // `# get_lists: allow by tools.get_lists` is an expectation.
-        for line in body.lines().filter_map(|line| line.strip_prefix("# ")) {
-            let Some((tool, rest)) = line.split_once(": ") else { continue };
-            let Some((effect, rule)) = rest.split_once(" by ") else { continue };
-            let policy = loaded.policy.as_ref().expect("valid");
-            let decision = policy.decide(tool);
-            assert_eq!((decision.effect.as_str(), decision.rule), (effect, rule), "{tool} in\n{body}");
-        }
-    }
-    assert!(examples >= 10, "{examples}");
-    assert_eq!(keys.len(), 10, "{keys:?}");
 }
