@@ -77,6 +77,27 @@ fn every_document_is_diagnosed_as_it_was() {
     assert!(seen >= 12);
 }
 
+/// The documents that have everything wrong: the three formats are told the same, each at its own place.
+#[test]
+fn every_format_is_told_the_same() {
+    for (name, at_least) in [("language-errors", 60), ("language-warnings", 7)] {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut first = None;
+        for ending in ["toml", "json", "yaml"] {
+            let file = format!("{name}.{ending}");
+            let ran =
+                run(check(home.path()).current_dir(golden()).args([&file, "--server", "iterable", "--format", "json"]));
+            let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+            let said = |one: &serde_json::Value| [one["code"].clone(), one["message"].clone(), one["hint"].clone()];
+            let mut all: Vec<_> =
+                json["diagnostics"].as_array().expect("a list").iter().map(|one| format!("{:?}", said(one))).collect();
+            all.sort();
+            assert!(all.len() >= at_least, "{file}: {}", all.len());
+            assert_eq!(first.get_or_insert(all.clone()), &all, "{file}");
+        }
+    }
+}
+
 #[test]
 fn nothing_but_plain_text_goes_into_a_pipe_and_colour_where_it_is_asked_for() {
     let home = tempfile::tempdir().expect("a folder");

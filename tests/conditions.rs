@@ -270,7 +270,7 @@ fn values_that_are_wrong_say_what_is_expected() {
         assert!(matches!(refused(op, value), (None, ValueError::Type { .. })), "{op} {value}");
     }
     for value in ["[1,[2]]", "[1,null]", "[\"a\",{}]"] {
-        assert!(matches!(refused("in", value), (Some(1), ValueError::Type { .. })), "{value}");
+        assert!(matches!(refused("in", value), (Some(1), ValueError::Element { .. })), "{value}");
     }
     assert_eq!(refused("not_in", "[]"), (None, ValueError::Empty));
     for value in ["-1", "1.5", "1e30"] {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "policy/examples.rs"]
+mod examples;
 mod formats;
 #[path = "policy/judged.rs"]
 mod judged;
@@ -230,6 +232,126 @@ const ERRORS: &[(&str, &str, &[&str])] = &[
         &["duplicate-key"],
     ),
     (
+        "a limit has max and window",
+        r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":1},{"window":1}]}}}"#,
+        &["missing-key", "missing-key"],
+    ),
+    (
+        "window is seconds, a word, or a number with a unit",
+        r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":1,"window":0},{"max":1,"window":"minutes"},{"max":1,"window":1.5},{"max":1,"window":"-1s"},{"max":1,"window":"400d"},{"max":1,"window":true}]}}}"#,
+        &["bad-window", "bad-window", "bad-window", "bad-window", "bad-window", "bad-window"],
+    ),
+    (
+        "only minute, hour and day are aligned to the calendar",
+        r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":1,"window":"90s","align":"calendar"},{"max":1,"window":"second","align":"calendar"}],"rules":[{"rate_limit":"5/2h"}]}}}"#,
+        &["bad-window", "bad-window", "bad-window"],
+    ),
+    (
+        "a rate is how many, a slash and a window",
+        r#"{"version":"1","default":"deny","tools":{"b":{"rate_limit":"/minute"},"c":{"rate_limit":"10/"},"d":{"rate_limit":"-1/minute"},"e":{"rate_limit":"1e400/minute"},"a":{"rate_limit":"10"}}}"#,
+        &["bad-rate", "bad-rate", "bad-rate", "bad-rate", "bad-rate"],
+    ),
+    (
+        "an amount is zero or more, and finite",
+        r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":-1,"window":1},{"max":1e300,"window":1},{"max":0.0000000001,"window":1},{"max":1,"window":1,"increment":-1}]}}}"#,
+        &["bad-amount", "bad-amount", "bad-amount", "bad-amount"],
+    ),
+    (
+        "the same counter twice in one entry",
+        r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":1,"window":1,"counter":"n"},{"max":2,"window":2,"counter":"n"}]}}}"#,
+        &["duplicate-counter"],
+    ),
+    (
+        "the same counter twice, once in a rule",
+        r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":1,"window":1,"counter":"n"}],"rules":[{"conditions":[{"path":"state.a.n","op":"lte","value":1}],"state":{"counter":"n","window":"day"}}]}}}"#,
+        &["duplicate-counter"],
+    ),
+    (
+        "increment is said once",
+        r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":1,"window":1,"increment":1,"increment_from":"args.n"}]}}}"#,
+        &["conflicting-keys"],
+    ),
+    (
+        "an amount is one value",
+        r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":1,"window":1,"increment_from":"args.n[*]"}]}}}"#,
+        &["bad-path"],
+    ),
+    (
+        "spend_limit needs amount_from",
+        r#"{"version":"1","default":"deny","tools":{"a":{"spend_limit":"$5/day"}}}"#,
+        &["missing-key"],
+    ),
+    (
+        "amount_from needs spend_limit",
+        r#"{"version":"1","default":"deny","tools":{"a":{"amount_from":"args.n"}}}"#,
+        &["conflicting-keys"],
+    ),
+    (
+        "bad paths",
+        r#"{"version":"1","default":"deny","tools":{"a":{"require":[{"path":"n","op":"eq","value":1},{"path":"args","op":"eq","value":1},{"path":"args..n","op":"eq","value":1},{"path":"args.n[-1]","op":"eq","value":1}]}}}"#,
+        &["bad-path", "bad-path", "bad-path", "bad-path"],
+    ),
+    (
+        "bad operators",
+        r#"{"version":"1","default":"deny","tools":{"a":{"deny_if":[{"conditions":[{"path":"args.n","op":"=","value":1}]},{"conditions":[{"path":"args.n","op":"EQ","value":1}]}]}}}"#,
+        &["bad-operator", "bad-operator"],
+    ),
+    (
+        "bad regexes",
+        r#"{"version":"1","default":"deny","tools":{"a":{"deny_if":[{"conditions":[{"path":"args.n","op":"regex","value":"("}]},{"conditions":[{"path":"args.n","op":"regex","value":"(a)\\1"}]},{"conditions":[{"path":"args.n","op":"not_regex","value":"(((a{1000}){1000}){1000})"}]}]}}}"#,
+        &["bad-regex", "bad-regex", "bad-regex"],
+    ),
+    (
+        "a path and an operator that are both wrong are both told",
+        r#"{"version":"1","default":"deny","tools":{"a":{"require":[{"path":"n","op":"is","value":1}]}}}"#,
+        &["bad-operator", "bad-path"],
+    ),
+    (
+        "a group has conditions",
+        r#"{"version":"1","default":"deny","tools":{"a":{"deny_if":[{"on_deny":"x"}],"require":[{}],"approve_if":[{"match":"any"}]}}}"#,
+        &["missing-key", "missing-key", "missing-key"],
+    ),
+    (
+        "when is reserved",
+        r#"{"version":"1","default":"deny","tools":{"a":{"deny_if":[{"conditions":[],"when":"x"}],"when":"x"}}}"#,
+        &["unknown-key", "unknown-key"],
+    ),
+    (
+        "all_tools takes no action and no class",
+        r#"{"version":"1","default":"allow","all_tools":{"action":"deny","class":"read"}}"#,
+        &["unknown-key", "unknown-key"],
+    ),
+    (
+        "tools.\"*\" takes no action and no class",
+        r#"{"version":"1","default":"allow","tools":{"*":{"action":"deny","class":"read"}}}"#,
+        &["unknown-key", "unknown-key"],
+    ),
+    (
+        "all_tools in two places",
+        r#"{"version":"1","default":"allow","all_tools":{},"tools":{"*":{}}}"#,
+        &["conflicting-keys"],
+    ),
+    (
+        "there are five classes",
+        r#"{"version":"1","default":"allow","classes":{"reads":{},"risky":{}}}"#,
+        &["unknown-key", "unknown-key"],
+    ),
+    (
+        "a rule asks about the counter that it keeps",
+        r#"{"version":"1","default":"deny","tools":{"a":{"rules":[{"conditions":[{"path":"state.a.spent","op":"lte","value":1}],"state":{"counter":"spend","window":"day"}}]}}}"#,
+        &["bad-path"],
+    ),
+    (
+        "a rule asks for something",
+        r#"{"version":"1","default":"deny","tools":{"a":{"rules":[{"name":"x"},{"action":"deny","conditions":[]},{"state":{"counter":"n","window":"day"}},{"conditions":[{"path":"state.a.n","op":"lte","value":1}]}]}}}"#,
+        &["missing-key", "conflicting-keys", "no-maximum", "missing-key"],
+    ),
+    (
+        "a counter is asked with lt and lte",
+        r#"{"version":"1","default":"deny","tools":{"a":{"rules":[{"conditions":[{"path":"state.a.n","op":"gt","value":1}],"state":{"counter":"n","window":"day"}}]}}}"#,
+        &["bad-operator"],
+    ),
+    (
         "types: tools is a table, hide a list",
         r#"{"version":"1","default":"deny","hide":"a","tools":["a"]}"#,
         &["wrong-type", "wrong-type"],
@@ -324,6 +446,30 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         r#"{"version":"1","default":"deny","tools":{"a":{"action":"require_approval"},"b":{}}}"#,
         "elsewhere",
         &["approval-refused"],
+    ),
+    (
+        "asking is refusing also for classes and for all tools, and is said once",
+        r#"{"version":"1","default":"deny","classes":{"read":{},"execute":{"action":"require_approval"}},"all_tools":{"approve_if":[{"conditions":[]}]},"tools":{"get_lists":{"action":"require_approval"}}}"#,
+        "iterable",
+        &["approval-refused"],
+    ),
+    (
+        "a limit is enough for a destructive tool, and so is all_tools'",
+        r#"{"version":"1","default":"deny","tools":{"delete_list":{"rate_limit":"1/day"}}}"#,
+        "iterable",
+        &[],
+    ),
+    (
+        "a class that allows what destroys",
+        r#"{"version":"1","default":"deny","classes":{"read":{},"destructive":{}}}"#,
+        "iterable",
+        &["destructive-allowed"],
+    ),
+    (
+        "[*] in deny_if and approve_if holds only if every element matches",
+        r#"{"version":"1","default":"deny","tools":{"a":{"deny_if":[{"conditions":[{"path":"args.to[*]","op":"eq","value":"x"}]},{"path":"args.to[*].id","op":"glob","value":"x"}],"approve_if":{"path":"args.to[*]","op":"lt","value":1}},"b":{"require":[{"path":"args.to[*]","op":"neq","value":"x"}]}}}"#,
+        "elsewhere",
+        &["approval-refused", "every-element", "every-element", "every-element"],
     ),
     (
         "the promise of the three lines needs no warning",
@@ -523,52 +669,4 @@ fn a_server_without_a_policy_is_refused_and_told_what_to_do() {
     assert_eq!((decision.effect, decision.rule, decision.file), (Effect::Deny, "builtin:default", None));
     assert!(decision.reason.is_some_and(|reason| reason.contains("policies/weather.toml")));
     assert_eq!(builtin.hides_prompt("get_forecast", Seen::Tool), None);
-}
-
-/// The examples that are shipped, and those of the reference: each must load without an error.
-#[test]
-fn examples_load() {
-    let mut found = 0;
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/config/examples")).expect("examples") {
-        let path = entry.expect("an example").path();
-        let ending = path.extension().expect("an ending").to_str().expect("UTF-8").to_owned();
-        let text = std::fs::read_to_string(&path).expect("readable");
-        valid(Format::from_ending(&ending).expect("a format"), &text, "iterable");
-        found += 1;
-    }
-    assert!(found >= 3, "one example for each family of documents");
-}
-
-#[test]
-fn the_reference_has_an_example_a_key_and_each_example_does_what_it_says() {
-    let text = include_str!("../docs/policy.md");
-    let mut keys = std::collections::BTreeSet::new();
-    let mut blocks = text.split("\n```").skip(1).step_by(2);
-    let mut examples = 0;
-    for block in &mut blocks {
-        let (head, body) = block.split_once('\n').expect("a fenced block");
-        let mut words = head.split_whitespace();
-        let Some(format) = words.next().and_then(Format::from_ending) else { continue };
-        examples += 1;
-        let is_error = words.next() == Some("error");
-        let loaded = load(format, body, "iterable");
-        assert_eq!(loaded.policy.is_none(), is_error, "{body}\n{:#?}", loaded.diagnostics);
-        for key in
-            ["version", "description", "default", "unlisted", "hide", "tools", "action", "reason", "on_deny", "$schema"]
-        {
-            if body.contains(key) {
-                keys.insert(key);
-            }
-        }
-        // `# get_lists: allow by tools.get_lists` is an expectation.
-        for line in body.lines().filter_map(|line| line.strip_prefix("# ")) {
-            let Some((tool, rest)) = line.split_once(": ") else { continue };
-            let Some((effect, rule)) = rest.split_once(" by ") else { continue };
-            let policy = loaded.policy.as_ref().expect("valid");
-            let decision = policy.decide(tool);
-            assert_eq!((decision.effect.as_str(), decision.rule), (effect, rule), "{tool} in\n{body}");
-        }
-    }
-    assert!(examples >= 10, "{examples}");
-    assert_eq!(keys.len(), 10, "{keys:?}");
 }

@@ -39,7 +39,7 @@ pub(super) const ENTRY: Keys = Keys {
 
 /// `all_tools`, and `tools."*"`, which is the same.
 pub(super) const ALL_TOOLS: Keys = Keys {
-    of: "the rules for all tools",
+    of: "`all_tools`",
     known: &[
         "reason",
         "on_deny",

@@ -7,7 +7,7 @@ use super::condition::Path;
 use super::diagnostic::{Diagnostic, Report, quote};
 use super::document::{choice, string, wrong_type};
 use super::entry::Reason;
-use super::keys::LIMIT;
+use super::keys::{LIMIT, nearest};
 use super::limit::{Increment, OnError, Scope, Units};
 use super::number::Number;
 use super::source::Span;
@@ -123,16 +123,15 @@ fn limit(path: String, node: &Node, report: &mut Report) -> Option<LimitAsWritte
             );
         }
     }
+    if increment.is_some() && increment_from.is_some() {
+        let message = "`increment` and `increment_from` both say how much a call counts";
+        report.push(Diagnostic::error("conflicting-keys", node.span.clone(), message).hint("keep one of the two"));
+    }
     let ((max, units), length) = (max?, length?);
     let window = aligned(length, align?, &node.span, report)?;
-    let increment = match (increment, increment_from) {
-        (Some(_), Some(_)) => {
-            let message = "`increment` and `increment_from` both say how much a call counts";
-            report.push(Diagnostic::error("conflicting-keys", node.span.clone(), message).hint("keep one of the two"));
-            return None;
-        }
-        (None, Some(path)) => Increment::From { path, units },
-        (fixed, None) => Increment::Fixed(fixed.unwrap_or(Amount::from_count(1))),
+    let increment = match increment_from {
+        Some(path) => Increment::From { path, units },
+        None => Increment::Fixed(increment.unwrap_or(Amount::from_count(1))),
     };
     let limit = LimitAsWritten {
         path,
@@ -214,13 +213,19 @@ pub(super) fn window(node: &Node, report: &mut Report) -> Option<Length> {
         _ => None,
     };
     if length.is_none() {
+        let message = "this is no length of time between a second and 366 days";
+        let word = match &node.value {
+            Value::String(text) => nearest(text, ["second", "minute", "hour", "day"].into_iter()),
+            _ => None,
+        };
         report.push(
-            Diagnostic::error(
-                "bad-window",
-                node.span.clone(),
-                "this is no length of time between a second and 366 days",
-            )
-            .hint("write seconds, such as 60, or \"second\", \"minute\", \"hour\", \"day\", \"90s\", \"15m\", \"2h\""),
+            Diagnostic::error("bad-window", node.span.clone(), message).hint(match word {
+                Some(word) => format!("did you mean \"{word}\"?"),
+                None => {
+                    "write seconds, such as 60, or \"second\", \"minute\", \"hour\", \"day\", \"90s\", \"15m\", \"2h\""
+                        .to_owned()
+                }
+            }),
         );
     }
     length

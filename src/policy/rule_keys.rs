@@ -81,11 +81,13 @@ fn rule(path: String, node: &Node, body: &mut Body, report: &mut Report) {
         (Action::Evaluate, Some(_)) => {}
     }
     let mut maximum = None;
+    let mut counters = Vec::new();
     if let Some(node) = find("conditions") {
-        let (counters, others) = split(node);
+        let (on_counters, others) = split(node);
+        counters = on_counters;
+        maximum = counters.iter().filter_map(|condition| counter_maximum(condition, report)).min();
         let Some(conditions) = conditions(&others, report) else { return };
         group.conditions = conditions;
-        maximum = counters.into_iter().filter_map(|condition| counter_maximum(condition, report)).min();
     }
     if !group.conditions.is_empty() {
         group.reason.clone_from(&reason.text);
@@ -102,6 +104,9 @@ fn rule(path: String, node: &Node, body: &mut Body, report: &mut Report) {
     }
     match (find("state").map(|node| (node, state(node, report))), maximum) {
         (Some((_, Some(state))), Some(max)) => {
+            for condition in &counters {
+                same_counter(condition, &state.counter.0, report);
+            }
             let units = if max.is_whole() { Units::Whole } else { Units::Decimal };
             let increment = state.increment.with_units(units);
             add(LimitAsWritten {
@@ -110,7 +115,7 @@ fn rule(path: String, node: &Node, body: &mut Body, report: &mut Report) {
                 ..LimitAsWritten::on_calls("", max, state.window, Scope::Server)
             });
         }
-        (Some((node, Some(_))), None) => report.push(
+        (Some((node, Some(_))), None) if counters.is_empty() => report.push(
             Diagnostic::error("no-maximum", node.span.clone(), "the rule counts, and no condition says how far")
                 .hint("add a condition such as { path = \"state.TOOL.COUNTER\", op = \"lte\", value = 5 }"),
         ),
@@ -118,7 +123,7 @@ fn rule(path: String, node: &Node, body: &mut Body, report: &mut Report) {
             Diagnostic::error("missing-key", node.span.clone(), "the rule asks for a counter that it does not keep")
                 .hint("add `state` with `counter` and `window` to this rule"),
         ),
-        (Some((_, None)) | None, None) | (Some((_, None)), Some(_)) => {}
+        (Some(_) | None, None) | (Some((_, None)), Some(_)) => {}
     }
 }
 
@@ -174,6 +179,16 @@ fn counter_maximum(item: &Node, report: &mut Report) -> Option<Amount> {
             );
             None
         }
+    }
+}
+
+/// A rule asks about the counter that it keeps; the count of another would never be what it says.
+fn same_counter(item: &Node, counter: &str, report: &mut Report) {
+    let Some((_, Node { span, value: Value::String(path) })) = part(item, "path") else { return };
+    if path.strip_suffix(counter).is_none_or(|before| !before.ends_with('.')) {
+        let message = format!("{} is not the counter that this rule keeps", quote(path));
+        let hint = format!("name the same one here and in `state`, whose counter is {}", quote(counter));
+        report.push(Diagnostic::error("bad-path", span.clone(), message).hint(hint));
     }
 }
 

@@ -47,6 +47,12 @@ pub enum ValueError {
         /// What it is, with an article.
         found: &'static str,
     },
+    /// An element of a list of a type that no list takes.
+    #[error("such a list holds strings, numbers and booleans, and this is {found}")]
+    Element {
+        /// What it is, with an article.
+        found: &'static str,
+    },
     /// A list with nothing in it.
     #[error("the list is empty")]
     Empty,
@@ -98,6 +104,7 @@ impl ValueError {
                 "ask with `exists` whether an argument is there".to_owned()
             }
             Self::Type { operator, .. } => format!("types are not converted: write it as {}", operator.example()),
+            Self::Element { .. } => "write the values one after the other, such as [\"user\", \"event\"]".to_owned(),
             Self::Empty => "put at least one value into it, such as [\"user\"]".to_owned(),
             Self::Number(_) => "write it in plain decimals, such as 100, -2.5 or 1e6".to_owned(),
             Self::Length(_) => "write a whole number from zero up".to_owned(),

@@ -192,7 +192,13 @@ impl Set {
                 Ok(Scalar::String(text)) => set.strings.push(text),
                 Ok(Scalar::Number(number)) => set.numbers.push(number),
                 Ok(Scalar::Boolean(boolean)) => set.booleans.push(boolean),
-                Err(problem) => return Err(ConditionError::Value { element: Some(index), problem }),
+                Err(problem) => {
+                    let problem = match problem {
+                        ValueError::Type { found, .. } => ValueError::Element { found },
+                        other => other,
+                    };
+                    return Err(ConditionError::Value { element: Some(index), problem });
+                }
             }
         }
         set.strings.sort_unstable();
