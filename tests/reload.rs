@@ -179,7 +179,7 @@ fn the_client_is_told_when_it_would_see_other_tools() {
     let server = [env!("CARGO_BIN_EXE_policylayer"), "demo-server"];
     let command = command(home.path(), &[], &server);
     let mut session = Wrapped::start(home, command);
-    let mut ask = |session: &mut Wrapped, request: &str| -> serde_json::Value {
+    let ask = |session: &mut Wrapped, request: &str| -> serde_json::Value {
         session.send(format!("{request}\n").as_bytes());
         serde_json::from_str(&session.line()).unwrap()
     };
