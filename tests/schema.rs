@@ -85,7 +85,7 @@ fn every_shipped_document_is_valid_under_it() {
         schema.takes(&document(&source).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
         seen += 1;
     }
-    assert!(seen >= 5);
+    assert!(seen >= 20, "only {seen}");
 }
 
 /// The documents that the other tests are about: whole files, blocks of the docs, and raw strings that begin as a
