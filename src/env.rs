@@ -5,10 +5,13 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use directories::BaseDirs;
+
 /// The process's surroundings, captured once, so that what depends on them can be tested with others.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     vars: HashMap<OsString, OsString>,
+    home: Option<PathBuf>,
     folder: PathBuf,
     stdin_is_terminal: bool,
     stderr_is_terminal: bool,
@@ -19,6 +22,8 @@ impl Env {
     pub fn capture() -> Self {
         Self {
             vars: std::env::vars_os().collect(),
+            // Some clients start servers without HOME; then the system knows.
+            home: BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
             // A folder that is gone makes relative paths fail where they are used, with their names.
             folder: std::env::current_dir().unwrap_or_default(),
             stdin_is_terminal: io::stdin().is_terminal(),
@@ -31,13 +36,20 @@ impl Env {
         vars: impl IntoIterator<Item = (K, V)>,
         folder: impl Into<PathBuf>,
     ) -> Self {
-        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { vars, folder: folder.into(), ..Self::default() }
+        let vars: HashMap<OsString, OsString> =
+            vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let home = vars.get(OsStr::new("HOME")).map(PathBuf::from);
+        Self { vars, home, folder: folder.into(), ..Self::default() }
     }
 
     /// A variable, also where it is empty.
     pub fn var(&self, name: &str) -> Option<&OsStr> {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// The home folder, as an absolute path.
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref().filter(|home| home.is_absolute())
     }
 
     /// The working folder.

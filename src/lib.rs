@@ -26,4 +26,5 @@ pub mod policy;
 pub mod proxy;
 pub mod risk;
 pub mod state;
+mod visible;
 pub mod wire;

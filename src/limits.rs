@@ -1,4 +1,5 @@
-//! Every bound on memory and time, in one place (invariant 8). `tests/limits.rs` reaches each of them.
+//! Every bound on memory and time, in one place (invariant 8). `tests/limits.rs` reaches those of the core,
+//! `tests/wrap.rs` and `tests/stderr.rs` those of the shell.
 
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ pub const MAX_SERVER_REPLIES: usize = 256;
 
 /// How much of one stray line of the server is shown on stderr, in bytes.
 pub const MAX_STRAY: usize = 8 * 1024;
+
+/// How much of what we say on stderr may wait for somebody to read it, in bytes; what is more is dropped and counted.
+pub const MAX_STDERR: usize = 256 * 1024;
 
 /// How much room a pump offers to one read, in bytes: what a Linux pipe holds.
 pub const READ_CHUNK: usize = 64 * 1024;
@@ -79,6 +83,9 @@ pub const MAX_REGEX_LENGTH: usize = 4096;
 /// keeps while it matches.
 pub const MAX_REGEX_SIZE: usize = 1024 * 1024;
 
+/// How many watchers a session starts, one after the other, before it ends because they do not last.
+pub const MAX_WATCHERS: usize = 8;
+
 /// How long the server has to end by itself once its stdin is closed.
 pub const GRACE: Duration = Duration::from_secs(5);
 
@@ -95,8 +102,20 @@ pub const KILL_WAIT: Duration = Duration::from_millis(150);
 /// How often a writer that waits for a full pipe looks whether it should stop.
 pub const BLOCKED_LOOK: Duration = Duration::from_millis(50);
 
+/// How often a quiet session looks whether the server has closed its stdin, of which no event tells.
+pub const STDIN_LOOK: Duration = Duration::from_secs(1);
+
 /// How long what a dead server left in its stdout pipe may take to drain while a grandchild still holds the pipe.
 pub const DRAIN: Duration = Duration::from_millis(500);
+
+/// How long the requests that a client has sent to a dead server are still read, to answer them.
+pub const LAST_REQUESTS: Duration = Duration::from_millis(100);
+
+/// How often the end of a session looks whether those are all answered.
+pub const LAST_LOOK: Duration = Duration::from_millis(1);
+
+/// How long the end of the wrapper waits for what it said on stderr to be taken. Most clients' pipes have room at once.
+pub const STDERR_DRAIN: Duration = Duration::from_millis(100);
 
 /// How long a failed start waits for the client's first request, to answer it with the reason.
 pub const START_FAILURE_WAIT: Duration = Duration::from_secs(5);

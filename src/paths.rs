@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
-use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source, visible};
+use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source};
+use crate::visible::visible;
 
 /// The environment variable that names a policy file.
 pub const POLICY_VARIABLE: &str = "POLICYLAYER_POLICY";
@@ -220,7 +221,7 @@ pub fn configuration_folder(env: &Env) -> Result<PathBuf, PolicyError> {
     let (base, remedy) = if cfg!(windows) {
         (absolute("APPDATA"), "set APPDATA to an absolute path")
     } else {
-        (absolute("HOME").map(|home| home.join(".config")), "set HOME to an absolute path")
+        (env.home().map(|home| home.join(".config")), "set HOME to an absolute path")
     };
     absolute("XDG_CONFIG_HOME")
         .or(base)
@@ -245,7 +246,7 @@ pub fn state_folder(env: &Env) -> Result<PathBuf, NoStateFolder> {
         (absolute("LOCALAPPDATA"), "set LOCALAPPDATA to an absolute path")
     } else {
         let folder = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
-        (absolute("HOME").map(|home| home.join(folder)), "set HOME to an absolute path")
+        (env.home().map(|home| home.join(folder)), "set HOME to an absolute path")
     };
     absolute("XDG_STATE_HOME").or(base).map(|base| base.join("policylayer")).ok_or(NoStateFolder(remedy))
 }

@@ -172,3 +172,32 @@ fn a_first_policy_for_the_server_takes_effect() {
     }
     assert!(passes(&mut session));
 }
+
+#[test]
+fn the_client_is_told_when_it_would_see_other_tools() {
+    let home = home();
+    let server = [env!("CARGO_BIN_EXE_policylayer"), "demo-server"];
+    let command = command(home.path(), &[], &server);
+    let mut session = Wrapped::start(home, command);
+    let ask = |session: &mut Wrapped, request: &str| -> serde_json::Value {
+        session.send(format!("{request}\n").as_bytes());
+        serde_json::from_str(&session.line()).unwrap()
+    };
+    let initialize = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
+    let answer = ask(&mut session, initialize);
+    assert_eq!(answer["result"]["capabilities"]["tools"]["listChanged"], true, "{answer}");
+    session.send(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n");
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    assert_eq!(ask(&mut session, list)["result"]["tools"].as_array().unwrap().len(), 12);
+
+    let file = session.home.path().join("policy.json");
+    // A policy under which the same tools are seen is none of the client's business.
+    fs::write(&file, r#"{"version":"1","default":"allow","hide":["no_such_tool"]}"#).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    fs::write(&file, r#"{"version":"1","default":"allow","hide":["delete_*"]}"#).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&session.line()).unwrap();
+    assert_eq!(told, serde_json::json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
+    assert_eq!(ask(&mut session, list)["result"]["tools"].as_array().unwrap().len(), 10);
+    session.close();
+    assert_eq!(session.code(), 0);
+}

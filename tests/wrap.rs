@@ -1,5 +1,6 @@
 //! `policylayer wrap` as a process: bytes, the end of a session in all its forms, start failures, bounds.
 #![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/wrapped.rs"]
@@ -12,6 +13,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use policylayer::limits::{BATCH_LINES, MAX_SERVER_REPLIES, MAX_STRAY};
 use wrapped::{Wrapped, command, home, kill, stub, wrap, wrap_with};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -119,9 +121,18 @@ fn a_server_that_ignores_everything_is_killed_after_the_grace() {
     session.all_gone(SECOND / 10);
 }
 
+/// The signals that end a session. Under `nohup` the tests, and what they start, ignore one of them.
+fn ending_signals() -> Vec<i32> {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
+    let is_ignored = |signal: &i32| ignored >> (signal - 1) & 1 == 1;
+    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP].into_iter().filter(|signal| !is_ignored(signal)).collect()
+}
+
 #[test]
 fn a_signal_is_passed_on_at_once() {
-    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
+    for signal in ending_signals() {
         let home = home();
         let file = home.path().join("signal");
         let mut session = wrap_with(home, &[], &["--tell-signal", file.to_str().unwrap(), "--ignore-eof"]);
@@ -194,17 +205,6 @@ fn nothing_outlives_a_wrapper_that_is_killed_while_it_starts() {
         session.signal(libc::SIGKILL);
         session.all_gone(2 * SECOND);
     }
-}
-
-#[test]
-fn the_session_survives_its_watcher() {
-    let mut session = wrap(&["--ignore-signals", "--ignore-eof"]);
-    session.greet();
-    kill(session.pid_of("watch-server"), libc::SIGKILL);
-    session.greet();
-    // What the watcher would have done, the system does for the server itself.
-    session.signal(libc::SIGKILL);
-    session.all_gone(SECOND);
 }
 
 #[test]
@@ -405,6 +405,7 @@ fn a_failed_start_is_told_on_stderr_and_to_the_client() {
         (&[][..], &["no-such-command-anywhere"][..], 1, &["no-such-command-anywhere", "PATH", "absolute path"][..]),
         (&[], &[&no_file], 1, &["no file", "none"]),
         (&[], &[&plain], 1, &["may not be executed", "chmod +x"]),
+        (&[], &["no\u{1b}[2J\u{202e}"], 1, &["`no\\u{1b}[2J\\u{202e}`"]),
         (&["--policy", &broken], &["true"], 3, &["broken.json"]),
         (&["--policy", &no_policy], &["true"], 1, &["no.json"]),
         (&[], &[], 2, &["policylayer wrap -- npx"]),
@@ -445,4 +446,273 @@ fn a_failed_start_does_not_wait_for_a_client_that_is_not_there() {
     let home = home();
     let (code, answers, stderr) = failed_start(command(home.path(), &[], &["no-such-command-anywhere"]), "");
     assert_eq!((code, answers.len()), (1, 0), "{stderr}");
+}
+
+#[test]
+fn a_server_without_a_stdin_is_let_go() {
+    let home = home();
+    let pid = home.path().join("pid");
+    let mut session = wrap_with(home, &[], &["--close-stdin", "--pid", pid.to_str().unwrap(), "--deaf"]);
+    // Taken by the pipe before the server closes it, or refused by it: answered in either case.
+    session.request("1");
+    session.told("pid");
+    session.request("2");
+    let mut answers = [session.line(), session.line()];
+    answers.sort();
+    for (id, answer) in [1, 2].iter().zip(&answers) {
+        let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+        assert_eq!(answer["id"], *id);
+        assert!(answer["error"]["message"].as_str().unwrap().contains("closed its stdin"), "{answer}");
+    }
+    // The client is still there, and what it asks now is answered at once.
+    session.request("3");
+    assert!(session.line().contains("closed its stdin"));
+    let (status, took) = session.end(8 * SECOND);
+    assert_eq!(status.code(), Some(128 + libc::SIGTERM));
+    assert!(took > 4 * SECOND, "{took:?}");
+    assert_eq!(session.rest(), b"");
+    session.all_gone(SECOND / 10);
+}
+
+/// The process id of the watcher once it is another than `last`.
+fn next_watcher(session: &Wrapped, last: i32) -> i32 {
+    let start = Instant::now();
+    loop {
+        let found =
+            session.living().into_iter().find(|(pid, command)| command.contains("watch-server") && *pid != last);
+        if let Some((pid, _)) = found {
+            return pid;
+        }
+        assert!(start.elapsed() < SECOND, "no other watcher: {:#?}", session.living());
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_watcher_that_is_killed_is_replaced() {
+    let mut session = stubborn_behind_a_shell();
+    let mut watcher = session.pid_of("watch-server");
+    for _ in 0..3 {
+        kill(watcher, libc::SIGKILL);
+        watcher = next_watcher(&session, watcher);
+        session.greet();
+    }
+    // Time for its exec, before which it is no watcher yet.
+    thread::sleep(SECOND / 20);
+    session.signal(libc::SIGKILL);
+    session.all_gone(SECOND);
+}
+
+#[test]
+fn a_replaced_watcher_ends_with_the_session() {
+    let mut session = wrap(&["--code", "4"]);
+    session.greet();
+    let watcher = session.pid_of("watch-server");
+    kill(watcher, libc::SIGKILL);
+    next_watcher(&session, watcher);
+    session.greet();
+    session.close();
+    assert_eq!(session.code(), 4);
+    session.all_gone(SECOND / 10);
+}
+
+#[test]
+fn a_session_whose_watchers_are_killed_again_and_again_is_ended() {
+    let mut session = stubborn_behind_a_shell();
+    let start = Instant::now();
+    while session.process.try_wait().unwrap().is_none() {
+        if let Some((watcher, _)) = session.living().into_iter().find(|(_, command)| command.contains("watch-server")) {
+            kill(watcher, libc::SIGKILL);
+        }
+        assert!(start.elapsed() < 8 * SECOND);
+        thread::sleep(Duration::from_millis(5));
+    }
+    session.all_gone(SECOND / 10);
+    assert!(fs::read_to_string(session.home.path().join("stderr")).unwrap().contains("watcher"));
+}
+
+#[test]
+fn every_request_that_was_written_before_the_server_died_is_answered() {
+    for round in 0..40 {
+        let home = home();
+        let policy = r#"{"version":"1","default":"allow","hide":["hidden_tool"]}"#;
+        fs::write(home.path().join("policy.json"), policy).unwrap();
+        // Dies in the middle of what it reads, each time at another place.
+        let server = format!("head -c {} > /dev/null", 1 + round * 60);
+        let command = command(home.path(), &[], &["sh", "-c", &server]);
+        let mut session = Wrapped::start(home, command);
+        let requests: String = (0..200)
+            .map(|id| match id % 3 {
+                0 => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"hidden_tool"}}}}"#),
+                1 => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#),
+                _ => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping","params":[]}}"#),
+            } + "\n")
+            .collect();
+        session.send(requests.as_bytes());
+        let answers = String::from_utf8(session.rest()).unwrap();
+        let mut ids: Vec<_> = answers
+            .lines()
+            .map(|answer| serde_json::from_str::<serde_json::Value>(answer).unwrap()["id"].as_u64().unwrap())
+            .collect();
+        ids.sort_unstable();
+        assert_eq!(ids, (0..200).collect::<Vec<_>>(), "round {round}");
+        assert_eq!(session.code(), 0);
+    }
+}
+
+/// Starts the stub behind a wrapper whose parent had SIGTERM, SIGINT, SIGHUP and SIGCHLD blocked, or SIGHUP ignored.
+fn with_signals(habits: &[&str], set: fn() -> std::io::Result<()>) -> Wrapped {
+    use std::os::unix::process::CommandExt as _;
+    let home = home();
+    let stub = stub();
+    let server: Vec<_> = [stub.to_str().unwrap()].into_iter().chain(habits.iter().copied()).collect();
+    let mut command = command(home.path(), &[], &server);
+    // SAFETY: `set` only calls what is async-signal-safe.
+    unsafe { command.pre_exec(set) };
+    let mut session = Wrapped::start(home, command);
+    session.greet();
+    session
+}
+
+fn block_signals() -> std::io::Result<()> {
+    // SAFETY: the set is initialised by sigfillset before anything reads it.
+    let result = unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut())
+    };
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
+fn ignore_hangup() -> std::io::Result<()> {
+    // SAFETY: no handler of ours is involved.
+    unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+    Ok(())
+}
+
+#[test]
+fn signals_that_were_blocked_at_the_start_end_the_session() {
+    for signal in ending_signals() {
+        let mut session = with_signals(&["--ignore-eof"], block_signals);
+        session.signal(signal);
+        let (status, took) = session.end(2 * SECOND);
+        // The server had them from us unblocked, and ended at once.
+        assert_eq!(status.code(), Some(128 + signal));
+        assert!(took < SECOND / 2, "{took:?}");
+        session.all_gone(SECOND / 10);
+    }
+}
+
+#[test]
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
+    let mut session = with_signals(&[], ignore_hangup);
+    session.signal(libc::SIGHUP);
+    thread::sleep(SECOND / 10);
+    session.greet();
+    // The watcher, in whose group the server is, has it blocked.
+    kill(-session.pid_of("watch-server"), libc::SIGHUP);
+    thread::sleep(SECOND / 10);
+    session.greet();
+    session.signal(libc::SIGTERM);
+    assert_eq!(session.code(), 128 + libc::SIGTERM);
+}
+
+/// A session over a server that begins with these lines and then serves, or has the habit.
+fn played(lines: &str, habits: &[&str]) -> Wrapped {
+    let home = home();
+    let play = home.path().join("play");
+    fs::write(&play, lines).unwrap();
+    wrap_with(home, &[], &[&["--play", play.to_str().unwrap()], habits].concat())
+}
+
+/// What the wrapper has said on stderr once it holds this text.
+fn said(session: &Wrapped, text: &str) -> String {
+    let start = Instant::now();
+    loop {
+        let said = session.told("stderr");
+        if said.contains(text) {
+            return said;
+        }
+        assert!(start.elapsed() < 5 * SECOND, "{text} was never said: {said}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_a_server_prints_goes_to_stderr_and_the_session_goes_on() {
+    let strays =
+        ["Server started on stdio", "npm notice update", "[1,2]", "42", "{\"jsonrpc\":\"1.0\"}", "\u{1b}[2J{", "{"];
+    let mut session = played(&(strays.join("\n") + "\n\n"), &[]);
+    session.greet();
+    let said = said(&session, "[server stdout] {\n");
+    for stray in strays {
+        let shown = stray.replace('\u{1b}', "\\u{1b}");
+        assert!(said.contains(&format!("[server stdout] {shown}\n")), "{shown} is not in {said}");
+    }
+    session.close();
+    assert_eq!(session.rest(), b"", "no stray line reaches the client");
+    assert_eq!(session.code(), 0);
+}
+
+#[test]
+fn a_long_stray_line_is_cut() {
+    let mut session = played(&format!("{}\n{}\n", "a".repeat(MAX_STRAY), "b".repeat(MAX_STRAY + 5)), &[]);
+    session.greet();
+    let said = said(&session, "bytes more)");
+    assert!(said.contains(&format!("[server stdout] {}\n", "a".repeat(MAX_STRAY))), "{said}");
+    assert!(said.contains(&format!("[server stdout] {}… (5 bytes more)\n", "b".repeat(MAX_STRAY))), "{said}");
+}
+
+#[test]
+fn a_server_that_does_not_read_our_answers_loses_some_and_keeps_talking() {
+    // More than fit: so many wait in our queue, and the pipe, of 65,536 bytes, holds fewer than a thousand.
+    let requests: String = (0..MAX_SERVER_REPLIES + 1000)
+        .map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"x\",\"params\":[]}}\n"))
+        .collect();
+    let last = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/last\"}\n";
+    let mut session = played(&(requests + last), &["--deaf"]);
+    assert_eq!(session.line(), last);
+    said(&session, "dropped an answer to the server");
+    session.signal(libc::SIGTERM);
+    assert_eq!(session.code(), 128 + libc::SIGTERM);
+}
+
+#[test]
+fn order_holds_over_more_lines_than_are_judged_at_once() {
+    let count = BATCH_LINES * 5 + 7;
+    let notification = |n: usize| format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/{n}\"}}\n");
+    let home = home();
+    let (record, play) = (home.path().join("record"), home.path().join("play"));
+    let lines: String = (0..count).map(notification).collect();
+    fs::write(&play, &lines).unwrap();
+    let habits = ["--record", record.to_str().unwrap(), "--play", play.to_str().unwrap()];
+    let mut session = wrap_with(home, &[], &habits);
+    // Between any two that are forwarded, one that is answered by us.
+    let sent: String =
+        (0..count).map(|n| notification(n) + &format!("{{\"jsonrpc\":\"2.0\",\"id\":{n},\"method\":7}}\n")).collect();
+    session.send(sent.as_bytes());
+    session.close();
+    let received = String::from_utf8(session.rest()).unwrap();
+    let (played, answers): (Vec<_>, Vec<_>) = received.lines().partition(|line| line.contains("\"method\""));
+    assert_eq!(played.join("\n") + "\n", lines);
+    let ids: Vec<_> = answers
+        .iter()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ids, (0..count as u64).collect::<Vec<_>>());
+    assert_eq!(fs::read_to_string(session.home.path().join("record")).unwrap(), lines);
+    assert_eq!(session.code(), 0);
+}
+
+#[test]
+fn a_client_that_never_stops_asking_does_not_hold_the_end() {
+    let mut session = wrap(&["--exit-at-request", "6"]);
+    let mut stdin = session.stdin.take().unwrap();
+    let requests: String =
+        (0..100).map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n")).collect();
+    let sending = thread::spawn(move || while stdin.write_all(requests.as_bytes()).is_ok() {});
+    let answers = session.rest();
+    assert_eq!(answers.last(), Some(&b'\n'), "whole lines to the end");
+    assert_eq!(session.code(), 6);
+    sending.join().unwrap();
 }

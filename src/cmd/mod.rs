@@ -29,7 +29,12 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
 /// Tells a person what went wrong. The message is complete: what, where, why and what to do.
 pub fn report(message: &str) {
     // Nobody may be reading stderr; there is no better place to say it.
-    let _ = writeln!(anstream::stderr().lock(), "{ERROR}error:{ERROR:#} {message}");
+    let _ = anstream::stderr().lock().write_all(error_line(message).as_bytes());
+}
+
+/// What went wrong, as a terminal with colours shows it.
+fn error_line(message: &str) -> String {
+    format!("{ERROR}error:{ERROR:#} {message}\n")
 }
 
 const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();

@@ -15,6 +15,7 @@ use crate::engine::limits::Store;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError};
 use crate::policy::{BadServerName, Colour, ServerName, Source, server};
+use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, Reload, StartError, Wrap, start_failure};
 use crate::state::{Nowhere, Sqlite};
 
@@ -42,18 +43,22 @@ impl Failure {
 /// Runs a session. A start that fails is told on stderr and to the client, whose first request it answers.
 ///
 /// # Errors
-/// None: what fails is told here, since the client is to be told the same.
+/// When there is not even a thread to write to stderr. All else that fails is told here, since the client is to be told
+/// the same.
 pub fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
-    log_to_stderr(args.log_level, env);
-    Ok(wrap(args, env).unwrap_or_else(|failure| {
+    let stderr = Stderr::start()?;
+    log_to(&stderr, args.log_level, env);
+    let exit = wrap(args, env, &stderr).unwrap_or_else(|failure| {
         let message = failure.to_string();
-        super::report(&message);
+        report(&message, &stderr, env);
         start_failure::answer(&format!("policylayer: {message}"));
         failure.exit()
-    }))
+    });
+    stderr.finish();
+    Ok(exit)
 }
 
-fn wrap(args: &WrapArgs, env: &Env) -> Result<Exit, Failure> {
+fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
     let server = server_name(args)?;
     let loaded = paths::load_policy(args.policy.as_deref(), &server, env).map_err(Failure::Policy)?;
     tracing::info!("{} wraps {server}", env!("CARGO_PKG_VERSION"));
@@ -65,7 +70,13 @@ fn wrap(args: &WrapArgs, env: &Env) -> Result<Exit, Failure> {
     }
     let engine = Engine::new(Arc::new(loaded.policy), store(env));
     let reload = reload(args.policy.clone(), server, env.clone(), loaded.source);
-    Ok(proxy::run(Wrap { command: args.command.clone(), engine, max_message: args.max_message.0, reload })?)
+    Ok(proxy::run(Wrap {
+        command: args.command.clone(),
+        engine,
+        max_message: args.max_message.0,
+        reload,
+        stderr: stderr.clone(),
+    })?)
 }
 
 /// Where the counts are that outlive a session. It is opened when the first limit needs it.
@@ -101,7 +112,15 @@ impl FormatTime for Name {
     }
 }
 
-fn log_to_stderr(level: LogLevel, env: &Env) {
+/// Tells a person what went wrong, after all that was said before.
+fn report(message: &str, stderr: &Stderr, env: &Env) {
+    let line = super::error_line(message);
+    let line = if env.colours_stderr() { line } else { anstream::adapter::strip_str(&line).to_string() };
+    stderr.say(line.as_bytes());
+}
+
+fn log_to(stderr: &Stderr, level: LogLevel, env: &Env) {
+    let stderr = stderr.clone();
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -115,7 +134,7 @@ fn log_to_stderr(level: LogLevel, env: &Env) {
         .with_target(false)
         .with_timer(Name)
         .with_ansi(env.colours_stderr())
-        .with_writer(std::io::stderr)
+        .with_writer(move || stderr.clone())
         // Told on stderr, what fails there would panic: a client that closes our stderr must not end the session.
         .log_internal_errors(false)
         .finish();

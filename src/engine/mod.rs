@@ -29,7 +29,7 @@ use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message, method};
 use crate::wire::reply::{self, ErrorCode};
-use crate::wire::skim::{Shape, Skim, skim};
+use crate::wire::skim::{Shape, Skim, Version, skim};
 use crate::wire::strict::{Judged, Reader};
 
 /// One session: the policy in force and the requests that are open in each direction.
@@ -92,8 +92,7 @@ impl Engine {
         self.answer_server_instead(skim, &why, actions);
         // What was no request wants no answer; of what cannot be told, the client should know.
         if matches!(skim.shape, Shape::Request | Shape::Unknown) {
-            let id = skim.request_id().map(|id| id.as_str());
-            actions.push(Action::Reply(reply::error(id, ErrorCode::InvalidRequest, &why)));
+            actions.push(Action::Reply(reply::error(self.id_to_answer(skim), ErrorCode::InvalidRequest, &why)));
         }
     }
 
@@ -240,8 +239,14 @@ impl Engine {
     fn refuse_client_line(&mut self, skim: &Skim, code: ErrorCode, why: &str, actions: &mut Vec<Action>) {
         note(actions, || format!("refused a line of the client: {why}"));
         self.answer_server_instead(skim, why, actions);
-        let id = skim.request_id().map(|id| id.as_str());
-        actions.push(Action::Reply(reply::error(id, code, why)));
+        actions.push(Action::Reply(reply::error(self.id_to_answer(skim), code, why)));
+    }
+
+    /// The id under which a line of the client is refused. What may be no request must not settle one that is open.
+    fn id_to_answer<'s>(&self, skim: &'s Skim) -> Option<&'s str> {
+        let id = skim.request_id()?;
+        let is_free = || self.client_requests.room_for(&id.into()) != Err(Full::InFlight);
+        (skim.shape == Shape::Request || is_free()).then(|| id.as_str())
     }
 
     /// Where a line of the client that is not forwarded was the answer to a request of the server, the server gets an
@@ -325,20 +330,21 @@ impl Engine {
     /// A line of the server that is not forwarded: whoever waits for an answer to it or by it gets an error.
     fn refuse_server_line(&mut self, skim: &Skim, why: &str, actions: &mut Vec<Action>) {
         let Some(id) = &skim.id else { return };
-        if matches!(skim.shape, Shape::Request | Shape::Response) {
+        let is_answer = match (skim.shape, skim.version) {
+            (Shape::Response, _) => true,
+            // Neither request nor answer, and yet a message: then an answer that went wrong.
+            (Shape::Unknown, Version::Named) => true,
+            _ => false,
+        };
+        if is_answer || skim.shape == Shape::Request {
             note(actions, || format!("withheld a line of the server (id {id}): {why}"));
         }
-        match skim.shape {
-            Shape::Response => {
-                if let Answered::Waiting(open) = self.client_requests.answer(&id.into()) {
-                    let error = reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, why);
-                    actions.push(Action::Replace(error));
-                }
+        if is_answer {
+            if let Answered::Waiting(open) = self.client_requests.answer(&id.into()) {
+                actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, why)));
             }
-            Shape::Request => {
-                actions.push(Action::Reply(reply::error(Some(id.as_str()), ErrorCode::InvalidRequest, why)))
-            }
-            Shape::Notification | Shape::Unknown => {}
+        } else if skim.shape == Shape::Request {
+            actions.push(Action::Reply(reply::error(Some(id.as_str()), ErrorCode::InvalidRequest, why)));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::source::{Source, Span};
 use crate::limits::MAX_DIAGNOSTICS;
+pub(super) use crate::visible::visible;
 
 /// Whether a diagnostic stops loading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,18 +117,4 @@ pub(super) fn quote(text: &str) -> String {
         Some((cut, _)) => format!("`{}…`", visible(text.get(..cut).unwrap_or_default())),
         None => format!("`{}`", visible(text)),
     }
-}
-
-/// The text with control characters, and those that reorder or hide what a person reads, escaped.
-pub(crate) fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        let invisible = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if c.is_control() || invisible {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }

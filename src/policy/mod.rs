@@ -34,7 +34,6 @@ pub use amount::{Amount, AmountError};
 pub use builtin::builtin;
 pub use compile::{Mode, Policy};
 pub use decision::{Decision, Effect};
-pub(crate) use diagnostic::visible;
 pub use diagnostic::{Diagnostic, Severity};
 pub use judge::{Judgement, Seen};
 pub use limit::{CounterId, Increment, Limit, OnError, Scope, Units};

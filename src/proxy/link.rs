@@ -7,6 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::pipe;
+use super::reading::Reading;
+use super::stderr::Stderr;
 use crate::engine::{Engine, Now};
 use crate::limits::GRACE;
 
@@ -19,8 +21,12 @@ pub(super) struct Link {
     pub(super) client: ToClient,
     /// The server's stdin.
     pub(super) server: ToServer,
+    /// Whether our stdin is still read.
+    pub(super) reading: Reading,
     /// The longest line in either direction, in bytes.
     pub(super) max_message: usize,
+    /// Where everything is said that is not protocol.
+    pub(super) stderr: Stderr,
     /// When the session began.
     pub(super) began: Instant,
 }
@@ -60,26 +66,17 @@ impl ToClient {
     /// # Errors
     /// When the client is gone.
     pub(super) fn write(&self, lines: &[&[u8]]) -> io::Result<()> {
-        self.write_to(&lock(&self.stdout), lines)
-    }
-
-    /// Writes the last lines: nothing is written after them, so that none is cut by the end of the process.
-    ///
-    /// # Errors
-    /// When the client is gone.
-    pub(super) fn write_last(&self, lines: &[&[u8]]) -> io::Result<()> {
         let stdout = lock(&self.stdout);
-        let result = self.write_to(&stdout, lines);
-        std::mem::forget(stdout);
-        result
-    }
-
-    fn write_to(&self, stdout: &File, lines: &[&[u8]]) -> io::Result<()> {
         self.writing.store(true, Ordering::Relaxed);
-        let result = lines.iter().try_for_each(|line| pipe::write_all(stdout, line));
+        let result = lines.iter().try_for_each(|line| pipe::write_all(&stdout, line));
         self.written.fetch_add(1, Ordering::Relaxed);
         self.writing.store(false, Ordering::Relaxed);
         result
+    }
+
+    /// Lets nothing more be written, so that no line is cut by the end of the process.
+    pub(super) fn close(&self) {
+        std::mem::forget(lock(&self.stdout));
     }
 
     /// Counts finished writes where the client keeps somebody waiting, `None` where it does not.
@@ -93,6 +90,8 @@ impl ToClient {
 pub(super) struct ToServer {
     stdin: Mutex<Option<File>>,
     closing: AtomicBool,
+    /// Whether a write found that the server has closed its end.
+    refused: AtomicBool,
     /// Our own stdin, to see that the client has left while the server takes nothing.
     client: File,
 }
@@ -105,7 +104,12 @@ impl ToServer {
     pub(super) fn new(stdin: File, client: File) -> io::Result<Self> {
         // Non-blocking, so that a server that reads nothing cannot hold us back from ending it.
         pipe::set_nonblocking(&stdin)?;
-        Ok(Self { stdin: Mutex::new(Some(stdin)), closing: AtomicBool::new(false), client })
+        Ok(Self {
+            stdin: Mutex::new(Some(stdin)),
+            closing: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
+            client,
+        })
     }
 
     /// Writes whole lines; waits for a server that is slow to read.
@@ -119,10 +123,18 @@ impl ToServer {
         let result = pipe::write_while(pipe, lines, |blocked| {
             !self.closing.load(Ordering::Relaxed) && (blocked < GRACE || !pipe::is_hung_up(&self.client))
         });
-        if result.is_err() {
+        if let Err(error) = &result {
             *stdin = None;
+            self.refused.store(error.kind() != ErrorKind::TimedOut, Ordering::Relaxed);
         }
         result
+    }
+
+    /// Whether the server has closed its end. Never waits.
+    pub(super) fn is_refused(&self) -> bool {
+        // A write that is under way finds out by itself.
+        let is_hung_up = || self.stdin.try_lock().is_ok_and(|stdin| stdin.as_ref().is_some_and(pipe::is_hung_up));
+        self.refused.load(Ordering::Relaxed) || is_hung_up()
     }
 
     /// Closes the server's stdin. Waits a moment where a write is blocked, so not for the main thread.

@@ -7,10 +7,12 @@ mod child;
 mod link;
 mod pipe;
 mod pump;
+mod reading;
 mod reload;
 mod session;
 mod signals;
 pub mod start_failure;
+pub mod stderr;
 mod stray;
 #[cfg(unix)]
 pub mod watcher;
@@ -29,9 +31,11 @@ use self::child::Child;
 pub use self::child::StartError;
 use self::link::{Link, ToClient, ToServer};
 use self::pump::{From, Pump, Stopped};
+use self::reading::Reading;
 pub use self::reload::Reload;
 use self::session::{Event, Session};
-use self::signals::Signals;
+use self::signals::{ChildSignals, Signals};
+use self::stderr::Stderr;
 use crate::engine::Engine;
 use crate::exit::Exit;
 use crate::limits::MAX_SERVER_REPLIES;
@@ -47,6 +51,8 @@ pub struct Wrap {
     pub max_message: usize,
     /// Where the policy comes from.
     pub reload: Reload,
+    /// Where everything is said that is not protocol.
+    pub stderr: Stderr,
 }
 
 /// Runs the server until the session ends, and returns what the wrapper is to end with. To be called on the main thread.
@@ -57,7 +63,7 @@ pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
     runtime.block_on(async {
         // Before the server is started, so that from its first moment on a signal ends both.
-        let signals = Signals::new().map_err(system)?;
+        let signals = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
         let (session, threads) = start(wrap, signals)?;
         threads.start().map_err(system)?;
         Ok(session.run().await)
@@ -75,19 +81,22 @@ struct Threads {
     reload: Reload,
 }
 
-fn start(wrap: Wrap, signals: Signals) -> Result<(Session, Threads), StartError> {
+fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threads), StartError> {
     let (stdin, stdout) = pump::stdio().map_err(system)?;
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;
     let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?).map_err(system)?;
+    let reading = Reading::new(stdin.try_clone().map_err(system)?);
     let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
-    kill_on_panic(&child);
+    kill_on_panic(&child, wrap.stderr.clone());
     let link = Arc::new(Link {
         engine: Mutex::new(wrap.engine),
         client: ToClient::new(stdout),
         server: to_server,
+        reading,
         max_message: wrap.max_message,
         began: Instant::now(),
+        stderr: wrap.stderr,
     });
     let (events, received) = unbounded_channel();
     let (send_reply, replies) = sync_channel(MAX_SERVER_REPLIES);
@@ -125,6 +134,7 @@ impl Threads {
         })?;
         named("client").spawn(move || {
             let stopped = client.run();
+            link.reading.stop();
             link.server.close();
             let _ = events.send(match stopped {
                 Stopped::SourceClosed => Event::ClientClosed,
@@ -141,12 +151,12 @@ fn named(name: &str) -> thread::Builder {
 }
 
 /// A panic ends the process at once in a release; the server's group must not outlive it.
-fn kill_on_panic(child: &Child) {
+fn kill_on_panic(child: &Child, stderr: Stderr) {
     let group = child.group();
-    let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         group.kill();
-        report(panic);
+        stderr.say(format!("policylayer ERROR {panic}\n").as_bytes());
+        stderr.finish();
     }));
 }
 

@@ -83,6 +83,20 @@ mod platform {
             && polled.iter().any(|fd| fd.revents().intersects(asked | PollFlags::HUP | PollFlags::ERR))
     }
 
+    /// Whether a read would not wait, be it for bytes or for the end.
+    pub(in crate::proxy) fn is_readable(pipe: &File) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Waits until a read would not.
+    ///
+    /// # Errors
+    /// Where that cannot be had without reading.
+    pub(in crate::proxy) fn until_readable(pipe: &File) -> io::Result<()> {
+        wait_readable(pipe)
+    }
+
     pub(super) fn wait_readable(pipe: &File) -> io::Result<()> {
         wait(pipe, PollFlags::IN, None)
     }
@@ -115,6 +129,19 @@ mod platform {
         false
     }
 
+    /// Not known here before the bytes are read.
+    pub(in crate::proxy) fn is_readable(_pipe: &File) -> bool {
+        false
+    }
+
+    /// Waits until a read would not.
+    ///
+    /// # Errors
+    /// Always: pipes can only be read here.
+    pub(in crate::proxy) fn until_readable(_pipe: &File) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub(super) fn wait_readable(_pipe: &File) -> io::Result<()> {
         std::thread::sleep(super::BLOCKED_LOOK);
         Ok(())
@@ -126,5 +153,5 @@ mod platform {
     }
 }
 
-pub(super) use platform::{is_hung_up, set_nonblocking};
+pub(super) use platform::{is_hung_up, is_readable, set_nonblocking, until_readable};
 use platform::{wait_readable, wait_writable};

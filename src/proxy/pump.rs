@@ -1,7 +1,7 @@
 //! A pump moves lines from one side to the other, through the engine: read, judge, write, on a thread of its own.
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -78,6 +78,9 @@ impl Pump {
     /// Moves lines until one side closes.
     pub(super) fn run(mut self) -> Stopped {
         loop {
+            if !self.may_read() {
+                return Stopped::SourceClosed;
+            }
             // A source that fails has nothing more to give, just as one that ended.
             let count = pipe::read(&self.source, self.framer.room()).unwrap_or(0);
             self.framer.filled(count);
@@ -89,6 +92,14 @@ impl Pump {
                 return Stopped::SourceClosed;
             }
         }
+    }
+
+    /// Waits for something to read, and says whether the session still takes it. What the server has to say always is.
+    fn may_read(&self) -> bool {
+        let From::Client = self.from else { return true };
+        self.link.reading.pause();
+        // Where it is not known what comes, the end of the session waits for nothing.
+        pipe::until_readable(&self.source).is_err() || self.link.reading.begin()
     }
 
     fn write_batches(&mut self, mut lines: Lines) -> Result<(), Stopped> {
@@ -152,8 +163,8 @@ impl Pump {
     fn write(&mut self) -> Result<(), Stopped> {
         for write in self.batch.writes.drain(..) {
             match (&self.from, &write) {
-                (From::Client, Write::Forward(lines)) => to_server(&self.link, self.framer.bytes(lines))?,
-                (From::Client, Write::Replace(line)) => to_server(&self.link, line)?,
+                (From::Client, Write::Forward(lines)) => to_server(&self.link, self.framer.bytes(lines)),
+                (From::Client, Write::Replace(line)) => to_server(&self.link, line),
                 (From::Client, Write::Reply(line)) | (From::Server(_), Write::Replace(line)) => {
                     to_client(&self.link, line)?;
                 }
@@ -166,10 +177,10 @@ impl Pump {
             }
         }
         for stray in self.batch.strays.drain(..) {
-            stray::show(self.framer.bytes(&stray));
+            self.link.stderr.say(&stray::shown(self.framer.bytes(&stray)));
         }
         for note in self.batch.notes.drain(..) {
-            tracing::info!("{}", stray::visible(note.to_string().as_bytes()));
+            tracing::info!("{}", stray::text(note.to_string().as_bytes()));
         }
         Ok(())
     }
@@ -189,13 +200,10 @@ fn to_client(link: &Link, lines: &[u8]) -> Result<(), Stopped> {
     link.client.write(&[lines]).map_err(|_| Stopped::ClientGone)
 }
 
-fn to_server(link: &Link, lines: &[u8]) -> Result<(), Stopped> {
-    match link.server.write(lines) {
-        Err(error) if error.kind() == ErrorKind::TimedOut => Err(Stopped::SourceClosed),
-        // The server has closed its stdin. Its requests stay open and are answered when it ends; the client is still
-        // read, since it may be about to leave.
-        Ok(()) | Err(_) => Ok(()),
-    }
+fn to_server(link: &Link, lines: &[u8]) {
+    // The server has closed its stdin, or we have. Its requests stay open and are answered when it ends; the client is
+    // still read, since it may be about to leave, and each of its requests is owed an answer.
+    let _ = link.server.write(lines);
 }
 
 /// Our stdin and stdout as files: raw, unbuffered, the same on every platform.

@@ -10,10 +10,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::child::{Child, Ended, Stop};
 use super::link::{Link, lock};
-use super::signals::Signals;
+use super::signals::{ChildSignals, Signals};
 use crate::engine::Action;
 use crate::exit::Exit;
-use crate::limits::{DRAIN, GRACE, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
+use crate::limits::{DRAIN, GRACE, KILL_WAIT, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
 
 /// What a pump has to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +29,9 @@ pub(super) enum Event {
 /// What is to happen when the time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// A server that lives on without a stdout can answer nothing: answer for it and let it go.
-    Mute,
+    /// A server that lives on without a stdin or a stdout, as the words say, can answer nothing: answer for it and let it
+    /// go.
+    Mute(&'static str),
     /// Its stdin was closed long enough ago: ask it to end.
     Terminate,
     /// It was asked: end it.
@@ -45,6 +46,7 @@ pub(super) struct Session {
     child: Child,
     link: Arc<Link>,
     signals: Signals,
+    children: ChildSignals,
     events: UnboundedReceiver<Event>,
     next: Option<(Instant, Step)>,
     /// Whether the client has closed our stdin or is gone.
@@ -56,8 +58,23 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(child: Child, link: Arc<Link>, signals: Signals, events: UnboundedReceiver<Event>) -> Self {
-        Self { child, link, signals, events, next: None, client_left: false, server_closed: false, must_end: None }
+    pub(super) fn new(
+        child: Child,
+        link: Arc<Link>,
+        (signals, children): (Signals, ChildSignals),
+        events: UnboundedReceiver<Event>,
+    ) -> Self {
+        Self {
+            child,
+            link,
+            signals,
+            children,
+            events,
+            next: None,
+            client_left: false,
+            server_closed: false,
+            must_end: None,
+        }
     }
 
     /// Runs until the server has ended and every open request is answered.
@@ -67,7 +84,7 @@ impl Session {
         self.close_server_stdin();
         self.drain().await;
         self.child.kill();
-        let answered = answer_open(&self.link, ended.how, Answers::Last);
+        let answered = answer_open(&self.link, &ended.how, Answers::Last);
         self.until_answered(answered).await;
         self.child.clear();
         Exit::Upstream(ended.code)
@@ -82,11 +99,18 @@ impl Session {
                 ended = self.child.wait() => return ended,
                 stop = self.signals.next() => self.pass_on(stop),
                 Some(event) = self.events.recv() => self.on(event),
+                () = self.children.next() => self.keep_watcher(),
                 () = until(at) => {
                     if let Some((_, step)) = self.next.take()
                         && let Some(ended) = self.take(step)
                     {
                         return ended;
+                    }
+                }
+                () = sleep(STDIN_LOOK), if at.is_none() => {
+                    if self.link.server.is_refused() {
+                        // As with its stdout, this is how most of them end.
+                        self.then(DRAIN, Step::Mute("it closed its stdin"));
                     }
                 }
             }
@@ -102,7 +126,7 @@ impl Session {
                     self.close_server_stdin();
                 }
                 self.client_left = true;
-                if matches!(self.next, None | Some((_, Step::Mute))) {
+                if matches!(self.next, None | Some((_, Step::Mute(_)))) {
                     self.then(GRACE, Step::Terminate);
                 }
             }
@@ -110,7 +134,7 @@ impl Session {
                 self.server_closed = true;
                 if self.next.is_none() {
                     // Most servers close their stdout by ending; then there is nothing to do.
-                    self.then(DRAIN, Step::Mute);
+                    self.then(DRAIN, Step::Mute("it closed its stdout"));
                 }
             }
         }
@@ -119,8 +143,8 @@ impl Session {
     fn take(&mut self, step: Step) -> Option<Ended> {
         tracing::debug!("{step:?}");
         match step {
-            Step::Mute => {
-                drop(answer_open(&self.link, "it closed its stdout".to_owned(), Answers::More));
+            Step::Mute(how) => {
+                drop(answer_open(&self.link, how, Answers::More));
                 self.close_server_stdin();
                 self.then(GRACE, Step::Terminate);
             }
@@ -148,6 +172,25 @@ impl Session {
         }
     }
 
+    /// Without a watcher the server's descendants could outlive us, so then the session ends while somebody can end them.
+    fn keep_watcher(&mut self) {
+        // The watcher is in the group that was killed.
+        if matches!(self.next, Some((_, Step::Abandon))) {
+            return;
+        }
+        if let Err(error) = self.child.keep_watcher()
+            && !matches!(self.next, Some((_, Step::Kill)))
+        {
+            tracing::error!(
+                "nobody could end the server were the wrapper killed, so the session ends now: its watcher, another \
+                 process of policylayer, has ended, and there is no other ({error})"
+            );
+            self.close_server_stdin();
+            self.child.stop(Stop::Terminate);
+            self.then(SIGNAL_GRACE, Step::Kill);
+        }
+    }
+
     fn then(&mut self, after: Duration, step: Step) {
         self.next = Some((Instant::now() + after, step));
     }
@@ -167,7 +210,7 @@ impl Session {
                         // A descendant holds the pipe and had its time to say something.
                         self.child.kill();
                         rest_killed = true;
-                    } else if stalls.is_over(&self.link, self.client_left) {
+                    } else if self.link.client.waiting().is_none() || stalls.is_over(&self.link, self.client_left) {
                         return;
                     }
                 }
@@ -221,14 +264,14 @@ impl Stalls {
     /// Whether to wait no longer, asked once every [`DRAIN`]. A client that is still there may take its time; one that has
     /// closed our stdin gets [`GRACE`] for each piece.
     fn is_over(&mut self, link: &Link, client_left: bool) -> bool {
-        let Some(written) = link.client.waiting() else { return true };
+        let Some(written) = link.client.waiting() else { return false };
         self.times = if written == self.written { self.times + 1 } else { 0 };
         self.written = written;
         client_left && DRAIN * self.times >= GRACE
     }
 }
 
-/// Whether more may be written to the client after these answers.
+/// Whether the session goes on after these answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answers {
     More,
@@ -236,13 +279,14 @@ enum Answers {
 }
 
 /// Answers every open request of the client in the server's place, on a thread: the client may be slow to read.
-fn answer_open(link: &Arc<Link>, how: String, answers: Answers) -> oneshot::Receiver<()> {
+fn answer_open(link: &Arc<Link>, how: &str, answers: Answers) -> oneshot::Receiver<()> {
     let (done, answered) = oneshot::channel();
     let link = Arc::clone(link);
+    // At once, so that what is said first of the server's end is what came first.
+    let mut actions = Vec::new();
+    lock(&link.engine).server_ended(how, &mut actions);
     // Where no thread can be had, the dropped sender says that there is nothing to wait for.
     let _ = thread::Builder::new().spawn(move || {
-        let mut actions = Vec::new();
-        lock(&link.engine).server_ended(&how, &mut actions);
         let lines: Vec<&[u8]> = actions
             .iter()
             .filter_map(|action| match action {
@@ -250,10 +294,12 @@ fn answer_open(link: &Arc<Link>, how: String, answers: Answers) -> oneshot::Rece
                 Action::Forward | Action::Stray | Action::Note(_) => None,
             })
             .collect();
-        let _ = match answers {
-            Answers::More => link.client.write(&lines),
-            Answers::Last => link.client.write_last(&lines),
-        };
+        let _ = link.client.write(&lines);
+        if answers == Answers::Last {
+            // From here on the client's pump answers by itself.
+            link.reading.finish();
+            link.client.close();
+        }
         let _ = done.send(());
     });
     answered

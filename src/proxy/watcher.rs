@@ -6,41 +6,89 @@
 //!
 //! It leads the group that the server is in, blocks every signal that can be blocked, has none of our stdio and reads a pipe that
 //! nobody writes to. When the pipe closes, the wrapper is gone, and the watcher kills its own group, itself included.
-//! If the watcher is killed, the wrapper goes on: on Linux the death signal is still there.
+//!
+//! If the watcher is killed, another joins the group. The first one, which leads it, is not reaped before the end, so the
+//! group keeps its number. In the few milliseconds between the two, Linux's death signal still ends the server itself.
 
 use std::io;
 use std::process::{Child, Stdio};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::child::{Group, watcher_command};
+use crate::limits::MAX_WATCHERS;
 
 /// The first argument that makes a process the watcher; no part of the command line that people see.
 pub const SUBCOMMAND: &str = "watch-server";
 
 /// The watcher's process, and in it our end of its pipe.
 #[derive(Debug)]
-pub(super) struct Watcher(Child);
+pub(super) struct Watcher {
+    /// The first one, whose process id is the group's number until it is reaped.
+    leader: Child,
+    /// Those that took its place, the one that lives last.
+    others: Vec<Child>,
+}
 
 impl Watcher {
     /// Starts the watcher as the leader of a new process group.
     pub(super) fn spawn() -> io::Result<Self> {
-        let program = std::env::current_exe()?;
-        let mut command = watcher_command(program.into_os_string());
-        command.arg(SUBCOMMAND).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().map(Self)
+        Ok(Self { leader: start(0)?, others: Vec::new() })
     }
 
     /// The group that it leads.
     pub(super) fn group(&self) -> Option<Pid> {
-        Pid::from_raw(self.0.id().cast_signed())
+        Pid::from_raw(self.leader.id().cast_signed())
+    }
+
+    /// Starts another watcher in the group where the last one has ended.
+    ///
+    /// # Errors
+    /// When none can be started, or too many have ended: then nobody watches.
+    pub(super) fn keep(&mut self) -> io::Result<Kept> {
+        if !has_ended(self.others.last().unwrap_or(&self.leader))? {
+            return Ok(Kept::Lives);
+        }
+        // The leader counts too.
+        if self.others.len() + 1 >= MAX_WATCHERS {
+            return Err(io::Error::other(format!("{MAX_WATCHERS} of them were ended")));
+        }
+        self.others.push(start(self.leader.id().cast_signed())?);
+        Ok(Kept::Replaced)
     }
 
     /// Ends the group, and reaps the watcher: from here on the group's number may be somebody else's.
     pub(super) fn end(mut self, group: Group) {
         group.kill();
-        let _ = self.0.wait();
+        let _ = self.leader.wait();
+        for mut other in self.others {
+            let _ = other.wait();
+        }
     }
+}
+
+/// Whether there was need of another watcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// There was none.
+    Lives,
+    /// The last one has ended, and another is in its place.
+    Replaced,
+}
+
+/// Starts a watcher in this process group, in a new one where it is 0.
+fn start(group: i32) -> io::Result<Child> {
+    let program = std::env::current_exe()?;
+    let mut command = watcher_command(program.into_os_string(), group);
+    command.arg(SUBCOMMAND).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn()
+}
+
+/// Looks without reaping: the number must stay taken.
+fn has_ended(watcher: &Child) -> io::Result<bool> {
+    let Some(pid) = Pid::from_raw(watcher.id().cast_signed()) else { return Ok(true) };
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(rustix::process::waitid(WaitId::Pid(pid), look)?.is_some())
 }
 
 /// What the watcher does: waits until its standard input ends, then ends its own process group.
@@ -48,8 +96,10 @@ impl Watcher {
 /// # Errors
 /// When it was not started by the wrapper.
 pub fn watch() -> io::Result<()> {
-    // Typed by hand in a script, it would end the script's group.
-    if rustix::process::getpgrp() != rustix::process::getpid() {
+    // Typed by hand in a script, it would end the script's group; the wrapper puts it in another than its own. A wrapper
+    // that is gone already has left us to a parent elsewhere.
+    let parents_group = rustix::process::getppid().and_then(|parent| rustix::process::getpgid(Some(parent)).ok());
+    if parents_group == Some(rustix::process::getpgrp()) {
         return Err(io::Error::other("this subcommand is for policylayer itself"));
     }
     let mut buffer = [0_u8; 1];

@@ -15,8 +15,9 @@ use crate::engine::Now;
 use crate::engine::limits::counts::{Clock, Count, Counts};
 use crate::engine::limits::{Charge, Denied, Reserved, Store, Unavailable};
 use crate::limits::{MAX_STATE, PRUNE_EVERY, STATE_BUSY};
+use crate::policy::Amount;
 use crate::policy::CounterId;
-use crate::policy::{Amount, visible};
+use crate::visible::visible;
 
 /// Marks the file as ours: "plcy".
 const APPLICATION: i32 = 0x706c_6379;

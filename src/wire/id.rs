@@ -20,6 +20,9 @@ pub enum IdKey {
     Text(Box<str>),
 }
 
+/// Up to here doubles tell all integers apart: 2^53.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Why a value is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -73,7 +76,10 @@ impl IdKey {
     fn of(json: &str) -> Result<Self, IdError> {
         if json.starts_with('"') {
             let text: String = serde_json::from_str(json).map_err(|_| IdError::Type)?;
-            return Ok(Self::number(&text).unwrap_or_else(|| Self::Text(text.into())));
+            // Beyond the integers that doubles tell apart, strings of digits are identifiers of their own.
+            let number = Self::number(&text)
+                .filter(|number| matches!(number, Self::Number(bits) if f64::from_bits(*bits).abs() <= EXACT));
+            return Ok(number.unwrap_or_else(|| Self::Text(text.into())));
         }
         let is_number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit())
             && serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok();
@@ -121,9 +127,15 @@ mod tests {
         ] {
             assert_eq!(key(one), key(other), "{one} {other}");
         }
-        for (one, other) in
-            [("1", "2"), ("1", "\"a\""), ("1", "-1"), (r#""a""#, r#""A""#), ("\"\"", "0"), ("\"1 \"", "1")]
-        {
+        for (one, other) in [
+            ("1", "2"),
+            ("1", "\"a\""),
+            ("1", "-1"),
+            (r#""a""#, r#""A""#),
+            ("\"\"", "0"),
+            ("\"1 \"", "1"),
+            ("\"1234567890123456789\"", "\"1234567890123456790\""),
+        ] {
             assert_ne!(key(one), key(other), "{one} {other}");
         }
     }

@@ -14,6 +14,18 @@ pub struct Skim {
     pub id: Option<Id>,
     /// What the line seems to be.
     pub shape: Shape,
+    /// Whether the line names itself JSON-RPC.
+    pub version: Version,
+}
+
+/// Whether a line has a `jsonrpc` member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// It has one.
+    Named,
+    /// It has none: it may be anybody's JSON.
+    #[default]
+    Absent,
 }
 
 /// What kind of message a skimmed line seems to be.
@@ -31,9 +43,9 @@ pub enum Shape {
 }
 
 impl Skim {
-    /// The id to answer to, where the line is a request.
+    /// The id to answer to, where the line is a request, or cannot be told to be something else.
     pub fn request_id(&self) -> Option<&Id> {
-        self.id.as_ref().filter(|_| self.shape == Shape::Request)
+        self.id.as_ref().filter(|_| matches!(self.shape, Shape::Request | Shape::Unknown))
     }
 
     /// The id that the line answers, where it is a response.
@@ -84,6 +96,7 @@ pub struct Skimmer {
     ids: u32,
     has_method: bool,
     has_answer: bool,
+    version: Version,
 }
 
 impl Default for Skimmer {
@@ -107,6 +120,7 @@ impl Skimmer {
             ids: 0,
             has_method: false,
             has_answer: false,
+            version: Version::Absent,
         }
     }
 
@@ -143,7 +157,7 @@ impl Skimmer {
             (false, true) => Shape::Response,
             _ => Shape::Unknown,
         };
-        Skim { id: self.id.filter(|_| self.ids == 1), shape }
+        Skim { id: self.id.filter(|_| self.ids == 1), shape, version: self.version }
     }
 
     fn byte(&mut self, byte: u8) {
@@ -212,12 +226,13 @@ impl Skimmer {
             return;
         }
         let Ok(key) = serde_json::from_slice::<String>(&self.text) else { return };
-        match lookalike::likeness(&key, &["id", "method", "result", "error"]) {
+        match lookalike::likeness(&key, &["id", "method", "result", "error", "jsonrpc"]) {
             Likeness::Is(name) => {
                 self.member = Some(name);
                 match name {
                     "id" => self.ids += 1,
                     "method" => self.has_method = true,
+                    "jsonrpc" => self.version = Version::Named,
                     _ => self.has_answer = true,
                 }
             }

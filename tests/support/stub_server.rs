@@ -40,7 +40,9 @@ fn main() {
             // Never reads.
             "--deaf" => forever(),
             // Closes stdout and lives on.
-            "--close-stdout" => close_stdout(),
+            "--close-stdout" => replace_by_null(1),
+            // The same for stdin.
+            "--close-stdin" => replace_by_null(0),
             other => panic!("the stub server has no habit {other}"),
         }
     }
@@ -157,10 +159,10 @@ fn grandchild(file: &str) {
         .expect("the grandchild starts");
 }
 
-fn close_stdout() {
-    unsafe { libc::close(1) };
-    // So that nothing that is opened later becomes stdout.
-    let null = OpenOptions::new().write(true).open("/dev/null").expect("there is a null device");
+fn replace_by_null(standard: i32) {
+    unsafe { libc::close(standard) };
+    // So that nothing that is opened later takes its place.
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null").expect("there is a null device");
     std::mem::forget(null);
 }
 

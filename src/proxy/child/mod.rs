@@ -9,8 +9,10 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 
+use crate::visible::visible;
+
 #[cfg(unix)]
-pub(super) use unix::{Child, Group, watcher_command};
+pub(super) use unix::{Child, Group, ignores_hangup, unblock_signals, watcher_command};
 #[cfg(windows)]
 pub(super) use windows::{Child, Group};
 
@@ -127,7 +129,7 @@ impl StartError {
     /// What the system's refusal to start `command` means.
     fn of(command: &OsStr, error: io::Error) -> Self {
         let path = Path::new(command);
-        let command = command.to_string_lossy().into_owned();
+        let command = shown(command);
         let is_path = path.components().count() > 1 || path.is_absolute() || command.contains('/');
         match error.kind() {
             io::ErrorKind::NotFound if !is_path => {
@@ -145,8 +147,9 @@ impl StartError {
     }
 }
 
+/// As a message may show it: a terminal reads what a client was told to start.
 fn shown(text: &OsStr) -> String {
-    text.to_string_lossy().into_owned()
+    visible(&text.to_string_lossy())
 }
 
 /// The program and its arguments; a command without a program is none.

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal};
 use tokio::process::Command;
 
 use super::{Ended, StartError, Stop};
-use crate::proxy::watcher::Watcher;
+use crate::proxy::watcher::{Kept, Watcher};
 
 /// The server's process, its group and its watcher.
 #[derive(Debug)]
@@ -69,6 +69,18 @@ impl Child {
         self.group
     }
 
+    /// Sees to it that somebody watches: to be called when a child of ours has ended.
+    ///
+    /// # Errors
+    /// When nobody does, and nobody can be made to.
+    pub(in crate::proxy) fn keep_watcher(&mut self) -> io::Result<()> {
+        match self.watcher.keep()? {
+            Kept::Lives => {}
+            Kept::Replaced => tracing::warn!("the watcher was ended by somebody; another one has taken its place"),
+        }
+        Ok(())
+    }
+
     /// Waits for the server to end. May be dropped and called again.
     pub(in crate::proxy) async fn wait(&mut self) -> Ended {
         self.server.wait().await.map_or_else(|_| Ended::unknown(), ended)
@@ -95,6 +107,7 @@ impl Child {
     }
 
     fn signal(&self, signal: Signal) {
+        // Its number is the first watcher's, which nobody has reaped.
         let _ = rustix::process::kill_process_group(self.group.0, signal);
         // A server that made a session of its own has left the group. It has an id only until it is reaped.
         let server = self.server.id().and_then(|id| Pid::from_raw(id.cast_signed()));
@@ -111,6 +124,31 @@ fn ended(status: ExitStatus) -> Ended {
         (Some(code), _) => Ended::exited(code),
         (None, Some(signal)) => Ended::signalled(signal),
         (None, None) => Ended::unknown(),
+    }
+}
+
+/// Makes the signals that matter here arrive, also where whoever started us had them blocked: those that end a session, and
+/// SIGCHLD. To be called before other threads are started. The server gets them so as well, and can be ended.
+pub(in crate::proxy) fn unblock_signals() -> io::Result<()> {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set before anything reads it, and only our own thread's mask is changed.
+    let result = unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD] {
+            libc::sigaddset(set.as_mut_ptr(), signal);
+        }
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut())
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(result)) }
+}
+
+/// Whether whoever started us had SIGHUP ignored, as `nohup` does. To be asked before there is a handler.
+pub(in crate::proxy) fn ignores_hangup() -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: no new action is given, and the old one is written to memory of our own, of which all zeroes is a valid value.
+    unsafe {
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }
 
@@ -136,11 +174,11 @@ fn die_with_parent(command: &mut Command) {
     let _ = command;
 }
 
-/// A command that starts in a process group of its own with every signal blocked, so that what is meant for the group
+/// A command that starts in this process group, in one of its own where it is 0, with every signal blocked, so that what is meant for the group
 /// never ends it: only SIGKILL does.
-pub(in crate::proxy) fn watcher_command(program: OsString) -> process::Command {
+pub(in crate::proxy) fn watcher_command(program: OsString, group: i32) -> process::Command {
     let mut command = process::Command::new(program);
-    command.process_group(0);
+    command.process_group(group);
     // SAFETY: between fork and exec only two async-signal-safe functions are called, on memory of our own.
     unsafe {
         command.pre_exec(|| {

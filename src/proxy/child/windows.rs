@@ -45,6 +45,14 @@ impl Child {
         Group
     }
 
+    /// There is no watcher that could end.
+    ///
+    /// # Errors
+    /// None.
+    pub(in crate::proxy) fn keep_watcher(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+
     /// Waits for the server to end. May be dropped and called again.
     pub(in crate::proxy) async fn wait(&mut self) -> Ended {
         match self.server.inner_mut().wait().await {

@@ -1,0 +1,76 @@
+//! Whether the client is still read: at the end of a session no request that was read may go without its answer.
+
+use std::fs::File;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Instant;
+
+use super::link::lock;
+use super::pipe;
+use crate::limits::{LAST_LOOK, LAST_REQUESTS};
+
+/// What the pump that reads the client is doing.
+#[derive(Debug)]
+pub(super) struct Reading {
+    state: Mutex<State>,
+    /// Our stdin, only to look whether there is something in it.
+    client: File,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It waits for something to read, and has read nothing that is not dealt with.
+    Waiting,
+    /// It reads, judges or writes.
+    Busy,
+    /// It reads no more.
+    Over,
+}
+
+impl Reading {
+    /// The client is about to be read from this file.
+    pub(super) fn new(client: File) -> Self {
+        Self { state: Mutex::new(State::Waiting), client }
+    }
+
+    /// For the pump: there is something to read. Whether it may.
+    #[must_use]
+    pub(super) fn begin(&self) -> bool {
+        let mut state = lock(&self.state);
+        if *state == State::Over {
+            return false;
+        }
+        *state = State::Busy;
+        true
+    }
+
+    /// For the pump: all that it has read is dealt with, answers included.
+    pub(super) fn pause(&self) {
+        let mut state = lock(&self.state);
+        if *state == State::Busy {
+            *state = State::Waiting;
+        }
+    }
+
+    /// For the pump: it has ended.
+    pub(super) fn stop(&self) {
+        *lock(&self.state) = State::Over;
+    }
+
+    /// Lets the pump deal with what the client has sent already, for at most [`LAST_REQUESTS`] and with whole pieces, and
+    /// keeps it from reading more.
+    pub(super) fn finish(&self) {
+        let start = Instant::now();
+        loop {
+            // First this look: what is gone from the pipe after it was taken by a pump that was busy before.
+            let more = start.elapsed() < LAST_REQUESTS && pipe::is_readable(&self.client);
+            let mut state = lock(&self.state);
+            if *state == State::Over || (*state == State::Waiting && !more) {
+                *state = State::Over;
+                return;
+            }
+            drop(state);
+            thread::sleep(LAST_LOOK);
+        }
+    }
+}
