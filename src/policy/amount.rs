@@ -103,6 +103,12 @@ impl Amount {
         self.nanos % ONE == 0
     }
 
+    /// The largest whole amount that is no larger than this one.
+    #[must_use]
+    pub fn floor(self) -> Self {
+        Self { nanos: self.nanos - self.nanos % ONE }
+    }
+
     /// The largest amount below this one; `None` below zero.
     #[must_use]
     pub fn before(self) -> Option<Self> {

@@ -332,29 +332,21 @@ fn condition(span: &Span, pairs: &[&(Key, Node)], report: &mut Report) -> Option
     }
     let (path, op) = (path?, op?);
     let (path_text, op_text) = (string(path, "`path`", report), string(op, "`op`", report));
-    let (path_text, op_text) = (path_text?, op_text?);
     let constant = value.map(Constant::from);
-    let mut reject = |error: ConditionError| {
-        let place = match &error {
+    let (path_text, op_text) = (path_text?, op_text?);
+    let compile = |path: &str| Condition::compile(path, op_text, constant.as_ref());
+    let compiled = compile(path_text);
+    // A wrong path must not keep back what else is wrong.
+    let beside = matches!(compiled, Err(ConditionError::Path(_))).then(|| compile("args.any").err()).flatten();
+    for error in compiled.as_ref().err().into_iter().chain(&beside) {
+        let place = match error {
             ConditionError::Path(_) => &path.span,
             ConditionError::Operator { .. } => &op.span,
             ConditionError::Value { element, .. } => value.map_or(span, |value| element_span(value, *element)),
         };
-        report.push(Diagnostic::error(code(&error), place.clone(), error.to_string()).hint(error.hint()));
-    };
-    match Condition::compile(path_text, op_text, constant.as_ref()) {
-        Ok(condition) => Some(condition).filter(|_| known),
-        Err(error) => {
-            // What stands behind a wrong path may be wrong as well, and is told at once.
-            if matches!(error, ConditionError::Path(_))
-                && let Err(error) = Condition::compile("args.any", op_text, constant.as_ref())
-            {
-                reject(error);
-            }
-            reject(error);
-            None
-        }
+        report.push(Diagnostic::error(code(error), place.clone(), error.to_string()).hint(error.hint()));
     }
+    compiled.ok().filter(|_| known)
 }
 
 fn element_span(value: &Node, element: Option<usize>) -> &Span {

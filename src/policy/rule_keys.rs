@@ -109,6 +109,14 @@ fn rule(path: String, node: &Node, body: &mut Body, report: &mut Report) {
             }
             let units = if max.is_whole() { Units::Whole } else { Units::Decimal };
             let increment = state.increment.with_units(units);
+            // Whole counts stop at a whole number: "less than 3" reads better as 2 than as 2.999999999.
+            let max = if let Increment::Fixed(step) = &increment
+                && step.is_whole()
+            {
+                max.floor()
+            } else {
+                max
+            };
             add(LimitAsWritten {
                 counter: Some(state.counter),
                 increment,

@@ -485,7 +485,7 @@ fn scopes_are_session_unless_the_state_store_is_named_by_any_of_its_words() {
 #[test]
 fn counters_on_state_let_through_up_to_their_maximum_in_units_of_the_calendar() {
     let describe = |limit: &policylayer::policy::Limit| format!("{} {:?}", limit.max, limit.window);
-    for (op, value, max) in [("lte", "5", "5"), ("lt", "5", "4.999999999"), ("lte", "0.5", "0.5")] {
+    for (op, value, max) in [("lte", "5", "5"), ("lt", "5", "4"), ("lt", "5.5", "5"), ("lte", "0.5", "0")] {
         let entry = format!(
             r#"{{"rules":[{{"conditions":[{{"path":"state.a.n","op":"{op}","value":{value}}}],"state":{{"counter":"n","window":"hour"}}}}]}}"#
         );
