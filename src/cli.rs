@@ -78,7 +78,8 @@ pub struct WrapArgs {
 /// `policylayer check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The policy file; without it, the policy that `wrap` would use for the server
+    /// The policy file; without it, the policy that `wrap` would use for the server, or every policy in the
+    /// configuration folder
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The server that the policy is for: its tools are known, so more can be said
@@ -99,7 +100,8 @@ pub struct DecideArgs {
     /// The call's arguments, as one JSON object; `-` reads them from stdin. Without it the call has none
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub args: Option<String>,
-    /// The policy file; without it, the policy that `wrap` would use for the server
+    /// The policy file; without it, the policy that `wrap` would use for the server, or every policy in the
+    /// configuration folder
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// The server that the policy is for; without it, the one that the policy file is named after

@@ -211,6 +211,34 @@ pub fn find_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> Resu
     Ok(found)
 }
 
+/// The servers that have a policy file in the configuration folder, in the order of their names.
+///
+/// # Errors
+/// Where the configuration folder cannot be found or looked into.
+pub fn servers_with_policies(env: &Env) -> Result<Vec<ServerName>, PolicyError> {
+    let folder = configuration_folder(env)?.join("policies");
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(PolicyError::Unreadable { path: folder, error }),
+    };
+    let mut servers = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| PolicyError::Unreadable { path: folder.clone(), error })?.path();
+        let is_policy = path.extension().is_some_and(|ending| Format::from_ending(&ending.to_string_lossy()).is_some());
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        // `iterable.test.toml` holds tests of a policy.
+        if let (true, false, Ok(server)) = (is_policy, stem.ends_with(".test"), ServerName::parse(&stem)) {
+            servers.push(server);
+        }
+    }
+    servers.sort();
+    servers.dedup();
+    Ok(servers)
+}
+
 /// The configuration folder: `$XDG_CONFIG_HOME/policylayer` where that is an absolute path, else
 /// `~/.config/policylayer` on Linux and macOS and `%APPDATA%\policylayer` on Windows. It need not exist.
 ///

@@ -196,3 +196,23 @@ fn a_policy_that_is_there_and_cannot_be_read_is_not_passed_over() {
     let ran = run(check(home.path()).arg("/dev/stdin"));
     assert!(ran.code == Some(1) && ran.err.contains("a pipe or device"), "{}", ran.err);
 }
+
+#[test]
+fn without_a_name_every_policy_is_checked() {
+    let home = tempfile::tempdir().expect("a folder");
+    let none = run(&mut check(home.path()));
+    assert_eq!(none.code, Some(0), "{}", none.err);
+    assert!(none.out.contains("There is no policy in") && none.out.contains("--server iterable"), "{}", none.out);
+    let folder = home.path().join("config/policylayer/policies");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("b.toml"), "version = \"1\"\ndefault = \"allow\"\n").expect("a file");
+    std::fs::write(folder.join("a.json"), r#"{"version":"1","default":"dney"}"#).expect("a file");
+    std::fs::write(folder.join("b.test.toml"), "no policy").expect("a file");
+    let both = run(&mut check(home.path()));
+    assert_eq!(both.code, Some(3), "one is invalid: {}", both.out);
+    let (first, second) = (both.out.find("a.json: invalid"), both.out.find("b.toml: valid"));
+    assert!(first.is_some() && first < second, "{}", both.out);
+    let json = run(check(home.path()).args(["--format", "json"]));
+    let list: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!(list.as_array().map(Vec::len), Some(2), "{}", json.out);
+}

@@ -1,6 +1,7 @@
 //! `policylayer check`: every error and warning of a policy with its place, and what the policy does.
 
 use std::io::Write;
+use std::path::Path;
 
 use anstream::AutoStream;
 use serde::Serialize;
@@ -10,44 +11,72 @@ use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Severity, Source, Tally};
+use crate::visible::visible;
 
-/// Checks the named file, or the policy in force for the server.
+/// Checks the named file, or the policy in force for the server; where neither is named, every policy in the
+/// configuration folder.
 ///
 /// # Errors
-/// Where the server's name is none, or the policy file cannot be read; not where the policy is invalid, which is what
+/// Where the server's name is none, or a policy file cannot be read; not where a policy is invalid, which is what
 /// [`Exit::InvalidPolicy`] says.
 pub fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
-    let server = server_for(args.server.as_deref(), args.file.as_deref(), env)?;
-    let checked = match paths::find_policy(args.file.as_deref(), &server, env)? {
-        Some(path) => Checked::document(paths::read_policy(&path)?, &server),
-        None => {
-            Checked { server: &server, source: None, policy: Some(policy::builtin(&server)), diagnostics: Vec::new() }
-        }
-    };
+    let is_named = args.file.is_some() || args.server.is_some() || env.var(paths::POLICY_VARIABLE).is_some();
+    let servers = if is_named { Vec::new() } else { paths::servers_with_policies(env)? };
+    let mut all = Vec::with_capacity(servers.len());
+    for server in servers {
+        all.push(Checked::in_force(None, server, env)?);
+    }
+    if is_named {
+        let server = server_for(args.server.as_deref(), args.file.as_deref(), env)?;
+        all.push(Checked::in_force(args.file.as_deref(), server, env)?);
+    }
     let mut out = AutoStream::auto(std::io::stdout()).lock();
     match args.format {
-        Format::Text => out.write_all(checked.text().as_bytes())?,
+        Format::Text => {
+            let texts: Vec<_> = all.iter().map(Checked::text).collect();
+            out.write_all(texts.join("\n").as_bytes())?;
+            if all.is_empty() {
+                let folder = paths::configuration_folder(env)?.join("policies");
+                writeln!(
+                    out,
+                    "There is no policy in {}, so the built-in ones are in force.\n`policylayer check --server iterable` \
+                     says what the one for a server does.",
+                    visible(&folder.display().to_string())
+                )?;
+            }
+        }
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &checked.json())?;
+            match all.as_slice() {
+                [one] => serde_json::to_writer_pretty(&mut out, &one.json())?,
+                several => {
+                    let several: Vec<_> = several.iter().map(Checked::json).collect();
+                    serde_json::to_writer_pretty(&mut out, &several)?;
+                }
+            }
             out.write_all(b"\n")?;
         }
     }
     out.flush()?;
-    Ok(if checked.policy.is_some() { Exit::Ok } else { Exit::InvalidPolicy })
+    Ok(if all.iter().all(|checked| checked.policy.is_some()) { Exit::Ok } else { Exit::InvalidPolicy })
 }
 
 /// A policy with all that there is to say about it.
-struct Checked<'s> {
-    server: &'s ServerName,
+struct Checked {
+    server: ServerName,
     source: Option<Source>,
     policy: Option<Policy>,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl<'s> Checked<'s> {
-    fn document(source: Source, server: &'s ServerName) -> Self {
-        let loaded = policy::load(&source, server);
-        Self { server, source: Some(source), policy: loaded.policy, diagnostics: loaded.diagnostics }
+impl Checked {
+    fn in_force(named: Option<&Path>, server: ServerName, env: &Env) -> anyhow::Result<Self> {
+        let Some(path) = paths::find_policy(named, &server, env)? else {
+            let policy = Some(policy::builtin(&server));
+            return Ok(Self { server, source: None, policy, diagnostics: Vec::new() });
+        };
+        let source = paths::read_policy(&path)?;
+        let loaded = policy::load(&source, &server);
+        Ok(Self { server, source: Some(source), policy: loaded.policy, diagnostics: loaded.diagnostics })
     }
 
     fn count(&self, severity: Severity) -> usize {

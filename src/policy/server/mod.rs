@@ -8,7 +8,7 @@ use std::fmt;
 
 /// A server's name: lower-case letters, digits, `.`, `_` and `-`, beginning with a letter or digit. It names the
 /// policy file, so it is never a path.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerName(String);
 
 /// Why a text is no server name.
