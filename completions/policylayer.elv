@@ -24,6 +24,9 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --version 'Print version'
             cand wrap 'Start an MCP server and enforce the policy on everything that passes between it and the client'
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
+            cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
+            cand test 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
+            cand schema 'Print the JSON Schema of policy files, for editors'
             cand demo 'Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force'
             cand completions 'Print the completions for a shell'
         }
@@ -40,6 +43,24 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --format 'How to print: for a person, or for an editor or CI'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;decide'= {
+            cand --tool 'The tool''s name, as in tools/list'
+            cand --args 'The call''s arguments, as one JSON object; `-` reads them from stdin. Without it the call has none'
+            cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
+            cand --server 'The server that the policy is for; without it, the one that the policy file is named after'
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;test'= {
+            cand --format 'How to print: for a person, for a program, or for CI'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;schema'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'policylayer;demo'= {
             cand -h 'Print help'

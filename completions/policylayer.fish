@@ -28,6 +28,9 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -s h -l help -d 'P
 complete -c policylayer -n "__fish_policylayer_needs_command" -s V -l version -d 'Print version'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "wrap" -d 'Start an MCP server and enforce the policy on everything that passes between it and the client'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "test" -d 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "schema" -d 'Print the JSON Schema of policy files, for editors'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "demo" -d 'Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that is found by the server\'s name' -r -F
@@ -43,5 +46,17 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l tool -d 'The tool\'s name, as in tools/list' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l args -d 'The call\'s arguments, as one JSON object; `-` reads them from stdin. Without it the call has none' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that the policy is for; without it, the one that the policy file is named after' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand test" -l format -d 'How to print: for a person, for a program, or for CI' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'
+junit\t'For CI: JUnit\'s XML'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand schema" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand completions" -s h -l help -d 'Print help'

@@ -12,10 +12,13 @@ const EXAMPLES: &str = "\
 Examples:
   policylayer wrap -- npx -y @iterable/mcp     put this in place of the server's command in the client's configuration
   policylayer check                            is the policy in force valid, and what does it do?
+  policylayer decide --tool send_campaign      what would happen to a call, and which rule says so?
+  policylayer test iterable.test.toml          does the policy do what its tests expect?
   policylayer demo                             see a policy at work, with no account and no network
 
 Exit codes:
-  0 done or allowed   1 something failed   2 wrong usage   3 the policy is invalid
+  0 done or allowed   1 something failed   2 wrong usage   3 the policy, or a policy test, is invalid
+  4 refused or hidden (decide)   5 asks a person (decide)
   wrap ends with the server's own code, 128 + N after signal N";
 
 /// A local policy between an MCP client and its server: allow, deny or hide a tool before the call arrives.
@@ -34,6 +37,12 @@ pub enum Command {
     Wrap(WrapArgs),
     /// Load a policy and print its errors and warnings, each with its place and what to do
     Check(CheckArgs),
+    /// Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted
+    Decide(DecideArgs),
+    /// Run policy tests: the calls that they describe, and what the policy is expected to make of each
+    Test(TestArgs),
+    /// Print the JSON Schema of policy files, for editors
+    Schema(SchemaArgs),
     /// Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force
     Demo(DemoArgs),
     /// Print the completions for a shell
@@ -80,6 +89,80 @@ pub struct CheckArgs {
     pub format: Format,
 }
 
+/// `policylayer decide`
+#[derive(Debug, Args)]
+#[command(after_help = DECIDE)]
+pub struct DecideArgs {
+    /// The tool's name, as in tools/list
+    #[arg(long, value_name = "NAME")]
+    pub tool: String,
+    /// The call's arguments, as one JSON object; `-` reads them from stdin. Without it the call has none
+    #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
+    pub args: Option<String>,
+    /// The policy file; without it, the policy that `wrap` would use for the server
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The server that the policy is for; without it, the one that the policy file is named after
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
+    /// How to print: for a person, or for a program
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+const DECIDE: &str = "\
+Examples:
+  policylayer decide --server iterable --tool send_campaign --args '{\"campaignId\": 77}'
+  policylayer decide --policy iterable.toml --tool start_export_job --args - < arguments.json
+
+The call is judged as the first one of a session. `policylayer test` tries several calls, and what time does to limits.
+
+Exit codes:
+  0 allowed   1 something failed   2 wrong usage   3 the policy is invalid   4 refused or hidden   5 asks a person";
+
+/// `policylayer test`
+#[derive(Debug, Args)]
+#[command(after_help = TEST)]
+pub struct TestArgs {
+    /// The test files (.test.toml, .test.json, .test.yaml or .test.yml); without any, all in the folder policies/ of the
+    /// configuration folder
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How to print: for a person, for a program, or for CI
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = TestFormat::Text)]
+    pub format: TestFormat,
+}
+
+const TEST: &str = "\
+A test file stands beside its policy: iterable.test.toml tests iterable.toml.
+
+  [[case]]
+  name = \"sends ask a person\"
+  tool = \"send_campaign\"
+  args = { campaignId = 77 }
+  expect = \"require_approval\"
+
+docs/testing.md has every key, and how to test limits over time.
+
+Exit codes:
+  0 all passed   1 a case failed, or a file cannot be read   2 wrong usage   3 a policy or a test file is invalid";
+
+/// `policylayer schema`
+#[derive(Debug, Args)]
+#[command(after_help = SCHEMA)]
+pub struct SchemaArgs {}
+
+const SCHEMA: &str = "\
+An editor that knows the schema completes keys and marks mistakes as you type. Save it where your policies are:
+  policylayer schema > policy.schema.json
+
+and name it on the first line of a policy:
+  TOML   #:schema ./policy.schema.json
+  YAML   # yaml-language-server: $schema=./policy.schema.json
+  JSON   \"$schema\": \"./policy.schema.json\", as a key
+
+`policylayer check` knows more than a schema can say; it has the last word.";
+
 /// `policylayer demo`
 #[derive(Debug, Args)]
 #[command(override_usage = "policylayer demo [-- <COMMAND> [ARGS]...]")]
@@ -119,6 +202,17 @@ pub enum Format {
     Text,
     /// For a program: one JSON document.
     Json,
+}
+
+/// How to print what came of tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TestFormat {
+    /// For a person.
+    Text,
+    /// For a program: one JSON document.
+    Json,
+    /// For CI: JUnit's XML.
+    Junit,
 }
 
 /// A number of bytes.

@@ -13,6 +13,10 @@ pub enum Exit {
     Usage,
     /// The policy is invalid.
     InvalidPolicy,
+    /// `decide`: the call is refused, or its tool hidden.
+    Refused,
+    /// `decide`: the call asks a person.
+    Asks,
     /// The upstream's own exit code, or 128 + N where signal N ended it.
     Upstream(u8),
 }
@@ -25,6 +29,8 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::InvalidPolicy => 3,
+            Self::Refused => 4,
+            Self::Asks => 5,
             Self::Upstream(code) => code,
         }
     }

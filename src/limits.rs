@@ -156,3 +156,6 @@ pub const MAX_CONTINUATIONS: usize = 64;
 
 /// The longest arguments of a call that is remembered to go on, in bytes; a longer one counts again.
 pub const MAX_CONTINUATION: usize = 64 * 1024;
+
+/// How many calls one step of a policy test may try.
+pub const MAX_TEST_CALLS: u32 = 100_000;

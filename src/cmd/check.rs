@@ -1,12 +1,11 @@
 //! `policylayer check`: every error and warning of a policy with its place, and what the policy does.
 
 use std::io::Write;
-use std::path::Path;
 
 use anstream::AutoStream;
 use serde::Serialize;
 
-use super::Env;
+use super::{Env, server_for};
 use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
 use crate::paths;
@@ -18,13 +17,7 @@ use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Severity, Sour
 /// Where the server's name is none, or the policy file cannot be read; not where the policy is invalid, which is what
 /// [`Exit::InvalidPolicy`] says.
 pub fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
-    let server = match &args.server {
-        Some(name) => ServerName::parse(name)?,
-        None => {
-            let named = args.file.as_deref().or_else(|| env.var(paths::POLICY_VARIABLE).map(Path::new));
-            named.and_then(server_of_file).unwrap_or_else(ServerName::unknown)
-        }
-    };
+    let server = server_for(args.server.as_deref(), args.file.as_deref(), env)?;
     let checked = match paths::find_policy(args.file.as_deref(), &server, env)? {
         Some(path) => Checked::document(paths::read_policy(&path)?, &server),
         None => {
@@ -41,11 +34,6 @@ pub fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     Ok(if checked.policy.is_some() { Exit::Ok } else { Exit::InvalidPolicy })
-}
-
-/// The server that a file is named after: `policies/iterable.toml` is for `iterable`.
-fn server_of_file(file: &Path) -> Option<ServerName> {
-    ServerName::parse(file.file_stem()?.to_str()?).ok()
 }
 
 /// A policy with all that there is to say about it.

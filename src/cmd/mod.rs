@@ -2,16 +2,22 @@
 
 pub mod check;
 pub mod completions;
+pub mod decide;
 pub mod demo;
+pub mod schema;
 pub mod table;
+pub mod test;
 pub mod wrap;
 
 use std::io::Write as _;
+use std::path::Path;
 
 pub use crate::env::Env;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
+use crate::paths::POLICY_VARIABLE;
+use crate::policy::{BadServerName, ServerName};
 
 /// Does what the command line says.
 ///
@@ -21,9 +27,26 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
         Command::Check(args) => check::run(args, env),
+        Command::Decide(args) => decide::run(args, env),
+        Command::Test(args) => test::run(args, env),
+        Command::Schema(_) => schema::run(),
         Command::Demo(args) => demo::run(args, env),
         Command::Completions(args) => completions::run(args, env),
     }
+}
+
+/// The server that is meant: the one that is named, else the one that the policy file is named after, else an unknown one.
+fn server_for(named: Option<&str>, file: Option<&Path>, env: &Env) -> Result<ServerName, BadServerName> {
+    if let Some(name) = named {
+        return ServerName::parse(name);
+    }
+    let file = file.or_else(|| env.var(POLICY_VARIABLE).map(Path::new));
+    Ok(file.and_then(server_of_file).unwrap_or_else(ServerName::unknown))
+}
+
+/// The server that a file is named after: `policies/iterable.toml` is for `iterable`.
+fn server_of_file(file: &Path) -> Option<ServerName> {
+    ServerName::parse(file.file_stem()?.to_str()?).ok()
 }
 
 /// Tells a person what went wrong. The message is complete: what, where, why and what to do.

@@ -10,6 +10,7 @@ mod listed;
 mod now;
 mod open;
 mod refusal;
+mod trial;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use listed::ListedTools;
 pub use now::Now;
 use open::{Answered, Full, Kind, OpenRequests};
 use refusal::{Refusal, Refused, Subject, refusal};
+pub use trial::{Trial, Verdict};
 
 use crate::limits::MAX_OPEN;
 use crate::policy::{Effect, Policy};

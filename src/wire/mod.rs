@@ -1,5 +1,6 @@
 //! Bytes ⇄ lines ⇄ a strict, borrowed view of a JSON-RPC message, and the replies that the wrapper makes itself.
 
+pub mod arguments;
 pub mod fault;
 pub mod frame;
 pub mod id;

@@ -103,6 +103,17 @@ impl Reader {
         let text = std::str::from_utf8(without_line_end(line)).map_err(|error| Fault::Utf8(error.valid_up_to()))?;
         Scan { reader: self, text, bytes: text.as_bytes(), at: 0, judged }.message()
     }
+
+    /// Reads one object as strictly as those inside a line, and nothing but it: what may stand as a member of a message.
+    ///
+    /// # Errors
+    /// With the first thing that is wrong with it. Places are bytes of `text`.
+    pub fn read_object(&mut self, text: &str) -> Result<(), Fault> {
+        self.levels.clear();
+        self.keys.clear();
+        self.arena.clear();
+        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, judged: Judged::EVERYTHING }.object()
+    }
 }
 
 /// A line without its `\n` or `\r\n`.
@@ -152,6 +163,14 @@ impl<'l> Scan<'_, 'l> {
             Some(b'\r') => Err(Fault::CarriageReturn(self.at)),
             Some(_) => Err(Fault::Trailing(self.at)),
         }
+    }
+
+    fn object(mut self) -> Result<(), Fault> {
+        self.blanks();
+        self.start().map_err(|fault| if fault == Fault::Batch { Fault::NoObject } else { fault })?;
+        self.value()?;
+        self.blanks();
+        if self.peek().is_none() { Ok(()) } else { Err(Fault::Trailing(self.at)) }
     }
 
     /// Up to the object: only spaces may stand before it.

@@ -1,0 +1,97 @@
+//! For CI: the XML that JUnit's readers take. A file is a suite; one that was not run is a suite with an error.
+
+use std::fmt::{self, Write as _};
+
+use super::outcome::{Failure, Matches, Outcome, Tested, Totals};
+
+pub(super) fn write(tested: &[Tested]) -> String {
+    let Totals { passed, failed, broken } = Totals::of(tested);
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    out.push_str(&format!(
+        "<testsuites name=\"policylayer\" tests=\"{}\" failures=\"{failed}\" errors=\"{broken}\">\n",
+        passed + failed + broken
+    ));
+    for one in tested {
+        suite(one, &mut out);
+    }
+    out.push_str("</testsuites>\n");
+    out
+}
+
+fn suite(tested: &Tested, out: &mut String) {
+    let errors = usize::from(tested.result.is_err());
+    let tests = tested.outcomes().len() + errors;
+    let (file, failed) = (Escaped(&tested.file), tested.failed());
+    out.push_str(&format!(
+        "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"0\">\n"
+    ));
+    if let Err(broken) = &tested.result {
+        let message = Escaped(broken.message.lines().next().unwrap_or_default());
+        out.push_str(&format!("    <testcase classname=\"{file}\" name=\"the file can be run\">\n"));
+        out.push_str(&format!("      <error message=\"{message}\">{}</error>\n", content(&broken.message)));
+        out.push_str("    </testcase>\n");
+    }
+    for Outcome { case, failure } in tested.outcomes() {
+        let (name, line) = (Escaped(&case.name), case.line);
+        let open = format!("    <testcase classname=\"{file}\" name=\"{name}\" file=\"{file}\" line=\"{line}\"");
+        match failure {
+            None => out.push_str(&format!("{open}/>\n")),
+            Some(failure) => {
+                let details = details(failure);
+                let message = Escaped(details.lines().nth(1).unwrap_or_default());
+                let details = content(&details);
+                out.push_str(&format!(
+                    "{open}>\n      <failure message=\"{message}\">{details}</failure>\n    </testcase>\n"
+                ));
+            }
+        }
+    }
+    out.push_str("  </testsuite>\n");
+}
+
+/// The call, and on a line each what it did not come to.
+fn details(failure: &Failure) -> String {
+    let mut details = failure.call();
+    for part in failure.shown().filter(|part| part.matches == Matches::No) {
+        details.push_str(&format!("\n{}: expected {}, got {}", part.what, part.expectation(), part.finding()));
+    }
+    details
+}
+
+/// Text between tags, where line breaks may stand as they are.
+fn content(text: &str) -> String {
+    Escaped(text).to_string().replace("&#10;", "\n")
+}
+
+/// Text as XML holds it, between tags and between quotes. What no XML holds is written as an escape.
+struct Escaped<'t>(&'t str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&apos;")?,
+                // Else a reader makes a space of it in an attribute.
+                '\n' | '\r' | '\t' => write!(f, "&#{};", u32::from(c))?,
+                '\u{fffe}' | '\u{ffff}' | '\0'..'\u{20}' => write!(f, "{}", c.escape_unicode())?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_escaped() {
+        let text = "a<b>&\"'\n\r\té\u{0}\u{1b}\u{ffff}]]>";
+        assert_eq!(Escaped(text).to_string(), "a&lt;b&gt;&amp;&quot;&apos;&#10;&#13;&#9;é\\u{0}\\u{1b}\\u{ffff}]]&gt;");
+    }
+}

@@ -1,0 +1,112 @@
+//! A document of any format, or a part of one, as JSON.
+
+use super::decode;
+use super::diagnostic::{Diagnostic, Report};
+use super::number::Number;
+use super::source::Source;
+use super::tree::{Node, Value};
+
+/// The whole document as JSON, its keys in their order; `None` where it is none of its format, or has a value that JSON
+/// cannot hold.
+pub fn as_json(source: &Source) -> Option<String> {
+    let mut report = Report::default();
+    let root = decode::decode(source, &mut report).filter(|_| !report.has_errors())?;
+    let mut out = String::new();
+    write(&root, &mut out).ok().map(|()| out)
+}
+
+/// Adds a value as JSON, numbers as they were written where JSON takes them so.
+///
+/// The depth of a tree is bounded by its decoder.
+pub(super) fn write(node: &Node, out: &mut String) -> Result<(), Diagnostic> {
+    match &node.value {
+        Value::Null => out.push_str("null"),
+        Value::Boolean(true) => out.push_str("true"),
+        Value::Boolean(false) => out.push_str("false"),
+        Value::Integer(text) | Value::Float(text) => out.push_str(&number(text).ok_or_else(|| {
+            Diagnostic::error("no-json", node.span.clone(), "JSON has no such number")
+                .hint("write it as JSON does, such as 10 or 0.5; a call cannot hold anything else")
+        })?),
+        Value::Datetime => {
+            return Err(Diagnostic::error("no-json", node.span.clone(), "JSON has no dates")
+                .hint("put it in quotes, as the tool takes it"));
+        }
+        Value::String(text) => string(text, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                write(item, out)?;
+            }
+            out.push(']');
+        }
+        Value::Table(pairs) => {
+            out.push('{');
+            for (index, (key, value)) in pairs.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                string(&key.name, out);
+                out.push(':');
+                write(value, out)?;
+            }
+            out.push('}');
+        }
+    }
+    Ok(())
+}
+
+fn string(text: &str, out: &mut String) {
+    out.push_str(&serde_json::Value::from(text).to_string());
+}
+
+/// A number of a policy as JSON spells it.
+fn number(text: &str) -> Option<String> {
+    if Number::parse(text).is_some() {
+        return Some(text.to_owned());
+    }
+    let unsigned = text.strip_prefix('+').unwrap_or(text);
+    if Number::parse(unsigned).is_some() && !unsigned.starts_with('-') {
+        return Some(unsigned.to_owned());
+    }
+    let radix = [("0x", 16), ("0o", 8), ("0b", 2)];
+    let (digits, radix) =
+        radix.into_iter().find_map(|(prefix, radix)| Some((unsigned.strip_prefix(prefix)?, radix)))?;
+    u128::from_str_radix(digits, radix).ok().map(|number| number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Format;
+
+    #[test]
+    fn every_format_becomes_json() {
+        for (format, text, expected) in [
+            (
+                Format::Json,
+                r#" {"b": 1.50, "a": [null, true, 1e400, "é\n"]} "#,
+                r#"{"b":1.50,"a":[null,true,1e400,"é\n"]}"#,
+            ),
+            (
+                Format::Toml,
+                "b = 0x1F\na = { \"x y\" = [+5, 1_000, -0.5, 1e3] }\n",
+                r#"{"b":31,"a":{"x y":[5,1000,-0.5,1e3]}}"#,
+            ),
+            (Format::Yaml, "b: 0x1F\na: [~, false, +1.5]\n", r#"{"b":31,"a":[null,false,1.5]}"#),
+        ] {
+            assert_eq!(as_json(&Source::new("test", format, text)).as_deref(), Some(expected), "{text}");
+        }
+        for (format, text) in [
+            (Format::Toml, "a = 2026-01-01"),
+            (Format::Toml, "a = inf"),
+            (Format::Yaml, "a: .nan"),
+            (Format::Json, r#"{"a":1,"a":2}"#),
+            (Format::Toml, "a ="),
+        ] {
+            assert_eq!(as_json(&Source::new("test", format, text)), None, "{text}");
+        }
+    }
+}
