@@ -460,6 +460,18 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         &[],
     ),
     (
+        "a destructive tool that a rule always refuses is not allowed",
+        r#"{"version":"1","default":"deny","tools":{"get_lists":{},"delete_list":{"rules":[{"action":"deny"}]}}}"#,
+        "iterable",
+        &[],
+    ),
+    (
+        "nothing is allowed where all_tools always refuses",
+        r#"{"version":"1","default":"deny","all_tools":{"deny_if":[{"conditions":[]}]},"tools":{"get_lists":{}}}"#,
+        "iterable",
+        &["nothing-allowed"],
+    ),
+    (
         "a class that allows what destroys",
         r#"{"version":"1","default":"deny","classes":{"read":{},"destructive":{}}}"#,
         "iterable",

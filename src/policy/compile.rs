@@ -81,7 +81,7 @@ pub(super) enum Requirement {
 pub enum Mode {
     /// The document alone.
     Standalone,
-    /// The document, laid over the built-in policy: it has `hide` and no `tools`.
+    /// The document, laid over the built-in policy: it has `hide` and neither `tools` nor `classes`.
     Patch,
     /// The built-in policy alone: there is no document.
     Builtin,

@@ -54,7 +54,15 @@ impl Policy {
     /// What the policy says about a tool, whatever its arguments: whether it is listed, and refused always. Never fails
     /// and never allocates.
     pub fn decide<'p>(&'p self, tool: &str) -> Decision<'p> {
-        self.of_rule(self.find(tool).rule())
+        let rule = self.find(tool).rule();
+        if matches!(rule.effect, Effect::Deny | Effect::Hide) {
+            return self.of_rule(rule);
+        }
+        let checks = [rule.checks.as_deref(), self.all_tools.as_deref()];
+        match checks.iter().flatten().find_map(|checks| checks.refuses_always()) {
+            Some((path, reason)) => self.decision(Effect::Deny, path, reason),
+            None => self.of_rule(rule),
+        }
     }
 
     /// What the policy says about a call of `tool` with these arguments: an object as written on a line that the strict
@@ -131,6 +139,18 @@ impl Policy {
 }
 
 impl Checks {
+    /// A check that refuses whatever the arguments are: a denial without conditions, or a rule that denies.
+    fn refuses_always(&self) -> Option<(&str, Option<&str>)> {
+        let denied = self.deny_if.iter().find(|check| check.group.conditions.is_empty());
+        let denied = denied.map(|check| (check.path.as_str(), check.reason.as_deref()));
+        denied.or_else(|| {
+            self.rules.iter().find_map(|rule| match rule {
+                Requirement::Never { path, reason } => Some((path.as_str(), reason.as_deref())),
+                Requirement::Holds(_) => None,
+            })
+        })
+    }
+
     /// The first check that refuses these arguments, by its path and with its reason.
     fn refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
         let denied = self.deny_if.iter().find(|check| check.group.holds_as_denial(arguments));

@@ -511,3 +511,28 @@ fn the_nearest_reason_is_given() {
         assert_eq!(limits, [Some("Limit."), Some("Entry.")]);
     }
 }
+
+/// A tool that no arguments get through is refused also where only its name is asked about, and it stays visible.
+#[test]
+fn what_refuses_always_refuses_the_tool() {
+    let rows = [
+        (
+            r#"{"deny_if":[{"conditions":[{"path":"args.x","op":"eq","value":1}]},{"conditions":[]}]}"#,
+            DENY,
+            "tools.a.deny_if[1]",
+        ),
+        (r#"{"rules":[{"rate_limit":"5/hour"},{"action":"deny"}]}"#, DENY, "tools.a.rules[1]"),
+        (r#"{"action":"require_approval","rules":[{"action":"deny"}]}"#, DENY, "tools.a.rules[0]"),
+        (r#"{"action":"hide","rules":[{"action":"deny"}]}"#, HIDE, "tools.a"),
+        (r#"{"approve_if":[{"conditions":[]}]}"#, ALLOW, "tools.a"),
+        (r#"{"require":[{"path":"args.x","op":"eq","value":1}]}"#, ALLOW, "tools.a"),
+    ];
+    for (entry, effect, rule) in rows {
+        let document = format!(r#"{{"version":"1","default":"allow","tools":{{"a":{entry}}}}}"#);
+        for (format, text) in formats::all(&document) {
+            let policy = valid(format, &text, "any");
+            let decision = policy.decide("a");
+            assert_eq!((decision.effect.as_str(), decision.rule), (effect, rule), "{format:?} {text}");
+        }
+    }
+}
