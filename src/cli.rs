@@ -10,14 +10,16 @@ use crate::limits::{MAX_MESSAGE, MIN_MESSAGE};
 
 const EXAMPLES: &str = "\
 Examples:
-  policylayer wrap -- npx -y @iterable/mcp     put this in place of the server's command in the client's configuration
-  policylayer check                            is the policy in force valid, and what does it do?
-  policylayer decide --tool send_campaign      what would happen to a call, and which rule says so?
-  policylayer test iterable.test.toml          does the policy do what its tests expect?
-  policylayer demo                             see a policy at work, with no account and no network
+  policylayer wrap -- npx -y @iterable/mcp   what the client starts instead
+  policylayer check --server iterable        what the policy in force does
+  policylayer decide --server iterable --tool send_campaign
+                                             what would happen to a call
+  policylayer test iterable.test.toml        do the policy's tests hold?
+  policylayer demo                           a policy at work; needs no account
 
 Exit codes:
-  0 done or allowed   1 something failed   2 wrong usage   3 the policy, or a policy test, is invalid
+  0 done or allowed   1 something failed   2 wrong usage
+  3 the policy, or a policy test, is invalid
   4 refused or hidden (decide)   5 asks a person (decide)
   wrap ends with the server's own code, 128 + N after signal N";
 
