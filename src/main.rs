@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use policylayer::cli::Cli;
 use policylayer::cmd::{self, Env, demo};
 use policylayer::exit::Exit;
+use policylayer::policy::BadServerName;
 use policylayer::proxy::start_failure;
 #[cfg(unix)]
 use policylayer::proxy::watcher;
@@ -35,7 +36,7 @@ fn told(result: anyhow::Result<Exit>) -> Exit {
             return Exit::Ok;
         }
         cmd::report(&format!("{error:#}"));
-        Exit::Failed
+        if error.is::<BadServerName>() { Exit::Usage } else { Exit::Failed }
     })
 }
 

@@ -86,7 +86,7 @@ pub enum PolicyError {
         error: io::Error,
     },
     /// It is larger than any policy.
-    #[error("The policy {} is larger than 1 MiB. Name the policy file itself, or split its globs less finely.", shown(.0))]
+    #[error("The policy {} is larger than 1 MiB, and no policy is. Name the policy file itself.", shown(.0))]
     TooLarge(PathBuf),
     /// It is not UTF-8.
     #[error("The policy {} is not UTF-8 text (byte {offset}). Save it as UTF-8; some editors and shells write UTF-16.", shown(.path))]
@@ -97,7 +97,7 @@ pub enum PolicyError {
         offset: usize,
     },
     /// The document has errors.
-    #[error("The policy {} is invalid, so it is not put in force.\n\n{rendered}\nMend it, and try it with `policylayer check`.", shown(.path))]
+    #[error("The policy {} is invalid, so it is not put in force.\n\n{rendered}\nMend it, and try it with `policylayer check {}`.", shown(.path), shown(.path))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -316,6 +316,6 @@ fn missing_remedy(path: &Path) -> &'static str {
     if path.starts_with("~") {
         "`~` is not expanded here: write the whole path."
     } else {
-        "Create it, or mend the path in --policy or POLICYLAYER_POLICY; a full path is safest, since clients start servers anywhere."
+        "Create it, or mend the path; a full path is safest, since clients start servers anywhere."
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Env, server_for};
 use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
-use crate::paths;
+use crate::paths::{self, PolicyError};
 use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Severity, Source, Tally};
 use crate::visible::visible;
 
@@ -20,6 +20,19 @@ use crate::visible::visible;
 /// Where the server's name is none, or a policy file cannot be read; not where a policy is invalid, which is what
 /// [`Exit::InvalidPolicy`] says.
 pub fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
+    match check(args, env) {
+        // Who reads JSON reads it here as well.
+        Err(error) if args.format == Format::Json && error.is::<PolicyError>() => {
+            let mut out = AutoStream::auto(std::io::stdout()).lock();
+            serde_json::to_writer_pretty(&mut out, &Unreadable::new(args, &error))?;
+            out.write_all(b"\n")?;
+            Ok(Exit::Failed)
+        }
+        result => result,
+    }
+}
+
+fn check(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     let is_named = args.file.is_some() || args.server.is_some() || env.var(paths::POLICY_VARIABLE).is_some();
     let servers = if is_named { Vec::new() } else { paths::servers_with_policies(env)? };
     let mut all = Vec::with_capacity(servers.len());
@@ -117,6 +130,40 @@ impl Checked {
                 .flat_map(|source| self.diagnostics.iter().map(|one| JsonDiagnostic::new(source, one)))
                 .collect(),
             tools: summary.and_then(|summary| summary.tools).map(JsonTools::from),
+        }
+    }
+}
+
+/// What `--format json` prints of a policy that cannot be read.
+#[derive(Serialize)]
+struct Unreadable {
+    file: Option<String>,
+    server: Option<String>,
+    valid: bool,
+    errors: usize,
+    warnings: usize,
+    diagnostics: [UnreadableDiagnostic; 1],
+}
+
+#[derive(Serialize)]
+struct UnreadableDiagnostic {
+    severity: &'static str,
+    code: &'static str,
+    message: String,
+    line: usize,
+    column: usize,
+}
+
+impl Unreadable {
+    fn new(args: &CheckArgs, error: &anyhow::Error) -> Self {
+        let message = format!("{error:#}");
+        Self {
+            file: args.file.as_ref().map(|file| visible(&file.display().to_string())),
+            server: args.server.clone(),
+            valid: false,
+            errors: 1,
+            warnings: 0,
+            diagnostics: [UnreadableDiagnostic { severity: "error", code: "unreadable", message, line: 1, column: 1 }],
         }
     }
 }

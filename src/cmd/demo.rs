@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use client::{Launch, Session, send_raw, stand_in};
 use serde_json::{Map, Value, json};
 
@@ -48,12 +48,31 @@ pub fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
     // Goes with all that is in it when the demo ends.
     let folder = tempfile::tempdir().context("the demo needs a temporary folder")?;
     runtime.block_on(async {
-        match args.command.as_slice() {
-            [] => stand_in_demo(&mut out, folder.path()).await,
-            command => given_server_demo(&mut out, folder.path(), command, env).await,
+        let story = async {
+            match args.command.as_slice() {
+                [] => stand_in_demo(&mut out, folder.path()).await,
+                command => given_server_demo(&mut out, folder.path(), command, env).await,
+            }
+        };
+        tokio::select! {
+            told = story => told,
+            // So that the folder goes with us, and what was started.
+            () = interrupted() => bail!("the demo was interrupted"),
         }
     })?;
     Ok(Exit::Ok)
+}
+
+/// Waits until somebody wants us to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = tokio::signal::ctrl_c() => return,
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Runs the stand-in server.
@@ -138,7 +157,7 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
     let in_force = in_force.context("the demo failed: its policy does not load")?;
     title(out, "The policy, the whole file")?;
     writeln!(out, "  {POLICY}\n")?;
-    writeln!(out, "  It hides one tool. For the rest of the Iterable server the built-in policy stays in force.\n")?;
+    writeln!(out, "  It hides one tool. For the rest the built-in policy stays in force.\n")?;
 
     title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
     tools_table(out, &in_force, &server, &offered, &seen)?;
@@ -161,8 +180,8 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
     }
     ensure!(!seen.iter().any(|tool| tool == "cancel_export_job"), "the demo failed: cancel_export_job is still listed");
     title(out, "Your turn")?;
-    writeln!(out, "  Put the wrapper before your own server:  policylayer wrap -- npx -y @iterable/mcp")?;
-    writeln!(out, "  See what an agent sees of it:            policylayer demo -- npx -y @iterable/mcp")?;
+    writeln!(out, "  Before your own server:  policylayer wrap -- npx -y @iterable/mcp")?;
+    writeln!(out, "  What an agent sees:      policylayer demo -- npx -y @iterable/mcp")?;
     Ok(())
 }
 
@@ -176,7 +195,7 @@ async fn given_server_demo(out: &mut dyn Write, folder: &Path, command: &[OsStri
     let seen = session.tools().await?;
     session.close().await?;
     title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
-    writeln!(out, "  {}\n", in_force.policy.summary())?;
+    wrapped(out, &in_force.policy.summary().to_string())?;
     tools_table(out, &in_force.policy, &server, &offered, &seen)?;
     writeln!(out, "  No tool was called.")?;
     Ok(())
@@ -244,12 +263,18 @@ fn verdict(out: &mut dyn Write, reached: bool) -> std::io::Result<()> {
     }
 }
 
+/// The terminal's width, within what reads well.
+fn width() -> usize {
+    let columns = terminal_size::terminal_size().map_or(100, |(terminal_size::Width(columns), _)| usize::from(columns));
+    columns.clamp(40, 100)
+}
+
 /// The answer as the agent reads it, indented and broken at words.
 fn wrapped(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
-    const WIDTH: usize = 96;
+    let width = width().saturating_sub(4);
     let mut line = String::new();
     for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
             writeln!(out, "    {line}")?;
             line.clear();
         }

@@ -90,7 +90,7 @@ impl Engine {
     /// A line from the client that was over the bound of `max` bytes and was skipped.
     pub fn client_oversize(&mut self, skim: &Skim, max: usize, actions: &mut Vec<Action>) {
         let why = oversize("message", max);
-        note(actions, || format!("refused a line of the client: {why}"));
+        note(actions, || format!("to the client: {why}"));
         self.answer_server_instead(skim, &why, actions);
         // What was no request wants no answer; of what cannot be told, the client should know.
         if matches!(skim.shape, Shape::Request | Shape::Unknown) {
@@ -239,7 +239,7 @@ impl Engine {
 
     /// Answers a line of the client that is not acceptable.
     fn refuse_client_line(&mut self, skim: &Skim, code: ErrorCode, why: &str, actions: &mut Vec<Action>) {
-        note(actions, || format!("refused a line of the client: {why}"));
+        note(actions, || format!("to the client: {why}"));
         self.answer_server_instead(skim, why, actions);
         actions.push(Action::Reply(reply::error(self.id_to_answer(skim), code, why)));
     }

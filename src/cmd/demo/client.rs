@@ -97,6 +97,11 @@ impl Session {
         };
         child.start_kill().ok();
         let printed = stderr.await.unwrap_or_default().join("\n");
+        // A start that failed says the same on stderr, and better.
+        let (_, reason) = printed.split_once("error: ").unwrap_or(("", &printed));
+        if why.contains("-31004") && !reason.is_empty() {
+            bail!("{reason}");
+        }
         bail!("the server did not open a session: {why}\n{printed}");
     }
 

@@ -44,9 +44,11 @@ impl Ended {
 
     #[cfg(unix)]
     fn signalled(signal: i32) -> Self {
+        // The system's names, as people know them: `Signal::KILL` is SIGKILL.
         let name = rustix::process::Signal::from_named_raw(signal).map(|signal| format!("{signal:?}"));
+        let name = name.as_ref().map(|name| name.trim_matches('"').trim_start_matches("Signal::"));
         let how = match name {
-            Some(name) => format!("it was ended by signal {signal}, {name}"),
+            Some(name) => format!("it was ended by signal {signal}, SIG{}", name.to_ascii_uppercase()),
             None => format!("it was ended by signal {signal}"),
         };
         Self { code: u8::try_from(128 + signal).unwrap_or(u8::MAX), how }
@@ -90,6 +92,15 @@ pub enum StartError {
          after `#!`)\nwhat to do: install that program, or name it and the file, as in `node {command}`"
     )]
     NoInterpreter {
+        /// The command as given.
+        command: String,
+    },
+    /// It is a folder.
+    #[error(
+        "cannot start the server: `{command}` is a folder\nwhat to do: name the program in it, or the program that runs \
+         what is in it, as in `node {command}/index.js`"
+    )]
+    Folder {
         /// The command as given.
         command: String,
     },
@@ -141,6 +152,7 @@ impl StartError {
                 let folder = std::env::current_dir().map_or("gone".to_owned(), |folder| shown(folder.as_os_str()));
                 Self::NoFile { command, folder }
             }
+            io::ErrorKind::PermissionDenied if path.is_dir() => Self::Folder { command },
             io::ErrorKind::PermissionDenied => Self::NotExecutable { command, error },
             _ => Self::Other { command, error },
         }
