@@ -151,7 +151,7 @@ fn the_server_is_the_files_name_where_nothing_else_says() {
     assert_eq!((json["server"].as_str(), json["tools"]["known"].as_u64()), (Some("iterable"), Some(120)));
     assert_eq!(json["mode"], "patch");
     let ran = run(check(home.path()).args(["--server", "../x"]));
-    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("no server name"), "{}", ran.err);
 }
 
