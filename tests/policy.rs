@@ -267,6 +267,16 @@ const ERRORS: &[(&str, &str, &[&str])] = &[
         &["duplicate-counter"],
     ),
     (
+        "a counter that is named as another limit's own",
+        r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":1,"window":1},{"max":1,"window":1,"counter":"limits[0]"}]}}}"#,
+        &["duplicate-counter"],
+    ),
+    (
+        "a counter that is named as the limit of a later rule",
+        r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":1,"window":1,"counter":"rules[0]"}],"rules":[{"rate_limit":"5/hour"}]}}}"#,
+        &["duplicate-counter"],
+    ),
+    (
         "increment is said once",
         r#"{"version":"1","default":"deny","tools":{"a":{"limits":[{"max":1,"window":1,"increment":1,"increment_from":"args.n"}]}}}"#,
         &["conflicting-keys"],

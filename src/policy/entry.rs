@@ -1,5 +1,6 @@
 //! What an entry says: under `tools.NAME`, under `classes.CLASS`, and as `all_tools`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::condition::{Condition, ConditionError, Constant, Group, Match, Operator, Path, ValueError};
@@ -169,13 +170,16 @@ fn class(node: &Node, report: &mut Report) -> Option<Class> {
     choice(node, "class", &words, report).map(|class| class.value)
 }
 
+/// A limit without a counter is counted under its path, which a name of another may be as well.
 fn same_counter_twice(limits: &[LimitAsWritten], report: &mut Report) {
-    for (at, limit) in limits.iter().enumerate() {
-        let Some((name, span)) = &limit.counter else { continue };
-        let earlier =
-            limits.iter().take(at).any(|earlier| earlier.counter.as_ref().is_some_and(|(other, _)| other == name));
-        if earlier {
-            let message = format!("the counter {} is counted twice in one entry", quote(name));
+    let name_of = |limit: &LimitAsWritten| limit.counter.as_ref().map_or(limit.path.clone(), |(name, _)| name.clone());
+    let mut names: HashMap<String, Option<&Span>> = HashMap::new();
+    for limit in limits {
+        let name = name_of(limit);
+        let span = limit.counter.as_ref().map(|(_, span)| span);
+        let Some(earlier) = names.insert(name.clone(), span) else { continue };
+        if let Some(span) = span.or(earlier) {
+            let message = format!("the counter {} is counted twice in one entry", quote(&name));
             report.push(
                 Diagnostic::error("duplicate-counter", span.clone(), message)
                     .hint("give each limit a counter of its own, or leave `counter` out"),

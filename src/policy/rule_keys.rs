@@ -100,7 +100,9 @@ fn rule(path: String, node: &Node, body: &mut Body, report: &mut Report) {
         add(limit);
     }
     if let Some(limit) = spend_limit(&path, find("spend_limit"), find("amount_from"), report) {
-        add(limit);
+        // Both limits have the rule's path, and money must not be counted together with calls.
+        let counter = find("spend_limit").map(|node| (format!("{path}.spend_limit"), node.span.clone()));
+        add(LimitAsWritten { counter, ..limit });
     }
     match (find("state").map(|node| (node, state(node, report))), maximum) {
         (Some((_, Some(state))), Some(max)) => {

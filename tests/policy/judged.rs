@@ -1,6 +1,6 @@
 //! What the language says about arguments, limits and classes: one row a sentence, each row in all three formats.
 
-use policylayer::policy::{Policy, Scope, Window};
+use policylayer::policy::{Format, Policy, Scope, Window};
 
 use super::{ALLOW, ASK, DENY, HIDE, formats, valid};
 
@@ -509,6 +509,22 @@ fn the_nearest_reason_is_given() {
         let judgement = policy.judge("a", r#"{"x":9}"#);
         let limits: Vec<_> = judgement.limits().map(|limit| limit.reason.as_deref()).collect();
         assert_eq!(limits, [Some("Limit."), Some("Entry.")]);
+    }
+}
+
+/// Limits that share a counter would also share its window: the shorter one would forget what the longer one counts.
+#[test]
+fn each_limit_of_an_entry_has_a_counter_of_its_own() {
+    for entry in [
+        r#"{"rules":[{"rate_limit":"5/minute","spend_limit":"$500/day","amount_from":"args.amount"}]}"#,
+        r#"{"rules":[{"rate_limit":"5/minute","conditions":[{"path":"state.a.n","op":"lte","value":9}],"state":{"counter":"n","window":"day"}},{"rate_limit":"5/hour"}]}"#,
+        r#"{"rate_limit":"5/minute","limits":[{"max":9,"window":"day"},{"max":5,"window":60}],"spend_limit":"$5/day","amount_from":"args.amount","rules":[{"spend_limit":"$5/hour","amount_from":"args.amount"}]}"#,
+    ] {
+        let text = format!(r#"{{"version":"1","default":"deny","tools":{{"a":{entry}}}}}"#);
+        let policy = valid(Format::Json, &text, "any");
+        let counters: Vec<_> = policy.judge("a", "{}").limits().map(|limit| limit.counter.clone()).collect();
+        let apart: std::collections::BTreeSet<_> = counters.iter().collect();
+        assert!(counters.len() > 1 && apart.len() == counters.len(), "{entry}: {counters:?}");
     }
 }
 
