@@ -559,3 +559,26 @@ fn behind_npx_sigterm_ends_it_in_time() {
     client.wait(Duration::from_millis(1500));
     wait_until_gone(client.home(), Duration::from_millis(200));
 }
+
+#[test]
+fn the_catalogue_knows_the_arguments_of_every_tool() {
+    use policylayer::risk::Catalogue;
+
+    let Some(upstream) = upstream() else { return };
+    let api = Api::start();
+    let mut client = session(upstream, &api, Under::Nothing);
+    let answer = client.request("tools/list", json!({}));
+    let catalogue = Catalogue::of("iterable").expect("the catalogue is built in");
+    for tool in answer["result"]["tools"].as_array().unwrap() {
+        let name = tool["name"].as_str().unwrap();
+        let mut known: Vec<&str> = catalogue.arguments(name).unwrap_or_default().iter().map(String::as_str).collect();
+        let mut listed: Vec<&str> = tool["inputSchema"]["properties"]
+            .as_object()
+            .map(|all| all.keys().map(String::as_str).collect())
+            .unwrap_or_default();
+        known.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(known, listed, "{name}");
+    }
+    assert_eq!(client.finish().code(), Some(0));
+}

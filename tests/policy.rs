@@ -433,6 +433,12 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         &[],
     ),
     (
+        "a condition on an argument that the tool's schema does not have",
+        r#"{"version":"1","default":"deny","tools":{"start_export_job":{"deny_if":[{"conditions":[{"path":"args.dataType","op":"eq","value":"user"},{"path":"args.dataTypeName","op":"eq","value":"user"}]}]}}}"#,
+        "iterable",
+        &["no-such-argument"],
+    ),
+    (
         "a glob that no known tool matches",
         r#"{"version":"1","default":"deny","hide":["remove_*"]}"#,
         "iterable",

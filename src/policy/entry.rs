@@ -47,6 +47,17 @@ impl Body {
             && self.approve_if.is_empty())
     }
 
+    /// Where its conditions and counts look.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let rules = self.rules.iter().filter_map(|rule| match rule {
+            RuleCheck::Deny { .. } => None,
+            RuleCheck::Require(check) => Some(check),
+        });
+        let checks = self.deny_if.iter().chain(&self.require).chain(&self.approve_if).chain(rules);
+        let conditions = checks.flat_map(|check| &check.group.conditions).map(Condition::path);
+        conditions.chain(self.limits.iter().filter_map(|limit| limit.increment.path()))
+    }
+
     /// How many conditions there are.
     pub(super) fn conditions(&self) -> usize {
         let rules = self.rules.iter().filter_map(|rule| match rule {

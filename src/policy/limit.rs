@@ -66,6 +66,14 @@ pub enum Units {
 }
 
 impl Increment {
+    /// The argument that says it, where one does.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::From { path, .. } => Some(path),
+        }
+    }
+
     /// The same, with or without fractions.
     #[must_use]
     pub(super) fn with_units(self, units: Units) -> Self {

@@ -8,7 +8,7 @@ use super::decision::Effect;
 use super::diagnostic::{Diagnostic, Report, quote};
 use super::document::{Document, Entry, Otherwise};
 use super::glob::Name;
-use super::keys::nearest;
+use super::keys::{list, nearest};
 use super::server::ServerName;
 use super::source::Span;
 use crate::limits::MAX_GLOBS;
@@ -110,6 +110,7 @@ pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &Se
     hidden_and_listed(document, report);
     if let Some(catalogue) = catalogue {
         unknown_tools(document, catalogue, report);
+        unknown_arguments(document, catalogue, report);
         if let Some(policy) = policy {
             destructive_allowed(document, policy, catalogue, report);
         }
@@ -155,6 +156,31 @@ fn hidden_and_listed(document: &Document, report: &mut Report) {
                 Diagnostic::warning("hidden-and-listed", entry.span.clone(), message)
                     .hint("take it out of `hide` if it is to be called, or out of `tools` if it is not"),
             );
+        }
+    }
+}
+
+/// Conditions and counts on arguments that the tool's schema does not have.
+fn unknown_arguments(document: &Document, catalogue: &Catalogue, report: &mut Report) {
+    for entry in document.tools.iter().flatten() {
+        let Name::Exact(tool) = &entry.name else { continue };
+        let Some(known) = catalogue.arguments(tool) else { continue };
+        let mut said: Vec<&str> = Vec::new();
+        for path in entry.body.paths() {
+            let argument = path.argument();
+            if said.contains(&argument) || known.iter().any(|name| name == argument) {
+                continue;
+            }
+            said.push(argument);
+            let message = format!("{} has no argument {}", quote(tool), quote(argument));
+            let names = known.iter().map(String::as_str);
+            report.push(Diagnostic::warning("no-such-argument", entry.span.clone(), message).hint(
+                match nearest(argument, names.clone()) {
+                    Some(near) => format!("did you mean `args.{near}`?"),
+                    None if known.is_empty() => "it takes no arguments".to_owned(),
+                    None => format!("its arguments are {}", list(&names.collect::<Vec<_>>())),
+                },
+            ));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The built-in catalogues: what is known of each tool of a server.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
@@ -110,6 +111,18 @@ impl Catalogue {
             _ => return None,
         };
         catalogue.as_ref()
+    }
+
+    /// The names of a tool's arguments, as the schemas of the examined version have them; `None` where they are not known.
+    pub fn arguments(&self, tool: &str) -> Option<&'static [String]> {
+        static ITERABLE: OnceLock<Option<HashMap<String, Vec<String>>>> = OnceLock::new();
+        let arguments = match self.server.as_str() {
+            "iterable" => ITERABLE.get_or_init(|| {
+                serde_json::from_str(include_str!("../../config/catalogue/iterable.arguments.json")).ok()
+            }),
+            _ => return None,
+        };
+        arguments.as_ref()?.get(tool).map(Vec::as_slice)
     }
 
     /// Every known tool, in the order of their names.
