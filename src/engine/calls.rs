@@ -7,7 +7,7 @@ use super::limits::{Charge, Denied, Limits, Reserved, Store};
 use super::now::Now;
 use super::refusal::{Refused, Remedy};
 use crate::limits::{MAX_CONTINUATION, MAX_CONTINUATIONS};
-use crate::policy::{Calendar, Decision, Effect, Increment, Limit, OnError, Policy, Scope, Window};
+use crate::policy::{Amount, Calendar, Decision, Effect, Increment, Limit, OnError, Policy, Scope, Window};
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::view;
 
@@ -30,11 +30,13 @@ pub(super) struct Counted {
 
 /// From revision 2026-07-28 on, a server may answer a call with `input_required`; the client then calls again, with the
 /// input and the server's `requestState`. That is one call, and counts once: if tool, arguments and state are the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Continuation {
     tool: Box<str>,
     arguments: Box<str>,
     state: Option<Box<str>>,
+    /// What the call was counted with.
+    reserved: Reserved,
 }
 
 impl Calls {
@@ -59,16 +61,20 @@ impl Calls {
         if limits.is_empty() {
             return Ok(None);
         }
-        let reserved = if self.goes_on(call, arguments) {
-            // The server may ask once more, and what goes on then is still the same call.
-            Reserved::default()
-        } else {
-            self.charge(&limits, arguments, judgement.decision, now)?
+        // A call that goes on counts once, and from now on: else many could be counted in time, and all go on at once.
+        let earlier = self.goes_on(call, arguments);
+        self.refund(earlier.only(|_| true), now);
+        let reserved = match self.charge(&limits, arguments, judgement.decision, now) {
+            Ok(reserved) => reserved,
+            Err(refused) => {
+                self.keep(&earlier, now);
+                return Err(refused);
+            }
         };
         let refunded =
             |counter: &_| limits.iter().any(|limit| limit.counter == *counter && limit.on_error == OnError::Refund);
         let refund = reserved.only(refunded);
-        let retry = continuation(call, arguments);
+        let retry = continuation(call, arguments, reserved);
         Ok((retry.is_some() || !refund.is_empty()).then_some(Counted { refund, retry }))
     }
 
@@ -155,24 +161,44 @@ impl Calls {
         }
     }
 
-    /// Whether the call goes on with one that was counted; then it counts no more.
-    fn goes_on(&mut self, call: &CallParams<'_>, arguments: &str) -> bool {
+    /// Takes again what was returned for a call that then did not go on: its first part has reached the server.
+    fn keep(&mut self, earlier: &Reserved, now: Now) {
+        let charges = earlier.taken().iter().map(|taken| Charge {
+            scope: taken.scope,
+            counter: &taken.counter,
+            window: taken.window,
+            max: Amount::MAX,
+            amount: taken.amount,
+            limit: 0,
+        });
+        let charges: Vec<_> = charges.collect();
+        if !charges.is_empty() {
+            // Nothing is refused by such a maximum, and this call is refused already.
+            let _ = self.counts.reserve(&charges, now);
+        }
+    }
+
+    /// What the call was counted with that this one goes on with; nothing where it goes on with none.
+    fn goes_on(&mut self, call: &CallParams<'_>, arguments: &str) -> Reserved {
         if !call.has_input() {
-            return false;
+            return Reserved::default();
         }
         let same = |one: &Continuation| {
             *one.tool == *call.name && *one.arguments == *arguments && one.state.as_deref() == call.request_state()
         };
-        match self.interim.iter().position(same) {
-            Some(at) => self.interim.remove(at).is_some(),
-            None => false,
-        }
+        let found = self.interim.iter().position(same).and_then(|at| self.interim.remove(at));
+        found.map_or_else(Reserved::default, |found| found.reserved)
     }
 }
 
-fn continuation(call: &CallParams<'_>, arguments: &str) -> Option<Continuation> {
+fn continuation(call: &CallParams<'_>, arguments: &str, reserved: Reserved) -> Option<Continuation> {
     let is_possible = call.answer_shape() == AnswerShape::TypedResult && arguments.len() <= MAX_CONTINUATION;
-    is_possible.then(|| Continuation { tool: call.name.as_ref().into(), arguments: arguments.into(), state: None })
+    is_possible.then(|| Continuation {
+        tool: call.name.as_ref().into(),
+        arguments: arguments.into(),
+        state: None,
+        reserved,
+    })
 }
 
 /// A limit in words: `10 per minute`.

@@ -50,8 +50,8 @@ impl Reserved {
     }
 
     /// Only what was taken from these counters. The rest stays taken.
-    pub(crate) fn only(self, wanted: impl Fn(&CounterId) -> bool) -> Self {
-        Self { taken: self.taken.into_iter().filter(|taken| wanted(&taken.counter)).collect() }
+    pub(crate) fn only(&self, wanted: impl Fn(&CounterId) -> bool) -> Self {
+        Self { taken: self.taken.iter().filter(|taken| wanted(&taken.counter)).cloned().collect() }
     }
 
     pub(crate) fn new(taken: Vec<Taken>) -> Self {
