@@ -341,7 +341,7 @@ fn time_is_linear_in_the_arguments() {
         ("args.s", "contains", "\"aaaaaaaaaaab\"", Outcome::Fails),
         ("args.m[*].id", "in", "[\"w\",\"x\",\"y\"]", Outcome::Holds),
         ("args.m[200000].id", "eq", "\"x\"", Outcome::Holds),
-        ("args.n", "gt", "1e400", Outcome::Holds),
+        ("args.n", "gt", "1e300", Outcome::Holds),
         ("args.p", "under", "\".\"", Outcome::Holds),
     ] {
         assert_eq!(condition(path, op, value).judge(&arguments), expected, "{path} {op}");

@@ -12,6 +12,7 @@ use super::entry::{Body, Check, RuleCheck};
 use super::glob::{Name, Pattern};
 use super::limit::{CounterId, Limit};
 use super::server::ServerName;
+use super::window::Window;
 use crate::risk::Class;
 
 /// A compiled, immutable policy.
@@ -203,11 +204,17 @@ impl Policy {
                     }
                 }
             }
-            // An entry that says nothing but the class leaves the rest to the rules for that class.
-            if entry.body.only_classifies() && document.classes.is_some() {
-                continue;
-            }
-            let rule = Arc::new(self.rule(&format!("{prefix}{}", entry.path()), &entry.body));
+            let rule = match entry.body.class {
+                // An entry that says nothing but the class leaves the rest to the rules for that class, and to no glob.
+                Some(class) if entry.body.only_classifies() && document.classes.is_some() => {
+                    let otherwise = || {
+                        let Rule { effect, path, reason, .. } = &self.otherwise;
+                        Arc::new(Rule::plain(*effect, path.clone(), reason.clone()))
+                    };
+                    self.classes.get(&class).cloned().unwrap_or_else(otherwise)
+                }
+                _ => Arc::new(self.rule(&format!("{prefix}{}", entry.path()), &entry.body)),
+            };
             match &entry.name {
                 Name::Exact(name) => drop(self.exact.insert(name.clone(), rule)),
                 Name::Glob(patterns) => {
@@ -243,9 +250,14 @@ impl Policy {
         });
         let limits = body.limits.iter().map(|limit| {
             let name = limit.counter.as_ref().map_or(limit.path.as_str(), |(name, _)| name);
+            // A calendar's units count apart: a minute that ends must not forget what the day has counted.
+            let name = match limit.window {
+                Window::Sliding(_) => name.to_owned(),
+                Window::Calendar(unit) => format!("{name}@{unit:?}"),
+            };
             Limit {
                 rule: format!("{path}.{}", limit.path),
-                counter: CounterId::new(self.server.as_str(), path, name),
+                counter: CounterId::new(self.server.as_str(), path, &name),
                 max: limit.max,
                 window: limit.window,
                 scope: limit.scope,

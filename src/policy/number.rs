@@ -75,6 +75,13 @@ impl<'t> Number<'t> {
         Number { sign: self.sign, digits: Cow::Owned(self.digits.into_owned()), point: self.point }
     }
 
+    /// The double that is nearest, as most servers keep numbers.
+    pub(super) fn double(&self) -> f64 {
+        let digits: String = self.digits().map(char::from).collect();
+        let magnitude: f64 = format!("0.{digits}0e{}", self.point).parse().unwrap_or(f64::INFINITY);
+        if self.is_negative() { -magnitude } else { magnitude }
+    }
+
     /// Whether it is less than zero.
     pub fn is_negative(&self) -> bool {
         self.sign == Ordering::Less

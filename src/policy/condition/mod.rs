@@ -24,6 +24,9 @@
 //! 3. Where the condition's value is a string.
 //! 4. It contains an element that equals the value. Where none does, every element has to be of the value's type.
 //!
+//! Numbers compare exactly at any size. One that is written with a point or an exponent, and differs only in digits that a
+//! double loses, is unjudgeable: to a server that keeps doubles, 77.00000000000000000001 is 77.
+//!
 //! On the way to the value, a key that is absent and an index behind the end are [`Outcome::Missing`]. A key of
 //! something that is no object, an index into something that is no list, and a key that some parser takes for another
 //! (by case, folding, a lone surrogate) are unjudgeable. With `[*]` the condition must hold for every element: one
