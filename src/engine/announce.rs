@@ -88,9 +88,8 @@ fn member<'l>(object: Option<&'l str>, key: &str) -> Option<&'l str> {
 
 /// `text` with `part`, which is a piece of it, replaced.
 fn splice(text: &str, part: &str, new: &str) -> String {
-    let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
-    let (before, rest) = text.split_at_checked(start).unwrap_or_default();
-    [before, new, rest.get(part.len()..).unwrap_or_default()].concat()
+    let place = view::place_of(text.as_bytes(), part);
+    [text.get(..place.start).unwrap_or_default(), new, text.get(place.end..).unwrap_or_default()].concat()
 }
 
 #[cfg(test)]

@@ -114,13 +114,11 @@ fn apply(text: &str, edits: &[(Range<usize>, String)]) -> String {
 
 /// The line with `part`, which is a piece of it, replaced by `new`; with a newline at its end.
 pub(super) fn splice(line: &[u8], part: &str, new: &str) -> Vec<u8> {
-    // Both are views of one buffer, so their addresses say where the piece stands.
-    let start = (part.as_ptr().addr()).saturating_sub(line.as_ptr().addr());
-    let (before, rest) = line.split_at_checked(start).unwrap_or_default();
+    let place = view::place_of(line, part);
     let mut spliced = Vec::with_capacity(line.len());
-    spliced.extend_from_slice(before);
+    spliced.extend_from_slice(line.get(..place.start).unwrap_or_default());
     spliced.extend_from_slice(new.as_bytes());
-    spliced.extend_from_slice(rest.get(part.len()..).unwrap_or_default());
+    spliced.extend_from_slice(line.get(place.end..).unwrap_or_default());
     if !spliced.ends_with(b"\n") {
         spliced.push(b'\n');
     }

@@ -71,6 +71,12 @@ pub fn string(json: &str) -> Option<Cow<'_, str>> {
     if inside.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
 }
 
+/// Where a piece stands in the text that it was cut from. Both are views of one buffer, so their addresses tell.
+pub(crate) fn place_of(whole: &[u8], piece: &str) -> Range<usize> {
+    let start = piece.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+    start..start + piece.len()
+}
+
 struct Walk<'l> {
     bytes: &'l [u8],
     at: usize,
