@@ -15,6 +15,7 @@
 //! 7. **The decision says why**: effect, rule, reason.
 //! 8. **Bounded memory.** Every table and buffer has a limit, named in [`limits`].
 
+pub mod audit;
 pub mod cli;
 pub mod cmd;
 pub mod engine;

@@ -159,3 +159,15 @@ pub const MAX_CONTINUATION: usize = 64 * 1024;
 
 /// How many calls one step of a policy test may try.
 pub const MAX_TEST_CALLS: u32 = 100_000;
+
+/// How much of a client's name, and of its version, the audit log keeps, in characters.
+pub const MAX_CLIENT_NAME: usize = 128;
+
+/// How many keys of a call's arguments the audit log keeps; the rest is only counted.
+pub const MAX_LOGGED_KEYS: usize = 64;
+
+/// How much of one key the audit log keeps, in characters.
+pub const MAX_LOGGED_KEY: usize = 80;
+
+/// The longest arguments that the audit log keeps in full or redacted, in bytes.
+pub const MAX_LOGGED_ARGUMENTS: usize = 64 * 1024;

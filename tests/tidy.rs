@@ -39,10 +39,14 @@ fn code(text: &str) -> String {
 
 /// The first component after `src/`: the room a file belongs to.
 fn room(file: &str) -> &str {
+    // What the log says of a decision is part of the core; the log's files are not.
+    if file.starts_with("src/audit/record") {
+        return "record";
+    }
     file.trim_start_matches("src/").split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-const CORE: [&str; 6] = ["wire", "policy", "risk", "engine", "limits", "visible"];
+const CORE: [&str; 7] = ["wire", "policy", "risk", "record", "engine", "limits", "visible"];
 
 #[test]
 fn the_core_does_no_io_and_reads_no_clock() {
@@ -74,14 +78,14 @@ fn the_core_does_no_io_and_reads_no_clock() {
 fn rooms_import_downwards_only() {
     // Lowest first: a room may use those before it.
     let order = [
-        "limits", "visible", "wire", "risk", "policy", "engine", "state", "exit", "env", "paths", "proxy", "cli",
-        "cmd", "main", "lib",
+        "limits", "visible", "wire", "risk", "policy", "record", "engine", "state", "exit", "env", "paths", "audit",
+        "proxy", "cli", "cmd", "main", "lib",
     ];
     let rank = |room: &str| order.iter().position(|other| *other == room);
     for (file, text) in files("src", &["rs"]) {
         let here = room(&file);
         let rank_here = rank(here).unwrap_or_else(|| panic!("{file}: the room {here:?} has no place in the order"));
-        for used in code(&text).split("crate::").skip(1) {
+        for used in code(&text).replace("audit::record", "record").split("crate::").skip(1) {
             let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             if let Some(rank_used) = rank(&used) {
                 assert!(rank_used <= rank_here, "{file} uses crate::{used}, which stands above {here}");

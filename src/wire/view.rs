@@ -24,6 +24,11 @@ impl<'l> Member<'l> {
         string(self.key)
     }
 
+    /// The key as written, with its quotes.
+    pub(crate) fn written_key(&self) -> &'l str {
+        self.key
+    }
+
     /// Which of these protocol keys it is, if any.
     ///
     /// # Errors

@@ -1,0 +1,208 @@
+//! What the log keeps of a call's arguments. They hold people's data, so by default it keeps their keys, and a keyed digest
+//! by which equal arguments can be recognised and not guessed.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::chain::hexadecimal;
+use super::string;
+use crate::limits::{MAX_LOGGED_ARGUMENTS, MAX_LOGGED_KEY, MAX_LOGGED_KEYS};
+use crate::wire::view;
+
+/// How much of the arguments the log keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ArgumentsLogged {
+    /// Their keys and a keyed digest.
+    #[default]
+    Keys,
+    /// And their structure: texts and numbers give way to their kind, the rest stays.
+    Redacted,
+    /// And the arguments as they were written.
+    Full,
+}
+
+/// The secret of the digests, 32 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Key(pub [u8; 32]);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key")
+    }
+}
+
+/// Writes arguments down, with digests under a key that is fetched when the first one is needed.
+pub struct Keyed {
+    logged: ArgumentsLogged,
+    fetch: Box<dyn FnMut() -> Option<Key> + Send>,
+    /// The state of the digest with the key taken in.
+    begun: Option<Hmac<Sha256>>,
+}
+
+impl fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyed").field("logged", &self.logged).finish_non_exhaustive()
+    }
+}
+
+impl Keyed {
+    /// Keeps as much as `logged` says. `fetch` is asked for the key until it has one; without it there is no digest.
+    pub fn new(logged: ArgumentsLogged, fetch: Box<dyn FnMut() -> Option<Key> + Send>) -> Self {
+        Self { logged, fetch, begun: None }
+    }
+
+    /// Appends what is kept of `arguments`, an object as a line that was read has it.
+    pub(super) fn write(&mut self, arguments: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"keys\":[");
+        let mut left_out = 0_u64;
+        for (count, member) in view::members(arguments).enumerate() {
+            if count >= MAX_LOGGED_KEYS {
+                left_out += 1;
+                continue;
+            }
+            if count > 0 {
+                out.push(b',');
+            }
+            match member.key() {
+                Some(key) => string(&cut(&key), out),
+                // It holds a lone surrogate.
+                None => string("\u{fffd}", out),
+            }
+        }
+        out.push(b']');
+        if left_out > 0 {
+            out.extend_from_slice(b",\"keys_left_out\":");
+            super::number(left_out, out);
+        }
+        out.extend_from_slice(b",\"hmac_sha256\":");
+        match self.digest(arguments) {
+            Some(digest) => {
+                out.push(b'"');
+                hexadecimal(&digest, out);
+                out.push(b'"');
+            }
+            None => out.extend_from_slice(b"null"),
+        }
+        let name: &[u8] = match self.logged {
+            ArgumentsLogged::Keys => b"",
+            ArgumentsLogged::Redacted => b",\"redacted\":",
+            ArgumentsLogged::Full => b",\"full\":",
+        };
+        out.extend_from_slice(name);
+        match self.logged {
+            ArgumentsLogged::Keys => {}
+            _ if arguments.len() > MAX_LOGGED_ARGUMENTS => {
+                out.extend_from_slice(b"null,\"bytes\":");
+                super::number(arguments.len() as u64, out);
+            }
+            ArgumentsLogged::Redacted => redact(arguments, out),
+            ArgumentsLogged::Full => out.extend_from_slice(arguments.as_bytes()),
+        }
+        out.push(b'}');
+    }
+
+    fn digest(&mut self, arguments: &str) -> Option<[u8; 32]> {
+        if self.begun.is_none() {
+            let Key(key) = (self.fetch)()?;
+            self.begun = Hmac::new_from_slice(&key).ok();
+        }
+        let mut digest = self.begun.clone()?;
+        digest.update(arguments.as_bytes());
+        Some(digest.finalize().into_bytes().into())
+    }
+}
+
+fn cut(key: &str) -> std::borrow::Cow<'_, str> {
+    match key.char_indices().nth(MAX_LOGGED_KEY) {
+        Some((end, _)) => format!("{}…", key.get(..end).unwrap_or_default()).into(),
+        None => key.into(),
+    }
+}
+
+/// Appends a value with the structure it has: `true`, `false` and `null` stay, texts and numbers give way to their kind.
+fn redact(value: &str, out: &mut Vec<u8>) {
+    match value.as_bytes().first() {
+        Some(b'{') => {
+            out.push(b'{');
+            for (count, member) in view::members(value).enumerate() {
+                if count > 0 {
+                    out.push(b',');
+                }
+                // As written: no two keys become one.
+                out.extend_from_slice(member.written_key().as_bytes());
+                out.push(b':');
+                redact(member.value, out);
+            }
+            out.push(b'}');
+        }
+        Some(b'[') => {
+            out.push(b'[');
+            for (count, element) in view::elements(value).enumerate() {
+                if count > 0 {
+                    out.push(b',');
+                }
+                redact(value.get(element).unwrap_or_default(), out);
+            }
+            out.push(b']');
+        }
+        Some(b'"') => out.extend_from_slice(b"\"<text>\""),
+        Some(b't' | b'f' | b'n') => out.extend_from_slice(value.as_bytes()),
+        _ => out.extend_from_slice(b"\"<number>\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(logged: ArgumentsLogged, arguments: &str) -> String {
+        let mut out = Vec::new();
+        Keyed::new(logged, Box::new(|| Some(Key([7; 32])))).write(arguments, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        serde_json::from_str::<&serde_json::value::RawValue>(&text).unwrap();
+        text
+    }
+
+    #[test]
+    fn of_arguments_only_keys_and_a_keyed_digest_are_kept() {
+        let text = written(ArgumentsLogged::Keys, r#"{"email":"bob@example.com","n":1}"#);
+        let digest = {
+            let mut digest: Hmac<Sha256> = Hmac::new_from_slice(&[7; 32]).unwrap();
+            digest.update(br#"{"email":"bob@example.com","n":1}"#);
+            let mut hex = Vec::new();
+            hexadecimal(&digest.finalize().into_bytes(), &mut hex);
+            String::from_utf8(hex).unwrap()
+        };
+        assert_eq!(text, format!(r#"{{"keys":["email","n"],"hmac_sha256":"{digest}"}}"#));
+        let mut without = Vec::new();
+        Keyed::new(ArgumentsLogged::Keys, Box::new(|| None)).write("{}", &mut without);
+        assert_eq!(without, br#"{"keys":[],"hmac_sha256":null}"#);
+    }
+
+    #[test]
+    fn redacted_keeps_the_structure_and_full_keeps_all() {
+        let arguments = r#"{"to":["a@b.c",12,{"deep":1e999,"ok":true,"none":null}],"s":"\ud83d","k":{}}"#;
+        let text = written(ArgumentsLogged::Redacted, arguments);
+        let expected =
+            r#""redacted":{"to":["<text>","<number>",{"deep":"<number>","ok":true,"none":null}],"s":"<text>","k":{}}}"#;
+        assert!(text.ends_with(expected), "{text}");
+        assert!(written(ArgumentsLogged::Full, arguments).ends_with(&format!(r#""full":{arguments}}}"#)));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let many: Vec<String> = (0..MAX_LOGGED_KEYS + 3).map(|n| format!("\"k{n}\":0")).collect();
+        let text = written(ArgumentsLogged::Keys, &format!("{{{}}}", many.join(",")));
+        assert!(text.contains(",\"keys_left_out\":3,"), "{text}");
+        let long = "é".repeat(MAX_LOGGED_KEY + 1);
+        let text = written(ArgumentsLogged::Keys, &format!("{{\"{long}\":0}}"));
+        assert!(text.contains(&format!("\"{}…\"", "é".repeat(MAX_LOGGED_KEY))), "{text}");
+        let large = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_LOGGED_ARGUMENTS));
+        for logged in [ArgumentsLogged::Redacted, ArgumentsLogged::Full] {
+            let text = written(logged, &large);
+            assert!(text.ends_with(&format!("null,\"bytes\":{}}}", large.len())), "{text}");
+        }
+    }
+}

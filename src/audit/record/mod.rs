@@ -1,0 +1,381 @@
+//! A decision as one line of the audit log. Pure: what is decided, the time and the key come in, bytes go out.
+//!
+//! ```text
+//! engine: Facts ─▶ Draft (when it is decided) ─▶ Entry (when it is answered) ─▶ line, chained by whoever writes it
+//! ```
+
+mod arguments;
+mod chain;
+mod read;
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::fmt::temporal::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp};
+
+pub use arguments::{ArgumentsLogged, Key, Keyed};
+pub use chain::Digest;
+pub use read::{About, Event, Line, Record, RecordedApproval, RecordedArguments, Unreadable, read};
+
+use crate::limits::MAX_CLIENT_NAME;
+use crate::policy::Effect;
+use crate::risk::Class;
+
+/// The version of the lines that are written.
+pub const VERSION: u64 = 1;
+
+/// The rule that refuses what breaks the protocol; no policy can name it so.
+pub const PROTOCOL_RULE: &str = "protocol";
+
+/// Which side a message came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client, for the server.
+    Client,
+    /// From the server, for the client.
+    Server,
+}
+
+impl Direction {
+    /// The word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// Whether a decision is obeyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enforcement {
+    /// It is.
+    Enforced,
+    /// It is only written down (`wrap --observe`).
+    Observed,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It was not passed on.
+    Refused,
+    /// The server answered it.
+    Ok,
+    /// The server answered with a result that says it is an error.
+    ToolError,
+    /// The server answered with an error, or with what could not be passed on.
+    Error,
+    /// The client withdrew it.
+    Cancelled,
+    /// The server ended before it answered.
+    ServerDied,
+    /// The wrapper was killed before it was answered, so nobody knows.
+    Unknown,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 7] =
+        [Self::Refused, Self::Ok, Self::ToolError, Self::Error, Self::Cancelled, Self::ServerDied, Self::Unknown];
+
+    /// The word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Ok => "ok",
+            Self::ToolError => "tool_error",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+            Self::ServerDied => "server_died",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the client says it is. A claim, never an identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    name: String,
+    version: String,
+}
+
+impl Client {
+    /// A client of this name and version. What is too long is cut.
+    pub fn new(name: &str, version: &str) -> Self {
+        let cut = |text: &str| text.chars().take(MAX_CLIENT_NAME).collect();
+        Self { name: cut(name), version: cut(version) }
+    }
+}
+
+/// A decision as the engine has made it.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What the client says it is, once it has.
+    pub client: Option<&'a Client>,
+    /// Where the message came from.
+    pub direction: Direction,
+    /// Its method, where it has one that was understood.
+    pub method: Option<&'a str>,
+    /// The tool or prompt.
+    pub tool: Option<&'a str>,
+    /// The tool's risk class.
+    pub class: Option<Class>,
+    /// What is to happen.
+    pub effect: Effect,
+    /// The rule that says so.
+    pub rule: &'a str,
+    /// Why; `None` where it passes for no stated reason.
+    pub reason: Option<&'a str>,
+    /// Whether it is obeyed.
+    pub enforcement: Enforcement,
+    /// The call's arguments, an object as written.
+    pub arguments: Option<&'a str>,
+}
+
+/// A decision whose outcome is still open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a decision that is dropped is missing from the log"]
+pub struct Draft {
+    /// The members that are known, as JSON, each with a comma after it.
+    body: Box<[u8]>,
+    /// The number of the decision in its session, from 1.
+    number: u64,
+    /// When it was made: since 1970, and since the session began.
+    unix: Duration,
+    session: Duration,
+}
+
+impl Draft {
+    /// Puts a decision into JSON.
+    pub fn new(facts: &Facts<'_>, keyed: &mut Keyed, number: u64, unix: Duration, session: Duration) -> Self {
+        let mut body = Vec::with_capacity(384);
+        body.extend_from_slice(b"\"client\":");
+        match facts.client {
+            Some(client) => {
+                body.extend_from_slice(b"{\"name\":");
+                string(&client.name, &mut body);
+                body.extend_from_slice(b",\"version\":");
+                string(&client.version, &mut body);
+                body.push(b'}');
+            }
+            None => body.extend_from_slice(b"null"),
+        }
+        member("direction", Some(facts.direction.as_str()), &mut body);
+        member("method", facts.method, &mut body);
+        member("tool", facts.tool, &mut body);
+        member("class", facts.class.map(Class::as_str), &mut body);
+        member("effect", Some(facts.effect.as_str()), &mut body);
+        member("rule", Some(facts.rule), &mut body);
+        member("reason", facts.reason, &mut body);
+        body.extend_from_slice(match facts.enforcement {
+            Enforcement::Enforced => b",\"observed\":false,\"arguments\":",
+            Enforcement::Observed => b",\"observed\":true,\"arguments\":",
+        });
+        match facts.arguments {
+            Some(arguments) => keyed.write(arguments, &mut body),
+            None => body.extend_from_slice(b"null"),
+        }
+        body.push(b',');
+        Self { body: body.into(), number, unix, session }
+    }
+
+    /// How long after the session began it was made.
+    pub fn since(&self) -> Duration {
+        self.session
+    }
+
+    /// The decision with its outcome, `session` after the session began. What was never passed on took no time.
+    pub fn finish(self, outcome: Outcome, session: Duration) -> Entry {
+        let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.session));
+        Entry { draft: self, outcome, took }
+    }
+}
+
+/// A decision with its outcome, ready to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    draft: Draft,
+    outcome: Outcome,
+    /// How long the answer took.
+    took: Option<Duration>,
+}
+
+/// One run of the wrapper, as its lines name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// A name that no other session has.
+    pub id: String,
+    /// The server's name.
+    pub server: String,
+}
+
+impl Entry {
+    /// The number of the decision in its session, from 1.
+    pub fn number(&self) -> u64 {
+        self.draft.number
+    }
+
+    /// Appends the line, newline included, that follows the line with the digest `previous`.
+    pub fn write(&self, session: &Session, previous: Digest, out: &mut Vec<u8>) {
+        head(previous, self.draft.unix, session, out);
+        out.extend_from_slice(b",\"call\":");
+        number(self.draft.number, out);
+        out.push(b',');
+        out.extend_from_slice(&self.draft.body);
+        out.extend_from_slice(b"\"outcome\":\"");
+        out.extend_from_slice(self.outcome.as_str().as_bytes());
+        out.extend_from_slice(b"\",\"duration_ms\":");
+        match self.took {
+            Some(took) => {
+                let micros = took.as_micros();
+                number(u64::try_from(micros / 1_000).unwrap_or(u64::MAX), out);
+                out.extend_from_slice(&[b'.', digit(micros / 100), digit(micros / 10), digit(micros)]);
+            }
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"approval\":null}\n");
+    }
+}
+
+/// Appends the line of something that happened to the log itself and follows the line with the digest `previous`, at
+/// `unix` since 1970.
+pub fn write_event(event: &Event, session: &Session, previous: Digest, unix: Duration, out: &mut Vec<u8>) {
+    head(previous, unix, session, out);
+    match event {
+        Event::Gap { lost, why } => {
+            out.extend_from_slice(b",\"event\":\"gap\",\"lost\":");
+            number(*lost, out);
+            member("why", Some(why), out);
+        }
+        Event::Resumed { after } => {
+            out.extend_from_slice(b",\"event\":\"resumed\",\"after\":\"");
+            after.write(out);
+            out.push(b'"');
+        }
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn head(previous: Digest, unix: Duration, session: &Session, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"prev\":\"");
+    previous.write(out);
+    out.extend_from_slice(b"\",\"v\":");
+    number(VERSION, out);
+    out.extend_from_slice(b",\"time\":\"");
+    time(unix, out);
+    out.extend_from_slice(b"\",\"session\":");
+    string(&session.id, out);
+    member("server", Some(&session.server), out);
+}
+
+/// A point in time, since 1970, in UTC and to the microsecond.
+fn time(unix: Duration, out: &mut Vec<u8>) {
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    // A clock beyond the year 9999 is shown as the end of time.
+    let at = SignedDuration::try_from(unix).ok().and_then(|unix| Timestamp::from_duration(unix).ok());
+    let _ = PRINTER.print_timestamp(&at.unwrap_or(Timestamp::MAX), jiff::fmt::StdIoWrite(out));
+}
+
+fn member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    match value {
+        Some(value) => string(value, out),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// Appends a JSON string.
+fn string(text: &str, out: &mut Vec<u8>) {
+    // Writing a string to memory cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
+fn number(value: u64, out: &mut Vec<u8>) {
+    let _ = serde_json::to_writer(out, &value);
+}
+
+/// The last decimal digit.
+fn digit(value: u128) -> u8 {
+    b'0' + u8::try_from(value % 10).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        Session { id: "0011223344556677".to_owned(), server: "iterable".to_owned() }
+    }
+
+    #[test]
+    fn a_decision_is_one_line_that_is_read_back() {
+        let client = Client::new("a \"client\"", "1.0");
+        let facts = Facts {
+            client: Some(&client),
+            direction: Direction::Client,
+            method: Some("tools/call"),
+            tool: Some("send_campaign"),
+            class: Some(Class::Execute),
+            effect: Effect::Deny,
+            rule: "tools.send_campaign",
+            reason: Some("Not on a Friday.\n"),
+            enforcement: Enforcement::Observed,
+            arguments: Some(r#"{"campaignId":7}"#),
+        };
+        let mut keyed = Keyed::new(ArgumentsLogged::Full, Box::new(|| Some(Key([1; 32]))));
+        let draft = Draft::new(&facts, &mut keyed, 3, Duration::new(1_767_225_600, 5_000), Duration::from_secs(1));
+        let entry = draft.finish(Outcome::ToolError, Duration::from_micros(1_012_345));
+        let mut line = Vec::new();
+        entry.write(&session(), Digest::of(b"before"), &mut line);
+        let line = String::from_utf8(line).unwrap();
+        assert_eq!(line.find('\n'), Some(line.len() - 1));
+        let read = read(&line).unwrap();
+        assert_eq!(read.previous, Digest::of(b"before"));
+        assert_eq!(read.time.to_string(), "2026-01-01T00:00:00.000005Z");
+        assert!(
+            line.contains(r#""time":"2026-01-01T00:00:00.000005Z","session":"0011223344556677","server":"iterable""#)
+        );
+        let About::Decision(record) = read.about else { panic!("{line}") };
+        assert_eq!((record.call, record.observed, record.duration_ms), (3, true, Some(12.345)));
+        assert_eq!(record.client, Some(("a \"client\"".into(), "1.0".into())));
+        assert_eq!((&*record.effect, &*record.rule), ("deny", "tools.send_campaign"));
+        assert_eq!(record.reason.as_deref(), Some("Not on a Friday.\n"));
+        assert_eq!(record.outcome, Outcome::ToolError);
+        assert_eq!(record.arguments.unwrap().full.unwrap().get(), r#"{"campaignId":7}"#);
+    }
+
+    #[test]
+    fn events_are_lines_too() {
+        for event in [
+            Event::Gap { lost: 12, why: "No space left on device".to_owned() },
+            Event::Resumed { after: Digest::of(b"whole") },
+        ] {
+            let mut line = Vec::new();
+            write_event(&event, &session(), Digest::START, Duration::ZERO, &mut line);
+            let line = String::from_utf8(line).unwrap();
+            let About::Event(read) = read(&line).unwrap().about else { panic!("{line}") };
+            assert_eq!(read, event);
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_told_from_one() {
+        let mut line = Vec::new();
+        write_event(&Event::Resumed { after: Digest::START }, &session(), Digest::START, Duration::ZERO, &mut line);
+        let line = String::from_utf8(line).unwrap();
+        assert!(matches!(read(&line[..line.len() / 2]), Err(Unreadable::Malformed(_))));
+        assert_eq!(read(&line.replace("\"v\":1", "\"v\":2")).unwrap_err(), Unreadable::Version(2));
+        assert!(matches!(read(&line.replace("resumed", "tampered")), Err(Unreadable::Malformed(_))));
+        assert!(matches!(read("{}"), Err(Unreadable::Malformed(_))));
+    }
+}
