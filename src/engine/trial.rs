@@ -68,9 +68,9 @@ impl Trial {
         let Message::Request { params, .. } = Message::of(&envelope)? else { return Err(Fault::Shape) };
         let call = CallParams::read(params)?;
         Ok(match self.calls.judge(policy, &call, now) {
-            Ok(_) => Verdict {
+            Ok(passed) => Verdict {
                 effect: Effect::Allow,
-                rule: policy.judge(tool, arguments).decision.rule.to_owned(),
+                rule: passed.decision.rule.to_owned(),
                 reason: None,
                 retry_after: None,
             },

@@ -284,14 +284,14 @@ fn answer_open(link: &Arc<Link>, how: &str, answers: Answers) -> oneshot::Receiv
     let link = Arc::clone(link);
     // At once, so that what is said first of the server's end is what came first.
     let mut actions = Vec::new();
-    lock(&link.engine).server_ended(how, &mut actions);
+    lock(&link.engine).server_ended(how, link.now(), &mut actions);
     // Where no thread can be had, the dropped sender says that there is nothing to wait for.
     let _ = thread::Builder::new().spawn(move || {
         let lines: Vec<&[u8]> = actions
             .iter()
             .filter_map(|action| match action {
                 Action::Replace(line) | Action::Reply(line) => Some(line.as_slice()),
-                Action::Forward | Action::Stray | Action::Note(_) => None,
+                _ => None,
             })
             .collect();
         let _ = link.client.write(&lines);
