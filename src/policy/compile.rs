@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::asking::Asking;
 use super::builtin;
 use super::condition::Group;
 use super::decision::Effect;
@@ -58,6 +59,7 @@ pub(super) struct Checks {
     pub(super) rules: Vec<Requirement>,
     pub(super) limits: Vec<Limit>,
     pub(super) approve_if: Vec<Tested>,
+    pub(super) asking: Asking,
 }
 
 /// A group of conditions, with its path in the document and what to say of it.
@@ -272,6 +274,7 @@ impl Policy {
             rules: rules.collect(),
             limits: limits.collect(),
             approve_if: all(&body.approve_if),
+            asking: body.asking,
         }))
     }
 }

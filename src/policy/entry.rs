@@ -1,8 +1,8 @@
 //! What an entry says: under `tools.NAME`, under `classes.CLASS`, and as `all_tools`.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
+use super::asking::{ApprovalScope, Asking};
 use super::condition::{Condition, ConditionError, Constant, Group, Match, Operator, Path, ValueError};
 use super::decision::Effect;
 use super::diagnostic::{Diagnostic, Report, quote};
@@ -26,8 +26,7 @@ pub(super) struct Body {
     pub(super) limits: Vec<LimitAsWritten>,
     pub(super) approve_if: Vec<Check>,
     pub(super) class: Option<Class>,
-    /// How long to wait for a person; kept for when asking one exists.
-    pub(super) approval_timeout: Option<Duration>,
+    pub(super) asking: Asking,
     /// How many keys were written, wrong ones included.
     pub(super) keys: usize,
 }
@@ -44,7 +43,8 @@ impl Body {
             && self.require.is_empty()
             && self.rules.is_empty()
             && self.limits.is_empty()
-            && self.approve_if.is_empty())
+            && self.approve_if.is_empty()
+            && self.asking == Asking::default())
     }
 
     /// Where its conditions and counts look.
@@ -154,7 +154,8 @@ pub(super) fn read(name: &str, of: Of, node: &Node, report: &mut Report) -> Opti
             }
             "rules" => rule_keys::rules(name, value, &mut body, report),
             "class" => body.class = class(value, report),
-            "approval_timeout" => body.approval_timeout = limit_keys::window(value, report).map(Length::length),
+            "approval_timeout" => body.asking.timeout = limit_keys::window(value, report).map(Length::length),
+            "approval_scope" => body.asking.scope = approval_scope(value, report),
             _ => {}
         }
     }
@@ -174,6 +175,11 @@ fn action(node: &Node, report: &mut Report) -> Option<Effect> {
         ("require_approval", Effect::RequireApproval),
     ];
     choice(node, "action", &ACTIONS, report).map(|action| action.value)
+}
+
+fn approval_scope(node: &Node, report: &mut Report) -> Option<ApprovalScope> {
+    const SCOPES: [(&str, ApprovalScope); 2] = [("tool", ApprovalScope::Tool), ("arguments", ApprovalScope::Arguments)];
+    choice(node, "approval_scope", &SCOPES, report).map(|scope| scope.value)
 }
 
 fn class(node: &Node, report: &mut Report) -> Option<Class> {

@@ -1,5 +1,6 @@
 //! The decision: which rule applies to a tool, and what it makes of a call's arguments.
 
+use super::asking::Asking;
 use super::compile::{Checks, Policy, Requirement, Rule, Tested};
 use super::decision::{Decision, Effect};
 use super::glob::Pattern;
@@ -22,6 +23,8 @@ pub struct Judgement<'p> {
     /// What happens, if no limit is reached.
     pub decision: Decision<'p>,
     limits: [&'p [Limit]; 2],
+    /// How a person is asked, where one is.
+    pub asking: Asking,
 }
 
 impl<'p> Judgement<'p> {
@@ -72,7 +75,7 @@ impl Policy {
     /// same of the rules for all tools; then whether a person is to be asked. Takes time linear in the arguments.
     pub fn judge<'p>(&'p self, tool: &str, arguments: &str) -> Judgement<'p> {
         let rule = self.find(tool).rule();
-        let refused = |decision| Judgement { decision, limits: [&[], &[]] };
+        let refused = |decision| Judgement { decision, limits: [&[], &[]], asking: Asking::default() };
         if matches!(rule.effect, Effect::Deny | Effect::Hide) {
             return refused(self.of_rule(rule));
         }
@@ -85,7 +88,9 @@ impl Policy {
             (Effect::Allow, Some(asks)) => self.decision(Effect::RequireApproval, &asks.path, asks.reason.as_deref()),
             _ => self.of_rule(rule),
         };
-        Judgement { decision, limits: checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits)) }
+        let [own, all] = checks.map(|checks| checks.map(|checks| checks.asking).unwrap_or_default());
+        let limits = checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits));
+        Judgement { decision, limits, asking: own.or(all) }
     }
 
     /// The decision on a prompt that is named after a hidden tool; `None` where the prompt is not hidden.

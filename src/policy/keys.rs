@@ -34,6 +34,7 @@ pub(super) const ENTRY: Keys = Keys {
         "rules",
         "class",
         "approval_timeout",
+        "approval_scope",
     ],
 };
 
@@ -52,6 +53,7 @@ pub(super) const ALL_TOOLS: Keys = Keys {
         "approve_if",
         "rules",
         "approval_timeout",
+        "approval_scope",
     ],
 };
 

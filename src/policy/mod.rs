@@ -7,6 +7,7 @@
 //! a document with an error gives no policy.
 
 mod amount;
+mod asking;
 mod builtin;
 mod compile;
 pub mod condition;
@@ -34,6 +35,7 @@ mod tree;
 mod window;
 
 pub use amount::{Amount, AmountError};
+pub use asking::{ApprovalScope, Asking};
 pub use builtin::builtin;
 pub use compile::{Mode, Policy};
 pub use decision::{Decision, Effect};

@@ -165,6 +165,8 @@ struct Entry {
     rules: Option<Vec<Rule>>,
     /// How long to wait for a person; then the call is refused.
     approval_timeout: Option<Window>,
+    /// What an approval for the rest of the session covers; "tool" where nothing is said.
+    approval_scope: Option<ApprovalScope>,
 }
 
 /// What applies to every tool.
@@ -193,6 +195,17 @@ struct AllTools {
     rules: Option<Vec<Rule>>,
     /// How long to wait for a person; then the call is refused.
     approval_timeout: Option<Window>,
+    /// What an approval for the rest of the session covers; "tool" where nothing is said.
+    approval_scope: Option<ApprovalScope>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum ApprovalScope {
+    /// Every further call of the tool.
+    Tool,
+    /// Further calls of the tool with the same arguments.
+    Arguments,
 }
 
 #[derive(JsonSchema)]

@@ -1,0 +1,29 @@
+//! How a person is asked.
+
+use std::time::Duration;
+
+/// What an approval for the rest of the session covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ApprovalScope {
+    /// Every further call of the tool.
+    #[default]
+    Tool,
+    /// Further calls of the tool with the same arguments.
+    Arguments,
+}
+
+/// What an entry says of asking. What it leaves open is for others to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asking {
+    /// How long to wait for a person.
+    pub timeout: Option<Duration>,
+    /// What an approval for the rest of the session covers.
+    pub scope: Option<ApprovalScope>,
+}
+
+impl Asking {
+    /// What this leaves open, as `other` says.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { timeout: self.timeout.or(other.timeout), scope: self.scope.or(other.scope) }
+    }
+}
