@@ -25,6 +25,8 @@ pub mod paths;
 pub mod policy;
 pub mod proxy;
 pub mod risk;
+pub mod settings;
+pub mod size;
 pub mod state;
 mod visible;
 pub mod wire;

@@ -13,7 +13,7 @@ use super::link::{Link, lock};
 use super::signals::{ChildSignals, Signals};
 use crate::engine::Action;
 use crate::exit::Exit;
-use crate::limits::{DRAIN, GRACE, KILL_WAIT, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
+use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
 
 /// What a pump has to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl Session {
                 }
                 self.client_left = true;
                 if matches!(self.next, None | Some((_, Step::Mute(_)))) {
-                    self.then(GRACE, Step::Terminate);
+                    self.then(self.link.grace, Step::Terminate);
                 }
             }
             Event::ServerClosed => {
@@ -146,7 +146,7 @@ impl Session {
             Step::Mute(how) => {
                 drop(answer_open(&self.link, how, Answers::More));
                 self.close_server_stdin();
-                self.then(GRACE, Step::Terminate);
+                self.then(self.link.grace, Step::Terminate);
             }
             Step::Terminate => {
                 self.child.stop(Stop::Terminate);
@@ -262,12 +262,12 @@ struct Stalls {
 
 impl Stalls {
     /// Whether to wait no longer, asked once every [`DRAIN`]. A client that is still there may take its time; one that has
-    /// closed our stdin gets [`GRACE`] for each piece.
+    /// closed our stdin gets the grace of the server for each piece.
     fn is_over(&mut self, link: &Link, client_left: bool) -> bool {
         let Some(written) = link.client.waiting() else { return false };
         self.times = if written == self.written { self.times + 1 } else { 0 };
         self.written = written;
-        client_left && DRAIN * self.times >= GRACE
+        client_left && DRAIN * self.times >= link.grace
     }
 }
 
