@@ -20,7 +20,7 @@ Examples:
 
 Exit codes:
   0 done or allowed   1 something failed   2 wrong usage
-  3 the policy, or a policy test, is invalid
+  3 the policy, a policy test or config.toml is invalid
   4 refused or hidden (decide)   5 asks a person (decide)
   wrap ends with the server's own code, 128 + N after signal N";
 

@@ -1,5 +1,5 @@
 //! Every bound on memory and time, in one place (invariant 8). `tests/limits.rs` reaches those of the core,
-//! `tests/wrap.rs` and `tests/stderr.rs` those of the shell.
+//! `tests/wrap.rs` and `tests/stderr.rs` those of the shell, `tests/settings.rs` those of config.toml.
 
 use std::time::Duration;
 

@@ -42,7 +42,7 @@ fn room(file: &str) -> &str {
     file.trim_start_matches("src/").split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-const CORE: [&str; 6] = ["wire", "policy", "risk", "engine", "limits", "visible"];
+const CORE: [&str; 8] = ["wire", "policy", "risk", "engine", "limits", "visible", "size", "settings"];
 
 #[test]
 fn the_core_does_no_io_and_reads_no_clock() {
