@@ -53,6 +53,8 @@ pub(super) struct Session {
     client_left: bool,
     /// Whether the pump that reads the server has ended.
     server_closed: bool,
+    /// Tells when the answers are written that were given in the place of a server that still ran.
+    answered: Option<oneshot::Receiver<()>>,
     /// When the wrapper must be gone, whatever is left to do: set by a signal.
     must_end: Option<Instant>,
 }
@@ -73,6 +75,7 @@ impl Session {
             next: None,
             client_left: false,
             server_closed: false,
+            answered: None,
             must_end: None,
         }
     }
@@ -84,6 +87,10 @@ impl Session {
         self.close_server_stdin();
         self.drain().await;
         self.child.kill();
+        // What was answered before the server's end goes first: after the last answers nothing is written.
+        if let Some(answered) = self.answered.take() {
+            self.until_answered(answered).await;
+        }
         let answered = answer_open(&self.link, &ended.how, Answers::Last);
         self.until_answered(answered).await;
         self.child.clear();
@@ -144,7 +151,7 @@ impl Session {
         tracing::debug!("{step:?}");
         match step {
             Step::Mute(how) => {
-                drop(answer_open(&self.link, how, Answers::More));
+                self.answered = Some(answer_open(&self.link, how, Answers::More));
                 self.close_server_stdin();
                 self.then(self.link.grace, Step::Terminate);
             }
