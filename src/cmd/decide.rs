@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{Read as _, Write as _};
+use std::path::Path;
 
 use anstream::AutoStream;
 use anyhow::Context as _;
@@ -14,8 +15,9 @@ use crate::cli::{DecideArgs, Format};
 use crate::engine::{Trial, Verdict};
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
-use crate::paths::{self, LoadedPolicy};
+use crate::paths::{self, LoadedPolicy, SettingsError};
 use crate::policy::{self, Amount, Colour, Diagnostic, Effect, Limit, Policy, Scope, ServerName, Source, Window};
+use crate::settings::Settings;
 use crate::visible::visible;
 use crate::wire::arguments::Arguments;
 
@@ -26,12 +28,13 @@ use crate::wire::arguments::Arguments;
 /// here, and is the exit code.
 pub fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     let server = server_for(args.server.as_deref(), args.policy.as_deref(), env)?;
-    let LoadedPolicy { policy, .. } = match paths::load_policy(args.policy.as_deref(), &server, env) {
+    let settings = match settings_for(args.policy.as_deref(), env) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(told(&error, error.exit())),
+    };
+    let LoadedPolicy { policy, .. } = match paths::load_policy(args.policy.as_deref(), &server, &settings, env) {
         Ok(loaded) => loaded,
-        Err(error) => {
-            super::report(&error.to_string());
-            return Ok(error.exit());
-        }
+        Err(error) => return Ok(told(&error, error.exit())),
     };
     let Some(arguments) = arguments(args.args.as_deref())? else { return Ok(Exit::Usage) };
     let verdict = match Trial::default().call(&policy, &args.tool, &arguments, std::time::Duration::ZERO) {
@@ -56,6 +59,16 @@ pub fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
         Effect::Deny | Effect::Hide => Exit::Refused,
         Effect::RequireApproval => Exit::Asks,
     })
+}
+
+fn told(error: &dyn fmt::Display, exit: Exit) -> Exit {
+    super::report(&error.to_string());
+    exit
+}
+
+/// The settings that say where the policy is. A file that is named on the command line is judged without them.
+fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsError> {
+    if named.is_some() { Ok(Settings::default()) } else { paths::load_settings(env) }
 }
 
 /// The arguments of the call; `None` where they cannot be those of any, which has then been told.

@@ -9,6 +9,7 @@ pub mod table;
 pub mod test;
 pub mod wrap;
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -17,7 +18,8 @@ pub use crate::env::Env;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::paths::POLICY_VARIABLE;
-use crate::policy::{BadServerName, ServerName};
+use crate::policy::{BadServerName, ServerName, server};
+use crate::settings::{Settings, TwoNames};
 
 /// Does what the command line says.
 ///
@@ -42,6 +44,13 @@ fn server_for(named: Option<&str>, file: Option<&Path>, env: &Env) -> Result<Ser
     }
     let file = file.or_else(|| env.var(POLICY_VARIABLE).map(Path::new));
     Ok(file.and_then(server_of_file).unwrap_or_else(ServerName::unknown))
+}
+
+/// The server that a command starts: the name that config.toml has for it, else the one that the command tells, else an
+/// unknown one. Then only a policy that is named, or one for `unknown`, lets anything through.
+fn server_of_command<S: AsRef<OsStr>>(command: &[S], settings: &Settings) -> Result<ServerName, TwoNames> {
+    let derived = || server::derive(command).unwrap_or_else(ServerName::unknown);
+    Ok(settings.name_of(command)?.cloned().unwrap_or_else(derived))
 }
 
 /// The server that a file is named after: `policies/iterable.toml` is for `iterable`.
