@@ -202,3 +202,24 @@ pub const MIN_APPROVAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The most that config.toml may say of that.
 pub const MAX_APPROVAL_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many calls may wait for a person at once; the next one is refused.
+pub const MAX_HELD: usize = 32;
+
+/// How many calls that nobody answered in time are remembered.
+pub const MAX_LATE: usize = 64;
+
+/// How long after a call has timed out a person can still approve a repetition of it.
+pub const LATE_APPROVAL: Duration = Duration::from_secs(5 * 60);
+
+/// How many approvals for the rest of the session are remembered; of more, the oldest is asked about again.
+pub const MAX_GRANTS: usize = 1_000;
+
+/// How often a client is told that a call still waits.
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// The longest note of a person to the agent, in characters.
+pub const MAX_NOTE: usize = 500;
+
+/// How much of a call's arguments the client's dialogue shows, in characters; the rest is said to be left out.
+pub const MAX_SHOWN_ARGUMENTS: usize = 4_000;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::approvals::{Question, Settled};
 use super::refusal::Subject;
 use crate::audit::record::Entry;
 
@@ -22,6 +23,13 @@ pub enum Action {
     /// A call that may only go on once it is in the log; it comes before its `Forward`. Where it cannot be written,
     /// [`Engine::unlogged`](super::Engine::unlogged) says what is done instead.
     Commit(Box<Commit>),
+    /// A call waits for a person: ask on the channels that are not the client's, and call
+    /// [`Engine::time_passed`](super::Engine::time_passed) when it is due.
+    Ask(Box<Question>),
+    /// What was asked under this number on the local channel is settled.
+    Settle(u64, Settled),
+    /// This line, held until now, its newline included, goes to the server.
+    Release(Vec<u8>),
     /// Something happened that a person may want to know.
     Note(Note),
 }

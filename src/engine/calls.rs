@@ -8,7 +8,9 @@ use super::now::Now;
 use super::refusal::{Refused, Remedy};
 use crate::audit::record::Outcome;
 use crate::limits::{MAX_CONTINUATION, MAX_CONTINUATIONS};
-use crate::policy::{Amount, Calendar, CounterId, Decision, Effect, Increment, Limit, OnError, Policy, Scope, Window};
+use crate::policy::{
+    Amount, Asking, Calendar, CounterId, Decision, Effect, Increment, Limit, OnError, Policy, Scope, Window,
+};
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::view;
 
@@ -24,6 +26,8 @@ pub(super) struct Calls {
 #[derive(Debug)]
 pub(super) struct Passed<'p> {
     pub(super) decision: Decision<'p>,
+    /// How a person is to be asked first; `None` where none is.
+    pub(super) asks: Option<Asking>,
     /// `None` where no limit counts it.
     pub(super) counted: Option<Box<Counted>>,
 }
@@ -44,6 +48,24 @@ pub(super) struct Counted {
 struct Retry {
     tool: Box<str>,
     arguments: Box<str>,
+    approved: Approved,
+}
+
+/// Whether a person has approved a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Approved {
+    #[default]
+    No,
+    Yes,
+}
+
+impl Counted {
+    /// A person has approved the call, and with it what goes on with it.
+    pub(super) fn approve(&mut self) {
+        if let Some(retry) = &mut self.retry {
+            retry.approved = Approved::Yes;
+        }
+    }
 }
 
 /// From revision 2026-07-28 on, a server may answer a call with `input_required`; the client then calls again, with the
@@ -72,15 +94,17 @@ impl Calls {
         let arguments = call.arguments.unwrap_or("{}");
         let judgement = policy.judge(&call.name, arguments);
         let decision = judgement.decision;
-        if decision.effect != Effect::Allow {
+        if matches!(decision.effect, Effect::Deny | Effect::Hide) {
             return Err(decision.into());
         }
         let limits: Vec<&Limit> = judgement.limits().collect();
-        if limits.is_empty() {
-            return Ok(Passed { decision, counted: None });
+        let asks = (decision.effect == Effect::RequireApproval).then_some(judgement.asking);
+        if limits.is_empty() && asks.is_none() {
+            return Ok(Passed { decision, asks, counted: None });
         }
         // A call that goes on counts once, and from now on: else many could be counted in time, and all go on at once.
-        let earlier = self.goes_on(call, arguments);
+        let (earlier, approved) = self.goes_on(call, arguments);
+        let asks = asks.filter(|_| approved == Approved::No);
         self.refund(earlier.only(|_| true), now);
         let reserved = match self.charge(&limits, arguments, decision, now) {
             Ok(reserved) => reserved,
@@ -91,7 +115,8 @@ impl Calls {
         };
         let on_error = limits.iter().filter(|limit| limit.on_error == OnError::Refund);
         let on_error = on_error.map(|limit| limit.counter.clone()).collect();
-        Ok(Passed { decision, counted: Some(Box::new(Counted { reserved, on_error, retry: retry(call, arguments) })) })
+        let counted = Counted { reserved, on_error, retry: retry(call, arguments, approved) };
+        Ok(Passed { decision, asks, counted: Some(Box::new(counted)) })
     }
 
     /// A counted call that never went on.
@@ -197,10 +222,11 @@ impl Calls {
         }
     }
 
-    /// What the call was counted with that this one goes on with; nothing where it goes on with none.
-    fn goes_on(&mut self, call: &CallParams<'_>, arguments: &str) -> Reserved {
+    /// What the call was counted with that this one goes on with, and whether a person approved it; nothing where it goes
+    /// on with none.
+    fn goes_on(&mut self, call: &CallParams<'_>, arguments: &str) -> (Reserved, Approved) {
         if !call.has_input() {
-            return Reserved::default();
+            return Default::default();
         }
         let same = |one: &Continuation| {
             *one.retry.tool == *call.name
@@ -208,13 +234,13 @@ impl Calls {
                 && one.state.as_deref() == call.request_state()
         };
         let found = self.interim.iter().position(same).and_then(|at| self.interim.remove(at));
-        found.map_or_else(Reserved::default, |found| found.reserved)
+        found.map(|found| (found.reserved, found.retry.approved)).unwrap_or_default()
     }
 }
 
-fn retry(call: &CallParams<'_>, arguments: &str) -> Option<Retry> {
+fn retry(call: &CallParams<'_>, arguments: &str, approved: Approved) -> Option<Retry> {
     let is_possible = call.answer_shape() == AnswerShape::TypedResult && arguments.len() <= MAX_CONTINUATION;
-    is_possible.then(|| Retry { tool: call.name.as_ref().into(), arguments: arguments.into() })
+    is_possible.then(|| Retry { tool: call.name.as_ref().into(), arguments: arguments.into(), approved })
 }
 
 /// A limit in words: `10 per minute`.

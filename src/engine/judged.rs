@@ -1,5 +1,6 @@
 //! Calls and fetched prompts: judged, refused or passed on, and written down.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::action::{Action, Commit};
@@ -22,12 +23,31 @@ impl Engine {
         now: Now,
         actions: &mut Vec<Action>,
     ) -> Result<(), Fault> {
-        let Request { id, key, method, params } = request;
+        let Request { id, method, params, .. } = request;
         let call = CallParams::read(params)?;
         self.recorder.introduced(call.client_info());
-        let passes = |rule| Facts { class: Some(self.policy.class(&call.name)), ..of_call(method, &call, rule) };
-        let (draft, counted) = match self.calls.judge(&self.policy, &call, now) {
-            Ok(passed) => (self.recorder.decided(&passes(passed.decision.rule), now), passed.counted),
+        if self.round_answered(&request, &call, now, actions) {
+            return Ok(());
+        }
+        let policy = Arc::clone(&self.policy);
+        let passes = |rule| Facts { class: Some(policy.class(&call.name)), ..of_call(method, &call, rule) };
+        let (draft, counted) = match self.calls.judge(&policy, &call, now) {
+            Ok(passed) => {
+                let observed = passed.asks.is_some() && self.enforcement == Enforcement::Observed;
+                let facts = Facts {
+                    effect: passed.decision.effect,
+                    enforcement: if observed { Enforcement::Observed } else { Enforcement::Enforced },
+                    ..passes(passed.decision.rule)
+                };
+                let draft = self.recorder.decided(&facts, now);
+                match passed.asks {
+                    Some(asking) if !observed => {
+                        self.ask(request, &call, passed, (asking, draft), now, actions);
+                        return Ok(());
+                    }
+                    _ => (draft, passed.counted),
+                }
+            }
             Err(why) => {
                 let decision = why.decision;
                 let refusal = refusal(why, Subject::Tool, &call.name);
@@ -46,7 +66,7 @@ impl Engine {
             }
         };
         let shape = call.answer_shape();
-        self.pass_on((id, key), Call { counted, draft, shape }, (Subject::Tool, &call.name), now, actions);
+        self.pass_on((id, request.key), Call { counted, draft, shape }, (Subject::Tool, &call.name), now, actions);
         Ok(())
     }
 
@@ -56,7 +76,7 @@ impl Engine {
         now: Now,
         actions: &mut Vec<Action>,
     ) -> Result<(), Fault> {
-        let Request { id, key, method, params } = request;
+        let Request { id, key, method, params, .. } = request;
         let call = CallParams::read(params)?;
         let facts = of_call(method, &call, PROMPTS_RULE);
         let draft = match self.listed.prompt(&self.policy, &call.name) {
@@ -80,7 +100,7 @@ impl Engine {
         Ok(())
     }
 
-    fn pass_on(
+    pub(super) fn pass_on(
         &mut self,
         (id, key): (&str, IdKey),
         call: Call,
@@ -88,11 +108,22 @@ impl Engine {
         now: Now,
         actions: &mut Vec<Action>,
     ) {
+        self.commit_first(&call, (subject, name), now, actions);
+        self.client_requests.insert(key, id, Kind::Call(call));
+        actions.push(Action::Forward);
+    }
+
+    /// Where the log is required, a call is in it before it goes on.
+    pub(super) fn commit_first(
+        &self,
+        call: &Call,
+        (subject, name): (Subject, &str),
+        now: Now,
+        actions: &mut Vec<Action>,
+    ) {
         if let (Required::Yes, Some(draft)) = (self.required, &call.draft) {
             actions.push(Action::Commit(Box::new(Commit { entry: open(draft, now), subject, name: name.into() })));
         }
-        self.client_requests.insert(key, id, Kind::Call(call));
-        actions.push(Action::Forward);
     }
 
     /// A call was answered.

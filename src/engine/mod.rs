@@ -3,6 +3,8 @@
 
 mod action;
 mod announce;
+mod approvals;
+mod asked;
 mod calls;
 mod judged;
 pub mod limits;
@@ -18,6 +20,8 @@ use std::sync::Arc;
 
 pub use action::{Action, Commit, Note};
 use announce::Listeners;
+use approvals::{Approvals, Offered};
+pub use approvals::{Asks, Channel, Local, Question, Settled, Verdict as Approval};
 use calls::Calls;
 use limits::Store;
 use list::{Keep, List};
@@ -51,6 +55,7 @@ pub struct Engine {
     listed: ListedTools,
     listeners: Listeners,
     recorder: Recorder,
+    approvals: Approvals,
     required: Required,
     enforcement: Enforcement,
     /// How the server ended, once it has.
@@ -69,6 +74,7 @@ impl Engine {
             listed: ListedTools::default(),
             listeners: Listeners::default(),
             recorder: Recorder::default(),
+            approvals: Approvals::default(),
             required: Required::No,
             enforcement: Enforcement::Enforced,
             ended: None,
@@ -84,6 +90,13 @@ impl Engine {
         self
     }
 
+    /// Asks a person where the policy wants one asked. Without it nobody can be.
+    #[must_use]
+    pub fn asking(mut self, asks: Asks) -> Self {
+        self.approvals = Approvals::new(asks);
+        self
+    }
+
     /// Refuses nothing but what breaks the protocol; what the policy would have refused is recorded as such.
     #[must_use]
     pub fn observing(mut self) -> Self {
@@ -96,14 +109,16 @@ impl Engine {
         let message = self.reader.read(line, Judged::EVERYTHING).and_then(|envelope| Message::of(&envelope));
         let judged = match message {
             Ok(Message::Request { id, key, method, params }) => {
-                self.client_request(Request { id, key, method: &method, params }, now, actions)
+                self.client_request(Request { id, key, method: &method, params, line }, now, actions)
             }
             Ok(Message::Notification { method, params }) => {
                 self.client_notification(&method, params, now, actions);
                 Ok(())
             }
-            Ok(Message::Response { id, key, .. }) => {
-                self.client_response(id, &key, actions);
+            Ok(Message::Response { id, key, answer }) => {
+                if !self.dialogue_answered(&key, answer, now, actions) {
+                    self.client_response(id, &key, actions);
+                }
                 Ok(())
             }
             Err(fault) => Err(fault),
@@ -138,6 +153,9 @@ impl Engine {
                         }
                     }
                     method::SUBSCRIPTIONS_ACKNOWLEDGED => self.listeners.acknowledged(params),
+                    approvals::PROGRESS if self.approvals.progress.falls_below(params) => {
+                        return note(actions, || "dropped progress of the server that is below ours".to_owned());
+                    }
                     _ => {}
                 }
                 actions.push(Action::Forward);
@@ -166,6 +184,7 @@ impl Engine {
         if self.ended.is_some() {
             return;
         }
+        self.nobody_waits(now, actions);
         for open in self.client_requests.drain() {
             if let Kind::Call(call) = open.kind {
                 finish(call.draft, Outcome::ServerDied, now, actions);
@@ -185,7 +204,7 @@ impl Engine {
     }
 
     fn client_request(&mut self, request: Request<'_>, now: Now, actions: &mut Vec<Action>) -> Result<(), Fault> {
-        let Request { id, ref key, method, params } = request;
+        let Request { id, ref key, method, params, .. } = request;
         if let Some(how) = &self.ended {
             actions.push(Action::Reply(reply::error(Some(id), ErrorCode::UpstreamEnded, &ended(how))));
             return Ok(());
@@ -202,6 +221,7 @@ impl Engine {
             method::PROMPTS_LIST => Kind::List(List::Prompts),
             method::INITIALIZE => {
                 self.recorder.introduced(message::client_info(params));
+                self.approvals.offered = Offered::declared(params);
                 Kind::Initialize
             }
             method::SUBSCRIPTIONS_LISTEN => {
@@ -227,6 +247,10 @@ impl Engine {
             }
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params) {
+                    // The server knows nothing of it.
+                    if self.held_cancelled(&key, now, actions) {
+                        return;
+                    }
                     if let Some(Kind::Call(call)) = self.client_requests.cancel(&key) {
                         finish(call.draft, Outcome::Cancelled, now, actions);
                     }
@@ -307,8 +331,11 @@ impl Engine {
             }
         };
         let edited = match kind {
-            Kind::Other | Kind::Call(_) => Ok(None),
-            Kind::Initialize => Ok(self.listeners.initialized(result).map(|new| list::splice(line, result, &new))),
+            Kind::Other | Kind::Call(_) | Kind::Held(_) => Ok(None),
+            Kind::Initialize => {
+                self.approvals.offered = self.approvals.offered.with_revision(result);
+                Ok(self.listeners.initialized(result).map(|new| list::splice(line, result, &new)))
+            }
             Kind::Subscription => {
                 self.listeners.over(key);
                 Ok(None)
@@ -376,6 +403,7 @@ struct Request<'l> {
     key: IdKey,
     method: &'l str,
     params: Option<&'l str>,
+    line: &'l [u8],
 }
 
 /// An answer of the server, as it was read.

@@ -18,6 +18,8 @@ pub(super) enum Kind {
     List(List),
     /// A stream of notifications, which its answer ends.
     Subscription,
+    /// A call that waits for a person, by the number of the question. The server does not know of it.
+    Held(u64),
     /// A call, or a prompt that is fetched.
     Call(Call),
     /// It passes.
@@ -98,6 +100,10 @@ impl OpenRequests {
 
     /// Takes out the request that a response answers.
     pub(super) fn answer(&mut self, key: &IdKey) -> Answered {
+        // Nobody was asked for this answer yet.
+        if self.held(key).is_some() {
+            return Answered::Nothing;
+        }
         match self.by_id.remove(key) {
             Some(open) if open.state == State::Waiting => Answered::Waiting(open),
             Some(_) => {
@@ -106,6 +112,19 @@ impl OpenRequests {
             }
             None => Answered::Nothing,
         }
+    }
+
+    /// The number of the question that a request waits for.
+    pub(super) fn held(&self, key: &IdKey) -> Option<u64> {
+        match self.by_id.get(key) {
+            Some(Open { kind: Kind::Held(number), .. }) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// Forgets a request that is answered by us.
+    pub(super) fn remove(&mut self, key: &IdKey) {
+        self.by_id.remove(key);
     }
 
     /// Marks a request as withdrawn, and says what it was. `initialize` cannot be (basic/utilities/cancellation).

@@ -26,6 +26,14 @@ pub(super) enum Remedy {
     Store,
     /// An audit log that can be written again.
     Log,
+    /// Nothing: a person has decided.
+    Person,
+    /// A person who approves it after all.
+    Again,
+    /// A way to ask a person.
+    Channel,
+    /// A person who answers what waits already.
+    Room,
 }
 
 /// Why something is refused.
@@ -82,27 +90,33 @@ pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str)
     // Rounded up: a retry in the second that is named must not come too early.
     let retry_after = match remedy {
         Remedy::Wait(wait) => Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
-        Remedy::Policy | Remedy::Arguments | Remedy::Store | Remedy::Log => None,
+        _ => None,
     };
     let change = match (decision.file, decision.rule.starts_with("builtin:")) {
         (Some(_), false) => "change that rule in the policy file",
         (Some(_), true) => "give it a rule of its own in the policy file",
         (None, _) => "write a policy file for this server",
     };
-    // The author's reason says why a person is to be asked; that nobody is, the agent has to be told all the same.
-    let unasked = match (decision.effect, decision.reason) {
-        (Effect::RequireApproval, Some(_)) => "This version of policylayer cannot ask a person yet. ",
-        _ => "",
-    };
     let advice = match remedy {
         Remedy::Policy => format!(
-            "{unasked}Do not try it again or reach for it another way; go on without it. If it is needed, tell the user, who can \
+            "Do not try it again or reach for it another way; go on without it. If it is needed, tell the user, who can \
              {change}."
         ),
         Remedy::Arguments => {
             format!("Do not send it again as it is. If it is needed like this, tell the user, who can {change}.")
         }
         Remedy::Wait(_) => format!("Try again in {}, not sooner.", seconds(retry_after.unwrap_or_default())),
+        Remedy::Person => "Do not try it again or reach for it another way. Ask the user how to go on.".to_owned(),
+        Remedy::Again => {
+            "The user can still approve it within 5 minutes. Tell them, and once they say that they have, make \
+                          the very same call again, with the same arguments: it then passes once."
+                .to_owned()
+        }
+        Remedy::Channel => format!(
+            "Tell the user how to be asked: with a client that has dialogues (MCP elicitation), or, with \"local\" among the \
+             channels in config.toml, by `policylayer approvals watch` in a terminal. Or they can {change}."
+        ),
+        Remedy::Room => "Wait until the user has answered those, and try again then.".to_owned(),
         Remedy::Store | Remedy::Log => {
             "Tell the user; once that is mended, the same call can be tried again.".to_owned()
         }
@@ -118,7 +132,7 @@ pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str)
 
 fn unsaid(decision: &Decision<'_>, subject: Subject) -> &'static str {
     match (decision.effect, subject) {
-        (Effect::RequireApproval, _) => "This call needs a person's approval, and this version cannot ask for it yet.",
+        (Effect::RequireApproval, _) => "This call needs a person's approval.",
         (Effect::Hide, Subject::Prompt) => "The policy hides the tool that this prompt is named after.",
         (Effect::Hide, Subject::Tool) if decision.rule == "default" => {
             "The policy does not list this tool, and refuses what it does not list."

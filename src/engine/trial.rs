@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::calls::Calls;
+use super::calls::{Calls, Passed};
 use super::limits::Memory;
 use super::now::Now;
 use super::refusal::{Subject, refusal};
@@ -68,12 +68,21 @@ impl Trial {
         let Message::Request { params, .. } = Message::of(&envelope)? else { return Err(Fault::Shape) };
         let call = CallParams::read(params)?;
         Ok(match self.calls.judge(policy, &call, now) {
-            Ok(passed) => Verdict {
-                effect: Effect::Allow,
-                rule: passed.decision.rule.to_owned(),
-                reason: None,
-                retry_after: None,
-            },
+            Ok(Passed { decision, asks: None, .. }) => {
+                Verdict { effect: Effect::Allow, rule: decision.rule.to_owned(), reason: None, retry_after: None }
+            }
+            // Nobody is asked here, so it does not go on, and counts for nothing.
+            Ok(Passed { decision, counted, .. }) => {
+                if let Some(counted) = counted {
+                    self.calls.withdrawn(*counted, now);
+                }
+                Verdict {
+                    effect: decision.effect,
+                    rule: decision.rule.to_owned(),
+                    reason: decision.reason.map(str::to_owned),
+                    retry_after: None,
+                }
+            }
             Err(refused) => {
                 let effect = refused.decision.effect;
                 let refusal = refusal(refused, Subject::Tool, tool);

@@ -5,6 +5,7 @@ use super::compile::{Checks, Policy, Requirement, Rule, Tested};
 use super::decision::{Decision, Effect};
 use super::glob::Pattern;
 use super::limit::Limit;
+use super::server::ServerName;
 use crate::risk::{Catalogue, Class};
 
 /// Whether the upstream listed a tool of a name in this session.
@@ -104,6 +105,11 @@ impl Policy {
             || seen == Seen::Tool || Catalogue::of(&self.server).is_some_and(|known| known.tool(name).is_some());
         let hides = found.rule().effect == Effect::Hide && (matches!(found, Found::Named(_)) || is_tool());
         hides.then(|| self.of_rule(found.rule()))
+    }
+
+    /// The server that the policy is for.
+    pub fn server(&self) -> &ServerName {
+        &self.server
     }
 
     /// The risk class of a tool: as the policy says, else as the server's catalogue does, else the one of tools that nothing

@@ -158,7 +158,7 @@ impl Pump {
                 (Action::Replace(line), _) => self.batch.writes.push(Write::Replace(line)),
                 (Action::Reply(line), _) => self.batch.writes.push(Write::Reply(line)),
                 (Action::Record(entry), _) => self.batch.entries.push(entry),
-                (Action::Commit(_), _) => {}
+                (Action::Commit(_) | Action::Ask(_) | Action::Settle(..) | Action::Release(_), _) => {}
                 (Action::Note(note), _) => self.batch.notes.push(note),
             }
         }

@@ -61,6 +61,18 @@ pub enum Risk {
     Critical,
 }
 
+impl Risk {
+    /// The word used in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// How bad a single mistaken call of a tool is; the same scale as a class's risk.
 pub type Severity = Risk;
 

@@ -135,6 +135,9 @@ const CALL_KEYS: [&str; 6] = ["name", "arguments", "_meta", "task", "inputRespon
 /// The key in `_meta` that says which revision a request is of, from 2026-07-28 on.
 const REVISION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 
+/// The key in `_meta` that says what the client can do, from 2026-07-28 on.
+const CLIENT_CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";
+
 /// The key in `_meta` that says what the client is, from 2026-07-28 on.
 const CLIENT_INFO_KEY: &str = "io.modelcontextprotocol/clientInfo";
 
@@ -202,6 +205,25 @@ impl<'l> CallParams<'l> {
     pub fn client_info(&self) -> Option<&'l str> {
         let is_info = |member: &Member<'_>| member.key().as_deref() == Some(CLIENT_INFO_KEY);
         Some(view::members(self.meta?).find(is_info)?.value)
+    }
+
+    /// What the client brings for one of the questions that it was answered with, as written.
+    pub fn answer_to(&self, question: &str) -> Option<&'l str> {
+        Some(view::members(self.input?).find(|member| member.key().as_deref() == Some(question))?.value)
+    }
+
+    /// Whether the client has dialogues, as it says with the call (from revision 2026-07-28 on): the capability, as
+    /// written.
+    pub fn elicitation(&self) -> Option<&'l str> {
+        let is = |name: &'static str| move |member: &Member<'_>| member.key().as_deref() == Some(name);
+        let capabilities = view::members(self.meta?).find(is(CLIENT_CAPABILITIES_KEY))?.value;
+        Some(view::members(capabilities).find(is("elicitation"))?.value)
+    }
+
+    /// The token under which the client wants to hear of progress, as written.
+    pub fn progress_token(&self) -> Option<&'l str> {
+        let is_token = |member: &Member<'_>| member.key().as_deref() == Some("progressToken");
+        Some(view::members(self.meta?).find(is_token)?.value)
     }
 
     /// Which shape of answer the caller expects.

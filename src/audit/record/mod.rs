@@ -152,6 +152,20 @@ pub struct Facts<'a> {
     pub arguments: Option<&'a str>,
 }
 
+/// What a person was asked, and answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Approval {
+    /// What came of it: `approved_once`, `approved_for_session`, `granted` (by an earlier approval), `refused`,
+    /// `timed_out`, `cancelled` or `unavailable` (nobody could be asked).
+    pub verdict: &'static str,
+    /// The channel by which it was answered.
+    pub channel: Option<&'static str>,
+    /// How long the call has waited.
+    pub waited: Duration,
+    /// The person's note to the agent.
+    pub note: Option<String>,
+}
+
 /// When a decision was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
@@ -170,6 +184,9 @@ pub struct Draft {
     /// The members that are known, as JSON, each with a comma after it.
     body: Box<[u8]>,
     made: Moment,
+    /// When it was passed on, since the session began.
+    passed_on: Duration,
+    approval: Option<Box<Approval>>,
 }
 
 impl Draft {
@@ -203,7 +220,7 @@ impl Draft {
             None => body.extend_from_slice(b"null"),
         }
         body.push(b',');
-        Self { body: body.into(), made }
+        Self { body: body.into(), made, passed_on: made.session, approval: None }
     }
 
     /// When it was made.
@@ -211,9 +228,19 @@ impl Draft {
         self.made
     }
 
+    /// A person was asked.
+    pub fn set_approval(&mut self, approval: Approval) {
+        self.approval = Some(Box::new(approval));
+    }
+
+    /// It was passed on later than it was made, `session` after the session began.
+    pub fn passed_on(&mut self, session: Duration) {
+        self.passed_on = session;
+    }
+
     /// The decision with its outcome, `session` after the session began. What was never passed on took no time.
     pub fn finish(self, outcome: Outcome, session: Duration) -> Entry {
-        let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.made.session));
+        let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.passed_on));
         Entry { draft: self, outcome, took }
     }
 }
@@ -253,14 +280,23 @@ impl Entry {
         out.extend_from_slice(self.outcome.as_str().as_bytes());
         out.extend_from_slice(b"\",\"duration_ms\":");
         match self.took {
-            Some(took) => {
-                let micros = took.as_micros();
-                number(u64::try_from(micros / 1_000).unwrap_or(u64::MAX), out);
-                out.extend_from_slice(&[b'.', digit(micros / 100), digit(micros / 10), digit(micros)]);
+            Some(took) => milliseconds(took, out),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\"approval\":");
+        match &self.draft.approval {
+            Some(approval) => {
+                out.extend_from_slice(b"{\"verdict\":");
+                string(approval.verdict, out);
+                member("channel", approval.channel, out);
+                out.extend_from_slice(b",\"waited_ms\":");
+                milliseconds(approval.waited, out);
+                member("note", approval.note.as_deref(), out);
+                out.push(b'}');
             }
             None => out.extend_from_slice(b"null"),
         }
-        out.extend_from_slice(b",\"approval\":null}\n");
+        out.extend_from_slice(b"}\n");
     }
 }
 
@@ -321,6 +357,12 @@ fn string(text: &str, out: &mut Vec<u8>) {
 
 fn number(value: u64, out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, &value);
+}
+
+fn milliseconds(time: Duration, out: &mut Vec<u8>) {
+    let micros = time.as_micros();
+    number(u64::try_from(micros / 1_000).unwrap_or(u64::MAX), out);
+    out.extend_from_slice(&[b'.', digit(micros / 100), digit(micros / 10), digit(micros)]);
 }
 
 /// The last decimal digit.

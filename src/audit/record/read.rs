@@ -88,12 +88,16 @@ pub struct RecordedArguments<'l> {
 }
 
 /// What a person was asked, and answered.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct RecordedApproval {
     /// What came of it.
     pub verdict: String,
     /// By which channel it was answered.
     pub channel: Option<String>,
+    /// How long the call has waited, in milliseconds.
+    pub waited_ms: f64,
+    /// The person's note to the agent.
+    pub note: Option<String>,
 }
 
 /// Something that happened to the log itself.
