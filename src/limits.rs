@@ -231,6 +231,9 @@ pub const LOG_SYNC: Duration = Duration::from_secs(1);
 /// How many files of the audit log may wait to be synced.
 pub const MAX_LOG_UNSYNCED: usize = 64;
 
+/// How long the end of the wrapper waits for the audit log to be written and synced.
+pub const LOG_DRAIN: Duration = Duration::from_millis(500);
+
 /// How often the calls that are not yet answered are put into the session's journal.
 pub const JOURNAL_TICK: Duration = Duration::from_millis(250);
 

@@ -20,25 +20,29 @@ pub mod watcher;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::child::Child;
 pub use self::child::StartError;
-use self::link::{Link, ToClient, ToServer};
+use self::link::{Began, Link, ToClient, ToServer, lock};
 use self::pump::{From, Pump, Stopped};
 use self::reading::Reading;
 pub use self::reload::Reload;
 use self::session::{Event, Session};
 use self::signals::{ChildSignals, Signals};
 use self::stderr::Stderr;
+use crate::audit::record::Entry;
+use crate::audit::{self, Log, Trouble};
 use crate::engine::Engine;
 use crate::exit::Exit;
-use crate::limits::MAX_SERVER_REPLIES;
+use crate::limits::{JOURNAL_TICK, LOG_DRAIN, MAX_SERVER_REPLIES};
+use crate::policy::ServerName;
 
 /// What to run, and what judges its lines.
 #[derive(Debug)]
@@ -51,10 +55,23 @@ pub struct Wrap {
     pub max_message: usize,
     /// How long the server has to end by itself once its stdin is closed.
     pub grace: Duration,
+    /// Where the audit log is kept; `None` where there is no place for it.
+    pub log: Option<LogPlace>,
     /// Where the policy comes from.
     pub reload: Reload,
     /// Where everything is said that is not protocol.
     pub stderr: Stderr,
+}
+
+/// Where a session keeps its audit log, and how.
+#[derive(Debug)]
+pub struct LogPlace {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The server's name.
+    pub server: ServerName,
+    /// How large, and how long.
+    pub options: audit::Options,
 }
 
 /// Runs the server until the session ends, and returns what the wrapper is to end with. To be called on the main thread.
@@ -67,8 +84,13 @@ pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
         // Before the server is started, so that from its first moment on a signal ends both.
         let signals = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
         let (session, threads) = start(wrap, signals)?;
+        let link = Arc::clone(&threads.link);
         threads.start().map_err(system)?;
-        Ok(session.run().await)
+        let exit = session.run().await;
+        if let Some(log) = &link.log {
+            log.finish(LOG_DRAIN);
+        }
+        Ok(exit)
     })
 }
 
@@ -91,14 +113,18 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let reading = Reading::new(stdin.try_clone().map_err(system)?);
     let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
     kill_on_panic(&child, wrap.stderr.clone());
+    let began = Began::now();
+    let engine = Arc::new(Mutex::new(wrap.engine));
+    let log = wrap.log.map(|place| start_log(place, Arc::clone(&engine), began)).transpose().map_err(system)?;
     let link = Arc::new(Link {
-        engine: Mutex::new(wrap.engine),
+        engine,
         client: ToClient::new(stdout),
         server: to_server,
         reading,
         max_message: wrap.max_message,
         grace: wrap.grace,
-        began: Instant::now(),
+        log,
+        began,
         stderr: wrap.stderr,
     });
     let (events, received) = unbounded_channel();
@@ -147,6 +173,15 @@ impl Threads {
         // Last: it costs more to start than all the rest, and can wait.
         reload::watch(reload, to_policy)
     }
+}
+
+fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, began: Began) -> io::Result<Log> {
+    let unanswered = move |entries: &mut Vec<Entry>| lock(&engine).unanswered(JOURNAL_TICK, began.time(), entries);
+    let say = |trouble: Trouble| match trouble {
+        Trouble::Unwritable(_) => tracing::error!("{trouble}"),
+        Trouble::Written { .. } | Trouble::Behind { .. } | Trouble::Beside(_) => tracing::warn!("{trouble}"),
+    };
+    Log::start(place.folder, &place.server, place.options, Box::new(say), Box::new(unanswered))
 }
 
 fn named(name: &str) -> thread::Builder {
