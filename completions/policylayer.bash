@@ -174,7 +174,7 @@ _policylayer() {
             return 0
             ;;
         policylayer__subcmd__wrap)
-            opts="-h --policy --server --log-level --max-message --help"
+            opts="-h --policy --server --observe --log-level --max-message --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

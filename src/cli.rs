@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::audit::record::Enforcement;
 use crate::limits::MIN_MESSAGE;
 use crate::size::{BadSize, Size};
 
@@ -68,6 +69,10 @@ pub struct WrapArgs {
     /// (`npx -y @iterable/mcp` is `iterable`)
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
+    /// Refuse nothing but what breaks the protocol, and write down what the policy would have refused: to try a policy on
+    /// real work. `policylayer log` shows it, `policylayer suggest` makes a policy of it
+    #[arg(long)]
+    pub observe: bool,
     /// How much to say on stderr: `info` has a line for the start and one for each refusal
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     pub log_level: LogLevel,
@@ -78,6 +83,13 @@ pub struct WrapArgs {
     /// The server's command and its arguments, after `--`
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+impl WrapArgs {
+    /// Whether the policy is obeyed, or only written down.
+    pub fn mode(&self) -> Enforcement {
+        if self.observe { Enforcement::Observed } else { Enforcement::Enforced }
+    }
 }
 
 /// `policylayer check`

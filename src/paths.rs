@@ -319,6 +319,14 @@ pub fn state_folder(env: &Env) -> Result<PathBuf, NoStateFolder> {
     absolute("XDG_STATE_HOME").or(base).map(|base| base.join("policylayer")).ok_or(NoStateFolder(remedy))
 }
 
+/// The folder of the audit log, in the state folder. It need not exist.
+///
+/// # Errors
+/// Where the environment does not tell.
+pub fn audit_folder(env: &Env) -> Result<PathBuf, NoStateFolder> {
+    state_folder(env).map(|folder| folder.join("audit"))
+}
+
 /// Reads a policy file.
 ///
 /// # Errors

@@ -3,21 +3,24 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
 use super::{Env, server_of_command};
+use crate::audit;
+use crate::audit::record::{Enforcement, Keyed, Required};
 use crate::cli::{LogLevel, WrapArgs};
-use crate::engine::Engine;
 use crate::engine::limits::Store;
+use crate::engine::{Asks, Engine, LocalDesk};
 use crate::exit::Exit;
-use crate::paths::{self, PolicyError, SettingsError};
+use crate::paths::{self, NoStateFolder, PolicyError, SettingsError};
 use crate::policy::{BadServerName, Colour, ServerName, Source};
 use crate::proxy::stderr::Stderr;
-use crate::proxy::{self, Reload, StartError, Wrap, start_failure};
-use crate::settings::{Settings, TwoNames};
+use crate::proxy::{self, LogPlace, Reload, StartError, Wrap, start_failure};
+use crate::settings::{ApprovalSettings, AuditSettings, Settings, TwoNames};
 use crate::state::{Nowhere, Sqlite};
 
 /// Why a session did not start. Each message is complete.
@@ -31,6 +34,10 @@ enum Failure {
     TwoNames(#[from] TwoNames),
     #[error("{0}")]
     Policy(#[from] PolicyError),
+    #[error("The audit log is required by config.toml, and there is no place for it. {0}")]
+    NoLog(NoStateFolder),
+    #[error("The system has no randomness to give: {0}")]
+    NoRandomness(getrandom::Error),
     #[error(transparent)]
     Start(#[from] StartError),
 }
@@ -41,7 +48,7 @@ impl Failure {
             Self::BadName(_) => Exit::Usage,
             Self::Policy(error) => error.exit(),
             Self::Settings(error) => error.exit(),
-            Self::TwoNames(_) | Self::Start(_) => Exit::Failed,
+            Self::TwoNames(_) | Self::NoLog(_) | Self::NoRandomness(_) | Self::Start(_) => Exit::Failed,
         }
     }
 }
@@ -76,6 +83,17 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
         tracing::warn!("{line}");
     }
     let engine = Engine::new(Arc::new(loaded.policy), store(env));
+    let (engine, log) = recording(engine, &server, &settings.audit, env)?;
+    let engine = match args.mode() {
+        Enforcement::Enforced => engine,
+        Enforcement::Observed => {
+            tracing::warn!(
+                "observing: nothing is refused but what breaks the protocol; what would have been is in the log"
+            );
+            engine.observing()
+        }
+    };
+    let (engine, local) = asking(engine, &settings.approvals)?;
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
     let reload = reload(args.policy.clone(), server, settings, env.clone(), loaded.source);
     Ok(proxy::run(Wrap {
@@ -83,9 +101,54 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
         engine,
         max_message: args.max_message.map_or(max_message, |size| size.0),
         grace,
+        log,
+        local,
         reload,
         stderr: stderr.clone(),
     })?)
+}
+
+/// Makes the engine tell of every decision, and says where that is written down.
+fn recording(
+    engine: Engine,
+    server: &ServerName,
+    settings: &AuditSettings,
+    env: &Env,
+) -> Result<(Engine, Option<LogPlace>), Failure> {
+    let folder = match (paths::audit_folder(env), settings.required) {
+        (Ok(folder), _) => folder,
+        (Err(error), Required::Yes) => return Err(Failure::NoLog(error)),
+        (Err(error), Required::No) => {
+            tracing::warn!("no audit log is kept: {error}");
+            return Ok((engine, None));
+        }
+    };
+    let key = {
+        let folder = folder.clone();
+        let mut is_said = false;
+        move || {
+            let key = audit::key(&folder);
+            if let (Err(error), false) = (&key, is_said) {
+                tracing::warn!("the audit log has no digests of arguments: their key cannot be read ({error})");
+                is_said = true;
+            }
+            key.ok()
+        }
+    };
+    let options = audit::Options {
+        max_size: settings.max_size,
+        keep: Duration::from_secs(u64::from(settings.keep_days) * 24 * 60 * 60),
+    };
+    let engine = engine.recording(Keyed::new(settings.arguments, Box::new(key)), settings.required);
+    Ok((engine, Some(LogPlace { folder, server: server.clone(), options })))
+}
+
+/// Makes the engine ask persons, and says where those are asked that sit at this machine.
+fn asking(engine: Engine, settings: &ApprovalSettings) -> Result<(Engine, Box<dyn LocalDesk>), Failure> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(Failure::NoRandomness)?;
+    let asks = Asks { channels: settings.channels.clone(), timeout: settings.timeout, secret };
+    Ok((engine.asking(asks), Box::new(Nowhere("There is no place for it yet.".to_owned()))))
 }
 
 /// Where the counts are that outlive a session. It is opened when the first limit needs it.

@@ -311,27 +311,34 @@ impl Engine {
             }
             DialogueAnswer::Failed => {
                 note(actions, || "the client could not ask its user".to_owned());
-                if !self.approvals.dialogue_failed(number)
-                    && let Some(waiting) = self.approvals.take(number)
-                {
-                    let Waiting { question, id, key, file, mut call, since, .. } = waiting;
-                    let waited = now.session.saturating_sub(since);
-                    call.approval(Approval { verdict: "unavailable", waited, ..Approval::default() });
-                    let decision = Decision {
-                        effect: Effect::RequireApproval,
-                        rule: &question.rule,
-                        reason: None,
-                        file: file.as_deref(),
-                    };
-                    let otherwise =
-                        Some("This call needs a person's approval, and the client could not ask.".to_owned());
-                    let refused = Refused { decision, otherwise, remedy: Remedy::Channel };
-                    self.client_requests.remove(&key);
-                    self.refuse_held(call, (&id, &question.tool), refused, Side::Client, now, actions);
+                if !self.approvals.dialogue_failed(number) {
+                    self.nobody_can_be_asked(number, "and the client could not ask.", Side::Client, now, actions);
                 }
             }
         }
         true
+    }
+
+    /// The local channel cannot take a question, as `why` says.
+    pub fn local_failed(&mut self, number: u64, why: &str, now: Now, actions: &mut Vec<Action>) {
+        note(actions, || format!("a person cannot be asked on the local channel: {why}"));
+        if !self.approvals.local_failed(number) {
+            let why = format!("and it cannot be laid out to be answered: {why}");
+            self.nobody_can_be_asked(number, &why, Side::Server, now, actions);
+        }
+    }
+
+    fn nobody_can_be_asked(&mut self, number: u64, why: &str, side: Side, now: Now, actions: &mut Vec<Action>) {
+        let Some(waiting) = self.approvals.take(number) else { return };
+        let Waiting { question, id, key, file, mut call, since, .. } = waiting;
+        let waited = now.session.saturating_sub(since);
+        call.approval(Approval { verdict: "unavailable", waited, ..Approval::default() });
+        let decision =
+            Decision { effect: Effect::RequireApproval, rule: &question.rule, reason: None, file: file.as_deref() };
+        let otherwise = Some(format!("This call needs a person's approval, {why}"));
+        let refused = Refused { decision, otherwise, remedy: Remedy::Channel };
+        self.client_requests.remove(&key);
+        self.refuse_held(call, (&id, &question.tool), refused, side, now, actions);
     }
 
     /// A call that comes again with the answer to our question (2026-07-28). Says whether it was one.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub use action::{Action, Commit, Note};
 use announce::Listeners;
 use approvals::{Approvals, Offered};
-pub use approvals::{Asks, Channel, Local, Question, Settled, Verdict as Approval};
+pub use approvals::{Asks, Channel, Local, LocalDesk, Question, Settled, Verdict as Approval};
 use calls::Calls;
 use limits::Store;
 use list::{Keep, List};

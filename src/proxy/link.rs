@@ -3,19 +3,22 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::desk::Desk;
 use super::pipe;
 use super::reading::Reading;
 use super::stderr::Stderr;
+use crate::audit::Log;
+use crate::audit::record::Entry;
 use crate::engine::{Engine, Now};
 
 /// What the two pumps share.
 #[derive(Debug)]
 pub(super) struct Link {
     /// Never locked while something is written.
-    pub(super) engine: Mutex<Engine>,
+    pub(super) engine: Arc<Mutex<Engine>>,
     /// Our stdout.
     pub(super) client: ToClient,
     /// The server's stdin.
@@ -28,16 +31,61 @@ pub(super) struct Link {
     pub(super) grace: Duration,
     /// Where everything is said that is not protocol.
     pub(super) stderr: Stderr,
+    /// Where questions for a person are left.
+    pub(super) desk: Desk,
+    /// The audit log, where one can be kept.
+    pub(super) log: Option<Log>,
     /// When the session began.
-    pub(super) began: Instant,
+    pub(super) began: Began,
+}
+
+/// When the session began.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Began(Instant);
+
+impl Began {
+    /// Now.
+    pub(super) fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time on both clocks.
+    pub(super) fn time(self) -> Now {
+        // A clock that stands before 1970 counts as one that stands at it.
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { session: self.0.elapsed(), unix }
+    }
 }
 
 impl Link {
     /// The time on both clocks.
     pub(super) fn now(&self) -> Now {
-        // A clock that stands before 1970 counts as one that stands at it.
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { session: self.began.elapsed(), unix }
+        self.began.time()
+    }
+
+    /// Writes a line that was held to the server, without waiting for it to read.
+    pub(super) fn release(self: &Arc<Self>, line: Vec<u8>) {
+        let link = Arc::clone(self);
+        let write = move || _ = link.server.write(&line);
+        // Without a thread the call has no answer until the server ends, and then it has one.
+        let _ = std::thread::Builder::new().name("release".to_owned()).spawn(write);
+    }
+
+    /// Hands over what was decided to the log.
+    pub(super) fn record(&self, entries: &mut Vec<Entry>) {
+        match &self.log {
+            Some(log) if !entries.is_empty() => log.push(entries),
+            _ => entries.clear(),
+        }
+    }
+
+    /// Writes to the log what has to be there before a call goes on.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    pub(super) fn commit(&self, entry: &Entry) -> Result<(), String> {
+        let log = self.log.as_ref().ok_or("there is none")?;
+        log.trouble().map_or_else(|| log.commit(entry), Err)
     }
 }
 

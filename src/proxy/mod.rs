@@ -4,6 +4,7 @@
 //! thread starts the server and then only waits: for the server, for signals, for the pumps, for time to pass.
 
 mod child;
+mod desk;
 mod link;
 mod pipe;
 mod pump;
@@ -20,25 +21,30 @@ pub mod watcher;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::child::Child;
 pub use self::child::StartError;
-use self::link::{Link, ToClient, ToServer};
+use self::desk::Desk;
+use self::link::{Began, Link, ToClient, ToServer, lock};
 use self::pump::{From, Pump, Stopped};
 use self::reading::Reading;
 pub use self::reload::Reload;
 use self::session::{Event, Session};
 use self::signals::{ChildSignals, Signals};
 use self::stderr::Stderr;
-use crate::engine::Engine;
+use crate::audit::record::Entry;
+use crate::audit::{self, Log, Trouble};
+use crate::engine::{Engine, LocalDesk};
 use crate::exit::Exit;
-use crate::limits::MAX_SERVER_REPLIES;
+use crate::limits::{JOURNAL_TICK, LOG_DRAIN, MAX_SERVER_REPLIES};
+use crate::policy::ServerName;
 
 /// What to run, and what judges its lines.
 #[derive(Debug)]
@@ -51,10 +57,25 @@ pub struct Wrap {
     pub max_message: usize,
     /// How long the server has to end by itself once its stdin is closed.
     pub grace: Duration,
+    /// Where the audit log is kept; `None` where there is no place for it.
+    pub log: Option<LogPlace>,
+    /// The local channel, where a person is asked.
+    pub local: Box<dyn LocalDesk>,
     /// Where the policy comes from.
     pub reload: Reload,
     /// Where everything is said that is not protocol.
     pub stderr: Stderr,
+}
+
+/// Where a session keeps its audit log, and how.
+#[derive(Debug)]
+pub struct LogPlace {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The server's name.
+    pub server: ServerName,
+    /// How large, and how long.
+    pub options: audit::Options,
 }
 
 /// Runs the server until the session ends, and returns what the wrapper is to end with. To be called on the main thread.
@@ -67,8 +88,13 @@ pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
         // Before the server is started, so that from its first moment on a signal ends both.
         let signals = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
         let (session, threads) = start(wrap, signals)?;
+        let link = Arc::clone(&threads.link);
         threads.start().map_err(system)?;
-        Ok(session.run().await)
+        let exit = session.run().await;
+        if let Some(log) = &link.log {
+            log.finish(LOG_DRAIN);
+        }
+        Ok(exit)
     })
 }
 
@@ -80,6 +106,7 @@ struct Threads {
     replies: Receiver<Vec<u8>>,
     link: Arc<Link>,
     events: UnboundedSender<Event>,
+    local: Box<dyn LocalDesk>,
     reload: Reload,
 }
 
@@ -91,14 +118,19 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let reading = Reading::new(stdin.try_clone().map_err(system)?);
     let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
     kill_on_panic(&child, wrap.stderr.clone());
+    let began = Began::now();
+    let engine = Arc::new(Mutex::new(wrap.engine));
+    let log = wrap.log.map(|place| start_log(place, Arc::clone(&engine), began)).transpose().map_err(system)?;
     let link = Arc::new(Link {
-        engine: Mutex::new(wrap.engine),
+        engine,
         client: ToClient::new(stdout),
         server: to_server,
         reading,
         max_message: wrap.max_message,
         grace: wrap.grace,
-        began: Instant::now(),
+        desk: Desk::default(),
+        log,
+        began,
         stderr: wrap.stderr,
     });
     let (events, received) = unbounded_channel();
@@ -109,6 +141,7 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
         replies,
         link: Arc::clone(&link),
         events,
+        local: wrap.local,
         reload: wrap.reload,
     };
     Ok((Session::new(child, link, signals, received), threads))
@@ -118,7 +151,7 @@ impl Threads {
     /// Starts two pumps, the thread that takes our replies to the server, and the one that watches the policy. They end
     /// with the process.
     fn start(self) -> io::Result<()> {
-        let Self { client, server, replies, link, events, reload } = self;
+        let Self { client, server, replies, link, events, local, reload } = self;
         let to_policy = Arc::clone(&link);
         let server_events = events.clone();
         named("server").spawn(move || {
@@ -135,6 +168,7 @@ impl Threads {
                 let _ = to_server.server.write(&reply);
             }
         })?;
+        desk::sit(Arc::clone(&link), local)?;
         named("client").spawn(move || {
             let stopped = client.run();
             link.reading.stop();
@@ -147,6 +181,15 @@ impl Threads {
         // Last: it costs more to start than all the rest, and can wait.
         reload::watch(reload, to_policy)
     }
+}
+
+fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, began: Began) -> io::Result<Log> {
+    let unanswered = move |entries: &mut Vec<Entry>| lock(&engine).unanswered(JOURNAL_TICK, began.time(), entries);
+    let say = |trouble: Trouble| match trouble {
+        Trouble::Unwritable(_) => tracing::error!("{trouble}"),
+        Trouble::Written { .. } | Trouble::Behind { .. } | Trouble::Beside(_) => tracing::warn!("{trouble}"),
+    };
+    Log::start(place.folder, &place.server, place.options, Box::new(say), Box::new(unanswered))
 }
 
 fn named(name: &str) -> thread::Builder {

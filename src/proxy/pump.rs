@@ -6,10 +6,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
+use super::desk::Matter;
 use super::link::{Link, lock};
 use super::{pipe, stray};
 use crate::audit::record::Entry;
-use crate::engine::{Action, Engine, Note, Now};
+use crate::engine::{Action, Commit, Engine, Note, Now};
 use crate::limits::BATCH_LINES;
 use crate::wire::frame::{Frame, Framer};
 
@@ -50,6 +51,9 @@ struct Batch {
     strays: Vec<Range<usize>>,
     notes: Vec<Note>,
     entries: Vec<Entry>,
+    matters: Vec<Matter>,
+    /// The last line's, where it has one, and where that line begins.
+    commit: Option<(Box<Commit>, usize)>,
 }
 
 /// One thing to write; order matters.
@@ -61,6 +65,8 @@ enum Write {
     Replace(Vec<u8>),
     /// A line of ours, back to the side that the line came from.
     Reply(Vec<u8>),
+    /// A line that was held, to the server.
+    Release(Vec<u8>),
 }
 
 /// Whether the framer's buffer may hold more lines.
@@ -106,6 +112,7 @@ impl Pump {
 
     fn write_batches(&mut self, mut lines: Lines) -> Result<(), Stopped> {
         loop {
+            self.commit();
             self.write()?;
             if lines == Lines::Done {
                 return Ok(());
@@ -122,10 +129,25 @@ impl Pump {
         let mut engine = lock(&link.engine);
         self.judge_frame(&mut engine, now, frame);
         for _ in 1..BATCH_LINES {
+            // What is to be in the log first is written there without holding the engine.
+            if self.batch.commit.is_some() {
+                return Lines::More;
+            }
             let Some(frame) = self.framer.next_frame() else { return Lines::Done };
             self.judge_frame(&mut engine, now, frame);
         }
         Lines::More
+    }
+
+    /// Writes to the log what has to be there before its line goes on, or takes the line back.
+    fn commit(&mut self) {
+        let Some((commit, line)) = self.batch.commit.take() else { return };
+        let Err(why) = self.link.commit(&commit.entry) else { return };
+        self.batch.take_back(line);
+        lock(&self.link.engine).unlogged(&commit, &why, self.link.now(), &mut self.actions);
+        for action in self.actions.drain(..) {
+            self.batch.add(action, None);
+        }
     }
 
     /// Judges a last line that has no newline.
@@ -133,6 +155,7 @@ impl Pump {
         if let Some(frame) = self.framer.finish() {
             let link = Arc::clone(&self.link);
             self.judge_frame(&mut lock(&link.engine), link.now(), frame);
+            self.commit();
             // The server gets the client's last line as it is; what the client gets are whole lines.
             if let (From::Server(_), Some(Write::Forward(_))) = (&self.from, self.batch.writes.last()) {
                 self.batch.writes.push(Write::Replace(b"\n".to_vec()));
@@ -149,18 +172,10 @@ impl Pump {
             (From::Server(_), Frame::Line(line)) => engine.server_line(self.framer.bytes(line), now, &mut self.actions),
             (From::Server(_), Frame::Oversize(skim)) => engine.server_oversize(skim, max, now, &mut self.actions),
         }
+        // A line that was skipped is not there to be forwarded or shown.
+        let line = if let Frame::Line(line) = frame { Some(line) } else { None };
         for action in self.actions.drain(..) {
-            match (action, &frame) {
-                (Action::Forward, Frame::Line(line)) => self.batch.forward(line.clone()),
-                (Action::Stray, Frame::Line(line)) => self.batch.strays.push(line.clone()),
-                // A line that was skipped is not there to be forwarded or shown.
-                (Action::Forward | Action::Stray, Frame::Oversize(_)) => {}
-                (Action::Replace(line), _) => self.batch.writes.push(Write::Replace(line)),
-                (Action::Reply(line), _) => self.batch.writes.push(Write::Reply(line)),
-                (Action::Record(entry), _) => self.batch.entries.push(entry),
-                (Action::Commit(_) | Action::Ask(_) | Action::Settle(..) | Action::Release(_), _) => {}
-                (Action::Note(note), _) => self.batch.notes.push(note),
-            }
+            self.batch.add(action, line.as_ref());
         }
     }
 
@@ -169,6 +184,9 @@ impl Pump {
             match (&self.from, &write) {
                 (From::Client, Write::Forward(lines)) => to_server(&self.link, self.framer.bytes(lines)),
                 (From::Client, Write::Replace(line)) => to_server(&self.link, line),
+                // The server's thread does not wait for a server that does not read.
+                (From::Server(_), Write::Release(line)) => self.link.release(line.clone()),
+                (From::Client, Write::Release(line)) => to_server(&self.link, line),
                 (From::Client, Write::Reply(line)) | (From::Server(_), Write::Replace(line)) => {
                     to_client(&self.link, line)?;
                 }
@@ -186,12 +204,39 @@ impl Pump {
         for note in self.batch.notes.drain(..) {
             tracing::info!("{}", stray::text(note.to_string().as_bytes()));
         }
-        self.batch.entries.clear();
+        self.link.record(&mut self.batch.entries);
+        self.link.desk.take(&mut self.batch.matters);
         Ok(())
     }
 }
 
 impl Batch {
+    /// Takes in one action about a line.
+    fn add(&mut self, action: Action, line: Option<&Range<usize>>) {
+        match (action, line) {
+            (Action::Forward, Some(line)) => self.forward(line.clone()),
+            (Action::Stray, Some(line)) => self.strays.push(line.clone()),
+            (Action::Commit(commit), Some(line)) => self.commit = Some((commit, line.start)),
+            (Action::Forward | Action::Stray | Action::Commit(_), None) => {}
+            (Action::Replace(line), _) => self.writes.push(Write::Replace(line)),
+            (Action::Reply(line), _) => self.writes.push(Write::Reply(line)),
+            (Action::Release(line), _) => self.writes.push(Write::Release(line)),
+            (Action::Ask(question), _) => self.matters.push(Matter::Ask(question)),
+            (Action::Settle(number, how), _) => self.matters.push(Matter::Settle(number, how)),
+            (Action::Record(entry), _) => self.entries.push(entry),
+            (Action::Note(note), _) => self.notes.push(note),
+        }
+    }
+
+    /// The last line is not to be forwarded after all; it begins at `start`.
+    fn take_back(&mut self, start: usize) {
+        match self.writes.last_mut() {
+            Some(Write::Forward(lines)) if lines.start < start => lines.end = start,
+            Some(Write::Forward(_) | Write::Release(_)) => _ = self.writes.pop(),
+            _ => {}
+        }
+    }
+
     /// Lines that follow one another in the buffer become one write.
     fn forward(&mut self, line: Range<usize>) {
         match self.writes.last_mut() {

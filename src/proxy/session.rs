@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::child::{Child, Ended, Stop};
+use super::desk::Matter;
 use super::link::{Link, lock};
 use super::signals::{ChildSignals, Signals};
 use crate::engine::Action;
@@ -292,15 +293,28 @@ fn answer_open(link: &Arc<Link>, how: &str, answers: Answers) -> oneshot::Receiv
     // At once, so that what is said first of the server's end is what came first.
     let mut actions = Vec::new();
     lock(&link.engine).server_ended(how, link.now(), &mut actions);
+    let mut entries = Vec::new();
+    let mut matters = Vec::new();
+    let lines: Vec<Vec<u8>> = actions
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::Replace(line) | Action::Reply(line) => Some(line),
+            Action::Record(entry) => {
+                entries.push(entry);
+                None
+            }
+            Action::Settle(number, how) => {
+                matters.push(Matter::Settle(number, how));
+                None
+            }
+            _ => None,
+        })
+        .collect();
+    link.record(&mut entries);
+    link.desk.take(&mut matters);
     // Where no thread can be had, the dropped sender says that there is nothing to wait for.
     let _ = thread::Builder::new().spawn(move || {
-        let lines: Vec<&[u8]> = actions
-            .iter()
-            .filter_map(|action| match action {
-                Action::Replace(line) | Action::Reply(line) => Some(line.as_slice()),
-                _ => None,
-            })
-            .collect();
+        let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
         let _ = link.client.write(&lines);
         if answers == Answers::Last {
             // From here on the client's pump answers by itself.

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 pub use self::servers::TwoNames;
 
+pub use crate::audit::record::{ArgumentsLogged, Required};
+pub use crate::engine::Channel;
 use crate::limits::{APPROVAL_TIMEOUT, AUDIT_FILE, GRACE, KEEP_DAYS, MAX_MESSAGE};
 use crate::policy::diagnostic::Report;
 use crate::policy::{Diagnostic, ServerName, Source, decode};
@@ -71,35 +73,6 @@ pub struct ApprovalSettings {
     pub timeout: Duration,
     /// What the local channel asks for beside the answer.
     pub local_confirm: LocalConfirm,
-}
-
-/// What the audit log has of a call's arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ArgumentsLogged {
-    /// Their keys and a keyed hash, and no value.
-    Keys,
-    /// Their values, without those that look like secrets or personal data.
-    Redacted,
-    /// All of them.
-    Full,
-}
-
-/// Whether the audit log must be written for a call to pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Required {
-    /// Calls are refused while it cannot be written.
-    Yes,
-    /// A failure is said on stderr, and calls pass.
-    No,
-}
-
-/// A way to ask a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channel {
-    /// Through the client, by MCP's elicitation.
-    Client,
-    /// On this machine, in a terminal.
-    Local,
 }
 
 /// What a person has to give beside the answer, on the local channel.

@@ -1,13 +1,15 @@
 //! What outlives a run of the wrapper: the counts of the scope `server`, in one SQLite file.
 
 mod codec;
-mod file;
+pub(crate) mod file;
 mod sqlite;
 
 pub use sqlite::Sqlite;
 
-use crate::engine::Now;
+use std::time::Duration;
+
 use crate::engine::limits::{Charge, Denied, Reserved, Store, Unavailable};
+use crate::engine::{Approval, LocalDesk, Now, Question, Settled};
 
 /// A store that there is no place for: what has to be counted in it is refused.
 #[derive(Debug)]
@@ -20,5 +22,17 @@ impl Store for Nowhere {
 
     fn refund(&mut self, _reserved: Reserved, _now: Now) -> Result<(), Unavailable> {
         Err(Unavailable(self.0.clone()))
+    }
+}
+
+impl LocalDesk for Nowhere {
+    fn open(&mut self, _question: &Question, _expires: Duration) -> Result<(), String> {
+        Err(self.0.clone())
+    }
+
+    fn settle(&mut self, _number: u64, _how: Settled, _expires: Duration) {}
+
+    fn answers(&mut self) -> Vec<(u64, Approval)> {
+        Vec::new()
     }
 }

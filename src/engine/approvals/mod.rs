@@ -122,6 +122,21 @@ pub enum Settled {
     Over,
 }
 
+/// The local channel: where a person at this machine finds the questions of all sessions, and answers them.
+pub trait LocalDesk: std::fmt::Debug + Send {
+    /// Lays a question out, to be answered until `expires`, which is the time since 1970.
+    ///
+    /// # Errors
+    /// Why it cannot be, and what to do.
+    fn open(&mut self, question: &Question, expires: Duration) -> Result<(), String>;
+
+    /// A question is settled, or too late. `expires` is until when a late one can be answered, since 1970.
+    fn settle(&mut self, number: u64, how: Settled, expires: Duration);
+
+    /// The answers that have come since it was last asked, oldest first.
+    fn answers(&mut self) -> Vec<(u64, Verdict)>;
+}
+
 /// A call that waits.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -247,6 +262,15 @@ impl Approvals {
         };
         waiting.dialogue = None;
         waiting.question.local == Local::Asked
+    }
+
+    /// The local channel cannot take the question. Says whether the call waits on, since there is another channel.
+    pub(super) fn local_failed(&mut self, number: u64) -> bool {
+        let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.question.number == number) else {
+            return true;
+        };
+        waiting.question.local = Local::Not;
+        waiting.dialogue.is_some()
     }
 
     /// Takes out the first call whose time is over.
