@@ -376,6 +376,10 @@ fn what_is_too_old_is_pruned_and_the_rest_verifies() {
     sound(folder.path());
     session(folder.path(), options, 1..=1);
     assert!(!place.rotated(1).exists());
+    let anchor = fs::read(place.anchor()).unwrap();
+    fs::write(place.anchor(), "{}").unwrap();
+    assert!(matches!(verified(folder.path()).broken.unwrap().what, What::Anchor(_)));
+    fs::write(place.anchor(), anchor).unwrap();
     // Others are not to go missing.
     let first = place.rotated_numbers().unwrap()[0];
     fs::remove_file(place.rotated(first)).unwrap();
@@ -537,6 +541,7 @@ fn a_full_disk_is_a_gap_once_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=128k", "none"]).arg(folder.path()).output();
     if !mounted.is_ok_and(|mounted| mounted.status.success()) {
+        println!("no file system can be mounted here");
         return;
     }
     let done = std::panic::catch_unwind(|| {
