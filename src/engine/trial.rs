@@ -79,7 +79,7 @@ impl Trial {
                 Verdict {
                     effect: decision.effect,
                     rule: decision.rule.to_owned(),
-                    reason: decision.reason.map(str::to_owned),
+                    reason: Some(decision.reason.unwrap_or("This call needs a person's approval.").to_owned()),
                     retry_after: None,
                 }
             }
