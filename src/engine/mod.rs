@@ -23,7 +23,7 @@ use listed::ListedTools;
 pub use now::Now;
 use open::{Answered, Full, Kind, OpenRequests};
 use refusal::{Refusal, Refused, Subject, refusal};
-pub use trial::{Trial, Verdict};
+pub use trial::{Trial, TrialAnswer, Verdict};
 
 use crate::limits::MAX_OPEN;
 use crate::policy::{Effect, Policy};
