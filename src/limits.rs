@@ -171,3 +171,29 @@ pub const MAX_LOGGED_KEY: usize = 80;
 
 /// The longest arguments that the audit log keeps in full or redacted, in bytes.
 pub const MAX_LOGGED_ARGUMENTS: usize = 64 * 1024;
+
+/// The longest line of the audit log that is read, in bytes: the longest that is written, with room for what later
+/// versions add. Without a bound, a file that is no log would be read into memory.
+pub const MAX_LOG_LINE: usize = 1024 * 1024;
+
+/// How often `log --follow` looks for new lines.
+pub const FOLLOW_LOOK: Duration = Duration::from_millis(200);
+
+/// How many unreadable lines of the audit log are told of; the rest is only counted.
+pub const MAX_UNREADABLE_TOLD: usize = 10;
+
+/// How many rows `log` aligns at once.
+pub const ALIGNED_ROWS: usize = 500;
+
+/// How many recorded calls wait to be put in the order in which they were decided: lines are written when calls are
+/// answered. A call that took longer than as many others is taken late.
+pub const MAX_REORDERED: usize = 65_536;
+
+/// How much the arguments of those may hold together, in bytes.
+pub const MAX_REORDERED_ARGUMENTS: usize = 64 * 1024 * 1024;
+
+/// How many sessions are re-decided at once; the one that has been quiet for longest is forgotten, and its counts.
+pub const MAX_REPLAYED_SESSIONS: usize = 4096;
+
+/// How many tools, rules, clients and sessions the summaries of the audit log tell apart.
+pub const MAX_TOLD_APART: usize = 10_000;
