@@ -169,7 +169,8 @@ fn row(limit: &Limit, counts: Option<Amount>) -> Vec<Cell> {
     cells.into_iter().map(Cell::plain).chain([counts]).collect()
 }
 
-fn scope(limit: &Limit) -> &'static str {
+/// Whose calls are counted, in a word.
+pub(super) fn scope(limit: &Limit) -> &'static str {
     match limit.scope {
         Scope::Session => "session",
         Scope::Server => "server",
@@ -177,7 +178,7 @@ fn scope(limit: &Limit) -> &'static str {
 }
 
 /// A window in words.
-struct Length(Window);
+pub(super) struct Length(pub(super) Window);
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,15 @@
 //! One file a verb: each has `run(args, &Env)`.
 
+mod calls;
 pub mod check;
 pub mod completions;
 pub mod decide;
 pub mod demo;
+pub mod log;
+mod records;
+pub mod replay;
 pub mod schema;
+pub mod suggest;
 pub mod table;
 pub mod test;
 pub mod wrap;
@@ -29,6 +34,9 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Test(args) => test::run(args, env),
+        Command::Log(args) => log::run(args, env),
+        Command::Suggest(args) => suggest::run(args, env),
+        Command::Replay(args) => replay::run(args, env),
         Command::Schema(_) => schema::run(),
         Command::Demo(args) => demo::run(args, env),
         Command::Completions(args) => completions::run(args, env),
@@ -55,9 +63,20 @@ pub fn report(message: &str) {
     let _ = anstream::stderr().lock().write_all(error_line(message).as_bytes());
 }
 
+/// Tells a person what they should look into. The verb goes on.
+fn warn(message: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{WARNING}warning:{WARNING:#} {message}");
+}
+
+/// Tells a person something that is not what the verb prints.
+fn note(message: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{message}");
+}
+
 /// What went wrong, as a terminal with colours shows it.
 fn error_line(message: &str) -> String {
     format!("{ERROR}error:{ERROR:#} {message}\n")
 }
 
 const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+const WARNING: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
