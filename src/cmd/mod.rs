@@ -57,6 +57,11 @@ fn server_of_file(file: &Path) -> Option<ServerName> {
     ServerName::parse(file.file_stem()?.to_str()?).ok()
 }
 
+/// `1 call`, `2 calls`.
+fn plural(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// Tells a person what went wrong. The message is complete: what, where, why and what to do.
 pub fn report(message: &str) {
     // Nobody may be reading stderr; there is no better place to say it.

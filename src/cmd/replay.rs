@@ -7,11 +7,11 @@ use anstream::AutoStream;
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
-use super::Env;
 use super::calls::{Call, InOrder, Replayer};
 use super::log::look::{BAD, GOOD, ODD, QUIET, local, terminal_width};
 use super::records::{self, Records};
 use super::table::{Cell, Table};
+use super::{Env, plural};
 use crate::cli::{LogFormat, ReplayArgs};
 use crate::exit::Exit;
 use crate::limits::MAX_TOLD_APART;
@@ -151,7 +151,11 @@ impl Replayed {
         if *calls == 0 {
             return writeln!(out, "The log of {server} has no call that is meant.");
         }
-        writeln!(out, "{calls} calls of {server} under {file}: {same} are decided as before, {changed} otherwise.")?;
+        writeln!(
+            out,
+            "{} of {server} under {file}: {same} decided as before, {changed} otherwise.",
+            plural(*calls, "call")
+        )?;
         if !self.changes.is_empty() {
             writeln!(out)?;
             let rows: Vec<_> = self.sorted().into_iter().map(|(key, change)| row(key, change, now)).collect();
@@ -163,9 +167,10 @@ impl Replayed {
                 self.uncertain.iter().map(|(tool, count)| format!("{} ({count})", visible(tool))).collect();
             writeln!(
                 out,
-                "\n{ODD}{uncertain_calls} calls cannot be decided again for certain{ODD:#}: a rule looks at their arguments, \
-                 and the log has only the keys: {}.\nThey count against no limit here. Set `arguments = \"full\"` under \
+                "\n{ODD}{} cannot be decided again for certain{ODD:#}: a rule looks at arguments, and the log has only \
+                 their keys: {}.\nNo limit counts them here. Set `arguments = \"full\"` under \
                  `[audit]` in config.toml, and calls from then on can be.",
+                plural(*uncertain_calls, "call"),
                 tools.join(", ")
             )?;
         }

@@ -83,7 +83,11 @@ impl Table {
                 break;
             }
             let padding = if index + 1 == row.len() { 0 } else { width.saturating_sub(cell.width()) };
-            line.push_str(&format!(" {}{text}{:#}{}", cell.style, cell.style, " ".repeat(padding + 1)));
+            match text.as_str() {
+                "" => line.push(' '),
+                text => line.push_str(&format!(" {}{text}{:#}", cell.style, cell.style)),
+            }
+            line.push_str(&" ".repeat(padding + 1));
             room = room.saturating_sub(text.chars().count() + padding + 1);
         }
         line.trim_end().to_owned()

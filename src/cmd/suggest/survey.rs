@@ -94,16 +94,19 @@ impl Survey {
     /// Tells a person what is still refused, and has to be decided by them.
     pub(super) fn tell_refused(&self, policy: &Policy) {
         for ((tool, rule), count) in &self.refused {
-            let calls = if *count == 1 { "1 call".to_owned() } else { format!("{count} calls") };
             let how = if policy.looks_at_arguments(tool) { ", as the log has it," } else { "" };
             super::super::warn(&format!(
-                "{calls} of {} reached the server and{how} would be refused by {}. That rule is left to you.",
+                "{} of {} reached the server and{how} would be refused by {}. That rule is left to you.",
+                super::super::plural(*count, "call"),
                 visible(tool),
                 visible(rule)
             ));
         }
         if self.left_out > 0 {
-            super::super::warn(&format!("{} calls are left out: there are too many tools.", self.left_out));
+            super::super::warn(&format!(
+                "{} left out: there are too many tools.",
+                super::super::plural(self.left_out, "call")
+            ));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use jiff::Zoned;
-use toml_edit::{DocumentMut, InlineTable, Item, TableLike, Value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, TableLike, Value};
 
 use super::survey::{Survey, lacks_an_entry};
 use super::write::{self, Entry};
@@ -73,9 +73,40 @@ fn means(written: &str, tool: &str) -> bool {
 /// Takes the tools out of `hide` that stand there by name; says whether there was one.
 fn show(document: &mut DocumentMut, tools: &[&String]) -> bool {
     let Some(hide) = document.get_mut("hide").and_then(Item::as_array_mut) else { return false };
-    let before = hide.len();
-    hide.retain(|item| !item.as_str().is_some_and(|written| tools.iter().any(|tool| means(written, tool))));
-    hide.len() != before
+    let is_meant = |item: &Value| item.as_str().is_some_and(|written| tools.iter().any(|tool| means(written, tool)));
+    let mut is_edited = false;
+    // From the last on, so that the places of the others stay.
+    for at in (0..hide.len()).rev() {
+        if hide.get(at).is_some_and(is_meant) {
+            take_out(hide, at);
+            is_edited = true;
+        }
+    }
+    is_edited
+}
+
+/// Takes one item out, with the comment behind it. What stands between two items is kept as text before the second.
+fn take_out(list: &mut Array, at: usize) {
+    let text = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
+    let before = text(list.remove(at).decor().prefix());
+    let of_the_last = before.split('\n').next().unwrap_or_default();
+    let joined = |after: &str| match after.find('\n').and_then(|newline| after.get(newline..)) {
+        Some(lines) if before.contains('\n') => format!("{of_the_last}{lines}"),
+        Some(lines) => lines.to_owned(),
+        None => before.clone(),
+    };
+    match list.get_mut(at) {
+        Some(next) => {
+            let prefix = joined(&text(next.decor().prefix()));
+            next.decor_mut().set_prefix(prefix);
+        }
+        None => {
+            let after = text(Some(list.trailing()));
+            if after.contains('\n') {
+                list.set_trailing(joined(&after));
+            }
+        }
+    }
 }
 
 /// Lets the tools through whose own entry denies or hides them; says whether there was one.
@@ -99,5 +130,28 @@ fn set_action(entry: &mut dyn TableLike, class: Option<&str>) -> bool {
             true
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_goes_with_its_comment_and_no_other() {
+        for (before, at, after) in [
+            ("[\"a\", \"b\", \"c\"]", 0, "[\"b\", \"c\"]"),
+            ("[\"a\", \"b\", \"c\"]", 1, "[\"a\", \"c\"]"),
+            ("[\"a\", \"b\", \"c\"]", 2, "[\"a\", \"b\"]"),
+            ("[ \"a\" ]", 0, "[]"),
+            ("[\n  \"a\", # A\n  \"b\", # B\n]", 0, "[\n  \"b\", # B\n]"),
+            ("[\n  \"a\", # A\n  \"b\", # B\n]", 1, "[\n  \"a\", # A\n]"),
+            ("[\n  # all of a\n  \"a\",\n  # all of b\n  \"b\",\n]", 0, "[\n  # all of b\n  \"b\",\n]"),
+            ("[\n  \"a\", \"b\",\n  \"c\",\n]", 1, "[\n  \"a\",\n  \"c\",\n]"),
+        ] {
+            let mut document: DocumentMut = format!("hide = {before}\n").parse().unwrap();
+            take_out(document["hide"].as_array_mut().unwrap(), at);
+            assert_eq!(document.to_string(), format!("hide = {after}\n"), "{before}");
+        }
     }
 }

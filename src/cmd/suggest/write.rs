@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use toml_edit::Key;
 
 use super::super::log::look::local;
+use super::super::plural;
 use super::survey::{Survey, Used, lacks_an_entry};
 use crate::policy::{Format, Policy, ServerName, ToolGlob};
 use crate::risk::Class;
@@ -28,7 +29,7 @@ pub(super) struct Entry {
 impl Entry {
     /// What is suggested for a tool; `None` where no key can name it.
     pub(super) fn of(tool: &str, used: &Used) -> Option<Self> {
-        let calls = if used.calls == 1 { "1 call".to_owned() } else { format!("{} calls", used.calls) };
+        let calls = plural(used.calls, "call");
         let action = action(used.class.as_deref());
         let asks = match action {
             Some(_) => {
@@ -71,16 +72,16 @@ fn limit(peak: u64) -> u64 {
 
 /// A policy for a server that has no file yet.
 pub(super) fn complete(survey: &Survey, server: &ServerName, now: &Zoned) -> String {
-    let tools = survey.tools.len();
     let mut text = format!(
-        "# The least policy that lets through what was used of {server}{}: {} calls of {tools} tools.\n\
+        "# The least policy that lets through what was used of {server}{}: {} of {}.\n\
          # Suggested from the audit log by `policylayer suggest`. Read it before you put it in force.\n\n\
          version = \"1\"\n\
          description = \"What was used of {server}\"\n\
          # What is not listed is hidden, and refused.\n\
          default = \"deny\"\n",
         between(survey, now),
-        survey.calls
+        plural(survey.calls, "call"),
+        plural(survey.tools.len() as u64, "tool")
     );
     let entries: Vec<_> = survey.tools.iter().map(|(tool, used)| (tool, Entry::of(tool, used))).collect();
     if entries.iter().all(|(_, entry)| entry.is_none()) {

@@ -7,6 +7,7 @@ use anstyle::Style;
 use jiff::Zoned;
 
 use super::super::super::decide::{Length, scope};
+use super::super::super::plural;
 use super::super::super::table::{Cell, Table};
 use super::super::look::{BAD, GOOD, ODD, QUIET, local, milliseconds, terminal_width};
 use super::tally::{Tally, Tool};
@@ -26,11 +27,11 @@ pub(super) fn write(out: &mut dyn Write, tally: &Tally, limits: &Limits, now: &Z
     let (Some(first), Some(last)) = (tally.first, tally.last) else {
         return writeln!(out, "No line of the log matches.");
     };
-    let sessions = tally.sessions.len();
     writeln!(
         out,
-        "{} decisions in {sessions} sessions, from {} to {}.",
-        tally.decisions,
+        "{} in {}, from {} to {}.",
+        plural(tally.decisions, "decision"),
+        plural(tally.sessions.len() as u64, "session"),
         local(first, now),
         local(last, now)
     )?;
