@@ -172,9 +172,54 @@ pub const MAX_LOGGED_KEY: usize = 80;
 /// The longest arguments that the audit log keeps in full or redacted, in bytes.
 pub const MAX_LOGGED_ARGUMENTS: usize = 64 * 1024;
 
-/// The longest line of the audit log that is read, in bytes: the longest that is written, with room for what later
-/// versions add. Without a bound, a file that is no log would be read into memory.
-pub const MAX_LOG_LINE: usize = 1024 * 1024;
+/// The longest line of the audit log that is read, in bytes. None is written that is longer: the longest part of one is
+/// a reason, and a policy file with it has at most [`MAX_POLICY_FILE`].
+pub const MAX_LOG_LINE: usize = 8 * 1024 * 1024;
+
+/// How much may wait for the audit log's writer, in bytes.
+pub const MAX_LOG_QUEUE: usize = 1024 * 1024;
+
+/// How much the audit log's writer puts into one write, in bytes.
+pub const LOG_WRITE: usize = 128 * 1024;
+
+/// How long a record waits for others that are written with it.
+pub const LOG_COLLECT: Duration = Duration::from_millis(5);
+
+/// How long a full queue waits for a writer that gets nowhere, before records are dropped and counted.
+pub const LOG_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a log that could not be written is left alone before it is tried again.
+pub const LOG_RETRY: Duration = Duration::from_secs(1);
+
+/// How long a log that works again has to last before its next failure is said on stderr too.
+pub const LOG_SAY_AGAIN: Duration = Duration::from_secs(60);
+
+/// How long what is written to the audit log may wait until it is synced to the disk.
+pub const LOG_SYNC: Duration = Duration::from_secs(1);
+
+/// How many files of the audit log may wait to be synced.
+pub const MAX_LOG_UNSYNCED: usize = 64;
+
+/// How often the calls that are not yet answered are put into the session's journal.
+pub const JOURNAL_TICK: Duration = Duration::from_millis(250);
+
+/// How often a session looks for such calls that has long had none.
+pub const JOURNAL_IDLE_TICK: Duration = Duration::from_secs(1);
+
+/// How long a session must have had none.
+pub const JOURNAL_IDLE: Duration = Duration::from_secs(10);
+
+/// From which size on a journal is rid of the calls that are answered, in bytes.
+pub const JOURNAL_COMPACT: u64 = 1024 * 1024;
+
+/// How large a session's journal may grow, in bytes.
+pub const MAX_JOURNAL: u64 = 16 * 1024 * 1024;
+
+/// How many names of sessions a verification of the audit log tells apart.
+pub const MAX_VERIFIED_SESSIONS: usize = 1_000_000;
+
+/// How many notes a verification of the audit log keeps; the rest is only counted.
+pub const MAX_VERIFY_NOTES: usize = 100;
 
 /// How often `log --follow` looks for new lines.
 pub const FOLLOW_LOOK: Duration = Duration::from_millis(200);

@@ -1,4 +1,39 @@
 //! The audit log: every decision as one line in the state folder, chained so that a change shows.
 
+mod append;
+mod journal;
+mod key;
+mod lines;
+mod log;
+mod mark;
+mod place;
 pub mod reader;
 pub mod record;
+mod trouble;
+pub mod verify;
+mod writer;
+
+use std::time::Duration;
+
+pub use key::key;
+pub use lines::Lines;
+pub use log::Log;
+pub use mark::Mark;
+pub use place::Place;
+pub use trouble::Trouble;
+pub use verify::{Report, verify};
+
+/// How the log's files are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// From which size on a file is rotated away, in bytes.
+    pub max_size: u64,
+    /// How long a rotated file is kept after its last record.
+    pub keep: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_size: 32 * 1024 * 1024, keep: Duration::from_secs(90 * 24 * 60 * 60) }
+    }
+}

@@ -1,7 +1,7 @@
 //! What outlives a run of the wrapper: the counts of the scope `server`, in one SQLite file.
 
 mod codec;
-mod file;
+pub(crate) mod file;
 mod sqlite;
 
 pub use sqlite::Sqlite;

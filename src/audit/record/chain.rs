@@ -17,6 +17,11 @@ impl Digest {
         Self(Sha256::digest(line).into())
     }
 
+    /// The SHA-256 of a line that is cut, as it is once its newline is there.
+    pub fn of_cut(line: &[u8]) -> Self {
+        Self(Sha256::new().chain_update(line).chain_update(b"\n").finalize().into())
+    }
+
     /// Reads 64 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let digit = |byte: u8| match byte {

@@ -223,6 +223,11 @@ impl Entry {
         self.draft.number
     }
 
+    /// How much memory it holds, in bytes.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.draft.body.len()
+    }
+
     /// Appends the line, newline included, that follows the line with the digest `previous`.
     pub fn write(&self, session: &Session, previous: Digest, out: &mut Vec<u8>) {
         head(previous, self.draft.unix, session, out);
@@ -259,6 +264,10 @@ pub fn write_event(event: &Event, session: &Session, previous: Digest, unix: Dur
             out.extend_from_slice(b",\"event\":\"resumed\",\"after\":\"");
             after.write(out);
             out.push(b'"');
+        }
+        Event::Killed { unanswered } => {
+            out.extend_from_slice(b",\"event\":\"killed\",\"unanswered\":");
+            number(*unanswered, out);
         }
     }
     out.extend_from_slice(b"}\n");
@@ -359,6 +368,7 @@ mod tests {
         for event in [
             Event::Gap { lost: 12, why: "No space left on device".to_owned() },
             Event::Resumed { after: Digest::of(b"whole") },
+            Event::Killed { unanswered: 2 },
         ] {
             let mut line = Vec::new();
             write_event(&event, &session(), Digest::START, Duration::ZERO, &mut line);

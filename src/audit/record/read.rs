@@ -111,6 +111,12 @@ pub enum Event {
         /// The digest of the last whole line.
         after: Digest,
     },
+    /// The line's session was killed: its last records may be missing.
+    Killed {
+        /// How many calls it had not seen answered. Those that are in no line before this one follow it, with the
+        /// outcome `unknown`.
+        unanswered: u64,
+    },
 }
 
 /// A line that is none of the log's.
@@ -162,6 +168,7 @@ pub fn read(line: &str) -> Result<Line<'_>, Unreadable> {
             why: raw.why.ok_or_else(missing("why"))?.into_owned(),
         }),
         Some("resumed") => About::Event(Event::Resumed { after: digest(&raw.after.ok_or_else(missing("after"))?)? }),
+        Some("killed") => About::Event(Event::Killed { unanswered: raw.unanswered.ok_or_else(missing("unanswered"))? }),
         Some(other) => return Err(malformed(format!("`{other}` is no event"))),
     };
     Ok(Line { previous, time, session: raw.session, server: raw.server, about })
@@ -210,6 +217,7 @@ struct Raw<'l> {
     #[serde(borrow, default)]
     event: Option<Cow<'l, str>>,
     lost: Option<u64>,
+    unanswered: Option<u64>,
     #[serde(borrow, default)]
     why: Option<Cow<'l, str>>,
     #[serde(borrow, default)]

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 use jiff::Zoned;
 
+use super::super::plural;
 use super::super::table::{Cell, Table};
 use super::look::{BAD, GOOD, ODD, QUIET, local, milliseconds, terminal_width};
 use crate::audit::record::{About, Event, Line, Outcome, Record};
@@ -72,6 +73,11 @@ fn happened(event: &Event, server: &str) -> String {
         Event::Gap { lost, why } => {
             format!("! {lost} decisions of {server} are missing from here on: {}", visible(why))
         }
+        Event::Killed { unanswered: 0 } => format!("! the session of {server} was killed; its last records may be missing"),
+        Event::Killed { unanswered } => format!(
+            "! the session of {server} was killed; {} unanswered, and its last records may be missing",
+            plural(*unanswered, "call")
+        ),
         Event::Resumed { .. } => format!("! the line of {server} before was cut off by a crash"),
     }
 }

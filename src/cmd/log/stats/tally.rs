@@ -25,6 +25,8 @@ pub(super) struct Tally {
     pub(super) others: u64,
     /// Decisions that the log itself says it lacks.
     pub(super) lost: u64,
+    /// Sessions that were killed.
+    pub(super) killed: u64,
     /// Decisions that are only in the sums: there were too many tools, rules or sessions to tell them apart.
     pub(super) not_told_apart: u64,
 }
@@ -73,6 +75,7 @@ impl Tally {
         self.last = Some(self.last.map_or(line.time, |last| last.max(line.time)));
         match &line.about {
             About::Event(Event::Gap { lost, .. }) => self.lost += lost,
+            About::Event(Event::Killed { .. }) => self.killed += 1,
             About::Event(Event::Resumed { .. }) => {}
             About::Decision(record) => {
                 self.decisions += 1;

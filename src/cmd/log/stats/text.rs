@@ -41,6 +41,9 @@ pub(super) fn write(out: &mut dyn Write, tally: &Tally, limits: &Limits, now: &Z
     if tally.lost > 0 {
         writeln!(out, "{ODD}{} more could not be written, as the log says itself.{ODD:#}", tally.lost)?;
     }
+    if tally.killed > 0 {
+        writeln!(out, "{ODD}{} killed; its last records may be missing.{ODD:#}", plural(tally.killed, "session"))?;
+    }
     if tally.not_told_apart > 0 {
         writeln!(out, "{ODD}{} are only in the sums: there are too many names.{ODD:#}", tally.not_told_apart)?;
     }

@@ -1,0 +1,110 @@
+//! Takes over what killed sessions have left behind: which of their calls nobody saw answered.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use memchr::memmem;
+
+use super::{Appender, now};
+use crate::audit::lines::{Lines, parse};
+use crate::audit::record::{About, Event, Session, write_event};
+use crate::state::file::Identity;
+
+/// How far the clock may have been set back for a call to be found where it is recorded.
+const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Appender {
+    /// Appends the calls of killed sessions that are in their journals and not in the log, and removes the journals.
+    pub(super) fn adopt(&mut self) -> io::Result<()> {
+        for session in self.place.journals()? {
+            let path = self.place.journal(&session);
+            // What cannot be read is left for `verify` to tell of; the log itself can be written.
+            if session != self.session.id
+                && let Ok(Some(journal)) = abandoned(&path)
+                && let Ok(calls) = unanswered(&journal, &session, self.place.server())
+            {
+                self.take_over(session, calls)?;
+                let _ = fs::remove_file(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_over(&mut self, id: String, mut calls: BTreeMap<u64, (Timestamp, Vec<u8>)>) -> io::Result<()> {
+        let is_told = self.forget_recorded(&id, &mut calls)?;
+        let session = Session { id, server: self.place.server().to_owned() };
+        if !is_told {
+            let event = Event::Killed { unanswered: calls.len() as u64 };
+            self.line(|_, previous, out| write_event(&event, &session, previous, now(), out));
+        }
+        for (_, line) in calls.into_values() {
+            self.raw(&line)?;
+        }
+        self.flush()
+    }
+
+    /// Removes from `calls` what the log has of the session, and tells whether it has that it was killed.
+    fn forget_recorded(&self, session: &str, calls: &mut BTreeMap<u64, (Timestamp, Vec<u8>)>) -> io::Result<bool> {
+        // A call's line is written after the call was made, and that a session was killed is written now.
+        let earliest = calls.values().map(|(time, _)| SystemTime::from(*time)).min();
+        let since = earliest.unwrap_or_else(SystemTime::now).checked_sub(CLOCK_SLACK).unwrap_or(SystemTime::UNIX_EPOCH);
+        let rotated = self.place.rotated_numbers()?.into_iter().rev().map(|number| self.place.rotated(number));
+        let depth = if earliest.is_some() { usize::MAX } else { 2 };
+        let named = format!("\"session\":\"{session}\"");
+        let named = memmem::Finder::new(&named);
+        let mut is_told = false;
+        for path in std::iter::once(self.place.current()).chain(rotated).take(depth) {
+            let file = match File::open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            let found = file.metadata()?;
+            if found.modified().is_ok_and(|modified| modified < since) {
+                break;
+            }
+            let mut lines = Lines::new(file, 0, found.len())?;
+            while let Some(line) = lines.read()? {
+                let Some(line) = named.find(line).and_then(|_| parse(line)) else { continue };
+                match line.about {
+                    _ if line.session != session => {}
+                    About::Decision(record) => drop(calls.remove(&record.call)),
+                    About::Event(event) => is_told |= matches!(event, Event::Killed { .. }),
+                }
+            }
+        }
+        Ok(is_told)
+    }
+}
+
+/// A journal whose session has ended without removing it, locked; `None` where the session runs.
+fn abandoned(path: &PathBuf) -> io::Result<Option<File>> {
+    let journal = File::options().read(true).write(true).open(path)?;
+    match journal.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let is_there = Identity::of(path)? == Identity::of_found(&journal.metadata()?);
+    Ok(is_there.then_some(journal))
+}
+
+/// The calls in a journal, and when they were made.
+fn unanswered(journal: &File, session: &str, server: &str) -> io::Result<BTreeMap<u64, (Timestamp, Vec<u8>)>> {
+    let mut calls = BTreeMap::new();
+    let mut lines = Lines::new(journal.try_clone()?, 0, journal.metadata()?.len())?;
+    while let Some(line) = lines.read()? {
+        // One that is cut was not yet forwarded, or less than a tick ago.
+        if let Some(read) = parse(line).filter(|_| line.ends_with(b"\n"))
+            && read.session == session
+            && read.server == server
+            && let About::Decision(record) = read.about
+        {
+            calls.insert(record.call, (read.time, line.to_vec()));
+        }
+    }
+    Ok(calls)
+}

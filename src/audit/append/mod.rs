@@ -1,0 +1,384 @@
+//! Appends to a log that others append to as well: under its lock, each finds the end of the chain and goes on from there.
+
+mod adopt;
+mod prune;
+mod sync;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+pub(super) use sync::Sync;
+
+use super::Options;
+use super::lines::{Lines, parse};
+use super::mark::Mark;
+use super::place::Place;
+use super::record::{Digest, Entry, Event, Session, write_event};
+use crate::limits::LOG_WRITE;
+use crate::state::file::{self, Identity};
+
+/// One session's hand on its server's log.
+#[derive(Debug)]
+pub(super) struct Appender {
+    place: Place,
+    session: Session,
+    options: Options,
+    lock: Option<File>,
+    /// Where this session left the log.
+    left: Option<Mark>,
+    /// Where the log ends, as long as it is locked.
+    at: Mark,
+    current: Option<Current>,
+    /// What is to be written, how many lines it is, and the digest of the last of them.
+    buffer: Vec<u8>,
+    buffered: u64,
+    next: Digest,
+    unsynced: Vec<Arc<File>>,
+    /// Whether the session has looked after what others have left behind.
+    settled: bool,
+}
+
+#[derive(Debug)]
+struct Current {
+    file: Arc<File>,
+    identity: Identity,
+}
+
+impl Appender {
+    pub(super) fn new(place: Place, session: Session, options: Options) -> Self {
+        Self {
+            place,
+            session,
+            options,
+            lock: None,
+            left: None,
+            at: Mark::START,
+            current: None,
+            buffer: Vec::new(),
+            buffered: 0,
+            next: Digest::START,
+            unsynced: Vec::new(),
+            settled: false,
+        }
+    }
+
+    /// Writes what happened to the log.
+    pub(super) fn append_event(&mut self, event: &Event) -> io::Result<()> {
+        self.locked(|log| log.event(event))
+    }
+
+    /// Writes entries; `written` is told of those that are in the file, also where the others fail.
+    pub(super) fn append(&mut self, entries: &[Entry], mut written: impl FnMut(&[Entry])) -> io::Result<()> {
+        self.locked(|log| {
+            let mut rest = entries;
+            while !rest.is_empty() {
+                let mut count = 0;
+                while let Some(entry) = rest.get(count)
+                    && (count == 0 || !log.is_full())
+                {
+                    log.line(|session, previous, out| entry.write(session, previous, out));
+                    count += 1;
+                }
+                let (done, left) = rest.split_at(count);
+                log.flush()?;
+                written(done);
+                rest = left;
+            }
+            log.flush()
+        })
+    }
+
+    /// Appends lines that are whole but for the digest they begin with.
+    pub(super) fn append_raw(&mut self, lines: &[Vec<u8>]) -> io::Result<()> {
+        self.locked(|log| {
+            for line in lines {
+                log.raw(line)?;
+            }
+            log.flush()
+        })
+    }
+
+    /// Finds out whether the log can be written, and makes its files where there are none.
+    pub(super) fn probe(&mut self) -> io::Result<()> {
+        self.locked(|log| log.open_current(OpenOptions::new().create(true)).map(drop))
+    }
+
+    /// What is to be synced, where something is; it is then on its way.
+    pub(super) fn unsynced(&mut self) -> Option<Sync> {
+        let mark = self.left.filter(|_| !self.unsynced.is_empty())?;
+        Some(Sync { place: self.place.clone(), files: std::mem::take(&mut self.unsynced), mark })
+    }
+
+    pub(super) fn unsynced_files(&self) -> usize {
+        self.unsynced.len()
+    }
+
+    /// Works on the log while nobody else does.
+    fn locked(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        let lock = lock(&self.place, self.lock.take())?;
+        let done = self.catch_up().and_then(|()| self.settle()).and_then(|()| work(self));
+        if done.is_err() {
+            // The next one finds out anew where the log ends.
+            self.current = None;
+            self.buffer.clear();
+            self.buffered = 0;
+        }
+        let unlocked = lock.unlock();
+        self.lock = Some(lock);
+        done.and(unlocked)
+    }
+
+    /// Goes to the end of the log, wherever others have left it.
+    fn catch_up(&mut self) -> io::Result<()> {
+        let path = self.place.current();
+        if let (Some(current), Some(left)) = (&self.current, self.left)
+            && Identity::of(&path).is_ok_and(|identity| identity == current.identity)
+            // Where files have no identity, one that was rotated away is known by its new name.
+            && (cfg!(unix) || !self.place.rotated(left.file).exists())
+        {
+            let (file, length) = (Arc::clone(&current.file), current.file.metadata()?.len());
+            (self.at, self.next) = (left, left.last);
+            return self.go_on(&file, length);
+        }
+        self.find()
+    }
+
+    /// Finds the end of the log from where this session left it, or from where it was last synced.
+    fn find(&mut self) -> io::Result<()> {
+        self.current = None;
+        let numbers = self.place.rotated_numbers()?;
+        let is_new = numbers.is_empty() && !self.place.current().try_exists()?;
+        let mut headless = false;
+        self.at = match self.left {
+            Some(left) => left,
+            None => {
+                let anchor = Mark::read(&self.place.anchor())?.map_or(Mark::START, |anchor| Mark {
+                    file: anchor.file.saturating_add(1),
+                    end: 0,
+                    ..anchor
+                });
+                match Mark::read(&self.place.head()) {
+                    Ok(Some(head)) if head.lines >= anchor.lines => head,
+                    Ok(Some(_)) => anchor,
+                    Err(error) if error.kind() != io::ErrorKind::InvalidData => return Err(error),
+                    missing => {
+                        headless = missing.is_err() || !is_new;
+                        if is_new {
+                            anchor.write(&self.place.head())?;
+                        }
+                        anchor
+                    }
+                }
+            }
+        };
+        let known = self.at;
+        for number in numbers.into_iter().filter(|number| *number >= known.file) {
+            let file = File::options().read(true).write(true).open(self.place.rotated(number))?;
+            let from = if number == known.file { known.end } else { 0 };
+            let mut lines = Lines::new(file.try_clone()?, from, file.metadata()?.len())?;
+            let mut count = 0;
+            while lines.read()?.is_some() {
+                count += 1;
+            }
+            if count > 0 {
+                self.at.lines += count;
+                self.at.last = digest(lines.last());
+            }
+            (self.at.file, self.at.end) = (number + 1, 0);
+            self.unsynced.push(Arc::new(file));
+        }
+        self.next = self.at.last;
+        match self.open_current(&mut OpenOptions::new()) {
+            Ok(current) => {
+                let length = current.metadata()?.len();
+                self.go_on(&current, length)?;
+            }
+            // Where the head says that there were lines, the chain goes on from them, so that it shows they are gone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.at.end = 0,
+            Err(error) => return Err(error),
+        }
+        if headless {
+            let head = self.place.head().file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let why =
+                format!("{head} was missing or damaged, so nobody can tell whether lines before this one were removed");
+            self.event(&Event::Gap { lost: 0, why })?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what the current file holds behind the place that is known.
+    fn go_on(&mut self, file: &File, length: u64) -> io::Result<()> {
+        let from = self.at.end;
+        self.at.end = length;
+        if length <= from {
+            // A file that is shorter than it was lost lines; the chain goes on from them, so that it shows.
+            if length < from && length > 0 && Lines::new(file.try_clone()?, length - 1, length)?.read()? != Some(b"\n")
+            {
+                self.end_cut_line();
+            }
+            return Ok(());
+        }
+        let mut lines = Lines::new(file.try_clone()?, from, length)?;
+        let mut count = 0;
+        while lines.read()?.is_some() {
+            count += 1;
+        }
+        let last = lines.last();
+        let is_cut = !last.ends_with(b"\n");
+        if !is_cut && parse(last).is_some() {
+            self.at.lines += count;
+            self.at.last = Digest::of(last);
+            self.next = self.at.last;
+            return Ok(());
+        }
+        // Whoever wrote it was killed in the middle.
+        let cut = digest(last);
+        let mut after = self.at.last;
+        let mut lines = Lines::new(file.try_clone()?, from, length)?;
+        while let Some(line) = lines.read()? {
+            if line.ends_with(b"\n") && parse(line).is_some() {
+                after = Digest::of(line);
+            }
+        }
+        self.at.lines += count - u64::from(is_cut);
+        if is_cut {
+            self.end_cut_line();
+        }
+        (self.at.last, self.next) = (cut, cut);
+        self.event(&Event::Resumed { after })
+    }
+
+    fn end_cut_line(&mut self) {
+        self.buffer.push(b'\n');
+        self.buffered += 1;
+    }
+
+    /// Whether what is to be written fills a write, or the file.
+    fn is_full(&self) -> bool {
+        self.buffer.len() >= LOG_WRITE || self.at.end + self.buffer.len() as u64 >= self.options.max_size
+    }
+
+    fn line(&mut self, write: impl FnOnce(&Session, Digest, &mut Vec<u8>)) {
+        let start = self.buffer.len();
+        write(&self.session, self.next, &mut self.buffer);
+        self.next = Digest::of(self.buffer.get(start..).unwrap_or_default());
+        self.buffered += 1;
+    }
+
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.line(|session, previous, out| write_event(event, session, previous, now(), out));
+        self.flush()
+    }
+
+    /// A record that has another digest in the place of that of the line before.
+    fn raw(&mut self, line: &[u8]) -> io::Result<()> {
+        let Some(tail) = line.get(BEFORE_DIGEST.len() + 64..) else { return Ok(()) };
+        self.line(|_, previous, out| {
+            out.extend_from_slice(BEFORE_DIGEST);
+            out.extend_from_slice(previous.to_string().as_bytes());
+            out.extend_from_slice(tail);
+        });
+        if self.is_full() { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what is to be written with one write: all of it, or nothing.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        // A cut line is ended in the file that it is in.
+        if self.at.end > 0 && self.at.end >= self.options.max_size && !self.buffer.starts_with(b"\n") {
+            self.rotate()?;
+        }
+        let file = match &self.current {
+            Some(current) => Arc::clone(&current.file),
+            None => self.open_current(OpenOptions::new().create(true))?,
+        };
+        if let Err(error) = (&mut &*file).write_all(&self.buffer) {
+            // What was written of it is taken back. Where even that fails, the next writer finds a line that is cut.
+            let _ = File::options().write(true).open(self.place.current()).and_then(|file| file.set_len(self.at.end));
+            return Err(error);
+        }
+        self.at = Mark {
+            lines: self.at.lines + self.buffered,
+            last: self.next,
+            file: self.at.file,
+            end: self.at.end + self.buffer.len() as u64,
+        };
+        self.left = Some(self.at);
+        self.buffer.clear();
+        self.buffered = 0;
+        if !self.unsynced.last().is_some_and(|last| Arc::ptr_eq(last, &file)) {
+            self.unsynced.push(file);
+        }
+        Ok(())
+    }
+
+    /// Gives the current file its number, and begins a new one.
+    fn rotate(&mut self) -> io::Result<()> {
+        std::fs::rename(self.place.current(), self.place.rotated(self.at.file))?;
+        self.current = None;
+        (self.at.file, self.at.end) = (self.at.file + 1, 0);
+        // Whatever becomes of the new file, this one is known to be done with.
+        self.left = Some(self.at);
+        self.open_current(OpenOptions::new().create(true))?;
+        self.prune()
+    }
+
+    fn open_current(&mut self, options: &mut OpenOptions) -> io::Result<Arc<File>> {
+        let path = self.place.current();
+        let file = Arc::new(file::open_private(options.read(true).append(true), &path)?);
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(io::Error::other("it is no file"));
+        }
+        file::protect(&path, &found)?;
+        self.current = Some(Current { file: Arc::clone(&file), identity: Identity::of_found(&found) });
+        Ok(file)
+    }
+
+    /// At the first write of a session: looks after killed sessions, and after what is too old.
+    fn settle(&mut self) -> io::Result<()> {
+        if !self.settled {
+            self.adopt()?;
+            self.prune()?;
+            self.settled = true;
+        }
+        Ok(())
+    }
+}
+
+/// What stands before the digest that each line begins with.
+pub(super) const BEFORE_DIGEST: &[u8] = b"{\"prev\":\"";
+
+fn digest(line: &[u8]) -> Digest {
+    if line.ends_with(b"\n") { Digest::of(line) } else { Digest::of_cut(line) }
+}
+
+/// The time since 1970.
+fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Locks the log, and makes its folder and lock file where there are none. `held` is the lock file as it was last opened.
+fn lock(place: &Place, mut held: Option<File>) -> io::Result<File> {
+    let path = place.lock();
+    loop {
+        let lock = match held.take() {
+            Some(lock) => lock,
+            None => {
+                file::create_folder(place.folder())?;
+                file::open_private(File::options().read(true).write(true).create(true).truncate(false), &path)?
+            }
+        };
+        lock.lock()?;
+        // Where somebody has removed it, others lock another one.
+        if Identity::of(&path)
+            .is_ok_and(|identity| lock.metadata().is_ok_and(|found| Identity::of_found(&found) == identity))
+        {
+            return Ok(lock);
+        }
+    }
+}

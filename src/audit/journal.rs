@@ -1,0 +1,165 @@
+//! The journal of a session: the calls that were forwarded and that the log has not yet. It outlives the session only
+//! where that is killed; the next writer then takes it over. It is locked for as long as the session runs.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::PathBuf;
+
+use super::lines::{Lines, parse};
+use super::place::Place;
+use super::record::{About, Digest, Entry, Session};
+use crate::limits::{JOURNAL_COMPACT, MAX_JOURNAL};
+use crate::state::file;
+
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    session: Session,
+    file: Option<File>,
+    /// The numbers of the calls in it that the log has not yet.
+    open: BTreeSet<u64>,
+    /// The highest number that was open at the last tick, or was committed: younger calls are likely to be answered soon.
+    known: u64,
+    /// How large the file is, and from which size on it is made smaller.
+    size: u64,
+    compact: u64,
+    buffer: Vec<u8>,
+}
+
+impl Journal {
+    pub(super) fn new(place: &Place, session: &Session) -> Self {
+        Self {
+            path: place.journal(&session.id),
+            session: session.clone(),
+            file: None,
+            open: BTreeSet::new(),
+            known: 0,
+            size: 0,
+            compact: JOURNAL_COMPACT,
+            buffer: Vec::new(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
+    /// Makes the file where there is none yet.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        if self.file.is_none() {
+            self.file = Some(self.make(&[])?);
+        }
+        Ok(())
+    }
+
+    /// Writes a call down.
+    pub(super) fn commit(&mut self, entry: &Entry) -> io::Result<()> {
+        self.buffer.clear();
+        entry.write(&self.session, Digest::START, &mut self.buffer);
+        self.write()?;
+        self.open.insert(entry.number());
+        self.known = self.known.max(entry.number());
+        Ok(())
+    }
+
+    /// Writes those of the unanswered calls down that were so at the last tick already.
+    pub(super) fn tick(&mut self, unanswered: &[Entry]) -> io::Result<()> {
+        self.buffer.clear();
+        let mut added = Vec::new();
+        for entry in unanswered {
+            let number = entry.number();
+            if number <= self.known && !self.open.contains(&number) {
+                entry.write(&self.session, Digest::START, &mut self.buffer);
+                added.push(number);
+            }
+        }
+        let highest = unanswered.iter().map(Entry::number).max();
+        let written = if self.buffer.is_empty() { self.shrink() } else { self.write() };
+        self.known = self.known.max(highest.unwrap_or_default());
+        written?;
+        self.open.extend(added);
+        Ok(())
+    }
+
+    /// The log has it now.
+    pub(super) fn done(&mut self, entries: &[Entry]) {
+        if !self.open.is_empty() {
+            for entry in entries {
+                self.open.remove(&entry.number());
+            }
+        }
+    }
+
+    /// The lines of the calls that the log has not.
+    pub(super) fn left_open(&self) -> io::Result<Vec<Vec<u8>>> {
+        let mut left = Vec::new();
+        if let Some(file) = self.file.as_ref().filter(|_| !self.open.is_empty()) {
+            let mut lines = Lines::new(file.try_clone()?, 0, self.size)?;
+            while let Some(line) = lines.read()? {
+                if let Some(About::Decision(record)) = parse(line).map(|line| line.about)
+                    && self.open.contains(&record.call)
+                {
+                    left.push(line.to_vec());
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// The session ended as it should.
+    pub(super) fn remove(&mut self) {
+        if self.file.take().is_some() {
+            // One that stays is taken over as that of a killed session, which tells of no call that the log has.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+
+    /// Appends what is in the buffer, whole or not at all.
+    fn write(&mut self) -> io::Result<()> {
+        self.begin()?;
+        self.shrink()?;
+        let length = self.buffer.len() as u64;
+        if self.size + length > MAX_JOURNAL {
+            return Err(io::Error::other("more calls are unanswered than it has room for"));
+        }
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let written = file.seek(SeekFrom::Start(self.size)).and_then(|_| file.write_all(&self.buffer));
+        match written {
+            Ok(()) => self.size += length,
+            // A line that stays cut is ended by the next one and then read as none.
+            Err(_) => drop(file.set_len(self.size)),
+        }
+        written
+    }
+
+    /// Takes out what the log has by now, once it is worth it.
+    fn shrink(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.as_ref().filter(|_| self.size > 0) else { return Ok(()) };
+        if self.open.is_empty() {
+            file.set_len(0)?;
+            (self.size, self.compact) = (0, JOURNAL_COMPACT);
+        } else if self.size >= self.compact {
+            let left = self.left_open()?;
+            self.file = Some(self.make(&left)?);
+            self.size = left.iter().map(|line| line.len() as u64).sum();
+            self.compact = (self.size * 2).max(JOURNAL_COMPACT);
+        }
+        Ok(())
+    }
+
+    /// Makes the file with these lines. It has its name only once it is locked: nobody takes it over.
+    fn make(&self, lines: &[Vec<u8>]) -> io::Result<File> {
+        if let Some(folder) = self.path.parent() {
+            file::create_folder(folder)?;
+        }
+        let new = self.path.with_extension("new");
+        let mut file = file::open_private(File::options().read(true).write(true).create(true).truncate(true), &new)?;
+        file.lock()?;
+        let made = lines.iter().try_for_each(|line| file.write_all(line)).and_then(|()| fs::rename(&new, &self.path));
+        if made.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        made.map(|()| file)
+    }
+}

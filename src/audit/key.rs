@@ -1,0 +1,47 @@
+//! The key of the arguments' digests.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use super::record::Key;
+use crate::state::file;
+
+/// The key in the audit folder. It is made where there is none; of several that make one at once, all get the same.
+///
+/// # Errors
+/// Where it can be neither read nor made, or is not 32 bytes long. A key that is damaged is not replaced: digests under
+/// another one could not be compared with those in the log.
+pub fn key(folder: &Path) -> io::Result<Key> {
+    let path = folder.join("key");
+    match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(folder, &path)?,
+        Err(error) => return Err(error),
+        Ok(bytes) => return parse(&bytes),
+    }
+    parse(&fs::read(&path)?)
+}
+
+fn parse(bytes: &[u8]) -> io::Result<Key> {
+    let key = bytes.try_into().map_err(|_| {
+        io::Error::other(format!(
+            "it has {} bytes and not 32. Remove it to have a new one made; digests under it will differ from the old ones",
+            bytes.len()
+        ))
+    })?;
+    Ok(Key(key))
+}
+
+fn make(folder: &Path, path: &Path) -> io::Result<()> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(io::Error::other)?;
+    file::create_folder(folder)?;
+    // Temporary files are for this user only.
+    let mut made = tempfile::NamedTempFile::new_in(folder)?;
+    made.write_all(&key)?;
+    made.as_file().sync_data()?;
+    match made.persist_noclobber(path) {
+        Err(raced) if raced.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        done => done.map(drop).map_err(|error| error.error),
+    }
+}

@@ -1,0 +1,53 @@
+//! A file as lines, one at a time and none longer than a record can be.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+
+use super::record::{self, Line};
+use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
+
+/// The lines between two places of a file.
+#[derive(Debug)]
+pub struct Lines {
+    file: io::Take<BufReader<File>>,
+    line: Vec<u8>,
+    left: u64,
+}
+
+impl Lines {
+    /// The lines of `file` from the byte `from` to the byte `to`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn new(mut file: File, from: u64, to: u64) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(from))?;
+        let left = to.saturating_sub(from);
+        Ok(Self { file: BufReader::with_capacity(READ_CHUNK, file).take(0), line: Vec::new(), left })
+    }
+
+    /// The next line with its newline; only the last one may have none, where it is cut. A line that is longer than any
+    /// record comes in pieces.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn read(&mut self) -> io::Result<Option<&[u8]>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.line.clear();
+        self.file.set_limit(self.left.min(MAX_LOG_LINE as u64));
+        let read = self.file.read_until(b'\n', &mut self.line)? as u64;
+        self.left = if read == 0 { 0 } else { self.left.saturating_sub(read) };
+        Ok((read > 0).then_some(&*self.line))
+    }
+
+    /// The line that was read last, also once there are no more.
+    pub fn last(&self) -> &[u8] {
+        &self.line
+    }
+}
+
+/// A line as what it records; `None` where it is no record.
+pub(super) fn parse(line: &[u8]) -> Option<Line<'_>> {
+    str::from_utf8(line).ok().and_then(|text| record::read(text).ok())
+}

@@ -1,0 +1,249 @@
+//! The log as a session has it: a queue that is filled off the forwarding path, and a thread that empties it.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Options;
+use super::append::Appender;
+use super::journal::Journal;
+use super::place::Place;
+use super::record::{Entry, Session};
+use super::trouble::{Trouble, unwritable, unwritable_journal};
+use super::writer::Writer;
+use crate::limits::{LOG_WAIT, MAX_LOG_QUEUE};
+use crate::policy::ServerName;
+
+/// The log of a session. Its clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Log(Arc<Shared>);
+
+/// What the session's threads and the writer share. A thread takes at most one of its locks at a time, but for the
+/// writer, which asks for the unanswered calls with the journal locked.
+pub(super) struct Shared {
+    pub(super) session: Session,
+    pub(super) place: Place,
+    options: Options,
+    queue: Mutex<Queue>,
+    /// Told to the writer: there is something to do.
+    wake: Condvar,
+    /// Told to whoever waits for the writer: it got on.
+    progress: Condvar,
+    in_trouble: AtomicBool,
+    why: Mutex<String>,
+    pub(super) journal: Mutex<Journal>,
+    /// Whether it was found out that the log can be written.
+    probed: AtomicBool,
+}
+
+/// What waits to be written.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub(super) entries: Vec<Entry>,
+    pub(super) weight: usize,
+    /// How many records there was no room for.
+    pub(super) lost: u64,
+    /// How often the writer got on.
+    progress: u64,
+    pub(super) finishing: bool,
+    finished: bool,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("session", &self.session).field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Log {
+    /// The log of a new session in the audit folder. Its thread starts, and no file is made before the first record.
+    ///
+    /// `say` is told what is to be said on stderr. `unanswered` adds the calls that were forwarded and are not yet
+    /// answered, as entries with the outcome [`Unknown`](super::record::Outcome::Unknown); it may take locks that no caller of
+    /// [`Log::push`] or [`Log::commit`] holds.
+    ///
+    /// # Errors
+    /// Where the system has no randomness or no thread to give.
+    pub fn start(
+        folder: PathBuf,
+        server: &ServerName,
+        options: Options,
+        say: Box<dyn Fn(Trouble) + Send>,
+        unanswered: Box<dyn Fn(&mut Vec<Entry>) + Send>,
+    ) -> io::Result<Self> {
+        let id = getrandom::u64().map_err(io::Error::other)?;
+        let session = Session { id: format!("{id:016x}"), server: server.as_str().to_owned() };
+        let place = Place::new(folder, server);
+        let shared = Arc::new(Shared {
+            journal: Mutex::new(Journal::new(&place, &session)),
+            session,
+            place,
+            options,
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            progress: Condvar::new(),
+            in_trouble: AtomicBool::new(false),
+            why: Mutex::default(),
+            probed: AtomicBool::new(false),
+        });
+        let writer = Writer::new(Arc::clone(&shared), shared.appender(), say, unanswered);
+        thread::Builder::new().name("audit".to_owned()).stack_size(STACK).spawn(move || writer.run())?;
+        Ok(Self(shared))
+    }
+
+    /// The session, as its records name it.
+    pub fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    /// Takes the entries to be written, and leaves room for as many. Not to be called with a lock that the function
+    /// takes that is asked for unanswered calls.
+    ///
+    /// Where too many wait already, it waits as long as the writer gets on, and at most [`LOG_WAIT`] for it to; then
+    /// the entries are dropped and counted.
+    pub fn push(&self, entries: &mut Vec<Entry>) {
+        if entries.is_empty() {
+            return;
+        }
+        let weight: usize = entries.iter().map(Entry::weight).sum();
+        let shared = &*self.0;
+        let mut queue = shared.queue();
+        if queue.weight > 0 && queue.weight + weight > MAX_LOG_QUEUE {
+            queue = shared.wait_for_room(queue, weight);
+            if queue.weight > 0 && queue.weight + weight > MAX_LOG_QUEUE {
+                queue.lost += entries.len() as u64;
+                drop(queue);
+                entries.clear();
+                return;
+            }
+        }
+        let before = queue.weight;
+        queue.weight += weight;
+        if queue.entries.is_empty() {
+            std::mem::swap(&mut queue.entries, entries);
+        } else {
+            queue.entries.append(entries);
+        }
+        let is_news = before == 0 || (before < WAKE && queue.weight >= WAKE);
+        drop(queue);
+        if is_news {
+            shared.wake.notify_one();
+        }
+    }
+
+    /// Why the log cannot be written at this moment, and what to do; `None` where it can.
+    pub fn trouble(&self) -> Option<String> {
+        self.0.in_trouble.load(Ordering::Acquire).then(|| lock(&self.0.why).clone())
+    }
+
+    /// Writes a call into the journal before it is forwarded, so that it is recorded whatever happens. Not to be called
+    /// with a lock that the function takes that is asked for unanswered calls.
+    ///
+    /// # Errors
+    /// Where it cannot be written; the text says why, and what to do.
+    pub fn commit(&self, entry: &Entry) -> Result<(), String> {
+        let shared = &*self.0;
+        if let Some(why) = self.trouble() {
+            return Err(why);
+        }
+        if !shared.probed.load(Ordering::Acquire) {
+            shared.appender().probe().map_err(|error| unwritable(&shared.place.current(), &error))?;
+            shared.probed.store(true, Ordering::Release);
+        }
+        let mut journal = lock(&shared.journal);
+        journal.commit(entry).map_err(|error| unwritable_journal(journal.path(), &error))
+    }
+
+    /// Ends the session's log: everything is written and synced, and its journal removed. Waits at most `limit` for it.
+    pub fn finish(&self, limit: Duration) {
+        let mut queue = self.0.queue();
+        queue.finishing = true;
+        self.0.wake.notify_one();
+        drop(self.0.progress.wait_timeout_while(queue, limit, |queue| !queue.finished));
+    }
+}
+
+/// How much waits when the writer is woken although it would soon look by itself, in bytes.
+const WAKE: usize = MAX_LOG_QUEUE / 4;
+
+/// The threads' stacks, in bytes.
+pub(super) const STACK: usize = 256 * 1024;
+
+impl Shared {
+    fn appender(&self) -> Appender {
+        Appender::new(self.place.clone(), self.session.clone(), self.options)
+    }
+
+    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+
+    fn wait_for_room<'q>(&'q self, mut queue: MutexGuard<'q, Queue>, weight: usize) -> MutexGuard<'q, Queue> {
+        let mut seen = queue.progress;
+        let mut deadline = Instant::now() + LOG_WAIT;
+        while queue.weight > 0 && queue.weight + weight > MAX_LOG_QUEUE && !queue.finished {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                drop(queue);
+                let stuck = io::Error::new(io::ErrorKind::TimedOut, "another process or a slow disk keeps it");
+                self.set_trouble(Some(unwritable(&self.place.current(), &stuck)));
+                return self.queue();
+            }
+            if self.in_trouble.load(Ordering::Acquire) {
+                break;
+            }
+            self.wake.notify_one();
+            queue = self.progress.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+            if queue.progress != seen {
+                seen = queue.progress;
+                deadline = Instant::now() + LOG_WAIT;
+            }
+        }
+        queue
+    }
+
+    /// Waits until there is something to do, `until` at the latest.
+    pub(super) fn wait<'q>(
+        &'q self,
+        queue: MutexGuard<'q, Queue>,
+        until: Instant,
+        enough: impl Fn(&Queue) -> bool,
+    ) -> MutexGuard<'q, Queue> {
+        let left = until.saturating_duration_since(Instant::now());
+        let waited = self.wake.wait_timeout_while(queue, left, |queue| !queue.finishing && !enough(queue));
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    pub(super) fn is_much(queue: &Queue) -> bool {
+        queue.weight >= WAKE
+    }
+
+    pub(super) fn got_on(&self) {
+        self.queue().progress += 1;
+        self.progress.notify_all();
+    }
+
+    pub(super) fn finished(&self) {
+        self.queue().finished = true;
+        self.progress.notify_all();
+    }
+
+    pub(super) fn set_trouble(&self, why: Option<String>) {
+        let is_trouble = why.is_some();
+        *lock(&self.why) = why.unwrap_or_default();
+        self.in_trouble.store(is_trouble, Ordering::Release);
+    }
+
+    pub(super) fn in_trouble(&self) -> bool {
+        self.in_trouble.load(Ordering::Acquire)
+    }
+}
+
+/// A lock whose holder has panicked is taken all the same: the log tells of as much as it can.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,278 @@
+//! Follows the chain line by line, and finds out what was done where it is broken.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use super::report::{Broken, Note, Report, What};
+use crate::audit::mark::Mark;
+use crate::audit::record::{self, About, Digest, Event, Outcome};
+use crate::limits::MAX_VERIFIED_SESSIONS;
+
+/// A line's place.
+#[derive(Clone, Debug)]
+struct At {
+    file: PathBuf,
+    line: u64,
+}
+
+impl At {
+    fn broken(self, what: What) -> Broken {
+        Broken { file: self.file, line: Some(self.line), what }
+    }
+}
+
+/// A line that names another one than the line before; the next tells what was done.
+#[derive(Clone, Debug)]
+struct Suspect {
+    at: At,
+    before: Option<At>,
+    named: Digest,
+    expected: Digest,
+    before_expected: Digest,
+    digest: Digest,
+}
+
+pub(super) struct Check<'c> {
+    server: &'c str,
+    head: Option<Mark>,
+    report: Report,
+    sessions: HashSet<String>,
+    at: At,
+    previous: Option<At>,
+    /// How many lines there are with this one since the first ever.
+    index: u64,
+    last: Digest,
+    before_last: Digest,
+    /// The last line that was a record, and the one before it.
+    good: Digest,
+    good_before: Digest,
+    /// The first of a run of lines that are no records, which is right only where a session was killed.
+    unreadable: Option<(At, String, u64)>,
+    suspect: Option<Suspect>,
+    /// A line that is whole itself and follows none that is there: where it is, and the line before.
+    loose: Option<(At, Option<At>)>,
+    /// Where the line is that the head names.
+    head_at: Option<u64>,
+    is_cut: bool,
+}
+
+impl<'c> Check<'c> {
+    pub(super) fn new(anchor: Option<Mark>, head: Option<Mark>, server: &'c str) -> Self {
+        let anchor = anchor.unwrap_or(Mark { file: 0, ..Mark::START });
+        let head_is_start = head.is_some_and(|head| head.lines <= anchor.lines);
+        Self {
+            server,
+            head,
+            report: Report {
+                lines: 0,
+                pruned: anchor.lines,
+                files: 0,
+                span: None,
+                sessions: 0,
+                running: 0,
+                gaps: 0,
+                lost: 0,
+                unknown: 0,
+                last: anchor.last,
+                notes: Vec::new(),
+                notes_left_out: 0,
+                broken: None,
+            },
+            sessions: HashSet::new(),
+            at: At { file: PathBuf::new(), line: 0 },
+            previous: None,
+            index: anchor.lines,
+            last: anchor.last,
+            before_last: anchor.last,
+            good: anchor.last,
+            good_before: anchor.last,
+            unreadable: None,
+            suspect: None,
+            loose: None,
+            head_at: head_is_start.then_some(anchor.lines),
+            is_cut: false,
+        }
+    }
+
+    pub(super) fn begin(&mut self, file: &Path) {
+        self.report.files += 1;
+        self.at = At { file: file.to_owned(), line: 0 };
+    }
+
+    pub(super) fn file_is_missing(&mut self, file: PathBuf) {
+        self.settle(None);
+        self.breaks(Broken { file, line: None, what: What::Missing });
+    }
+
+    pub(super) fn line(&mut self, line: &[u8]) {
+        self.at.line += 1;
+        if !line.ends_with(b"\n") {
+            // It is only the end of what a session wrote when it was killed, where nothing follows.
+            self.is_cut = true;
+            self.report.note(Note::Cut { file: self.at.file.clone(), line: self.at.line });
+            return;
+        }
+        if std::mem::take(&mut self.is_cut) {
+            let at = self.previous.clone().unwrap_or_else(|| self.at.clone());
+            self.breaks(at.broken(What::NoRecord("a file ends within a line".to_owned())));
+        }
+        let digest = Digest::of(line);
+        self.report.lines += 1;
+        self.index += 1;
+        let read = str::from_utf8(line).map_err(|error| error.to_string());
+        let read = read.and_then(|text| record::read(text).map_err(|error| error.to_string()));
+        match read {
+            Err(why) => {
+                self.settle(None);
+                if self.unreadable.is_none() {
+                    self.unreadable = Some((self.at.clone(), why, self.index));
+                }
+            }
+            Ok(read) => {
+                self.settle(Some((read.previous, digest)));
+                self.follows(&read, digest);
+                self.tally(&read);
+                self.good_before = self.good;
+                self.good = digest;
+            }
+        }
+        self.before_last = self.last;
+        self.last = digest;
+        self.report.last = digest;
+        self.previous = Some(self.at.clone());
+        if let Some(head) = self.head {
+            if head.last == digest && self.head_at.is_none() {
+                self.head_at = Some(self.index);
+            }
+            if head.lines == self.index && head.last != digest && self.suspect.is_none() && self.loose.is_none() {
+                // Only the head tells of it: as long as nothing follows.
+                self.head_mismatch();
+            }
+        }
+    }
+
+    /// The line that the head names is another one.
+    fn head_mismatch(&mut self) {
+        if self.report.broken.is_none() && self.unreadable.is_none() {
+            self.loose = Some((self.at.clone(), None));
+        }
+    }
+
+    fn follows(&mut self, read: &record::Line<'_>, digest: Digest) {
+        let resumed = match &read.about {
+            About::Event(Event::Resumed { after }) => Some(*after),
+            _ => None,
+        };
+        if let Some((at, why, _)) = self.unreadable.take() {
+            if resumed == Some(self.good) && read.previous == self.last {
+                self.report.note(Note::Cut { file: at.file, line: at.line });
+            } else {
+                self.breaks(at.broken(What::NoRecord(why)));
+            }
+            return;
+        }
+        if read.server != self.server {
+            self.breaks(self.at.clone().broken(What::OtherServer(read.server.clone().into_owned())));
+        }
+        if read.previous != self.last {
+            if self.report.broken.is_none() && self.loose.as_ref().is_none_or(|loose| loose.1.is_none()) {
+                self.suspect = Some(Suspect {
+                    at: self.at.clone(),
+                    before: self.previous.clone(),
+                    named: read.previous,
+                    expected: self.last,
+                    before_expected: self.before_last,
+                    digest,
+                });
+            }
+        } else if let Some(after) = resumed
+            && after != self.good_before
+        {
+            self.breaks(self.at.clone().broken(What::Changed));
+        }
+    }
+
+    /// What was done to a line that is suspect, as the `next` one shows: what that names, and its digest.
+    fn settle(&mut self, next: Option<(Digest, Digest)>) {
+        let Some(suspect) = self.suspect.take() else { return };
+        let Suspect { at, before, named, expected, before_expected, digest } = suspect;
+        let what = match (before.clone(), next) {
+            (Some(before), _) if named == before_expected => return self.breaks(before.broken(What::Inserted)),
+            (_, Some((next, other))) if next == expected && named == other => What::Swapped,
+            (_, Some((next, _))) if next == expected => What::Inserted,
+            (_, Some((next, _))) if next != digest => What::Changed,
+            _ => {
+                // It is whole itself: the head tells whether lines are missing before it.
+                self.loose = Some((at, Some(before.unwrap_or(At { file: PathBuf::new(), line: 0 }))));
+                return;
+            }
+        };
+        self.breaks(at.broken(what));
+    }
+
+    fn breaks(&mut self, broken: Broken) {
+        if self.report.broken.is_none() && self.loose.is_none() {
+            self.report.broken = Some(broken);
+        }
+    }
+
+    fn tally(&mut self, read: &record::Line<'_>) {
+        let first = self.report.span.map_or(read.time, |(first, _)| first);
+        self.report.span = Some((first, read.time));
+        if self.sessions.len() < MAX_VERIFIED_SESSIONS && !self.sessions.contains(&*read.session) {
+            self.sessions.insert(read.session.clone().into_owned());
+        }
+        match &read.about {
+            About::Decision(record) => self.report.unknown += u64::from(record.outcome == Outcome::Unknown),
+            About::Event(Event::Gap { lost, why }) => {
+                self.report.gaps += 1;
+                self.report.lost += lost;
+                let At { file, line } = self.at.clone();
+                self.report.note(Note::Gap { file, line, lost: *lost, why: why.clone() });
+            }
+            About::Event(Event::Killed { unanswered }) => {
+                self.report
+                    .note(Note::Killed { session: read.session.clone().into_owned(), unanswered: Some(*unanswered) });
+            }
+            About::Event(Event::Resumed { .. }) => {}
+        }
+    }
+
+    /// What the whole log tells, which ends with the `current` file.
+    pub(super) fn finish(mut self, current: &Path, has_current: bool) -> Report {
+        self.settle(None);
+        if let Some((at, why, index)) = self.unreadable.take() {
+            if self.head.is_some_and(|head| head.lines >= index) {
+                self.breaks(at.broken(What::NoRecord(why)));
+            } else {
+                self.report.note(Note::Cut { file: at.file, line: at.line });
+            }
+        }
+        if let Some((at, before)) = self.loose.take() {
+            let broken = self.loosened(at, before);
+            self.report.broken.get_or_insert(broken);
+        }
+        if let Some(head) = self.head.filter(|head| head.lines > self.index) {
+            let what = if has_current { What::CutEnd(head.lines - self.index) } else { What::Missing };
+            let line = has_current.then_some(self.at.line);
+            self.report.broken.get_or_insert(Broken { file: current.to_owned(), line, what });
+        }
+        self.report.sessions = self.sessions.len() as u64;
+        self.report
+    }
+
+    /// A line that follows none that is there: by how many lines the log is shorter, where the head tells, and so what
+    /// was done.
+    fn loosened(&self, at: At, before: Option<At>) -> Broken {
+        let Some(before) = before else { return at.broken(What::Changed) };
+        let missing = self.head.zip(self.head_at).map(|(head, found)| head.lines.checked_sub(found));
+        match missing {
+            Some(Some(0)) if before.file != at.file => at.broken(What::OutOfOrder),
+            Some(Some(0)) => before.broken(What::Changed),
+            Some(Some(count)) => at.broken(What::Removed(Some(count))),
+            Some(None) => before.broken(What::Inserted),
+            None if before.line == 0 => at.broken(What::Removed(None)),
+            None => at.broken(What::ChangedOrRemoved),
+        }
+    }
+}

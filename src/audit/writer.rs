@@ -1,0 +1,318 @@
+//! The thread that writes the log: it gathers records for a moment, writes them with one write, keeps the journal, and
+//! has another thread sync what is written.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use super::append::{Appender, Sync};
+use super::log::{STACK, Shared, lock};
+use super::record::{Entry, Event};
+use super::trouble::{Trouble, unsynced, unwritable, unwritable_journal};
+use crate::limits::{
+    JOURNAL_IDLE, JOURNAL_IDLE_TICK, JOURNAL_TICK, LOG_COLLECT, LOG_RETRY, LOG_SAY_AGAIN, LOG_SYNC, MAX_LOG_UNSYNCED,
+};
+
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    appender: Appender,
+    say: Box<dyn Fn(Trouble) + Send>,
+    unanswered: Box<dyn Fn(&mut Vec<Entry>) + Send>,
+    /// The entries that are being written; the queue's own list is given in exchange.
+    taken: Vec<Entry>,
+    open: Vec<Entry>,
+    /// How many records were dropped, and why.
+    lost: u64,
+    why: String,
+    /// Where the log cannot be written: when it is tried again.
+    retry: Option<Instant>,
+    /// When a failure was said last, and whether its end has to be said.
+    said: Option<Instant>,
+    owes_end: bool,
+    journal_failed: bool,
+    next_tick: Instant,
+    /// When there last was something to record.
+    busy: Instant,
+    /// When what is written is to be synced, and who does it.
+    sync_at: Option<Instant>,
+    syncer: Option<Syncer>,
+    sync_failed: bool,
+}
+
+impl Writer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        appender: Appender,
+        say: Box<dyn Fn(Trouble) + Send>,
+        unanswered: Box<dyn Fn(&mut Vec<Entry>) + Send>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            shared,
+            appender,
+            say,
+            unanswered,
+            taken: Vec::new(),
+            open: Vec::new(),
+            lost: 0,
+            why: String::new(),
+            retry: None,
+            said: None,
+            owes_end: false,
+            journal_failed: false,
+            next_tick: now + JOURNAL_TICK,
+            busy: now,
+            sync_at: None,
+            syncer: None,
+            sync_failed: false,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let is_last = self.take();
+            let now = Instant::now();
+            if !self.taken.is_empty() {
+                self.busy = now;
+            }
+            if is_last {
+                // One last try.
+                self.retry = None;
+                self.write();
+                self.finish();
+                return;
+            }
+            self.write();
+            if now >= self.next_tick {
+                self.tick();
+                let is_idle = self.busy.elapsed() > JOURNAL_IDLE;
+                self.next_tick = now + if is_idle { JOURNAL_IDLE_TICK } else { JOURNAL_TICK };
+            }
+            self.sync();
+        }
+    }
+
+    /// Waits for something to do and takes what is in the queue. Whether the session ends is returned.
+    fn take(&mut self) -> bool {
+        let until = [self.retry, self.sync_at].into_iter().flatten().fold(self.next_tick, Instant::min);
+        let mut queue = self.shared.wait(self.shared.queue(), until, |queue| queue.weight > 0);
+        if queue.weight > 0 && !Shared::is_much(&queue) {
+            queue = self.shared.wait(queue, Instant::now() + LOG_COLLECT, Shared::is_much);
+        }
+        std::mem::swap(&mut queue.entries, &mut self.taken);
+        queue.weight = 0;
+        let lost = std::mem::take(&mut queue.lost);
+        let is_last = queue.finishing;
+        drop(queue);
+        if lost > 0 {
+            self.lost += lost;
+            if self.retry.is_none() {
+                "the log was written too slowly".clone_into(&mut self.why);
+                if self.may_say() {
+                    (self.say)(Trouble::Behind { lost });
+                }
+            }
+        }
+        is_last
+    }
+
+    fn write(&mut self) {
+        let is_due = self.retry.is_none_or(|retry| Instant::now() >= retry);
+        if !is_due {
+            self.lost += self.taken.len() as u64;
+        } else if !self.taken.is_empty() || self.lost > 0 || self.retry.is_some() {
+            self.begin_journal();
+            let mut written = 0;
+            match self.append(&mut written) {
+                Ok(()) => self.works(),
+                Err(error) => {
+                    self.lost += (self.taken.len() - written) as u64;
+                    self.fails(&error);
+                }
+            }
+            self.sync_at.get_or_insert_with(|| Instant::now() + LOG_SYNC);
+        }
+        self.taken.clear();
+        self.shared.got_on();
+    }
+
+    fn append(&mut self, written: &mut usize) -> io::Result<()> {
+        if self.lost > 0 {
+            self.appender.append_event(&Event::Gap { lost: self.lost, why: self.why.clone() })?;
+            if self.owes_end {
+                (self.say)(Trouble::Written { lost: self.lost });
+                self.owes_end = false;
+            }
+            self.lost = 0;
+        } else if self.retry.is_some() {
+            self.appender.probe()?;
+        }
+        let shared = &self.shared;
+        self.appender.append(&self.taken, |done| {
+            *written += done.len();
+            lock(&shared.journal).done(done);
+            shared.got_on();
+        })
+    }
+
+    fn works(&mut self) {
+        if self.retry.take().is_some() && self.owes_end {
+            (self.say)(Trouble::Written { lost: 0 });
+            self.owes_end = false;
+        }
+        if self.shared.in_trouble() {
+            self.shared.set_trouble(None);
+        }
+    }
+
+    fn fails(&mut self, error: &io::Error) {
+        let why = unwritable(&self.shared.place.current(), error);
+        self.why = error.to_string();
+        self.shared.set_trouble(Some(why.clone()));
+        let is_new = self.retry.is_none();
+        self.retry = Some(Instant::now() + LOG_RETRY);
+        if is_new && self.may_say() {
+            (self.say)(Trouble::Unwritable(why));
+            self.owes_end = true;
+        }
+    }
+
+    /// A log that fails again and again is not said to each time.
+    fn may_say(&mut self) -> bool {
+        let may = self.said.is_none_or(|said| said.elapsed() >= LOG_SAY_AGAIN);
+        if may {
+            self.said = Some(Instant::now());
+        }
+        may
+    }
+
+    /// Where the session is killed, its journal tells so.
+    fn begin_journal(&mut self) {
+        let begun = lock(&self.shared.journal).begin();
+        self.journal_is(begun);
+    }
+
+    fn tick(&mut self) {
+        self.open.clear();
+        let mut journal = lock(&self.shared.journal);
+        (self.unanswered)(&mut self.open);
+        let written = journal.tick(&self.open);
+        drop(journal);
+        if !self.open.is_empty() {
+            self.busy = Instant::now();
+        }
+        self.journal_is(written);
+    }
+
+    fn journal_is(&mut self, written: io::Result<()>) {
+        let Err(error) = written else {
+            self.journal_failed = false;
+            return;
+        };
+        // Where the log itself fails too, that is enough said.
+        if !self.journal_failed && self.retry.is_none() {
+            let why = unwritable_journal(lock(&self.shared.journal).path(), &error);
+            (self.say)(Trouble::Beside(why));
+        }
+        self.journal_failed = true;
+    }
+
+    /// Has what is written synced, at most once a second.
+    fn sync(&mut self) {
+        if let Some(syncer) = &mut self.syncer
+            && let Ok(done) = syncer.results.try_recv()
+        {
+            syncer.is_busy = false;
+            self.sync_is(done);
+        }
+        let is_due = self.sync_at.is_some_and(|at| Instant::now() >= at);
+        if !is_due && self.appender.unsynced_files() < MAX_LOG_UNSYNCED {
+            return;
+        }
+        if self.syncer.as_ref().is_some_and(|syncer| syncer.is_busy) {
+            if self.appender.unsynced_files() < MAX_LOG_UNSYNCED {
+                self.sync_at = Some(Instant::now() + LOG_SYNC);
+                return;
+            }
+            // The disk is that slow that the writer has to wait for it.
+            if let Some(syncer) = &mut self.syncer
+                && let Ok(done) = syncer.results.recv()
+            {
+                syncer.is_busy = false;
+                self.sync_is(done);
+            }
+        }
+        self.sync_at = None;
+        let Some(sync) = self.appender.unsynced() else { return };
+        let syncer = match self.syncer.take() {
+            Some(syncer) => Ok(syncer),
+            None => Syncer::start(),
+        };
+        match syncer {
+            Ok(mut syncer) => {
+                syncer.is_busy = syncer.jobs.send(sync).is_ok();
+                self.syncer = Some(syncer);
+            }
+            Err(_) => self.sync_is(sync.run()),
+        }
+    }
+
+    fn sync_is(&mut self, done: io::Result<()>) {
+        let Err(error) = done else {
+            self.sync_failed = false;
+            return;
+        };
+        if !self.sync_failed && self.retry.is_none() {
+            (self.say)(Trouble::Beside(unsynced(&self.shared.place.current(), &error)));
+        }
+        self.sync_failed = true;
+    }
+
+    fn finish(mut self) {
+        if self.retry.is_none() {
+            let mut journal = lock(&self.shared.journal);
+            let done = journal
+                .left_open()
+                .and_then(|left| if left.is_empty() { Ok(()) } else { self.appender.append_raw(&left) });
+            // Otherwise it is left for the next session.
+            if done.is_ok() {
+                journal.remove();
+            }
+        }
+        if let Some(Syncer { jobs, thread, .. }) = self.syncer.take() {
+            drop(jobs);
+            let _ = thread.join();
+        }
+        if let Some(sync) = self.appender.unsynced() {
+            let done = sync.run();
+            self.sync_is(done);
+        }
+        self.shared.finished();
+    }
+}
+
+/// The thread that waits for the disk.
+struct Syncer {
+    jobs: SyncSender<Sync>,
+    results: Receiver<io::Result<()>>,
+    thread: JoinHandle<()>,
+    is_busy: bool,
+}
+
+impl Syncer {
+    fn start() -> io::Result<Self> {
+        let (jobs, queue) = sync_channel::<Sync>(1);
+        let (tell, results) = sync_channel(1);
+        let work = move || {
+            for sync in queue {
+                if tell.send(sync.run()).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("audit sync".to_owned()).stack_size(STACK).spawn(work)?;
+        Ok(Self { jobs, results, thread, is_busy: false })
+    }
+}
