@@ -35,9 +35,9 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;wrap'= {
             cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that is found by the server''s name'
-            cand --server 'The server''s name, instead of the one derived from its command (`npx -y @iterable/mcp` is `iterable`)'
+            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it (`npx -y @iterable/mcp` is `iterable`)'
             cand --log-level 'How much to say on stderr: `info` has a line for the start and one for each refusal'
-            cand --max-message 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on'
+            cand --max-message 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -37,13 +37,13 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "schema" -d 
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "demo" -d 'Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "completions" -d 'Print the completions for a shell'
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that is found by the server\'s name' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l server -d 'The server\'s name, instead of the one derived from its command (`npx -y @iterable/mcp` is `iterable`)' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it (`npx -y @iterable/mcp` is `iterable`)' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l log-level -d 'How much to say on stderr: `info` has a line for the start and one for each refusal' -r -f -a "error\t'What makes the session fail'
 warn\t'And what a person should look into'
 info\t'And the start, and each refused or dropped message'
 debug\t'And the steps of a session\'s start and end'
 trace\t'And everything else'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-message -d 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-message -d 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for: its tools are known, so more can be said' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'

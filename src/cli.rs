@@ -12,7 +12,8 @@ use clap_complete::Shell;
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
 
-use crate::limits::{MAX_MESSAGE, MIN_MESSAGE};
+use crate::limits::MIN_MESSAGE;
+use crate::size::{BadSize, Size};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +27,7 @@ Examples:
 
 Exit codes:
   0 done or allowed   1 something failed   2 wrong usage
-  3 the policy, or a policy test, is invalid
+  3 the policy, a policy test or config.toml is invalid
   4 refused or hidden (decide)   5 asks a person (decide)
   wrap ends with the server's own code, 128 + N after signal N";
 
@@ -68,23 +69,25 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(
     override_usage = "policylayer wrap [OPTIONS] -- <COMMAND> [ARGS]...",
-    after_help = "The policy is --policy, else POLICYLAYER_POLICY, else policies/SERVER.{toml,json,yaml,yml} in the \
-                  configuration folder, else the built-in policy of the server."
+    after_help = "The policy is --policy, else POLICYLAYER_POLICY, else the one that config.toml names for the server, \
+                  else policies/SERVER.{toml,json,yaml,yml} in the configuration folder, else the built-in policy of \
+                  the server. docs/configuration.md has every key of config.toml, which is read once, at the start."
 )]
 pub struct WrapArgs {
     /// The policy file (.toml, .json, .yaml or .yml), instead of the one that is found by the server's name
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// The server's name, instead of the one derived from its command (`npx -y @iterable/mcp` is `iterable`)
+    /// The server's name, instead of the one that config.toml has for its command or that is derived from it
+    /// (`npx -y @iterable/mcp` is `iterable`)
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
     /// How much to say on stderr: `info` has a line for the start and one for each refusal
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     pub log_level: LogLevel,
     /// The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB.
-    /// A longer one is refused, and the session goes on
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value_t = Size(MAX_MESSAGE))]
-    pub max_message: Size,
+    /// A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = message_size)]
+    pub max_message: Option<Size>,
     /// The server's command and its arguments, after `--`
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -93,8 +96,8 @@ pub struct WrapArgs {
 /// `policylayer check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The policy file; without it, the policy that `wrap` would use for the server, or every policy in the
-    /// configuration folder
+    /// The policy file; without it, the policy that `wrap` would use for the server, or config.toml and every policy in
+    /// the configuration folder
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The server that the policy is for: its tools are known, so more can be said
@@ -232,38 +235,9 @@ pub enum TestFormat {
     Junit,
 }
 
-/// A number of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(pub usize);
-
-impl std::fmt::Display for Size {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            bytes if bytes % MIB == 0 => write!(f, "{}MiB", bytes / MIB),
-            bytes if bytes % KIB == 0 => write!(f, "{}KiB", bytes / KIB),
-            bytes => write!(f, "{bytes}"),
-        }
-    }
-}
-
-const KIB: usize = 1 << 10;
-const MIB: usize = 1 << 20;
-
-fn size(text: &str) -> Result<Size, String> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = match text.get(digits.len()..).unwrap_or_default().trim() {
-        "" | "B" => 1,
-        "KiB" | "K" | "k" => KIB,
-        "MiB" | "M" => MIB,
-        "GiB" | "G" => 1 << 30,
-        "KB" | "kB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        other => return Err(format!("`{other}` is no unit; write KiB, MiB or GiB, or bytes without a unit")),
-    };
-    let number: usize = digits.parse().map_err(|_| "write a whole number and a unit, such as 64MiB".to_owned())?;
-    let bytes = number.checked_mul(unit).ok_or("that is more than this machine can address")?;
-    if bytes < MIN_MESSAGE { Err("it must be at least 1KiB".to_owned()) } else { Ok(Size(bytes)) }
+fn message_size(text: &str) -> Result<Size, String> {
+    let size: Size = text.parse().map_err(|error: BadSize| error.to_string())?;
+    if size.0 < MIN_MESSAGE { Err(format!("it must be at least {}", Size(MIN_MESSAGE))) } else { Ok(size) }
 }
 
 #[cfg(test)]
@@ -271,20 +245,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_and_written() {
-        for (text, bytes, shown) in [
-            ("64MiB", 64 << 20, "64MiB"),
-            ("512KiB", 512 << 10, "512KiB"),
-            ("1 GiB", 1 << 30, "1024MiB"),
-            ("1500", 1500, "1500"),
-            ("2048", 2048, "2KiB"),
-            ("3MB", 3_000_000, "3000000"),
-        ] {
-            assert_eq!(size(text), Ok(Size(bytes)), "{text}");
-            assert_eq!(Size(bytes).to_string(), shown);
-        }
-        for text in ["", "MiB", "-1", "1.5MiB", "1023", "64 parsecs", "99999999999999999999", "18446744073709551615K"] {
-            assert!(size(text).is_err(), "{text}");
+    fn a_handshake_must_fit_into_a_message() {
+        assert_eq!(message_size("1KiB"), Ok(Size(1024)));
+        for text in ["1023", "64 parsecs"] {
+            assert!(message_size(text).is_err(), "{text}");
         }
     }
 

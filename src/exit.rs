@@ -11,7 +11,7 @@ pub enum Exit {
     Failed,
     /// Wrong usage of the command line.
     Usage,
-    /// The policy is invalid.
+    /// The policy, or config.toml, is invalid.
     InvalidPolicy,
     /// `decide`: the call is refused, or its tool hidden.
     Refused,

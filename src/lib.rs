@@ -2,7 +2,8 @@
 //!
 //! Bytes come in, decisions go out. The core (`wire`, `policy`, `risk`, `engine`) is sans-IO: it never reads a file, a
 //! clock, a socket or the environment, so that every protocol and policy question is tested by feeding it lines and
-//! comparing actions. `proxy` is the shell around it: the child process, the pumps, the signals. `cmd` has a file a verb.
+//! comparing actions. `proxy` is the shell around it: the child process, the pumps, the signals. `settings` is config.toml,
+//! `paths` finds it and the policies, and `cmd` has a file a verb.
 //!
 //! The invariants that every change keeps:
 //!
@@ -26,6 +27,8 @@ pub mod paths;
 pub mod policy;
 pub mod proxy;
 pub mod risk;
+pub mod settings;
+pub mod size;
 pub mod state;
 mod visible;
 pub mod wire;

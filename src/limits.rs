@@ -1,9 +1,9 @@
 //! Every bound on memory and time, in one place (invariant 8). `tests/limits.rs` reaches those of the core,
-//! `tests/wrap.rs` and `tests/stderr.rs` those of the shell.
+//! `tests/wrap.rs` and `tests/stderr.rs` those of the shell, `tests/settings.rs` those of config.toml.
 
 use std::time::Duration;
 
-/// The longest line in either direction where `--max-message` does not say otherwise, in bytes.
+/// The longest line in either direction where `--max-message` and config.toml do not say otherwise, in bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
 /// The least that `--max-message` may say, in bytes: a handshake must fit.
@@ -52,6 +52,9 @@ pub const MAX_LISTED_TOOLS: usize = 10_000;
 /// How many subscriptions of one client are remembered that asked for changes of the list of tools.
 pub const MAX_SUBSCRIPTIONS: usize = 64;
 
+/// The largest config.toml, in bytes.
+pub const MAX_SETTINGS_FILE: usize = 1024 * 1024;
+
 /// The largest policy file, in bytes.
 pub const MAX_POLICY_FILE: usize = 1024 * 1024;
 
@@ -86,8 +89,11 @@ pub const MAX_REGEX_SIZE: usize = 1024 * 1024;
 /// How many watchers a session starts, one after the other, before it ends because they do not last.
 pub const MAX_WATCHERS: usize = 8;
 
-/// How long the server has to end by itself once its stdin is closed.
+/// How long the server has to end by itself once its stdin is closed, where config.toml does not say otherwise.
 pub const GRACE: Duration = Duration::from_secs(5);
+
+/// The most that config.toml may say of that.
+pub const MAX_GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// How long the server has between SIGTERM and SIGKILL when its stdin was closed and grace is over.
 pub const TERM_GRACE: Duration = Duration::from_secs(2);
@@ -171,6 +177,31 @@ pub const MAX_LOGGED_KEY: usize = 80;
 
 /// The longest arguments that the audit log keeps in full or redacted, in bytes.
 pub const MAX_LOGGED_ARGUMENTS: usize = 64 * 1024;
+
+/// How large one file of the audit log grows where config.toml does not say otherwise, in bytes.
+pub const AUDIT_FILE: usize = 32 * 1024 * 1024;
+
+/// The least that config.toml may say of that, in bytes: a record must fit.
+pub const MIN_AUDIT_FILE: usize = 64 * 1024;
+
+/// The most that config.toml may say of that, in bytes.
+pub const MAX_AUDIT_FILE: usize = 1024 * 1024 * 1024;
+
+/// For how many days the audit log is kept where config.toml does not say otherwise.
+pub const KEEP_DAYS: u32 = 90;
+
+/// The most days that config.toml may say.
+pub const MAX_KEEP_DAYS: u32 = 3650;
+
+/// How long a person has to approve a call where neither the policy nor config.toml says otherwise. Clients give up on a
+/// call after 60 s.
+pub const APPROVAL_TIMEOUT: Duration = Duration::from_secs(55);
+
+/// The least that config.toml may say of that.
+pub const MIN_APPROVAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The most that config.toml may say of that.
+pub const MAX_APPROVAL_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The longest line of the audit log that is read, in bytes. None is written that is longer: the longest part of one is
 /// a reason, and a policy file with it has at most [`MAX_POLICY_FILE`].

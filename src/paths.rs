@@ -1,17 +1,26 @@
 //! Where the configuration lives, and which policy file is in force.
 //!
-//! The order: the file that was named, else `POLICYLAYER_POLICY`, else `policies/SERVER.{toml,json,yaml,yml}` in the
-//! configuration folder, else the built-in policy. A file that is named or found and cannot be used is an error: falling
-//! back to another policy would let through what its author forbade.
+//! The order: the file that was named, else `POLICYLAYER_POLICY`, else the one that config.toml names for the server, else
+//! `policies/SERVER.{toml,json,yaml,yml}` in the configuration folder, else the built-in policy. A file that is named or
+//! found and cannot be used is an error: falling back to another policy would let through what its author forbade.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+mod config;
+mod listing;
+mod text;
+
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+pub use self::config::{SETTINGS_FILE, SettingsError, load_settings, read_settings};
+pub use self::listing::{Listing, list_policies, stem_of_tested};
+pub use self::text::Unreadable;
 
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source};
+use crate::settings::Settings;
 use crate::visible::visible;
 
 /// The environment variable that names a policy file.
@@ -63,6 +72,20 @@ pub enum PolicyError {
         /// The other.
         second: PathBuf,
     },
+    /// config.toml names a policy for the server, and the folder of the policies has another.
+    #[error(
+        "There are two policies for {server}: config.toml names {}, and there is {} as well. Take `policy` out of \
+         [servers.{server}], or move the other file away, or name the one that is meant with --policy.",
+        shown(.named), shown(.found)
+    )]
+    NamedAndFound {
+        /// The server.
+        server: ServerName,
+        /// The file that config.toml names.
+        named: PathBuf,
+        /// The file that is named after the server.
+        found: PathBuf,
+    },
     /// The file's ending names no format.
     #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Rename it after its format.", shown(.0))]
     UnknownEnding(PathBuf),
@@ -107,6 +130,18 @@ pub enum PolicyError {
 }
 
 impl PolicyError {
+    /// The error for a policy that gives no text.
+    fn of(path: &Path, why: Unreadable) -> Self {
+        let path = path.to_owned();
+        match why {
+            Unreadable::Missing => Self::Missing(path),
+            Unreadable::NotAFile(what) => Self::NotAFile { path, what },
+            Unreadable::Failed(error) => Self::Unreadable { path, error },
+            Unreadable::TooLarge => Self::TooLarge(path),
+            Unreadable::NotUtf8(offset) => Self::NotUtf8 { path, offset },
+        }
+    }
+
     /// How a run ends that failed because of it.
     pub fn exit(&self) -> Exit {
         if matches!(self, Self::Invalid { .. }) { Exit::InvalidPolicy } else { Exit::Failed }
@@ -117,8 +152,13 @@ impl PolicyError {
 ///
 /// # Errors
 /// Where a policy is named or found and cannot be used. There is no falling back from one policy to another.
-pub fn load_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> Result<LoadedPolicy, PolicyError> {
-    let Some(path) = find_policy(named, server, env)? else {
+pub fn load_policy(
+    named: Option<&Path>,
+    server: &ServerName,
+    settings: &Settings,
+    env: &Env,
+) -> Result<LoadedPolicy, PolicyError> {
+    let Some(path) = find_policy(named, server, settings, env)? else {
         return Ok(LoadedPolicy { policy: policy::builtin(server), source: None, warnings: Vec::new() });
     };
     load_document(path.clone(), read_policy(&path)?, server)
@@ -155,10 +195,11 @@ pub enum Current {
 pub fn reload_policy(
     named: Option<&Path>,
     server: &ServerName,
+    settings: &Settings,
     env: &Env,
     in_force: &mut Option<Source>,
 ) -> Result<Current, PolicyError> {
-    let Some(path) = find_policy(named, server, env)? else {
+    let Some(path) = find_policy(named, server, settings, env)? else {
         return Ok(if in_force.is_some() { Current::Gone } else { Current::Unchanged });
     };
     let source = read_policy(&path)?;
@@ -171,72 +212,71 @@ pub fn reload_policy(
 }
 
 /// Every file that [`find_policy`] looks for.
-pub fn policy_files(named: Option<&Path>, server: &ServerName, env: &Env) -> Vec<PathBuf> {
+pub fn policy_files(named: Option<&Path>, server: &ServerName, settings: &Settings, env: &Env) -> Vec<PathBuf> {
     match (named, env.var(POLICY_VARIABLE)) {
         (Some(path), _) => vec![path.to_owned()],
         (None, Some(path)) => vec![PathBuf::from(path)],
-        (None, None) => {
-            let folder = configuration_folder(env).map(|folder| folder.join("policies")).ok();
-            let file = |folder: &PathBuf| Format::ENDINGS.map(|ending| folder.join(format!("{server}.{ending}")));
-            folder.iter().flat_map(file).collect()
-        }
+        (None, None) => configuration_folder(env).map_or_else(
+            |_| Vec::new(),
+            |folder| {
+                let configured = settings.policy_of(server).map(|path| folder.join(path));
+                configured.into_iter().chain(named_after(server, &folder)).collect()
+            },
+        ),
     }
+}
+
+/// The files that are a server's policy by their names.
+fn named_after(server: &ServerName, folder: &Path) -> [PathBuf; 4] {
+    Format::ENDINGS.map(|ending| folder.join("policies").join(format!("{server}.{ending}")))
 }
 
 /// The policy file in force for a server; `None` where the built-in policy is.
 ///
 /// # Errors
 /// Where the variable is empty, two files compete, or the configuration folder cannot be found or looked into.
-pub fn find_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> Result<Option<PathBuf>, PolicyError> {
+pub fn find_policy(
+    named: Option<&Path>,
+    server: &ServerName,
+    settings: &Settings,
+    env: &Env,
+) -> Result<Option<PathBuf>, PolicyError> {
     if let Some(path) = named {
         return Ok(Some(path.to_owned()));
     }
     if let Some(path) = env.var(POLICY_VARIABLE) {
         return if path.is_empty() { Err(PolicyError::EmptyVariable) } else { Ok(Some(PathBuf::from(path))) };
     }
-    let folder = configuration_folder(env)?.join("policies");
+    let folder = configuration_folder(env)?;
+    let configured = settings.policy_of(server).map(|path| folder.join(path));
     let mut found: Option<PathBuf> = None;
-    for ending in Format::ENDINGS {
-        let path = folder.join(format!("{server}.{ending}"));
+    for path in named_after(server, &folder) {
         // Not `exists`: a link that leads nowhere is a policy that somebody wanted.
         match fs::symlink_metadata(&path) {
-            Ok(_) => match found {
-                Some(first) => return Err(PolicyError::TwoFiles { server: server.clone(), first, second: path }),
-                None => found = Some(path),
+            Ok(_) if configured.as_ref().is_some_and(|configured| is_same(configured, &path)) => {}
+            Ok(_) => match (&configured, found) {
+                (Some(named), _) => {
+                    return Err(PolicyError::NamedAndFound {
+                        server: server.clone(),
+                        named: named.clone(),
+                        found: path,
+                    });
+                }
+                (None, Some(first)) => {
+                    return Err(PolicyError::TwoFiles { server: server.clone(), first, second: path });
+                }
+                (None, None) => found = Some(path),
             },
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(PolicyError::Unreadable { path, error }),
         }
     }
-    Ok(found)
+    Ok(configured.or(found))
 }
 
-/// The servers that have a policy file in the configuration folder, in the order of their names.
-///
-/// # Errors
-/// Where the configuration folder cannot be found or looked into.
-pub fn servers_with_policies(env: &Env) -> Result<Vec<ServerName>, PolicyError> {
-    let folder = configuration_folder(env)?.join("policies");
-    let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(PolicyError::Unreadable { path: folder, error }),
-    };
-    let mut servers = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| PolicyError::Unreadable { path: folder.clone(), error })?.path();
-        let is_policy = path.extension().is_some_and(|ending| Format::from_ending(&ending.to_string_lossy()).is_some());
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        // `iterable.test.toml` holds tests of a policy.
-        if let (true, false, Ok(server)) = (is_policy, stem.ends_with(".test"), ServerName::parse(&stem)) {
-            servers.push(server);
-        }
-    }
-    servers.sort();
-    servers.dedup();
-    Ok(servers)
+/// Whether two paths lead to one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The configuration folder: `$XDG_CONFIG_HOME/policylayer` where that is an absolute path, else
@@ -284,26 +324,11 @@ pub fn state_folder(env: &Env) -> Result<PathBuf, NoStateFolder> {
 /// # Errors
 /// Where its ending is unknown, or it is missing, no regular file, larger than 1 MiB, unreadable or not UTF-8.
 pub fn read_policy(path: &Path) -> Result<Source, PolicyError> {
-    let unreadable = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => PolicyError::Missing(path.to_owned()),
-        _ => PolicyError::Unreadable { path: path.to_owned(), error },
-    };
-    // Asked before it is opened: opening a pipe would wait for a writer, and stdin is the client's.
-    let kind = fs::metadata(path).map_err(unreadable)?;
-    if !kind.is_file() {
-        let what = if kind.is_dir() { "a folder" } else { "a pipe or device" };
-        return Err(PolicyError::NotAFile { path: path.to_owned(), what });
-    }
+    let error = |why| PolicyError::of(path, why);
+    text::expect_file(path).map_err(error)?;
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     let format = Format::from_ending(&ending).ok_or_else(|| PolicyError::UnknownEnding(path.to_owned()))?;
-    let mut bytes = Vec::new();
-    let one_more = MAX_POLICY_FILE as u64 + 1;
-    File::open(path).and_then(|file| file.take(one_more).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() > MAX_POLICY_FILE {
-        return Err(PolicyError::TooLarge(path.to_owned()));
-    }
-    let text = String::from_utf8(bytes)
-        .map_err(|error| PolicyError::NotUtf8 { path: path.to_owned(), offset: error.utf8_error().valid_up_to() })?;
+    let text = text::read(path, MAX_POLICY_FILE).map_err(error)?;
     Ok(Source::new(shown(path), format, text))
 }
 

@@ -134,7 +134,7 @@ fn skipped_lines_are_answered_where_they_were_requests() {
     use policylayer::wire::skim::skim;
     let oversize = |engine: &mut Engine, line: &str| {
         let mut actions = Vec::new();
-        engine.client_oversize(&skim(line.as_bytes()), 1000, &mut actions);
+        engine.client_oversize(&skim(line.as_bytes()), 1000, Now::default(), &mut actions);
         actions.retain(|action| !matches!(action, Action::Note(_)));
         actions
     };
@@ -152,7 +152,7 @@ fn skipped_lines_are_answered_where_they_were_requests() {
 
     let oversize = |engine: &mut Engine, line: &str| {
         let mut actions = Vec::new();
-        engine.server_oversize(&skim(line.as_bytes()), 1000, &mut actions);
+        engine.server_oversize(&skim(line.as_bytes()), 1000, Now::default(), &mut actions);
         actions.retain(|action| !matches!(action, Action::Note(_)));
         actions
     };

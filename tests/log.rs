@@ -402,3 +402,43 @@ fn a_limit_is_near_its_ceiling_by_its_own_window_and_scope() {
         assert_eq!(json["limits"][0]["share"], expected, "every {spread} s, {session} sessions: {}", json["limits"]);
     }
 }
+
+#[test]
+fn verify_tells_a_whole_log_from_a_changed_one() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    for second in 0..20 {
+        log.add(&passed(second, "get_lists", Class::Read));
+        if second == 8 {
+            log.rotate();
+        }
+    }
+    log.seal();
+    Log::new(&home, "other").add(&passed(0, "get_lists", Class::Read)).seal();
+    let text = home.good(&["log", "verify"]);
+    assert!(
+        text.starts_with("✔ other: whole\n")
+            && text.contains("✔ shop: whole\n  20 lines in 2 files of 1 session, from "),
+        "{text}"
+    );
+    let json = home.json(&["log", "verify", "--server", "shop", "--format", "json"]);
+    let server = &json["servers"][0];
+    assert_eq!((&json["whole"], &server["lines"], &server["broken"]), (&true.into(), &20.into(), &Value::Null));
+    // Pruned and current: what `sha256sum` says of the last line.
+    assert_eq!(server["last_sha256"].as_str().unwrap().len(), 64);
+
+    let file = home.audit().join("shop.jsonl.000001");
+    let written = fs::read_to_string(&file).unwrap();
+    fs::write(&file, written.replacen("get_lists", "get_users", 3)).unwrap();
+    let ran = home.run(&["log", "verify"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
+    assert!(ran.out.contains("✔ other: whole"), "{}", ran.out);
+    assert!(ran.out.contains("✘ shop: broken: ") && ran.out.contains("shop.jsonl.000001, line 1: "), "{}", ran.out);
+    let ran = home.run(&["log", "verify", "--server", "shop", "--format", "json"]);
+    let json: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &json["whole"], &json["servers"][0]["broken"]["line"]), (Some(1), &false.into(), &1.into()));
+
+    let ran = Home::new().run(&["log", "verify"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    assert!(ran.err.contains("There is no audit log yet"), "{}", ran.err);
+}

@@ -87,7 +87,7 @@ fn run(engine: &mut Engine, step: &Value, repetition: u64) -> Vec<Action> {
     } else if step.get("policy").is_some() {
         engine.replace_policy(Arc::new(policy(step)), &mut actions);
     } else {
-        engine.server_ended(step["ended"].as_str().expect("a step needs a line"), &mut actions);
+        engine.server_ended(step["ended"].as_str().expect("a step needs a line"), now, &mut actions);
     }
     actions.retain(|action| !matches!(action, Action::Note(_)));
     actions

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::audit::record::{About, Line, Outcome, PROTOCOL_RULE, Record};
+use crate::audit::record::{About, Line, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record};
 use crate::engine::limits::{Charge, Denied, Memory, Reserved, Store, Unavailable};
-use crate::engine::{Now, Trial, TrialAnswer, Verdict};
+use crate::engine::{Now, Trial, Verdict};
 use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS};
 use crate::policy::{Effect, Policy};
 use crate::wire::arguments::Arguments;
@@ -36,7 +36,8 @@ impl Call {
     /// The call that a line tells of; `None` where it tells of something else, or of one that no policy decided.
     pub(super) fn of(line: &Line<'_>) -> Option<Self> {
         let About::Decision(record) = &line.about else { return None };
-        if record.method.as_deref() != Some(method::TOOLS_CALL) || record.rule == PROTOCOL_RULE {
+        let is_policys = ![PROTOCOL_RULE, REQUIRED_RULE].contains(&&*record.rule);
+        if record.method.as_deref() != Some(method::TOOLS_CALL) || !is_policys {
             return None;
         }
         Some(Self {
@@ -158,11 +159,7 @@ impl<'p> Replayer<'p> {
         let (trial, used) = self.sessions.get_mut(&call.session)?;
         *used = self.calls;
         let now = Now { session: call.unix(), unix: call.unix() };
-        let answer = match call.outcome {
-            Outcome::ToolError | Outcome::Error => TrialAnswer::Error,
-            _ => TrialAnswer::Good,
-        };
-        trial.call_at(self.policy, &call.tool, arguments, now, answer).ok()
+        trial.call_at(self.policy, &call.tool, arguments, now, call.outcome).ok()
     }
 
     fn make_room(&mut self) {

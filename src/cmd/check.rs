@@ -1,4 +1,5 @@
-//! `policylayer check`: every error and warning of a policy with its place, and what the policy does.
+//! `policylayer check`: every error and warning of a policy with its place, and what the policy does. Of config.toml too,
+//! where that is not valid or nothing is named.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,20 +10,21 @@ use serde::Serialize;
 use super::{Env, plural, server_for};
 use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
-use crate::paths::{self, PolicyError};
+use crate::paths::{self, PolicyError, SettingsError};
 use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Severity, Source, Tally};
+use crate::settings::{self, Settings};
 use crate::visible::visible;
 
-/// Checks the named file, or the policy in force for the server; where neither is named, every policy in the
-/// configuration folder.
+/// Checks the named file, or the policy in force for the server; where neither is named, config.toml and every policy in
+/// the configuration folder.
 ///
 /// # Errors
-/// Where the server's name is none, or a policy file cannot be read; not where a policy is invalid, which is what
-/// [`Exit::InvalidPolicy`] says.
+/// Where the server's name is none, or a file cannot be read; not where a policy or config.toml is invalid, which is
+/// what [`Exit::InvalidPolicy`] says.
 pub fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     match check(args, env) {
         // Who reads JSON reads it here as well.
-        Err(error) if args.format == Format::Json && error.is::<PolicyError>() => {
+        Err(error) if args.format == Format::Json && is_unreadable(&error) => {
             let mut out = AutoStream::auto(std::io::stdout()).lock();
             serde_json::to_writer_pretty(&mut out, &Unreadable::new(args, &error))?;
             out.write_all(b"\n")?;
@@ -32,23 +34,18 @@ pub fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     }
 }
 
+fn is_unreadable(error: &anyhow::Error) -> bool {
+    error.is::<PolicyError>() || error.is::<SettingsError>()
+}
+
 fn check(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
-    let is_named = args.file.is_some() || args.server.is_some() || env.var(paths::POLICY_VARIABLE).is_some();
-    let servers = if is_named { Vec::new() } else { paths::servers_with_policies(env)? };
-    let mut all = Vec::with_capacity(servers.len());
-    for server in servers {
-        all.push(Checked::in_force(None, server, env)?);
-    }
-    if is_named {
-        let server = server_for(args.server.as_deref(), args.file.as_deref(), env)?;
-        all.push(Checked::in_force(args.file.as_deref(), server, env)?);
-    }
+    let all = checked(args, env)?;
     let mut out = AutoStream::auto(std::io::stdout()).lock();
     match args.format {
         Format::Text => {
             let texts: Vec<_> = all.iter().map(Checked::text).collect();
             out.write_all(texts.join("\n").as_bytes())?;
-            if all.is_empty() {
+            if !all.iter().any(Checked::is_of_a_server) && all.iter().all(Checked::is_valid) {
                 let folder = paths::configuration_folder(env)?.join("policies");
                 writeln!(
                     out,
@@ -70,26 +67,73 @@ fn check(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
         }
     }
     out.flush()?;
-    Ok(if all.iter().all(|checked| checked.policy.is_some()) { Exit::Ok } else { Exit::InvalidPolicy })
+    Ok(if all.iter().all(Checked::is_valid) { Exit::Ok } else { Exit::InvalidPolicy })
 }
 
-/// A policy with all that there is to say about it.
+fn checked(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<Checked>> {
+    let mut all = Vec::new();
+    let mut settings = Settings::default();
+    // A file that is named on the command line is judged without them.
+    if args.file.is_none()
+        && let Some(source) = paths::read_settings(env)?
+    {
+        let (checked, loaded) = Checked::settings(source);
+        // Where the policies are is not known then, and no wrapper would start.
+        let Some(loaded) = loaded else { return Ok(vec![checked]) };
+        settings = loaded;
+        if args.server.is_none() {
+            all.push(checked);
+        }
+    }
+    if args.file.is_none() && args.server.is_none() && env.var(paths::POLICY_VARIABLE).is_none() {
+        let configured = settings.servers.iter().filter(|server| server.policy.is_some());
+        let mut servers: Vec<_> = configured.map(|server| server.name.clone()).collect();
+        servers.extend(paths::list_policies(env)?.servers);
+        servers.sort();
+        servers.dedup();
+        for server in servers {
+            all.push(Checked::in_force(None, server, &settings, env)?);
+        }
+    } else {
+        let server = server_for(args.server.as_deref(), args.file.as_deref(), env)?;
+        all.push(Checked::in_force(args.file.as_deref(), server, &settings, env)?);
+    }
+    Ok(all)
+}
+
+/// A policy, or config.toml, with all that there is to say about it.
 struct Checked {
-    server: ServerName,
+    /// The server that the policy is for; `None` for config.toml.
+    server: Option<ServerName>,
     source: Option<Source>,
     policy: Option<Policy>,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl Checked {
-    fn in_force(named: Option<&Path>, server: ServerName, env: &Env) -> anyhow::Result<Self> {
-        let Some(path) = paths::find_policy(named, &server, env)? else {
+    fn in_force(named: Option<&Path>, server: ServerName, settings: &Settings, env: &Env) -> anyhow::Result<Self> {
+        let Some(path) = paths::find_policy(named, &server, settings, env)? else {
             let policy = Some(policy::builtin(&server));
-            return Ok(Self { server, source: None, policy, diagnostics: Vec::new() });
+            return Ok(Self { server: Some(server), source: None, policy, diagnostics: Vec::new() });
         };
         let source = paths::read_policy(&path)?;
         let loaded = policy::load(&source, &server);
-        Ok(Self { server, source: Some(source), policy: loaded.policy, diagnostics: loaded.diagnostics })
+        Ok(Self { server: Some(server), source: Some(source), policy: loaded.policy, diagnostics: loaded.diagnostics })
+    }
+
+    /// What there is to say about config.toml, and the settings where it is valid.
+    fn settings(source: Source) -> (Self, Option<Settings>) {
+        let loaded = settings::load(&source);
+        let checked = Self { server: None, source: Some(source), policy: None, diagnostics: loaded.diagnostics };
+        (checked, loaded.settings)
+    }
+
+    fn is_of_a_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    fn is_valid(&self) -> bool {
+        self.count(Severity::Error) == 0
     }
 
     fn count(&self, severity: Severity) -> usize {
@@ -106,7 +150,7 @@ impl Checked {
             }
             let errors = plural(self.count(Severity::Error) as u64, "error");
             let warnings = plural(self.count(Severity::Warning) as u64, "warning");
-            let verdict = if self.policy.is_some() { "valid" } else { "invalid, and refused as a whole" };
+            let verdict = if self.is_valid() { "valid" } else { "invalid, and refused as a whole" };
             out.push_str(&format!("{}: {verdict} ({errors}, {warnings})\n", source.name()));
         }
         if let Some(policy) = &self.policy {
@@ -119,8 +163,8 @@ impl Checked {
         let summary = self.policy.as_ref().map(Policy::summary);
         Json {
             file: self.source.as_ref().map(Source::name),
-            server: self.server.as_str(),
-            valid: self.policy.is_some(),
+            server: self.server.as_ref().map(ServerName::as_str),
+            valid: self.is_valid(),
             mode: summary.as_ref().map(|summary| summary.mode.as_str()),
             errors: self.count(Severity::Error),
             warnings: self.count(Severity::Warning),
@@ -134,7 +178,7 @@ impl Checked {
     }
 }
 
-/// What `--format json` prints of a policy that cannot be read.
+/// What `--format json` prints of a policy or a config.toml that cannot be read.
 #[derive(Serialize)]
 struct Unreadable {
     file: Option<String>,
@@ -172,7 +216,8 @@ impl Unreadable {
 #[derive(Serialize)]
 struct Json<'c> {
     file: Option<&'c str>,
-    server: &'c str,
+    /// `null` for config.toml.
+    server: Option<&'c str>,
     valid: bool,
     mode: Option<&'static str>,
     errors: usize,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::table::{self, Cell};
-use super::{Env, server_for};
+use super::{Env, server_for, settings_for, told};
 use crate::cli::{DecideArgs, Format};
 use crate::engine::{Trial, Verdict};
 use crate::exit::Exit;
@@ -26,12 +26,13 @@ use crate::wire::arguments::Arguments;
 /// here, and is the exit code.
 pub fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     let server = server_for(args.server.as_deref(), args.policy.as_deref(), env)?;
-    let LoadedPolicy { policy, .. } = match paths::load_policy(args.policy.as_deref(), &server, env) {
+    let settings = match settings_for(args.policy.as_deref(), env) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(told(&error, error.exit())),
+    };
+    let LoadedPolicy { policy, .. } = match paths::load_policy(args.policy.as_deref(), &server, &settings, env) {
         Ok(loaded) => loaded,
-        Err(error) => {
-            super::report(&error.to_string());
-            return Ok(error.exit());
-        }
+        Err(error) => return Ok(told(&error, error.exit())),
     };
     let Some(arguments) = arguments(args.args.as_deref())? else { return Ok(Exit::Usage) };
     let verdict = match Trial::default().call(&policy, &args.tool, &arguments, std::time::Duration::ZERO) {

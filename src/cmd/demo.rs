@@ -12,12 +12,11 @@ use anyhow::{Context, bail, ensure};
 use client::{Launch, Session, send_raw, stand_in};
 use serde_json::{Map, Value, json};
 
-use super::Env;
 use super::table::{self, Cell};
+use super::{Env, server_of_command};
 use crate::cli::DemoArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::server::derive;
 use crate::policy::{self, Effect, Format, Policy, ServerName, Source};
 use crate::risk::{Catalogue, Class};
 
@@ -186,8 +185,9 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
 }
 
 async fn given_server_demo(out: &mut dyn Write, folder: &Path, command: &[OsString], env: &Env) -> anyhow::Result<()> {
-    let server = derive(command).unwrap_or_else(ServerName::unknown);
-    let in_force = paths::load_policy(None, &server, env)?;
+    let settings = paths::load_settings(env)?;
+    let server = server_of_command(command, &settings)?;
+    let in_force = paths::load_policy(None, &server, &settings, env)?;
     let allow_all = folder.join("allow-all.json");
     std::fs::write(&allow_all, ALLOW_ALL)?;
     let offered = offered_tools(&Launch { policy: Some(&allow_all), server: None, command, home: None }).await?;

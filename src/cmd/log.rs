@@ -6,6 +6,7 @@ mod latency;
 pub(super) mod look;
 mod rows;
 mod stats;
+mod verify;
 
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Write};
@@ -36,7 +37,7 @@ const LAST_BEFORE: usize = 10;
 pub fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     match &args.command {
         Some(LogCommand::Stats(args)) => stats::run(args, env),
-        Some(LogCommand::Verify(_)) => Ok(Exit::Failed),
+        Some(LogCommand::Verify(args)) => verify::run(args, env),
         None => print(args, env),
     }
 }

@@ -14,6 +14,7 @@ pub mod table;
 pub mod test;
 pub mod wrap;
 
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -21,8 +22,9 @@ pub use crate::env::Env;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
-use crate::paths::POLICY_VARIABLE;
-use crate::policy::{BadServerName, ServerName};
+use crate::paths::{self, POLICY_VARIABLE, SettingsError};
+use crate::policy::{BadServerName, ServerName, server};
+use crate::settings::{Settings, TwoNames};
 
 /// Does what the command line says.
 ///
@@ -52,9 +54,27 @@ fn server_for(named: Option<&str>, file: Option<&Path>, env: &Env) -> Result<Ser
     Ok(file.and_then(server_of_file).unwrap_or_else(ServerName::unknown))
 }
 
+/// The server that a command starts: the name that config.toml has for it, else the one that the command tells, else an
+/// unknown one. Then only a policy that is named, or one for `unknown`, lets anything through.
+fn server_of_command<S: AsRef<OsStr>>(command: &[S], settings: &Settings) -> Result<ServerName, TwoNames> {
+    let derived = || server::derive(command).unwrap_or_else(ServerName::unknown);
+    Ok(settings.name_of(command)?.cloned().unwrap_or_else(derived))
+}
+
 /// The server that a file is named after: `policies/iterable.toml` is for `iterable`.
 fn server_of_file(file: &Path) -> Option<ServerName> {
     ServerName::parse(file.file_stem()?.to_str()?).ok()
+}
+
+/// Tells a person of an error that is an exit code of its own.
+fn told(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
+    report(&error.to_string());
+    exit
+}
+
+/// The settings that say where the policy is. A file that is named on the command line is judged without them.
+fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsError> {
+    if named.is_some() { Ok(Settings::default()) } else { paths::load_settings(env) }
 }
 
 /// `1 call`, `2 calls`.

@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::limits::MAX_TOLD_APART;
 use crate::paths;
 use crate::policy::Effect;
+use crate::settings::Settings;
 use crate::visible::visible;
 
 /// Decides the recorded calls again and prints which decisions change. That some do is no failure.
@@ -32,12 +33,9 @@ pub fn run(args: &ReplayArgs, env: &Env) -> anyhow::Result<Exit> {
             return Ok(exit);
         }
     };
-    let loaded = match paths::load_policy(Some(&args.policy), &server, env) {
+    let loaded = match paths::load_policy(Some(&args.policy), &server, &Settings::default(), env) {
         Ok(loaded) => loaded,
-        Err(error) => {
-            super::report(&error.to_string());
-            return Ok(error.exit());
-        }
+        Err(error) => return Ok(super::told(&error, error.exit())),
     };
     let mut records = Records::open(Some(&server), env)?;
     if let Some(nothing) = records.nothing_yet()? {

@@ -38,15 +38,14 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
             return Ok(exit);
         }
     };
-    let source = match paths::find_policy(args.policy.as_deref(), &server, env).and_then(|path| {
-        let source = path.as_deref().map(paths::read_policy);
-        source.transpose()
-    }) {
+    let settings = match super::settings_for(args.policy.as_deref(), env) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(super::told(&error, error.exit())),
+    };
+    let found = paths::find_policy(args.policy.as_deref(), &server, &settings, env);
+    let source = match found.and_then(|path| path.as_deref().map(paths::read_policy).transpose()) {
         Ok(source) => source,
-        Err(error) => {
-            super::report(&error.to_string());
-            return Ok(error.exit());
-        }
+        Err(error) => return Ok(super::told(&error, error.exit())),
     };
     let in_force = match &source {
         None => policy::builtin(&server),

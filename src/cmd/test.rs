@@ -10,13 +10,14 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anstream::AutoStream;
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::{Env, server_of_file};
 use crate::cli::{TestArgs, TestFormat};
 use crate::exit::Exit;
-use crate::paths::{self, PolicyError};
+use crate::paths::{self, PolicyError, stem_of_tested};
 use crate::policy::{self, Colour, Format, ServerName, TestFile};
+use crate::settings::Settings;
 use crate::visible::visible;
 use outcome::{Broken, Outcome, Tested};
 
@@ -50,34 +51,17 @@ fn exit(tested: &[Tested]) -> Exit {
     }
 }
 
-/// Every `NAME.test.ENDING` in the folder of the policies, in the order of their names.
+/// Every test file in the folder of the policies.
 fn beside_the_policies(env: &Env) -> anyhow::Result<Vec<PathBuf>> {
-    let folder = paths::configuration_folder(env)?.join("policies");
-    let none = || {
-        format!(
+    let listing = paths::list_policies(env)?;
+    if listing.tests.is_empty() {
+        bail!(
             "There is no policy test in {}. Write one beside a policy, such as iterable.test.toml beside iterable.toml \
              (docs/testing.md says how), or name a file: `policylayer test FILE`.",
-            visible(&folder.display().to_string())
-        )
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(&folder).with_context(none)? {
-        let path = entry?.path();
-        let ending = path.extension().and_then(|ending| ending.to_str()).and_then(Format::from_ending);
-        if ending.is_some() && stem_of_policy(&path).is_some() {
-            files.push(path);
-        }
+            visible(&listing.folder.display().to_string())
+        );
     }
-    if files.is_empty() {
-        bail!(none());
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// `iterable` of `iterable.test.toml`.
-fn stem_of_policy(file: &Path) -> Option<&str> {
-    file.file_stem()?.to_str()?.strip_suffix(".test").filter(|stem| !stem.is_empty())
+    Ok(listing.tests)
 }
 
 fn test(path: &Path, env: &Env) -> Tested {
@@ -92,7 +76,7 @@ fn outcomes(path: &Path, env: &Env, tested: &mut Tested) -> Result<Vec<Outcome>,
     let server = file.server.or_else(|| server_of_file(&policy)).unwrap_or_else(ServerName::unknown);
     tested.policy = Some(visible(&policy.display().to_string()));
     tested.server = Some(server.clone());
-    let loaded = paths::load_policy(Some(&policy), &server, env)
+    let loaded = paths::load_policy(Some(&policy), &server, &Settings::default(), env)
         .map_err(|error| Broken { exit: error.exit(), message: error.to_string() })?;
     Ok(file.cases.into_iter().map(|case| Outcome::of(case, &loaded.policy)).collect())
 }
@@ -118,7 +102,7 @@ fn policy_of(path: &Path, file: &TestFile) -> Result<PathBuf, Broken> {
     if let Some(named) = &file.policy {
         return Ok(folder.join(named));
     }
-    let Some(stem) = stem_of_policy(path) else {
+    let Some(stem) = stem_of_tested(path) else {
         return Err(Broken::failed(
             "Nothing says which policy this file tests. Call it after the policy, such as iterable.test.toml for \
              iterable.toml, or name the policy in it with `policy`.",

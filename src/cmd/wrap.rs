@@ -8,15 +8,16 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
-use super::Env;
+use super::{Env, server_of_command};
 use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::Engine;
 use crate::engine::limits::Store;
 use crate::exit::Exit;
-use crate::paths::{self, PolicyError};
-use crate::policy::{BadServerName, Colour, ServerName, Source, server};
+use crate::paths::{self, PolicyError, SettingsError};
+use crate::policy::{BadServerName, Colour, ServerName, Source};
 use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, Reload, StartError, Wrap, start_failure};
+use crate::settings::{Settings, TwoNames};
 use crate::state::{Nowhere, Sqlite};
 
 /// Why a session did not start. Each message is complete.
@@ -25,7 +26,11 @@ enum Failure {
     #[error("--server: {0}\nwhat to do: give the name that the policy file has, such as --server iterable")]
     BadName(BadServerName),
     #[error("{0}")]
-    Policy(PolicyError),
+    Settings(#[from] SettingsError),
+    #[error("{0}")]
+    TwoNames(#[from] TwoNames),
+    #[error("{0}")]
+    Policy(#[from] PolicyError),
     #[error(transparent)]
     Start(#[from] StartError),
 }
@@ -35,7 +40,8 @@ impl Failure {
         match self {
             Self::BadName(_) => Exit::Usage,
             Self::Policy(error) => error.exit(),
-            Self::Start(_) => Exit::Failed,
+            Self::Settings(error) => error.exit(),
+            Self::TwoNames(_) | Self::Start(_) => Exit::Failed,
         }
     }
 }
@@ -59,8 +65,9 @@ pub fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
 }
 
 fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
-    let server = server_name(args)?;
-    let loaded = paths::load_policy(args.policy.as_deref(), &server, env).map_err(Failure::Policy)?;
+    let settings = paths::load_settings(env)?;
+    let server = server_name(args, &settings)?;
+    let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env)?;
     tracing::info!("{} wraps {server}", env!("CARGO_PKG_VERSION"));
     for line in loaded.policy.summary().to_string().lines() {
         tracing::info!("{line}");
@@ -69,11 +76,13 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
         tracing::warn!("{line}");
     }
     let engine = Engine::new(Arc::new(loaded.policy), store(env));
-    let reload = reload(args.policy.clone(), server, env.clone(), loaded.source);
+    let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
+    let reload = reload(args.policy.clone(), server, settings, env.clone(), loaded.source);
     Ok(proxy::run(Wrap {
         command: args.command.clone(),
         engine,
-        max_message: args.max_message.0,
+        max_message: args.max_message.map_or(max_message, |size| size.0),
+        grace,
         reload,
         stderr: stderr.clone(),
     })?)
@@ -87,18 +96,23 @@ fn store(env: &Env) -> Box<dyn Store> {
     }
 }
 
-fn reload(named: Option<PathBuf>, server: ServerName, env: Env, mut in_force: Option<Source>) -> Reload {
+fn reload(
+    named: Option<PathBuf>,
+    server: ServerName,
+    settings: Settings,
+    env: Env,
+    mut in_force: Option<Source>,
+) -> Reload {
     Reload {
-        files: paths::policy_files(named.as_deref(), &server, &env),
-        look: Box::new(move || paths::reload_policy(named.as_deref(), &server, &env, &mut in_force)),
+        files: paths::policy_files(named.as_deref(), &server, &settings, &env),
+        look: Box::new(move || paths::reload_policy(named.as_deref(), &server, &settings, &env, &mut in_force)),
     }
 }
 
-fn server_name(args: &WrapArgs) -> Result<ServerName, Failure> {
+fn server_name(args: &WrapArgs, settings: &Settings) -> Result<ServerName, Failure> {
     match &args.server {
         Some(name) => ServerName::parse(name).map_err(Failure::BadName),
-        // Then only a policy that is named, or one for `unknown`, lets anything through.
-        None => Ok(server::derive(&args.command).unwrap_or_else(ServerName::unknown)),
+        None => Ok(server_of_command(&args.command, settings)?),
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::refusal::Subject;
+use crate::audit::record::Entry;
+
 /// What is to be done about a line, in order. A line with neither `Forward` nor `Replace` does not reach the other side.
 #[must_use = "an action that is not carried out loses a message"]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +17,22 @@ pub enum Action {
     Reply(Vec<u8>),
     /// The line is no message of the protocol: show it on stderr, and pass it to nobody.
     Stray,
+    /// A decision with its outcome, for the audit log.
+    Record(Entry),
+    /// A call that may only go on once it is in the log; it comes before its `Forward`. Where it cannot be written,
+    /// [`Engine::unlogged`](super::Engine::unlogged) says what is done instead.
+    Commit(Box<Commit>),
     /// Something happened that a person may want to know.
     Note(Note),
+}
+
+/// A call that may only go on once it is in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// What is to be in the log.
+    pub entry: Entry,
+    pub(super) subject: Subject,
+    pub(super) name: Box<str>,
 }
 
 /// Something that a person may want to know, as one line of text without control characters.

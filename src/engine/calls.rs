@@ -6,8 +6,9 @@ use std::fmt;
 use super::limits::{Charge, Denied, Limits, Reserved, Store};
 use super::now::Now;
 use super::refusal::{Refused, Remedy};
+use crate::audit::record::Outcome;
 use crate::limits::{MAX_CONTINUATION, MAX_CONTINUATIONS};
-use crate::policy::{Amount, Calendar, Decision, Effect, Increment, Limit, OnError, Policy, Scope, Window};
+use crate::policy::{Amount, Calendar, CounterId, Decision, Effect, Increment, Limit, OnError, Policy, Scope, Window};
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::view;
 
@@ -19,21 +20,37 @@ pub(super) struct Calls {
     interim: VecDeque<Continuation>,
 }
 
+/// A call that passes.
+#[derive(Debug)]
+pub(super) struct Passed<'p> {
+    pub(super) decision: Decision<'p>,
+    /// `None` where no limit counts it.
+    pub(super) counted: Option<Box<Counted>>,
+}
+
 /// A counted call that waits for its answer.
 #[derive(Debug)]
 pub(super) struct Counted {
-    /// What is returned where the server answers with an error.
-    refund: Reserved,
+    /// What it has taken.
+    reserved: Reserved,
+    /// The counters that get it back where the server answers with an error.
+    on_error: Vec<CounterId>,
     /// What a retry has in common with this call; `None` where no retry can come, or it is too large to remember.
-    retry: Option<Continuation>,
+    retry: Option<Retry>,
+}
+
+/// What a call and its retry have in common.
+#[derive(Debug)]
+struct Retry {
+    tool: Box<str>,
+    arguments: Box<str>,
 }
 
 /// From revision 2026-07-28 on, a server may answer a call with `input_required`; the client then calls again, with the
 /// input and the server's `requestState`. That is one call, and counts once: if tool, arguments and state are the same.
 #[derive(Debug)]
 struct Continuation {
-    tool: Box<str>,
-    arguments: Box<str>,
+    retry: Retry,
     state: Option<Box<str>>,
     /// What the call was counted with.
     reserved: Reserved,
@@ -45,37 +62,41 @@ impl Calls {
         Self { counts: Limits::new(store), interim: VecDeque::new() }
     }
 
-    /// Judges a call and counts it. `Ok(None)` where it passes and nothing has to be remembered of it.
+    /// Judges a call and counts it.
     pub(super) fn judge<'p>(
         &mut self,
         policy: &'p Policy,
         call: &CallParams<'_>,
         now: Now,
-    ) -> Result<Option<Counted>, Refused<'p>> {
+    ) -> Result<Passed<'p>, Refused<'p>> {
         let arguments = call.arguments.unwrap_or("{}");
         let judgement = policy.judge(&call.name, arguments);
-        if judgement.decision.effect != Effect::Allow {
-            return Err(judgement.decision.into());
+        let decision = judgement.decision;
+        if decision.effect != Effect::Allow {
+            return Err(decision.into());
         }
         let limits: Vec<&Limit> = judgement.limits().collect();
         if limits.is_empty() {
-            return Ok(None);
+            return Ok(Passed { decision, counted: None });
         }
         // A call that goes on counts once, and from now on: else many could be counted in time, and all go on at once.
         let earlier = self.goes_on(call, arguments);
         self.refund(earlier.only(|_| true), now);
-        let reserved = match self.charge(&limits, arguments, judgement.decision, now) {
+        let reserved = match self.charge(&limits, arguments, decision, now) {
             Ok(reserved) => reserved,
             Err(refused) => {
                 self.keep(&earlier, now);
                 return Err(refused);
             }
         };
-        let refunded =
-            |counter: &_| limits.iter().any(|limit| limit.counter == *counter && limit.on_error == OnError::Refund);
-        let refund = reserved.only(refunded);
-        let retry = continuation(call, arguments, reserved);
-        Ok((retry.is_some() || !refund.is_empty()).then_some(Counted { refund, retry }))
+        let on_error = limits.iter().filter(|limit| limit.on_error == OnError::Refund);
+        let on_error = on_error.map(|limit| limit.counter.clone()).collect();
+        Ok(Passed { decision, counted: Some(Box::new(Counted { reserved, on_error, retry: retry(call, arguments) })) })
+    }
+
+    /// A counted call that never went on.
+    pub(super) fn withdrawn(&mut self, counted: Counted, now: Now) {
+        self.refund(counted.reserved, now);
     }
 
     fn charge<'p>(
@@ -133,24 +154,22 @@ impl Calls {
     }
 
     /// A counted call was answered.
-    pub(super) fn answered(&mut self, counted: Counted, answer: Answer<'_>, now: Now) {
-        match answer {
-            Answer::Error(_) => self.refund(counted.refund, now),
-            Answer::Result(result) => {
+    pub(super) fn answered(&mut self, counted: Counted, answer: Answer<'_>, outcome: Outcome, now: Now) {
+        let Counted { reserved, on_error, retry } = counted;
+        match (outcome, answer, retry) {
+            (Outcome::Ok, Answer::Result(result), Some(retry)) => {
                 let member = |name: &str| view::members(result).find(|member| member.key().as_deref() == Some(name));
-                let text = |name| member(name).and_then(|member| view::string(member.value));
-                if member("isError").is_some_and(|member| member.value == "true") {
-                    self.refund(counted.refund, now);
-                } else if text("resultType").as_deref() == Some("input_required")
-                    && let Some(retry) = counted.retry
-                {
+                let kind = member("resultType").and_then(|member| view::string(member.value));
+                if kind.as_deref() == Some("input_required") {
                     let state = member("requestState").map(|member| member.value.into());
                     if self.interim.len() == MAX_CONTINUATIONS {
                         self.interim.pop_front();
                     }
-                    self.interim.push_back(Continuation { state, ..retry });
+                    self.interim.push_back(Continuation { retry, state, reserved });
                 }
             }
+            (Outcome::Ok, ..) => {}
+            _ => self.refund(reserved.only(|counter| on_error.contains(counter)), now),
         }
     }
 
@@ -184,21 +203,18 @@ impl Calls {
             return Reserved::default();
         }
         let same = |one: &Continuation| {
-            *one.tool == *call.name && *one.arguments == *arguments && one.state.as_deref() == call.request_state()
+            *one.retry.tool == *call.name
+                && *one.retry.arguments == *arguments
+                && one.state.as_deref() == call.request_state()
         };
         let found = self.interim.iter().position(same).and_then(|at| self.interim.remove(at));
         found.map_or_else(Reserved::default, |found| found.reserved)
     }
 }
 
-fn continuation(call: &CallParams<'_>, arguments: &str, reserved: Reserved) -> Option<Continuation> {
+fn retry(call: &CallParams<'_>, arguments: &str) -> Option<Retry> {
     let is_possible = call.answer_shape() == AnswerShape::TypedResult && arguments.len() <= MAX_CONTINUATION;
-    is_possible.then(|| Continuation {
-        tool: call.name.as_ref().into(),
-        arguments: arguments.into(),
-        state: None,
-        reserved,
-    })
+    is_possible.then(|| Retry { tool: call.name.as_ref().into(), arguments: arguments.into() })
 }
 
 /// A limit in words: `10 per minute`.

@@ -4,27 +4,31 @@
 mod action;
 mod announce;
 mod calls;
+mod judged;
 pub mod limits;
 mod list;
 mod listed;
 mod now;
 mod open;
+mod recorder;
 mod refusal;
 mod trial;
 
 use std::sync::Arc;
 
-pub use action::{Action, Note};
+pub use action::{Action, Commit, Note};
 use announce::Listeners;
 use calls::Calls;
 use limits::Store;
 use list::{Keep, List};
 use listed::ListedTools;
 pub use now::Now;
-use open::{Answered, Full, Kind, OpenRequests};
-use refusal::{Refusal, Refused, Subject, refusal};
-pub use trial::{Trial, TrialAnswer, Verdict};
+use open::{Answered, Call, Full, Kind, OpenRequests};
+use recorder::{Recorder, finish, outcome_of};
+use refusal::Refusal;
+pub use trial::{Trial, Verdict};
 
+use crate::audit::record::{Direction, Enforcement, Keyed, Outcome, Required};
 use crate::limits::MAX_OPEN;
 use crate::policy::{Effect, Policy};
 use crate::wire::fault::Fault;
@@ -46,6 +50,9 @@ pub struct Engine {
     server_requests: OpenRequests,
     listed: ListedTools,
     listeners: Listeners,
+    recorder: Recorder,
+    required: Required,
+    enforcement: Enforcement,
     /// How the server ended, once it has.
     ended: Option<String>,
 }
@@ -61,8 +68,27 @@ impl Engine {
             server_requests: OpenRequests::default(),
             listed: ListedTools::default(),
             listeners: Listeners::default(),
+            recorder: Recorder::default(),
+            required: Required::No,
+            enforcement: Enforcement::Enforced,
             ended: None,
         }
+    }
+
+    /// Tells of every decision with an [`Action::Record`], and where the log is required, of every call that is about to
+    /// be passed on with an [`Action::Commit`].
+    #[must_use]
+    pub fn recording(mut self, keyed: Keyed, required: Required) -> Self {
+        self.recorder = Recorder::new(keyed);
+        self.required = required;
+        self
+    }
+
+    /// Refuses nothing but what breaks the protocol; what the policy would have refused is recorded as such.
+    #[must_use]
+    pub fn observing(mut self) -> Self {
+        self.enforcement = Enforcement::Observed;
+        self
     }
 
     /// Judges a line from the client, with or without its newline, and adds what is to be done to `actions`.
@@ -73,7 +99,7 @@ impl Engine {
                 self.client_request(Request { id, key, method: &method, params }, now, actions)
             }
             Ok(Message::Notification { method, params }) => {
-                self.client_notification(&method, params, actions);
+                self.client_notification(&method, params, now, actions);
                 Ok(())
             }
             Ok(Message::Response { id, key, .. }) => {
@@ -83,14 +109,15 @@ impl Engine {
             Err(fault) => Err(fault),
         };
         if let Err(fault) = judged {
-            self.refuse_client_line(&skim(line), code_of(&fault), &unacceptable("message", &fault), actions);
+            self.refuse_client_line(&skim(line), code_of(&fault), &unacceptable("message", &fault), now, actions);
         }
     }
 
     /// A line from the client that was over the bound of `max` bytes and was skipped.
-    pub fn client_oversize(&mut self, skim: &Skim, max: usize, actions: &mut Vec<Action>) {
+    pub fn client_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
         let why = oversize("message", max);
         note(actions, || format!("to the client: {why}"));
+        self.recorder.unacceptable(Direction::Client, (None, None), &why, now, actions);
         self.answer_server_instead(skim, &why, actions);
         // What was no request wants no answer; of what cannot be told, the client should know.
         if matches!(skim.shape, Shape::Request | Shape::Unknown) {
@@ -102,7 +129,7 @@ impl Engine {
     pub fn server_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
         let message = self.reader.read(line, Judged::ENVELOPE).and_then(|envelope| Message::of(&envelope));
         match message {
-            Ok(Message::Request { id, key, method, .. }) => self.server_request(id, key, &method, actions),
+            Ok(Message::Request { id, key, method, .. }) => self.server_request(id, key, &method, now, actions),
             Ok(Message::Notification { method, params }) => {
                 match method.as_ref() {
                     method::CANCELLED => {
@@ -122,24 +149,27 @@ impl Engine {
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(fault) => {
                 actions.push(Action::Stray);
-                self.refuse_server_line(&skim(line), &unacceptable("answer", &fault), actions);
+                self.refuse_server_line(&skim(line), &unacceptable("answer", &fault), now, actions);
             }
         }
     }
 
     /// A line from the server that was over the bound of `max` bytes and was skipped.
-    pub fn server_oversize(&mut self, skim: &Skim, max: usize, actions: &mut Vec<Action>) {
+    pub fn server_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
         note(actions, || format!("skipped a line of the server that is larger than {max} bytes"));
-        self.refuse_server_line(skim, &oversize("answer", max), actions);
+        self.refuse_server_line(skim, &oversize("answer", max), now, actions);
     }
 
     /// The server has ended, as `how` says ("it exited with code 1"): adds a `Replace` for each open request of the
     /// client. From here on every request of the client is answered at once.
-    pub fn server_ended(&mut self, how: &str, actions: &mut Vec<Action>) {
+    pub fn server_ended(&mut self, how: &str, now: Now, actions: &mut Vec<Action>) {
         if self.ended.is_some() {
             return;
         }
         for open in self.client_requests.drain() {
+            if let Kind::Call(call) = open.kind {
+                finish(call.draft, Outcome::ServerDied, now, actions);
+            }
             actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamEnded, &ended(how))));
         }
         self.ended = Some(how.to_owned());
@@ -155,68 +185,51 @@ impl Engine {
     }
 
     fn client_request(&mut self, request: Request<'_>, now: Now, actions: &mut Vec<Action>) -> Result<(), Fault> {
-        let Request { id, key, method, params } = request;
+        let Request { id, ref key, method, params } = request;
         if let Some(how) = &self.ended {
             actions.push(Action::Reply(reply::error(Some(id), ErrorCode::UpstreamEnded, &ended(how))));
             return Ok(());
         }
-        if let Err(full) = self.client_requests.room_for(&key) {
-            no_room(full, id, "client", actions);
+        if let Err(full) = self.client_requests.room_for(key) {
+            let why = no_room(full, id, "client", actions);
+            self.recorder.unacceptable(Direction::Client, (Some(method), None), &why, now, actions);
             return Ok(());
         }
         let kind = match method {
-            method::TOOLS_CALL => {
-                let call = CallParams::read(params)?;
-                match self.calls.judge(&self.policy, &call, now) {
-                    Ok(Some(counted)) => Kind::Counted(Box::new(counted)),
-                    Ok(None) => Kind::Other,
-                    Err(why) => {
-                        let refusal = refusal(why, Subject::Tool, &call.name);
-                        note(actions, || refused(method, id, &refusal));
-                        let reply = reply::refusal(id, call.answer_shape(), &refusal.text, refusal.meta());
-                        actions.push(Action::Reply(reply));
-                        return Ok(());
-                    }
-                }
-            }
-            method::PROMPTS_GET => {
-                let call = CallParams::read(params)?;
-                if let Some(refusal) = self.refused_prompt(&call.name) {
-                    note(actions, || refused(method, id, &refusal));
-                    actions.push(Action::Reply(reply::refusal_error(id, &refusal.text, refusal.meta())));
-                    return Ok(());
-                }
-                Kind::Other
-            }
+            method::TOOLS_CALL => return self.tools_call(request, now, actions),
+            method::PROMPTS_GET => return self.prompts_get(request, now, actions),
             method::TOOLS_LIST => Kind::List(List::Tools),
             method::PROMPTS_LIST => Kind::List(List::Prompts),
-            method::INITIALIZE => Kind::Initialize,
+            method::INITIALIZE => {
+                self.recorder.introduced(message::client_info(params));
+                Kind::Initialize
+            }
             method::SUBSCRIPTIONS_LISTEN => {
-                self.listeners.asked(&key, id, params);
+                self.listeners.asked(key, id, params);
                 Kind::Subscription
             }
             _ => Kind::Other,
         };
-        self.client_requests.insert(key, id, kind);
+        self.client_requests.insert(request.key, id, kind);
         actions.push(Action::Forward);
         Ok(())
     }
 
-    fn refused_prompt<'a>(&'a self, prompt: &'a str) -> Option<Refusal<'a>> {
-        self.listed
-            .prompt(&self.policy, prompt)
-            .map(|decision| refusal(Refused::from(decision), Subject::Prompt, prompt))
-    }
-
-    fn client_notification(&mut self, method: &str, params: Option<&str>, actions: &mut Vec<Action>) {
+    fn client_notification(&mut self, method: &str, params: Option<&str>, now: Now, actions: &mut Vec<Action>) {
         match method {
             // Some servers run a call that has no id (the wrapper could not refuse it either), so it goes nowhere.
             method::TOOLS_CALL | method::PROMPTS_GET => {
                 note(actions, || format!("dropped a {method} without an id"));
+                let call = CallParams::read(params).ok();
+                let name = call.as_ref().map(|call| call.name.as_ref());
+                let why = "It has no id, so nobody could be told what came of it.";
+                self.recorder.unacceptable(Direction::Client, (Some(method), name), why, now, actions);
             }
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params) {
-                    self.client_requests.cancel(&key);
+                    if let Some(Kind::Call(call)) = self.client_requests.cancel(&key) {
+                        finish(call.draft, Outcome::Cancelled, now, actions);
+                    }
                     self.listeners.over(&key);
                 }
                 actions.push(Action::Forward);
@@ -238,8 +251,9 @@ impl Engine {
     }
 
     /// Answers a line of the client that is not acceptable.
-    fn refuse_client_line(&mut self, skim: &Skim, code: ErrorCode, why: &str, actions: &mut Vec<Action>) {
+    fn refuse_client_line(&mut self, skim: &Skim, code: ErrorCode, why: &str, now: Now, actions: &mut Vec<Action>) {
         note(actions, || format!("to the client: {why}"));
+        self.recorder.unacceptable(Direction::Client, (None, None), why, now, actions);
         self.answer_server_instead(skim, why, actions);
         actions.push(Action::Reply(reply::error(self.id_to_answer(skim), code, why)));
     }
@@ -261,10 +275,11 @@ impl Engine {
         }
     }
 
-    fn server_request(&mut self, id: &str, key: IdKey, method: &str, actions: &mut Vec<Action>) {
+    fn server_request(&mut self, id: &str, key: IdKey, method: &str, now: Now, actions: &mut Vec<Action>) {
         if let Err(full) = self.server_requests.room_for(&key) {
             note(actions, || format!("refused a request of the server ({method:?}, id {id})"));
-            no_room(full, id, "server", actions);
+            let why = no_room(full, id, "server", actions);
+            self.recorder.unacceptable(Direction::Server, (Some(method), None), &why, now, actions);
             return;
         }
         self.server_requests.insert(key, id, Kind::Other);
@@ -280,9 +295,9 @@ impl Engine {
             }
             Answered::Nothing => return note(actions, || format!("dropped an answer to no open request (id {id})")),
         };
-        let result = match (open.kind, answer) {
-            (Kind::Counted(counted), answer) => {
-                self.calls.answered(*counted, answer, now);
+        let (kind, result) = match (open.kind, answer) {
+            (Kind::Call(call), answer) => {
+                self.answered(call, answer, now, actions);
                 return actions.push(Action::Forward);
             }
             (kind, Answer::Result(result)) => (kind, result),
@@ -291,9 +306,8 @@ impl Engine {
                 return actions.push(Action::Forward);
             }
         };
-        let (kind, result) = result;
         let edited = match kind {
-            Kind::Other | Kind::Counted(_) => Ok(None),
+            Kind::Other | Kind::Call(_) => Ok(None),
             Kind::Initialize => Ok(self.listeners.initialized(result).map(|new| list::splice(line, result, &new))),
             Kind::Subscription => {
                 self.listeners.over(key);
@@ -307,6 +321,7 @@ impl Engine {
             Err(fault) => {
                 let why = unacceptable("list", &fault);
                 note(actions, || format!("withheld an answer of the server: {why}"));
+                self.recorder.unacceptable(Direction::Server, (None, None), &why, now, actions);
                 actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, &why)));
             }
         }
@@ -315,7 +330,7 @@ impl Engine {
     /// The line without the items that the policy hides; `None` where it hides none.
     fn filter(&mut self, line: &[u8], result: &str, list: List) -> Result<Option<Vec<u8>>, Fault> {
         self.reader.read(line, Judged::LIST)?;
-        let (policy, listed) = (&self.policy, &mut self.listed);
+        let (policy, listed, enforcement) = (&self.policy, &mut self.listed, self.enforcement);
         let filtered = list::filter(result, list, |name| {
             let is_hidden = match list {
                 List::Tools => {
@@ -324,13 +339,13 @@ impl Engine {
                 }
                 List::Prompts => listed.prompt(policy, &name).is_some(),
             };
-            if is_hidden { Keep::Hidden } else { Keep::Visible }
+            if is_hidden && enforcement == Enforcement::Enforced { Keep::Hidden } else { Keep::Visible }
         })?;
         Ok(filtered.map(|filtered| list::splice(line, result, &filtered)))
     }
 
     /// A line of the server that is not forwarded: whoever waits for an answer to it or by it gets an error.
-    fn refuse_server_line(&mut self, skim: &Skim, why: &str, actions: &mut Vec<Action>) {
+    fn refuse_server_line(&mut self, skim: &Skim, why: &str, now: Now, actions: &mut Vec<Action>) {
         let Some(id) = &skim.id else { return };
         let is_answer = match (skim.shape, skim.version) {
             (Shape::Response, _) => true,
@@ -340,9 +355,13 @@ impl Engine {
         };
         if is_answer || skim.shape == Shape::Request {
             note(actions, || format!("withheld a line of the server (id {id}): {why}"));
+            self.recorder.unacceptable(Direction::Server, (None, None), why, now, actions);
         }
         if is_answer {
             if let Answered::Waiting(open) = self.client_requests.answer(&id.into()) {
+                if let Kind::Call(call) = open.kind {
+                    finish(call.draft, Outcome::Error, now, actions);
+                }
                 actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, why)));
             }
         } else if skim.shape == Shape::Request {
@@ -375,7 +394,7 @@ fn refused(method: &str, id: &str, refusal: &Refusal<'_>) -> String {
     format!("refused {method} of {:?} (id {id}) by {}: {}", meta.tool, meta.rule, meta.reason)
 }
 
-fn no_room(full: Full, id: &str, sender: &str, actions: &mut Vec<Action>) {
+fn no_room(full: Full, id: &str, sender: &str, actions: &mut Vec<Action>) -> String {
     let (code, why) = match full {
         Full::InFlight => (
             ErrorCode::InvalidRequest,
@@ -391,6 +410,7 @@ fn no_room(full: Full, id: &str, sender: &str, actions: &mut Vec<Action>) {
         ),
     };
     actions.push(Action::Reply(reply::error(Some(id), code, &why)));
+    why
 }
 
 fn code_of(fault: &Fault) -> ErrorCode {

@@ -4,8 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use super::calls::Counted;
 use super::list::List;
+use crate::audit::record::Draft;
 use crate::limits::{MAX_CANCELLED, MAX_OPEN};
 use crate::wire::id::IdKey;
+use crate::wire::message::AnswerShape;
 
 /// What is done with the answer to a request.
 #[derive(Debug)]
@@ -16,10 +18,21 @@ pub(super) enum Kind {
     List(List),
     /// A stream of notifications, which its answer ends.
     Subscription,
-    /// A call whose count depends on its answer.
-    Counted(Box<Counted>),
+    /// A call, or a prompt that is fetched.
+    Call(Call),
     /// It passes.
     Other,
+}
+
+/// A call that was passed on.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// What it was counted with; `None` where no limit counts it.
+    pub(super) counted: Option<Box<Counted>>,
+    /// For the log; `None` where none is kept.
+    pub(super) draft: Option<Draft>,
+    /// The shape of the answer that is expected.
+    pub(super) shape: AnswerShape,
 }
 
 /// A request that waits.
@@ -95,19 +108,37 @@ impl OpenRequests {
         }
     }
 
-    /// Marks a request as withdrawn. `initialize` cannot be (basic/utilities/cancellation).
-    pub(super) fn cancel(&mut self, key: &IdKey) {
-        let Some(open) = self.by_id.get_mut(key) else { return };
+    /// Marks a request as withdrawn, and says what it was. `initialize` cannot be (basic/utilities/cancellation).
+    pub(super) fn cancel(&mut self, key: &IdKey) -> Option<Kind> {
+        let open = self.by_id.get_mut(key)?;
         if matches!(open.kind, Kind::Initialize) || open.state == State::Cancelled {
-            return;
+            return None;
         }
         open.state = State::Cancelled;
+        let kind = std::mem::replace(&mut open.kind, Kind::Other);
         self.cancelled.push_back(key.clone());
         if self.cancelled.len() > MAX_CANCELLED
             && let Some(oldest) = self.cancelled.pop_front()
         {
             self.by_id.remove(&oldest);
         }
+        Some(kind)
+    }
+
+    /// Takes out a call that was never passed on, with its id as its sender wrote it.
+    pub(super) fn take_call(&mut self, key: &IdKey) -> Option<(Box<str>, Call)> {
+        match self.by_id.remove(key)? {
+            Open { id, kind: Kind::Call(call), .. } => Some((id, call)),
+            _ => None,
+        }
+    }
+
+    /// The calls that wait.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (&IdKey, &Call)> {
+        self.by_id.iter().filter_map(|(key, open)| match &open.kind {
+            Kind::Call(call) => Some((key, call)),
+            _ => None,
+        })
     }
 
     /// Takes out all that wait, oldest id first where ids are numbers.

@@ -24,6 +24,8 @@ pub(super) enum Remedy {
     Wait(Duration),
     /// A counter that can be read again.
     Store,
+    /// An audit log that can be written again.
+    Log,
 }
 
 /// Why something is refused.
@@ -80,7 +82,7 @@ pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str)
     // Rounded up: a retry in the second that is named must not come too early.
     let retry_after = match remedy {
         Remedy::Wait(wait) => Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
-        Remedy::Policy | Remedy::Arguments | Remedy::Store => None,
+        Remedy::Policy | Remedy::Arguments | Remedy::Store | Remedy::Log => None,
     };
     let change = match (decision.file, decision.rule.starts_with("builtin:")) {
         (Some(_), false) => "change that rule in the policy file",
@@ -101,7 +103,9 @@ pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str)
             format!("Do not send it again as it is. If it is needed like this, tell the user, who can {change}.")
         }
         Remedy::Wait(_) => format!("Try again in {}, not sooner.", seconds(retry_after.unwrap_or_default())),
-        Remedy::Store => "Tell the user; once that is mended, the same call can be tried again.".to_owned(),
+        Remedy::Store | Remedy::Log => {
+            "Tell the user; once that is mended, the same call can be tried again.".to_owned()
+        }
     };
     let text = format!(
         "[POLICY DENIED] {reason}{stop} The {what} of {name:?} was refused by rule {rule} ({effect}) and did not reach the \

@@ -6,6 +6,7 @@ use super::calls::Calls;
 use super::limits::{Memory, Store};
 use super::now::Now;
 use super::refusal::{Subject, refusal};
+use crate::audit::record::Outcome;
 use crate::policy::{Effect, Policy};
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
@@ -21,15 +22,6 @@ const BEGIN: Duration = Duration::from_secs(1_767_225_600);
 pub struct Trial {
     calls: Calls,
     reader: Reader,
-}
-
-/// How the server answered a call that was tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrialAnswer {
-    /// With a result, or not at all.
-    Good,
-    /// With an error, or a result that says it is one.
-    Error,
 }
 
 /// What became of a call.
@@ -73,11 +65,11 @@ impl Trial {
         elapsed: Duration,
     ) -> Result<Verdict, Fault> {
         let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
-        self.call_at(policy, tool, arguments, now, TrialAnswer::Good)
+        self.call_at(policy, tool, arguments, now, Outcome::Ok)
     }
 
-    /// Tries a call at a time of the caller's own, and counts it if it passes. Where the server `answered` it with an
-    /// error, what the policy returns then is returned at once.
+    /// Tries a call at a time of the caller's own, and counts it if it passes. Where its `outcome` is an error, what
+    /// the policy returns then is returned at once.
     ///
     /// # Errors
     /// As [`Trial::call`].
@@ -87,7 +79,7 @@ impl Trial {
         tool: &str,
         arguments: &Arguments,
         now: Now,
-        answered: TrialAnswer,
+        outcome: Outcome,
     ) -> Result<Verdict, Fault> {
         let name = serde_json::Value::from(tool);
         let arguments = arguments.as_str();
@@ -98,13 +90,13 @@ impl Trial {
         let Message::Request { params, .. } = Message::of(&envelope)? else { return Err(Fault::Shape) };
         let call = CallParams::read(params)?;
         Ok(match self.calls.judge(policy, &call, now) {
-            Ok(counted) => {
-                if let (Some(counted), TrialAnswer::Error) = (counted, answered) {
-                    self.calls.answered(counted, Answer::Error("{}"), now);
+            Ok(passed) => {
+                if let (Some(counted), Outcome::Error | Outcome::ToolError) = (passed.counted, outcome) {
+                    self.calls.answered(*counted, Answer::Error("{}"), outcome, now);
                 }
                 Verdict {
                     effect: Effect::Allow,
-                    rule: policy.judge(tool, arguments).decision.rule.to_owned(),
+                    rule: passed.decision.rule.to_owned(),
                     reason: None,
                     retry_after: None,
                 }

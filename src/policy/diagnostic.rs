@@ -58,14 +58,14 @@ impl Diagnostic {
 
 /// The diagnostics of one document: the first hundred are kept, and none is lost from the count.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(crate) struct Report {
     kept: Vec<Diagnostic>,
     errors: usize,
     dropped: usize,
 }
 
 impl Report {
-    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         if diagnostic.severity == Severity::Error {
             self.errors += 1;
         }
@@ -86,12 +86,12 @@ impl Report {
         self.errors
     }
 
-    pub(super) fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.errors > 0
     }
 
     /// All that was kept, in the order of the document, with a last one that says how many were not kept.
-    pub(super) fn finish(mut self, source: &Source) -> Vec<Diagnostic> {
+    pub(crate) fn finish(mut self, source: &Source) -> Vec<Diagnostic> {
         self.kept.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.severity));
         if self.dropped > 0 {
             let end = source.text().len();
@@ -108,7 +108,7 @@ impl Report {
 }
 
 /// A name or value from a document, as it may be shown: in backticks, made visible, cut at 60 characters.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     const SHOWN: usize = 60;
     if text.is_empty() {
         return "an empty text".to_owned();

@@ -43,9 +43,9 @@ pub(super) struct ClassEntry {
 
 /// A value with its place.
 #[derive(Clone, Debug)]
-pub(super) struct Located<T> {
-    pub(super) span: Span,
-    pub(super) value: T,
+pub(crate) struct Located<T> {
+    pub(crate) span: Span,
+    pub(crate) value: T,
 }
 
 /// What an unlisted tool gets.
@@ -269,7 +269,7 @@ fn classes(node: &Node, report: &mut Report) -> Option<Vec<ClassEntry>> {
 }
 
 /// A string that is one of a few words.
-pub(super) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], report: &mut Report) -> Option<Located<T>> {
+pub(crate) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], report: &mut Report) -> Option<Located<T>> {
     let text = string(node, &quote(key), report)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(Located { span: node.span.clone(), value: *value });
@@ -284,7 +284,7 @@ pub(super) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], repor
     None
 }
 
-pub(super) fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n str> {
+pub(crate) fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n str> {
     if let Value::String(text) = &node.value {
         return Some(text);
     }
@@ -311,7 +311,7 @@ fn one_of(words: &[String]) -> String {
     }
 }
 
-pub(super) fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
+pub(crate) fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
     Diagnostic::error(
         "wrong-type",
         node.span.clone(),

@@ -4,15 +4,15 @@ use super::diagnostic::{Diagnostic, quote};
 use super::source::Span;
 
 /// The keys of a kind of table.
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// What the table is called in messages.
-    pub(super) of: &'static str,
+    pub(crate) of: &'static str,
     /// The keys that it takes.
-    pub(super) known: &'static [&'static str],
+    pub(crate) known: &'static [&'static str],
 }
 
 /// The document itself.
-pub(super) const DOCUMENT: Keys = Keys {
+pub(crate) const DOCUMENT: Keys = Keys {
     of: "a policy",
     known: &["version", "description", "default", "unlisted", "hide", "all_tools", "classes", "tools", "$schema"],
 };
@@ -120,6 +120,17 @@ impl Keys {
             Some(known) => error.hint(format!("did you mean `{known}`?")),
             None => error.hint(format!("its keys are {}", list(self.known))),
         }
+    }
+
+    /// The same in a document that is no policy, and whose other tables are those `elsewhere`.
+    pub(crate) fn reject_among(&self, elsewhere: &[&Keys], key: &str, span: Span) -> Diagnostic {
+        let error = Diagnostic::error("unknown-key", span, format!("{} has no key {}", self.of, quote(key)));
+        let belongs = elsewhere.iter().find(|other| other.known.contains(&key));
+        error.hint(match (belongs, nearest(key, self.known.iter().copied())) {
+            (Some(other), _) => format!("it belongs to {}", other.of),
+            (None, Some(known)) => format!("did you mean `{known}`?"),
+            (None, None) => format!("its keys are {}", list(self.known)),
+        })
     }
 }
 

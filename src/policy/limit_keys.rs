@@ -12,7 +12,7 @@ use super::limit::{Increment, OnError, Scope, Units};
 use super::number::Number;
 use super::source::Span;
 use super::tree::{Node, Value};
-use super::window::{Calendar, Span as Length, Window};
+use super::window::{Calendar, Span as Length, Window, duration};
 
 /// A limit as it is written in an entry.
 #[derive(Debug)]
@@ -232,25 +232,7 @@ pub(super) fn window(node: &Node, report: &mut Report) -> Option<Length> {
 }
 
 fn span_of(text: &str) -> Option<Length> {
-    let seconds = match text {
-        "second" => 1,
-        "minute" => 60,
-        "hour" => 60 * 60,
-        "day" => 24 * 60 * 60,
-        other => {
-            let (number, unit) = other.split_at_checked(other.len().checked_sub(1)?)?;
-            let unit = match unit {
-                "s" => 1,
-                "m" => 60,
-                "h" => 60 * 60,
-                "d" => 24 * 60 * 60,
-                _ => return None,
-            };
-            let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-            number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(unit)?
-        }
-    };
-    Length::new(Duration::from_secs(seconds)).ok()
+    Length::new(duration(text)?).ok()
 }
 
 /// An amount in a policy.

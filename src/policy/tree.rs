@@ -5,14 +5,14 @@ use super::source::Span;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) span: Span,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) value: Value,
 }
 
 /// What a document may hold. Numbers are kept as they were written.
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Boolean(bool),
     Integer(String),
@@ -27,14 +27,14 @@ pub(super) enum Value {
 
 /// A key, decoded, and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) span: Span,
-    pub(super) name: String,
+pub(crate) struct Key {
+    pub(crate) span: Span,
+    pub(crate) name: String,
 }
 
 impl Value {
     /// What the value is, with an article, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Boolean(_) => "a boolean",
@@ -49,13 +49,13 @@ impl Value {
 }
 
 /// The error for a key that is written twice in one table.
-pub(super) fn duplicate_key(span: Span, name: &str) -> Diagnostic {
+pub(crate) fn duplicate_key(span: Span, name: &str) -> Diagnostic {
     Diagnostic::error("duplicate-key", span, format!("the key {} is written twice in one table", quote(name)))
         .hint("keep one of the two, with everything that you meant under it")
 }
 
 /// Reports every key that is written twice. The depth of a tree is bounded by its decoder.
-pub(super) fn report_duplicates(node: &Node, report: &mut Report) {
+pub(crate) fn report_duplicates(node: &Node, report: &mut Report) {
     match &node.value {
         Value::Array(items) => items.iter().for_each(|item| report_duplicates(item, report)),
         Value::Table(pairs) => {

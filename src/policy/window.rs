@@ -82,3 +82,26 @@ impl Calendar {
         Duration::from_secs(seconds - seconds % self.length().as_secs())
     }
 }
+
+/// The length of time that a document says in words: `minute`, `90s`, `15m`, `2h`, `7d`.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let seconds = match text {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 60 * 60,
+        "day" => 24 * 60 * 60,
+        other => {
+            let (number, unit) = other.split_at_checked(other.len().checked_sub(1)?)?;
+            let unit = match unit {
+                "s" => 1,
+                "m" => 60,
+                "h" => 60 * 60,
+                "d" => 24 * 60 * 60,
+                _ => return None,
+            };
+            let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(unit)?
+        }
+    };
+    Some(Duration::from_secs(seconds))
+}

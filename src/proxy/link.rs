@@ -4,13 +4,12 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::pipe;
 use super::reading::Reading;
 use super::stderr::Stderr;
 use crate::engine::{Engine, Now};
-use crate::limits::GRACE;
 
 /// What the two pumps share.
 #[derive(Debug)]
@@ -25,6 +24,8 @@ pub(super) struct Link {
     pub(super) reading: Reading,
     /// The longest line in either direction, in bytes.
     pub(super) max_message: usize,
+    /// How long the server has to end by itself once its stdin is closed.
+    pub(super) grace: Duration,
     /// Where everything is said that is not protocol.
     pub(super) stderr: Stderr,
     /// When the session began.
@@ -94,14 +95,17 @@ pub(super) struct ToServer {
     refused: AtomicBool,
     /// Our own stdin, to see that the client has left while the server takes nothing.
     client: File,
+    /// How long a write goes on waiting for the server once the client has left.
+    grace: Duration,
 }
 
 impl ToServer {
-    /// Writes to `stdin` for as long as `client`, our own stdin, is open or the server reads.
+    /// Writes to `stdin` for as long as `client`, our own stdin, is open or the server reads, and at
+    /// least for `grace`.
     ///
     /// # Errors
     /// When the pipe cannot be made non-blocking.
-    pub(super) fn new(stdin: File, client: File) -> io::Result<Self> {
+    pub(super) fn new(stdin: File, client: File, grace: Duration) -> io::Result<Self> {
         // Non-blocking, so that a server that reads nothing cannot hold us back from ending it.
         pipe::set_nonblocking(&stdin)?;
         Ok(Self {
@@ -109,6 +113,7 @@ impl ToServer {
             closing: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             client,
+            grace,
         })
     }
 
@@ -121,7 +126,7 @@ impl ToServer {
         let mut stdin = lock(&self.stdin);
         let Some(pipe) = stdin.as_ref() else { return Err(ErrorKind::BrokenPipe.into()) };
         let result = pipe::write_while(pipe, lines, |blocked| {
-            !self.closing.load(Ordering::Relaxed) && (blocked < GRACE || !pipe::is_hung_up(&self.client))
+            !self.closing.load(Ordering::Relaxed) && (blocked < self.grace || !pipe::is_hung_up(&self.client))
         });
         if let Err(error) = &result {
             *stdin = None;

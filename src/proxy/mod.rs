@@ -23,7 +23,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -49,6 +49,8 @@ pub struct Wrap {
     pub engine: Engine,
     /// The longest line in either direction, in bytes.
     pub max_message: usize,
+    /// How long the server has to end by itself once its stdin is closed.
+    pub grace: Duration,
     /// Where the policy comes from.
     pub reload: Reload,
     /// Where everything is said that is not protocol.
@@ -85,7 +87,7 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let (stdin, stdout) = pump::stdio().map_err(system)?;
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;
-    let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?).map_err(system)?;
+    let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?, wrap.grace).map_err(system)?;
     let reading = Reading::new(stdin.try_clone().map_err(system)?);
     let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
     kill_on_panic(&child, wrap.stderr.clone());
@@ -95,6 +97,7 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
         server: to_server,
         reading,
         max_message: wrap.max_message,
+        grace: wrap.grace,
         began: Instant::now(),
         stderr: wrap.stderr,
     });

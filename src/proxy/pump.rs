@@ -8,6 +8,7 @@ use std::sync::mpsc::SyncSender;
 
 use super::link::{Link, lock};
 use super::{pipe, stray};
+use crate::audit::record::Entry;
 use crate::engine::{Action, Engine, Note, Now};
 use crate::limits::BATCH_LINES;
 use crate::wire::frame::{Frame, Framer};
@@ -48,6 +49,7 @@ struct Batch {
     writes: Vec<Write>,
     strays: Vec<Range<usize>>,
     notes: Vec<Note>,
+    entries: Vec<Entry>,
 }
 
 /// One thing to write; order matters.
@@ -143,9 +145,9 @@ impl Pump {
         let max = self.link.max_message;
         match (&self.from, &frame) {
             (From::Client, Frame::Line(line)) => engine.client_line(self.framer.bytes(line), now, &mut self.actions),
-            (From::Client, Frame::Oversize(skim)) => engine.client_oversize(skim, max, &mut self.actions),
+            (From::Client, Frame::Oversize(skim)) => engine.client_oversize(skim, max, now, &mut self.actions),
             (From::Server(_), Frame::Line(line)) => engine.server_line(self.framer.bytes(line), now, &mut self.actions),
-            (From::Server(_), Frame::Oversize(skim)) => engine.server_oversize(skim, max, &mut self.actions),
+            (From::Server(_), Frame::Oversize(skim)) => engine.server_oversize(skim, max, now, &mut self.actions),
         }
         for action in self.actions.drain(..) {
             match (action, &frame) {
@@ -155,6 +157,8 @@ impl Pump {
                 (Action::Forward | Action::Stray, Frame::Oversize(_)) => {}
                 (Action::Replace(line), _) => self.batch.writes.push(Write::Replace(line)),
                 (Action::Reply(line), _) => self.batch.writes.push(Write::Reply(line)),
+                (Action::Record(entry), _) => self.batch.entries.push(entry),
+                (Action::Commit(_), _) => {}
                 (Action::Note(note), _) => self.batch.notes.push(note),
             }
         }
@@ -182,6 +186,7 @@ impl Pump {
         for note in self.batch.notes.drain(..) {
             tracing::info!("{}", stray::text(note.to_string().as_bytes()));
         }
+        self.batch.entries.clear();
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use super::link::{Link, lock};
 use super::signals::{ChildSignals, Signals};
 use crate::engine::Action;
 use crate::exit::Exit;
-use crate::limits::{DRAIN, GRACE, KILL_WAIT, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
+use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
 
 /// What a pump has to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub(super) struct Session {
     client_left: bool,
     /// Whether the pump that reads the server has ended.
     server_closed: bool,
+    /// Tells when the answers are written that were given in the place of a server that still ran.
+    answered: Option<oneshot::Receiver<()>>,
     /// When the wrapper must be gone, whatever is left to do: set by a signal.
     must_end: Option<Instant>,
 }
@@ -73,6 +75,7 @@ impl Session {
             next: None,
             client_left: false,
             server_closed: false,
+            answered: None,
             must_end: None,
         }
     }
@@ -84,6 +87,10 @@ impl Session {
         self.close_server_stdin();
         self.drain().await;
         self.child.kill();
+        // What was answered before the server's end goes first: after the last answers nothing is written.
+        if let Some(answered) = self.answered.take() {
+            self.until_answered(answered).await;
+        }
         let answered = answer_open(&self.link, &ended.how, Answers::Last);
         self.until_answered(answered).await;
         self.child.clear();
@@ -127,7 +134,7 @@ impl Session {
                 }
                 self.client_left = true;
                 if matches!(self.next, None | Some((_, Step::Mute(_)))) {
-                    self.then(GRACE, Step::Terminate);
+                    self.then(self.link.grace, Step::Terminate);
                 }
             }
             Event::ServerClosed => {
@@ -144,9 +151,9 @@ impl Session {
         tracing::debug!("{step:?}");
         match step {
             Step::Mute(how) => {
-                drop(answer_open(&self.link, how, Answers::More));
+                self.answered = Some(answer_open(&self.link, how, Answers::More));
                 self.close_server_stdin();
-                self.then(GRACE, Step::Terminate);
+                self.then(self.link.grace, Step::Terminate);
             }
             Step::Terminate => {
                 self.child.stop(Stop::Terminate);
@@ -262,12 +269,12 @@ struct Stalls {
 
 impl Stalls {
     /// Whether to wait no longer, asked once every [`DRAIN`]. A client that is still there may take its time; one that has
-    /// closed our stdin gets [`GRACE`] for each piece.
+    /// closed our stdin gets the grace of the server for each piece.
     fn is_over(&mut self, link: &Link, client_left: bool) -> bool {
         let Some(written) = link.client.waiting() else { return false };
         self.times = if written == self.written { self.times + 1 } else { 0 };
         self.written = written;
-        client_left && DRAIN * self.times >= GRACE
+        client_left && DRAIN * self.times >= link.grace
     }
 }
 
@@ -284,14 +291,14 @@ fn answer_open(link: &Arc<Link>, how: &str, answers: Answers) -> oneshot::Receiv
     let link = Arc::clone(link);
     // At once, so that what is said first of the server's end is what came first.
     let mut actions = Vec::new();
-    lock(&link.engine).server_ended(how, &mut actions);
+    lock(&link.engine).server_ended(how, link.now(), &mut actions);
     // Where no thread can be had, the dropped sender says that there is nothing to wait for.
     let _ = thread::Builder::new().spawn(move || {
         let lines: Vec<&[u8]> = actions
             .iter()
             .filter_map(|action| match action {
                 Action::Replace(line) | Action::Reply(line) => Some(line.as_slice()),
-                Action::Forward | Action::Stray | Action::Note(_) => None,
+                _ => None,
             })
             .collect();
         let _ = link.client.write(&lines);

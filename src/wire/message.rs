@@ -135,6 +135,9 @@ const CALL_KEYS: [&str; 6] = ["name", "arguments", "_meta", "task", "inputRespon
 /// The key in `_meta` that says which revision a request is of, from 2026-07-28 on.
 const REVISION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 
+/// The key in `_meta` that says what the client is, from 2026-07-28 on.
+const CLIENT_INFO_KEY: &str = "io.modelcontextprotocol/clientInfo";
+
 /// The revision from which on results carry a `resultType`. Revisions compare as text.
 const RESULT_TYPE_SINCE: &str = "2026-07-28";
 
@@ -195,6 +198,12 @@ impl<'l> CallParams<'l> {
         self.state
     }
 
+    /// What the client says it is, an object as written, where the call says so itself (from revision 2026-07-28 on).
+    pub fn client_info(&self) -> Option<&'l str> {
+        let is_info = |member: &Member<'_>| member.key().as_deref() == Some(CLIENT_INFO_KEY);
+        Some(view::members(self.meta?).find(is_info)?.value)
+    }
+
     /// Which shape of answer the caller expects.
     pub fn answer_shape(&self) -> AnswerShape {
         let is_revision = |member: &Member<'_>| member.key().as_deref() == Some(REVISION_KEY);
@@ -222,6 +231,11 @@ pub(crate) fn read_name(json: &str) -> Result<Cow<'_, str>, Fault> {
         Some(name) if !name.contains('\0') => Ok(name),
         _ => Err(Fault::Ambiguous { what: "name", text: excerpt(json) }),
     }
+}
+
+/// What the client says it is in `initialize`, an object as written.
+pub fn client_info(params: Option<&str>) -> Option<&str> {
+    view::members(params?).find(|member| member.key().as_deref() == Some("clientInfo")).map(|member| member.value)
 }
 
 /// The request that a `notifications/cancelled` withdraws.

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use policylayer::audit::record::{
-    ArgumentsLogged, Client, Digest, Direction, Draft, Enforcement, Event, Facts, Key, Keyed, Outcome, Session,
+    ArgumentsLogged, Client, Digest, Direction, Draft, Enforcement, Event, Facts, Key, Keyed, Moment, Outcome, Session,
     write_event,
 };
 use policylayer::policy::Effect;
@@ -90,6 +90,7 @@ pub(crate) struct Log {
     keyed: Keyed,
     number: u64,
     rotated: u64,
+    lines: u64,
     /// What was not written to the file yet.
     bytes: Vec<u8>,
 }
@@ -167,6 +168,7 @@ impl Log {
             keyed: Keyed::new(arguments, Box::new(|| Some(Key([7; 32])))),
             number: 0,
             rotated: 0,
+            lines: 0,
             bytes: Vec::new(),
         }
     }
@@ -175,7 +177,6 @@ impl Log {
     pub(crate) fn add(&mut self, decision: &Decision<'_>) -> &mut Self {
         let client = Client::new("test-client", "1.2.3");
         let facts = Facts {
-            client: Some(&client),
             direction: Direction::Client,
             method: decision.method,
             tool: decision.tool,
@@ -187,7 +188,8 @@ impl Log {
             arguments: decision.arguments,
         };
         self.number += 1;
-        let draft = Draft::new(&facts, &mut self.keyed, self.number, decision.at, Duration::ZERO);
+        let made = Moment { number: self.number, unix: decision.at, session: Duration::ZERO };
+        let draft = Draft::new(&facts, Some(&client), &mut self.keyed, made);
         let session = Session { id: decision.session.to_owned(), server: self.server.clone() };
         let mut line = Vec::new();
         draft.finish(decision.outcome, decision.took).write(&session, self.previous, &mut line);
@@ -205,6 +207,7 @@ impl Log {
     /// Adds a line as it is.
     pub(crate) fn line(&mut self, line: &[u8]) -> &mut Self {
         self.previous = Digest::of(line);
+        self.lines += 1;
         self.bytes.extend_from_slice(line);
         self
     }
@@ -222,6 +225,16 @@ impl Log {
         self.write();
         self.rotated += 1;
         fs::rename(&self.file, self.folder.join(format!("{}.jsonl.{:06}", self.server, self.rotated))).unwrap();
+        self
+    }
+
+    /// Writes, and says beside it where the log ends, as a writer does that has synced it.
+    pub(crate) fn seal(&mut self) -> &mut Self {
+        self.write();
+        let end = fs::metadata(&self.file).map_or(0, |found| found.len());
+        let (lines, last, file) = (self.lines, self.previous, self.rotated + 1);
+        let head = format!("{{\"lines\":{lines},\"last\":\"{last}\",\"file\":{file},\"end\":{end}}}\n");
+        fs::write(self.folder.join(format!("{}.head", self.server)), head).unwrap();
         self
     }
 }

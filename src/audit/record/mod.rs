@@ -28,6 +28,9 @@ pub const VERSION: u64 = 1;
 /// The rule that refuses what breaks the protocol; no policy can name it so.
 pub const PROTOCOL_RULE: &str = "protocol";
 
+/// The rule that refuses a call because the log cannot be written.
+pub const REQUIRED_RULE: &str = "audit.required";
+
 /// Which side a message came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -47,10 +50,21 @@ impl Direction {
     }
 }
 
+/// Whether a call may go on that is not in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Required {
+    /// It may.
+    #[default]
+    No,
+    /// It is refused.
+    Yes,
+}
+
 /// Whether a decision is obeyed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Enforcement {
     /// It is.
+    #[default]
     Enforced,
     /// It is only written down (`wrap --observe`).
     Observed,
@@ -118,8 +132,6 @@ impl Client {
 /// A decision as the engine has made it.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// What the client says it is, once it has.
-    pub client: Option<&'a Client>,
     /// Where the message came from.
     pub direction: Direction,
     /// Its method, where it has one that was understood.
@@ -140,25 +152,32 @@ pub struct Facts<'a> {
     pub arguments: Option<&'a str>,
 }
 
+/// When a decision was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Its number in its session, from 1.
+    pub number: u64,
+    /// Since 1970.
+    pub unix: Duration,
+    /// Since the session began.
+    pub session: Duration,
+}
+
 /// A decision whose outcome is still open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a decision that is dropped is missing from the log"]
 pub struct Draft {
     /// The members that are known, as JSON, each with a comma after it.
     body: Box<[u8]>,
-    /// The number of the decision in its session, from 1.
-    number: u64,
-    /// When it was made: since 1970, and since the session began.
-    unix: Duration,
-    session: Duration,
+    made: Moment,
 }
 
 impl Draft {
     /// Puts a decision into JSON.
-    pub fn new(facts: &Facts<'_>, keyed: &mut Keyed, number: u64, unix: Duration, session: Duration) -> Self {
+    pub fn new(facts: &Facts<'_>, client: Option<&Client>, keyed: &mut Keyed, made: Moment) -> Self {
         let mut body = Vec::with_capacity(384);
         body.extend_from_slice(b"\"client\":");
-        match facts.client {
+        match client {
             Some(client) => {
                 body.extend_from_slice(b"{\"name\":");
                 string(&client.name, &mut body);
@@ -184,17 +203,17 @@ impl Draft {
             None => body.extend_from_slice(b"null"),
         }
         body.push(b',');
-        Self { body: body.into(), number, unix, session }
+        Self { body: body.into(), made }
     }
 
-    /// How long after the session began it was made.
-    pub fn since(&self) -> Duration {
-        self.session
+    /// When it was made.
+    pub fn made(&self) -> Moment {
+        self.made
     }
 
     /// The decision with its outcome, `session` after the session began. What was never passed on took no time.
     pub fn finish(self, outcome: Outcome, session: Duration) -> Entry {
-        let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.session));
+        let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.made.session));
         Entry { draft: self, outcome, took }
     }
 }
@@ -220,7 +239,7 @@ pub struct Session {
 impl Entry {
     /// The number of the decision in its session, from 1.
     pub fn number(&self) -> u64 {
-        self.draft.number
+        self.draft.made.number
     }
 
     /// How much memory it holds, in bytes.
@@ -230,9 +249,9 @@ impl Entry {
 
     /// Appends the line, newline included, that follows the line with the digest `previous`.
     pub fn write(&self, session: &Session, previous: Digest, out: &mut Vec<u8>) {
-        head(previous, self.draft.unix, session, out);
+        head(previous, self.draft.made.unix, session, out);
         out.extend_from_slice(b",\"call\":");
-        number(self.draft.number, out);
+        number(self.draft.made.number, out);
         out.push(b',');
         out.extend_from_slice(&self.draft.body);
         out.extend_from_slice(b"\"outcome\":\"");
@@ -330,7 +349,6 @@ mod tests {
     fn a_decision_is_one_line_that_is_read_back() {
         let client = Client::new("a \"client\"", "1.0");
         let facts = Facts {
-            client: Some(&client),
             direction: Direction::Client,
             method: Some("tools/call"),
             tool: Some("send_campaign"),
@@ -342,7 +360,8 @@ mod tests {
             arguments: Some(r#"{"campaignId":7}"#),
         };
         let mut keyed = Keyed::new(ArgumentsLogged::Full, Box::new(|| Some(Key([1; 32]))));
-        let draft = Draft::new(&facts, &mut keyed, 3, Duration::new(1_767_225_600, 5_000), Duration::from_secs(1));
+        let made = Moment { number: 3, unix: Duration::new(1_767_225_600, 5_000), session: Duration::from_secs(1) };
+        let draft = Draft::new(&facts, Some(&client), &mut keyed, made);
         let entry = draft.finish(Outcome::ToolError, Duration::from_micros(1_012_345));
         let mut line = Vec::new();
         entry.write(&session(), Digest::of(b"before"), &mut line);

@@ -73,7 +73,9 @@ fn happened(event: &Event, server: &str) -> String {
         Event::Gap { lost, why } => {
             format!("! {lost} decisions of {server} are missing from here on: {}", visible(why))
         }
-        Event::Killed { unanswered: 0 } => format!("! the session of {server} was killed; its last records may be missing"),
+        Event::Killed { unanswered: 0 } => {
+            format!("! the session of {server} was killed; its last records may be missing")
+        }
         Event::Killed { unanswered } => format!(
             "! the session of {server} was killed; {} unanswered, and its last records may be missing",
             plural(*unanswered, "call")

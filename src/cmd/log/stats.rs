@@ -20,6 +20,7 @@ use crate::cli::{LogFormat, StatsArgs};
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::ServerName;
+use crate::settings::Settings;
 
 /// Counts the lines that are meant, and prints what they come to.
 pub(super) fn run(args: &StatsArgs, env: &Env) -> anyhow::Result<Exit> {
@@ -32,8 +33,9 @@ pub(super) fn run(args: &StatsArgs, env: &Env) -> anyhow::Result<Exit> {
     }
     let mut tally = Tally::default();
     let mut limits = Limits::default();
-    for server in records.servers() {
-        limits.load(server, env);
+    match paths::load_settings(env) {
+        Ok(settings) => records.servers().for_each(|server| limits.load(server, &settings, env)),
+        Err(error) => super::super::warn(&format!("Limits are left out. {error}")),
     }
     records.each(|line, _| {
         if filter.takes(line) {
@@ -67,8 +69,8 @@ struct Limits {
 }
 
 impl Limits {
-    fn load(&mut self, server: &ServerName, env: &Env) {
-        match paths::load_policy(None, server, env) {
+    fn load(&mut self, server: &ServerName, settings: &Settings, env: &Env) {
+        match paths::load_policy(None, server, settings, env) {
             Ok(loaded) => {
                 let ceilings = Ceilings::new(loaded.policy);
                 self.servers.insert(server.as_str().to_owned(), (InOrder::default(), ceilings));

@@ -11,7 +11,7 @@ use crate::limits::MAX_POLICY_DEPTH;
 
 /// Decodes a document and reports what is wrong with its syntax, and every key that is written twice.
 /// `None` where there is no tree to look at further.
-pub(super) fn decode(source: &Source, report: &mut Report) -> Option<Node> {
+pub(crate) fn decode(source: &Source, report: &mut Report) -> Option<Node> {
     let root = match source.format() {
         Format::Toml => toml::decode(source.text(), report),
         Format::Json => json::decode(source.text(), report),
@@ -29,5 +29,5 @@ fn syntax(span: Span, format: &str, message: &str) -> Diagnostic {
 /// The error for a document that nests too deeply to be a policy.
 fn too_deep(span: Span) -> Diagnostic {
     Diagnostic::error("too-deep", span, format!("lists and tables nest deeper than {MAX_POLICY_DEPTH} here"))
-        .hint("no key of a policy nests so deeply")
+        .hint("no key nests so deeply")
 }

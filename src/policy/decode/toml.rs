@@ -35,9 +35,9 @@ fn remedy(message: &str) -> &'static str {
     if message.contains("key") {
         "quote a name that has other characters than letters, digits, `-` and `_`"
     } else if message.contains("string") || message.contains("quote") {
-        "strings stand in double quotes, such as default = \"deny\""
+        "strings stand in double quotes, such as key = \"text\""
     } else {
-        "TOML has one `key = value` a line, and tables as `[tools.NAME]`"
+        "TOML has one `key = value` a line, and tables as `[NAME]`"
     }
 }
 

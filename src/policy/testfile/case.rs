@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::FILE;
 use super::step::{self, Inherited, STEP, Step};
-use super::{FILE, reject};
 use crate::policy::diagnostic::{Diagnostic, Report};
 use crate::policy::document::{string, wrong_type};
 use crate::policy::keys::Keys;
@@ -54,7 +54,7 @@ fn case(number: usize, node: &Node, source: &Source, report: &mut Report) -> Opt
             "name" => name = string(value, "`name`", report),
             "steps" => steps = Some(value),
             known if CASE.known.contains(&known) => {}
-            other => report.push(reject(&CASE, &[&STEP, &FILE], other, key.span.clone())),
+            other => report.push(CASE.reject_among(&[&STEP, &FILE], other, key.span.clone())),
         }
     }
     let steps = match steps {
@@ -98,7 +98,7 @@ fn all_steps(node: &Node, inherited: &Inherited<'_>, report: &mut Report) -> Vec
             continue;
         };
         for (key, _) in pairs.iter().filter(|(key, _)| !STEP.known.contains(&key.name.as_str())) {
-            report.push(reject(&STEP, &[&CASE, &FILE], &key.name, key.span.clone()));
+            report.push(STEP.reject_among(&[&CASE, &FILE], &key.name, key.span.clone()));
         }
         let before = steps.last().map_or(Duration::ZERO, |step| step.at);
         steps.extend(step::read("the step", item, pairs, inherited, before, report));

@@ -9,7 +9,7 @@ mod step;
 use super::decode;
 use super::diagnostic::{Diagnostic, Report, quote};
 use super::document::{string, wrong_type};
-use super::keys::{Keys, list, nearest};
+use super::keys::Keys;
 use super::server::ServerName;
 use super::source::{Source, Span};
 use super::tree::{Node, Value};
@@ -60,7 +60,7 @@ fn read(root: &Node, source: &Source, report: &mut Report) -> Option<TestFile> {
             "server" => file.server = server(value, report),
             "case" => file.cases = case::cases(value, source, report),
             "$schema" => drop(string(value, "`$schema`", report)),
-            other => report.push(reject(&FILE, &[&case::CASE, &step::STEP], other, key.span.clone())),
+            other => report.push(FILE.reject_among(&[&case::CASE, &step::STEP], other, key.span.clone())),
         }
     }
     if !pairs.iter().any(|(key, _)| key.name == "case") {
@@ -81,18 +81,6 @@ fn server(node: &Node, report: &mut Report) -> Option<ServerName> {
             None
         }
     }
-}
-
-/// The error for a key that stands where it is not known, or belongs elsewhere.
-fn reject(keys: &Keys, elsewhere: &[&Keys], key: &str, span: Span) -> Diagnostic {
-    let error = Diagnostic::error("unknown-key", span, format!("{} has no key {}", keys.of, quote(key)));
-    error.hint(
-        match (elsewhere.iter().find(|other| other.known.contains(&key)), nearest(key, keys.known.iter().copied())) {
-            (Some(other), _) => format!("it belongs to {}", other.of),
-            (None, Some(known)) => format!("did you mean `{known}`?"),
-            (None, None) => format!("its keys are {}", list(keys.known)),
-        },
-    )
 }
 
 fn missing(of: &str, key: &str, span: Span, hint: &str) -> Diagnostic {

@@ -1,0 +1,84 @@
+//! Where the settings are: config.toml in the configuration folder.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use super::text::{self, Unreadable};
+use super::{configuration_folder, shown};
+use crate::env::Env;
+use crate::exit::Exit;
+use crate::limits::MAX_SETTINGS_FILE;
+use crate::policy::{self, Colour, Format, Source};
+use crate::settings::{self, Settings};
+
+/// The file of the settings, in the configuration folder.
+pub const SETTINGS_FILE: &str = "config.toml";
+
+/// Why there are no settings to go by. Each message says what is wrong and what to do, in plain text.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// There is something, and it gives no text.
+    #[error("The settings {} cannot be read: {why}", shown(.path))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: Unreadable,
+    },
+    /// The file has errors.
+    #[error("The settings {} are invalid, so nothing is started with them.\n\n{rendered}\nMend them, and try them with `policylayer check`.", shown(.path))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Its errors with their places, over several lines.
+        rendered: String,
+    },
+}
+
+impl SettingsError {
+    /// How a run ends that failed because of it.
+    pub fn exit(&self) -> Exit {
+        if matches!(self, Self::Invalid { .. }) { Exit::InvalidPolicy } else { Exit::Failed }
+    }
+}
+
+/// Reads and loads config.toml; the defaults where there is none.
+///
+/// # Errors
+/// Where it is there and cannot be used: going on with the defaults would drop what its author asked for.
+pub fn load_settings(env: &Env) -> Result<Settings, SettingsError> {
+    let Some((path, source)) = settings_source(env)? else { return Ok(Settings::default()) };
+    let loaded = settings::load(&source);
+    loaded.settings.ok_or_else(|| {
+        let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+        SettingsError::Invalid { path, rendered }
+    })
+}
+
+/// Reads config.toml; `None` where there is none, or nothing says where it would be.
+///
+/// # Errors
+/// Where it is there and is no regular file, larger than 1 MiB, unreadable or not UTF-8.
+pub fn read_settings(env: &Env) -> Result<Option<Source>, SettingsError> {
+    Ok(settings_source(env)?.map(|(_, source)| source))
+}
+
+fn settings_source(env: &Env) -> Result<Option<(PathBuf, Source)>, SettingsError> {
+    let Ok(folder) = configuration_folder(env) else { return Ok(None) };
+    let path = folder.join(SETTINGS_FILE);
+    // A link that leads nowhere is a file that somebody wanted.
+    match fs::symlink_metadata(&path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        _ => {}
+    }
+    match text::read(&path, MAX_SETTINGS_FILE) {
+        Ok(text) => {
+            let source = Source::new(shown(&path), Format::Toml, text);
+            Ok(Some((path, source)))
+        }
+        Err(why) => Err(SettingsError::Unreadable { path, why }),
+    }
+}

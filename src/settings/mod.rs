@@ -1,0 +1,156 @@
+//! `config.toml`: what holds for every wrapper of this user. Everything has a default, and the file need not exist.
+//!
+//! It is read as a policy is: everything that is wrong with it is reported at once, each with its place, and a file with
+//! an error gives no settings at all. This room does no I/O; `paths` finds and reads the file.
+
+mod read;
+mod scalar;
+mod servers;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use self::servers::TwoNames;
+
+use crate::limits::{APPROVAL_TIMEOUT, AUDIT_FILE, GRACE, KEEP_DAYS, MAX_MESSAGE};
+use crate::policy::diagnostic::Report;
+use crate::policy::{Diagnostic, ServerName, Source, decode};
+
+/// What config.toml says, and the defaults for what it does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `[servers.NAME]`, in the order of the file.
+    pub servers: Vec<ServerSettings>,
+    /// `[wrap]`
+    pub wrap: WrapSettings,
+    /// `[audit]`
+    pub audit: AuditSettings,
+    /// `[approvals]`
+    pub approvals: ApprovalSettings,
+}
+
+/// `[servers.NAME]`: a server whose command does not tell its name, or whose policy is elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// The name.
+    pub name: ServerName,
+    /// The server has this name if one of these is a part of a word of its command.
+    pub matches: Vec<String>,
+    /// The file of its policy, from the configuration folder.
+    pub policy: Option<PathBuf>,
+}
+
+/// `[wrap]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrapSettings {
+    /// The longest line in either direction, in bytes.
+    pub max_message: usize,
+    /// How long the server has to end by itself once its stdin is closed.
+    pub grace: Duration,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// What is recorded of a call's arguments.
+    pub arguments: ArgumentsLogged,
+    /// Whether calls are refused while the log cannot be written.
+    pub required: Required,
+    /// How large one file of the log grows, in bytes.
+    pub max_size: u64,
+    /// For how many days records are kept.
+    pub keep_days: u32,
+}
+
+/// `[approvals]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalSettings {
+    /// How a person may be asked, the way that is preferred first; never empty, and each at most once.
+    pub channels: Vec<Channel>,
+    /// How long a person has to answer.
+    pub timeout: Duration,
+    /// What the local channel asks for beside the answer.
+    pub local_confirm: LocalConfirm,
+}
+
+/// What the audit log has of a call's arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgumentsLogged {
+    /// Their keys and a keyed hash, and no value.
+    Keys,
+    /// Their values, without those that look like secrets or personal data.
+    Redacted,
+    /// All of them.
+    Full,
+}
+
+/// Whether the audit log must be written for a call to pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Required {
+    /// Calls are refused while it cannot be written.
+    Yes,
+    /// A failure is said on stderr, and calls pass.
+    No,
+}
+
+/// A way to ask a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Through the client, by MCP's elicitation.
+    Client,
+    /// On this machine, in a terminal.
+    Local,
+}
+
+/// What a person has to give beside the answer, on the local channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalConfirm {
+    /// Nothing.
+    None,
+    /// A code that is shown with the question.
+    Code,
+}
+
+impl Default for WrapSettings {
+    fn default() -> Self {
+        Self { max_message: MAX_MESSAGE, grace: GRACE }
+    }
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self {
+            arguments: ArgumentsLogged::Keys,
+            required: Required::No,
+            max_size: AUDIT_FILE as u64,
+            keep_days: KEEP_DAYS,
+        }
+    }
+}
+
+impl Default for ApprovalSettings {
+    fn default() -> Self {
+        Self {
+            channels: vec![Channel::Client, Channel::Local],
+            timeout: APPROVAL_TIMEOUT,
+            local_confirm: LocalConfirm::None,
+        }
+    }
+}
+
+/// What came of a config.toml: its settings, unless there was an error, and everything that is wrong with it.
+#[derive(Debug)]
+#[must_use]
+pub struct LoadedSettings {
+    /// The settings; `None` exactly where there are errors.
+    pub settings: Option<Settings>,
+    /// The errors, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Loads a config.toml. Never panics and never fails but through its diagnostics.
+pub fn load(source: &Source) -> LoadedSettings {
+    let mut report = Report::default();
+    let settings = decode::decode(source, &mut report).map(|root| read::settings(&root, &mut report));
+    LoadedSettings { settings: settings.filter(|_| !report.has_errors()), diagnostics: report.finish(source) }
+}

@@ -1,0 +1,308 @@
+//! What the engine tells the audit log: lines in, records out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use policylayer::audit::record::{ArgumentsLogged, Digest, Entry, Key, Keyed, Required, Session};
+use policylayer::engine::limits::Memory;
+use policylayer::engine::{Action, Engine, Now};
+use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::wire::skim::skim;
+use serde_json::{Value, json};
+
+const POLICY: &str = r#"{"version":"1","default":"deny","hide":["cancel_export_job"],"tools":{
+    "get_lists":{},
+    "send_campaign":{"action":"deny","reason":"Not from here."},
+    "start_export_job":{"rate_limit":{"max":1,"window":60}},
+    "send_email":{"action":"require_approval"}}}"#;
+
+/// A session at the boundary: lines in, records and other actions out.
+struct Desk {
+    engine: Engine,
+    millis: u64,
+}
+
+impl Desk {
+    fn new(required: Required) -> Self {
+        Self { engine: engine().recording(keyed(), required), millis: 0 }
+    }
+
+    fn observing() -> Self {
+        Self { engine: engine().recording(keyed(), Required::No).observing(), millis: 0 }
+    }
+
+    fn now(&self) -> Now {
+        let session = Duration::from_millis(self.millis);
+        Now { session, unix: Duration::from_secs(1_767_225_600) + session }
+    }
+
+    fn split(actions: Vec<Action>) -> (Vec<Action>, Vec<Value>) {
+        let mut others = Vec::new();
+        let mut records = Vec::new();
+        for action in actions {
+            match action {
+                Action::Record(entry) => records.push(record(&entry)),
+                Action::Note(_) => {}
+                other => others.push(other),
+            }
+        }
+        (others, records)
+    }
+
+    fn client(&mut self, line: &str) -> (Vec<Action>, Vec<Value>) {
+        let mut actions = Vec::new();
+        self.engine.client_line(line.as_bytes(), self.now(), &mut actions);
+        Self::split(actions)
+    }
+
+    fn server(&mut self, line: &str) -> (Vec<Action>, Vec<Value>) {
+        let mut actions = Vec::new();
+        self.engine.server_line(line.as_bytes(), self.now(), &mut actions);
+        Self::split(actions)
+    }
+
+    fn call(&mut self, id: u32, tool: &str) -> (Vec<Action>, Vec<Value>) {
+        self.client(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{{"a":"b"}}}}}}"#
+        ))
+    }
+}
+
+fn engine() -> Engine {
+    let server = ServerName::parse("iterable").unwrap();
+    let loaded = policy::load(&Source::new("policy.json", Format::Json, POLICY), &server);
+    Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
+}
+
+fn keyed() -> Keyed {
+    Keyed::new(ArgumentsLogged::Keys, Box::new(|| Some(Key([3; 32]))))
+}
+
+fn record(entry: &Entry) -> Value {
+    let session = Session { id: "00".to_owned(), server: "iterable".to_owned() };
+    let mut line = Vec::new();
+    entry.write(&session, Digest::START, &mut line);
+    serde_json::from_slice(&line).unwrap()
+}
+
+/// The members of a record that a case is about.
+fn facts(record: &Value, names: &[&str]) -> Value {
+    names.iter().map(|name| record[name].clone()).collect()
+}
+
+const WHAT: [&str; 5] = ["tool", "effect", "rule", "outcome", "duration_ms"];
+
+#[test]
+fn a_call_is_recorded_when_it_is_answered() {
+    let mut desk = Desk::new(Required::No);
+    let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"clientInfo":{"name":"c","version":"2"}}}"#;
+    assert_eq!(desk.client(hello), (vec![Action::Forward], vec![]));
+    for (id, answer, outcome) in [
+        (1, r#""result":{"content":[]}"#, "ok"),
+        (2, r#""result":{"content":[],"isError":false}"#, "ok"),
+        (3, r#""result":{"content":[],"isError":true}"#, "tool_error"),
+        (4, r#""result":{"content":[],"\u0069sError":true}"#, "tool_error"),
+        (5, r#""result":{"content":[{"isError":true}]}"#, "ok"),
+        (6, r#""error":{"code":-32602,"message":"no"}"#, "error"),
+    ] {
+        desk.millis = 1_000;
+        assert_eq!(desk.call(id, "get_lists"), (vec![Action::Forward], vec![]), "nothing is known yet");
+        desk.millis = 1_250;
+        let (actions, records) = desk.server(&format!(r#"{{"jsonrpc":"2.0","id":{id},{answer}}}"#));
+        assert_eq!(actions, [Action::Forward]);
+        assert_eq!(records.len(), 1, "{answer}");
+        assert_eq!(
+            facts(&records[0], &WHAT),
+            json!(["get_lists", "allow", "tools.get_lists", outcome, 250.0]),
+            "{answer}"
+        );
+        assert_eq!(records[0]["time"], "2026-01-01T00:00:01.000000Z");
+        assert_eq!(records[0]["client"], json!({"name": "c", "version": "2"}));
+        assert_eq!(
+            facts(&records[0], &["call", "direction", "method", "class"]),
+            json!([id, "client", "tools/call", "read"])
+        );
+        assert_eq!(records[0]["arguments"]["keys"], json!(["a"]));
+        assert!(!records[0].to_string().contains("\"b\""), "a value is in the log");
+    }
+}
+
+#[test]
+fn a_refusal_is_recorded_at_once() {
+    let mut desk = Desk::new(Required::No);
+    desk.call(1, "start_export_job");
+    for (tool, effect, rule, reason) in [
+        ("send_campaign", "deny", "tools.send_campaign", "Not from here."),
+        ("cancel_export_job", "hide", "hide[0]", "The policy hides this tool."),
+        ("no_such_tool", "hide", "default", "The policy does not list this tool, and refuses what it does not list."),
+        ("start_export_job", "deny", "tools.start_export_job.rate_limit", "The limit of 1 per minute is reached."),
+    ] {
+        let (actions, records) = desk.call(9, tool);
+        assert!(matches!(actions[..], [Action::Reply(_)]));
+        assert_eq!(facts(&records[0], &WHAT), json!([tool, effect, rule, "refused", null]));
+        assert_eq!(records[0]["reason"], reason);
+        assert_eq!(records.len(), 1);
+    }
+    let (_, records) = desk.call(9, "send_email");
+    assert_eq!(
+        facts(&records[0], &WHAT),
+        json!(["send_email", "require_approval", "tools.send_email", "refused", null])
+    );
+}
+
+#[test]
+fn a_call_that_is_withdrawn_or_never_answered_is_recorded() {
+    let mut desk = Desk::new(Required::No);
+    desk.call(1, "get_lists");
+    desk.call(2, "get_lists");
+    desk.call(3, "get_lists");
+    desk.millis = 40;
+    let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+    let (_, records) = desk.client(cancelled);
+    assert_eq!(facts(&records[0], &["call", "outcome", "duration_ms"]), json!([1, "cancelled", 40.0]));
+    assert_eq!(desk.client(cancelled).1, Vec::<Value>::new(), "twice withdrawn is withdrawn once");
+    assert_eq!(
+        desk.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#),
+        (vec![], vec![]),
+        "a late answer is no decision"
+    );
+    // An answer that cannot be passed on.
+    let (_, records) = desk.server(r#"{"jsonrpc":"2.0","id":2,"result":{},"result":{}}"#);
+    assert_eq!(facts(&records[0], &["direction", "rule", "outcome"]), json!(["server", "protocol", "refused"]));
+    assert_eq!(facts(&records[1], &["call", "outcome"]), json!([2, "error"]));
+    let mut actions = Vec::new();
+    desk.millis = 90;
+    desk.engine.server_ended("it exited with code 1", desk.now(), &mut actions);
+    let (_, records) = Desk::split(actions);
+    assert_eq!(facts(&records[0], &["call", "outcome", "duration_ms"]), json!([3, "server_died", 90.0]));
+}
+
+#[test]
+fn what_breaks_the_protocol_is_recorded_without_its_content() {
+    let mut desk = Desk::new(Required::No);
+    let lines = [
+        (
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name":"secret"}}"#,
+            json!(null),
+            json!(null),
+        ),
+        (r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, json!(null), json!(null)),
+        (
+            r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"get_lists"}}"#,
+            json!("tools/call"),
+            json!("get_lists"),
+        ),
+    ];
+    for (line, method, tool) in lines {
+        let (_, records) = desk.client(line);
+        let names = ["direction", "method", "tool", "effect", "rule", "outcome"];
+        assert_eq!(
+            facts(&records[0], &names),
+            json!(["client", method, tool, "deny", "protocol", "refused"]),
+            "{line}"
+        );
+        assert!(!records[0].to_string().contains("secret"), "{line}");
+    }
+    let mut actions = Vec::new();
+    desk.engine.client_oversize(
+        &skim(b"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"x\"}"),
+        1000,
+        desk.now(),
+        &mut actions,
+    );
+    assert_eq!(Desk::split(actions).1[0]["rule"], "protocol");
+    // What a server prints that is no message is noise, not a decision.
+    assert_eq!(desk.server("Listening on stdio").1, Vec::<Value>::new());
+}
+
+#[test]
+fn prompts_are_recorded_like_calls() {
+    let mut desk = Desk::new(Required::No);
+    let get = |id: u32, name: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"prompts/get","params":{{"name":"{name}"}}}}"#)
+    };
+    let (_, records) = desk.client(&get(1, "cancel-export-job"));
+    assert_eq!(facts(&records[0], &WHAT), json!(["cancel-export-job", "hide", "hide[0]", "refused", null]));
+    assert_eq!(desk.client(&get(2, "hello")).0, [Action::Forward]);
+    let (_, records) = desk.server(r#"{"jsonrpc":"2.0","id":2,"result":{"messages":[]}}"#);
+    assert_eq!(facts(&records[0], &WHAT), json!(["hello", "allow", "prompts", "ok", 0.0]));
+    assert_eq!(records[0]["method"], "prompts/get");
+}
+
+#[test]
+fn a_client_that_introduces_itself_with_each_call_is_known() {
+    let mut desk = Desk::new(Required::No);
+    let info = r#"{"io.modelcontextprotocol/clientInfo":{"name":"new","version":"3"}}"#;
+    desk.client(&format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"get_lists","_meta":{info}}}}}"#
+    ));
+    let (_, records) = desk.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    assert_eq!(records[0]["client"], json!({"name": "new", "version": "3"}));
+}
+
+#[test]
+fn observing_refuses_nothing_and_records_what_would_have_been() {
+    let mut desk = Desk::observing();
+    desk.call(1, "start_export_job");
+    desk.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    for (tool, effect) in [
+        ("send_campaign", "deny"),
+        ("cancel_export_job", "hide"),
+        ("start_export_job", "deny"),
+        ("send_email", "require_approval"),
+    ] {
+        assert_eq!(desk.call(2, tool), (vec![Action::Forward], vec![]));
+        let (_, records) = desk.server(r#"{"jsonrpc":"2.0","id":2,"result":{}}"#);
+        assert_eq!(facts(&records[0], &["tool", "effect", "observed", "outcome"]), json!([tool, effect, true, "ok"]));
+    }
+    desk.client(r#"{"jsonrpc":"2.0","id":3,"method":"tools/list"}"#);
+    let list = r#"{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"cancel_export_job"}]}}"#;
+    assert_eq!(desk.server(list).0, [Action::Forward], "the list stays whole");
+    let get = r#"{"jsonrpc":"2.0","id":4,"method":"prompts/get","params":{"name":"cancel-export-job"}}"#;
+    assert_eq!(desk.client(get).0, [Action::Forward]);
+    // What breaks the protocol is refused all the same.
+    let (actions, records) = desk.client(r#"{"jsonrpc":"2.0","id":5,"id":6,"method":"ping"}"#);
+    assert!(matches!(actions[..], [Action::Reply(_)]));
+    assert_eq!(facts(&records[0], &["observed", "rule"]), json!([false, "protocol"]));
+}
+
+#[test]
+fn where_the_log_is_required_a_call_is_committed_before_it_goes_on() {
+    let mut desk = Desk::new(Required::Yes);
+    let (actions, records) = desk.call(1, "start_export_job");
+    assert_eq!(records, Vec::<Value>::new());
+    let [Action::Commit(commit), Action::Forward] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(facts(&record(&commit.entry), &["call", "tool", "outcome"]), json!([1, "start_export_job", "unknown"]));
+
+    let mut instead = Vec::new();
+    desk.engine.unlogged(commit, "No space left on device.", desk.now(), &mut instead);
+    let (instead, records) = Desk::split(instead);
+    assert_eq!(facts(&records[0], &["call", "outcome"]), json!([1, "refused"]));
+    let [Action::Reply(reply)] = &instead[..] else { panic!("{instead:?}") };
+    let reply: Value = serde_json::from_slice(reply).unwrap();
+    let text = reply["result"]["content"][0]["text"].as_str().unwrap();
+    assert!(text.contains("\"start_export_job\"") && text.contains("No space left on device."), "{text}");
+    assert_eq!(reply["result"]["_meta"]["policylayer/decision"]["rule"], "audit.required");
+    assert_eq!(desk.server(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), (vec![], vec![]), "it was never passed on");
+
+    // What it was counted with is given back: the one export a minute is still there.
+    let (actions, _) = desk.call(2, "start_export_job");
+    assert!(matches!(actions[..], [Action::Commit(_), Action::Forward]));
+    let (actions, _) = desk.call(3, "start_export_job");
+    assert!(matches!(actions[..], [Action::Reply(_)]), "a refusal needs no log to go on");
+}
+
+#[test]
+fn calls_that_wait_can_be_told_of_at_any_time() {
+    let mut desk = Desk::new(Required::No);
+    desk.call(1, "get_lists");
+    desk.millis = 300;
+    desk.call(2, "get_lists");
+    let mut waiting = Vec::new();
+    desk.engine.unanswered(Duration::from_millis(250), desk.now(), &mut waiting);
+    let numbers: Vec<_> =
+        waiting.iter().map(|entry| facts(&record(entry), &["call", "outcome", "duration_ms"])).collect();
+    assert_eq!(numbers, [json!([1, "unknown", 300.0])]);
+}
