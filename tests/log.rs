@@ -182,7 +182,9 @@ fn what_cannot_be_read_is_told_once_and_skipped() {
     let home = Home::new();
     let mut log = Log::new(&home, "shop");
     log.add(&passed(0, "get_lists", Class::Read)).line(b"not \x1b[31mJSON\n").add(&passed(1, "get_user", Class::Read));
-    log.line(b"\xff\xfe\n").line(format!("\"{}\"\n", "x".repeat(3 << 20)).as_bytes());
+    log.line(format!("\"{}\"\n", "y".repeat(2_000)).as_bytes())
+        .line(b"\xff\xfe\n")
+        .line(format!("\"{}\"\n", "x".repeat(9 << 20)).as_bytes());
     log.add(&passed(2, "get_page", Class::Read));
     // A line that is being written.
     log.line(b"{\"prev\":\"00").write();
@@ -190,12 +192,13 @@ fn what_cannot_be_read_is_told_once_and_skipped() {
     assert_eq!(ran.code, Some(0));
     assert_eq!(tools(&ran.out), ["get_lists", "get_user", "get_page"]);
     let warnings: Vec<&str> = ran.err.lines().collect();
-    assert_eq!(warnings.len(), 3, "{}", ran.err);
-    for (warning, line) in warnings.iter().zip([2, 4, 5]) {
+    assert_eq!(warnings.len(), 4, "{}", ran.err);
+    for (warning, line) in warnings.iter().zip([2, 4, 5, 6]) {
         assert!(warning.starts_with(&format!("warning: line {line} of ")), "{warning}");
         assert!(warning.contains("shop.jsonl is skipped: it is no record: "), "{warning}");
     }
-    assert!(warnings[2].contains("longer than 1048576 bytes"), "{}", ran.err);
+    assert!(warnings[1].len() < 500, "{}", ran.err);
+    assert!(warnings[3].contains("longer than 8388608 bytes"), "{}", ran.err);
     assert!(!ran.err.contains('\u{1b}'));
 
     // Many of them do not drown what can be read.
@@ -252,7 +255,7 @@ fn a_huge_log_is_read_in_little_memory_and_time() {
     let took = begun.elapsed();
     assert_eq!(out.lines().count(), 51);
     // A build with checks and no optimisation; the released one takes a tenth.
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
     for args in [&["log", "-n", "all"][..], &["log", "stats"]] {
         let peak = peak_memory(home.command(args));
         assert!(peak < 64 << 20, "{args:?}: {peak} bytes");
@@ -429,7 +432,7 @@ fn verify_tells_a_whole_log_from_a_changed_one() {
 
     let file = home.audit().join("shop.jsonl.000001");
     let written = fs::read_to_string(&file).unwrap();
-    fs::write(&file, written.replacen("get_lists", "get_users", 3)).unwrap();
+    fs::write(&file, written.replacen("get_lists", "get_users", 1)).unwrap();
     let ran = home.run(&["log", "verify"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
     assert!(ran.out.contains("✔ other: whole"), "{}", ran.out);

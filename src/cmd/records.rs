@@ -15,6 +15,9 @@ use crate::visible::visible;
 
 const WRITTEN_BY: &str = "`policylayer wrap` writes it, from the first decision on.";
 
+/// How much is told of why a line cannot be read, in characters.
+const MAX_TOLD: usize = 160;
+
 /// The log of one server, or of all of them, from its first line on.
 #[derive(Debug)]
 pub(super) struct Records {
@@ -45,7 +48,8 @@ impl Records {
                     self.unreadable += 1;
                     if self.unreadable <= MAX_UNREADABLE_TOLD {
                         let file = visible(&found.file.display().to_string());
-                        let why = visible(&why.to_string());
+                        // It may quote all of the line.
+                        let why = visible(&why.to_string().chars().take(MAX_TOLD).collect::<String>());
                         super::warn(&format!(
                             "line {} of {file} is skipped: {why}. `policylayer log verify` says whether the log is whole.",
                             found.number
