@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use key::key;
 pub use lines::Lines;
-pub use log::Log;
+pub use log::{Log, Unanswered};
 pub use mark::Mark;
 pub use place::Place;
 pub use trouble::Trouble;
