@@ -52,7 +52,7 @@ pub enum Command {
     /// Run policy tests: the calls that they describe, and what the policy is expected to make of each
     Test(TestArgs),
     /// Print the audit log: every decision, and what became of it
-    Log(LogArgs),
+    Log(Box<LogArgs>),
     /// Suggest the least policy that would have let through what was used, from the audit log
     Suggest(SuggestArgs),
     /// Decide the recorded calls again under another policy, and show which decisions change

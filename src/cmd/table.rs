@@ -60,7 +60,9 @@ impl Table {
     pub fn write(&mut self, out: &mut dyn Write, rows: &[Vec<Cell>]) -> io::Result<()> {
         for (column, width) in self.widths.iter_mut().enumerate() {
             let cells = rows.iter().filter(|row| row.len() > 1).filter_map(|row| row.get(column));
-            *width = cells.map(Cell::width).fold(*width, usize::max);
+            // On a terminal, one long name leaves room for the other columns.
+            let most = self.width.map_or(usize::MAX, |width| width / 3);
+            *width = cells.map(Cell::width).fold(*width, usize::max).min(most);
         }
         if !self.is_begun {
             self.is_begun = true;
@@ -75,22 +77,29 @@ impl Table {
         let mut room = self.width.unwrap_or(usize::MAX).saturating_sub(1);
         for (index, (cell, width)) in row.iter().zip(&self.widths).enumerate() {
             room = room.saturating_sub(1);
-            let text = match cell.text.char_indices().nth(room.saturating_sub(1)) {
-                Some((end, _)) if cell.width() > room => format!("{}…", cell.text.get(..end).unwrap_or_default()),
-                _ => cell.text.clone(),
-            };
             if room == 0 {
                 break;
             }
-            let padding = if index + 1 == row.len() { 0 } else { width.saturating_sub(cell.width()) };
+            let is_last = index + 1 == row.len();
+            let text = cut(&cell.text, if is_last { room } else { room.min(*width) });
+            let length = text.chars().count();
+            let padding = if is_last { 0 } else { width.saturating_sub(length) };
             match text.as_str() {
                 "" => line.push(' '),
                 text => line.push_str(&format!(" {}{text}{:#}", cell.style, cell.style)),
             }
             line.push_str(&" ".repeat(padding + 1));
-            room = room.saturating_sub(text.chars().count() + padding + 1);
+            room = room.saturating_sub(length + padding + 1);
         }
         line.trim_end().to_owned()
+    }
+}
+
+/// The text, of which no more than so many characters fit.
+fn cut(text: &str, room: usize) -> String {
+    match text.char_indices().nth(room.saturating_sub(1)) {
+        Some((end, _)) if text.chars().count() > room => format!("{}…", text.get(..end).unwrap_or_default()),
+        _ => text.to_owned(),
     }
 }
 
@@ -116,7 +125,7 @@ mod tests {
         table.write(&mut out, &[vec![Cell::plain("all of the columns")]]).unwrap();
         table.write(&mut out, &[vec![Cell::plain("b"), Cell::plain("c")]]).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
-        assert_eq!(text, "  ONE  TWO\n  a    äbcd…\n  longer th…\n  all of th…\n  b\n");
+        assert_eq!(text, "  ONE  TWO\n  a    äbcd…\n  lon…  x\n  all of th…\n  b     c\n");
         assert!(text.lines().all(|line| line.chars().count() <= 12), "{text}");
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// What is suggested for a tool; `None` where no key can name it.
+    /// What is suggested for a tool; `None` where no key can name it so that a person sees what they read.
     pub(super) fn of(tool: &str, used: &Used) -> Option<Self> {
         let calls = plural(used.calls, "call");
         let action = action(used.class.as_deref());
@@ -38,7 +38,7 @@ impl Entry {
             None => String::new(),
         };
         Some(Self {
-            key: ToolGlob::key_for(tool)?,
+            key: ToolGlob::key_for(tool).filter(|key| visible(key) == *key)?,
             action,
             rate_limit: format!("{}/minute", limit(used.peak)),
             why: format!("{asks}{calls}, at most {} in a minute; twice that, rounded up.", used.peak),
@@ -92,7 +92,7 @@ pub(super) fn complete(survey: &Survey, server: &ServerName, now: &Zoned) -> Str
 }
 
 fn toml(tool: &str, entry: Option<&Entry>) -> String {
-    entry.map_or_else(|| format!("\n# No key can name the tool {}.\n", visible(tool)), Entry::toml)
+    entry.map_or_else(|| format!("\n# No key can name the tool {} as it is.\n", visible(tool)), Entry::toml)
 }
 
 /// Entries to be put at the end of a TOML policy.
