@@ -254,3 +254,25 @@ pub const MAX_VERIFIED_SESSIONS: usize = 1_000_000;
 
 /// How many notes a verification of the audit log keeps; the rest is only counted.
 pub const MAX_VERIFY_NOTES: usize = 100;
+
+/// How often `log --follow` looks for new lines.
+pub const FOLLOW_LOOK: Duration = Duration::from_millis(200);
+
+/// How many unreadable lines of the audit log are told of; the rest is only counted.
+pub const MAX_UNREADABLE_TOLD: usize = 10;
+
+/// How many rows `log` aligns at once.
+pub const ALIGNED_ROWS: usize = 500;
+
+/// How many recorded calls wait to be put in the order in which they were decided: lines are written when calls are
+/// answered. A call that took longer than as many others is taken late.
+pub const MAX_REORDERED: usize = 65_536;
+
+/// How much the arguments of those may hold together, in bytes.
+pub const MAX_REORDERED_ARGUMENTS: usize = 64 * 1024 * 1024;
+
+/// How many sessions are re-decided at once; the one that has been quiet for longest is forgotten, and its counts.
+pub const MAX_REPLAYED_SESSIONS: usize = 4096;
+
+/// How many tools, rules, clients and sessions the summaries of the audit log tell apart.
+pub const MAX_TOLD_APART: usize = 10_000;

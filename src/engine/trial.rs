@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::calls::Calls;
-use super::limits::Memory;
+use super::limits::{Memory, Store};
 use super::now::Now;
 use super::refusal::{Subject, refusal};
+use crate::audit::record::Outcome;
 use crate::policy::{Effect, Policy};
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
-use crate::wire::message::{CallParams, Message};
+use crate::wire::message::{Answer, CallParams, Message};
 use crate::wire::strict::{Judged, Reader};
 
 /// When trials begin, since 1970: at 2026-01-01T00:00:00Z.
@@ -44,6 +45,11 @@ impl Default for Trial {
 }
 
 impl Trial {
+    /// A session whose counts of the scope `server` are kept by `store`, as those of other sessions may be.
+    pub fn sharing(store: Box<dyn Store>) -> Self {
+        Self { calls: Calls::new(store), reader: Reader::default() }
+    }
+
     /// Tries a call as a client would send it, `elapsed` after the session began, and counts it if it passes.
     ///
     /// The session begins with a day of UTC, and so with an hour and a minute: windows that are aligned to the calendar
@@ -59,6 +65,22 @@ impl Trial {
         elapsed: Duration,
     ) -> Result<Verdict, Fault> {
         let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
+        self.call_at(policy, tool, arguments, now, Outcome::Ok)
+    }
+
+    /// Tries a call at a time of the caller's own, and counts it if it passes. Where its `outcome` is an error, what
+    /// the policy returns then is returned at once.
+    ///
+    /// # Errors
+    /// As [`Trial::call`].
+    pub fn call_at(
+        &mut self,
+        policy: &Policy,
+        tool: &str,
+        arguments: &Arguments,
+        now: Now,
+        outcome: Outcome,
+    ) -> Result<Verdict, Fault> {
         let name = serde_json::Value::from(tool);
         let arguments = arguments.as_str();
         let line = format!(
@@ -68,12 +90,17 @@ impl Trial {
         let Message::Request { params, .. } = Message::of(&envelope)? else { return Err(Fault::Shape) };
         let call = CallParams::read(params)?;
         Ok(match self.calls.judge(policy, &call, now) {
-            Ok(passed) => Verdict {
-                effect: Effect::Allow,
-                rule: passed.decision.rule.to_owned(),
-                reason: None,
-                retry_after: None,
-            },
+            Ok(passed) => {
+                if let (Some(counted), Outcome::Error | Outcome::ToolError) = (passed.counted, outcome) {
+                    self.calls.answered(*counted, Answer::Error("{}"), outcome, now);
+                }
+                Verdict {
+                    effect: Effect::Allow,
+                    rule: passed.decision.rule.to_owned(),
+                    reason: None,
+                    retry_after: None,
+                }
+            }
             Err(refused) => {
                 let effect = refused.decision.effect;
                 let refusal = refusal(refused, Subject::Tool, tool);
