@@ -41,7 +41,7 @@ use crate::audit::record::Entry;
 use crate::audit::{self, Log, Trouble};
 use crate::engine::Engine;
 use crate::exit::Exit;
-use crate::limits::{JOURNAL_TICK, LOG_DRAIN, MAX_SERVER_REPLIES};
+use crate::limits::{LOG_DRAIN, MAX_SERVER_REPLIES};
 use crate::policy::ServerName;
 
 /// What to run, and what judges its lines.
@@ -176,7 +176,7 @@ impl Threads {
 }
 
 fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, began: Began) -> io::Result<Log> {
-    let unanswered = move |entries: &mut Vec<Entry>| lock(&engine).unanswered(JOURNAL_TICK, began.time(), entries);
+    let unanswered = move |entries: &mut Vec<Entry>| lock(&engine).unanswered(began.time(), entries);
     let say = |trouble: Trouble| match trouble {
         Trouble::Unwritable(_) => tracing::error!("{trouble}"),
         Trouble::Written { .. } | Trouble::Behind { .. } | Trouble::Beside(_) => tracing::warn!("{trouble}"),
