@@ -38,7 +38,7 @@ use self::signals::{ChildSignals, Signals};
 use self::stderr::Stderr;
 use crate::engine::Engine;
 use crate::exit::Exit;
-use crate::limits::MAX_SERVER_REPLIES;
+use crate::limits::{MAX_SERVER_REPLIES, SERVER_PIPE};
 
 /// What to run, and what judges its lines.
 #[derive(Debug)]
@@ -85,6 +85,8 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let (stdin, stdout) = pump::stdio().map_err(system)?;
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;
+    let we_read = file(we_read);
+    pipe::widen(&we_read, SERVER_PIPE);
     let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?).map_err(system)?;
     let reading = Reading::new(stdin.try_clone().map_err(system)?);
     let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
@@ -102,7 +104,7 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let (send_reply, replies) = sync_channel(MAX_SERVER_REPLIES);
     let threads = Threads {
         client: Pump::new(From::Client, stdin, Arc::clone(&link)),
-        server: Pump::new(From::Server(send_reply), file(we_read), Arc::clone(&link)),
+        server: Pump::new(From::Server(send_reply), we_read, Arc::clone(&link)),
         replies,
         link: Arc::clone(&link),
         events,
