@@ -24,8 +24,13 @@ pub const MAX_STDERR: usize = 256 * 1024;
 /// How much room a pump offers to one read, in bytes: what a Linux pipe holds.
 pub const READ_CHUNK: usize = 64 * 1024;
 
-/// A line buffer that grew beyond this for a large message is given back once it is empty, in bytes.
-pub const KEEP_BUFFER: usize = 1024 * 1024;
+/// A line buffer that grew beyond this for a large message is given back once it is empty, in bytes. Results of a
+/// megabyte are common, and a buffer that is made anew for each of them costs more than judging it.
+pub const KEEP_BUFFER: usize = 3 * 512 * 1024;
+
+/// How much the pipe from the server holds where the system lets us say so, in bytes: what the server can write ahead
+/// while a large line of it is judged and passed on. Linux lets everybody have this much.
+pub const SERVER_PIPE: usize = 1024 * 1024;
 
 /// How deeply arrays and objects may nest in a line.
 pub const MAX_DEPTH: usize = 256;

@@ -41,7 +41,7 @@ use crate::audit::record::Entry;
 use crate::audit::{self, Log, Trouble};
 use crate::engine::Engine;
 use crate::exit::Exit;
-use crate::limits::{LOG_DRAIN, MAX_SERVER_REPLIES};
+use crate::limits::{LOG_DRAIN, MAX_SERVER_REPLIES, SERVER_PIPE};
 use crate::policy::ServerName;
 
 /// What to run, and what judges its lines.
@@ -109,6 +109,8 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let (stdin, stdout) = pump::stdio().map_err(system)?;
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;
+    let we_read = file(we_read);
+    pipe::widen(&we_read, SERVER_PIPE);
     let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?, wrap.grace).map_err(system)?;
     let reading = Reading::new(stdin.try_clone().map_err(system)?);
     let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
@@ -131,7 +133,7 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let (send_reply, replies) = sync_channel(MAX_SERVER_REPLIES);
     let threads = Threads {
         client: Pump::new(From::Client, stdin, Arc::clone(&link)),
-        server: Pump::new(From::Server(send_reply), file(we_read), Arc::clone(&link)),
+        server: Pump::new(From::Server(send_reply), we_read, Arc::clone(&link)),
         replies,
         link: Arc::clone(&link),
         events,

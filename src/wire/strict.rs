@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
-use super::text::{decode_lossy, plain_run};
+use super::text::{decode_lossy, stops};
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
 
 /// The keys of a JSON-RPC message itself.
@@ -391,23 +391,35 @@ impl<'l> Scan<'_, 'l> {
     /// A string, the cursor on its opening quote.
     fn string(&mut self) -> Result<Text, Fault> {
         let start = self.at + 1;
-        let mut at = start;
         let mut spelling = Spelling::Plain;
+        // Where the look stands, and where the last escape ends.
+        let (mut base, mut at) = (start, start);
         loop {
-            at += plain_run(self.bytes.get(at..).unwrap_or_default());
-            match self.bytes.get(at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    spelling = Spelling::Escaped;
-                    at += self.escape(at)?;
-                }
-                Some(b'\r') => return Err(Fault::CarriageReturn(at)),
-                Some(&byte) => return Err(Fault::Control { byte, at }),
-                None => return Err(Fault::Syntax(at)),
+            let (mut stops, seen) = stops(self.bytes.get(base..).unwrap_or_default(), base - start);
+            if seen == 0 {
+                return Err(Fault::Syntax(base));
             }
+            while stops != 0 {
+                let here = base + stops.trailing_zeros() as usize;
+                stops &= stops - 1;
+                match self.bytes.get(here) {
+                    // Inside an escape.
+                    _ if here < at => {}
+                    Some(b'"') => {
+                        self.at = here + 1;
+                        return Ok(Text { range: start..here, spelling });
+                    }
+                    Some(b'\\') => {
+                        spelling = Spelling::Escaped;
+                        at = here + self.escape(here)?;
+                    }
+                    Some(b'\r') => return Err(Fault::CarriageReturn(here)),
+                    Some(&byte) => return Err(Fault::Control { byte, at: here }),
+                    None => return Err(Fault::Syntax(here)),
+                }
+            }
+            base += seen;
         }
-        self.at = at + 1;
-        Ok(Text { range: start..at, spelling })
     }
 
     /// The length of the escape at `at`.

@@ -1,25 +1,35 @@
 //! The inside of JSON strings, as it stands on the line.
 
-/// How many bytes of a string come before its next quote, backslash or control byte. Eight at a time: most of a large
-/// message is inside strings.
-pub(super) fn plain_run(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The usual test for a zero byte in a word: the first one that it marks is certain, which is all that is used.
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = zero(word ^ (ONES * u64::from(b'"')));
-        let backslash = zero(word ^ (ONES * u64::from(b'\\')));
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let found = quote | backslash | control;
-        if found != 0 {
-            return index * 8 + (found.trailing_zeros() / 8) as usize;
-        }
+/// From how many bytes of a string on the rest is looked at in blocks: keys are shorter, most of a large message is not.
+const LONG: usize = 32;
+
+/// Which of the next bytes of a string are quotes, backslashes or control bytes, the first byte in the lowest bit, and how
+/// many bytes were looked at; none at the end. `passed` is how many came before.
+pub(super) fn stops(rest: &[u8], passed: usize) -> (u64, usize) {
+    if passed >= LONG
+        && let Some(block) = rest.first_chunk::<64>()
+    {
+        (stops_among(block), 64)
+    } else if let Some(word) = rest.first_chunk::<8>() {
+        (stops_among(word), 8)
+    } else {
+        let last = rest.iter().rev().fold(0, |stops, byte| stops << 1 | u64::from(is_stop(*byte)));
+        (last, rest.len())
     }
-    let tail = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len());
-    words.len() * 8 + tail
+}
+
+/// Without a branch, so that it is compiled to vector instructions.
+#[inline]
+fn stops_among<const N: usize>(bytes: &[u8; N]) -> u64 {
+    let flags = bytes.map(|byte| u8::from(is_stop(byte)));
+    let (words, _) = flags.as_chunks::<8>();
+    // The product gathers the lowest bits of eight bytes in its highest byte.
+    let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    words.iter().enumerate().fold(0, |stops, (index, word)| stops | bits(word) << (8 * index))
+}
+
+fn is_stop(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 
 /// Decodes the inside of a JSON string that was read before. A lone surrogate becomes U+FFFD, as many parsers make it.
@@ -66,17 +76,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_runs_end_where_a_string_may() {
-        for stop in [b'"', b'\\', 0, 0x1f, b'\r'] {
-            for before in 0..40 {
-                let mut bytes = vec![b'x'; before];
-                bytes.extend_from_slice("é\u{7f}~!#[]".as_bytes());
-                let expected = bytes.len();
-                bytes.push(stop);
-                bytes.extend_from_slice(&[b'y'; 20]);
-                assert_eq!(plain_run(&bytes), expected, "{stop} after {before}");
+    fn stops_are_seen_wherever_they_stand() {
+        for length in 0..140 {
+            for passed in [0, LONG] {
+                let bytes: Vec<u8> =
+                    (0..length).map(|at| b"x\"\xe9\\y\n\x7f~\x1f! #\0"[(at * 7 + at / 13) % 13]).collect();
+                let (stops, seen) = stops(&bytes, passed);
+                assert_eq!(seen, if passed > 0 && length >= 64 { 64 } else { length.min(8) });
+                for (at, byte) in bytes[..seen].iter().enumerate() {
+                    let is_stop = matches!(byte, b'"' | b'\\' | 0..0x20);
+                    assert_eq!(stops >> at & 1 == 1, is_stop, "{byte} at {at} of {length}");
+                }
+                assert_eq!(stops.checked_shr(seen as u32).unwrap_or(0), 0);
             }
         }
-        assert_eq!(plain_run(&[0xff; 9]), 9);
     }
 }
