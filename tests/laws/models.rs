@@ -63,9 +63,14 @@ impl Node {
     }
 }
 
-/// Whether no two members have one name, in UTF-16 or with lone surrogates replaced.
+/// Whether no two members have one name, with lone surrogates replaced or left out.
 pub fn has_distinct_keys(members: &[(Text, Node)]) -> bool {
-    let mut names: Vec<_> = members.iter().map(|(name, _)| name.lossy()).collect();
+    are_distinct(members, Text::lossy) && are_distinct(members, Text::without_lone)
+}
+
+/// Whether the names of the members differ as they are spelled so.
+pub fn are_distinct(members: &[(Text, Node)], spelled: impl Fn(&Text) -> String) -> bool {
+    let mut names: Vec<_> = members.iter().map(|(name, _)| spelled(name)).collect();
     names.sort();
     names.windows(2).all(|pair| pair[0] != pair[1])
 }

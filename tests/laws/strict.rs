@@ -8,7 +8,7 @@ use policylayer::wire::message::{CallParams, Message};
 use policylayer::wire::skim::{Skimmer, skim};
 use policylayer::wire::strict::{ENVELOPE_KEYS, Envelope, Judged, Reader, without_line_end};
 
-use super::models::{Node, Reading, Value, has_distinct_keys, parse};
+use super::models::{Node, Reading, Text, Value, are_distinct, has_distinct_keys, parse};
 use super::shown;
 
 /// Reads each of the lines in `data` with one reader.
@@ -93,7 +93,10 @@ fn refused(line: &[u8], fault: &Fault) {
         Fault::Batch => start.starts_with('['),
         Fault::NoObject => !matches!(tree.map(|tree| &tree.value), Some(Value::Object(_))),
         Fault::Depth => nesting(text) > MAX_DEPTH,
-        Fault::Duplicate(_) => tree.is_none_or(|tree| !tree.each_object(usize::MAX, &has_distinct_keys)),
+        Fault::Duplicate(_) => {
+            let kept = |name: &Text| name.lossy().replace('\u{fffd}', "");
+            tree.is_none_or(|tree| !tree.each_object(usize::MAX, &|members| are_distinct(members, kept)))
+        }
         Fault::EscapedKey(key) => text.contains('\\') && any_key(&|name| name == *key),
         Fault::NulInKey(_) => any_key(&|name| name.contains('\0')),
         Fault::LookAlike { key, name } => {
