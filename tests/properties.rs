@@ -263,10 +263,13 @@ proptest! {
     }
 }
 
+/// A law of tests/laws.
+type Law = fn(&[u8]);
+
 /// What fuzzing has found worth keeping: tests/fuzz/corpus, a folder a law.
 #[test]
 fn the_corpus_holds() {
-    let laws: [(&str, fn(&[u8])); 5] = [
+    let laws: [(&str, Law); 5] = [
         ("strict", laws::strict::holds),
         ("framing", laws::framing::holds),
         ("policy", laws::policy::holds),
