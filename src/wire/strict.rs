@@ -86,6 +86,8 @@ pub struct Reader {
     keys: Vec<Key>,
     /// Decoded keys, for those that are written with escapes.
     arena: String,
+    /// Whether one of them holds a lone surrogate, which some parsers replace and others leave out.
+    has_lone_surrogate: bool,
 }
 
 impl Reader {
@@ -97,6 +99,7 @@ impl Reader {
         self.levels.clear();
         self.keys.clear();
         self.arena.clear();
+        self.has_lone_surrogate = false;
         if self.keys.capacity() * size_of::<Key>() + self.arena.capacity() > KEEP_BUFFER {
             *self = Self::default();
         }
@@ -112,6 +115,7 @@ impl Reader {
         self.levels.clear();
         self.keys.clear();
         self.arena.clear();
+        self.has_lone_surrogate = false;
         Scan { reader: self, text, bytes: text.as_bytes(), at: 0, judged: Judged::EVERYTHING }.object()
     }
 }
@@ -334,6 +338,8 @@ impl<'l> Scan<'_, 'l> {
             Spelling::Escaped => {
                 let start = self.reader.arena.len();
                 decode_lossy(self.text.get(key.range.clone()).unwrap_or_default(), &mut self.reader.arena);
+                let decoded = self.reader.arena.get(start..).unwrap_or_default();
+                self.reader.has_lone_surrogate |= decoded.contains(char::REPLACEMENT_CHARACTER);
                 (start, self.reader.arena.len() - start, 1)
             }
         };
@@ -352,11 +358,20 @@ impl<'l> Scan<'_, 'l> {
         Ok(())
     }
 
-    /// At an object's end: no key stands twice among its many keys. Forgets them.
+    /// At an object's end: no key stands twice among its many keys, nor once lone surrogates are left out. Forgets
+    /// them.
     fn no_duplicates(&mut self) -> Result<(), Fault> {
         let Some(Level::Object { keys: start }) = self.reader.levels.last().copied() else { return Ok(()) };
         let mut keys = std::mem::take(&mut self.reader.keys);
+        let kept = |key: &Key| self.decoded(*key).chars().filter(|c| *c != char::REPLACEMENT_CHARACTER);
         let twice = match keys.get_mut(start..) {
+            Some(keys) if self.reader.has_lone_surrogate => {
+                keys.sort_unstable_by(|one, other| kept(one).cmp(kept(other)));
+                keys.windows(2).find_map(|pair| match pair {
+                    [one, other] if kept(one).eq(kept(other)) => Some(excerpt(self.decoded(*one))),
+                    _ => None,
+                })
+            }
             Some(keys) if keys.len() > FEW_KEYS => {
                 keys.sort_unstable_by(|one, other| self.decoded(*one).cmp(self.decoded(*other)));
                 keys.windows(2).find_map(|pair| match pair {
