@@ -19,12 +19,7 @@
 //! | a million messages | `soak` | tests/allocations.rs: what one line allocates |
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "what is done between fork and exec is")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 #[path = "support/wrapped.rs"]

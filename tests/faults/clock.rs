@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now};
 use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::state::Sqlite;
 
 use super::*;
 
@@ -20,13 +20,19 @@ const YEAR: i64 = 365 * DAY;
 struct Clocked {
     engine: Engine,
     now: Now,
+    /// Where the state is kept.
+    _folder: tempfile::TempDir,
 }
 
 impl Clocked {
     fn new() -> Self {
-        let policy = policy::load(&Source::new("policy.json", Format::Json, LIMITS), &ServerName::new("stub"));
-        let engine = Engine::new(Arc::new(policy.policy.unwrap()), Box::<Memory>::default());
-        Self { engine, now: Now { session: Duration::ZERO, unix: Duration::from_secs(1_700_000_000) } }
+        let policy =
+            policy::load(&Source::new("policy.json", Format::Json, LIMITS), &ServerName::parse("stub").unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let store = Box::new(Sqlite::new(folder.path().join("state.sqlite3")));
+        let engine = Engine::new(Arc::new(policy.policy.unwrap()), store);
+        let now = Now { session: Duration::ZERO, unix: Duration::from_secs(1_700_000_000) };
+        Self { engine, now, _folder: folder }
     }
 
     fn jump(&mut self, seconds: i64) {
@@ -49,7 +55,8 @@ impl Clocked {
             self.engine.server_line(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#, self.now, &mut actions);
             assert!(actions.contains(&Action::Forward), "{tool}: the answer passes: {actions:?}");
         } else {
-            let is_refusal = |action: &Action| matches!(action, Action::Reply(line) if is_refused(&String::from_utf8_lossy(line)));
+            let is_refusal =
+                |action: &Action| matches!(action, Action::Reply(line) if is_refused(&String::from_utf8_lossy(line)));
             assert!(actions.iter().any(is_refusal), "{tool}: the call is answered: {actions:?}");
         }
         passed

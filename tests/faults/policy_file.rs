@@ -6,6 +6,9 @@ use std::os::unix::process::CommandExt as _;
 
 use super::*;
 
+/// Something that is done to the file.
+type Change<'a> = &'a dyn Fn(&Path);
+
 /// What is said each time that a policy stays because there is no other.
 const STAYS: &str = "stays in force";
 
@@ -14,7 +17,7 @@ fn refusing(reason: &str) -> String {
 }
 
 /// Breaks the file, sees that the policy stays and that it is said once, and mends it with another policy.
-fn breaks_and_is_mended(session: &mut Wrapped, what: &str, words: &str, break_it: &dyn Fn(&Path), mend: &dyn Fn(&Path)) {
+fn breaks_and_is_mended(session: &mut Wrapped, what: &str, words: &str, break_it: Change<'_>, mend: Change<'_>) {
     let file = session.home.path().join("policy.json");
     let (before, good) = (said(session).matches(STAYS).count(), said(session).matches("good again").count());
     let heard = said(session).len();
@@ -40,8 +43,8 @@ fn breaks_and_is_mended(session: &mut Wrapped, what: &str, words: &str, break_it
 fn that_is_lost_leaves_the_last_good_policy() {
     let mut session = wrapped::wrap_with(home_with(&refusing("first")), &[], &[]);
     session.greet();
-    let nothing: &dyn Fn(&Path) = &|_| ();
-    let folder: &dyn Fn(&Path) = &|file| fs::remove_dir(file).unwrap();
+    let nothing: Change<'_> = &|_| ();
+    let folder: Change<'_> = &|file| fs::remove_dir(file).unwrap();
     let make_folder = |file: &Path| {
         fs::remove_file(file).unwrap();
         fs::create_dir(file).unwrap();
@@ -52,15 +55,21 @@ fn that_is_lost_leaves_the_last_good_policy() {
             symlink(to, file).unwrap();
         }
     };
-    let cases: [(&str, &str, &dyn Fn(&Path), &dyn Fn(&Path)); 8] = [
+    // Who opens it waits for somebody to write.
+    let pipe = |file: &Path| {
+        fs::remove_file(file).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(file).status().unwrap().success());
+    };
+    let cases: [(&str, &str, Change<'_>, Change<'_>); 9] = [
         ("deleted", "does not exist", &|file| fs::remove_file(file).unwrap(), nothing),
         ("replaced by a folder", "folder", &make_folder, folder),
         ("a link to nothing", "does not exist", &link("nowhere/policy.json"), nothing),
-        ("a link to itself", "policy.json", &link("policy.json"), nothing),
-        ("a device", "policy.json", &link("/dev/null"), nothing),
+        ("a link to itself", "cannot be read", &link("policy.json"), nothing),
+        ("a device", "pipe or device", &link("/dev/null"), nothing),
         ("invalid UTF-8", "not UTF-8", &|file| fs::write(file, b"{\"version\":\"\xff\"}").unwrap(), nothing),
-        ("emptied", "policy.json", &|file| fs::write(file, "").unwrap(), nothing),
-        ("without end", "policy.json", &link("/dev/zero"), nothing),
+        ("emptied", "is invalid", &|file| fs::write(file, "").unwrap(), nothing),
+        ("a pipe", "pipe or device", &pipe, nothing),
+        ("without end", "pipe or device", &link("/dev/zero"), nothing),
     ];
     for (what, words, break_it, mend) in cases {
         breaks_and_is_mended(&mut session, what, words, break_it, mend);
@@ -83,12 +92,12 @@ fn that_may_not_be_read_leaves_the_last_good_policy() {
     let mut session = Wrapped::start(home, command);
     session.greet();
     let mode = |file: &Path, mode| fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
-    breaks_and_is_mended(&mut session, "unreadable", "policy.json", &|file| mode(file, 0), &|_| ());
+    breaks_and_is_mended(&mut session, "unreadable", "cannot be read", &|file| mode(file, 0), &|_| ());
     // The folder, too, may be closed; inside, everything stays as it was.
     let closed = |file: &Path| mode(file.parent().unwrap(), 0);
     let open = |file: &Path| mode(file.parent().unwrap(), 0o700);
     if root {
-        breaks_and_is_mended(&mut session, "in a closed folder", "policy.json", &closed, &open);
+        breaks_and_is_mended(&mut session, "in a closed folder", "cannot be read", &closed, &open);
     }
     session.close();
     assert_eq!(session.code(), 0);

@@ -131,7 +131,8 @@ fn echo() -> ! {
         if stdin.read_until(b'\n', &mut line).unwrap_or(0) == 0 {
             process::exit(0);
         }
-        let id = line.strip_prefix(b"{\"jsonrpc\":\"2.0\",\"id\":").and_then(|rest| rest.split(|byte| *byte == b',').next());
+        let id =
+            line.strip_prefix(b"{\"jsonrpc\":\"2.0\",\"id\":").and_then(|rest| rest.split(|byte| *byte == b',').next());
         if let Some(id) = id {
             answers.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
             answers.extend_from_slice(id);
