@@ -106,6 +106,11 @@ fn rest(session: &mut Wrapped) -> String {
     String::from_utf8(session.rest()).unwrap()
 }
 
+/// The exit code of a wrapper that ends by itself.
+fn code(session: &mut Wrapped) -> i32 {
+    session.end(PATIENCE).0.code().unwrap()
+}
+
 fn is_refused(answer: &str) -> bool {
     answer.contains("[POLICY DENIED]")
 }

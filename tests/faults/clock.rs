@@ -155,7 +155,7 @@ fn of_a_running_wrapper_frees_nothing_and_breaks_nothing() {
     fs::write(&file, POLICY).unwrap();
     until("the policy is seen", || is_refused(&ask(&mut session, "refused")));
     session.close();
-    assert_eq!(session.code(), 0);
+    assert_eq!(code(&mut session), 0);
 }
 
 /// Set back between two runs: what the first has counted is still there for the second.
@@ -173,6 +173,6 @@ fn between_two_wrappers_frees_nothing() {
         let mut next = Wrapped::start(home_with(LIMITS), command);
         assert_eq!(fill(&mut next), passed, "{clock}");
         next.close();
-        assert_eq!(next.code(), 0);
+        assert_eq!(code(&mut next), 0);
     }
 }

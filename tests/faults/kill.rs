@@ -34,7 +34,7 @@ fn of_the_server_leaves_no_open_call_without_its_one_answer() {
     let answers = rest(&mut session);
     assert!(answers.lines().all(|answer| answer.contains("signal 9, SIGKILL")), "{answers}");
     assert_eq!(sorted(ids(&(refused + &answers))), (0..300).collect::<Vec<_>>());
-    assert_eq!(session.code(), 128 + libc::SIGKILL);
+    assert_eq!(code(&mut session), 128 + libc::SIGKILL);
     session.all_gone(PATIENCE);
 }
 
@@ -51,7 +51,7 @@ fn of_the_server_while_it_answers_leaves_whole_lines() {
         answers += &rest(&mut session);
         assert!(answers.ends_with('\n'));
         assert_eq!(sorted(ids(&answers)), (0..2000).collect::<Vec<_>>(), "round {round}");
-        assert_eq!(session.code(), 128 + libc::SIGKILL);
+        assert_eq!(code(&mut session), 128 + libc::SIGKILL);
         session.all_gone(PATIENCE);
     }
 }

@@ -75,7 +75,7 @@ fn that_is_lost_leaves_the_last_good_policy() {
         breaks_and_is_mended(&mut session, what, words, break_it, mend);
     }
     session.close();
-    assert_eq!(session.code(), 0);
+    assert_eq!(code(&mut session), 0);
 }
 
 /// Its rights are taken away. Nothing is forbidden to root, so there the session runs as somebody else.
@@ -100,5 +100,5 @@ fn that_may_not_be_read_leaves_the_last_good_policy() {
         breaks_and_is_mended(&mut session, "in a closed folder", "cannot be read", &closed, &open);
     }
     session.close();
-    assert_eq!(session.code(), 0);
+    assert_eq!(code(&mut session), 0);
 }
