@@ -153,8 +153,8 @@ pub const MAX_LOG_ENTRIES: usize = 1024;
 /// How many counters a session holds in memory.
 pub const MAX_COUNTERS: usize = 4096;
 
-/// How long a call waits for a state store that another process is writing to.
-pub const STATE_BUSY: Duration = Duration::from_millis(500);
+/// How long a call waits for a state store that others are writing to: 200 wrappers that count at once all get their turn.
+pub const STATE_BUSY: Duration = Duration::from_secs(2);
 
 /// How large the state store may grow, in bytes.
 pub const MAX_STATE: i64 = 64 * 1024 * 1024;

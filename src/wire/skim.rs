@@ -200,6 +200,7 @@ impl Skimmer {
                 self.value();
                 self.at = if byte == b',' { At::Key } else { At::After };
             }
+            // It closes what was never opened.
             (At::Value, b']') if self.depth == 1 => self.at = At::Broken,
             (At::Value, _) => {
                 self.take(byte);
@@ -302,6 +303,8 @@ mod tests {
             r#"{"id":7,"method":"x"]}"#,
             r#"{"id":7,"method":"x"}]}"#,
             r#"{"method":"x","id":7],[}"#,
+            r#"{"id":7]}"#,
+            r#"{"id":7,"method":]]"#,
             r#"{"id":7,"method":"x"}{"id":8,"method":"x"}"#,
             r#"[{"id":7,"method":"x"}]"#,
             r#"text {"id":7,"method":"x"}"#,
