@@ -5,10 +5,11 @@
 //! `S` a plausible line whose parts the other bytes choose, `o` and `O` a line over the bound, `p` another policy, `t` a
 //! step in time, `e` the end of the server. So a script can be read, and a corpus can be written by hand.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use policylayer::audit::record::{self, About, ArgumentsLogged, Digest, Entry, Key, Keyed, Required};
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now};
 use policylayer::limits::{MAX_CANCELLED, MAX_OPEN};
@@ -126,6 +127,8 @@ struct Lines {
     forwards: usize,
     replaces: Vec<Vec<u8>>,
     replies: Vec<Vec<u8>>,
+    /// The numbers of the decisions that were recorded.
+    records: Vec<u64>,
 }
 
 impl Lines {
@@ -136,6 +139,8 @@ impl Lines {
                 Action::Forward => lines.forwards += 1,
                 Action::Replace(line) => lines.replaces.push(line),
                 Action::Reply(line) => lines.replies.push(line),
+                Action::Record(entry) => lines.records.push(recorded(&entry)),
+                Action::Commit(_) => panic!("no log is required here"),
                 Action::Stray | Action::Note(_) => {}
             }
         }
@@ -148,6 +153,20 @@ impl Lines {
     fn counts(&self) -> [usize; 3] {
         [self.forwards, self.replaces.len(), self.replies.len()]
     }
+}
+
+/// The number of a decision, whose record is a line that is read back.
+fn recorded(entry: &Entry) -> u64 {
+    let mut line = Vec::new();
+    let session = record::Session { id: "0".to_owned(), server: "stub".to_owned() };
+    entry.write(&session, Digest::START, &mut line);
+    let text = String::from_utf8(line).expect("a record is UTF-8");
+    assert_eq!(text.find('\n'), Some(text.len() - 1), "a record is one line: {text:?}");
+    match record::read(&text).unwrap_or_else(|error| panic!("{error}: {text}")).about {
+        About::Decision(read) => assert_eq!(read.call, entry.number()),
+        About::Event(event) => panic!("{event:?}"),
+    }
+    entry.number()
 }
 
 /// A line of ours is one JSON-RPC message with a newline at its end.
@@ -180,6 +199,7 @@ struct Session {
     server_requests: Requests,
     /// When calls of `limited` were forwarded.
     limited: VecDeque<Duration>,
+    recorded: BTreeSet<u64>,
     has_ended: bool,
 }
 
@@ -187,12 +207,14 @@ impl Session {
     fn new() -> Self {
         let unix = Duration::from_secs(20_000 * 86_400);
         Self {
-            engine: Engine::new(policies()[0].0.clone(), Box::new(Memory::default())),
+            engine: Engine::new(policies()[0].0.clone(), Box::new(Memory::default()))
+                .recording(Keyed::new(ArgumentsLogged::Full, Box::new(|| Some(Key([5; 32])))), Required::No),
             policy: 0,
             now: Now { session: Duration::ZERO, unix },
             client_requests: Requests::default(),
             server_requests: Requests::default(),
             limited: VecDeque::new(),
+            recorded: BTreeSet::new(),
             has_ended: false,
         }
     }
@@ -201,11 +223,20 @@ impl Session {
         &policies()[self.policy].0
     }
 
+    /// The lines that came of a step. What was decided is recorded once.
+    fn lines(&mut self, actions: Vec<Action>) -> Lines {
+        let lines = Lines::of(actions);
+        for number in &lines.records {
+            assert!(self.recorded.insert(*number), "decision {number} was recorded twice");
+        }
+        lines
+    }
+
     fn client(&mut self, line: &[u8]) {
         let line = [line, b"\n"].concat();
         let mut actions = Vec::new();
         self.engine.client_line(&line, self.now, &mut actions);
-        let lines = Lines::of(actions);
+        let lines = self.lines(actions);
         let [forwards, replaces, replies] = lines.counts();
         let why = || format!("{}: {:?}", shown(&line), lines.counts());
         if forwards > 0 {
@@ -302,7 +333,7 @@ impl Session {
         let line = [line, b"\n"].concat();
         let mut actions = Vec::new();
         self.engine.server_line(&line, self.now, &mut actions);
-        let lines = Lines::of(actions);
+        let lines = self.lines(actions);
         let [forwards, replaces, replies] = lines.counts();
         let why = || format!("{}: {:?}", shown(&line), lines.counts());
         let mut reader = Reader::default();
@@ -362,8 +393,8 @@ impl Session {
 
     fn client_oversize(&mut self, line: &[u8]) {
         let mut actions = Vec::new();
-        self.engine.client_oversize(&skim(line), 64, &mut actions);
-        let lines = Lines::of(actions);
+        self.engine.client_oversize(&skim(line), 64, self.now, &mut actions);
+        let lines = self.lines(actions);
         assert!(lines.forwards == 0 && lines.replies.len() <= 1);
         assert!(skim(line).request_id().is_none() || lines.replies.len() == 1, "a request gets one answer");
         self.answered_instead(line, &lines);
@@ -374,8 +405,8 @@ impl Session {
 
     fn server_oversize(&mut self, line: &[u8]) {
         let mut actions = Vec::new();
-        self.engine.server_oversize(&skim(line), 64, &mut actions);
-        let lines = Lines::of(actions);
+        self.engine.server_oversize(&skim(line), 64, self.now, &mut actions);
+        let lines = self.lines(actions);
         assert!(lines.forwards == 0 && lines.replaces.len() + lines.replies.len() <= 1);
         self.failed(line, &lines);
     }
@@ -384,7 +415,7 @@ impl Session {
         self.policy = which % policies().len();
         let mut actions = Vec::new();
         self.engine.replace_policy(policies()[self.policy].0.clone(), &mut actions);
-        let lines = Lines::of(actions);
+        let lines = self.lines(actions);
         assert!(lines.forwards == 0 && lines.replies.is_empty());
         assert!(lines.replaces.is_empty() || !self.has_ended, "nobody is told after the end");
         for line in &lines.replaces {
@@ -403,14 +434,19 @@ impl Session {
 
     fn end(&mut self) {
         let mut actions = Vec::new();
-        self.engine.server_ended("it exited", &mut actions);
-        let lines = Lines::of(actions);
+        self.engine.server_ended("it exited", self.now, &mut actions);
+        let lines = self.lines(actions);
         assert!(lines.forwards == 0 && lines.replies.is_empty());
         let mut answered: Vec<_> = lines.replaces.iter().map(|line| id_of(line).expect("who waits is named")).collect();
         let mut waiting: Vec<_> = self.client_requests.waiting().map(|open| open.id.clone()).collect();
         answered.sort();
         waiting.sort();
         assert_eq!(answered, waiting, "each open request is answered once");
+        assert_eq!(
+            self.recorded.last().map_or(0, |last| *last),
+            self.recorded.len() as u64,
+            "every decision is recorded"
+        );
         self.client_requests.0.clear();
         self.has_ended = true;
     }

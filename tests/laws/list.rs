@@ -55,7 +55,7 @@ fn answer<'a>(line: &'a [u8], actions: &'a [Action]) -> Option<&'a [u8]> {
     let mut answers = actions.iter().filter_map(|action| match action {
         Action::Forward => Some(line),
         Action::Replace(replacement) => Some(replacement.as_slice()),
-        Action::Reply(_) | Action::Stray | Action::Note(_) => None,
+        Action::Reply(_) | Action::Stray | Action::Note(_) | Action::Record(_) | Action::Commit(_) => None,
     });
     let answer = answers.next();
     assert!(answers.next().is_none(), "one line at most: {actions:?}");
