@@ -60,7 +60,8 @@ fn a_million_messages_leave_memory_and_open_files_as_they_were() {
         after.1
     ));
     assert!(after.0 <= memory + GROWTH, "memory has grown from {memory} to {} bytes", after.0);
-    assert_eq!(after.1, files, "open files");
+    // The log may be syncing a file at either moment.
+    assert!(after.1.abs_diff(files) <= 2, "{} open files, and {files} before", after.1);
     session.close();
     assert_eq!(code(&mut session), 0);
 }
