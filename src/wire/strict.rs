@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
-use super::text::{decode_lossy, stops};
+use super::text::{decode_lossy, plain_end, stops};
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
 
 /// The keys of a JSON-RPC message itself.
@@ -63,6 +63,9 @@ impl<'l> Envelope<'l> {
 
 /// Up to this many keys an object's duplicates are found by comparing each pair, beyond it by sorting.
 const FEW_KEYS: usize = 16;
+
+/// From how many bytes of a string on the rest is looked at in blocks: keys are shorter, most of a large message is not.
+const LONG: usize = 32;
 
 /// A container that is open: where its keys begin, or an array.
 #[derive(Clone, Copy, Debug)]
@@ -406,35 +409,51 @@ impl<'l> Scan<'_, 'l> {
     /// A string, the cursor on its opening quote.
     fn string(&mut self) -> Result<Text, Fault> {
         let start = self.at + 1;
+        let (mut at, mut until) = (start, start + LONG);
         let mut spelling = Spelling::Plain;
-        // Where the look stands, and where the last escape ends.
-        let (mut base, mut at) = (start, start);
         loop {
-            let (mut stops, seen) = stops(self.bytes.get(base..).unwrap_or_default(), base - start);
-            if seen == 0 {
-                return Err(Fault::Syntax(base));
+            at = plain_end(self.bytes, at, until);
+            if at >= until {
+                at = self.long_string(at, &mut spelling)?;
+                until = usize::MAX;
+                continue;
             }
+            match self.bytes.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    spelling = Spelling::Escaped;
+                    at += self.escape(at)?;
+                }
+                Some(b'\r') => return Err(Fault::CarriageReturn(at)),
+                Some(&byte) => return Err(Fault::Control { byte, at }),
+                None => return Err(Fault::Syntax(at)),
+            }
+        }
+        self.at = at + 1;
+        Ok(Text { range: start..at, spelling })
+    }
+
+    /// Goes on in a string block by block, up to its end, a fault, or the last bytes of the line.
+    fn long_string(&self, mut base: usize, spelling: &mut Spelling) -> Result<usize, Fault> {
+        // Where the last escape ends.
+        let mut at = base;
+        while let Some(block) = self.bytes.get(base..).and_then(|rest| rest.first_chunk()) {
+            let mut stops = stops(block);
             while stops != 0 {
                 let here = base + stops.trailing_zeros() as usize;
                 stops &= stops - 1;
-                match self.bytes.get(here) {
-                    // Inside an escape.
-                    _ if here < at => {}
-                    Some(b'"') => {
-                        self.at = here + 1;
-                        return Ok(Text { range: start..here, spelling });
-                    }
-                    Some(b'\\') => {
-                        spelling = Spelling::Escaped;
-                        at = here + self.escape(here)?;
-                    }
-                    Some(b'\r') => return Err(Fault::CarriageReturn(here)),
-                    Some(&byte) => return Err(Fault::Control { byte, at: here }),
-                    None => return Err(Fault::Syntax(here)),
+                if here < at {
+                    continue;
                 }
+                if self.bytes.get(here) != Some(&b'\\') {
+                    return Ok(here);
+                }
+                *spelling = Spelling::Escaped;
+                at = here + self.escape(here)?;
             }
-            base += seen;
+            base = at.max(base + block.len());
         }
+        Ok(base)
     }
 
     /// The length of the escape at `at`.

@@ -1,27 +1,36 @@
 //! The inside of JSON strings, as it stands on the line.
 
-/// From how many bytes of a string on the rest is looked at in blocks: keys are shorter, most of a large message is not.
-const LONG: usize = 32;
-
-/// Which of the next bytes of a string are quotes, backslashes or control bytes, the first byte in the lowest bit, and how
-/// many bytes were looked at; none at the end. `passed` is how many came before.
-pub(super) fn stops(rest: &[u8], passed: usize) -> (u64, usize) {
-    if passed >= LONG
-        && let Some(block) = rest.first_chunk::<64>()
-    {
-        (stops_among(block), 64)
-    } else if let Some(word) = rest.first_chunk::<8>() {
-        (stops_among(word), 8)
-    } else {
-        let last = rest.iter().rev().fold(0, |stops, byte| stops << 1 | u64::from(is_stop(*byte)));
-        (last, rest.len())
+/// Where the next quote, backslash or control byte of a string stands, from `at` on; `until` or a little more where there
+/// is none before it, and the end where there is none at all. Eight bytes at a time.
+pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    // The usual test for a zero byte in a word: the first one that it marks is certain, which is all that is used.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    while at < until {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(word) = rest.first_chunk::<8>() else {
+            return at + rest.iter().position(|byte| is_stop(*byte)).unwrap_or(rest.len());
+        };
+        let word = u64::from_le_bytes(*word);
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let found = (zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\'))) | control) & HIGHS;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
     }
+    at
 }
 
-/// Without a branch, so that it is compiled to vector instructions.
+/// Which of these bytes are quotes, backslashes or control bytes, the first byte in the lowest bit. Without a branch, so that
+/// it is compiled to vector instructions.
 #[inline]
-fn stops_among<const N: usize>(bytes: &[u8; N]) -> u64 {
-    let flags = bytes.map(|byte| u8::from(is_stop(byte)));
+pub(super) fn stops(block: &[u8; 64]) -> u64 {
+    let mut flags = [0_u8; 64];
+    for (flag, byte) in flags.iter_mut().zip(block) {
+        *flag = u8::from(is_stop(*byte));
+    }
     let (words, _) = flags.as_chunks::<8>();
     // The product gathers the lowest bits of eight bytes in its highest byte.
     let bits = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
@@ -77,18 +86,22 @@ mod tests {
 
     #[test]
     fn stops_are_seen_wherever_they_stand() {
-        for length in 0..140 {
-            for passed in [0, LONG] {
-                let bytes: Vec<u8> =
-                    (0..length).map(|at| b"x\"\xe9\\y\n\x7f~\x1f! #\0"[(at * 7 + at / 13) % 13]).collect();
-                let (stops, seen) = stops(&bytes, passed);
-                assert_eq!(seen, if passed > 0 && length >= 64 { 64 } else { length.min(8) });
-                for (at, byte) in bytes[..seen].iter().enumerate() {
-                    let is_stop = matches!(byte, b'"' | b'\\' | 0..0x20);
-                    assert_eq!(stops >> at & 1 == 1, is_stop, "{byte} at {at} of {length}");
+        for stop in [b'"', b'\\', 0, 0x1f, b'\r'] {
+            for before in 0..150 {
+                let mut bytes: Vec<u8> = "é\u{7f}~!#[] ".bytes().cycle().take(before).collect();
+                bytes.extend([stop, b'y', stop]);
+                bytes.resize(200, b'x');
+                assert_eq!(plain_end(&bytes, 0, usize::MAX), before, "{stop} after {before}");
+                let ends: Vec<_> = (0..=before).map(|at| plain_end(&bytes, at, 100)).collect();
+                assert!(ends.iter().all(|end| *end == before || (100..=before).contains(end)), "{ends:?}");
+                for (index, block) in bytes.as_chunks().0.iter().enumerate() {
+                    for (at, byte) in block.iter().enumerate() {
+                        let is_stop = [before, before + 2].contains(&(index * 64 + at));
+                        assert_eq!(stops(block) >> at & 1 == 1, is_stop, "{byte} at {at} of block {index}");
+                    }
                 }
-                assert_eq!(stops.checked_shr(seen as u32).unwrap_or(0), 0);
             }
         }
+        assert_eq!(plain_end(&[0xff; 19], 3, usize::MAX), 19);
     }
 }
