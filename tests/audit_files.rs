@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use policylayer::audit::record::{
-    About, ArgumentsLogged, Direction, Draft, Enforcement, Entry, Facts, Keyed, Outcome, read,
+    About, ArgumentsLogged, Direction, Draft, Enforcement, Entry, Facts, Keyed, Moment, Outcome, read,
 };
 use policylayer::audit::verify::{Note, What};
 use policylayer::audit::{Log, Options, Place, Report, Trouble, key, verify};
@@ -25,7 +25,6 @@ fn server() -> ServerName {
 
 fn draft(number: u64, unix: Duration) -> Draft {
     let facts = Facts {
-        client: None,
         direction: Direction::Client,
         method: Some("tools/call"),
         tool: Some("get_lists"),
@@ -37,7 +36,8 @@ fn draft(number: u64, unix: Duration) -> Draft {
         arguments: None,
     };
     let mut keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| None));
-    Draft::new(&facts, &mut keyed, number, unix, Duration::from_secs(number))
+    let made = Moment { number, unix, session: Duration::from_secs(number) };
+    Draft::new(&facts, None, &mut keyed, made)
 }
 
 fn entry(number: u64) -> Entry {

@@ -7,6 +7,7 @@ mod lines;
 mod log;
 mod mark;
 mod place;
+pub mod reader;
 pub mod record;
 mod trouble;
 pub mod verify;
