@@ -5,7 +5,8 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -193,6 +194,73 @@ fn the_built_in_policy_reads_and_writes_and_does_nothing_that_stays_done() {
     assert_eq!(decision["rule"], "builtin:tools.create_list.rate_limit");
     assert!(decision["retry_after"].as_u64().is_some_and(|seconds| (1..=60).contains(&seconds)), "{decision}");
     assert_eq!(api.tools().len(), 32);
+    assert_eq!(client.finish().code(), Some(0));
+}
+
+#[test]
+fn send_campaign_waits_for_a_person_and_then_reaches_the_api_once() {
+    let Some(upstream) = upstream() else { return };
+    let api = Api::start();
+    let mut client = iterable(upstream, &api).config("").start(Under::BuiltIn);
+    client.initialize(json!({}));
+    let home = client.home().to_owned();
+    let approvals = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
+        command.env_clear().env("HOME", &home).arg("approvals").args(arguments).output().unwrap()
+    };
+    let waiting = || {
+        let listed = approvals(&["list", "--format", "json"]);
+        serde_json::from_slice::<Vec<Value>>(&listed.stdout).unwrap_or_else(|error| panic!("{error}: {listed:?}"))
+    };
+    let call = |client: &mut Client, id: u32| {
+        let params = json!({"name": "send_campaign", "arguments": {"campaignId": 77}});
+        client.send(&json!({"jsonrpc":"2.0","id":id,"method":"tools/call","params":params}));
+        let start = Instant::now();
+        loop {
+            if let [one] = &waiting()[..] {
+                return one["id"].as_str().unwrap().to_owned();
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "the call never waited");
+        }
+    };
+    let refused = call(&mut client, 501);
+    assert!(approvals(&["deny", &refused, "--reason", "Not today."]).status.success());
+    let answer = client.expect_response(501).to_string();
+    assert!(answer.contains("A person refused this call and says: Not today."), "{answer}");
+
+    let approved = call(&mut client, 502);
+    let listed = &waiting()[0];
+    assert_eq!((&listed["server"], &listed["tool"]), (&json!("iterable"), &json!("send_campaign")));
+    assert_eq!(listed["arguments"], json!({"campaignId": 77}));
+    // Other calls go on meanwhile, and this one does not.
+    assert_passed(&client.call("get_lists", json!({})));
+    assert_eq!(api.tools(), ["get_lists"]);
+    assert!(approvals(&["approve", &approved]).status.success());
+    client.expect_response(502);
+    assert_eq!(api.tools(), ["get_lists", "send_campaign"]);
+    assert!(!approvals(&["approve", &approved]).status.success(), "an approval is used once");
+    assert_eq!(client.finish().code(), Some(0));
+    assert_eq!(api.tools(), ["get_lists", "send_campaign"]);
+}
+
+#[test]
+fn a_client_with_dialogues_asks_before_send_campaign() {
+    let Some(upstream) = upstream() else { return };
+    let api = Api::start();
+    let mut client = iterable(upstream, &api).start(Under::BuiltIn);
+    client.initialize(json!({"elicitation": {}}));
+    for (id, decision, passes) in [(601, "refuse", false), (602, "approve_once", true)] {
+        let params = json!({"name": "send_campaign", "arguments": {"campaignId": 77}});
+        client.send(&json!({"jsonrpc":"2.0","id":id,"method":"tools/call","params":params}));
+        let question = client.expect_method("elicitation/create");
+        let message = question["params"]["message"].as_str().unwrap();
+        assert!(message.contains("send_campaign") && message.contains("campaignId: 77"), "{message}");
+        let before = api.tools().len();
+        let answer = json!({"action": "accept", "content": {"decision": decision}});
+        client.send(&json!({"jsonrpc":"2.0","id":question["id"],"result":answer}));
+        client.expect_response(id);
+        assert_eq!(api.tools().len() - before, usize::from(passes), "{decision}");
+    }
     assert_eq!(client.finish().code(), Some(0));
 }
 

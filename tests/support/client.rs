@@ -35,13 +35,18 @@ pub(crate) struct Launch {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     folder: Option<PathBuf>,
+    /// config.toml.
+    config: &'static str,
     home: TempDir,
 }
+
+/// Nobody sits at this machine: where the client has no dialogue, a call that needs an approval is refused at once.
+const NOBODY_HERE: &str = "[approvals]\nchannels = [\"client\"]\n";
 
 impl Launch {
     pub(crate) fn new(program: impl Into<OsString>) -> Self {
         let home = TempDir::new().unwrap();
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), folder: None, home }
+        Self { program: program.into(), args: Vec::new(), env: Vec::new(), folder: None, config: NOBODY_HERE, home }
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Self {
@@ -60,12 +65,21 @@ impl Launch {
         self
     }
 
+    /// With this config.toml, instead of one by which nobody is asked on this machine.
+    pub(crate) fn config(mut self, config: &'static str) -> Self {
+        self.config = config;
+        self
+    }
+
     /// The fresh HOME.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
 
     pub(crate) fn start(self, under: Under<'_>) -> Client {
+        let folder = self.home.path().join(".config/policylayer");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("config.toml"), self.config).unwrap();
         let mut command = match under {
             Under::Nothing => Command::new(&self.program),
             Under::BuiltIn | Under::Policy(_) => {
