@@ -1,5 +1,6 @@
 //! One file a verb: each has `run(args, &Env)`.
 
+pub mod approvals;
 pub mod check;
 pub mod completions;
 pub mod decide;
@@ -31,6 +32,7 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Test(args) => test::run(args, env),
+        Command::Approvals(args) => approvals::run(args, env),
         Command::Schema(_) => schema::run(),
         Command::Demo(args) => demo::run(args, env),
         Command::Completions(args) => completions::run(args, env),
@@ -56,6 +58,12 @@ fn server_of_command<S: AsRef<OsStr>>(command: &[S], settings: &Settings) -> Res
 /// The server that a file is named after: `policies/iterable.toml` is for `iterable`.
 fn server_of_file(file: &Path) -> Option<ServerName> {
     ServerName::parse(file.file_stem()?.to_str()?).ok()
+}
+
+/// The name that a person may have meant.
+fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let distances = known.map(|known| (strsim::damerau_levenshtein(written, known), known));
+    distances.filter(|(distance, _)| *distance <= 2).min().map(|(_, known)| known)
 }
 
 /// Tells a person what went wrong. The message is complete: what, where, why and what to do.

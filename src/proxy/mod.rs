@@ -12,6 +12,7 @@ mod reading;
 mod reload;
 mod session;
 mod signals;
+pub mod notification;
 pub mod start_failure;
 pub mod stderr;
 mod stray;
