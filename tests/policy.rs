@@ -458,16 +458,10 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         &["default-allow", "no-effect"],
     ),
     (
-        "asking is refusing, for now",
-        r#"{"version":"1","default":"deny","tools":{"a":{"action":"require_approval"},"b":{}}}"#,
-        "elsewhere",
-        &["approval-refused"],
-    ),
-    (
-        "asking is refusing also for classes and for all tools, and is said once",
-        r#"{"version":"1","default":"deny","classes":{"read":{},"execute":{"action":"require_approval"}},"all_tools":{"approve_if":[{"conditions":[]}]},"tools":{"get_lists":{"action":"require_approval"}}}"#,
+        "asking a person needs no warning",
+        r#"{"version":"1","default":"deny","tools":{"delete_list":{"action":"require_approval"},"get_lists":{}}}"#,
         "iterable",
-        &["approval-refused"],
+        &[],
     ),
     (
         "a limit is enough for a destructive tool, and so is all_tools'",
@@ -497,7 +491,7 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         "[*] in deny_if and approve_if holds only if every element matches",
         r#"{"version":"1","default":"deny","tools":{"a":{"deny_if":[{"conditions":[{"path":"args.to[*]","op":"eq","value":"x"}]},{"path":"args.to[*].id","op":"glob","value":"x"}],"approve_if":{"path":"args.to[*]","op":"lt","value":1}},"b":{"require":[{"path":"args.to[*]","op":"neq","value":"x"}]}}}"#,
         "elsewhere",
-        &["approval-refused", "every-element", "every-element", "every-element"],
+        &["every-element", "every-element", "every-element"],
     ),
     (
         "the promise of the three lines needs no warning",
@@ -684,9 +678,8 @@ fn the_shipped_policy_decides_every_tool_of_the_catalogue_by_its_class() {
 fn the_shipped_policy_is_an_ordinary_document_without_a_warning() {
     let text = include_str!("../config/policies/iterable.toml");
     let loaded = load(Format::Toml, text, "iterable");
-    // That nobody can be asked yet is said of every policy that asks.
     assert_eq!(codes(&loaded, Severity::Error), [] as [&str; 0]);
-    assert_eq!(codes(&loaded, Severity::Warning), ["approval-refused"]);
+    assert_eq!(codes(&loaded, Severity::Warning), [] as [&str; 0]);
     assert!(loaded.policy.is_some());
 }
 
