@@ -125,7 +125,7 @@ mod tests {
     fn names_that_look_alike_are_told_apart() {
         let folder = tempfile::tempdir().unwrap();
         let place = |server| Place::new(folder.path(), &ServerName::parse(server).unwrap());
-        assert_eq!(place("a").rotated_numbers().unwrap(), []);
+        assert_eq!(place("a").rotated_numbers().unwrap(), [0_u64; 0]);
         assert_eq!(place("a").journals().unwrap(), [""; 0]);
         let (one, other) = (place("a"), place("a-0011223344556677"));
         fs::create_dir(folder.path().join("open")).unwrap();

@@ -108,7 +108,10 @@ fn write_list(out: &mut dyn Write, shown: &[&Entry], now: Duration) -> anyhow::R
         )?;
     }
     if shown.iter().any(|entry| entry.state == State::Late) {
-        writeln!(out, "What is late was refused when its time was over; once approved, the agent may repeat it, one time.")?;
+        writeln!(
+            out,
+            "What is late was refused when its time was over; once approved, the agent may repeat it, one time."
+        )?;
     }
     Ok(())
 }
@@ -206,7 +209,11 @@ fn done(entry: &Entry, verdict: &Approval, now: Duration) -> String {
         ),
         (Approval::Refused { note }, _) => {
             let told = if note.is_some() { " with your reason" } else { "" };
-            let told = if is_late { "; the agent was told when it timed out".to_owned() } else { format!(", and the agent is told so{told}") };
+            let told = if is_late {
+                "; the agent was told when it timed out".to_owned()
+            } else {
+                format!(", and the agent is told so{told}")
+            };
             format!("Refused: {what} does not go on{told}.")
         }
     }

@@ -6,13 +6,13 @@
 mod child;
 mod desk;
 mod link;
+pub mod notification;
 mod pipe;
 mod pump;
 mod reading;
 mod reload;
 mod session;
 mod signals;
-pub mod notification;
 pub mod start_failure;
 pub mod stderr;
 mod stray;

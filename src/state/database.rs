@@ -134,8 +134,7 @@ impl Database {
     ) -> Result<T, Fault> {
         let deadline = Instant::now() + STATE_BUSY;
         loop {
-            let result =
-                self.opened().and_then(|open| work(open.connection.transaction_with_behavior(behavior)?));
+            let result = self.opened().and_then(|open| work(open.connection.transaction_with_behavior(behavior)?));
             match result {
                 Err(fault) if fault.is_busy() => {
                     if Instant::now() >= deadline {

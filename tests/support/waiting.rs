@@ -39,8 +39,9 @@ pub(crate) fn wrapper_in(home: &Path, record: &str) -> Wrapped {
 
 /// The line of a call, in odd spelling.
 pub(crate) fn call(id: u32, tool: &str, arguments: &str) -> String {
-    format!(r#"{{ "jsonrpc":"2.0", "id":{id},"method":"tools/call" ,"params":{{"name":"{tool}","arguments":{arguments}}}}}"#)
-        + "\n"
+    format!(
+        r#"{{ "jsonrpc":"2.0", "id":{id},"method":"tools/call" ,"params":{{"name":"{tool}","arguments":{arguments}}}}}"#
+    ) + "\n"
 }
 
 /// `policylayer approvals` with these arguments, by a person at this home.

@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn times_are_told_in_two_units() {
-        for (seconds, told) in [(0, "0 s"), (59, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (7260, "2 h 01 min")]
+        for (seconds, told) in
+            [(0, "0 s"), (59, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (7260, "2 h 01 min")]
         {
             assert_eq!(Left(Duration::from_secs(seconds)).to_string(), told);
         }

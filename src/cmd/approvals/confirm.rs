@@ -24,7 +24,9 @@ enum Failure {
          terminal here ({0}). Run this in a terminal yourself, or use `policylayer approvals watch`."
     )]
     NoTerminal(io::Error),
-    #[error("Nothing is approved: what was typed is not the code. The call still waits; run this again for another code.")]
+    #[error(
+        "Nothing is approved: what was typed is not the code. The call still waits; run this again for another code."
+    )]
     Wrong,
     #[error("Nothing is approved: the system has no randomness to give for a code ({0}). Try again.")]
     NoRandomness(getrandom::Error),

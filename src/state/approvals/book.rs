@@ -51,7 +51,8 @@ impl Book {
         let all = self.database.write(|transaction| {
             sweep(&transaction, locks, clock())?;
             let all = {
-                let mut all = transaction.prepare(&format!("SELECT {COLUMNS} FROM approvals ORDER BY asked, number"))?;
+                let mut all =
+                    transaction.prepare(&format!("SELECT {COLUMNS} FROM approvals ORDER BY asked, number"))?;
                 all.query_map([], Entry::read)?.collect::<Result<Vec<_>, _>>()?
             };
             transaction.commit()?;

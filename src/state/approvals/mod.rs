@@ -53,7 +53,8 @@ pub fn code(alphabet: &[u8], length: usize) -> Result<String, getrandom::Error> 
 
 /// Marks what can no longer be answered, and removes what nobody wants to know any more.
 fn sweep(connection: &Connection, locks: &std::path::Path, now: Duration) -> Result<(), Fault> {
-    let mut sessions = connection.prepare("SELECT DISTINCT session FROM approvals WHERE state IN ('waiting', 'late')")?;
+    let mut sessions =
+        connection.prepare("SELECT DISTINCT session FROM approvals WHERE state IN ('waiting', 'late')")?;
     let sessions: Vec<String> = sessions.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for session in sessions.iter().filter(|session| !alive::is_alive(locks, session)) {
         connection.execute(

@@ -27,9 +27,17 @@ pub(super) enum Act {
 pub(super) enum Mode {
     Browse,
     /// A note is written to the agent, with the refusal of the question of this id.
-    Note { id: String, text: String },
+    Note {
+        id: String,
+        text: String,
+    },
     /// The code is typed back.
-    Code { id: String, verdict: Approval, code: String, typed: String },
+    Code {
+        id: String,
+        verdict: Approval,
+        code: String,
+        typed: String,
+    },
 }
 
 #[derive(Debug)]
