@@ -17,6 +17,8 @@ use std::time::Duration;
 use policylayer::audit::record::Digest;
 use policylayer::engine::{Approval, Channel, Local, LocalDesk as _, Question, Settled};
 use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
+use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::settings;
 use policylayer::state::approvals::{Book, Confirm, Desk, NotAnswered, State, clock};
 use serde_json::json;
 use waiting::{approvals, call, fails, home, listed, prints, received, the_one, wait_for, wrapper_in};
@@ -259,6 +261,19 @@ fn config_toml_can_leave_this_machine_out() {
     wrapper.send(call(1, "send", "{}").as_bytes());
     assert!(wrapper.line().contains("nobody can be asked"));
     assert!(prints(home.path(), &[]).contains("leave \"local\" out"));
+}
+
+#[test]
+fn the_page_about_approvals_can_be_copied_from() {
+    let page = include_str!("../docs/approvals.md");
+    let mut blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let (policy, settings) = (blocks.next().unwrap(), blocks.next().unwrap());
+    let server = ServerName::parse("iterable").unwrap();
+    let loaded = policy::load(&Source::new("approvals.md", Format::Toml, policy), &server);
+    assert!(loaded.policy.is_some() && loaded.diagnostics.is_empty(), "{:#?}", loaded.diagnostics);
+    let loaded = settings::load(&Source::new("approvals.md", Format::Toml, settings));
+    assert!(loaded.settings.is_some(), "{:#?}", loaded.diagnostics);
+    assert_eq!(blocks.next(), None);
 }
 
 fn question(number: u64, arguments: &str) -> Question {

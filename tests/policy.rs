@@ -459,7 +459,7 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "asking a person needs no warning",
-        r#"{"version":"1","default":"deny","tools":{"delete_list":{"action":"require_approval"},"get_lists":{}}}"#,
+        r#"{"version":"1","default":"deny","tools":{"delete_list":{"action":"require_approval"}}}"#,
         "iterable",
         &[],
     ),
