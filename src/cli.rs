@@ -260,8 +260,8 @@ Examples:
   policylayer approvals deny k7m2p --reason \"Not before Monday.\"
   policylayer approvals watch                      all of that with single keys
 
-Whoever can run this as the user who runs the wrapper can approve, an agent with a shell too. docs/approvals.md says what
-helps against that.";
+Whoever can run this as your user can approve, an agent with a shell too.
+docs/approvals.md says what helps against that.";
 
 /// `policylayer schema`
 #[derive(Debug, Args)]

@@ -630,13 +630,23 @@ fn prompts_named_after_hidden_tools_are_hidden() {
 #[test]
 fn the_summary_says_what_is_in_force() {
     let rows = [
-        (r#"{"version":"1","default":"deny","hide":["get_lists"]}"#, "iterable", Mode::Patch, Some((120, 78, 21, 21))),
-        (r#"{"version":"1","default":"allow","hide":["get_lists"]}"#, "iterable", Mode::Patch, Some((120, 119, 0, 1))),
+        (
+            r#"{"version":"1","default":"deny","hide":["get_lists"]}"#,
+            "iterable",
+            Mode::Patch,
+            Some((120, 78, 21, 0, 21)),
+        ),
+        (
+            r#"{"version":"1","default":"allow","hide":["get_lists"]}"#,
+            "iterable",
+            Mode::Patch,
+            Some((120, 119, 0, 0, 1)),
+        ),
         (
             r#"{"version":"1","default":"deny","tools":{"get_*":{"action":"require_approval"}}}"#,
             "iterable",
             Mode::Standalone,
-            Some((120, 0, 40, 80)),
+            Some((120, 0, 40, 0, 80)),
         ),
         (r#"{"version":"1","default":"deny"}"#, "elsewhere", Mode::Standalone, None),
     ];
@@ -645,7 +655,7 @@ fn the_summary_says_what_is_in_force() {
         let summary = policy.summary();
         assert_eq!(summary.mode, mode);
         assert_eq!(summary.file, Some("test"));
-        let found = summary.tools.map(|tally| (tally.known, tally.allowed, tally.refused, tally.hidden));
+        let found = summary.tools.map(|t| (t.known, t.allowed, t.asking, t.refused, t.hidden));
         assert_eq!(found, tools, "{document}");
         assert!(summary.tools.is_none_or(|tally| tally.visible() + tally.hidden == tally.known));
     }

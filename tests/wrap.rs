@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use policylayer::limits::{BATCH_LINES, MAX_SERVER_REPLIES, MAX_STRAY};
-use wrapped::{Wrapped, command, home, kill, stub, wrap, wrap_with};
+use wrapped::{LITTLE, Wrapped, command, home, kill, stub, wrap, wrap_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -314,7 +314,7 @@ fn a_client_that_does_not_read_costs_no_memory() {
     let mut session = wrap(&["--flood"]);
     thread::sleep(SECOND);
     let before = session.memory();
-    assert!(before < 20_000_000, "{before}");
+    assert!(before < LITTLE, "{before}");
     session.signal(libc::SIGTERM);
     let (_, took) = session.end(2 * SECOND);
     assert!(took < SECOND + SECOND / 2, "{took:?}");
@@ -331,7 +331,7 @@ fn a_server_that_does_not_read_costs_no_memory_and_can_be_ended() {
     );
     let sending = thread::spawn(move || while stdin.write_all(line.as_bytes()).is_ok() {});
     thread::sleep(SECOND);
-    assert!(session.memory() < 20_000_000, "{}", session.memory());
+    assert!(session.memory() < LITTLE, "{}", session.memory());
     session.signal(libc::SIGTERM);
     let (status, took) = session.end(2 * SECOND);
     assert_eq!(status.code(), Some(128 + libc::SIGTERM));
@@ -362,7 +362,7 @@ fn a_line_over_the_bound_is_neither_held_nor_forwarded() {
     long.extend_from_slice(b"\"}}\n");
     session.send(&long);
     session.greet();
-    assert!(session.memory() < 20_000_000, "{}", session.memory());
+    assert!(session.memory() < LITTLE, "{}", session.memory());
     session.close();
     assert_eq!(session.code(), 0);
     assert!(fs::metadata(record).unwrap().len() < 1000);

@@ -1,11 +1,12 @@
-//! A notification on the desktop for each question: a help, and never needed.
+//! A notification on the desktop for each question: a help, and never needed. On Linux it is a feature of the build, off
+//! unless it is asked for.
 
 use crate::env::Env;
 use crate::policy::ServerName;
 use crate::state::approvals::Announce;
 
 /// Shows a notification for each question, where there is a desktop that shows such.
-#[cfg(feature = "desktop")]
+#[cfg(any(feature = "desktop", target_os = "macos", windows))]
 pub fn announce(server: &ServerName, env: &Env) -> Announce {
     if !has_desktop(env) {
         return Box::new(|_, _| ());
@@ -28,13 +29,13 @@ pub fn announce(server: &ServerName, env: &Env) -> Announce {
 }
 
 /// Nothing is shown by a policylayer that was built without it.
-#[cfg(not(feature = "desktop"))]
+#[cfg(not(any(feature = "desktop", target_os = "macos", windows)))]
 pub fn announce(_: &ServerName, _: &Env) -> Announce {
     Box::new(|_, _| ())
 }
 
 /// Whether anybody would see a notification. Elsewhere than on Linux and its like, the system knows.
-#[cfg(feature = "desktop")]
+#[cfg(any(feature = "desktop", target_os = "macos", windows))]
 fn has_desktop(env: &Env) -> bool {
     let is_set = |name: &&str| env.var(name).is_some_and(|value| !value.is_empty());
     let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set);

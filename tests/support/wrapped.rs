@@ -9,6 +9,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// The memory of a wrapper that holds no message, in bytes. Nearly all of it is pages of the program, which is large where
+/// it is not optimized.
+pub(crate) const LITTLE: usize = 24_000_000;
+
 /// The stub server, which cargo builds beside the tests.
 pub(crate) fn stub() -> PathBuf {
     let test = std::env::current_exe().unwrap();
