@@ -33,8 +33,11 @@ pub(crate) fn home(settings: &str) -> tempfile::TempDir {
 pub(crate) fn wrapper_in(home: &Path, record: &str) -> Wrapped {
     let (stub, record) = (stub(), home.join(record));
     let server = [stub.to_str().unwrap(), "--record", record.to_str().unwrap()];
+    let mut command = command(home, &[], &server);
+    // Whoever runs the tests is not asked anything on their desktop.
+    command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
     // The home that goes with it is not the one it works in, which others may use too.
-    Wrapped::start(tempfile::tempdir().unwrap(), command(home, &[], &server))
+    Wrapped::start(tempfile::tempdir().unwrap(), command)
 }
 
 /// The line of a call, in odd spelling.
