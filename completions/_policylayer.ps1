@@ -30,6 +30,9 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('decide', 'decide', [CompletionResultType]::ParameterValue, 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Run policy tests: the calls that they describe, and what the policy is expected to make of each')
             [CompletionResult]::new('approvals', 'approvals', [CompletionResultType]::ParameterValue, 'See and answer the calls that wait for a person''s approval')
+            [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Print the audit log: every decision, and what became of it')
+            [CompletionResult]::new('suggest', 'suggest', [CompletionResultType]::ParameterValue, 'Suggest the least policy that would have let through what was used, from the audit log')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Decide the recorded calls again under another policy, and show which decisions change')
             [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of policy files, for editors')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completions for a shell')
@@ -106,6 +109,62 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         'policylayer;approvals;watch' {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'policylayer;log' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Only those of this server')
+            [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'Only those of this tool; a glob such as ''send_*'' means several')
+            [CompletionResult]::new('--effect', '--effect', [CompletionResultType]::ParameterName, 'Only decisions with this effect')
+            [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only those with this outcome')
+            [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Only those of this session; the first digits of its name are enough')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Print the last N decisions, or `all` of them. Without it: all with --since, 10 with --follow, else 50')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Print the last N decisions, or `all` of them. Without it: all with --since, 10 with --follow, else 50')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or the log''s own lines, one JSON document each')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Go on, and print each decision as it is written')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on, and print each decision as it is written')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('stats', 'stats', [CompletionResultType]::ParameterValue, 'Count: calls by tool and effect, what was refused and why, latency, limits near their ceiling')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Check that no line was changed, taken out or cut off. Exit 0 where the log is whole, 1 where it is not')
+            break
+        }
+        'policylayer;log;stats' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Only those of this server')
+            [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'Only those of this tool; a glob such as ''send_*'' means several')
+            [CompletionResult]::new('--effect', '--effect', [CompletionResultType]::ParameterName, 'Only decisions with this effect')
+            [CompletionResult]::new('--outcome', '--outcome', [CompletionResultType]::ParameterName, 'Only those with this outcome')
+            [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Only those of this session; the first digits of its name are enough')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or one JSON document')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;log;verify' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server whose log is verified; without it, every server''s')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;suggest' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server; needed where the log has several')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy to start from; without it, the one in force for the server')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Look only at calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the whole suggested policy to this file, which must not exist yet, instead of printing what changes')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the whole suggested policy to this file, which must not exist yet, instead of printing what changes')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'policylayer;replay' {
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy to try on the recorded calls')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server; without it, the one that the policy file is named after, or the only one that has a log')
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Replay only calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or one JSON document')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'policylayer;schema' {

@@ -27,6 +27,9 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
             cand test 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
             cand approvals 'See and answer the calls that wait for a person''s approval'
+            cand log 'Print the audit log: every decision, and what became of it'
+            cand suggest 'Suggest the least policy that would have let through what was used, from the audit log'
+            cand replay 'Decide the recorded calls again under another policy, and show which decisions change'
             cand schema 'Print the JSON Schema of policy files, for editors'
             cand demo 'Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force'
             cand completions 'Print the completions for a shell'
@@ -93,6 +96,57 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;approvals;watch'= {
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'policylayer;log'= {
+            cand --server 'Only those of this server'
+            cand --tool 'Only those of this tool; a glob such as ''send_*'' means several'
+            cand --effect 'Only decisions with this effect'
+            cand --outcome 'Only those with this outcome'
+            cand --session 'Only those of this session; the first digits of its name are enough'
+            cand --since 'Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
+            cand -n 'Print the last N decisions, or `all` of them. Without it: all with --since, 10 with --follow, else 50'
+            cand --limit 'Print the last N decisions, or `all` of them. Without it: all with --since, 10 with --follow, else 50'
+            cand --format 'How to print: for a person, or the log''s own lines, one JSON document each'
+            cand -f 'Go on, and print each decision as it is written'
+            cand --follow 'Go on, and print each decision as it is written'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand stats 'Count: calls by tool and effect, what was refused and why, latency, limits near their ceiling'
+            cand verify 'Check that no line was changed, taken out or cut off. Exit 0 where the log is whole, 1 where it is not'
+        }
+        &'policylayer;log;stats'= {
+            cand --server 'Only those of this server'
+            cand --tool 'Only those of this tool; a glob such as ''send_*'' means several'
+            cand --effect 'Only decisions with this effect'
+            cand --outcome 'Only those with this outcome'
+            cand --session 'Only those of this session; the first digits of its name are enough'
+            cand --since 'Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
+            cand --format 'How to print: for a person, or one JSON document'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;log;verify'= {
+            cand --server 'The server whose log is verified; without it, every server''s'
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;suggest'= {
+            cand --server 'The server; needed where the log has several'
+            cand --policy 'The policy to start from; without it, the one in force for the server'
+            cand --since 'Look only at calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
+            cand -o 'Write the whole suggested policy to this file, which must not exist yet, instead of printing what changes'
+            cand --output 'Write the whole suggested policy to this file, which must not exist yet, instead of printing what changes'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'policylayer;replay'= {
+            cand --policy 'The policy to try on the recorded calls'
+            cand --server 'The server; without it, the one that the policy file is named after, or the only one that has a log'
+            cand --since 'Replay only calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z'
+            cand --format 'How to print: for a person, or one JSON document'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;schema'= {
             cand -h 'Print help'

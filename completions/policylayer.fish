@@ -31,6 +31,9 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d '
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "test" -d 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "approvals" -d 'See and answer the calls that wait for a person\'s approval'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "log" -d 'Print the audit log: every decision, and what became of it'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "suggest" -d 'Suggest the least policy that would have let through what was used, from the audit log'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "replay" -d 'Decide the recorded calls again under another policy, and show which decisions change'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "schema" -d 'Print the JSON Schema of policy files, for editors'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "demo" -d 'Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "completions" -d 'Print the completions for a shell'
@@ -78,6 +81,61 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and _
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l reason -d 'What the agent is to be told, at most 500 characters' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l server -d 'Only those of this server' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l tool -d 'Only those of this tool; a glob such as \'send_*\' means several' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
+deny\t''
+hide\t''
+require_approval\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l outcome -d 'Only those with this outcome' -r -f -a "refused\t''
+ok\t''
+tool_error\t''
+error\t''
+cancelled\t''
+server_died\t''
+unknown\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l session -d 'Only those of this session; the first digits of its name are enough' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l since -d 'Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -s n -l limit -d 'Print the last N decisions, or `all` of them. Without it: all with --since, 10 with --follow, else 50' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l format -d 'How to print: for a person, or the log\'s own lines, one JSON document each' -r -f -a "table\t'For a person'
+json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -s f -l follow -d 'Go on, and print each decision as it is written'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -f -a "stats" -d 'Count: calls by tool and effect, what was refused and why, latency, limits near their ceiling'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -f -a "verify" -d 'Check that no line was changed, taken out or cut off. Exit 0 where the log is whole, 1 where it is not'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l server -d 'Only those of this server' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l tool -d 'Only those of this tool; a glob such as \'send_*\' means several' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
+deny\t''
+hide\t''
+require_approval\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l outcome -d 'Only those with this outcome' -r -f -a "refused\t''
+ok\t''
+tool_error\t''
+error\t''
+cancelled\t''
+server_died\t''
+unknown\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l session -d 'Only those of this session; the first digits of its name are enough' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l since -d 'Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "table\t'For a person'
+json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l server -d 'The server whose log is verified; without it, every server\'s' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l server -d 'The server; needed where the log has several' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l policy -d 'The policy to start from; without it, the one in force for the server' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l since -d 'Look only at calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -s o -l output -d 'Write the whole suggested policy to this file, which must not exist yet, instead of printing what changes' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l policy -d 'The policy to try on the recorded calls' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l server -d 'The server; without it, the one that the policy file is named after, or the only one that has a log' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l since -d 'Replay only calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "table\t'For a person'
+json\t'For a program'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand schema" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand completions" -s h -l help -d 'Print help'

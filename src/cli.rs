@@ -1,10 +1,16 @@
 //! The command line: definitions, nothing else.
 
+mod log;
+mod since;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
+pub use since::{BadSince, Since};
 
 use crate::audit::record::Enforcement;
 use crate::engine::Approval;
@@ -19,6 +25,7 @@ Examples:
                                              what would happen to a call
   policylayer test iterable.test.toml        do the policy's tests hold?
   policylayer approvals watch                answer calls that wait for a person
+  policylayer log --follow                   each decision as it is made
   policylayer demo                           a policy at work; needs no account
 
 Exit codes:
@@ -49,6 +56,12 @@ pub enum Command {
     Test(TestArgs),
     /// See and answer the calls that wait for a person's approval
     Approvals(ApprovalsArgs),
+    /// Print the audit log: every decision, and what became of it
+    Log(Box<LogArgs>),
+    /// Suggest the least policy that would have let through what was used, from the audit log
+    Suggest(SuggestArgs),
+    /// Decide the recorded calls again under another policy, and show which decisions change
+    Replay(ReplayArgs),
     /// Print the JSON Schema of policy files, for editors
     Schema(SchemaArgs),
     /// Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force

@@ -24,8 +24,13 @@ pub const MAX_STDERR: usize = 256 * 1024;
 /// How much room a pump offers to one read, in bytes: what a Linux pipe holds.
 pub const READ_CHUNK: usize = 64 * 1024;
 
-/// A line buffer that grew beyond this for a large message is given back once it is empty, in bytes.
-pub const KEEP_BUFFER: usize = 1024 * 1024;
+/// A line buffer that grew beyond this for a large message is given back once it is empty, in bytes. Results of a
+/// megabyte are common, and a buffer that is made anew for each of them costs more than judging it.
+pub const KEEP_BUFFER: usize = 3 * 512 * 1024;
+
+/// How much the pipe from the server holds where the system lets us say so, in bytes: what the server can write ahead
+/// while a large line of it is judged and passed on. Linux lets everybody have this much.
+pub const SERVER_PIPE: usize = 1024 * 1024;
 
 /// How deeply arrays and objects may nest in a line.
 pub const MAX_DEPTH: usize = 256;
@@ -148,8 +153,8 @@ pub const MAX_LOG_ENTRIES: usize = 1024;
 /// How many counters a session holds in memory.
 pub const MAX_COUNTERS: usize = 4096;
 
-/// How long a call waits for a state store that another process is writing to.
-pub const STATE_BUSY: Duration = Duration::from_millis(500);
+/// How long a call waits for a state store that others are writing to: 200 wrappers that count at once all get their turn.
+pub const STATE_BUSY: Duration = Duration::from_secs(2);
 
 /// How large the state store may grow, in bytes.
 pub const MAX_STATE: i64 = 64 * 1024 * 1024;
@@ -287,3 +292,25 @@ pub const MAX_ASKED: i64 = MAX_STATE / 2;
 
 /// How long the local channel knows what became of a question.
 pub const KEEP_ASKED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often `log --follow` looks for new lines.
+pub const FOLLOW_LOOK: Duration = Duration::from_millis(200);
+
+/// How many unreadable lines of the audit log are told of; the rest is only counted.
+pub const MAX_UNREADABLE_TOLD: usize = 10;
+
+/// How many rows `log` aligns at once.
+pub const ALIGNED_ROWS: usize = 500;
+
+/// How many recorded calls wait to be put in the order in which they were decided: lines are written when calls are
+/// answered. A call that took longer than as many others is taken late.
+pub const MAX_REORDERED: usize = 65_536;
+
+/// How much the arguments of those may hold together, in bytes.
+pub const MAX_REORDERED_ARGUMENTS: usize = 64 * 1024 * 1024;
+
+/// How many sessions are re-decided at once; the one that has been quiet for longest is forgotten, and its counts.
+pub const MAX_REPLAYED_SESSIONS: usize = 4096;
+
+/// How many tools, rules, clients and sessions the summaries of the audit log tell apart.
+pub const MAX_TOLD_APART: usize = 10_000;

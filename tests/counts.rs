@@ -52,10 +52,10 @@ fn exactly_ten_of_a_burst_of_a_hundred_pass() {
     }
     session.send(call(1000, "b").as_bytes());
     assert!(!session.line().contains("POLICY DENIED"), "another tool is not concerned");
-    // A session begins at zero, and leaves no file behind.
+    // A session begins at zero, and keeps no count.
     let mut another = limited(home.path(), r#"{"max":10,"window":60}"#);
     assert_eq!(burst(&mut another, 20).0, 10);
-    assert!(!home.path().join(".local/state").exists());
+    assert!(!home.path().join(".local/state/policylayer/state.sqlite3").exists());
 }
 
 #[test]

@@ -2,34 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod formats;
+mod laws;
 
-use policylayer::policy::{self, Colour, Format, Loaded, ServerName, Severity, Source};
+use laws::policy::load;
+use policylayer::policy::{Format, Source};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const FORMATS: [Format; 3] = [Format::Toml, Format::Json, Format::Yaml];
-
-fn load(source: &Source) -> Loaded {
-    let loaded = policy::load(source, &ServerName::parse("iterable").expect("a name"));
-    let errors = loaded.diagnostics.iter().filter(|one| one.severity == Severity::Error).count();
-    assert_eq!(loaded.policy.is_none(), errors > 0, "a policy is missing exactly where there is an error");
-    for one in &loaded.diagnostics {
-        let (start, end) = (source.place(one.span.start), source.place(one.span.end));
-        assert!(start.line >= 1 && start.column >= 1 && end.line >= start.line, "{one:?}");
-        assert!(one.span.end <= source.text().len(), "{one:?}");
-        assert!(one.hint.is_some(), "{one:?}");
-    }
-    let plain = policy::render(source, &loaded.diagnostics, Colour::Plain);
-    assert!(!plain.contains('\u{1b}'), "{plain:?}");
-    assert_eq!(plain.is_empty(), loaded.diagnostics.is_empty());
-    let _ = policy::render(source, &loaded.diagnostics, Colour::Styled);
-    if let Some(policy) = &loaded.policy {
-        let _ = policy.decide("get_lists");
-        let _ = policy.summary().to_string();
-    }
-    loaded
-}
 
 const DOCUMENTS: [(Format, &str); 4] = [
     (Format::Toml, include_str!("../config/examples/short.toml")),
@@ -114,19 +94,15 @@ proptest! {
 
     #[test]
     fn one_document_says_the_same_in_every_format(document in document()) {
-        let mut first = None;
-        for (format, text) in formats::all(&document.to_string()) {
-            let loaded = load(&Source::new("same", format, text.as_str()));
-            let mut said: Vec<_> = loaded.diagnostics.iter().map(|one| (one.code, one.message.clone(), one.hint.clone())).collect();
-            // Where a table begins differs, and with it the order of what is said about a whole document.
-            said.sort();
-            let decided: Option<Vec<_>> = loaded.policy.map(|policy| {
-                ["get_lists", "delete_list", "a b", "null", "other"]
-                    .map(|tool| { let one = policy.decide(tool); (one.effect, one.rule.to_owned(), one.reason.map(str::to_owned)) })
-                    .to_vec()
-            });
-            let found = (said, decided);
-            prop_assert_eq!(first.get_or_insert(found.clone()), &found, "{:?}\n{}", format, text);
-        }
+        laws::policy::same_in_every_format(&document);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn what_loads_decides_the_same_each_time(document in document(), format in 0_u8..3) {
+        laws::policy::holds(&[&[format], document.to_string().as_bytes()].concat());
     }
 }

@@ -1,123 +1,18 @@
-//! Properties that hold for any line: what the strict reader accepts reads the same under every reading that real
-//! parsers have, and what is allowed leaves as it came.
+//! Properties that hold for any bytes (tests/laws), tried with generated ones and with what fuzzing has found.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::fmt;
+mod laws;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now};
 use policylayer::policy::{self, Format, ServerName, Source};
-use policylayer::wire::fault::Fault;
 use policylayer::wire::frame::{Frame, Framer};
-use policylayer::wire::id::IdKey;
-use policylayer::wire::message::{CallParams, Message};
-use policylayer::wire::skim::{Skimmer, skim};
 use policylayer::wire::strict::{Judged, Reader};
 use proptest::prelude::*;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-
-/// JSON as it stands on the line: an object is the list of its members, duplicates and all.
-#[derive(Clone, Debug, PartialEq)]
-enum Tree {
-    Scalar(String),
-    Array(Vec<Tree>),
-    Object(Vec<(String, Tree)>),
-}
-
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Tree;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
-            fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
-                Ok(Tree::Scalar(value.to_string()))
-            }
-            fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
-                Ok(Tree::Scalar(value.to_string()))
-            }
-            fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
-                Ok(Tree::Scalar(value.to_string()))
-            }
-            fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-                Ok(Tree::Scalar(value.to_string()))
-            }
-            fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
-                Ok(Tree::Scalar(format!("{value:?}")))
-            }
-            fn visit_unit<E>(self) -> Result<Tree, E> {
-                Ok(Tree::Scalar("null".into()))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tree, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    items.push(item);
-                }
-                Ok(Tree::Array(items))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Tree::Object(members))
-            }
-        }
-        deserializer.deserialize_any(Read)
-    }
-}
-
-/// How a parser looks up a key.
-#[derive(Clone, Copy, Debug)]
-enum Reading {
-    LastWins,
-    FirstWins,
-    /// As Go did: without regard to case, with U+017F and U+212A folded; the last one wins.
-    AnyCase,
-    /// Cut at U+0000; the first one wins.
-    CutAtNul,
-}
-
-impl Reading {
-    const ALL: [Self; 4] = [Self::LastWins, Self::FirstWins, Self::AnyCase, Self::CutAtNul];
-
-    fn get<'t>(self, tree: &'t Tree, key: &str) -> Option<&'t Tree> {
-        let Tree::Object(members) = tree else { return None };
-        let fold = |text: &str| text.replace('\u{17f}', "s").replace('\u{212a}', "k").to_lowercase();
-        let cut = |text: &str| text.split('\0').next().unwrap().to_owned();
-        let found = match self {
-            Self::LastWins => members.iter().rfind(|(name, _)| name == key),
-            Self::FirstWins => members.iter().find(|(name, _)| name == key),
-            Self::AnyCase => members.iter().rfind(|(name, _)| fold(name) == fold(key)),
-            Self::CutAtNul => members.iter().find(|(name, _)| cut(name) == key),
-        };
-        found.map(|(_, value)| value)
-    }
-
-    /// What a server would do with the message: method, id, tool, arguments.
-    fn call(self, tree: &Tree) -> [Option<&Tree>; 4] {
-        let params = self.get(tree, "params");
-        let of_params = |key| params.and_then(|params| self.get(params, key));
-        [self.get(tree, "method"), self.get(tree, "id"), of_params("name"), of_params("arguments")]
-    }
-}
-
-/// Whether no object has two members of one name.
-fn is_unambiguous(tree: &Tree) -> bool {
-    match tree {
-        Tree::Scalar(_) => true,
-        Tree::Array(items) => items.iter().all(is_unambiguous),
-        Tree::Object(members) => {
-            let mut names: Vec<_> = members.iter().map(|(name, _)| name).collect();
-            names.sort();
-            names.windows(2).all(|pair| pair[0] != pair[1]) && members.iter().all(|(_, value)| is_unambiguous(value))
-        }
-    }
-}
 
 /// Keys that attackers would use, as they are written on the line.
 fn key() -> impl Strategy<Value = String> {
@@ -238,102 +133,106 @@ fn engine(policy: &str) -> Engine {
     Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
-
-    #[test]
-    fn what_is_accepted_reads_the_same_under_every_reading(text in line()) {
-        let mut reader = Reader::default();
-        let Ok(envelope) = reader.read(text.as_bytes(), Judged::EVERYTHING) else { return Ok(()) };
-        let tree: Tree = serde_json::from_str(&text).expect("what is accepted is JSON");
-        prop_assert!(is_unambiguous(&tree), "{text}");
-        let Ok(Message::Request { method, params, .. }) = Message::of(&envelope) else { return Ok(()) };
-        if method != "tools/call" {
-            return Ok(());
-        }
-        let Ok(call) = CallParams::read(params) else { return Ok(()) };
-        for reading in Reading::ALL {
-            let seen = reading.call(&tree);
-            prop_assert_eq!(seen, Reading::LastWins.call(&tree), "{:?}: {}", reading, text);
-            prop_assert_eq!(seen[2], Some(&Tree::Scalar(format!("{:?}", call.name))), "{:?}: {}", reading, text);
-            let arguments = call.arguments.map(|arguments| serde_json::from_str(arguments).unwrap());
-            prop_assert_eq!(seen[3], arguments.as_ref(), "{:?}: {}", reading, text);
-        }
-    }
-
-    #[test]
-    fn json_is_refused_only_for_a_reason(text in line()) {
-        let refused = Reader::default().read(text.as_bytes(), Judged::EVERYTHING).err();
-        let tree: Result<Tree, _> = serde_json::from_str(&text);
-        match refused {
-            None => prop_assert!(tree.is_ok(), "{text}"),
-            Some(Fault::Duplicate(_)) => prop_assert!(!is_unambiguous(&tree.unwrap()), "{text}"),
-            Some(Fault::LookAlike { .. } | Fault::EscapedKey(_) | Fault::NulInKey(_)) => prop_assert!(tree.is_ok()),
-            Some(Fault::Batch | Fault::NoObject) => prop_assert!(!matches!(tree, Ok(Tree::Object(_))), "{text}"),
-            Some(fault) => prop_assert!(false, "{text}: {fault}"),
-        }
-    }
-
-    #[test]
-    fn damaged_lines_are_accepted_only_where_they_are_still_json(text in call(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+/// A line with one of its bytes changed.
+fn damaged() -> impl Strategy<Value = Vec<u8>> {
+    (call(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(text, at, byte)| {
         let mut bytes = text.into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        if byte != b'\n' && Reader::default().read(&bytes, Judged::EVERYTHING).is_ok() {
-            // serde_json alone refuses lone surrogates and numbers that overflow, which are odd and pass.
-            let parsed: Result<Tree, _> = serde_json::from_slice(&bytes);
-            if let Err(error) = parsed {
-                let words = error.to_string();
-                prop_assert!(words.contains("surrogate") || words.contains("out of range") || words.contains("hex escape"), "{words}");
+        bytes
+    })
+}
+
+/// A tools/list result that is close enough to one to be filtered often.
+fn list() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "hidden",
+        "h\\u0069dden",
+        "hidden\\u0000",
+        "hidden\\ud83d",
+        "delete_all",
+        "get",
+        "Hidden",
+        "aé!",
+        "",
+    ]);
+    let item = prop_oneof![
+        4 => (name.prop_map(|name| format!("\"name\":\"{name}\"")), prop::option::of((key(), value()))).prop_map(
+            |(name, extra)| {
+                let extra = extra.map(|(key, value)| format!(",{key}: {value}")).unwrap_or_default();
+                format!("{{{name}{extra}}}")
             }
-        }
+        ),
+        1 => value(),
+    ];
+    let members =
+        prop::sample::select(vec!["", ",\"cacheScope\":\"public\"", ",\"nextCursor\" : \"2\"", ",\"Tools\":[]"]);
+    (prop::collection::vec(item, 0..5), members, prop::option::of((key(), value()))).prop_map(|(items, more, extra)| {
+        let extra = extra.map(|(key, value)| format!(",{key}:{value}")).unwrap_or_default();
+        format!("{{\"tools\":[{}]{more}{extra}}}", items.join(" , "))
+    })
+}
+
+/// One step of a session, as tests/laws/engine.rs writes it.
+fn step() -> impl Strategy<Value = Vec<u8>> {
+    let choices = || prop::collection::vec(any::<u8>(), 0..10);
+    let with = |kind: u8, rest: Vec<u8>| {
+        let mut step = vec![kind];
+        step.extend(rest.into_iter().filter(|byte| *byte != b'\n'));
+        step
+    };
+    prop_oneof![
+        8 => choices().prop_map(move |rest| with(b'C', rest)),
+        8 => choices().prop_map(move |rest| with(b'S', rest)),
+        2 => line().prop_map(move |line| with(b'c', line.into_bytes())),
+        2 => line().prop_map(move |line| with(b's', line.into_bytes())),
+        1 => damaged().prop_map(move |line| with(b'c', line)),
+        1 => damaged().prop_map(move |line| with(b'o', line)),
+        1 => damaged().prop_map(move |line| with(b'O', line)),
+        1 => any::<u8>().prop_map(move |which| with(b'p', vec![which])),
+        1 => any::<[u8; 3]>().prop_map(move |step| with(b't', step.to_vec())),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_accepted_reads_the_same_under_every_reading(text in line()) {
+        laws::strict::holds(text.as_bytes());
     }
 
     #[test]
-    fn no_call_of_a_hidden_tool_is_forwarded_under_any_reading(text in call()) {
-        let mut actions = Vec::new();
-        engine(r#"{"version":"1","default":"allow","hide":["hidden"]}"#).client_line(text.as_bytes(), Now::default(), &mut actions);
-        if actions.contains(&Action::Forward) {
-            let tree: Tree = serde_json::from_str(&text).unwrap();
-            let hidden = Some(Tree::Scalar("\"hidden\"".into()));
-            for reading in Reading::ALL {
-                let [method, _, name, _] = reading.call(&tree);
-                let is_call = method == Some(&Tree::Scalar("\"tools/call\"".into()));
-                prop_assert!(!is_call || name != hidden.as_ref(), "{reading:?}: {text}");
-            }
-        }
+    fn damaged_lines_are_refused_only_for_a_reason(line in damaged()) {
+        laws::strict::holds(&line);
     }
 
     #[test]
-    fn every_request_is_forwarded_or_answered_once(text in line()) {
-        let mut actions = Vec::new();
-        engine(r#"{"version":"1","default":"deny","tools":{"get":{}}}"#).client_line(text.as_bytes(), Now::default(), &mut actions);
-        let forwards = actions.iter().filter(|action| matches!(action, Action::Forward)).count();
-        let replies = actions.iter().filter(|action| matches!(action, Action::Reply(_))).count();
-        let replaces = actions.iter().filter(|action| matches!(action, Action::Replace(_))).count();
-        prop_assert!(forwards + replies <= 1 && replaces == 0, "{text}: {actions:?}");
-        let skimmed = skim(text.as_bytes());
-        if skimmed.request_id().is_some() {
-            prop_assert_eq!(forwards + replies, 1, "{}: {:?}", text, actions);
-        }
+    fn any_chunking_gives_the_same_frames(
+        (max, sizes) in (any::<u8>(), prop::collection::vec(any::<u8>(), 0..8)),
+        stream in "[a\n\r{}\":,1d]{0,80}|.{0,80}",
+    ) {
+        let header = [max, sizes.len() as u8];
+        laws::framing::holds(&[&header[..], &sizes, stream.as_bytes()].concat());
     }
 
     #[test]
-    fn skimming_in_pieces_is_skimming(text in line(), size in 1_usize..9) {
-        let mut skimmer = Skimmer::new();
-        for piece in text.as_bytes().chunks(size) {
-            skimmer.feed(piece);
-        }
-        prop_assert_eq!(skimmer.finish(), skim(text.as_bytes()));
+    fn lists_show_nothing_hidden_and_keep_all_else(which in 0_u8..2, list in list()) {
+        laws::list::holds(&[&[which], list.as_bytes()].concat());
     }
 
     #[test]
-    fn skimming_finds_the_id_of_what_is_accepted(text in call()) {
-        let mut reader = Reader::default();
-        let Ok(envelope) = reader.read(text.as_bytes(), Judged::EVERYTHING) else { return Ok(()) };
-        if let Ok(Message::Request { key, .. }) = Message::of(&envelope) {
-            prop_assert_eq!(skim(text.as_bytes()).request_id().map(IdKey::from), Some(key));
+    fn sessions_keep_the_invariants(steps in prop::collection::vec(step(), 1..24), ends in any::<prop::sample::Index>(), does_end in 0..4_u8) {
+        let mut steps = steps;
+        if does_end == 0 {
+            steps.insert(ends.index(steps.len()), b"e".to_vec());
         }
+        laws::engine::holds(&steps.join(&b'\n'));
+    }
+
+    #[test]
+    fn every_line_alone_keeps_the_invariants(text in call(), policy in 0_u8..4) {
+        laws::engine::holds(&[b"p", &[policy][..], b"\nc", text.replace('\n', " ").as_bytes()].concat());
     }
 
     #[test]
@@ -361,5 +260,28 @@ proptest! {
             }
         }
         prop_assert_eq!(String::from_utf8(out).unwrap(), stream);
+    }
+}
+
+/// A law of tests/laws.
+type Law = fn(&[u8]);
+
+/// What fuzzing has found worth keeping: tests/fuzz/corpus, a folder a law.
+#[test]
+fn the_corpus_holds() {
+    let laws: [(&str, Law); 5] = [
+        ("strict", laws::strict::holds),
+        ("framing", laws::framing::holds),
+        ("policy", laws::policy::holds),
+        ("list", laws::list::holds),
+        ("engine", laws::engine::holds),
+    ];
+    for (name, holds) in laws {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
+        let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(files.len() > 10, "{} is empty", folder.display());
+        for file in files {
+            holds(&std::fs::read(file).unwrap());
+        }
     }
 }

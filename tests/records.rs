@@ -301,8 +301,12 @@ fn calls_that_wait_can_be_told_of_at_any_time() {
     desk.millis = 300;
     desk.call(2, "get_lists");
     let mut waiting = Vec::new();
-    desk.engine.unanswered(Duration::from_millis(250), desk.now(), &mut waiting);
+    desk.engine.unanswered(desk.now(), &mut waiting);
     let numbers: Vec<_> =
         waiting.iter().map(|entry| facts(&record(entry), &["call", "outcome", "duration_ms"])).collect();
-    assert_eq!(numbers, [json!([1, "unknown", 300.0])]);
+    assert_eq!(numbers.len(), 2);
+    assert!(
+        numbers.contains(&json!([1, "unknown", 300.0])) && numbers.contains(&json!([2, "unknown", 0.0])),
+        "{numbers:?}"
+    );
 }

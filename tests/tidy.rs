@@ -17,7 +17,7 @@ fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
         for entry in fs::read_dir(&folder).unwrap() {
             let path: PathBuf = entry.unwrap().path();
             if path.is_dir() {
-                if !path.ends_with("node_modules") {
+                if !path.ends_with("node_modules") && !path.ends_with("target") {
                     folders.push(path);
                 }
             } else if path.extension().is_some_and(|ending| endings.iter().any(|wanted| ending == *wanted)) {

@@ -18,6 +18,9 @@ use super::writer::Writer;
 use crate::limits::{LOG_WAIT, MAX_LOG_QUEUE};
 use crate::policy::ServerName;
 
+/// Adds the calls that were forwarded and are not yet answered.
+pub type Unanswered = Box<dyn Fn(&mut Vec<Entry>) + Send>;
+
 /// The log of a session. Its clones are the same one.
 #[derive(Clone, Debug)]
 pub struct Log(Arc<Shared>);
@@ -73,7 +76,7 @@ impl Log {
         server: &ServerName,
         options: Options,
         say: Box<dyn Fn(Trouble) + Send>,
-        unanswered: Box<dyn Fn(&mut Vec<Entry>) + Send>,
+        unanswered: Unanswered,
     ) -> io::Result<Self> {
         let id = getrandom::u64().map_err(io::Error::other)?;
         let session = Session { id: format!("{id:016x}"), server: server.as_str().to_owned() };

@@ -43,7 +43,8 @@ impl Mark {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text?,
         };
-        let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
+        let name = path.file_name().unwrap_or_default().display();
+        let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{name} is damaged: {why}"));
         let Written { lines, last, file, end } =
             serde_json::from_slice(&text).map_err(|error| invalid(&error.to_string()))?;
         let last = Digest::parse(&last).ok_or_else(|| invalid("its digest is not 64 hexadecimal digits"))?;

@@ -7,6 +7,7 @@ mod lines;
 mod log;
 mod mark;
 mod place;
+pub mod reader;
 pub mod record;
 mod trouble;
 pub mod verify;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 pub use key::key;
 pub use lines::Lines;
-pub use log::Log;
+pub use log::{Log, Unanswered};
 pub use mark::Mark;
 pub use place::Place;
 pub use trouble::Trouble;

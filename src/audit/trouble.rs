@@ -47,7 +47,9 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> String {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             "Make room on the disk, or keep fewer days ([audit] keep_days)."
         }
-        io::ErrorKind::InvalidData => "Move that file away.",
+        io::ErrorKind::InvalidData => {
+            "Put the file back as it was, or move all files of this server's log away together to begin a new one."
+        }
         _ => "Make its folder one that the user who runs policylayer may write to.",
     };
     format!("The audit log {} cannot be written ({error}). {remedy}", visible(&path.display().to_string()))

@@ -20,6 +20,7 @@ struct Snapshot {
     anchor: Option<Mark>,
     head: Option<Mark>,
     head_damage: Option<String>,
+    anchor_damage: Option<String>,
     numbers: Vec<u64>,
     current: Option<(File, u64)>,
 }
@@ -40,7 +41,7 @@ pub fn verify(folder: &Path, server: &ServerName) -> io::Result<Report> {
 }
 
 fn follow(place: &Place) -> io::Result<Report> {
-    let Snapshot { anchor, head, head_damage, numbers, current } = snapshot(place)?;
+    let Snapshot { anchor, head, head_damage, anchor_damage, numbers, current } = snapshot(place)?;
     let first = anchor.map_or(1, |anchor| anchor.file + 1);
     let mut check = Check::new(anchor, head, place.server());
     let mut expected = first;
@@ -58,6 +59,10 @@ fn follow(place: &Place) -> io::Result<Report> {
         read(&mut check, &place.current(), file, length)?;
     }
     let mut report = check.finish(&place.current(), has_current);
+    if let Some(why) = anchor_damage {
+        // Whatever else was found may come of it.
+        report.broken = Some(Broken { file: place.anchor(), line: None, what: What::Anchor(why) });
+    }
     if let Some(why) = head_damage {
         report.head_is_damaged(place.head(), why);
     } else if head.is_none() && report.lines > 0 {
@@ -82,10 +87,12 @@ fn snapshot(place: &Place) -> io::Result<Snapshot> {
     if let Some(lock) = &lock {
         lock.lock()?;
     }
-    let (head, head_damage) = match Mark::read(&place.head()) {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => (None, Some(error.to_string())),
-        head => (head?, None),
+    let mark = |path: &Path| match Mark::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok((None, Some(error.to_string()))),
+        mark => mark.map(|mark| (mark, None)),
     };
+    let (head, head_damage) = mark(&place.head())?;
+    let (anchor, anchor_damage) = mark(&place.anchor())?;
     let current = match File::open(place.current()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         file => {
@@ -94,11 +101,11 @@ fn snapshot(place: &Place) -> io::Result<Snapshot> {
             Some((file, length))
         }
     };
-    let (anchor, numbers) = (Mark::read(&place.anchor())?, place.rotated_numbers()?);
+    let numbers = place.rotated_numbers()?;
     if let Some(lock) = lock {
         lock.unlock()?;
     }
-    Ok(Snapshot { anchor, head, head_damage, numbers, current })
+    Ok(Snapshot { anchor, head, head_damage, anchor_damage, numbers, current })
 }
 
 /// The sessions that run, and those that were killed.

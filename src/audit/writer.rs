@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::append::{Appender, Sync};
-use super::log::{STACK, Shared, lock};
+use super::log::{STACK, Shared, Unanswered, lock};
 use super::record::{Entry, Event};
 use super::trouble::{Trouble, unsynced, unwritable, unwritable_journal};
 use crate::limits::{
@@ -19,7 +19,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     appender: Appender,
     say: Box<dyn Fn(Trouble) + Send>,
-    unanswered: Box<dyn Fn(&mut Vec<Entry>) + Send>,
+    unanswered: Unanswered,
     /// The entries that are being written; the queue's own list is given in exchange.
     taken: Vec<Entry>,
     open: Vec<Entry>,
@@ -46,7 +46,7 @@ impl Writer {
         shared: Arc<Shared>,
         appender: Appender,
         say: Box<dyn Fn(Trouble) + Send>,
-        unanswered: Box<dyn Fn(&mut Vec<Entry>) + Send>,
+        unanswered: Unanswered,
     ) -> Self {
         let now = Instant::now();
         Self {

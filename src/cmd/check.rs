@@ -7,7 +7,7 @@ use std::path::Path;
 use anstream::AutoStream;
 use serde::Serialize;
 
-use super::{Env, server_for};
+use super::{Env, plural, server_for};
 use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError, SettingsError};
@@ -148,8 +148,8 @@ impl Checked {
             if !out.is_empty() {
                 out.push('\n');
             }
-            let errors = plural(self.count(Severity::Error), "error");
-            let warnings = plural(self.count(Severity::Warning), "warning");
+            let errors = plural(self.count(Severity::Error) as u64, "error");
+            let warnings = plural(self.count(Severity::Warning) as u64, "warning");
             let verdict = if self.is_valid() { "valid" } else { "invalid, and refused as a whole" };
             out.push_str(&format!("{}: {verdict} ({errors}, {warnings})\n", source.name()));
         }
@@ -210,10 +210,6 @@ impl Unreadable {
             diagnostics: [UnreadableDiagnostic { severity: "error", code: "unreadable", message, line: 1, column: 1 }],
         }
     }
-}
-
-fn plural(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// What `--format json` prints. Fields are added to it and never taken away.

@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{Read as _, Write as _};
-use std::path::Path;
 
 use anstream::AutoStream;
 use anyhow::Context as _;
@@ -10,14 +9,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::table::{self, Cell};
-use super::{Env, server_for};
+use super::{Env, server_for, settings_for, told};
 use crate::cli::{DecideArgs, Format};
 use crate::engine::{Trial, Verdict};
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
-use crate::paths::{self, LoadedPolicy, SettingsError};
+use crate::paths::{self, LoadedPolicy};
 use crate::policy::{self, Amount, Colour, Diagnostic, Effect, Limit, Policy, Scope, ServerName, Source, Window};
-use crate::settings::Settings;
 use crate::visible::visible;
 use crate::wire::arguments::Arguments;
 
@@ -59,16 +57,6 @@ pub fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
         Effect::Deny | Effect::Hide => Exit::Refused,
         Effect::RequireApproval => Exit::Asks,
     })
-}
-
-fn told(error: &dyn fmt::Display, exit: Exit) -> Exit {
-    super::report(&error.to_string());
-    exit
-}
-
-/// The settings that say where the policy is. A file that is named on the command line is judged without them.
-fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsError> {
-    if named.is_some() { Ok(Settings::default()) } else { paths::load_settings(env) }
 }
 
 /// The arguments of the call; `None` where they cannot be those of any, which has then been told.
@@ -182,7 +170,8 @@ fn row(limit: &Limit, counts: Option<Amount>) -> Vec<Cell> {
     cells.into_iter().map(Cell::plain).chain([counts]).collect()
 }
 
-fn scope(limit: &Limit) -> &'static str {
+/// Whose calls are counted, in a word.
+pub(super) fn scope(limit: &Limit) -> &'static str {
     match limit.scope {
         Scope::Session => "session",
         Scope::Server => "server",
@@ -190,7 +179,7 @@ fn scope(limit: &Limit) -> &'static str {
 }
 
 /// A window in words.
-struct Length(Window);
+pub(super) struct Length(pub(super) Window);
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

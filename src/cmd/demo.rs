@@ -29,6 +29,12 @@ const POLICY: &str = r#"{"version":"1","default":"deny","hide":["cancel_export_j
 /// A policy that shows everything that a server offers.
 const ALLOW_ALL: &str = r#"{"version":"1","default":"allow"}"#;
 
+/// Only the client asks: nobody sits at this machine's own desk during the demo.
+const CONFIG: &str = "[approvals]\nchannels = [\"client\"]\n";
+
+/// What the person of the demo says to the call that they are asked about.
+const NOTE: &str = "Ann reviews it first.";
+
 /// The server that the stand-in stands in for.
 const SERVER: &str = "iterable";
 
@@ -117,7 +123,7 @@ fn story() -> [Call; 5] {
         Call {
             tool: "send_campaign",
             arguments: json!({"campaignId": 77}),
-            why: "mails a million people",
+            why: "mails a million people; a person is asked, and refuses",
             expected: Refused,
         },
         Call { tool: "delete_list", arguments: json!({"listId": 9}), why: "deletes an audience", expected: Refused },
@@ -134,6 +140,9 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
     let (policy, allow_all) = (folder.join("policy.json"), folder.join("allow-all.json"));
     std::fs::write(&policy, POLICY)?;
     std::fs::write(&allow_all, ALLOW_ALL)?;
+    // Where the wrapper finds it whose home this folder is.
+    std::fs::create_dir_all(folder.join("policylayer"))?;
+    std::fs::write(folder.join("policylayer/config.toml"), CONFIG)?;
     let command = stand_in()?;
     let launch = |policy| Launch { policy: Some(policy), server: Some(SERVER), command: &command, home: Some(folder) };
 

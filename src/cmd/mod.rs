@@ -1,11 +1,16 @@
 //! One file a verb: each has `run(args, &Env)`.
 
 pub mod approvals;
+mod calls;
 pub mod check;
 pub mod completions;
 pub mod decide;
 pub mod demo;
+pub mod log;
+mod records;
+pub mod replay;
 pub mod schema;
+pub mod suggest;
 pub mod table;
 pub mod test;
 pub mod wrap;
@@ -18,7 +23,7 @@ pub use crate::env::Env;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
-use crate::paths::POLICY_VARIABLE;
+use crate::paths::{self, POLICY_VARIABLE, SettingsError};
 use crate::policy::{BadServerName, ServerName, server};
 use crate::settings::{Settings, TwoNames};
 
@@ -33,6 +38,9 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Decide(args) => decide::run(args, env),
         Command::Test(args) => test::run(args, env),
         Command::Approvals(args) => approvals::run(args, env),
+        Command::Log(args) => log::run(args, env),
+        Command::Suggest(args) => suggest::run(args, env),
+        Command::Replay(args) => replay::run(args, env),
         Command::Schema(_) => schema::run(),
         Command::Demo(args) => demo::run(args, env),
         Command::Completions(args) => completions::run(args, env),
@@ -66,10 +74,36 @@ fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'
     distances.filter(|(distance, _)| *distance <= 2).min().map(|(_, known)| known)
 }
 
+/// Tells a person of an error that is an exit code of its own.
+fn told(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
+    report(&error.to_string());
+    exit
+}
+
+/// The settings that say where the policy is. A file that is named on the command line is judged without them.
+fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsError> {
+    if named.is_some() { Ok(Settings::default()) } else { paths::load_settings(env) }
+}
+
+/// `1 call`, `2 calls`.
+fn plural(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// Tells a person what went wrong. The message is complete: what, where, why and what to do.
 pub fn report(message: &str) {
     // Nobody may be reading stderr; there is no better place to say it.
     let _ = anstream::stderr().lock().write_all(error_line(message).as_bytes());
+}
+
+/// Tells a person what they should look into. The verb goes on.
+fn warn(message: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{WARNING}warning:{WARNING:#} {message}");
+}
+
+/// Tells a person something that is not what the verb prints.
+fn note(message: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{message}");
 }
 
 /// What went wrong, as a terminal with colours shows it.
@@ -78,3 +112,4 @@ fn error_line(message: &str) -> String {
 }
 
 const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+const WARNING: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();

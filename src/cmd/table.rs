@@ -32,21 +32,75 @@ impl Cell {
 /// # Errors
 /// When the writer fails.
 pub fn write(out: &mut dyn Write, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
-    let header: Vec<_> = header.iter().map(|title| Cell::styled(*title, Style::new().dimmed())).collect();
-    let widths: Vec<usize> = (0..header.len())
-        .map(|column| {
-            rows.iter().chain([&header]).filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or(0)
-        })
-        .collect();
-    for row in [&header].into_iter().chain(rows) {
-        let mut line = String::from(" ");
-        for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let padding = if index + 1 == row.len() { 0 } else { width - cell.width() };
-            line.push_str(&format!(" {}{}{:#}{}", cell.style, cell.text, cell.style, " ".repeat(padding + 1)));
-        }
-        writeln!(out, "{}", line.trim_end())?;
+    Table::new(header, None).write(out, rows)
+}
+
+/// A table whose rows come bit by bit: its columns may grow with later rows, and never become narrower.
+#[derive(Debug)]
+pub struct Table {
+    header: Vec<Cell>,
+    is_begun: bool,
+    widths: Vec<usize>,
+    /// How wide a line may be; what is longer ends in `…`.
+    width: Option<usize>,
+}
+
+impl Table {
+    /// A table with this header, for a terminal of this width.
+    pub fn new(header: &[&str], width: Option<usize>) -> Self {
+        let header: Vec<_> = header.iter().map(|title| Cell::styled(*title, Style::new().dimmed())).collect();
+        let widths = header.iter().map(Cell::width).collect();
+        Self { header, is_begun: false, widths, width }
     }
-    Ok(())
+
+    /// Writes more rows, the first of them under the header.
+    ///
+    /// # Errors
+    /// When the writer fails.
+    pub fn write(&mut self, out: &mut dyn Write, rows: &[Vec<Cell>]) -> io::Result<()> {
+        for (column, width) in self.widths.iter_mut().enumerate() {
+            let cells = rows.iter().filter(|row| row.len() > 1).filter_map(|row| row.get(column));
+            // On a terminal, one long name leaves room for the other columns.
+            let most = self.width.map_or(usize::MAX, |width| width / 3);
+            *width = cells.map(Cell::width).fold(*width, usize::max).min(most);
+        }
+        if !self.is_begun {
+            self.is_begun = true;
+            writeln!(out, "{}", self.line(&self.header))?;
+        }
+        rows.iter().try_for_each(|row| writeln!(out, "{}", self.line(row)))
+    }
+
+    /// A row; one of a single cell goes over all columns.
+    fn line(&self, row: &[Cell]) -> String {
+        let mut line = String::from(" ");
+        let mut room = self.width.unwrap_or(usize::MAX).saturating_sub(1);
+        for (index, (cell, width)) in row.iter().zip(&self.widths).enumerate() {
+            room = room.saturating_sub(1);
+            if room == 0 {
+                break;
+            }
+            let is_last = index + 1 == row.len();
+            let text = cut(&cell.text, if is_last { room } else { room.min(*width) });
+            let length = text.chars().count();
+            let padding = if is_last { 0 } else { width.saturating_sub(length) };
+            match text.as_str() {
+                "" => line.push(' '),
+                text => line.push_str(&format!(" {}{text}{:#}", cell.style, cell.style)),
+            }
+            line.push_str(&" ".repeat(padding + 1));
+            room = room.saturating_sub(length + padding + 1);
+        }
+        line.trim_end().to_owned()
+    }
+}
+
+/// The text, of which no more than so many characters fit.
+fn cut(text: &str, room: usize) -> String {
+    match text.char_indices().nth(room.saturating_sub(1)) {
+        Some((end, _)) if text.chars().count() > room => format!("{}…", text.get(..end).unwrap_or_default()),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -60,5 +114,18 @@ mod tests {
         write(&mut out, &["ONE", "TWO"], &rows).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
         assert_eq!(text, "  ONE   TWO\n  a     é\n  long  x\n");
+    }
+
+    #[test]
+    fn lines_end_where_the_terminal_does() {
+        let mut out = Vec::new();
+        let mut table = Table::new(&["ONE", "TWO"], Some(12));
+        table.write(&mut out, &[vec![Cell::plain("a"), Cell::plain("äbcdefghi")]]).unwrap();
+        table.write(&mut out, &[vec![Cell::plain("longer than all"), Cell::plain("x")]]).unwrap();
+        table.write(&mut out, &[vec![Cell::plain("all of the columns")]]).unwrap();
+        table.write(&mut out, &[vec![Cell::plain("b"), Cell::plain("c")]]).unwrap();
+        let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
+        assert_eq!(text, "  ONE  TWO\n  a    äbcd…\n  lon…  x\n  all of th…\n  b     c\n");
+        assert!(text.lines().all(|line| line.chars().count() <= 12), "{text}");
     }
 }

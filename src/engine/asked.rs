@@ -220,6 +220,8 @@ impl Engine {
         let Some(waiting) = self.approvals.take(number) else {
             match self.approvals.answered_late(number, &verdict, channel) {
                 Some(closed) => {
+                    // The dialogue that has just been answered is closed by that.
+                    let closed = if channel == Channel::Client { Closed { dialogue: None, ..closed } } else { closed };
                     note(actions, || {
                         format!("a late answer to question {number}, by the {} channel", channel.as_str())
                     });

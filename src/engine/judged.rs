@@ -1,7 +1,6 @@
 //! Calls and fetched prompts: judged, refused or passed on, and written down.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::action::{Action, Commit};
 use super::refusal::{Refused, Remedy, Subject, refusal};
@@ -157,12 +156,11 @@ impl Engine {
         actions.push(Action::Reply(reply::refusal(&id, call.shape, &refusal.text, refusal.meta())));
     }
 
-    /// Adds every call that was passed on at least `age` ago and is not answered yet, as it would stand in the log if
-    /// nothing more was heard of it.
-    pub fn unanswered(&self, age: Duration, now: Now, entries: &mut Vec<Entry>) {
+    /// Adds every call that was passed on and is not answered yet, as it would stand in the log if nothing more was heard
+    /// of it.
+    pub fn unanswered(&self, now: Now, entries: &mut Vec<Entry>) {
         let drafts = self.client_requests.calls().filter_map(|(_, call)| call.draft.as_ref());
-        let old = drafts.filter(|draft| now.session.saturating_sub(draft.made().session) >= age);
-        entries.extend(old.map(|draft| open(draft, now)));
+        entries.extend(drafts.map(|draft| open(draft, now)));
     }
 }
 

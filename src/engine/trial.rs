@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::calls::{Calls, Passed};
-use super::limits::Memory;
+use super::limits::{Memory, Store};
 use super::now::Now;
 use super::refusal::{Subject, refusal};
+use crate::audit::record::Outcome;
 use crate::policy::{Effect, Policy};
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
-use crate::wire::message::{CallParams, Message};
+use crate::wire::message::{Answer, CallParams, Message};
 use crate::wire::strict::{Judged, Reader};
 
 /// When trials begin, since 1970: at 2026-01-01T00:00:00Z.
@@ -44,6 +45,11 @@ impl Default for Trial {
 }
 
 impl Trial {
+    /// A session whose counts of the scope `server` are kept by `store`, as those of other sessions may be.
+    pub fn sharing(store: Box<dyn Store>) -> Self {
+        Self { calls: Calls::new(store), reader: Reader::default() }
+    }
+
     /// Tries a call as a client would send it, `elapsed` after the session began, and counts it if it passes.
     ///
     /// The session begins with a day of UTC, and so with an hour and a minute: windows that are aligned to the calendar
@@ -59,6 +65,22 @@ impl Trial {
         elapsed: Duration,
     ) -> Result<Verdict, Fault> {
         let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
+        self.call_at(policy, tool, arguments, now, Outcome::Refused)
+    }
+
+    /// Tries a call at a time of the caller's own, and counts it if it passes. Where its `outcome` is an error, what
+    /// the policy returns then is returned at once; a call that a person is asked about counts if it was not refused.
+    ///
+    /// # Errors
+    /// As [`Trial::call`].
+    pub fn call_at(
+        &mut self,
+        policy: &Policy,
+        tool: &str,
+        arguments: &Arguments,
+        now: Now,
+        outcome: Outcome,
+    ) -> Result<Verdict, Fault> {
         let name = serde_json::Value::from(tool);
         let arguments = arguments.as_str();
         let line = format!(
@@ -68,18 +90,20 @@ impl Trial {
         let Message::Request { params, .. } = Message::of(&envelope)? else { return Err(Fault::Shape) };
         let call = CallParams::read(params)?;
         Ok(match self.calls.judge(policy, &call, now) {
-            Ok(Passed { decision, asks: None, .. }) => {
-                Verdict { effect: Effect::Allow, rule: decision.rule.to_owned(), reason: None, retry_after: None }
-            }
-            // Nobody is asked here, so it does not go on, and counts for nothing.
-            Ok(Passed { decision, counted, .. }) => {
-                if let Some(counted) = counted {
-                    self.calls.withdrawn(*counted, now);
+            Ok(Passed { decision, asks, counted }) => {
+                match (counted, outcome) {
+                    (Some(counted), Outcome::Error | Outcome::ToolError) => {
+                        self.calls.answered(*counted, Answer::Error("{}"), outcome, now);
+                    }
+                    // Nobody is asked here, so it does not go on, and counts for nothing.
+                    (Some(counted), Outcome::Refused) if asks.is_some() => self.calls.withdrawn(*counted, now),
+                    _ => {}
                 }
+                let unsaid = asks.map(|_| "This call needs a person's approval.");
                 Verdict {
                     effect: decision.effect,
                     rule: decision.rule.to_owned(),
-                    reason: decision.reason.map(str::to_owned),
+                    reason: unsaid.map(|unsaid| decision.reason.unwrap_or(unsaid).to_owned()),
                     retry_after: None,
                 }
             }

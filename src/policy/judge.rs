@@ -4,7 +4,7 @@ use super::asking::Asking;
 use super::compile::{Checks, Policy, Requirement, Rule, Tested};
 use super::decision::{Decision, Effect};
 use super::glob::Pattern;
-use super::limit::Limit;
+use super::limit::{Increment, Limit};
 use super::server::ServerName;
 use crate::risk::{Catalogue, Class};
 
@@ -127,6 +127,21 @@ impl Policy {
         checks.iter().flatten().any(|checks| !checks.limits.is_empty() || !checks.approve_if.is_empty())
     }
 
+    /// The limits that a call of the tool counts against where it is let through, the tool's own first.
+    pub fn limits<'p>(&'p self, tool: &str) -> impl Iterator<Item = &'p Limit> + use<'p> {
+        let checks = [self.find(tool).rule().checks.as_deref(), self.all_tools.as_deref()];
+        checks.into_iter().flatten().flat_map(|checks| &checks.limits)
+    }
+
+    /// Whether what happens to a call of the tool may be another with other arguments.
+    pub fn looks_at_arguments(&self, tool: &str) -> bool {
+        if matches!(self.decide(tool).effect, Effect::Deny | Effect::Hide) {
+            return false;
+        }
+        let checks = [self.find(tool).rule().checks.as_deref(), self.all_tools.as_deref()];
+        checks.into_iter().flatten().any(Checks::look_at_arguments)
+    }
+
     /// Hidden first, then the exact name, then the most specific glob, then the class, then the default.
     fn find(&self, tool: &str) -> Found<'_> {
         let named = self.hidden.get(tool).or_else(|| first(&self.hidden_globs, tool));
@@ -160,6 +175,14 @@ impl Checks {
                 Requirement::Holds(_) => None,
             })
         })
+    }
+
+    fn look_at_arguments(&self) -> bool {
+        let groups = [&self.deny_if, &self.require, &self.approve_if];
+        // Those that refuse always were looked for before.
+        let conditions = groups.into_iter().flatten().any(|check| !check.group.conditions.is_empty());
+        let amounts = self.limits.iter().any(|limit| matches!(limit.increment, Increment::From { .. }));
+        conditions || !self.rules.is_empty() || amounts
     }
 
     /// The first check that refuses these arguments, by its path and with its reason.

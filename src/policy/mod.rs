@@ -31,6 +31,7 @@ pub mod server;
 mod source;
 mod summary;
 mod testfile;
+mod tool_glob;
 pub(crate) mod tree;
 pub(crate) mod window;
 
@@ -49,6 +50,7 @@ pub use server::{BadServerName, ServerName};
 pub use source::{Format, Place, Source, Span};
 pub use summary::{Summary, Tally};
 pub use testfile::{Case, Expected, LoadedTests, Step, TestFile, load_tests};
+pub use tool_glob::{BadToolGlob, ToolGlob};
 pub use window::{BadWindow, Calendar, Window};
 
 use diagnostic::Report;

@@ -44,7 +44,7 @@ use crate::audit::record::Entry;
 use crate::audit::{self, Log, Trouble};
 use crate::engine::{Engine, LocalDesk};
 use crate::exit::Exit;
-use crate::limits::{JOURNAL_TICK, LOG_DRAIN, MAX_SERVER_REPLIES};
+use crate::limits::{LOG_DRAIN, MAX_SERVER_REPLIES, SERVER_PIPE};
 use crate::policy::ServerName;
 
 /// What to run, and what judges its lines.
@@ -115,6 +115,8 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let (stdin, stdout) = pump::stdio().map_err(system)?;
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;
+    let we_read = file(we_read);
+    pipe::widen(&we_read, SERVER_PIPE);
     let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?, wrap.grace).map_err(system)?;
     let reading = Reading::new(stdin.try_clone().map_err(system)?);
     let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
@@ -138,7 +140,7 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let (send_reply, replies) = sync_channel(MAX_SERVER_REPLIES);
     let threads = Threads {
         client: Pump::new(From::Client, stdin, Arc::clone(&link)),
-        server: Pump::new(From::Server(send_reply), file(we_read), Arc::clone(&link)),
+        server: Pump::new(From::Server(send_reply), we_read, Arc::clone(&link)),
         replies,
         link: Arc::clone(&link),
         events,
@@ -185,7 +187,7 @@ impl Threads {
 }
 
 fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, began: Began) -> io::Result<Log> {
-    let unanswered = move |entries: &mut Vec<Entry>| lock(&engine).unanswered(JOURNAL_TICK, began.time(), entries);
+    let unanswered = move |entries: &mut Vec<Entry>| lock(&engine).unanswered(began.time(), entries);
     let say = |trouble: Trouble| match trouble {
         Trouble::Unwritable(_) => tracing::error!("{trouble}"),
         Trouble::Written { .. } | Trouble::Behind { .. } | Trouble::Beside(_) => tracing::warn!("{trouble}"),

@@ -70,6 +70,14 @@ mod platform {
         Ok(rustix::fs::fcntl_setfl(pipe, flags | rustix::fs::OFlags::NONBLOCK)?)
     }
 
+    /// Lets a pipe hold so many bytes, where the system can; elsewhere it holds what it did.
+    pub(in crate::proxy) fn widen(pipe: &File, size: usize) {
+        #[cfg(target_os = "linux")]
+        let _ = rustix::pipe::fcntl_setpipe_size(pipe, size);
+        #[cfg(not(target_os = "linux"))]
+        let _ = (pipe, size);
+    }
+
     /// Whether whoever writes to this pipe has closed it, also while bytes are left to read.
     pub(in crate::proxy) fn is_hung_up(pipe: &File) -> bool {
         // Node's pipes are sockets, where only this flag tells of an end that still reads.
@@ -124,6 +132,9 @@ mod platform {
         Ok(())
     }
 
+    /// Pipes hold what they do here.
+    pub(in crate::proxy) fn widen(_pipe: &File, _size: usize) {}
+
     /// Not known here before the bytes are read.
     pub(in crate::proxy) fn is_hung_up(_pipe: &File) -> bool {
         false
@@ -153,5 +164,5 @@ mod platform {
     }
 }
 
-pub(super) use platform::{is_hung_up, is_readable, set_nonblocking, until_readable};
+pub(super) use platform::{is_hung_up, is_readable, set_nonblocking, until_readable, widen};
 use platform::{wait_readable, wait_writable};

@@ -54,7 +54,7 @@ const APPROVALS: &str = "
     CREATE INDEX IF NOT EXISTS approvals_state ON approvals (state);
 ";
 
-/// How long a writer that finds the file locked waits before it tries again.
+/// How long a writer that finds the file locked waits before it tries again, at first and at last.
 const LOCKED_LOOK: Duration = Duration::from_micros(500);
 
 /// A connection to the file, made when it is first needed, and again after whatever went wrong with it is mended.
@@ -133,6 +133,7 @@ impl Database {
         mut work: impl FnMut(Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let deadline = Instant::now() + STATE_BUSY;
+        let mut looks = 0;
         loop {
             let result = self.opened().and_then(|open| work(open.connection.transaction_with_behavior(behavior)?));
             match result {
@@ -140,8 +141,8 @@ impl Database {
                     if Instant::now() >= deadline {
                         return Err(fault);
                     }
-                    // SQLite's own waiting grows to 100 ms a step, and starves whoever has waited longest.
-                    thread::sleep(LOCKED_LOOK);
+                    thread::sleep(until_next_look(looks, deadline.saturating_duration_since(Instant::now())));
+                    looks += 1;
                 }
                 Err(fault) => {
                     // Whatever it is: the next call finds out with a fresh connection whether it is mended.
@@ -177,6 +178,13 @@ impl Database {
     }
 }
 
+/// How long a writer waits before it tries again, after so many tries, with so much time left. Where many wait, trying
+/// costs more than writing, so each tries less and less often; but whoever has waited longest tries more often again, as
+/// the time runs out. SQLite's own waiting only grows, and starves those.
+fn until_next_look(looks: u32, left: Duration) -> Duration {
+    LOCKED_LOOK.saturating_mul(1 << looks.min(16)).min(left / 16).max(LOCKED_LOOK)
+}
+
 /// A time as it is kept.
 pub(super) fn time(time: Duration) -> Result<i64, Fault> {
     codec::nanoseconds(time).ok_or(Fault::Clock)
@@ -190,7 +198,7 @@ fn open(path: &Path) -> Result<Open, Fault> {
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::ZERO)?;
     // Asked before anything is changed: it might be somebody else's. In a transaction, as another may be making it ours.
-    is_new(&*connection.transaction()?)?;
+    let new = is_new(&*connection.transaction()?)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     // What was committed outlives the process. It need not outlive a power cut, which ends all sessions anyway.
     connection.pragma_update(None, "synchronous", "normal")?;
@@ -198,15 +206,28 @@ fn open(path: &Path) -> Result<Open, Fault> {
     connection.pragma_update_and_check(None, "journal_size_limit", MAX_STATE / 16, |_| Ok(()))?;
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     connection.pragma_update_and_check(None, "max_page_count", MAX_STATE / page.max(512), |_| Ok(()))?;
+    if new || !asks(&connection)? {
+        create_tables(&mut connection)?;
+    }
+    Ok(Open { connection, identity })
+}
+
+fn create_tables(connection: &mut Connection) -> Result<(), Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another may have been faster.
     if is_new(&transaction)? {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     transaction.execute_batch(APPROVALS)?;
-    transaction.commit()?;
-    Ok(Open { connection, identity })
+    Ok(transaction.commit()?)
+}
+
+/// Whether the file has the table of questions, which came later than the others.
+fn asks(connection: &Connection) -> Result<bool, Fault> {
+    let asks = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'approvals_state')";
+    Ok(connection.query_row(asks, [], |row| row.get(0))?)
 }
 
 /// Whether the file is empty. One that is not must be ours, and of the version that we know.

@@ -51,8 +51,8 @@ impl Framer {
             self.buffer = Vec::new();
         }
         if self.buffer.len() - self.end < READ_CHUNK {
-            // Doubling keeps a line that arrives in many reads from being copied once a read.
-            self.buffer.resize((self.end * 2).max(self.end + READ_CHUNK), 0);
+            // By a quarter keeps a line that arrives in many reads from being copied once a read.
+            self.buffer.resize((self.end + self.end / 4).max(self.end + READ_CHUNK), 0);
         }
         &mut self.buffer[self.end..]
     }

@@ -200,6 +200,8 @@ impl Skimmer {
                 self.value();
                 self.at = if byte == b',' { At::Key } else { At::After };
             }
+            // It closes what was never opened.
+            (At::Value, b']') if self.depth == 1 => self.at = At::Broken,
             (At::Value, _) => {
                 self.take(byte);
                 match byte {
@@ -298,6 +300,11 @@ mod tests {
             r#"{"id":{},"method":"x"}"#,
             r#"{"id":[1],"method":"x"}"#,
             r#"{"id":7,"method":"x""#,
+            r#"{"id":7,"method":"x"]}"#,
+            r#"{"id":7,"method":"x"}]}"#,
+            r#"{"method":"x","id":7],[}"#,
+            r#"{"id":7]}"#,
+            r#"{"id":7,"method":]]"#,
             r#"{"id":7,"method":"x"}{"id":8,"method":"x"}"#,
             r#"[{"id":7,"method":"x"}]"#,
             r#"text {"id":7,"method":"x"}"#,

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
-use super::text::{decode_lossy, plain_run};
+use super::text::{decode_lossy, plain_end, stops};
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
 
 /// The keys of a JSON-RPC message itself.
@@ -64,6 +64,9 @@ impl<'l> Envelope<'l> {
 /// Up to this many keys an object's duplicates are found by comparing each pair, beyond it by sorting.
 const FEW_KEYS: usize = 16;
 
+/// From how many bytes of a string on the rest is looked at in blocks: keys are shorter, most of a large message is not.
+const LONG: usize = 32;
+
 /// A container that is open: where its keys begin, or an array.
 #[derive(Clone, Copy, Debug)]
 enum Level {
@@ -86,6 +89,8 @@ pub struct Reader {
     keys: Vec<Key>,
     /// Decoded keys, for those that are written with escapes.
     arena: String,
+    /// Whether one of them holds a lone surrogate, which some parsers replace and others leave out.
+    has_lone_surrogate: bool,
 }
 
 impl Reader {
@@ -97,6 +102,7 @@ impl Reader {
         self.levels.clear();
         self.keys.clear();
         self.arena.clear();
+        self.has_lone_surrogate = false;
         if self.keys.capacity() * size_of::<Key>() + self.arena.capacity() > KEEP_BUFFER {
             *self = Self::default();
         }
@@ -112,6 +118,7 @@ impl Reader {
         self.levels.clear();
         self.keys.clear();
         self.arena.clear();
+        self.has_lone_surrogate = false;
         Scan { reader: self, text, bytes: text.as_bytes(), at: 0, judged: Judged::EVERYTHING }.object()
     }
 }
@@ -334,6 +341,8 @@ impl<'l> Scan<'_, 'l> {
             Spelling::Escaped => {
                 let start = self.reader.arena.len();
                 decode_lossy(self.text.get(key.range.clone()).unwrap_or_default(), &mut self.reader.arena);
+                let decoded = self.reader.arena.get(start..).unwrap_or_default();
+                self.reader.has_lone_surrogate |= decoded.contains(char::REPLACEMENT_CHARACTER);
                 (start, self.reader.arena.len() - start, 1)
             }
         };
@@ -352,11 +361,20 @@ impl<'l> Scan<'_, 'l> {
         Ok(())
     }
 
-    /// At an object's end: no key stands twice among its many keys. Forgets them.
+    /// At an object's end: no key stands twice among its many keys, nor once lone surrogates are left out. Forgets
+    /// them.
     fn no_duplicates(&mut self) -> Result<(), Fault> {
         let Some(Level::Object { keys: start }) = self.reader.levels.last().copied() else { return Ok(()) };
         let mut keys = std::mem::take(&mut self.reader.keys);
+        let kept = |key: &Key| self.decoded(*key).chars().filter(|c| *c != char::REPLACEMENT_CHARACTER);
         let twice = match keys.get_mut(start..) {
+            Some(keys) if self.reader.has_lone_surrogate => {
+                keys.sort_unstable_by(|one, other| kept(one).cmp(kept(other)));
+                keys.windows(2).find_map(|pair| match pair {
+                    [one, other] if kept(one).eq(kept(other)) => Some(excerpt(self.decoded(*one))),
+                    _ => None,
+                })
+            }
             Some(keys) if keys.len() > FEW_KEYS => {
                 keys.sort_unstable_by(|one, other| self.decoded(*one).cmp(self.decoded(*other)));
                 keys.windows(2).find_map(|pair| match pair {
@@ -391,10 +409,15 @@ impl<'l> Scan<'_, 'l> {
     /// A string, the cursor on its opening quote.
     fn string(&mut self) -> Result<Text, Fault> {
         let start = self.at + 1;
-        let mut at = start;
+        let (mut at, mut until) = (start, start + LONG);
         let mut spelling = Spelling::Plain;
         loop {
-            at += plain_run(self.bytes.get(at..).unwrap_or_default());
+            at = plain_end(self.bytes, at, until);
+            if at >= until {
+                at = self.long_string(at, &mut spelling)?;
+                until = usize::MAX;
+                continue;
+            }
             match self.bytes.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -408,6 +431,29 @@ impl<'l> Scan<'_, 'l> {
         }
         self.at = at + 1;
         Ok(Text { range: start..at, spelling })
+    }
+
+    /// Goes on in a string block by block, up to its end, a fault, or the last bytes of the line.
+    fn long_string(&self, mut base: usize, spelling: &mut Spelling) -> Result<usize, Fault> {
+        // Where the last escape ends.
+        let mut at = base;
+        while let Some(block) = self.bytes.get(base..).and_then(|rest| rest.first_chunk()) {
+            let mut stops = stops(block);
+            while stops != 0 {
+                let here = base + stops.trailing_zeros() as usize;
+                stops &= stops - 1;
+                if here < at {
+                    continue;
+                }
+                if self.bytes.get(here) != Some(&b'\\') {
+                    return Ok(here);
+                }
+                *spelling = Spelling::Escaped;
+                at = here + self.escape(here)?;
+            }
+            base = at.max(base + block.len());
+        }
+        Ok(base)
     }
 
     /// The length of the escape at `at`.

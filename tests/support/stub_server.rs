@@ -41,6 +41,18 @@ fn main() {
             "--deaf" => forever(),
             // Closes stdout and lives on.
             "--close-stdout" => replace_by_null(1),
+            // The same when the first request comes, which nobody answers.
+            "--close-stdout-at-request" => habits.close_stdout_at_request = true,
+            // Each answer comes twice.
+            "--twice" => habits.twice = true,
+            // Requests are answered when the next notification comes, all of them.
+            "--at-cue" => habits.at_cue = true,
+            // Notifications come without end while requests are answered.
+            "--chatter" => chatter(),
+            // One line without end.
+            "--endless-line" => endless_line(),
+            // As fast as it goes: each line that begins as a request is answered with an empty result.
+            "--echo" => echo(),
             // The same for stdin.
             "--close-stdin" => replace_by_null(0),
             other => panic!("the stub server has no habit {other}"),
@@ -58,11 +70,15 @@ struct Habits {
     signal_at_request: Option<i32>,
     code: i32,
     ignore_eof: bool,
+    close_stdout_at_request: bool,
+    twice: bool,
+    at_cue: bool,
 }
 
 fn serve(mut habits: Habits) {
     let mut stdin = io::stdin().lock();
     let mut line = Vec::new();
+    let mut waiting = Vec::new();
     loop {
         line.clear();
         if stdin.read_until(b'\n', &mut line).unwrap_or(0) == 0 {
@@ -72,19 +88,25 @@ fn serve(mut habits: Habits) {
             record.write_all(&line).expect("the record can be written");
         }
         let Ok(message) = serde_json::from_slice::<serde_json::Value>(&line) else { continue };
-        let (Some(id), Some(method)) = (message.get("id"), message.get("method")) else { continue };
+        let (Some(id), Some(method)) = (message.get("id"), message.get("method")) else {
+            say(&std::mem::take(&mut waiting));
+            continue;
+        };
         if let Some(code) = habits.exit_at_request {
             process::exit(code);
         }
         if let Some(signal) = habits.signal_at_request {
             unsafe { libc::raise(signal) };
         }
+        if habits.close_stdout_at_request {
+            replace_by_null(1);
+        }
         thread::sleep(habits.late);
         if !habits.silent {
             let answer = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"method\":{method}}}}}\n");
-            // A client that is gone ends a server of this kind.
-            if io::stdout().write_all(answer.as_bytes()).and_then(|()| io::stdout().flush()).is_err() {
-                process::exit(1);
+            waiting.extend(answer.repeat(if habits.twice { 2 } else { 1 }).into_bytes());
+            if !habits.at_cue {
+                say(&std::mem::take(&mut waiting));
             }
         }
     }
@@ -92,6 +114,52 @@ fn serve(mut habits: Habits) {
         forever();
     }
     process::exit(habits.code);
+}
+
+/// A client that is gone ends a server of this kind.
+fn say(answers: &[u8]) {
+    if io::stdout().write_all(answers).and_then(|()| io::stdout().flush()).is_err() {
+        process::exit(1);
+    }
+}
+
+fn echo() -> ! {
+    let mut stdin = io::BufReader::with_capacity(64 * 1024, io::stdin().lock());
+    let (mut line, mut answers) = (Vec::new(), Vec::new());
+    loop {
+        line.clear();
+        if stdin.read_until(b'\n', &mut line).unwrap_or(0) == 0 {
+            process::exit(0);
+        }
+        let id =
+            line.strip_prefix(b"{\"jsonrpc\":\"2.0\",\"id\":").and_then(|rest| rest.split(|byte| *byte == b',').next());
+        if let Some(id) = id {
+            answers.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+            answers.extend_from_slice(id);
+            answers.extend_from_slice(b",\"result\":{\"content\":[]}}\n");
+        }
+        if stdin.buffer().is_empty() {
+            say(&answers);
+            answers.clear();
+        }
+    }
+}
+
+fn chatter() {
+    thread::spawn(|| {
+        let line = b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n".repeat(100);
+        loop {
+            say(&line);
+        }
+    });
+}
+
+fn endless_line() {
+    thread::spawn(|| {
+        loop {
+            say(&[b'x'; 60_000]);
+        }
+    });
 }
 
 fn play(bytes: &[u8]) {

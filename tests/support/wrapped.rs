@@ -9,10 +9,6 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The memory of a wrapper that holds no message, in bytes. Nearly all of it is pages of the program, which is large where
-/// it is not optimized.
-pub(crate) const LITTLE: usize = 24_000_000;
-
 /// The stub server, which cargo builds beside the tests.
 pub(crate) fn stub() -> PathBuf {
     let test = std::env::current_exe().unwrap();
@@ -66,9 +62,14 @@ pub(crate) fn wrap_with(home: tempfile::TempDir, options: &[&str], habits: &[&st
 }
 
 impl Wrapped {
-    pub(crate) fn start(home: tempfile::TempDir, mut command: Command) -> Self {
+    pub(crate) fn start(home: tempfile::TempDir, command: Command) -> Self {
+        Self::start_for(Duration::from_secs(40), home, command)
+    }
+
+    /// The same for a test that may take this long.
+    pub(crate) fn start_for(patience: Duration, home: tempfile::TempDir, mut command: Command) -> Self {
         let mut process = command.spawn().unwrap();
-        watchdog(process.id().cast_signed());
+        watchdog(process.id().cast_signed(), patience);
         let stdin = process.stdin.take();
         let stdout = process.stdout.take().map(BufReader::new);
         Self { home, process, stdin, stdout }
@@ -168,18 +169,33 @@ impl Wrapped {
         }
     }
 
-    /// The wrapper's memory, in bytes.
+    /// The most memory that the wrapper has had, in bytes.
     pub(crate) fn memory(&self) -> usize {
+        self.status("VmHWM:")
+    }
+
+    /// The memory that the wrapper has now, in bytes.
+    pub(crate) fn resident(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
+    /// A line of the wrapper's status, which is in KiB, in bytes.
+    fn status(&self, key: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+    }
+
+    /// How many files the wrapper has open.
+    pub(crate) fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
     }
 }
 
 /// A test that waits for a line that never comes must fail, not hang.
-fn watchdog(wrapper: i32) {
+fn watchdog(wrapper: i32, patience: Duration) {
     thread::spawn(move || {
-        thread::sleep(Duration::from_secs(40));
+        thread::sleep(patience);
         kill(wrapper, libc::SIGKILL);
     });
 }

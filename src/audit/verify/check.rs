@@ -197,9 +197,9 @@ impl<'c> Check<'c> {
         let Some(suspect) = self.suspect.take() else { return };
         let Suspect { at, before, named, expected, before_expected, digest } = suspect;
         let what = match (before.clone(), next) {
-            (Some(before), _) if named == before_expected => return self.breaks(before.broken(What::Inserted)),
             (_, Some((next, other))) if next == expected && named == other => What::Swapped,
             (_, Some((next, _))) if next == expected => What::Inserted,
+            (Some(before), _) if named == before_expected => return self.breaks(before.broken(What::Inserted)),
             (_, Some((next, _))) if next != digest => What::Changed,
             _ => {
                 // It is whole itself: the head tells whether lines are missing before it.

@@ -132,6 +132,8 @@ pub enum What {
     CutEnd(u64),
     /// The head tells not what is the log's end, for this reason.
     Head(String),
+    /// The anchor tells not what was pruned, for this reason.
+    Anchor(String),
 }
 
 impl fmt::Display for What {
@@ -150,6 +152,7 @@ impl fmt::Display for What {
             Self::Missing => f.write_str("the file is missing"),
             Self::CutEnd(1) => f.write_str("the last line is missing at the end"),
             Self::CutEnd(count) => write!(f, "the last {count} lines are missing at the end"),
+            Self::Anchor(why) => write!(f, "it cannot be told what was pruned: {}", visible(why)),
             Self::Head(why) => write!(f, "it cannot be told whether the log's end was cut off: {}", visible(why)),
         }
     }

@@ -1,14 +1,18 @@
 //! The demo's MCP client: it starts `policylayer wrap` as any client would.
 
 use std::ffi::OsString;
+use std::future::Future;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use rmcp::model::{CallToolRequestParams, CallToolResult};
-use rmcp::service::{Peer, RunningService};
-use rmcp::{RoleClient, ServiceExt};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResult, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
+    ElicitationCapability, ErrorData,
+};
+use rmcp::service::{Peer, RequestContext, RunningService};
+use rmcp::{ClientHandler, RoleClient, ServiceExt};
 use serde_json::{Map, Value};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -75,9 +79,29 @@ async fn lines_of(stderr: ChildStderr) -> Vec<String> {
     all
 }
 
+/// The person at the client, who is asked in its own dialogue and refuses.
+struct Person;
+
+impl ClientHandler for Person {
+    fn get_info(&self) -> ClientConfig {
+        let mut config = ClientConfig::default();
+        config.capabilities.elicitation = Some(ElicitationCapability::default());
+        config
+    }
+
+    fn create_elicitation(
+        &self,
+        _request: ElicitRequestParams,
+        _context: RequestContext<RoleClient>,
+    ) -> impl Future<Output = Result<ElicitResult, ErrorData>> + Send + '_ {
+        let refusal = serde_json::json!({"decision": "refuse", "note": super::NOTE});
+        std::future::ready(Ok(ElicitResult::new(ElicitationAction::Accept).with_content(refusal)))
+    }
+}
+
 /// A session with a wrapped server.
 pub(super) struct Session {
-    service: RunningService<RoleClient, ()>,
+    service: RunningService<RoleClient, Person>,
     child: Child,
     stderr: JoinHandle<Vec<String>>,
 }
@@ -89,7 +113,7 @@ impl Session {
     /// When it cannot be started, or does not answer; the message then holds what it printed.
     pub(super) async fn open(launch: &Launch<'_>) -> anyhow::Result<Self> {
         let (mut child, stdin, stdout, stderr) = launch.spawn()?;
-        let opened = timeout(PATIENCE, ().serve((stdout, stdin))).await;
+        let opened = timeout(PATIENCE, Person.serve((stdout, stdin))).await;
         let why = match opened {
             Ok(Ok(service)) => return Ok(Self { service, child, stderr }),
             Ok(Err(error)) => error.to_string(),

@@ -1,0 +1,65 @@
+//! The lines that are sent, and the policy that judges them.
+
+use std::fmt::Write as _;
+
+/// The beginning of every request of ours, up to its id.
+pub(crate) const BEFORE_ID: &str = r#"{"jsonrpc":"2.0","id":"#;
+
+/// The tool that answers with a megabyte.
+pub(crate) const LARGE: &str = "large_result";
+
+/// A call of a tool with a few arguments, as agents make them.
+pub(crate) fn call(id: usize, tool: &str) -> String {
+    format!(
+        "{BEFORE_ID}{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"{tool}\",\"arguments\":{{\"listId\":4242,\"query\":\"status:active\"}}}}}}\n"
+    )
+}
+
+/// What follows the id in a small answer.
+pub(crate) const SMALL_REST: &str = ",\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"ok\\\":true}\"}]}}\n";
+
+/// What follows the id in an answer of about a megabyte: JSON inside a string, as most servers send it, so full of escapes.
+pub(crate) fn large_rest() -> String {
+    let row =
+        r#"{\"id\":48151623,\"email\":\"somebody@example.com\",\"note\":\"the quick brown fox jumps over it\"},\n"#;
+    format!(
+        ",\"result\":{{\"content\":[{{\"type\":\"text\",\"text\":\"{}\"}}]}}}}\n",
+        row.repeat(1_000_000 / row.len())
+    )
+}
+
+pub(crate) fn list_request(id: usize) -> String {
+    format!("{BEFORE_ID}{id},\"method\":\"tools/list\"}}\n")
+}
+
+/// A list of tools of about `size` bytes; the policy hides one in ten of them.
+pub(crate) fn tools_list(id: usize, size: usize) -> String {
+    let mut list = format!("{BEFORE_ID}{id},\"result\":{{\"tools\":[");
+    for number in 0.. {
+        let name = if number % 10 == 0 { "hidden" } else { "tool" };
+        write!(
+            list,
+            r#"{{"name":"{name}_{number}","description":"Gets what there is to get of item {number}.\nUse it before you change anything.","inputSchema":{{"type":"object","properties":{{"listId":{{"type":"integer","description":"The list"}},"query":{{"type":"string","description":"What to look for","minLength":1}},"limit":{{"type":"integer","minimum":1,"maximum":1000}}}},"required":["listId"],"additionalProperties":false,"$schema":"http://json-schema.org/draft-07/schema#"}}}}"#
+        )
+        .unwrap();
+        if list.len() >= size {
+            break;
+        }
+        list.push(',');
+    }
+    list + "]}}\n"
+}
+
+/// A hundred entries: names, globs and classes, none of which needs a count.
+pub(crate) fn policy() -> String {
+    let mut text = format!(
+        "version = \"1\"\ndefault = \"allow\"\nhide = [\"hidden_*\"]\n[classes.destructive]\naction = \"deny\"\n[tools.{LARGE}]\n"
+    );
+    for number in 0..88 {
+        writeln!(text, "[tools.tool_{number}]").unwrap();
+    }
+    for number in 0..10 {
+        write!(text, "[tools.\"group{number}_*_item\"]\naction = \"deny\"\n").unwrap();
+    }
+    text
+}

@@ -1,0 +1,51 @@
+//! `cargo bench`: what the wrapper costs, in its core and between real pipes. See docs/performance.md.
+//!
+//! The program is its own echo server and its own relay, by a hidden first argument. Without `--bench`, as `cargo test`
+//! runs it, it measures nothing and only tries its parts.
+#![allow(missing_docs, unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod allocations;
+mod echo;
+mod engine;
+mod lines;
+mod pipes;
+mod relay;
+mod session;
+mod table;
+
+use std::io::{self, Write};
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub(crate) enum Length {
+    /// Enough for figures that can be trusted.
+    Full,
+    /// A look.
+    Quick,
+}
+
+impl Length {
+    /// So many where all is measured, fewer in a short run.
+    pub(crate) fn of(self, full: usize) -> usize {
+        match self {
+            Self::Full => full,
+            Self::Quick => (full / 5).max(1),
+        }
+    }
+}
+
+fn main() -> io::Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("echo") => return echo::serve(),
+        Some("relay") => return relay::run(args.get(1..).unwrap_or_default()),
+        _ => {}
+    }
+    let has = |flag: &str| args.iter().any(|arg| arg == flag);
+    if !has("--bench") {
+        return pipes::try_parts();
+    }
+    let length = if has("--quick") { Length::Quick } else { Length::Full };
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}\n{}", engine::measure(length), pipes::measure(length)?)
+}

@@ -1,0 +1,173 @@
+//! A client and what it talks to: the server itself, or the server behind something.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::lines::{self, BEFORE_ID, LARGE, SMALL_REST};
+
+/// What stands between the client and the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Between {
+    Nothing,
+    Relay,
+    Wrapper,
+}
+
+impl Between {
+    pub(crate) const ALL: [Self; 3] = [Self::Nothing, Self::Relay, Self::Wrapper];
+}
+
+/// A home of its own for the wrapper, with the policy in it and nothing else.
+pub(crate) struct Home(tempfile::TempDir);
+
+impl Home {
+    pub(crate) fn new() -> io::Result<Self> {
+        let home = tempfile::tempdir()?;
+        let policies = home.path().join("config/policylayer/policies");
+        fs::create_dir_all(&policies)?;
+        fs::write(policies.join("echo.toml"), lines::policy())?;
+        Ok(Self(home))
+    }
+
+    fn path(&self, of: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(of)
+    }
+}
+
+/// A running session, seen from its client.
+pub(crate) struct Session {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    buffer: Vec<u8>,
+    next_id: usize,
+}
+
+impl Session {
+    pub(crate) fn start(between: Between, home: &Home) -> io::Result<Self> {
+        let this = std::env::current_exe()?;
+        let mut command = match between {
+            Between::Nothing => Command::new(&this),
+            Between::Relay => {
+                let mut command = Command::new(&this);
+                command.arg("relay").arg(&this);
+                command
+            }
+            Between::Wrapper => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
+                command.args(["wrap", "--server", "echo", "--"]).arg(&this);
+                command
+            }
+        };
+        command.arg("echo").env_clear().env("HOME", home.path("")).env("XDG_CONFIG_HOME", home.path("config"));
+        command.env("XDG_STATE_HOME", home.path("state")).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // What clients do with it: it is read and shown nowhere.
+        command.stderr(Stdio::null());
+        let mut child = command.spawn()?;
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Ok(Self { child, stdin, stdout, buffer: vec![0; 256 * 1024], next_id: 1 })
+    }
+
+    /// From before the start to the first answer.
+    pub(crate) fn first_answer(between: Between, home: &Home) -> io::Result<Duration> {
+        let start = Instant::now();
+        let mut session = Self::start(between, home)?;
+        session.round_trip()?;
+        let took = start.elapsed();
+        session.end()?;
+        Ok(took)
+    }
+
+    /// One call and its answer.
+    pub(crate) fn round_trip(&mut self) -> io::Result<Duration> {
+        let call = lines::call(self.next_id, "tool_7");
+        let expected = format!("{BEFORE_ID}{}{SMALL_REST}", self.next_id);
+        self.next_id += 1;
+        let start = Instant::now();
+        self.stdin.write_all(call.as_bytes())?;
+        let mut end = 0;
+        while !self.buffer[..end].ends_with(b"\n") {
+            end += read(&mut self.stdout, &mut self.buffer[end..])?;
+        }
+        let took = start.elapsed();
+        assert_eq!(String::from_utf8_lossy(&self.buffer[..end]), expected);
+        Ok(took)
+    }
+
+    /// Calls with small answers, hundreds in one write and a few thousand under way; how long `count` of them take.
+    pub(crate) fn pipelined(&mut self, count: usize) -> io::Result<Duration> {
+        const CHUNK: usize = 512;
+        self.exchange(count.div_ceil(CHUNK), CHUNK, 8, "tool_7", SMALL_REST.len())
+    }
+
+    /// Calls with answers of a megabyte, so many of them under way.
+    pub(crate) fn large(&mut self, count: usize, under_way: usize) -> io::Result<Duration> {
+        self.exchange(count, 1, under_way, LARGE, lines::large_rest().len())
+    }
+
+    /// Sends `chunks` of calls, at most `window` of them ahead of the answers.
+    fn exchange(
+        &mut self,
+        chunks: usize,
+        chunk: usize,
+        window: usize,
+        tool: &str,
+        rest_length: usize,
+    ) -> io::Result<Duration> {
+        let first = self.next_id;
+        self.next_id += chunks * chunk;
+        let ids: Vec<_> = (first..self.next_id).collect();
+        let calls: Vec<String> =
+            ids.chunks(chunk).map(|ids| ids.iter().map(|id| lines::call(*id, tool)).collect()).collect();
+        let expected: usize = ids.iter().map(|id| BEFORE_ID.len() + id.to_string().len() + rest_length).sum();
+        let (allow, allowed) = mpsc::channel();
+        (0..window).for_each(|_| allow.send(()).unwrap());
+        let (stdin, stdout, buffer) = (&mut self.stdin, &mut self.stdout, &mut self.buffer);
+        let start = Instant::now();
+        let received = thread::scope(|scope| {
+            scope.spawn(move || {
+                for chunk in calls {
+                    // Where the reader has failed, it tells.
+                    if allowed.recv().is_err() || stdin.write_all(chunk.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+            let (mut answers, mut bytes) = (0, 0);
+            while answers < chunks * chunk {
+                let count = read(stdout, buffer)?;
+                let before = answers / chunk;
+                answers += memchr::memchr_iter(b'\n', &buffer[..count]).count();
+                bytes += count;
+                (before..answers / chunk).for_each(|_| _ = allow.send(()));
+            }
+            io::Result::Ok(bytes)
+        })?;
+        assert_eq!(received, expected, "each call has its answer, and no call was refused");
+        Ok(start.elapsed())
+    }
+
+    /// The most memory that the first process has held so far, in bytes; only Linux tells.
+    pub(crate) fn peak_memory(&self) -> Option<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok().map(|kib: f64| kib * 1024.0)
+    }
+
+    pub(crate) fn end(mut self) -> io::Result<()> {
+        drop(self.stdin);
+        self.child.wait().map(drop)
+    }
+}
+
+fn read(from: &mut ChildStdout, room: &mut [u8]) -> io::Result<usize> {
+    match from.read(room)? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        count => Ok(count),
+    }
+}

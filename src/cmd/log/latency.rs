@@ -1,0 +1,60 @@
+//! How long answers took, in a histogram of bounded size.
+
+use std::collections::BTreeMap;
+
+/// Durations, each known to within a fortieth.
+#[derive(Debug, Default)]
+pub(super) struct Latency {
+    /// How many, by the logarithm of their microseconds.
+    counts: BTreeMap<u16, u64>,
+    count: u64,
+}
+
+/// How much longer one step of the histogram is than the one before.
+const STEP: f64 = 1.05;
+
+impl Latency {
+    /// Adds one, in milliseconds.
+    pub(super) fn add(&mut self, ms: f64) {
+        let step = ((ms * 1_000.0).max(0.0) + 1.0).ln() / STEP.ln();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates as an integer")]
+        let step = step.round() as u16;
+        *self.counts.entry(step).or_default() += 1;
+        self.count += 1;
+    }
+
+    /// In how many milliseconds this share of them was done; `None` where there are none.
+    pub(super) fn percentile(&self, percent: u64) -> Option<f64> {
+        let wanted = (self.count * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        let step = self.counts.iter().find_map(|(step, count)| {
+            seen += count;
+            (seen >= wanted).then_some(*step)
+        })?;
+        let ms = (STEP.powi(step.into()) - 1.0) / 1_000.0;
+        Some((ms * 1_000.0).round() / 1_000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_near_the_truth() {
+        let mut latency = Latency::default();
+        assert_eq!(latency.percentile(50), None);
+        for ms in 1..=1_000 {
+            latency.add(f64::from(ms));
+        }
+        for (percent, truth) in [(50, 500.0), (99, 990.0), (100, 1_000.0)] {
+            let found = latency.percentile(percent).unwrap();
+            assert!((found / truth - 1.0).abs() < 0.026, "p{percent}: {found}");
+        }
+        let mut one = Latency::default();
+        one.add(0.0);
+        assert_eq!(one.percentile(99), Some(0.0));
+        one.add(f64::INFINITY);
+        assert!(one.percentile(99).is_some());
+    }
+}

@@ -1,0 +1,121 @@
+//! Decisions as rows for a terminal.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use jiff::Zoned;
+
+use super::super::plural;
+use super::super::table::{Cell, Table};
+use super::look::{BAD, GOOD, ODD, QUIET, local, milliseconds, terminal_width};
+use crate::audit::record::{About, Event, Line, Outcome, Record};
+use crate::limits::ALIGNED_ROWS;
+use crate::visible::visible;
+
+/// Which columns there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Columns {
+    /// Every decision is of the same server.
+    OfOneServer,
+    /// The server is a column.
+    WithServer,
+}
+
+/// Writes rows, aligned as far as they come together.
+pub(super) struct Rows<'o> {
+    out: Box<dyn Write + 'o>,
+    now: Zoned,
+    columns: Columns,
+    table: Table,
+    waiting: Vec<Vec<Cell>>,
+}
+
+impl<'o> Rows<'o> {
+    /// Rows for a person whose clock says `now`.
+    pub(super) fn new(out: Box<dyn Write + 'o>, now: &Zoned, columns: Columns) -> Self {
+        let mut header = vec!["TIME", "TOOL", "CLASS", "EFFECT", "OUTCOME", "     MS", "RULE"];
+        if columns == Columns::WithServer {
+            header.insert(1, "SERVER");
+        }
+        Self { out, now: now.clone(), columns, table: Table::new(&header, terminal_width()), waiting: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(super) fn push(&mut self, line: &Line<'_>) -> io::Result<()> {
+        let time = local(line.time, &self.now);
+        self.waiting.push(match &line.about {
+            About::Event(event) => vec![Cell::styled(format!("{time}  {}", happened(event, &line.server)), ODD)],
+            About::Decision(record) => {
+                let mut row = vec![Cell::styled(time, QUIET)];
+                if self.columns == Columns::WithServer {
+                    row.push(Cell::plain(visible(&line.server)));
+                }
+                row.extend(cells(record));
+                row
+            }
+        });
+        if self.waiting.len() >= ALIGNED_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what waits.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        if !self.waiting.is_empty() {
+            self.table.write(&mut self.out, &self.waiting)?;
+            self.waiting.clear();
+        }
+        self.out.flush()
+    }
+}
+
+fn happened(event: &Event, server: &str) -> String {
+    let server = visible(server);
+    match event {
+        Event::Gap { lost, why } => {
+            format!("! {lost} decisions of {server} are missing from here on: {}", visible(why))
+        }
+        Event::Killed { unanswered: 0 } => {
+            format!("! the session of {server} was killed; its last records may be missing")
+        }
+        Event::Killed { unanswered } => format!(
+            "! the session of {server} was killed; {} unanswered, and its last records may be missing",
+            plural(*unanswered, "call")
+        ),
+        Event::Resumed { .. } => format!("! the line of {server} before was cut off by a crash"),
+    }
+}
+
+fn cells(record: &Record<'_>) -> [Cell; 6] {
+    let tool = match (&record.tool, record.method.as_deref()) {
+        (Some(tool), Some("tools/call") | None) => Cell::plain(visible(tool)),
+        (Some(name), Some(method)) => Cell::plain(format!("{} {}", visible(method), visible(name))),
+        (None, Some(method)) => Cell::styled(visible(method), QUIET),
+        (None, None) => Cell::styled(format!("(a line from the {})", visible(&record.direction)), QUIET),
+    };
+    let class = record.class.as_deref().map_or_else(|| Cell::styled("-", QUIET), |class| Cell::plain(visible(class)));
+    let outcome = match record.outcome {
+        Outcome::Ok => Style::new(),
+        Outcome::Refused => QUIET,
+        Outcome::ToolError | Outcome::Error | Outcome::Cancelled => ODD,
+        Outcome::ServerDied | Outcome::Unknown => BAD,
+    };
+    let took = record.duration_ms.map_or_else(|| "-".to_owned(), milliseconds);
+    let rule = visible(&record.rule);
+    let why = match (&record.reason, &*record.effect) {
+        (Some(reason), _) => Cell::plain(format!("{rule}: {}", visible(reason))),
+        (None, "allow") => Cell::styled(rule, QUIET),
+        (None, _) => Cell::plain(rule),
+    };
+    let outcome = Cell::styled(record.outcome.as_str(), outcome);
+    [tool, class, effect(&record.effect, record.observed), outcome, Cell::plain(format!("{took:>7}")), why]
+}
+
+/// An effect; one that was only observed is what would have been.
+fn effect(effect: &str, observed: bool) -> Cell {
+    match (effect, observed) {
+        ("allow", _) => Cell::styled("● allow", GOOD),
+        ("require_approval", true) => Cell::styled("○ would ask", ODD),
+        (effect, true) => Cell::styled(format!("○ would {}", visible(effect)), ODD),
+        ("require_approval", false) => Cell::styled("◐ require_approval", ODD),
+        (effect, false) => Cell::styled(format!("✘ {}", visible(effect)), BAD),
+    }
+}

@@ -1,0 +1,193 @@
+//! `policylayer suggest`: the least policy that would have let through what was used, from the audit log.
+
+mod survey;
+mod toml;
+mod write;
+
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use anstream::AutoStream;
+use anstyle::Style;
+use anyhow::{Context as _, bail};
+use jiff::{Timestamp, Zoned};
+use similar::{ChangeTag, TextDiff};
+use survey::Survey;
+
+use super::Env;
+use super::log::look::{BAD, GOOD, QUIET};
+use super::records::{self, Records};
+use crate::cli::SuggestArgs;
+use crate::exit::Exit;
+use crate::paths;
+use crate::policy::{self, Colour, Format, Policy, ServerName, Source};
+use crate::visible::visible;
+
+/// Prints what the policy lacks, as a diff, or the whole suggested policy where there is no file yet. The file in force
+/// is never written.
+///
+/// # Errors
+/// Where the server's name is none, the log cannot be read, or what was suggested cannot be written.
+pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
+    let now = Zoned::now();
+    let server = match records::the_server(args.server.as_deref(), args.policy.as_deref(), env)? {
+        Ok(server) => server,
+        Err((exit, why)) => {
+            super::report(&why);
+            return Ok(exit);
+        }
+    };
+    let settings = match super::settings_for(args.policy.as_deref(), env) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(super::told(&error, error.exit())),
+    };
+    let found = paths::find_policy(args.policy.as_deref(), &server, &settings, env);
+    let source = match found.and_then(|path| path.as_deref().map(paths::read_policy).transpose()) {
+        Ok(source) => source,
+        Err(error) => return Ok(super::told(&error, error.exit())),
+    };
+    let in_force = match &source {
+        None => policy::builtin(&server),
+        Some(source) => match loaded(source, &server) {
+            Ok(policy) => policy,
+            Err(rendered) => {
+                let name = source.name();
+                super::report(&format!("The policy {name} is invalid, so nothing can be added to it.\n\n{rendered}"));
+                return Ok(Exit::InvalidPolicy);
+            }
+        },
+    };
+    let log = Log { server: &server, since: args.since.map(|since| since.moment(&now)), env };
+    let Some(survey) = log.survey(&in_force)? else { return Ok(Exit::Failed) };
+    if survey.tools.is_empty() {
+        super::note(&format!("No call of {server} reached the server, as far as the log tells: nothing was used."));
+        return Ok(Exit::Ok);
+    }
+    let suggested = match &source {
+        None => write::complete(&survey, &server, &now),
+        Some(source) if source.format() == Format::Toml => {
+            toml::with_entries(source, &in_force, &survey, &server, &now)?
+        }
+        Some(source) => return by_hand(source, args, &in_force, &survey, &now),
+    };
+    let name = source.as_ref().map_or("suggested.toml", Source::name);
+    let suggested = Source::new(name, Format::Toml, suggested);
+    let policy = match loaded(&suggested, &server) {
+        Ok(policy) => policy,
+        Err(rendered) => {
+            bail!("What would be suggested is no valid policy, so it is not. Please report this.\n\n{rendered}")
+        }
+    };
+    // What it lets through is tried, not supposed.
+    let Some(after) = log.survey(&policy)? else { return Ok(Exit::Failed) };
+    let output = args.output.as_deref();
+    match (&source, output) {
+        (_, Some(file)) => create(file, suggested.text())?,
+        (Some(source), None) if source.text() == suggested.text() => {}
+        (Some(source), None) => diff(source, suggested.text())?,
+        (None, None) => io::stdout().lock().write_all(suggested.text().as_bytes())?,
+    }
+    if source.as_ref().is_some_and(|source| source.text() == suggested.text()) {
+        let but =
+            if after.refused.is_empty() { "everything that was used" } else { "what was used, but for the following" };
+        super::note(&format!("Nothing is to be added: the policy {name} lets through {but}."));
+    }
+    after.tell_refused(&policy);
+    Ok(Exit::Ok)
+}
+
+/// The log of one server, to be gone through for each policy.
+struct Log<'l> {
+    server: &'l ServerName,
+    since: Option<Timestamp>,
+    env: &'l Env,
+}
+
+impl Log<'_> {
+    /// What was used, and what of it this policy refuses; `None` where there is no log, which has then been told.
+    fn survey(&self, policy: &Policy) -> anyhow::Result<Option<Survey>> {
+        let mut records = Records::open(Some(self.server), self.env)?;
+        if let Some(nothing) = records.nothing_yet()? {
+            super::report(&nothing);
+            return Ok(None);
+        }
+        Survey::of(&mut records, policy, self.since).map(Some)
+    }
+}
+
+/// The policy that a document says, or everything that is wrong with it.
+fn loaded(source: &Source, server: &ServerName) -> Result<Policy, String> {
+    let loaded = policy::load(source, server);
+    loaded.policy.ok_or_else(|| policy::render(source, &loaded.diagnostics, Colour::Plain))
+}
+
+/// JSON and YAML are not edited: the entries are printed for a person to put where they belong.
+fn by_hand(
+    source: &Source,
+    args: &SuggestArgs,
+    in_force: &Policy,
+    survey: &Survey,
+    now: &Zoned,
+) -> anyhow::Result<Exit> {
+    let name = source.name();
+    if args.output.is_some() {
+        super::report(&format!(
+            "Only TOML policies are edited, and {name} is none. Leave out -o: the entries are printed, to be put under `tools`."
+        ));
+        return Ok(Exit::Usage);
+    }
+    let entries = write::entries_for(source.format(), in_force, survey, now);
+    if entries.is_empty() {
+        super::note(&format!("No entry is to be added to {name}."));
+    } else {
+        super::note(&format!("Only TOML policies are edited. Put these entries under `tools` in {name}:"));
+        io::stdout().lock().write_all(entries.as_bytes())?;
+    }
+    let left = Survey { refused: survey.refused_by_hand(in_force), ..Survey::default() };
+    left.tell_refused(in_force);
+    Ok(Exit::Ok)
+}
+
+/// Writes a file that is not there yet.
+fn create(file: &Path, text: &str) -> anyhow::Result<()> {
+    let name = visible(&file.display().to_string());
+    let created = OpenOptions::new().write(true).create_new(true).open(file);
+    match created {
+        Ok(mut file) => file.write_all(text.as_bytes()).with_context(|| format!("{name} cannot be written"))?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("{name} exists already, and nothing is overwritten. Name another file with -o.")
+        }
+        Err(error) => {
+            return Err(error).with_context(|| format!("{name} cannot be created. Name another file with -o"));
+        }
+    }
+    super::note(&format!(
+        "Wrote {name}. Read it, try it with `policylayer replay --policy {name}`, and put it in force."
+    ));
+    Ok(())
+}
+
+/// Prints what changes, as `patch` reads it.
+fn diff(old: &Source, new: &str) -> io::Result<()> {
+    let mut out = AutoStream::auto(io::stdout()).lock();
+    let diff = TextDiff::from_lines(old.text(), new);
+    let mut unified = diff.unified_diff();
+    writeln!(out, "--- {}\n+++ {} (suggested)", old.name(), old.name())?;
+    for hunk in unified.context_radius(3).iter_hunks() {
+        writeln!(out, "{QUIET}{}{QUIET:#}", hunk.header())?;
+        for change in hunk.iter_changes() {
+            let style = match change.tag() {
+                ChangeTag::Delete => BAD,
+                ChangeTag::Insert => GOOD,
+                ChangeTag::Equal => Style::new(),
+            };
+            let text = change.value();
+            writeln!(out, "{style}{}{}{style:#}", change.tag(), text.trim_end_matches('\n'))?;
+            if change.missing_newline() {
+                writeln!(out, "\\ No newline at end of file")?;
+            }
+        }
+    }
+    out.flush()
+}

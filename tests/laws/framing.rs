@@ -1,0 +1,63 @@
+//! Framing: the same bytes give the same frames under any chunking, and those are what cutting the whole at newlines
+//! gives.
+
+use policylayer::wire::frame::{Frame, Framer};
+use policylayer::wire::skim::{Skim, skim};
+
+use super::shown;
+
+#[derive(Debug, PartialEq)]
+enum Seen {
+    Line(Vec<u8>),
+    Oversize(Skim),
+}
+
+/// The first byte is the bound on a line, the second how many sizes of chunks follow, and whether the stream also comes
+/// byte by byte or as a whole; the rest is the stream.
+pub fn holds(data: &[u8]) {
+    let [max, sizes, rest @ ..] = data else { return };
+    let max = usize::from(*max);
+    let whole_or_bytes = if *sizes & 8 == 0 { usize::MAX } else { 1 };
+    let (sizes, stream) = rest.split_at(usize::from(*sizes % 8).min(rest.len()));
+    let expected = cut(stream, max);
+    let sizes: Vec<_> = sizes.iter().map(|size| usize::from(*size).max(1)).collect();
+    for sizes in [&sizes[..], &[whole_or_bytes]] {
+        assert_eq!(framed(stream, max, sizes), expected, "at most {max}, in chunks of {sizes:?}: {}", shown(stream));
+    }
+}
+
+fn cut(stream: &[u8], max: usize) -> Vec<Seen> {
+    stream
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(|line| {
+            let content = line.strip_suffix(b"\n").unwrap_or(line);
+            if content.len() > max { Seen::Oversize(skim(content)) } else { Seen::Line(line.to_vec()) }
+        })
+        .collect()
+}
+
+fn framed(mut stream: &[u8], max: usize, sizes: &[usize]) -> Vec<Seen> {
+    let (mut framer, mut seen) = (Framer::new(max), Vec::new());
+    let mut sizes = sizes.iter().cycle();
+    while !stream.is_empty() {
+        let room = framer.room();
+        let count = sizes.next().copied().unwrap_or(7).min(stream.len()).min(room.len());
+        room[..count].copy_from_slice(&stream[..count]);
+        framer.filled(count);
+        stream = &stream[count..];
+        while let Some(frame) = framer.next_frame() {
+            seen.push(take(&framer, frame));
+        }
+    }
+    let last = framer.finish();
+    seen.extend(last.map(|frame| take(&framer, frame)));
+    assert!(framer.finish().is_none(), "a stream ends once");
+    seen
+}
+
+fn take(framer: &Framer, frame: Frame) -> Seen {
+    match frame {
+        Frame::Line(range) => Seen::Line(framer.bytes(&range).to_vec()),
+        Frame::Oversize(skim) => Seen::Oversize(skim),
+    }
+}
