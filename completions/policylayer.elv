@@ -26,6 +26,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
             cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
             cand test 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
+            cand approvals 'See and answer the calls that wait for a person''s approval'
             cand log 'Print the audit log: every decision, and what became of it'
             cand suggest 'Suggest the least policy that would have let through what was used, from the audit log'
             cand replay 'Decide the recorded calls again under another policy, and show which decisions change'
@@ -61,6 +62,40 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --format 'How to print: for a person, for a program, or for CI'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;approvals'= {
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand list 'List what waits, and what timed out within the last 5 minutes and can still be approved'
+            cand show 'Show a call with its arguments in full'
+            cand approve 'Let a call through'
+            cand deny 'Refuse a call, and tell the agent why'
+            cand watch 'Keep a list of what waits open in this terminal, and answer with a key'
+        }
+        &'policylayer;approvals;list'= {
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;approvals;show'= {
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;approvals;approve'= {
+            cand --session 'And further calls of the tool until the session ends: all of them, or, with `approval_scope = "arguments"` in the policy, those with the same arguments'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'policylayer;approvals;deny'= {
+            cand --reason 'What the agent is to be told, at most 500 characters'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'policylayer;approvals;watch'= {
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'policylayer;log'= {
             cand --server 'Only those of this server'

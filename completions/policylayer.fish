@@ -30,6 +30,7 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "wrap" -d 'S
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "test" -d 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "approvals" -d 'See and answer the calls that wait for a person\'s approval'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "log" -d 'Print the audit log: every decision, and what became of it'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "suggest" -d 'Suggest the least policy that would have let through what was used, from the audit log'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "replay" -d 'Decide the recorded calls again under another policy, and show which decisions change'
@@ -61,6 +62,25 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand test" -l format 
 json\t'For a program: one JSON document'
 junit\t'For CI: JUnit\'s XML'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -f -a "list" -d 'List what waits, and what timed out within the last 5 minutes and can still be approved'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -f -a "show" -d 'Show a call with its arguments in full'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -f -a "approve" -d 'Let a call through'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -f -a "deny" -d 'Refuse a call, and tell the agent why'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -f -a "watch" -d 'Keep a list of what waits open in this terminal, and answer with a key'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from show" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l session -d 'And further calls of the tool until the session ends: all of them, or, with `approval_scope = "arguments"` in the policy, those with the same arguments'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l reason -d 'What the agent is to be told, at most 500 characters' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l server -d 'Only those of this server' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l tool -d 'Only those of this tool; a glob such as \'send_*\' means several' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''

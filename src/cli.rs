@@ -13,6 +13,7 @@ pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsAr
 pub use since::{BadSince, Since};
 
 use crate::audit::record::Enforcement;
+use crate::engine::Approval;
 use crate::limits::MIN_MESSAGE;
 use crate::size::{BadSize, Size};
 
@@ -23,6 +24,7 @@ Examples:
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
   policylayer test iterable.test.toml        do the policy's tests hold?
+  policylayer approvals watch                answer calls that wait for a person
   policylayer log --follow                   each decision as it is made
   policylayer demo                           a policy at work; needs no account
 
@@ -52,6 +54,8 @@ pub enum Command {
     Decide(DecideArgs),
     /// Run policy tests: the calls that they describe, and what the policy is expected to make of each
     Test(TestArgs),
+    /// See and answer the calls that wait for a person's approval
+    Approvals(ApprovalsArgs),
     /// Print the audit log: every decision, and what became of it
     Log(Box<LogArgs>),
     /// Suggest the least policy that would have let through what was used, from the audit log
@@ -178,6 +182,99 @@ docs/testing.md has every key, and how to test limits over time.
 
 Exit codes:
   0 all passed   1 a case failed, or a file cannot be read   2 wrong usage   3 a policy or a test file is invalid";
+
+/// `policylayer approvals`
+#[derive(Debug, Args)]
+#[command(after_help = APPROVALS, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+pub struct ApprovalsArgs {
+    /// What to do; without it, `list`.
+    #[command(subcommand)]
+    pub command: Option<ApprovalsCommand>,
+    /// How to list, where nothing else is to be done.
+    #[command(flatten)]
+    pub list: ApprovalsListArgs,
+}
+
+/// What to do about calls that wait.
+#[derive(Debug, Subcommand)]
+pub enum ApprovalsCommand {
+    /// List what waits, and what timed out within the last 5 minutes and can still be approved
+    List(ApprovalsListArgs),
+    /// Show a call with its arguments in full
+    Show(ApprovalsShowArgs),
+    /// Let a call through
+    Approve(ApprovalsApproveArgs),
+    /// Refuse a call, and tell the agent why
+    Deny(ApprovalsDenyArgs),
+    /// Keep a list of what waits open in this terminal, and answer with a key
+    Watch,
+}
+
+/// `policylayer approvals list`
+#[derive(Debug, Args)]
+pub struct ApprovalsListArgs {
+    /// How to print: for a person, or for a program
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// `policylayer approvals show`
+#[derive(Debug, Args)]
+pub struct ApprovalsShowArgs {
+    /// The id of the call, as `list` shows it
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// How to print: for a person, or for a program
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// `policylayer approvals approve`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The very bytes that are held are forwarded, once. If the call has timed out already, the agent may make it \
+                  once more, with the same arguments, within 5 minutes.\n\nWith `local_confirm = \"code\"` in config.toml, the \
+                  terminal shows a code that is to be typed back."
+)]
+pub struct ApprovalsApproveArgs {
+    /// The id of the call, as `list` shows it
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// And further calls of the tool until the session ends: all of them, or, with `approval_scope = "arguments"` in the
+    /// policy, those with the same arguments
+    #[arg(long)]
+    pub session: bool,
+}
+
+impl ApprovalsApproveArgs {
+    /// What is said to the call.
+    pub fn verdict(&self) -> Approval {
+        if self.session { Approval::Session } else { Approval::Once }
+    }
+}
+
+/// `policylayer approvals deny`
+#[derive(Debug, Args)]
+pub struct ApprovalsDenyArgs {
+    /// The id of the call, as `list` shows it
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// What the agent is to be told, at most 500 characters
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+const APPROVALS: &str = "\
+Examples:
+  policylayer approvals                            what waits
+  policylayer approvals show k7m2p                 its arguments in full
+  policylayer approvals approve k7m2p              this call goes on
+  policylayer approvals approve k7m2p --session    and others like it, until the session ends
+  policylayer approvals deny k7m2p --reason \"Not before Monday.\"
+  policylayer approvals watch                      all of that with single keys
+
+Whoever can run this as your user can approve, an agent with a shell too.
+docs/approvals.md says what helps against that.";
 
 /// `policylayer schema`
 #[derive(Debug, Args)]

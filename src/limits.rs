@@ -284,6 +284,15 @@ pub const MAX_VERIFY_NOTES: usize = 100;
 /// How often the local channel is looked at for answers while something waits there.
 pub const DESK_LOOK: Duration = Duration::from_millis(150);
 
+/// How much of a call's arguments the local channel shows, in bytes; the rest is said to be left out.
+pub const MAX_ASKED_ARGUMENTS: usize = 1024 * 1024;
+
+/// How much room the arguments of all calls that wait on the local channel may take, in bytes.
+pub const MAX_ASKED: i64 = MAX_STATE / 2;
+
+/// How long the local channel knows what became of a question.
+pub const KEEP_ASKED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How often `log --follow` looks for new lines.
 pub const FOLLOW_LOOK: Duration = Duration::from_millis(200);
 

@@ -14,6 +14,22 @@ pub(crate) fn visible(text: &str) -> String {
     out
 }
 
+/// JSON with the same meaning and with every such character escaped as JSON does it. Line breaks and tabs between values
+/// stay; inside of texts there are none.
+pub(crate) fn visible_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || is_invisible(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Characters that are not seen themselves, of the classes Cf, Zl and Zp.
 fn is_invisible(c: char) -> bool {
     matches!(c,
@@ -34,6 +50,16 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_means_the_same_and_hides_nothing() {
+        let text = "a\u{9b}\u{202e}\u{e0041}\u{7f}é🙂";
+        let json = serde_json::to_string_pretty(&serde_json::json!({ "a": [text] })).unwrap();
+        let shown = visible_json(&json);
+        assert!(shown.contains(r"a\u009b\u202e\udb40\udc41\u007fé🙂"), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["a"][0], text);
+        assert!(shown.contains("\n  \"a\""), "its lines stay");
+    }
 
     #[test]
     fn nothing_reaches_a_terminal_but_what_is_seen() {

@@ -458,16 +458,10 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         &["default-allow", "no-effect"],
     ),
     (
-        "asking is refusing, for now",
-        r#"{"version":"1","default":"deny","tools":{"a":{"action":"require_approval"},"b":{}}}"#,
-        "elsewhere",
-        &["approval-refused"],
-    ),
-    (
-        "asking is refusing also for classes and for all tools, and is said once",
-        r#"{"version":"1","default":"deny","classes":{"read":{},"execute":{"action":"require_approval"}},"all_tools":{"approve_if":[{"conditions":[]}]},"tools":{"get_lists":{"action":"require_approval"}}}"#,
+        "asking a person needs no warning",
+        r#"{"version":"1","default":"deny","tools":{"delete_list":{"action":"require_approval"}}}"#,
         "iterable",
-        &["approval-refused"],
+        &[],
     ),
     (
         "a limit is enough for a destructive tool, and so is all_tools'",
@@ -497,7 +491,7 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         "[*] in deny_if and approve_if holds only if every element matches",
         r#"{"version":"1","default":"deny","tools":{"a":{"deny_if":[{"conditions":[{"path":"args.to[*]","op":"eq","value":"x"}]},{"path":"args.to[*].id","op":"glob","value":"x"}],"approve_if":{"path":"args.to[*]","op":"lt","value":1}},"b":{"require":[{"path":"args.to[*]","op":"neq","value":"x"}]}}}"#,
         "elsewhere",
-        &["approval-refused", "every-element", "every-element", "every-element"],
+        &["every-element", "every-element", "every-element"],
     ),
     (
         "the promise of the three lines needs no warning",
@@ -636,13 +630,23 @@ fn prompts_named_after_hidden_tools_are_hidden() {
 #[test]
 fn the_summary_says_what_is_in_force() {
     let rows = [
-        (r#"{"version":"1","default":"deny","hide":["get_lists"]}"#, "iterable", Mode::Patch, Some((120, 78, 21, 21))),
-        (r#"{"version":"1","default":"allow","hide":["get_lists"]}"#, "iterable", Mode::Patch, Some((120, 119, 0, 1))),
+        (
+            r#"{"version":"1","default":"deny","hide":["get_lists"]}"#,
+            "iterable",
+            Mode::Patch,
+            Some((120, 78, 21, 0, 21)),
+        ),
+        (
+            r#"{"version":"1","default":"allow","hide":["get_lists"]}"#,
+            "iterable",
+            Mode::Patch,
+            Some((120, 119, 0, 0, 1)),
+        ),
         (
             r#"{"version":"1","default":"deny","tools":{"get_*":{"action":"require_approval"}}}"#,
             "iterable",
             Mode::Standalone,
-            Some((120, 0, 40, 80)),
+            Some((120, 0, 40, 0, 80)),
         ),
         (r#"{"version":"1","default":"deny"}"#, "elsewhere", Mode::Standalone, None),
     ];
@@ -651,7 +655,7 @@ fn the_summary_says_what_is_in_force() {
         let summary = policy.summary();
         assert_eq!(summary.mode, mode);
         assert_eq!(summary.file, Some("test"));
-        let found = summary.tools.map(|tally| (tally.known, tally.allowed, tally.refused, tally.hidden));
+        let found = summary.tools.map(|t| (t.known, t.allowed, t.asking, t.refused, t.hidden));
         assert_eq!(found, tools, "{document}");
         assert!(summary.tools.is_none_or(|tally| tally.visible() + tally.hidden == tally.known));
     }
@@ -684,9 +688,8 @@ fn the_shipped_policy_decides_every_tool_of_the_catalogue_by_its_class() {
 fn the_shipped_policy_is_an_ordinary_document_without_a_warning() {
     let text = include_str!("../config/policies/iterable.toml");
     let loaded = load(Format::Toml, text, "iterable");
-    // That nobody can be asked yet is said of every policy that asks.
     assert_eq!(codes(&loaded, Severity::Error), [] as [&str; 0]);
-    assert_eq!(codes(&loaded, Severity::Warning), ["approval-refused"]);
+    assert_eq!(codes(&loaded, Severity::Warning), [] as [&str; 0]);
     assert!(loaded.policy.is_some());
 }
 

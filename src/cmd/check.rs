@@ -258,12 +258,14 @@ impl<'c> JsonDiagnostic<'c> {
 struct JsonTools {
     known: usize,
     allowed: usize,
+    asking: usize,
     refused: usize,
     hidden: usize,
 }
 
 impl From<Tally> for JsonTools {
     fn from(tally: Tally) -> Self {
-        Self { known: tally.known, allowed: tally.allowed, refused: tally.refused, hidden: tally.hidden }
+        let Tally { known, allowed, asking, refused, hidden } = tally;
+        Self { known, allowed, asking, refused, hidden }
     }
 }

@@ -1,5 +1,6 @@
 //! One file a verb: each has `run(args, &Env)`.
 
+pub mod approvals;
 mod calls;
 pub mod check;
 pub mod completions;
@@ -36,6 +37,7 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Test(args) => test::run(args, env),
+        Command::Approvals(args) => approvals::run(args, env),
         Command::Log(args) => log::run(args, env),
         Command::Suggest(args) => suggest::run(args, env),
         Command::Replay(args) => replay::run(args, env),
@@ -64,6 +66,12 @@ fn server_of_command<S: AsRef<OsStr>>(command: &[S], settings: &Settings) -> Res
 /// The server that a file is named after: `policies/iterable.toml` is for `iterable`.
 fn server_of_file(file: &Path) -> Option<ServerName> {
     ServerName::parse(file.file_stem()?.to_str()?).ok()
+}
+
+/// The name that a person may have meant.
+fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let distances = known.map(|known| (strsim::damerau_levenshtein(written, known), known));
+    distances.filter(|(distance, _)| *distance <= 2).min().map(|(_, known)| known)
 }
 
 /// Tells a person of an error that is an exit code of its own.

@@ -19,8 +19,9 @@ use crate::exit::Exit;
 use crate::paths::{self, NoStateFolder, PolicyError, SettingsError};
 use crate::policy::{BadServerName, Colour, ServerName, Source};
 use crate::proxy::stderr::Stderr;
-use crate::proxy::{self, LogPlace, Reload, StartError, Wrap, start_failure};
-use crate::settings::{ApprovalSettings, AuditSettings, Settings, TwoNames};
+use crate::proxy::{self, LogPlace, Reload, StartError, Wrap, notification, start_failure};
+use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings, TwoNames};
+use crate::state::approvals::{self, Confirm, Desk};
 use crate::state::{Nowhere, Sqlite};
 
 /// Why a session did not start. Each message is complete.
@@ -93,7 +94,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
             engine.observing()
         }
     };
-    let (engine, local) = asking(engine, &settings.approvals)?;
+    let (engine, local) = asking(engine, &server, &settings.approvals, env)?;
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
     let reload = reload(args.policy.clone(), server, settings, env.clone(), loaded.source);
     Ok(proxy::run(Wrap {
@@ -144,11 +145,27 @@ fn recording(
 }
 
 /// Makes the engine ask persons, and says where those are asked that sit at this machine.
-fn asking(engine: Engine, settings: &ApprovalSettings) -> Result<(Engine, Box<dyn LocalDesk>), Failure> {
+fn asking(
+    engine: Engine,
+    server: &ServerName,
+    settings: &ApprovalSettings,
+    env: &Env,
+) -> Result<(Engine, Box<dyn LocalDesk>), Failure> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(Failure::NoRandomness)?;
     let asks = Asks { channels: settings.channels.clone(), timeout: settings.timeout, secret };
-    Ok((engine.asking(asks), Box::new(Nowhere("There is no place for it yet.".to_owned()))))
+    let folder = match paths::state_folder(env) {
+        Ok(folder) => folder,
+        Err(error) => return Ok((engine.asking(asks), Box::new(Nowhere(error.to_string())))),
+    };
+    let session = approvals::code(b"0123456789abcdef", 32).map_err(Failure::NoRandomness)?;
+    let confirm = match settings.local_confirm {
+        LocalConfirm::None => Confirm::None,
+        LocalConfirm::Code => Confirm::Code,
+    };
+    let desk = Desk::new(&folder, paths::STATE_FILE, session, server.to_string(), confirm);
+    let desk = desk.announcing(notification::announce(server, env));
+    Ok((engine.asking(asks), Box::new(desk)))
 }
 
 /// Where the counts are that outlive a session. It is opened when the first limit needs it.

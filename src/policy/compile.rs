@@ -123,10 +123,12 @@ impl Policy {
 
     /// Whether no call of any tool can pass.
     pub(super) fn allows_nothing(&self) -> bool {
-        let rules = self.exact.keys().any(|name| self.decide(name).effect == Effect::Allow)
-            || self.globs.iter().any(|(_, rule)| rule.effect == Effect::Allow)
-            || self.classes.values().any(|rule| rule.effect == Effect::Allow)
-            || self.otherwise.effect == Effect::Allow;
+        // What a person may let through is not nothing.
+        let may_pass = |effect| matches!(effect, Effect::Allow | Effect::RequireApproval);
+        let rules = self.exact.keys().any(|name| may_pass(self.decide(name).effect))
+            || self.globs.iter().any(|(_, rule)| may_pass(rule.effect))
+            || self.classes.values().any(|rule| may_pass(rule.effect))
+            || may_pass(self.otherwise.effect);
         let all_hidden = self.hidden_globs.iter().any(|(pattern, _)| pattern.is_star());
         all_hidden || !rules
     }

@@ -106,7 +106,6 @@ pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &Se
             }));
         }
     }
-    approval_refused(document, report);
     hidden_and_listed(document, report);
     if let Some(catalogue) = catalogue {
         unknown_tools(document, catalogue, report);
@@ -115,31 +114,6 @@ pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &Se
             destructive_allowed(document, policy, catalogue, report);
         }
     }
-}
-
-/// Entries that ask a person: one warning for all of them, since there is one thing to know.
-fn approval_refused(document: &Document, report: &mut Report) {
-    let all = document.all_tools.iter().map(|all| (&all.span, all.path.as_str(), &all.body));
-    let classes = document.classes.iter().flatten().map(|entry| (&entry.span, entry.class.as_str(), &entry.body));
-    let tools = document.tools.iter().flatten().map(|entry| (&entry.span, entry.text.as_str(), &entry.body));
-    let mut asking: Vec<_> = all
-        .chain(classes)
-        .chain(tools)
-        .filter(|(_, _, body)| body.action == Some(Effect::RequireApproval) || !body.approve_if.is_empty())
-        .collect();
-    asking.sort_by_key(|(span, ..)| span.start);
-    let Some((span, name, _)) = asking.first() else { return };
-    let which = match asking.len() {
-        1 => quote(name),
-        2 => format!("{} and 1 other entry", quote(name)),
-        more => format!("{} and {} other entries", quote(name), more - 1),
-    };
-    let message =
-        format!("what {which} would ask a person about is refused: this version of policylayer cannot ask yet");
-    report.push(
-        Diagnostic::warning("approval-refused", (*span).clone(), message)
-            .hint("leave it if refusing is right until then; nothing passes by mistake"),
-    );
 }
 
 /// Entries whose tool the `hide` list takes away.

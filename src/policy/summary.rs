@@ -16,8 +16,8 @@ impl Policy {
                 tally.known += 1;
                 match self.decide(&tool.name).effect {
                     Effect::Allow => tally.allowed += 1,
-                    // Until approvals exist, what asks a person is refused.
-                    Effect::Deny | Effect::RequireApproval => tally.refused += 1,
+                    Effect::RequireApproval => tally.asking += 1,
+                    Effect::Deny => tally.refused += 1,
                     Effect::Hide => tally.hidden += 1,
                 }
             }
@@ -50,6 +50,8 @@ pub struct Tally {
     pub known: usize,
     /// How many can be called.
     pub allowed: usize,
+    /// How many ask a person.
+    pub asking: usize,
     /// How many are listed but refused.
     pub refused: usize,
     /// How many are taken out of tools/list.
@@ -59,7 +61,7 @@ pub struct Tally {
 impl Tally {
     /// How many stay in tools/list.
     pub fn visible(&self) -> usize {
-        self.allowed + self.refused
+        self.allowed + self.asking + self.refused
     }
 }
 
@@ -83,10 +85,11 @@ impl fmt::Display for Summary<'_> {
         if let Some(tools) = self.tools {
             write!(
                 f,
-                " Of {} known tools {} are visible ({} allowed, {} refused) and {} hidden.",
+                " Of {} known tools {} are visible ({} allowed, {} ask a person, {} refused) and {} hidden.",
                 tools.known,
                 tools.visible(),
                 tools.allowed,
+                tools.asking,
                 tools.refused,
                 tools.hidden
             )?;

@@ -1,5 +1,6 @@
 //! Where questions for a person go that are not asked in the client, and where time is kept for all that wait.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -47,12 +48,12 @@ impl Desk {
 /// Sits at the desk on a thread, until the process ends.
 pub(super) fn sit(link: Arc<Link>, mut local: Box<dyn LocalDesk>) -> io::Result<()> {
     thread::Builder::new().name("desk".to_owned()).spawn(move || {
-        let mut open = 0_usize;
+        let mut open = BTreeSet::new();
         let mut actions = Vec::new();
         loop {
             let now = link.now();
             let next = lock(&link.engine).next_time().map(|next| next.saturating_sub(now.session));
-            let look = if open > 0 { DESK_LOOK } else { Duration::MAX };
+            let look = if open.is_empty() { Duration::MAX } else { DESK_LOOK };
             for matter in link.desk.wait(next.unwrap_or(Duration::MAX).min(look)) {
                 let now = link.now();
                 match matter {
@@ -61,19 +62,19 @@ pub(super) fn sit(link: Arc<Link>, mut local: Box<dyn LocalDesk>) -> io::Result<
                             continue;
                         }
                         match local.open(&question, now.unix.saturating_add(question.timeout)) {
-                            Ok(()) => open += 1,
+                            Ok(()) => _ = open.insert(question.number),
                             Err(why) => lock(&link.engine).local_failed(question.number, &why, now, &mut actions),
                         }
                     }
                     Matter::Settle(number, how) => {
                         local.settle(number, how, now.unix.saturating_add(LATE_APPROVAL));
                         if how != Settled::Late {
-                            open = open.saturating_sub(1);
+                            open.remove(&number);
                         }
                     }
                 }
             }
-            let answers = if open > 0 { local.answers() } else { Vec::new() };
+            let answers = if open.is_empty() { Vec::new() } else { local.answers() };
             let now = link.now();
             {
                 let mut engine = lock(&link.engine);

@@ -6,6 +6,7 @@
 mod child;
 mod desk;
 mod link;
+pub mod notification;
 mod pipe;
 mod pump;
 mod reading;

@@ -1,6 +1,9 @@
-//! What outlives a run of the wrapper: the counts of the scope `server`, in one SQLite file.
+//! What wrappers share and what outlives them, in one SQLite file: the counts of the scope `server`, and the questions
+//! for persons at this machine.
 
+pub mod approvals;
 mod codec;
+mod database;
 pub(crate) mod file;
 mod sqlite;
 

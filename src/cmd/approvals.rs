@@ -1,0 +1,270 @@
+//! `policylayer approvals`: the calls that wait for a person at this machine, and the answers to them.
+
+mod card;
+mod confirm;
+mod json;
+mod pretty;
+mod watch;
+
+use std::io::Write;
+use std::time::Duration;
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+
+use self::card::{Ago, Left};
+use super::table::{self, Cell};
+use super::{Env, nearest};
+use crate::cli::{ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsShowArgs, Format};
+use crate::engine::{Approval, Channel};
+use crate::exit::Exit;
+use crate::limits::{LATE_APPROVAL, MAX_NOTE};
+use crate::paths;
+use crate::settings::LocalConfirm;
+use crate::state::approvals::{Book, Confirm, Entry, NotAnswered, State, clock};
+use crate::visible::visible;
+
+/// How much of a call's arguments the list shows, in characters.
+const SHOWN: usize = 48;
+
+/// Why a command about approvals does nothing. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("No call {id} waits for an approval. {remedy}")]
+    Unknown { id: String, remedy: String },
+    #[error("{0}")]
+    Over(String),
+    #[error("The reason has {0} characters, and at most {MAX_NOTE} can be told to the agent. Shorten it.")]
+    LongReason(usize),
+    #[error(
+        "The call {0} has come with `local_confirm = \"code\"`, and was approved without a code. Run `policylayer approvals \
+         approve {0}` in a terminal."
+    )]
+    NeedsCode(String),
+}
+
+/// Lists, shows or answers what waits.
+///
+/// # Errors
+/// Where there is nothing of that id to be answered, a code is not given, or the state store cannot be used.
+pub fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
+    let mut book = Book::new(&paths::state_folder(env)?, paths::STATE_FILE);
+    match &args.command {
+        None => list(&mut book, args.list.format, env),
+        Some(ApprovalsCommand::List(args)) => list(&mut book, args.format, env),
+        Some(ApprovalsCommand::Show(args)) => show(&mut book, args),
+        Some(ApprovalsCommand::Approve(args)) => approve(&mut book, &args.id, &args.verdict(), env),
+        Some(ApprovalsCommand::Deny(args)) => deny(&mut book, args),
+        Some(ApprovalsCommand::Watch) => watch::run(&mut book, required(env)?, env),
+    }
+}
+
+fn list(book: &mut Book, format: Format, env: &Env) -> anyhow::Result<Exit> {
+    let all = book.all()?;
+    let mut out = AutoStream::auto(std::io::stdout()).lock();
+    let now = clock();
+    match format {
+        Format::Json => {
+            let open: Vec<_> = all.iter().filter(|entry| entry.state.is_open()).collect();
+            out.write_all(json::list(&open)?.as_bytes())?;
+        }
+        Format::Text => {
+            // What has just expired is missed by whoever wanted to answer it.
+            let is_shown = |entry: &&Entry| {
+                let has_expired = entry.state == State::Expired && now < entry.expires.saturating_add(LATE_APPROVAL);
+                entry.state.is_open() || has_expired
+            };
+            let shown: Vec<_> = all.iter().filter(is_shown).collect();
+            write_list(&mut out, &shown, now)?;
+            if shown.is_empty() && !asks_here(env) {
+                writeln!(
+                    out,
+                    "The channels in config.toml leave \"local\" out, so nothing is laid out here: only clients ask."
+                )?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Ok)
+}
+
+/// Whether config.toml has the local channel; what is wrong with the file is told elsewhere.
+fn asks_here(env: &Env) -> bool {
+    paths::load_settings(env).map_or(true, |settings| settings.approvals.channels.contains(&Channel::Local))
+}
+
+fn write_list(out: &mut dyn Write, shown: &[&Entry], now: Duration) -> anyhow::Result<()> {
+    if shown.is_empty() {
+        writeln!(out, "Nothing waits for a person.")?;
+        return Ok(());
+    }
+    let rows: Vec<_> = shown.iter().map(|entry| row(entry, now)).collect();
+    table::write(out, &["ID", "STATE", "LEFT", "SERVER", "TOOL", "CLASS", "ARGUMENTS"], &rows)?;
+    if let Some(first) = shown.iter().find(|entry| entry.state.is_open()) {
+        let id = &first.id;
+        writeln!(
+            out,
+            "\n`policylayer approvals show {id}` shows a call in full, `approve {id}` lets it through, `deny {id}` refuses it."
+        )?;
+    }
+    if shown.iter().any(|entry| entry.state == State::Late) {
+        writeln!(
+            out,
+            "What is late was refused when its time was over; once approved, the agent may repeat it, one time."
+        )?;
+    }
+    Ok(())
+}
+
+fn row(entry: &Entry, now: Duration) -> Vec<Cell> {
+    let style = match entry.state {
+        State::Waiting => Style::new().bold(),
+        State::Late => AnsiColor::Yellow.on_default(),
+        _ => Style::new().dimmed(),
+    };
+    let left = if entry.state.is_open() { Left(entry.left(now)).to_string() } else { "-".to_owned() };
+    vec![
+        Cell::styled(&entry.id, style),
+        Cell::styled(entry.state.as_str(), style),
+        Cell::plain(left),
+        Cell::plain(visible(&entry.server)),
+        Cell::plain(visible(&entry.tool)),
+        Cell::plain(visible(&entry.class)),
+        Cell::plain(summary(entry)),
+    ]
+}
+
+fn summary(entry: &Entry) -> String {
+    let written = entry.arguments.as_deref().unwrap_or("-");
+    let shown = visible(&written.chars().take(SHOWN + 1).collect::<String>()).replace('\t', " ");
+    match shown.char_indices().nth(SHOWN) {
+        Some((end, _)) => shown.get(..end).unwrap_or_default().to_owned() + "…",
+        None => shown,
+    }
+}
+
+fn show(book: &mut Book, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
+    let all = book.all()?;
+    let entry = find(&all, &args.id)?;
+    let mut out = AutoStream::auto(std::io::stdout()).lock();
+    match args.format {
+        Format::Json => out.write_all(json::one(entry)?.as_bytes())?,
+        Format::Text => card::write(&mut out, entry, clock())?,
+    }
+    out.flush()?;
+    Ok(Exit::Ok)
+}
+
+fn approve(book: &mut Book, id: &str, verdict: &Approval, env: &Env) -> anyhow::Result<Exit> {
+    let required = required(env)?;
+    let all = book.all()?;
+    let entry = find(&all, id)?;
+    let needed = entry.confirm.max(required);
+    if entry.state.is_open() && needed == Confirm::Code {
+        confirm::on_terminal(entry)?;
+    }
+    answer(book, id, verdict, needed)
+}
+
+fn deny(book: &mut Book, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
+    let note = args.reason.as_deref().map(str::trim).filter(|note| !note.is_empty());
+    if let Some(length) = note.map(|note| note.chars().count()).filter(|length| *length > MAX_NOTE) {
+        return Err(Failure::LongReason(length).into());
+    }
+    answer(book, &args.id, &Approval::Refused { note: note.map(str::to_owned) }, Confirm::None)
+}
+
+fn answer(book: &mut Book, id: &str, verdict: &Approval, given: Confirm) -> anyhow::Result<Exit> {
+    let id = id.to_lowercase();
+    match book.answer(&id, verdict, given)? {
+        Ok(entry) => {
+            let mut out = AutoStream::auto(std::io::stdout()).lock();
+            writeln!(out, "{}", done(&entry, verdict, clock()))?;
+            out.flush()?;
+            Ok(Exit::Ok)
+        }
+        Err(NotAnswered::Unknown) => Err(unknown(&id, &book.all()?).into()),
+        Err(NotAnswered::Over(entry)) => Err(Failure::Over(over(&entry, clock())).into()),
+        Err(NotAnswered::NeedsCode) => Err(Failure::NeedsCode(id).into()),
+    }
+}
+
+/// What came of an answer to a question that was in this state.
+fn done(entry: &Entry, verdict: &Approval, now: Duration) -> String {
+    let what = format!("{} of {}", visible(&entry.tool), visible(&entry.server));
+    let is_late = entry.state == State::Late || entry.expires <= now;
+    match (verdict, is_late) {
+        (Approval::Once, false) => format!("Approved: {what} goes on, this once."),
+        (Approval::Session, false) => {
+            format!("Approved: {what} goes on, and so do others like it until the session ends.")
+        }
+        (Approval::Once, true) => format!(
+            "Approved late: the call of {what} has timed out and was refused. Tell the agent: it may make the very same call \
+             once, with the same arguments, within {}.",
+            Left(entry.left(now).max(Duration::from_secs(1)))
+        ),
+        (Approval::Session, true) => format!(
+            "Approved late: the call of {what} has timed out and was refused. Tell the agent: it may make the very same \
+             call again, and others like it until the session ends."
+        ),
+        (Approval::Refused { note }, _) => {
+            let told = if note.is_some() { " with your reason" } else { "" };
+            let told = if is_late {
+                "; the agent was told when it timed out".to_owned()
+            } else {
+                format!(", and the agent is told so{told}")
+            };
+            format!("Refused: {what} does not go on{told}.")
+        }
+    }
+}
+
+/// Why a question takes no answer any more.
+fn over(entry: &Entry, now: Duration) -> String {
+    let id = &entry.id;
+    let ago = entry.answered.map(|then| format!(", {}", Ago(now.saturating_sub(then)))).unwrap_or_default();
+    let channel = match entry.channel.as_deref() {
+        Some("client") => "in the client",
+        _ => "with `policylayer approvals`",
+    };
+    match entry.state {
+        State::Approved => {
+            format!("The call {id} was already approved {channel}{ago}. The first answer counts; nothing has changed.")
+        }
+        State::Denied => format!(
+            "The call {id} was already refused {channel}{ago}. The first answer counts: if it is wanted after all, ask the agent \
+             to make the call again, and approve that."
+        ),
+        State::Settled => {
+            format!("The call {id} was already answered {channel}{ago}. The first answer counts; nothing has changed.")
+        }
+        State::Expired | State::Waiting | State::Late => format!(
+            "The call {id} has expired: the client took it back, its session has ended, or more than {} minutes have passed since \
+             it timed out. If it is still wanted, ask the agent to make it again, and approve that.",
+            LATE_APPROVAL.as_secs() / 60
+        ),
+    }
+}
+
+fn find<'a>(all: &'a [Entry], id: &str) -> Result<&'a Entry, Failure> {
+    let id = id.to_lowercase();
+    all.iter().find(|entry| entry.id == id).ok_or_else(|| unknown(&id, all))
+}
+
+fn unknown(id: &str, all: &[Entry]) -> Failure {
+    let open = || all.iter().filter(|entry| entry.state.is_open()).map(|entry| entry.id.as_str());
+    let remedy = match (nearest(id, open()), open().count()) {
+        (Some(near), _) => format!("Did you mean {near}? `policylayer approvals` lists what waits."),
+        (None, 0) => "Nothing waits at the moment.".to_owned(),
+        (None, _) => "`policylayer approvals` lists what waits.".to_owned(),
+    };
+    Failure::Unknown { id: visible(id), remedy }
+}
+
+/// What an approval needs by config.toml as it is now; a session keeps to what it has started with as well.
+fn required(env: &Env) -> anyhow::Result<Confirm> {
+    Ok(match paths::load_settings(env)?.approvals.local_confirm {
+        LocalConfirm::None => Confirm::None,
+        LocalConfirm::Code => Confirm::Code,
+    })
+}

@@ -1,0 +1,121 @@
+//! A question as a person reads it.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anstyle::Style;
+
+use super::pretty;
+use crate::state::approvals::{Entry, State};
+use crate::visible::visible;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// How long there is to answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left(pub(super) Duration);
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+            (0, 0, s) => write!(f, "{s} s"),
+            (0, m, s) => write!(f, "{m} min {s:02} s"),
+            (h, m, _) => write!(f, "{h} h {m:02} min"),
+        }
+    }
+}
+
+/// How long it has been.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ago(pub(super) Duration);
+
+impl fmt::Display for Ago {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ago", Left(self.0))
+    }
+}
+
+/// What a question is about, each with its name: all but the arguments.
+pub(super) fn facts(entry: &Entry, now: Duration) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("server", visible(&entry.server)),
+        ("tool", visible(&entry.tool)),
+        ("class", visible(&entry.class)),
+        ("rule", visible(&entry.rule)),
+    ];
+    facts.extend(entry.reason.as_ref().map(|reason| ("reason", visible(reason))));
+    facts.push(("asked", Ago(now.saturating_sub(entry.asked)).to_string()));
+    facts.push(match entry.state {
+        State::Waiting => ("left", Left(entry.left(now)).to_string()),
+        State::Late => ("left", format!("{}, for one repetition of the call", Left(entry.left(now)))),
+        state => ("state", state.as_str().to_owned()),
+    });
+    facts
+}
+
+/// The arguments, a line for each, and what is to be said of them.
+pub(super) fn arguments(entry: &Entry) -> Vec<String> {
+    let Some(arguments) = &entry.arguments else {
+        return vec!["(no longer kept, since there is nothing to be answered)".to_owned()];
+    };
+    let mut lines = pretty::lines(arguments);
+    if entry.left_out() > 0 {
+        lines.push(format!(
+            "({} of {} bytes are NOT shown: they are too long for this. Refuse the call if you need to see them.)",
+            entry.left_out(),
+            entry.length
+        ));
+    }
+    lines
+}
+
+/// Writes all there is to know of a question.
+pub(super) fn write(out: &mut dyn Write, entry: &Entry, now: Duration) -> io::Result<()> {
+    let state = match entry.state {
+        State::Waiting => "waits for your approval",
+        State::Late => "timed out, and can still be approved for one repetition",
+        State::Approved => "was approved",
+        State::Denied => "was refused",
+        State::Expired => "has expired",
+        State::Settled => "was answered in the client",
+    };
+    let id = &entry.id;
+    writeln!(out, "{BOLD}{id}{BOLD:#}  {BOLD}{}{BOLD:#} {state}\n", visible(&entry.tool))?;
+    for (name, text) in facts(entry, now) {
+        writeln!(out, "  {DIM}{name:<8}{DIM:#} {text}")?;
+    }
+    writeln!(out, "  {DIM}session {DIM:#} {}", visible(&entry.session))?;
+    writeln!(out, "  {DIM}sha256  {DIM:#} {} (the line that is held)", visible(&entry.line))?;
+    if let Some(note) = &entry.note {
+        writeln!(out, "  {DIM}note    {DIM:#} {}", visible(note))?;
+    }
+    writeln!(out, "\n  {DIM}arguments{DIM:#}")?;
+    for line in arguments(entry) {
+        writeln!(out, "  {line}")?;
+    }
+    if entry.state.is_open() {
+        writeln!(
+            out,
+            "\n`policylayer approvals approve {id}` lets it through (--session: and others like it), \
+             `deny {id} --reason TEXT` refuses it."
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_two_units() {
+        for (seconds, told) in
+            [(0, "0 s"), (59, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (7260, "2 h 01 min")]
+        {
+            assert_eq!(Left(Duration::from_secs(seconds)).to_string(), told);
+        }
+    }
+}

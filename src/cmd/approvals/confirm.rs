@@ -1,0 +1,69 @@
+//! The code of `local_confirm = "code"`: shown by a terminal and typed back there, so that a program without one cannot
+//! approve.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
+
+use super::card;
+use crate::state::approvals::{self, Entry, clock};
+
+/// No look-alikes.
+const ALPHABET: &[u8; 25] = b"23456789bcdfghjkmnpqrtwxz";
+
+/// How long a code is.
+const LENGTH: usize = 4;
+
+/// The longest line that is read as an answer, in bytes.
+const MAX_ANSWER: u64 = 256;
+
+/// Why there is no approval.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(
+        "Nothing is approved: `local_confirm = \"code\"` in config.toml asks for a code that a terminal shows, and there is no \
+         terminal here ({0}). Run this in a terminal yourself, or use `policylayer approvals watch`."
+    )]
+    NoTerminal(io::Error),
+    #[error(
+        "Nothing is approved: what was typed is not the code. The call still waits; run this again for another code."
+    )]
+    Wrong,
+    #[error("Nothing is approved: the system has no randomness to give for a code ({0}). Try again.")]
+    NoRandomness(getrandom::Error),
+}
+
+/// A code to be typed back.
+pub(super) fn code() -> anyhow::Result<String> {
+    approvals::code(ALPHABET, LENGTH).map_err(|error| Failure::NoRandomness(error).into())
+}
+
+/// Whether what was typed is the code.
+pub(super) fn matches(typed: &str, code: &str) -> bool {
+    typed.trim().eq_ignore_ascii_case(code)
+}
+
+/// Shows a question with a code on the terminal of this process, and reads the code back from there, whatever stdin and
+/// stdout are.
+pub(super) fn on_terminal(entry: &Entry) -> anyhow::Result<()> {
+    let (input, mut output) = terminal().map_err(Failure::NoTerminal)?;
+    let code = code()?;
+    let mut text = Vec::new();
+    card::write(&mut text, entry, clock())?;
+    let text = String::from_utf8_lossy(&text);
+    write!(output, "{}\nTo approve this call, type {code} and Enter: ", anstream::adapter::strip_str(&text))?;
+    output.flush()?;
+    let mut typed = String::new();
+    // What is not UTF-8 is not the code.
+    let read = BufReader::new(input.take(MAX_ANSWER)).read_line(&mut typed);
+    if read.is_ok() && matches(&typed, &code) { Ok(()) } else { Err(Failure::Wrong.into()) }
+}
+
+fn terminal() -> io::Result<(File, File)> {
+    let (input, output) = if cfg!(windows) { ("CONIN$", "CONOUT$") } else { ("/dev/tty", "/dev/tty") };
+    let input = OpenOptions::new().read(true).write(cfg!(windows)).open(input)?;
+    let output = OpenOptions::new().write(true).read(cfg!(windows)).open(output)?;
+    if !input.is_terminal() || !output.is_terminal() {
+        return Err(io::Error::other("what is in its place is none"));
+    }
+    Ok((input, output))
+}

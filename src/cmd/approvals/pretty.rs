@@ -1,0 +1,95 @@
+//! JSON as a person reads it: a member or element a line, and every value as it was written. What is forwarded is these
+//! bytes, so nothing is decoded, rounded or sorted on the way to the person.
+
+use crate::visible::visible;
+
+/// The text over several lines; it may be cut anywhere.
+pub(super) fn lines(json: &str) -> Vec<String> {
+    let mut lines = Lines::default();
+    let mut rest = json.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' => {
+                lines.line.push('"');
+                let mut is_escaped = false;
+                for c in rest.by_ref() {
+                    lines.line.push(c);
+                    match c {
+                        '"' if !is_escaped => break,
+                        '\\' => is_escaped = !is_escaped,
+                        _ => is_escaped = false,
+                    }
+                }
+            }
+            '{' | '[' => {
+                lines.line.push(c);
+                while rest.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+                match rest.next_if(|c| matches!(c, '}' | ']')) {
+                    Some(end) => lines.line.push(end),
+                    None => {
+                        lines.depth += 1;
+                        lines.end();
+                    }
+                }
+            }
+            '}' | ']' => {
+                lines.end();
+                lines.depth = lines.depth.saturating_sub(1);
+                lines.line.push(c);
+            }
+            ',' => {
+                lines.line.push(c);
+                lines.end();
+            }
+            ':' => lines.line.push_str(": "),
+            c if c.is_ascii_whitespace() => {}
+            c => lines.line.push(c),
+        }
+    }
+    lines.end();
+    lines.done
+}
+
+#[derive(Default)]
+struct Lines {
+    done: Vec<String>,
+    line: String,
+    depth: usize,
+    indent: usize,
+}
+
+impl Lines {
+    /// Ends the line that is being written, at the depth at which it began.
+    fn end(&mut self) {
+        if !self.line.is_empty() {
+            let indent = if self.line.starts_with(['}', ']']) { self.depth.min(self.indent) } else { self.indent };
+            self.done.push("  ".repeat(indent) + &visible(&self.line));
+            self.line.clear();
+        }
+        self.indent = self.depth;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_a_line_and_each_as_it_was_written() {
+        for (json, shown) in [
+            ("{}", "{}"),
+            ("{ }", "{}"),
+            (r#"{"a":1}"#, "{\n  \"a\": 1\n}"),
+            (
+                r#"{"a" : [1.50, -0,{"b":[]}] ,"c":"x, \"y\": {\\"}"#,
+                "{\n  \"a\": [\n    1.50,\n    -0,\n    {\n      \"b\": []\n    }\n  ],\n  \"c\": \"x, \\\"y\\\": {\\\\\"\n}",
+            ),
+            ("{\"a\":\"\u{202e}\u{1b}\u{9b}\"}", "{\n  \"a\": \"\\u{202e}\\u{1b}\\u{9b}\"\n}"),
+            (r#"{"a":"\ud83d","n":1e999}"#, "{\n  \"a\": \"\\ud83d\",\n  \"n\": 1e999\n}"),
+            (r#"{"a":["cut he"#, "{\n  \"a\": [\n    \"cut he"),
+            ("]]", "]\n]"),
+        ] {
+            assert_eq!(lines(json).join("\n"), shown, "{json}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The other side: what waits is found and answered, from any terminal of the user.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::entry::{COLUMNS, Confirm, Entry, State};
+use super::{LOCKS, clock, sweep};
+use crate::engine::{Approval, Channel};
+use crate::state::database::{Database, Fault, explain, time};
+
+/// The questions of all sessions of a user.
+#[derive(Debug)]
+pub struct Book {
+    database: Database,
+    locks: PathBuf,
+}
+
+/// The store cannot be used. The message is complete.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreFault(String);
+
+/// Why an answer is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotAnswered {
+    /// There is no such question.
+    Unknown,
+    /// It was answered, or nobody can answer it any more.
+    Over(Box<Entry>),
+    /// It can only be approved with a code.
+    NeedsCode,
+}
+
+impl Book {
+    /// The book of a user; `store` is the file in `folder`. It is not made where it is missing: then nothing waits.
+    pub fn new(folder: &Path, store: &str) -> Self {
+        Self { database: Database::new(folder.join(store)), locks: folder.join(LOCKS) }
+    }
+
+    /// Every question that is known, the oldest first.
+    ///
+    /// # Errors
+    /// Where the store cannot be used.
+    pub fn all(&mut self) -> Result<Vec<Entry>, StoreFault> {
+        if !self.database.path().exists() {
+            return Ok(Vec::new());
+        }
+        let locks = &self.locks;
+        let all = self.database.write(|transaction| {
+            sweep(&transaction, locks, clock())?;
+            let all = {
+                let mut all =
+                    transaction.prepare(&format!("SELECT {COLUMNS} FROM approvals ORDER BY asked, number"))?;
+                all.query_map([], Entry::read)?.collect::<Result<Vec<_>, _>>()?
+            };
+            transaction.commit()?;
+            Ok(all)
+        });
+        all.map_err(|fault| self.fault(&fault))
+    }
+
+    /// Answers a question, which counts if nobody has done so before. `given` is what the person has given beside it.
+    /// Gives the question as it was.
+    ///
+    /// # Errors
+    /// Where the store cannot be used.
+    pub fn answer(
+        &mut self,
+        id: &str,
+        verdict: &Approval,
+        given: Confirm,
+    ) -> Result<Result<Entry, NotAnswered>, StoreFault> {
+        if !self.database.path().exists() {
+            return Ok(Err(NotAnswered::Unknown));
+        }
+        let locks = &self.locks;
+        let answered = self.database.write(|transaction| {
+            sweep(&transaction, locks, clock())?;
+            let answered = answer(&transaction, id, verdict, given, clock())?;
+            transaction.commit()?;
+            Ok(answered)
+        });
+        answered.map_err(|fault| self.fault(&fault))
+    }
+
+    fn fault(&self, fault: &Fault) -> StoreFault {
+        StoreFault(explain(fault, self.database.path(), "cannot be asked what waits for a person"))
+    }
+}
+
+fn answer(
+    connection: &Connection,
+    id: &str,
+    verdict: &Approval,
+    given: Confirm,
+    now: Duration,
+) -> Result<Result<Entry, NotAnswered>, Fault> {
+    let (state, word, note) = match verdict {
+        Approval::Once => (State::Approved, Some("once"), None),
+        Approval::Session => (State::Approved, Some("session"), None),
+        Approval::Refused { note } => (State::Denied, None, note.as_deref()),
+    };
+    let find = format!("SELECT {COLUMNS} FROM approvals WHERE id = ?1");
+    let Some(entry) = connection.query_row(&find, [id], Entry::read).optional()? else {
+        return Ok(Err(NotAnswered::Unknown));
+    };
+    if !entry.state.is_open() {
+        return Ok(Err(NotAnswered::Over(Box::new(entry))));
+    }
+    if state == State::Approved && entry.confirm > given {
+        return Ok(Err(NotAnswered::NeedsCode));
+    }
+    connection.execute(
+        "UPDATE approvals SET state = ?2, answer = ?3, note = ?4, channel = ?5, answered = ?6, arguments = NULL
+         WHERE id = ?1 AND state IN ('waiting', 'late')",
+        params![id, state.as_str(), word, note, Channel::Local.as_str(), time(now)?],
+    )?;
+    Ok(Ok(entry))
+}

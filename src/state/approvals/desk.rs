@@ -1,0 +1,235 @@
+//! The wrapper's side: questions are laid out, and answers picked up.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+
+use super::alive::Lock;
+use super::entry::Confirm;
+use super::{LOCKS, clock, sweep};
+use crate::engine::{Approval, LocalDesk, Question, Settled};
+use crate::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
+use crate::state::database::{Database, Fault, explain, time};
+
+/// Told of each question: what it is called by, and the tool.
+pub type Announce = Box<dyn Fn(&str, &str) + Send>;
+
+/// What ids are made of: neither look-alikes nor vowels, which spell words.
+const ALPHABET: &[u8; 25] = b"23456789bcdfghjkmnpqrtwxz";
+
+/// How long an id is.
+const ID: usize = 5;
+
+/// The questions of one session, in the file that all wrappers of a user share. Nothing is opened before the first one.
+pub struct Desk {
+    database: Database,
+    locks: PathBuf,
+    session: String,
+    server: String,
+    confirm: Confirm,
+    announce: Announce,
+    lock: Option<Lock>,
+    /// The lines of the questions that can be answered.
+    open: BTreeMap<u64, String>,
+    is_failing: bool,
+}
+
+impl Desk {
+    /// The desk of a session. `session` is its name, in lower-case hexadecimal digits; `store` is the file in `folder`.
+    pub fn new(folder: &Path, store: &str, session: String, server: String, confirm: Confirm) -> Self {
+        Self {
+            database: Database::new(folder.join(store)),
+            locks: folder.join(LOCKS),
+            session,
+            server,
+            confirm,
+            announce: Box::new(|_, _| ()),
+            lock: None,
+            open: BTreeMap::new(),
+            is_failing: false,
+        }
+    }
+
+    /// The same desk, which tells of each question.
+    #[must_use]
+    pub fn announcing(self, announce: Announce) -> Self {
+        Self { announce, ..self }
+    }
+
+    fn lay_out(&mut self, question: &Question, expires: Duration) -> Result<String, Failure> {
+        if self.lock.is_none() {
+            self.lock = Some(Lock::take(&self.locks, &self.session).map_err(Fault::Io)?);
+        }
+        let asked = expires.saturating_sub(question.timeout);
+        let cut = question.arguments.floor_char_boundary(MAX_ASKED_ARGUMENTS);
+        let kept = question.arguments.get(..cut).unwrap_or_default();
+        let length = |of: &str| i64::try_from(of.len()).unwrap_or(i64::MAX);
+        self.database
+            .write(|transaction| {
+                sweep(&transaction, &self.locks, clock())?;
+                let sum = "SELECT coalesce(sum(length(CAST(arguments AS BLOB))), 0) FROM approvals";
+                let room: i64 = MAX_ASKED - transaction.query_row(sum, [], |row| row.get::<_, i64>(0))?;
+                if room < length(kept) {
+                    return Ok(Err(Failure::Full));
+                }
+                let id = unused(&transaction)?;
+                transaction.execute(
+                    "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line,
+                                            asked, expires, confirm, state)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 'waiting')",
+                    params![
+                        id,
+                        self.session,
+                        number(question.number),
+                        self.server,
+                        &*question.tool,
+                        question.class,
+                        &*question.rule,
+                        question.reason.as_deref(),
+                        kept,
+                        length(&question.arguments),
+                        question.line.to_string(),
+                        time(asked)?,
+                        time(expires)?,
+                        self.confirm.as_str(),
+                    ],
+                )?;
+                transaction.commit()?;
+                Ok(Ok(id))
+            })?
+    }
+
+    fn settled(&mut self, question: u64, how: Settled, expires: Duration) -> Result<(), Fault> {
+        let (session, question) = (&self.session, number(question));
+        self.database.write(|transaction| {
+            match how {
+                Settled::Late => transaction.execute(
+                    "UPDATE approvals SET state = 'late', expires = ?3
+                     WHERE session = ?1 AND number = ?2 AND state = 'waiting'",
+                    params![session, question, time(expires)?],
+                )?,
+                Settled::Answered(channel) => transaction.execute(
+                    "UPDATE approvals SET state = 'settled', arguments = NULL, channel = ?3, answered = ?4
+                     WHERE session = ?1 AND number = ?2 AND state IN ('waiting', 'late')",
+                    params![session, question, channel.as_str(), time(clock())?],
+                )?,
+                Settled::Over => transaction.execute(
+                    "UPDATE approvals SET state = 'expired', arguments = NULL
+                     WHERE session = ?1 AND number = ?2 AND state IN ('waiting', 'late')",
+                    params![session, question],
+                )?,
+            };
+            Ok(transaction.commit()?)
+        })
+    }
+
+    fn picked_up(&mut self) -> Result<Vec<(u64, Approval)>, Fault> {
+        let Some((first, _)) = self.open.first_key_value() else { return Ok(Vec::new()) };
+        let (session, open, first) = (&self.session, &self.open, number(*first));
+        let answers = self.database.read(|transaction| {
+            let mut statement = transaction.prepare(
+                "SELECT number, line, state, answer, note FROM approvals
+                 WHERE session = ?1 AND number >= ?2 AND state IN ('approved', 'denied') ORDER BY answered, number",
+            )?;
+            let mut rows = statement.query(params![session, first])?;
+            let mut answers = Vec::new();
+            while let Some(row) = rows.next()? {
+                let number = row.get::<_, i64>(0)?.unsigned_abs();
+                let (line, state, answer): (String, String, Option<String>) = (row.get(1)?, row.get(2)?, row.get(3)?);
+                // An answer is for the line that is held, and for no other.
+                if open.get(&number) != Some(&line) {
+                    continue;
+                }
+                let approval = match (state.as_str(), answer.as_deref()) {
+                    ("approved", Some("session")) => Approval::Session,
+                    ("approved", Some("once")) => Approval::Once,
+                    _ => Approval::Refused { note: row.get(4)? },
+                };
+                answers.push((number, approval));
+            }
+            Ok(answers)
+        })?;
+        self.open.retain(|number, _| !answers.iter().any(|(answered, _)| answered == number));
+        Ok(answers)
+    }
+
+    fn explain(&self, fault: &Fault) -> String {
+        explain(fault, self.database.path(), "cannot keep questions for a person")
+    }
+}
+
+/// Why a question cannot be laid out.
+#[derive(Debug)]
+enum Failure {
+    Fault(Fault),
+    /// What waits already takes all the room there is.
+    Full,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl LocalDesk for Desk {
+    fn open(&mut self, question: &Question, expires: Duration) -> Result<(), String> {
+        match self.lay_out(question, expires) {
+            Ok(id) => {
+                self.open.insert(question.number, question.line.to_string());
+                (self.announce)(&id, &question.tool);
+                Ok(())
+            }
+            Err(Failure::Fault(fault)) => Err(self.explain(&fault)),
+            Err(Failure::Full) => Err(format!(
+                "the arguments of the calls that wait already fill {} MiB. Answer some of them with `policylayer approvals`.",
+                MAX_ASKED >> 20
+            )),
+        }
+    }
+
+    fn settle(&mut self, number: u64, how: Settled, expires: Duration) {
+        if how != Settled::Late {
+            self.open.remove(&number);
+        }
+        if let Err(fault) = self.settled(number, how, expires) {
+            tracing::warn!("what became of a question cannot be written down: {}", self.explain(&fault));
+        }
+    }
+
+    fn answers(&mut self) -> Vec<(u64, Approval)> {
+        let answers = self.picked_up();
+        let was_failing = std::mem::replace(&mut self.is_failing, answers.is_err());
+        answers.unwrap_or_else(|fault| {
+            if !was_failing {
+                tracing::warn!("answers cannot be read: {}", self.explain(&fault));
+            }
+            Vec::new()
+        })
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("session", &self.session).field("open", &self.open).finish_non_exhaustive()
+    }
+}
+
+/// SQLite's integers are signed; there are not that many questions in a session.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// An id that no question in the store has.
+fn unused(connection: &Connection) -> Result<String, Fault> {
+    loop {
+        let id = super::code(ALPHABET, ID).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let taken = "SELECT EXISTS (SELECT 1 FROM approvals WHERE id = ?1)";
+        if !connection.query_row(taken, [&id], |row| row.get::<_, bool>(0))? {
+            return Ok(id);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A question as it is kept.
+
+use std::time::Duration;
+
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+/// What has to be given beside an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confirm {
+    /// Nothing.
+    None,
+    /// A code that a real terminal shows.
+    Code,
+}
+
+impl Confirm {
+    /// The word in settings and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Code => "code",
+        }
+    }
+}
+
+/// What became of a question so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Its call waits for the answer.
+    Waiting,
+    /// Nobody answered in time; an approval is for one repetition of the call.
+    Late,
+    /// A person has approved it here.
+    Approved,
+    /// A person has refused it here.
+    Denied,
+    /// Nobody can answer it any more.
+    Expired,
+    /// It was answered by another channel.
+    Settled,
+}
+
+impl State {
+    const ALL: [Self; 6] = [Self::Waiting, Self::Late, Self::Approved, Self::Denied, Self::Expired, Self::Settled];
+
+    /// The word in the store and for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Late => "late",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Settled => "settled",
+        }
+    }
+
+    /// Whether it can be answered.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Late)
+    }
+}
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is called by in commands.
+    pub id: String,
+    /// The session that asks.
+    pub session: String,
+    /// The server.
+    pub server: String,
+    /// The tool.
+    pub tool: String,
+    /// The tool's risk class.
+    pub class: String,
+    /// The rule that asks.
+    pub rule: String,
+    /// Why it asks, where the policy says so.
+    pub reason: Option<String>,
+    /// The arguments as written, at most [`MAX_ASKED_ARGUMENTS`](crate::limits::MAX_ASKED_ARGUMENTS) of them; `None` once
+    /// there is nothing to be answered any more.
+    pub arguments: Option<String>,
+    /// How long the arguments are, in bytes.
+    pub length: u64,
+    /// The SHA-256 of the line that is held.
+    pub line: String,
+    /// When it was asked, since 1970.
+    pub asked: Duration,
+    /// Until when it can be answered, since 1970.
+    pub expires: Duration,
+    /// What an approval needs.
+    pub confirm: Confirm,
+    /// What became of it.
+    pub state: State,
+    /// The channel that has answered.
+    pub channel: Option<String>,
+    /// When it was answered, since 1970.
+    pub answered: Option<Duration>,
+    /// What was said to the agent.
+    pub note: Option<String>,
+}
+
+/// The columns that [`Entry::read`] reads.
+pub(super) const COLUMNS: &str = "id, session, server, tool, class, rule, reason, arguments, length, line, asked, expires, \
+                                  confirm, state, channel, answered, note";
+
+impl Entry {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let state: String = row.get("state")?;
+        let confirm: String = row.get("confirm")?;
+        let state = State::ALL.into_iter().find(|known| known.as_str() == state);
+        Ok(Self {
+            id: row.get("id")?,
+            session: row.get("session")?,
+            server: row.get("server")?,
+            tool: row.get("tool")?,
+            class: row.get("class")?,
+            rule: row.get("rule")?,
+            reason: row.get("reason")?,
+            arguments: row.get("arguments")?,
+            length: row.get::<_, i64>("length")?.unsigned_abs(),
+            line: row.get("line")?,
+            asked: time(row.get("asked")?),
+            expires: time(row.get("expires")?),
+            // A word that we do not know asks for more, not for less.
+            confirm: if confirm == Confirm::None.as_str() { Confirm::None } else { Confirm::Code },
+            state: state.ok_or_else(|| rusqlite::Error::InvalidColumnType(13, "state".to_owned(), Type::Text))?,
+            channel: row.get("channel")?,
+            answered: row.get::<_, Option<i64>>("answered")?.map(time),
+            note: row.get("note")?,
+        })
+    }
+
+    /// How many bytes of the arguments are not kept.
+    pub fn left_out(&self) -> u64 {
+        self.arguments.as_ref().map_or(0, |kept| self.length.saturating_sub(kept.len() as u64))
+    }
+
+    /// How long it can be answered.
+    pub fn left(&self, now: Duration) -> Duration {
+        self.expires.saturating_sub(now)
+    }
+}
+
+fn time(nanoseconds: i64) -> Duration {
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or_default())
+}

@@ -1,0 +1,75 @@
+//! Questions for persons at this machine: wrappers lay them out in the state store ([`Desk`]), and commands in other
+//! terminals find and answer them there ([`Book`]).
+//!
+//! ```text
+//! waiting ─┬─▶ approved, denied          a person has answered here
+//!          ├─▶ settled                   … or in the client
+//!          ├─▶ late ─▶ approved, denied  nobody has in time: an answer is for one repetition of the call
+//!          └─▶ expired                   nobody can answer any more
+//! ```
+//! A question lives as long as its session, which holds a lock while it does: what a wrapper that is gone has left can
+//! never be approved.
+
+mod alive;
+mod book;
+mod desk;
+mod entry;
+
+pub use book::{Book, NotAnswered, StoreFault};
+pub use desk::{Announce, Desk};
+pub use entry::{Confirm, Entry, State};
+
+use std::time::{Duration, SystemTime};
+
+use rusqlite::{Connection, params};
+
+use super::database::{Fault, time};
+use crate::limits::KEEP_ASKED;
+
+/// The folder of the sessions' locks, in the state folder.
+const LOCKS: &str = "approvals";
+
+/// The time since 1970.
+pub fn clock() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Random text of these characters, each as likely as the other.
+///
+/// # Errors
+/// Where the system has no randomness to give.
+pub fn code(alphabet: &[u8], length: usize) -> Result<String, getrandom::Error> {
+    let mut code = String::with_capacity(length);
+    while code.len() < length {
+        let mut byte = [0];
+        getrandom::fill(&mut byte)?;
+        // A byte that is out of the alphabet's range, doubled up to 256, would make some more likely: another is taken.
+        if let Some(c) = alphabet.get(usize::from(byte[0]) % alphabet.len().next_power_of_two().max(1)) {
+            code.push(char::from(*c));
+        }
+    }
+    Ok(code)
+}
+
+/// Marks what can no longer be answered, and removes what nobody wants to know any more.
+fn sweep(connection: &Connection, locks: &std::path::Path, now: Duration) -> Result<(), Fault> {
+    let mut sessions =
+        connection.prepare("SELECT DISTINCT session FROM approvals WHERE state IN ('waiting', 'late')")?;
+    let sessions: Vec<String> = sessions.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for session in sessions.iter().filter(|session| !alive::is_alive(locks, session)) {
+        connection.execute(
+            "UPDATE approvals SET state = 'expired', arguments = NULL WHERE session = ?1 AND state IN ('waiting', 'late')",
+            [session],
+        )?;
+    }
+    connection.execute(
+        "UPDATE approvals SET state = 'expired', arguments = NULL WHERE state = 'late' AND expires <= ?1",
+        [time(now)?],
+    )?;
+    let long_ago = time(now.saturating_sub(KEEP_ASKED))?;
+    connection.execute(
+        "DELETE FROM approvals WHERE state NOT IN ('waiting', 'late') AND max(expires, coalesce(answered, 0)) < ?1",
+        params![long_ago],
+    )?;
+    Ok(())
+}
