@@ -11,8 +11,8 @@ use std::path::Path;
 use anstream::AutoStream;
 use anstyle::Style;
 use anyhow::{Context as _, bail};
+use imara_diff::{Algorithm, BasicLineDiffPrinter, Diff, InternedInput, UnifiedDiffConfig};
 use jiff::{Timestamp, Zoned};
-use similar::{ChangeTag, TextDiff};
 use survey::Survey;
 
 use super::Env;
@@ -171,23 +171,19 @@ fn create(file: &Path, text: &str) -> anyhow::Result<()> {
 /// Prints what changes, as `patch` reads it.
 fn diff(old: &Source, new: &str) -> io::Result<()> {
     let mut out = AutoStream::auto(io::stdout()).lock();
-    let diff = TextDiff::from_lines(old.text(), new);
-    let mut unified = diff.unified_diff();
+    let input = InternedInput::new(old.text(), new);
+    let mut diff = Diff::compute(Algorithm::Histogram, &input);
+    diff.postprocess_lines(&input);
+    let printer = BasicLineDiffPrinter(&input.interner);
     writeln!(out, "--- {}\n+++ {} (suggested)", old.name(), old.name())?;
-    for hunk in unified.context_radius(3).iter_hunks() {
-        writeln!(out, "{QUIET}{}{QUIET:#}", hunk.header())?;
-        for change in hunk.iter_changes() {
-            let style = match change.tag() {
-                ChangeTag::Delete => BAD,
-                ChangeTag::Insert => GOOD,
-                ChangeTag::Equal => Style::new(),
-            };
-            let text = change.value();
-            writeln!(out, "{style}{}{}{style:#}", change.tag(), text.trim_end_matches('\n'))?;
-            if change.missing_newline() {
-                writeln!(out, "\\ No newline at end of file")?;
-            }
-        }
+    for line in diff.unified_diff(&printer, UnifiedDiffConfig::default(), &input).to_string().lines() {
+        let style = match line.bytes().next() {
+            Some(b'@') => QUIET,
+            Some(b'-') => BAD,
+            Some(b'+') => GOOD,
+            _ => Style::new(),
+        };
+        writeln!(out, "{style}{line}{style:#}")?;
     }
     out.flush()
 }

@@ -9,9 +9,9 @@ const MESSAGES: &str = "POLICYLAYER_SOAK_MESSAGES";
 /// How many calls are on their way at once. Their bytes fit into the pipes, so that one thread can write and then read.
 const BATCH: u64 = 500;
 
-/// What a session may grow by between a tenth of the messages and all of them: the allocator's play. A leak of 3 bytes
+/// What a session may grow by between a tenth of the messages and all of them: the allocator's play. A leak of 8 bytes
 /// for each message would be over it.
-const GROWTH: usize = 2 * 1024 * 1024;
+const GROWTH: usize = 6 * 1024 * 1024;
 
 fn messages() -> u64 {
     std::env::var(MESSAGES).map_or(1_000_000, |all| all.parse().unwrap_or_else(|_| panic!("{MESSAGES} is a number")))
