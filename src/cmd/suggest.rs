@@ -1,5 +1,6 @@
 //! `policylayer suggest`: the least policy that would have let through what was used, from the audit log.
 
+mod diff;
 mod survey;
 mod toml;
 mod write;
@@ -9,14 +10,12 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use anstream::AutoStream;
-use anstyle::Style;
 use anyhow::{Context as _, bail};
-use imara_diff::{Algorithm, BasicLineDiffPrinter, Diff, InternedInput, UnifiedDiffConfig};
 use jiff::{Timestamp, Zoned};
 use survey::Survey;
 
 use super::Env;
-use super::log::look::{BAD, GOOD, QUIET};
+
 use super::records::{self, Records};
 use crate::cli::SuggestArgs;
 use crate::exit::Exit;
@@ -171,19 +170,7 @@ fn create(file: &Path, text: &str) -> anyhow::Result<()> {
 /// Prints what changes, as `patch` reads it.
 fn diff(old: &Source, new: &str) -> io::Result<()> {
     let mut out = AutoStream::auto(io::stdout()).lock();
-    let input = InternedInput::new(old.text(), new);
-    let mut diff = Diff::compute(Algorithm::Histogram, &input);
-    diff.postprocess_lines(&input);
-    let printer = BasicLineDiffPrinter(&input.interner);
     writeln!(out, "--- {}\n+++ {} (suggested)", old.name(), old.name())?;
-    for line in diff.unified_diff(&printer, UnifiedDiffConfig::default(), &input).to_string().lines() {
-        let style = match line.bytes().next() {
-            Some(b'@') => QUIET,
-            Some(b'-') => BAD,
-            Some(b'+') => GOOD,
-            _ => Style::new(),
-        };
-        writeln!(out, "{style}{line}{style:#}")?;
-    }
+    diff::write(&mut out, old.text(), new)?;
     out.flush()
 }
