@@ -8,7 +8,7 @@ use super::approvals::{
 };
 use super::calls::Passed;
 use super::open::{Call, Kind};
-use super::refusal::{Refused, Remedy, Subject, refusal};
+use super::refusal::{Refused, Remedy, Subject, refusal, seconds};
 use super::{Engine, Now, Request, finish, note, refused};
 use crate::audit::record::{Approval, Draft, Outcome};
 use crate::limits::MAX_HELD;
@@ -195,7 +195,7 @@ impl Engine {
         });
         let decision =
             Decision { effect: Effect::RequireApproval, rule: &question.rule, reason: None, file: file.as_deref() };
-        let otherwise = format!("Nobody has answered within {} seconds.", question.timeout.as_secs());
+        let otherwise = format!("Nobody has answered within {}.", seconds(question.timeout.as_secs()));
         let refused = Refused { decision, otherwise: Some(otherwise), remedy: Remedy::Again };
         if is_round {
             // The call itself was answered with the question; there is nobody to tell.

@@ -143,7 +143,7 @@ fn unsaid(decision: &Decision<'_>, subject: Subject) -> &'static str {
 }
 
 /// A number of seconds in words, in the unit that a person would take.
-fn seconds(count: u64) -> String {
+pub(super) fn seconds(count: u64) -> String {
     match count {
         1 => "1 second".to_owned(),
         0..=119 => format!("{count} seconds"),

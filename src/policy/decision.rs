@@ -11,7 +11,7 @@ pub enum Effect {
     Deny,
     /// The tool is taken out of tools/list and every call is refused.
     Hide,
-    /// The call waits for a person. Until approvals exist it is refused, and says so.
+    /// The call waits for a person, who lets it through or refuses it.
     RequireApproval,
 }
 

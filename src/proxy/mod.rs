@@ -91,6 +91,8 @@ pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
         let (session, threads) = start(wrap, signals)?;
         let link = Arc::clone(&threads.link);
         threads.start().map_err(system)?;
+        #[cfg(unix)]
+        child::forget_the_start();
         let exit = session.run().await;
         if let Some(log) = &link.log {
             log.finish(LOG_DRAIN);

@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::visible::visible;
 
 #[cfg(unix)]
-pub(super) use unix::{Child, Group, ignores_hangup, unblock_signals, watcher_command};
+pub(super) use unix::{Child, Group, forget_the_start, ignores_hangup, unblock_signals, watcher_command};
 #[cfg(windows)]
 pub(super) use windows::{Child, Group};
 

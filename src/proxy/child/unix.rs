@@ -193,3 +193,30 @@ pub(in crate::proxy) fn watcher_command(program: OsString, group: i32) -> proces
     }
     command
 }
+
+/// Gives back the pages of the program that only its start needed: half of what a session would hold in memory is code
+/// that it never runs again. What is needed after all comes back from the file. Without Linux it does nothing.
+pub(in crate::proxy) fn forget_the_start() {
+    #[cfg(target_os = "linux")]
+    {
+        let (Ok(maps), Ok(program)) = (std::fs::read_to_string("/proc/self/maps"), std::env::current_exe()) else {
+            return;
+        };
+        for line in maps.lines() {
+            let mut words = line.split_ascii_whitespace();
+            let (Some(range), Some("r-xp"), Some(path)) = (words.next(), words.next(), words.nth(3)) else { continue };
+            let address = |text: &str| usize::from_str_radix(text, 16).ok();
+            let Some((Some(start), Some(end))) = range.split_once('-').map(|(from, to)| (address(from), address(to)))
+            else {
+                continue;
+            };
+            if program.as_os_str() == path && start < end {
+                // SAFETY: the mapping is the program's own code, which is never written to: a page that is dropped is
+                // read from the file again, with the same bytes.
+                unsafe {
+                    libc::madvise(std::ptr::with_exposed_provenance_mut(start), end - start, libc::MADV_DONTNEED);
+                }
+            }
+        }
+    }
+}
