@@ -132,7 +132,7 @@ fn who_comes_late_allows_one_repetition() {
     let home = home("");
     let mut wrapper = wrapper_in(home.path(), "record");
     wrapper.send(call(1, "brief", "{\"a\":1}").as_bytes());
-    assert!(wrapper.line().contains("Nobody has answered within 1 seconds"));
+    assert!(wrapper.line().contains("Nobody has answered within 1 second"));
     let entry = wait_for(home.path(), 1, "late").remove(0);
     let table = prints(home.path(), &[]);
     assert!(table.contains("late") && table.contains("may repeat it"), "{table}");

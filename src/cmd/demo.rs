@@ -40,6 +40,7 @@ const SERVER: &str = "iterable";
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
+const WARN: Style = AnsiColor::Yellow.on_default();
 const QUIET: Style = Style::new().dimmed();
 const TITLE: Style = Style::new().bold();
 
@@ -232,7 +233,8 @@ fn tools_table(
             let visible = seen.contains(tool);
             let call = match policy.decide(tool).effect {
                 Effect::Allow => Cell::styled("passes", GOOD),
-                Effect::Deny | Effect::Hide | Effect::RequireApproval => Cell::styled("is refused", BAD),
+                Effect::RequireApproval => Cell::styled("asks a person", WARN),
+                Effect::Deny | Effect::Hide => Cell::styled("is refused", BAD),
             };
             vec![
                 Cell::styled(printable(tool), if visible { Style::new() } else { QUIET }),
