@@ -620,3 +620,24 @@ fn what_the_server_asks_of_an_approved_call_needs_no_second_approval() {
     let other = typed(3, json!({"n":2}), json!({"requestState":"theirs","inputResponses":{"q":{"action":"accept"}}}));
     assert!(matches!(desk.client(other)[0], Done::Asked { .. }));
 }
+
+#[test]
+fn a_round_is_answered_also_where_its_line_begins_with_blanks() {
+    let mut desk = Desk::new(BOTH);
+    let asked = desk.client_text(&format!("  {}", typed(1, json!({"a":1}), json!({}))));
+    let state = text_of_state(&asked);
+    let retry = json!({"inputResponses":{"policylayer":accept("approve_once")},"requestState":state});
+    let done = desk.client(typed(2, json!({"a":1}), retry));
+    let line = released(&done);
+    assert_eq!(line.len(), 1, "{done:?}");
+    assert!(line[0].starts_with("  {"), "{line:?}");
+    assert_eq!(serde_json::from_str::<Value>(line[0]).unwrap()["id"], 2);
+}
+
+fn text_of_state(done: &[Done]) -> String {
+    let found = done.iter().find_map(|done| match done {
+        Done::ToClient(message) => message["result"]["requestState"].as_str().map(str::to_owned),
+        _ => None,
+    });
+    found.unwrap_or_else(|| panic!("{done:?}"))
+}

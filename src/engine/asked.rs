@@ -360,9 +360,10 @@ impl Engine {
         if let Some(number) = number
             && let Some(waiting) = self.approvals.take(number)
         {
-            if waiting.same == same {
-                // It is this request that wants an answer now, and what goes on is the line that was asked about.
-                let Some(line) = with_id(&waiting.line, &waiting.id, request.id) else { return true };
+            // It is this request that wants an answer now, and what goes on is the line that was asked about.
+            if waiting.same == same
+                && let Some(line) = with_id(&waiting.line, &waiting.id, request.id)
+            {
                 let waiting = Waiting { id: request.id.into(), key: request.key.clone(), line, ..waiting };
                 close(
                     Closed { dialogue: None, ..waiting.closed() },
@@ -483,10 +484,7 @@ fn close(closed: Closed, how: Settled, why: &str, side: Side, actions: &mut Vec<
 /// The line with another id: that of the request that is to be answered now.
 fn with_id(line: &[u8], old: &str, new: &str) -> Option<Box<[u8]>> {
     let text = std::str::from_utf8(line).ok()?;
-    let id = crate::wire::view::members(text.trim_ascii_end()).find(|member| member.key().as_deref() == Some("id"))?;
-    if id.value != old {
-        return None;
-    }
-    let line = format!("{}{new}{}", text.get(..id.range.start)?, text.get(id.range.end..)?);
-    Some(line.into_bytes().into())
+    // It may begin with blanks.
+    let id = crate::wire::view::members(text.trim_ascii()).find(|member| member.key().as_deref() == Some("id"))?;
+    (id.value == old).then(|| super::list::splice(line, id.value, new).into())
 }
