@@ -641,3 +641,14 @@ fn text_of_state(done: &[Done]) -> String {
     });
     found.unwrap_or_else(|| panic!("{done:?}"))
 }
+
+#[test]
+fn an_answer_that_cannot_be_read_is_a_refusal_at_once() {
+    let mut desk = Desk::with_dialogues(BOTH);
+    let id = dialogue(&desk.call(1, "send"));
+    let done = desk
+        .client_text(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"action":"decline","action":"accept"}}}}"#));
+    assert_eq!(refused_by(&done).0, 1, "{done:?}");
+    assert!(done.contains(&Done::Settled(1, Settled::Answered(Channel::Client))), "{done:?}");
+    assert!(desk.local(1, Approval::Once).is_empty(), "it was answered");
+}

@@ -133,7 +133,7 @@ impl Engine {
         let why = oversize("message", max);
         note(actions, || format!("to the client: {why}"));
         self.recorder.unacceptable(Direction::Client, (None, None), &why, now, actions);
-        self.answer_server_instead(skim, &why, actions);
+        self.answer_instead(skim, &why, now, actions);
         // What was no request wants no answer; of what cannot be told, the client should know.
         if matches!(skim.shape, Shape::Request | Shape::Unknown) {
             actions.push(Action::Reply(reply::error(self.id_to_answer(skim), ErrorCode::InvalidRequest, &why)));
@@ -278,7 +278,7 @@ impl Engine {
     fn refuse_client_line(&mut self, skim: &Skim, code: ErrorCode, why: &str, now: Now, actions: &mut Vec<Action>) {
         note(actions, || format!("to the client: {why}"));
         self.recorder.unacceptable(Direction::Client, (None, None), why, now, actions);
-        self.answer_server_instead(skim, why, actions);
+        self.answer_instead(skim, why, now, actions);
         actions.push(Action::Reply(reply::error(self.id_to_answer(skim), code, why)));
     }
 
@@ -289,11 +289,13 @@ impl Engine {
         (skim.shape == Shape::Request || is_free()).then(|| id.as_str())
     }
 
-    /// Where a line of the client that is not forwarded was the answer to a request of the server, the server gets an
-    /// error in its place.
-    fn answer_server_instead(&mut self, skim: &Skim, why: &str, actions: &mut Vec<Action>) {
-        if let Some(id) = skim.response_id()
-            && let Answered::Waiting(open) = self.server_requests.answer(&id.into())
+    /// Where a line of the client that is not acceptable was the answer to a request of the server, the server gets an
+    /// error in its place; where it was the answer to one of ours, it can only be taken for a refusal.
+    fn answer_instead(&mut self, skim: &Skim, why: &str, now: Now, actions: &mut Vec<Action>) {
+        let Some(id) = skim.response_id() else { return };
+        let (key, unreadable) = (id.into(), Answer::Result("{}"));
+        if !self.dialogue_answered(&key, unreadable, now, actions)
+            && let Answered::Waiting(open) = self.server_requests.answer(&key)
         {
             actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::InvalidRequest, why)));
         }
