@@ -604,7 +604,8 @@ fn a_round_that_is_refused_or_too_late_says_so() {
     let state = round(&mut desk, 3);
     let late = desk.at(60.0);
     assert!(!late.iter().any(|done| matches!(done, Done::ToClient(_))), "nobody waits for an answer: {late:?}");
-    assert_eq!(desk.client(again(4, 3, &state, accept("approve_once"))), [Done::Forward]);
+    let done = desk.client(again(4, 3, &state, accept("approve_once")));
+    assert_eq!(done, [Done::Released(typed(4, json!({"n":3}), json!({})).to_string() + "\n")]);
 }
 
 #[test]
@@ -651,4 +652,36 @@ fn an_answer_that_cannot_be_read_is_a_refusal_at_once() {
     assert_eq!(refused_by(&done).0, 1, "{done:?}");
     assert!(done.contains(&Done::Settled(1, Settled::Answered(Channel::Client))), "{done:?}");
     assert!(desk.local(1, Approval::Once).is_empty(), "it was answered");
+}
+
+#[test]
+fn what_is_ours_in_a_call_is_not_for_the_server() {
+    let mut desk = Desk::new(BOTH);
+    let state = text_of_state(&desk.client(typed(1, json!({"n":1}), json!({}))));
+    desk.at(60.0);
+    // Too late for the call that was held: it is its own repetition, and the server has asked nothing of it.
+    let ours = json!({"requestState":state,"inputResponses":{"policylayer":accept("approve_once")}});
+    let done = desk.client(typed(2, json!({"n":1}), ours.clone()));
+    assert_eq!(released(&done), [typed(2, json!({"n":1}), json!({})).to_string() + "\n"]);
+    // What is held has nothing of it either, nor what comes with answers to the server.
+    let done = desk.client(typed(3, json!({"n":1}), ours));
+    let next = text_of_state(&done);
+    let both = json!({"requestState":state,"inputResponses":{"policylayer":accept("approve_once"),"q":{}}});
+    let again = text_of_state(&desk.client(typed(4, json!({"n":1}), both)));
+    for (id, state, kept) in [(5, next, json!({})), (6, again, json!({"inputResponses":{"q":{}}}))] {
+        let answer = json!({"requestState":state,"inputResponses":{"policylayer":accept("approve_once")}});
+        let done = desk.client(typed(id, json!({"n":1}), answer));
+        let sent: Value = serde_json::from_str(released(&done)[0]).unwrap();
+        assert_eq!(sent, typed(id, json!({"n":1}), kept));
+    }
+}
+
+#[test]
+fn what_another_wrapper_asks_passes_as_it_is() {
+    let mut desk = Desk::new(BOTH);
+    let theirs = json!({"requestState":"policylayer-1-00112233445566778899aabbccddeeff",
+        "inputResponses":{"policylayer":accept("approve_once")}});
+    let mut call = typed(1, json!({"n":1}), theirs);
+    call["params"]["name"] = json!("free");
+    assert_eq!(desk.client(call), [Done::Forward]);
 }

@@ -52,7 +52,13 @@ impl Engine {
         if let Some(channel) = self.approvals.grants.take(&call.name, same, now.session) {
             let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
             held.approved(approval, now);
-            return self.pass_on((request.id, request.key), held, (Subject::Tool, &call.name), now, actions);
+            return self.pass_on(
+                (request.id, request.key, request.line),
+                held,
+                (Subject::Tool, &call.name),
+                now,
+                actions,
+            );
         }
         let channels = self.channels(call);
         if channels.is_empty() || !self.approvals.has_room() {
@@ -341,6 +347,17 @@ impl Engine {
         let refused = Refused { decision, otherwise, remedy: Remedy::Channel };
         self.client_requests.remove(&key);
         self.refuse_held(call, (&id, &question.tool), refused, side, now, actions);
+    }
+
+    /// Whether a call comes with a state of ours: then its answer to us is not for the server (2026-07-28). What only
+    /// looks like it may be another wrapper's.
+    pub(super) fn is_our_round(&self, call: &CallParams<'_>) -> bool {
+        let Some(state) = call.request_state().and_then(crate::wire::view::string) else { return false };
+        let same = approvals::same(&call.name, call.arguments.unwrap_or("{}"));
+        let is_it = |dialogue: &Dialogue| matches!(dialogue, Dialogue::Round { state: ours } if **ours == *state);
+        let number = || state.split('-').nth(1)?.parse().ok();
+        self.approvals.of_dialogue(is_it).is_some()
+            || number().is_some_and(|number| self.approvals.seal("state", number, &same) == *state)
     }
 
     /// A call that comes again with the answer to our question (2026-07-28). Says whether it was one.

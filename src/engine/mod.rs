@@ -16,6 +16,7 @@ mod recorder;
 mod refusal;
 mod trial;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use action::{Action, Commit, Note};
@@ -109,7 +110,7 @@ impl Engine {
         let message = self.reader.read(line, Judged::EVERYTHING).and_then(|envelope| Message::of(&envelope));
         let judged = match message {
             Ok(Message::Request { id, key, method, params }) => {
-                self.client_request(Request { id, key, method: &method, params, line }, now, actions)
+                self.client_request(Request { id, key, method: &method, params, line: line.into() }, now, actions)
             }
             Ok(Message::Notification { method, params }) => {
                 self.client_notification(&method, params, now, actions);
@@ -405,7 +406,8 @@ struct Request<'l> {
     key: IdKey,
     method: &'l str,
     params: Option<&'l str>,
-    line: &'l [u8],
+    /// As it came, or without what was in it for us.
+    line: Cow<'l, [u8]>,
 }
 
 /// An answer of the server, as it was read.

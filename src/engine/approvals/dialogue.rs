@@ -1,6 +1,8 @@
 //! The client's own dialogue: MCP elicitation, as a request of ours (2025-06-18 and 2025-11-25), or as the answer to the
 //! call, which then comes again (2026-07-28).
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -235,6 +237,26 @@ pub(in crate::engine) fn read_result(result: &str) -> Verdict {
         Some("approve_for_session") if accepted => Verdict::Session,
         _ => Verdict::Refused { note },
     }
+}
+
+/// The parameters of a call without our state, and without the answer to our question.
+pub(in crate::engine) fn without_ours(params: &str) -> String {
+    let answers = |value| without(value, |member| (!is(member, OURS)).then(|| member.value.into()));
+    without(params, |member| match member.value {
+        _ if is(member, "requestState") => None,
+        value if is(member, "inputResponses") => Some(answers(value).into()).filter(|answers| answers != "{}"),
+        value => Some(value.into()),
+    })
+}
+
+/// An object with other values, and without the members that have none.
+fn without<'l>(object: &'l str, value: impl Fn(&view::Member<'l>) -> Option<Cow<'l, str>>) -> String {
+    let members = view::members(object).filter_map(|m| Some(format!("{}:{}", m.written_key(), value(&m)?)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+}
+
+fn is(member: &view::Member<'_>, name: &str) -> bool {
+    member.key().as_deref() == Some(name)
 }
 
 /// The arguments as a person reads them: one member a line, nothing hidden, and what is left out is said.

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub(super) use dialogue::{
     Answered as DialogueAnswer, OURS, Offered, Words, cancel as cancel_dialogue, has_form, read_answer, read_result,
+    without_ours,
 };
 pub(super) use grants::Grants;
 pub(super) use progress::{METHOD as PROGRESS, Progress};
