@@ -685,3 +685,16 @@ fn what_another_wrapper_asks_passes_as_it_is() {
     call["params"]["name"] = json!("free");
     assert_eq!(desk.client(call), [Done::Forward]);
 }
+
+#[test]
+fn a_late_refusal_is_one() {
+    let mut desk = Desk::new(BOTH);
+    let state = text_of_state(&desk.client(typed(1, json!({"n":1}), json!({}))));
+    desk.at(60.0);
+    let refuse = json!({"action":"accept","content":{"decision":"refuse","note":"Not today."}});
+    let done =
+        desk.client(typed(2, json!({"n":1}), json!({"requestState":state,"inputResponses":{"policylayer":refuse}})));
+    let (id, text) = refused_by(&done);
+    assert_eq!(id, 2);
+    assert!(text.contains("Not today."), "{text}");
+}

@@ -49,6 +49,12 @@ impl Engine {
         let same = approvals::same(&call.name, arguments);
         let shape = call.answer_shape();
         let mut held = Call { counted, draft, shape };
+        if let Some(note) = request.refused {
+            let channel = Some(Channel::Client.as_str());
+            held.approval(Approval { verdict: "refused", channel, note: note.clone(), ..Approval::default() });
+            let why = by_a_person(Decision { reason: None, ..decision }, note);
+            return self.refuse_held(held, (request.id, &call.name), why, Side::Client, now, actions);
+        }
         if let Some(channel) = self.approvals.grants.take(&call.name, same, now.session) {
             let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
             held.approved(approval, now);
@@ -271,13 +277,9 @@ impl Engine {
             call.approval(approval);
             let decision =
                 Decision { effect: Effect::RequireApproval, rule: &question.rule, reason: None, file: file.as_deref() };
-            let otherwise = match note {
-                Some(note) => format!("A person refused this call and says: {note}"),
-                None => "A person refused this call.".to_owned(),
-            };
-            let refused = Refused { decision, otherwise: Some(otherwise), remedy: Remedy::Person };
             self.client_requests.remove(&key);
-            return self.refuse_held(call, (&id, &question.tool), refused, side, now, actions);
+            let why = by_a_person(decision, note);
+            return self.refuse_held(call, (&id, &question.tool), why, side, now, actions);
         }
         // Another policy may be in force by now, and a person's word does not go beyond it.
         let policy = std::sync::Arc::clone(&self.policy);
@@ -363,7 +365,7 @@ impl Engine {
     /// A call that comes again with the answer to our question (2026-07-28). Says whether it was one.
     pub(super) fn round_answered(
         &mut self,
-        request: &Request<'_>,
+        request: &mut Request<'_>,
         call: &CallParams<'_>,
         now: Now,
         actions: &mut Vec<Action>,
@@ -379,7 +381,7 @@ impl Engine {
         {
             // It is this request that wants an answer now, and what goes on is the line that was asked about.
             if waiting.same == same
-                && let Some(line) = with_id(&waiting.line, &waiting.id, request.id)
+                && let Some(line) = approvals::with_id(&waiting.line, &waiting.id, request.id)
             {
                 let waiting = Waiting { id: request.id.into(), key: request.key.clone(), line, ..waiting };
                 close(
@@ -397,6 +399,11 @@ impl Engine {
             finish(approved.draft, Outcome::Refused, now, actions);
         } else if let Some(number) = number {
             // It comes late, and is its own repetition.
+            if let Verdict::Refused { note } = &verdict
+                && self.approvals.is_late_for(number, same)
+            {
+                request.refused = Some(note.clone());
+            }
             if let Some(closed) = self.approvals.answered_late(number, &verdict, Channel::Client) {
                 close(
                     Closed { dialogue: None, ..closed },
@@ -488,6 +495,15 @@ impl Call {
     }
 }
 
+/// A person has said no.
+fn by_a_person(decision: Decision<'_>, note: Option<String>) -> Refused<'_> {
+    let otherwise = match note {
+        Some(note) => format!("A person refused this call and says: {note}"),
+        None => "A person refused this call.".to_owned(),
+    };
+    Refused { decision, otherwise: Some(otherwise), remedy: Remedy::Person }
+}
+
 /// Closes what is still open of a question.
 fn close(closed: Closed, how: Settled, why: &str, side: Side, actions: &mut Vec<Action>) {
     if closed.local == Local::Asked {
@@ -496,12 +512,4 @@ fn close(closed: Closed, how: Settled, why: &str, side: Side, actions: &mut Vec<
     if let Some(Dialogue::Request { id, .. }) = &closed.dialogue {
         actions.push(side.to_client(approvals::cancel_dialogue(id, why)));
     }
-}
-
-/// The line with another id: that of the request that is to be answered now.
-fn with_id(line: &[u8], old: &str, new: &str) -> Option<Box<[u8]>> {
-    let text = std::str::from_utf8(line).ok()?;
-    // It may begin with blanks.
-    let id = crate::wire::view::members(text.trim_ascii()).find(|member| member.key().as_deref() == Some("id"))?;
-    (id.value == old).then(|| super::list::splice(line, id.value, new).into())
 }

@@ -27,7 +27,7 @@ impl Engine {
         let call = CallParams::read(params)?;
         self.recorder.introduced(call.client_info());
         let is_ours = self.is_our_round(&call);
-        if self.round_answered(&request, &call, now, actions) {
+        if self.round_answered(&mut request, &call, now, actions) {
             return Ok(());
         }
         if let (true, Some(params)) = (is_ours, params) {
@@ -86,7 +86,7 @@ impl Engine {
         now: Now,
         actions: &mut Vec<Action>,
     ) -> Result<(), Fault> {
-        let Request { id, key, method, params, line } = request;
+        let Request { id, key, method, params, line, .. } = request;
         let call = CallParams::read(params)?;
         let facts = of_call(method, &call, PROMPTS_RULE);
         let draft = match self.listed.prompt(&self.policy, &call.name) {

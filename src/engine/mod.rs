@@ -109,9 +109,11 @@ impl Engine {
     pub fn client_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
         let message = self.reader.read(line, Judged::EVERYTHING).and_then(|envelope| Message::of(&envelope));
         let judged = match message {
-            Ok(Message::Request { id, key, method, params }) => {
-                self.client_request(Request { id, key, method: &method, params, line: line.into() }, now, actions)
-            }
+            Ok(Message::Request { id, key, method, params }) => self.client_request(
+                Request { id, key, method: &method, params, line: line.into(), refused: None },
+                now,
+                actions,
+            ),
             Ok(Message::Notification { method, params }) => {
                 self.client_notification(&method, params, now, actions);
                 Ok(())
@@ -408,6 +410,8 @@ struct Request<'l> {
     params: Option<&'l str>,
     /// As it came, or without what was in it for us.
     line: Cow<'l, [u8]>,
+    /// What a person has said to it, where that was no: the note to the agent, if there was one.
+    refused: Option<Option<String>>,
 }
 
 /// An answer of the server, as it was read.

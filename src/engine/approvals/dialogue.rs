@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Verdict;
+use crate::engine::list::splice;
 use crate::limits::{MAX_NOTE, MAX_SHOWN_ARGUMENTS};
 use crate::visible::visible;
 use crate::wire::message::Answer;
@@ -247,6 +248,14 @@ pub(in crate::engine) fn without_ours(params: &str) -> String {
         value if is(member, "inputResponses") => Some(answers(value).into()).filter(|answers| answers != "{}"),
         value => Some(value.into()),
     })
+}
+
+/// A line that was held, with another id: that of the request that is to be answered now.
+pub(in crate::engine) fn with_id(line: &[u8], old: &str, new: &str) -> Option<Box<[u8]>> {
+    let text = std::str::from_utf8(line).ok()?;
+    // It may begin with blanks.
+    let id = view::members(text.trim_ascii()).find(|member| is(member, "id"))?;
+    (id.value == old).then(|| splice(line, id.value, new).into())
 }
 
 /// An object with other values, and without the members that have none.
