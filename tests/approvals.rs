@@ -491,6 +491,9 @@ fn a_server_that_ends_takes_everything_that_waits_with_it() {
         done.contains(&Done::Settled(1, Settled::Over)) && done.contains(&Done::Settled(2, Settled::Over)),
         "{done:?}"
     );
+    let recorded = done.iter().find_map(|done| if let Done::Recorded(record) = done { Some(record) } else { None });
+    assert_eq!(recorded.unwrap()[2], "server_died");
+    assert_eq!(recorded.unwrap()[3]["verdict"], "cancelled", "it never went on");
     assert_eq!(desk.local(2, Approval::Once), []);
     assert_eq!(desk.client(answer(&id, accept("approve_once"))), []);
     assert_eq!(desk.engine.next_time(), None);

@@ -394,9 +394,7 @@ impl Engine {
                 self.settle(waiting, verdict, Channel::Client, Side::Client, now, actions);
                 return true;
             }
-            let mut approved = waiting.call;
-            self.withdraw(&mut approved, now);
-            finish(approved.draft, Outcome::Refused, now, actions);
+            self.given_up(waiting, Outcome::Refused, now, actions);
         } else if let Some(number) = number {
             // It comes late, and is its own repetition.
             if let Verdict::Refused { note } = &verdict
@@ -423,11 +421,7 @@ impl Engine {
         self.client_requests.remove(key);
         if let Some(waiting) = self.approvals.take(number) {
             close(waiting.closed(), Settled::Over, "The call was withdrawn.", Side::Client, actions);
-            let mut call = waiting.call;
-            self.withdraw(&mut call, now);
-            let waited = now.session.saturating_sub(waiting.since);
-            call.approval(Approval { verdict: "cancelled", waited, ..Approval::default() });
-            finish(call.draft, Outcome::Cancelled, now, actions);
+            self.given_up(waiting, Outcome::Cancelled, now, actions);
         }
         true
     }
@@ -436,13 +430,20 @@ impl Engine {
     pub(super) fn nobody_waits(&mut self, now: Now, actions: &mut Vec<Action>) {
         for waiting in self.approvals.drain() {
             close(waiting.closed(), Settled::Over, "The MCP server has ended.", Side::Server, actions);
-            let mut call = waiting.call;
-            self.withdraw(&mut call, now);
-            finish(call.draft, Outcome::ServerDied, now, actions);
+            self.given_up(waiting, Outcome::ServerDied, now, actions);
         }
         for closed in self.approvals.drain_late() {
             close(closed, Settled::Over, "The MCP server has ended.", Side::Server, actions);
         }
+    }
+
+    /// A call is given up before anybody has answered, and the log says that it never went on.
+    fn given_up(&mut self, waiting: Waiting, outcome: Outcome, now: Now, actions: &mut Vec<Action>) {
+        let Waiting { mut call, since, .. } = waiting;
+        self.withdraw(&mut call, now);
+        let waited = now.session.saturating_sub(since);
+        call.approval(Approval { verdict: "cancelled", waited, ..Approval::default() });
+        finish(call.draft, outcome, now, actions);
     }
 
     /// Refuses a call that was held, and gives back what it was counted with.
