@@ -491,6 +491,9 @@ fn a_server_that_ends_takes_everything_that_waits_with_it() {
         done.contains(&Done::Settled(1, Settled::Over)) && done.contains(&Done::Settled(2, Settled::Over)),
         "{done:?}"
     );
+    let recorded = done.iter().find_map(|done| if let Done::Recorded(record) = done { Some(record) } else { None });
+    assert_eq!(recorded.unwrap()[2], "server_died");
+    assert_eq!(recorded.unwrap()[3]["verdict"], "cancelled", "it never went on");
     assert_eq!(desk.local(2, Approval::Once), []);
     assert_eq!(desk.client(answer(&id, accept("approve_once"))), []);
     assert_eq!(desk.engine.next_time(), None);
@@ -604,7 +607,8 @@ fn a_round_that_is_refused_or_too_late_says_so() {
     let state = round(&mut desk, 3);
     let late = desk.at(60.0);
     assert!(!late.iter().any(|done| matches!(done, Done::ToClient(_))), "nobody waits for an answer: {late:?}");
-    assert_eq!(desk.client(again(4, 3, &state, accept("approve_once"))), [Done::Forward]);
+    let done = desk.client(again(4, 3, &state, accept("approve_once")));
+    assert_eq!(done, [Done::Released(typed(4, json!({"n":3}), json!({})).to_string() + "\n")]);
 }
 
 #[test]
@@ -619,4 +623,81 @@ fn what_the_server_asks_of_an_approved_call_needs_no_second_approval() {
     // Another call with such a state is another call.
     let other = typed(3, json!({"n":2}), json!({"requestState":"theirs","inputResponses":{"q":{"action":"accept"}}}));
     assert!(matches!(desk.client(other)[0], Done::Asked { .. }));
+}
+
+#[test]
+fn a_round_is_answered_also_where_its_line_begins_with_blanks() {
+    let mut desk = Desk::new(BOTH);
+    let asked = desk.client_text(&format!("  {}", typed(1, json!({"a":1}), json!({}))));
+    let state = text_of_state(&asked);
+    let retry = json!({"inputResponses":{"policylayer":accept("approve_once")},"requestState":state});
+    let done = desk.client(typed(2, json!({"a":1}), retry));
+    let line = released(&done);
+    assert_eq!(line.len(), 1, "{done:?}");
+    assert!(line[0].starts_with("  {"), "{line:?}");
+    assert_eq!(serde_json::from_str::<Value>(line[0]).unwrap()["id"], 2);
+}
+
+fn text_of_state(done: &[Done]) -> String {
+    let found = done.iter().find_map(|done| match done {
+        Done::ToClient(message) => message["result"]["requestState"].as_str().map(str::to_owned),
+        _ => None,
+    });
+    found.unwrap_or_else(|| panic!("{done:?}"))
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_a_refusal_at_once() {
+    let mut desk = Desk::with_dialogues(BOTH);
+    let id = dialogue(&desk.call(1, "send"));
+    let done = desk
+        .client_text(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"action":"decline","action":"accept"}}}}"#));
+    assert_eq!(refused_by(&done).0, 1, "{done:?}");
+    assert!(done.contains(&Done::Settled(1, Settled::Answered(Channel::Client))), "{done:?}");
+    assert!(desk.local(1, Approval::Once).is_empty(), "it was answered");
+}
+
+#[test]
+fn what_is_ours_in_a_call_is_not_for_the_server() {
+    let mut desk = Desk::new(BOTH);
+    let state = text_of_state(&desk.client(typed(1, json!({"n":1}), json!({}))));
+    desk.at(60.0);
+    // Too late for the call that was held: it is its own repetition, and the server has asked nothing of it.
+    let ours = json!({"requestState":state,"inputResponses":{"policylayer":accept("approve_once")}});
+    let done = desk.client(typed(2, json!({"n":1}), ours.clone()));
+    assert_eq!(released(&done), [typed(2, json!({"n":1}), json!({})).to_string() + "\n"]);
+    // What is held has nothing of it either, nor what comes with answers to the server.
+    let done = desk.client(typed(3, json!({"n":1}), ours));
+    let next = text_of_state(&done);
+    let both = json!({"requestState":state,"inputResponses":{"policylayer":accept("approve_once"),"q":{}}});
+    let again = text_of_state(&desk.client(typed(4, json!({"n":1}), both)));
+    for (id, state, kept) in [(5, next, json!({})), (6, again, json!({"inputResponses":{"q":{}}}))] {
+        let answer = json!({"requestState":state,"inputResponses":{"policylayer":accept("approve_once")}});
+        let done = desk.client(typed(id, json!({"n":1}), answer));
+        let sent: Value = serde_json::from_str(released(&done)[0]).unwrap();
+        assert_eq!(sent, typed(id, json!({"n":1}), kept));
+    }
+}
+
+#[test]
+fn what_another_wrapper_asks_passes_as_it_is() {
+    let mut desk = Desk::new(BOTH);
+    let theirs = json!({"requestState":"policylayer-1-00112233445566778899aabbccddeeff",
+        "inputResponses":{"policylayer":accept("approve_once")}});
+    let mut call = typed(1, json!({"n":1}), theirs);
+    call["params"]["name"] = json!("free");
+    assert_eq!(desk.client(call), [Done::Forward]);
+}
+
+#[test]
+fn a_late_refusal_is_one() {
+    let mut desk = Desk::new(BOTH);
+    let state = text_of_state(&desk.client(typed(1, json!({"n":1}), json!({}))));
+    desk.at(60.0);
+    let refuse = json!({"action":"accept","content":{"decision":"refuse","note":"Not today."}});
+    let done =
+        desk.client(typed(2, json!({"n":1}), json!({"requestState":state,"inputResponses":{"policylayer":refuse}})));
+    let (id, text) = refused_by(&done);
+    assert_eq!(id, 2);
+    assert!(text.contains("Not today."), "{text}");
 }

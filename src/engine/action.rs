@@ -28,7 +28,7 @@ pub enum Action {
     Ask(Box<Question>),
     /// What was asked under this number on the local channel is settled.
     Settle(u64, Settled),
-    /// This line, held until now, its newline included, goes to the server.
+    /// This line, its newline included, goes to the server: it was held until now, or held something that was for us.
     Release(Vec<u8>),
     /// Something happened that a person may want to know.
     Note(Note),

@@ -49,10 +49,22 @@ impl Engine {
         let same = approvals::same(&call.name, arguments);
         let shape = call.answer_shape();
         let mut held = Call { counted, draft, shape };
+        if let Some(note) = request.refused {
+            let channel = Some(Channel::Client.as_str());
+            held.approval(Approval { verdict: "refused", channel, note: note.clone(), ..Approval::default() });
+            let why = by_a_person(Decision { reason: None, ..decision }, note);
+            return self.refuse_held(held, (request.id, &call.name), why, Side::Client, now, actions);
+        }
         if let Some(channel) = self.approvals.grants.take(&call.name, same, now.session) {
             let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
             held.approved(approval, now);
-            return self.pass_on((request.id, request.key), held, (Subject::Tool, &call.name), now, actions);
+            return self.pass_on(
+                (request.id, request.key, request.line),
+                held,
+                (Subject::Tool, &call.name),
+                now,
+                actions,
+            );
         }
         let channels = self.channels(call);
         if channels.is_empty() || !self.approvals.has_room() {
@@ -265,13 +277,9 @@ impl Engine {
             call.approval(approval);
             let decision =
                 Decision { effect: Effect::RequireApproval, rule: &question.rule, reason: None, file: file.as_deref() };
-            let otherwise = match note {
-                Some(note) => format!("A person refused this call and says: {note}"),
-                None => "A person refused this call.".to_owned(),
-            };
-            let refused = Refused { decision, otherwise: Some(otherwise), remedy: Remedy::Person };
             self.client_requests.remove(&key);
-            return self.refuse_held(call, (&id, &question.tool), refused, side, now, actions);
+            let why = by_a_person(decision, note);
+            return self.refuse_held(call, (&id, &question.tool), why, side, now, actions);
         }
         // Another policy may be in force by now, and a person's word does not go beyond it.
         let policy = std::sync::Arc::clone(&self.policy);
@@ -343,10 +351,21 @@ impl Engine {
         self.refuse_held(call, (&id, &question.tool), refused, side, now, actions);
     }
 
+    /// Whether a call comes with a state of ours: then its answer to us is not for the server (2026-07-28). What only
+    /// looks like it may be another wrapper's.
+    pub(super) fn is_our_round(&self, call: &CallParams<'_>) -> bool {
+        let Some(state) = call.request_state().and_then(crate::wire::view::string) else { return false };
+        let same = approvals::same(&call.name, call.arguments.unwrap_or("{}"));
+        let is_it = |dialogue: &Dialogue| matches!(dialogue, Dialogue::Round { state: ours } if **ours == *state);
+        let number = || state.split('-').nth(1)?.parse().ok();
+        self.approvals.of_dialogue(is_it).is_some()
+            || number().is_some_and(|number| self.approvals.seal("state", number, &same) == *state)
+    }
+
     /// A call that comes again with the answer to our question (2026-07-28). Says whether it was one.
     pub(super) fn round_answered(
         &mut self,
-        request: &Request<'_>,
+        request: &mut Request<'_>,
         call: &CallParams<'_>,
         now: Now,
         actions: &mut Vec<Action>,
@@ -360,9 +379,10 @@ impl Engine {
         if let Some(number) = number
             && let Some(waiting) = self.approvals.take(number)
         {
-            if waiting.same == same {
-                // It is this request that wants an answer now, and what goes on is the line that was asked about.
-                let Some(line) = with_id(&waiting.line, &waiting.id, request.id) else { return true };
+            // It is this request that wants an answer now, and what goes on is the line that was asked about.
+            if waiting.same == same
+                && let Some(line) = approvals::with_id(&waiting.line, &waiting.id, request.id)
+            {
                 let waiting = Waiting { id: request.id.into(), key: request.key.clone(), line, ..waiting };
                 close(
                     Closed { dialogue: None, ..waiting.closed() },
@@ -374,11 +394,14 @@ impl Engine {
                 self.settle(waiting, verdict, Channel::Client, Side::Client, now, actions);
                 return true;
             }
-            let mut approved = waiting.call;
-            self.withdraw(&mut approved, now);
-            finish(approved.draft, Outcome::Refused, now, actions);
+            self.given_up(waiting, Outcome::Refused, now, actions);
         } else if let Some(number) = number {
             // It comes late, and is its own repetition.
+            if let Verdict::Refused { note } = &verdict
+                && self.approvals.is_late_for(number, same)
+            {
+                request.refused = Some(note.clone());
+            }
             if let Some(closed) = self.approvals.answered_late(number, &verdict, Channel::Client) {
                 close(
                     Closed { dialogue: None, ..closed },
@@ -398,11 +421,7 @@ impl Engine {
         self.client_requests.remove(key);
         if let Some(waiting) = self.approvals.take(number) {
             close(waiting.closed(), Settled::Over, "The call was withdrawn.", Side::Client, actions);
-            let mut call = waiting.call;
-            self.withdraw(&mut call, now);
-            let waited = now.session.saturating_sub(waiting.since);
-            call.approval(Approval { verdict: "cancelled", waited, ..Approval::default() });
-            finish(call.draft, Outcome::Cancelled, now, actions);
+            self.given_up(waiting, Outcome::Cancelled, now, actions);
         }
         true
     }
@@ -411,13 +430,20 @@ impl Engine {
     pub(super) fn nobody_waits(&mut self, now: Now, actions: &mut Vec<Action>) {
         for waiting in self.approvals.drain() {
             close(waiting.closed(), Settled::Over, "The MCP server has ended.", Side::Server, actions);
-            let mut call = waiting.call;
-            self.withdraw(&mut call, now);
-            finish(call.draft, Outcome::ServerDied, now, actions);
+            self.given_up(waiting, Outcome::ServerDied, now, actions);
         }
         for closed in self.approvals.drain_late() {
             close(closed, Settled::Over, "The MCP server has ended.", Side::Server, actions);
         }
+    }
+
+    /// A call is given up before anybody has answered, and the log says that it never went on.
+    fn given_up(&mut self, waiting: Waiting, outcome: Outcome, now: Now, actions: &mut Vec<Action>) {
+        let Waiting { mut call, since, .. } = waiting;
+        self.withdraw(&mut call, now);
+        let waited = now.session.saturating_sub(since);
+        call.approval(Approval { verdict: "cancelled", waited, ..Approval::default() });
+        finish(call.draft, outcome, now, actions);
     }
 
     /// Refuses a call that was held, and gives back what it was counted with.
@@ -470,6 +496,15 @@ impl Call {
     }
 }
 
+/// A person has said no.
+fn by_a_person(decision: Decision<'_>, note: Option<String>) -> Refused<'_> {
+    let otherwise = match note {
+        Some(note) => format!("A person refused this call and says: {note}"),
+        None => "A person refused this call.".to_owned(),
+    };
+    Refused { decision, otherwise: Some(otherwise), remedy: Remedy::Person }
+}
+
 /// Closes what is still open of a question.
 fn close(closed: Closed, how: Settled, why: &str, side: Side, actions: &mut Vec<Action>) {
     if closed.local == Local::Asked {
@@ -478,15 +513,4 @@ fn close(closed: Closed, how: Settled, why: &str, side: Side, actions: &mut Vec<
     if let Some(Dialogue::Request { id, .. }) = &closed.dialogue {
         actions.push(side.to_client(approvals::cancel_dialogue(id, why)));
     }
-}
-
-/// The line with another id: that of the request that is to be answered now.
-fn with_id(line: &[u8], old: &str, new: &str) -> Option<Box<[u8]>> {
-    let text = std::str::from_utf8(line).ok()?;
-    let id = crate::wire::view::members(text.trim_ascii_end()).find(|member| member.key().as_deref() == Some("id"))?;
-    if id.value != old {
-        return None;
-    }
-    let line = format!("{}{new}{}", text.get(..id.range.start)?, text.get(id.range.end..)?);
-    Some(line.into_bytes().into())
 }

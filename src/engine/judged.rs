@@ -1,10 +1,11 @@
 //! Calls and fetched prompts: judged, refused or passed on, and written down.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::action::{Action, Commit};
 use super::refusal::{Refused, Remedy, Subject, refusal};
-use super::{Call, Engine, Kind, Now, Request, finish, note, outcome_of, refused};
+use super::{Call, Engine, Kind, Now, Request, approvals, finish, list, note, outcome_of, refused};
 use crate::audit::record::{Direction, Draft, Enforcement, Entry, Facts, Outcome, REQUIRED_RULE, Required};
 use crate::policy::{Decision, Effect};
 use crate::wire::fault::Fault;
@@ -18,15 +19,19 @@ const PROMPTS_RULE: &str = "prompts";
 impl Engine {
     pub(super) fn tools_call(
         &mut self,
-        request: Request<'_>,
+        mut request: Request<'_>,
         now: Now,
         actions: &mut Vec<Action>,
     ) -> Result<(), Fault> {
         let Request { id, method, params, .. } = request;
         let call = CallParams::read(params)?;
         self.recorder.introduced(call.client_info());
-        if self.round_answered(&request, &call, now, actions) {
+        let is_ours = self.is_our_round(&call);
+        if self.round_answered(&mut request, &call, now, actions) {
             return Ok(());
+        }
+        if let (true, Some(params)) = (is_ours, params) {
+            request.line = list::splice(&request.line, params, &approvals::without_ours(params)).into();
         }
         let policy = Arc::clone(&self.policy);
         let passes = |rule| Facts { class: Some(policy.class(&call.name)), ..of_call(method, &call, rule) };
@@ -65,7 +70,13 @@ impl Engine {
             }
         };
         let shape = call.answer_shape();
-        self.pass_on((id, request.key), Call { counted, draft, shape }, (Subject::Tool, &call.name), now, actions);
+        self.pass_on(
+            (id, request.key, request.line),
+            Call { counted, draft, shape },
+            (Subject::Tool, &call.name),
+            now,
+            actions,
+        );
         Ok(())
     }
 
@@ -75,7 +86,7 @@ impl Engine {
         now: Now,
         actions: &mut Vec<Action>,
     ) -> Result<(), Fault> {
-        let Request { id, key, method, params, .. } = request;
+        let Request { id, key, method, params, line, .. } = request;
         let call = CallParams::read(params)?;
         let facts = of_call(method, &call, PROMPTS_RULE);
         let draft = match self.listed.prompt(&self.policy, &call.name) {
@@ -95,13 +106,13 @@ impl Engine {
             }
         };
         let passed = Call { counted: None, draft, shape: AnswerShape::Task };
-        self.pass_on((id, key), passed, (Subject::Prompt, &call.name), now, actions);
+        self.pass_on((id, key, line), passed, (Subject::Prompt, &call.name), now, actions);
         Ok(())
     }
 
     pub(super) fn pass_on(
         &mut self,
-        (id, key): (&str, IdKey),
+        (id, key, line): (&str, IdKey, Cow<'_, [u8]>),
         call: Call,
         (subject, name): (Subject, &str),
         now: Now,
@@ -109,7 +120,10 @@ impl Engine {
     ) {
         self.commit_first(&call, (subject, name), now, actions);
         self.client_requests.insert(key, id, Kind::Call(call));
-        actions.push(Action::Forward);
+        actions.push(match line {
+            Cow::Borrowed(_) => Action::Forward,
+            Cow::Owned(line) => Action::Release(line),
+        });
     }
 
     /// Where the log is required, a call is in it before it goes on.

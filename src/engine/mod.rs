@@ -16,6 +16,7 @@ mod recorder;
 mod refusal;
 mod trial;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use action::{Action, Commit, Note};
@@ -108,9 +109,11 @@ impl Engine {
     pub fn client_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
         let message = self.reader.read(line, Judged::EVERYTHING).and_then(|envelope| Message::of(&envelope));
         let judged = match message {
-            Ok(Message::Request { id, key, method, params }) => {
-                self.client_request(Request { id, key, method: &method, params, line }, now, actions)
-            }
+            Ok(Message::Request { id, key, method, params }) => self.client_request(
+                Request { id, key, method: &method, params, line: line.into(), refused: None },
+                now,
+                actions,
+            ),
             Ok(Message::Notification { method, params }) => {
                 self.client_notification(&method, params, now, actions);
                 Ok(())
@@ -133,7 +136,7 @@ impl Engine {
         let why = oversize("message", max);
         note(actions, || format!("to the client: {why}"));
         self.recorder.unacceptable(Direction::Client, (None, None), &why, now, actions);
-        self.answer_server_instead(skim, &why, actions);
+        self.answer_instead(skim, &why, now, actions);
         // What was no request wants no answer; of what cannot be told, the client should know.
         if matches!(skim.shape, Shape::Request | Shape::Unknown) {
             actions.push(Action::Reply(reply::error(self.id_to_answer(skim), ErrorCode::InvalidRequest, &why)));
@@ -278,7 +281,7 @@ impl Engine {
     fn refuse_client_line(&mut self, skim: &Skim, code: ErrorCode, why: &str, now: Now, actions: &mut Vec<Action>) {
         note(actions, || format!("to the client: {why}"));
         self.recorder.unacceptable(Direction::Client, (None, None), why, now, actions);
-        self.answer_server_instead(skim, why, actions);
+        self.answer_instead(skim, why, now, actions);
         actions.push(Action::Reply(reply::error(self.id_to_answer(skim), code, why)));
     }
 
@@ -289,11 +292,13 @@ impl Engine {
         (skim.shape == Shape::Request || is_free()).then(|| id.as_str())
     }
 
-    /// Where a line of the client that is not forwarded was the answer to a request of the server, the server gets an
-    /// error in its place.
-    fn answer_server_instead(&mut self, skim: &Skim, why: &str, actions: &mut Vec<Action>) {
-        if let Some(id) = skim.response_id()
-            && let Answered::Waiting(open) = self.server_requests.answer(&id.into())
+    /// Where a line of the client that is not acceptable was the answer to a request of the server, the server gets an
+    /// error in its place; where it was the answer to one of ours, it can only be taken for a refusal.
+    fn answer_instead(&mut self, skim: &Skim, why: &str, now: Now, actions: &mut Vec<Action>) {
+        let Some(id) = skim.response_id() else { return };
+        let (key, unreadable) = (id.into(), Answer::Result("{}"));
+        if !self.dialogue_answered(&key, unreadable, now, actions)
+            && let Answered::Waiting(open) = self.server_requests.answer(&key)
         {
             actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::InvalidRequest, why)));
         }
@@ -403,7 +408,10 @@ struct Request<'l> {
     key: IdKey,
     method: &'l str,
     params: Option<&'l str>,
-    line: &'l [u8],
+    /// As it came, or without what was in it for us.
+    line: Cow<'l, [u8]>,
+    /// What a person has said to it, where that was no: the note to the agent, if there was one.
+    refused: Option<Option<String>>,
 }
 
 /// An answer of the server, as it was read.

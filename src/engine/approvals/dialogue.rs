@@ -1,10 +1,13 @@
 //! The client's own dialogue: MCP elicitation, as a request of ours (2025-06-18 and 2025-11-25), or as the answer to the
 //! call, which then comes again (2026-07-28).
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Verdict;
+use crate::engine::list::splice;
 use crate::limits::{MAX_NOTE, MAX_SHOWN_ARGUMENTS};
 use crate::visible::visible;
 use crate::wire::message::Answer;
@@ -235,6 +238,34 @@ pub(in crate::engine) fn read_result(result: &str) -> Verdict {
         Some("approve_for_session") if accepted => Verdict::Session,
         _ => Verdict::Refused { note },
     }
+}
+
+/// The parameters of a call without our state, and without the answer to our question.
+pub(in crate::engine) fn without_ours(params: &str) -> String {
+    let answers = |value| without(value, |member| (!is(member, OURS)).then(|| member.value.into()));
+    without(params, |member| match member.value {
+        _ if is(member, "requestState") => None,
+        value if is(member, "inputResponses") => Some(answers(value).into()).filter(|answers| answers != "{}"),
+        value => Some(value.into()),
+    })
+}
+
+/// A line that was held, with another id: that of the request that is to be answered now.
+pub(in crate::engine) fn with_id(line: &[u8], old: &str, new: &str) -> Option<Box<[u8]>> {
+    let text = std::str::from_utf8(line).ok()?;
+    // It may begin with blanks.
+    let id = view::members(text.trim_ascii()).find(|member| is(member, "id"))?;
+    (id.value == old).then(|| splice(line, id.value, new).into())
+}
+
+/// An object with other values, and without the members that have none.
+fn without<'l>(object: &'l str, value: impl Fn(&view::Member<'l>) -> Option<Cow<'l, str>>) -> String {
+    let members = view::members(object).filter_map(|m| Some(format!("{}:{}", m.written_key(), value(&m)?)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+}
+
+fn is(member: &view::Member<'_>, name: &str) -> bool {
+    member.key().as_deref() == Some(name)
 }
 
 /// The arguments as a person reads them: one member a line, nothing hidden, and what is left out is said.

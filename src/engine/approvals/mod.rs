@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub(super) use dialogue::{
     Answered as DialogueAnswer, OURS, Offered, Words, cancel as cancel_dialogue, has_form, read_answer, read_result,
+    with_id, without_ours,
 };
 pub(super) use grants::Grants;
 pub(super) use progress::{METHOD as PROGRESS, Progress};
@@ -304,6 +305,11 @@ impl Approvals {
             Verdict::Refused { .. } => {}
         }
         Some(late.close())
+    }
+
+    /// Whether a late question was about this call.
+    pub(super) fn is_late_for(&self, number: u64, same: Digest) -> bool {
+        self.late.iter().any(|late| late.number == number && late.same == same)
     }
 
     /// The same call comes again: it is asked about anew, and what was asked of the late one is over.
