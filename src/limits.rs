@@ -211,6 +211,9 @@ pub const MAX_APPROVAL_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many calls may wait for a person at once; the next one is refused.
 pub const MAX_HELD: usize = 32;
 
+/// How long the lines of those may be together, in bytes; one alone may be as long as any line.
+pub const MAX_HELD_BYTES: usize = 64 * 1024 * 1024;
+
 /// How many calls that nobody answered in time are remembered.
 pub const MAX_LATE: usize = 64;
 

@@ -701,3 +701,19 @@ fn a_late_refusal_is_one() {
     assert_eq!(id, 2);
     assert!(text.contains("Not today."), "{text}");
 }
+
+#[test]
+fn what_waits_is_bounded_in_bytes_too() {
+    let mut desk = Desk::new(BOTH);
+    let call = |id: u32, bytes: usize| {
+        let text = "x".repeat(bytes);
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"send","arguments":{{"a":"{text}"}}}}}}"#
+        )
+    };
+    assert!(matches!(desk.client_text(&call(1, 60 << 20))[0], Done::Asked { .. }));
+    assert!(matches!(desk.client_text(&call(2, 1 << 20))[0], Done::Asked { .. }));
+    assert!(refused_by(&desk.client_text(&call(3, 8 << 20))).1.contains("waiting"));
+    desk.local(1, Approval::Refused { note: None });
+    assert!(matches!(desk.client_text(&call(3, 8 << 20))[0], Done::Asked { .. }));
+}

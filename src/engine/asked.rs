@@ -67,7 +67,7 @@ impl Engine {
             );
         }
         let channels = self.channels(call);
-        if channels.is_empty() || !self.approvals.has_room() {
+        if channels.is_empty() || !self.approvals.has_room(request.line.len()) {
             let (verdict, otherwise, remedy) = if channels.is_empty() {
                 (
                     "unavailable",
@@ -75,7 +75,11 @@ impl Engine {
                     Remedy::Channel,
                 )
             } else {
-                ("unavailable", format!("{MAX_HELD} calls are waiting for a person already."), Remedy::Room)
+                (
+                    "unavailable",
+                    format!("{MAX_HELD} calls are waiting for a person already, or many bytes of them."),
+                    Remedy::Room,
+                )
             };
             held.approval(Approval { verdict, ..Approval::default() });
             let decision = Decision { reason: None, ..decision };

@@ -25,7 +25,7 @@ use sha2::Sha256;
 
 use super::open::Call;
 use crate::audit::record::Digest;
-use crate::limits::{APPROVAL_TIMEOUT, LATE_APPROVAL, MAX_HELD, MAX_LATE};
+use crate::limits::{APPROVAL_TIMEOUT, LATE_APPROVAL, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
 use crate::policy::ApprovalScope;
 use crate::wire::id::IdKey;
 
@@ -210,9 +210,10 @@ impl Approvals {
         Self { asks, ..Self::default() }
     }
 
-    /// Whether one more call may wait.
-    pub(super) fn has_room(&self) -> bool {
-        self.waiting.len() < MAX_HELD
+    /// Whether one more call, whose line is so long, may wait.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let held: usize = self.waiting.iter().map(|waiting| waiting.line.len()).sum();
+        self.waiting.len() < MAX_HELD && (held == 0 || held + bytes <= MAX_HELD_BYTES)
     }
 
     /// The number of the next question.
