@@ -28,8 +28,8 @@ pub const READ_CHUNK: usize = 64 * 1024;
 /// megabyte are common, and a buffer that is made anew for each of them costs more than judging it.
 pub const KEEP_BUFFER: usize = 3 * 512 * 1024;
 
-/// How much the pipe from the server holds where the system lets us say so, in bytes: what the server can write ahead
-/// while a large line of it is judged and passed on. Linux lets everybody have this much.
+/// How much the pipes from the server and to the client hold where the system lets us say so, in bytes: what the server can
+/// write ahead while a large line of it is judged, and what we can pass on without waiting for the client to wake. Linux lets everybody have this much.
 pub const SERVER_PIPE: usize = 1024 * 1024;
 
 /// How deeply arrays and objects may nest in a line.

@@ -119,6 +119,8 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let (we_read, server_writes) = io::pipe().map_err(system)?;
     let we_read = file(we_read);
     pipe::widen(&we_read, SERVER_PIPE);
+    // So that a large result goes to the client at once, and not in pieces that each wait for it to wake.
+    pipe::widen(&stdout, SERVER_PIPE);
     let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?, wrap.grace).map_err(system)?;
     let reading = Reading::new(stdin.try_clone().map_err(system)?);
     let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
