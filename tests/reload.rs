@@ -16,27 +16,11 @@ use wrapped::{Wrapped, command, home, stub, wrap};
 const ALLOW: &str = r#"{"version":"1","default":"allow"}"#;
 const REFUSE: &str = r#"{"version":"1","default":"deny","unlisted":"deny","tools":{}}"#;
 
-/// What a call gets now: whether it reaches the server.
-fn passes(session: &mut Wrapped) -> bool {
-    session.send(b"{\"jsonrpc\":\"2.0\",\"id\":\"call\",\"method\":\"tools/call\",\"params\":{\"name\":\"a\"}}\n");
-    loop {
-        let line = session.line();
-        assert!(!line.is_empty(), "the session is over: {}", said(session));
-        if line.contains("\"call\"") {
-            return !line.contains("[POLICY DENIED]");
-        }
-    }
-}
-
-fn said(session: &Wrapped) -> String {
-    fs::read_to_string(session.home.path().join("stderr")).unwrap()
-}
-
 /// How long it takes from here until calls are judged so.
 fn until(session: &mut Wrapped, wanted: bool) -> Duration {
     let start = Instant::now();
-    while passes(session) != wanted {
-        assert!(start.elapsed() < Duration::from_secs(5), "{}", said(session));
+    while session.passes() != wanted {
+        assert!(start.elapsed() < Duration::from_secs(5), "{}", session.said());
         thread::sleep(Duration::from_millis(2));
     }
     start.elapsed()
@@ -86,7 +70,7 @@ fn a_save_is_in_force_within_300_ms_however_it_is_made() {
     for (name, save) in [("write", write), ("rename", rename), ("dance", dance), ("slow", slow), ("swap", swap)] {
         let mut session = wrap(&[]);
         session.greet();
-        assert!(passes(&mut session));
+        assert!(session.passes());
         let time = median(&mut session, save);
         assert!(time < Duration::from_millis(300), "{name}: {time:?}");
         session.close();
@@ -108,7 +92,7 @@ fn a_swap_of_the_folder_on_the_way_is_seen() {
     let command = command(home.path(), &[], &[stub().to_str().unwrap()]);
     let mut session = Wrapped::start(home, command);
     session.greet();
-    assert!(passes(&mut session));
+    assert!(session.passes());
     let at = |session: &Wrapped, name: &str| session.home.path().join(name);
     symlink("two", at(&session, "data2")).unwrap();
     fs::rename(at(&session, "data2"), at(&session, "data")).unwrap();
@@ -137,12 +121,12 @@ fn what_cannot_be_loaded_leaves_the_last_good_policy_in_force() {
     for (words, break_it) in break_it {
         break_it();
         let start = Instant::now();
-        while !said(&session).contains(words) {
-            assert!(start.elapsed() < Duration::from_secs(5), "{words}: {}", said(&session));
+        while !session.said().contains(words) {
+            assert!(start.elapsed() < Duration::from_secs(5), "{words}: {}", session.said());
             thread::sleep(Duration::from_millis(5));
         }
-        assert!(!passes(&mut session), "{words}");
-        assert!(said(&session).contains("stays in force"));
+        assert!(!session.passes(), "{words}");
+        assert!(session.said().contains("stays in force"));
     }
     fs::write(&file, ALLOW).unwrap();
     until(&mut session, true);
@@ -160,17 +144,17 @@ fn a_first_policy_for_the_server_takes_effect() {
     command.stderr(fs::File::create(home.path().join("stderr")).unwrap());
     let mut session = Wrapped::start(home, command);
     session.greet();
-    assert!(!passes(&mut session), "no policy, no call");
+    assert!(!session.passes(), "no policy, no call");
     fs::write(folder.join("stub.toml"), "version = \"1\"\ndefault = \"allow\"\n").unwrap();
     until(&mut session, true);
     // Without its file the session keeps what it has.
     fs::remove_file(folder.join("stub.toml")).unwrap();
     let start = Instant::now();
-    while !said(&session).contains("is gone") {
-        assert!(start.elapsed() < Duration::from_secs(5), "{}", said(&session));
+    while !session.said().contains("is gone") {
+        assert!(start.elapsed() < Duration::from_secs(5), "{}", session.said());
         thread::sleep(Duration::from_millis(5));
     }
-    assert!(passes(&mut session));
+    assert!(session.passes());
 }
 
 #[test]

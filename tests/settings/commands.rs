@@ -45,22 +45,6 @@ fn wrap(home: tempfile::TempDir, options: &[&str], habits: &[&str]) -> Wrapped {
     Wrapped::start(home, command)
 }
 
-fn said(session: &Wrapped) -> String {
-    fs::read_to_string(session.home.path().join("stderr")).unwrap()
-}
-
-/// Whether a call reaches the server.
-fn passes(session: &mut Wrapped) -> bool {
-    session.send(b"{\"jsonrpc\":\"2.0\",\"id\":\"call\",\"method\":\"tools/call\",\"params\":{\"name\":\"a\"}}\n");
-    loop {
-        let line = session.line();
-        assert!(!line.is_empty(), "the session is over: {}", said(session));
-        if line.contains("\"call\"") {
-            return !line.contains("[POLICY DENIED]");
-        }
-    }
-}
-
 struct Ran {
     code: Option<i32>,
     out: String,
@@ -120,7 +104,7 @@ fn a_name_by_match_finds_the_policy_and_an_option_wins() {
     for (options, expected) in [(&[][..], true), (&["--server", "other"], false)] {
         let mut session = wrap(home(&files), options, &[]);
         session.greet();
-        assert_eq!(passes(&mut session), expected, "{options:?}: {}", said(&session));
+        assert_eq!(session.passes(), expected, "{options:?}: {}", session.said());
     }
 }
 
@@ -130,12 +114,12 @@ fn the_policy_that_the_file_names_is_in_force_and_is_reloaded() {
     let home = home(&[("config.toml", config), ("elsewhere/strict.toml", REFUSE)]);
     let mut session = wrap(home, &[], &[]);
     session.greet();
-    assert!(!passes(&mut session));
+    assert!(!session.passes());
     write(session.home.path(), "elsewhere/strict.toml", ALLOW);
     let until = |session: &mut Wrapped, wanted: bool| {
         let start = Instant::now();
-        while passes(session) != wanted {
-            assert!(start.elapsed() < Duration::from_secs(5), "{}", said(session));
+        while session.passes() != wanted {
+            assert!(start.elapsed() < Duration::from_secs(5), "{}", session.said());
             thread::sleep(Duration::from_millis(5));
         }
     };
@@ -144,15 +128,15 @@ fn the_policy_that_the_file_names_is_in_force_and_is_reloaded() {
     write(session.home.path(), "config.toml", "[servers.mine]\npolicy = \"refuse.toml\"\n[wrong]\n");
     write(session.home.path(), "refuse.toml", REFUSE);
     thread::sleep(Duration::from_millis(300));
-    assert!(passes(&mut session));
+    assert!(session.passes());
     // A second policy for the server is an error, which leaves the one in force where it is.
     let second = write(session.home.path(), "policies/mine.yaml", "version: '1'\ndefault: deny\n");
     let start = Instant::now();
-    while !said(&session).contains("two policies for mine") {
-        assert!(start.elapsed() < Duration::from_secs(5), "{}", said(&session));
+    while !session.said().contains("two policies for mine") {
+        assert!(start.elapsed() < Duration::from_secs(5), "{}", session.said());
         thread::sleep(Duration::from_millis(5));
     }
-    assert!(passes(&mut session));
+    assert!(session.passes());
     fs::remove_file(second).unwrap();
     write(session.home.path(), "elsewhere/strict.toml", REFUSE);
     until(&mut session, false);
@@ -165,7 +149,7 @@ fn refused(home: tempfile::TempDir, options: &[&str]) -> (i32, String, String) {
     let answer = session.line();
     session.close();
     let code = session.code();
-    (code, said(&session), answer)
+    (code, session.said(), answer)
 }
 
 #[test]

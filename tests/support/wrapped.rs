@@ -89,6 +89,23 @@ impl Wrapped {
         assert!(self.line().contains("\"hello\""));
     }
 
+    /// Whether a call reaches the server.
+    pub(crate) fn passes(&mut self) -> bool {
+        self.send(b"{\"jsonrpc\":\"2.0\",\"id\":\"call\",\"method\":\"tools/call\",\"params\":{\"name\":\"a\"}}\n");
+        loop {
+            let line = self.line();
+            assert!(!line.is_empty(), "the session is over: {}", self.said());
+            if line.contains("\"call\"") {
+                return !line.contains("[POLICY DENIED]");
+            }
+        }
+    }
+
+    /// What the wrapper has said on stderr so far.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.home.path().join("stderr")).unwrap()
+    }
+
     /// The next line of stdout; empty at its end.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
