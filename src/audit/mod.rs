@@ -15,6 +15,8 @@ mod writer;
 
 use std::time::Duration;
 
+use crate::limits::{AUDIT_FILE, KEEP_DAYS};
+
 pub use key::key;
 pub use lines::Lines;
 pub use log::{Log, Unanswered};
@@ -34,6 +36,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_size: 32 * 1024 * 1024, keep: Duration::from_secs(90 * 24 * 60 * 60) }
+        Self { max_size: AUDIT_FILE as u64, keep: Duration::from_secs(u64::from(KEEP_DAYS) * 24 * 60 * 60) }
     }
 }

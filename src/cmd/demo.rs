@@ -7,11 +7,12 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use anyhow::{Context, bail, ensure};
 use client::{Launch, Session, send_raw, stand_in};
 use serde_json::{Map, Value, json};
 
+use super::log::look::{BAD, GOOD, ODD, QUIET};
 use super::table::{self, Cell};
 use super::{Env, server_of_command};
 use crate::cli::DemoArgs;
@@ -38,10 +39,6 @@ const NOTE: &str = "Ann reviews it first.";
 /// The server that the stand-in stands in for.
 const SERVER: &str = "iterable";
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default();
-const WARN: Style = AnsiColor::Yellow.on_default();
-const QUIET: Style = Style::new().dimmed();
 const TITLE: Style = Style::new().bold();
 
 /// Runs the demo, on the built-in stand-in server or on the one that is given.
@@ -233,7 +230,7 @@ fn tools_table(
             let visible = seen.contains(tool);
             let call = match policy.decide(tool).effect {
                 Effect::Allow => Cell::styled("passes", GOOD),
-                Effect::RequireApproval => Cell::styled("asks a person", WARN),
+                Effect::RequireApproval => Cell::styled("asks a person", ODD),
                 Effect::Deny | Effect::Hide => Cell::styled("is refused", BAD),
             };
             vec![

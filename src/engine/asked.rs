@@ -171,7 +171,7 @@ impl Engine {
         if is_typed { channels.take(1).collect() } else { channels.collect() }
     }
 
-    /// A person has answered on the local channel. Says whether there was such a question.
+    /// A person has answered on the local channel.
     pub fn answered_locally(&mut self, number: u64, verdict: Verdict, now: Now, actions: &mut Vec<Action>) {
         self.decided(number, verdict, Channel::Local, Side::Server, now, actions);
     }
@@ -209,8 +209,7 @@ impl Engine {
             waited: now.session.saturating_sub(since),
             ..Approval::default()
         });
-        let decision =
-            Decision { effect: Effect::RequireApproval, rule: &question.rule, reason: None, file: file.as_deref() };
+        let decision = asks(&question, file.as_deref());
         let otherwise = format!("Nobody has answered within {}.", seconds(question.timeout.as_secs()));
         let refused = Refused { decision, otherwise: Some(otherwise), remedy: Remedy::Again };
         if is_round {
@@ -236,8 +235,7 @@ impl Engine {
         let Some(waiting) = self.approvals.take(number) else {
             match self.approvals.answered_late(number, &verdict, channel) {
                 Some(closed) => {
-                    // The dialogue that has just been answered is closed by that.
-                    let closed = if channel == Channel::Client { Closed { dialogue: None, ..closed } } else { closed };
+                    let closed = closed.answered_by(channel);
                     note(actions, || {
                         format!("a late answer to question {number}, by the {} channel", channel.as_str())
                     });
@@ -247,9 +245,7 @@ impl Engine {
             }
             return;
         };
-        let closed = waiting.closed();
-        // The dialogue that has just been answered is closed by that.
-        let closed = if channel == Channel::Client { Closed { dialogue: None, ..closed } } else { closed };
+        let closed = waiting.closed().answered_by(channel);
         close(closed, Settled::Answered(channel), "It was answered elsewhere.", side, actions);
         self.settle(waiting, verdict, channel, side, now, actions);
     }
@@ -279,8 +275,7 @@ impl Engine {
         };
         if let Verdict::Refused { note } = verdict {
             call.approval(approval);
-            let decision =
-                Decision { effect: Effect::RequireApproval, rule: &question.rule, reason: None, file: file.as_deref() };
+            let decision = asks(&question, file.as_deref());
             self.client_requests.remove(&key);
             let why = by_a_person(decision, note);
             return self.refuse_held(call, (&id, &question.tool), why, side, now, actions);
@@ -347,8 +342,7 @@ impl Engine {
         let Waiting { question, id, key, file, mut call, since, .. } = waiting;
         let waited = now.session.saturating_sub(since);
         call.approval(Approval { verdict: "unavailable", waited, ..Approval::default() });
-        let decision =
-            Decision { effect: Effect::RequireApproval, rule: &question.rule, reason: None, file: file.as_deref() };
+        let decision = asks(&question, file.as_deref());
         let otherwise = Some(format!("This call needs a person's approval, {why}"));
         let refused = Refused { decision, otherwise, remedy: Remedy::Channel };
         self.client_requests.remove(&key);
@@ -389,7 +383,7 @@ impl Engine {
             {
                 let waiting = Waiting { id: request.id.into(), key: request.key.clone(), line, ..waiting };
                 close(
-                    Closed { dialogue: None, ..waiting.closed() },
+                    waiting.closed().answered_by(Channel::Client),
                     Settled::Answered(Channel::Client),
                     "",
                     Side::Client,
@@ -408,7 +402,7 @@ impl Engine {
             }
             if let Some(closed) = self.approvals.answered_late(number, &verdict, Channel::Client) {
                 close(
-                    Closed { dialogue: None, ..closed },
+                    closed.answered_by(Channel::Client),
                     Settled::Answered(Channel::Client),
                     "",
                     Side::Client,
@@ -498,6 +492,11 @@ impl Call {
             counted.approve();
         }
     }
+}
+
+/// The decision that a question was asked by.
+fn asks<'q>(question: &'q Question, file: Option<&'q str>) -> Decision<'q> {
+    Decision { effect: Effect::RequireApproval, rule: &question.rule, reason: None, file }
 }
 
 /// A person has said no.

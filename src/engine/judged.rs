@@ -25,7 +25,7 @@ impl Engine {
     ) -> Result<(), Fault> {
         let Request { id, method, params, .. } = request;
         let call = CallParams::read(params)?;
-        self.recorder.introduced(call.client_info());
+        self.recorder.introduced(|| call.client_info());
         let is_ours = self.is_our_round(&call);
         if self.round_answered(&mut request, &call, now, actions) {
             return Ok(());

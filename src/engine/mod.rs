@@ -223,7 +223,7 @@ impl Engine {
             method::TOOLS_LIST => Kind::List(List::Tools),
             method::PROMPTS_LIST => Kind::List(List::Prompts),
             method::INITIALIZE => {
-                self.recorder.introduced(message::client_info(params));
+                self.recorder.introduced(|| message::client_info(params));
                 self.approvals.offered = Offered::declared(params);
                 Kind::Initialize
             }

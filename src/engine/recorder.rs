@@ -22,8 +22,10 @@ impl Recorder {
     }
 
     /// What the client says it is, in `initialize` or with a request of its own (2026-07-28). The first word counts.
-    pub(super) fn introduced(&mut self, info: Option<&str>) {
-        let (None, Some(_), Some(info)) = (&self.client, &self.keyed, info) else { return };
+    pub(super) fn introduced<'l>(&mut self, info: impl FnOnce() -> Option<&'l str>) {
+        // Looked for only until it is known: every call could bring it.
+        let (None, Some(_)) = (&self.client, &self.keyed) else { return };
+        let Some(info) = info() else { return };
         let text = |name| {
             let member = view::members(info).find(|member| member.key().as_deref() == Some(name));
             member.and_then(|member| view::string(member.value)).unwrap_or_default()

@@ -97,7 +97,8 @@ fn carry_out(link: &Arc<Link>, actions: &mut Vec<Action>) {
     let mut is_committed = true;
     for action in actions.drain(..) {
         match action {
-            Action::Replace(line) => _ = link.client.write(&[&line]),
+            // A reply answers a client's call that is nobody's line by now.
+            Action::Replace(line) | Action::Reply(line) => _ = link.client.write(&[&line]),
             Action::Commit(commit) => {
                 if let Err(why) = link.commit(&commit.entry) {
                     is_committed = false;
@@ -113,18 +114,12 @@ fn carry_out(link: &Arc<Link>, actions: &mut Vec<Action>) {
             Action::Ask(question) => matters.push(Matter::Ask(question)),
             Action::Settle(number, how) => matters.push(Matter::Settle(number, how)),
             Action::Note(note) => tracing::info!("{}", stray::text(note.to_string().as_bytes())),
-            Action::Forward | Action::Reply(_) | Action::Stray => {}
-        }
-    }
-    for action in more {
-        match action {
-            // It answers the client's own call, which is nobody's line by now.
-            Action::Reply(line) | Action::Replace(line) => _ = link.client.write(&[&line]),
-            Action::Record(entry) => entries.push(entry),
-            Action::Note(note) => tracing::info!("{}", stray::text(note.to_string().as_bytes())),
-            _ => {}
+            Action::Forward | Action::Stray => {}
         }
     }
     link.record(&mut entries);
     link.desk.take(&mut matters);
+    if !more.is_empty() {
+        carry_out(link, &mut more);
+    }
 }

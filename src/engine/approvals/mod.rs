@@ -205,6 +205,16 @@ pub(super) struct Closed {
     pub(super) local: Local,
 }
 
+impl Closed {
+    /// A dialogue that was answered is closed by that.
+    pub(super) fn answered_by(self, channel: Channel) -> Self {
+        match channel {
+            Channel::Client => Self { dialogue: None, ..self },
+            Channel::Local => self,
+        }
+    }
+}
+
 impl Approvals {
     pub(super) fn new(asks: Asks) -> Self {
         Self { asks, ..Self::default() }
