@@ -1,5 +1,13 @@
-//! Facts about tools, and no decisions: risk classes and the built-in catalogues.
+//! Facts about tools, and no decisions: risk classes, the built-in catalogues, and the classifier for what they lack.
 
 pub mod catalogue;
+mod class;
+mod classify;
+mod listed;
+mod profile;
 
-pub use catalogue::{Catalogue, Class, Risk, Severity, Tool};
+pub use catalogue::{Catalogue, Severity, Tool};
+pub use class::{Class, Risk};
+pub use classify::{Confidence, Verdict, classify};
+pub use listed::{Annotations, Argument, Listed};
+pub use profile::{Knowledge, Profile, profile};

@@ -1,0 +1,98 @@
+//! A tool as a server lists it, as far as it tells what the tool does. All of it is the server's own claim.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+/// A tool of a server's tools/list.
+#[derive(Clone, Debug, Default)]
+pub struct Listed<'l> {
+    /// Its name.
+    pub name: Cow<'l, str>,
+    /// What it is called before a person.
+    pub title: Option<Cow<'l, str>>,
+    /// What the server says that it does.
+    pub description: Option<Cow<'l, str>>,
+    /// Its arguments, in the order of the schema.
+    pub arguments: Vec<Argument>,
+    /// The server's hints about its behaviour.
+    pub annotations: Annotations,
+}
+
+/// An argument, as the input schema declares it at its top level.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Argument {
+    /// Its name.
+    pub name: String,
+    /// What the server says that it is for.
+    pub description: Option<String>,
+    /// The values that it may have, where the schema names them.
+    pub values: Vec<String>,
+}
+
+/// The hints of `ToolAnnotations` (MCP, server/tools); `None` where the server does not give one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Annotations {
+    /// `readOnlyHint`: it changes nothing.
+    pub read_only: Option<bool>,
+    /// `destructiveHint`: it may take something away.
+    pub destructive: Option<bool>,
+    /// `openWorldHint`: it reaches what is outside the server's own domain.
+    pub open_world: Option<bool>,
+}
+
+impl<'l> Listed<'l> {
+    /// A tool of which nothing but the name is known.
+    pub fn named(name: impl Into<Cow<'l, str>>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Reads an item of tools/list; `None` where it is no object with a name.
+    pub fn parse(item: &str) -> Option<Listed<'static>> {
+        Listed::read(&serde_json::from_str(item).ok()?).map(Listed::into_owned)
+    }
+
+    /// Reads an item of tools/list; `None` where it is no object with a name. What has another type than it should counts
+    /// as absent.
+    pub fn read(item: &'l Value) -> Option<Self> {
+        let text = |key: &str| item.get(key).and_then(Value::as_str).map(Cow::Borrowed);
+        let hint = |key: &str| item.get("annotations")?.get(key)?.as_bool();
+        Some(Self {
+            name: text("name")?,
+            title: text("title").or_else(|| item.get("annotations")?.get("title")?.as_str().map(Cow::Borrowed)),
+            description: text("description"),
+            arguments: arguments(item),
+            annotations: Annotations {
+                read_only: hint("readOnlyHint"),
+                destructive: hint("destructiveHint"),
+                open_world: hint("openWorldHint"),
+            },
+        })
+    }
+
+    /// The same, for longer than what it was read from.
+    pub fn into_owned(self) -> Listed<'static> {
+        let owned = |text: Cow<'l, str>| Cow::Owned(text.into_owned());
+        Listed {
+            name: owned(self.name),
+            title: self.title.map(owned),
+            description: self.description.map(owned),
+            arguments: self.arguments,
+            annotations: self.annotations,
+        }
+    }
+}
+
+fn arguments(item: &Value) -> Vec<Argument> {
+    let properties = item.get("inputSchema").and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+    let argument = |(name, schema): (&String, &Value)| Argument {
+        name: name.clone(),
+        description: schema.get("description").and_then(Value::as_str).map(str::to_owned),
+        values: schema
+            .get("enum")
+            .and_then(Value::as_array)
+            .map(|values| values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            .unwrap_or_default(),
+    };
+    properties.into_iter().flatten().map(argument).collect()
+}
