@@ -363,11 +363,11 @@ impl Engine {
     fn filter(&mut self, line: &[u8], result: &str, list: List) -> Result<Option<Vec<u8>>, Fault> {
         self.reader.read(line, Judged::LIST)?;
         let (policy, listed, enforcement) = (&self.policy, &mut self.listed, self.enforcement);
-        let filtered = list::filter(result, list, |name| {
+        let filtered = list::filter(result, list, |name, item| {
             let is_hidden = match list {
                 List::Tools => {
-                    listed.insert(&name);
-                    policy.decide(&name).effect == Effect::Hide
+                    listed.insert(&name, item, policy);
+                    policy.decide(listed.tool(&name)).effect == Effect::Hide
                 }
                 List::Prompts => listed.prompt(policy, &name).is_some(),
             };
