@@ -5,9 +5,11 @@ mod class;
 mod classify;
 mod listed;
 mod profile;
+mod recommend;
 
 pub use catalogue::{Catalogue, Severity, Tool};
 pub use class::{Class, Risk};
 pub use classify::{Confidence, Verdict, classify};
 pub use listed::{Annotations, Argument, Listed};
 pub use profile::{Knowledge, Profile, profile};
+pub use recommend::{Action, Counted, Rate, Recommended, recommend};
