@@ -1,5 +1,6 @@
 //! Facts about tools, and no decisions: risk classes, the built-in catalogues, and the classifier for what they lack.
 
+mod attacks;
 pub mod catalogue;
 mod class;
 mod classify;
@@ -7,6 +8,7 @@ mod listed;
 mod profile;
 mod recommend;
 
+pub use attacks::{Attack, Reference};
 pub use catalogue::{Catalogue, Severity, Tool};
 pub use class::{Class, Risk};
 pub use classify::{Confidence, Verdict, classify};
