@@ -7,17 +7,19 @@ use super::document::read;
 use super::server::ServerName;
 use super::source::{Format, Source};
 
+/// The built-in policy for a server as it is written, in TOML; `None` where there is none.
+pub fn builtin_text(server: &ServerName) -> Option<&'static str> {
+    (server.as_str() == "iterable").then_some(include_str!("../../config/policies/iterable.toml"))
+}
+
 /// The built-in policy for a server. Of a server without one, every tool is refused and stays visible.
 pub fn builtin(server: &ServerName) -> Policy {
-    let text = match server.as_str() {
-        "iterable" => include_str!("../../config/policies/iterable.toml"),
-        _ => {
-            let reason = format!(
-                "policylayer has no policy for the server {server}. Write one: policies/{server}.toml in {}.",
-                configuration_folder()
-            );
-            return Policy::refuse_everything(server, "builtin:default", reason);
-        }
+    let Some(text) = builtin_text(server) else {
+        let reason = format!(
+            "policylayer has no policy for the server {server}. Write one: policies/{server}.toml in {}.",
+            configuration_folder()
+        );
+        return Policy::refuse_everything(server, "builtin:default", reason);
     };
     parse(text, server).unwrap_or_else(|| {
         // A test reads every built-in policy; were one broken all the same, nothing passes under it.
