@@ -17,7 +17,7 @@ use super::{Env, report, server_of_file, settings_for, told};
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
 use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE};
-use crate::policy::{Amount, BadServerName, Effect, Format, Limit, Policy, ServerName};
+use crate::policy::{Amount, BadServerName, Effect, Format, Limit, Policy, ServerName, Source};
 use crate::risk::{Action, Attack, Catalogue, Class, Listed, Profile, Rate, Recommended, classify, profile, recommend};
 use crate::visible::visible;
 
@@ -109,7 +109,6 @@ struct Explained<'e> {
 struct InForce<'p> {
     policy: &'p Policy,
     limits: Vec<&'p Limit>,
-    conditions: usize,
     standing: Standing,
 }
 
@@ -142,7 +141,11 @@ impl<'e> Explained<'e> {
             by_name: (!is_known).then(|| classify(&listed).class),
             nearest: if is_known { Vec::new() } else { nearest::nearest(tool, catalogue) },
             attacks: Attack::on(server.as_str(), tool, &profile).collect(),
-            format: loaded.ok().and_then(|loaded| Some(loaded.source.as_ref()?.format())).unwrap_or(Format::Toml),
+            format: match loaded {
+                Ok(loaded) => loaded.source.as_ref().map(Source::format),
+                Err(_) => args.policy.as_deref().and_then(|file| Format::from_ending(file.extension()?.to_str()?)),
+            }
+            .unwrap_or(Format::Toml),
             commands: commands(args, server, tool, &recommended),
             profile,
             recommended,
@@ -189,8 +192,7 @@ impl<'e> Explained<'e> {
 
 impl<'p> InForce<'p> {
     fn new(policy: &'p Policy, tool: &str, recommended: &Recommended, snippet: Option<&Snippet>) -> Self {
-        let terms = policy.terms(tool);
-        let needs = snippet.map_or(0, Snippet::conditions);
+        let limits: Vec<_> = policy.limits(tool).collect();
         let rank = |effect| match effect {
             Effect::Allow => 0,
             Effect::RequireApproval => 1,
@@ -198,25 +200,24 @@ impl<'p> InForce<'p> {
             Effect::Hide => 3,
         };
         let (is, should_be) = (policy.decide(tool).effect, effect(recommended.action));
-        let is_limited =
-            recommended.rate_limit.is_none_or(|rate| terms.limits.iter().any(|limit| is_within(limit, rate)));
+        let is_limited = recommended.rate_limit.is_none_or(|rate| limits.iter().any(|limit| is_within(limit, rate)));
+        let is_guarded = policy.looks_at_arguments(tool) || snippet.is_none_or(|snippet| !snippet.looks_at_arguments());
         let standing = match rank(is).cmp(&rank(should_be)) {
             std::cmp::Ordering::Greater => Standing::Stricter,
-            std::cmp::Ordering::Equal if is == Effect::Hide || (is_limited && terms.conditions >= needs) => {
-                Standing::Same
-            }
+            std::cmp::Ordering::Equal if is == Effect::Hide || (is_limited && is_guarded) => Standing::Same,
             std::cmp::Ordering::Equal | std::cmp::Ordering::Less => Standing::Other,
         };
-        Self { policy, limits: terms.limits, conditions: terms.conditions, standing }
+        Self { policy, limits, standing }
     }
 
-    /// The rule and where it stands, as `decide` says it.
-    fn by(&self, tool: &str) -> String {
+    /// The rule, and where it stands.
+    fn rule(&self, tool: &str) -> (String, String) {
         let rule = visible(self.policy.decide(tool).rule);
-        match self.policy.summary().file {
-            Some(file) if !rule.starts_with("builtin:") => format!("{rule} of {file}"),
-            _ => format!("{rule} of the built-in policy for {}", self.policy.server()),
-        }
+        let place = match self.policy.summary().file {
+            Some(file) if !rule.starts_with("builtin:") => file.to_owned(),
+            _ => format!("the built-in policy for {}", self.policy.server()),
+        };
+        (rule, place)
     }
 
     /// What else there is to say, each in a sentence.
@@ -237,10 +238,8 @@ impl<'p> InForce<'p> {
         besides.extend(self.limits.iter().map(|limit| {
             format!("At most {} in each {}, counted for each {}.", limit.max, Length(limit.window), scope(limit))
         }));
-        match self.conditions {
-            0 => {}
-            1 => besides.push("One group of conditions looks at its arguments.".to_owned()),
-            several => besides.push(format!("{several} groups of conditions look at its arguments.")),
+        if self.policy.looks_at_arguments(explained.tool) {
+            besides.push("What happens to a call depends on its arguments, too.".to_owned());
         }
         besides
     }

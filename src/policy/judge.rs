@@ -107,11 +107,6 @@ impl Policy {
         hides.then(|| self.of_rule(found.rule()))
     }
 
-    /// What is looked at before a call of the tool passes: its own rule's checks, and those of all tools.
-    pub(super) fn checks_of<'p>(&'p self, tool: &str) -> [Option<&'p Checks>; 2] {
-        [self.find(tool).rule().checks.as_deref(), self.all_tools.as_deref()]
-    }
-
     /// The server that the policy is for.
     pub fn server(&self) -> &ServerName {
         &self.server

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::class::{Class, Risk};
-use super::profile::Profile;
+use super::profile::{Knowledge, Profile};
 
 /// What should happen to a tool's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,10 @@ pub fn recommend(profile: &Profile) -> Recommended {
             Some(Rate::a_minute(60)),
             "It returns one person's data at a time; the limit keeps a loop from collecting them all.",
         ),
-        Class::Read => (Action::Allow, None, "It changes nothing and returns nobody's personal data."),
+        Class::Read if profile.source == Knowledge::Catalogue => {
+            (Action::Allow, None, "It changes nothing and returns nobody's personal data.")
+        }
+        Class::Read => (Action::Allow, None, "By what is known of it, it changes nothing."),
         Class::Write => (
             Action::Allow,
             Some(Rate::a_minute(30)),

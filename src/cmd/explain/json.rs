@@ -97,7 +97,7 @@ impl InForce<'_> {
             "reason": decision.reason,
             "class": self.policy.class(tool).as_str(),
             "limits": self.limits.iter().map(limit).collect::<Value>(),
-            "conditions": self.conditions,
+            "looks_at_arguments": self.policy.looks_at_arguments(tool),
             "compared": self.standing.as_str(),
         })
     }

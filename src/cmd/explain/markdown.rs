@@ -81,8 +81,8 @@ impl Explained<'_> {
             }
         };
         let decision = in_force.policy.decide(self.tool);
-        let rule = in_force.by(self.tool);
-        out.push_str(&format!("**{}**, by the rule {}.", decision.effect, escaped(&rule)));
+        let (rule, place) = in_force.rule(self.tool);
+        out.push_str(&format!("**{}**, by the rule {} of {}.", decision.effect, code(&rule), escaped(&place)));
         in_force.besides(self).iter().for_each(|sentence| out.push_str(&format!(" {}", escaped(sentence))));
         out.push_str(&format!(" {}\n", in_force.standing.sentence()));
     }
@@ -103,7 +103,6 @@ fn escaped(text: &str) -> String {
         }
         out.push(c);
     }
-    // Where nothing is special, the text stays as a person would write it.
     out
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Key, Table, Value};
+use toml_edit::{DocumentMut, InlineTable, Item, Key, Table, Value};
 
 use crate::policy::{Format, Mode, ServerName, ToolGlob, builtin_text};
 use crate::risk::{Action, Counted, Rate, Recommended};
@@ -33,11 +33,9 @@ impl Snippet {
         Some(Self::Entry(key, builtin(server, tool).unwrap_or_else(|| entry(recommended))))
     }
 
-    /// How many groups of conditions it has.
-    pub(super) fn conditions(&self) -> usize {
-        let Self::Entry(_, entry) = self else { return 0 };
-        let groups = ["deny_if", "require"].iter().filter_map(|key| entry.get(key)?.as_array());
-        groups.map(Array::len).sum()
+    /// Whether it has conditions.
+    pub(super) fn looks_at_arguments(&self) -> bool {
+        matches!(self, Self::Entry(_, entry) if ["deny_if", "require"].iter().any(|key| entry.contains_key(key)))
     }
 
     /// The snippet in a format, over several lines, the last of which ends.
@@ -249,9 +247,9 @@ mod tests {
             for policy in loads(&snippet, "iterable") {
                 assert_eq!(policy.decide(tool).effect, builtin.decide(tool).effect, "{tool}");
                 assert_eq!(policy.decide(tool).reason, builtin.decide(tool).reason, "{tool}");
-                let (is, was) = (policy.terms(tool), builtin.terms(tool));
-                assert_eq!((is.limits.len(), is.conditions), (was.limits.len(), was.conditions), "{tool}");
-                assert_eq!(snippet.conditions(), was.conditions, "{tool}");
+                assert_eq!(policy.limits(tool).count(), builtin.limits(tool).count(), "{tool}");
+                let looks = builtin.looks_at_arguments(tool);
+                assert_eq!((policy.looks_at_arguments(tool), snippet.looks_at_arguments()), (looks, looks), "{tool}");
                 for (argument, text) in
                     [("catalogName", ".."), ("identifier", "a/b"), ("email", "a%2fb"), ("itemId", "x")]
                 {
@@ -278,7 +276,7 @@ mod tests {
             let snippet = Snippet::recommended(&server, "do_it", &recommend(&known), None).unwrap();
             for policy in loads(&snippet, "elsewhere") {
                 assert_eq!(policy.decide("do_it").effect, effect, "{class:?}");
-                assert_eq!(policy.terms("do_it").limits.len(), limits, "{class:?}");
+                assert_eq!(policy.limits("do_it").count(), limits, "{class:?}");
             }
         }
     }

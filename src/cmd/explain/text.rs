@@ -149,7 +149,8 @@ impl Explained<'_> {
             Effect::RequireApproval => ODD,
         };
         let begins = page.out.len();
-        page.paragraph(2, &format!("{}, by the rule {}.", decision.effect, in_force.by(self.tool)));
+        let (rule, place) = in_force.rule(self.tool);
+        page.paragraph(2, &format!("{}, by the rule {rule} of {place}.", decision.effect));
         page.out.insert_str(begins + 2 + decision.effect.as_str().len(), &format!("{style:#}"));
         page.out.insert_str(begins + 2, &style.to_string());
         in_force.besides(self).iter().for_each(|line| page.paragraph(2, line));
