@@ -259,17 +259,38 @@ fn the_page_of_the_attacks_is_made_from_their_file() {
     }
     for attack in Attack::all() {
         let Attack { id, name, account, needs, stops, rule, source, .. } = attack;
-        let _ = write!(
-            page,
-            "\n<a id=\"{id}\"></a>\n\n## {name}\n\n{account}\n\n**Needs:** {needs}\n\n**What stops it:** {stops}\n\n```toml\n{rule}```\n\n\
-             {}\n\nSource: [{}]({}).\n",
-            tools(attack),
-            source.name,
-            source.url
-        );
+        let _ = write!(page, "\n<a id=\"{id}\"></a>\n\n## {name}\n");
+        let (needs, stops) = (format!("**Needs:** {needs}"), format!("**What stops it:** {stops}"));
+        [account, &needs, &stops].iter().for_each(|text| paragraph(&mut page, text));
+        let _ = write!(page, "\n```toml\n{rule}```\n");
+        paragraph(&mut page, &tools(attack));
+        let _ = write!(page, "\nSource: [{}]({}).\n", source.name, source.url);
     }
     let wrong = compare(root().join("docs/attacks.md"), &page, "UPDATE_ATTACKS");
     assert_eq!(wrong, None, "UPDATE_ATTACKS=1 cargo test --test explain writes it");
+}
+
+/// A paragraph over lines as long as those of the other pages.
+fn paragraph(page: &mut String, text: &str) {
+    page.push('\n');
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        match used {
+            0 => {}
+            _ if used + 1 + length > 120 => {
+                page.push('\n');
+                used = 0;
+            }
+            _ => {
+                page.push(' ');
+                used += 1;
+            }
+        }
+        page.push_str(word);
+        used += length;
+    }
+    page.push('\n');
 }
 
 /// The tools of Iterable that a pattern abuses.
