@@ -25,6 +25,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand wrap 'Start an MCP server and enforce the policy on everything that passes between it and the client'
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
             cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
+            cand explain 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
             cand test 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
             cand approvals 'See and answer the calls that wait for a person''s approval'
             cand log 'Print the audit log: every decision, and what became of it'
@@ -55,6 +56,13 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --policy 'The policy file; without it, the policy that `wrap` would use for the server, or every policy in the configuration folder'
             cand --server 'The server that the policy is for; without it, the one that the policy file is named after'
             cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;explain'= {
+            cand --server 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration folder, else `iterable` where that has a tool of this name'
+            cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
+            cand --format 'How to print: for a person, for a program, or as a section of a page'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -29,6 +29,7 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -s V -l version -d
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "wrap" -d 'Start an MCP server and enforce the policy on everything that passes between it and the client'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "explain" -d 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "test" -d 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "approvals" -d 'See and answer the calls that wait for a person\'s approval'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "log" -d 'Print the audit log: every decision, and what became of it'
@@ -58,6 +59,12 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l serve
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration folder, else `iterable` where that has a tool of this name' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l format -d 'How to print: for a person, for a program, or as a section of a page' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'
+markdown\t'For a wiki: a section in Markdown'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand test" -l format -d 'How to print: for a person, for a program, or for CI' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'
 junit\t'For CI: JUnit\'s XML'"

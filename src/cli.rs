@@ -1,5 +1,6 @@
 //! The command line: definitions, nothing else.
 
+mod explain;
 mod log;
 mod since;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use explain::{ExplainArgs, ExplainFormat};
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
 
@@ -23,6 +25,7 @@ Examples:
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
+  policylayer explain send_campaign          what it does, how it is abused, which rule stops that
   policylayer test iterable.test.toml        do the policy's tests hold?
   policylayer approvals watch                answer calls that wait for a person
   policylayer log --follow                   each decision as it is made
@@ -52,6 +55,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted
     Decide(DecideArgs),
+    /// Say what a tool does, how it is abused, which rule is recommended for it, and what is in force
+    Explain(ExplainArgs),
     /// Run policy tests: the calls that they describe, and what the policy is expected to make of each
     Test(TestArgs),
     /// See and answer the calls that wait for a person's approval

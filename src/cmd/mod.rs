@@ -6,6 +6,7 @@ pub mod check;
 pub mod completions;
 pub mod decide;
 pub mod demo;
+pub mod explain;
 pub mod log;
 mod records;
 pub mod replay;
@@ -36,6 +37,7 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Wrap(args) => wrap::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
+        Command::Explain(args) => explain::run(args, env),
         Command::Test(args) => test::run(args, env),
         Command::Approvals(args) => approvals::run(args, env),
         Command::Log(args) => log::run(args, env),
