@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub(super) use lines::Line;
 use lines::{Lines, Shared, lock};
 use rmcp::model::{ClientConfig, ClientRequest, CustomRequest, ErrorCode};
-use rmcp::service::{DynService, Peer, Service as _, ServiceError};
+use rmcp::service::{DynService, Peer, ServiceError};
 use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
