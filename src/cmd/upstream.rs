@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use failure::{Failed, Told};
 use indicatif::{ProgressBar, ProgressStyle};
-pub(super) use lines::Line;
-use lines::{Lines, Shared, lock};
+use lines::lock;
+pub(super) use lines::{Line, Lines, Shared};
 use rmcp::model::{ClientConfig, ClientRequest, CustomRequest, ErrorCode};
 use rmcp::service::{DynService, Peer, ServiceError};
 use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
@@ -120,7 +120,7 @@ impl ClientHandler for Looker {
 async fn talk(lines: Lines, kept: &Shared, patience: Duration) -> Result<Offer, Failed> {
     let looker: Box<dyn DynService<RoleClient>> = Looker.into_dyn();
     let service = timeout(patience, looker.serve(lines)).await.map_err(|_| Failed::Silent)?;
-    let service = service.map_err(|error| Failed::NoSession(error.to_string()))?;
+    let service = service.map_err(Failed::from)?;
     let listed = timeout(patience, lists(service.peer(), kept)).await.map_err(|_| Failed::Slow);
     // Closes its stdin.
     let _ = service.cancel().await;
@@ -181,7 +181,7 @@ async fn list(
             Err(ServiceError::McpError(error)) => {
                 return Err(Failed::Refused { method, code: error.code.0, message: error.message.into_owned() });
             }
-            Err(error) => return Err(Failed::Lost(error.to_string())),
+            Err(_) => return Err(Failed::Lost { method }),
         }
         let page = answer(kept).unwrap_or_default();
         let Some(found) = page.get(key).and_then(Value::as_array) else { return Err(Failed::NoList { method, key }) };

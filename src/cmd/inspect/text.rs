@@ -33,13 +33,15 @@ pub(super) fn write(out: &mut dyn Write, view: &View<'_>, width: Option<usize>) 
     shown.sort_by_key(key);
     hidden.sort_by_key(key);
     head(out, view, shown.len())?;
-    let columns = Columns::of(view, width);
+    let mut columns = Columns::of(view, width);
     if !shown.is_empty() {
         writeln!(out, "\n{TITLE}What the agent sees{TITLE:#}")?;
         columns.write(out, &shown, width)?;
     }
     if !hidden.is_empty() {
         writeln!(out, "\n{TITLE}Hidden from the agent{TITLE:#}")?;
+        // Every call of them is refused.
+        columns.call = false;
         columns.write(out, &hidden, width)?;
     }
     legend(out, view, &columns)?;
@@ -82,15 +84,21 @@ struct Columns {
     severity: bool,
     /// How sure the class is: told where not all are known.
     sure: bool,
+    call: bool,
     what: bool,
+    /// What every rule begins with and a narrow terminal has no room for.
+    left_out: &'static str,
 }
 
 impl Columns {
     fn of(view: &View<'_>, width: Option<usize>) -> Self {
+        let is_wide = width.is_none_or(|width| width >= WIDE);
         Self {
             severity: view.catalogue().is_some(),
             sure: view.tools.iter().any(|tool| tool.source != ClassSource::Catalogue),
-            what: width.is_none_or(|width| width >= WIDE),
+            call: true,
+            what: is_wide,
+            left_out: if !is_wide && view.policy.summary().mode == Mode::Builtin { "builtin:" } else { "" },
         }
     }
 
@@ -99,7 +107,7 @@ impl Columns {
             (true, "TOOL"),
             (self.severity, "SEVERITY"),
             (self.sure, "SURE"),
-            (true, "A CALL"),
+            (self.call, "A CALL"),
             (true, "MARKS"),
             (true, "RULE"),
             (self.what, "WHAT IT DOES"),
@@ -120,7 +128,7 @@ impl Columns {
     }
 
     fn row(&self, tool: &Tool<'_>) -> Vec<Cell> {
-        let severity = tool.profile.severity;
+        let (severity, rule) = (tool.profile.severity, tool.decision.rule);
         let call = match tool.decision.effect {
             Effect::Allow => Cell::styled(allowed(tool), GOOD),
             Effect::RequireApproval => Cell::styled("asks a person", ODD),
@@ -130,9 +138,9 @@ impl Columns {
             (true, Cell::plain(visible(tool.name))),
             (self.severity, Cell::styled(severity.as_str(), if severity == Risk::Critical { BAD } else { QUIET })),
             (self.sure, Cell::styled(sure(tool.source), if is_guess(tool) { ODD } else { QUIET })),
-            (true, call),
+            (self.call, call),
             (true, Cell::plain(marks(tool))),
-            (true, Cell::plain(visible(tool.decision.rule))),
+            (true, Cell::plain(visible(rule.strip_prefix(self.left_out).unwrap_or(rule)))),
             (self.what, Cell::styled(tool.listed.description.as_deref().map(sentence).unwrap_or_default(), QUIET)),
         ];
         cells.into_iter().filter(|(is_there, _)| *is_there).map(|(_, cell)| cell).collect()

@@ -19,7 +19,7 @@ pub(super) struct View<'v> {
     /// As the server lists them.
     pub(super) tools: Vec<Tool<'v>>,
     pub(super) prompts: Vec<Prompt<'v>>,
-    /// How long the results of tools/list are together, in bytes: the server's, and what the agent gets of them.
+    /// How long the answers to tools/list are together, in bytes: the server's, and what the agent gets of them.
     pub(super) before: usize,
     pub(super) after: usize,
     /// The document's entries that match no tool, by path and, where it tells more, by name.
@@ -196,8 +196,8 @@ impl Seen {
     fn take(&mut self, method: &str, written: &[u8], passed: &[u8]) {
         let (names, key) = match method {
             "tools/list" => {
-                self.before += result_length(written);
-                self.after += result_length(passed);
+                self.before += line_length(written);
+                self.after += line_length(passed);
                 (&mut self.tools, "tools")
             }
             "prompts/list" => (&mut self.prompts, "prompts"),
@@ -207,23 +207,15 @@ impl Seen {
         let items = message.get("result").and_then(|result| result.get(key)).and_then(Value::as_array);
         let found = items.into_iter().flatten().filter_map(|item| item.get("name")?.as_str());
         names.extend(found.map(str::to_owned));
-        let was_answer = result_length(written) > 0;
-        if let Some(error) = message.get("error").filter(|_| was_answer) {
+        if let Some(error) = message.get("error").filter(|_| passed != written) {
             let why = error.get("message").and_then(Value::as_str).unwrap_or_default();
             self.notes.push(format!("the agent would get none of this answer to {method}: {why}"));
         }
     }
 }
 
-/// How long the result of an answer is, as written; 0 where it has none.
-fn result_length(line: &[u8]) -> usize {
-    #[derive(serde::Deserialize)]
-    struct Answer<'l> {
-        #[serde(borrow)]
-        result: Option<&'l serde_json::value::RawValue>,
-    }
-    serde_json::from_slice::<Answer<'_>>(line)
-        .ok()
-        .and_then(|answer| answer.result)
-        .map_or(0, |result| result.get().len())
+/// How long an answer is, its newline included; 0 where there is none.
+fn line_length(line: &[u8]) -> usize {
+    let text = line.strip_suffix(b"\n").unwrap_or(line).len();
+    if text == 0 { 0 } else { text + 1 }
 }
