@@ -22,6 +22,9 @@ _policylayer() {
             policylayer,check)
                 cmd="policylayer__subcmd__check"
                 ;;
+            policylayer,clients)
+                cmd="policylayer__subcmd__clients"
+                ;;
             policylayer,completions)
                 cmd="policylayer__subcmd__completions"
                 ;;
@@ -34,8 +37,14 @@ _policylayer() {
             policylayer,explain)
                 cmd="policylayer__subcmd__explain"
                 ;;
+            policylayer,inspect)
+                cmd="policylayer__subcmd__inspect"
+                ;;
             policylayer,log)
                 cmd="policylayer__subcmd__log"
+                ;;
+            policylayer,register)
+                cmd="policylayer__subcmd__register"
                 ;;
             policylayer,replay)
                 cmd="policylayer__subcmd__replay"
@@ -48,6 +57,9 @@ _policylayer() {
                 ;;
             policylayer,test)
                 cmd="policylayer__subcmd__test"
+                ;;
+            policylayer,unregister)
+                cmd="policylayer__subcmd__unregister"
                 ;;
             policylayer,wrap)
                 cmd="policylayer__subcmd__wrap"
@@ -80,7 +92,7 @@ _policylayer() {
 
     case "${cmd}" in
         policylayer)
-            opts="-h -V --help --version wrap check decide explain test approvals log suggest replay schema demo completions"
+            opts="-h -V --help --version wrap inspect clients register unregister check decide explain test approvals log suggest replay schema demo completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -215,6 +227,24 @@ _policylayer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        policylayer__subcmd__clients)
+            opts="-h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         policylayer__subcmd__completions)
             opts="-h --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -294,6 +324,32 @@ _policylayer() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__inspect)
+            opts="-h --policy --server --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -417,6 +473,32 @@ _policylayer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        policylayer__subcmd__register)
+            opts="-h --client --all-clients --server --policy --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         policylayer__subcmd__replay)
             opts="-h --policy --server --since --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -504,6 +586,24 @@ _policylayer() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__unregister)
+            opts="-h --client --all-clients --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -1,5 +1,6 @@
 //! The command line: definitions, nothing else.
 
+mod clients;
 mod explain;
 mod inspect;
 mod log;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
 pub use explain::{ExplainArgs, ExplainFormat};
 pub use inspect::InspectArgs;
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
@@ -23,9 +25,10 @@ use crate::size::{BadSize, Size};
 
 const EXAMPLES: &str = "\
 Examples:
-  policylayer wrap -- npx -y @iterable/mcp   what the client starts instead
   policylayer inspect -- npx -y @iterable/mcp
-                                             what the agent would see
+                                             what an agent would see
+  policylayer register iterable              put the policy before a server
+  policylayer wrap -- npx -y @iterable/mcp   what the client then starts
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
@@ -57,6 +60,12 @@ pub enum Command {
     Wrap(WrapArgs),
     /// Start a server, and print what an agent would see of it: each tool's class, decision and rule. Nothing is called
     Inspect(InspectArgs),
+    /// List the MCP clients on this machine, their servers, and which of them are behind a policy
+    Clients(ClientsArgs),
+    /// Put the policy before a server in a client's configuration
+    Register(RegisterArgs),
+    /// Take the policy out of a client's configuration again
+    Unregister(UnregisterArgs),
     /// Load a policy and print its errors and warnings, each with its place and what to do
     Check(CheckArgs),
     /// Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted

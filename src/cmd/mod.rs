@@ -3,18 +3,22 @@
 pub mod approvals;
 mod calls;
 pub mod check;
+pub mod clients;
 pub mod completions;
 pub mod decide;
 pub mod demo;
+mod diff;
 pub mod explain;
 pub mod inspect;
 pub mod log;
 mod records;
+pub mod register;
 pub mod replay;
 pub mod schema;
 pub mod suggest;
 pub mod table;
 pub mod test;
+pub mod unregister;
 mod upstream;
 pub mod wrap;
 
@@ -38,6 +42,9 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
         Command::Inspect(args) => inspect::run(args, env),
+        Command::Clients(args) => clients::run(args, env),
+        Command::Register(args) => register::run(args, env),
+        Command::Unregister(args) => unregister::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),
