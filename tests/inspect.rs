@@ -6,8 +6,10 @@
 
 #[path = "support/log.rs"]
 mod log;
+#[allow(dead_code, reason = "other tests use the other servers")]
 #[path = "support/node.rs"]
 mod node;
+#[allow(dead_code, reason = "what lives is only shown")]
 #[path = "support/processes.rs"]
 mod processes;
 #[path = "support/terminal.rs"]

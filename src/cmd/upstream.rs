@@ -202,11 +202,11 @@ async fn list(
 /// The result of our last request, as the server wrote it.
 fn answer(kept: &Shared) -> Option<Value> {
     let kept = lock(kept);
-    let id = kept.lines.iter().rev().find_map(|line| match line {
-        Line::Client(line) => serde_json::from_slice::<Value>(line).ok()?.get("id").cloned(),
+    let (at, id) = kept.lines.iter().enumerate().rev().find_map(|(at, line)| match line {
+        Line::Client(line) => Some((at, serde_json::from_slice::<Value>(line).ok()?.get("id")?.clone())),
         Line::Server(_) => None,
     })?;
-    kept.lines.iter().find_map(|line| match line {
+    kept.lines.iter().skip(at).find_map(|line| match line {
         Line::Server(line) => {
             let mut answer: Value = serde_json::from_slice(line).ok()?;
             (answer.get("id") == Some(&id)).then(|| answer.get_mut("result").map(Value::take))?
