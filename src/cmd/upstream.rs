@@ -202,15 +202,79 @@ async fn list(
 /// The result of our last request, as the server wrote it.
 fn answer(kept: &Shared) -> Option<Value> {
     let kept = lock(kept);
-    let id = kept.lines.iter().rev().find_map(|line| match line {
-        Line::Client(line) => serde_json::from_slice::<Value>(line).ok()?.get("id").cloned(),
+    let (at, id) = kept.lines.iter().enumerate().rev().find_map(|(at, line)| match line {
+        Line::Client(line) => Some((at, serde_json::from_slice::<Value>(line).ok()?.get("id")?.clone())),
         Line::Server(_) => None,
     })?;
-    kept.lines.iter().find_map(|line| match line {
+    kept.lines.iter().skip(at).find_map(|line| match line {
         Line::Server(line) => {
             let mut answer: Value = serde_json::from_slice(line).ok()?;
             (answer.get("id") == Some(&id)).then(|| answer.get_mut("result").map(Value::take))?
         }
         Line::Client(_) => None,
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::{self, PipeReader, PipeWriter, Write as _};
+    use std::os::fd::OwnedFd;
+    use std::process;
+
+    use tokio::process::{ChildStdin, ChildStdout};
+
+    use super::*;
+    use crate::proxy::alone::Gone;
+
+    /// Our ends of a server's pipes, and the server's.
+    fn pipes() -> (Lines, Shared, PipeReader, PipeWriter) {
+        let ((server_reads, stdin), (stdout, server_writes)) = (io::pipe().unwrap(), io::pipe().unwrap());
+        let stdin = ChildStdin::from_std(process::ChildStdin::from(OwnedFd::from(stdin))).unwrap();
+        let stdout = ChildStdout::from_std(process::ChildStdout::from(OwnedFd::from(stdout))).unwrap();
+        let kept = Shared::default();
+        (Lines::new(stdin, stdout, Arc::clone(&kept)), kept, server_reads, server_writes)
+    }
+
+    fn told(failed: Failed, kept: &Shared) -> String {
+        let (kept, command) = (lock(kept), [OsString::from("shop")]);
+        let told = Told {
+            failed: Some(failed),
+            gone: Gone::Stopped,
+            kept: &kept,
+            stderr: b"Ready.\n",
+            command: &command,
+            patience: Duration::from_secs(60),
+        };
+        told.error().to_string()
+    }
+
+    #[tokio::test]
+    async fn one_that_never_answers_is_waited_for_so_long_and_no_longer() {
+        let patience = Duration::from_millis(50);
+        let (lines, kept, _reads, mut writes) = pipes();
+        let failed = talk(lines, &kept, patience).await.unwrap_err();
+        assert_eq!(failed, Failed::Silent);
+        let message = told(failed, &kept);
+        assert!(message.starts_with("the server `shop` did not answer within 60 seconds\n"), "{message}");
+        assert!(message.contains("\n  Ready.\nwhat to do: run it once by itself in a terminal"), "{message}");
+
+        // One that only prints.
+        let (lines, kept, _reads_too, mut prints) = pipes();
+        prints.write_all(b"Welcome to the shop\n> ").unwrap();
+        let failed = talk(lines, &kept, patience).await.unwrap_err();
+        let message = told(failed, &kept);
+        assert!(
+            message.contains("\n  Welcome to the shop\nwhat to do: see that the command starts an MCP"),
+            "{message}"
+        );
+
+        // One that opens a session, and then nothing.
+        let (lines, kept, _reads_again, mut opens) = pipes();
+        let opened = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#;
+        opens.write_all(format!("{opened}\n").as_bytes()).unwrap();
+        let failed = talk(lines, &kept, patience).await.unwrap_err();
+        assert_eq!(failed, Failed::Slow);
+        assert!(told(failed, &kept).contains("did not list what it offers within 60 seconds"));
+        writes.write_all(b"").unwrap();
+    }
 }

@@ -86,8 +86,10 @@ struct Columns {
     sure: bool,
     call: bool,
     what: bool,
-    /// What every rule begins with and a narrow terminal has no room for.
-    left_out: &'static str,
+    /// Whether a rule is shown without what can be told from the rest: a narrow terminal has no room for it.
+    short: bool,
+    /// Whether every rule is the built-in policy's.
+    builtin: bool,
 }
 
 impl Columns {
@@ -98,7 +100,8 @@ impl Columns {
             sure: view.tools.iter().any(|tool| tool.source != ClassSource::Catalogue),
             call: true,
             what: is_wide,
-            left_out: if !is_wide && view.policy.summary().mode == Mode::Builtin { "builtin:" } else { "" },
+            short: !is_wide,
+            builtin: view.policy.summary().mode == Mode::Builtin,
         }
     }
 
@@ -124,11 +127,13 @@ impl Columns {
                 rows.extend(of_class.map(|tool| self.row(tool)));
             }
         }
-        Table::new(&titles, width).write(out, &rows)
+        // The names are what is read first, and the rule of most tools begins with theirs.
+        let widest = width.unwrap_or_default() * 2 / 5;
+        Table::new(&titles, width).with_widest(widest).write(out, &rows)
     }
 
     fn row(&self, tool: &Tool<'_>) -> Vec<Cell> {
-        let (severity, rule) = (tool.profile.severity, tool.decision.rule);
+        let severity = tool.profile.severity;
         let call = match tool.decision.effect {
             Effect::Allow => Cell::styled(allowed(tool), GOOD),
             Effect::RequireApproval => Cell::styled("asks a person", ODD),
@@ -140,10 +145,23 @@ impl Columns {
             (self.sure, Cell::styled(sure(tool.source), if is_guess(tool) { ODD } else { QUIET })),
             (self.call, call),
             (true, Cell::plain(marks(tool))),
-            (true, Cell::plain(visible(rule.strip_prefix(self.left_out).unwrap_or(rule)))),
+            (true, Cell::plain(self.rule(tool))),
             (self.what, Cell::styled(tool.listed.description.as_deref().map(sentence).unwrap_or_default(), QUIET)),
         ];
         cells.into_iter().filter(|(is_there, _)| *is_there).map(|(_, cell)| cell).collect()
+    }
+}
+
+impl Columns {
+    fn rule(&self, tool: &Tool<'_>) -> String {
+        let rule = tool.decision.rule;
+        if !self.short {
+            return visible(rule);
+        }
+        let rule = if self.builtin { rule.strip_prefix("builtin:").unwrap_or(rule) } else { rule };
+        // The entry of the tool's own name.
+        let own = rule.strip_suffix(tool.name).filter(|list| list.ends_with("tools."));
+        own.map_or_else(|| visible(rule), |list| format!("{list}…"))
     }
 }
 
@@ -213,7 +231,11 @@ fn sums(out: &mut dyn Write, view: &View<'_>) -> io::Result<()> {
         (Effect::Deny, "refused"),
         (Effect::Hide, "hidden"),
     ];
-    let effects = effects.iter().map(|(effect, word)| counted(view.of_effect(*effect), word)).collect();
+    let effects = effects.iter().map(|(effect, word)| match (view.of_effect(*effect), effect) {
+        (1, Effect::RequireApproval) => Some("1 asks a person".to_owned()),
+        (count, _) => counted(count, word),
+    });
+    let effects = effects.collect();
     writeln!(out, "Decisions  {}", listed(effects))?;
     let hidden: Vec<_> = view.prompts.iter().filter(|prompt| !prompt.visible).map(|prompt| prompt.name).collect();
     let seen = view.prompts.len() - hidden.len();
