@@ -1,0 +1,131 @@
+//! The classifier: what a tool that no catalogue knows probably does, from what its server says of it.
+//!
+//! It is deterministic and has a reason for each verdict. Whatever a server claims can raise a class and never lower it,
+//! since the server may lie; the name is what calls go by, so it counts most.
+
+mod name;
+mod schema;
+mod text;
+mod words;
+
+use super::class::Class;
+use super::listed::Listed;
+use words::{is_personal, words};
+
+/// How much a verdict can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// Nothing tells, or the name is written so that it deceives.
+    Low,
+    /// Only the server's claims tell, or they disagree with the name.
+    Medium,
+    /// The name tells, and no claim disagrees.
+    High,
+}
+
+impl Confidence {
+    /// The word used in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// What the classifier makes of a tool.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What the tool probably does.
+    pub class: Class,
+    /// How sure that is.
+    pub confidence: Confidence,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+impl Verdict {
+    /// The class that a policy's rules are chosen by: below high confidence no tool counts as a read or a write.
+    pub fn counts_as(&self) -> Class {
+        match self.confidence {
+            Confidence::High => self.class,
+            Confidence::Medium | Confidence::Low => self.class.max(Class::Execute),
+        }
+    }
+}
+
+/// Classes a tool by its name, its description, its arguments and its annotations, in time linear in their length.
+pub fn classify(tool: &Listed<'_>) -> Verdict {
+    let told = name::read(&tool.name);
+    let claim = claim(tool);
+    if told.odd {
+        return odd(told.class, claim);
+    }
+    let Some((class, word)) = told.class else { return unnamed(claim) };
+    let by_name = format!("Its name has the word \"{}\".", schema::quoted(&word));
+    match claim {
+        // What is critical by its name stays what it is: a rule against deleting must not be evaded by talk of money.
+        Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
+            Verdict { class: claimed, confidence: Confidence::Medium, reason }
+        }
+        _ if class > Class::Read && tool.annotations.read_only == Some(true) => {
+            let reason = format!("{by_name} Its server says that it only reads.");
+            Verdict { class, confidence: Confidence::Medium, reason }
+        }
+        _ => Verdict { class, confidence: Confidence::High, reason: by_name },
+    }
+}
+
+/// The greatest class that the server claims for a tool, and the sentence that says how.
+fn claim(tool: &Listed<'_>) -> Option<(Class, String)> {
+    let said = |what: &str, text: &Option<std::borrow::Cow<'_, str>>| {
+        let (class, words) = text::read(text.as_deref()?)?;
+        Some((class, format!("Its {what} says \"{}\".", schema::quoted(&words))))
+    };
+    let claims = [
+        said("title", &tool.title),
+        said("description", &tool.description),
+        schema::of_arguments(&tool.arguments),
+        schema::of_annotations(tool.annotations),
+    ];
+    // The first of those that claim most.
+    claims.into_iter().flatten().reduce(|most, next| if next.0 > most.0 { next } else { most })
+}
+
+/// A name that tells nothing: the server's word alone makes nothing harmless, since below high confidence a tool counts as
+/// execute.
+fn unnamed(claim: Option<(Class, String)>) -> Verdict {
+    match claim {
+        Some((class, reason)) => Verdict { class, confidence: Confidence::Medium, reason },
+        None => Verdict {
+            class: Class::Execute,
+            confidence: Confidence::Low,
+            reason: "Nothing tells what it does.".to_owned(),
+        },
+    }
+}
+
+/// A name that may be taken for another one is never harmless.
+fn odd(told: Option<(Class, String)>, claim: Option<(Class, String)>) -> Verdict {
+    let named = told.map_or(Class::Execute, |(class, _)| class.max(Class::Execute));
+    let reason = "Its name has characters that may be taken for others or are not seen.".to_owned();
+    match claim {
+        Some((class, reason)) if class > named && named < Class::Destructive => {
+            Verdict { class, confidence: Confidence::Low, reason }
+        }
+        _ => Verdict { class: named, confidence: Confidence::Low, reason },
+    }
+}
+
+/// Whether a tool's name or arguments speak of people.
+pub(super) fn is_personal_data(tool: &Listed<'_>) -> bool {
+    let names = std::iter::once(tool.name.as_ref()).chain(tool.arguments.iter().map(|argument| argument.name.as_str()));
+    names.flat_map(words).any(|word| is_personal(&word))
+}
+
+/// Whether a message goes out, by the tool's name or since it takes a recipient and a text.
+pub(super) fn is_sender(tool: &Listed<'_>) -> bool {
+    name::read(&tool.name).sends || schema::take_a_message(&tool.arguments)
+}
