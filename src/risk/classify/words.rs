@@ -48,7 +48,7 @@ pub(super) fn verb(word: &str) -> Option<Verb> {
             => (Execute, Anywhere),
         "apply" | "archive" | "build" | "call" | "checkout" | "connect" | "control" | "cordon" | "crawl" | "debug" | "dm"
         | "drag" | "email" | "export" | "fill" | "fire" | "format" | "forward" | "goto" | "grant" | "hover" | "invite" | "kick"
-        | "login" | "mail" | "pause" | "play" | "post" | "press" | "print" | "process" | "push" | "release" | "reply"
+        | "login" | "mail" | "pause" | "play" | "post" | "press" | "process" | "push" | "release" | "reply"
         | "request" | "resume" | "rollout" | "rotate" | "run" | "scale" | "schedule" | "share" | "sms" | "ssh" | "start"
         | "stop" | "swipe" | "sync" | "tap" | "test" | "track" | "trigger" | "tweet" | "type" => (Execute, First),
 
