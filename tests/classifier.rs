@@ -146,7 +146,31 @@ fn listed(upstream: &Upstream, server: &Labelled) -> BTreeMap<String, Value> {
 fn dump() {
     for j in measured().unwrap() {
         if j.label != j.verdict.class || j.verdict.counts_as() != j.label {
-            println!("{} {} {} label {:?} got {:?} {:?} {}", if j.label != j.verdict.class {"WRONG"} else {"right"}, j.server, j.tool, j.label, j.verdict.class, j.verdict.confidence, j.verdict.reason);
+            println!(
+                "{} {} {} label {:?} got {:?} {:?} {}",
+                if j.label != j.verdict.class { "WRONG" } else { "right" },
+                j.server,
+                j.tool,
+                j.label,
+                j.verdict.class,
+                j.verdict.confidence,
+                j.verdict.reason
+            );
+        }
+    }
+}
+#[test]
+fn dump_names() {
+    let names: BTreeMap<String, BTreeMap<String, Class>> =
+        serde_json::from_str(include_str!("classifier/labels/names.json")).unwrap();
+    for (s, tools) in names {
+        for (t, l) in tools {
+            let v = classify(&Listed::named(t.as_str()));
+            if v.counts_as() < l.min(Class::Execute) {
+                println!("DOWN {s} {t} {l:?} {v:?}");
+            } else if v.class != l {
+                println!("diff {s} {t} {l:?} got {:?} {:?} {}", v.class, v.confidence, v.reason);
+            }
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What a tool's name tells. Calls go by the name, so it is the one thing that a server cannot say otherwise.
 
-use super::words::{Chunk, Place, Verb, glued, is_money, is_sending, is_set_off, segments, verb};
+use super::words::{
+    Chunk, Place, Verb, glued, is_deal, is_far_reaching, is_money, is_remote_control, is_sending, is_set_off, segments,
+    verb,
+};
 use crate::risk::class::Class;
 
 /// What a name tells.
@@ -22,57 +25,99 @@ pub(super) fn read(name: &str) -> Told {
     };
     let segments = segments(name);
     let Some((last, namespace)) = segments.split_last() else { return told };
-    let mut found = of_segment(last, &mut told.sends);
+    let mut seen = Seen::default();
+    seen.verbs(last);
     // What comes before a dot is the name of a group; it cannot say that the tool is harmless.
     for segment in namespace {
-        let group = of_segment(segment, &mut false);
-        let verb_anywhere = |word: &str| verb(word).is_none_or(|verb| verb.place == Place::Anywhere);
-        found = found.max(group.filter(|(class, word)| *class > Class::Read && verb_anywhere(word)));
+        let mut group = Seen::default();
+        group.verbs(segment);
+        let anywhere = |word: &str| verb(word).is_none_or(|verb| verb.place == Place::Anywhere);
+        if let Some((class, word)) = group.found.filter(|(class, word)| *class > Class::Read && anywhere(word)) {
+            seen.raise(class, &word);
+        }
     }
-    told.class = found;
+    let words = segments.iter().flatten().flat_map(|chunk| &chunk.words).map(String::as_str);
+    words.for_each(|word| seen.noun(word));
+    told.sends = seen.sends;
+    told.class = seen.found;
     told
 }
 
-/// The harmful beats the harmless, so `get_or_create` creates.
-fn of_segment(chunks: &[Chunk], sends: &mut bool) -> Option<(Class, String)> {
-    let mut found: Option<(Class, String)> = None;
-    let mut raise = |class: Class, word: &str| {
-        if found.as_ref().is_none_or(|(known, _)| class > *known) {
-            found = Some((class, word.to_owned()));
-        }
-    };
-    let words: Vec<&str> = chunks.iter().flat_map(|chunk| &chunk.words).map(String::as_str).collect();
-    let (mut first, mut creates, mut changes) = (true, false, false);
-    for word in &words {
-        if matches!(*word, "and" | "or" | "then" | "with") {
-            first = true;
-            continue;
-        }
-        if let Some(Verb { class, .. }) = verb(word).filter(|verb| first || verb.place == Place::Anywhere) {
-            raise(class, word);
-            *sends |= is_sending(word);
-            first = false;
-            changes |= matches!(class, Class::Write | Class::Execute);
-            creates |= matches!(*word, "create" | "add" | "insert" | "put");
-        } else if let Some((verb, class)) = glued(word) {
-            raise(class, verb);
-        } else if changes && is_money(word) || creates && matches!(*word, "order" | "orders") {
-            raise(Class::Financial, word);
-        } else if creates && is_set_off(word) {
-            raise(Class::Execute, word);
+/// What has been seen of a name so far.
+#[derive(Debug, Default)]
+struct Seen {
+    found: Option<(Class, String)>,
+    /// It has a verb of the class write or execute.
+    changes: bool,
+    /// It has a verb for making something.
+    creates: bool,
+    /// It has a verb by which a deal is made.
+    deals: bool,
+    queries: bool,
+    sends: bool,
+}
+
+impl Seen {
+    /// The harmful beats the harmless, so `get_or_create` creates.
+    fn raise(&mut self, class: Class, word: &str) {
+        if self.found.as_ref().is_none_or(|(known, _)| class > *known) {
+            self.found = Some((class, word.to_owned()));
         }
     }
-    for chunk in chunks {
-        if let Some((verb, class)) = disguised(chunk) {
-            raise(class, &verb);
+
+    fn verbs(&mut self, chunks: &[Chunk]) {
+        let words: Vec<&str> = chunks.iter().flat_map(|chunk| &chunk.words).map(String::as_str).collect();
+        let (mut first, mut previous) = (true, "");
+        for (at, &word) in words.iter().enumerate() {
+            let before = std::mem::replace(&mut previous, word);
+            // A pull request is a thing, and nobody pulls.
+            let next = words.get(at + 1).copied().unwrap_or_default();
+            let is_thing = matches!(word, "pull" | "merge") && matches!(next, "request" | "requests")
+                || matches!(before, "pull" | "merge") && word == "request";
+            if is_thing {
+                continue;
+            }
+            if matches!(word, "and" | "or" | "then" | "with") {
+                first = true;
+            } else if let Some(Verb { class, .. }) = verb(word).filter(|verb| first || verb.place == Place::Anywhere) {
+                first = false;
+                self.raise(class, word);
+                self.verb(class, word);
+            } else if let Some((verb, class)) = glued(word) {
+                self.raise(class, verb);
+            }
+        }
+        for (verb, class) in chunks.iter().filter_map(disguised) {
+            self.raise(class, &verb);
+        }
+        // `place_order` and the like, where nothing else tells.
+        if self.found.is_none()
+            && let Some(word) = words.iter().find(|word| is_money(word) || is_deal(word))
+        {
+            self.raise(Class::Financial, word);
         }
     }
-    // `place_order` and the like, where nothing else tells.
-    if found.is_none() && words.iter().any(|word| is_money(word) || matches!(*word, "order" | "payments")) {
-        let word = words.iter().find(|word| is_money(word) || **word == "order").copied().unwrap_or_default();
-        found = Some((Class::Financial, word.to_owned()));
+
+    fn verb(&mut self, class: Class, word: &str) {
+        self.sends |= is_sending(word);
+        self.queries |= word == "query";
+        self.changes |= matches!(class, Class::Write | Class::Execute);
+        self.creates |= matches!(word, "create" | "add" | "insert" | "put");
+        self.deals |= matches!(word, "close" | "complete" | "create" | "put" | "send" | "submit");
     }
-    found
+
+    /// What is changed matters as well as that it is.
+    fn noun(&mut self, word: &str) {
+        if self.changes && is_money(word) || self.deals && is_deal(word) {
+            self.raise(Class::Financial, word);
+        } else if self.creates && is_set_off(word) || self.changes && (is_far_reaching(word) || is_remote_control(word))
+        {
+            self.raise(Class::Execute, word);
+        } else if self.queries && matches!(word, "database" | "db" | "sql") {
+            // Whoever may write the query may write one that changes something.
+            self.raise(Class::Execute, word);
+        }
+    }
 }
 
 /// A verb that changes something and is written `DeLeTe` or `de1ete`.

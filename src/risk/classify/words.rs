@@ -37,18 +37,18 @@ pub(super) fn verb(word: &str) -> Option<Verb> {
         | "reassign" | "register" | "remember" | "rename" | "reopen" | "replace" | "save" | "subscribe" | "unarchive"
         | "unassign" | "unlock" | "unpin" | "unsubscribe" | "update" | "upsert" | "write" => (Write, Anywhere),
         "alter" | "annotate" | "block" | "bookmark" | "change" | "clone" | "close" | "comment" | "commit" | "complete"
-        | "copy" | "download" | "draft" | "follow" | "fork" | "import" | "init" | "label" | "link" | "lock" | "mark" | "mute"
-        | "patch" | "pin" | "pull" | "rebase" | "record" | "set" | "stage" | "star" | "stash" | "store" | "tag" | "toggle"
+        | "copy" | "download" | "draft" | "duplicate" | "fork" | "import" | "init" | "label" | "link" | "lock" | "mark" | "mute"
+        | "patch" | "pin" | "pull" | "rebase" | "record" | "resize" | "set" | "stage" | "star" | "stash" | "store" | "tag" | "toggle"
         | "transition" | "upload" => (Write, First),
 
         "activate" | "approve" | "authorize" | "broadcast" | "click" | "deploy" | "dispatch" | "drain" | "enqueue" | "eval"
-        | "evaluate" | "exec" | "execute" | "impersonate" | "install" | "invoke" | "launch" | "manage" | "merge" | "migrate"
+        | "evaluate" | "exec" | "execute" | "impersonate" | "install" | "invoke" | "launch" | "manage" | "migrate"
         | "navigate" | "notify" | "promote" | "provision" | "publish" | "reboot" | "reject" | "rerun" | "resend" | "restart"
         | "restore" | "retry" | "revert" | "revoke" | "rollback" | "send" | "shutdown" | "spawn" | "submit" | "unpublish"
             => (Execute, Anywhere),
         "apply" | "archive" | "build" | "call" | "checkout" | "connect" | "control" | "cordon" | "crawl" | "debug" | "dm"
-        | "drag" | "email" | "export" | "fill" | "fire" | "format" | "forward" | "goto" | "grant" | "hover" | "invite" | "kick"
-        | "login" | "mail" | "pause" | "play" | "post" | "press" | "process" | "push" | "release" | "reply"
+        | "drag" | "email" | "export" | "fill" | "fire" | "follow" | "format" | "forward" | "goto" | "grant" | "hover" | "invite" | "kick"
+        | "login" | "mail" | "merge" | "pause" | "play" | "post" | "press" | "process" | "push" | "release" | "reply"
         | "request" | "resume" | "rollout" | "rotate" | "run" | "scale" | "schedule" | "share" | "sms" | "ssh" | "start"
         | "stop" | "swipe" | "sync" | "tap" | "test" | "track" | "trigger" | "tweet" | "type" => (Execute, First),
 
@@ -99,11 +99,13 @@ pub(super) fn is_set_off(word: &str) -> bool {
             | "call"
             | "campaign"
             | "deployment"
+            | "event"
             | "execution"
             | "export"
             | "invitation"
             | "invite"
             | "job"
+            | "meeting"
             | "message"
             | "notification"
             | "post"
@@ -112,6 +114,37 @@ pub(super) fn is_set_off(word: &str) -> bool {
             | "tweet"
             | "webhook"
     )
+}
+
+/// Whether changing such a thing reaches further than the thing: it is code that runs later, or says who may do what.
+pub(super) fn is_far_reaching(word: &str) -> bool {
+    matches!(
+        singular(word),
+        "acl"
+            | "apex"
+            | "automation"
+            | "collaborator"
+            | "cron"
+            | "crontab"
+            | "hook"
+            | "lambda"
+            | "permission"
+            | "pipeline"
+            | "query"
+            | "script"
+            | "sql"
+            | "worker"
+    )
+}
+
+/// Whether a tool with such a word acts on what is not its server's: any page, any cluster.
+pub(super) fn is_remote_control(word: &str) -> bool {
+    matches!(word, "browser" | "helm" | "kubectl" | "playwright" | "puppeteer" | "selenium" | "terraform")
+}
+
+/// Whether such a thing is a deal, so that whoever creates or completes it may pay.
+pub(super) fn is_deal(word: &str) -> bool {
+    matches!(singular(word), "order" | "position" | "transaction")
 }
 
 /// Whether a word speaks of people.
