@@ -8,6 +8,8 @@ mod schema;
 mod text;
 mod words;
 
+use std::borrow::Cow;
+
 use super::class::Class;
 use super::listed::Listed;
 use words::{is_personal, words};
@@ -59,11 +61,12 @@ impl Verdict {
 /// Classes a tool by its name, its description, its arguments and its annotations, in time linear in their length.
 pub fn classify(tool: &Listed<'_>) -> Verdict {
     let told = name::read(&tool.name);
-    let claim = claim(tool);
+    let said = said(tool);
+    let claim = most([said.clone(), declared(tool)]);
     if told.odd {
         return odd(told.class, claim);
     }
-    let Some((class, word)) = told.class else { return unnamed(claim) };
+    let Some((class, word)) = told.class else { return unnamed(said, declared(tool)) };
     let by_name = format!("Its name has the word \"{}\".", schema::quoted(&word));
     match claim {
         // What is critical by its name stays what it is: a rule against deleting must not be evaded by talk of money.
@@ -78,37 +81,43 @@ pub fn classify(tool: &Listed<'_>) -> Verdict {
     }
 }
 
-/// The greatest class that the server claims for a tool, and the sentence that says how.
-fn claim(tool: &Listed<'_>) -> Option<(Class, String)> {
-    let said = |what: &str, text: &Option<std::borrow::Cow<'_, str>>| {
+/// A class that the server claims for a tool, and the sentence that says how.
+type Claim = Option<(Class, String)>;
+
+/// What the server says in words.
+fn said(tool: &Listed<'_>) -> Claim {
+    let of = |what: &str, text: &Option<Cow<'_, str>>| {
         let (class, words) = text::read(text.as_deref()?)?;
         Some((class, format!("Its {what} says \"{}\".", schema::quoted(&words))))
     };
-    let claims = [
-        said("title", &tool.title),
-        said("description", &tool.description),
-        schema::of_arguments(&tool.arguments),
-        schema::of_annotations(tool.annotations),
-    ];
-    // The first of those that claim most.
+    most([of("title", &tool.title), of("description", &tool.description)])
+}
+
+/// What the server declares in other ways.
+fn declared(tool: &Listed<'_>) -> Claim {
+    most([schema::of_arguments(&tool.arguments), schema::of_annotations(tool.annotations)])
+}
+
+/// The first of those that claim most.
+fn most(claims: [Claim; 2]) -> Claim {
     claims.into_iter().flatten().reduce(|most, next| if next.0 > most.0 { next } else { most })
 }
 
-/// A name that tells nothing: the server's word alone makes nothing harmless, since below high confidence a tool counts as
+/// A name that tells nothing: words alone may say what the tool does, and never so surely that it counts as less than
 /// execute.
-fn unnamed(claim: Option<(Class, String)>) -> Verdict {
-    match claim {
-        Some((class, reason)) => Verdict { class, confidence: Confidence::Medium, reason },
-        None => Verdict {
-            class: Class::Execute,
-            confidence: Confidence::Low,
-            reason: "Nothing tells what it does.".to_owned(),
-        },
+fn unnamed(said: Claim, declared: Claim) -> Verdict {
+    let confidence = if said.is_some() { Confidence::Medium } else { Confidence::Low };
+    let (class, reason) = said.unwrap_or_else(|| (Class::Execute, "Nothing tells what it does.".to_owned()));
+    match declared {
+        Some((declared, reason)) if declared > class => {
+            Verdict { class: declared, confidence: Confidence::Medium, reason }
+        }
+        _ => Verdict { class, confidence, reason },
     }
 }
 
 /// A name that may be taken for another one is never harmless.
-fn odd(told: Option<(Class, String)>, claim: Option<(Class, String)>) -> Verdict {
+fn odd(told: Claim, claim: Claim) -> Verdict {
     let named = told.map_or(Class::Execute, |(class, _)| class.max(Class::Execute));
     let reason = "Its name has characters that may be taken for others or are not seen.".to_owned();
     match claim {

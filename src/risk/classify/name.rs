@@ -27,6 +27,11 @@ pub(super) fn read(name: &str) -> Told {
     let Some((last, namespace)) = segments.split_last() else { return told };
     let mut seen = Seen::default();
     seen.verbs(last);
+    // `place_order` and the like, where nothing else tells.
+    let mut words = last.iter().flat_map(|chunk| &chunk.words).filter(|_| seen.found.is_none());
+    if let Some(word) = words.find(|word| is_money(word) || is_deal(word)) {
+        seen.raise(Class::Financial, word);
+    }
     // What comes before a dot is the name of a group; it cannot say that the tool is harmless.
     for segment in namespace {
         let mut group = Seen::default();
@@ -89,12 +94,6 @@ impl Seen {
         }
         for (verb, class) in chunks.iter().filter_map(disguised) {
             self.raise(class, &verb);
-        }
-        // `place_order` and the like, where nothing else tells.
-        if self.found.is_none()
-            && let Some(word) = words.iter().find(|word| is_money(word) || is_deal(word))
-        {
-            self.raise(Class::Financial, word);
         }
     }
 

@@ -86,7 +86,7 @@ fn of_name(words: &[String], argument: &Argument) -> Option<Class> {
     };
     match joined.as_str() {
         "remove" | "drop" | "prune" => return Some(Class::Destructive),
-        "force" | "confirm" | "confirmed" | "confirmation" | "yes" => return Some(Class::Execute),
+        "confirmed" | "confirmation" | "yes" => return Some(Class::Execute),
         "sql" | "command" | "commands" | "cmd" | "script" | "shell" | "shellcommand" | "javascript" | "callbackurl"
         | "callback" | "webhookurl" | "webhook" => return Some(Class::Execute),
         "code" | "expression" | "query" | "function" | "statement"
@@ -99,7 +99,7 @@ fn of_name(words: &[String], argument: &Argument) -> Option<Class> {
     }
     match first {
         "delete" | "destroy" | "erase" | "overwrite" | "purge" | "truncate" | "wipe" => Some(Class::Destructive),
-        "force" => Some(Class::Execute),
+        "confirm" | "force" => Some(Class::Execute),
         _ => None,
     }
 }

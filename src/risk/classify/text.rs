@@ -58,13 +58,14 @@ pub(super) fn read(text: &str) -> Told {
         if *before == Break::Sentence && at > 0 {
             (sentence, place) = (sentence + 1, 0);
         }
-        if is_negation(previous) {
+        // No verb is longer, in any of its forms.
+        if word.len() > 16 || is_negation(previous) {
             continue;
         }
         let opening = Opening { before: *before, previous, sentence, place };
-        for (base, form) in base_forms(word) {
+        for (base, form) in base_forms(word).into_iter().flatten() {
             let Some(verb) = verb_of_text(&base) else { continue };
-            if opening.lets(form, verb.1, word) {
+            if opening.lets(form, verb, word) {
                 raise(verb.0, word);
             }
         }
@@ -114,7 +115,7 @@ struct Opening<'t> {
 impl Opening<'_> {
     /// Whether a word that can be a verb is one here. In later sentences only "deletes" and its like say what the tool does:
     /// "delete" may well be told to whoever uses it.
-    fn lets(&self, form: Form, place: Place, word: &str) -> bool {
+    fn lets(&self, form: Form, (class, place): (Class, Place), word: &str) -> bool {
         let subject = matches!(
             self.previous,
             "tool"
@@ -142,12 +143,16 @@ impl Opening<'_> {
         match (form, place) {
             (Form::Base, Place::Anywhere) => self.sentence == 0 && (begins || goes_on),
             (Form::Base, Place::First) => self.sentence == 0 && begins,
-            // "opens, sends and updates" is a list of numbers as often as not.
+            // "opens, sends and updates" is a list of numbers as often as not; "deletes" is a verb wherever it stands.
             (Form::Third, Place::Anywhere) => {
-                begins || (goes_on && !matches!(word, "sends" | "updates" | "drops" | "edits" | "moves"))
+                let noun =
+                    matches!(word, "clears" | "drops" | "edits" | "kills" | "moves" | "resets" | "sends" | "updates");
+                begins || (!noun && (goes_on || class >= Class::Execute))
             }
             (Form::Third, Place::First) => begins,
-            (Form::Ing, _) => self.sentence == 0 && matches!(self.previous, "for" | "by"),
+            // "For deleting users" says what it does, "for debugging" what it is good for.
+            (Form::Ing, Place::First) => false,
+            (Form::Ing, Place::Anywhere) => self.sentence == 0 && matches!(self.previous, "for" | "by"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The words by which the classifier knows what a tool does, and how a text falls into words.
 
+use std::borrow::Cow;
+
 use crate::risk::class::Class;
 use crate::visible::is_invisible;
 
@@ -214,21 +216,25 @@ pub(super) fn glued(word: &str) -> Option<(&'static str, Class)> {
     (!inflected).then_some((verb, Class::Destructive))
 }
 
-/// A verb's base form, where a text has it as "deletes" or "deleting".
-pub(super) fn base_forms(word: &str) -> impl Iterator<Item = (String, Form)> {
-    let third = [("ies", "y"), ("es", ""), ("s", "")];
-    let ing = [("ing", ""), ("ing", "e"), ("ting", ""), ("ping", ""), ("ning", "")];
-    let strip = |endings: &[(&str, &str)], form: Form| -> Vec<(String, Form)> {
-        let base = |(end, put): &(&str, &str)| Some((format!("{}{put}", word.strip_suffix(end)?), form));
-        endings.iter().filter_map(base).collect()
+/// What a word of a text may be the form of: "deletes" of "delete", "copies" of "copy", "stopping" of "stop".
+pub(super) fn base_forms(word: &str) -> [Option<(Cow<'_, str>, Form)>; 6] {
+    let cut = |end: &str| word.strip_suffix(end).filter(|rest| rest.len() > 1);
+    let third = |base| Some((base, Form::Third));
+    let ing = |base| Some((base, Form::Ing));
+    // Without the last letter, where it is there twice.
+    let single = |rest: &'_ str| -> Option<usize> {
+        let mut letters = rest.char_indices().rev();
+        let (at, last) = letters.next()?;
+        letters.next().filter(|(_, before)| *before == last).map(|_| at)
     };
-    // No verb is longer, inflected or not.
-    let all = if word.len() > 16 {
-        Vec::new()
-    } else {
-        [vec![(word.to_owned(), Form::Base)], strip(&third, Form::Third), strip(&ing, Form::Ing)].concat()
-    };
-    all.into_iter()
+    [
+        Some((Cow::Borrowed(word), Form::Base)),
+        cut("s").and_then(|base| third(base.into())),
+        cut("es").and_then(|base| third(base.into())),
+        cut("ies").and_then(|base| third(format!("{base}y").into())),
+        cut("ing").and_then(|rest| ing(single(rest).and_then(|at| rest.get(..at)).unwrap_or(rest).into())),
+        cut("ing").and_then(|rest| ing(format!("{rest}e").into())),
+    ]
 }
 
 /// How a verb is inflected.
