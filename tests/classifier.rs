@@ -14,7 +14,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use policylayer::risk::{Catalogue, Class, Confidence, Listed, Verdict, classify};
+use policylayer::risk::{Catalogue, Class, Confidence, Listed, Profile, Tool, Verdict, classify, profile};
 use serde_json::{Value, json};
 use support::client::{Launch, Under};
 use support::node::{Upstream, upstream};
@@ -303,4 +303,29 @@ fn figures_of_names() {
     let report = report_of_names();
     println!("{report}");
     hold("names", &report);
+}
+
+/// How many a guess finds of those that the catalogue has, and how many others it takes for such.
+fn found(pairs: &[(bool, bool)]) -> (usize, usize, usize) {
+    let count = |known, guess| pairs.iter().filter(|pair| **pair == (known, guess)).count();
+    (count(true, true), count(true, true) + count(true, false), count(false, true))
+}
+
+#[test]
+fn figures_of_guesses() {
+    let Some(upstream) = upstream() else { return };
+    let [iterable, ..] = servers();
+    let listed = listed(upstream, &iterable);
+    let guess = |name: &str| Some(profile("other", &Listed::read(listed.get(name)?)?));
+    let known = Catalogue::of("iterable").unwrap().tools().iter();
+    let both: Vec<(&Tool, Profile)> = known.filter_map(|tool| Some((tool, guess(&tool.name)?))).collect();
+    let table = |what: &str, (right, all, others)| format!("| {what} | {all} | {right} | {others} |\n");
+    let of = |pair: fn(&(&Tool, Profile)) -> (bool, bool)| found(&both.iter().map(pair).collect::<Vec<_>>());
+    let mut report =
+        String::from("| the catalogue says | tools | found | wrongly besides |\n| --- | ---: | ---: | ---: |\n");
+    report.push_str(&table("personal data", of(|(known, guess)| (known.pii, guess.pii))));
+    report.push_str(&table("sends", of(|(known, guess)| (known.sends, guess.sends))));
+    report.push_str(&table("irreversible", of(|(known, guess)| (known.irreversible, guess.irreversible))));
+    println!("{report}");
+    hold("guesses", &report);
 }

@@ -50,6 +50,11 @@ fn a_harmful_verb_anywhere_beats_a_reading_one() {
         ("refundOrder", Financial),
         ("place_order", Financial),
         ("get_payment", Read),
+        ("query_run", Execute),
+        ("screenshot_upload", Write),
+        ("list_share", Execute),
+        ("list_runs", Read),
+        ("get_run", Read),
     ] {
         assert_name(name, class, Confidence::High);
     }

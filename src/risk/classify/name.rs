@@ -1,8 +1,8 @@
 //! What a tool's name tells. Calls go by the name, so it is the one thing that a server cannot say otherwise.
 
 use super::words::{
-    Chunk, Place, Verb, glued, is_deal, is_far_reaching, is_money, is_remote_control, is_sending, is_set_off, segments,
-    verb,
+    Chunk, Place, Verb, glued, is_deal, is_far_reaching, is_money, is_remote_control, is_sending, is_set_off,
+    is_thing_too, segments, verb,
 };
 use crate::risk::class::Class;
 
@@ -72,7 +72,7 @@ impl Seen {
 
     fn verbs(&mut self, chunks: &[Chunk]) {
         let words: Vec<&str> = chunks.iter().flat_map(|chunk| &chunk.words).map(String::as_str).collect();
-        let (mut first, mut previous) = (true, "");
+        let (mut first, mut thing, mut previous) = (true, false, "");
         for (at, &word) in words.iter().enumerate() {
             let before = std::mem::replace(&mut previous, word);
             // A pull request is a thing, and nobody pulls.
@@ -84,7 +84,10 @@ impl Seen {
             }
             if matches!(word, "and" | "or" | "then" | "with") {
                 first = true;
-            } else if let Some(Verb { class, .. }) = verb(word).filter(|verb| first || verb.place == Place::Anywhere) {
+            } else if let Some(Verb { class, .. }) =
+                verb(word).filter(|verb| first || verb.place == Place::Anywhere || (thing && next.is_empty()))
+            {
+                thing |= first && is_thing_too(word);
                 first = false;
                 self.raise(class, word);
                 self.verb(class, word);

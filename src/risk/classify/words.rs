@@ -68,6 +68,25 @@ pub(super) fn verb(word: &str) -> Option<Verb> {
     Some(Verb { class, place })
 }
 
+/// Whether a verb for reading is as often what something is done to, so that a verb may end the name: `query_run`.
+pub(super) fn is_thing_too(word: &str) -> bool {
+    matches!(
+        word,
+        "audit"
+            | "count"
+            | "diff"
+            | "filter"
+            | "head"
+            | "list"
+            | "query"
+            | "screenshot"
+            | "stat"
+            | "status"
+            | "tail"
+            | "tree"
+    )
+}
+
 /// Whether changing such a thing moves money.
 pub(super) fn is_money(word: &str) -> bool {
     matches!(
