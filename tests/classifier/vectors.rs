@@ -61,6 +61,19 @@ fn a_harmful_verb_anywhere_beats_a_reading_one() {
 }
 
 #[test]
+fn a_thing_at_the_end_of_a_name_need_not_be_read() {
+    for name in ["rework_list", "reword_query", "alignTree", "issue_list", "list_and_vaporize"] {
+        assert_name(name, Class::Read, Confidence::Medium);
+    }
+    for name in ["pods_list", "issues.list", "slack_list_channels", "list", "tree", "get_tree", "get_issues_and_prs"] {
+        assert_name(name, Class::Read, Confidence::High);
+    }
+    for name in ["reorder_list_items", "rebuild_tree", "generate_list"] {
+        assert_name(name, Class::Execute, Confidence::High);
+    }
+}
+
+#[test]
 fn a_name_that_tells_nothing_counts_as_execute() {
     for name in ["frobnicate", "read.frobnicate", "x", "_", "", "123", "getusers", "data", "tool with words"] {
         assert_name(name, Class::Execute, Confidence::Low);

@@ -19,7 +19,7 @@ use words::{is_personal, words};
 pub enum Confidence {
     /// Nothing tells, or the name is written so that it deceives.
     Low,
-    /// Only the server's claims tell, or they disagree with the name.
+    /// Only the server's claims tell, or they disagree with the name, or the name may mean two things.
     Medium,
     /// The name tells, and no claim disagrees.
     High,
@@ -75,6 +75,10 @@ pub fn classify(tool: &Listed<'_>) -> Verdict {
         }
         _ if class > Class::Read && tool.annotations.read_only == Some(true) => {
             let reason = format!("{by_name} Its server says that it only reads.");
+            Verdict { class, confidence: Confidence::Medium, reason }
+        }
+        _ if class == Class::Read && told.doubtful => {
+            let reason = format!("{by_name} What else the name says is not known.");
             Verdict { class, confidence: Confidence::Medium, reason }
         }
         _ => Verdict { class, confidence: Confidence::High, reason: by_name },

@@ -1,8 +1,8 @@
 //! What a tool's name tells. Calls go by the name, so it is the one thing that a server cannot say otherwise.
 
 use super::words::{
-    Chunk, Place, Verb, glued, is_deal, is_far_reaching, is_money, is_remote_control, is_sending, is_set_off,
-    is_thing_too, segments, verb,
+    Chunk, Place, Verb, glued, is_deal, is_far_reaching, is_money, is_plural, is_remote_control, is_sending,
+    is_set_off, is_thing_too, segments, verb,
 };
 use crate::risk::class::Class;
 
@@ -13,6 +13,8 @@ pub(super) struct Told {
     pub(super) class: Option<(Class, String)>,
     /// Whether it is written so that a reader may take it for another name.
     pub(super) odd: bool,
+    /// Whether the word may as well be what something is done to (`rework_list` need not list), or is not all of it.
+    pub(super) doubtful: bool,
     /// Whether one of its verbs lets a message go out.
     pub(super) sends: bool,
 }
@@ -44,6 +46,7 @@ pub(super) fn read(name: &str) -> Told {
     let words = segments.iter().flatten().flat_map(|chunk| &chunk.words).map(String::as_str);
     words.for_each(|word| seen.noun(word));
     told.sends = seen.sends;
+    told.doubtful = seen.doubtful;
     told.class = seen.found;
     told
 }
@@ -60,6 +63,9 @@ struct Seen {
     deals: bool,
     queries: bool,
     sends: bool,
+    /// Its first verb ends the name, may be a thing, and stands behind a word that is not known; or an unknown word follows an
+    /// "and".
+    doubtful: bool,
 }
 
 impl Seen {
@@ -84,10 +90,14 @@ impl Seen {
             }
             if matches!(word, "and" | "or" | "then" | "with") {
                 first = true;
+                // `list_and_vaporize` does more than list.
+                let known = verb(next).is_some() || is_plural(next) || next.is_empty();
+                self.doubtful |= word != "with" && !known;
             } else if let Some(Verb { class, .. }) =
                 verb(word).filter(|verb| first || verb.place == Place::Anywhere || (thing && next.is_empty()))
             {
                 thing |= first && is_thing_too(word);
+                self.doubtful |= thing && next.is_empty() && !before.is_empty() && !is_plural(before);
                 first = false;
                 self.raise(class, word);
                 self.verb(class, word);

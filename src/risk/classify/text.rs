@@ -99,7 +99,9 @@ fn verb_of_text(word: &str) -> Option<(Class, Place)> {
     match word {
         "return" | "display" | "gather" | "provide" => Some((Class::Read, Place::First)),
         // "Call this tool when …" and "type" say nothing of what it does.
-        "call" | "type" | "process" | "control" | "is" | "has" | "request" | "test" | "status" | "tree" => None,
+        "call" | "type" | "process" | "control" | "is" | "has" | "request" | "test" | "status" | "tree" | "accept"
+        | "generate" | "handle" | "load" | "open" | "perform" | "prepare" | "refresh" | "sign" | "skip" | "split"
+        | "use" => None,
         word => verb(word).map(|verb| (verb.class, verb.place)),
     }
 }

@@ -54,6 +54,13 @@ pub(super) fn verb(word: &str) -> Option<Verb> {
         | "request" | "resume" | "rollout" | "rotate" | "run" | "scale" | "schedule" | "share" | "sms" | "ssh" | "start"
         | "stop" | "swipe" | "sync" | "tap" | "test" | "track" | "trigger" | "tweet" | "type" => (Execute, First),
 
+// What else begins names, so that what follows it is no verb: nobody lists anything by `reorder_list_items`.
+        "accept" | "adjust" | "allow" | "annihilate" | "bypass" | "decline" | "demolish" | "escalate" | "generate" | "handle"
+        | "hijack" | "ingest" | "inject" | "load" | "obliterate" | "open" | "optimize" | "override" | "perform" | "permit"
+        | "prepare" | "rearrange" | "rebuild" | "recreate" | "refresh" | "regenerate" | "reindex" | "reorder" | "reorganize"
+        | "sanitize" | "scrub" | "seed" | "shuffle" | "sign" | "skip" | "split" | "squash" | "strip" | "suspend" | "tweak"
+        | "unblock" | "use" | "vacuum" | "wreck" => (Execute, First),
+
         "abort" | "cancel" | "clear" | "decommission" | "del" | "delete" | "deprovision" | "deregister" | "destroy" | "discard"
         | "drop" | "erase" | "evict" | "expunge" | "flush" | "forget" | "kill" | "nuke" | "overwrite" | "prune" | "purge"
         | "redact" | "remove" | "reset" | "rm" | "rmdir" | "shred" | "teardown" | "terminate" | "trash" | "truncate"
@@ -68,7 +75,7 @@ pub(super) fn verb(word: &str) -> Option<Verb> {
     Some(Verb { class, place })
 }
 
-/// Whether a verb for reading is as often what something is done to, so that a verb may end the name: `query_run`.
+/// Whether a verb for reading is as often what something is done to, as in `query_run` and `rework_query`.
 pub(super) fn is_thing_too(word: &str) -> bool {
     matches!(
         word,
@@ -85,6 +92,11 @@ pub(super) fn is_thing_too(word: &str) -> bool {
             | "tail"
             | "tree"
     )
+}
+
+/// Whether a word speaks of several things; a verb in its base form hardly ever ends so.
+pub(super) fn is_plural(word: &str) -> bool {
+    singular(word) != word
 }
 
 /// Whether changing such a thing moves money.
