@@ -276,7 +276,7 @@ fn report_of_names() -> String {
 fn hold(mark: &str, measured: &str) {
     // The two tests may run at once, and both write the one file.
     static FILE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _guard = FILE.lock().unwrap();
+    let _guard = FILE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs").join("risk.md");
     let page = fs::read_to_string(&file).unwrap().replace("\r\n", "\n");
     let (start, end) = (format!("<!-- {mark} -->\n"), format!("<!-- end of {mark} -->"));

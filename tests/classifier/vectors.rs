@@ -65,7 +65,8 @@ fn a_thing_at_the_end_of_a_name_need_not_be_read() {
     for name in ["rework_list", "reword_query", "alignTree", "issue_list", "list_and_vaporize"] {
         assert_name(name, Class::Read, Confidence::Medium);
     }
-    for name in ["pods_list", "issues.list", "slack_list_channels", "list", "tree", "get_tree", "get_issues_and_prs"] {
+    for name in ["pods_list", "issues.list", "slack_list_channels", "list", "tree", "get_tree", "get_issues_and_labels"]
+    {
         assert_name(name, Class::Read, Confidence::High);
     }
     for name in ["reorder_list_items", "rebuild_tree", "generate_list"] {
