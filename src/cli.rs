@@ -1,6 +1,7 @@
 //! The command line: definitions, nothing else.
 
 mod clients;
+mod doctor;
 mod explain;
 mod inspect;
 mod log;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
+pub use doctor::DoctorArgs;
 pub use explain::{ExplainArgs, ExplainFormat};
 pub use inspect::InspectArgs;
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
@@ -29,6 +31,7 @@ Examples:
                                              what an agent would see
   policylayer register iterable              put the policy before a server
   policylayer wrap -- npx -y @iterable/mcp   what the client then starts
+  policylayer doctor iterable                does all of it work?
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
@@ -66,6 +69,8 @@ pub enum Command {
     Register(RegisterArgs),
     /// Take the policy out of a client's configuration again
     Unregister(UnregisterArgs),
+    /// Start a server as its client would, and say of each step whether it goes well and what to do where it does not
+    Doctor(DoctorArgs),
     /// Load a policy and print its errors and warnings, each with its place and what to do
     Check(CheckArgs),
     /// Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted

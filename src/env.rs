@@ -49,6 +49,11 @@ impl Env {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
+    /// Every variable.
+    pub fn vars(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
     /// The home folder, as an absolute path.
     pub fn home(&self) -> Option<&Path> {
         self.home.as_deref().filter(|home| home.is_absolute())

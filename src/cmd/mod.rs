@@ -8,6 +8,7 @@ pub mod completions;
 pub mod decide;
 pub mod demo;
 mod diff;
+pub mod doctor;
 pub mod explain;
 pub mod inspect;
 pub mod log;
@@ -45,6 +46,7 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Clients(args) => clients::run(args, env),
         Command::Register(args) => register::run(args, env),
         Command::Unregister(args) => unregister::run(args, env),
+        Command::Doctor(args) => doctor::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),

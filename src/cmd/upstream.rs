@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use failure::{Failed, Told};
+pub(super) use failure::{NoOffer, Stage, shown};
 use indicatif::{ProgressBar, ProgressStyle};
 use lines::lock;
 pub(super) use lines::{Line, Lines, Shared};
@@ -22,6 +23,7 @@ use tokio::process::ChildStderr;
 use tokio::time::timeout;
 
 use crate::limits::{GRACE, MAX_OFFER_ITEMS, MAX_OFFER_PAGES, MAX_OFFER_STDERR, OFFER_PATIENCE, STDERR_DRAIN};
+use crate::proxy::Surroundings;
 use crate::proxy::alone::{Alone, Pipes};
 
 /// What a server offers, as it says so itself.
@@ -45,24 +47,43 @@ pub(super) struct Offer {
     pub(super) lines: Vec<Line>,
 }
 
+/// What is started to be looked at, and how.
+pub(super) struct Chain<'c> {
+    pub(super) command: &'c [OsString],
+    /// The command as it may be shown.
+    pub(super) shown: String,
+    /// Where and with which environment it is started, if not with ours.
+    pub(super) surroundings: Option<&'c Surroundings>,
+    /// How long it may take to start, and then to tell what it offers.
+    pub(super) patience: Duration,
+}
+
 /// Starts the server as the wrapper would, asks it what it offers, and stops it with all that it started. A spinner shows
 /// on a terminal meanwhile. To be called on the main thread.
 ///
 /// # Errors
 /// When it cannot be started, does not answer as an MCP server does, or floods; the message says what to do.
 pub(super) fn offer(command: &[OsString]) -> anyhow::Result<Offer> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("the system has no room for what a server is watched with")?;
-    runtime.block_on(look(command, OFFER_PATIENCE))
+    offer_of(&Chain { command, shown: shown(command), surroundings: None, patience: OFFER_PATIENCE })
 }
 
-async fn look(command: &[OsString], patience: Duration) -> anyhow::Result<Offer> {
-    let (mut server, Pipes { stdin, stdout, stderr }) = Alone::start(command)?;
-    let spinner = spinner(command);
+/// The same of a chain. Where the server itself is at fault, the error is a [`NoOffer`].
+///
+/// # Errors
+/// As [`offer`].
+pub(super) fn offer_of(chain: &Chain<'_>) -> anyhow::Result<Offer> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the system has no room for what a server is watched with")?;
+    runtime.block_on(look(chain))
+}
+
+async fn look(chain: &Chain<'_>) -> anyhow::Result<Offer> {
+    let (mut server, Pipes { stdin, stdout, stderr }) = Alone::start(chain.command, chain.surroundings)?;
+    let spinner = spinner(&chain.shown);
     let said = Arc::new(Mutex::new(Vec::new()));
     let mut listening = tokio::spawn(listen(stderr, Arc::clone(&said)));
     let kept = Shared::default();
-    let talked = server.during(talk(Lines::new(stdin, stdout, Arc::clone(&kept)), &kept, patience)).await;
+    let talked = server.during(talk(Lines::new(stdin, stdout, Arc::clone(&kept)), &kept, chain.patience)).await;
     let gone = server.stop(GRACE).await;
     // A process that left the group may hold it open.
     if timeout(STDERR_DRAIN, &mut listening).await.is_err() {
@@ -79,16 +100,16 @@ async fn look(command: &[OsString], patience: Duration) -> anyhow::Result<Offer>
         None => None,
     };
     let said = said.lock().unwrap_or_else(PoisonError::into_inner);
-    Err(Told { failed, gone, kept: &kept, stderr: &said, command, patience }.error())
+    Err(Told { failed, gone, kept: &kept, stderr: &said, chain }.error().into())
 }
 
-fn spinner(command: &[OsString]) -> ProgressBar {
+fn spinner(command: &str) -> ProgressBar {
     // Shown on stderr, and nowhere where that is no terminal.
     let spinner = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
         spinner.set_style(style);
     }
-    spinner.set_message(format!("starting {}", failure::shown(command)));
+    spinner.set_message(format!("starting {command}"));
     spinner.enable_steady_tick(Duration::from_millis(100));
     spinner
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
-use super::child::{Child, Ended, StartError, Stop};
+use super::child::{Child, Ended, StartError, Stop, Surroundings};
 use super::signals::{ChildSignals, Signals};
 use super::system;
 use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
@@ -47,11 +47,11 @@ pub enum Gone {
 }
 
 impl Alone {
-    /// Starts the server. To be called on the main thread, in a tokio runtime.
+    /// Starts the server, in these surroundings where they are not ours. To be called on the main thread, in a tokio runtime.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(command: &[OsString]) -> Result<(Self, Pipes), StartError> {
+    pub fn start(command: &[OsString], surroundings: Option<&Surroundings>) -> Result<(Self, Pipes), StartError> {
         let (signals, children) = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
         let (server_reads, stdin) = io::pipe().map_err(system)?;
         let (stdout, server_writes) = io::pipe().map_err(system)?;
@@ -62,7 +62,7 @@ impl Alone {
             stdout: ChildStdout::from_std(process::ChildStdout::from(ours(stdout))).map_err(system)?,
             stderr: ChildStderr::from_std(process::ChildStderr::from(ours(stderr))).map_err(system)?,
         };
-        let child = Child::spawn(command, server_reads, server_writes, Stdio::from(server_says))?;
+        let child = Child::spawn(command, surroundings, server_reads, server_writes, Stdio::from(server_says))?;
         Ok((Self { child, signals, children, stopped_by: None, ended: None }, pipes))
     }
 

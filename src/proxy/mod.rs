@@ -33,7 +33,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::child::Child;
-pub use self::child::StartError;
+pub use self::child::{StartError, Surroundings};
 use self::desk::Desk;
 use self::link::{Began, Link, ToClient, ToServer, lock};
 use self::pump::{From, Pump, Stopped};
@@ -125,7 +125,7 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     pipe::widen(&stdout, SERVER_PIPE);
     let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?, wrap.grace).map_err(system)?;
     let reading = Reading::new(stdin.try_clone().map_err(system)?);
-    let child = Child::spawn(&wrap.command, server_reads, server_writes, Stdio::inherit())?;
+    let child = Child::spawn(&wrap.command, None, server_reads, server_writes, Stdio::inherit())?;
     kill_on_panic(&child, wrap.stderr.clone());
     let began = Began::now();
     let engine = Arc::new(Mutex::new(wrap.engine));

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::time::Duration;
 
-use super::lines::Kept;
+use super::Chain;
+use super::lines::{Kept, Line};
 use rmcp::service::ClientInitializeError;
 
 use crate::limits::{MAX_OFFER_ITEMS, MAX_OFFER_PAGES};
@@ -49,6 +49,33 @@ impl From<ClientInitializeError> for Failed {
     }
 }
 
+/// Why a server could not be looked at: complete, and in its parts.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}{printed}\nwhat to do: {remedy}")]
+pub(in super::super) struct NoOffer {
+    pub(in super::super) what: String,
+    /// What the server has printed, each line after a newline; empty where it printed nothing.
+    pub(in super::super) printed: String,
+    pub(in super::super) remedy: String,
+    /// How far it came.
+    pub(in super::super) stage: Stage,
+    /// Whether it ended for want of a key, and which variable it names for that.
+    pub(in super::super) key: Option<Option<String>>,
+}
+
+/// How far a server came that could not be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Stage {
+    /// It ended, or said that it would, before it had opened a session.
+    Started,
+    /// It lives, and has opened no session.
+    Silent,
+    /// It has opened a session, and did not list what it offers.
+    Opened,
+    /// A person, or the system, wants us to end.
+    Interrupted,
+}
+
 /// All that is known of a server that could not be looked at.
 pub(super) struct Told<'t> {
     /// `None` where the talk was cut short.
@@ -56,18 +83,17 @@ pub(super) struct Told<'t> {
     pub(super) gone: Gone,
     pub(super) kept: &'t Kept,
     pub(super) stderr: &'t [u8],
-    pub(super) command: &'t [OsString],
-    pub(super) patience: Duration,
+    pub(super) chain: &'t Chain<'t>,
 }
 
 impl Told<'_> {
     /// The whole message.
-    pub(super) fn error(&self) -> anyhow::Error {
-        let command = shown(self.command);
+    pub(super) fn error(&self) -> NoOffer {
+        let command = &self.chain.shown;
         let (what, remedy) = match (&self.gone, self.kept.trouble, &self.failed) {
             (Gone::Interrupted, ..) => {
                 let what = format!("this was interrupted, and the server `{command}` was stopped");
-                return anyhow::anyhow!("{what}\nwhat to do: run it again to see what the server offers");
+                return self.told(what, String::new(), "run it again to see what the server offers".to_owned());
             }
             (_, Some(trouble), _) => (
                 format!("the server `{command}` was stopped: {trouble}"),
@@ -82,7 +108,7 @@ impl Told<'_> {
                 "see that the command is right; a server that does this is broken, or not to be trusted".to_owned(),
             ),
             (_, None, Some(failed @ (Failed::Silent | Failed::Slow))) => {
-                let seconds = self.patience.as_secs();
+                let seconds = self.chain.patience.as_secs();
                 let what = match failed {
                     Failed::Silent => format!("the server `{command}` did not answer within {seconds} seconds"),
                     _ => format!("the server `{command}` did not list what it offers within {seconds} seconds"),
@@ -104,8 +130,26 @@ impl Told<'_> {
                 )
             }
         };
-        let printed = self.printed();
-        anyhow::anyhow!("{what}{printed}\nwhat to do: {remedy}")
+        self.told(what, self.printed(), remedy)
+    }
+
+    fn told(&self, what: String, printed: String, remedy: String) -> NoOffer {
+        let is_answer =
+            |line: &Line| matches!(line, Line::Server(line) if line.windows(8).any(|part| part == b"\"result\""));
+        // One that ends well once its stdin is closed has lived until then.
+        let is_silent = matches!(self.failed, Some(Failed::Silent));
+        let stage = match &self.gone {
+            Gone::Interrupted => Stage::Interrupted,
+            _ if self.kept.lines.iter().any(is_answer) => Stage::Opened,
+            Gone::Itself(how) if !is_silent && (self.kept.is_closed || how != "it exited with code 0") => {
+                Stage::Started
+            }
+            _ => Stage::Silent,
+        };
+        let text = String::from_utf8_lossy(self.stderr);
+        let is_key = matches!(self.gone, Gone::Itself(_)) && asks_for_a_key(&text);
+        let key = is_key.then(|| variable(&text).map(str::to_owned));
+        NoOffer { what, printed, remedy, stage, key }
     }
 
     /// The last lines of its stderr, and the first of its stdout that is no protocol.
@@ -142,12 +186,12 @@ impl Told<'_> {
                 "run the command by itself in a terminal, and mend what it complains of".to_owned()
             });
         }
-        let (command, variable) = (shown(self.command), variable(&text).unwrap_or("NAME_OF_THE_KEY"));
+        let (command, variable) = (&self.chain.shown, variable(&text).unwrap_or("NAME_OF_THE_KEY"));
         let mut remedy = format!(
             "it asks for a key; put it into the environment and run the same again, as in\n  {variable}=your-key \
              policylayer inspect -- {command}"
         );
-        if server::derive(self.command).is_some_and(|server| server.as_str() == "iterable") {
+        if server::derive(self.chain.command).is_some_and(|server| server.as_str() == "iterable") {
             remedy.push_str(
                 "\nThis server stores the key that it is given in ~/.iterable-mcp/keys.json, unencrypted, and uses that one \
                  from then on.",
@@ -168,7 +212,7 @@ fn short(line: &str) -> String {
 }
 
 /// A command as a terminal may show it.
-pub(super) fn shown(command: &[OsString]) -> String {
+pub(in super::super) fn shown(command: &[OsString]) -> String {
     let words: Vec<_> = command.iter().map(|word| visible(&word.to_string_lossy())).collect();
     words.join(" ")
 }

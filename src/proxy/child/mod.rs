@@ -7,7 +7,7 @@ mod windows;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::visible::visible;
 
@@ -15,6 +15,15 @@ use crate::visible::visible;
 pub(super) use unix::{Child, Group, forget_the_start, ignores_hangup, unblock_signals, watcher_command};
 #[cfg(windows)]
 pub(super) use windows::{Child, Group};
+
+/// What a server is started in, where that is not what we are in ourselves.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// All of its environment.
+    pub vars: Vec<(OsString, OsString)>,
+    /// Its working folder.
+    pub folder: PathBuf,
+}
 
 /// What asks the server to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

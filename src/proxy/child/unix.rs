@@ -15,7 +15,7 @@ use std::process::{self, ExitStatus, Stdio};
 use rustix::process::{Pid, Signal};
 use tokio::process::Command;
 
-use super::{Ended, StartError, Stop};
+use super::{Ended, StartError, Stop, Surroundings};
 use crate::proxy::watcher::{Kept, Watcher};
 
 /// The server's process, its group and its watcher.
@@ -43,6 +43,7 @@ impl Child {
     /// *thread* ends that started the process.
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
+        surroundings: Option<&Surroundings>,
         stdin: PipeReader,
         stdout: PipeWriter,
         stderr: Stdio,
@@ -55,6 +56,9 @@ impl Child {
         let mut command = Command::new(program);
         command.args(args).stdin(stdin).stdout(stdout).stderr(stderr);
         command.process_group(group.as_raw_nonzero().get());
+        if let Some(Surroundings { vars, folder }) = surroundings {
+            command.env_clear().envs(vars.iter().map(|(name, value)| (name, value))).current_dir(folder);
+        }
         die_with_parent(&mut command);
         match command.spawn() {
             Ok(server) => Ok(Self { server, watcher, group: Group(group) }),

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject, KillOnDrop};
 
-use super::{Ended, StartError, Stop};
+use super::{Ended, StartError, Stop, Surroundings};
 
 /// The server's process and its job.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ impl Child {
     /// Starts the server between two pipes, with this stderr.
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
+        surroundings: Option<&Surroundings>,
         stdin: PipeReader,
         stdout: PipeWriter,
         stderr: Stdio,
@@ -35,6 +36,9 @@ impl Child {
         let (program, args) = super::split(command)?;
         let mut wrapped = CommandWrap::with_new(program, |command| {
             command.args(args).stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(stderr);
+            if let Some(Surroundings { vars, folder }) = surroundings {
+                command.env_clear().envs(vars.iter().map(|(name, value)| (name, value))).current_dir(folder);
+            }
         });
         wrapped.wrap(KillOnDrop).wrap(JobObject);
         let server = wrapped.spawn().map_err(|error| StartError::of(program, error))?;

@@ -1,0 +1,136 @@
+//! Which entries of which clients are looked at.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+
+use anstream::AutoStream;
+use serde_json::json;
+
+use super::super::{nearest, report};
+use super::{Doctor, Id, Step};
+use crate::cli::{DoctorArgs, Format};
+use crate::clients::entry::{Entry, Kind, wrapped};
+use crate::clients::file::Opened;
+use crate::clients::place::{Place, Presence};
+use crate::clients::secret;
+use crate::clients::servers::{Clients, is_here};
+use crate::exit::Exit;
+use crate::visible::{visible, visible_json};
+
+/// An entry of a client, or why its file tells of none.
+pub(super) struct Target<'c> {
+    pub(super) place: &'c Place,
+    /// The keys that lead to the servers, and the entry.
+    pub(super) entry: Result<(Vec<String>, Entry), String>,
+    pub(super) opened: Option<&'c Opened>,
+}
+
+/// There is nothing to look at.
+pub(super) struct Nothing {
+    what: String,
+    remedy: String,
+}
+
+impl Nothing {
+    /// Says so, and how the run ends.
+    pub(super) fn tell(&self, format: Format) -> anyhow::Result<Exit> {
+        match format {
+            Format::Text => report(&format!("{}\nwhat to do: {}", self.what, self.remedy)),
+            Format::Json => {
+                let none = json!({ "checks": [], "ok": false, "error": self.what, "remedy": self.remedy });
+                let mut out = AutoStream::auto(std::io::stdout()).lock();
+                writeln!(out, "{}", visible_json(&serde_json::to_string_pretty(&none)?))?;
+            }
+        }
+        Ok(Exit::Failed)
+    }
+}
+
+/// The entries that are meant. A file that cannot be read is one as well: what it would hold is not known.
+pub(super) fn targets<'c>(
+    args: &DoctorArgs,
+    clients: &'c Clients,
+    doctor: &Doctor<'_>,
+) -> Result<Vec<Target<'c>>, Nothing> {
+    let (mut targets, mut names, mut broken) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+    let is_meant = |place: &&Place| args.client.is_empty() || args.client.iter().any(|id| id == place.row.id);
+    for place in clients.places.iter().filter(|place| place.presence == Presence::File).filter(is_meant) {
+        let sections = match clients.sections(place) {
+            Ok(sections) => sections,
+            // One file for two scopes is told of once.
+            Err(error) => {
+                if broken.insert(&place.file) {
+                    targets.push(Target { place, entry: Err(error.to_string()), opened: None });
+                }
+                continue;
+            }
+        };
+        let opened = clients.opened(&place.file).ok().flatten();
+        for section in sections.into_iter().filter(|section| is_here(place.row, section, doctor.env)) {
+            for entry in section.entries {
+                names.insert(entry.name.clone());
+                let is_meant =
+                    args.server.as_ref().map_or_else(|| is_wrapped(&entry, doctor), |key| *key == entry.name);
+                if is_meant {
+                    targets.push(Target { place, entry: Ok((section.keys.clone(), entry)), opened });
+                }
+            }
+        }
+    }
+    if targets.iter().any(|target| target.entry.is_ok()) || (args.server.is_none() && !targets.is_empty()) {
+        return Ok(targets);
+    }
+    Err(nothing(args, &names, !broken.is_empty()))
+}
+
+fn is_wrapped(entry: &Entry, doctor: &Doctor<'_>) -> bool {
+    matches!(&entry.kind, Kind::Stdio(launch) if wrapped(&launch.words(), doctor.program.as_deref()).is_some())
+}
+
+fn nothing(args: &DoctorArgs, names: &BTreeSet<String>, is_unread: bool) -> Nothing {
+    let whose = match args.client.as_slice() {
+        [] => "No client has a".to_owned(),
+        clients => format!("There is in {} no", clients.join(", ")),
+    };
+    let client = args.client.first().map(|client| format!(" --client {client}")).unwrap_or_default();
+    let Some(key) = &args.server else {
+        let remedy = match names.first() {
+            None => format!("add one: policylayer register{client} -- COMMAND"),
+            Some(name) if names.len() == 1 => format!("policylayer register {}{client}", visible(name)),
+            Some(_) => format!("policylayer register SERVER{client}; `policylayer clients` lists the servers"),
+        };
+        return Nothing { what: format!("{whose} server that is behind a policy."), remedy };
+    };
+    let remedy = match nearest(key, names.iter().map(String::as_str)) {
+        Some(near) => format!("policylayer doctor {}{client}", visible(near)),
+        None if is_unread => {
+            "`policylayer clients` says which client's file cannot be read; mend that first".to_owned()
+        }
+        None if names.is_empty() => format!("add it: policylayer register {}{client} -- COMMAND", visible(key)),
+        None => {
+            let names: Vec<_> = names.iter().map(|name| visible(name)).collect();
+            format!("name one that is there: {}", names.join(", "))
+        }
+    };
+    Nothing { what: format!("{whose} server {}.", visible(key)), remedy }
+}
+
+/// An entry that starts nothing.
+pub(super) fn no_command(kind: &Kind, file: &str) -> Step {
+    match kind {
+        Kind::Unclear(bad) => {
+            Step::failed(Id::Entry, format!("it is unclear: {bad}"), format!("mend the entry in {file}"))
+        }
+        Kind::Remote { url } => {
+            let url = url.as_deref().map(|url| format!(" ({})", secret::url(url))).unwrap_or_default();
+            Step::failed(
+                Id::Entry,
+                format!(
+                    "the server is reached over HTTP{url}, which is out of a stdio wrapper's reach: no policy holds there"
+                ),
+                "use the server's stdio version, if it has one: policylayer register NAME -- COMMAND",
+            )
+        }
+        Kind::Stdio(_) => Step::ok(Id::Entry, "starts a command"),
+    }
+}

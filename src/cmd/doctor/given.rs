@@ -1,0 +1,222 @@
+//! What a client gives to the servers that it starts: their environment and their working folder.
+//!
+//! The clients differ in the PATH that they have themselves, and in how much of their environment they pass on. What is
+//! known of each is in docs/doctor.md.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::super::Env;
+use super::choose::Target;
+use crate::clients::document::{Document, Node, Value};
+use crate::proxy::Surroundings;
+
+/// What the MCP SDKs pass on unless they are told otherwise: `getDefaultEnvironment` in src/client/stdio.ts of
+/// modelcontextprotocol/typescript-sdk, and the same in the SDK for Python.
+const PASSED: &[&str] = if cfg!(windows) {
+    &[
+        "APPDATA",
+        "HOMEDRIVE",
+        "HOMEPATH",
+        "LOCALAPPDATA",
+        "PATH",
+        "PROCESSOR_ARCHITECTURE",
+        "SYSTEMDRIVE",
+        "SYSTEMROOT",
+        "TEMP",
+        "USERNAME",
+        "USERPROFILE",
+    ]
+} else {
+    &["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"]
+};
+
+/// The PATH of a program that the desktop has started. What shells add to it in their own files (nvm, mise, asdf) is not in it.
+const POOR: &str = if cfg!(target_os = "macos") {
+    "/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+} else {
+    "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+};
+
+/// Where a client has its environment from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Habit {
+    /// The desktop starts it, and it takes the PATH that it gets.
+    Desktop,
+    /// The desktop starts it, and it asks the user's shell for the PATH.
+    AsksShell,
+    /// It is started in a terminal, and passes on what is usual.
+    Terminal,
+    /// It is started in a terminal, and passes on everything.
+    PassesAll,
+}
+
+fn habit(client: &str) -> Habit {
+    match client {
+        "claude-desktop" | "lm-studio" => Habit::Desktop,
+        "codex" => Habit::Terminal,
+        "claude-code" | "gemini-cli" => Habit::PassesAll,
+        _ => Habit::AsksShell,
+    }
+}
+
+/// What a server is started with.
+pub(super) struct Given {
+    vars: Vec<(OsString, OsString)>,
+    pub(super) folder: PathBuf,
+    habit: Habit,
+    /// Variables of the entry whose values only the client knows.
+    pub(super) unfilled: Vec<String>,
+    /// The values of the entry's variables, which are never shown.
+    secrets: Vec<String>,
+    /// Values for what stands between `${` and `}`.
+    known: Env,
+}
+
+impl Given {
+    /// What is here.
+    pub(super) fn here(env: &Env) -> Self {
+        let vars = env.vars().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let (unfilled, secrets) = (Vec::new(), Vec::new());
+        Self { vars, folder: env.folder().to_owned(), habit: Habit::PassesAll, unfilled, secrets, known: env.clone() }
+    }
+
+    /// What the client of an entry gives.
+    pub(super) fn of(target: &Target<'_>, keys: &[String], name: &str, env: &Env) -> Self {
+        let habit = habit(target.place.row.id);
+        let mut given = Self { habit, ..Self::here(env) };
+        if habit != Habit::PassesAll {
+            given.vars.retain(|(name, _)| PASSED.iter().any(|passed| is_same(name, OsStr::new(passed))));
+        }
+        if habit == Habit::Desktop {
+            if !cfg!(windows) {
+                given.set("PATH", POOR);
+            }
+            // They start servers anywhere: what is relative must not be found by chance.
+            given.folder = env.home().map_or_else(|| PathBuf::from("/"), Path::to_owned);
+        }
+        if let Some(document) = target.opened.map(|opened| &opened.document)
+            && let Some(entry) = entry(document, keys, name)
+        {
+            given.take(document, entry, env);
+        }
+        given
+    }
+
+    /// What the entry itself has.
+    fn take(&mut self, document: &Document, entry: &Node, env: &Env) {
+        if let Some(Value::Text(folder)) = member(entry, "cwd").map(|node| &node.value) {
+            self.folder = env.folder().join(self.filled(folder));
+        }
+        // Codex is told by name what else to pass on.
+        if let Some(Value::Array(names)) = member(entry, "env_vars").map(|node| &node.value) {
+            for name in names {
+                if let Value::Text(name) = &name.value
+                    && let Some(value) = env.var(name)
+                {
+                    self.vars.push((name.into(), value.to_owned()));
+                }
+            }
+        }
+        // Zed's older shape has the command in an object of its own.
+        let inner = member(entry, "command").and_then(|command| member(command, "env"));
+        let Some(Value::Object(vars)) = member(entry, "env").or(inner).map(|node| &node.value) else { return };
+        for var in vars {
+            let written = match &var.node.value {
+                Value::Text(text) => text.as_str(),
+                Value::Boolean(_) | Value::Other(_) => document.part(var.node.span.clone()),
+                Value::Object(_) | Value::Array(_) => continue,
+            };
+            match self.fill(written) {
+                Ok(value) => {
+                    // Paths are no secrets, and what is short would be found by chance.
+                    if value.len() >= 6 && !Path::new(&value).is_absolute() && var.key != "PATH" {
+                        self.secrets.push(value.clone());
+                    }
+                    self.set(&var.key, &value);
+                }
+                Err(()) => self.unfilled.push(var.key.clone()),
+            }
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.vars.retain(|(other, _)| !is_same(other, OsStr::new(name)));
+        self.vars.push((name.into(), value.into()));
+    }
+
+    /// A text of the entry as the client takes it; what cannot be filled in stays.
+    pub(super) fn filled(&self, text: &str) -> String {
+        self.fill(text).unwrap_or_else(|()| text.to_owned())
+    }
+
+    fn fill(&self, text: &str) -> Result<String, ()> {
+        // Claude Desktop and LM Studio fill in nothing.
+        if self.habit == Habit::Desktop {
+            return Ok(text.to_owned());
+        }
+        let (mut out, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once("${") {
+            let (name, after) = after.split_once('}').ok_or(())?;
+            out.push_str(before);
+            let name = name.strip_prefix("env:").unwrap_or(name);
+            let (name, default) = name.split_once(":-").map_or((name, None), |(name, default)| (name, Some(default)));
+            let value = match name {
+                "workspaceFolder" => Some(self.known.folder().as_os_str()),
+                "userHome" => self.known.home().map(Path::as_os_str),
+                name => self.known.var(name),
+            };
+            out.push_str(value.and_then(OsStr::to_str).or(default).ok_or(())?);
+            rest = after;
+        }
+        Ok(out + rest)
+    }
+
+    /// The PATH.
+    pub(super) fn path(&self) -> OsString {
+        self.vars
+            .iter()
+            .find(|(name, _)| is_same(name, OsStr::new("PATH")))
+            .map(|(_, value)| value.clone())
+            .unwrap_or_default()
+    }
+
+    /// Whether the PATH is only there where the client could ask the shell for it.
+    pub(super) fn asks_shell(&self) -> bool {
+        self.habit == Habit::AsksShell && !cfg!(windows)
+    }
+
+    /// The PATH of a program that the desktop has started.
+    pub(super) fn poor() -> &'static str {
+        POOR
+    }
+
+    /// As what is started with it sees it.
+    pub(super) fn env(&self) -> Env {
+        Env::new(self.vars.iter().cloned(), &self.folder)
+    }
+
+    pub(super) fn surroundings(&self) -> Surroundings {
+        Surroundings { vars: self.vars.clone(), folder: self.folder.clone() }
+    }
+
+    /// A text without the values of the entry's variables.
+    pub(super) fn hide(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
+    }
+}
+
+/// The names of variables are the same in upper and lower case on Windows.
+fn is_same(one: &OsStr, other: &OsStr) -> bool {
+    if cfg!(windows) { one.eq_ignore_ascii_case(other) } else { one == other }
+}
+
+fn entry<'d>(document: &'d Document, keys: &[String], name: &str) -> Option<&'d Node> {
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    member(document.find(&keys).ok().flatten()?, name)
+}
+
+fn member<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
+    let Value::Object(members) = &node.value else { return None };
+    members.iter().find(|member| member.key == key).map(|member| &member.node)
+}
