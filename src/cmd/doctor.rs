@@ -220,6 +220,10 @@ impl Doctor<'_> {
             ),
         });
         self.steps(&chain, &mut check.steps)?;
+        for step in &mut check.steps {
+            step.detail = chain.given.hide(&step.detail);
+            step.remedy = step.remedy.as_deref().map(|remedy| chain.given.hide(remedy));
+        }
         Ok(check)
     }
 

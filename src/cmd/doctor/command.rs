@@ -21,11 +21,11 @@ pub(super) enum Found {
 /// Looks for a program as the system does when something is started with this PATH in this folder.
 pub(super) fn find(program: &str, path: &OsStr, folder: &Path) -> Found {
     if program.contains('/') || (cfg!(windows) && program.contains('\\')) {
-        return file(&folder.join(program));
+        return file(&plain(&folder.join(program)));
     }
     let mut found = Found::Nowhere;
     for one in std::env::split_paths(path).filter(|one| !one.as_os_str().is_empty()) {
-        match file(&folder.join(one).join(program)) {
+        match file(&plain(&folder.join(one).join(program))) {
             at @ Found::At(_) => return at,
             Found::Nowhere => {}
             first if found == Found::Nowhere => found = first,
@@ -33,6 +33,11 @@ pub(super) fn find(program: &str, path: &OsStr, folder: &Path) -> Found {
         }
     }
     found
+}
+
+/// A path without the parts that lead nowhere, as in `/a/./b`.
+fn plain(path: &Path) -> PathBuf {
+    path.components().collect()
 }
 
 fn file(path: &Path) -> Found {

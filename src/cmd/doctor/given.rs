@@ -41,6 +41,8 @@ const POOR: &str = if cfg!(target_os = "macos") {
 /// Where a client has its environment from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Habit {
+    /// It is this terminal.
+    Here,
     /// The desktop starts it, and it takes the PATH that it gets.
     Desktop,
     /// The desktop starts it, and it asks the user's shell for the PATH.
@@ -53,9 +55,14 @@ enum Habit {
 
 fn habit(client: &str) -> Habit {
     match client {
+        // https://github.com/modelcontextprotocol/servers/issues/64 and
+        // https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/869: what version managers add is not found.
         "claude-desktop" | "lm-studio" => Habit::Desktop,
+        // https://developers.openai.com/codex/mcp: what else is to be passed on is named by `env_vars`.
         "codex" => Habit::Terminal,
+        // https://github.com/anthropics/claude-code/issues/28332, https://geminicli.com/docs/tools/mcp-server.
         "claude-code" | "gemini-cli" => Habit::PassesAll,
+        // https://github.com/microsoft/vscode/issues/1033, and the editors made of it; Zed does the same.
         _ => Habit::AsksShell,
     }
 }
@@ -78,7 +85,7 @@ impl Given {
     pub(super) fn here(env: &Env) -> Self {
         let vars = env.vars().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let (unfilled, secrets) = (Vec::new(), Vec::new());
-        Self { vars, folder: env.folder().to_owned(), habit: Habit::PassesAll, unfilled, secrets, known: env.clone() }
+        Self { vars, folder: env.folder().to_owned(), habit: Habit::Here, unfilled, secrets, known: env.clone() }
     }
 
     /// What the client of an entry gives.
@@ -193,6 +200,9 @@ impl Given {
 
     /// As what is started with it sees it.
     pub(super) fn env(&self) -> Env {
+        if self.habit == Habit::Here {
+            return self.known.clone();
+        }
         Env::new(self.vars.iter().cloned(), &self.folder)
     }
 

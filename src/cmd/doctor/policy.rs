@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::{Env, plural, server_of_command};
 use super::{Chain, Id, Step};
 use crate::paths::{self, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
-use crate::policy::{Colour, ServerName};
+use crate::policy::ServerName;
 use crate::settings::Settings;
 
 /// Adds the steps for config.toml and for the policy, and tells the server's name where it is known.
@@ -34,7 +34,11 @@ pub(super) fn steps(chain: &Chain<'_>, here: &Env, steps: &mut Vec<Step>) -> Opt
     };
     match server {
         Ok(server) => {
-            steps.push(policy(chain, &server, &settings, &env, here));
+            let mut step = policy(chain, &server, &settings, &env, here);
+            if chain.wrapped.is_none() {
+                step.detail.insert_str(0, "once it is registered: ");
+            }
+            steps.push(step);
             Some(server)
         }
         Err(step) => {
@@ -93,8 +97,8 @@ fn policy(chain: &Chain<'_>, server: &ServerName, settings: &Settings, env: &Env
         0 => Step::ok(Id::Policy, format!("valid: {file}")),
         count => Step::warning(
             Id::Policy,
-            format!("valid, with {}: {file}\n{}", plural(count, "warning"), loaded.render_warnings(Colour::Plain)),
-            format!("see to what it warns of, and try it with `policylayer check {file} --server {server}`"),
+            format!("valid, with {}: {file}", plural(count, "warning")),
+            format!("`policylayer check {file} --server {server}` prints them, each with what to do"),
         ),
     }
 }

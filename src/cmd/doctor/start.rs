@@ -78,11 +78,37 @@ impl Start<'_> {
     }
 
     fn failed(&self, id: Id, no: &NoOffer) -> Step {
-        let mut what = format!("{}{}", no.what, no.printed);
+        // The wrapper answers for a server that did not start, and says what is to be done.
+        let told =
+            no.what.split_once("it answered initialize with the error ").and_then(|(_, told)| told.split_once(": "));
+        let told = told.filter(|_| self.chain.wrapped.is_some() && no.stage == Stage::Started).map(|(_, told)| told);
+        let told = told.map(|told| told.strip_prefix("policylayer: ").unwrap_or(told));
+        let ended = told.and_then(|told| Some(told.split_once(", so this request has no answer")?.0));
+        let told = ended.or(told);
+        let (what, own) = match told.unwrap_or(&no.what).split_once("what to do: ") {
+            Some((what, own)) => (what.trim_end(), Some(own)),
+            None => (told.unwrap_or(&no.what), None),
+        };
+        let mut what = what.to_owned();
+        // What the wrapper says of the policy, the step of the policy has said.
+        let is_news = |line: &&str| {
+            !["policylayer  INFO", "policylayer  WARN"].iter().any(|news| line.trim_start().starts_with(news))
+        };
+        let printed: Vec<_> = no.printed.lines().filter(is_news).collect();
+        if printed.iter().any(|line| line.starts_with("  ")) {
+            what.push_str(&printed.join("\n"));
+        }
         if let Some(unfilled) = self.unfilled() {
             what.push_str(&format!("\n{unfilled}"));
         }
-        Step::failed(id, self.chain.given.hide(&what), self.chain.given.hide(&self.remedy(no)))
+        let remedy = match own {
+            Some(own) => own.to_owned(),
+            None if ended.is_some() && no.key.is_none() => {
+                "run the server's command by itself in a terminal, and mend what it complains of".to_owned()
+            }
+            None => self.remedy(no),
+        };
+        Step::failed(id, what, remedy)
     }
 
     fn remedy(&self, no: &NoOffer) -> String {
@@ -127,7 +153,7 @@ impl Start<'_> {
             Err(no) => {
                 let what =
                     format!("{seen}; how many are hidden is not known, since a second start failed: {}", no.what);
-                Step::warning(Id::Tools, self.chain.given.hide(&what), self.chain.given.hide(&self.remedy(&no)))
+                Step::warning(Id::Tools, what, self.remedy(&no))
             }
         })
     }

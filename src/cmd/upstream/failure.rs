@@ -108,10 +108,10 @@ impl Told<'_> {
                 "see that the command is right; a server that does this is broken, or not to be trusted".to_owned(),
             ),
             (_, None, Some(failed @ (Failed::Silent | Failed::Slow))) => {
-                let seconds = self.chain.patience.as_secs();
+                let within = super::super::plural(self.chain.patience.as_secs(), "second");
                 let what = match failed {
-                    Failed::Silent => format!("the server `{command}` did not answer within {seconds} seconds"),
-                    _ => format!("the server `{command}` did not list what it offers within {seconds} seconds"),
+                    Failed::Silent => format!("the server `{command}` did not answer within {within}"),
+                    _ => format!("the server `{command}` did not list what it offers within {within}"),
                 };
                 (what, self.not_mcp().unwrap_or_else(|| "run it once by itself in a terminal: it may have to download something first, or wait for something".to_owned()))
             }
