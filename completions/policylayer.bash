@@ -34,6 +34,9 @@ _policylayer() {
             policylayer,demo)
                 cmd="policylayer__subcmd__demo"
                 ;;
+            policylayer,doctor)
+                cmd="policylayer__subcmd__doctor"
+                ;;
             policylayer,explain)
                 cmd="policylayer__subcmd__explain"
                 ;;
@@ -92,7 +95,7 @@ _policylayer() {
 
     case "${cmd}" in
         policylayer)
-            opts="-h -V --help --version wrap inspect clients register unregister check decide explain test approvals log suggest replay schema demo completions"
+            opts="-h -V --help --version wrap inspect clients register unregister doctor check decide explain test approvals log suggest replay schema demo completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -300,6 +303,32 @@ _policylayer() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__doctor)
+            opts="-h --client --timeout --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -27,6 +27,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand clients 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
             cand register 'Put the policy before a server in a client''s configuration'
             cand unregister 'Take the policy out of a client''s configuration again'
+            cand doctor 'Start a server as its client would, and say of each step whether it goes well and what to do where it does not'
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
             cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
             cand explain 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
@@ -75,6 +76,13 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --dry-run 'Write nothing, and show what would change'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'policylayer;doctor'= {
+            cand --client 'Only this client; may be given several times'
+            cand --timeout 'How long a server may take to open a session, and then to list its tools, in seconds'
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;check'= {
             cand --server 'The server that the policy is for: its tools are known, so more can be said'

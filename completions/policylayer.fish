@@ -31,6 +31,7 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "inspect" -d
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "clients" -d 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "register" -d 'Put the policy before a server in a client\'s configuration'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "unregister" -d 'Take the policy out of a client\'s configuration again'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "doctor" -d 'Start a server as its client would, and say of each step whether it goes well and what to do where it does not'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "explain" -d 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
@@ -90,6 +91,21 @@ lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command, every client that is installed'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l dry-run -d 'Write nothing, and show what would change'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l client -d 'Only this client; may be given several times' -r -f -a "claude-desktop\t''
+claude-code\t''
+cursor\t''
+vscode\t''
+windsurf\t''
+gemini-cli\t''
+antigravity\t''
+zed\t''
+codex\t''
+cline\t''
+lm-studio\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l timeout -d 'How long a server may take to open a session, and then to list its tools, in seconds' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for: its tools are known, so more can be said' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
