@@ -9,7 +9,6 @@ mod log;
 #[allow(dead_code, reason = "what lives is only shown")]
 #[path = "support/processes.rs"]
 mod processes;
-#[allow(dead_code, reason = "it is only looked at")]
 #[path = "support/terminal.rs"]
 mod terminal;
 
@@ -229,7 +228,10 @@ fn where_there_is_nothing_to_look_at_it_says_how_to_begin() {
     client(&home, DESKTOP, &[("shop", json!({ "command": "x" }))]);
     told(&[], &["what to do: policylayer register shop"]);
     told(&["shpo"], &["No client has a server shpo", "what to do: policylayer doctor shop"]);
-    told(&["else", "--client", "claude-desktop"], &["what to do: name one that is there: shop"]);
+    told(
+        &["else", "--client", "claude-desktop"],
+        &["claude-desktop has no server else", "name one that is there: shop"],
+    );
     let ran = run(command(&home, &["--format", "json"]), &home);
     let json: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((ran.code, &json["ok"], &json["checks"]), (Some(1), &json!(false), &json!([])));
@@ -363,10 +365,16 @@ fn a_wrapper_that_is_elsewhere_or_another() {
     script(&home, "policylayer", "#!/bin/sh\necho something else\n");
     broken(&check(&home, &[], 1), "wrapper", "does not tell its version", register, STARTED);
     // One that hangs is not waited for.
-    script(&home, "policylayer", "#!/bin/sh\nexec sleep 1000\n");
+    script(&home, "policylayer", "#!/bin/sh\nsleep 1000\n");
     let began = Instant::now();
     broken(&check(&home, &[], 1), "wrapper", "does not tell its version", register, STARTED);
     assert!(began.elapsed() < Duration::from_secs(30));
+
+    // As npm installs it, which node runs.
+    script(&home, "rich/richnode", "#!/bin/sh\n");
+    script(&home, "policylayer", "#!/usr/bin/env richnode\n");
+    let path = format!("\"PATH\": \"{}:/usr/local/bin:", home.path().join("rich").display());
+    broken(&check(&home, &[], 1), "wrapper", "the program that runs it is not: richnode", &path, STARTED);
 
     let other = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo policylayer 0.0.9 && exit\nexec {PROGRAM} \"$@\"\n");
     script(&home, "policylayer", &other);

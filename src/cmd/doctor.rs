@@ -256,7 +256,7 @@ impl Doctor<'_> {
             steps.push(front::wrapped(chain));
         }
         if chain.wrapped.is_some() && chain.file.is_some() {
-            steps.push(front::wrapper(chain, self));
+            steps.push(front::wrapper(chain, self)?);
         }
         steps.push(command::step(chain, self.env));
         let server = policy::steps(chain, self.env, steps);

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use crate::limits::{GRACE, MAX_OFFER_ITEMS, MAX_OFFER_PAGES, MAX_OFFER_STDERR, OFFER_PATIENCE, STDERR_DRAIN};
 use crate::proxy::Surroundings;
-use crate::proxy::alone::{Alone, Pipes};
+use crate::proxy::alone::{Alone, Gone, Pipes};
 
 /// What a server offers, as it says so itself.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +101,33 @@ async fn look(chain: &Chain<'_>) -> anyhow::Result<Offer> {
     };
     let said = said.lock().unwrap_or_else(PoisonError::into_inner);
     Err(Told { failed, gone, kept: &kept, stderr: &said, chain }.error().into())
+}
+
+/// The beginning of what a program prints that is not a server, and ends by itself; nothing where it cannot be started or
+/// takes too long. It is stopped with all that it started.
+///
+/// # Errors
+/// When a person interrupts it, or the system has no room for it.
+pub(super) fn printed(chain: &Chain<'_>) -> anyhow::Result<String> {
+    const MOST: u64 = 256;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("the system has no room for what a program is watched with")?;
+    runtime.block_on(async {
+        // Its stderr stays open for as long as it runs, and is not read: more than fits is no version.
+        let Ok((mut program, Pipes { stdin, stdout, stderr: _stderr })) =
+            Alone::start(chain.command, chain.surroundings)
+        else {
+            return Ok(String::new());
+        };
+        drop(stdin);
+        let mut said = Vec::new();
+        let mut stdout = stdout.take(MOST);
+        let _ = program.during(timeout(chain.patience, stdout.read_to_end(&mut said))).await;
+        if program.stop(Duration::ZERO).await == Gone::Interrupted {
+            anyhow::bail!("this was interrupted\nwhat to do: run it again");
+        }
+        Ok(String::from_utf8(said).unwrap_or_default())
+    })
 }
 
 fn spinner(command: &str) -> ProgressBar {

@@ -90,7 +90,8 @@ fn is_wrapped(entry: &Entry, doctor: &Doctor<'_>) -> bool {
 fn nothing(args: &DoctorArgs, names: &BTreeSet<String>, is_unread: bool) -> Nothing {
     let whose = match args.client.as_slice() {
         [] => "No client has a".to_owned(),
-        clients => format!("There is in {} no", clients.join(", ")),
+        [one] => format!("{one} has no"),
+        several => format!("None of {} has a", several.join(", ")),
     };
     let client = args.client.first().map(|client| format!(" --client {client}")).unwrap_or_default();
     let Some(key) = &args.server else {

@@ -77,53 +77,70 @@ pub(super) fn step(chain: &Chain<'_>, env: &Env) -> Step {
     let Some(program) = chain.own().first() else {
         return Step::failed(Id::Command, "there is no command", format!("name one in {}", chain.entry()));
     };
-    let (path, folder) = (chain.given.path(), &chain.given.folder);
-    let at = match find(program, &path, folder) {
-        Found::At(at) => at,
-        Found::NotExecutable(at) if at.is_dir() => {
-            let remedy =
-                format!("in {}, name the program in it, or the program that runs what is in it", chain.entry());
-            return Step::failed(Id::Command, format!("{} is a folder", at.display()), remedy);
-        }
-        Found::NotExecutable(at) => {
-            let at = at.display();
-            return Step::failed(Id::Command, format!("{at} may not be executed"), format!("chmod +x {at}"));
-        }
-        Found::Nowhere if program.contains(['/', '\\']) => {
-            let (what, remedy) = match Path::new(program).is_absolute() {
-                true => (format!("there is no file {program}"), "correct the path".to_owned()),
-                false => (
-                    format!("there is no file {program} in {}", folder.display()),
-                    "write the absolute path: clients start servers anywhere".to_owned(),
-                ),
-            };
-            return Step::failed(Id::Command, what, format!("in {}, {remedy}", chain.entry()));
-        }
-        Found::Nowhere => return nowhere(program, &path, chain, env),
+    let at = match locate(program, chain, env) {
+        Ok(at) => at,
+        Err(Missing { what, remedy }) => return Step::failed(Id::Command, what, remedy),
     };
-    if let Some(needed) = interpreter(&at)
-        && find(&needed, &path, folder) == Found::Nowhere
-    {
-        let what = format!(
-            "{} is there, and the program that runs it is not: {needed}, which its first line looks for in {}",
-            at.display(),
-            shown(&path)
-        );
-        let here = env.var("PATH").unwrap_or_default();
-        let remedy = match find(&needed, here, env.folder()) {
-            Found::At(needed) => with_path(&[&needed, &at], &path, chain),
-            _ => format!("install {needed}"),
-        };
-        return Step::failed(Id::Command, what, remedy);
-    }
-    let is_asked = chain.given.asks_shell() && find(program, OsStr::new(Given::poor()), folder) == Found::Nowhere;
+    let is_asked =
+        chain.given.asks_shell() && find(program, OsStr::new(Given::poor()), &chain.given.folder) == Found::Nowhere;
     let through =
         if is_asked { format!(", in the PATH that {} asks your shell for", chain.client) } else { String::new() };
     Step::ok(Id::Command, format!("{}{through}", at.display()))
 }
 
+/// What is not there that a program needs, and what to do.
+pub(super) struct Missing {
+    pub(super) what: String,
+    pub(super) remedy: String,
+}
+
+/// Where a program of the chain is, if it can be started.
+pub(super) fn locate(program: &str, chain: &Chain<'_>, env: &Env) -> Result<PathBuf, Missing> {
+    let (path, folder) = (chain.given.path(), &chain.given.folder);
+    let missing = |what: String, remedy: String| Err(Missing { what, remedy });
+    match find(program, &path, folder) {
+        Found::At(at) => runs(&at, chain, env).map_or(Ok(at), Err),
+        Found::NotExecutable(at) if at.is_dir() => {
+            let remedy = "name the program in it, or the program that runs what is in it";
+            missing(format!("{} is a folder", at.display()), format!("in {}, {remedy}", chain.entry()))
+        }
+        Found::NotExecutable(at) => {
+            let at = at.display();
+            missing(format!("{at} may not be executed"), format!("chmod +x {at}"))
+        }
+        Found::Nowhere if program.contains(['/', '\\']) => {
+            if Path::new(program).is_absolute() {
+                return missing(
+                    format!("there is no file {program}"),
+                    format!("in {}, correct the path", chain.entry()),
+                );
+            }
+            let remedy = "write the absolute path: clients start servers anywhere";
+            let what = format!("there is no file {program} in {}", folder.display());
+            missing(what, format!("in {}, {remedy}", chain.entry()))
+        }
+        Found::Nowhere => Err(nowhere(program, &path, chain, env)),
+    }
+}
+
+/// What a script lacks that is there: the program that its first line looks for.
+pub(super) fn runs(at: &Path, chain: &Chain<'_>, env: &Env) -> Option<Missing> {
+    let path = chain.given.path();
+    let needed = interpreter(at).filter(|needed| find(needed, &path, &chain.given.folder) == Found::Nowhere)?;
+    let what = format!(
+        "{} is there, and the program that runs it is not: {needed}, which its first line looks for in {}",
+        at.display(),
+        shown(&path)
+    );
+    let remedy = match find(&needed, env.var("PATH").unwrap_or_default(), env.folder()) {
+        Found::At(needed) => with_path(&[&needed], &path, chain),
+        _ => format!("install {needed}"),
+    };
+    Some(Missing { what, remedy })
+}
+
 /// A command that is in no folder of the PATH.
-fn nowhere(program: &str, path: &OsStr, chain: &Chain<'_>, env: &Env) -> Step {
+fn nowhere(program: &str, path: &OsStr, chain: &Chain<'_>, env: &Env) -> Missing {
     let what = format!("there is no {program} in the PATH that {} gives: {}", chain.client, shown(path));
     let here = env.var("PATH").unwrap_or_default();
     let remedy = match find(program, here, env.folder()) {
@@ -147,7 +164,7 @@ fn nowhere(program: &str, path: &OsStr, chain: &Chain<'_>, env: &Env) -> Step {
             chain.entry()
         ),
     };
-    Step::failed(Id::Command, what, remedy)
+    Missing { what, remedy }
 }
 
 fn find_name(program: &Path, path: &OsStr, chain: &Chain<'_>) -> Found {

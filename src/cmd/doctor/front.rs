@@ -1,13 +1,11 @@
 //! Whether the policy stands in front of a server, and whether the program that puts it there can be started.
 
 use std::ffi::OsStr;
-use std::io::Read as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::command::{Found, find};
+use super::super::upstream;
+use super::command::{Found, Missing, find, locate, runs};
 use super::{Chain, Doctor, Id, Step};
 
 /// How long a program may take to tell its version.
@@ -24,66 +22,61 @@ pub(super) fn wrapped(chain: &Chain<'_>) -> Step {
     }
 }
 
-pub(super) fn wrapper(chain: &Chain<'_>, doctor: &Doctor<'_>) -> Step {
+/// # Errors
+/// When a person interrupts it.
+pub(super) fn wrapper(chain: &Chain<'_>, doctor: &Doctor<'_>) -> anyhow::Result<Step> {
     let program = chain.words.first().map(String::as_str).unwrap_or_default();
+    let failed = |missing: Missing| Ok(Step::failed(Id::Wrapper, missing.what, missing.remedy));
+    // `npx policylayer wrap`: what is behind npx is of the version that it says there.
+    if chain.wrapped.as_ref().is_some_and(|wrapped| wrapped.program > 0) {
+        return match locate(program, chain, doctor.env) {
+            Ok(path) => Ok(Step::ok(Id::Wrapper, format!("started through {}", path.display()))),
+            Err(missing) => failed(missing),
+        };
+    }
     let path = match find(program, &chain.given.path(), &chain.given.folder) {
         Found::At(path) => path,
         Found::NotExecutable(path) => {
-            let path = path.display().to_string();
-            return Step::failed(Id::Wrapper, format!("{path} may not be executed"), format!("chmod +x {path}"));
+            let path = path.display();
+            let remedy = format!("chmod +x {path}");
+            return Ok(Step::failed(Id::Wrapper, format!("{path} may not be executed"), remedy));
         }
         Found::Nowhere => {
             let what = match Path::new(program).is_absolute() {
                 true => format!("{program} is not there"),
                 false => format!("there is no {program} in the PATH that {} gives", chain.client),
             };
-            return Step::failed(Id::Wrapper, what, chain.register());
+            return Ok(Step::failed(Id::Wrapper, what, chain.register()));
         }
     };
-    let shown = path.display();
-    if chain.wrapped.as_ref().is_some_and(|wrapped| wrapped.program > 0) {
-        return Step::ok(Id::Wrapper, format!("started through {shown}"));
+    if let Some(missing) = runs(&path, chain, doctor.env) {
+        return failed(missing);
     }
-    let own = env!("CARGO_PKG_VERSION");
+    let (own, shown) = (env!("CARGO_PKG_VERSION"), path.display());
     let real = |path: &Path| path.canonicalize().ok();
     if doctor.env.program().is_some_and(|program| real(program).is_some() && real(program) == real(&path)) {
-        return Step::ok(Id::Wrapper, format!("{own}, {shown}"));
+        return Ok(Step::ok(Id::Wrapper, format!("{own}, {shown}")));
     }
-    match version(&path, chain) {
+    let remedy = || format!("to use this one: {}", chain.register());
+    Ok(match version(&path, chain)? {
         Some(version) if version == own => Step::ok(Id::Wrapper, format!("{own}, {shown}")),
-        Some(version) => Step::warning(
-            Id::Wrapper,
-            format!("{version}, {shown}, and this is {own}"),
-            format!("to use this one: {}", chain.register()),
-        ),
-        None => Step::failed(
-            Id::Wrapper,
-            format!("{shown} does not tell its version as policylayer does"),
-            format!("to use this one: {}", chain.register()),
-        ),
-    }
+        Some(version) => Step::warning(Id::Wrapper, format!("{version}, {shown}, and this is {own}"), remedy()),
+        None => Step::failed(Id::Wrapper, format!("{shown} does not tell its version as policylayer does"), remedy()),
+    })
 }
 
 /// What a program says to `--version`, where it is policylayer.
-fn version(path: &Path, chain: &Chain<'_>) -> Option<String> {
+fn version(path: &Path, chain: &Chain<'_>) -> anyhow::Result<Option<String>> {
     let surroundings = chain.given.surroundings();
-    let mut command = Command::new(path);
-    command.arg("--version").env_clear().envs(surroundings.vars).current_dir(surroundings.folder);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-    let deadline = Instant::now() + VERSION_PATIENCE;
-    while child.try_wait().ok()?.is_none() {
-        if Instant::now() >= deadline {
-            let _ = child.kill();
-            let _ = child.wait();
-            return None;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    let mut said = Vec::new();
-    // It has ended: what it wrote waits in the pipe. More than fits there is no version.
-    child.stdout.take()?.take(256).read_to_end(&mut said).ok()?;
-    let said = String::from_utf8(said).ok()?;
-    said.trim().strip_prefix("policylayer ").filter(|version| !version.contains(char::is_whitespace)).map(str::to_owned)
+    let asked = upstream::Chain {
+        command: &[path.into(), "--version".into()],
+        shown: crate::visible::visible(&path.display().to_string()),
+        surroundings: Some(&surroundings),
+        patience: VERSION_PATIENCE,
+    };
+    let said = upstream::printed(&asked)?;
+    let version = said.trim().strip_prefix("policylayer ");
+    Ok(version.filter(|version| !version.contains(char::is_whitespace)).map(str::to_owned))
 }
 
 /// A folder as it stands in a PATH.
