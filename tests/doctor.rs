@@ -498,6 +498,9 @@ fn a_server_that_ends() {
         ran.out
     );
 
+    // Iterable's ends well when it has no key.
+    client(&home, DESKTOP, &[("shop", wrapped(&[&stub(), "--say", key, "--exit-at-request", "0"]))]);
+    broken(&check(&home, &[], 1), "start", "it exited with code 0", "put SHOP_API_KEY", &["initialize", "tools"]);
     client(&home, DESKTOP, &[("shop", wrapped(&["/usr/bin/false"]))]);
     broken(
         &check(&home, &[], 1),

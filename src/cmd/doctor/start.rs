@@ -13,6 +13,7 @@ use super::super::plural;
 use super::super::upstream::{self, NoOffer, Offer, Stage};
 use super::{Chain, Id, Step};
 use crate::clients::secret;
+use crate::wire::reply::ErrorCode;
 
 pub(super) struct Start<'s> {
     pub(super) chain: &'s Chain<'s>,
@@ -30,7 +31,7 @@ impl Start<'_> {
             Ok(offer) => offer,
             Err(no) => {
                 let ids = [Id::Start, Id::Initialize, Id::Tools];
-                let failed = match no.stage {
+                let failed = match self.stage(&no) {
                     Stage::Opened => Id::Tools,
                     Stage::Silent => Id::Initialize,
                     Stage::Started | Stage::Interrupted => Id::Start,
@@ -77,11 +78,22 @@ impl Start<'_> {
         }
     }
 
+    /// What the wrapper answers for a server that did not start, which says what is to be done.
+    fn told<'n>(&self, no: &'n NoOffer) -> Option<&'n str> {
+        let (_, answer) = no.what.split_once("it answered initialize with the error ")?;
+        let (code, told) = answer.split_once(": ")?;
+        let codes = [ErrorCode::UpstreamEnded, ErrorCode::StartFailed];
+        let is_ours = codes.iter().any(|ours| code.parse() == Ok(ours.number()));
+        (is_ours && self.chain.wrapped.is_some()).then_some(told)
+    }
+
+    /// How far it came. A server that ends well all the same, before it has answered, is not seen from outside the wrapper.
+    fn stage(&self, no: &NoOffer) -> Stage {
+        if self.told(no).is_some() { Stage::Started } else { no.stage }
+    }
+
     fn failed(&self, id: Id, no: &NoOffer) -> Step {
-        // The wrapper answers for a server that did not start, and says what is to be done.
-        let told =
-            no.what.split_once("it answered initialize with the error ").and_then(|(_, told)| told.split_once(": "));
-        let told = told.filter(|_| self.chain.wrapped.is_some() && no.stage == Stage::Started).map(|(_, told)| told);
+        let told = self.told(no);
         let told = told.map(|told| told.strip_prefix("policylayer: ").unwrap_or(told));
         let ended = told.and_then(|told| Some(told.split_once(", so this request has no answer")?.0));
         let told = ended.or(told);
