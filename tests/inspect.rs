@@ -522,3 +522,22 @@ fn a_server_with_annotations_and_without_a_catalogue() {
     assert!(tools.iter().all(|tool| tool["visible"] == true && tool["rule"].as_str().unwrap().starts_with("builtin:")));
     assert_eq!(view["bytes"]["before"], view["bytes"]["after"]);
 }
+
+#[test]
+fn a_server_that_asks_the_client_is_answered_and_shown() {
+    let Some(upstream) = upstream() else { return };
+    let home = Home::new();
+    let mut command = home.command(&["inspect", "--format", "json", "--server", "everything", "--"]);
+    command.arg(&upstream.node).arg(upstream.everything()).env("PATH", std::env::var_os("PATH").unwrap());
+    let output = command.output().unwrap();
+    wait_until_gone(home.path(), Duration::from_secs(2));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names: Vec<_> = view["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    // Tools that it has only for clients that can do what they need.
+    for name in ["echo", "get-roots-list", "trigger-sampling-request", "trigger-elicitation-request"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    assert_eq!((view["prompts"].as_array().unwrap().len(), &view["resource_templates"]), (4, &json!(2)));
+    assert!(view["resources"].as_u64().unwrap() > 0 && view["notes"] == json!([]), "{view}");
+}
