@@ -1,6 +1,7 @@
 //! The command line: definitions, nothing else.
 
 mod explain;
+mod inspect;
 mod log;
 mod since;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use explain::{ExplainArgs, ExplainFormat};
+pub use inspect::InspectArgs;
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
 
@@ -22,6 +24,8 @@ use crate::size::{BadSize, Size};
 const EXAMPLES: &str = "\
 Examples:
   policylayer wrap -- npx -y @iterable/mcp   what the client starts instead
+  policylayer inspect -- npx -y @iterable/mcp
+                                             what the agent would see
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
@@ -51,6 +55,8 @@ pub struct Cli {
 pub enum Command {
     /// Start an MCP server and enforce the policy on everything that passes between it and the client
     Wrap(WrapArgs),
+    /// Start a server, and print what an agent would see of it: each tool's class, decision and rule. Nothing is called
+    Inspect(InspectArgs),
     /// Load a policy and print its errors and warnings, each with its place and what to do
     Check(CheckArgs),
     /// Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted

@@ -7,6 +7,7 @@ pub mod completions;
 pub mod decide;
 pub mod demo;
 pub mod explain;
+pub mod inspect;
 pub mod log;
 mod records;
 pub mod replay;
@@ -14,6 +15,7 @@ pub mod schema;
 pub mod suggest;
 pub mod table;
 pub mod test;
+mod upstream;
 pub mod wrap;
 
 use std::ffi::OsStr;
@@ -35,6 +37,7 @@ use crate::settings::{Settings, TwoNames};
 pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
+        Command::Inspect(args) => inspect::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),
