@@ -317,3 +317,22 @@ pub const MAX_REPLAYED_SESSIONS: usize = 4096;
 
 /// How many tools, rules, clients and sessions the summaries of the audit log tell apart.
 pub const MAX_TOLD_APART: usize = 10_000;
+
+/// How long a server that is only looked at may take to start, and then to tell what it offers. npx may have to download
+/// it first.
+pub const OFFER_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How much such a server may write, in bytes. The largest list known is less than a tenth of a megabyte.
+pub const MAX_OFFER: usize = 16 * 1024 * 1024;
+
+/// How many pages each of its lists may have.
+pub const MAX_OFFER_PAGES: usize = 1_000;
+
+/// How many items each of its lists may have.
+pub const MAX_OFFER_ITEMS: usize = MAX_LISTED_TOOLS;
+
+/// How many requests of such a server are answered.
+pub const MAX_OFFER_REQUESTS: usize = 64;
+
+/// How much of the end of what such a server says on stderr is kept, in bytes.
+pub const MAX_OFFER_STDERR: usize = 8 * 1024;

@@ -13,6 +13,7 @@ pub mod schema;
 pub mod suggest;
 pub mod table;
 pub mod test;
+mod upstream;
 pub mod wrap;
 
 use std::ffi::OsStr;
