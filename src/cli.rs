@@ -1,5 +1,6 @@
 //! The command line: definitions, nothing else.
 
+mod init;
 mod log;
 mod since;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use init::{InitArgs, PolicyFormat};
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
 
@@ -20,6 +22,7 @@ use crate::size::{BadSize, Size};
 const EXAMPLES: &str = "\
 Examples:
   policylayer wrap -- npx -y @iterable/mcp   what the client starts instead
+  policylayer init -- npx -y @iterable/mcp   a first policy for a server
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
@@ -48,6 +51,8 @@ pub struct Cli {
 pub enum Command {
     /// Start an MCP server and enforce the policy on everything that passes between it and the client
     Wrap(WrapArgs),
+    /// Write a policy for a server from the tools that it lists, and ask about each kind of them first
+    Init(InitArgs),
     /// Load a policy and print its errors and warnings, each with its place and what to do
     Check(CheckArgs),
     /// Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted

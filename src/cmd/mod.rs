@@ -6,6 +6,7 @@ pub mod check;
 pub mod completions;
 pub mod decide;
 pub mod demo;
+pub mod init;
 pub mod log;
 mod records;
 pub mod replay;
@@ -35,6 +36,7 @@ use crate::settings::{Settings, TwoNames};
 pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
+        Command::Init(args) => init::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Test(args) => test::run(args, env),

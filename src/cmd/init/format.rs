@@ -163,7 +163,7 @@ fn json_items<'v>(
         // What is within a list is as short as it can be.
         let within = if open == '[' || lines == Lines::One { Lines::One } else { Lines::Many };
         let within = if key.is_some_and(|key| key == "rate_limit") { Lines::One } else { within };
-        json_value(out, item, depth + 1, within);
+        json_value(out, item, if lines == Lines::Many { depth + 1 } else { depth }, within);
     }
     match lines {
         Lines::Many => {
@@ -185,7 +185,8 @@ fn yaml(document: &Document) -> String {
     document.head.iter().for_each(|line| comment(&mut out, "", line));
     out.push('\n');
     document.top.iter().for_each(|entry| yaml_entry(&mut out, entry, 0));
-    let is_empty = |sections: &[Section]| !sections.iter().flat_map(|section| &section.entries).any(|e| e.pair.is_some());
+    let is_empty =
+        |sections: &[Section]| !sections.iter().flat_map(|section| &section.entries).any(|e| e.pair.is_some());
     for (key, sections) in [("classes", std::slice::from_ref(&document.classes)), ("tools", &document.tools)] {
         out.push_str(&format!("\n{key}:{}\n", if is_empty(sections) { " {}" } else { "" }));
         for section in sections {

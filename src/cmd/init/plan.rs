@@ -42,7 +42,7 @@ impl Answer {
     /// What it does to the tools of a class, in a few words.
     pub(super) fn words(self, class: Class) -> &'static str {
         match (self, class) {
-            (Self::Recommended, Class::Read) => "allowed; what returns personal data is limited",
+            (Self::Recommended, Class::Read) => "allowed; what is known to return personal data is limited",
             (Self::Recommended, Class::Write) | (Self::Limit, _) => "allowed, each tool 30 times a minute",
             (Self::Recommended, Class::Execute) | (Self::Ask, _) => "visible, and a person has to approve each call",
             (Self::Recommended, Class::Destructive) => "hidden, since what is gone stays gone",

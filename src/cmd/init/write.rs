@@ -180,7 +180,8 @@ fn shown(text: &str) -> String {
         let rest = first.get(*at..).unwrap_or_default();
         rest.strip_prefix(' ').is_some_and(|next| next.starts_with(char::is_uppercase))
     });
-    visible(ends.and_then(|end| first.get(..end)).unwrap_or(&first))
+    // It will stand in quotes of ours.
+    visible(ends.and_then(|end| first.get(..end)).unwrap_or(&first)).replace('"', "'")
 }
 
 /// A text as one line of a comment.
