@@ -23,6 +23,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand wrap 'Start an MCP server and enforce the policy on everything that passes between it and the client'
+            cand init 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
             cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
             cand test 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
@@ -40,6 +41,16 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --log-level 'How much to say on stderr: `info` has a line for the start and one for each refusal'
             cand --max-message 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]'
             cand --observe 'Refuse nothing but what breaks the protocol, and write down what the policy would have refused: to try a policy on real work. `policylayer log` shows it, `policylayer suggest` makes a policy of it'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;init'= {
+            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
+            cand -o 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration folder]'
+            cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration folder]'
+            cand --format 'How to write it [default: as the file''s ending says, else toml]'
+            cand --force 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
+            cand --yes 'Ask nothing: take what is recommended'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -18,6 +18,9 @@ pub(super) fn write(document: &Document, format: Format) -> String {
 }
 
 fn comment(out: &mut String, indent: &str, line: &str) {
+    // Made visible before; that none ends before its line does is held here once more.
+    let is_safe = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
+    let line: String = line.chars().map(|c| if is_safe(c) { c } else { '\u{fffd}' }).collect();
     out.push_str(indent);
     out.push_str(format!("# {line}").trim_end());
     out.push('\n');
@@ -175,9 +178,10 @@ fn json_items<'v>(
     out.push(close);
 }
 
-/// A text as JSON has it, which is one of YAML's ways, too.
+/// A text as JSON has it, which is one of YAML's ways, too, but for two characters that YAML takes only escaped.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let text = serde_json::Value::from(text).to_string();
+    text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
 }
 
 fn yaml(document: &Document) -> String {

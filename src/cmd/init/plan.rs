@@ -113,21 +113,37 @@ pub(super) fn survey<'l>(server: &ServerName, tools: &'l [Listed<'l>]) -> BTreeM
 
 /// Plans what is to happen to each tool, in the order of their names.
 pub(super) fn plan(server: &ServerName, tools: &[Listed<'_>], answers: &Answers) -> Vec<Planned> {
-    let catalogue = Catalogue::of(server);
-    let builtin = builtin_entries(server);
-    let planned = |(name, (tool, profile)): (&str, (&Listed<'_>, Profile))| {
+    let known = Known::of(server);
+    survey(server, tools).into_values().map(|(tool, profile)| known.plan(tool, profile, answers)).collect()
+}
+
+/// What is known of a server before it is asked.
+#[derive(Debug)]
+pub(super) struct Known {
+    catalogue: Option<&'static Catalogue>,
+    /// The entries of the policy that is built in for it, by tool.
+    builtin: BTreeMap<String, Pairs>,
+}
+
+impl Known {
+    pub(super) fn of(server: &ServerName) -> Self {
+        Self { catalogue: Catalogue::of(server), builtin: builtin_entries(server) }
+    }
+
+    /// Plans what is to happen to one tool.
+    pub(super) fn plan(&self, tool: &Listed<'_>, profile: Profile, answers: &Answers) -> Planned {
         let answer = answers.get(&profile.class).copied().unwrap_or(Answer::Recommended);
-        let is_new = catalogue.is_some() && profile.source != Knowledge::Catalogue;
-        let key = match ToolGlob::key_for(name).filter(|key| visible(key) == *key) {
+        let is_new = self.catalogue.is_some() && profile.source != Knowledge::Catalogue;
+        let key = match ToolGlob::key_for(&tool.name).filter(|key| visible(key) == *key) {
+            // An entry for it would be doubted at every start: no such tool is known.
             _ if is_new => Err("is newer than what is known of this server"),
             None => Err("has a name that no key can stand for"),
             Some(key) => Ok(key),
         };
-        let rule = rule(&profile, answer, builtin.get(name));
+        let rule = rule(&profile, answer, self.builtin.get(&*tool.name));
         let description = tool.description.as_deref().or(tool.title.as_deref()).map(str::to_owned);
-        Planned { name: name.to_owned(), key, description, profile, rule }
-    };
-    survey(server, tools).into_iter().map(planned).collect()
+        Planned { name: tool.name.clone().into_owned(), key, description, profile, rule }
+    }
 }
 
 /// The entries of the policy that is built in for a server, by tool.

@@ -145,14 +145,13 @@ fn entry(tool: &Planned) -> Entry {
     let pair = match &tool.key {
         Ok(key) => Some((key.clone(), Written::Table(tool.rule.clone()))),
         Err(why) => {
-            comments.push(line(&format!("{}:", visible(&tool.name))));
-            comments.push(format!("it {why}, so there is no entry: `classes` has its rule."));
+            comments.push(quotation(&visible(&tool.name)));
+            comments.push(format!("It {why}, so there is no entry: `classes` has its rule."));
             None
         }
     };
     if let Some(said) = tool.description.as_deref().map(shown).filter(|said| !said.is_empty()) {
-        // Cut before the quotes, so that what is in them ends within them.
-        comments.push(format!("\"{}\"", cut(&said, COMMENT - 4)));
+        comments.push(quotation(&said));
     }
     comments.extend(marks(tool));
     Entry { comments, pair }
@@ -180,8 +179,12 @@ fn shown(text: &str) -> String {
         let rest = first.get(*at..).unwrap_or_default();
         rest.strip_prefix(' ').is_some_and(|next| next.starts_with(char::is_uppercase))
     });
-    // It will stand in quotes of ours.
-    visible(ends.and_then(|end| first.get(..end)).unwrap_or(&first)).replace('"', "'")
+    visible(ends.and_then(|end| first.get(..end)).unwrap_or(&first))
+}
+
+/// The server's words, in quotes that none of them can end.
+fn quotation(text: &str) -> String {
+    format!("\"{}\"", cut(&text.replace('"', "'"), COMMENT - 4))
 }
 
 /// A text as one line of a comment.
