@@ -522,6 +522,36 @@ mod questions {
     }
 
     #[test]
+    fn what_is_asked_for_and_doubtful_is_written_and_said() {
+        let home = Home::new();
+        let mut terminal = start(&home, &[]);
+        let mut at = 0;
+        for keys in ["\r", "\r", "\r", "\u{1b}[A\r"] {
+            at = terminal.wait_from(at, "(recommended)");
+            terminal.type_in(keys);
+            at = terminal.wait_from(at, "\u{1b}[?25h");
+        }
+        assert!(terminal.end().success(), "{}", terminal.written());
+        terminal.wait("destructive: allowed, without a limit");
+        terminal.wait("It loads with 3 warnings: `policylayer check --server iterable ");
+        assert!(home.run(&["check", "--server", "iterable"]).out.contains("destructive-allowed"));
+    }
+
+    #[test]
+    fn a_signal_ends_it_and_gives_the_terminal_back() {
+        let home = Home::new();
+        let mut terminal = start(&home, &[]);
+        terminal.wait("allowed, each tool 30 times a minute");
+        let process = rustix::process::Pid::from_child(&terminal.process);
+        // One that comes while it draws is obeyed at the next key.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(terminal.end().signal(), Some(15), "{}", terminal.written());
+        is_given_back(&terminal);
+        assert_eq!(home.names(), Vec::<String>::new());
+    }
+
+    #[test]
     fn yes_asks_nothing() {
         let home = Home::new();
         let mut terminal = start(&home, &["--yes"]);

@@ -75,16 +75,22 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let Some(file) = &place.file else {
         io::stdout().lock().write_all(text.as_bytes())?;
-        tell_warnings(&warnings);
         return Ok(Exit::Ok);
     };
     let kept = match place.write(file, &text) {
         Ok(kept) => kept,
         Err(error) => return Ok(super::told(&error, error.exit())),
     };
-    tell_warnings(&warnings);
     let kept: Vec<_> = kept.iter().map(|file| shown(file)).collect();
     tell(args, &server, &plan, file, &kept, place.found_by_name);
+    if warnings > 0 {
+        // Only what a person has answered makes them.
+        let warnings = super::plural(warnings, "warning");
+        let file = word(file.as_os_str());
+        super::warn(&format!(
+            "It loads with {warnings}: `policylayer check --server {server} {file}` shows what is doubtful."
+        ));
+    }
     if place.found_by_name == FoundByName::Yes && env.var(POLICY_VARIABLE).is_some() {
         super::warn(&format!(
             "{POLICY_VARIABLE} is set, so the policy that it names is in force, and not this one. Unset it to use this one."
@@ -128,12 +134,6 @@ fn calls_itself(offer: &Offer) -> String {
     match (text("name"), text("version")) {
         ("", _) => "the server".to_owned(),
         (name, version) => format!("{name} {version}").trim().to_owned(),
-    }
-}
-
-fn tell_warnings(warnings: &str) {
-    if !warnings.is_empty() {
-        super::note(warnings);
     }
 }
 

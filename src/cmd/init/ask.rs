@@ -16,12 +16,13 @@ use crate::visible::visible;
 /// # Errors
 /// When the terminal cannot be read.
 pub(super) fn ask(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<Answers>> {
-    die_when_told()?;
+    let signals = Signals::take()?;
     super::super::note(&format!(
         "{BOLD}What may an agent do?{BOLD:#} The arrow keys choose, Enter answers, Esc leaves.\n"
     ));
     let mut answers = Answers::new();
     for (class, names) in tools {
+        signals.obey();
         let choices: Vec<_> = Answer::of(*class).collect();
         super::super::note(&question(*class, names));
         let items = choices.iter().map(|answer| {
@@ -35,6 +36,7 @@ pub(super) fn ask(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<A
             Err(error) => {
                 // It was hidden for the choice.
                 let _ = Term::stderr().show_cursor();
+                signals.obey();
                 let dialoguer::Error::IO(error) = error;
                 if error.kind() != std::io::ErrorKind::Interrupted {
                     return Err(error).context("The terminal cannot be read. Take the recommendations with --yes");
@@ -70,22 +72,47 @@ fn question(class: Class, names: &[&str]) -> String {
     format!("{} {BOLD}{}{BOLD:#} {tools}: {shown}{more}", names.len(), class.as_str())
 }
 
-/// Whoever starts a server takes the signals that would end us. From here on they do so again, but for ^C, which the
-/// question hears.
+/// The signals that ask for the end. From here on none of them ends us by itself, so that the terminal is given back first.
 #[cfg(unix)]
-fn die_when_told() -> anyhow::Result<()> {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
+#[derive(Debug, Default)]
+struct Signals(std::sync::Arc<std::sync::atomic::AtomicUsize>);
 
-    use signal_hook::consts::{SIGINT, SIGTERM};
+#[cfg(unix)]
+impl Signals {
+    fn take() -> anyhow::Result<Self> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-    let always = Arc::new(AtomicBool::new(true));
-    signal_hook::flag::register_conditional_default(SIGTERM, always).context("signals cannot be heard")?;
-    signal_hook::flag::register(SIGINT, Arc::default()).context("signals cannot be heard")?;
-    Ok(())
+        let signals = Self::default();
+        for number in [SIGTERM, SIGHUP] {
+            let told = usize::try_from(number).unwrap_or_default();
+            signal_hook::flag::register_usize(number, std::sync::Arc::clone(&signals.0), told)
+                .context("Signals cannot be heard")?;
+        }
+        // Whoever reads a key raises it for ^C, and then says so.
+        signal_hook::flag::register(SIGINT, std::sync::Arc::default()).context("Signals cannot be heard")?;
+        Ok(signals)
+    }
+
+    /// Ends as the signal would have ended us, where one has come.
+    fn obey(&self) {
+        let signal = i32::try_from(self.0.load(std::sync::atomic::Ordering::Relaxed)).unwrap_or_default();
+        if signal != 0 {
+            // It does not come back; where it fails, the program ends as after ^C.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    }
 }
 
+/// There are none here.
 #[cfg(not(unix))]
-fn die_when_told() -> anyhow::Result<()> {
-    Ok(())
+#[derive(Debug)]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn take() -> anyhow::Result<Self> {
+        Ok(Self)
+    }
+
+    fn obey(&self) {}
 }

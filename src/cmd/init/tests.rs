@@ -92,7 +92,7 @@ fn the_three_formats_are_as_they_were() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/init");
     for (format, ending) in FORMATS {
         let text = write(&origin(&server), &plan, &Answers::new(), format);
-        assert_eq!(verify(&text, &server, &plan, format), Ok(String::new()), "{text}");
+        assert_eq!(verify(&text, &server, &plan, format), Ok(0), "{text}");
         load(&text, &server, format);
         let file = folder.join(format!("shop.{ending}"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -135,7 +135,7 @@ fn each_answer_is_what_happens_to_its_class_and_to_no_other() {
         let plan = shop(&answers);
         for (format, _) in FORMATS {
             let text = write(&origin(&server), &plan, &answers, format);
-            assert_eq!(verify(&text, &server, &plan, format), Ok(String::new()), "{class:?} {answer:?}\n{text}");
+            assert_eq!(verify(&text, &server, &plan, format), Ok(0), "{class:?} {answer:?}\n{text}");
             let policy = load(&text, &server, format);
             for (tool, before) in plan.iter().zip(&recommended).filter(|(tool, _)| tool.key.is_ok()) {
                 let expected = match answer {
@@ -220,7 +220,7 @@ fn what_a_known_server_gains_and_what_it_did_not_list_is_left_to_the_classes() {
     let plan = plan(&server, &tools, &Answers::new());
     for (format, _) in FORMATS {
         let text = write(&origin(&server), &plan, &Answers::new(), format);
-        assert_eq!(verify(&text, &server, &plan, format), Ok(String::new()), "{text}");
+        assert_eq!(verify(&text, &server, &plan, format), Ok(0), "{text}");
         let policy = load(&text, &server, format);
         let effect = |name, listing| policy.decide(ToolRef { name, listing }).effect;
         assert_eq!(effect("get_lists", Listing::As(Class::Read)), Effect::Allow);
@@ -245,7 +245,7 @@ fn a_tool_that_is_listed_twice_counts_as_the_worse_of_the_two() {
         assert_eq!(plan.len(), 1);
         assert_eq!(plan[0].profile.class, class(&worse).max(class(&harmless)));
         let text = write(&origin(&server), &plan, &Answers::new(), Format::Json);
-        assert_eq!(verify(&text, &server, &plan, Format::Json), Ok(String::new()));
+        assert_eq!(verify(&text, &server, &plan, Format::Json), Ok(0));
     }
 }
 
@@ -334,7 +334,7 @@ proptest! {
         let expected: Value = serde_json::from_str(&json).unwrap();
         for (format, _) in FORMATS {
             let text = write(&origin, &plan, &Answers::new(), format);
-            prop_assert_eq!(verify(&text, &server, &plan, format), Ok(String::new()), "{}", text);
+            prop_assert_eq!(verify(&text, &server, &plan, format), Ok(0), "{}", text);
             prop_assert_eq!(&value(&text, format), &expected, "{}", text);
         }
         let keys: BTreeSet<_> = expected["tools"].as_object().unwrap().keys().cloned().collect();

@@ -31,19 +31,25 @@ pub(super) fn write(origin: &Origin<'_>, plan: &[Planned], answers: &Answers, fo
     format::write(&document(origin, plan, answers), format)
 }
 
-/// That a text is the policy that was planned; its warnings, over several lines.
+/// That a text is the policy that was planned; how many warnings it loads with.
 ///
 /// # Errors
 /// Where it is not: what is wrong.
-pub(super) fn verify(text: &str, server: &ServerName, plan: &[Planned], format: Format) -> Result<String, String> {
+pub(super) fn verify(text: &str, server: &ServerName, plan: &[Planned], format: Format) -> Result<u64, String> {
     if text.len() > MAX_POLICY_FILE {
         let megabytes = MAX_POLICY_FILE / (1024 * 1024);
-        return Err(format!("With {} tools it would be larger than the {megabytes} MiB that are read.", plan.len()));
+        return Err(format!(
+            "With {} tools it would be larger than the {megabytes} MiB that are read.\nwhat to do: write one by hand, with \
+             globs and rules by class: docs/policy.md",
+            plan.len()
+        ));
     }
     let source = Source::new(format!("the policy for {server}"), format, text);
     let loaded = policy::load(&source, server);
     let rendered = || policy::render(&source, &loaded.diagnostics, Colour::Plain);
-    let Some(policy) = &loaded.policy else { return Err(rendered()) };
+    let Some(policy) = &loaded.policy else {
+        return Err(format!("It has errors.\n\n{}\nwhat to do: please report this", rendered()));
+    };
     for tool in plan {
         let listing = Listing::As(tool.profile.class);
         let effect = policy.decide(ToolRef { name: &tool.name, listing }).effect;
@@ -53,10 +59,11 @@ pub(super) fn verify(text: &str, server: &ServerName, plan: &[Planned], format: 
             Err(_) => effect != Effect::Allow,
         };
         if !is_as_planned {
-            return Err(format!("It does not do with {} what was meant.", visible(&tool.name)));
+            let name = visible(&tool.name);
+            return Err(format!("It does not do with {name} what was meant.\nwhat to do: please report this"));
         }
     }
-    Ok(if loaded.diagnostics.is_empty() { String::new() } else { rendered() })
+    Ok(loaded.diagnostics.len() as u64)
 }
 
 fn document(origin: &Origin<'_>, plan: &[Planned], answers: &Answers) -> Document {
