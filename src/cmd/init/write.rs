@@ -46,9 +46,9 @@ pub(super) fn verify(text: &str, server: &ServerName, plan: &[Planned], format: 
     }
     let source = Source::new(format!("the policy for {server}"), format, text);
     let loaded = policy::load(&source, server);
-    let rendered = || policy::render(&source, &loaded.diagnostics, Colour::Plain);
     let Some(policy) = &loaded.policy else {
-        return Err(format!("It has errors.\n\n{}\nwhat to do: please report this", rendered()));
+        let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+        return Err(format!("It has errors.\n\n{rendered}\nwhat to do: please report this"));
     };
     for tool in plan {
         let listing = Listing::As(tool.profile.class);
