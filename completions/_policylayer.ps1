@@ -26,6 +26,7 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('wrap', 'wrap', [CompletionResultType]::ParameterValue, 'Start an MCP server and enforce the policy on everything that passes between it and the client')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Start a server, and print what an agent would see of it: each tool''s class, decision and rule. Nothing is called')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Write a policy for a server from the tools that it lists, and ask about each kind of them first')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Load a policy and print its errors and warnings, each with its place and what to do')
             [CompletionResult]::new('decide', 'decide', [CompletionResultType]::ParameterValue, 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted')
@@ -45,6 +46,14 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--log-level', '--log-level', [CompletionResultType]::ParameterName, 'How much to say on stderr: `info` has a line for the start and one for each refusal')
             [CompletionResult]::new('--max-message', '--max-message', [CompletionResultType]::ParameterName, 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]')
             [CompletionResult]::new('--observe', '--observe', [CompletionResultType]::ParameterName, 'Refuse nothing but what breaks the protocol, and write down what the policy would have refused: to try a policy on real work. `policylayer log` shows it, `policylayer suggest` makes a policy of it')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;inspect' {
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name, instead of the one that config.toml has for its command or that is derived from it')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

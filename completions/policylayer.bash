@@ -34,6 +34,9 @@ _policylayer() {
             policylayer,init)
                 cmd="policylayer__subcmd__init"
                 ;;
+            policylayer,inspect)
+                cmd="policylayer__subcmd__inspect"
+                ;;
             policylayer,log)
                 cmd="policylayer__subcmd__log"
                 ;;
@@ -80,7 +83,7 @@ _policylayer() {
 
     case "${cmd}" in
         policylayer)
-            opts="-h -V --help --version wrap init check decide test approvals log suggest replay schema demo completions"
+            opts="-h -V --help --version wrap inspect init check decide test approvals log suggest replay schema demo completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -298,6 +301,32 @@ _policylayer() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "toml json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__inspect)
+            opts="-h --policy --server --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -23,6 +23,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand wrap 'Start an MCP server and enforce the policy on everything that passes between it and the client'
+            cand inspect 'Start a server, and print what an agent would see of it: each tool''s class, decision and rule. Nothing is called'
             cand init 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
             cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
@@ -41,6 +42,13 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --log-level 'How much to say on stderr: `info` has a line for the start and one for each refusal'
             cand --max-message 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]'
             cand --observe 'Refuse nothing but what breaks the protocol, and write down what the policy would have refused: to try a policy on real work. `policylayer log` shows it, `policylayer suggest` makes a policy of it'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;inspect'= {
+            cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name'
+            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
+            cand --format 'How to print: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

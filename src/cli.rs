@@ -1,6 +1,7 @@
 //! The command line: definitions, nothing else.
 
 mod init;
+mod inspect;
 mod log;
 mod since;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use init::{InitArgs, PolicyFormat};
+pub use inspect::InspectArgs;
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
 
@@ -22,6 +24,8 @@ use crate::size::{BadSize, Size};
 const EXAMPLES: &str = "\
 Examples:
   policylayer wrap -- npx -y @iterable/mcp   what the client starts instead
+  policylayer inspect -- npx -y @iterable/mcp
+                                             what the agent would see
   policylayer init -- npx -y @iterable/mcp   a first policy for a server
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
@@ -51,6 +55,8 @@ pub struct Cli {
 pub enum Command {
     /// Start an MCP server and enforce the policy on everything that passes between it and the client
     Wrap(WrapArgs),
+    /// Start a server, and print what an agent would see of it: each tool's class, decision and rule. Nothing is called
+    Inspect(InspectArgs),
     /// Write a policy for a server from the tools that it lists, and ask about each kind of them first
     Init(InitArgs),
     /// Load a policy and print its errors and warnings, each with its place and what to do

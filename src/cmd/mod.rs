@@ -7,6 +7,7 @@ pub mod completions;
 pub mod decide;
 pub mod demo;
 pub mod init;
+pub mod inspect;
 pub mod log;
 mod records;
 pub mod replay;
@@ -36,6 +37,7 @@ use crate::settings::{Settings, TwoNames};
 pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
+        Command::Inspect(args) => inspect::run(args, env),
         Command::Init(args) => init::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),

@@ -11,10 +11,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use failure::{Failed, Told};
 use indicatif::{ProgressBar, ProgressStyle};
-pub(super) use lines::Line;
-use lines::{Lines, Shared, lock};
-use rmcp::model::{ClientConfig, ClientRequest, CustomRequest, ErrorCode};
-use rmcp::service::{DynService, Peer, Service as _, ServiceError};
+use lines::lock;
+pub(super) use lines::{Line, Lines, Shared};
+use rmcp::model::{
+    ClientConfig, ClientRequest, CustomRequest, ElicitationCapability, ErrorCode, RootsCapabilities, SamplingCapability,
+};
+use rmcp::service::{DynService, Peer, ServiceError};
 use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
@@ -112,6 +114,11 @@ impl ClientHandler for Looker {
         let mut config = ClientConfig::default();
         config.client_info.name = "policylayer".to_owned();
         config.client_info.version = env!("CARGO_PKG_VERSION").to_owned();
+        // Some servers have tools for clients that can do this; the agent's client may be one. Nothing that the server asks
+        // for is done.
+        config.capabilities.elicitation = Some(ElicitationCapability::default());
+        config.capabilities.roots = Some(RootsCapabilities::default());
+        config.capabilities.sampling = Some(SamplingCapability::default());
         config
     }
 }
@@ -120,7 +127,7 @@ impl ClientHandler for Looker {
 async fn talk(lines: Lines, kept: &Shared, patience: Duration) -> Result<Offer, Failed> {
     let looker: Box<dyn DynService<RoleClient>> = Looker.into_dyn();
     let service = timeout(patience, looker.serve(lines)).await.map_err(|_| Failed::Silent)?;
-    let service = service.map_err(|error| Failed::NoSession(error.to_string()))?;
+    let service = service.map_err(Failed::from)?;
     let listed = timeout(patience, lists(service.peer(), kept)).await.map_err(|_| Failed::Slow);
     // Closes its stdin.
     let _ = service.cancel().await;
@@ -181,7 +188,7 @@ async fn list(
             Err(ServiceError::McpError(error)) => {
                 return Err(Failed::Refused { method, code: error.code.0, message: error.message.into_owned() });
             }
-            Err(error) => return Err(Failed::Lost(error.to_string())),
+            Err(_) => return Err(Failed::Lost { method }),
         }
         let page = answer(kept).unwrap_or_default();
         let Some(found) = page.get(key).and_then(Value::as_array) else { return Err(Failed::NoList { method, key }) };
@@ -202,15 +209,80 @@ async fn list(
 /// The result of our last request, as the server wrote it.
 fn answer(kept: &Shared) -> Option<Value> {
     let kept = lock(kept);
-    let id = kept.lines.iter().rev().find_map(|line| match line {
-        Line::Client(line) => serde_json::from_slice::<Value>(line).ok()?.get("id").cloned(),
+    let (at, id) = kept.lines.iter().enumerate().rev().find_map(|(at, line)| match line {
+        Line::Client(line) => Some((at, serde_json::from_slice::<Value>(line).ok()?.get("id")?.clone())),
         Line::Server(_) => None,
     })?;
-    kept.lines.iter().find_map(|line| match line {
+    kept.lines.iter().skip(at).find_map(|line| match line {
         Line::Server(line) => {
             let mut answer: Value = serde_json::from_slice(line).ok()?;
             (answer.get("id") == Some(&id)).then(|| answer.get_mut("result").map(Value::take))?
         }
         Line::Client(_) => None,
     })
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::io::{self, PipeReader, PipeWriter, Write as _};
+    use std::os::fd::OwnedFd;
+    use std::process;
+
+    use tokio::process::{ChildStdin, ChildStdout};
+
+    use super::*;
+    use crate::proxy::alone::Gone;
+
+    /// Our ends of a server's pipes, and the server's.
+    fn pipes() -> (Lines, Shared, PipeReader, PipeWriter) {
+        let ((server_reads, stdin), (stdout, server_writes)) = (io::pipe().unwrap(), io::pipe().unwrap());
+        let stdin = ChildStdin::from_std(process::ChildStdin::from(OwnedFd::from(stdin))).unwrap();
+        let stdout = ChildStdout::from_std(process::ChildStdout::from(OwnedFd::from(stdout))).unwrap();
+        let kept = Shared::default();
+        (Lines::new(stdin, stdout, Arc::clone(&kept)), kept, server_reads, server_writes)
+    }
+
+    fn told(failed: Failed, kept: &Shared) -> String {
+        let (kept, command) = (lock(kept), [OsString::from("shop")]);
+        let told = Told {
+            failed: Some(failed),
+            gone: Gone::Stopped,
+            kept: &kept,
+            stderr: b"Ready.\n",
+            command: &command,
+            patience: Duration::from_secs(60),
+        };
+        told.error().to_string()
+    }
+
+    #[tokio::test]
+    async fn one_that_never_answers_is_waited_for_so_long_and_no_longer() {
+        let patience = Duration::from_millis(50);
+        let (lines, kept, _reads, mut writes) = pipes();
+        let failed = talk(lines, &kept, patience).await.unwrap_err();
+        assert_eq!(failed, Failed::Silent);
+        let message = told(failed, &kept);
+        assert!(message.starts_with("the server `shop` did not answer within 60 seconds\n"), "{message}");
+        assert!(message.contains("\n  Ready.\nwhat to do: run it once by itself in a terminal"), "{message}");
+
+        // One that only prints.
+        let (lines, kept, _reads_too, mut prints) = pipes();
+        prints.write_all(b"Welcome to the shop\n> ").unwrap();
+        let failed = talk(lines, &kept, patience).await.unwrap_err();
+        let message = told(failed, &kept);
+        assert!(
+            message.contains("\n  Welcome to the shop\nwhat to do: see that the command starts an MCP"),
+            "{message}"
+        );
+
+        // One that opens a session, and then nothing.
+        let (lines, kept, _reads_again, mut opens) = pipes();
+        let opened = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#;
+        opens.write_all(format!("{opened}\n").as_bytes()).unwrap();
+        let failed = talk(lines, &kept, patience).await.unwrap_err();
+        assert_eq!(failed, Failed::Slow);
+        assert!(told(failed, &kept).contains("did not list what it offers within 60 seconds"));
+        writes.write_all(b"").unwrap();
+    }
 }

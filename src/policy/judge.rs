@@ -127,6 +127,11 @@ impl Policy {
         })
     }
 
+    /// Whether the policy itself says what class the tool is of.
+    pub fn names_class_of(&self, tool: &str) -> bool {
+        self.class_names.contains_key(tool) || first(&self.class_globs, tool).is_some()
+    }
+
     /// Whether the server's catalogue knows the tool, so that nothing the server says of it matters.
     pub fn has_in_catalogue(&self, tool: &str) -> bool {
         Catalogue::of(&self.server).is_some_and(|catalogue| catalogue.tool(tool).is_some())
@@ -139,7 +144,7 @@ impl Policy {
     }
 
     /// The limits that a call of the tool counts against where it is let through, the tool's own first.
-    pub fn limits<'p>(&'p self, tool: &str) -> impl Iterator<Item = &'p Limit> + use<'p> {
+    pub fn limits<'p, 't, T: Into<ToolRef<'t>>>(&'p self, tool: T) -> impl Iterator<Item = &'p Limit> + use<'p, 't, T> {
         let checks = [self.find(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];
         checks.into_iter().flatten().flat_map(|checks| &checks.limits)
     }

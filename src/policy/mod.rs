@@ -34,6 +34,7 @@ mod testfile;
 mod tool_glob;
 mod tool_ref;
 pub(crate) mod tree;
+mod unmatched;
 pub(crate) mod window;
 
 pub use amount::{Amount, AmountError};

@@ -1,9 +1,12 @@
 //! Why a server could not be looked at, said so that a person knows what to do.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::time::Duration;
 
 use super::lines::Kept;
+use rmcp::service::ClientInitializeError;
+
 use crate::limits::{MAX_OFFER_ITEMS, MAX_OFFER_PAGES};
 use crate::policy::server;
 use crate::proxy::alone::Gone;
@@ -15,11 +18,11 @@ pub(super) enum Failed {
     #[error("it opened no session")]
     Silent,
     #[error("it opened no session: {0}")]
-    NoSession(String),
+    NoSession(Cow<'static, str>),
     #[error("it opened a session, and did not list what it offers in time")]
     Slow,
-    #[error("its answers ended: {0}")]
-    Lost(String),
+    #[error("it closed the connection before it had answered {method}")]
+    Lost { method: &'static str },
     #[error("it answered {method} with the error {code}: {message}")]
     Refused { method: &'static str, code: i32, message: String },
     #[error("its answer to {method} has no list `{key}`")]
@@ -30,6 +33,20 @@ pub(super) enum Failed {
     Pages { method: &'static str },
     #[error("its {method} comes back to a page that it has given before")]
     Circle { method: &'static str },
+}
+
+impl From<ClientInitializeError> for Failed {
+    fn from(error: ClientInitializeError) -> Self {
+        Self::NoSession(match error {
+            ClientInitializeError::JsonRpcError(error) => {
+                Cow::Owned(format!("it answered initialize with the error {}: {}", error.code.0, error.message))
+            }
+            ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::TransportError { .. } => {
+                Cow::Borrowed("it closed the connection")
+            }
+            _ => Cow::Borrowed("its answer to initialize is none"),
+        })
+    }
 }
 
 /// All that is known of a server that could not be looked at.
@@ -72,10 +89,11 @@ impl Told<'_> {
                 };
                 (what, self.not_mcp().unwrap_or_else(|| "run it once by itself in a terminal: it may have to download something first, or wait for something".to_owned()))
             }
-            (Gone::Itself(how), None, _) => {
+            // One that ends once its stdin is closed has ended as it should.
+            (Gone::Itself(how), None, _) if self.failed.is_none() || self.kept.is_closed => {
                 (format!("the server `{command}` ended before it had told what it offers: {how}"), self.ended_remedy())
             }
-            (Gone::Stopped, None, failed) => {
+            (_, None, failed) => {
                 let why = failed.as_ref().map(ToString::to_string).unwrap_or_default();
                 let remedy = self.not_mcp();
                 (
@@ -94,7 +112,9 @@ impl Told<'_> {
     fn printed(&self) -> String {
         let mut out = String::new();
         let text = String::from_utf8_lossy(self.stderr);
-        let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        // npm's news stand after what matters.
+        let matters = |line: &&str| !line.is_empty() && !line.starts_with("npm notice");
+        let lines: Vec<_> = text.lines().map(str::trim_end).filter(matters).collect();
         let last = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default();
         if !last.is_empty() {
             out.push_str("\nthe last that it printed on stderr:");

@@ -35,18 +35,20 @@ pub(super) enum Trouble {
 
 /// What passed.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(in super::super) struct Kept {
     /// Our requests and notifications, and the server's answers, in order.
     pub(super) lines: Vec<Line>,
     /// The first line that is no JSON, cut to [`MAX_STRAY`].
     pub(super) stray: Option<String>,
     /// Why the exchange ended.
     pub(super) trouble: Option<Trouble>,
+    /// Whether the server has closed its stdout, which most do by ending.
+    pub(super) is_closed: bool,
     requests: usize,
 }
 
 /// What passed, for those who look while it passes.
-pub(super) type Shared = Arc<Mutex<Kept>>;
+pub(in super::super) type Shared = Arc<Mutex<Kept>>;
 
 /// Locks what no panic leaves half done.
 pub(super) fn lock(kept: &Shared) -> MutexGuard<'_, Kept> {
@@ -54,7 +56,7 @@ pub(super) fn lock(kept: &Shared) -> MutexGuard<'_, Kept> {
 }
 
 /// The transport for rmcp's client.
-pub(super) struct Lines {
+pub(in super::super) struct Lines {
     stdin: Arc<tokio::sync::Mutex<Option<ChildStdin>>>,
     stdout: ChildStdout,
     framer: Framer,
@@ -63,7 +65,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(stdin: ChildStdin, stdout: ChildStdout, kept: Shared) -> Self {
+    /// Between these pipes of the server's; what passes is kept in `kept`.
+    pub(in super::super) fn new(stdin: ChildStdin, stdout: ChildStdout, kept: Shared) -> Self {
         let stdin = Arc::new(tokio::sync::Mutex::new(Some(stdin)));
         Self { stdin, stdout, framer: Framer::new(MAX_OFFER), read: 0, kept }
     }
@@ -113,10 +116,11 @@ impl Transport<RoleClient> for Lines {
                 lock(&kept).lines.push(Line::Client(line.clone()));
             }
             line.push(b'\n');
-            match stdin.lock().await.as_mut() {
-                Some(stdin) => stdin.write_all(&line).await,
-                None => Err(io::ErrorKind::BrokenPipe.into()),
+            if let Some(stdin) = stdin.lock().await.as_mut() {
+                // A server that has ended may have said why: that is read to its end first.
+                let _ = stdin.write_all(&line).await;
             }
+            Ok(())
         }
     }
 
@@ -135,6 +139,7 @@ impl Transport<RoleClient> for Lines {
             // Whatever was read of a line stays in the framer when this is dropped and called again.
             let count = self.stdout.read(self.framer.room()).await.unwrap_or(0);
             if count == 0 {
+                lock(&self.kept).is_closed = true;
                 return self.framer.finish().and_then(|frame| self.message(&frame).ok().flatten());
             }
             self.framer.filled(count);
