@@ -145,6 +145,7 @@ fn tell(args: &InitArgs, server: &ServerName, plan: &[Planned], file: &Path, kep
             plan.iter().filter(|tool| tool.key.is_ok() && tool.effect() == effect && tool.is_limited()).count();
         match (count, effect, limited) {
             (0, ..) => None,
+            (1, Effect::RequireApproval, _) => Some("1 asks a person".to_owned()),
             (_, Effect::Allow, 1..) => Some(format!("{count} {what} ({limited} of them limited)")),
             _ => Some(format!("{count} {what}")),
         }
