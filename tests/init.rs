@@ -209,6 +209,20 @@ fn with_force_what_was_there_is_kept_beside_it() {
     assert!(check.out.contains("iterable.json"), "{}{}", check.out, check.err);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_replaced_stays_and_leaves_nothing_beside_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let home = Home::new();
+    let file = home.write("policies/iterable.toml", OLD);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    let ran = home.init(&["--force"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.err.contains("write-protected"), "{}", ran.err);
+    assert_eq!(home.files(), [("policies/iterable.toml".to_owned(), OLD.to_owned())]);
+}
+
 #[test]
 fn the_format_is_that_of_the_file_or_as_asked() {
     let home = Home::new();

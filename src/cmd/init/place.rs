@@ -170,7 +170,11 @@ impl Place {
             kept.push(aside);
             old = Some(text);
         }
-        paths::replace_file(file, old.as_deref(), text.as_bytes())?;
+        if let Err(error) = paths::replace_file(file, old.as_deref(), text.as_bytes()) {
+            // What was there is still there.
+            kept.iter().for_each(|aside| drop(fs::remove_file(aside)));
+            return Err(error.into());
+        }
         // Only now: with two policies nothing starts, and with none the built-in one would be in force.
         for other in others {
             let aside = aside(other);
