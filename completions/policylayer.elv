@@ -24,6 +24,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --version 'Print version'
             cand wrap 'Start an MCP server and enforce the policy on everything that passes between it and the client'
             cand inspect 'Start a server, and print what an agent would see of it: each tool''s class, decision and rule. Nothing is called'
+            cand init 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
             cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
             cand explain 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
@@ -49,6 +50,16 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name'
             cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
             cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;init'= {
+            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
+            cand -o 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration folder]'
+            cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration folder]'
+            cand --format 'How to write it [default: as the file''s ending says, else toml]'
+            cand --force 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
+            cand --yes 'Ask nothing: take what is recommended'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

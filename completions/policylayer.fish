@@ -28,6 +28,7 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -s h -l help -d 'P
 complete -c policylayer -n "__fish_policylayer_needs_command" -s V -l version -d 'Print version'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "wrap" -d 'Start an MCP server and enforce the policy on everything that passes between it and the client'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "inspect" -d 'Start a server, and print what an agent would see of it: each tool\'s class, decision and rule. Nothing is called'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "init" -d 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "explain" -d 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
@@ -54,6 +55,14 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l serv
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, `-` for stdout [default: where the server\'s policy is looked for: policies/SERVER.toml in the configuration folder]' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'How to write it [default: as the file\'s ending says, else toml]' -r -f -a "toml\t'With comments'
+json\t'JSON has no comments, so it says less'
+yaml\t'With comments'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l yes -d 'Ask nothing: take what is recommended'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for: its tools are known, so more can be said' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"

@@ -1,6 +1,7 @@
 //! The command line: definitions, nothing else.
 
 mod explain;
+mod init;
 mod inspect;
 mod log;
 mod since;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use explain::{ExplainArgs, ExplainFormat};
+pub use init::{InitArgs, PolicyFormat};
 pub use inspect::InspectArgs;
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
@@ -26,6 +28,7 @@ Examples:
   policylayer wrap -- npx -y @iterable/mcp   what the client starts instead
   policylayer inspect -- npx -y @iterable/mcp
                                              what the agent would see
+  policylayer init -- npx -y @iterable/mcp   a first policy for a server
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
@@ -57,6 +60,8 @@ pub enum Command {
     Wrap(WrapArgs),
     /// Start a server, and print what an agent would see of it: each tool's class, decision and rule. Nothing is called
     Inspect(InspectArgs),
+    /// Write a policy for a server from the tools that it lists, and ask about each kind of them first
+    Init(InitArgs),
     /// Load a policy and print its errors and warnings, each with its place and what to do
     Check(CheckArgs),
     /// Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted

@@ -7,6 +7,7 @@ pub mod completions;
 pub mod decide;
 pub mod demo;
 pub mod explain;
+pub mod init;
 pub mod inspect;
 pub mod log;
 mod records;
@@ -38,6 +39,7 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
         Command::Inspect(args) => inspect::run(args, env),
+        Command::Init(args) => init::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),
