@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use policylayer::clients::document::{Document, Format};
 use policylayer::clients::edit;
 use policylayer::clients::entry::{Entry, Kind, Launch, entries, wrapped};
+use policylayer::clients::file;
 use policylayer::clients::place::{Os, places};
 use policylayer::clients::table::{ROWS, Row, Scope, ids};
 use policylayer::env::Env;
@@ -120,7 +121,8 @@ fn variables_move_them() {
 
 fn fixture(id: &str) -> (PathBuf, Vec<u8>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/fixtures");
-    let file = ["json", "toml"].map(|ending| folder.join(format!("{id}.{ending}"))).into_iter().find(|file| file.exists());
+    let file =
+        ["json", "toml"].map(|ending| folder.join(format!("{id}.{ending}"))).into_iter().find(|file| file.exists());
     let file = file.unwrap_or_else(|| panic!("{id} has no fixture in tests/clients/fixtures"));
     let bytes = fs::read(&file).unwrap();
     (file, bytes)
@@ -249,7 +251,8 @@ fn what_is_put_in_looks_like_what_is_there() {
     let text = round_trip(SHAPES[0].as_bytes(), Format::Json, &["mcpServers"], "s", &[]);
     assert!(text.contains(r#""args":["wrap","--","npx","-y","x"]"#), "{text}");
     let text = round_trip(&fixture("codex").1, Format::Toml, &["mcp_servers"], "bare", &[]);
-    let expected = "command = \"/opt/homebrew/bin/policylayer\" # no arguments\nargs = [ \"wrap\", \"--\", \"bare-mcp\" ]\n";
+    let expected =
+        "command = \"/opt/homebrew/bin/policylayer\" # no arguments\nargs = [ \"wrap\", \"--\", \"bare-mcp\" ]\n";
     assert!(text.contains(expected), "{text}");
 }
 
@@ -434,11 +437,13 @@ fn the_clients_of_a_home_are_listed() {
         ("web", r#"{"url":"https://u:p@x.test/mcp?key=sesame","headers":{"Authorization":"open"}}"#.to_owned()),
         ("odd\u{1b}[31m", r#"{"command":7}"#.to_owned()),
     ];
-    let text: Vec<_> = servers.iter().map(|(key, entry)| format!("{}:{entry}", serde_json::Value::from(*key))).collect();
+    let text: Vec<_> =
+        servers.iter().map(|(key, entry)| format!("{}:{entry}", serde_json::Value::from(*key))).collect();
     write(".cursor/mcp.json", &format!("{{\"mcpServers\":{{{}}}}}", text.join(",")));
     write("config/zed/settings.json", "{\n  \"context_servers\": [}\n");
     write(".claude.json", &String::from_utf8(fixture("claude-code").1).unwrap());
-    fs::create_dir_all(home.path().join(".lmstudio")).unwrap();
+    write(".lmstudio/mcp.json", "{} // mine\n");
+    fs::create_dir_all(home.path().join(".codex")).unwrap();
 
     let text = home.good(&["clients"]);
     let json = home.json(&["clients", "--format", "json"]);
@@ -447,10 +452,14 @@ fn the_clients_of_a_home_are_listed() {
     }
     let clients = json["clients"].as_array().unwrap();
     let client = |id: &str, scope: &str| {
-        clients.iter().find(|client| client["id"] == id && client["scope"] == scope).unwrap_or_else(|| panic!("{json:#}"))
+        clients
+            .iter()
+            .find(|client| client["id"] == id && client["scope"] == scope)
+            .unwrap_or_else(|| panic!("{json:#}"))
     };
     let cursor = client("cursor", "user")["servers"].as_array().unwrap();
-    let states: Vec<_> = cursor.iter().map(|server| (server["key"].as_str().unwrap(), server["state"].as_str().unwrap())).collect();
+    let states: Vec<_> =
+        cursor.iter().map(|server| (server["key"].as_str().unwrap(), server["state"].as_str().unwrap())).collect();
     let expected = [
         ("bare", "not_wrapped"),
         ("shop", "wrapped"),
@@ -469,13 +478,31 @@ fn the_clients_of_a_home_are_listed() {
     assert_eq!(cursor[4]["missing_program"], "/nowhere/policylayer");
     assert_eq!(cursor[5]["disabled"], true);
     assert_eq!(cursor[0]["command"], serde_json::json!(["npx", "-y", "x-mcp", "--api-key", "…"]));
-    assert_eq!(client("lm-studio", "user")["exists"], false);
+    assert_eq!(client("codex", "user")["exists"], false);
+    assert!(client("lm-studio", "user")["note"].as_str().unwrap().contains("comments"));
+    assert_eq!(client("cursor", "user")["note"], serde_json::Value::Null);
     assert_eq!(client("zed", "user")["error"]["line"], 2);
     assert_eq!(client("claude-code", "folder")["folder"], "/home/me/shop");
-    for words in ["out of a stdio wrapper's reach", "left alone: line 2, column", "built-in", "disabled", "not there any more"] {
+    for words in
+        ["out of a stdio wrapper's reach", "left alone: line 2, column", "built-in", "disabled", "not there any more"]
+    {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(!text.contains("No MCP client"), "{text}");
+}
+
+#[test]
+fn what_changed_meanwhile_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mcp.json");
+    fs::write(&path, "theirs").unwrap();
+    let error = file::save(&path, Some(b"as read"), b"ours", file::State::Original).unwrap_err().to_string();
+    assert!(error.contains("changed by somebody else"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+    // Nor is what was read kept as if it had been there.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let error = file::save(&path, None, b"ours", file::State::Original).unwrap_err().to_string();
+    assert!(error.contains("exists already"), "{error}");
 }
 
 /// White space and comments, as they may stand between any two tokens.
@@ -521,7 +548,7 @@ fn listing(open: char, items: Vec<String>, blanks: &[String], has_comma: bool, c
 }
 
 prop_compose! {
-    fn file()(
+    fn configuration()(
         blanks in prop::collection::vec(blank(), 7..24),
         program in string(),
         args in prop::option::of(prop::collection::vec(string(), 0..4)),
@@ -556,7 +583,7 @@ proptest! {
 
     /// However a file is written, what is put in comes out again, and nothing outside of the entry changes.
     #[test]
-    fn register_and_unregister_are_one_round((text, entry) in file(), named: bool) {
+    fn register_and_unregister_are_one_round((text, entry) in configuration(), named: bool) {
         // An empty list takes no comma.
         prop_assume!(!text.contains("[,") && Document::parse(text.as_bytes(), Format::Jsonc).is_ok());
         let options: &[&str] = if named { &["--server", "name"] } else { &[] };

@@ -121,7 +121,11 @@ fn a_dry_run_shows_the_change_without_secrets_and_writes_nothing() {
     let file = write(&home, CURSOR, &text);
     let ran = home.run(&["register", "iterable", "--dry-run"]);
     done(&ran);
-    assert!(ran.out.contains("@@") && ran.out.contains("+    \"iterable\"") && ran.out.contains("\"wrap\""), "{}", ran.out);
+    assert!(
+        ran.out.contains("@@") && ran.out.contains("+    \"iterable\"") && ran.out.contains("\"wrap\""),
+        "{}",
+        ran.out
+    );
     assert!(!ran.out.contains("sesame") && !ran.out.contains('\u{202e}'), "{}", ran.out);
     assert_eq!(read(&file), text);
     assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
@@ -142,7 +146,12 @@ fn what_is_unclear_is_asked_and_not_guessed() {
     let all = [(cursor.as_path(), two.as_str())];
     refused(&home.run(&["register"]), 2, &["several servers", "iterable, other"], &all);
     refused(&home.run(&["register", "iterabel"]), 1, &["Did you mean iterable?"], &all);
-    refused(&home.run(&["register", "zebra", "--client", "cursor"]), 1, &["Cursor has no server zebra", "iterable, other"], &all);
+    refused(
+        &home.run(&["register", "zebra", "--client", "cursor"]),
+        1,
+        &["Cursor has no server zebra", "iterable, other"],
+        &all,
+    );
     refused(&home.run(&["register", "iterable", "--client", "zed"]), 1, &["Zed is not installed"], &all);
     refused(&home.run(&["unregister"]), 1, &["no server that is wrapped"], &all);
     let nobody = home.run(&["register", "iterable", "--client", "emacs"]);
@@ -175,7 +184,10 @@ fn files_that_are_no_good_are_left_alone() {
         ("{\"mcpServers\": {\"s\": {\"command\": [\"x\"]}}}", "a list instead of a text"),
         ("{\"mcpServers\": {\"s\": {\"command\": \"x\", \"args\": null}}}", "null instead of a list"),
         ("{\"mcpServers\": {\"s\": {\"url\": \"https://x.test\"}}}", "out of a stdio wrapper's reach"),
-        ("{\"mcpServers\": {\"s\": {\"type\": \"sse\", \"serverUrl\": \"https://x.test\"}}}", "out of a stdio wrapper's reach"),
+        (
+            "{\"mcpServers\": {\"s\": {\"type\": \"sse\", \"serverUrl\": \"https://x.test\"}}}",
+            "out of a stdio wrapper's reach",
+        ),
         ("{\"mcpServers\": []}", "a list instead of an object"),
         ("[]", "a list instead of an object"),
     ] {
@@ -213,6 +225,11 @@ fn links_are_followed_and_write_protection_is_respected() {
     assert_eq!(command(&real, "s")[0], PROGRAM);
     done(&home.run(&["unregister", "s"]));
     assert_eq!(read(&real), text);
+
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o444)).unwrap();
+    refused(&home.run(&["register", "s"]), 1, &["is write-protected"], &[]);
+    assert_eq!(read(&real), text);
+    assert!(!home.path().join("dotfiles/cursor.json.policylayer-backup").exists());
 
     let nowhere = write(&home, DESKTOP, "");
     fs::remove_file(&nowhere).unwrap();
@@ -267,7 +284,8 @@ fn a_program_that_moved_is_told_anew_and_other_options_are_refused() {
     let bin = home.path().join("bin");
     fs::create_dir_all(&bin).unwrap();
     symlink(PROGRAM, bin.join("policylayer")).unwrap();
-    let ran = home.command(&["register", "s"]).env("PATH", format!("relative:/nowhere:{}", bin.display())).output().unwrap();
+    let ran =
+        home.command(&["register", "s"]).env("PATH", format!("relative:/nowhere:{}", bin.display())).output().unwrap();
     assert!(ran.status.success());
     assert_eq!(command(&file, "s")[0], bin.join("policylayer").to_str().unwrap());
 }
@@ -302,7 +320,10 @@ fn the_name_is_written_only_where_it_is_needed() {
     assert_eq!(words, "wrap --server shop -- npx -y @acme/store-mcp");
     assert!(out.contains(policy.to_str().unwrap()), "{out}");
     let (words, _) = wrap("named", &["--policy", "config/policylayer/policies/shop.toml"]);
-    assert_eq!(words, format!("wrap --policy {} -- srv", home.path().join("config/policylayer/policies/shop.toml").display()));
+    assert_eq!(
+        words,
+        format!("wrap --policy {} -- srv", home.path().join("config/policylayer/policies/shop.toml").display())
+    );
     home.policy("store.toml", "version = \"1\"\ndefault = \"allow\"\n");
     assert_eq!(wrap("shop", &[]).0, "wrap -- npx -y @acme/store-mcp");
     home.policy("bad.toml", "version = 1\n");
@@ -345,7 +366,9 @@ fn a_new_server_is_added_behind_the_policy() {
     assert!(nameless.err.contains("does not tell the server's name"), "{}", nameless.err);
     let codex = write(&home, ".codex/config.toml", "model = \"x\"\n");
     done(&home.run(&["register", "shop", "--all-clients", "--", "shop-mcp", "a b"]));
-    let expected = format!("model = \"x\"\n\n[mcp_servers.shop]\ncommand = \"{PROGRAM}\"\nargs = [\"wrap\", \"--\", \"shop-mcp\", \"a b\"]\n");
+    let expected = format!(
+        "model = \"x\"\n\n[mcp_servers.shop]\ncommand = \"{PROGRAM}\"\nargs = [\"wrap\", \"--\", \"shop-mcp\", \"a b\"]\n"
+    );
     assert_eq!(read(&codex), expected);
     assert!(is_wrapped(&command(&file, "shop"), &["shop-mcp", "a b"]));
 }
@@ -375,6 +398,42 @@ fn claude_codes_scopes_are_all_changed_where_they_are_in_force() {
     assert_eq!(command(&shared, "iterable")[0], PROGRAM);
     done(&home.run(&["unregister", "iterable", "--client", "claude-code"]));
     assert_eq!((read(&file), read(&shared)), (text, project));
+}
+
+#[test]
+fn of_all_clients_those_that_speak_http_are_told_and_left() {
+    let home = Home::new();
+    let remote = servers(&[("s", r#"{"url":"https://x.test/mcp"}"#)]);
+    let desktop = write(&home, DESKTOP, &remote);
+    let cursor = write(&home, CURSOR, servers(&[("s", r#"{"command":"srv"}"#)]));
+    let ran = home.run(&["register", "s", "--all-clients"]);
+    done(&ran);
+    assert!(ran.err.contains("Claude Desktop reaches s over HTTP"), "{}", ran.err);
+    assert_eq!((read(&desktop), command(&cursor, "s")[0].as_str()), (remote, PROGRAM));
+}
+
+#[test]
+fn what_the_shell_says_of_the_policy_is_not_what_the_client_says() {
+    let home = Home::new();
+    let file = write(&home, CURSOR, servers(&[("iterable", ITERABLE)]));
+    let ran = home.command(&["register"]).env("POLICYLAYER_POLICY", "/nowhere.toml").output().unwrap();
+    assert!(ran.status.success());
+    assert!(String::from_utf8(ran.stdout).unwrap().contains("built-in one for iterable"));
+    let text = read(&file).replace("\"env\":{", "\"env\":{\"POLICYLAYER_POLICY\":\"/p/own.toml\",");
+    fs::write(&file, text).unwrap();
+    let json = home.json(&["clients", "--format", "json"]);
+    assert_eq!(json["clients"][0]["servers"][0]["policy"], "/p/own.toml", "{json:#}");
+}
+
+#[test]
+fn the_help_names_every_client() {
+    let home = Home::new();
+    for verb in ["register", "unregister"] {
+        let help = home.good(&[verb, "--help"]);
+        for id in policylayer::clients::table::ids() {
+            assert!(help.contains(id), "{verb}: {id}");
+        }
+    }
 }
 
 /// What `npx @iterable/mcp setup` writes, by the code of the package itself.
@@ -417,7 +476,8 @@ fn files_as_iterables_own_setup_writes_them_go_there_and_back() {
         let texts: Vec<String> = files.iter().map(|file| read(file)).collect();
         let own = ["npx", "-y", if auto == "true" { "@iterable/mcp@latest" } else { "@iterable/mcp" }];
         let clients = home.json(&["clients", "--format", "json"]);
-        let found = clients["clients"].as_array().unwrap().iter().flat_map(|client| client["servers"].as_array().unwrap());
+        let found =
+            clients["clients"].as_array().unwrap().iter().flat_map(|client| client["servers"].as_array().unwrap());
         let found = found.filter(|server| server["key"] == "iterable" && server["state"] == "not_wrapped").count();
         assert_eq!(found, 5, "{clients:#}");
         let ran = home.run(&["register", "iterable", "--all-clients"]);

@@ -36,6 +36,9 @@ fn write_one(out: &mut dyn Write, one: &Listed) -> io::Result<()> {
     };
     writeln!(out, "{bold}{}{bold:#} ({}), {whose}", one.name, one.id)?;
     writeln!(out, "{QUIET}{}{QUIET:#}", visible(&one.file))?;
+    if let Some(note) = &one.note {
+        writeln!(out, "  {ODD}note:{ODD:#} {note}")?;
+    }
     match (&one.error, one.presence) {
         (Some(trouble), _) => writeln!(out, "  {BAD}left alone:{BAD:#} {}", trouble.message),
         (None, Presence::File) if one.servers.is_empty() => writeln!(out, "  no servers"),
