@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 
 #[path = "support/log.rs"]
 mod log;
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
 #[path = "support/node.rs"]
 mod node;
 use log::{Home, Ran};

@@ -7,11 +7,23 @@ use super::document::read;
 use super::server::ServerName;
 use super::source::{Format, Source};
 
+/// Whether there is a built-in policy for a server. Of any other, every tool is refused where there is no file.
+pub fn has_builtin(server: &ServerName) -> bool {
+    text_for(server).is_some()
+}
+
+fn text_for(server: &ServerName) -> Option<&'static str> {
+    match server.as_str() {
+        "iterable" => Some(include_str!("../../config/policies/iterable.toml")),
+        _ => None,
+    }
+}
+
 /// The built-in policy for a server. Of a server without one, every tool is refused and stays visible.
 pub fn builtin(server: &ServerName) -> Policy {
-    let text = match server.as_str() {
-        "iterable" => include_str!("../../config/policies/iterable.toml"),
-        _ => {
+    let text = match text_for(server) {
+        Some(text) => text,
+        None => {
             let reason = format!(
                 "policylayer has no policy for the server {server}. Write one: policies/{server}.toml in {}.",
                 configuration_folder()

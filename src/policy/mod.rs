@@ -37,7 +37,7 @@ pub(crate) mod window;
 
 pub use amount::{Amount, AmountError};
 pub use asking::{ApprovalScope, Asking};
-pub use builtin::builtin;
+pub use builtin::{builtin, has_builtin};
 pub use compile::{Mode, Policy};
 pub use decision::{Decision, Effect};
 pub use diagnostic::{Diagnostic, Severity};

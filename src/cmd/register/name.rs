@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use super::super::Env;
 use crate::clients::entry::Wrapped;
 use crate::paths::{self, POLICY_VARIABLE, PolicyError};
-use crate::policy::{ServerName, server};
+use crate::policy::{self, ServerName, server};
 use crate::settings::{Settings, TwoNames};
 use crate::visible::visible;
 
@@ -88,7 +88,7 @@ impl<'n> Naming<'n> {
         let mut notes = Vec::new();
         match paths::find_policy(None, &name, self.settings, &self.env) {
             Ok(Some(file)) => notes.push(format!("The policy is {}.", visible(&file.display().to_string()))),
-            Ok(None) if name.as_str() == "iterable" => notes.push("The policy is the built-in one for iterable.".to_owned()),
+            Ok(None) if policy::has_builtin(&name) => notes.push(format!("The policy is the built-in one for {name}.")),
             Ok(None) => notes.push(format!(
                 "There is no policy for {name} yet, so every call is refused until there is one: write policies/{name}.toml in \
                  {}.",
