@@ -155,6 +155,8 @@ fn what_is_unclear_is_asked_and_not_guessed() {
     );
     refused(&home.run(&["register", "iterable", "--client", "zed"]), 1, &["Zed is not installed"], &all);
     refused(&home.run(&["unregister"]), 1, &["no server that is wrapped"], &all);
+    let absent = home.run(&["register", "iterable", "--client", "claude-code"]);
+    refused(&absent, 1, &["Claude Code is not installed", "/.claude does not exist"], &all);
     let nobody = home.run(&["register", "iterable", "--client", "emacs"]);
     assert_eq!(nobody.code, Some(2), "{}", nobody.err);
 
@@ -399,6 +401,19 @@ fn claude_codes_scopes_are_all_changed_where_they_are_in_force() {
     assert_eq!(command(&shared, "iterable")[0], PROGRAM);
     done(&home.run(&["unregister", "iterable", "--client", "claude-code"]));
     assert_eq!((read(&file), read(&shared)), (text, project));
+}
+
+#[test]
+fn keys_with_blanks_are_told_as_a_shell_takes_them() {
+    let home = Home::new();
+    let text = servers(&[("my shop's", r#"{"command":"/x/policylayer","args":["wrap","--","srv"]}"#)]);
+    let file = write(&home, CURSOR, &text);
+    assert!(home.good(&["clients"]).contains(r"policylayer register 'my shop'\''s'"));
+    done(&home.run(&["unregister"]));
+    let ran = home.run(&["register", "my shop's"]);
+    done(&ran);
+    assert!(ran.out.contains(r"policylayer unregister 'my shop'\''s' --client cursor"), "{}", ran.out);
+    assert_eq!(command(&file, "my shop's")[0], PROGRAM);
 }
 
 #[test]

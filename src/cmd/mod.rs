@@ -30,6 +30,7 @@ use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
 use crate::policy::{BadServerName, ServerName, server};
 use crate::settings::{Settings, TwoNames};
+use crate::visible::visible;
 
 /// Does what the command line says.
 ///
@@ -90,6 +91,13 @@ fn told(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
 /// The settings that say where the policy is. A file that is named on the command line is judged without them.
 fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsError> {
     if named.is_some() { Ok(Settings::default()) } else { paths::load_settings(env) }
+}
+
+/// A word as a shell takes it, for commands that a person is told to run.
+fn as_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | ':');
+    let text = visible(text);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// `1 call`, `2 calls`.

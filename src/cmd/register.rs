@@ -169,7 +169,7 @@ impl<'r> Register<'r> {
                         place.row.name,
                         visible(&key),
                         visible(&place.file.display().to_string()),
-                        visible(&key),
+                        super::as_word(&key),
                         place.row.id
                     ))));
                 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::super::Env;
+use super::super::{Env, as_word};
 use crate::clients::entry::Wrapped;
 use crate::paths::{self, POLICY_VARIABLE, PolicyError};
 use crate::policy::{self, ServerName, server};
@@ -119,9 +119,9 @@ impl<'n> Naming<'n> {
         if !is_server || !is_policy {
             let what = if is_server { "policy" } else { "name" };
             bail!(
-                "{} is wrapped already, with another {what}. Run `policylayer unregister {}` first, and do the same again",
+                "{} is wrapped already, with another {what}. Run `policylayer unregister {}` first, and do the same again.",
                 visible(key),
-                visible(key)
+                as_word(key)
             );
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::path::Path;
 use anstream::AutoStream;
 use anyhow::{Context as _, bail};
 
-use super::super::{diff, report};
+use super::super::{as_word, diff, report};
 use crate::clients::document::{BadDocument, Document, Edit, Format};
 use crate::clients::entry::{Entry, Kind, entries, wrapped};
 use crate::clients::file::{Opened, State, save};
@@ -194,7 +194,7 @@ fn tell_then(out: &mut dyn Write, place: &Place, changes: &[&Change<'_>]) -> any
     let Some(change) = changes.first() else { return Ok(()) };
     let undo = match change.done {
         Done::Wrapped | Done::Added => {
-            format!(" To undo it: policylayer unregister {} --client {}", visible(&change.key), place.row.id)
+            format!(" To undo it: policylayer unregister {} --client {}", as_word(&change.key), place.row.id)
         }
         _ => String::new(),
     };
