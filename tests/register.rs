@@ -364,6 +364,8 @@ fn a_new_server_is_added_behind_the_policy() {
     done(&home.run(&["unregister", "iterable"]));
     assert_eq!(command(&file, "iterable"), ["npx", "-y", "@iterable/mcp"]);
 
+    let twice = home.run(&["register", "twice", "--", "policylayer", "wrap", "--", "srv"]);
+    refused(&twice, 1, &["Give the server's own command"], &[]);
     let nameless = home.run(&["register", "--", "sh"]);
     assert_eq!(nameless.code, Some(1));
     assert!(nameless.err.contains("does not tell the server's name"), "{}", nameless.err);
@@ -401,6 +403,19 @@ fn claude_codes_scopes_are_all_changed_where_they_are_in_force() {
     assert_eq!(command(&shared, "iterable")[0], PROGRAM);
     done(&home.run(&["unregister", "iterable", "--client", "claude-code"]));
     assert_eq!((read(&file), read(&shared)), (text, project));
+}
+
+#[test]
+fn a_projects_file_may_have_the_name_without_a_path() {
+    let home = Home::new();
+    let text = servers(&[("s", r#"{"command":"policylayer","args":["wrap","--","srv"]}"#)]);
+    let file = write(&home, ".vscode/mcp.json", text.replace("mcpServers", "servers"));
+    let before = read(&file);
+    done(&home.run(&["register", "s"]));
+    assert_eq!(read(&file), before);
+    let own = write(&home, ".lmstudio/mcp.json", &text);
+    done(&home.run(&["register", "s", "--client", "lm-studio"]));
+    assert_eq!(command(&own, "s")[0], PROGRAM);
 }
 
 #[test]
