@@ -29,8 +29,10 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('clients', 'clients', [CompletionResultType]::ParameterValue, 'List the MCP clients on this machine, their servers, and which of them are behind a policy')
             [CompletionResult]::new('register', 'register', [CompletionResultType]::ParameterValue, 'Put the policy before a server in a client''s configuration')
             [CompletionResult]::new('unregister', 'unregister', [CompletionResultType]::ParameterValue, 'Take the policy out of a client''s configuration again')
+            [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Start a server, and print what an agent would see of it: each tool''s class, decision and rule. Nothing is called')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Load a policy and print its errors and warnings, each with its place and what to do')
             [CompletionResult]::new('decide', 'decide', [CompletionResultType]::ParameterValue, 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted')
+            [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Run policy tests: the calls that they describe, and what the policy is expected to make of each')
             [CompletionResult]::new('approvals', 'approvals', [CompletionResultType]::ParameterValue, 'See and answer the calls that wait for a person''s approval')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Print the audit log: every decision, and what became of it')
@@ -75,6 +77,14 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'policylayer;inspect' {
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server''s name, instead of the one that config.toml has for its command or that is derived from it')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'policylayer;check' {
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that the policy is for: its tools are known, so more can be said')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for an editor or CI')
@@ -88,6 +98,14 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the policy that `wrap` would use for the server, or every policy in the configuration folder')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that the policy is for; without it, the one that the policy file is named after')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'policylayer;explain' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration folder, else `iterable` where that has a tool of this name')
+            [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the policy that `wrap` would use for the server')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, for a program, or as a section of a page')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

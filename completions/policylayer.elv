@@ -26,8 +26,10 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand clients 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
             cand register 'Put the policy before a server in a client''s configuration'
             cand unregister 'Take the policy out of a client''s configuration again'
+            cand inspect 'Start a server, and print what an agent would see of it: each tool''s class, decision and rule. Nothing is called'
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
             cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
+            cand explain 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
             cand test 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
             cand approvals 'See and answer the calls that wait for a person''s approval'
             cand log 'Print the audit log: every decision, and what became of it'
@@ -67,6 +69,13 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'policylayer;inspect'= {
+            cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name'
+            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'policylayer;check'= {
             cand --server 'The server that the policy is for: its tools are known, so more can be said'
             cand --format 'How to print: for a person, or for an editor or CI'
@@ -79,6 +88,13 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --policy 'The policy file; without it, the policy that `wrap` would use for the server, or every policy in the configuration folder'
             cand --server 'The server that the policy is for; without it, the one that the policy file is named after'
             cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;explain'= {
+            cand --server 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration folder, else `iterable` where that has a tool of this name'
+            cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
+            cand --format 'How to print: for a person, for a program, or as a section of a page'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -30,8 +30,10 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "wrap" -d 'S
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "clients" -d 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "register" -d 'Put the policy before a server in a client\'s configuration'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "unregister" -d 'Take the policy out of a client\'s configuration again'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "inspect" -d 'Start a server, and print what an agent would see of it: each tool\'s class, decision and rule. Nothing is called'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "explain" -d 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "test" -d 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "approvals" -d 'See and answer the calls that wait for a person\'s approval'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "log" -d 'Print the audit log: every decision, and what became of it'
@@ -83,6 +85,11 @@ lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command, every client that is installed'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l dry-run -d 'Write nothing, and show what would change'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server\'s name' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for: its tools are known, so more can be said' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
@@ -94,6 +101,12 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l serve
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration folder, else `iterable` where that has a tool of this name' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l format -d 'How to print: for a person, for a program, or as a section of a page' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'
+markdown\t'For a wiki: a section in Markdown'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand test" -l format -d 'How to print: for a person, for a program, or for CI' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'
 junit\t'For CI: JUnit\'s XML'"

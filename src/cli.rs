@@ -1,6 +1,8 @@
 //! The command line: definitions, nothing else.
 
 mod clients;
+mod explain;
+mod inspect;
 mod log;
 mod since;
 
@@ -11,6 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
+pub use explain::{ExplainArgs, ExplainFormat};
+pub use inspect::InspectArgs;
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
 
@@ -23,9 +27,12 @@ const EXAMPLES: &str = "\
 Examples:
   policylayer register iterable              put the policy before a server
   policylayer wrap -- npx -y @iterable/mcp   what the client then starts
+  policylayer inspect -- npx -y @iterable/mcp
+                                             what the agent would see
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
+  policylayer explain send_campaign          what it does, how it is abused, which rule stops that
   policylayer test iterable.test.toml        do the policy's tests hold?
   policylayer approvals watch                answer calls that wait for a person
   policylayer log --follow                   each decision as it is made
@@ -57,10 +64,14 @@ pub enum Command {
     Register(RegisterArgs),
     /// Take the policy out of a client's configuration again
     Unregister(UnregisterArgs),
+    /// Start a server, and print what an agent would see of it: each tool's class, decision and rule. Nothing is called
+    Inspect(InspectArgs),
     /// Load a policy and print its errors and warnings, each with its place and what to do
     Check(CheckArgs),
     /// Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted
     Decide(DecideArgs),
+    /// Say what a tool does, how it is abused, which rule is recommended for it, and what is in force
+    Explain(ExplainArgs),
     /// Run policy tests: the calls that they describe, and what the policy is expected to make of each
     Test(TestArgs),
     /// See and answer the calls that wait for a person's approval

@@ -1,5 +1,6 @@
 //! Every bound on memory and time, in one place (invariant 8). `tests/limits.rs` reaches those of the core,
-//! `tests/wrap.rs` and `tests/stderr.rs` those of the shell, `tests/settings.rs` those of config.toml.
+//! `tests/wrap.rs` and `tests/stderr.rs` those of the shell, `tests/settings.rs` those of config.toml, `tests/inspect.rs`
+//! those of a server that is only looked at.
 
 use std::time::Duration;
 
@@ -320,3 +321,22 @@ pub const MAX_REPLAYED_SESSIONS: usize = 4096;
 
 /// How many tools, rules, clients and sessions the summaries of the audit log tell apart.
 pub const MAX_TOLD_APART: usize = 10_000;
+
+/// How long a server that is only looked at may take to start, and then to tell what it offers. npx may have to download
+/// it first.
+pub const OFFER_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How much such a server may write, in bytes. The largest list known is less than a tenth of a megabyte.
+pub const MAX_OFFER: usize = 16 * 1024 * 1024;
+
+/// How many pages each of its lists may have.
+pub const MAX_OFFER_PAGES: usize = 1_000;
+
+/// How many items each of its lists may have.
+pub const MAX_OFFER_ITEMS: usize = MAX_LISTED_TOOLS;
+
+/// How many requests of such a server are answered.
+pub const MAX_OFFER_REQUESTS: usize = 64;
+
+/// How much of the end of what such a server says on stderr is kept, in bytes.
+pub const MAX_OFFER_STDERR: usize = 8 * 1024;

@@ -31,7 +31,7 @@ pub(crate) fn visible_json(json: &str) -> String {
 }
 
 /// Characters that are not seen themselves, of the classes Cf, Zl and Zp.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c,
         // The soft hyphen, the Arabic letter mark and the Mongolian vowel separator.
         '\u{ad}' | '\u{61c}' | '\u{180e}'

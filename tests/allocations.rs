@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now};
-use policylayer::policy::{self, Effect, Format, Policy, ServerName, Source};
+use policylayer::policy::{self, Effect, Format, Listing, Policy, ServerName, Source, ToolRef};
+use policylayer::risk::Class;
 
 struct Counting;
 
@@ -67,10 +68,13 @@ fn a_decision_allocates_nothing() {
     ];
     // The catalogue is read once, at the first question.
     assert_eq!(policy.decide("delete_list").effect, Effect::Deny);
+    // What a session knows of a tool that its server has listed.
+    let cases = cases.map(|(name, effect)| (ToolRef { name, listing: Listing::As(Class::Write) }, effect));
     for (tool, effect) in cases {
-        assert_eq!(policy.decide(tool).effect, effect, "{tool}");
-        assert_eq!(allocations(|| _ = black_box(policy.decide(black_box(tool)))), 0, "decide {tool}");
-        assert_eq!(allocations(|| _ = black_box(policy.judge(black_box(tool), "{\"a\":[1,2]}"))), 0, "judge {tool}");
+        let name = tool.name;
+        assert_eq!(policy.decide(tool).effect, effect, "{name}");
+        assert_eq!(allocations(|| _ = black_box(policy.decide(black_box(tool)))), 0, "decide {name}");
+        assert_eq!(allocations(|| _ = black_box(policy.judge(black_box(tool), "{\"a\":[1,2]}"))), 0, "judge {name}");
     }
     let start = Instant::now();
     let rounds = 20_000;
@@ -89,6 +93,10 @@ fn a_decision_allocates_nothing() {
 fn a_call_that_passes_allocates_its_id_and_no_more() {
     let mut engine = Engine::new(Arc::new(policy()), Box::new(Memory::default()));
     let mut actions = Vec::with_capacity(4);
+    let listed = br#"{"jsonrpc":"2.0","id":"l","result":{"tools":[{"name":"tool_7"}]}}"#;
+    engine.client_line(br#"{"jsonrpc":"2.0","id":"l","method":"tools/list"}"#, Now::default(), &mut actions);
+    engine.server_line(listed, Now::default(), &mut actions);
+    actions.clear();
     let mut exchange = |id: u32| {
         let call = format!(
             "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"tool_7\",\"arguments\":{{\"a\":\"b\"}}}}}}\n"

@@ -650,3 +650,34 @@ fn the_catalogue_knows_the_arguments_of_every_tool() {
     }
     assert_eq!(client.finish().code(), Some(0));
 }
+
+/// Whether the server of this version has a tool of these versions: `None` is every one, "<1.9.0" those before.
+fn has(versions: Option<&str>, version: &str) -> bool {
+    let number = |version: &str| -> Vec<u32> { version.split('.').map(|part| part.parse().unwrap()).collect() };
+    versions.is_none_or(|versions| number(version) < number(versions.strip_prefix('<').expect("only \"<X\" is known")))
+}
+
+#[test]
+fn the_catalogue_has_every_tool_of_the_server_and_no_other() {
+    use policylayer::risk::Catalogue;
+    use std::collections::BTreeSet;
+
+    let catalogue = Catalogue::of("iterable").expect("the catalogue is built in");
+    assert_eq!(catalogue.tools().len(), 120);
+    let Some(upstream) = upstream() else { return };
+    let package = upstream.folder.join("node_modules/@iterable/mcp/package.json");
+    let package: Value = serde_json::from_str(&std::fs::read_to_string(package).unwrap()).unwrap();
+    let version = package["version"].as_str().unwrap();
+    assert_eq!((catalogue.package.as_str(), catalogue.version.as_str()), ("@iterable/mcp", version));
+
+    let api = Api::start();
+    let mut client = session(upstream, &api, Under::Nothing);
+    let listed: BTreeSet<String> = client.names("tools").into_iter().collect();
+    let known = catalogue.tools().iter().filter(|tool| has(tool.versions.as_deref(), version));
+    let known: BTreeSet<String> = known.map(|tool| tool.name.clone()).collect();
+    let lacking: Vec<_> = listed.difference(&known).collect();
+    assert!(lacking.is_empty(), "the server has tools that the catalogue lacks: {lacking:?}");
+    let gone: Vec<_> = known.difference(&listed).collect();
+    assert!(gone.is_empty(), "the catalogue has tools that the server no longer has: {gone:?}");
+    assert_eq!(client.finish().code(), Some(0));
+}

@@ -10,7 +10,9 @@ mod judged;
 #[path = "policy/shipped.rs"]
 mod shipped;
 
-use policylayer::policy::{self, Decision, Effect, Format, Loaded, Mode, Policy, Seen, ServerName, Severity, Source};
+use policylayer::policy::{
+    self, Decision, Effect, Format, Listing, Loaded, Mode, Policy, Seen, ServerName, Severity, Source, ToolRef,
+};
 use policylayer::risk::{Catalogue, Class};
 
 fn server(name: &str) -> ServerName {
@@ -678,8 +680,15 @@ fn the_shipped_policy_decides_every_tool_of_the_catalogue_by_its_class() {
         assert_eq!((effect, rule, file), (wanted, format!("builtin:tools.{}", tool.name).as_str(), None));
         assert_eq!(reason.is_some(), wanted != Effect::Allow, "{}: a refusal has a reason", tool.name);
     }
+    for (name, rule) in [
+        ("newer_than_the_catalogue", "builtin:classes.execute"),
+        ("get_what_is_newer", "builtin:classes.execute"),
+        ("delete_what_is_newer", "builtin:classes.destructive"),
+    ] {
+        let newer = builtin.decide(name);
+        assert_eq!((newer.effect, newer.rule), (Effect::RequireApproval, rule), "{name}");
+    }
     let newer = builtin.decide("newer_than_the_catalogue");
-    assert_eq!((newer.effect, newer.rule), (Effect::Deny, "builtin:default"));
     assert!(newer.reason.is_some_and(|reason| reason.contains("newer")));
     assert_eq!(builtin.summary().mode, Mode::Builtin);
 }
@@ -694,10 +703,23 @@ fn the_shipped_policy_is_an_ordinary_document_without_a_warning() {
 }
 
 #[test]
-fn a_server_without_a_policy_is_refused_and_told_what_to_do() {
+fn of_a_server_without_a_policy_what_is_surely_a_read_passes_and_all_else_asks() {
     let builtin = policy::builtin(&server("weather"));
-    let decision = builtin.decide("get_forecast");
-    assert_eq!((decision.effect, decision.rule, decision.file), (Effect::Deny, "builtin:default", None));
-    assert!(decision.reason.is_some_and(|reason| reason.contains("policies/weather.toml")));
+    for (name, listing, effect, rule) in [
+        ("get_forecast", Listing::NotAsked, Effect::Allow, "read"),
+        ("get_forecast", Listing::As(Class::Read), Effect::Allow, "read"),
+        ("get_forecast", Listing::As(Class::Destructive), Effect::RequireApproval, "destructive"),
+        // It may be anything: the server has not said that there is such a tool.
+        ("get_forecast", Listing::Missing, Effect::RequireApproval, "execute"),
+        ("frobnicate", Listing::NotAsked, Effect::RequireApproval, "execute"),
+    ] {
+        let decision = builtin.decide(ToolRef { name, listing });
+        let path = format!("builtin:classes.{rule}");
+        assert_eq!(
+            (decision.effect, decision.rule, decision.file),
+            (effect, path.as_str(), None),
+            "{name} {listing:?}"
+        );
+    }
     assert_eq!(builtin.hides_prompt("get_forecast", Seen::Tool), None);
 }

@@ -314,7 +314,7 @@ fn the_name_is_written_only_where_it_is_needed() {
     };
     let (words, out) = wrap("shop", &[]);
     assert_eq!(words, "wrap -- npx -y @acme/store-mcp");
-    assert!(out.contains("There is no policy for store yet"), "{out}");
+    assert!(out.contains("built-in one for any server, until there is policies/store.toml"), "{out}");
     assert_eq!(wrap("quiet", &[]).0, "wrap --server quiet -- sh");
     assert_eq!(wrap("iterable", &[]).0, "wrap -- npx -y @iterable/mcp");
     assert_eq!(wrap("named", &["--server", "other"]).0, "wrap --server other -- srv");

@@ -11,7 +11,8 @@ use crate::audit::record::{About, Line, Outcome, PROTOCOL_RULE, REQUIRED_RULE, R
 use crate::engine::limits::{Charge, Denied, Memory, Reserved, Store, Unavailable};
 use crate::engine::{Now, Trial, Verdict};
 use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS};
-use crate::policy::{Effect, Policy};
+use crate::policy::{Effect, Listing, Policy, ToolRef};
+use crate::risk::Class;
 use crate::wire::arguments::Arguments;
 use crate::wire::message::method;
 
@@ -56,6 +57,12 @@ impl Call {
     /// Whether it was passed on to the server.
     pub(super) fn reached_the_server(&self) -> bool {
         self.outcome != Outcome::Refused
+    }
+
+    /// The tool, with the class that it had then.
+    pub(super) fn tool(&self) -> ToolRef<'_> {
+        let class = Class::ALL.into_iter().find(|class| Some(class.as_str()) == self.class.as_deref());
+        ToolRef { name: &self.tool, listing: class.map_or(Listing::NotAsked, Listing::As) }
     }
 
     /// Since 1970.
@@ -147,7 +154,7 @@ impl<'p> Replayer<'p> {
         let none = Arguments::default();
         let arguments = match &call.arguments {
             Some(arguments) => arguments,
-            None if self.policy.looks_at_arguments(&call.tool) => return None,
+            None if self.policy.looks_at_arguments(call.tool()) => return None,
             None => &none,
         };
         self.calls += 1;
@@ -159,7 +166,7 @@ impl<'p> Replayer<'p> {
         let (trial, used) = self.sessions.get_mut(&call.session)?;
         *used = self.calls;
         let now = Now { session: call.unix(), unix: call.unix() };
-        trial.call_at(self.policy, &call.tool, arguments, now, call.outcome).ok()
+        trial.call_at(self.policy, call.tool(), arguments, now, call.outcome).ok()
     }
 
     fn make_room(&mut self) {

@@ -17,7 +17,7 @@ use crate::clients::table::Scope;
 use crate::clients::{program, secret};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{self, ServerName};
+use crate::policy::ServerName;
 use crate::settings::Settings;
 
 /// A place of a client with what stands there.
@@ -54,9 +54,6 @@ struct Server {
     /// What stands before the command, where it is no longer there.
     lost: Option<String>,
 }
-
-/// What is in force for a server that nobody has written a policy for: every call is refused.
-const NO_POLICY: &str = "none";
 
 /// How a server stands to the policy.
 enum State {
@@ -187,8 +184,7 @@ impl Look<'_> {
         };
         let named = wrapped.policy.as_deref().or(entry.policy_variable.as_deref()).map(Path::new);
         let found = paths::find_policy(named, &server, self.settings, self.env);
-        let without_file = || if policy::has_builtin(&server) { "built-in" } else { NO_POLICY }.to_owned();
-        let told = found.map(|path| path.map_or_else(without_file, |path| path.display().to_string()));
+        let told = found.map(|path| path.map_or_else(|| "built-in".to_owned(), |path| path.display().to_string()));
         (server, told.map_err(|error| error.to_string()))
     }
 }

@@ -81,9 +81,9 @@ async fn interrupted() {
 /// Runs the stand-in server.
 ///
 /// # Errors
-/// When the session cannot be opened.
+/// When its client cannot be read or written to.
 pub fn serve_stand_in() -> anyhow::Result<Exit> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(server::serve())?;
+    server::serve()?;
     Ok(Exit::Ok)
 }
 

@@ -8,6 +8,8 @@ pub mod completions;
 pub mod decide;
 pub mod demo;
 mod diff;
+pub mod explain;
+pub mod inspect;
 pub mod log;
 mod records;
 pub mod register;
@@ -17,6 +19,7 @@ pub mod suggest;
 pub mod table;
 pub mod test;
 pub mod unregister;
+mod upstream;
 pub mod wrap;
 
 use std::ffi::OsStr;
@@ -42,8 +45,10 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Clients(args) => clients::run(args, env),
         Command::Register(args) => register::run(args, env),
         Command::Unregister(args) => unregister::run(args, env),
+        Command::Inspect(args) => inspect::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
+        Command::Explain(args) => explain::run(args, env),
         Command::Test(args) => test::run(args, env),
         Command::Approvals(args) => approvals::run(args, env),
         Command::Log(args) => log::run(args, env),

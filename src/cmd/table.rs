@@ -43,6 +43,8 @@ pub struct Table {
     widths: Vec<usize>,
     /// How wide a line may be; what is longer ends in `…`.
     width: Option<usize>,
+    /// How wide a column but the last may be there, so that one long name leaves room for the others.
+    widest: Option<usize>,
 }
 
 impl Table {
@@ -50,7 +52,14 @@ impl Table {
     pub fn new(header: &[&str], width: Option<usize>) -> Self {
         let header: Vec<_> = header.iter().map(|title| Cell::styled(*title, Style::new().dimmed())).collect();
         let widths = header.iter().map(Cell::width).collect();
-        Self { header, is_begun: false, widths, width }
+        let widest = width.map(|width| width / 3);
+        Self { header, is_begun: false, widths, width, widest }
+    }
+
+    /// Lets a column be this wide on a terminal, and not a third of it.
+    pub fn with_widest(mut self, columns: usize) -> Self {
+        self.widest = self.width.map(|_| columns);
+        self
     }
 
     /// Writes more rows, the first of them under the header.
@@ -60,9 +69,7 @@ impl Table {
     pub fn write(&mut self, out: &mut dyn Write, rows: &[Vec<Cell>]) -> io::Result<()> {
         for (column, width) in self.widths.iter_mut().enumerate() {
             let cells = rows.iter().filter(|row| row.len() > 1).filter_map(|row| row.get(column));
-            // On a terminal, one long name leaves room for the other columns.
-            let most = self.width.map_or(usize::MAX, |width| width / 3);
-            *width = cells.map(Cell::width).fold(*width, usize::max).min(most);
+            *width = cells.map(Cell::width).fold(*width, usize::max).min(self.widest.unwrap_or(usize::MAX));
         }
         if !self.is_begun {
             self.is_begun = true;

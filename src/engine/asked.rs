@@ -92,7 +92,7 @@ impl Engine {
         let number = self.approvals.next_number();
         let local = if channels.contains(&Channel::Local) { Local::Asked } else { Local::Not };
         let timeout = asking.timeout.unwrap_or(self.approvals.asks.timeout);
-        let class = self.policy.class(&call.name);
+        let class = self.policy.class(self.listed.tool(&call.name));
         let words = Words {
             server: self.policy.server().as_str(),
             tool: &call.name,
@@ -282,7 +282,7 @@ impl Engine {
         }
         // Another policy may be in force by now, and a person's word does not go beyond it.
         let policy = std::sync::Arc::clone(&self.policy);
-        let judged = policy.judge(&question.tool, &question.arguments).decision;
+        let judged = policy.judge(self.listed.tool(&question.tool), &question.arguments).decision;
         if matches!(judged.effect, Effect::Deny | Effect::Hide) {
             call.approval(approval);
             self.client_requests.remove(&key);

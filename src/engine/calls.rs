@@ -9,7 +9,8 @@ use super::refusal::{Refused, Remedy};
 use crate::audit::record::Outcome;
 use crate::limits::{MAX_CONTINUATION, MAX_CONTINUATIONS};
 use crate::policy::{
-    Amount, Asking, Calendar, CounterId, Decision, Effect, Increment, Limit, OnError, Policy, Scope, Window,
+    Amount, Asking, Calendar, CounterId, Decision, Effect, Increment, Limit, Listing, OnError, Policy, Scope, ToolRef,
+    Window,
 };
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::view;
@@ -89,10 +90,11 @@ impl Calls {
         &mut self,
         policy: &'p Policy,
         call: &CallParams<'_>,
+        listing: Listing,
         now: Now,
     ) -> Result<Passed<'p>, Refused<'p>> {
         let arguments = call.arguments.unwrap_or("{}");
-        let judgement = policy.judge(&call.name, arguments);
+        let judgement = policy.judge(ToolRef { name: &call.name, listing }, arguments);
         let decision = judgement.decision;
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
             return Err(decision.into());

@@ -34,8 +34,9 @@ impl Engine {
             request.line = list::splice(&request.line, params, &approvals::without_ours(params)).into();
         }
         let policy = Arc::clone(&self.policy);
-        let passes = |rule| Facts { class: Some(policy.class(&call.name)), ..of_call(method, &call, rule) };
-        let (draft, counted) = match self.calls.judge(&policy, &call, now) {
+        let tool = self.listed.tool(&call.name);
+        let passes = |rule| Facts { class: Some(policy.class(tool)), ..of_call(method, &call, rule) };
+        let (draft, counted) = match self.calls.judge(&policy, &call, tool.listing, now) {
             Ok(passed) => {
                 let observed = passed.asks.is_some() && self.enforcement == Enforcement::Observed;
                 let facts = Facts {

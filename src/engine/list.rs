@@ -31,7 +31,7 @@ pub(super) enum Keep {
     Hidden,
 }
 
-/// Filters `result`, an object as written; `None` where nothing is hidden, so that the line can pass as it is.
+/// Filters `result`, an object as written, by each item's name and text; `None` where nothing is hidden, so that the line can pass as it is.
 ///
 /// From revision 2026-07-28 on, a list from which something was taken is no longer everybody's: `cacheScope`
 /// becomes "private".
@@ -41,7 +41,7 @@ pub(super) enum Keep {
 pub(super) fn filter(
     result: &str,
     list: List,
-    mut keep: impl FnMut(Cow<'_, str>) -> Keep,
+    mut keep: impl FnMut(Cow<'_, str>, &str) -> Keep,
 ) -> Result<Option<String>, Fault> {
     if !result.starts_with('{') {
         return Err(Fault::Type { name: "result", expected: "an object" });
@@ -63,7 +63,11 @@ pub(super) fn filter(
 }
 
 /// The array without its hidden items; `None` where none is hidden.
-fn filter_array(array: &str, list: List, mut keep: impl FnMut(Cow<'_, str>) -> Keep) -> Result<Option<String>, Fault> {
+fn filter_array(
+    array: &str,
+    list: List,
+    mut keep: impl FnMut(Cow<'_, str>, &str) -> Keep,
+) -> Result<Option<String>, Fault> {
     if !array.starts_with('[') {
         return Err(Fault::Type { name: list.key(), expected: "an array" });
     }
@@ -71,7 +75,7 @@ fn filter_array(array: &str, list: List, mut keep: impl FnMut(Cow<'_, str>) -> K
     let mut hidden = 0_usize;
     for item in view::elements(array) {
         let item = array.get(item).unwrap_or_default();
-        match keep(name(item, list)?) {
+        match keep(name(item, list)?, item) {
             Keep::Hidden => hidden += 1,
             Keep::Visible => {
                 if visible.len() > 1 {
@@ -130,7 +134,7 @@ mod tests {
     use super::*;
 
     fn tools(result: &str) -> Result<Option<String>, Fault> {
-        filter(result, List::Tools, |name| if name.starts_with('h') { Keep::Hidden } else { Keep::Visible })
+        filter(result, List::Tools, |name, _| if name.starts_with('h') { Keep::Hidden } else { Keep::Visible })
     }
 
     #[test]

@@ -1,21 +1,28 @@
-//! The tools that the server has listed in this session: which prompts are named after hidden ones, and whether another
-//! policy would show others.
+//! The tools that the server has listed in this session: what class they count as, which prompts are named after hidden
+//! ones, and whether another policy would show others.
 
 use std::collections::HashMap;
 
 use crate::limits::MAX_LISTED_TOOLS;
-use crate::policy::{Decision, Effect, Policy, Seen};
+use crate::policy::{Decision, Effect, Listing, Policy, Seen, ToolRef};
+use crate::risk::{Class, Listed, classify};
 
 /// The names of listed tools, by the one spelling that prompts named after them share.
 #[derive(Debug, Default)]
 pub(super) struct ListedTools {
     by_spelling: HashMap<Box<str>, Vec<Box<str>>>,
     count: usize,
+    /// What the listings tell of tools that no catalogue knows.
+    classes: HashMap<Box<str>, Class>,
 }
 
 impl ListedTools {
-    /// Remembers a tool.
-    pub(super) fn insert(&mut self, tool: &str) {
+    /// Remembers a tool, and what its listing, an item of tools/list as written, says of it. What it said before is not
+    /// taken back: a server that lists a tool anew can only raise its class.
+    pub(super) fn insert(&mut self, tool: &str, item: &str, policy: &Policy) {
+        if !policy.has_in_catalogue(tool) {
+            self.classify(tool, item);
+        }
         if self.is_full() {
             return;
         }
@@ -26,13 +33,29 @@ impl ListedTools {
         }
     }
 
+    fn classify(&mut self, tool: &str, item: &str) {
+        let class = class_of(tool, item);
+        if let Some(known) = self.classes.get_mut(tool) {
+            *known = class.max(*known);
+        } else if self.classes.len() < MAX_LISTED_TOOLS {
+            // One that finds no room stays as if it had not been listed.
+            self.classes.insert(tool.into(), class);
+        }
+    }
+
+    /// The tool of this name, with what its listing has told. Allocates nothing.
+    pub(super) fn tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
+        ToolRef { name, listing: self.classes.get(name).copied().map_or(Listing::Missing, Listing::As) }
+    }
+
     /// By which rule the prompt of this name is hidden with the tool that it is named after.
     ///
     /// Prompts have the name of their tool, or the same words joined by the other of `-` and `_`: Iterable's server calls
     /// the prompt of `get_lists` `get-lists`. Once there are too many tools to remember, every prompt counts as named
     /// after one.
     pub(super) fn prompt<'p>(&self, policy: &'p Policy, prompt: &str) -> Option<Decision<'p>> {
-        let hidden = |tool: &str| Some(policy.decide(tool)).filter(|decision| decision.effect == Effect::Hide);
+        let hidden =
+            |tool: &str| Some(policy.decide(self.tool(tool))).filter(|decision| decision.effect == Effect::Hide);
         let listed = self.by_spelling.get(spelled(prompt, '_').as_str());
         if let Some(decision) = listed.and_then(|tools| tools.iter().find_map(|tool| hidden(tool))) {
             return Some(decision);
@@ -44,13 +67,21 @@ impl ListedTools {
 
     /// Whether the client would see other tools under `new` than under `old`.
     pub(super) fn differ(&self, old: &Policy, new: &Policy) -> bool {
-        let is_hidden = |policy: &Policy, tool: &str| policy.decide(tool).effect == Effect::Hide;
+        let is_hidden = |policy: &Policy, tool: &str| policy.decide(self.tool(tool)).effect == Effect::Hide;
         let mut tools = self.by_spelling.values().flatten();
         self.is_full() || tools.any(|tool| is_hidden(old, tool) != is_hidden(new, tool))
     }
 
     fn is_full(&self) -> bool {
         self.count >= MAX_LISTED_TOOLS
+    }
+}
+
+/// The class that a listing tells; of one that cannot be read nothing is known.
+fn class_of(tool: &str, item: &str) -> Class {
+    match Listed::parse(item) {
+        Some(listed) => classify(&listed).counts_as(),
+        None => classify(&Listed::named(tool)).counts_as().max(Class::Execute),
     }
 }
 

@@ -35,7 +35,7 @@ pub use trial::{Trial, Verdict};
 
 use crate::audit::record::{Direction, Enforcement, Keyed, Outcome, Required};
 use crate::limits::MAX_OPEN;
-use crate::policy::{Effect, Policy};
+use crate::policy::{Decision, Effect, Policy, ToolRef};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message, method};
@@ -195,6 +195,16 @@ impl Engine {
             actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamEnded, &ended(how))));
         }
         self.ended = Some(how.to_owned());
+    }
+
+    /// The tool of this name, with what the server has listed of it in this session: as calls of it are decided.
+    pub fn tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
+        self.listed.tool(name)
+    }
+
+    /// By which rule the prompt of this name is hidden with the tool that it is named after; `None` where it is not.
+    pub fn hides_prompt(&self, prompt: &str) -> Option<Decision<'_>> {
+        self.listed.prompt(&self.policy, prompt)
     }
 
     /// Another policy takes effect, for the next line on. Where the client would see other tools, adds a `Replace` for
@@ -363,11 +373,11 @@ impl Engine {
     fn filter(&mut self, line: &[u8], result: &str, list: List) -> Result<Option<Vec<u8>>, Fault> {
         self.reader.read(line, Judged::LIST)?;
         let (policy, listed, enforcement) = (&self.policy, &mut self.listed, self.enforcement);
-        let filtered = list::filter(result, list, |name| {
+        let filtered = list::filter(result, list, |name, item| {
             let is_hidden = match list {
                 List::Tools => {
-                    listed.insert(&name);
-                    policy.decide(&name).effect == Effect::Hide
+                    listed.insert(&name, item, policy);
+                    policy.decide(listed.tool(&name)).effect == Effect::Hide
                 }
                 List::Prompts => listed.prompt(policy, &name).is_some(),
             };

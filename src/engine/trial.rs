@@ -7,7 +7,7 @@ use super::limits::{Memory, Store};
 use super::now::Now;
 use super::refusal::{Subject, refusal};
 use crate::audit::record::Outcome;
-use crate::policy::{Effect, Policy};
+use crate::policy::{Effect, Policy, ToolRef};
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
 use crate::wire::message::{Answer, CallParams, Message};
@@ -65,7 +65,7 @@ impl Trial {
         elapsed: Duration,
     ) -> Result<Verdict, Fault> {
         let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
-        self.call_at(policy, tool, arguments, now, Outcome::Refused)
+        self.call_at(policy, tool.into(), arguments, now, Outcome::Refused)
     }
 
     /// Tries a call at a time of the caller's own, and counts it if it passes. Where its `outcome` is an error, what
@@ -76,12 +76,12 @@ impl Trial {
     pub fn call_at(
         &mut self,
         policy: &Policy,
-        tool: &str,
+        tool: ToolRef<'_>,
         arguments: &Arguments,
         now: Now,
         outcome: Outcome,
     ) -> Result<Verdict, Fault> {
-        let name = serde_json::Value::from(tool);
+        let name = serde_json::Value::from(tool.name);
         let arguments = arguments.as_str();
         let line = format!(
             r#"{{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{{"name":{name},"arguments":{arguments}}}}}"#
@@ -89,7 +89,7 @@ impl Trial {
         let envelope = self.reader.read(line.as_bytes(), Judged::EVERYTHING)?;
         let Message::Request { params, .. } = Message::of(&envelope)? else { return Err(Fault::Shape) };
         let call = CallParams::read(params)?;
-        Ok(match self.calls.judge(policy, &call, now) {
+        Ok(match self.calls.judge(policy, &call, tool.listing, now) {
             Ok(Passed { decision, asks, counted }) => {
                 match (counted, outcome) {
                     (Some(counted), Outcome::Error | Outcome::ToolError) => {
@@ -109,7 +109,7 @@ impl Trial {
             }
             Err(refused) => {
                 let effect = refused.decision.effect;
-                let refusal = refusal(refused, Subject::Tool, tool);
+                let refusal = refusal(refused, Subject::Tool, tool.name);
                 let meta = refusal.meta();
                 Verdict {
                     effect,

@@ -6,6 +6,7 @@ use super::decision::{Decision, Effect};
 use super::glob::Pattern;
 use super::limit::{Increment, Limit};
 use super::server::ServerName;
+use super::tool_ref::{Listing, ToolRef};
 use crate::risk::{Catalogue, Class};
 
 /// Whether the upstream listed a tool of a name in this session.
@@ -57,8 +58,8 @@ impl<'p> Found<'p> {
 impl Policy {
     /// What the policy says about a tool, whatever its arguments: whether it is listed, and refused always. Never fails
     /// and never allocates.
-    pub fn decide<'p>(&'p self, tool: &str) -> Decision<'p> {
-        let rule = self.find(tool).rule();
+    pub fn decide<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>) -> Decision<'p> {
+        let rule = self.find(tool.into()).rule();
         if matches!(rule.effect, Effect::Deny | Effect::Hide) {
             return self.of_rule(rule);
         }
@@ -74,8 +75,8 @@ impl Policy {
     ///
     /// In this order, and the first refusal decides: `hide` and `action = "deny"`, `deny_if`, `require`, `rules`; then the
     /// same of the rules for all tools; then whether a person is to be asked. Takes time linear in the arguments.
-    pub fn judge<'p>(&'p self, tool: &str, arguments: &str) -> Judgement<'p> {
-        let rule = self.find(tool).rule();
+    pub fn judge<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>, arguments: &str) -> Judgement<'p> {
+        let rule = self.find(tool.into()).rule();
         let refused = |decision| Judgement { decision, limits: [&[], &[]], asking: Asking::default() };
         if matches!(rule.effect, Effect::Deny | Effect::Hide) {
             return refused(self.of_rule(rule));
@@ -100,7 +101,7 @@ impl Policy {
     /// for its class, does so where there is such a tool: one of the server's catalogue, or one that tools/list had. All
     /// other prompts are not named after tools and are none of the policy's business.
     pub fn hides_prompt<'p>(&'p self, name: &str, seen: Seen) -> Option<Decision<'p>> {
-        let found = self.find(name);
+        let found = self.find(ToolRef { name, listing: Listing::Missing });
         let is_tool =
             || seen == Seen::Tool || Catalogue::of(&self.server).is_some_and(|known| known.tool(name).is_some());
         let hides = found.rule().effect == Effect::Hide && (matches!(found, Found::Named(_)) || is_tool());
@@ -112,29 +113,45 @@ impl Policy {
         &self.server
     }
 
-    /// The risk class of a tool: as the policy says, else as the server's catalogue does, else the one of tools that nothing
-    /// is known of.
-    pub fn class(&self, tool: &str) -> Class {
-        let by_policy = self.class_names.get(tool).copied();
-        let by_glob = || first(&self.class_globs, tool).copied();
-        let by_catalogue = || Catalogue::of(&self.server)?.tool(tool).map(|tool| tool.class);
-        by_policy.or_else(by_glob).or_else(by_catalogue).unwrap_or(Class::Execute)
+    /// The risk class of a tool: as the policy says, else as the server's catalogue does, else as the classifier does. What
+    /// a server has gained since its catalogue was written is `execute` at least.
+    pub fn class<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Class {
+        let tool = tool.into();
+        let by_policy = self.class_names.get(tool.name).copied();
+        by_policy.or_else(|| first(&self.class_globs, tool.name).copied()).unwrap_or_else(|| {
+            match Catalogue::of(&self.server).map(|catalogue| catalogue.tool(tool.name)) {
+                Some(Some(known)) => known.class,
+                Some(None) => tool.class().max(Class::Execute),
+                None => tool.class(),
+            }
+        })
+    }
+
+    /// Whether the policy itself says what class the tool is of.
+    pub fn names_class_of(&self, tool: &str) -> bool {
+        self.class_names.contains_key(tool) || first(&self.class_globs, tool).is_some()
+    }
+
+    /// Whether the server's catalogue knows the tool, so that nothing the server says of it matters.
+    pub fn has_in_catalogue(&self, tool: &str) -> bool {
+        Catalogue::of(&self.server).is_some_and(|catalogue| catalogue.tool(tool).is_some())
     }
 
     /// Whether a tool that is allowed is held back by a limit or, for some arguments, by a person.
     pub(super) fn limits_or_asks(&self, tool: &str) -> bool {
-        let checks = [self.find(tool).rule().checks.as_deref(), self.all_tools.as_deref()];
+        let checks = [self.find(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];
         checks.iter().flatten().any(|checks| !checks.limits.is_empty() || !checks.approve_if.is_empty())
     }
 
     /// The limits that a call of the tool counts against where it is let through, the tool's own first.
-    pub fn limits<'p>(&'p self, tool: &str) -> impl Iterator<Item = &'p Limit> + use<'p> {
-        let checks = [self.find(tool).rule().checks.as_deref(), self.all_tools.as_deref()];
+    pub fn limits<'p, 't, T: Into<ToolRef<'t>>>(&'p self, tool: T) -> impl Iterator<Item = &'p Limit> + use<'p, 't, T> {
+        let checks = [self.find(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];
         checks.into_iter().flatten().flat_map(|checks| &checks.limits)
     }
 
     /// Whether what happens to a call of the tool may be another with other arguments.
-    pub fn looks_at_arguments(&self, tool: &str) -> bool {
+    pub fn looks_at_arguments<'t>(&self, tool: impl Into<ToolRef<'t>>) -> bool {
+        let tool = tool.into();
         if matches!(self.decide(tool).effect, Effect::Deny | Effect::Hide) {
             return false;
         }
@@ -143,9 +160,10 @@ impl Policy {
     }
 
     /// Hidden first, then the exact name, then the most specific glob, then the class, then the default.
-    fn find(&self, tool: &str) -> Found<'_> {
-        let named = self.hidden.get(tool).or_else(|| first(&self.hidden_globs, tool));
-        let named = named.or_else(|| self.exact.get(tool)).or_else(|| first(&self.globs, tool));
+    fn find(&self, tool: ToolRef<'_>) -> Found<'_> {
+        let name = tool.name;
+        let named = self.hidden.get(name).or_else(|| first(&self.hidden_globs, name));
+        let named = named.or_else(|| self.exact.get(name)).or_else(|| first(&self.globs, name));
         if let Some(rule) = named {
             return Found::Named(rule);
         }

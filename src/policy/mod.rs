@@ -32,12 +32,14 @@ mod source;
 mod summary;
 mod testfile;
 mod tool_glob;
+mod tool_ref;
 pub(crate) mod tree;
+mod unmatched;
 pub(crate) mod window;
 
 pub use amount::{Amount, AmountError};
 pub use asking::{ApprovalScope, Asking};
-pub use builtin::{builtin, has_builtin};
+pub use builtin::{builtin, builtin_text};
 pub use compile::{Mode, Policy};
 pub use decision::{Decision, Effect};
 pub use diagnostic::{Diagnostic, Severity};
@@ -51,6 +53,7 @@ pub use source::{Format, Place, Source, Span};
 pub use summary::{Summary, Tally};
 pub use testfile::{Case, Expected, LoadedTests, Step, TestFile, load_tests};
 pub use tool_glob::{BadToolGlob, ToolGlob};
+pub use tool_ref::{Listing, ToolRef};
 pub use window::{BadWindow, Calendar, Window};
 
 use diagnostic::Report;

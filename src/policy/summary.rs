@@ -80,7 +80,10 @@ impl fmt::Display for Summary<'_> {
                 f.write_str(if is_known { "." } else { ", which knows no tool of this server." })?;
             }
             (Mode::Builtin, _) if is_known => write!(f, "the built-in policy for {server} is in force.")?,
-            (Mode::Builtin, _) => write!(f, "there is no policy for {server}: every tool is refused.")?,
+            (Mode::Builtin, _) => write!(
+                f,
+                "there is no policy for {server}: what is surely a read is allowed, everything else asks a person."
+            )?,
         }
         if let Some(tools) = self.tools {
             write!(

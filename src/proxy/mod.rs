@@ -3,6 +3,7 @@
 //! Two blocking threads pump bytes and share the engine behind one mutex that is never held across a write. The main
 //! thread starts the server and then only waits: for the server, for signals, for the pumps, for time to pass.
 
+pub mod alone;
 mod child;
 mod desk;
 mod link;
@@ -23,6 +24,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -123,7 +125,7 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     pipe::widen(&stdout, SERVER_PIPE);
     let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?, wrap.grace).map_err(system)?;
     let reading = Reading::new(stdin.try_clone().map_err(system)?);
-    let child = Child::spawn(&wrap.command, server_reads, server_writes)?;
+    let child = Child::spawn(&wrap.command, server_reads, server_writes, Stdio::inherit())?;
     kill_on_panic(&child, wrap.stderr.clone());
     let began = Began::now();
     let engine = Arc::new(Mutex::new(wrap.engine));

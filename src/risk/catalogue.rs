@@ -71,6 +71,17 @@ impl Catalogue {
         arguments.as_ref()?.get(tool).map(Vec::as_slice)
     }
 
+    /// What a tool does, in one sentence.
+    pub fn does(&self, tool: &str) -> Option<&'static str> {
+        static ITERABLE: OnceLock<Option<HashMap<String, String>>> = OnceLock::new();
+        let does = match self.server.as_str() {
+            "iterable" => ITERABLE
+                .get_or_init(|| serde_json::from_str(include_str!("../../config/catalogue/iterable.does.json")).ok()),
+            _ => return None,
+        };
+        does.as_ref()?.get(tool).map(String::as_str)
+    }
+
     /// Every known tool, in the order of their names.
     pub fn tools(&self) -> &[Tool] {
         &self.tools
@@ -88,4 +99,21 @@ fn parse(json: &str) -> Option<Catalogue> {
     let mut catalogue: Catalogue = serde_json::from_str(json).ok()?;
     catalogue.tools.sort_by(|a, b| a.name.cmp(&b.name));
     Some(catalogue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tool_has_one_short_sentence() {
+        let catalogue = Catalogue::of("iterable").unwrap();
+        let written: HashMap<String, String> =
+            serde_json::from_str(include_str!("../../config/catalogue/iterable.does.json")).unwrap();
+        assert!(written.keys().all(|tool| catalogue.tool(tool).is_some()), "a tool that the catalogue lacks");
+        for tool in catalogue.tools() {
+            let does = catalogue.does(&tool.name).unwrap_or_else(|| panic!("{} has none", tool.name));
+            assert!(does.ends_with('.') && does.len() <= 110 && does.is_ascii(), "{}: {does}", tool.name);
+        }
+    }
 }

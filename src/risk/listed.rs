@@ -88,11 +88,17 @@ fn arguments(item: &Value) -> Vec<Argument> {
     let argument = |(name, schema): (&String, &Value)| Argument {
         name: name.clone(),
         description: schema.get("description").and_then(Value::as_str).map(str::to_owned),
-        values: schema
-            .get("enum")
-            .and_then(Value::as_array)
-            .map(|values| values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-            .unwrap_or_default(),
+        values: values(schema),
     };
     properties.into_iter().flatten().map(argument).collect()
+}
+
+/// The texts that a schema allows, where it names them itself, for the items of a list, or as alternatives.
+fn values(schema: &Value) -> Vec<String> {
+    let alternatives = ["anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
+    let all = [Some(schema), schema.get("items")].into_iter().flatten().chain(alternatives);
+    let named = all.flat_map(|schema| {
+        schema.get("enum").and_then(Value::as_array).into_iter().flatten().chain(schema.get("const"))
+    });
+    named.filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::catalogue::Catalogue;
 use super::class::{Class, Risk};
-use super::classify::{Confidence, classify};
+use super::classify::{Confidence, classify, is_personal_data, is_sender};
 use super::listed::Listed;
 
 /// What is known of a tool.
@@ -56,12 +56,14 @@ pub fn profile(server: &str, tool: &Listed<'_>) -> Profile {
     let counted = verdict.counts_as();
     // What a known server has gained since somebody looked is never harmless by its name alone.
     let class = if catalogue.is_some() { counted.max(Class::Execute) } else { counted };
+    let sends = class >= Class::Execute && is_sender(tool);
     Profile {
         class,
         severity: class.risk(),
-        pii: false,
-        sends: false,
-        irreversible: class == Class::Destructive,
+        pii: is_personal_data(tool),
+        sends,
+        // A message is not called back, and money not by the one who had it.
+        irreversible: sends || matches!(class, Class::Destructive | Class::Financial),
         route: None,
         why: Cow::Owned(verdict.reason),
         source: Knowledge::Classifier(verdict.confidence),

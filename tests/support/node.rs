@@ -33,6 +33,21 @@ impl Upstream {
         self.script("@modelcontextprotocol/server-filesystem")
     }
 
+    /// The script of `@modelcontextprotocol/server-memory`.
+    pub(crate) fn memory(&self) -> PathBuf {
+        self.script("@modelcontextprotocol/server-memory")
+    }
+
+    /// The script of `@cyanheads/git-mcp-server`.
+    pub(crate) fn git(&self) -> PathBuf {
+        self.script("@cyanheads/git-mcp-server")
+    }
+
+    /// The script of `@henkey/postgres-mcp-server`.
+    pub(crate) fn postgres(&self) -> PathBuf {
+        self.folder.join("node_modules").join("@henkey/postgres-mcp-server").join("build").join("index.js")
+    }
+
     fn script(&self, package: &str) -> PathBuf {
         self.folder.join("node_modules").join(package).join("dist").join("index.js")
     }

@@ -53,6 +53,14 @@ fn main() {
             "--endless-line" => endless_line(),
             // As fast as it goes: each line that begins as a request is answered with an empty result.
             "--echo" => echo(),
+            // What is in this file, a JSON object, says what is answered: under METHOD#CURSOR, else METHOD, the result, or
+            // a text to write as it is. $ID is the request's id, $NEXT a number that grows.
+            "--offer" => {
+                let text = fs::read_to_string(value()).expect("the offer can be read");
+                habits.offer = serde_json::from_str(&text).expect("the offer is a JSON object");
+            }
+            // Says this on stderr, first thing.
+            "--say" => writeln!(io::stderr(), "{}", value()).expect("stderr is open"),
             // The same for stdin.
             "--close-stdin" => replace_by_null(0),
             other => panic!("the stub server has no habit {other}"),
@@ -73,12 +81,13 @@ struct Habits {
     close_stdout_at_request: bool,
     twice: bool,
     at_cue: bool,
+    offer: serde_json::Map<String, serde_json::Value>,
 }
 
 fn serve(mut habits: Habits) {
     let mut stdin = io::stdin().lock();
     let mut line = Vec::new();
-    let mut waiting = Vec::new();
+    let (mut waiting, mut asked) = (Vec::new(), 0);
     loop {
         line.clear();
         if stdin.read_until(b'\n', &mut line).unwrap_or(0) == 0 {
@@ -103,7 +112,9 @@ fn serve(mut habits: Habits) {
         }
         thread::sleep(habits.late);
         if !habits.silent {
-            let answer = format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"method\":{method}}}}}\n");
+            let answer = offered(&habits.offer, &message, &mut asked);
+            let answer = answer
+                .unwrap_or_else(|| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"method\":{method}}}}}\n"));
             waiting.extend(answer.repeat(if habits.twice { 2 } else { 1 }).into_bytes());
             if !habits.at_cue {
                 say(&std::mem::take(&mut waiting));
@@ -114,6 +125,28 @@ fn serve(mut habits: Habits) {
         forever();
     }
     process::exit(habits.code);
+}
+
+/// The line that answers a request as the offer says; `None` where there is no offer.
+fn offered(
+    offer: &serde_json::Map<String, serde_json::Value>,
+    request: &serde_json::Value,
+    asked: &mut u32,
+) -> Option<String> {
+    if offer.is_empty() {
+        return None;
+    }
+    *asked += 1;
+    let method = request["method"].as_str().unwrap_or_default();
+    let at = request["params"]["cursor"].as_str().and_then(|cursor| offer.get(&format!("{method}#{cursor}")));
+    let line = match at.or_else(|| offer.get(method)) {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(result) => format!("{{\"jsonrpc\":\"2.0\",\"id\":$ID,\"result\":{result}}}"),
+        None => {
+            "{\"jsonrpc\":\"2.0\",\"id\":$ID,\"error\":{\"code\":-32601,\"message\":\"Method not found\"}}".to_owned()
+        }
+    };
+    Some(line.replace("$ID", &request["id"].to_string()).replace("$NEXT", &asked.to_string()) + "\n")
 }
 
 /// A client that is gone ends a server of this kind.

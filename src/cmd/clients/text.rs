@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::super::log::look::{BAD, GOOD, ODD, QUIET, terminal_width};
 use super::super::table::{Cell, Table};
 use super::super::{as_word, plural};
-use super::{Listed, NO_POLICY, Server, State};
+use super::{Listed, Server, State};
 use crate::clients::place::{Place, Presence};
 use crate::visible::visible;
 
@@ -61,7 +61,6 @@ fn row(server: &Server) -> Vec<Cell> {
     let state = if server.is_disabled { format!("{state}, disabled") } else { state.to_owned() };
     let policy = match &server.policy {
         None => Cell::plain("-"),
-        Some((_, Ok(policy))) if policy == NO_POLICY => Cell::styled("none: refuses all", ODD),
         Some((_, Ok(policy))) => Cell::plain(visible(policy)),
         Some((_, Err(_))) => Cell::styled("error", BAD),
     };

@@ -11,13 +11,15 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResult, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
     ElicitationCapability, ErrorData,
 };
-use rmcp::service::{Peer, RequestContext, RunningService};
+use rmcp::service::{DynService, Peer, RequestContext, RunningService};
 use rmcp::{ClientHandler, RoleClient, ServiceExt};
 use serde_json::{Map, Value};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+
+use crate::cmd::upstream::{Lines, Shared};
 
 /// How long a server may take to start, and how long one answer may take; npx may have to download first.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -101,7 +103,7 @@ impl ClientHandler for Person {
 
 /// A session with a wrapped server.
 pub(super) struct Session {
-    service: RunningService<RoleClient, Person>,
+    service: RunningService<RoleClient, Box<dyn DynService<RoleClient>>>,
     child: Child,
     stderr: JoinHandle<Vec<String>>,
 }
@@ -113,7 +115,7 @@ impl Session {
     /// When it cannot be started, or does not answer; the message then holds what it printed.
     pub(super) async fn open(launch: &Launch<'_>) -> anyhow::Result<Self> {
         let (mut child, stdin, stdout, stderr) = launch.spawn()?;
-        let opened = timeout(PATIENCE, Person.serve((stdout, stdin))).await;
+        let opened = timeout(PATIENCE, Person.into_dyn().serve(Lines::new(stdin, stdout, Shared::default()))).await;
         let why = match opened {
             Ok(Ok(service)) => return Ok(Self { service, child, stderr }),
             Ok(Err(error)) => error.to_string(),

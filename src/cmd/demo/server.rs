@@ -1,16 +1,8 @@
 //! The stand-in server of the demo: a dozen of Iterable's tools, which say what they would have done and do nothing.
 
-use std::future::Future;
-use std::io::Write;
-use std::sync::Arc;
+use std::io::{self, BufRead as _, Write as _};
 
-use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
-};
-use rmcp::service::RequestContext;
-use rmcp::{RoleServer, ServerHandler, ServiceExt};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// What the server prints on stderr before the name of each tool that it runs: the demo's proof of what reached it.
 pub(super) const RAN: &str = "demo server ran ";
@@ -31,50 +23,57 @@ const TOOLS: [(&str, &str, &str); 12] = [
     ("delete_user_by_email", "Erase a customer with their history.", "email"),
 ];
 
-/// Serves on stdin and stdout until the client leaves.
+/// The newest revision of MCP that it speaks.
+const REVISION: &str = "2025-11-25";
+
+/// Serves on stdin and stdout until the client leaves. It speaks no more of MCP than the demo needs.
 ///
 /// # Errors
-/// When the session cannot be opened.
-pub(super) async fn serve() -> anyhow::Result<()> {
-    Server.serve(rmcp::transport::stdio()).await?.waiting().await?;
+/// When stdin cannot be read, or stdout not be written to.
+pub(super) fn serve() -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    for line in io::stdin().lock().lines() {
+        let message: Value = serde_json::from_str(&line?)?;
+        // A notification wants no answer.
+        let Some(id) = message.get("id") else { continue };
+        let answer = match answer(&message) {
+            Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+            Err((code, message)) => json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}),
+        };
+        stdout.write_all(format!("{answer}\n").as_bytes())?;
+        stdout.flush()?;
+    }
     Ok(())
 }
 
-struct Server;
-
-impl ServerHandler for Server {
-    fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-    }
-
-    fn list_tools(
-        &self,
-        _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
-    ) -> impl Future<Output = Result<ListToolsResult, ErrorData>> + Send + '_ {
-        let tools = TOOLS.iter().map(|(name, description, argument)| Tool::new(*name, *description, schema(argument)));
-        std::future::ready(Ok(ListToolsResult::with_all_items(tools.collect())))
-    }
-
-    fn call_tool(
-        &self,
-        request: CallToolRequestParams,
-        _context: RequestContext<RoleServer>,
-    ) -> impl Future<Output = Result<CallToolResponse, ErrorData>> + Send + '_ {
-        let name = request.name;
-        let answer = if TOOLS.iter().any(|(tool, ..)| *tool == name) {
+/// The result of a request, or the code and the message of an error.
+fn answer(request: &Value) -> Result<Value, (i32, String)> {
+    let params = request.get("params");
+    let text = |key: &str| params.and_then(|params| params.get(key)).and_then(Value::as_str).unwrap_or_default();
+    match request.get("method").and_then(Value::as_str).unwrap_or_default() {
+        "initialize" => Ok(json!({
+            // The last revision that begins with `initialize`, or an older one, where tools are listed and called alike.
+            "protocolVersion": text("protocolVersion").min(REVISION),
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "policylayer-demo", "version": env!("CARGO_PKG_VERSION")},
+        })),
+        "ping" => Ok(json!({})),
+        "tools/list" => Ok(json!({"tools": TOOLS.map(tool)})),
+        "tools/call" => {
+            let name = text("name");
+            if !TOOLS.iter().any(|(tool, ..)| *tool == name) {
+                return Err((-32602, format!("unknown tool {name}")));
+            }
             // A broken stderr leaves the demo without its proof, which it notices by itself.
-            let _ = writeln!(std::io::stderr(), "{RAN}{name}");
+            let _ = writeln!(io::stderr(), "{RAN}{name}");
             let text = format!("{name} was run by the stand-in server.");
-            Ok(CallToolResult::success(vec![ContentBlock::text(text)]).into())
-        } else {
-            Err(ErrorData::invalid_params(format!("unknown tool {name}"), None))
-        };
-        std::future::ready(answer)
+            Ok(json!({"content": [{"type": "text", "text": text}], "isError": false}))
+        }
+        method => Err((-32601, format!("unknown method {method}"))),
     }
 }
 
-fn schema(argument: &str) -> Arc<Map<String, Value>> {
+fn tool((name, description, argument): (&str, &str, &str)) -> Value {
     let schema = json!({"type": "object", "properties": {argument: {"type": ["string", "integer"]}}});
-    Arc::new(schema.as_object().cloned().unwrap_or_default())
+    json!({"name": name, "description": description, "inputSchema": schema})
 }

@@ -88,12 +88,15 @@ impl<'n> Naming<'n> {
         let mut notes = Vec::new();
         match paths::find_policy(None, &name, self.settings, &self.env) {
             Ok(Some(file)) => notes.push(format!("The policy is {}.", visible(&file.display().to_string()))),
-            Ok(None) if policy::has_builtin(&name) => notes.push(format!("The policy is the built-in one for {name}.")),
+            Ok(None) if policy::builtin_text(&name) != policy::builtin_text(&ServerName::unknown()) => {
+                notes.push(format!("The policy is the built-in one for {name}."));
+            }
             Ok(None) => notes.push(format!(
-                "There is no policy for {name} yet, so every call is refused until there is one: write policies/{name}.toml in \
-                 {}.",
-                paths::configuration_folder(&self.env)
-                    .map_or_else(|_| "the configuration folder".to_owned(), |folder| visible(&folder.display().to_string()))
+                "The policy is the built-in one for any server, until there is policies/{name}.toml in {}.",
+                paths::configuration_folder(&self.env).map_or_else(
+                    |_| "the configuration folder".to_owned(),
+                    |folder| visible(&folder.display().to_string())
+                )
             )),
             Err(error) => notes.push(error.to_string()),
         }

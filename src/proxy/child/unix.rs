@@ -39,12 +39,13 @@ impl Group {
 }
 
 impl Child {
-    /// Starts the server between two pipes. To be called on the main thread, since Linux sends the death signal when the
+    /// Starts the server between two pipes, with this stderr. To be called on the main thread, since Linux sends the death signal when the
     /// *thread* ends that started the process.
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
         stdin: PipeReader,
         stdout: PipeWriter,
+        stderr: Stdio,
     ) -> Result<Self, StartError> {
         let (program, args) = super::split(command)?;
         // First the watcher: a wrapper that is killed in between leaves nothing behind. Until its exec the new process
@@ -52,7 +53,7 @@ impl Child {
         let watcher = Watcher::spawn().map_err(StartError::Watcher)?;
         let group = watcher.group().ok_or_else(|| StartError::Watcher(io::ErrorKind::NotFound.into()))?;
         let mut command = Command::new(program);
-        command.args(args).stdin(stdin).stdout(stdout).stderr(Stdio::inherit());
+        command.args(args).stdin(stdin).stdout(stdout).stderr(stderr);
         command.process_group(group.as_raw_nonzero().get());
         die_with_parent(&mut command);
         match command.spawn() {

@@ -25,15 +25,16 @@ impl Group {
 }
 
 impl Child {
-    /// Starts the server between two pipes.
+    /// Starts the server between two pipes, with this stderr.
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
         stdin: PipeReader,
         stdout: PipeWriter,
+        stderr: Stdio,
     ) -> Result<Self, StartError> {
         let (program, args) = super::split(command)?;
         let mut wrapped = CommandWrap::with_new(program, |command| {
-            command.args(args).stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::inherit());
+            command.args(args).stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(stderr);
         });
         wrapped.wrap(KillOnDrop).wrap(JobObject);
         let server = wrapped.spawn().map_err(|error| StartError::of(program, error))?;

@@ -1,0 +1,40 @@
+//! The command line of `policylayer inspect`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Format;
+
+/// `policylayer inspect`
+#[derive(Debug, Args)]
+#[command(override_usage = "policylayer inspect [OPTIONS] -- <COMMAND> [ARGS]...", after_help = INSPECT)]
+pub struct InspectArgs {
+    /// The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server's name
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The server's name, instead of the one that config.toml has for its command or that is derived from it
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
+    /// How to print: for a person, or for a program
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// The server's command and its arguments, after `--`
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+const INSPECT: &str = "\
+Examples:
+  policylayer inspect -- npx -y @modelcontextprotocol/server-filesystem /tmp
+  ITERABLE_API_KEY=your-key policylayer inspect -- npx -y @iterable/mcp
+  policylayer inspect --policy new.toml --format json -- npx -y @iterable/mcp
+
+The server is started as `wrap` would start it, asked for its lists, and stopped.
+The lists pass through the policy as they would on the way to the agent.
+No tool is called. docs/inspect.md says what each column means.
+
+Exit codes:
+  0 done   1 the server cannot be started, or does not answer   2 wrong usage
+  3 the policy or config.toml is invalid";

@@ -1,0 +1,48 @@
+//! Entries of a document that name no tool of the server: misspelt, or for tools that are gone.
+
+use std::collections::BTreeMap;
+
+use super::compile::Policy;
+
+impl Policy {
+    /// The document's entries that match none of `tools`, by their paths, and with the name where one is named and the path
+    /// does not tell it.
+    pub fn entries_without(&self, tools: &[&str]) -> Vec<(&str, Option<&str>)> {
+        let mut found: BTreeMap<(&str, Option<&str>), bool> = BTreeMap::new();
+        let exact = self.hidden.iter().map(|(name, rule)| (name, rule, "hide"));
+        let exact = exact.chain(self.exact.iter().map(|(name, rule)| (name, rule, "tools")));
+        for (name, rule, list) in exact {
+            let told = list == "tools" && rule.path.starts_with("tools");
+            let key = (rule.path.as_str(), Some(name.as_str()).filter(|_| !told));
+            *found.entry(key).or_default() |= tools.contains(&name.as_str());
+        }
+        for (pattern, rule) in self.hidden_globs.iter().chain(&self.globs) {
+            *found.entry((&rule.path, None)).or_default() |= tools.iter().any(|tool| pattern.matches(tool));
+        }
+        let unmatched = found.into_iter().filter(|((path, _), matches)| !matches && !path.starts_with("builtin:"));
+        unmatched.map(|(entry, _)| entry).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Format, ServerName, Source, load};
+
+    #[test]
+    fn what_matches_nothing_is_told_once_and_what_is_built_in_never() {
+        let unmatched = |text: &str, server: &str, tools: &[&str]| -> Vec<String> {
+            let source = Source::new("p.toml", Format::Toml, text);
+            let policy = load(&source, &ServerName::parse(server).unwrap()).policy.unwrap();
+            policy.entries_without(tools).iter().map(|(path, name)| format!("{path} {}", name.unwrap_or("-"))).collect()
+        };
+        let text = "version = \"1\"\ndefault = \"deny\"\nhide = [\"a\", \"b_{x,y}\", \"c_*\"]\n[classes.read]\n\
+                    [tools.d]\n[tools.\"e_*\"]\n[tools.f]\nclass = \"read\"\n[tools.g]\n";
+        assert_eq!(
+            unmatched(text, "shop", &["b_y", "g"]),
+            ["classes.read f", "hide[0] a", "hide[2] -", "tools.\"e_*\" -", "tools.d -"]
+        );
+        assert_eq!(unmatched(text, "shop", &["a", "b_x", "c_1", "d", "e_1", "f", "g"]), [""; 0]);
+        let patch = "version = \"1\"\ndefault = \"deny\"\nhide = [\"cancel_export_jobs\"]\n";
+        assert_eq!(unmatched(patch, "iterable", &[]), ["hide[0] cancel_export_jobs"]);
+    }
+}

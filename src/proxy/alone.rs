@@ -1,0 +1,141 @@
+//! A server without a session: started as the wrapper starts it, spoken to by whoever asks for it, and stopped as the MCP
+//! specification says.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::{self, Stdio};
+use std::time::Duration;
+
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::timeout;
+
+use super::child::{Child, Ended, StartError, Stop};
+use super::signals::{ChildSignals, Signals};
+use super::system;
+use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
+
+/// A running server, and the signals that end it with us.
+#[derive(Debug)]
+pub struct Alone {
+    child: Child,
+    signals: Signals,
+    children: ChildSignals,
+    stopped_by: Option<Stop>,
+    ended: Option<Ended>,
+}
+
+/// Our ends of the server's pipes.
+#[derive(Debug)]
+pub struct Pipes {
+    /// Where it reads.
+    pub stdin: ChildStdin,
+    /// Where it answers.
+    pub stdout: ChildStdout,
+    /// Where it says what is no protocol.
+    pub stderr: ChildStderr,
+}
+
+/// How the server went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// It ended by itself, as these words say: "it exited with code 1".
+    Itself(String),
+    /// A person, or the system, has ended us.
+    Interrupted,
+    /// We have stopped it.
+    Stopped,
+}
+
+impl Alone {
+    /// Starts the server. To be called on the main thread, in a tokio runtime.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(command: &[OsString]) -> Result<(Self, Pipes), StartError> {
+        let (signals, children) = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
+        let (server_reads, stdin) = io::pipe().map_err(system)?;
+        let (stdout, server_writes) = io::pipe().map_err(system)?;
+        let (stderr, server_says) = io::pipe().map_err(system)?;
+        // Before the server runs: what fails here leaves nothing behind.
+        let pipes = Pipes {
+            stdin: ChildStdin::from_std(process::ChildStdin::from(ours(stdin))).map_err(system)?,
+            stdout: ChildStdout::from_std(process::ChildStdout::from(ours(stdout))).map_err(system)?,
+            stderr: ChildStderr::from_std(process::ChildStderr::from(ours(stderr))).map_err(system)?,
+        };
+        let child = Child::spawn(command, server_reads, server_writes, Stdio::from(server_says))?;
+        Ok((Self { child, signals, children, stopped_by: None, ended: None }, pipes))
+    }
+
+    /// Does `talk` for as long as the server lives and nobody wants us to end; `None` where it was cut short.
+    pub async fn during<T>(&mut self, talk: impl Future<Output = T>) -> Option<T> {
+        let mut talk = std::pin::pin!(talk);
+        loop {
+            tokio::select! {
+                biased;
+                said = &mut talk => return Some(said),
+                stop = self.signals.next() => {
+                    self.stopped_by = Some(stop);
+                    return None;
+                }
+                ended = self.child.wait() => {
+                    self.ended = Some(ended);
+                    // What it wrote last may still be in its pipe.
+                    return timeout(DRAIN, talk).await.ok();
+                }
+                () = self.children.next() => {
+                    // Without a watcher the server could outlive us.
+                    self.child.keep_watcher().ok()?;
+                }
+            }
+        }
+    }
+
+    /// Stops the server, whose stdin is closed: it has `grace` to end by itself, is then asked to, and is then ended, with
+    /// all that it started.
+    pub async fn stop(mut self, grace: Duration) -> Gone {
+        if self.ended.is_none() && self.stopped_by.is_none() {
+            self.wait(grace).await;
+        }
+        let gone = match (&self.ended, self.stopped_by) {
+            (_, Some(_)) => Gone::Interrupted,
+            (Some(ended), None) => Gone::Itself(ended.how.clone()),
+            (None, None) => Gone::Stopped,
+        };
+        if self.ended.is_none() {
+            let (stop, patience) = match self.stopped_by {
+                Some(stop) => (stop, SIGNAL_GRACE),
+                None => (Stop::Terminate, TERM_GRACE),
+            };
+            self.child.stop(stop);
+            self.wait(patience).await;
+        }
+        if self.ended.is_none() {
+            self.child.kill();
+            self.wait(KILL_WAIT).await;
+        }
+        self.child.clear();
+        gone
+    }
+
+    /// Waits until the server has ended, at most so long, and no longer once somebody wants us to end.
+    async fn wait(&mut self, patience: Duration) {
+        let waited = tokio::select! {
+            waited = timeout(patience, self.child.wait()) => waited.ok(),
+            stop = self.signals.next(), if self.stopped_by.is_none() => {
+                self.stopped_by = Some(stop);
+                None
+            }
+        };
+        self.ended = waited;
+    }
+}
+
+#[cfg(unix)]
+fn ours(pipe: impl Into<std::os::fd::OwnedFd>) -> std::os::fd::OwnedFd {
+    pipe.into()
+}
+
+#[cfg(windows)]
+fn ours(pipe: impl Into<std::os::windows::io::OwnedHandle>) -> std::os::windows::io::OwnedHandle {
+    pipe.into()
+}

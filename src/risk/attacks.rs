@@ -1,0 +1,232 @@
+//! The attack patterns: how access to tools is abused, what each pattern needs, and which rule stops it.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+use serde_json::Value;
+use toml::de::{DeTable, DeValue};
+
+use super::catalogue::Severity;
+use super::class::Class;
+use super::profile::{Knowledge, Profile};
+
+/// A documented pattern.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attack {
+    /// Its name for programs and links.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// What happens.
+    pub account: String,
+    /// What an access has to offer for it.
+    pub needs: String,
+    /// Which rule stops it.
+    pub stops: String,
+    /// The tool that the rule is an example for.
+    pub example: String,
+    /// The rule as a policy has it, in TOML: what a policy needs besides `version` and `default`, or a whole one.
+    pub rule: String,
+    /// Where it is documented.
+    pub source: Reference,
+    /// When it abuses a tool: where one of these holds.
+    applies: Vec<Applies>,
+}
+
+/// A public document.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// What it is called.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+}
+
+/// What is so of a tool that a pattern abuses; what is not said may be either.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Applies {
+    classes: Option<Vec<Class>>,
+    severity: Option<Severity>,
+    personal_data: Option<bool>,
+    sends: Option<bool>,
+    irreversible: Option<bool>,
+    known: Option<bool>,
+    server: Option<String>,
+    names: Option<Vec<String>>,
+    routes: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    attack: Vec<Attack>,
+}
+
+impl Attack {
+    /// Every pattern, in the order of the file.
+    pub fn all() -> &'static [Self] {
+        static ATTACKS: OnceLock<Vec<Attack>> = OnceLock::new();
+        // The file is part of the program and a test reads it; were it unreadable, there would be nothing to tell.
+        ATTACKS.get_or_init(|| read().map(|file| file.attack).unwrap_or_default())
+    }
+
+    /// Those that abuse what the tool offers.
+    pub fn on<'t>(
+        server: &'t str,
+        tool: &'t str,
+        profile: &'t Profile,
+    ) -> impl Iterator<Item = &'static Self> + use<'t> {
+        Self::all()
+            .iter()
+            .filter(move |attack| attack.applies.iter().any(|applies| applies.hold(server, tool, profile)))
+    }
+}
+
+fn read() -> Result<File, serde_json::Error> {
+    let document = DeTable::parse(include_str!("../../config/attacks.toml")).map_err(serde::de::Error::custom)?;
+    serde_json::from_value(table(document.get_ref()))
+}
+
+fn table(table: &DeTable<'_>) -> Value {
+    Value::Object(table.iter().map(|(key, item)| (key.get_ref().to_string(), value(item.get_ref()))).collect())
+}
+
+/// The value in JSON's terms. Numbers and dates have no place in the file; they become what no key takes.
+fn value(item: &DeValue<'_>) -> Value {
+    match item {
+        DeValue::Boolean(boolean) => Value::Bool(*boolean),
+        DeValue::String(text) => Value::from(text.as_ref()),
+        DeValue::Array(items) => items.iter().map(|item| value(item.get_ref())).collect(),
+        DeValue::Table(items) => table(items),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) => Value::Null,
+    }
+}
+
+impl Applies {
+    fn hold(&self, server: &str, tool: &str, profile: &Profile) -> bool {
+        fn is<T>(asked: Option<&T>, holds: impl FnOnce(&T) -> bool) -> bool {
+            asked.is_none_or(holds)
+        }
+        let name = tool.to_ascii_lowercase();
+        is(self.classes.as_ref(), |classes| classes.contains(&profile.class))
+            && is(self.severity.as_ref(), |least| profile.severity >= *least)
+            && is(self.personal_data.as_ref(), |asked| profile.pii == *asked)
+            && is(self.sends.as_ref(), |asked| profile.sends == *asked)
+            && is(self.irreversible.as_ref(), |asked| profile.irreversible == *asked)
+            && is(self.known.as_ref(), |asked| (profile.source == Knowledge::Catalogue) == *asked)
+            && is(self.server.as_ref(), |asked| asked == server)
+            && is(self.names.as_ref(), |names| names.iter().any(|pattern| matches(pattern, &name)))
+            && is(self.routes.as_ref(), |routes| {
+                profile.route.is_some_and(|route| routes.iter().any(|pattern| matches(pattern, route)))
+            })
+    }
+}
+
+/// Whether the text is as the pattern says, in which `*` stands for any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(start) else { return false };
+    let mut parts = rest.split('*').peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return text.ends_with(part);
+        }
+        match text.find(part).and_then(|at| text.get(at + part.len()..)) {
+            Some(after) => text = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{self, Colour, Format, ServerName, Source};
+    use crate::risk::{Catalogue, Listed, profile};
+
+    fn on(server: &str, tool: &str) -> Vec<&'static str> {
+        let profile = profile(server, &Listed::named(tool));
+        Attack::on(server, tool, &profile).map(|attack| attack.id.as_str()).collect()
+    }
+
+    #[test]
+    fn every_pattern_is_whole() {
+        let read = read().unwrap();
+        assert_eq!(read.attack.len(), Attack::all().len());
+        assert!((12..=16).contains(&Attack::all().len()), "{}", Attack::all().len());
+        let catalogue = Catalogue::of("iterable").unwrap();
+        let server = ServerName::parse("iterable").unwrap();
+        let mut ids = std::collections::HashSet::new();
+        for attack in Attack::all() {
+            let id = &attack.id;
+            assert!(ids.insert(id) && id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{id}");
+            for text in [&attack.account, &attack.needs, &attack.stops] {
+                assert!(text.ends_with('.') && text.len() < 220, "{id}: {text}");
+            }
+            assert!(attack.source.url.starts_with("https://") && !attack.source.name.is_empty(), "{id}");
+            assert!(
+                attack.applies.iter().all(|applies| {
+                    applies.names.iter().chain(&applies.routes).all(|patterns| !patterns.is_empty())
+                })
+            );
+            let tools = catalogue.tools().iter().filter(|tool| on("iterable", &tool.name).contains(&id.as_str()));
+            assert!(tools.clone().any(|tool| tool.name == attack.example), "{id} does not apply to {}", attack.example);
+            assert!(tools.count() < 60, "{id} applies to half of all tools, and tells nobody anything");
+
+            let head = if attack.rule.contains("version") { "" } else { "version = \"1\"\ndefault = \"deny\"\n" };
+            let source = Source::new("rule.toml", Format::Toml, format!("{head}{}", attack.rule));
+            let loaded = policy::load(&source, &server);
+            let said = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+            assert!(loaded.policy.is_some() && said.is_empty(), "{id}:\n{said}");
+        }
+    }
+
+    #[test]
+    fn what_a_tool_offers_tells_its_patterns() {
+        for (server, tool, expected) in [
+            ("iterable", "get_campaigns", vec![]),
+            ("iterable", "cancel_export_job", vec!["destruction"]),
+            ("iterable", "send_campaign", vec!["mass-sending", "audience-tampering", "retry-loop"]),
+            ("iterable", "start_export_job", vec!["bulk-export", "retry-loop", "denial-of-wallet"]),
+            ("iterable", "update_webhook", vec!["confused-deputy", "webhook-rerouting"]),
+            ("iterable", "get_webhooks", vec!["credential-leak"]),
+            ("elsewhere", "get_file", vec!["prompt-injection", "tool-poisoning", "argument-smuggling"]),
+            ("elsewhere", "update_webhook", vec!["tool-poisoning", "retry-loop", "webhook-rerouting"]),
+        ] {
+            assert_eq!(on(server, tool), expected, "{tool}");
+        }
+    }
+
+    #[test]
+    fn each_tool_that_does_more_than_read_settings_has_a_pattern() {
+        let catalogue = Catalogue::of("iterable").unwrap();
+        for tool in catalogue.tools() {
+            let is_plain = tool.severity < Severity::High && !tool.pii && tool.class < Class::Execute;
+            assert!(is_plain || !on("iterable", &tool.name).is_empty(), "{} has none", tool.name);
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, text, expected) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "ab", true),
+            ("*b", "ab", true),
+            ("*b", "abc", false),
+            ("*b*", "abc", true),
+            ("a*c*", "abcd", true),
+            ("a*b*c", "ab", false),
+            ("a*a", "a", false),
+            ("*a*b", "ab", true),
+            ("*a*b", "ba", false),
+            ("*é*", "caféx", true),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

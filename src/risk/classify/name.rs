@@ -1,0 +1,155 @@
+//! What a tool's name tells. Calls go by the name, so it is the one thing that a server cannot say otherwise.
+
+use super::words::{
+    Chunk, Place, Verb, glued, is_deal, is_far_reaching, is_money, is_plural, is_remote_control, is_sending,
+    is_set_off, is_thing_too, segments, verb,
+};
+use crate::risk::class::Class;
+
+/// What a name tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The class, and the word that says so; `None` where no word does.
+    pub(super) class: Option<(Class, String)>,
+    /// Whether it is written so that a reader may take it for another name.
+    pub(super) odd: bool,
+    /// Whether the word may as well be what something is done to (`rework_list` need not list), or is not all of it.
+    pub(super) doubtful: bool,
+    /// Whether one of its verbs lets a message go out.
+    pub(super) sends: bool,
+}
+
+/// Reads a name, which may have a namespace before it.
+pub(super) fn read(name: &str) -> Told {
+    let mut told = Told {
+        odd: !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | ' ')),
+        ..Told::default()
+    };
+    let segments = segments(name);
+    let Some((last, namespace)) = segments.split_last() else { return told };
+    let mut seen = Seen::default();
+    seen.verbs(last);
+    // `place_order` and the like, where nothing else tells.
+    let mut words = last.iter().flat_map(|chunk| &chunk.words).filter(|_| seen.found.is_none());
+    if let Some(word) = words.find(|word| is_money(word) || is_deal(word)) {
+        seen.raise(Class::Financial, word);
+    }
+    // What comes before a dot is the name of a group; it cannot say that the tool is harmless.
+    for segment in namespace {
+        let mut group = Seen::default();
+        group.verbs(segment);
+        let anywhere = |word: &str| verb(word).is_none_or(|verb| verb.place == Place::Anywhere);
+        if let Some((class, word)) = group.found.filter(|(class, word)| *class > Class::Read && anywhere(word)) {
+            seen.raise(class, &word);
+        }
+    }
+    let words = segments.iter().flatten().flat_map(|chunk| &chunk.words).map(String::as_str);
+    words.for_each(|word| seen.noun(word));
+    told.sends = seen.sends;
+    told.doubtful = seen.doubtful;
+    told.class = seen.found;
+    told
+}
+
+/// What has been seen of a name so far.
+#[derive(Debug, Default)]
+struct Seen {
+    found: Option<(Class, String)>,
+    /// It has a verb of the class write or execute.
+    changes: bool,
+    /// It has a verb for making something.
+    creates: bool,
+    /// It has a verb by which a deal is made.
+    deals: bool,
+    queries: bool,
+    sends: bool,
+    /// Its first verb ends the name, may be a thing, and stands behind a word that is not known; or an unknown word follows an
+    /// "and".
+    doubtful: bool,
+}
+
+impl Seen {
+    /// The harmful beats the harmless, so `get_or_create` creates.
+    fn raise(&mut self, class: Class, word: &str) {
+        if self.found.as_ref().is_none_or(|(known, _)| class > *known) {
+            self.found = Some((class, word.to_owned()));
+        }
+    }
+
+    fn verbs(&mut self, chunks: &[Chunk]) {
+        let words: Vec<&str> = chunks.iter().flat_map(|chunk| &chunk.words).map(String::as_str).collect();
+        let (mut first, mut thing, mut previous) = (true, false, "");
+        for (at, &word) in words.iter().enumerate() {
+            let before = std::mem::replace(&mut previous, word);
+            // A pull request is a thing, and nobody pulls.
+            let next = words.get(at + 1).copied().unwrap_or_default();
+            let is_thing = matches!(word, "pull" | "merge") && matches!(next, "request" | "requests")
+                || matches!(before, "pull" | "merge") && word == "request";
+            if is_thing {
+                continue;
+            }
+            if matches!(word, "and" | "or" | "then" | "with") {
+                first = true;
+                // `list_and_vaporize` does more than list.
+                let known = verb(next).is_some() || is_plural(next) || next.is_empty();
+                self.doubtful |= word != "with" && !known;
+            } else if let Some(Verb { class, .. }) =
+                verb(word).filter(|verb| first || verb.place == Place::Anywhere || (thing && next.is_empty()))
+            {
+                thing |= first && is_thing_too(word);
+                self.doubtful |= thing && next.is_empty() && !before.is_empty() && !is_plural(before);
+                first = false;
+                self.raise(class, word);
+                self.verb(class, word);
+            } else if let Some((verb, class)) = glued(word) {
+                self.raise(class, verb);
+            }
+        }
+        for (verb, class) in chunks.iter().filter_map(disguised) {
+            self.raise(class, &verb);
+        }
+    }
+
+    fn verb(&mut self, class: Class, word: &str) {
+        self.sends |= is_sending(word);
+        self.queries |= word == "query";
+        self.changes |= matches!(class, Class::Write | Class::Execute);
+        self.creates |= matches!(word, "create" | "add" | "insert" | "put");
+        self.deals |= matches!(word, "close" | "complete" | "create" | "put" | "send" | "submit");
+    }
+
+    /// What is changed matters as well as that it is.
+    fn noun(&mut self, word: &str) {
+        if self.changes && is_money(word) || self.deals && is_deal(word) {
+            self.raise(Class::Financial, word);
+        } else if self.creates && is_set_off(word) || self.changes && (is_far_reaching(word) || is_remote_control(word))
+        {
+            self.raise(Class::Execute, word);
+        } else if self.queries && matches!(word, "database" | "db" | "sql") {
+            // Whoever may write the query may write one that changes something.
+            self.raise(Class::Execute, word);
+        }
+    }
+}
+
+/// A verb that changes something and is written `DeLeTe` or `de1ete`.
+fn disguised(chunk: &Chunk) -> Option<(String, Class)> {
+    let harmful = |word: &str| verb(word).filter(|verb| verb.place == Place::Anywhere && verb.class > Class::Read);
+    let known = |word: &str| chunk.words.iter().any(|known| known == word);
+    if let Some(verb) = harmful(&chunk.skeleton).filter(|_| !known(&chunk.skeleton)) {
+        return Some((chunk.skeleton.clone(), verb.class));
+    }
+    for (at, start) in chunk.words.iter().enumerate() {
+        let mut joined = start.clone();
+        for more in chunk.words.iter().skip(at + 1) {
+            joined.push_str(more);
+            if joined.len() > 12 {
+                break;
+            }
+            if let Some(verb) = harmful(&joined) {
+                return Some((joined, verb.class));
+            }
+        }
+    }
+    None
+}

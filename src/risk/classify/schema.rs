@@ -1,0 +1,138 @@
+//! What a tool's arguments and annotations tell: the server's words too, which can raise a class and never lower it.
+
+use super::name;
+use super::words::words;
+use crate::risk::class::Class;
+use crate::risk::listed::{Annotations, Argument};
+use crate::visible::visible;
+
+/// A sign, and the sentence that tells of it.
+pub(super) type Sign = (Class, String);
+
+/// The most telling sign among the arguments.
+pub(super) fn of_arguments(arguments: &[Argument]) -> Option<Sign> {
+    let mut found: Option<Sign> = None;
+    let mut raise = |class: Class, reason: &dyn Fn() -> String| {
+        if found.as_ref().is_none_or(|(known, _)| class > *known) {
+            found = Some((class, reason()));
+        }
+    };
+    let mut pairs = Pairs::default();
+    for argument in arguments {
+        let words = words(&argument.name);
+        let taken = || format!("It takes the argument \"{}\".", quoted(&argument.name));
+        if let Some(class) = of_name(&words, argument) {
+            raise(class, &taken);
+        }
+        pairs.see(&words);
+        if words.first().is_some_and(|word| is_choice(word)) || words.last().is_some_and(|word| is_choice(word)) {
+            for value in &argument.values {
+                if let Some((class, _)) = name::read(value).class.filter(|(class, _)| *class > Class::Read) {
+                    raise(class, &|| {
+                        format!("Its argument \"{}\" can be \"{}\".", quoted(&argument.name), quoted(value))
+                    });
+                }
+            }
+        }
+    }
+    if pairs.amount && pairs.currency {
+        raise(Class::Financial, &|| "It takes an amount and a currency.".to_owned());
+    }
+    if pairs.message() {
+        raise(Class::Execute, &|| "It takes a recipient and a text.".to_owned());
+    }
+    found
+}
+
+/// Whether the arguments are a message's: to whom, and what.
+pub(super) fn take_a_message(arguments: &[Argument]) -> bool {
+    let mut pairs = Pairs::default();
+    arguments.iter().for_each(|argument| pairs.see(&words(&argument.name)));
+    pairs.message()
+}
+
+/// Arguments that tell something together.
+#[derive(Default)]
+struct Pairs {
+    amount: bool,
+    currency: bool,
+    recipient: bool,
+    text: bool,
+}
+
+impl Pairs {
+    fn see(&mut self, words: &[String]) {
+        let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
+        let is =
+            |wanted: &[&str]| words.first().is_some_and(|word| words.len() == 1 && wanted.contains(&word.as_str()));
+        self.amount |= has(&["amount"]);
+        self.currency |= has(&["currency"]);
+        self.recipient |= is(&["to"]) || has(&["recipient", "recipients"]);
+        self.text |= is(&["body", "message", "text", "subject", "content", "html"]) || has(&["body"]);
+    }
+
+    fn message(&self) -> bool {
+        self.recipient && self.text
+    }
+}
+
+/// What an argument's own name tells.
+fn of_name(words: &[String], argument: &Argument) -> Option<Class> {
+    let joined = words.concat();
+    let first = words.first().map_or("", String::as_str);
+    let about = |signs: &[&str]| {
+        let text = argument.description.as_deref().unwrap_or_default().to_lowercase();
+        signs.iter().any(|sign| text.contains(sign))
+    };
+    match joined.as_str() {
+        "remove" | "drop" | "prune" => return Some(Class::Destructive),
+        "confirmed" | "confirmation" | "yes" => return Some(Class::Execute),
+        "sql" | "command" | "commands" | "cmd" | "script" | "shell" | "shellcommand" | "javascript" | "callbackurl"
+        | "callback" | "webhookurl" | "webhook" => return Some(Class::Execute),
+        "code" | "expression" | "query" | "function" | "statement"
+            if about(&["execut", "evaluat", "javascript", "python", "sql", "code to run"]) =>
+        {
+            return Some(Class::Execute);
+        }
+        "dryrun" => return Some(Class::Write),
+        _ => {}
+    }
+    match first {
+        "delete" | "destroy" | "erase" | "overwrite" | "purge" | "truncate" | "wipe" => Some(Class::Destructive),
+        "confirm" | "force" => Some(Class::Execute),
+        _ => None,
+    }
+}
+
+/// Whether an argument of that name chooses what the tool does.
+fn is_choice(word: &str) -> bool {
+    matches!(
+        word,
+        "action"
+            | "actions"
+            | "command"
+            | "method"
+            | "mode"
+            | "op"
+            | "operation"
+            | "operations"
+            | "subcommand"
+            | "verb"
+    )
+}
+
+/// What the hints tell. One that is absent tells nothing, and one that calls a tool harmless is no more than a claim.
+pub(super) fn of_annotations(hints: Annotations) -> Option<Sign> {
+    if hints.destructive == Some(true) {
+        return Some((Class::Destructive, "Its server says that it may destroy something.".to_owned()));
+    }
+    (hints.read_only == Some(false)).then(|| (Class::Write, "Its server says that it does not only read.".to_owned()))
+}
+
+/// The server's words as a sentence of ours may have them: short, and nothing in them that drives a terminal.
+pub(super) fn quoted(text: &str) -> String {
+    const MOST: usize = 48;
+    let shown: String = text.chars().take(MOST).collect();
+    let cut = if shown.len() < text.len() { "…" } else { "" };
+    format!("{}{cut}", visible(&shown))
+}

@@ -1,0 +1,160 @@
+//! What a tool's title and description tell. They are the server's words: they can raise a class and never lower it.
+
+use super::words::{Break, Form, Place, base_forms, tokens, verb};
+use crate::risk::class::Class;
+
+/// The class that a text tells, and its words that say so.
+pub(super) type Told = Option<(Class, String)>;
+
+/// What is said nowhere but of what does harm.
+const PHRASES: [(&str, Class); 32] = [
+    ("arbitrary code", Class::Execute),
+    ("arbitrary command", Class::Execute),
+    ("arbitrary commands", Class::Execute),
+    ("arbitrary javascript", Class::Execute),
+    ("arbitrary python", Class::Execute),
+    ("arbitrary sql", Class::Execute),
+    ("execute code", Class::Execute),
+    ("executes code", Class::Execute),
+    ("shell command", Class::Execute),
+    ("shell commands", Class::Execute),
+    ("sends an email", Class::Execute),
+    ("sends a message", Class::Execute),
+    ("will be sent to", Class::Execute),
+    ("can't be undone", Class::Destructive),
+    ("cannot be recovered", Class::Destructive),
+    ("cannot be restored", Class::Destructive),
+    ("cannot be reversed", Class::Destructive),
+    ("cannot be undone", Class::Destructive),
+    ("can not be undone", Class::Destructive),
+    ("data loss", Class::Destructive),
+    ("irrecoverable", Class::Destructive),
+    ("irreversible", Class::Destructive),
+    ("irreversibly", Class::Destructive),
+    ("permanent deletion", Class::Destructive),
+    ("permanently", Class::Destructive),
+    ("will be deleted", Class::Destructive),
+    ("overwrites", Class::Destructive),
+    ("overwrite existing", Class::Destructive),
+    ("moves money", Class::Financial),
+    ("real money", Class::Financial),
+    ("transfer funds", Class::Financial),
+    ("transfers funds", Class::Financial),
+];
+
+/// Reads a title or a description, in time linear in its length.
+pub(super) fn read(text: &str) -> Told {
+    let tokens = tokens(text);
+    let mut found: Told = None;
+    let mut raise = |class: Class, words: &str| {
+        if found.as_ref().is_none_or(|(known, _)| class > *known) {
+            found = Some((class, words.to_owned()));
+        }
+    };
+    let (mut sentence, mut place) = (0_usize, 0_usize);
+    for (at, (word, before)) in tokens.iter().enumerate() {
+        let previous = at.checked_sub(1).and_then(|at| tokens.get(at)).map_or("", |(word, _)| word.as_str());
+        place += 1;
+        if *before == Break::Sentence && at > 0 {
+            (sentence, place) = (sentence + 1, 0);
+        }
+        // No verb is longer, in any of its forms.
+        if word.len() > 16 || is_negation(previous) {
+            continue;
+        }
+        let opening = Opening { before: *before, previous, sentence, place };
+        for (base, form) in base_forms(word).into_iter().flatten() {
+            let Some(verb) = verb_of_text(&base) else { continue };
+            if opening.lets(form, verb, word) {
+                raise(verb.0, word);
+            }
+        }
+    }
+    let joined = joined(&tokens);
+    for (phrase, class) in PHRASES {
+        let spaced = format!(" {phrase} ");
+        let mut places = joined.match_indices(&spaced).map(|(at, _)| joined.get(..at).unwrap_or_default());
+        if places.any(|before| !is_negation(before.rsplit(' ').next().unwrap_or_default())) {
+            raise(class, phrase);
+        }
+    }
+    found
+}
+
+/// The words with one space between them and around them.
+fn joined(tokens: &[(String, Break)]) -> String {
+    let mut joined = String::from(" ");
+    for (word, _) in tokens {
+        joined.push_str(word);
+        joined.push(' ');
+    }
+    joined
+}
+
+fn is_negation(word: &str) -> bool {
+    matches!(word, "not" | "never" | "without" | "cannot" | "non" | "nor" | "no") || word.ends_with("n't")
+}
+
+fn verb_of_text(word: &str) -> Option<(Class, Place)> {
+    match word {
+        "return" | "display" | "gather" | "provide" => Some((Class::Read, Place::First)),
+        // "Call this tool when …" and "type" say nothing of what it does.
+        "call" | "type" | "process" | "control" | "is" | "has" | "request" | "test" | "status" | "tree" | "accept"
+        | "generate" | "handle" | "load" | "open" | "perform" | "prepare" | "refresh" | "sign" | "skip" | "split"
+        | "use" => None,
+        word => verb(word).map(|verb| (verb.class, verb.place)),
+    }
+}
+
+/// Where a word of a text stands.
+struct Opening<'t> {
+    before: Break,
+    previous: &'t str,
+    sentence: usize,
+    place: usize,
+}
+
+impl Opening<'_> {
+    /// Whether a word that can be a verb is one here. In later sentences only "deletes" and its like say what the tool does:
+    /// "delete" may well be told to whoever uses it.
+    fn lets(&self, form: Form, (class, place): (Class, Place), word: &str) -> bool {
+        let subject = matches!(
+            self.previous,
+            "tool"
+                | "this"
+                | "it"
+                | "that"
+                | "which"
+                | "can"
+                | "will"
+                | "may"
+                | "also"
+                | "then"
+                | "endpoint"
+                | "operation"
+                | "function"
+                | "method"
+                | "immediately"
+                | "automatically"
+                | "permanently"
+                | "recursively"
+                | "optionally"
+        ) || (self.previous == "to" && self.sentence == 0 && self.place <= 4);
+        let begins = self.before == Break::Sentence || subject;
+        let goes_on = self.before == Break::Clause || matches!(self.previous, "and" | "or");
+        match (form, place) {
+            (Form::Base, Place::Anywhere) => self.sentence == 0 && (begins || goes_on),
+            (Form::Base, Place::First) => self.sentence == 0 && begins,
+            // "opens, sends and updates" is a list of numbers as often as not; "deletes" is a verb wherever it stands.
+            (Form::Third, Place::Anywhere) => {
+                let noun =
+                    matches!(word, "clears" | "drops" | "edits" | "kills" | "moves" | "resets" | "sends" | "updates");
+                begins || (!noun && (goes_on || class >= Class::Execute))
+            }
+            (Form::Third, Place::First) => begins,
+            // "For deleting users" says what it does, "for debugging" what it is good for.
+            (Form::Ing, Place::First) => false,
+            (Form::Ing, Place::Anywhere) => self.sentence == 0 && matches!(self.previous, "for" | "by"),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The rule that is recommended for a tool, from what is known of it. The built-in policies agree with it, and so does
+//! what `init` writes and `explain` says.
+
+use std::fmt;
+
+use super::class::{Class, Risk};
+use super::profile::{Knowledge, Profile};
+
+/// What should happen to a tool's calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// They pass.
+    Allow,
+    /// A person is asked about each.
+    RequireApproval,
+    /// The tool is taken out of the list, and each call is refused.
+    Hide,
+}
+
+impl Action {
+    /// The word used in policies and messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::RequireApproval => "require_approval",
+            Self::Hide => "hide",
+        }
+    }
+}
+
+/// Whose calls a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Those of one session.
+    Session,
+    /// Those of every session with the server, also of earlier ones.
+    Server,
+}
+
+/// How many calls may pass, and in what time. It is shown as `rate_limit` takes it: `30/minute`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many calls.
+    pub max: u32,
+    /// In each of these: `minute`, `hour` or `day`.
+    pub window: &'static str,
+    /// Whose calls.
+    pub counted: Counted,
+}
+
+impl Rate {
+    const fn a_minute(max: u32) -> Self {
+        Self { max, window: "minute", counted: Counted::Session }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.max, self.window)
+    }
+}
+
+/// The rule that is recommended for a tool.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recommended {
+    /// What should happen to a call.
+    pub action: Action,
+    /// How many calls should pass.
+    pub rate_limit: Option<Rate>,
+    /// Why, in one sentence.
+    pub why: &'static str,
+}
+
+/// The rule that is recommended for what is known of a tool.
+pub fn recommend(profile: &Profile) -> Recommended {
+    let (action, rate_limit, why) = match profile.class {
+        // A read that is worse than others of its kind returns many people at once.
+        Class::Read if profile.pii && profile.severity >= Risk::High => (
+            Action::Allow,
+            Some(Rate::a_minute(10)),
+            "It returns the personal data of many at once, so a loop must not empty the account.",
+        ),
+        Class::Read if profile.pii => (
+            Action::Allow,
+            Some(Rate::a_minute(60)),
+            "It returns one person's data at a time; the limit keeps a loop from collecting them all.",
+        ),
+        Class::Read if profile.source == Knowledge::Catalogue => {
+            (Action::Allow, None, "It changes nothing and returns nobody's personal data.")
+        }
+        Class::Read => (Action::Allow, None, "By what is known of it, it changes nothing."),
+        Class::Write => (
+            Action::Allow,
+            Some(Rate::a_minute(30)),
+            "What it changes can be changed back, as long as it is not changed by the thousand.",
+        ),
+        Class::Execute => {
+            (Action::RequireApproval, None, "What it sets off cannot be called back, so a person looks at it first.")
+        }
+        Class::Destructive => {
+            (Action::Hide, None, "What it takes away is gone; an agent that does not see it cannot be talked into it.")
+        }
+        Class::Financial => (
+            Action::RequireApproval,
+            Some(Rate { max: 10, window: "hour", counted: Counted::Server }),
+            "It moves money: a person looks at each call, and a limit holds over all sessions.",
+        ),
+    };
+    Recommended { action, rate_limit, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::policy::{Amount, Effect, Scope, ServerName, builtin};
+    use crate::risk::{Catalogue, Listed, profile};
+
+    fn rule(server: &str, tool: &str) -> Recommended {
+        recommend(&profile(server, &Listed::named(tool)))
+    }
+
+    #[test]
+    fn the_built_in_policy_is_what_is_recommended() {
+        let server = ServerName::parse("iterable").unwrap();
+        let policy = builtin(&server);
+        for tool in Catalogue::of("iterable").unwrap().tools() {
+            let recommended = rule("iterable", &tool.name);
+            let effect = match recommended.action {
+                Action::Allow => Effect::Allow,
+                Action::RequireApproval => Effect::RequireApproval,
+                Action::Hide => Effect::Hide,
+            };
+            assert_eq!(policy.decide(&tool.name).effect, effect, "{}", tool.name);
+            let limits: Vec<_> = policy
+                .judge(&tool.name, r#"{"identifier":1}"#)
+                .limits()
+                .map(|limit| (limit.max, limit.window.length(), limit.scope))
+                .collect();
+            let expected = recommended.rate_limit.map(|rate| {
+                assert_eq!((rate.window, rate.counted), ("minute", Counted::Session), "{}", tool.name);
+                (Amount::from_count(u64::from(rate.max)), Duration::from_secs(60), Scope::Session)
+            });
+            assert_eq!(limits, Vec::from_iter(expected), "{}", tool.name);
+        }
+    }
+
+    #[test]
+    fn each_class_has_its_rule() {
+        let mut profile = profile("elsewhere", &Listed::named("get_status"));
+        for (class, action, rate) in [
+            (Class::Read, Action::Allow, None),
+            (Class::Write, Action::Allow, Some("30/minute")),
+            (Class::Execute, Action::RequireApproval, None),
+            (Class::Destructive, Action::Hide, None),
+            (Class::Financial, Action::RequireApproval, Some("10/hour")),
+        ] {
+            profile.class = class;
+            let recommended = recommend(&profile);
+            assert_eq!(recommended.action, action, "{class:?}");
+            assert_eq!(recommended.rate_limit.map(|rate| rate.to_string()).as_deref(), rate, "{class:?}");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Laws of the classifier, over names and claims of every kind: what a server claims never makes its tool more harmless.
+
+use std::borrow::Cow;
+
+use policylayer::risk::{Annotations, Argument, Class, Confidence, Listed, classify, profile};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::names;
+
+const HINTS: [Option<bool>; 3] = [None, Some(false), Some(true)];
+
+fn every_annotation() -> impl Iterator<Item = Annotations> {
+    let triple = |read_only| HINTS.into_iter().map(move |destructive| (read_only, destructive));
+    let pairs = HINTS.into_iter().flat_map(triple);
+    pairs.flat_map(|(read_only, destructive)| {
+        HINTS.into_iter().map(move |open_world| Annotations { read_only, destructive, open_world })
+    })
+}
+
+/// Names as servers have them, and any text.
+fn name() -> impl Strategy<Value = String> {
+    let word = select(vec![
+        "get", "list", "delete", "send", "create", "query", "payment", "order", "and", "x", "user", "run", "email",
+        "DELETE", "reset", "pull", "request", "browser", "sql", "database", "1", "é",
+    ]);
+    let made = (vec(word, 1..5), select(vec!["_", "-", ".", "__", "/", ""])).prop_map(|(words, by)| words.join(by));
+    prop_oneof![3 => made, 1 => any::<String>()]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    let word = select(vec![
+        "Gets",
+        "Get",
+        "deletes",
+        "not",
+        "never",
+        "permanently",
+        "this",
+        "tool",
+        "sends",
+        "charges",
+        "a",
+        "the",
+        ".",
+        ",",
+        "read-only",
+        "Refund",
+        "and",
+        "to",
+        "remove",
+        "without",
+        "executes",
+        "code",
+        "\u{200b}",
+        "\n",
+    ]);
+    prop_oneof![3 => vec(word, 0..12).prop_map(|words| words.join(" ")), 1 => any::<String>()]
+}
+
+fn argument() -> impl Strategy<Value = Argument> {
+    let name = prop_oneof![
+        select(vec![
+            "force",
+            "confirm",
+            "dryRun",
+            "amount",
+            "currency",
+            "sql",
+            "query",
+            "to",
+            "body",
+            "callbackUrl",
+            "action",
+            "mode",
+            "deleteAll",
+            "id",
+            "__proto__",
+        ])
+        .prop_map(str::to_owned),
+        any::<String>()
+    ];
+    let values = vec(select(vec!["create", "delete", "get", "x"]).prop_map(str::to_owned), 0..3);
+    (name, option::of(text()), values).prop_map(|(name, description, values)| Argument { name, description, values })
+}
+
+fn annotations() -> impl Strategy<Value = Annotations> {
+    let hint = || select(HINTS.to_vec());
+    (hint(), hint(), hint()).prop_map(|(read_only, destructive, open_world)| Annotations {
+        read_only,
+        destructive,
+        open_world,
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_claim_never_makes_a_tool_more_harmless(
+        name in name(),
+        title in option::of(text()),
+        description in option::of(text()),
+        arguments in vec(argument(), 0..4),
+        annotations in annotations(),
+    ) {
+        let bare = classify(&Listed::named(name.as_str()));
+        let full = Listed {
+            name: Cow::Borrowed(name.as_str()),
+            title: title.map(Cow::Owned),
+            description: description.map(Cow::Owned),
+            arguments,
+            annotations,
+        };
+        let verdict = classify(&full);
+        prop_assert!(verdict.counts_as() >= bare.counts_as(), "{bare:?} {full:?} {verdict:?}");
+        if bare.confidence == Confidence::High {
+            prop_assert!(verdict.class >= bare.class, "{bare:?} {full:?} {verdict:?}");
+        }
+        // What is critical by its name keeps its class: rules against deleting are not evaded by talk of money.
+        if bare.class >= Class::Destructive {
+            prop_assert_eq!(verdict.class, bare.class);
+        }
+        prop_assert_eq!(&verdict, &classify(&full), "the same every time");
+        prop_assert!(verdict.reason.ends_with('.') && verdict.reason.chars().count() < 200, "{}", verdict.reason);
+        prop_assert!(!verdict.reason.chars().any(char::is_control), "{}", verdict.reason);
+        // Each claim alone, taken away from the whole, takes no class with it that it did not bring.
+        let without = Listed { annotations: Annotations::default(), ..full.clone() };
+        prop_assert!(verdict.class >= classify(&without).class, "hints lower: {full:?}");
+        prop_assert!(verdict.counts_as() >= classify(&without).counts_as(), "hints lower: {full:?}");
+        let without = Listed { arguments: Vec::new(), ..full.clone() };
+        prop_assert!(verdict.class >= classify(&without).class, "arguments lower: {full:?}");
+        prop_assert!(verdict.counts_as() >= classify(&without).counts_as(), "arguments lower: {full:?}");
+        let without = Listed { description: None, ..full };
+        prop_assert!(verdict.counts_as() >= classify(&without).counts_as(), "the description lowers: {without:?}");
+    }
+}
+
+#[test]
+fn no_set_of_hints_lowers_any_name() {
+    for (_, tool, _) in names() {
+        let bare = classify(&Listed::named(tool.as_str()));
+        for annotations in every_annotation() {
+            let hinted = classify(&Listed { annotations, ..Listed::named(tool.as_str()) });
+            assert!(hinted.counts_as() >= bare.counts_as(), "{tool} {annotations:?}");
+            assert!(hinted.class >= bare.class, "{tool} {annotations:?}");
+        }
+    }
+    assert_eq!(every_annotation().count(), 27);
+}
+
+#[test]
+fn an_unknown_tool_of_a_known_server_is_at_least_execute() {
+    for (_, tool, _) in names() {
+        let known = profile("iterable", &Listed::named(tool.as_str()));
+        if known.route.is_none() {
+            assert!(known.class >= Class::Execute, "{tool}: {known:?}");
+        }
+        let other = profile("other", &Listed::named(tool.as_str()));
+        assert_eq!(other.class, classify(&Listed::named(tool.as_str())).counts_as());
+        assert!(!other.sends || other.class >= Class::Execute, "{tool}: {other:?}");
+    }
+}

@@ -1,0 +1,274 @@
+//! Tools of servers that lie, hide and confuse, and of those that are merely odd.
+
+use std::time::{Duration, Instant};
+
+use policylayer::risk::{Class, Confidence, Listed, Verdict, classify, profile};
+use serde_json::{Value, json};
+
+#[track_caller]
+fn judge(tool: &Value) -> Verdict {
+    classify(&Listed::read(tool).expect("it has a name"))
+}
+
+#[track_caller]
+fn assert_class(tool: Value, class: Class, confidence: Confidence) {
+    let verdict = judge(&tool);
+    assert_eq!((verdict.class, verdict.confidence), (class, confidence), "{tool} {verdict:?}");
+}
+
+#[track_caller]
+fn assert_name(name: &str, class: Class, confidence: Confidence) {
+    assert_class(json!({"name": name}), class, confidence);
+}
+
+#[test]
+fn a_harmful_verb_anywhere_beats_a_reading_one() {
+    use Class::{Destructive, Execute, Financial, Read, Write};
+    for (name, class) in [
+        ("get_or_create", Write),
+        ("fetch_and_delete", Destructive),
+        ("list_purge", Destructive),
+        ("getOrCreateUser", Write),
+        ("search_and_send", Execute),
+        ("check_and_pay", Financial),
+        ("read_write_query", Execute),
+        ("iterable.get_lists", Read),
+        ("mcp__server__delete_user", Destructive),
+        ("read.delete", Destructive),
+        ("delete.preview", Destructive),
+        ("search/run_query", Execute),
+        ("invoices.list", Read),
+        ("invoices.create", Financial),
+        ("messages.create", Execute),
+        ("get_export_jobs", Read),
+        ("export_list", Execute),
+        ("DELETE_USER", Destructive),
+        ("GetURLById2", Read),
+        ("get_deleted_items", Read),
+        ("list_droplets", Read),
+        ("get_deleteuser", Destructive),
+        ("refundOrder", Financial),
+        ("place_order", Financial),
+        ("get_payment", Read),
+        ("query_run", Execute),
+        ("screenshot_upload", Write),
+        ("list_share", Execute),
+        ("list_runs", Read),
+        ("get_run", Read),
+    ] {
+        assert_name(name, class, Confidence::High);
+    }
+}
+
+#[test]
+fn a_thing_at_the_end_of_a_name_need_not_be_read() {
+    for name in ["rework_list", "reword_query", "alignTree", "issue_list", "list_and_vaporize"] {
+        assert_name(name, Class::Read, Confidence::Medium);
+    }
+    for name in ["pods_list", "issues.list", "slack_list_channels", "list", "tree", "get_tree", "get_issues_and_labels"]
+    {
+        assert_name(name, Class::Read, Confidence::High);
+    }
+    for name in ["reorder_list_items", "rebuild_tree", "generate_list"] {
+        assert_name(name, Class::Execute, Confidence::High);
+    }
+}
+
+#[test]
+fn a_name_that_tells_nothing_counts_as_execute() {
+    for name in ["frobnicate", "read.frobnicate", "x", "_", "", "123", "getusers", "data", "tool with words"] {
+        assert_name(name, Class::Execute, Confidence::Low);
+    }
+    // The server's word for it is worth something, and not enough.
+    let tool = json!({"name": "frobnicate", "description": "Lists all users.", "annotations": {"readOnlyHint": true}});
+    assert_class(tool.clone(), Class::Read, Confidence::Medium);
+    assert_eq!(judge(&tool).counts_as(), Class::Execute);
+    let tool = json!({"name": "frobnicate", "annotations": {"readOnlyHint": true, "destructiveHint": false}});
+    assert_class(tool, Class::Execute, Confidence::Low);
+}
+
+#[test]
+fn lying_names_do_not_pass_for_reads() {
+    for name in [
+        "gеt_users",
+        "get_dеlete",
+        "get_users\u{200b}",
+        "get\u{202e}_users",
+        "ｇｅｔ_users",
+        "get_users\n",
+        "get_\u{1b}[2Jusers",
+        "list_únicos",
+        "get_users\0",
+    ] {
+        let verdict = judge(&json!({"name": name}));
+        assert!(verdict.class >= Class::Execute && verdict.confidence == Confidence::Low, "{name:?} {verdict:?}");
+    }
+    assert_name("dele\u{200b}te_user", Class::Destructive, Confidence::Low);
+    for name in
+        ["get_DeLeTe", "getDeLeTe", "get_de1ete_user", "get_d3lete", "list_deIete", "get_DELETE", "getDELETEUser"]
+    {
+        let verdict = judge(&json!({"name": name}));
+        assert_eq!(verdict.class, Class::Destructive, "{name} {verdict:?}");
+    }
+}
+
+#[test]
+fn what_the_server_says_raises() {
+    use Class::{Destructive, Execute, Financial, Read, Write};
+    for (description, class) in [
+        ("Deletes a user.", Destructive),
+        ("Delete a user", Destructive),
+        ("This tool deletes everything.", Destructive),
+        ("Gets a user. Deletes it as well.", Destructive),
+        ("Gets a user, then deletes it.", Destructive),
+        ("Gets a user and permanently hides it.", Destructive),
+        ("Removal that cannot\nbe   undone!", Destructive),
+        ("THIS CANNOT BE UNDONE", Destructive),
+        ("De\u{200b}letes a user.", Destructive),
+        ("Without warning deletes a user.", Destructive),
+        ("Gets a user and sends an email.", Execute),
+        ("Runs a shell command.", Execute),
+        ("Get anything by executing arbitrary code", Execute),
+        ("Charges the customer.", Financial),
+        ("Refunds an order.", Financial),
+        ("Creates the user where there is none.", Write),
+        ("Get or create a user.", Write),
+    ] {
+        assert_class(json!({"name": "get_x", "description": description}), class, Confidence::Medium);
+    }
+    for description in [
+        "Gets a user. It does not delete anything.",
+        "Never deletes a user.",
+        "Gets a user. Read-only; it doesn't delete or change a thing.",
+        "Gets deleted users, updates, sends and opens.",
+        "Get a user. To delete one, use delete_user.",
+        "Get an order's status, payment and refund amount.",
+        "Call this tool when you need users.",
+        "",
+        "🙂",
+        "For ééing by ßßing, eing and ing",
+    ] {
+        assert_class(json!({"name": "get_x", "description": description}), Read, Confidence::High);
+    }
+    assert_class(json!({"name": "get_x", "title": "Delete user"}), Destructive, Confidence::Medium);
+    assert_class(json!({"name": "get_x", "annotations": {"title": "Delete user"}}), Destructive, Confidence::Medium);
+}
+
+#[test]
+fn annotations_are_claims() {
+    use Class::{Destructive, Read, Write};
+    let hinted = |name: &str, hints: Value| json!({"name": name, "annotations": hints});
+    assert_class(hinted("get_x", json!({"readOnlyHint": false})), Write, Confidence::Medium);
+    assert_class(hinted("get_x", json!({"destructiveHint": true})), Destructive, Confidence::Medium);
+    assert_class(
+        hinted("get_x", json!({"readOnlyHint": true, "destructiveHint": true})),
+        Destructive,
+        Confidence::Medium,
+    );
+    // Many tools that search have this one.
+    assert_class(hinted("search_x", json!({"openWorldHint": true})), Read, Confidence::High);
+    assert_class(hinted("get_x", json!({"destructiveHint": "yes", "readOnlyHint": 0})), Read, Confidence::High);
+    let lie = json!({"readOnlyHint": true, "destructiveHint": false, "openWorldHint": false, "idempotentHint": true});
+    assert_class(hinted("delete_x", lie.clone()), Destructive, Confidence::Medium);
+    assert_class(hinted("create_x", lie), Write, Confidence::Medium);
+}
+
+#[test]
+fn arguments_tell() {
+    use Class::{Destructive, Execute, Financial, Read, Write};
+    let with =
+        |properties: Value| json!({"name": "get_x", "inputSchema": {"type": "object", "properties": properties}});
+    for (properties, class) in [
+        (json!({"force": {"type": "boolean"}}), Execute),
+        (json!({"confirm": {}}), Execute),
+        (json!({"dryRun": {}}), Write),
+        (json!({"dry_run": true}), Write),
+        (json!({"amount": {}, "currency": {}}), Financial),
+        (json!({"sql": {}}), Execute),
+        (json!({"query": {"description": "The SQL to run"}}), Execute),
+        (json!({"code": {"description": "JavaScript to evaluate"}}), Execute),
+        (json!({"command": {}}), Execute),
+        (json!({"to": {}, "body": {}}), Execute),
+        (json!({"recipients": {}, "text": {}}), Execute),
+        (json!({"callbackUrl": {}}), Execute),
+        (json!({"webhook_url": {}}), Execute),
+        (json!({"deleteAfter": {}}), Destructive),
+        (json!({"action": {"enum": ["create", "update", "delete"]}}), Destructive),
+        (json!({"operation": {"enum": ["get", "create"]}}), Write),
+        (json!({"method": {"enum": ["GET", "POST", "DELETE"]}}), Destructive),
+        (json!({"action": {"anyOf": [{"const": "get"}, {"const": "delete"}]}}), Destructive),
+        (json!({"actions": {"type": "array", "items": {"enum": ["get", "delete"]}}}), Destructive),
+    ] {
+        assert_class(with(properties), class, Confidence::Medium);
+    }
+    for properties in [
+        json!({"query": {"type": "string"}, "code": {"description": "The country's code"}}),
+        json!({"from": {}, "to": {}}),
+        json!({"amount": {}}),
+        json!({"sort": {"enum": ["created", "deleted"]}, "action": {"enum": ["get", 7, null, {"a": []}]}}),
+        json!({"__proto__": {"enum": ["delete"]}, "constructor": null, "": [], "é": 3}),
+        json!({"action": {"enum": {"delete": 1}}, "mode": [], "op": "delete"}),
+        json!("garbage"),
+        json!([{"force": 1}]),
+    ] {
+        assert_class(with(properties), Read, Confidence::High);
+    }
+    for schema in [json!(null), json!([]), json!(7), json!({"properties": null})] {
+        assert_class(json!({"name": "get_x", "inputSchema": schema}), Read, Confidence::High);
+    }
+}
+
+#[test]
+fn reasons_name_the_sign_and_drive_no_terminal() {
+    let reason = |tool: Value| judge(&tool).reason;
+    assert_eq!(reason(json!({"name": "delete_list"})), "Its name has the word \"delete\".");
+    assert_eq!(
+        reason(json!({"name": "get_x", "description": "Permanently."})),
+        "Its description says \"permanently\"."
+    );
+    assert_eq!(
+        reason(json!({"name": "get_x", "inputSchema": {"properties": {"mode": {"enum": ["get", "wipe\u{1b}[2J"]}}}})),
+        "Its argument \"mode\" can be \"wipe\\u{1b}[2J\"."
+    );
+    assert_eq!(reason(json!({"name": "frobnicate"})), "Nothing tells what it does.");
+    let long = "delete".to_owned() + &"y".repeat(500);
+    let tool = json!({"name": "get_x", "inputSchema": {"properties": {"mode": {"enum": [long + " delete"]}}}});
+    assert!(reason(tool.clone()).chars().count() < 120, "{}", reason(tool));
+}
+
+#[test]
+fn what_is_long_takes_no_longer_than_its_length() {
+    let texts =
+        ["a ", "a", "delete ", "not permanently ", "Deletes. ", "aB", "de_", "A", "\u{200b}", "get__", "1a", "- "];
+    for piece in texts {
+        let of = |size: usize| piece.repeat(size / piece.len());
+        let long = of(1 << 16);
+        let tool = json!({
+            "name": long, "title": long, "description": of(1 << 20),
+            "inputSchema": {"properties": {&long: {"description": long, "enum": [long]}}}
+        });
+        let start = Instant::now();
+        let listed = Listed::read(&tool).unwrap();
+        let verdict = classify(&listed);
+        let profile = profile("other", &listed);
+        // Even unoptimized; what is quadratic takes hours.
+        assert!(start.elapsed() < Duration::from_secs(30), "{piece:?} took {:?}", start.elapsed());
+        assert!(verdict.reason.len() < 400 && profile.class == verdict.counts_as(), "{piece:?} {verdict:?}");
+    }
+}
+
+#[test]
+fn a_profile_tells_people_messages_and_what_stays_done() {
+    let told = |tool: Value| {
+        let profile = profile("other", &Listed::read(&tool).unwrap());
+        (profile.pii, profile.sends, profile.irreversible)
+    };
+    assert_eq!(told(json!({"name": "get_weather"})), (false, false, false));
+    assert_eq!(told(json!({"name": "get_customer"})), (true, false, false));
+    assert_eq!(told(json!({"name": "get_x", "inputSchema": {"properties": {"userEmail": {}}}})), (true, false, false));
+    assert_eq!(told(json!({"name": "send_report"})), (false, true, true));
+    assert_eq!(told(json!({"name": "slack_post_message"})), (false, true, true));
+    assert_eq!(told(json!({"name": "delete_file"})), (false, false, true));
+    assert_eq!(told(json!({"name": "run_job"})), (false, false, false));
+    assert_eq!(told(json!({"name": "x", "inputSchema": {"properties": {"to": {}, "body": {}}}})), (false, true, true));
+}

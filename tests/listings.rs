@@ -1,0 +1,122 @@
+//! What a server says of its tools: it can make the classifier's verdict stricter, and never milder.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use policylayer::engine::limits::Memory;
+use policylayer::engine::{Action, Engine, Now};
+use policylayer::policy::{self, Format, ServerName, Source};
+use serde_json::json;
+
+/// Under `classes`, each class is told by its own refusal.
+const CLASSES: &str = r#"{"version":"1","default":"deny","classes":{
+    "read": {},
+    "write": {"action":"deny","reason":"a write"},
+    "execute": {"action":"deny","reason":"an execute"},
+    "destructive": {"action":"hide","reason":"a destructive"},
+    "financial": {"action":"deny","reason":"a financial"}
+}}"#;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    Yes,
+    No,
+}
+
+struct Session(Engine);
+
+impl Session {
+    fn new(server: &str) -> Self {
+        let server = ServerName::parse(server).unwrap();
+        let loaded = policy::load(&Source::new("policy.json", Format::Json, CLASSES), &server);
+        Self(Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default())))
+    }
+
+    /// The client asks for the tools, and the server has this one; says whether the client sees it.
+    fn list(&mut self, tool: &str) -> Seen {
+        let mut actions = Vec::new();
+        self.0.client_line(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Now::default(), &mut actions);
+        actions.clear();
+        let line = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{tool}]}}}}"#);
+        self.0.server_line(line.as_bytes(), Now::default(), &mut actions);
+        match actions.as_slice() {
+            [Action::Forward] => Seen::Yes,
+            [Action::Replace(line)] if line.windows(10).any(|part| part == b"\"tools\":[]") => Seen::No,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What the policy takes a call of the tool for.
+    fn call(&mut self, tool: &str) -> &'static str {
+        let call = json!({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":tool}}).to_string();
+        let mut actions = Vec::new();
+        self.0.client_line(call.as_bytes(), Now::default(), &mut actions);
+        let reply = actions.iter().find_map(|action| match action {
+            Action::Reply(line) => Some(String::from_utf8(line.clone()).unwrap()),
+            _ => None,
+        });
+        let Some(reply) = reply else {
+            self.0.server_line(br#"{"jsonrpc":"2.0","id":2,"result":{"content":[]}}"#, Now::default(), &mut actions);
+            return "read";
+        };
+        ["write", "execute", "destructive", "financial"]
+            .into_iter()
+            .find(|class| reply.contains(&format!(" {class}. The call")))
+            .unwrap_or_else(|| panic!("{reply}"))
+    }
+}
+
+#[test]
+fn a_tool_counts_as_execute_until_its_server_has_listed_it() {
+    let mut session = Session::new("weather");
+    assert_eq!(session.call("get_forecast"), "execute");
+    session.list(r#"{"name":"get_forecast"}"#);
+    assert_eq!(session.call("get_forecast"), "read");
+    assert_eq!(session.call("get_other"), "execute");
+}
+
+#[test]
+fn what_a_server_says_can_only_raise_a_class() {
+    let honest = json!({"name":"get_forecast","description":"Gets the weather."});
+    let deletes = json!({"name":"get_forecast","description":"Permanently deletes all records."});
+    let hints = json!({"name":"get_forecast","annotations":{"destructiveHint":true,"readOnlyHint":false}});
+    let lies = json!({"name":"delete_all","annotations":{"readOnlyHint":true},"description":"Only reads."});
+    for (tool, class) in [(&honest, "read"), (&deletes, "destructive"), (&hints, "destructive"), (&lies, "destructive")]
+    {
+        let mut session = Session::new("weather");
+        let name = tool["name"].as_str().unwrap();
+        let expected = if class == "destructive" { Seen::No } else { Seen::Yes };
+        assert_eq!(session.list(&tool.to_string()), expected, "{tool}");
+        assert_eq!(session.call(name), class, "{tool}");
+    }
+}
+
+#[test]
+fn a_listing_that_changes_takes_nothing_back() {
+    let mut session = Session::new("weather");
+    session.list(r#"{"name":"get_forecast","description":"Permanently deletes all records."}"#);
+    assert_eq!(session.call("get_forecast"), "destructive");
+    let milder = r#"{"name":"get_forecast","description":"Gets the weather."}"#;
+    assert_eq!(session.list(milder), Seen::No);
+    assert_eq!(session.call("get_forecast"), "destructive");
+}
+
+#[test]
+fn a_listing_that_cannot_be_read_counts_for_nothing() {
+    let mut session = Session::new("weather");
+    // The strict reader takes a number that no double holds; what reads listings does not.
+    session.list(r#"{"name":"get_forecast","n":1e999}"#);
+    assert_eq!(session.call("get_forecast"), "execute");
+}
+
+#[test]
+fn a_catalogue_knows_better_than_a_listing() {
+    let mut session = Session::new("iterable");
+    session.list(r#"{"name":"get_lists","description":"Permanently deletes all records."}"#);
+    assert_eq!(session.call("get_lists"), "read");
+    session.list(r#"{"name":"get_what_is_newer","description":"Gets what is newer."}"#);
+    assert_eq!(session.call("get_what_is_newer"), "execute");
+    assert_eq!(session.call("send_campaign"), "execute");
+    assert_eq!(session.call("delete_list"), "destructive");
+}

@@ -1,0 +1,77 @@
+//! The man pages kept in man/ are those of the command line as it is, one a verb.
+//! `UPDATE_MAN=1 cargo test --test man` writes them anew.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use policylayer::cli::Cli;
+
+/// The page of each verb and of each verb's verbs, by file name.
+fn pages() -> BTreeMap<String, String> {
+    let mut pages = BTreeMap::new();
+    let root = Cli::command().name("policylayer");
+    let mut waiting = vec![("policylayer".to_owned(), root)];
+    while let Some((name, command)) = waiting.pop() {
+        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            waiting.push((format!("{name}-{}", verb.get_name()), verb.clone()));
+        }
+        let mut page = Vec::new();
+        // A page tells how the verb is called: `policylayer log stats`, and its name is `policylayer-log-stats`.
+        let command = command.bin_name(name.replace('-', " ")).display_name(&name);
+        let source = concat!("policylayer ", env!("CARGO_PKG_VERSION"));
+        clap_mangen::Man::new(command).title(name.to_uppercase()).source(source).date("").render(&mut page).unwrap();
+        pages.insert(format!("{name}.1"), unfilled(&String::from_utf8(page).unwrap()));
+    }
+    pages
+}
+
+/// The page, in which what the help has indented, such as an example, keeps its lines.
+fn unfilled(page: &str) -> String {
+    let mut out = String::new();
+    let (mut is_extra, mut is_unfilled) = (false, false);
+    for line in page.lines() {
+        if let Some(section) = line.strip_prefix(".SH ") {
+            is_extra = section == "EXTRA";
+        }
+        let keeps = is_extra && line.starts_with("  ");
+        match (is_unfilled, keeps) {
+            (false, true) => out.push_str(".nf\n"),
+            (true, false) => out.push_str(".fi\n"),
+            _ => {}
+        }
+        is_unfilled = keeps;
+        out.push_str(if line == ".SH EXTRA" { ".SH MORE" } else { line });
+        out.push('\n');
+    }
+    if is_unfilled {
+        out.push_str(".fi\n");
+    }
+    out
+}
+
+#[test]
+fn the_pages_are_of_the_command_line_as_it_is() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
+    let pages = pages();
+    assert!(pages.len() > 12 && pages["policylayer-wrap.1"].contains("max\\-message"), "{:?}", pages.keys());
+    if std::env::var_os("UPDATE_MAN").is_some() {
+        fs::remove_dir_all(&folder).unwrap_or_default();
+        fs::create_dir_all(&folder).unwrap();
+        for (name, page) in &pages {
+            fs::write(folder.join(name), page).unwrap();
+        }
+    }
+    let kept: BTreeMap<String, String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap()))
+        .collect();
+    assert_eq!(kept.keys().collect::<Vec<_>>(), pages.keys().collect::<Vec<_>>(), "run with UPDATE_MAN=1");
+    for (name, page) in &pages {
+        assert!(kept[name] == *page, "man/{name} is not current: run `UPDATE_MAN=1 cargo test --test man`");
+    }
+}
