@@ -22,6 +22,9 @@ _policylayer() {
             policylayer,check)
                 cmd="policylayer__subcmd__check"
                 ;;
+            policylayer,clients)
+                cmd="policylayer__subcmd__clients"
+                ;;
             policylayer,completions)
                 cmd="policylayer__subcmd__completions"
                 ;;
@@ -43,6 +46,9 @@ _policylayer() {
             policylayer,log)
                 cmd="policylayer__subcmd__log"
                 ;;
+            policylayer,register)
+                cmd="policylayer__subcmd__register"
+                ;;
             policylayer,replay)
                 cmd="policylayer__subcmd__replay"
                 ;;
@@ -54,6 +60,9 @@ _policylayer() {
                 ;;
             policylayer,test)
                 cmd="policylayer__subcmd__test"
+                ;;
+            policylayer,unregister)
+                cmd="policylayer__subcmd__unregister"
                 ;;
             policylayer,wrap)
                 cmd="policylayer__subcmd__wrap"
@@ -86,7 +95,7 @@ _policylayer() {
 
     case "${cmd}" in
         policylayer)
-            opts="-h -V --help --version wrap inspect init check decide explain test approvals log suggest replay schema demo completions"
+            opts="-h -V --help --version wrap clients register unregister inspect init check decide explain test approvals log suggest replay schema demo completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -210,6 +219,24 @@ _policylayer() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__clients)
+            opts="-h --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -479,6 +506,32 @@ _policylayer() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        policylayer__subcmd__register)
+            opts="-h --client --all-clients --server --policy --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         policylayer__subcmd__replay)
             opts="-h --policy --server --since --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -566,6 +619,24 @@ _policylayer() {
             case "${prev}" in
                 --format)
                     COMPREPLY=($(compgen -W "text json junit" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__unregister)
+            opts="-h --client --all-clients --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -23,6 +23,9 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand wrap 'Start an MCP server and enforce the policy on everything that passes between it and the client'
+            cand clients 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
+            cand register 'Put the policy before a server in a client''s configuration'
+            cand unregister 'Take the policy out of a client''s configuration again'
             cand inspect 'Start a server, and print what an agent would see of it: each tool''s class, decision and rule. Nothing is called'
             cand init 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
@@ -45,6 +48,27 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --observe 'Refuse nothing but what breaks the protocol, and write down what the policy would have refused: to try a policy on real work. `policylayer log` shows it, `policylayer suggest` makes a policy of it'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;clients'= {
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;register'= {
+            cand --client 'Only this client; may be given several times'
+            cand --server 'The server''s name, which finds its policy, where another than the one that `wrap` derives from its command is meant'
+            cand --policy 'The policy file, where another than the one that is found by the server''s name is meant'
+            cand --all-clients 'Every client that has the server; with a command, every client that is installed'
+            cand --dry-run 'Write nothing, and show what would change'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'policylayer;unregister'= {
+            cand --client 'Only this client; may be given several times'
+            cand --all-clients 'Every client that has the server; with a command, every client that is installed'
+            cand --dry-run 'Write nothing, and show what would change'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'policylayer;inspect'= {
             cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name'

@@ -27,6 +27,9 @@ end
 complete -c policylayer -n "__fish_policylayer_needs_command" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_needs_command" -s V -l version -d 'Print version'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "wrap" -d 'Start an MCP server and enforce the policy on everything that passes between it and the client'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "clients" -d 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "register" -d 'Put the policy before a server in a client\'s configuration'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "unregister" -d 'Take the policy out of a client\'s configuration again'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "inspect" -d 'Start a server, and print what an agent would see of it: each tool\'s class, decision and rule. Nothing is called'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "init" -d 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
@@ -50,6 +53,39 @@ trace\t'And everything else'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-message -d 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l observe -d 'Refuse nothing but what breaks the protocol, and write down what the policy would have refused: to try a policy on real work. `policylayer log` shows it, `policylayer suggest` makes a policy of it'
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l client -d 'Only this client; may be given several times' -r -f -a "claude-desktop\t''
+claude-code\t''
+cursor\t''
+vscode\t''
+windsurf\t''
+gemini-cli\t''
+antigravity\t''
+zed\t''
+codex\t''
+cline\t''
+lm-studio\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l server -d 'The server\'s name, which finds its policy, where another than the one that `wrap` derives from its command is meant' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l policy -d 'The policy file, where another than the one that is found by the server\'s name is meant' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l all-clients -d 'Every client that has the server; with a command, every client that is installed'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l dry-run -d 'Write nothing, and show what would change'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l client -d 'Only this client; may be given several times' -r -f -a "claude-desktop\t''
+claude-code\t''
+cursor\t''
+vscode\t''
+windsurf\t''
+gemini-cli\t''
+antigravity\t''
+zed\t''
+codex\t''
+cline\t''
+lm-studio\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command, every client that is installed'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l dry-run -d 'Write nothing, and show what would change'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server\'s name' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'

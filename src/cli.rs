@@ -1,5 +1,6 @@
 //! The command line: definitions, nothing else.
 
+mod clients;
 mod explain;
 mod init;
 mod inspect;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
 pub use explain::{ExplainArgs, ExplainFormat};
 pub use init::{InitArgs, PolicyFormat};
 pub use inspect::InspectArgs;
@@ -25,7 +27,8 @@ use crate::size::{BadSize, Size};
 
 const EXAMPLES: &str = "\
 Examples:
-  policylayer wrap -- npx -y @iterable/mcp   what the client starts instead
+  policylayer register iterable              put the policy before a server
+  policylayer wrap -- npx -y @iterable/mcp   what the client then starts
   policylayer inspect -- npx -y @iterable/mcp
                                              what the agent would see
   policylayer init -- npx -y @iterable/mcp   a first policy for a server
@@ -58,6 +61,12 @@ pub struct Cli {
 pub enum Command {
     /// Start an MCP server and enforce the policy on everything that passes between it and the client
     Wrap(WrapArgs),
+    /// List the MCP clients on this machine, their servers, and which of them are behind a policy
+    Clients(ClientsArgs),
+    /// Put the policy before a server in a client's configuration
+    Register(RegisterArgs),
+    /// Take the policy out of a client's configuration again
+    Unregister(UnregisterArgs),
     /// Start a server, and print what an agent would see of it: each tool's class, decision and rule. Nothing is called
     Inspect(InspectArgs),
     /// Write a policy for a server from the tools that it lists, and ask about each kind of them first

@@ -13,6 +13,7 @@ pub struct Env {
     vars: HashMap<OsString, OsString>,
     home: Option<PathBuf>,
     folder: PathBuf,
+    program: Option<PathBuf>,
     stdin_is_terminal: bool,
     stderr_is_terminal: bool,
 }
@@ -26,6 +27,7 @@ impl Env {
             home: BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
             // A folder that is gone makes relative paths fail where they are used, with their names.
             folder: std::env::current_dir().unwrap_or_default(),
+            program: std::env::current_exe().ok(),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
         }
@@ -55,6 +57,18 @@ impl Env {
     /// The working folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The file of the running program, where the system tells.
+    pub fn program(&self) -> Option<&Path> {
+        self.program.as_deref()
+    }
+
+    /// The same surroundings without a variable.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.vars.remove(OsStr::new(name));
+        self
     }
 
     /// Whether stdin is a terminal: then a person waits, and no client.

@@ -3,7 +3,7 @@
 //! Bytes come in, decisions go out. The core (`wire`, `policy`, `risk`, `engine`) is sans-IO: it never reads a file, a
 //! clock, a socket or the environment, so that every protocol and policy question is tested by feeding it lines and
 //! comparing actions. `proxy` is the shell around it: the child process, the pumps, the signals. `settings` is config.toml,
-//! `paths` finds it and the policies, and `cmd` has a file a verb.
+//! `paths` finds it and the policies, `clients` edits the configuration of MCP clients, and `cmd` has a file a verb.
 //!
 //! The invariants that every change keeps:
 //!
@@ -18,6 +18,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod clients;
 pub mod cmd;
 pub mod engine;
 pub mod env;

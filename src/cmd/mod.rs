@@ -3,19 +3,23 @@
 pub mod approvals;
 mod calls;
 pub mod check;
+pub mod clients;
 pub mod completions;
 pub mod decide;
 pub mod demo;
+mod diff;
 pub mod explain;
 pub mod init;
 pub mod inspect;
 pub mod log;
 mod records;
+pub mod register;
 pub mod replay;
 pub mod schema;
 pub mod suggest;
 pub mod table;
 pub mod test;
+pub mod unregister;
 mod upstream;
 pub mod wrap;
 
@@ -30,6 +34,7 @@ use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
 use crate::policy::{BadServerName, ServerName, server};
 use crate::settings::{Settings, TwoNames};
+use crate::visible::visible;
 
 /// Does what the command line says.
 ///
@@ -38,6 +43,9 @@ use crate::settings::{Settings, TwoNames};
 pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
+        Command::Clients(args) => clients::run(args, env),
+        Command::Register(args) => register::run(args, env),
+        Command::Unregister(args) => unregister::run(args, env),
         Command::Inspect(args) => inspect::run(args, env),
         Command::Init(args) => init::run(args, env),
         Command::Check(args) => check::run(args, env),
@@ -90,6 +98,13 @@ fn told(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
 /// The settings that say where the policy is. A file that is named on the command line is judged without them.
 fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsError> {
     if named.is_some() { Ok(Settings::default()) } else { paths::load_settings(env) }
+}
+
+/// A word as a shell takes it, for commands that a person is told to run.
+fn as_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | ':');
+    let text = visible(text);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// `1 call`, `2 calls`.

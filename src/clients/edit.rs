@@ -1,0 +1,326 @@
+//! Putting the wrapper before a server's command in a file, and taking it out again.
+//!
+//! What is put in is put in front: the program's own text moves, as it was written, to the head of the arguments. So that
+//! taking it out gives back every byte, nothing is kept elsewhere. An entry without arguments gets a list whose words stand
+//! between blanks, `[ "wrap", … ]`, which says that the list was not there.
+
+use std::ops::Range;
+
+use super::document::{BadDocument, Document, Edit, Format, Member, Node, Value};
+use super::entry::{Args, Launch, Wrapped};
+use super::table::Row;
+
+/// The changes that put `program wrap OPTIONS --` before a command.
+pub fn wrap(document: &Document, launch: &Launch, program: &str, options: &[String]) -> Vec<Edit> {
+    let mut words: Vec<String> = ["wrap"].into_iter().chain(options.iter().map(String::as_str)).map(quoted).collect();
+    words.push(quoted("--"));
+    words.push(document.part(launch.program.span.clone()).to_owned());
+    let added = match &launch.args {
+        Some(args) => match args.words.first() {
+            Some(first) => {
+                let between = between(document, args);
+                let text: String = words.iter().map(|word| format!("{word},{between}")).collect();
+                (first.span.start..first.span.start, text)
+            }
+            None => (args.span.start + 1..args.span.start + 1, words.join(", ")),
+        },
+        None => new_list(document, launch, &words.join(", ")),
+    };
+    vec![(launch.program.span.clone(), quoted(program)), added]
+}
+
+/// What stands between two arguments: a line break with its indentation where the first one has a line of its own.
+fn between<'d>(document: &'d Document, args: &Args) -> &'d str {
+    let Some(first) = args.words.first() else { return " " };
+    let before = document.part(args.span.start + 1..first.span.start);
+    if let Some(line) = last_line(before) {
+        return line;
+    }
+    let gap = args.words.get(1).map(|second| document.part(first.span.end..second.span.start));
+    if gap == Some(",") { "" } else { " " }
+}
+
+/// The last line break of blank text, and what indents the line after it.
+fn last_line(blank: &str) -> Option<&str> {
+    if !blank.chars().all(char::is_whitespace) {
+        return None;
+    }
+    let at = blank.rfind('\n')?;
+    let at = if blank.get(..at)?.ends_with('\r') { at - 1 } else { at };
+    blank.get(at..)
+}
+
+/// A list of arguments for an entry that has none.
+fn new_list(document: &Document, launch: &Launch, words: &str) -> Edit {
+    let (key, program) = (launch.program_key.clone(), launch.program.span.clone());
+    if let Some((end, prefix, line_end)) = toml_line(document, launch) {
+        return (end..end, format!("{line_end}{prefix}args = [ {words} ]"));
+    }
+    let before = document.part(0..key.start);
+    let blank = before.get(before.trim_end().len()..).unwrap_or_default();
+    let gap = last_line(blank).unwrap_or(if blank.is_empty() { "" } else { " " });
+    let assigned = match document.part(key.end..program.start) {
+        sign if sign.trim() == ":" || sign.trim() == "=" => sign,
+        _ if document.format() == Format::Toml => " = ",
+        _ => ": ",
+    };
+    let name = if document.format() == Format::Toml { "args" } else { "\"args\"" };
+    (program.end..program.end, format!(",{gap}{name}{assigned}[ {words} ]"))
+}
+
+/// Where the command stands on a line of its own in TOML: the end of the line, what stands before the key, and how
+/// lines end. `None` inside of an inline table, and in JSON.
+fn toml_line<'d>(document: &'d Document, launch: &Launch) -> Option<(usize, &'d str, &'static str)> {
+    let text = document.text();
+    let start = text.get(..launch.program_key.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let prefix = document.part(start..launch.program_key.start);
+    if document.format() != Format::Toml || inside_braces(document, launch) {
+        return None;
+    }
+    let rest = text.get(launch.program.span.end..)?;
+    let end = launch.program.span.end + rest.find('\n').unwrap_or(rest.len());
+    let is_crlf = text.get(..end)?.ends_with('\r') || (end == text.len() && text.contains("\r\n"));
+    let end = if text.get(..end)?.ends_with('\r') { end - 1 } else { end };
+    Some((end, prefix, if is_crlf { "\r\n" } else { "\n" }))
+}
+
+/// Whether an inline table holds the command.
+fn inside_braces(document: &Document, launch: &Launch) -> bool {
+    fn look(node: &Node, place: usize, document: &Document) -> bool {
+        let Value::Object(members) = &node.value else { return false };
+        let is_inline = node.span.contains(&place) && document.part(node.span.clone()).starts_with('{');
+        is_inline || members.iter().any(|member| look(&member.node, place, document))
+    }
+    look(document.root(), launch.program.span.start, document)
+}
+
+/// The changes that put another program in the place of the wrapper, and leave the rest.
+pub fn move_program(launch: &Launch, program: &str) -> Vec<Edit> {
+    vec![(launch.program.span.clone(), quoted(program))]
+}
+
+/// The changes that take the wrapper out; none where the words are not in a list.
+pub fn unwrap(document: &Document, launch: &Launch, wrapped: &Wrapped) -> Vec<Edit> {
+    let Some(args) = &launch.args else { return Vec::new() };
+    let (Some(first), Some(program)) = (args.words.first(), args.words.get(wrapped.before - 1)) else {
+        return Vec::new();
+    };
+    let back = (launch.program.span.clone(), document.part(program.span.clone()).to_owned());
+    let mut edits = vec![back];
+    if let Some(next) = args.words.get(wrapped.before) {
+        edits.push((first.span.start..next.span.start, String::new()));
+    } else if let Some(added) = added_list(document, launch, args) {
+        edits.push((added, String::new()));
+    } else {
+        edits.push((first.span.start..program.span.end, String::new()));
+        // With no words left, the comma that trailed them may not stay.
+        edits.extend(trailing_comma(document, program.span.end..args.span.end).map(|comma| (comma, String::new())));
+    }
+    edits
+}
+
+/// The list that [`new_list`] has made, with what it has put before it.
+fn added_list(document: &Document, launch: &Launch, args: &Args) -> Option<Range<usize>> {
+    let (first, last) = (args.words.first()?, args.words.last()?);
+    let is_ours = document.part(args.span.start + 1..first.span.start) == " "
+        && document.part(last.span.end..args.span.end - 1) == " ";
+    if !is_ours || args.key.start < launch.program.span.end {
+        return None;
+    }
+    let start = match toml_line(document, launch) {
+        Some((end, prefix, line_end)) => {
+            let between = document.part(end..args.key.start);
+            (between == format!("{line_end}{prefix}")).then_some(end)?
+        }
+        None => {
+            let between = document.part(launch.program.span.end..args.key.start);
+            between.strip_prefix(',').filter(|gap| gap.trim().is_empty())?;
+            launch.program.span.end
+        }
+    };
+    Some(start..args.span.end)
+}
+
+/// The comma among blanks and comments.
+fn trailing_comma(document: &Document, span: Range<usize>) -> Option<Range<usize>> {
+    let text = document.part(span.clone());
+    let mut at = 0;
+    while let Some(rest) = text.get(at..) {
+        if rest.starts_with(',') {
+            return Some(span.start + at..span.start + at + 1);
+        }
+        at += comment(rest, document.format()).or_else(|| rest.chars().next().map(char::len_utf8))?;
+    }
+    None
+}
+
+/// The length of the comment that the text begins with.
+fn comment(text: &str, format: Format) -> Option<usize> {
+    let line = if format == Format::Toml { "#" } else { "//" };
+    if text.starts_with(line) {
+        let line = text.lines().next().unwrap_or_default();
+        Some(line.len())
+    } else if format != Format::Toml && text.starts_with("/*") {
+        text.find("*/").map(|end| end + 2)
+    } else {
+        None
+    }
+}
+
+/// The changes that add a server.
+///
+/// # Errors
+/// Where something else stands where servers do.
+pub fn add(document: &Document, row: &Row, name: &str, command: &[String]) -> Result<Vec<Edit>, BadDocument> {
+    let text = document.text();
+    let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let [keys @ .., last] = row.keys else { return Ok(Vec::new()) };
+    if row.format == Format::Toml {
+        let servers = document.find(row.keys)?;
+        if let Some(servers) = servers.filter(|servers| document.part(servers.span.clone()).starts_with('{')) {
+            let message = format!("{last} is an inline table; write its servers as [{last}.NAME] first");
+            return Err(document.error(servers.span.start, message));
+        }
+        let (program, args) = command.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
+        let args: Vec<_> = args.iter().map(|word| quoted(word)).collect();
+        let blank = match text {
+            "" => "",
+            text if text.ends_with('\n') => line_end,
+            _ => &line_end.repeat(2),
+        };
+        let mut lines = vec![format!("[{last}.{}]", bare_or_quoted(name))];
+        lines.extend(row.extra.iter().map(|(key, value)| format!("{key} = {}", quoted(value))));
+        lines.push(format!("command = {}", quoted(program)));
+        lines.push(format!("args = [{}]", args.join(", ")));
+        let added: String = lines.iter().map(|line| format!("{line}{line_end}")).collect();
+        return Ok(vec![(text.len()..text.len(), format!("{blank}{added}"))]);
+    }
+    let style = Style::of(document, line_end);
+    if text.trim().is_empty() {
+        let written = style.object(0, &[(last, style.object(1, &[(name, server(row, command, style, 2))]))]);
+        return Ok(vec![(0..text.len(), written + line_end)]);
+    }
+    let Some(parent) = document.find(keys)? else { return Ok(Vec::new()) };
+    Ok(match document.member(parent, last)? {
+        Some(servers) => {
+            let members = document.members(&servers.node)?;
+            let depth = row.keys.len() + 1;
+            add_member(document, style, &servers.node, members, (name, server(row, command, style, depth)), depth - 1)
+        }
+        None => {
+            let members = document.members(parent)?;
+            let depth = row.keys.len();
+            let value = style.object(depth, &[(name, server(row, command, style, depth + 1))]);
+            add_member(document, style, parent, members, (last, value), depth - 1)
+        }
+    })
+}
+
+/// How a JSON file lays out its members.
+#[derive(Clone, Copy)]
+struct Style<'d> {
+    /// What one step of indentation is; `None` where everything is on one line.
+    indent: Option<&'d str>,
+    line_end: &'d str,
+}
+
+impl<'d> Style<'d> {
+    fn of(document: &'d Document, line_end: &'d str) -> Self {
+        let Value::Object(members) = &document.root().value else { return Self { indent: Some("  "), line_end } };
+        let Some(first) = members.first() else { return Self { indent: Some("  "), line_end } };
+        let blank = document.part(document.root().span.start + 1..first.key_span.start);
+        let indent = match last_line(blank) {
+            Some(line) => Some(line.trim_start_matches(['\r', '\n'])).filter(|indent| !indent.is_empty()),
+            None if !blank.trim().is_empty() => Some("  "),
+            None => None,
+        };
+        Self { indent, line_end }
+    }
+
+    /// What stands before a member at this depth.
+    fn gap(self, depth: usize) -> String {
+        self.indent.map_or_else(String::new, |indent| format!("{}{}", self.line_end, indent.repeat(depth)))
+    }
+
+    fn member(self, key: &str, value: &str) -> String {
+        format!("{}:{}{value}", quoted(key), if self.indent.is_some() { " " } else { "" })
+    }
+
+    fn object(self, depth: usize, members: &[(&str, String)]) -> String {
+        let gap = self.gap(depth + 1);
+        let members: Vec<_> = members.iter().map(|(key, value)| gap.clone() + &self.member(key, value)).collect();
+        format!("{{{}{}}}", members.join(","), self.gap(depth))
+    }
+}
+
+fn server(row: &Row, command: &[String], style: Style<'_>, depth: usize) -> String {
+    let mut members: Vec<(&str, String)> = row.extra.iter().map(|(key, value)| (*key, quoted(value))).collect();
+    let (program, args) = command.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
+    let args: Vec<_> = args.iter().map(|word| quoted(word)).collect();
+    let comma = if style.indent.is_some() { ", " } else { "," };
+    members.push(("command", quoted(program)));
+    members.push(("args", format!("[{}]", args.join(comma))));
+    style.object(depth, &members)
+}
+
+/// The changes that add a member at the end of an object.
+fn add_member(
+    document: &Document,
+    style: Style<'_>,
+    object: &Node,
+    members: &[Member],
+    (key, value): (&str, String),
+    depth: usize,
+) -> Vec<Edit> {
+    let member = style.gap(depth + 1) + &style.member(key, &value);
+    let inside_end = object.span.end - 1;
+    let Some(last) = members.last() else {
+        let inside = object.span.start + 1..inside_end;
+        let has_line = document.part(inside.clone()).contains('\n');
+        let member = if has_line { member } else { member + &style.gap(depth) };
+        // Blanks go, a comment stays behind what is new.
+        let is_blank = document.part(inside.clone()).trim().is_empty();
+        let blank_line = style.gap(depth);
+        return match (is_blank, has_line) {
+            (true, true) => vec![(inside, member + &blank_line)],
+            (true, false) => vec![(inside, member)],
+            (false, _) => vec![(inside.start..inside.start, member)],
+        };
+    };
+    let after = last.node.span.end;
+    let comma = trailing_comma(document, after..inside_end);
+    // A comment on the line of the last member stays there.
+    let mut place = comma.as_ref().map_or(after, |comma| comma.end);
+    let rest = document.part(place..inside_end);
+    let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    if let Some(length) = rest.get(blank..).and_then(|rest| comment(rest, document.format())) {
+        place += blank + length;
+    }
+    match comma {
+        Some(_) => vec![(place..place, member + ",")],
+        None if place == after => vec![(after..after, format!(",{member}"))],
+        None => vec![(after..after, ",".to_owned()), (place..place, member)],
+    }
+}
+
+/// A text as JSON and TOML both write it.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out + "\""
+}
+
+fn bare_or_quoted(key: &str) -> String {
+    let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if is_bare { key.to_owned() } else { quoted(key) }
+}

@@ -1,0 +1,154 @@
+//! Reading a client's file, and writing it back with what it was kept beside it.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::document::{BadDocument, Document, Format};
+use crate::limits::MAX_CLIENT_FILE;
+use crate::paths::{ReplaceError, replace_file};
+
+/// Why a client's file tells nothing. It is left as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// It cannot be read.
+    #[error("it cannot be read: {0}")]
+    Failed(io::Error),
+    /// It is a folder, a pipe or a device.
+    #[error("it is no file")]
+    NotAFile,
+    /// It is larger than any such file.
+    #[error("it is larger than {} MiB", MAX_CLIENT_FILE / 1024 / 1024)]
+    TooLarge,
+    /// It does not parse.
+    #[error(transparent)]
+    Bad(#[from] BadDocument),
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsaved {
+    /// What it was cannot be kept.
+    #[error(
+        "The file as it is cannot be kept as {}: {error}. Nothing was changed. Make its folder writable for the user who \
+         runs policylayer.", crate::visible::visible(&.file.display().to_string())
+    )]
+    Backup {
+        /// Where it was to be kept.
+        file: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// It cannot take the new text.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What they say.
+    pub document: Document,
+}
+
+/// Reads a client's file.
+///
+/// # Errors
+/// Where it is no file, cannot be read, or does not parse.
+pub fn open(path: &Path, format: Format) -> Result<Opened, Unread> {
+    // Asked before it is opened: opening a pipe would wait for a writer.
+    if !fs::metadata(path).map_err(Unread::Failed)?.is_file() {
+        return Err(Unread::NotAFile);
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(Unread::Failed)?;
+    file.take(MAX_CLIENT_FILE as u64 + 1).read_to_end(&mut bytes).map_err(Unread::Failed)?;
+    if bytes.len() > MAX_CLIENT_FILE {
+        return Err(Unread::TooLarge);
+    }
+    let document = Document::parse(&bytes, format)?;
+    Ok(Opened { bytes, document })
+}
+
+/// Whether some server of a file is wrapped already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// None is: the file is as it was before this program came.
+    Original,
+    /// Some are.
+    Wrapped,
+}
+
+/// Writes a file, and keeps what it was beside it, in a file of the same mode. Gives the file that was kept.
+///
+/// A file is kept where it is an original that was not kept yet; where a kept one is there, one with wrapped servers is not
+/// kept as well.
+///
+/// # Errors
+/// Where the file is no longer what was read, or cannot be kept or written. It is then as it was.
+pub fn save(path: &Path, old: Option<&[u8]>, new: &[u8], state: State) -> Result<Option<PathBuf>, Unsaved> {
+    let Some(bytes) = old else {
+        replace_file(path, None, new)?;
+        return Ok(None);
+    };
+    let (kept, is_new) = keep(path, bytes, state)?;
+    let result = replace_file(path, Some(bytes), new);
+    if result.is_err() && is_new == Kept::New {
+        let _ = fs::remove_file(&kept);
+    }
+    result?;
+    Ok(Some(kept))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    New,
+    Before,
+}
+
+fn keep(path: &Path, bytes: &[u8], state: State) -> Result<(PathBuf, Kept), Unsaved> {
+    let mut first = None;
+    for number in 1_u32.. {
+        let file = kept_name(path, number);
+        let failed = |error| Unsaved::Backup { file: file.clone(), error };
+        match fs::read(&file) {
+            Ok(kept) if kept == bytes => return Ok((file, Kept::Before)),
+            Ok(_) => {
+                first.get_or_insert(file);
+                continue;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        if let Some(first) = first.filter(|_| state == State::Wrapped) {
+            return Ok((first, Kept::Before));
+        }
+        write_new(path, &file, bytes).map_err(failed)?;
+        return Ok((file, Kept::New));
+    }
+    Ok((path.to_owned(), Kept::Before))
+}
+
+/// `NAME.policylayer-backup`, then `NAME.policylayer-backup-2` and so on.
+fn kept_name(path: &Path, number: u32) -> PathBuf {
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(".policylayer-backup");
+    if number > 1 {
+        name.push(format!("-{number}"));
+    }
+    path.with_file_name(name)
+}
+
+fn write_new(path: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // For this user only, until it has the mode of the file that it is of.
+    let mut made = tempfile::NamedTempFile::new_in(folder)?;
+    made.write_all(bytes)?;
+    made.as_file().set_permissions(fs::metadata(path)?.permissions())?;
+    made.as_file().sync_all()?;
+    made.persist_noclobber(file).map_err(|error| error.error)?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Where the clients' files are on a system, as the environment tells.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::table::{ROWS, Row, Scope};
+use crate::env::Env;
+
+/// An operating system, as far as clients put their files elsewhere on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Os {
+    /// Linux, and what is like it.
+    Linux,
+    /// macOS.
+    MacOs,
+    /// Windows.
+    Windows,
+}
+
+impl Os {
+    /// The one that this program was built for.
+    pub const fn current() -> Self {
+        if cfg!(windows) {
+            Self::Windows
+        } else if cfg!(target_os = "macos") {
+            Self::MacOs
+        } else {
+            Self::Linux
+        }
+    }
+}
+
+/// A client's file, whether it is there or not.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// What is known of it.
+    pub row: &'static Row,
+    /// The file.
+    pub file: PathBuf,
+    /// The folder that is there where the client is.
+    pub sign: PathBuf,
+    /// What is there of it.
+    pub presence: Presence,
+}
+
+/// What is there of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Its file.
+    File,
+    /// Its folder, and no file yet.
+    Folder,
+    /// Nothing.
+    Nothing,
+}
+
+/// Every file of every client, in the order of the table. Left out are those that the environment does not tell the place
+/// of.
+pub fn places(os: Os, env: &Env) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    for row in ROWS {
+        let Some(file) = file_of(row, os, env) else { continue };
+        // In the home folder, a project's file is the user's own.
+        let is_same = |other: &Place| other.row.id == row.id && other.file == file;
+        if row.scope == Scope::Project && places.iter().any(is_same) {
+            continue;
+        }
+        let sign = sign(row, &file, os, env);
+        let presence = presence(row, &file, &sign);
+        places.push(Place { row, file, sign, presence });
+    }
+    places
+}
+
+fn sign(row: &Row, file: &Path, os: Os, env: &Env) -> PathBuf {
+    // Moved elsewhere, the folder of the file is the client's own.
+    let named = row.sign.filter(|_| moved(row, env).is_none()).and_then(|sign| resolve(sign, os, env));
+    named.unwrap_or_else(|| file.parent().unwrap_or(file).to_owned())
+}
+
+fn presence(row: &Row, file: &Path, sign: &Path) -> Presence {
+    // A link that leads nowhere is a file that somebody wanted.
+    if fs::symlink_metadata(file).is_ok() {
+        Presence::File
+    } else if row.scope == Scope::User && sign.is_dir() {
+        Presence::Folder
+    } else {
+        Presence::Nothing
+    }
+}
+
+fn file_of(row: &Row, os: Os, env: &Env) -> Option<PathBuf> {
+    let [linux, macos, windows] = row.files;
+    let file = match os {
+        Os::Linux => linux,
+        Os::MacOs => macos,
+        Os::Windows => windows,
+    };
+    moved(row, env).or_else(|| resolve(file, os, env))
+}
+
+fn moved(row: &Row, env: &Env) -> Option<PathBuf> {
+    let (variable, file) = row.moved_by?;
+    let folder = env.var(variable).filter(|folder| !folder.is_empty())?;
+    Some(env.folder().join(folder).join(file))
+}
+
+/// A path of the table as one of the system's.
+fn resolve(written: &str, os: Os, env: &Env) -> Option<PathBuf> {
+    let (base, rest) = written.split_once('/')?;
+    let home = || env.home().map(Path::to_owned);
+    let variable = |name| {
+        let path = env.var(name).map(PathBuf::from)?;
+        // What is absolute on another system does not look so here.
+        (path.is_absolute() || (os != Os::current() && !path.as_os_str().is_empty())).then_some(path)
+    };
+    let base = match base {
+        "~" => home(),
+        "." => Some(env.folder().to_owned()),
+        "$XDG_CONFIG_HOME" => variable("XDG_CONFIG_HOME").or_else(|| Some(home()?.join(".config"))),
+        "%APPDATA%" => variable("APPDATA").or_else(|| Some(home()?.join("AppData").join("Roaming"))),
+        "%LOCALAPPDATA%" => variable("LOCALAPPDATA").or_else(|| Some(home()?.join("AppData").join("Local"))),
+        _ => None,
+    }?;
+    Some(rest.split('/').fold(base, |path, part| path.join(part)))
+}

@@ -1,0 +1,154 @@
+//! What of a client's file may be shown: commands, but not what looks like a key or a password in them.
+
+use super::document::{Document, Edit, Node, Value};
+
+/// What stands in the place of what is not shown.
+const HIDDEN: &str = "…";
+
+/// Parts of the names of options and variables whose values are secrets.
+const NAMES: [&str; 10] =
+    ["key", "token", "secret", "password", "passwd", "passphrase", "credential", "auth", "bearer", "cookie"];
+
+/// What the keys of well-known services begin with.
+const BEGINNINGS: [&str; 14] =
+    ["sk-", "sk_", "pk_", "rk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "akia", "eyj"];
+
+/// The words of a command, without the secrets among them.
+pub fn words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
+    let mut is_value = false;
+    let mut shown = Vec::with_capacity(words.len());
+    for word in words {
+        let word = word.as_ref();
+        shown.push(if is_value { value(word) } else { self::word(word) });
+        // The value of `--api-key`, and of `-H` or `--header`, is the next word.
+        let is_option = word.starts_with('-') && !word.contains('=');
+        is_value = is_option && (is_telling(word) || matches!(word, "-H" | "--header"));
+    }
+    shown
+}
+
+/// A word that stands alone.
+fn word(word: &str) -> String {
+    if let Some((name, given)) = word.split_once('=')
+        && !name.contains(['/', '?', ' ', '{', ';'])
+        && (is_telling(name) || is_secret(given))
+    {
+        return format!("{name}={HIDDEN}");
+    }
+    if word.contains("://") {
+        return url(word);
+    }
+    // JSON and connection strings, and headers.
+    if is_telling(word) && (word.contains('{') || (word.contains(';') && word.contains('='))) {
+        return HIDDEN.to_owned();
+    }
+    if let Some((name, _)) = word.split_once(':')
+        && is_telling(name)
+        && !name.contains(['/', '\\', ' '])
+    {
+        return format!("{name}: {HIDDEN}");
+    }
+    if is_secret(word) { HIDDEN.to_owned() } else { word.to_owned() }
+}
+
+/// The value of an option whose name tells of a secret. A header keeps its name, a variable that is filled in later stays.
+fn value(value: &str) -> String {
+    match value.split_once(':') {
+        _ if value.starts_with("${") && value.ends_with('}') => value.to_owned(),
+        Some((name, _)) if !name.contains([' ', '/']) && !name.is_empty() => format!("{name}: {HIDDEN}"),
+        _ => HIDDEN.to_owned(),
+    }
+}
+
+/// A URL without its user, its query and its path: all of them can hold a key.
+pub fn url(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return self::word(url) };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let path = if path.len() <= 1 { path.to_owned() } else { format!("/{HIDDEN}") };
+    format!("{scheme}://{host}{path}")
+}
+
+fn is_telling(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    NAMES.iter().any(|part| name.contains(part))
+}
+
+/// Whether a text looks like a key: of a known kind, or long, without words or a path in it.
+fn is_secret(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let is_known = text.len() >= 16 && BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning));
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '='));
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let is_hex = text.len() >= 24 && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    is_known || (is_hex && digits > 0) || (text.len() >= 28 && is_plain && digits >= 4)
+}
+
+/// The text of a file without its secrets: the values of environments and headers, and what looks like a key elsewhere.
+pub fn text(document: &Document) -> String {
+    let mut edits = Vec::new();
+    hide(document.root(), "", &mut edits);
+    String::from_utf8(document.edited(edits)).unwrap_or_default().trim_start_matches('\u{feff}').to_owned()
+}
+
+fn hide(node: &Node, key: &str, edits: &mut Vec<Edit>) {
+    match &node.value {
+        Value::Object(members) => {
+            let all = matches!(key, "env" | "headers" | "http_headers" | "requestInit");
+            for member in members {
+                hide(&member.node, if all { "secret" } else { &member.key }, edits);
+            }
+        }
+        Value::Array(items) if items.iter().all(|item| matches!(item.value, Value::Text(_))) && !is_telling(key) => {
+            let written = items.iter().filter_map(|item| match &item.value {
+                Value::Text(text) => Some(text.as_str()),
+                _ => None,
+            });
+            let written: Vec<_> = written.collect();
+            for ((item, shown), written) in items.iter().zip(words(&written)).zip(written) {
+                if shown != written {
+                    edits.push((item.span.clone(), format!("\"{HIDDEN}\"")));
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| hide(item, key, edits)),
+        Value::Text(text) if !text.is_empty() && (is_telling(key) || word(text) != *text) => {
+            edits.push((node.span.clone(), format!("\"{HIDDEN}\"")));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_shown_without_what_looks_like_a_key() {
+        for (written, shown) in [
+            ("npx -y @iterable/mcp", "npx -y @iterable/mcp"),
+            ("npx -y @upstash/context7-mcp@latest --api-key abc", "npx -y @upstash/context7-mcp@latest --api-key …"),
+            ("srv --token=abc --port 3000", "srv --token=… --port 3000"),
+            ("env API_KEY=abc srv", "env API_KEY=… srv"),
+            ("npx mcp-remote https://u:p@x.test/sse/abc?key=1", "npx mcp-remote https://x.test/…"),
+            (
+                "docker run -i -e GITHUB_TOKEN ghcr.io/github/github-mcp-server",
+                "docker run -i -e GITHUB_TOKEN ghcr.io/github/github-mcp-server",
+            ),
+            ("srv --json={\"token\":\"abc\"} Server=x;Password=abc x-api-key:abc", "srv … … x-api-key: …"),
+            ("node C:\\keys\\a.js ./auth/key.js", "node C:\\keys\\a.js ./auth/key.js"),
+            ("srv sk-ant-0123456789abcdef", "srv …"),
+            ("srv 0123456789abcdef0123456789abcdef", "srv …"),
+            (
+                "/home/me/projects/a-long-folder-name-2024/server.js",
+                "/home/me/projects/a-long-folder-name-2024/server.js",
+            ),
+        ] {
+            let written: Vec<_> = written.split(' ').collect();
+            assert_eq!(words(&written).join(" "), shown);
+        }
+        assert_eq!(words(&["x", "--header", "Authorization: Bearer abc"]), ["x", "--header", "Authorization: …"]);
+        assert_eq!(words(&["x", "--api-key", "${input:key}"]), ["x", "--api-key", "${input:key}"]);
+    }
+}
