@@ -6,6 +6,7 @@
 
 mod config;
 mod listing;
+mod replace;
 mod text;
 
 use std::fs;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::config::{SETTINGS_FILE, SettingsError, load_settings, read_settings};
 pub use self::listing::{Listing, list_policies, stem_of_tested};
+pub use self::replace::{ReplaceError, replace_file};
 pub use self::text::Unreadable;
 
 use crate::env::Env;

@@ -1,0 +1,230 @@
+//! Replacing a file that a person wrote: whole or not at all, and only where it is still what was read.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::shown;
+use crate::state::file::{create_folder, sync_folder};
+
+/// Why a file was left as it was. Each message says what is wrong and what to do, in plain text.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceError {
+    /// Somebody else wrote it, or took it away, since it was read.
+    #[error(
+        "{} was changed by somebody else since it was read, so nothing was written. Look at it, and do the same again.",
+        shown(.0)
+    )]
+    Changed(PathBuf),
+    /// It was to be made, and is there.
+    #[error("{} exists already, and is not overwritten. Look at it, and do the same again.", shown(.0))]
+    Exists(PathBuf),
+    /// It is a link, and what it leads to is not there.
+    #[error("{} is a link that leads nowhere, so nothing was written. Mend the link, or take it away.", shown(.0))]
+    LeadsNowhere(PathBuf),
+    /// It is a folder, a pipe or a device.
+    #[error("{} is {what}, not a file, so nothing was written. Move it out of the way.", shown(.path))]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Its mode says that it is not to be written.
+    #[error(
+        "{} is write-protected, so it was left as it is. If it is to be changed, make it writable for its owner first.",
+        shown(.0)
+    )]
+    WriteProtected(PathBuf),
+    /// What is there cannot be read.
+    #[error("{} cannot be read: {error}. Make it readable for the user who runs policylayer.", shown(.path))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Its folder takes no new file.
+    #[error(
+        "Nothing can be written in the folder {}: {error}. A file's new text is put beside it and then takes its place, so \
+         make the folder writable for the user who runs policylayer.",
+        shown(.folder)
+    )]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The new text cannot take the file's place.
+    #[error(
+        "{} cannot be replaced: {error}. It is as it was. See that the disk has room, and that the file and its folder \
+         belong to the user who runs policylayer.",
+        shown(.path)
+    )]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// Puts a new text in a file's place. `expected` is what was read of it; `None` where it must not be there yet: then it
+/// is made, with the folders above it, for this user only.
+///
+/// Whoever reads the file meanwhile sees the old text or the new one, never a part. Where the path is a link, the file
+/// behind it is replaced and the link stays. The mode is kept, and, where the system lets us, the owner.
+///
+/// # Errors
+/// Where it is not what was expected, or cannot be written; it is then as it was.
+pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<(), ReplaceError> {
+    let failed = |error| ReplaceError::Failed { path: path.to_owned(), error };
+    let real = real_path(path)?;
+    let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let in_folder = |error| ReplaceError::Folder { folder: folder.to_owned(), error };
+    let found = verify(path, &real, expected)?;
+    if found.is_none() {
+        create_folder(folder).map_err(in_folder)?;
+    }
+    // In the same folder, so that it can take the file's place in one step; for this user only.
+    let mut made = NamedTempFile::new_in(folder).map_err(in_folder)?;
+    made.write_all(new).map_err(failed)?;
+    if let Some(found) = &found {
+        keep_owner_and_mode(made.as_file(), found).map_err(failed)?;
+    }
+    made.as_file().sync_all().map_err(failed)?;
+    // Once more, as late as can be.
+    verify(path, &real, expected)?;
+    match expected {
+        Some(_) => made.persist(&real).map_err(|error| failed(error.error))?,
+        None => made.persist_noclobber(&real).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => ReplaceError::Exists(path.to_owned()),
+            _ => failed(error.error),
+        })?,
+    };
+    // The file is in place; that its name might not outlive a power cut is no failure to tell of.
+    let _ = sync_folder(folder);
+    Ok(())
+}
+
+/// The file that a path leads to, through all links; the path itself where nothing is there.
+fn real_path(path: &Path) -> Result<PathBuf, ReplaceError> {
+    let error = match path.canonicalize() {
+        Ok(real) => return Ok(real),
+        Err(error) => error,
+    };
+    if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+        return Err(ReplaceError::Unreadable { path: path.to_owned(), error });
+    }
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(ReplaceError::LeadsNowhere(path.to_owned()));
+    }
+    Ok(path.to_owned())
+}
+
+/// That the file is what was expected; what the system knows of it, where it is there.
+fn verify(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<Option<Metadata>, ReplaceError> {
+    let unreadable = |error| ReplaceError::Unreadable { path: path.to_owned(), error };
+    let found = match fs::metadata(real) {
+        Ok(found) => found,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return if expected.is_some() { Err(ReplaceError::Changed(path.to_owned())) } else { Ok(None) };
+        }
+        Err(error) => return Err(unreadable(error)),
+    };
+    if !found.is_file() {
+        let what = if found.is_dir() { "a folder" } else { "a pipe or device" };
+        return Err(ReplaceError::NotAFile { path: path.to_owned(), what });
+    }
+    let Some(expected) = expected else { return Err(ReplaceError::Exists(path.to_owned())) };
+    // By its length first: what has grown without bound need not be read.
+    if found.len() != expected.len() as u64 || fs::read(real).map_err(unreadable)? != expected {
+        return Err(ReplaceError::Changed(path.to_owned()));
+    }
+    if found.permissions().readonly() {
+        return Err(ReplaceError::WriteProtected(path.to_owned()));
+    }
+    Ok(Some(found))
+}
+
+/// The new file belongs to whom the old one did, as far as we may give it away, and is as open.
+#[cfg(unix)]
+fn keep_owner_and_mode(made: &File, found: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let now = made.metadata()?;
+    if now.uid() != found.uid() {
+        let _ = std::os::unix::fs::fchown(made, Some(found.uid()), None);
+    }
+    if now.gid() != found.gid() {
+        let _ = std::os::unix::fs::fchown(made, None, Some(found.gid()));
+    }
+    made.set_permissions(found.permissions())
+}
+
+/// What may be done with a file here hangs on its folder.
+#[cfg(not(unix))]
+fn keep_owner_and_mode(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(result: Result<(), ReplaceError>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_where_it_is_what_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("deep/er/policy.toml");
+        replace_file(&file, None, b"one").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"one");
+        replace_file(&file, Some(b"one"), b"two").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+
+        assert!(said(replace_file(&file, Some(b"one"), b"three")).contains("somebody else"));
+        assert!(said(replace_file(&file, None, b"three")).contains("exists already"));
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        fs::remove_file(&file).unwrap();
+        assert!(said(replace_file(&file, Some(b"two"), b"three")).contains("somebody else"));
+        assert!(!file.exists());
+        assert!(said(replace_file(folder.path(), None, b"")).contains("is a folder, not a file"));
+        // Nothing is left behind.
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_modes_stay() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("real.toml"), folder.path().join("link.toml"));
+        fs::write(&file, "one").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o664)).unwrap();
+        symlink("real.toml", &link).unwrap();
+        replace_file(&link, Some(b"one"), b"two").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o664);
+
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+        assert!(said(replace_file(&link, Some(b"two"), b"three")).contains("write-protected"));
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+
+        let nowhere = folder.path().join("nowhere.toml");
+        symlink("gone.toml", &nowhere).unwrap();
+        assert!(said(replace_file(&nowhere, None, b"")).contains("leads nowhere"));
+        // What is made is for this user only.
+        let made = folder.path().join("made/policy.toml");
+        replace_file(&made, None, b"one").unwrap();
+        assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(made.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}
