@@ -1,5 +1,6 @@
 //! The command line: definitions, nothing else.
 
+mod edit;
 mod log;
 mod since;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, LimitScope, ResetArgs, ToolsArgs};
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
 
@@ -23,6 +25,7 @@ Examples:
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
+  policylayer hide 'delete_*'                change the policy; also allow, deny, limit, ask
   policylayer test iterable.test.toml        do the policy's tests hold?
   policylayer approvals watch                answer calls that wait for a person
   policylayer log --follow                   each decision as it is made
@@ -54,6 +57,27 @@ pub enum Command {
     Decide(DecideArgs),
     /// Run policy tests: the calls that they describe, and what the policy is expected to make of each
     Test(TestArgs),
+    /// Let tools through: edit the policy so that they may be called
+    #[command(after_help = edit::ALLOW)]
+    Allow(ToolsArgs),
+    /// Refuse tools: edit the policy so that they stay visible, and every call is refused
+    #[command(after_help = edit::DENY)]
+    Deny(ToolsArgs),
+    /// Hide tools: edit the policy so that the agent does not see them, and every call is refused
+    #[command(after_help = edit::HIDE)]
+    Hide(ToolsArgs),
+    /// Limit tools: edit the policy so that no more than so many calls pass
+    #[command(after_help = edit::LIMIT)]
+    Limit(LimitArgs),
+    /// Have a person asked: edit the policy so that each call of the tools needs an approval
+    #[command(after_help = edit::ASK)]
+    Ask(AskArgs),
+    /// Take what the policy says of tools by their names out of it, so that the rest of it decides
+    #[command(after_help = edit::RESET)]
+    Reset(ResetArgs),
+    /// Merge a pasted policy, or a part of one, into the policy in force
+    #[command(after_help = edit::ADD)]
+    Add(AddArgs),
     /// See and answer the calls that wait for a person's approval
     Approvals(ApprovalsArgs),
     /// Print the audit log: every decision, and what became of it

@@ -6,6 +6,8 @@ pub mod check;
 pub mod completions;
 pub mod decide;
 pub mod demo;
+mod diff;
+pub mod edit;
 pub mod log;
 mod records;
 pub mod replay;
@@ -24,6 +26,7 @@ pub use crate::env::Env;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
+use crate::policy::edit::Verb;
 use crate::policy::{BadServerName, ServerName, server};
 use crate::settings::{Settings, TwoNames};
 
@@ -37,6 +40,13 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Test(args) => test::run(args, env),
+        Command::Allow(args) => edit::tools(Verb::Allow, args, env),
+        Command::Deny(args) => edit::tools(Verb::Deny, args, env),
+        Command::Hide(args) => edit::tools(Verb::Hide, args, env),
+        Command::Limit(args) => edit::limit(args, env),
+        Command::Ask(args) => edit::tools(Verb::Ask { timeout: args.timeout.clone() }, &args.tools, env),
+        Command::Reset(args) => edit::reset(args, env),
+        Command::Add(args) => edit::add(args, env),
         Command::Approvals(args) => approvals::run(args, env),
         Command::Log(args) => log::run(args, env),
         Command::Suggest(args) => suggest::run(args, env),

@@ -1,6 +1,5 @@
 //! `policylayer suggest`: the least policy that would have let through what was used, from the audit log.
 
-mod diff;
 mod survey;
 mod toml;
 mod write;
@@ -171,6 +170,6 @@ fn create(file: &Path, text: &str) -> anyhow::Result<()> {
 fn diff(old: &Source, new: &str) -> io::Result<()> {
     let mut out = AutoStream::auto(io::stdout()).lock();
     writeln!(out, "--- {}\n+++ {} (suggested)", old.name(), old.name())?;
-    diff::write(&mut out, old.text(), new)?;
+    super::diff::write(&mut out, old.text(), new)?;
     out.flush()
 }

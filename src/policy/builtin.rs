@@ -27,6 +27,14 @@ pub fn builtin(server: &ServerName) -> Policy {
     })
 }
 
+/// The text of the built-in policy for a server, as a person may take it over into a file.
+pub fn builtin_text(server: &ServerName) -> &'static str {
+    match server.as_str() {
+        "iterable" => include_str!("../../config/policies/iterable.toml"),
+        _ => include_str!("../../config/policies/other.toml"),
+    }
+}
+
 fn parse(text: &str, server: &ServerName) -> Option<Policy> {
     let source = Source::new(format!("builtin:{server}"), Format::Toml, text);
     let mut report = Report::default();

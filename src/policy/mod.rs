@@ -15,6 +15,7 @@ mod decision;
 pub(crate) mod decode;
 pub(crate) mod diagnostic;
 pub(crate) mod document;
+pub mod edit;
 mod entry;
 mod glob;
 mod json;
@@ -37,7 +38,7 @@ pub(crate) mod window;
 
 pub use amount::{Amount, AmountError};
 pub use asking::{ApprovalScope, Asking};
-pub use builtin::builtin;
+pub use builtin::{builtin, builtin_text};
 pub use compile::{Mode, Policy};
 pub use decision::{Decision, Effect};
 pub use diagnostic::{Diagnostic, Severity};
