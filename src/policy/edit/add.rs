@@ -94,62 +94,87 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
         .collect::<Result<_, _>>()?;
 
     let needs_entries = pasted.root.get("classes").is_some() || is_listed(tools);
-    let mut state = if before.is_patch() && needs_entries { before.standing_alone()? } else { before.with(&[])? };
+    let mut state = Merged { before: &before, after: None };
+    if before.is_patch() && needs_entries {
+        state.after = Some(before.standing_alone()?);
+    }
     for (key, node) in tools {
         let tool = Tool::parse(&key.name)?;
         if tool.name.matches_all() {
-            state = for_all(&state, &tool, node.pairs())?;
+            state.for_all(&tool, node.pairs())?;
             continue;
         }
         // The pasted entry wins, also over a name in `hide`.
         if !hidden.iter().any(|item| tool.is(item)) {
-            let shown: Vec<_> = state.hidden_at(&tool).into_iter().map(Change::Show).collect();
-            state = state.with(&shown)?;
+            let shown: Vec<_> = state.now().hidden_at(&tool).into_iter().map(Change::Show).collect();
+            state.make(&shown)?;
         }
-        let (path, own) = state.entry(&tool);
+        let (path, own) = state.now().entry(&tool);
         if !own.is_some_and(|own| own.says(node)) {
-            state = state.with(&[Change::Set(path, node.clone())])?;
+            state.make(&[Change::Set(path, node.clone())])?;
         }
     }
     for (key, node) in classes {
-        if !state.root.get("classes").and_then(|classes| classes.get(&key.name)).is_some_and(|own| own.says(node)) {
-            state = state.with(&[Change::Set(vec!["classes".to_owned(), key.name.clone()], node.clone())])?;
+        if !state.now().root.get("classes").and_then(|classes| classes.get(&key.name)).is_some_and(|own| own.says(node))
+        {
+            state.make(&[Change::Set(vec!["classes".to_owned(), key.name.clone()], node.clone())])?;
         }
     }
     if !all.is_empty() {
-        state = for_all(&state, &Tool::parse("*")?, all)?;
+        state.for_all(&Tool::parse("*")?, all)?;
     }
     for item in &hidden {
-        if state.hidden_at(&Tool::parse(item)?).is_empty() {
-            state = state.with(&[Change::Hide((*item).to_owned())])?;
+        if state.now().hidden_at(&Tool::parse(item)?).is_empty() {
+            state.make(&[Change::Hide((*item).to_owned())])?;
         }
     }
     let is_about_all = !classes.is_empty() || !all.is_empty() || named.iter().any(|tool| tool.name.matches_all());
-    finish(&before, state, |name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), notes)
+    let after = state.after;
+    finish(before, after, |name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), notes)
 }
 
 fn is_listed(tools: &[(Key, Node)]) -> bool {
     tools.iter().any(|(key, _)| !Name::parse(&key.name).is_ok_and(|name| name.matches_all()))
 }
 
-/// What is said of all tools, key by key.
-fn for_all<'s>(state: &State<'s>, all: &Tool, pairs: &[(Key, Node)]) -> Result<State<'s>, CannotEdit> {
-    let (path, own) = state.entry(all);
-    let at = |key: &str| path.iter().cloned().chain([key.to_owned()]).collect::<Vec<_>>();
-    let mut changes = Vec::new();
-    for (key, node) in pairs {
-        // The same word twice would be a contradiction.
-        let twin = match key.name.as_str() {
-            "reason" => Some("on_deny"),
-            "on_deny" => Some("reason"),
-            _ => None,
-        };
-        if let Some(twin) = twin.filter(|twin| own.is_some_and(|own| own.get(twin).is_some())) {
-            changes.push(Change::Remove(at(twin)));
-        }
-        if !own.and_then(|own| own.get(&key.name)).is_some_and(|old| old.says(node)) {
-            changes.push(Change::Set(at(&key.name), node.clone()));
-        }
+/// A policy into which a document is merged.
+struct Merged<'b, 's> {
+    before: &'b State<'s>,
+    /// As it is by now, where something has changed.
+    after: Option<State<'s>>,
+}
+
+impl<'s> Merged<'_, 's> {
+    fn now(&self) -> &State<'s> {
+        self.after.as_ref().unwrap_or(self.before)
     }
-    state.with(&changes)
+
+    fn make(&mut self, changes: &[Change]) -> Result<(), CannotEdit> {
+        if !changes.is_empty() {
+            self.after = Some(self.now().with(changes)?);
+        }
+        Ok(())
+    }
+
+    /// Takes over what is said of all tools, key by key.
+    fn for_all(&mut self, all: &Tool, pairs: &[(Key, Node)]) -> Result<(), CannotEdit> {
+        let (path, own) = self.now().entry(all);
+        let at = |key: &str| path.iter().cloned().chain([key.to_owned()]).collect::<Vec<_>>();
+        let mut changes = Vec::new();
+        for (key, node) in pairs {
+            // The same word twice would be a contradiction.
+            let twin = match key.name.as_str() {
+                "reason" => Some("on_deny"),
+                "on_deny" => Some("reason"),
+                _ => None,
+            };
+            if let Some(twin) = twin.filter(|twin| own.is_some_and(|own| own.get(twin).is_some())) {
+                changes.push(Change::Remove(at(twin)));
+            }
+            if !own.and_then(|own| own.get(&key.name)).is_some_and(|old| old.says(node)) {
+                changes.push(Change::Set(at(&key.name), node.clone()));
+            }
+        }
+        self.make(&changes)
+    }
 }

@@ -55,12 +55,12 @@ pub struct Order {
 pub fn order(source: Option<&Source>, name: &str, server: &ServerName, order: &Order) -> Result<Edited, CannotEdit> {
     let tools = order.tools.iter().map(|text| Tool::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let before = begin(source, name, server)?;
-    let mut state = before.with(&[])?;
+    let mut after = None;
     for tool in &tools {
-        state = carry_out(&state, tool, order)?;
+        after = carry_out(after.as_ref().unwrap_or(&before), tool, order)?.or(after);
     }
     let is_named = |name: &str| tools.iter().any(|tool| tool.name.matches(name));
-    finish(&before, state, is_named, Vec::new())
+    finish(before, after, is_named, Vec::new())
 }
 
 /// The document that is edited.
@@ -71,11 +71,15 @@ pub(super) fn begin<'s>(source: Option<&Source>, name: &str, server: &'s ServerN
 
 /// That no other tool is decided otherwise than before.
 pub(super) fn finish(
-    before: &State<'_>,
-    after: State<'_>,
+    before: State<'_>,
+    after: Option<State<'_>>,
     is_named: impl Fn(&str) -> bool,
     notes: Vec<String>,
 ) -> Result<Edited, CannotEdit> {
+    let Some(after) = after else {
+        let State { source, policy, warnings, .. } = before;
+        return Ok(Edited { source, policy, warnings, outcome: Outcome::Unchanged, notes });
+    };
     let nobody = "a_tool_that_nobody_knows".to_owned();
     let names = known_tools(&before.policy).into_iter().chain(known_tools(&after.policy)).chain([nobody]);
     if let Some(other) =
@@ -108,7 +112,8 @@ fn decide_alike(one: &Policy, other: &Policy, tool: &str) -> bool {
         && one.limits(tool).map(limit).eq(other.limits(tool).map(limit))
 }
 
-fn carry_out<'s>(state: &State<'s>, tool: &Tool, order: &Order) -> Result<State<'s>, CannotEdit> {
+/// The document as it is then; `None` where nothing is to be changed.
+fn carry_out<'s>(state: &State<'s>, tool: &Tool, order: &Order) -> Result<Option<State<'s>>, CannotEdit> {
     check_for_all(tool, order)?;
     let mut changes = plan(state, tool, order)?;
     let mut standing_alone = None;
@@ -118,7 +123,7 @@ fn carry_out<'s>(state: &State<'s>, tool: &Tool, order: &Order) -> Result<State<
         if order.verb == Verb::Allow && order.reason.is_none() && !shown.is_empty() {
             let after = state.with(&shown)?;
             if verify(state, &after, tool, order).is_ok() {
-                return Ok(after);
+                return Ok(Some(after));
             }
         }
         // With entries the document stands alone, so the built-in rules under it have to be written into it.
@@ -127,9 +132,13 @@ fn carry_out<'s>(state: &State<'s>, tool: &Tool, order: &Order) -> Result<State<
         standing_alone = Some(alone);
     }
     let state = standing_alone.as_ref().unwrap_or(state);
+    if changes.is_empty() {
+        verify(state, state, tool, order)?;
+        return Ok(standing_alone);
+    }
     let after = state.with(&changes)?;
     verify(state, &after, tool, order)?;
-    Ok(after)
+    Ok(Some(after))
 }
 
 /// What means every tool has no action.
@@ -190,9 +199,8 @@ fn plan(state: &State<'_>, tool: &Tool, order: &Order) -> Result<Vec<Change>, Ca
             if is_so {
                 return Ok(changes);
             }
-            let shown = state.with(&changes)?;
-            let (path, own) = shown.entry(tool);
-            let rest = entry(&shown, tool, order, &path, own);
+            // Taking it out of `hide` changes no entry.
+            let rest = entry(state, tool, order, &path, own);
             Ok(changes.into_iter().chain(rest).collect())
         }
     }
@@ -354,7 +362,12 @@ fn verify(before: &State<'_>, after: &State<'_>, tool: &Tool, order: &Order) -> 
                 let is_limited = after.policy.limits(name).any(|limit| limit.rule.ends_with("rate_limit"));
                 decision.effect == old.effect && (is_limited || matches!(decision.effect, Effect::Deny | Effect::Hide))
             }
-            (_, Some(effect)) => decision.effect == effect,
+            (Verb::Allow, _) => decision.effect == Effect::Allow,
+            // A reason that another rule keeps back would be told to nobody.
+            (_, Some(effect)) => {
+                decision.effect == effect
+                    && order.reason.as_deref().is_none_or(|reason| decision.reason == Some(reason))
+            }
             (_, None) => true,
         };
         if is_good {
