@@ -115,10 +115,6 @@ fn edit_with(
         }
     }
     let changes = outcome::changes(&before.policy, &edited.policy);
-    let warnings = edited.warnings.iter().filter(|warning| !before.has(warning)).cloned().collect::<Vec<_>>();
-    let rendered = policy::render(&edited.source, &warnings, Colour::Styled);
-    anstream::stderr().lock().write_all(rendered.as_bytes())?;
-    edited.notes.iter().for_each(|note| super::note(note));
     if args.format == Format::Json {
         let mut out = AutoStream::auto(io::stdout()).lock();
         serde_json::to_writer_pretty(
@@ -133,9 +129,12 @@ fn edit_with(
         )?;
         out.write_all(b"\n")?;
         out.flush()?;
+        drop(out);
+        say(&edited, &before)?;
         return Ok(Exit::Ok);
     }
     if edited.outcome == Outcome::Unchanged {
+        say(&edited, &before)?;
         super::note(&match &target.source {
             Some(_) => format!("Nothing is to be changed: {name} says so already."),
             None => format!(
@@ -146,18 +145,38 @@ fn edit_with(
         return Ok(Exit::Ok);
     }
     show(&target, &name, &edited, &changes)?;
+    say(&edited, &before)?;
     super::note(&if args.dry_run {
         format!("This was a dry run: nothing was written to {name}.")
     } else if target.source.is_none() {
         format!(
-            "Wrote {name}: the built-in policy for {}, with this change. It is in force at once, also for wrappers that run.",
+            "Wrote {name}: the built-in policy for {}, with this change. Wrappers that run take it up at once.",
             target.server
         )
     } else {
-        format!("Wrote {name}. It is in force at once, also for wrappers that run.")
+        format!("Wrote {name}. Wrappers that run take it up at once.")
     });
     Ok(Exit::Ok)
 }
+
+/// What the linter says that it did not say before, and what else a person should know.
+fn say(edited: &Edited, before: &Before) -> io::Result<()> {
+    let new: Vec<_> = edited.warnings.iter().filter(|warning| !before.has(warning)).cloned().collect();
+    let (told, left) = new.split_at(new.len().min(MAX_WARNINGS));
+    let rendered = policy::render(&edited.source, told, Colour::Styled);
+    anstream::stderr().lock().write_all(rendered.as_bytes())?;
+    if !left.is_empty() {
+        super::note(&format!(
+            "And {} more; `policylayer check` says them all.",
+            super::plural(left.len() as u64, "warning")
+        ));
+    }
+    edited.notes.iter().for_each(|note| super::note(note));
+    Ok(())
+}
+
+/// How many new warnings are told of at once: hiding by a glob may make one for each tool.
+const MAX_WARNINGS: usize = 3;
 
 /// The diff, and the decisions that change.
 fn show(target: &Target, name: &str, edited: &Edited, changes: &[Change<'_>]) -> anyhow::Result<()> {
