@@ -23,7 +23,7 @@ const TOOLS: [&str; 9] = [
 ];
 
 /// Documents that people write otherwise than the examples are written.
-const WRITTEN: [(Format, &str); 18] = [
+const WRITTEN: [(Format, &str); 19] = [
     (Format::Toml, "version = \"1\"\ndefault = \"deny\"\n"),
     (Format::Toml, "version = \"1\"\ndefault = \"allow\"\nhide = [ \"a\", \"get_lists\" ] # both"),
     (
@@ -46,6 +46,10 @@ const WRITTEN: [(Format, &str); 18] = [
     (
         Format::Toml,
         "version = \"1\"\ndefault = \"deny\"\n\n# ---- Lists\n\n# This one.\n[tools.get_lists]\n\n# That one.\n[tools.delete_list]\naction = \"deny\"\n",
+    ),
+    (
+        Format::Toml,
+        "version = \"1\"\ndefault = \"deny\"\n[classes.read]\naction = \"deny\"\n[classes.write]\naction = \"require_approval\"\nrate_limit = \"3/hour\"\n[tools.get_lists]\nclass = \"read\"\n[tools.update_user]\nclass = \"write\"\n[tools.\"send_*\"]\naction = \"require_approval\"\n",
     ),
     (Format::Json, r#"{"version":"1","default":"deny","hide":["get_lists"]}"#),
     (
@@ -255,7 +259,7 @@ fn whole_documents_are_merged_into_each_other() {
     for (i, into) in all.iter().enumerate() {
         for (j, from) in all.iter().enumerate() {
             let is_long = tools(into).len() == 1 || from.text().len() > 5_000;
-            if (i + j) % if is_long { 13 } else { 2 } != 0 {
+            if (i + j) % if is_long { 41 } else { 5 } != 0 {
                 continue;
             }
             let context = format!("{}\n{}into\n{}", from.name(), from.text(), into.text());
@@ -287,7 +291,7 @@ fn whole_documents_are_merged_into_each_other() {
             );
         }
     }
-    assert!(done > 300, "{done}");
+    assert!(done > 100, "{done}");
 }
 
 proptest! {

@@ -21,7 +21,7 @@ pub use self::toml::take_out;
 use self::change::Change;
 use super::builtin::builtin_text;
 use super::compile::Policy;
-use super::diagnostic::{Diagnostic, Report, quote};
+use super::diagnostic::{Diagnostic, Report, quote, visible};
 use super::limit_keys;
 use super::server::ServerName;
 use super::source::{Format, Source};
@@ -102,7 +102,7 @@ impl CannotEdit {
             Change::Set(path, node) => {
                 let nested =
                     path.iter().rev().fold(node.clone(), |value, key| Node::table(vec![(Key::new(key), value)]));
-                format!("Write this into it by hand (it is shown as YAML):\n\n{}", yaml::block(&nested, 0).trim_end())
+                format!("Write this into it by hand (it is shown as YAML):\n\n{}", shown(&yaml::block(&nested, 0)))
             }
             Change::Remove(path) => format!("Take {} out of it by hand.", quote(&path.join("."))),
             Change::Hide(item) => format!("Put {} into the list `hide` by hand.", quote(item)),
@@ -113,6 +113,11 @@ impl CannotEdit {
              Nothing was written. {by_hand}"
         ))
     }
+}
+
+/// Several lines as a terminal may show them.
+fn shown(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// What is written where a server has no policy file yet: its built-in policy, as a file that says so.

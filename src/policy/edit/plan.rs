@@ -5,7 +5,7 @@ use super::state::{State, Tool, known_tools};
 use super::{CannotEdit, Edited, Outcome, Which, written_out};
 use crate::policy::compile::Policy;
 use crate::policy::decision::Effect;
-use crate::policy::diagnostic::quote;
+use crate::policy::diagnostic::{quote, visible};
 use crate::policy::limit::{Limit, Scope};
 use crate::policy::server::ServerName;
 use crate::policy::source::{Format, Source};
@@ -232,9 +232,10 @@ fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&Node>) -> Result<
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
             return CannotEdit::refused(format!(
                 "Every call of {} is refused already, by `{}`, so there is nothing to limit. If it is to be called, let it \
-                 through first: `policylayer allow {name}`.",
+                 through first: `policylayer allow {}`.",
                 quote(name),
-                decision.rule
+                decision.rule,
+                visible(name)
             ));
         }
     } else if own.is_none()
@@ -263,7 +264,11 @@ fn entry(state: &State<'_>, tool: &Tool, order: &Order, path: &[String], own: Op
         let carried = governing.iter().filter(|(key, _)| is_carried(&order.verb, &key.name)).cloned();
         pairs.extend(carried.filter(|(key, _)| !wanted.iter().any(|(own, _)| *own == key.name)));
         pairs.extend(wanted.into_iter().map(|(key, node)| (Key::new(key), node)));
+        // Being listed means allowed, but for an entry that would say no more than the class.
         pairs.retain(|(key, node)| !(key.name == "action" && node.as_text() == Some("allow")));
+        if order.verb == Verb::Allow && own.is_some() {
+            pairs.push((Key::new("action"), Node::text("allow")));
+        }
         return vec![Change::Set(path.to_vec(), Node::table(pairs))];
     };
     let at = |key: &str| path.iter().cloned().chain([key.to_owned()]).collect::<Vec<_>>();
@@ -378,7 +383,7 @@ fn verify(before: &State<'_>, after: &State<'_>, tool: &Tool, order: &Order) -> 
             Some(at) => {
                 let items = after.root.get("hide").map(Node::items).unwrap_or_default();
                 let item = items.get(at).and_then(Node::as_text).unwrap_or_default();
-                format!("Take {} out of `hide` first: `policylayer reset '{item}'`", quote(item))
+                format!("Take {} out of `hide` first: `policylayer reset '{}'`", quote(item), visible(item))
             }
             None if tool.exact().is_none() && rule.starts_with("tools.") => {
                 format!("A rule that names a tool comes before a glob: name the tool itself, {}", quote(name))
