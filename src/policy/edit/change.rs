@@ -142,9 +142,12 @@ pub(super) fn take_out_lines(text: &str, from: usize, to: usize) -> String {
             start = above;
         }
         end += line_behind.len();
-        if line_behind.is_empty() && blank_above && start > 0 {
-            start = start_of(start - 1);
-        }
+    }
+    // The last one takes the blank line before it along.
+    let is_blank = |line: &str| line.trim().is_empty();
+    let is_last = text.get(end..).unwrap_or_default().lines().all(|line| is_blank(line) || line.starts_with('#'));
+    if is_last && start > 0 && text.get(start_of(start - 1)..start).is_some_and(is_blank) {
+        start = start_of(start - 1);
     }
     [text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default()].concat()
 }

@@ -24,8 +24,15 @@ pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, C
             }
         },
         Change::Show(at) => {
-            if let Some(item) = object.array_value("hide").and_then(|list| list.elements().into_iter().nth(*at)) {
-                item.remove();
+            let items = object.array_value("hide").map(|list| list.elements()).unwrap_or_default();
+            // The items behind it move up by one, so that what stands between them stays where it is.
+            for (item, next) in items.iter().zip(items.iter().skip(1)).skip(*at) {
+                if let Some((item, next)) = item.as_string_lit().zip(next.as_string_lit()) {
+                    item.set_raw_value(next.raw_value());
+                }
+            }
+            if let Some(last) = items.into_iter().next_back() {
+                last.remove();
             }
         }
     }
@@ -81,6 +88,45 @@ fn input(node: &Node) -> CstInputValue {
         Value::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
         Value::Table(pairs) => {
             CstInputValue::Object(pairs.iter().map(|(key, value)| (key.name.clone(), input(value))).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::tree::Key;
+
+    #[test]
+    fn members_are_edited_and_no_others() {
+        let path = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+        let entry = Node::table(vec![(Key::new("reason"), Node::text("\"é\"\u{1}"))]);
+        let number = Node::of(Value::Integer("0x10".to_owned()));
+        for (before, change, after) in [
+            (
+                "{\n\t\"tools\": {\n\t\t\"a\": {}\n\t}\n}\n",
+                Change::Set(path(&["tools", "b"]), entry),
+                "{\n\t\"tools\": {\n\t\t\"a\": {},\n\t\t\"b\": {\n\t\t\t\"reason\": \"\\\"é\\\"\\u0001\"\n\t\t}\n\t}\n}\n",
+            ),
+            (
+                "{ \"tools\": { \"a\": {\"max\" : 1, \"b\":2} } }",
+                Change::Set(path(&["tools", "a", "max"]), number),
+                "{ \"tools\": { \"a\": {\"max\" : 16, \"b\":2} } }",
+            ),
+            (
+                "{\n  \"tools\": {\n    \"a\": {},\n    \"b\": {}\n  }\n}",
+                Change::Remove(path(&["tools", "b"])),
+                "{\n  \"tools\": {\n    \"a\": {}\n  }\n}",
+            ),
+            ("{\"hide\":[\"a\"]}", Change::Hide("b".to_owned()), "{\"hide\":[\"a\", \"b\"]}"),
+            ("{\"hide\": [\"a\", \"b\"]}", Change::Show(0), "{\"hide\": [\"b\"]}"),
+            (
+                "{\n  \"default\": \"deny\",\n  \"tools\": {}\n}",
+                Change::Hide("b".to_owned()),
+                "{\n  \"default\": \"deny\",\n  \"hide\": [\"b\"],\n  \"tools\": {}\n}",
+            ),
+        ] {
+            assert_eq!(apply(before, "test", &change).unwrap(), after, "{change:?} in\n{before}");
         }
     }
 }

@@ -156,7 +156,10 @@ fn remove(item: &mut Item, path: &[String]) {
 fn without_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<String> {
     let mut table = document.as_table();
     for key in path {
-        table = table.get(key).and_then(Item::as_table).filter(|table| !table.is_dotted() && !table.is_implicit())?;
+        table = table.get(key).and_then(Item::as_table).filter(|table| !table.is_dotted())?;
+    }
+    if table.is_implicit() {
+        return None;
     }
     let tree = |text: &str| decode::decode(&Source::new("", Format::Toml, text), &mut Report::default());
     let mut node = tree(text)?;
@@ -182,6 +185,10 @@ fn end(text: &str, node: &Node, header: usize) -> usize {
     match &node.value {
         Value::Table(pairs) if !text.get(node.span.clone()).is_some_and(|text| text.starts_with('{')) => {
             pairs.iter().map(|(key, value)| end(text, value, key.span.end)).fold(header, usize::max)
+        }
+        // One whose items have headers of their own ends where the last of them does.
+        Value::Array(items) => {
+            items.iter().map(|item| end(text, item, header)).fold(node.span.end.max(header), usize::max)
         }
         _ => node.span.end.max(header),
     }
@@ -279,6 +286,35 @@ mod tests {
             let mut document: DocumentMut = format!("hide = {before}\n").parse().unwrap();
             take_out(document["hide"].as_array_mut().unwrap(), at);
             assert_eq!(document.to_string(), format!("hide = {after}\n"), "{before}");
+        }
+    }
+
+    #[test]
+    fn an_item_comes_behind_the_others_as_they_are_written() {
+        for (before, after) in [
+            ("[]", "[\"z\"]"),
+            ("[\"a\"] # A", "[\"a\", \"z\"] # A"),
+            ("[\n  \"a\", # A\n]", "[\n  \"a\", # A\n  \"z\",\n]"),
+            ("[\n    \"a\",\n    \"b\" # B\n  ]", "[\n    \"a\",\n    \"b\", # B\n    \"z\",\n  ]"),
+        ] {
+            let text = format!("hide = {before}\n[tools]\n");
+            let edited = apply(&text, "test", &Change::Hide("z".to_owned())).unwrap();
+            assert_eq!(edited, format!("hide = {after}\n[tools]\n"), "{before}");
+        }
+    }
+
+    #[test]
+    fn a_table_goes_with_its_own_comment_and_no_other() {
+        let gone = |text: &str| apply(text, "test", &Change::Remove(vec!["tools".to_owned(), "x".to_owned()])).unwrap();
+        for (before, after) in [
+            ("# All.\n[tools.x]\n[tools.y]\n", "# All.\n[tools.y]\n"),
+            ("# Part\n\n# This.\n[tools.x]\na = [\n  1,\n]\n\n# That.\n[tools.y]\n", "# Part\n\n# That.\n[tools.y]\n"),
+            ("[tools.y]\n\n# This.\n[tools.x]\n[[tools.x.limits]]\nmax = 1\n", "[tools.y]\n"),
+            ("a = 1\n\n[tools.x]\nb = 2\n", "a = 1\n\n[tools]\n"),
+            ("tools.x.b = 1\n", "[tools]\n"),
+            ("tools = { x = {}, y = {} }\n", "tools = { y = {} }\n"),
+        ] {
+            assert_eq!(gone(before), after, "{before}");
         }
     }
 }

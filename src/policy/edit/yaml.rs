@@ -308,3 +308,73 @@ fn scalar(text: &str) -> String {
     // A JSON string is one of YAML's, too.
     if is_plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(pairs: &[(&str, &str)]) -> Node {
+        Node::table(pairs.iter().map(|(key, text)| (Key::new(*key), Node::text(*text))).collect())
+    }
+
+    fn path(keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|key| (*key).to_owned()).collect()
+    }
+
+    #[test]
+    fn lines_are_edited_and_no_others() {
+        let deny = || Change::Set(path(&["tools", "a b"]), entry(&[("action", "deny"), ("reason", "No: # 1")]));
+        let act = |text: &str| Change::Set(path(&["tools", "x", "action"]), Node::text(text));
+        for (before, change, after) in [
+            ("a: 1\n# end\n", deny(), "a: 1\ntools:\n  \"a b\":\n    action: deny\n    reason: \"No: # 1\"\n# end\n"),
+            ("tools: {} # none\n", deny(), "tools:\n  \"a b\":\n    action: deny\n    reason: \"No: # 1\" # none\n"),
+            (
+                "tools:\n    x: {}",
+                deny(),
+                "tools:\n    x: {}\n    \"a b\":\n      action: deny\n      reason: \"No: # 1\"",
+            ),
+            ("tools:\n  x: {} # y\n", act("hide"), "tools:\n  x: { action: hide } # y\n"),
+            ("tools:\n  x:\n    action: deny # y\n", act("hide"), "tools:\n  x:\n    action: hide # y\n"),
+            (
+                "tools:\n  x: { action: deny, reason: 'n' }\n",
+                act("hide"),
+                "tools:\n  x: { action: hide, reason: 'n' }\n",
+            ),
+            (
+                "tools:\n  x:\n    # why\n    action: deny\n  y: {}\n",
+                Change::Remove(path(&["tools", "x"])),
+                "tools:\n  y: {}\n",
+            ),
+            ("tools:\n  x:\n    action: deny\n# end\n", Change::Remove(path(&["tools", "x"])), "tools: {}\n# end\n"),
+            ("default: deny\ntools: {}\n", Change::Hide("a*".to_owned()), "default: deny\nhide: [\"a*\"]\ntools: {}\n"),
+            ("hide:\n- a # A\nb: 1\n", Change::Hide("c".to_owned()), "hide:\n- a # A\n- c\nb: 1\n"),
+            ("hide: [a, b] # two\n", Change::Hide("null".to_owned()), "hide: [a, b, \"null\"] # two\n"),
+            ("hide: [a, b, c]\n", Change::Show(1), "hide: [a, c]\n"),
+            ("hide: [a, b]\n", Change::Show(1), "hide: [a]\n"),
+            (
+                "hide:\n  - a\n  # about b\n  - b # B\n  - c\n",
+                Change::Show(0),
+                "hide:\n  # about b\n  - b # B\n  - c\n",
+            ),
+            ("hide:\n  - a\nb: 1\n", Change::Show(0), "hide: []\nb: 1\n"),
+        ] {
+            let edited = apply(before, "test", &change).unwrap();
+            assert_eq!(edited, after, "{change:?} in\n{before}");
+        }
+    }
+
+    #[test]
+    fn what_has_room_for_comments_in_brackets_is_left_to_its_author() {
+        let change = Change::Set(path(&["tools", "x", "action"]), Node::text("deny"));
+        for text in
+            ["{tools: {x: {}}}\n", "tools: {\n  y: {}, # why\n}\n", "tools:\n  x: {\n    reason: a, # why\n  }\n"]
+        {
+            let why = apply(text, "test", &change).unwrap_err().to_string();
+            assert!(why.contains("tools:\n  x:\n    action: deny"), "{why}");
+        }
+        let show = Change::Show(0);
+        assert!(
+            apply("hide: [a, # A\n  b]\n", "test", &show).unwrap_err().to_string().contains("item 1 out of the list")
+        );
+    }
+}
