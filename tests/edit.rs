@@ -268,6 +268,9 @@ fn what_cannot_come_out_as_asked_is_refused_and_nothing_is_written() {
     let ran = run_with(&home, r#"{"tools":{"get_lists":{"acton":"deny"}}}"#, &["add", "-"]);
     assert_eq!(ran.code, Some(3), "{}", ran.err);
     assert!(ran.err.contains("did you mean `action`?") && ran.err.contains("stdin:1:"), "{}", ran.err);
+    let ran = run_with(&home, "", &["add", "-"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    assert!(ran.err.contains("there is nothing to add"), "{}", ran.err);
     // One that does not load is not touched.
     let broken = home.policy("iterable.toml", "version = \"1\"\ndefault = \"dney\"\n");
     let ran = home.run(&["hide", "get_lists"]);

@@ -263,7 +263,13 @@ fn whole_documents_are_merged_into_each_other() {
                 continue;
             }
             let context = format!("{}\n{}into\n{}", from.name(), from.text(), into.text());
-            let pasted = Pasted::read("pasted", Some(from.format()), from.text()).unwrap();
+            let pasted = match Pasted::read("pasted", Some(from.format()), from.text()) {
+                Err(CannotEdit::Refused(why)) if !from.text().contains("tools") && !from.text().contains("hide") => {
+                    assert!(why.contains("nothing to add"), "{why}");
+                    continue;
+                }
+                read => read.unwrap(),
+            };
             let edited = match edit::add(Some(into), into.name(), &server(), &pasted) {
                 Ok(edited) => edited,
                 // Two globs may be ambiguous beside each other.

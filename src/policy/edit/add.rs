@@ -52,6 +52,12 @@ impl Pasted {
             lint::errors(&document, &mut report);
         }
         match root.filter(|_| !report.has_errors()) {
+            Some(root) if ["hide", "all_tools", "classes", "tools"].iter().all(|key| root.get(key).is_none()) => {
+                CannotEdit::refused(format!(
+                    "{name} has neither `hide` nor `tools`, `classes` or `all_tools`, so there is nothing to add. Paste a policy, \
+                     or a part of one, such as {{\"hide\": [\"delete_*\"]}}."
+                ))
+            }
             Some(root) => Ok(Self { root }),
             None => {
                 let diagnostics = report.finish(&source);
