@@ -32,6 +32,13 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
             cand explain 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
             cand test 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
+            cand allow 'Let tools through: edit the policy so that they may be called'
+            cand deny 'Refuse tools: edit the policy so that they stay visible, and every call is refused'
+            cand hide 'Hide tools: edit the policy so that the agent does not see them, and every call is refused'
+            cand limit 'Limit tools: edit the policy so that no more than so many calls pass'
+            cand ask 'Have a person asked: edit the policy so that each call of the tools needs an approval'
+            cand reset 'Take what the policy says of tools by their names out of it, so that the rest of it decides'
+            cand add 'Merge a pasted policy, or a part of one, into the policy in force'
             cand approvals 'See and answer the calls that wait for a person''s approval'
             cand log 'Print the audit log: every decision, and what became of it'
             cand suggest 'Suggest the least policy that would have let through what was used, from the audit log'
@@ -111,6 +118,69 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;test'= {
             cand --format 'How to print: for a person, for a program, or for CI'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;allow'= {
+            cand --reason 'What the agent is told where a call is refused'
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;deny'= {
+            cand --reason 'What the agent is told where a call is refused'
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;hide'= {
+            cand --reason 'What the agent is told where a call is refused'
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;limit'= {
+            cand --scope 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]'
+            cand --reason 'What the agent is told where the limit is reached'
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;ask'= {
+            cand --timeout 'How long a call waits for a person before it is refused, such as 90s, 10m or 2h'
+            cand --reason 'What the agent is told where a call is refused'
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;reset'= {
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;add'= {
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -36,6 +36,13 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d '
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "explain" -d 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "test" -d 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "allow" -d 'Let tools through: edit the policy so that they may be called'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "deny" -d 'Refuse tools: edit the policy so that they stay visible, and every call is refused'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "hide" -d 'Hide tools: edit the policy so that the agent does not see them, and every call is refused'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "limit" -d 'Limit tools: edit the policy so that no more than so many calls pass'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "ask" -d 'Have a person asked: edit the policy so that each call of the tools needs an approval'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "reset" -d 'Take what the policy says of tools by their names out of it, so that the rest of it decides'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "add" -d 'Merge a pasted policy, or a part of one, into the policy in force'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "approvals" -d 'See and answer the calls that wait for a person\'s approval'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "log" -d 'Print the audit log: every decision, and what became of it'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "suggest" -d 'Suggest the least policy that would have let through what was used, from the audit log'
@@ -120,6 +127,56 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand test" -l format 
 json\t'For a program: one JSON document'
 junit\t'For CI: JUnit\'s XML'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l reason -d 'What the agent is told where a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l reason -d 'What the agent is told where a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l reason -d 'What the agent is told where a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l scope -d 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]' -r -f -a "session\t'Those of one session'
+server\t'Those of all sessions with the server, across restarts'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l reason -d 'What the agent is told where the limit is reached' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l timeout -d 'How long a call waits for a person before it is refused, such as 90s, 10m or 2h' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l reason -d 'What the agent is told where a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -s h -l help -d 'Print help (see more with \'--help\')'

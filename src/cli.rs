@@ -1,6 +1,7 @@
 //! The command line: definitions, nothing else.
 
 mod clients;
+mod edit;
 mod explain;
 mod init;
 mod inspect;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
+pub use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, LimitScope, ResetArgs, ToolsArgs};
 pub use explain::{ExplainArgs, ExplainFormat};
 pub use init::{InitArgs, PolicyFormat};
 pub use inspect::InspectArgs;
@@ -36,6 +38,7 @@ Examples:
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
   policylayer explain send_campaign          what it does, how it is abused, which rule stops that
+  policylayer hide 'delete_*'                change the policy; also allow, deny, limit, ask
   policylayer test iterable.test.toml        do the policy's tests hold?
   policylayer approvals watch                answer calls that wait for a person
   policylayer log --follow                   each decision as it is made
@@ -79,6 +82,27 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Run policy tests: the calls that they describe, and what the policy is expected to make of each
     Test(TestArgs),
+    /// Let tools through: edit the policy so that they may be called
+    #[command(after_help = edit::ALLOW)]
+    Allow(ToolsArgs),
+    /// Refuse tools: edit the policy so that they stay visible, and every call is refused
+    #[command(after_help = edit::DENY)]
+    Deny(ToolsArgs),
+    /// Hide tools: edit the policy so that the agent does not see them, and every call is refused
+    #[command(after_help = edit::HIDE)]
+    Hide(ToolsArgs),
+    /// Limit tools: edit the policy so that no more than so many calls pass
+    #[command(after_help = edit::LIMIT)]
+    Limit(LimitArgs),
+    /// Have a person asked: edit the policy so that each call of the tools needs an approval
+    #[command(after_help = edit::ASK)]
+    Ask(AskArgs),
+    /// Take what the policy says of tools by their names out of it, so that the rest of it decides
+    #[command(after_help = edit::RESET)]
+    Reset(ResetArgs),
+    /// Merge a pasted policy, or a part of one, into the policy in force
+    #[command(after_help = edit::ADD)]
+    Add(AddArgs),
     /// See and answer the calls that wait for a person's approval
     Approvals(ApprovalsArgs),
     /// Print the audit log: every decision, and what became of it

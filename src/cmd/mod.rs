@@ -8,6 +8,7 @@ pub mod completions;
 pub mod decide;
 pub mod demo;
 mod diff;
+pub mod edit;
 pub mod explain;
 pub mod init;
 pub mod inspect;
@@ -32,6 +33,7 @@ pub use crate::env::Env;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
+use crate::policy::edit::Verb;
 use crate::policy::{BadServerName, ServerName, server};
 use crate::settings::{Settings, TwoNames};
 use crate::visible::visible;
@@ -52,6 +54,13 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),
         Command::Test(args) => test::run(args, env),
+        Command::Allow(args) => edit::tools(Verb::Allow, args, env),
+        Command::Deny(args) => edit::tools(Verb::Deny, args, env),
+        Command::Hide(args) => edit::tools(Verb::Hide, args, env),
+        Command::Limit(args) => edit::limit(args, env),
+        Command::Ask(args) => edit::tools(Verb::Ask { timeout: args.timeout.clone() }, &args.tools, env),
+        Command::Reset(args) => edit::reset(args, env),
+        Command::Add(args) => edit::add(args, env),
         Command::Approvals(args) => approvals::run(args, env),
         Command::Log(args) => log::run(args, env),
         Command::Suggest(args) => suggest::run(args, env),
