@@ -23,15 +23,22 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand wrap 'Start an MCP server and enforce the policy on everything that passes between it and the client'
-            cand inspect 'Start a server, and print what an agent would see of it: each tool''s class, decision and rule. Nothing is called'
             cand clients 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
             cand register 'Put the policy before a server in a client''s configuration'
             cand unregister 'Take the policy out of a client''s configuration again'
-            cand doctor 'Start a server as its client would, and say of each step whether it goes well and what to do where it does not'
+            cand inspect 'Start a server, and print what an agent would see of it: each tool''s class, decision and rule. Nothing is called'
+            cand init 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
             cand decide 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
             cand explain 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
             cand test 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
+            cand allow 'Let tools through: edit the policy so that they may be called'
+            cand deny 'Refuse tools: edit the policy so that they stay visible, and every call is refused'
+            cand hide 'Hide tools: edit the policy so that the agent does not see them, and every call is refused'
+            cand limit 'Limit tools: edit the policy so that no more than so many calls pass'
+            cand ask 'Have a person asked: edit the policy so that each call of the tools needs an approval'
+            cand reset 'Take what the policy says of tools by their names out of it, so that the rest of it decides'
+            cand add 'Merge a pasted policy, or a part of one, into the policy in force'
             cand approvals 'See and answer the calls that wait for a person''s approval'
             cand log 'Print the audit log: every decision, and what became of it'
             cand suggest 'Suggest the least policy that would have let through what was used, from the audit log'
@@ -46,13 +53,6 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --log-level 'How much to say on stderr: `info` has a line for the start and one for each refusal'
             cand --max-message 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]'
             cand --observe 'Refuse nothing but what breaks the protocol, and write down what the policy would have refused: to try a policy on real work. `policylayer log` shows it, `policylayer suggest` makes a policy of it'
-            cand -h 'Print help (see more with ''--help'')'
-            cand --help 'Print help (see more with ''--help'')'
-        }
-        &'policylayer;inspect'= {
-            cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name'
-            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
-            cand --format 'How to print: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -77,10 +77,20 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'policylayer;doctor'= {
-            cand --client 'Only this client; may be given several times'
-            cand --timeout 'How long a server may take to open a session, and then to list its tools, in seconds'
+        &'policylayer;inspect'= {
+            cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name'
+            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
             cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;init'= {
+            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
+            cand -o 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration folder]'
+            cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration folder]'
+            cand --format 'How to write it [default: as the file''s ending says, else toml]'
+            cand --force 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
+            cand --yes 'Ask nothing: take what is recommended'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -108,6 +118,69 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;test'= {
             cand --format 'How to print: for a person, for a program, or for CI'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;allow'= {
+            cand --reason 'What the agent is told where a call is refused'
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;deny'= {
+            cand --reason 'What the agent is told where a call is refused'
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;hide'= {
+            cand --reason 'What the agent is told where a call is refused'
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;limit'= {
+            cand --scope 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]'
+            cand --reason 'What the agent is told where the limit is reached'
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;ask'= {
+            cand --timeout 'How long a call waits for a person before it is refused, such as 90s, 10m or 2h'
+            cand --reason 'What the agent is told where a call is refused'
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;reset'= {
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'policylayer;add'= {
+            cand --server 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file'
+            cand --policy 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first'
+            cand --format 'How to print: for a person, or for a program'
+            cand --dry-run 'Show what would change, and write nothing'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -27,15 +27,22 @@ end
 complete -c policylayer -n "__fish_policylayer_needs_command" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_needs_command" -s V -l version -d 'Print version'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "wrap" -d 'Start an MCP server and enforce the policy on everything that passes between it and the client'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "inspect" -d 'Start a server, and print what an agent would see of it: each tool\'s class, decision and rule. Nothing is called'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "clients" -d 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "register" -d 'Put the policy before a server in a client\'s configuration'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "unregister" -d 'Take the policy out of a client\'s configuration again'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "doctor" -d 'Start a server as its client would, and say of each step whether it goes well and what to do where it does not'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "inspect" -d 'Start a server, and print what an agent would see of it: each tool\'s class, decision and rule. Nothing is called'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "init" -d 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "explain" -d 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "test" -d 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "allow" -d 'Let tools through: edit the policy so that they may be called'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "deny" -d 'Refuse tools: edit the policy so that they stay visible, and every call is refused'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "hide" -d 'Hide tools: edit the policy so that the agent does not see them, and every call is refused'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "limit" -d 'Limit tools: edit the policy so that no more than so many calls pass'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "ask" -d 'Have a person asked: edit the policy so that each call of the tools needs an approval'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "reset" -d 'Take what the policy says of tools by their names out of it, so that the rest of it decides'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "add" -d 'Merge a pasted policy, or a part of one, into the policy in force'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "approvals" -d 'See and answer the calls that wait for a person\'s approval'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "log" -d 'Print the audit log: every decision, and what became of it'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "suggest" -d 'Suggest the least policy that would have let through what was used, from the audit log'
@@ -53,11 +60,6 @@ trace\t'And everything else'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-message -d 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l observe -d 'Refuse nothing but what breaks the protocol, and write down what the policy would have refused: to try a policy on real work. `policylayer log` shows it, `policylayer suggest` makes a policy of it'
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server\'s name' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -91,21 +93,19 @@ lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command, every client that is installed'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l dry-run -d 'Write nothing, and show what would change'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -s h -l help -d 'Print help'
-complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l client -d 'Only this client; may be given several times' -r -f -a "claude-desktop\t''
-claude-code\t''
-cursor\t''
-vscode\t''
-windsurf\t''
-gemini-cli\t''
-antigravity\t''
-zed\t''
-codex\t''
-cline\t''
-lm-studio\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l timeout -d 'How long a server may take to open a session, and then to list its tools, in seconds' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server\'s name' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, `-` for stdout [default: where the server\'s policy is looked for: policies/SERVER.toml in the configuration folder]' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'How to write it [default: as the file\'s ending says, else toml]' -r -f -a "toml\t'With comments'
+json\t'JSON has no comments, so it says less'
+yaml\t'With comments'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l yes -d 'Ask nothing: take what is recommended'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for: its tools are known, so more can be said' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
@@ -127,6 +127,56 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand test" -l format 
 json\t'For a program: one JSON document'
 junit\t'For CI: JUnit\'s XML'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l reason -d 'What the agent is told where a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l reason -d 'What the agent is told where a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l reason -d 'What the agent is told where a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l scope -d 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]' -r -f -a "session\t'Those of one session'
+server\t'Those of all sessions with the server, across restarts'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l reason -d 'What the agent is told where the limit is reached' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l timeout -d 'How long a call waits for a person before it is refused, such as 90s, 10m or 2h' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l reason -d 'What the agent is told where a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -2,7 +2,9 @@
 
 mod clients;
 mod doctor;
+mod edit;
 mod explain;
+mod init;
 mod inspect;
 mod log;
 mod since;
@@ -15,7 +17,9 @@ use clap_complete::Shell;
 
 pub use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
 pub use doctor::DoctorArgs;
+pub use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, LimitScope, ResetArgs, ToolsArgs};
 pub use explain::{ExplainArgs, ExplainFormat};
+pub use init::{InitArgs, PolicyFormat};
 pub use inspect::InspectArgs;
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
@@ -27,15 +31,17 @@ use crate::size::{BadSize, Size};
 
 const EXAMPLES: &str = "\
 Examples:
-  policylayer inspect -- npx -y @iterable/mcp
-                                             what an agent would see
   policylayer register iterable              put the policy before a server
   policylayer wrap -- npx -y @iterable/mcp   what the client then starts
   policylayer doctor iterable                does all of it work?
+  policylayer inspect -- npx -y @iterable/mcp
+                                             what the agent would see
+  policylayer init -- npx -y @iterable/mcp   a first policy for a server
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
   policylayer explain send_campaign          what it does, how it is abused, which rule stops that
+  policylayer hide 'delete_*'                change the policy; also allow, deny, limit, ask
   policylayer test iterable.test.toml        do the policy's tests hold?
   policylayer approvals watch                answer calls that wait for a person
   policylayer log --follow                   each decision as it is made
@@ -61,8 +67,6 @@ pub struct Cli {
 pub enum Command {
     /// Start an MCP server and enforce the policy on everything that passes between it and the client
     Wrap(WrapArgs),
-    /// Start a server, and print what an agent would see of it: each tool's class, decision and rule. Nothing is called
-    Inspect(InspectArgs),
     /// List the MCP clients on this machine, their servers, and which of them are behind a policy
     Clients(ClientsArgs),
     /// Put the policy before a server in a client's configuration
@@ -71,6 +75,10 @@ pub enum Command {
     Unregister(UnregisterArgs),
     /// Start a server as its client would, and say of each step whether it goes well and what to do where it does not
     Doctor(DoctorArgs),
+    /// Start a server, and print what an agent would see of it: each tool's class, decision and rule. Nothing is called
+    Inspect(InspectArgs),
+    /// Write a policy for a server from the tools that it lists, and ask about each kind of them first
+    Init(InitArgs),
     /// Load a policy and print its errors and warnings, each with its place and what to do
     Check(CheckArgs),
     /// Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted
@@ -79,6 +87,27 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Run policy tests: the calls that they describe, and what the policy is expected to make of each
     Test(TestArgs),
+    /// Let tools through: edit the policy so that they may be called
+    #[command(after_help = edit::ALLOW)]
+    Allow(ToolsArgs),
+    /// Refuse tools: edit the policy so that they stay visible, and every call is refused
+    #[command(after_help = edit::DENY)]
+    Deny(ToolsArgs),
+    /// Hide tools: edit the policy so that the agent does not see them, and every call is refused
+    #[command(after_help = edit::HIDE)]
+    Hide(ToolsArgs),
+    /// Limit tools: edit the policy so that no more than so many calls pass
+    #[command(after_help = edit::LIMIT)]
+    Limit(LimitArgs),
+    /// Have a person asked: edit the policy so that each call of the tools needs an approval
+    #[command(after_help = edit::ASK)]
+    Ask(AskArgs),
+    /// Take what the policy says of tools by their names out of it, so that the rest of it decides
+    #[command(after_help = edit::RESET)]
+    Reset(ResetArgs),
+    /// Merge a pasted policy, or a part of one, into the policy in force
+    #[command(after_help = edit::ADD)]
+    Add(AddArgs),
     /// See and answer the calls that wait for a person's approval
     Approvals(ApprovalsArgs),
     /// Print the audit log: every decision, and what became of it

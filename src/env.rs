@@ -81,6 +81,11 @@ impl Env {
         self.stdin_is_terminal
     }
 
+    /// Whether a person can be asked: stdin and stderr are a terminal.
+    pub fn asks_on_terminal(&self) -> bool {
+        self.stdin_is_terminal && self.stderr_is_terminal
+    }
+
     /// Whether stderr is a terminal that may get colours.
     pub fn colours_stderr(&self) -> bool {
         self.stderr_is_terminal && self.var("NO_COLOR").is_none_or(OsStr::is_empty)

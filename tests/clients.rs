@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use policylayer::clients::document::{Document, Format};
 use policylayer::clients::edit;
 use policylayer::clients::entry::{Entry, Kind, Launch, entries, wrapped};
+use policylayer::clients::file;
 use policylayer::clients::place::{Os, places};
 use policylayer::clients::table::{ROWS, Row, Scope, ids};
 use policylayer::env::Env;
@@ -441,7 +442,8 @@ fn the_clients_of_a_home_are_listed() {
     write(".cursor/mcp.json", &format!("{{\"mcpServers\":{{{}}}}}", text.join(",")));
     write("config/zed/settings.json", "{\n  \"context_servers\": [}\n");
     write(".claude.json", &String::from_utf8(fixture("claude-code").1).unwrap());
-    fs::create_dir_all(home.path().join(".lmstudio")).unwrap();
+    write(".lmstudio/mcp.json", "{} // mine\n");
+    fs::create_dir_all(home.path().join(".codex")).unwrap();
 
     let text = home.good(&["clients"]);
     let json = home.json(&["clients", "--format", "json"]);
@@ -473,10 +475,12 @@ fn the_clients_of_a_home_are_listed() {
     assert!(policy(1).ends_with("policies/shop.toml"), "{}", policy(1));
     assert_eq!((policy(2), cursor[2]["server"].as_str()), ("built-in", Some("iterable")));
     assert_eq!(policy(3), "/p/x.toml");
-    assert_eq!(cursor[4]["missing_program"], "/nowhere/policylayer");
+    assert_eq!((policy(4), cursor[4]["missing_program"].as_str()), ("built-in", Some("/nowhere/policylayer")));
     assert_eq!(cursor[5]["disabled"], true);
     assert_eq!(cursor[0]["command"], serde_json::json!(["npx", "-y", "x-mcp", "--api-key", "…"]));
-    assert_eq!(client("lm-studio", "user")["exists"], false);
+    assert_eq!(client("codex", "user")["exists"], false);
+    assert!(client("lm-studio", "user")["note"].as_str().unwrap().contains("comments"));
+    assert_eq!(client("cursor", "user")["note"], serde_json::Value::Null);
     assert_eq!(client("zed", "user")["error"]["line"], 2);
     assert_eq!(client("claude-code", "folder")["folder"], "/home/me/shop");
     for words in
@@ -485,6 +489,20 @@ fn the_clients_of_a_home_are_listed() {
         assert!(text.contains(words), "{words}: {text}");
     }
     assert!(!text.contains("No MCP client"), "{text}");
+}
+
+#[test]
+fn what_changed_meanwhile_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mcp.json");
+    fs::write(&path, "theirs").unwrap();
+    let error = file::save(&path, Some(b"as read"), b"ours", file::State::Original).unwrap_err().to_string();
+    assert!(error.contains("changed by somebody else"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+    // Nor is what was read kept as if it had been there.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let error = file::save(&path, None, b"ours", file::State::Original).unwrap_err().to_string();
+    assert!(error.contains("exists already"), "{error}");
 }
 
 /// White space and comments, as they may stand between any two tokens.
@@ -530,7 +548,7 @@ fn listing(open: char, items: Vec<String>, blanks: &[String], has_comma: bool, c
 }
 
 prop_compose! {
-    fn file()(
+    fn configuration()(
         blanks in prop::collection::vec(blank(), 7..24),
         program in string(),
         args in prop::option::of(prop::collection::vec(string(), 0..4)),
@@ -565,7 +583,7 @@ proptest! {
 
     /// However a file is written, what is put in comes out again, and nothing outside of the entry changes.
     #[test]
-    fn register_and_unregister_are_one_round((text, entry) in file(), named: bool) {
+    fn register_and_unregister_are_one_round((text, entry) in configuration(), named: bool) {
         // An empty list takes no comma.
         prop_assume!(!text.contains("[,") && Document::parse(text.as_bytes(), Format::Jsonc).is_ok());
         let options: &[&str] = if named { &["--server", "name"] } else { &[] };

@@ -181,7 +181,7 @@ fn the_server_is_the_named_one_else_the_files_else_the_only_one_else_iterable() 
     assert_eq!(explained["server"], "github");
     assert_eq!(explained["in_force"]["rule"], "tools.create_issue");
     let command = explained["recommended"]["commands"][0].as_str().unwrap();
-    assert!(command.starts_with("policylayer ask create_issue --policy "), "{command}");
+    assert!(command.starts_with("policylayer limit create_issue 30/minute --policy "), "{command}");
     let mut by_variable = home.command(&["explain", "create_issue", "--format", "json"]);
     let output = by_variable.env("POLICYLAYER_POLICY", &path).output().unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["server"], "github");
@@ -239,7 +239,7 @@ fn nothing_in_a_name_drives_the_terminal_or_breaks_the_page() {
         }
     }
     let page = home.good(&["explain", "--server", "elsewhere", "a'b; rm *"]);
-    assert!(page.contains(r"policylayer ask 'a'\''b; rm *' --server elsewhere"), "{page}");
+    assert!(page.contains(r"policylayer hide 'a'\''b; rm *' --server elsewhere"), "{page}");
 }
 
 #[test]

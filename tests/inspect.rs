@@ -132,7 +132,7 @@ fn the_agent_sees_what_the_policy_leaves_of_all_pages() {
             "get_lists read classifier allow classes.read true",
             "delete_list destructive policy deny tools.delete_list true",
             "run_report execute classifier allow tools.run_report true",
-            "drop_table execute classifier hide hide[0] false",
+            "drop_table destructive classifier hide hide[0] false",
             "do_it execute classifier require_approval classes.execute true",
         ]
     );
@@ -141,7 +141,7 @@ fn the_agent_sees_what_the_policy_leaves_of_all_pages() {
     assert_eq!(report["limits"], json!([{ "rule": "tools.run_report.rate_limit", "max": 5, "window": 60 }]));
     assert_eq!(
         (&report["risk"], &report["severity"], &report["confidence"]),
-        (&json!("high"), &json!("high"), &json!("low"))
+        (&json!("high"), &json!("high"), &json!("high"))
     );
     assert_eq!(
         view["prompts"],
@@ -153,7 +153,7 @@ fn the_agent_sees_what_the_policy_leaves_of_all_pages() {
     assert_eq!((&view["resources"], &view["resource_templates"]), (&json!(2), &json!(1)));
     assert_eq!(
         view["counts"]["by_class"],
-        json!({ "destructive": 1, "financial": 0, "execute": 3, "write": 0, "read": 1 })
+        json!({ "destructive": 2, "financial": 0, "execute": 2, "write": 0, "read": 1 })
     );
     assert_eq!(view["counts"]["by_effect"], json!({ "allow": 2, "deny": 1, "hide": 1, "require_approval": 1 }));
     assert_eq!(view["server_info"], json!({ "name": "shop", "version": "1.2" }));
@@ -185,21 +185,22 @@ The agent sees 4 of 5 tools.
 What the agent sees
   TOOL         SURE    A CALL           MARKS  RULE               WHAT IT DOES
   destructive, critical risk: 1 tool
-  delete_list  policy  refused                 tools.delete_list
+  delete_list  policy  refused          !      tools.delete_list
   execute, high risk: 2 tools
   do_it        low     asks a person           classes.execute
-  run_report   low     passes 5/minute         tools.run_report   Runs it.
+  run_report   high    passes 5/minute         tools.run_report   Runs it.
   read, low risk: 1 tool
   get_lists    high    passes                  classes.read
 
 Hidden from the agent
   TOOL        SURE  MARKS  RULE     WHAT IT DOES
-  execute, high risk: 1 tool
-  drop_table  low          hide[0]
+  destructive, critical risk: 1 tool
+  drop_table  high  !      hide[0]
 
+  !  cannot be undone with the server's own tools
   SURE: how sure the class is: set by the policy, or by the classifier with this confidence
 
-Classes    1 destructive, 3 execute, 1 read
+Classes    2 destructive, 2 execute, 1 read
 Decisions  2 allowed, 1 asks a person, 1 refused, 1 hidden
 Prompts    1 of 2 visible; hidden with their tools: drop-table
 Resources  2, and 1 template; no policy speaks of them
@@ -443,7 +444,7 @@ fn eighty_columns_hold_what_matters() {
     let text = anstream::adapter::strip_str(text).to_string();
     let table: Vec<_> = text.lines().filter(|line| line.starts_with("  ") && !line.contains("SURE:")).collect();
     assert!(table.iter().all(|line| line.chars().count() <= 80), "{text}");
-    assert!(text.contains("run_report   low     passes 5/minute         tools.…\r\n"), "{text}");
+    assert!(text.contains("run_report   high    passes 5/minute         tools.…\r\n"), "{text}");
     assert!(!text.contains("WHAT IT DOES"), "{text}");
 }
 
@@ -521,4 +522,23 @@ fn a_server_with_annotations_and_without_a_catalogue() {
     assert!(tools.iter().all(|tool| tool["class_source"] == "classifier" && tool["confidence"].is_string()));
     assert!(tools.iter().all(|tool| tool["visible"] == true && tool["rule"].as_str().unwrap().starts_with("builtin:")));
     assert_eq!(view["bytes"]["before"], view["bytes"]["after"]);
+}
+
+#[test]
+fn a_server_that_asks_the_client_is_answered_and_shown() {
+    let Some(upstream) = upstream() else { return };
+    let home = Home::new();
+    let mut command = home.command(&["inspect", "--format", "json", "--server", "everything", "--"]);
+    command.arg(&upstream.node).arg(upstream.everything()).env("PATH", std::env::var_os("PATH").unwrap());
+    let output = command.output().unwrap();
+    wait_until_gone(home.path(), Duration::from_secs(2));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names: Vec<_> = view["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    // Tools that it has only for clients that can do what they need.
+    for name in ["echo", "get-roots-list", "trigger-sampling-request", "trigger-elicitation-request"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    assert_eq!((view["prompts"].as_array().unwrap().len(), &view["resource_templates"]), (4, &json!(2)));
+    assert!(view["resources"].as_u64().unwrap() > 0 && view["notes"] == json!([]), "{view}");
 }

@@ -150,8 +150,8 @@ fn without_a_file_those_beside_the_policies_are_run() {
 #[test]
 fn the_server_is_named_or_follows_from_the_policy() {
     let folder = tempfile::tempdir().unwrap();
-    let policy = "version = \"1\"\ndefault = \"deny\"\n[classes.read]\n";
-    let case = "[[case]]\ntool = \"preview_inapp_template\"\nexpect = \"allow\"\nrule = \"classes.read\"\n";
+    let policy = "version = \"1\"\ndefault = \"deny\"\n[classes.write]\n";
+    let case = "[[case]]\ntool = \"create_blast_campaign\"\nexpect = \"allow\"\nrule = \"classes.write\"\n";
     for (name, text) in [
         ("iterable.toml", policy.to_owned()),
         ("iterable.test.toml", case.to_owned()),

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 
 #[path = "support/log.rs"]
 mod log;
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
 #[path = "support/node.rs"]
 mod node;
 use log::{Home, Ran};
@@ -154,6 +155,8 @@ fn what_is_unclear_is_asked_and_not_guessed() {
     );
     refused(&home.run(&["register", "iterable", "--client", "zed"]), 1, &["Zed is not installed"], &all);
     refused(&home.run(&["unregister"]), 1, &["no server that is wrapped"], &all);
+    let absent = home.run(&["register", "iterable", "--client", "claude-code"]);
+    refused(&absent, 1, &["Claude Code is not installed", "/.claude does not exist"], &all);
     let nobody = home.run(&["register", "iterable", "--client", "emacs"]);
     assert_eq!(nobody.code, Some(2), "{}", nobody.err);
 
@@ -225,6 +228,11 @@ fn links_are_followed_and_write_protection_is_respected() {
     assert_eq!(command(&real, "s")[0], PROGRAM);
     done(&home.run(&["unregister", "s"]));
     assert_eq!(read(&real), text);
+
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o444)).unwrap();
+    refused(&home.run(&["register", "s"]), 1, &["is write-protected"], &[]);
+    assert_eq!(read(&real), text);
+    assert!(!home.path().join("dotfiles/cursor.json.policylayer-backup").exists());
 
     let nowhere = write(&home, DESKTOP, "");
     fs::remove_file(&nowhere).unwrap();
@@ -306,7 +314,7 @@ fn the_name_is_written_only_where_it_is_needed() {
     };
     let (words, out) = wrap("shop", &[]);
     assert_eq!(words, "wrap -- npx -y @acme/store-mcp");
-    assert!(out.contains("There is no policy for store yet"), "{out}");
+    assert!(out.contains("built-in one for any server, until there is policies/store.toml"), "{out}");
     assert_eq!(wrap("quiet", &[]).0, "wrap --server quiet -- sh");
     assert_eq!(wrap("iterable", &[]).0, "wrap -- npx -y @iterable/mcp");
     assert_eq!(wrap("named", &["--server", "other"]).0, "wrap --server other -- srv");
@@ -356,6 +364,8 @@ fn a_new_server_is_added_behind_the_policy() {
     done(&home.run(&["unregister", "iterable"]));
     assert_eq!(command(&file, "iterable"), ["npx", "-y", "@iterable/mcp"]);
 
+    let twice = home.run(&["register", "twice", "--", "policylayer", "wrap", "--", "srv"]);
+    refused(&twice, 1, &["Give the server's own command"], &[]);
     let nameless = home.run(&["register", "--", "sh"]);
     assert_eq!(nameless.code, Some(1));
     assert!(nameless.err.contains("does not tell the server's name"), "{}", nameless.err);
@@ -393,6 +403,68 @@ fn claude_codes_scopes_are_all_changed_where_they_are_in_force() {
     assert_eq!(command(&shared, "iterable")[0], PROGRAM);
     done(&home.run(&["unregister", "iterable", "--client", "claude-code"]));
     assert_eq!((read(&file), read(&shared)), (text, project));
+}
+
+#[test]
+fn a_projects_file_may_have_the_name_without_a_path() {
+    let home = Home::new();
+    let text = servers(&[("s", r#"{"command":"policylayer","args":["wrap","--","srv"]}"#)]);
+    let file = write(&home, ".vscode/mcp.json", text.replace("mcpServers", "servers"));
+    let before = read(&file);
+    done(&home.run(&["register", "s"]));
+    assert_eq!(read(&file), before);
+    let own = write(&home, ".lmstudio/mcp.json", &text);
+    done(&home.run(&["register", "s", "--client", "lm-studio"]));
+    assert_eq!(command(&own, "s")[0], PROGRAM);
+}
+
+#[test]
+fn keys_with_blanks_are_told_as_a_shell_takes_them() {
+    let home = Home::new();
+    let text = servers(&[("my shop's", r#"{"command":"/x/policylayer","args":["wrap","--","srv"]}"#)]);
+    let file = write(&home, CURSOR, &text);
+    assert!(home.good(&["clients"]).contains(r"policylayer register 'my shop'\''s'"));
+    done(&home.run(&["unregister"]));
+    let ran = home.run(&["register", "my shop's"]);
+    done(&ran);
+    assert!(ran.out.contains(r"policylayer unregister 'my shop'\''s' --client cursor"), "{}", ran.out);
+    assert_eq!(command(&file, "my shop's")[0], PROGRAM);
+}
+
+#[test]
+fn of_all_clients_those_that_speak_http_are_told_and_left() {
+    let home = Home::new();
+    let remote = servers(&[("s", r#"{"url":"https://x.test/mcp"}"#)]);
+    let desktop = write(&home, DESKTOP, &remote);
+    let cursor = write(&home, CURSOR, servers(&[("s", r#"{"command":"srv"}"#)]));
+    let ran = home.run(&["register", "s", "--all-clients"]);
+    done(&ran);
+    assert!(ran.err.contains("Claude Desktop reaches s over HTTP"), "{}", ran.err);
+    assert_eq!((read(&desktop), command(&cursor, "s")[0].as_str()), (remote, PROGRAM));
+}
+
+#[test]
+fn what_the_shell_says_of_the_policy_is_not_what_the_client_says() {
+    let home = Home::new();
+    let file = write(&home, CURSOR, servers(&[("iterable", ITERABLE)]));
+    let ran = home.command(&["register"]).env("POLICYLAYER_POLICY", "/nowhere.toml").output().unwrap();
+    assert!(ran.status.success());
+    assert!(String::from_utf8(ran.stdout).unwrap().contains("built-in one for iterable"));
+    let text = read(&file).replace("\"env\":{", "\"env\":{\"POLICYLAYER_POLICY\":\"/p/own.toml\",");
+    fs::write(&file, text).unwrap();
+    let json = home.json(&["clients", "--format", "json"]);
+    assert_eq!(json["clients"][0]["servers"][0]["policy"], "/p/own.toml", "{json:#}");
+}
+
+#[test]
+fn the_help_names_every_client() {
+    let home = Home::new();
+    for verb in ["register", "unregister"] {
+        let help = home.good(&[verb, "--help"]);
+        for id in policylayer::clients::table::ids() {
+            assert!(help.contains(id), "{verb}: {id}");
+        }
+    }
 }
 
 /// What `npx @iterable/mcp setup` writes, by the code of the package itself.

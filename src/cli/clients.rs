@@ -23,8 +23,8 @@ Examples:
   policylayer clients
   policylayer clients --format json | jq '.clients[].servers[] | select(.state == \"not_wrapped\")'
 
-A project's files (.mcp.json, .cursor/mcp.json, .vscode/mcp.json, ...) are looked for in the working folder. The values of
-environments are not printed, nor what looks like a key in a command.
+A project's files (.mcp.json, .cursor/mcp.json, .vscode/mcp.json, ...) are looked for in the
+working folder. The values of environments are not printed, nor what looks like a key in a command.
 
 docs/clients.md has every client and its files.";
 
@@ -32,13 +32,7 @@ docs/clients.md has every client and its files.";
 #[derive(Debug, Args)]
 pub struct Which {
     /// Only this client; may be given several times
-    #[arg(
-        long,
-        value_name = "CLIENT",
-        value_delimiter = ',',
-        value_parser = PossibleValuesParser::new(table::ids()),
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "CLIENT", value_delimiter = ',', value_parser = PossibleValuesParser::new(table::ids()))]
     pub client: Vec<String>,
     /// Every client that has the server; with a command, every client that is installed
     #[arg(long, conflicts_with = "client")]
@@ -81,15 +75,13 @@ Examples:
                                                        a server that is not there yet
   policylayer unregister iterable --client cursor      takes it out again
 
-Only the command and the arguments of the server change, and the file as it was is kept beside it. Restart the client
-then: it starts `policylayer wrap -- COMMAND` instead of COMMAND.
-
-Clients: claude-desktop, claude-code, cursor, vscode, windsurf, gemini-cli, antigravity, zed, codex, cline, lm-studio.
-docs/clients.md has their files, and how to do the same by hand.
+Only the command and the arguments of the server change, and the file as it was is kept beside it.
+Restart the client then: it starts `policylayer wrap -- COMMAND` instead of COMMAND.
+docs/clients.md has the clients' files, and how to do the same by hand.
 
 Exit codes:
-  0 done, or nothing was to be done   1 something failed; nothing was written where it says so
-  2 it is unclear which client or server is meant";
+  0 done, or nothing was to be done   1 something failed
+  2 it is unclear which client or server is meant   3 the policy or config.toml is invalid";
 
 /// `policylayer unregister`
 #[derive(Debug, Args)]
@@ -112,7 +104,8 @@ Examples:
   policylayer unregister iterable --client cursor --dry-run
   policylayer unregister iterable --all-clients
 
-The server stays in the client's file, started by the command that it had, and no policy stands before it any more. So
-does one that `register` has added: take it out of the file, or of the client's settings, if it is not wanted either.
+The server stays in the client's file, started by the command that it had, and no policy stands
+before it any more. So does one that `register` has added: take it out of the client's settings, if
+it is not wanted either.
 
 docs/clients.md has more.";

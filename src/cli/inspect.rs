@@ -29,11 +29,12 @@ const INSPECT: &str = "\
 Examples:
   policylayer inspect -- npx -y @modelcontextprotocol/server-filesystem /tmp
   ITERABLE_API_KEY=your-key policylayer inspect -- npx -y @iterable/mcp
-  policylayer inspect --policy new.toml --format json -- npx -y @iterable/mcp | jq '.tools[] | select(.visible) | .name'
+  policylayer inspect --policy new.toml --format json -- npx -y @iterable/mcp
 
-The server is started as `wrap` would start it, asked for its lists of tools, prompts and resources, and stopped with all that
-it started. The lists pass through the policy as they would on the way to the agent. No tool is called.
-docs/inspect.md says what each column means.
+The server is started as `wrap` would start it, asked for its lists, and stopped.
+The lists pass through the policy as they would on the way to the agent.
+No tool is called. docs/inspect.md says what each column means.
 
 Exit codes:
-  0 done   1 the server cannot be started, or does not answer   2 wrong usage   3 the policy or config.toml is invalid";
+  0 done   1 the server cannot be started, or does not answer   2 wrong usage
+  3 the policy or config.toml is invalid";

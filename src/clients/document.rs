@@ -120,6 +120,12 @@ impl Document {
         self.format
     }
 
+    /// Whether it is written as a client of this format reads it: strict JSON has no comments and no trailing commas.
+    pub fn is_plain(&self) -> bool {
+        let strict = || serde_json::from_str::<serde::de::IgnoredAny>(&self.text).is_ok();
+        self.format != Format::Json || self.text.trim().is_empty() || strict()
+    }
+
     /// The outermost object.
     pub fn root(&self) -> &Node {
         &self.root

@@ -37,6 +37,8 @@ pub struct Place {
     pub row: &'static Row,
     /// The file.
     pub file: PathBuf,
+    /// The folder that is there where the client is.
+    pub sign: PathBuf,
     /// What is there of it.
     pub presence: Presence,
 }
@@ -63,25 +65,27 @@ pub fn places(os: Os, env: &Env) -> Vec<Place> {
         if row.scope == Scope::Project && places.iter().any(is_same) {
             continue;
         }
-        let presence = presence(row, &file, os, env);
-        places.push(Place { row, file, presence });
+        let sign = sign(row, &file, os, env);
+        let presence = presence(row, &file, &sign);
+        places.push(Place { row, file, sign, presence });
     }
     places
 }
 
-fn presence(row: &Row, file: &Path, os: Os, env: &Env) -> Presence {
+fn sign(row: &Row, file: &Path, os: Os, env: &Env) -> PathBuf {
+    // Moved elsewhere, the folder of the file is the client's own.
+    let named = row.sign.filter(|_| moved(row, env).is_none()).and_then(|sign| resolve(sign, os, env));
+    named.unwrap_or_else(|| file.parent().unwrap_or(file).to_owned())
+}
+
+fn presence(row: &Row, file: &Path, sign: &Path) -> Presence {
     // A link that leads nowhere is a file that somebody wanted.
     if fs::symlink_metadata(file).is_ok() {
-        return Presence::File;
-    }
-    let sign = match row.sign {
-        // Moved elsewhere, the folder of the file is the client's own.
-        Some(sign) if moved(row, env).is_none() => resolve(sign, os, env),
-        _ => file.parent().map(Path::to_owned),
-    };
-    match sign {
-        Some(folder) if row.scope == Scope::User && folder.is_dir() => Presence::Folder,
-        _ => Presence::Nothing,
+        Presence::File
+    } else if row.scope == Scope::User && sign.is_dir() {
+        Presence::Folder
+    } else {
+        Presence::Nothing
     }
 }
 

@@ -38,3 +38,15 @@ fn on_path(running: &Path, env: &Env) -> Option<PathBuf> {
 pub fn is_fleeting(path: &str) -> bool {
     path.split(['/', '\\']).any(|part| part == "_npx")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_fleeting;
+
+    #[test]
+    fn what_npx_keeps_for_a_while_is_known() {
+        assert!(is_fleeting("/home/me/.npm/_npx/0a1b/node_modules/policylayer-linux-x64/policylayer"));
+        assert!(is_fleeting(r"C:\Users\me\AppData\Local\npm-cache\_npx\0a1b\policylayer.exe"));
+        assert!(!is_fleeting("/home/me/_npx_tools/policylayer"));
+    }
+}

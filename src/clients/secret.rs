@@ -30,13 +30,23 @@ pub fn words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
 /// A word that stands alone.
 fn word(word: &str) -> String {
     if let Some((name, given)) = word.split_once('=')
-        && !name.contains(['/', '?', ' '])
+        && !name.contains(['/', '?', ' ', '{', ';'])
         && (is_telling(name) || is_secret(given))
     {
         return format!("{name}={HIDDEN}");
     }
     if word.contains("://") {
         return url(word);
+    }
+    // JSON and connection strings, and headers.
+    if is_telling(word) && (word.contains('{') || (word.contains(';') && word.contains('='))) {
+        return HIDDEN.to_owned();
+    }
+    if let Some((name, _)) = word.split_once(':')
+        && is_telling(name)
+        && !name.contains(['/', '\\', ' '])
+    {
+        return format!("{name}: {HIDDEN}");
     }
     if is_secret(word) { HIDDEN.to_owned() } else { word.to_owned() }
 }
@@ -126,6 +136,8 @@ mod tests {
                 "docker run -i -e GITHUB_TOKEN ghcr.io/github/github-mcp-server",
                 "docker run -i -e GITHUB_TOKEN ghcr.io/github/github-mcp-server",
             ),
+            ("srv --json={\"token\":\"abc\"} Server=x;Password=abc x-api-key:abc", "srv … … x-api-key: …"),
+            ("node C:\\keys\\a.js ./auth/key.js", "node C:\\keys\\a.js ./auth/key.js"),
             ("srv sk-ant-0123456789abcdef", "srv …"),
             ("srv 0123456789abcdef0123456789abcdef", "srv …"),
             (

@@ -30,6 +30,8 @@ struct Listed {
     /// The project, where the servers are the user's for one project.
     folder: Option<String>,
     error: Option<Trouble>,
+    /// What the client may stumble over.
+    note: Option<String>,
     servers: Vec<Server>,
 }
 
@@ -99,6 +101,12 @@ impl Look<'_> {
         let mut all = Vec::new();
         let mut failed: Option<&Path> = None;
         for place in clients.places.iter().filter(|place| place.presence != Presence::Nothing) {
+            let opened = clients.opened(&place.file).ok().flatten();
+            let is_plain = opened.is_none_or(|opened| opened.document.is_plain());
+            let note = || {
+                let name = place.row.name;
+                format!("there are comments or trailing commas in it, and {name} is only known to read plain JSON")
+            };
             let listed = |folder, error, servers| Listed {
                 id: place.row.id,
                 name: place.row.name,
@@ -107,6 +115,7 @@ impl Look<'_> {
                 presence: place.presence,
                 folder,
                 error,
+                note: (!is_plain).then(note),
                 servers,
             };
             match clients.sections(place) {

@@ -9,7 +9,9 @@ pub mod decide;
 pub mod demo;
 mod diff;
 pub mod doctor;
+pub mod edit;
 pub mod explain;
+pub mod init;
 pub mod inspect;
 pub mod log;
 mod records;
@@ -32,8 +34,10 @@ pub use crate::env::Env;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
+use crate::policy::edit::Verb;
 use crate::policy::{BadServerName, ServerName, server};
 use crate::settings::{Settings, TwoNames};
+use crate::visible::visible;
 
 /// Does what the command line says.
 ///
@@ -42,15 +46,23 @@ use crate::settings::{Settings, TwoNames};
 pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
-        Command::Inspect(args) => inspect::run(args, env),
         Command::Clients(args) => clients::run(args, env),
         Command::Register(args) => register::run(args, env),
         Command::Unregister(args) => unregister::run(args, env),
         Command::Doctor(args) => doctor::run(args, env),
+        Command::Inspect(args) => inspect::run(args, env),
+        Command::Init(args) => init::run(args, env),
         Command::Check(args) => check::run(args, env),
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),
         Command::Test(args) => test::run(args, env),
+        Command::Allow(args) => edit::tools(Verb::Allow, args, env),
+        Command::Deny(args) => edit::tools(Verb::Deny, args, env),
+        Command::Hide(args) => edit::tools(Verb::Hide, args, env),
+        Command::Limit(args) => edit::limit(args, env),
+        Command::Ask(args) => edit::tools(Verb::Ask { timeout: args.timeout.clone() }, &args.tools, env),
+        Command::Reset(args) => edit::reset(args, env),
+        Command::Add(args) => edit::add(args, env),
         Command::Approvals(args) => approvals::run(args, env),
         Command::Log(args) => log::run(args, env),
         Command::Suggest(args) => suggest::run(args, env),
@@ -97,6 +109,13 @@ fn told(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
 /// The settings that say where the policy is. A file that is named on the command line is judged without them.
 fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsError> {
     if named.is_some() { Ok(Settings::default()) } else { paths::load_settings(env) }
+}
+
+/// A word as a shell takes it, for commands that a person is told to run.
+fn as_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | ':');
+    let text = visible(text);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// `1 call`, `2 calls`.

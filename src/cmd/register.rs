@@ -78,7 +78,7 @@ impl<'r> Register<'r> {
             let Candidate { place, section, entry, opened } = candidate;
             match &entry.kind {
                 Kind::Stdio(launch) => {
-                    let mut change = match self.wrap(&entry.name, launch, opened) {
+                    let mut change = match self.wrap(&entry.name, launch, place.row.scope, opened) {
                         Ok(change) => change,
                         Err(error) => {
                             let file = visible(&place.file.display().to_string());
@@ -98,7 +98,7 @@ impl<'r> Register<'r> {
         Ok(Ok((changes, exit)))
     }
 
-    fn wrap(&self, key: &str, launch: &Launch, opened: &Opened) -> anyhow::Result<Change<'r>> {
+    fn wrap(&self, key: &str, launch: &Launch, scope: Scope, opened: &Opened) -> anyhow::Result<Change<'r>> {
         let words = launch.words();
         let Some(found) = wrapped(&words, Some(self.program)) else {
             let options = self.naming.options(key, &words)?;
@@ -113,7 +113,9 @@ impl<'r> Register<'r> {
         let own = words.get(found.before..).unwrap_or_default();
         self.naming.expect_same(key, own, &found)?;
         let now = words.get(found.program).copied().unwrap_or_default();
-        if now == self.program || found.program > 0 {
+        // In a file that is shared, a name without a path suits everybody.
+        let is_shared_name = scope == Scope::Project && !now.contains(['/', '\\']);
+        if now == self.program || found.program > 0 || is_shared_name {
             return Ok(Change::new(key, write::Done::Nothing));
         }
         let mut expected: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
@@ -132,6 +134,11 @@ impl<'r> Register<'r> {
             bail!("The command is not UTF-8, so no configuration file can hold it.");
         };
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        if wrapped(&words, Some(self.program)).is_some() {
+            bail!(
+                "The command starts `policylayer wrap` itself, which `register` does. Give the server's own command."
+            );
+        }
         let key =
             match &self.args.key {
                 Some(key) => key.clone(),
@@ -169,7 +176,7 @@ impl<'r> Register<'r> {
                         place.row.name,
                         visible(&key),
                         visible(&place.file.display().to_string()),
-                        visible(&key),
+                        super::as_word(&key),
                         place.row.id
                     ))));
                 }

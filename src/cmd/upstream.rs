@@ -14,7 +14,9 @@ pub(super) use failure::{NoOffer, Stage, shown};
 use indicatif::{ProgressBar, ProgressStyle};
 use lines::lock;
 pub(super) use lines::{Line, Lines, Shared};
-use rmcp::model::{ClientConfig, ClientRequest, CustomRequest, ErrorCode};
+use rmcp::model::{
+    ClientConfig, ClientRequest, CustomRequest, ElicitationCapability, ErrorCode, RootsCapabilities, SamplingCapability,
+};
 use rmcp::service::{DynService, Peer, ServiceError};
 use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
 use serde_json::{Value, json};
@@ -160,6 +162,11 @@ impl ClientHandler for Looker {
         let mut config = ClientConfig::default();
         config.client_info.name = "policylayer".to_owned();
         config.client_info.version = env!("CARGO_PKG_VERSION").to_owned();
+        // Some servers have tools for clients that can do this; the agent's client may be one. Nothing that the server asks
+        // for is done.
+        config.capabilities.elicitation = Some(ElicitationCapability::default());
+        config.capabilities.roots = Some(RootsCapabilities::default());
+        config.capabilities.sampling = Some(SamplingCapability::default());
         config
     }
 }
@@ -263,7 +270,8 @@ fn answer(kept: &Shared) -> Option<Value> {
     })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::io::{self, PipeReader, PipeWriter, Write as _};
     use std::os::fd::OwnedFd;

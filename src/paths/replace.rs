@@ -90,7 +90,8 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
         create_folder(folder).map_err(in_folder)?;
     }
     // In the same folder, so that it can take the file's place in one step; for this user only.
-    let mut made = NamedTempFile::new_in(folder).map_err(in_folder)?;
+    // The error would name a file that nobody knows.
+    let mut made = NamedTempFile::new_in(folder).map_err(|error| in_folder(error.kind().into()))?;
     made.write_all(new).map_err(failed)?;
     if let Some(found) = &found {
         keep_owner_and_mode(made.as_file(), found).map_err(failed)?;

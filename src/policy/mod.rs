@@ -15,6 +15,7 @@ mod decision;
 pub(crate) mod decode;
 pub(crate) mod diagnostic;
 pub(crate) mod document;
+pub mod edit;
 mod entry;
 mod glob;
 mod json;

@@ -34,16 +34,20 @@ pub struct Source {
     name: String,
     format: Format,
     text: String,
+    /// The byte-order mark that it came with.
+    mark: &'static str,
 }
 
 impl Source {
     /// A document called `name` in messages. A byte-order mark, which some editors write, is dropped.
     pub fn new(name: impl Into<String>, format: Format, text: impl Into<String>) -> Self {
         let mut text = text.into();
+        let mut mark = "";
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
+            mark = "\u{feff}";
         }
-        Self { name: name.into(), format, text }
+        Self { name: name.into(), format, text, mark }
     }
 
     /// What the document is called in messages: its path as shown to a person.
@@ -59,6 +63,11 @@ impl Source {
     /// The document's text, without a byte-order mark.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What a file holds that has this text: it begins with a byte-order mark where the document did.
+    pub fn in_file(&self, text: &str) -> String {
+        format!("{}{text}", self.mark)
     }
 
     /// The place of a byte offset. An offset beyond the end is the end; one inside a character is its start.

@@ -25,6 +25,7 @@ fn client(one: &Listed) -> Value {
         "file": one.file,
         "exists": one.presence == Presence::File,
         "error": error,
+        "note": one.note,
         "servers": one.servers.iter().map(server).collect::<Vec<_>>(),
     })
 }

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::super::log::look::{BAD, GOOD, ODD, QUIET, terminal_width};
-use super::super::plural;
 use super::super::table::{Cell, Table};
+use super::super::{as_word, plural};
 use super::{Listed, Server, State};
 use crate::clients::place::{Place, Presence};
 use crate::visible::visible;
@@ -36,6 +36,9 @@ fn write_one(out: &mut dyn Write, one: &Listed) -> io::Result<()> {
     };
     writeln!(out, "{bold}{}{bold:#} ({}), {whose}", one.name, one.id)?;
     writeln!(out, "{QUIET}{}{QUIET:#}", visible(&one.file))?;
+    if let Some(note) = &one.note {
+        writeln!(out, "  {ODD}note:{ODD:#} {note}")?;
+    }
     match (&one.error, one.presence) {
         (Some(trouble), _) => writeln!(out, "  {BAD}left alone:{BAD:#} {}", trouble.message),
         (None, Presence::File) if one.servers.is_empty() => writeln!(out, "  no servers"),
@@ -78,10 +81,10 @@ fn write_notes(out: &mut dyn Write, server: &Server) -> io::Result<()> {
         writeln!(out, "  {key}: {why}")?;
     }
     if let Some(lost) = &server.lost {
-        let lost = visible(lost);
+        let (lost, word) = (visible(lost), as_word(&server.key));
         writeln!(
             out,
-            "  {key}: {lost} is not there any more, so it cannot start. Run `policylayer register {key}` again."
+            "  {key}: {lost} is not there any more, so it cannot start. Run `policylayer register {word}` again."
         )?;
     }
     Ok(())

@@ -9,6 +9,7 @@ use super::super::log::look::{BAD, GOOD, ODD, QUIET};
 use super::super::plural;
 use super::super::table::{Cell, Table};
 use super::view::{ClassSource, Tool, View};
+use crate::limits::MAX_QUOTED;
 use crate::policy::{Effect, Mode};
 use crate::risk::{Class, Confidence, Risk};
 use crate::visible::visible;
@@ -49,7 +50,7 @@ pub(super) fn write(out: &mut dyn Write, view: &View<'_>, width: Option<usize>) 
 }
 
 fn head(out: &mut dyn Write, view: &View<'_>, shown: usize) -> io::Result<()> {
-    let info = |key: &str| view.offer.info.get(key).and_then(serde_json::Value::as_str).map(visible);
+    let info = |key: &str| view.offer.info.get(key).and_then(serde_json::Value::as_str).map(short);
     let name = info("name").unwrap_or_else(|| "without a name".to_owned());
     let version = info("version").map(|version| format!(" {version}")).unwrap_or_default();
     let server = view.policy.server();
@@ -59,7 +60,7 @@ fn head(out: &mut dyn Write, view: &View<'_>, shown: usize) -> io::Result<()> {
         Mode::Patch => format!("{file}, laid over the built-in policy for {server}"),
         Mode::Standalone => file.to_owned(),
     };
-    writeln!(out, "Server  {name}{version}, protocol {}", visible(&view.offer.protocol))?;
+    writeln!(out, "Server  {name}{version}, protocol {}", short(&view.offer.protocol))?;
     writeln!(out, "Policy  {policy}")?;
     let tools = plural(view.tools.len() as u64, "tool");
     writeln!(out, "{TITLE}The agent sees {shown} of {tools}.{TITLE:#}")?;
@@ -277,6 +278,12 @@ fn sums(out: &mut dyn Write, view: &View<'_>) -> io::Result<()> {
         writeln!(out, "{ODD}Note: {}.{ODD:#}", visible(note.trim_end_matches('.')))?;
     }
     Ok(())
+}
+
+/// What a server calls itself, which should be short.
+fn short(text: &str) -> String {
+    let shown: String = text.chars().take(MAX_QUOTED).collect();
+    format!("{}{}", visible(&shown), if shown.len() < text.len() { "…" } else { "" })
 }
 
 /// A few names, and how many more there are.

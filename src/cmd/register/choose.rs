@@ -71,11 +71,10 @@ pub(super) fn left_alone_for(place: &Place, bad: &BadDocument) -> String {
 
 /// How a client that is not there is told of.
 pub(super) fn not_installed(place: &Place) -> String {
-    let folder = place.file.parent().unwrap_or(&place.file);
     format!(
         "{} is not installed here, or was never started: {} does not exist. Start it once, and do the same again.",
         place.row.name,
-        visible(&folder.display().to_string())
+        visible(&place.sign.display().to_string())
     )
 }
 

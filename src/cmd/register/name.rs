@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::super::Env;
+use super::super::{Env, as_word};
 use crate::clients::entry::Wrapped;
 use crate::paths::{self, POLICY_VARIABLE, PolicyError};
-use crate::policy::{ServerName, server};
+use crate::policy::{self, ServerName, server};
 use crate::settings::{Settings, TwoNames};
 use crate::visible::visible;
 
@@ -88,12 +88,15 @@ impl<'n> Naming<'n> {
         let mut notes = Vec::new();
         match paths::find_policy(None, &name, self.settings, &self.env) {
             Ok(Some(file)) => notes.push(format!("The policy is {}.", visible(&file.display().to_string()))),
-            Ok(None) if name.as_str() == "iterable" => notes.push("The policy is the built-in one for iterable.".to_owned()),
+            Ok(None) if policy::builtin_text(&name) != policy::builtin_text(&ServerName::unknown()) => {
+                notes.push(format!("The policy is the built-in one for {name}."));
+            }
             Ok(None) => notes.push(format!(
-                "There is no policy for {name} yet, so every call is refused until there is one: write policies/{name}.toml in \
-                 {}.",
-                paths::configuration_folder(&self.env)
-                    .map_or_else(|_| "the configuration folder".to_owned(), |folder| visible(&folder.display().to_string()))
+                "The policy is the built-in one for any server, until there is policies/{name}.toml in {}.",
+                paths::configuration_folder(&self.env).map_or_else(
+                    |_| "the configuration folder".to_owned(),
+                    |folder| visible(&folder.display().to_string())
+                )
             )),
             Err(error) => notes.push(error.to_string()),
         }
@@ -119,9 +122,9 @@ impl<'n> Naming<'n> {
         if !is_server || !is_policy {
             let what = if is_server { "policy" } else { "name" };
             bail!(
-                "{} is wrapped already, with another {what}. Run `policylayer unregister {}` first, and do the same again",
+                "{} is wrapped already, with another {what}. Run `policylayer unregister {}` first, and do the same again.",
                 visible(key),
-                visible(key)
+                as_word(key)
             );
         }
         Ok(())

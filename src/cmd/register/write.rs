@@ -7,7 +7,7 @@ use std::path::Path;
 use anstream::AutoStream;
 use anyhow::{Context as _, bail};
 
-use super::super::{diff, report};
+use super::super::{as_word, diff, report};
 use crate::clients::document::{BadDocument, Document, Edit, Format};
 use crate::clients::entry::{Entry, Kind, entries, wrapped};
 use crate::clients::file::{Opened, State, save};
@@ -125,7 +125,7 @@ impl Writing<'_> {
                 self.tell(out, change, &shown)?;
             }
             if let Some(kept) = kept {
-                writeln!(out, "  The file as it was: {}", visible(&kept.display().to_string()))?;
+                writeln!(out, "  The original is kept as {}", visible(&kept.display().to_string()))?;
             }
             return tell_then(out, place, changes);
         }
@@ -194,7 +194,7 @@ fn tell_then(out: &mut dyn Write, place: &Place, changes: &[&Change<'_>]) -> any
     let Some(change) = changes.first() else { return Ok(()) };
     let undo = match change.done {
         Done::Wrapped | Done::Added => {
-            format!(" To undo it: policylayer unregister {} --client {}", visible(&change.key), place.row.id)
+            format!(" To undo it: policylayer unregister {} --client {}", as_word(&change.key), place.row.id)
         }
         _ => String::new(),
     };

@@ -2,10 +2,11 @@
 
 use anyhow::Context as _;
 use jiff::Zoned;
-use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, TableLike, Value};
+use toml_edit::{DocumentMut, InlineTable, Item, TableLike, Value};
 
 use super::survey::{Survey, lacks_an_entry};
 use super::write::{self, Entry};
+use crate::policy::edit::take_out;
 use crate::policy::{Format, Mode, Policy, ServerName, Source, ToolGlob};
 
 /// The document, in which what was used is no longer hidden by name, no longer denied by its own entry, and listed.
@@ -85,30 +86,6 @@ fn show(document: &mut DocumentMut, tools: &[&String]) -> bool {
     is_edited
 }
 
-/// Takes one item out, with the comment behind it. What stands between two items is kept as text before the second.
-fn take_out(list: &mut Array, at: usize) {
-    let text = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
-    let before = text(list.remove(at).decor().prefix());
-    let of_the_last = before.split('\n').next().unwrap_or_default();
-    let joined = |after: &str| match after.find('\n').and_then(|newline| after.get(newline..)) {
-        Some(lines) if before.contains('\n') => format!("{of_the_last}{lines}"),
-        Some(lines) => lines.to_owned(),
-        None => before.clone(),
-    };
-    match list.get_mut(at) {
-        Some(next) => {
-            let prefix = joined(&text(next.decor().prefix()));
-            next.decor_mut().set_prefix(prefix);
-        }
-        None => {
-            let after = text(Some(list.trailing()));
-            if after.contains('\n') {
-                list.set_trailing(joined(&after));
-            }
-        }
-    }
-}
-
 /// Lets the tools through whose own entry denies or hides them; says whether there was one.
 fn allow(document: &mut DocumentMut, survey: &Survey, refused: &[&String]) -> bool {
     let Some(tools) = document.get_mut("tools").and_then(Item::as_table_like_mut) else { return false };
@@ -130,28 +107,5 @@ fn set_action(entry: &mut dyn TableLike, class: Option<&str>) -> bool {
             true
         }
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_item_goes_with_its_comment_and_no_other() {
-        for (before, at, after) in [
-            ("[\"a\", \"b\", \"c\"]", 0, "[\"b\", \"c\"]"),
-            ("[\"a\", \"b\", \"c\"]", 1, "[\"a\", \"c\"]"),
-            ("[\"a\", \"b\", \"c\"]", 2, "[\"a\", \"b\"]"),
-            ("[ \"a\" ]", 0, "[]"),
-            ("[\n  \"a\", # A\n  \"b\", # B\n]", 0, "[\n  \"b\", # B\n]"),
-            ("[\n  \"a\", # A\n  \"b\", # B\n]", 1, "[\n  \"a\", # A\n]"),
-            ("[\n  # all of a\n  \"a\",\n  # all of b\n  \"b\",\n]", 0, "[\n  # all of b\n  \"b\",\n]"),
-            ("[\n  \"a\", \"b\",\n  \"c\",\n]", 1, "[\n  \"a\",\n  \"c\",\n]"),
-        ] {
-            let mut document: DocumentMut = format!("hide = {before}\n").parse().unwrap();
-            take_out(document["hide"].as_array_mut().unwrap(), at);
-            assert_eq!(document.to_string(), format!("hide = {after}\n"), "{before}");
-        }
     }
 }

@@ -119,8 +119,12 @@ impl Told<'_> {
             (Gone::Itself(how), None, _) if self.failed.is_none() || self.kept.is_closed => {
                 (format!("the server `{command}` ended before it had told what it offers: {how}"), self.ended_remedy())
             }
-            (_, None, failed) => {
-                let why = failed.as_ref().map(ToString::to_string).unwrap_or_default();
+            (_, None, None) => (
+                format!("the server `{command}` was stopped: its watcher, another process of policylayer, was ended"),
+                "run it again, and see what ends processes on this machine".to_owned(),
+            ),
+            (_, None, Some(failed)) => {
+                let why = failed.to_string();
                 let remedy = self.not_mcp();
                 (
                     format!("the server `{command}` does not answer as an MCP server does: {}", visible(&why)),

@@ -1,0 +1,82 @@
+//! `policylayer init`
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::policy::Format;
+
+/// `policylayer init`
+#[derive(Debug, Args)]
+#[command(override_usage = "policylayer init [OPTIONS] -- <COMMAND> [ARGS]...", after_help = INIT)]
+pub struct InitArgs {
+    /// The server's name, instead of the one that config.toml has for its command or that is derived from it
+    #[arg(long, value_name = "NAME")]
+    pub server: Option<String>,
+    /// The file to write, `-` for stdout [default: where the server's policy is looked for: policies/SERVER.toml in the
+    /// configuration folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How to write it [default: as the file's ending says, else toml]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<PolicyFormat>,
+    /// Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init
+    #[arg(long)]
+    pub force: bool,
+    /// Ask nothing: take what is recommended
+    #[arg(long)]
+    pub yes: bool,
+    /// The server's command and its arguments, after `--`
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// How a policy is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PolicyFormat {
+    /// With comments.
+    Toml,
+    /// JSON has no comments, so it says less.
+    Json,
+    /// With comments.
+    Yaml,
+}
+
+impl PolicyFormat {
+    /// The format.
+    pub fn format(self) -> Format {
+        match self {
+            Self::Toml => Format::Toml,
+            Self::Json => Format::Json,
+            Self::Yaml => Format::Yaml,
+        }
+    }
+
+    /// Its name, which is its files' ending.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Toml => "toml",
+            Self::Json => "json",
+            Self::Yaml => "yaml",
+        }
+    }
+}
+
+const INIT: &str = "\
+Examples:
+  policylayer init -- npx -y @iterable/mcp             asks, and writes policies/iterable.toml
+  policylayer init --yes -- npx -y @iterable/mcp       takes what is recommended
+  policylayer init -o - -- npx -y @iterable/mcp        prints it, and writes nothing
+  policylayer init --server files --format yaml -- ./my-server --root /srv
+
+The server is started, asked for its tools, and stopped; none of them is called. What is recommended:
+  read         allowed; what is known to return personal data is limited
+  write        allowed, each tool 30 times a minute
+  execute      a person has to approve each call
+  destructive  hidden
+  financial    a person has to approve each call, and 10 an hour pass at most
+On a terminal you are asked about each class first. docs/init.md has more.
+
+Exit codes:
+  0 written   1 something failed, or there is a policy already   2 wrong usage   3 config.toml is invalid";

@@ -1,0 +1,289 @@
+//! `policylayer allow`, `deny`, `hide`, `limit`, `ask`, `reset` and `add`: the policy in force, edited.
+
+mod outcome;
+
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anstream::AutoStream;
+use anyhow::Context as _;
+use outcome::{Change, Json};
+
+use super::log::look::terminal_width;
+use super::table::Table;
+use super::{Env, diff, told};
+use crate::cli::{AddArgs, EditArgs, Format, LimitArgs, ResetArgs, ToolsArgs};
+use crate::exit::Exit;
+use crate::limits::MAX_POLICY_FILE;
+use crate::paths::{self, POLICY_VARIABLE};
+use crate::policy::edit::{self, CannotEdit, Edited, Order, Outcome, Pasted, Verb};
+use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Source};
+use crate::settings::Settings;
+use crate::visible::visible;
+
+/// Does to the tools what the verb says.
+///
+/// # Errors
+/// Where the server's name is none, or stdout cannot be written to. What is wrong with the policy is told here, and is the
+/// exit code.
+pub fn tools(verb: Verb, args: &ToolsArgs, env: &Env) -> anyhow::Result<Exit> {
+    carry_out(Order { verb, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
+}
+
+/// Limits the tools.
+///
+/// # Errors
+/// As [`tools`].
+pub fn limit(args: &LimitArgs, env: &Env) -> anyhow::Result<Exit> {
+    let verb = Verb::Limit { rate: args.rate.clone(), scope: args.scope.map(Into::into) };
+    carry_out(Order { verb, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
+}
+
+/// Takes out what is said of the tools by their names.
+///
+/// # Errors
+/// As [`tools`].
+pub fn reset(args: &ResetArgs, env: &Env) -> anyhow::Result<Exit> {
+    carry_out(Order { verb: Verb::Reset, tools: args.tools.clone(), reason: None }, &args.edit, env)
+}
+
+/// Merges a document into the policy.
+///
+/// # Errors
+/// As [`tools`].
+pub fn add(args: &AddArgs, env: &Env) -> anyhow::Result<Exit> {
+    let pasted = match pasted(&args.file)? {
+        Ok(pasted) => pasted,
+        Err(exit) => return Ok(exit),
+    };
+    edit_with(&args.edit, env, |source, name, server| edit::add(source, name, server, &pasted))
+}
+
+fn pasted(file: &Path) -> anyhow::Result<Result<Pasted, Exit>> {
+    let read = if file == Path::new("-") {
+        let mut text = String::new();
+        let mut stdin = io::stdin().lock().take(MAX_POLICY_FILE as u64 + 1);
+        stdin.read_to_string(&mut text).context("What is pasted cannot be read from stdin. Give it as UTF-8")?;
+        if text.len() > MAX_POLICY_FILE {
+            super::report("What comes from stdin is larger than 1 MiB, and no policy is. Give the policy itself.");
+            return Ok(Err(Exit::Failed));
+        }
+        Pasted::read("stdin", None, &text)
+    } else {
+        match paths::read_policy(file) {
+            Ok(source) => Pasted::read(source.name(), Some(source.format()), source.text()),
+            Err(error) => return Ok(Err(told(&error, error.exit()))),
+        }
+    };
+    Ok(read.map_err(|error| tell(&error)))
+}
+
+fn carry_out(order: Order, args: &EditArgs, env: &Env) -> anyhow::Result<Exit> {
+    edit_with(args, env, |source, name, server| edit::order(source, name, server, &order))
+}
+
+/// The file that is edited.
+struct Target {
+    server: ServerName,
+    path: PathBuf,
+    /// What it holds; `None` where it is not there yet.
+    source: Option<Source>,
+}
+
+fn edit_with(
+    args: &EditArgs,
+    env: &Env,
+    edit: impl FnOnce(Option<&Source>, &str, &ServerName) -> Result<Edited, CannotEdit>,
+) -> anyhow::Result<Exit> {
+    let target = match target(args, env)? {
+        Ok(target) => target,
+        Err(exit) => return Ok(exit),
+    };
+    let name = visible(&target.path.display().to_string());
+    let edited = match edit(target.source.as_ref(), &name, &target.server) {
+        Ok(edited) => edited,
+        Err(error) => return Ok(tell(&error)),
+    };
+    let before = Before::of(&target);
+    let is_to_be_written = edited.outcome == Outcome::Changed && !args.dry_run;
+    if is_to_be_written {
+        let in_file = |source: &Source, text: &str| source.in_file(text).into_bytes();
+        let expected = target.source.as_ref().map(|source| in_file(source, source.text()));
+        let new = in_file(target.source.as_ref().unwrap_or(&edited.source), edited.source.text());
+        if let Err(error) = paths::replace_file(&target.path, expected.as_deref(), &new) {
+            return Ok(told(&error, Exit::Failed));
+        }
+    }
+    let changes = outcome::changes(&before.policy, &edited.policy);
+    if args.format == Format::Json {
+        let mut out = AutoStream::auto(io::stdout()).lock();
+        serde_json::to_writer_pretty(
+            &mut out,
+            &Json {
+                file: &name,
+                server: target.server.as_str(),
+                changed: edited.outcome == Outcome::Changed,
+                written: is_to_be_written,
+                decisions: changes,
+            },
+        )?;
+        out.write_all(b"\n")?;
+        out.flush()?;
+        drop(out);
+        say(&edited, &before)?;
+        return Ok(Exit::Ok);
+    }
+    if edited.outcome == Outcome::Unchanged {
+        say(&edited, &before)?;
+        super::note(&match &target.source {
+            Some(_) => format!("Nothing is to be changed: {name} says so already."),
+            None => format!(
+                "Nothing is to be changed: the built-in policy for {} says so already, and {name} was not written.",
+                target.server
+            ),
+        });
+        return Ok(Exit::Ok);
+    }
+    show(&target, &name, &edited, &changes)?;
+    say(&edited, &before)?;
+    super::note(&if args.dry_run {
+        format!("This was a dry run: nothing was written to {name}.")
+    } else if target.source.is_none() {
+        format!(
+            "Wrote {name}: the built-in policy for {}, with this change. Wrappers that run take it up at once.",
+            target.server
+        )
+    } else {
+        format!("Wrote {name}. Wrappers that run take it up at once.")
+    });
+    Ok(Exit::Ok)
+}
+
+/// What the linter says that it did not say before, and what else a person should know.
+fn say(edited: &Edited, before: &Before) -> io::Result<()> {
+    let new: Vec<_> = edited.warnings.iter().filter(|warning| !before.has(warning)).cloned().collect();
+    let (told, left) = new.split_at(new.len().min(MAX_WARNINGS));
+    let rendered = policy::render(&edited.source, told, Colour::Styled);
+    anstream::stderr().lock().write_all(rendered.as_bytes())?;
+    if !left.is_empty() {
+        super::note(&format!(
+            "And {} more; `policylayer check` says them all.",
+            super::plural(left.len() as u64, "warning")
+        ));
+    }
+    edited.notes.iter().for_each(|note| super::note(note));
+    Ok(())
+}
+
+/// How many new warnings are told of at once: hiding by a glob may make one for each tool.
+const MAX_WARNINGS: usize = 3;
+
+/// The diff, and the decisions that change.
+fn show(target: &Target, name: &str, edited: &Edited, changes: &[Change<'_>]) -> anyhow::Result<()> {
+    let mut out = AutoStream::auto(io::stdout()).lock();
+    let written_out;
+    let old = match &target.source {
+        Some(source) => {
+            writeln!(out, "--- {name}\n+++ {name}")?;
+            source.text()
+        }
+        None => {
+            writeln!(out, "--- the built-in policy for {}\n+++ {name}", target.server)?;
+            written_out = edit::written_out(&target.server);
+            &written_out
+        }
+    };
+    diff::write(&mut out, &printable(old), &printable(edited.source.text()))?;
+    writeln!(out)?;
+    if changes.is_empty() {
+        writeln!(out, "No decision on a known tool changes.")?;
+    } else {
+        let rows: Vec<_> = changes.iter().map(Change::row).collect();
+        Table::new(&["TOOL", "BEFORE", "AFTER", "RULE"], terminal_width()).write(&mut out, &rows)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// A text as a terminal may show it: line by line, control characters as escapes.
+fn printable(text: &str) -> String {
+    let line = |line: &str| match line.strip_suffix('\n') {
+        Some(line) => format!("{}\n", visible(line.trim_end_matches('\r'))),
+        None => visible(line),
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+/// The policy before it was edited.
+struct Before {
+    policy: Policy,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Before {
+    fn of(target: &Target) -> Self {
+        let loaded = target.source.as_ref().map(|source| policy::load(source, &target.server));
+        let (policy, warnings) = loaded.map_or((None, Vec::new()), |loaded| (loaded.policy, loaded.diagnostics));
+        Self { policy: policy.unwrap_or_else(|| policy::builtin(&target.server)), warnings }
+    }
+
+    /// Whether this was to be said of it before.
+    fn has(&self, warning: &Diagnostic) -> bool {
+        self.warnings.iter().any(|own| own.code == warning.code && own.message == warning.message)
+    }
+}
+
+/// Tells a person why nothing was edited.
+fn tell(error: &CannotEdit) -> Exit {
+    super::report(&error.to_string());
+    let CannotEdit::Invalid { document, diagnostics, .. } = error else { return Exit::Failed };
+    let rendered = policy::render(document, diagnostics, Colour::Styled);
+    let _ = anstream::stderr().lock().write_all(format!("\n{rendered}").as_bytes());
+    Exit::InvalidPolicy
+}
+
+/// Which file is meant. An exit code where none is, which has then been told.
+fn target(args: &EditArgs, env: &Env) -> anyhow::Result<Result<Target, Exit>> {
+    let settings = match super::settings_for(args.policy.as_deref(), env) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(Err(told(&error, error.exit()))),
+    };
+    let server = if args.server.is_some() || args.policy.is_some() || env.var(POLICY_VARIABLE).is_some() {
+        super::server_for(args.server.as_deref(), args.policy.as_deref(), env)?
+    } else {
+        match only_server(&settings, env)? {
+            Ok(server) => server,
+            Err(exit) => return Ok(Err(exit)),
+        }
+    };
+    let found = paths::find_policy(args.policy.as_deref(), &server, &settings, env);
+    let read = found.and_then(|path| {
+        let source = path.as_deref().map(paths::read_policy).transpose()?;
+        let new =
+            || paths::configuration_folder(env).map(|folder| folder.join("policies").join(format!("{server}.toml")));
+        Ok((path.map_or_else(new, Ok)?, source))
+    });
+    Ok(match read {
+        Ok((path, source)) => Ok(Target { server, path, source }),
+        Err(error) => Err(told(&error, error.exit())),
+    })
+}
+
+/// The only server that has a policy file.
+fn only_server(settings: &Settings, env: &Env) -> anyhow::Result<Result<ServerName, Exit>> {
+    let configured = settings.servers.iter().filter(|server| server.policy.is_some());
+    let mut servers: Vec<_> = configured.map(|server| server.name.clone()).collect();
+    servers.extend(paths::list_policies(env)?.servers);
+    servers.sort();
+    servers.dedup();
+    let why = match servers.as_slice() {
+        [only] => return Ok(Ok(only.clone())),
+        [] => "No server has a policy file yet. Say which one is meant, as in --server iterable.".to_owned(),
+        [first, ..] => {
+            let names: Vec<_> = servers.iter().map(ServerName::as_str).collect();
+            let names = names.join(", ");
+            format!("Several servers have a policy: {names}. Say which one is meant, as in --server {first}.")
+        }
+    };
+    super::report(&why);
+    Ok(Err(Exit::Usage))
+}

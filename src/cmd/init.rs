@@ -1,0 +1,193 @@
+//! `policylayer init`: a policy for a server, written from what it lists.
+
+mod ask;
+mod document;
+mod format;
+mod place;
+mod plan;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::bail;
+use jiff::Zoned;
+use place::{FoundByName, Place, shown};
+use plan::{Answers, Planned};
+use serde_json::Value;
+use write::Origin;
+
+use super::Env;
+use super::upstream::{self, Offer};
+use crate::cli::InitArgs;
+use crate::exit::Exit;
+use crate::paths::{self, POLICY_VARIABLE};
+use crate::policy::{Effect, ServerName, server};
+use crate::risk::{Class, Listed};
+use crate::settings::Settings;
+use crate::visible::visible;
+
+/// Starts the server, asks a person where one is there, and writes the policy.
+///
+/// # Errors
+/// When the server cannot be asked, or the policy cannot be written.
+pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
+    let settings = match paths::load_settings(env) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(super::told(&error, error.exit())),
+    };
+    let server = match server_of(args, &settings)? {
+        Ok(server) => server,
+        Err(why) => {
+            super::report(&why);
+            return Ok(Exit::Usage);
+        }
+    };
+    // Before the server runs: nobody should answer questions for nothing.
+    let place = match Place::find(args, &server, &settings, env) {
+        Ok(place) => place,
+        Err(error) => return Ok(super::told(&error, error.exit())),
+    };
+    let offer = upstream::offer(&args.command)?;
+    let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
+    if tools.is_empty() {
+        bail!(
+            "{server} lists no tools, so there is nothing to write a policy for.\nwhat to do: see whether it needs an \
+             option or a permission to have some"
+        );
+    }
+    let Some(answers) = answers(args, &server, &tools, env)? else {
+        super::report(
+            "Nothing was written, since a question was left without an answer.\nwhat to do: run it again, or take what is recommended with --yes",
+        );
+        return Ok(Exit::Failed);
+    };
+    let plan = plan::plan(&server, &tools, &answers);
+    let origin = Origin { server: &server, calls_itself: &calls_itself(&offer), day: &Zoned::now().date().to_string() };
+    let text = write::write(&origin, &plan, &answers, place.format);
+    let warnings = match write::verify(&text, &server, &plan, place.format) {
+        Ok(warnings) => warnings,
+        Err(why) => bail!("The policy that would be written is not what it should be, so it is not. {why}"),
+    };
+    let Some(file) = &place.file else {
+        io::stdout().lock().write_all(text.as_bytes())?;
+        return Ok(Exit::Ok);
+    };
+    let kept = match place.write(file, &text) {
+        Ok(kept) => kept,
+        Err(error) => return Ok(super::told(&error, error.exit())),
+    };
+    let kept: Vec<_> = kept.iter().map(|file| shown(file)).collect();
+    tell(args, &server, &plan, file, &kept, place.found_by_name);
+    if warnings > 0 {
+        // Only what a person has answered makes them.
+        let warnings = super::plural(warnings, "warning");
+        let file = word(file.as_os_str());
+        super::warn(&format!(
+            "It loads with {warnings}: `policylayer check --server {server} {file}` shows what is doubtful."
+        ));
+    }
+    if place.found_by_name == FoundByName::Yes && env.var(POLICY_VARIABLE).is_some() {
+        super::warn(&format!(
+            "{POLICY_VARIABLE} is set, so the policy that it names is in force, and not this one. Unset it to use this one."
+        ));
+    }
+    Ok(Exit::Ok)
+}
+
+/// The server's name; why there is none, where there is none.
+fn server_of(args: &InitArgs, settings: &Settings) -> anyhow::Result<Result<ServerName, String>> {
+    if let Some(name) = &args.server {
+        return Ok(ServerName::parse(name).map_err(|error| {
+            format!("--server: {error}\nwhat to do: give the name that the policy file is to have, such as --server iterable")
+        }));
+    }
+    let named = settings.name_of(&args.command)?.cloned();
+    Ok(named.or_else(|| server::derive(&args.command)).ok_or_else(|| {
+        let command = command_line(&args.command);
+        format!(
+            "The command `{command}` does not tell the server's name, and the policy is found by it.\nwhat to do: give one \
+             with --server NAME, and the same one to `policylayer wrap`"
+        )
+    }))
+}
+
+/// What a person answers, where one is there; `None` where they leave.
+fn answers(args: &InitArgs, server: &ServerName, tools: &[Listed<'_>], env: &Env) -> anyhow::Result<Option<Answers>> {
+    if args.yes || !env.asks_on_terminal() {
+        return Ok(Some(Answers::new()));
+    }
+    let mut by_class: BTreeMap<Class, Vec<&str>> = BTreeMap::new();
+    for (name, (_, profile)) in plan::survey(server, tools) {
+        by_class.entry(profile.class).or_default().push(name);
+    }
+    ask::ask(&by_class)
+}
+
+/// `iterable-mcp 1.9.0`
+fn calls_itself(offer: &Offer) -> String {
+    let text = |key: &str| offer.info.get(key).and_then(Value::as_str).unwrap_or_default();
+    match (text("name"), text("version")) {
+        ("", _) => "the server".to_owned(),
+        (name, version) => format!("{name} {version}").trim().to_owned(),
+    }
+}
+
+/// What was done, what to do next, and how to change it.
+fn tell(args: &InitArgs, server: &ServerName, plan: &[Planned], file: &Path, kept: &[String], by_name: FoundByName) {
+    let count = |effect: Effect, what: &str| {
+        let count = plan.iter().filter(|tool| tool.key.is_ok() && tool.effect() == effect).count();
+        let limited =
+            plan.iter().filter(|tool| tool.key.is_ok() && tool.effect() == effect && tool.is_limited()).count();
+        match (count, effect, limited) {
+            (0, ..) => None,
+            (1, Effect::RequireApproval, _) => Some("1 asks a person".to_owned()),
+            (_, Effect::Allow, 1..) => Some(format!("{count} {what} ({limited} of them limited)")),
+            _ => Some(format!("{count} {what}")),
+        }
+    };
+    let left = plan.iter().filter(|tool| tool.key.is_err()).count();
+    let counts = [
+        count(Effect::Allow, "allowed"),
+        count(Effect::RequireApproval, "ask a person"),
+        count(Effect::Deny, "refused"),
+        count(Effect::Hide, "hidden"),
+        (left > 0).then(|| format!("{left} left to the rules by class")),
+    ];
+    let counts = counts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let kept = match kept {
+        [] => String::new(),
+        kept => format!(" What was there is kept as {}.", kept.join(" and ")),
+    };
+    let name = shown(file);
+    let command = command_line(&args.command);
+    let tools = super::plural(plan.len() as u64, "tool");
+    let mut options = args.server.as_ref().map(|_| format!("--server {server} ")).unwrap_or_default();
+    let mut edit = format!("--server {server}");
+    if by_name == FoundByName::No {
+        edit = format!("--policy {}", word(file.as_os_str()));
+        options.push_str(&format!("{edit} "));
+    }
+    super::note(&format!("Wrote {name} for the {tools} of {server}: {counts}.{kept}"));
+    super::note(&format!(
+        "Next: `policylayer inspect {options}-- {command}` shows what an agent will see; `policylayer register {options}{server}` \
+         puts it in front of the server."
+    ));
+    super::note(&format!("To change it: `policylayer ask|hide|deny|allow|limit TOOL {edit}`, or edit the file."));
+}
+
+/// A command as a shell takes it.
+fn command_line(command: &[OsString]) -> String {
+    command.iter().map(|part| word(part)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word of a command, in quotes where a shell would make more of it.
+fn word(word: &OsStr) -> String {
+    let text = visible(&word.to_string_lossy());
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:=+,%~".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}

@@ -1,0 +1,153 @@
+//! One change to a document, and how it is made in the text, whatever the format.
+
+use super::{CannotEdit, json, toml, yaml};
+use crate::policy::source::{Format, Source};
+use crate::policy::tree::{Key, Node, Value};
+
+/// A change at one place of a document.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// The key that this path of keys leads to gets a value, whatever it had. Tables on the way are made.
+    Set(Vec<String>, Node),
+    /// The key that this path leads to is taken out.
+    Remove(Vec<String>),
+    /// A name is put at the end of `hide`.
+    Hide(String),
+    /// The item of `hide` at this place is taken out.
+    Show(usize),
+}
+
+/// The keys before which `hide` is put where there is none: behind them.
+pub(super) const HEAD: [&str; 5] = ["$schema", "version", "description", "default", "unlisted"];
+
+/// The text with the changes in it, one after the other. What they do not touch stays as it is, byte for byte.
+///
+/// # Errors
+/// Where the text is written in a way that is not edited. Whether what comes of it is a policy is not looked at.
+pub(super) fn apply(source: &Source, changes: &[Change]) -> Result<String, CannotEdit> {
+    let edit = match source.format() {
+        Format::Toml => toml::apply,
+        Format::Json => json::apply,
+        Format::Yaml => yaml::apply,
+    };
+    let mut text = source.text().to_owned();
+    for change in changes {
+        let edited = if text.contains('\r') {
+            with_line_ends_of(&text, &edit(&text.replace("\r\n", "\n"), source.name(), change)?)
+        } else {
+            edit(&text, source.name(), change)?
+        };
+        text = edited;
+    }
+    Ok(text)
+}
+
+/// The edited text, its lines ended as those of the old one are; what was added, as its first line is.
+fn with_line_ends_of(old: &str, edited: &str) -> String {
+    let olds: Vec<&str> = old.split_inclusive('\n').collect();
+    let news: Vec<&str> = edited.split_inclusive('\n').collect();
+    let same = |old: &&str, new: &&str| old.trim_end_matches(['\r', '\n']) == new.trim_end_matches(['\r', '\n']);
+    let before = olds.iter().zip(&news).take_while(|(old, new)| same(old, new)).count();
+    let rest = olds.len().min(news.len()) - before;
+    let behind = olds.iter().rev().zip(news.iter().rev()).take(rest).take_while(|(old, new)| same(old, new)).count();
+    let end = if olds.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
+    let mut out = String::with_capacity(edited.len() + news.len());
+    for (at, new) in news.iter().enumerate() {
+        let old = if at < before {
+            olds.get(at)
+        } else if at >= news.len() - behind {
+            olds.get(at + olds.len() - news.len())
+        } else {
+            None
+        };
+        let line = new.trim_end_matches('\n');
+        out.push_str(line);
+        match old.filter(|old| old.ends_with('\n')) {
+            _ if line.len() == new.len() => {}
+            Some(old) if old.ends_with("\r\n") => out.push_str("\r\n"),
+            Some(_) => out.push('\n'),
+            None => out.push_str(end),
+        }
+    }
+    out
+}
+
+impl Node {
+    /// A value that stands nowhere yet.
+    pub(super) fn of(value: Value) -> Self {
+        Self { span: 0..0, value }
+    }
+
+    /// A text that stands nowhere yet.
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self::of(Value::String(text.into()))
+    }
+
+    /// A table that stands nowhere yet.
+    pub(super) fn table(pairs: Vec<(Key, Node)>) -> Self {
+        Self::of(Value::Table(pairs))
+    }
+
+    /// The members, where it is a table.
+    pub(super) fn pairs(&self) -> &[(Key, Node)] {
+        if let Value::Table(pairs) = &self.value { pairs } else { &[] }
+    }
+
+    /// The items, where it is a list.
+    pub(super) fn items(&self) -> &[Node] {
+        if let Value::Array(items) = &self.value { items } else { &[] }
+    }
+
+    /// The member of this name, where it is a table that has one.
+    pub(super) fn get(&self, name: &str) -> Option<&Node> {
+        self.pairs().iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
+    }
+
+    /// Whether both say the same, wherever they stand.
+    pub(super) fn says(&self, other: &Self) -> bool {
+        let json = |node| {
+            let mut out = String::new();
+            crate::policy::json::write(node, &mut out).ok().map(|()| out)
+        };
+        json(self).is_some_and(|text| json(other) == Some(text))
+    }
+}
+
+impl Key {
+    /// A key that stands nowhere yet.
+    pub(super) fn new(name: impl Into<String>) -> Self {
+        Self { span: 0..0, name: name.into() }
+    }
+}
+
+/// Takes lines out, from the one at `from` to the one that ends at or behind `to`. Where they are a paragraph of their own,
+/// the comment right above and the blank line behind go as well; else a comment above may be about what stays.
+pub(super) fn take_out_lines(text: &str, from: usize, to: usize) -> String {
+    let start_of = |at: usize| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    let end_of =
+        |at: usize| text.get(at..).and_then(|behind| behind.find('\n')).map_or(text.len(), |newline| at + newline + 1);
+    let (mut start, mut end) = (start_of(from), end_of(to.max(1) - 1));
+    let line_behind = text.get(end..end_of(end)).unwrap_or_default();
+    if line_behind.trim().is_empty() {
+        let mut above = start;
+        while above > 0 {
+            let line = start_of(above - 1);
+            if !text.get(line..above).is_some_and(|line| line.trim_start().starts_with('#')) {
+                break;
+            }
+            above = line;
+        }
+        let blank_above = above == 0 || text.get(start_of(above - 1)..above).is_some_and(|line| line.trim().is_empty());
+        if blank_above {
+            start = above;
+        }
+        end += line_behind.len();
+    }
+    // The last one takes the blank line before it along.
+    let is_blank = |line: &str| line.trim().is_empty();
+    let is_last = text.get(end..).unwrap_or_default().lines().all(|line| is_blank(line) || line.starts_with('#'));
+    if is_last && start > 0 && text.get(start_of(start - 1)..start).is_some_and(is_blank) {
+        start = start_of(start - 1);
+    }
+    [text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default()].concat()
+}

@@ -1,0 +1,132 @@
+//! Changes to a policy in JSON: indentation, order and what stands on one line stay.
+
+use jsonc_parser::ParseOptions;
+use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+
+use super::CannotEdit;
+use super::change::{Change, HEAD};
+use crate::policy::json::number;
+use crate::policy::tree::{Node, Value};
+
+pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
+    let otherwise = || CannotEdit::shape(name, change);
+    let root = CstRootNode::parse(text, &ParseOptions::default()).map_err(|_| otherwise())?;
+    let object = root.object_value().ok_or_else(otherwise)?;
+    match change {
+        Change::Set(path, node) => set(&object, path, node),
+        Change::Remove(path) => remove(&object, path),
+        Change::Hide(item) => match object.array_value("hide") {
+            Some(list) => {
+                list.append(item.as_str().into());
+            }
+            None => {
+                insert(&object, "hide", CstInputValue::Array(vec![item.as_str().into()]));
+            }
+        },
+        Change::Show(at) => {
+            let items = object.array_value("hide").map(|list| list.elements()).unwrap_or_default();
+            // The items behind it move up by one, so that what stands between them stays where it is.
+            for (item, next) in items.iter().zip(items.iter().skip(1)).skip(*at) {
+                if let Some((item, next)) = item.as_string_lit().zip(next.as_string_lit()) {
+                    item.set_raw_value(next.raw_value());
+                }
+            }
+            if let Some(last) = items.into_iter().next_back() {
+                last.remove();
+            }
+        }
+    }
+    Ok(root.to_string())
+}
+
+fn set(object: &CstObject, path: &[String], node: &Node) {
+    let Some((key, rest)) = path.split_first() else { return };
+    match (object.get(key), rest) {
+        (Some(member), []) => member.set_value(input(node)),
+        (Some(member), _) => set(&member.object_value_or_set(), rest, node),
+        (None, []) => insert(object, key, input(node)),
+        (None, _) => {
+            let nested =
+                rest.iter().rev().fold(input(node), |value, key| CstInputValue::Object(vec![(key.clone(), value)]));
+            insert(object, key, nested);
+        }
+    }
+}
+
+/// What belongs to the head of the document stands behind the rest of it; everything else at the end.
+fn insert(object: &CstObject, key: &str, value: CstInputValue) {
+    let is_head = |name: Option<String>| name.is_some_and(|name| HEAD.contains(&name.as_str()));
+    let head = object.properties().iter().rposition(|member| is_head(member.decoded_name()));
+    match head {
+        Some(at) if key == "hide" => object.insert(at + 1, key, value),
+        _ => object.append(key, value),
+    };
+}
+
+fn remove(object: &CstObject, path: &[String]) {
+    let Some((key, rest)) = path.split_first() else { return };
+    match (object.get(key), rest) {
+        (Some(member), []) => member.remove(),
+        (Some(member), _) => {
+            if let Some(object) = member.object_value() {
+                remove(&object, rest);
+            }
+        }
+        (None, _) => {}
+    }
+}
+
+fn input(node: &Node) -> CstInputValue {
+    match &node.value {
+        // No key takes a date.
+        Value::Null | Value::Datetime => CstInputValue::Null,
+        Value::Boolean(boolean) => CstInputValue::Bool(*boolean),
+        Value::Integer(text) | Value::Float(text) => {
+            CstInputValue::Number(number(text).unwrap_or_else(|| text.clone()))
+        }
+        Value::String(text) => CstInputValue::String(text.clone()),
+        Value::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
+        Value::Table(pairs) => {
+            CstInputValue::Object(pairs.iter().map(|(key, value)| (key.name.clone(), input(value))).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::tree::Key;
+
+    #[test]
+    fn members_are_edited_and_no_others() {
+        let path = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+        let entry = Node::table(vec![(Key::new("reason"), Node::text("\"é\"\u{1}"))]);
+        let number = Node::of(Value::Integer("0x10".to_owned()));
+        for (before, change, after) in [
+            (
+                "{\n\t\"tools\": {\n\t\t\"a\": {}\n\t}\n}\n",
+                Change::Set(path(&["tools", "b"]), entry),
+                "{\n\t\"tools\": {\n\t\t\"a\": {},\n\t\t\"b\": {\n\t\t\t\"reason\": \"\\\"é\\\"\\u0001\"\n\t\t}\n\t}\n}\n",
+            ),
+            (
+                "{ \"tools\": { \"a\": {\"max\" : 1, \"b\":2} } }",
+                Change::Set(path(&["tools", "a", "max"]), number),
+                "{ \"tools\": { \"a\": {\"max\" : 16, \"b\":2} } }",
+            ),
+            (
+                "{\n  \"tools\": {\n    \"a\": {},\n    \"b\": {}\n  }\n}",
+                Change::Remove(path(&["tools", "b"])),
+                "{\n  \"tools\": {\n    \"a\": {}\n  }\n}",
+            ),
+            ("{\"hide\":[\"a\"]}", Change::Hide("b".to_owned()), "{\"hide\":[\"a\", \"b\"]}"),
+            ("{\"hide\": [\"a\", \"b\"]}", Change::Show(0), "{\"hide\": [\"b\"]}"),
+            (
+                "{\n  \"default\": \"deny\",\n  \"tools\": {}\n}",
+                Change::Hide("b".to_owned()),
+                "{\n  \"default\": \"deny\",\n  \"hide\": [\"b\"],\n  \"tools\": {}\n}",
+            ),
+        ] {
+            assert_eq!(apply(before, "test", &change).unwrap(), after, "{change:?} in\n{before}");
+        }
+    }
+}

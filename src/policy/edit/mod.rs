@@ -1,0 +1,161 @@
+//! Editing a policy: what a person orders becomes changes at single places of the text, and everything else stays as it
+//! is, byte for byte. What comes of it is loaded and tried before anybody gets it.
+//!
+//! ```text
+//! order ─ plan ─▶ changes ─ apply ─▶ text ─ load ─▶ policy: is it what was asked for, and nothing else?
+//! ```
+
+mod add;
+mod change;
+mod json;
+mod plan;
+mod state;
+mod toml;
+mod yaml;
+
+pub use self::add::{Pasted, add};
+pub use self::plan::{Order, Verb, order};
+pub use self::state::known_tools;
+pub use self::toml::take_out;
+
+use self::change::Change;
+use super::builtin::builtin_text;
+use super::compile::Policy;
+use super::diagnostic::{Diagnostic, Report, quote, visible};
+use super::limit_keys;
+use super::server::ServerName;
+use super::source::{Format, Source};
+use super::tree::{Key, Node};
+
+/// A policy that was edited. It loads, and decides as was asked.
+#[derive(Debug)]
+#[must_use]
+pub struct Edited {
+    /// What the file is to hold.
+    pub source: Source,
+    /// What it decides.
+    pub policy: Policy,
+    /// What the linter says of it.
+    pub warnings: Vec<Diagnostic>,
+    /// Whether anything was to be changed at all.
+    pub outcome: Outcome,
+    /// What a person should know beside that, each a sentence or two.
+    pub notes: Vec<String>,
+}
+
+/// Whether a policy had to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Something is another than before.
+    Changed,
+    /// It is all so already.
+    Unchanged,
+}
+
+/// Which document is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one that was to be edited.
+    Present,
+    /// The one that was to be merged into it.
+    Pasted,
+    /// What would have come of it.
+    Edited,
+}
+
+/// Why a policy was not edited.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotEdit {
+    /// It cannot be done as asked. The message says why and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// A document has errors.
+    #[error("{}", invalid(*.which, .document.name()))]
+    Invalid {
+        /// Which one.
+        which: Which,
+        /// The document.
+        document: Box<Source>,
+        /// Its errors and warnings.
+        diagnostics: Vec<Diagnostic>,
+    },
+}
+
+fn invalid(which: Which, name: &str) -> String {
+    match which {
+        Which::Present => format!("The policy {name} is invalid, so it is not edited. Mend it first."),
+        Which::Pasted => format!("{name} is no policy that could be added, so nothing was written. Mend it first."),
+        Which::Edited => format!(
+            "With that, the policy {name} would be invalid, so nothing was written. This is what would be wrong with it."
+        ),
+    }
+}
+
+impl CannotEdit {
+    fn refused<T>(why: impl Into<String>) -> Result<T, Self> {
+        Err(Self::Refused(why.into()))
+    }
+
+    /// The document is written in a way that is not edited; what is to be done by hand.
+    fn shape(name: &str, change: &Change) -> Self {
+        let by_hand = match change {
+            Change::Set(path, node) => {
+                let nested =
+                    path.iter().rev().fold(node.clone(), |value, key| Node::table(vec![(Key::new(key), value)]));
+                format!("Write this into it by hand (it is shown as YAML):\n\n{}", shown(&yaml::block(&nested, 0)))
+            }
+            Change::Remove(path) => format!("Take {} out of it by hand.", quote(&path.join("."))),
+            Change::Hide(item) => format!("Put {} into the list `hide` by hand.", quote(item)),
+            Change::Show(at) => format!("Take the item {} out of the list `hide` by hand.", at + 1),
+        };
+        Self::Refused(format!(
+            "{name} is written in a way that is not edited here: in brackets over several lines, or all on one line. \
+             Nothing was written. {by_hand}"
+        ))
+    }
+}
+
+/// Several lines as a terminal may show them.
+fn shown(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+}
+
+/// What is written where a server has no policy file yet: its built-in policy, as a file that says so.
+pub fn written_out(server: &ServerName) -> String {
+    let text = builtin_text(server);
+    // The first paragraphs say that it is built in, and how to get a file of it.
+    let head = text.lines().take_while(|line| line.starts_with('#')).map(|line| line.len() + 1).sum();
+    let (head, rest) = text.split_at_checked(head).unwrap_or(("", text));
+    let kept = head.split("\n#\n").skip_while(|paragraph| !paragraph.contains("uilt into policylayer")).skip(1);
+    let kept: String = kept.map(|paragraph| format!("#\n{}\n", paragraph.trim_end())).collect();
+    format!(
+        "# What the agent may do with the MCP server {server}.\n#\n# It began as policylayer's built-in policy for {server}, which this \
+         file takes the place of.\n{kept}{rest}"
+    )
+}
+
+/// Whether a text is a rate, such as `10/minute`.
+///
+/// # Errors
+/// Where it is none; with what to write instead.
+pub fn check_rate(text: &str) -> Result<(), String> {
+    said(|report| limit_keys::rate(text, &Node::text(text), report).is_some())
+}
+
+/// Whether a text is a length of time, such as `10m`.
+///
+/// # Errors
+/// Where it is none; with what to write instead.
+pub fn check_length(text: &str) -> Result<(), String> {
+    said(|report| limit_keys::window(&Node::text(text), report).is_some())
+}
+
+fn said(read: impl FnOnce(&mut Report) -> bool) -> Result<(), String> {
+    let mut report = Report::default();
+    if read(&mut report) {
+        return Ok(());
+    }
+    let all = report.finish(&Source::new("", Format::Json, ""));
+    let first = all.into_iter().next();
+    Err(first.map(|one| format!("{}; {}", one.message, one.hint.unwrap_or_default())).unwrap_or_default())
+}

@@ -1,0 +1,320 @@
+//! Changes to a policy in TOML: comments, order and quotes stay.
+
+use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table, Value as Toml};
+
+use super::CannotEdit;
+use super::change::{Change, HEAD, take_out_lines};
+use crate::policy::decode;
+use crate::policy::diagnostic::Report;
+use crate::policy::json::number;
+use crate::policy::source::{Format, Source};
+use crate::policy::tree::{Node, Value};
+
+pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
+    let otherwise = || CannotEdit::shape(name, change);
+    let mut document: DocumentMut = text.parse().map_err(|_| otherwise())?;
+    match change {
+        Change::Set(path, node) => {
+            set(document.as_item_mut(), path, node, Depth::Document).ok_or_else(otherwise)?;
+        }
+        Change::Remove(path) => {
+            if let Some(text) = without_table(text, &document, path) {
+                return Ok(text);
+            }
+            remove(document.as_item_mut(), path);
+        }
+        Change::Hide(item) => match document.get_mut("hide") {
+            Some(hide) => push(hide.as_array_mut().ok_or_else(otherwise)?, item),
+            None => hide_first(&mut document, item),
+        },
+        Change::Show(at) => {
+            take_out(document.get_mut("hide").and_then(Item::as_array_mut).ok_or_else(otherwise)?, *at);
+        }
+    }
+    Ok(document.to_string())
+}
+
+/// Where a table stands: what is under `tools` and `classes` gets a header of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    Document,
+    Entries,
+    Entry,
+    Deeper,
+}
+
+impl Depth {
+    /// That of the table with this key.
+    fn below(self, key: &str) -> Self {
+        match self {
+            Self::Document if key == "all_tools" => Self::Entry,
+            Self::Document => Self::Entries,
+            Self::Entries => Self::Entry,
+            Self::Entry | Self::Deeper => Self::Deeper,
+        }
+    }
+}
+
+/// `None` where something on the way is no table.
+fn set(item: &mut Item, path: &[String], node: &Node, depth: Depth) -> Option<()> {
+    let (key, rest) = path.split_first()?;
+    let below = depth.below(key);
+    let takes_headers = item.as_table().is_some_and(|table| !table.is_dotted()) && below != Depth::Deeper;
+    let table = item.as_table_like_mut()?;
+    if !rest.is_empty() {
+        if table.get(key).is_none() {
+            let mut made = Table::new();
+            made.set_implicit(true);
+            let made = if takes_headers { Item::Table(made) } else { Item::Value(InlineTable::new().into()) };
+            table.insert(key, made);
+        }
+        return set(table.get_mut(key)?, rest, node, below);
+    }
+    match (table.get_mut(key), &node.value) {
+        (Some(Item::Table(old)), Value::Table(pairs)) => {
+            old.clear();
+            old.set_implicit(false);
+            old.set_dotted(false);
+            fill(old, pairs, below);
+        }
+        (Some(Item::Value(old)), _) => {
+            let decor: Decor = old.decor().clone();
+            *old = value(node);
+            *old.decor_mut() = decor;
+        }
+        (None, Value::Table(pairs)) if takes_headers => {
+            let mut made = Table::new();
+            fill(&mut made, pairs, below);
+            table.insert(key, Item::Table(made));
+        }
+        _ => {
+            table.insert(key, Item::Value(value(node)));
+        }
+    }
+    Some(())
+}
+
+fn fill(table: &mut Table, pairs: &[(crate::policy::tree::Key, Node)], depth: Depth) {
+    for (key, node) in pairs {
+        let item = match &node.value {
+            Value::Table(pairs) if depth == Depth::Entries => {
+                let mut made = Table::new();
+                fill(&mut made, pairs, Depth::Entry);
+                Item::Table(made)
+            }
+            _ => Item::Value(value(node)),
+        };
+        table.insert(&key.name, item);
+    }
+}
+
+fn value(node: &Node) -> Toml {
+    match &node.value {
+        // TOML has no null, and no key takes one or a date.
+        Value::Null | Value::Datetime => Toml::from(""),
+        Value::Boolean(boolean) => Toml::from(*boolean),
+        Value::Integer(text) | Value::Float(text) => {
+            let text = number(text).unwrap_or_else(|| text.clone());
+            // Numbers are written as they were.
+            text.parse().unwrap_or_else(|_| Toml::from(text))
+        }
+        Value::String(text) => Toml::from(text.as_str()),
+        Value::Array(items) => {
+            let mut list: Array = items.iter().map(value).collect();
+            if items.len() > 1 && items.iter().any(|item| matches!(item.value, Value::Table(_))) {
+                list.iter_mut().for_each(|item| item.decor_mut().set_prefix("\n  "));
+                list.set_trailing("\n");
+                list.set_trailing_comma(true);
+            }
+            Toml::from(list)
+        }
+        Value::Table(pairs) => {
+            Toml::from(pairs.iter().map(|(key, node)| (key.name.as_str(), value(node))).collect::<InlineTable>())
+        }
+    }
+}
+
+fn remove(item: &mut Item, path: &[String]) {
+    let (Some((key, rest)), Some(table)) = (path.split_first(), item.as_table_like_mut()) else { return };
+    if !rest.is_empty() {
+        if let Some(item) = table.get_mut(key) {
+            remove(item, rest);
+        }
+        return;
+    }
+    table.remove(key);
+    // A table that is told only by what is in it must stay.
+    if let Item::Table(table) = item
+        && table.is_empty()
+    {
+        table.set_implicit(false);
+        table.set_dotted(false);
+    }
+}
+
+/// The text without a table that has a header: its lines go, and what stands around them stays as it is.
+fn without_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<String> {
+    let mut table = document.as_table();
+    for key in path {
+        table = table.get(key).and_then(Item::as_table).filter(|table| !table.is_dotted())?;
+    }
+    if table.is_implicit() {
+        return None;
+    }
+    let tree = |text: &str| decode::decode(&Source::new("", Format::Toml, text), &mut Report::default());
+    let mut node = tree(text)?;
+    let mut header = 0;
+    for name in path {
+        let Value::Table(pairs) = node.value else { return None };
+        let (key, value) = pairs.into_iter().find(|(key, _)| key.name == *name)?;
+        (header, node) = (key.span.end, value);
+    }
+    let out = take_out_lines(text, header, end(text, &node, header));
+    // The first of them may have been all that said that there is such a table.
+    let Some((first, _)) = path.split_first().filter(|(_, rest)| !rest.is_empty()) else { return Some(out) };
+    if tree(&out).is_some_and(|root| root.get(first).is_some()) {
+        return Some(out);
+    }
+    let mut document: DocumentMut = out.parse().ok()?;
+    document.insert(first, Item::Table(Table::new()));
+    Some(document.to_string())
+}
+
+/// Where a table ends whose header ends at `header`.
+fn end(text: &str, node: &Node, header: usize) -> usize {
+    match &node.value {
+        Value::Table(pairs) if !text.get(node.span.clone()).is_some_and(|text| text.starts_with('{')) => {
+            pairs.iter().map(|(key, value)| end(text, value, key.span.end)).fold(header, usize::max)
+        }
+        // One whose items have headers of their own ends where the last of them does.
+        Value::Array(items) => {
+            items.iter().map(|item| end(text, item, header)).fold(node.span.end.max(header), usize::max)
+        }
+        _ => node.span.end.max(header),
+    }
+}
+
+/// The list where there was none: behind what else stands at the head.
+fn hide_first(document: &mut DocumentMut, item: &str) {
+    let list = Item::Value([item].into_iter().collect::<Array>().into());
+    let is_last = document.iter().filter(|(_, item)| item.is_value()).last().is_none_or(|(key, _)| HEAD.contains(&key));
+    document.insert("hide", list);
+    if !is_last {
+        let place = |key: &str| HEAD.iter().position(|head| *head == key).or((key == "hide").then_some(HEAD.len()));
+        let order: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();
+        let at = |key: &str| order.iter().position(|other| other == key).unwrap_or_default();
+        let behind = order.iter().rposition(|key| HEAD.contains(&key.as_str())).unwrap_or_default();
+        document.sort_values_by(|one, _, other, _| {
+            let rank = |key: &str| if place(key) == Some(HEAD.len()) { 2 * behind + 1 } else { 2 * at(key) };
+            rank(one).cmp(&rank(other))
+        });
+    }
+}
+
+/// Puts an item at the end of a list, as the others are written.
+fn push(list: &mut Array, item: &str) {
+    let raw = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
+    let trailing = raw(Some(list.trailing()));
+    let is_over_lines = trailing.contains('\n') || list.iter().any(|item| raw(item.decor().prefix()).contains('\n'));
+    if !is_over_lines || list.is_empty() {
+        list.push(item);
+        return;
+    }
+    let first = list.get(0).map(|item| raw(item.decor().prefix())).unwrap_or_default();
+    let indent = first.rsplit('\n').next().unwrap_or_default();
+    let indent = if indent.trim().is_empty() && first.contains('\n') { indent.to_owned() } else { "  ".to_owned() };
+    // What is said behind the last item stays behind it.
+    let of_the_last = if list.trailing_comma() {
+        trailing.clone()
+    } else {
+        let last = list.len() - 1;
+        let suffix = list.get(last).map(|item| raw(item.decor().suffix())).unwrap_or_default();
+        if let Some(item) = list.get_mut(last) {
+            item.decor_mut().set_suffix("");
+        }
+        suffix + &trailing
+    };
+    let comments = of_the_last.trim_end();
+    let mut item = Toml::from(item);
+    *item.decor_mut() = Decor::new(format!("{comments}\n{indent}"), "");
+    list.push_formatted(item);
+    let last_line = of_the_last.rsplit_once('\n').map(|(_, line)| line.to_owned()).unwrap_or_default();
+    list.set_trailing(format!("\n{last_line}"));
+    list.set_trailing_comma(true);
+}
+
+/// Takes one item out, with the comment behind it. What stands between two items is kept as text before the second.
+pub fn take_out(list: &mut Array, at: usize) {
+    let text = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
+    let before = text(list.remove(at).decor().prefix());
+    let of_the_last = before.split('\n').next().unwrap_or_default();
+    let joined = |after: &str| match after.find('\n').and_then(|newline| after.get(newline..)) {
+        Some(lines) if before.contains('\n') => format!("{of_the_last}{lines}"),
+        Some(lines) => lines.to_owned(),
+        None => before.clone(),
+    };
+    match list.get_mut(at) {
+        Some(next) => {
+            let prefix = joined(&text(next.decor().prefix()));
+            next.decor_mut().set_prefix(prefix);
+        }
+        None => {
+            let after = text(Some(list.trailing()));
+            if after.contains('\n') {
+                list.set_trailing(joined(&after));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_goes_with_its_comment_and_no_other() {
+        for (before, at, after) in [
+            ("[\"a\", \"b\", \"c\"]", 0, "[\"b\", \"c\"]"),
+            ("[\"a\", \"b\", \"c\"]", 1, "[\"a\", \"c\"]"),
+            ("[\"a\", \"b\", \"c\"]", 2, "[\"a\", \"b\"]"),
+            ("[ \"a\" ]", 0, "[]"),
+            ("[\n  \"a\", # A\n  \"b\", # B\n]", 0, "[\n  \"b\", # B\n]"),
+            ("[\n  \"a\", # A\n  \"b\", # B\n]", 1, "[\n  \"a\", # A\n]"),
+            ("[\n  # all of a\n  \"a\",\n  # all of b\n  \"b\",\n]", 0, "[\n  # all of b\n  \"b\",\n]"),
+            ("[\n  \"a\", \"b\",\n  \"c\",\n]", 1, "[\n  \"a\",\n  \"c\",\n]"),
+        ] {
+            let mut document: DocumentMut = format!("hide = {before}\n").parse().unwrap();
+            take_out(document["hide"].as_array_mut().unwrap(), at);
+            assert_eq!(document.to_string(), format!("hide = {after}\n"), "{before}");
+        }
+    }
+
+    #[test]
+    fn an_item_comes_behind_the_others_as_they_are_written() {
+        for (before, after) in [
+            ("[]", "[\"z\"]"),
+            ("[\"a\"] # A", "[\"a\", \"z\"] # A"),
+            ("[\n  \"a\", # A\n]", "[\n  \"a\", # A\n  \"z\",\n]"),
+            ("[\n    \"a\",\n    \"b\" # B\n  ]", "[\n    \"a\",\n    \"b\", # B\n    \"z\",\n  ]"),
+        ] {
+            let text = format!("hide = {before}\n[tools]\n");
+            let edited = apply(&text, "test", &Change::Hide("z".to_owned())).unwrap();
+            assert_eq!(edited, format!("hide = {after}\n[tools]\n"), "{before}");
+        }
+    }
+
+    #[test]
+    fn a_table_goes_with_its_own_comment_and_no_other() {
+        let gone = |text: &str| apply(text, "test", &Change::Remove(vec!["tools".to_owned(), "x".to_owned()])).unwrap();
+        for (before, after) in [
+            ("# All.\n[tools.x]\n[tools.y]\n", "# All.\n[tools.y]\n"),
+            ("# Part\n\n# This.\n[tools.x]\na = [\n  1,\n]\n\n# That.\n[tools.y]\n", "# Part\n\n# That.\n[tools.y]\n"),
+            ("[tools.y]\n\n# This.\n[tools.x]\n[[tools.x.limits]]\nmax = 1\n", "[tools.y]\n"),
+            ("a = 1\n\n[tools.x]\nb = 2\n", "a = 1\n\n[tools]\n"),
+            ("tools.x.b = 1\n", "[tools]\n"),
+            ("tools = { x = {}, y = {} }\n", "tools = { y = {} }\n"),
+        ] {
+            assert_eq!(gone(before), after, "{before}");
+        }
+    }
+}

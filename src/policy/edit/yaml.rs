@@ -1,0 +1,380 @@
+//! Changes to a policy in YAML, as edits of its lines: of tables and lists in block style, and of those in flow style that
+//! stand on one line. What is written otherwise is left to its author.
+
+use super::CannotEdit;
+use super::change::{Change, HEAD, take_out_lines};
+use crate::policy::decode;
+use crate::policy::diagnostic::Report;
+use crate::policy::json::number;
+use crate::policy::source::{Format, Source, Span};
+use crate::policy::tree::{Key, Node, Value};
+
+pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
+    let root = decode::decode(&Source::new(name, Format::Yaml, text), &mut Report::default());
+    let edited = root.filter(|root| !is_flow(text, root)).and_then(|root| {
+        let edit = Edit { text };
+        match change {
+            Change::Set(path, node) => edit.set(&root, path, node),
+            Change::Remove(path) => edit.remove(&root, path),
+            Change::Hide(item) => edit.hide(&root, item),
+            Change::Show(at) => edit.show(&root, *at),
+        }
+    });
+    edited.ok_or_else(|| CannotEdit::shape(name, change))
+}
+
+/// The text of the document. `None` wherever it is written in a way that is not edited.
+struct Edit<'t> {
+    text: &'t str,
+}
+
+impl Edit<'_> {
+    fn set(&self, root: &Node, path: &[String], node: &Node) -> Option<String> {
+        // As far as the path leads already.
+        let (mut at, mut holder) = (root, None);
+        let mut rest = path;
+        while let Some((key, deeper)) = rest.split_first() {
+            let Some(pair) = at.pairs().iter().find(|(own, _)| own.name == *key) else { break };
+            (at, holder, rest) = (&pair.1, Some(pair), deeper);
+        }
+        // What is still to be made, from the inside out.
+        let (first, inner) = match rest.split_first() {
+            Some((first, inner)) => (Some(first), inner),
+            None => (None, rest),
+        };
+        let node = inner.iter().rev().fold(node.clone(), |value, key| Node::table(vec![(Key::new(key), value)]));
+        match (first, holder) {
+            (None, Some(pair)) => self.replace(pair, &node),
+            (Some(key), _) if !at.pairs().is_empty() && !is_flow(self.text, at) => self.add(at, key, &node),
+            (Some(key), Some(pair)) if matches!(at.value, Value::Table(_) | Value::Null) => {
+                let mut pairs = at.pairs().to_vec();
+                pairs.push((Key::new(key), node));
+                let node = Node::table(pairs);
+                // Entries are easier to read one below the other.
+                if at.pairs().is_empty() && path.len() - rest.len() == 1 {
+                    self.replace_by_block(pair, &node)
+                } else {
+                    self.replace(pair, &node)
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Another value for a key.
+    fn replace(&self, pair: &(Key, Node), node: &Node) -> Option<String> {
+        let (key, old) = pair;
+        let is_block = matches!(old.value, Value::Table(_) | Value::Array(_)) && !is_flow(self.text, old);
+        if is_block || (matches!(node.value, Value::Table(_)) && matches!(old.value, Value::Null)) {
+            return self.replace_by_block(pair, node);
+        }
+        if let Value::Null = old.value {
+            return self.splice(self.value_of(pair)?, &format!(": {}", flow(node)));
+        }
+        let span = old.span.start..self.end(pair)?;
+        let written = self.text.get(span.clone())?;
+        // What stands on several lines may have comments in it.
+        let is_plain = !written.contains('\n') && (!written.contains('#') || matches!(old.value, Value::String(_)));
+        let _ = key;
+        if is_plain { self.splice(span, &flow(node)) } else { None }
+    }
+
+    /// The same, one member below the other.
+    fn replace_by_block(&self, pair: &(Key, Node), node: &Node) -> Option<String> {
+        let (key, old) = pair;
+        if node.pairs().is_empty() && !matches!(node.value, Value::Array(_)) {
+            return self.splice(self.value_of(pair)?, &format!(": {}", flow(node)));
+        }
+        let is_block = matches!(old.value, Value::Table(_)) && !is_flow(self.text, old);
+        if is_block {
+            let indent = self.column(old.span.start);
+            let (from, to) = (self.line(old.span.start), self.end(pair)?);
+            let body = block(node, indent);
+            return self.splice(from..to, body.trim_end_matches('\n'));
+        }
+        let span = self.value_of(pair)?;
+        if self.text.get(span.clone())?.contains('\n') && !matches!(old.value, Value::Null) {
+            return None;
+        }
+        let indent = self.column(key.span.start) + 2;
+        self.splice(span, &format!(":\n{}", block(node, indent).trim_end_matches('\n')))
+    }
+
+    /// A further member of a table in block style, behind the others; `hide` behind the head of the document.
+    fn add(&self, table: &Node, key: &str, node: &Node) -> Option<String> {
+        let indent = self.column(table.pairs().first()?.0.span.start);
+        let head = table.pairs().iter().rposition(|(own, _)| HEAD.contains(&own.name.as_str()));
+        let behind = head.filter(|_| key == "hide").unwrap_or(table.pairs().len() - 1);
+        let at = self.end(table.pairs().get(behind)?)?;
+        let line_end = self.line_end(at);
+        let member = block(&Node::table(vec![(Key::new(key), node.clone())]), indent);
+        // As the document is laid out: with a blank line where the one before has one.
+        let blank =
+            if indent == 0 && self.has_blank_lines(table) && matches!(node.value, Value::Table(_)) { "\n" } else { "" };
+        let before = if self.text.get(..line_end)?.ends_with('\n') { "" } else { "\n" };
+        let after = if before.is_empty() { member.as_str() } else { member.trim_end_matches('\n') };
+        self.splice(line_end..line_end, &format!("{before}{blank}{after}"))
+    }
+
+    fn has_blank_lines(&self, table: &Node) -> bool {
+        table.pairs().iter().any(|(key, _)| {
+            let before = self.text.get(..self.line(key.span.start)).unwrap_or_default();
+            before.ends_with("\n\n")
+        })
+    }
+
+    fn remove(&self, root: &Node, path: &[String]) -> Option<String> {
+        let (last, way) = path.split_last()?;
+        let (mut at, mut holder) = (root, None);
+        for key in way {
+            let pair = at.pairs().iter().find(|(own, _)| own.name == *key)?;
+            (at, holder) = (&pair.1, Some(pair));
+        }
+        let gone = at.pairs().iter().find(|(own, _)| own.name == *last)?;
+        let left: Vec<_> = at.pairs().iter().filter(|(own, _)| own.name != *last).cloned().collect();
+        match holder {
+            Some(holder) if left.is_empty() || is_flow(self.text, at) => {
+                let whole = Node::table(left);
+                if is_flow(self.text, at) {
+                    self.replace(holder, &whole)
+                } else {
+                    self.replace_by_block(holder, &whole)
+                }
+            }
+            _ => Some(take_out_lines(self.text, gone.0.span.start, self.end(gone)?)),
+        }
+    }
+
+    fn hide(&self, root: &Node, item: &str) -> Option<String> {
+        let Some(pair) = root.pairs().iter().find(|(key, _)| key.name == "hide") else {
+            return self.add(root, "hide", &Node::of(Value::Array(vec![Node::text(item)])));
+        };
+        let items = pair.1.items();
+        let Some(last) = items.last() else {
+            return self.splice(self.value_of(pair)?, &format!(": [{}]", scalar(item)));
+        };
+        if is_flow(self.text, &pair.1) {
+            return self.splice(last.span.end..last.span.end, &format!(", {}", scalar(item)));
+        }
+        let line_end = self.line_end(last.span.end);
+        let indent = " ".repeat(self.dash(last)?);
+        let (before, after) = if self.text.get(..line_end)?.ends_with('\n') { ("", "\n") } else { ("\n", "") };
+        self.splice(line_end..line_end, &format!("{before}{indent}- {}{after}", scalar(item)))
+    }
+
+    fn show(&self, root: &Node, at: usize) -> Option<String> {
+        let pair = root.pairs().iter().find(|(key, _)| key.name == "hide")?;
+        let items = pair.1.items();
+        let item = items.get(at)?;
+        if items.len() == 1 {
+            return self.splice(self.value_of(pair)?, ": []");
+        }
+        if !is_flow(self.text, &pair.1) {
+            let (from, to) = (self.line(item.span.start), self.line_end(item.span.end));
+            return self.dash(item).and_then(|_| self.splice(from..to, ""));
+        }
+        let span = match (items.get(at + 1), at.checked_sub(1).and_then(|before| items.get(before))) {
+            (Some(next), _) => item.span.start..next.span.start,
+            (None, Some(before)) => before.span.end..item.span.end,
+            (None, None) => return None,
+        };
+        // A comment in between is about one of the two, and which one only its author knows.
+        if self.text.get(span.clone())?.contains('#') { None } else { self.splice(span, "") }
+    }
+
+    /// From behind a key to the end of its value.
+    fn value_of(&self, pair: &(Key, Node)) -> Option<Span> {
+        Some(pair.0.span.end..self.end(pair)?)
+    }
+
+    /// Where a member ends.
+    fn end(&self, (key, value): &(Key, Node)) -> Option<usize> {
+        match &value.value {
+            // An empty value stands nowhere: it ends with the colon.
+            Value::Null if value.span.is_empty() => {
+                let behind = self.text.get(key.span.end..)?;
+                Some(key.span.end + behind.find(':')? + 1)
+            }
+            Value::Table(pairs) => {
+                let inner = pairs.iter().map(|pair| self.end(pair)).collect::<Option<Vec<_>>>()?;
+                self.closed(value, inner.into_iter().max())
+            }
+            Value::Array(items) => {
+                let inner = items
+                    .iter()
+                    .map(|item| self.end(&(Key { span: item.span.clone(), name: String::new() }, item.clone())));
+                self.closed(value, inner.collect::<Option<Vec<_>>>()?.into_iter().max())
+            }
+            _ => {
+                let written = self.text.get(value.span.clone())?;
+                Some(value.span.start + written.trim_end().len())
+            }
+        }
+    }
+
+    /// Where a table or list ends whose last part ends at `inner`: behind its bracket, where it has one.
+    fn closed(&self, node: &Node, inner: Option<usize>) -> Option<usize> {
+        if !is_flow(self.text, node) {
+            return inner;
+        }
+        let mut at = inner.unwrap_or(node.span.start + 1);
+        loop {
+            let behind = self.text.get(at..)?;
+            let next = behind.chars().next()?;
+            at += match next {
+                ']' | '}' => return Some(at + 1),
+                '#' => behind.find('\n')?,
+                ',' => 1,
+                blank if blank.is_whitespace() => blank.len_utf8(),
+                _ => return None,
+            };
+        }
+    }
+
+    /// The column of the dash of an item that stands on a line of its own.
+    fn dash(&self, item: &Node) -> Option<usize> {
+        let before = self.text.get(self.line(item.span.start)..item.span.start)?;
+        let dash = before.find('-')?;
+        before.chars().all(|c| c == ' ' || c == '-').then_some(dash)
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
+    }
+
+    fn line_end(&self, at: usize) -> usize {
+        let behind = self.text.get(at..).unwrap_or_default();
+        behind.find('\n').map_or(self.text.len(), |newline| at + newline + 1)
+    }
+
+    fn column(&self, at: usize) -> usize {
+        at - self.line(at)
+    }
+
+    fn splice(&self, span: Span, new: &str) -> Option<String> {
+        Some([self.text.get(..span.start)?, new, self.text.get(span.end..)?].concat())
+    }
+}
+
+/// Whether a table or list is written in brackets.
+fn is_flow(text: &str, node: &Node) -> bool {
+    matches!(node.value, Value::Table(_) | Value::Array(_))
+        && text.get(node.span.start..).is_some_and(|text| text.starts_with(['{', '[']))
+}
+
+/// The members of a table, one below the other, each line with its end.
+pub(super) fn block(node: &Node, indent: usize) -> String {
+    let blanks = " ".repeat(indent);
+    let mut out = String::new();
+    for (key, value) in node.pairs() {
+        out.push_str(&format!("{blanks}{}:", scalar(&key.name)));
+        match &value.value {
+            Value::Table(pairs) if !pairs.is_empty() => out.push_str(&format!("\n{}", block(value, indent + 2))),
+            Value::Array(items) if items.iter().any(|item| !item.pairs().is_empty()) => {
+                out.push('\n');
+                items.iter().for_each(|item| out.push_str(&format!("{blanks}  - {}\n", flow(item))));
+            }
+            _ => out.push_str(&format!(" {}\n", flow(value))),
+        }
+    }
+    out
+}
+
+/// A value on one line.
+fn flow(node: &Node) -> String {
+    let list = |parts: Vec<String>| parts.join(", ");
+    match &node.value {
+        Value::Null | Value::Datetime => "null".to_owned(),
+        Value::Boolean(boolean) => boolean.to_string(),
+        Value::Integer(text) | Value::Float(text) => number(text).unwrap_or_else(|| text.clone()),
+        Value::String(text) => scalar(text),
+        Value::Array(items) => format!("[{}]", list(items.iter().map(flow).collect())),
+        Value::Table(pairs) if pairs.is_empty() => "{}".to_owned(),
+        Value::Table(pairs) => {
+            let member = |(key, value): &(Key, Node)| format!("{}: {}", scalar(&key.name), flow(value));
+            format!("{{ {} }}", list(pairs.iter().map(member).collect()))
+        }
+    }
+}
+
+/// A text: as it is where every reader of YAML takes it for one, else in quotes.
+fn scalar(text: &str) -> String {
+    const WORDS: [&str; 10] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"];
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '.' | '-');
+    let is_rate = || text.contains('/') && text.starts_with(|c: char| c.is_ascii_digit());
+    let is_plain = text.chars().all(is_word)
+        && (text.starts_with(|c: char| c.is_ascii_alphabetic()) || is_rate())
+        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
+    // A JSON string is one of YAML's, too.
+    if is_plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(pairs: &[(&str, &str)]) -> Node {
+        Node::table(pairs.iter().map(|(key, text)| (Key::new(*key), Node::text(*text))).collect())
+    }
+
+    fn path(keys: &[&str]) -> Vec<String> {
+        keys.iter().map(|key| (*key).to_owned()).collect()
+    }
+
+    #[test]
+    fn lines_are_edited_and_no_others() {
+        let deny = || Change::Set(path(&["tools", "a b"]), entry(&[("action", "deny"), ("reason", "No: # 1")]));
+        let act = |text: &str| Change::Set(path(&["tools", "x", "action"]), Node::text(text));
+        for (before, change, after) in [
+            ("a: 1\n# end\n", deny(), "a: 1\ntools:\n  \"a b\":\n    action: deny\n    reason: \"No: # 1\"\n# end\n"),
+            ("tools: {} # none\n", deny(), "tools:\n  \"a b\":\n    action: deny\n    reason: \"No: # 1\" # none\n"),
+            (
+                "tools:\n    x: {}",
+                deny(),
+                "tools:\n    x: {}\n    \"a b\":\n      action: deny\n      reason: \"No: # 1\"",
+            ),
+            ("tools:\n  x: {} # y\n", act("hide"), "tools:\n  x: { action: hide } # y\n"),
+            ("tools:\n  x:\n    action: deny # y\n", act("hide"), "tools:\n  x:\n    action: hide # y\n"),
+            (
+                "tools:\n  x: { action: deny, reason: 'n' }\n",
+                act("hide"),
+                "tools:\n  x: { action: hide, reason: 'n' }\n",
+            ),
+            (
+                "tools:\n  x:\n    # why\n    action: deny\n  y: {}\n",
+                Change::Remove(path(&["tools", "x"])),
+                "tools:\n  y: {}\n",
+            ),
+            ("tools:\n  x:\n    action: deny\n# end\n", Change::Remove(path(&["tools", "x"])), "tools: {}\n# end\n"),
+            ("default: deny\ntools: {}\n", Change::Hide("a*".to_owned()), "default: deny\nhide: [\"a*\"]\ntools: {}\n"),
+            ("hide:\n- a # A\nb: 1\n", Change::Hide("c".to_owned()), "hide:\n- a # A\n- c\nb: 1\n"),
+            ("hide: [a, b] # two\n", Change::Hide("null".to_owned()), "hide: [a, b, \"null\"] # two\n"),
+            ("hide: [a, b, c]\n", Change::Show(1), "hide: [a, c]\n"),
+            ("hide: [a, b]\n", Change::Show(1), "hide: [a]\n"),
+            (
+                "hide:\n  - a\n  # about b\n  - b # B\n  - c\n",
+                Change::Show(0),
+                "hide:\n  # about b\n  - b # B\n  - c\n",
+            ),
+            ("hide:\n  - a\nb: 1\n", Change::Show(0), "hide: []\nb: 1\n"),
+        ] {
+            let edited = apply(before, "test", &change).unwrap();
+            assert_eq!(edited, after, "{change:?} in\n{before}");
+        }
+    }
+
+    #[test]
+    fn what_has_room_for_comments_in_brackets_is_left_to_its_author() {
+        let change = Change::Set(path(&["tools", "x", "action"]), Node::text("deny"));
+        for text in
+            ["{tools: {x: {}}}\n", "tools: {\n  y: {}, # why\n}\n", "tools:\n  x: {\n    reason: a, # why\n  }\n"]
+        {
+            let why = apply(text, "test", &change).unwrap_err().to_string();
+            assert!(why.contains("tools:\n  x:\n    action: deny"), "{why}");
+        }
+        let show = Change::Show(0);
+        assert!(
+            apply("hide: [a, # A\n  b]\n", "test", &show).unwrap_err().to_string().contains("item 1 out of the list")
+        );
+    }
+}
