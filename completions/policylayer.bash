@@ -46,6 +46,9 @@ _policylayer() {
             policylayer,deny)
                 cmd="policylayer__subcmd__deny"
                 ;;
+            policylayer,doctor)
+                cmd="policylayer__subcmd__doctor"
+                ;;
             policylayer,explain)
                 cmd="policylayer__subcmd__explain"
                 ;;
@@ -116,7 +119,7 @@ _policylayer() {
 
     case "${cmd}" in
         policylayer)
-            opts="-h -V --help --version wrap clients register unregister inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions"
+            opts="-h -V --help --version wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -437,6 +440,32 @@ _policylayer() {
                     return 0
                     ;;
                 --policy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        policylayer__subcmd__doctor)
+            opts="-h --client --timeout --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --client)
+                    COMPREPLY=($(compgen -W "claude-desktop claude-code cursor vscode windsurf gemini-cli antigravity zed codex cline lm-studio" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -26,6 +26,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand clients 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
             cand register 'Put the policy before a server in a client''s configuration'
             cand unregister 'Take the policy out of a client''s configuration again'
+            cand doctor 'Start a server as its client would, and say of each step whether it goes well and what to do where it does not'
             cand inspect 'Start a server, and print what an agent would see of it: each tool''s class, decision and rule. Nothing is called'
             cand init 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
             cand check 'Load a policy and print its errors and warnings, each with its place and what to do'
@@ -76,6 +77,13 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --dry-run 'Write nothing, and show what would change'
             cand -h 'Print help'
             cand --help 'Print help'
+        }
+        &'policylayer;doctor'= {
+            cand --client 'Only this client; may be given several times'
+            cand --timeout 'How long a server may take to open a session, and then to list its tools, in seconds'
+            cand --format 'How to print: for a person, or for a program'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;inspect'= {
             cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server''s name'

@@ -30,6 +30,7 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "wrap" -d 'S
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "clients" -d 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "register" -d 'Put the policy before a server in a client\'s configuration'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "unregister" -d 'Take the policy out of a client\'s configuration again'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "doctor" -d 'Start a server as its client would, and say of each step whether it goes well and what to do where it does not'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "inspect" -d 'Start a server, and print what an agent would see of it: each tool\'s class, decision and rule. Nothing is called'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "init" -d 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
@@ -93,6 +94,21 @@ lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command, every client that is installed'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l dry-run -d 'Write nothing, and show what would change'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l client -d 'Only this client; may be given several times' -r -f -a "claude-desktop\t''
+claude-code\t''
+cursor\t''
+vscode\t''
+windsurf\t''
+gemini-cli\t''
+antigravity\t''
+zed\t''
+codex\t''
+cline\t''
+lm-studio\t''"
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l timeout -d 'How long a server may take to open a session, and then to list its tools, in seconds' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+json\t'For a program: one JSON document'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server\'s name' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
