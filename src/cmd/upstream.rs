@@ -280,7 +280,6 @@ mod tests {
     use tokio::process::{ChildStdin, ChildStdout};
 
     use super::*;
-    use crate::proxy::alone::Gone;
 
     /// Our ends of a server's pipes, and the server's.
     fn pipes() -> (Lines, Shared, PipeReader, PipeWriter) {
@@ -293,14 +292,9 @@ mod tests {
 
     fn told(failed: Failed, kept: &Shared) -> String {
         let (kept, command) = (lock(kept), [OsString::from("shop")]);
-        let told = Told {
-            failed: Some(failed),
-            gone: Gone::Stopped,
-            kept: &kept,
-            stderr: b"Ready.\n",
-            command: &command,
-            patience: Duration::from_secs(60),
-        };
+        let patience = Duration::from_secs(60);
+        let chain = Chain { command: &command, shown: shown(&command), surroundings: None, patience };
+        let told = Told { failed: Some(failed), gone: Gone::Stopped, kept: &kept, stderr: b"Ready.\n", chain: &chain };
         told.error().to_string()
     }
 
