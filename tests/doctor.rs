@@ -13,9 +13,11 @@ mod processes;
 mod terminal;
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{Home, Log, passed};
@@ -571,4 +573,66 @@ fn a_terminal_gets_colours_and_a_spinner_that_goes_away() {
     let shown = terminal.written();
     assert!(shown.contains("starting ") && shown.contains("All is well."), "{shown}");
     assert!(shown.contains("\u{1b}[32m✔"), "{shown}");
+}
+
+#[test]
+fn the_folder_and_the_variables_of_the_entry_are_the_servers() {
+    let home = home();
+    let offer = home.path().join("offer.json");
+    fs::create_dir_all(home.path().join("shop")).unwrap();
+    script(&home, "shop/server.sh", &format!("#!/bin/sh\nexec {} --offer \"$OFFER\"\n", stub()));
+    let mut entry = wrapped(&["./server.sh"]);
+    entry["cwd"] = json!(home.path().join("shop"));
+    entry["env"] = json!({ "OFFER": offer });
+    client(&home, DESKTOP, &[("shop", entry.clone())]);
+    check(&home, &[], 0);
+
+    // What is in this terminal only is not passed on, or it is.
+    entry.as_object_mut().unwrap().remove("env");
+    client(&home, DESKTOP, &[("shop", entry.clone())]);
+    client(&home, CODE, &[("shop", entry.clone())]);
+    let folder = home.path().join("shop");
+    let codex = |more: &str| {
+        let text = format!(
+            "[mcp_servers.shop]\ncommand = '{PROGRAM}'\nargs = ['wrap', '--server', 'shop', '--', './server.sh']\ncwd = '{}'\n{more}",
+            folder.display()
+        );
+        write(&home, ".codex/config.toml", &text);
+    };
+    let code = |client: &str| {
+        let mut command = command(&home, &["shop", "--client", client]);
+        command.env("OFFER", &offer);
+        run(command, &home).code
+    };
+    codex("");
+    assert_eq!(["claude-desktop", "claude-code", "codex"].map(code), [Some(1), Some(0), Some(1)]);
+    codex("env_vars = ['OFFER']\n");
+    assert_eq!(code("codex"), Some(0));
+}
+
+#[test]
+fn a_person_who_has_seen_enough_leaves_nothing_running() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let home = home();
+    let pid = home.path().join("pid");
+    let habits = ["--silent", "--ignore-eof", "--ignore-signals", "--pid", pid.to_str().unwrap()];
+    client(&home, DESKTOP, &[("shop", wrapped(&[&[stub().as_str()], &habits[..]].concat()))]);
+    for signal in [Signal::INT, Signal::KILL] {
+        let mut doctor = command(&home, &["shop"]).stderr(Stdio::piped()).spawn().unwrap();
+        let began = Instant::now();
+        while !pid.exists() {
+            assert!(began.elapsed() < Duration::from_secs(20), "the server is started");
+            thread::sleep(Duration::from_millis(10));
+        }
+        kill_process(Pid::from_child(&doctor), signal).unwrap();
+        let mut told = String::new();
+        doctor.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        let status = doctor.wait().unwrap();
+        wait_until_gone(home.path(), Duration::from_secs(10));
+        if signal == Signal::INT {
+            assert_eq!(status.code(), Some(1));
+            assert!(told.contains("this was interrupted") && told.contains("what to do:"), "{told}");
+        }
+        fs::remove_file(&pid).unwrap();
+    }
 }

@@ -47,9 +47,10 @@ Examples:
   policylayer doctor -- npx -y @iterable/mcp      a command, without a client
   policylayer doctor --format json | jq '.checks[].steps[] | select(.status == \"failed\")'
 
-The server is started as the client starts it: with the command, environment and working folder of its entry, and the
-PATH that the client has, which is poorer than a terminal's. No tool is called, and nothing is left running.
-docs/doctor.md says what each step means, and what each client gives to its servers.
+The server is started as the client starts it: with the command, environment and working folder
+of its entry, and the PATH that the client has, which is often poorer than a terminal's. No tool
+is called, and nothing is left running. docs/doctor.md says what each step means, and what each
+client gives to its servers.
 
 Exit codes:
   0 all is well   1 a step failed, or there is nothing to look at   2 wrong usage";
