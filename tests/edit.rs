@@ -291,6 +291,32 @@ fn what_cannot_come_out_as_asked_is_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn what_a_name_alone_tells_is_not_what_the_server_may_say_of_the_tool() {
+    let home = Home::new();
+    let decide = |tool: &str| {
+        let ran = home.run(&["decide", "--server", "acme", "--tool", tool, "--format", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        (json["effect"].as_str().unwrap().to_owned(), json["rule"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(decide("get_notes"), ("allow".to_owned(), "builtin:classes.read".to_owned()));
+    // The server may list it as a tool that deletes. A limit must not take it away from the rule for those.
+    let ran = home.run(&["limit", "get_notes", "10/minute", "--server", "acme"]);
+    assert_eq!(ran.code, Some(1), "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("policylayer allow get_notes"), "{}", ran.err);
+    assert!(!policies(&home).join("acme.toml").exists());
+    // And what a person allows is allowed, whatever the server says.
+    good(&home, &["allow", "get_notes", "--server", "acme"]);
+    assert_eq!(decide("get_notes"), ("allow".to_owned(), "tools.get_notes".to_owned()));
+    good(&home, &["ask", "run_it", "--server", "acme"]);
+    assert_eq!(decide("run_it"), ("require_approval".to_owned(), "tools.run_it".to_owned()));
+    good(&home, &["limit", "get_notes", "10/minute", "--server", "acme"]);
+    // A tool of a catalogue is known, whatever its server says.
+    let home = Home::new();
+    let ran = good(&home, &["allow", "get_lists", "--server", "iterable"]);
+    assert!(ran.err.contains("Nothing is to be changed"), "{}", ran.err);
+}
+
+#[test]
 fn the_server_is_named_or_the_only_one() {
     let home = Home::new();
     let ran = home.run(&["hide", "get_lists"]);

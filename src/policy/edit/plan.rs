@@ -217,11 +217,13 @@ fn effect(verb: &Verb) -> Option<Effect> {
     }
 }
 
-/// Whether one tool fares so already, and not only because nothing is said of it.
+/// Whether one tool fares so already, whatever its server says of it, and not only because nothing is said of it.
 fn is_so(state: &State<'_>, tool: &Tool, effect: Effect) -> bool {
     tool.exact().is_some_and(|name| {
         let decision = state.policy.decide(name);
-        decision.effect == effect && (decision.rule != "default" || effect == Effect::Allow)
+        decision.effect == effect
+            && (decision.rule != "default" || effect == Effect::Allow)
+            && !state.policy.waits_for_listing(name)
     })
 }
 
@@ -236,6 +238,16 @@ fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&Node>) -> Result<
                 quote(name),
                 decision.rule,
                 visible(name)
+            ));
+        }
+        // With an entry of its own the class would no longer decide, and what the server says of it can only make it stricter.
+        if own.is_none() && state.policy.waits_for_listing(name) {
+            return CannotEdit::refused(format!(
+                "What becomes of {} depends on what the server says that it does, and a limit of its own would let it through \
+                 whatever that is. Nothing was written. Say first what it may do: `policylayer allow {name}`, or `policylayer \
+                 ask {name}`.",
+                quote(name),
+                name = visible(name)
             ));
         }
     } else if own.is_none()
