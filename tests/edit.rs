@@ -367,6 +367,41 @@ fn the_file_is_replaced_as_it_stands() {
 }
 
 #[test]
+fn of_edits_at_once_none_is_lost_that_is_said_to_be_done() {
+    let home = Home::new();
+    let file = home.path().join("iterable.toml");
+    let path = file.to_str().unwrap();
+    for _ in 0..20 {
+        fs::write(&file, "version = \"1\"\ndefault = \"deny\"\n\n[tools]\n").unwrap();
+        let edits: Vec<_> = (0..6)
+            .map(|tool| {
+                let mut command = home.command(&["allow", &format!("t{tool}"), "--policy", path]);
+                command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+            })
+            .collect();
+        let done: Vec<_> = edits.into_iter().map(|mut edit| edit.wait().unwrap().code()).collect();
+        let text = fs::read_to_string(&file).unwrap();
+        for (tool, code) in done.iter().enumerate() {
+            assert_eq!(*code == Some(0), text.contains(&format!("[tools.t{tool}]")), "{code:?}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn no_policy_is_written_that_is_too_large_to_be_read() {
+    let home = Home::new();
+    let file = home.path().join("iterable.toml");
+    let head = "version = \"1\"\ndefault = \"deny\"\n\n[tools]\n";
+    let text = format!("{head}# {}\n", "z".repeat(1024 * 1024 - head.len() - 3));
+    assert_eq!(text.len(), 1024 * 1024);
+    fs::write(&file, &text).unwrap();
+    let ran = home.run(&["allow", "get_lists", "--policy", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(1), "{}", ran.out.len());
+    assert!(ran.err.contains("larger than 1048576"), "{}", ran.err);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
 fn escape_sequences_in_a_policy_do_not_reach_the_terminal() {
     let home = Home::new();
     home.policy(

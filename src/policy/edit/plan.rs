@@ -3,6 +3,7 @@
 use super::change::Change;
 use super::state::{State, Tool, known_tools};
 use super::{CannotEdit, Edited, Outcome, Which, written_out};
+use crate::limits::MAX_POLICY_FILE;
 use crate::policy::compile::Policy;
 use crate::policy::decision::Effect;
 use crate::policy::diagnostic::{quote, visible};
@@ -80,6 +81,14 @@ pub(super) fn finish(
         let State { source, policy, warnings, .. } = before;
         return Ok(Edited { source, policy, warnings, outcome: Outcome::Unchanged, notes });
     };
+    let size = after.source.in_file(after.source.text()).len();
+    if size > MAX_POLICY_FILE {
+        return CannotEdit::refused(format!(
+            "With that, {} would have {size} bytes, and no policy that is larger than {MAX_POLICY_FILE} is read. Nothing was \
+             written. Take out of it what is not needed.",
+            after.source.name()
+        ));
+    }
     let nobody = "a_tool_that_nobody_knows".to_owned();
     let names = known_tools(&before.policy).into_iter().chain(known_tools(&after.policy)).chain([nobody]);
     if let Some(other) =
