@@ -291,6 +291,32 @@ fn what_cannot_come_out_as_asked_is_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn what_a_name_alone_tells_is_not_what_the_server_may_say_of_the_tool() {
+    let home = Home::new();
+    let decide = |tool: &str| {
+        let ran = home.run(&["decide", "--server", "acme", "--tool", tool, "--format", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        (json["effect"].as_str().unwrap().to_owned(), json["rule"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(decide("get_notes"), ("allow".to_owned(), "builtin:classes.read".to_owned()));
+    // The server may list it as a tool that deletes. A limit must not take it away from the rule for those.
+    let ran = home.run(&["limit", "get_notes", "10/minute", "--server", "acme"]);
+    assert_eq!(ran.code, Some(1), "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("policylayer allow get_notes"), "{}", ran.err);
+    assert!(!policies(&home).join("acme.toml").exists());
+    // And what a person allows is allowed, whatever the server says.
+    good(&home, &["allow", "get_notes", "--server", "acme"]);
+    assert_eq!(decide("get_notes"), ("allow".to_owned(), "tools.get_notes".to_owned()));
+    good(&home, &["ask", "run_it", "--server", "acme"]);
+    assert_eq!(decide("run_it"), ("require_approval".to_owned(), "tools.run_it".to_owned()));
+    good(&home, &["limit", "get_notes", "10/minute", "--server", "acme"]);
+    // A tool of a catalogue is known, whatever its server says.
+    let home = Home::new();
+    let ran = good(&home, &["allow", "get_lists", "--server", "iterable"]);
+    assert!(ran.err.contains("Nothing is to be changed"), "{}", ran.err);
+}
+
+#[test]
 fn the_server_is_named_or_the_only_one() {
     let home = Home::new();
     let ran = home.run(&["hide", "get_lists"]);
@@ -338,6 +364,41 @@ fn the_file_is_replaced_as_it_stands() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("is write-protected"), "{}", ran.err);
     assert_eq!(fs::read_to_string(&real).unwrap(), expected);
+}
+
+#[test]
+fn of_edits_at_once_none_is_lost_that_is_said_to_be_done() {
+    let home = Home::new();
+    let file = home.path().join("iterable.toml");
+    let path = file.to_str().unwrap();
+    for _ in 0..20 {
+        fs::write(&file, "version = \"1\"\ndefault = \"deny\"\n\n[tools]\n").unwrap();
+        let edits: Vec<_> = (0..6)
+            .map(|tool| {
+                let mut command = home.command(&["allow", &format!("t{tool}"), "--policy", path]);
+                command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+            })
+            .collect();
+        let done: Vec<_> = edits.into_iter().map(|mut edit| edit.wait().unwrap().code()).collect();
+        let text = fs::read_to_string(&file).unwrap();
+        for (tool, code) in done.iter().enumerate() {
+            assert_eq!(*code == Some(0), text.contains(&format!("[tools.t{tool}]")), "{code:?}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn no_policy_is_written_that_is_too_large_to_be_read() {
+    let home = Home::new();
+    let file = home.path().join("iterable.toml");
+    let head = "version = \"1\"\ndefault = \"deny\"\n\n[tools]\n";
+    let text = format!("{head}# {}\n", "z".repeat(1024 * 1024 - head.len() - 3));
+    assert_eq!(text.len(), 1024 * 1024);
+    fs::write(&file, &text).unwrap();
+    let ran = home.run(&["allow", "get_lists", "--policy", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(1), "{}", ran.out.len());
+    assert!(ran.err.contains("larger than 1048576"), "{}", ran.err);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub enum ReplaceError {
         shown(.0)
     )]
     Changed(PathBuf),
+    /// Another edit is about to take its place.
+    #[error("{} is being written by somebody else, so nothing was written. Do the same again when they are done.", shown(.0))]
+    Busy(PathBuf),
     /// It was to be made, and is there.
     #[error("{} exists already, and is not overwritten. Look at it, and do the same again.", shown(.0))]
     Exists(PathBuf),
@@ -85,6 +88,8 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
     let real = real_path(path)?;
     let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let in_folder = |error| ReplaceError::Folder { folder: folder.to_owned(), error };
+    // Of two edits at once, one would take the other's place between its last look and its writing.
+    let _lock = lock(path, &real)?;
     let found = verify(path, &real, expected)?;
     if found.is_none() {
         create_folder(folder).map_err(in_folder)?;
@@ -124,6 +129,26 @@ fn real_path(path: &Path) -> Result<PathBuf, ReplaceError> {
         return Err(ReplaceError::LeadsNowhere(path.to_owned()));
     }
     Ok(path.to_owned())
+}
+
+/// Keeps other edits of the file away, until it is dropped. `None` where nothing is there yet, or its file system has no locks.
+#[cfg(unix)]
+fn lock(path: &Path, real: &Path) -> Result<Option<File>, ReplaceError> {
+    // Opening a pipe would wait for a writer.
+    if !fs::metadata(real).is_ok_and(|found| found.is_file()) {
+        return Ok(None);
+    }
+    let Ok(file) = File::open(real) else { return Ok(None) };
+    match file.try_lock() {
+        Err(fs::TryLockError::WouldBlock) => Err(ReplaceError::Busy(path.to_owned())),
+        _ => Ok(Some(file)),
+    }
+}
+
+/// A file that is open here cannot be replaced.
+#[cfg(not(unix))]
+fn lock(_: &Path, _: &Path) -> Result<Option<File>, ReplaceError> {
+    Ok(None)
 }
 
 /// That the file is what was expected; what the system knows of it, where it is there.
@@ -198,6 +223,20 @@ mod tests {
         assert!(said(replace_file(folder.path(), None, b"")).contains("is a folder, not a file"));
         // Nothing is left behind.
         assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn two_do_not_replace_a_file_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy.toml");
+        fs::write(&file, "one").unwrap();
+        let other = File::open(&file).unwrap();
+        other.lock().unwrap();
+        assert!(said(replace_file(&file, Some(b"one"), b"two")).contains("is being written by somebody else"));
+        drop(other);
+        replace_file(&file, Some(b"one"), b"two").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"two");
     }
 
     #[cfg(unix)]

@@ -137,6 +137,13 @@ impl Policy {
         Catalogue::of(&self.server).is_some_and(|catalogue| catalogue.tool(tool).is_some())
     }
 
+    /// Whether what the server says of the tool in a session may change what becomes of it: no rule names the tool, there are
+    /// rules for classes, and its class is known by its name only.
+    pub(super) fn waits_for_listing(&self, tool: &str) -> bool {
+        let is_named = || matches!(self.find(tool.into()), Found::Named(_));
+        !self.classes.is_empty() && !is_named() && !self.names_class_of(tool) && !self.has_in_catalogue(tool)
+    }
+
     /// Whether a tool that is allowed is held back by a limit or, for some arguments, by a person.
     pub(super) fn limits_or_asks(&self, tool: &str) -> bool {
         let checks = [self.find(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];

@@ -3,6 +3,7 @@
 use super::change::Change;
 use super::state::{State, Tool, known_tools};
 use super::{CannotEdit, Edited, Outcome, Which, written_out};
+use crate::limits::MAX_POLICY_FILE;
 use crate::policy::compile::Policy;
 use crate::policy::decision::Effect;
 use crate::policy::diagnostic::{quote, visible};
@@ -80,6 +81,14 @@ pub(super) fn finish(
         let State { source, policy, warnings, .. } = before;
         return Ok(Edited { source, policy, warnings, outcome: Outcome::Unchanged, notes });
     };
+    let size = after.source.in_file(after.source.text()).len();
+    if size > MAX_POLICY_FILE {
+        return CannotEdit::refused(format!(
+            "With that, {} would have {size} bytes, and no policy that is larger than {MAX_POLICY_FILE} is read. Nothing was \
+             written. Take out of it what is not needed.",
+            after.source.name()
+        ));
+    }
     let nobody = "a_tool_that_nobody_knows".to_owned();
     let names = known_tools(&before.policy).into_iter().chain(known_tools(&after.policy)).chain([nobody]);
     if let Some(other) =
@@ -217,11 +226,13 @@ fn effect(verb: &Verb) -> Option<Effect> {
     }
 }
 
-/// Whether one tool fares so already, and not only because nothing is said of it.
+/// Whether one tool fares so already, whatever its server says of it, and not only because nothing is said of it.
 fn is_so(state: &State<'_>, tool: &Tool, effect: Effect) -> bool {
     tool.exact().is_some_and(|name| {
         let decision = state.policy.decide(name);
-        decision.effect == effect && (decision.rule != "default" || effect == Effect::Allow)
+        decision.effect == effect
+            && (decision.rule != "default" || effect == Effect::Allow)
+            && !state.policy.waits_for_listing(name)
     })
 }
 
@@ -236,6 +247,16 @@ fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&Node>) -> Result<
                 quote(name),
                 decision.rule,
                 visible(name)
+            ));
+        }
+        // With an entry of its own the class would no longer decide, and what the server says of it can only make it stricter.
+        if own.is_none() && state.policy.waits_for_listing(name) {
+            return CannotEdit::refused(format!(
+                "What becomes of {} depends on what the server says that it does, and a limit of its own would let it through \
+                 whatever that is. Nothing was written. Say first what it may do: `policylayer allow {name}`, or `policylayer \
+                 ask {name}`.",
+                quote(name),
+                name = visible(name)
             ));
         }
     } else if own.is_none()

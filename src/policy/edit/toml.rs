@@ -246,7 +246,8 @@ fn push(list: &mut Array, item: &str) {
 /// Takes one item out, with the comment behind it. What stands between two items is kept as text before the second.
 pub fn take_out(list: &mut Array, at: usize) {
     let text = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
-    let before = text(list.remove(at).decor().prefix());
+    let gone = list.remove(at);
+    let before = text(gone.decor().prefix());
     let of_the_last = before.split('\n').next().unwrap_or_default();
     let joined = |after: &str| match after.find('\n').and_then(|newline| after.get(newline..)) {
         Some(lines) if before.contains('\n') => format!("{of_the_last}{lines}"),
@@ -259,8 +260,10 @@ pub fn take_out(list: &mut Array, at: usize) {
             next.decor_mut().set_prefix(prefix);
         }
         None => {
-            let after = text(Some(list.trailing()));
-            if after.contains('\n') {
+            // Without a comma behind it, what follows the last item up to the bracket is its own.
+            let own = if list.trailing_comma() { String::new() } else { text(gone.decor().suffix()) };
+            let after = own + &text(Some(list.trailing()));
+            if after.contains('\n') || before.contains('\n') {
                 list.set_trailing(joined(&after));
             }
         }
@@ -280,6 +283,9 @@ mod tests {
             ("[ \"a\" ]", 0, "[]"),
             ("[\n  \"a\", # A\n  \"b\", # B\n]", 0, "[\n  \"b\", # B\n]"),
             ("[\n  \"a\", # A\n  \"b\", # B\n]", 1, "[\n  \"a\", # A\n]"),
+            ("[\n  \"a\", # A\n  \"b\" # B\n]", 1, "[\n  \"a\" # A\n]"),
+            ("[\n  \"a\", # A\n  \"b\"]", 1, "[\n  \"a\" # A\n  ]"),
+            ("[\n  \"a\" # A\n]", 0, "[\n]"),
             ("[\n  # all of a\n  \"a\",\n  # all of b\n  \"b\",\n]", 0, "[\n  # all of b\n  \"b\",\n]"),
             ("[\n  \"a\", \"b\",\n  \"c\",\n]", 1, "[\n  \"a\",\n  \"c\",\n]"),
         ] {

@@ -83,7 +83,7 @@ impl Edit<'_> {
     fn replace_by_block(&self, pair: &(Key, Node), node: &Node) -> Option<String> {
         let (key, old) = pair;
         if node.pairs().is_empty() && !matches!(node.value, Value::Array(_)) {
-            return self.splice(self.value_of(pair)?, &format!(": {}", flow(node)));
+            return self.replace_by_empty(pair, "{}");
         }
         let is_block = matches!(old.value, Value::Table(_)) && !is_flow(self.text, old);
         if is_block {
@@ -98,6 +98,19 @@ impl Edit<'_> {
         }
         let indent = self.column(key.span.start) + 2;
         self.splice(span, &format!(":\n{}", block(node, indent).trim_end_matches('\n')))
+    }
+
+    /// Nothing in the place of a table or list. What is said behind its key stays.
+    fn replace_by_empty(&self, pair: &(Key, Node), empty: &str) -> Option<String> {
+        let span = self.value_of(pair)?;
+        let colon = span.start + self.text.get(span.clone())?.find(':')? + 1;
+        let line_end = self.line_end(colon);
+        let is_block = pair.1.span.start >= line_end && !is_flow(self.text, &pair.1);
+        if !is_block {
+            return self.splice(span, &format!(": {empty}"));
+        }
+        let behind = self.text.get(colon..line_end)?.trim_end();
+        self.splice(colon..span.end, &format!(" {empty}{behind}"))
     }
 
     /// A further member of a table in block style, behind the others; `hide` behind the head of the document.
@@ -167,7 +180,7 @@ impl Edit<'_> {
         let items = pair.1.items();
         let item = items.get(at)?;
         if items.len() == 1 {
-            return self.splice(self.value_of(pair)?, ": []");
+            return self.replace_by_empty(pair, "[]");
         }
         if !is_flow(self.text, &pair.1) {
             let (from, to) = (self.line(item.span.start), self.line_end(item.span.end));
@@ -357,6 +370,12 @@ mod tests {
                 "hide:\n  # about b\n  - b # B\n  - c\n",
             ),
             ("hide:\n  - a\nb: 1\n", Change::Show(0), "hide: []\nb: 1\n"),
+            ("hide: # few\n  - a # A\nb: 1\n", Change::Show(0), "hide: [] # few # A\nb: 1\n"),
+            (
+                "tools: # all\n\n  # x\n  x:\n    action: deny\n",
+                Change::Remove(path(&["tools", "x"])),
+                "tools: {} # all\n",
+            ),
         ] {
             let edited = apply(before, "test", &change).unwrap();
             assert_eq!(edited, after, "{change:?} in\n{before}");
