@@ -34,7 +34,7 @@ pub struct Which {
     /// Only this client; may be given several times
     #[arg(long, value_name = "CLIENT", value_delimiter = ',', value_parser = PossibleValuesParser::new(table::ids()))]
     pub client: Vec<String>,
-    /// Every client that has the server; with a command, every client that is installed
+    /// Every client that has the server; for `register` with a command, every client that is installed
     #[arg(long, conflicts_with = "client")]
     pub all_clients: bool,
 }
