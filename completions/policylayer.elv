@@ -66,14 +66,14 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --client 'Only this client; may be given several times'
             cand --server 'The server''s name, which finds its policy, where another than the one that `wrap` derives from its command is meant'
             cand --policy 'The policy file, where another than the one that is found by the server''s name is meant'
-            cand --all-clients 'Every client that has the server; with a command, every client that is installed'
+            cand --all-clients 'Every client that has the server; for `register` with a command, every client that is installed'
             cand --dry-run 'Write nothing, and show what would change'
             cand -h 'Print help'
             cand --help 'Print help'
         }
         &'policylayer;unregister'= {
             cand --client 'Only this client; may be given several times'
-            cand --all-clients 'Every client that has the server; with a command, every client that is installed'
+            cand --all-clients 'Every client that has the server; for `register` with a command, every client that is installed'
             cand --dry-run 'Write nothing, and show what would change'
             cand -h 'Print help'
             cand --help 'Print help'

@@ -77,7 +77,7 @@ cline\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l server -d 'The server\'s name, which finds its policy, where another than the one that `wrap` derives from its command is meant' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l policy -d 'The policy file, where another than the one that is found by the server\'s name is meant' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l all-clients -d 'Every client that has the server; with a command, every client that is installed'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l all-clients -d 'Every client that has the server; for `register` with a command, every client that is installed'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l dry-run -d 'Write nothing, and show what would change'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l client -d 'Only this client; may be given several times' -r -f -a "claude-desktop\t''
@@ -91,7 +91,7 @@ zed\t''
 codex\t''
 cline\t''
 lm-studio\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command, every client that is installed'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; for `register` with a command, every client that is installed'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l dry-run -d 'Write nothing, and show what would change'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l client -d 'Only this client; may be given several times' -r -f -a "claude-desktop\t''
@@ -228,7 +228,7 @@ unknown\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l session -d 'Only those of this session; the first digits of its name are enough' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l since -d 'Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -s n -l limit -d 'Print the last N decisions, or `all` of them. Without it: all with --since, 10 with --follow, else 50' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l format -d 'How to print: for a person, or the log\'s own lines, one JSON document each' -r -f -a "table\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l format -d 'How to print: for a person, or the log\'s own lines, one JSON document each' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -s f -l follow -d 'Go on, and print each decision as it is written'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -249,7 +249,7 @@ server_died\t''
 unknown\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l session -d 'Only those of this session; the first digits of its name are enough' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l since -d 'Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "table\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l server -d 'The server whose log is verified; without it, every server\'s' -r
@@ -264,7 +264,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -s h -l
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l policy -d 'The policy to try on the recorded calls' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l server -d 'The server; without it, the one that the policy file is named after, or the only one that has a log' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l since -d 'Replay only calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "table\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand schema" -s h -l help -d 'Print help'

@@ -40,8 +40,8 @@ Examples:
   policylayer check --server iterable        what the policy in force does
   policylayer decide --server iterable --tool send_campaign
                                              what would happen to a call
-  policylayer explain send_campaign          what it does, how it is abused, which rule stops that
-  policylayer hide 'delete_*'                change the policy; also allow, deny, limit, ask
+  policylayer explain send_campaign          what a tool does, how it is abused
+  policylayer hide 'delete_*'                edit the policy; also allow, limit
   policylayer test iterable.test.toml        do the policy's tests hold?
   policylayer approvals watch                answer calls that wait for a person
   policylayer log --follow                   each decision as it is made
@@ -202,13 +202,16 @@ pub struct DecideArgs {
 
 const DECIDE: &str = "\
 Examples:
-  policylayer decide --server iterable --tool send_campaign --args '{\"campaignId\": 77}'
-  policylayer decide --policy iterable.toml --tool start_export_job --args - < arguments.json
+  policylayer decide --server iterable --tool get_campaigns
+  policylayer decide --tool send_campaign --args '{\"campaignId\": 77}'
+  policylayer decide --policy new.toml --tool create_list --args - < args.json
 
-The call is judged as the first one of a session. `policylayer test` tries several calls, and what time does to limits.
+The call is judged as the first one of a session, and a tool that no catalogue has by its name alone: what the server lists \
+of it may raise its class. `policylayer test` tries several calls, and what time does to limits.
 
 Exit codes:
-  0 allowed   1 something failed   2 wrong usage   3 the policy is invalid   4 refused or hidden   5 asks a person";
+  0 allowed   1 something failed   2 wrong usage   3 the policy is invalid
+  4 refused or hidden   5 asks a person";
 
 /// `policylayer test`
 #[derive(Debug, Args)]
@@ -235,7 +238,8 @@ A test file stands beside its policy: iterable.test.toml tests iterable.toml.
 docs/testing.md has every key, and how to test limits over time.
 
 Exit codes:
-  0 all passed   1 a case failed, or a file cannot be read   2 wrong usage   3 a policy or a test file is invalid";
+  0 all passed   1 a case failed, or a file cannot be read   2 wrong usage
+  3 a policy or a test file is invalid";
 
 /// `policylayer approvals`
 #[derive(Debug, Args)]
@@ -323,7 +327,7 @@ Examples:
   policylayer approvals                            what waits
   policylayer approvals show k7m2p                 its arguments in full
   policylayer approvals approve k7m2p              this call goes on
-  policylayer approvals approve k7m2p --session    and others like it, until the session ends
+  policylayer approvals approve k7m2p --session    and others like it
   policylayer approvals deny k7m2p --reason \"Not before Monday.\"
   policylayer approvals watch                      all of that with single keys
 
@@ -337,9 +341,10 @@ pub struct SchemaArgs {}
 
 const SCHEMA: &str = "\
 An editor that knows the schema completes keys and marks mistakes as you type. Save it where your policies are:
+
   policylayer schema > policy.schema.json
 
-and name it on the first line of a policy:
+And name it on the first line of a policy:
   TOML   #:schema ./policy.schema.json
   YAML   # yaml-language-server: $schema=./policy.schema.json
   JSON   \"$schema\": \"./policy.schema.json\", as a key

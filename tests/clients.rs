@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -414,6 +415,8 @@ fn the_clients_of_a_home_are_listed() {
     let home = Home::new();
     let nothing = home.good(&["clients"]);
     assert!(nothing.starts_with("No MCP client was found. Looked for:\n"), "{nothing}");
+    let told: BTreeSet<_> = nothing.lines().collect();
+    assert_eq!(told.len(), nothing.lines().count(), "each file is named once: {nothing}");
     for id in ids() {
         assert!(nothing.contains(&format!("({id})")), "{id}: {nothing}");
     }

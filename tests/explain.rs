@@ -130,8 +130,8 @@ fn what_is_in_force_is_compared_with_what_is_recommended() {
         ("create_list", "allow", "other", "policylayer limit create_list 30/minute --server iterable"),
         ("get_lists", "allow", "same", "policylayer allow get_lists --server iterable"),
         ("send_email", "hide", "stricter", "policylayer ask send_email --server iterable"),
-        // A tighter limit will do; the guard of its argument is lacking.
-        ("create_catalog", "allow", "other", "policylayer limit create_catalog 30/minute --server iterable"),
+        // A tighter limit will do; the guard of its argument is lacking, and no verb writes one.
+        ("create_catalog", "allow", "other", "policylayer add - --server iterable"),
     ] {
         let explained = json(&home, &[tool]);
         assert_eq!(explained["in_force"]["effect"], effect, "{tool}");
@@ -145,6 +145,44 @@ fn what_is_in_force_is_compared_with_what_is_recommended() {
 }
 
 #[test]
+fn the_commands_put_in_place_what_is_recommended() {
+    for rules in [
+        r#"{"version":"1","default":"deny","tools":{}}"#,
+        r#"{"version":"1","default":"allow","tools":{}}"#,
+        r#"{"version":"1","default":"deny","hide":["create_list","get_lists","update_user","get_catalog_item","send_campaign"]}"#,
+    ] {
+        for tool in ["create_list", "get_lists", "update_user", "get_catalog_item", "send_campaign", "delete_list"] {
+            let home = Home::new();
+            let file = home.policy("iterable.json", rules);
+            let explained = json(&home, &[tool]);
+            for command in explained["recommended"]["commands"].as_array().unwrap() {
+                let words: Vec<_> = command.as_str().unwrap().split(' ').skip(1).collect();
+                if words[0] == "add" {
+                    let snippet = explained["recommended"]["snippet"].as_str().unwrap();
+                    let pasted = file.parent().unwrap().with_file_name("pasted.json");
+                    fs::write(&pasted, snippet).unwrap();
+                    let ran = home.run(&[&["add", pasted.to_str().unwrap()], &words[2..]].concat());
+                    assert_eq!(ran.code, Some(0), "{command}: {}", ran.err);
+                } else if explained["in_force"]["compared"] != "same" {
+                    let ran = home.run(&words);
+                    assert_eq!(ran.code, Some(0), "{command}: {}", ran.err);
+                }
+            }
+            let compared = json(&home, &[tool])["in_force"]["compared"].clone();
+            assert_eq!(compared, "same", "{tool} under {rules}: {}", explained["recommended"]["commands"]);
+        }
+    }
+    // With a file and a server, each command names both.
+    let home = Home::new();
+    let file = home.policy("mine.json", r#"{"version":"1","default":"deny","tools":{}}"#).display().to_string();
+    let commands =
+        json(&home, &["create_list", "--policy", &file, "--server", "iterable"])["recommended"]["commands"].clone();
+    let expected = ["allow create_list", "limit create_list 30/minute"]
+        .map(|verb| format!("policylayer {verb} --policy {file} --server iterable"));
+    assert_eq!(commands, serde_json::json!(expected));
+}
+
+#[test]
 fn a_file_that_only_hides_is_told_how_to_stay_so() {
     let home = Home::new();
     home.policy("iterable.json", r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#);
@@ -154,7 +192,7 @@ fn a_file_that_only_hides_is_told_how_to_stay_so() {
     assert_eq!(hidden["recommended"]["rule"], serde_json::json!({"hide": ["cancel_export_job"]}));
     home.policy("iterable.json", r#"{"version":"1","default":"deny","hide":["get_lists"]}"#);
     let page = home.good(&["explain", "get_lists"]);
-    assert!(page.contains("With `tools` in it, it stands alone"), "{page}");
+    assert!(page.replace("\n  ", " ").contains("With `tools` pasted into it, it stands alone"), "{page}");
     assert!(!home.good(&["explain", "create_list"]).contains("stands alone"), "nothing is to be pasted");
 }
 
@@ -166,6 +204,9 @@ fn the_server_is_the_named_one_else_the_files_else_the_only_one_else_iterable() 
     let unclear = explain(&home, &["create_issue"]);
     assert_eq!((unclear.code, unclear.out.as_str()), (Some(2), ""));
     assert!(unclear.err.contains("unclear which server") && unclear.err.contains("--server NAME"), "{}", unclear.err);
+    assert!(!unclear.err.contains("Did you mean"), "{}", unclear.err);
+    let slip = explain(&home, &["send_campaing"]);
+    assert!(slip.code == Some(2) && slip.err.contains("Did you mean send_campaign of iterable?"), "{}", slip.err);
 
     let path = home.policy("github.toml", "version = \"1\"\ndefault = \"deny\"\n[tools.create_issue]\n");
     assert_eq!(server(&home, &["create_issue"]), "github");

@@ -75,3 +75,21 @@ fn the_pages_are_of_the_command_line_as_it_is() {
         assert!(kept[name] == *page, "man/{name} is not current: run `UPDATE_MAN=1 cargo test --test man`");
     }
 }
+
+#[test]
+fn help_is_whole_on_eighty_columns() {
+    let mut waiting = vec![Cli::command()];
+    let mut wrong = Vec::new();
+    while let Some(command) = waiting.pop() {
+        waiting.extend(command.get_subcommands().cloned());
+        let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for paragraph in text.split("\n\n") {
+            // A paragraph on one line is broken between its words, whatever the width; what has lines of its own, such as a
+            // command to copy, must fit.
+            let is_prose = !paragraph.contains('\n') && !paragraph.starts_with(' ');
+            let long = paragraph.lines().filter(|line| !is_prose && line.chars().count() > 80);
+            wrong.extend(long.map(|line| format!("{}: {line}", command.get_name())));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -141,7 +141,13 @@ fn a_dry_run_shows_the_change_without_secrets_and_writes_nothing() {
 #[test]
 fn what_is_unclear_is_asked_and_not_guessed() {
     let home = Home::new();
-    refused(&home.run(&["register", "iterable"]), 1, &["No client has a server iterable", "no server at all yet"], &[]);
+    let none = ["No client has a server iterable", "no server at all yet"];
+    let add = "`policylayer register iterable -- COMMAND`";
+    refused(&home.run(&["register", "iterable"]), 1, &[&none[..], &[add]].concat(), &[]);
+    // `unregister` takes no command, so it speaks of none.
+    let ran = home.run(&["unregister", "iterable"]);
+    refused(&ran, 1, &none, &[]);
+    assert!(!ran.err.contains("COMMAND") && !ran.err.contains("`--`"), "{}", ran.err);
     let two = servers(&[("iterable", ITERABLE), ("other", r#"{"command":"y"}"#)]);
     let cursor = write(&home, CURSOR, &two);
     let all = [(cursor.as_path(), two.as_str())];

@@ -21,9 +21,9 @@ pub struct ClientsArgs {
 const CLIENTS: &str = "\
 Examples:
   policylayer clients
-  policylayer clients --format json | jq '.clients[].servers[] | select(.state == \"not_wrapped\")'
+  policylayer clients --format json | jq '.clients[].servers[].state'
 
-A project's files (.mcp.json, .cursor/mcp.json, .vscode/mcp.json, ...) are looked for in the
+A project's files (.mcp.json, .cursor/mcp.json, .vscode/mcp.json, ...) are looked for in the \
 working folder. The values of environments are not printed, nor what looks like a key in a command.
 
 docs/clients.md has every client and its files.";
@@ -34,7 +34,7 @@ pub struct Which {
     /// Only this client; may be given several times
     #[arg(long, value_name = "CLIENT", value_delimiter = ',', value_parser = PossibleValuesParser::new(table::ids()))]
     pub client: Vec<String>,
-    /// Every client that has the server; with a command, every client that is installed
+    /// Every client that has the server; for `register` with a command, every client that is installed
     #[arg(long, conflicts_with = "client")]
     pub all_clients: bool,
 }
@@ -71,17 +71,18 @@ Examples:
   policylayer register iterable                        where one client has it
   policylayer register iterable --client cursor --dry-run
   policylayer register iterable --all-clients
-  policylayer register --client claude-desktop -- npx -y @iterable/mcp
-                                                       a server that is not there yet
+  policylayer register --client zed -- npx -y @iterable/mcp
+                                                       one that is not there yet
   policylayer unregister iterable --client cursor      takes it out again
 
-Only the command and the arguments of the server change, and the file as it was is kept beside it.
-Restart the client then: it starts `policylayer wrap -- COMMAND` instead of COMMAND.
+Only the command and the arguments of the server change, and the file as it was is kept beside it. \
+Restart the client then: it starts `policylayer wrap -- COMMAND` instead of COMMAND. \
 docs/clients.md has the clients' files, and how to do the same by hand.
 
 Exit codes:
   0 done, or nothing was to be done   1 something failed
-  2 it is unclear which client or server is meant   3 the policy or config.toml is invalid";
+  2 it is unclear which client or server is meant
+  3 the policy or config.toml is invalid";
 
 /// `policylayer unregister`
 #[derive(Debug, Args)]
@@ -104,8 +105,8 @@ Examples:
   policylayer unregister iterable --client cursor --dry-run
   policylayer unregister iterable --all-clients
 
-The server stays in the client's file, started by the command that it had, and no policy stands
-before it any more. So does one that `register` has added: take it out of the client's settings, if
+The server stays in the client's file, started by the command that it had, and no policy stands \
+before it any more. So does one that `register` has added: take it out of the client's settings, if \
 it is not wanted either.
 
 docs/clients.md has more.";

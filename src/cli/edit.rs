@@ -136,7 +136,7 @@ The tool stays visible. `policylayer hide` takes it out of tools/list as well, w
 pub(super) const HIDE: &str = "\
 Examples:
   policylayer hide cancel_export_job --server iterable
-  policylayer hide 'delete_*'                    also those that the server gains later";
+  policylayer hide 'delete_*'                    later ones, too";
 
 pub(super) const LIMIT: &str = "\
 Examples:
@@ -149,22 +149,22 @@ What else is said of the tool stays, so a limit never lets through what was refu
 pub(super) const ASK: &str = "\
 Examples:
   policylayer ask send_campaign --server iterable
-  policylayer ask start_export_job --timeout 10m --reason \"Exports need a second pair of eyes.\"
+  policylayer ask start_export_job --timeout 10m --reason \"Two pairs of eyes.\"
 
 docs/approvals.md says where a person is asked.";
 
 pub(super) const RESET: &str = "\
 Examples:
-  policylayer reset send_campaign                its class, or the default, decides again
+  policylayer reset send_campaign                its class decides again
   policylayer reset 'delete_*'                   the glob is taken out of `hide`
 
 What is said of the tool by its name is taken out: its entry, and its item in `hide`.";
 
 pub(super) const ADD: &str = "\
 Examples:
-  echo '{\"version\":\"1\",\"default\":\"deny\",\"hide\":[\"cancel_export_job\"]}' | policylayer add - --server iterable
+  echo '{\"hide\":[\"cancel_export_job\"]}' | policylayer add - --server iterable
   policylayer add pasted.yaml --dry-run          what would change
 
-The lists `hide` are joined. An entry that is pasted takes the place of the whole entry for that tool, and so does each key
-of `all_tools`. The policy's own `default` and `unlisted` stay, and so do all other tools. `version` and `default` may be
+The lists `hide` are joined. An entry that is pasted takes the place of the whole entry for that tool, and so does each key \
+of `all_tools`. The policy's own `default` and `unlisted` stay, and so do all other tools. `version` and `default` may be \
 missing in what is pasted. docs/editing.md has the whole of it.";

@@ -41,8 +41,9 @@ Examples:
   policylayer explain send_campaign --server iterable --format markdown
   policylayer explain create_issue --policy github.toml
 
-Nothing is started and nothing is changed. A tool that no catalogue has is judged by its name.
+Nothing is started and nothing is changed. A tool that no catalogue has is judged by its name. \
 docs/attacks.md has all attack patterns.
 
 Exit codes:
-  0 explained   1 something failed   2 wrong usage   3 the policy or config.toml is invalid";
+  0 explained   1 something failed   2 wrong usage
+  3 the policy or config.toml is invalid";

@@ -65,18 +65,21 @@ impl PolicyFormat {
 
 const INIT: &str = "\
 Examples:
-  policylayer init -- npx -y @iterable/mcp             asks, and writes policies/iterable.toml
-  policylayer init --yes -- npx -y @iterable/mcp       takes what is recommended
-  policylayer init -o - -- npx -y @iterable/mcp        prints it, and writes nothing
+  policylayer init -- npx -y @iterable/mcp         asks, and writes the policy
+  policylayer init --yes -- npx -y @iterable/mcp   takes what is recommended
+  policylayer init -o - -- npx -y @iterable/mcp    prints it, and writes nothing
   policylayer init --server files --format yaml -- ./my-server --root /srv
 
-The server is started, asked for its tools, and stopped; none of them is called. What is recommended:
+The server is started, asked for its tools, and stopped; none of them is called. On a terminal you are asked about each \
+class first. docs/init.md has more.
+
+What is recommended:
   read         allowed; what is known to return personal data is limited
   write        allowed, each tool 30 times a minute
   execute      a person has to approve each call
   destructive  hidden
   financial    a person has to approve each call, and 10 an hour pass at most
-On a terminal you are asked about each class first. docs/init.md has more.
 
 Exit codes:
-  0 written   1 something failed, or there is a policy already   2 wrong usage   3 config.toml is invalid";
+  0 written   1 something failed, or there is a policy already
+  2 wrong usage   3 config.toml is invalid";

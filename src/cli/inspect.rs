@@ -31,8 +31,8 @@ Examples:
   ITERABLE_API_KEY=your-key policylayer inspect -- npx -y @iterable/mcp
   policylayer inspect --policy new.toml --format json -- npx -y @iterable/mcp
 
-The server is started as `wrap` would start it, asked for its lists, and stopped.
-The lists pass through the policy as they would on the way to the agent.
+The server is started as `wrap` would start it, asked for its lists, and stopped. \
+The lists pass through the policy as they would on the way to the agent. \
 No tool is called. docs/inspect.md says what each column means.
 
 Exit codes:

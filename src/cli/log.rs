@@ -36,9 +36,9 @@ const LOG: &str = "\
 Examples:
   policylayer log                              the last 50 decisions
   policylayer log -f --server iterable         each decision as it is made
-  policylayer log --effect deny --since 2h     what was refused in the last two hours
+  policylayer log --effect deny --since 2h     what was refused lately
   policylayer log --tool 'send_*' --since 2026-11-01 --format json | jq .reason
-  policylayer log stats --since 7d             calls, refusals, latency, limits near their ceiling
+  policylayer log stats --since 7d             calls, refusals, latency, limits
   policylayer log verify                       is the log whole, and unchanged?
 
 docs/log.md has every field of a line.";
@@ -70,7 +70,7 @@ Examples:
   policylayer log stats --server iterable --since 24h
   policylayer log stats --since 7d --format json | jq '.limits'
 
-Limits are those of the policy that is in force now: near its ceiling is one of which the calls that were passed on came
+Limits are those of the policy that is in force now: near its ceiling is one of which the calls that were passed on came \
 to four fifths or more in some window.";
 
 /// `policylayer log verify`
@@ -86,7 +86,7 @@ pub struct VerifyArgs {
 }
 
 const VERIFY: &str = "\
-Each line names the SHA-256 of the line before it, so a change anywhere shows. docs/log.md says what this can prove, and
+Each line names the SHA-256 of the line before it, so a change anywhere shows. docs/log.md says what this can prove, and \
 how to follow the chain with sha256sum.
 
 Exit codes:
@@ -112,8 +112,8 @@ pub struct SuggestArgs {
 
 const SUGGEST: &str = "\
 Examples:
-  policylayer wrap --observe -- npx -y @iterable/mcp   first let it run for a while, refusing nothing
-  policylayer suggest --server iterable                what the policy lacks, as a diff
+  policylayer wrap --observe -- npx -y @iterable/mcp   first, for a while
+  policylayer suggest --server iterable                what the policy lacks
   policylayer suggest --server iterable -o new.toml    the whole policy with it
   policylayer replay --server iterable --policy new.toml
 
@@ -140,9 +140,9 @@ pub struct ReplayArgs {
 const REPLAY: &str = "\
 Examples:
   policylayer replay --policy new.toml --server iterable
-  policylayer replay --policy new.toml --server iterable --since 7d --format json | jq '.changes'
+  policylayer replay --policy new.toml --since 7d --format json | jq '.changes'
 
-Each recorded call is decided again, limits counted at the times at which it was made. Changed decisions are no failure:
+Each recorded call is decided again, limits counted at the times at which it was made. Changed decisions are no failure: \
 the exit code is 0 with them and without.";
 
 /// Which lines of the log are meant.
@@ -174,6 +174,7 @@ const EFFECTS: [Effect; 4] = [Effect::Allow, Effect::Deny, Effect::Hide, Effect:
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For a person.
+    #[value(name = "text", alias = "table")]
     Table,
     /// For a program.
     Json,

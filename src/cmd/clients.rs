@@ -77,11 +77,14 @@ pub fn run(args: &ClientsArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let look = Look { settings: &settings, program: program::path(env).ok(), env };
     let listed = look.list(&clients);
-    let looked_in: Vec<_> = clients.places.iter().map(|place| place.file.display().to_string()).collect();
+    // A file that has servers of several scopes is looked into once.
+    let mut places: Vec<_> = clients.places.iter().collect();
+    places.dedup_by(|one, before| one.file == before.file && one.row.id == before.row.id);
+    let looked_in: Vec<_> = places.iter().map(|place| place.file.display().to_string()).collect();
     let mut out = AutoStream::auto(std::io::stdout()).lock();
     match args.format {
         Format::Json => out.write_all(json::document(&listed, &looked_in)?.as_bytes())?,
-        Format::Text => text::write(&mut out, &listed, &clients.places)?,
+        Format::Text => text::write(&mut out, &listed, &places)?,
     }
     out.flush()?;
     if let Some(broken) = broken {

@@ -13,12 +13,14 @@ use anstream::AutoStream;
 use snippet::Snippet;
 
 use super::decide::{Length, scope};
-use super::{Env, report, server_of_file, settings_for, told};
+use super::{Env, as_word, report, server_of_file, settings_for, told};
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
 use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE};
 use crate::policy::{Amount, BadServerName, Effect, Format, Limit, Policy, ServerName, Source};
-use crate::risk::{Action, Attack, Catalogue, Class, Listed, Profile, Rate, Recommended, classify, profile, recommend};
+use crate::risk::{
+    Action, Attack, Catalogue, Class, Counted, Listed, Profile, Rate, Recommended, classify, profile, recommend,
+};
 use crate::visible::visible;
 
 /// Explains a tool. A policy that cannot be loaded is told of, and is the exit code; the tool is explained all the same.
@@ -27,9 +29,12 @@ use crate::visible::visible;
 /// Where the server's name is none, or nothing can be printed.
 pub fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
     let Some(server) = server(args, env)? else {
+        let near = nearest::nearest(&args.tool, Catalogue::of(KNOWN));
+        let meant =
+            if near.is_empty() { String::new() } else { format!("Did you mean {} of {KNOWN}? ", near.join(", ")) };
         report(&format!(
-            "It is unclear which server has the tool {}. Name it with --server NAME, or the policy that is for it with \
-             --policy FILE.",
+            "It is unclear which server has the tool {}. {meant}Name the server with --server NAME, or the policy that is for \
+             it with --policy FILE.",
             visible(&args.tool)
         ));
         return Ok(Exit::Usage);
@@ -133,6 +138,7 @@ impl<'e> Explained<'e> {
         let recommended = recommend(&profile);
         let mode = loaded.ok().map(|loaded| loaded.policy.summary().mode);
         let snippet = Snippet::recommended(server, tool, &recommended, mode);
+        let is_now = loaded.ok().map(|loaded| loaded.policy.decide(tool).effect);
         let in_force = loaded.map(|loaded| InForce::new(&loaded.policy, tool, &recommended, snippet.as_ref()));
         Self {
             tool,
@@ -146,7 +152,7 @@ impl<'e> Explained<'e> {
                 Err(_) => args.policy.as_deref().and_then(|file| Format::from_ending(file.extension()?.to_str()?)),
             }
             .unwrap_or(Format::Toml),
-            commands: commands(args, server, tool, &recommended),
+            commands: commands(args, server, snippet.as_ref(), &recommended, is_now),
             profile,
             recommended,
             snippet,
@@ -168,6 +174,15 @@ impl<'e> Explained<'e> {
         } else {
             "what is not certain counts as the worse"
         })
+    }
+
+    /// How the recommended rule comes into the policy.
+    fn how(&self) -> &'static str {
+        if self.snippet.as_ref().is_some_and(Snippet::looks_at_arguments) {
+            "To put it in place, run this and paste the rule (it reads until Ctrl-D), or paste it into the policy:"
+        } else {
+            "To put it in place, run this, or paste the rule into the policy:"
+        }
     }
 
     /// What is marked of it.
@@ -263,16 +278,25 @@ fn is_within(limit: &Limit, rate: Rate) -> bool {
     limit.window.length().as_secs() == window && limit.max <= Amount::from_count(u64::from(rate.max))
 }
 
-/// What puts the recommended rule in place.
-fn commands(args: &ExplainArgs, server: &ServerName, tool: &str, recommended: &Recommended) -> Vec<String> {
-    let tool = argument(tool);
-    let place = match &args.policy {
-        Some(file) => format!("--policy {}", argument(&file.display().to_string())),
-        None => format!("--server {server}"),
-    };
-    let limit = recommended.rate_limit.map(|rate| format!("policylayer limit {tool} {rate} {place}"));
+/// What puts the recommended rule in place. A limit alone lets nothing through that was refused or asked about, so where calls
+/// do not pass now, they are let through first. No command but `add`, into which the rule is pasted, writes conditions.
+fn commands(
+    args: &ExplainArgs,
+    server: &ServerName,
+    snippet: Option<&Snippet>,
+    recommended: &Recommended,
+    is_now: Option<Effect>,
+) -> Vec<String> {
+    let file = args.policy.as_ref().map(|file| format!("--policy {}", as_word(&file.display().to_string())));
+    let named = (args.server.is_some() || file.is_none()).then(|| format!("--server {server}"));
+    let place = file.into_iter().chain(named).collect::<Vec<_>>().join(" ");
+    if snippet.is_some_and(Snippet::looks_at_arguments) {
+        return vec![format!("policylayer add - {place}")];
+    }
+    let tool = as_word(&args.tool);
+    let limit = recommended.rate_limit.map(|rate| format!("policylayer limit {tool} {} {place}", limited(rate)));
     let verb = match recommended.action {
-        Action::Allow if limit.is_some() => None,
+        Action::Allow if limit.is_some() && is_now == Some(Effect::Allow) => None,
         Action::Allow => Some("allow"),
         Action::RequireApproval => Some("ask"),
         Action::Hide => Some("hide"),
@@ -280,9 +304,10 @@ fn commands(args: &ExplainArgs, server: &ServerName, tool: &str, recommended: &R
     verb.map(|verb| format!("policylayer {verb} {tool} {place}")).into_iter().chain(limit).collect()
 }
 
-/// A word of a command line, as a shell takes it.
-fn argument(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@".contains(c);
-    let word = visible(word);
-    if !word.is_empty() && word.chars().all(is_plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+/// A rate as `limit` takes it.
+fn limited(rate: Rate) -> String {
+    match rate.counted {
+        Counted::Session => rate.to_string(),
+        Counted::Server => format!("{rate} --scope server"),
+    }
 }

@@ -11,7 +11,7 @@ use super::{Listed, Server, State};
 use crate::clients::place::{Place, Presence};
 use crate::visible::visible;
 
-pub(super) fn write(out: &mut dyn Write, listed: &[Listed], places: &[Place]) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, listed: &[Listed], places: &[&Place]) -> io::Result<()> {
     if listed.is_empty() {
         writeln!(out, "No MCP client was found. Looked for:")?;
         for place in places {

@@ -62,10 +62,7 @@ impl Explained<'_> {
             return;
         }
         let commands: String = self.commands.iter().map(|command| format!("{command}\n")).collect();
-        out.push_str(&format!(
-            "\nTo put it in place, run this, or paste the rule into the policy:\n\n{}",
-            fenced("sh", &commands)
-        ));
+        out.push_str(&format!("\n{}\n\n{}", self.how(), fenced("sh", &commands)));
         if let Some(note) = self.note() {
             out.push_str(&format!("\n{note}\n"));
         }

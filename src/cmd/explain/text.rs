@@ -62,7 +62,10 @@ impl Explained<'_> {
 
     /// That nobody has examined the tool, and what may have been meant.
     pub(super) fn unknown(&self) -> String {
-        let mut out = "No catalogue has this tool: what follows is told by its name alone.".to_owned();
+        let mut out =
+            "No catalogue has this tool: what follows is told by its name alone. What its server lists of it may \
+                       make it worse, and never better; policylayer inspect looks at that, too."
+                .to_owned();
         if !self.nearest.is_empty() {
             out.push_str(&format!(" Did you mean {}?", self.nearest.join(", ")));
         }
@@ -113,7 +116,7 @@ impl Explained<'_> {
             return;
         }
         page.gap();
-        page.paragraph(2, "To put it in place, run this, or paste the rule into the policy:");
+        page.paragraph(2, self.how());
         page.gap();
         self.commands.iter().for_each(|command| page.line(&format!("    {command}")));
         if let Some(note) = self.note() {
@@ -128,8 +131,8 @@ impl Explained<'_> {
         let stands_alone = in_force.policy.summary().mode == Mode::Patch
             && self.snippet.as_ref().is_some_and(|snippet| matches!(snippet, super::Snippet::Entry(..)));
         stands_alone.then_some(
-            "The file in force only hides. With `tools` in it, it stands alone, and the built-in rules for all other \
-             tools are gone.",
+            "The file in force only hides. With `tools` pasted into it, it stands alone, and the built-in rules for all other \
+             tools are gone; the commands write those into it first.",
         )
     }
 

@@ -160,9 +160,14 @@ impl Columns {
             return visible(rule);
         }
         let rule = if self.builtin { rule.strip_prefix("builtin:").unwrap_or(rule) } else { rule };
-        // The entry of the tool's own name.
-        let own = rule.strip_suffix(tool.name).filter(|list| list.ends_with("tools."));
-        own.map_or_else(|| visible(rule), |list| format!("{list}…"))
+        self.own_entry(tool).map_or_else(|| visible(rule), |list| format!("{list}…"))
+    }
+
+    /// Where the entry of the tool's own name stands, if that is the rule and the name is left out of it.
+    fn own_entry<'t>(&self, tool: &'t Tool<'_>) -> Option<&'t str> {
+        let rule = tool.decision.rule;
+        let rule = if self.builtin { rule.strip_prefix("builtin:").unwrap_or(rule) } else { rule };
+        rule.strip_suffix(tool.name).filter(|list| self.short && list.ends_with("tools."))
     }
 }
 
@@ -208,11 +213,13 @@ fn legend(out: &mut dyn Write, view: &View<'_>, columns: &Columns) -> io::Result
             writeln!(out, "  {QUIET}{mark}  {meaning}{QUIET:#}")?;
         }
     }
+    if view.tools.iter().any(|tool| columns.own_entry(tool).is_some()) {
+        writeln!(out, "  {QUIET}tools.…  the entry of the tool's own name{QUIET:#}")?;
+    }
     if columns.sure && !view.tools.is_empty() {
         let known = if columns.severity { "known from the catalogue, " } else { "" };
-        let text =
-            format!("SURE: how sure the class is: {known}set by the policy, or by the classifier with this confidence");
-        writeln!(out, "  {QUIET}{text}{QUIET:#}")?;
+        writeln!(out, "  {QUIET}SURE  how sure the class is: {known}set by the policy,{QUIET:#}")?;
+        writeln!(out, "  {QUIET}      or by the classifier with this confidence{QUIET:#}")?;
     }
     Ok(())
 }

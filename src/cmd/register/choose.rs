@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::nearest;
+use super::super::{as_word, nearest};
 use crate::cli::Which;
 use crate::clients::document::BadDocument;
 use crate::clients::entry::{Entry, Kind, wrapped};
@@ -106,7 +106,7 @@ impl<'c> Choice<'c> {
             None => self.only_one(&all, wanted)?,
         };
         if !all.iter().any(|candidate| candidate.entry.name == key) {
-            return Err(self.unknown(&key, &all));
+            return Err(self.unknown(&key, &all, wanted));
         }
         let found: Vec<_> = all.into_iter().filter(|candidate| candidate.entry.name == key).collect();
         let files: BTreeSet<_> = found.iter().map(|candidate| &candidate.place.file).collect();
@@ -202,8 +202,14 @@ impl<'c> Choice<'c> {
         }
     }
 
-    fn unknown(&self, key: &str, all: &[Candidate<'_>]) -> Refused {
+    fn unknown(&self, key: &str, all: &[Candidate<'_>], wanted: Wanted) -> Refused {
         let names: BTreeSet<_> = all.iter().map(|found| found.entry.name.as_str()).collect();
+        let add = match wanted {
+            Wanted::Bare => {
+                format!(" To add it, give its command: `policylayer register {} -- COMMAND`.", as_word(key))
+            }
+            Wanted::Wrapped => String::new(),
+        };
         let whose = match self.which.client.as_slice() {
             [] => "No client".to_owned(),
             [one] => self.places(one).next().map_or_else(String::new, |place| place.row.name.to_owned()),
@@ -212,10 +218,10 @@ impl<'c> Choice<'c> {
         let verb = if self.which.client.len() == 1 { "has no" } else { "has a" };
         let remedy = match (nearest(key, names.iter().copied()), names.is_empty()) {
             (Some(near), _) => format!("Did you mean {}?", visible(near)),
-            (None, true) => "There is no server at all yet; to add one, give its command after `--`.".to_owned(),
+            (None, true) => format!("There is no server at all yet.{add}"),
             (None, false) => {
                 let names: Vec<_> = names.iter().map(|name| visible(name)).collect();
-                format!("There are: {}. To add it, give its command after `--`.", names.join(", "))
+                format!("There are: {}.{add}", names.join(", "))
             }
         };
         Refused::Failed(format!("{whose} {verb} server {}. {remedy}", visible(key)))

@@ -190,10 +190,9 @@ impl Told<'_> {
                 "run the command by itself in a terminal, and mend what it complains of".to_owned()
             });
         }
-        let (command, variable) = (&self.chain.shown, variable(&text).unwrap_or("NAME_OF_THE_KEY"));
+        let variable = variable(&text).unwrap_or("NAME_OF_THE_KEY");
         let mut remedy = format!(
-            "it asks for a key; put it into the environment and run the same again, as in\n  {variable}=your-key \
-             policylayer inspect -- {command}"
+            "it asks for a key; put it into the environment and run the same again:\n  export {variable}=your-key"
         );
         if server::derive(self.chain.command).is_some_and(|server| server.as_str() == "iterable") {
             remedy.push_str(
