@@ -12,7 +12,7 @@ mod since;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
@@ -157,6 +157,15 @@ pub struct WrapArgs {
 }
 
 impl WrapArgs {
+    /// Reads a command line, without the program's name, that begins with `wrap` and has nothing wrong with it. A client
+    /// need not wait for the definitions of the other verbs; `None` is for [`Cli`], which knows what to say.
+    pub fn read(line: impl IntoIterator<Item = OsString>) -> Option<Self> {
+        let mut line = line.into_iter();
+        line.next().filter(|verb| verb == "wrap")?;
+        let definition = Self::augment_args(clap::Command::new("wrap")).no_binary_name(true);
+        Self::from_arg_matches(&definition.try_get_matches_from(line).ok()?).ok()
+    }
+
     /// Whether the policy is obeyed, or only written down.
     pub fn mode(&self) -> Enforcement {
         if self.observe { Enforcement::Observed } else { Enforcement::Enforced }
@@ -417,6 +426,30 @@ mod tests {
         assert_eq!(message_size("1KiB"), Ok(Size(1024)));
         for text in ["1023", "64 parsecs"] {
             assert!(message_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn wrap_alone_is_read_as_among_the_other_verbs() {
+        for line in [
+            "wrap -- npx -y @iterable/mcp --help",
+            "wrap --observe --policy p.toml --server x --log-level warn --max-message 2MiB -- cat -- -h",
+            "wrap cat --policy of-the-server",
+            "wrap",
+            "wrap --help",
+            "wrap -h -- cat",
+            "wrap --version -- cat",
+            "wrap --polisy p.toml -- cat",
+            "check --server iterable",
+            "",
+        ] {
+            let words: Vec<OsString> = line.split_whitespace().map(Into::into).collect();
+            let among = Cli::try_parse_from([OsString::from("policylayer")].into_iter().chain(words.clone()));
+            let among = among.ok().and_then(|cli| match cli.command {
+                Command::Wrap(args) => Some(args),
+                _ => None,
+            });
+            assert_eq!(format!("{:?}", WrapArgs::read(words)), format!("{among:?}"), "{line}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
-use policylayer::cli::Cli;
+use policylayer::cli::{Cli, WrapArgs};
 use policylayer::cmd::{self, Env, demo};
 use policylayer::exit::Exit;
 use policylayer::policy::BadServerName;
@@ -21,6 +21,9 @@ fn main() -> ExitCode {
         Some(watcher::SUBCOMMAND) => return told(watcher::watch().map(|()| Exit::Ok).map_err(Into::into)).into(),
         Some(demo::SERVER_SUBCOMMAND) => return told(demo::serve_stand_in()).into(),
         _ => {}
+    }
+    if let Some(args) = WrapArgs::read(std::env::args_os().skip(1)) {
+        return told(cmd::wrap::run(&args, &Env::capture())).into();
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -93,10 +93,6 @@ fn a_decision_allocates_nothing() {
 fn a_call_that_passes_allocates_its_id_and_no_more() {
     let mut engine = Engine::new(Arc::new(policy()), Box::new(Memory::default()));
     let mut actions = Vec::with_capacity(4);
-    let listed = br#"{"jsonrpc":"2.0","id":"l","result":{"tools":[{"name":"tool_7"}]}}"#;
-    engine.client_line(br#"{"jsonrpc":"2.0","id":"l","method":"tools/list"}"#, Now::default(), &mut actions);
-    engine.server_line(listed, Now::default(), &mut actions);
-    actions.clear();
     let mut exchange = |id: u32| {
         let call = format!(
             "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"tool_7\",\"arguments\":{{\"a\":\"b\"}}}}}}\n"
@@ -113,7 +109,7 @@ fn a_call_that_passes_allocates_its_id_and_no_more() {
         }
         lines
     };
-    // The first lines make the buffers that are kept.
+    // The first lines make the buffers that are kept, and have the class of a tool told by its name.
     for id in 0..10 {
         exchange(id);
     }

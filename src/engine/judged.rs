@@ -34,7 +34,7 @@ impl Engine {
             request.line = list::splice(&request.line, params, &approvals::without_ours(params)).into();
         }
         let policy = Arc::clone(&self.policy);
-        let tool = self.listed.tool(&call.name);
+        let tool = self.listed.called(&call.name, &policy);
         let passes = |rule| Facts { class: Some(policy.class(tool)), ..of_call(method, &call, rule) };
         let (draft, counted) = match self.calls.judge(&policy, &call, tool.listing, now) {
             Ok(passed) => {

@@ -14,6 +14,8 @@ pub(super) struct ListedTools {
     count: usize,
     /// What the listings tell of tools that no catalogue knows.
     classes: HashMap<Box<str>, Class>,
+    /// What tools count as that were called before they were listed, so that their names are read once.
+    unlisted: HashMap<Box<str>, Class>,
 }
 
 impl ListedTools {
@@ -41,6 +43,22 @@ impl ListedTools {
             // One that finds no room stays as if it had not been listed.
             self.classes.insert(tool.into(), class);
         }
+    }
+
+    /// The tool of this name that is called. Only the first call of one that was not listed allocates.
+    pub(super) fn called<'t>(&mut self, name: &'t str, policy: &Policy) -> ToolRef<'t> {
+        let tool = self.tool(name);
+        if tool.listing != Listing::Missing || policy.has_in_catalogue(name) {
+            return tool;
+        }
+        let class = self.unlisted.get(name).copied().unwrap_or_else(|| {
+            let class = tool.class();
+            if self.unlisted.len() < MAX_LISTED_TOOLS {
+                self.unlisted.insert(name.into(), class);
+            }
+            class
+        });
+        ToolRef { name, listing: Listing::As(class) }
     }
 
     /// The tool of this name, with what its listing has told. Allocates nothing.

@@ -30,7 +30,7 @@ impl<'t, T: AsRef<str> + ?Sized> From<&'t T> for ToolRef<'t> {
 
 impl ToolRef<'_> {
     /// The class of a tool that neither the policy nor a catalogue knows.
-    pub(super) fn class(self) -> Class {
+    pub fn class(self) -> Class {
         let by_name = || classify(&Listed::named(self.name)).counts_as();
         match self.listing {
             Listing::NotAsked => by_name(),

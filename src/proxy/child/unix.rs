@@ -199,8 +199,8 @@ pub(in crate::proxy) fn watcher_command(program: OsString, group: i32) -> proces
     command
 }
 
-/// Gives back the pages of the program that only its start needed: half of what a session would hold in memory is code
-/// that it never runs again. What is needed after all comes back from the file. Without Linux it does nothing.
+/// Gives back the pages of the program that only its start needed: half of what a session would hold in memory is code and
+/// tables that it never reads again. What is needed after all comes back from the file. Without Linux it does nothing.
 pub(in crate::proxy) fn forget_the_start() {
     #[cfg(target_os = "linux")]
     {
@@ -209,15 +209,21 @@ pub(in crate::proxy) fn forget_the_start() {
         };
         for line in maps.lines() {
             let mut words = line.split_ascii_whitespace();
-            let (Some(range), Some("r-xp"), Some(path)) = (words.next(), words.next(), words.nth(3)) else { continue };
+            let (Some(range), Some(access), Some(offset)) = (words.next(), words.next(), words.next()) else {
+                continue;
+            };
+            let is_ours = words.nth(2).is_some_and(|path| program.as_os_str() == path);
+            // What is at the start of a file is its headers and constants. Later parts that can only be read may have been
+            // written to before: addresses that the loader has put in.
+            let is_as_in_the_file = access == "r-xp" || (access == "r--p" && offset.bytes().all(|digit| digit == b'0'));
             let address = |text: &str| usize::from_str_radix(text, 16).ok();
             let Some((Some(start), Some(end))) = range.split_once('-').map(|(from, to)| (address(from), address(to)))
             else {
                 continue;
             };
-            if program.as_os_str() == path && start < end {
-                // SAFETY: the mapping is the program's own code, which is never written to: a page that is dropped is
-                // read from the file again, with the same bytes.
+            if is_ours && is_as_in_the_file && start < end {
+                // SAFETY: the mapping is of the program's file, and has never been written to: a page that is dropped is read
+                // from the file again, with the same bytes.
                 unsafe {
                     libc::madvise(std::ptr::with_exposed_provenance_mut(start), end - start, libc::MADV_DONTNEED);
                 }
