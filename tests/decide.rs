@@ -259,7 +259,7 @@ fn the_policy_is_the_one_that_wrap_would_use() {
     let named = decide.home.path().join("other.yaml");
     fs::write(&named, "version: '1'\ndefault: allow\n").unwrap();
     let (code, json) = asked(&["--policy", named.to_str().unwrap()]);
-    assert_eq!((code, json["server"].as_str(), json["class"].as_str()), (Some(0), Some("other"), Some("execute")));
+    assert_eq!((code, json["server"].as_str(), json["class"].as_str()), (Some(0), Some("other"), Some("destructive")));
 }
 
 #[test]
