@@ -368,3 +368,26 @@ Iterable as an example: put it into a policy that has `version` and `default`.
 | pattern | needs |
 |---|---|
 ";
+
+#[test]
+fn every_field_for_programs_is_documented() {
+    let page = fs::read_to_string(root().join("docs/explain.md")).unwrap();
+    let table = page.split("## For programs").nth(1).unwrap();
+    let home = Home::new();
+    home.policy("iterable.toml", "version = \"1\"\ndefault = \"perhaps\"\n");
+    let broken = explain(&home, &["delete_list", "--format", "json"]);
+    let broken: Value = serde_json::from_str(&broken.out).unwrap();
+    let explained = json(&Home::new(), &["delete_list"]);
+    for object in [
+        &broken,
+        &explained,
+        &explained["recommended"],
+        &explained["in_force"],
+        &explained["source"],
+        &explained["attacks"][0],
+    ] {
+        for key in object.as_object().unwrap().keys() {
+            assert!(table.contains(&format!("`{key}`")), "docs/explain.md lacks {key}");
+        }
+    }
+}
