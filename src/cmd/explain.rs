@@ -143,6 +143,13 @@ impl<'e> Explained<'e> {
         })
     }
 
+    /// Whether what is in force is stricter than what a name alone speaks for. That is no reason to let more through: the policy
+    /// may have been written by somebody, or by `init`, with more to go by.
+    fn keeps(&self) -> bool {
+        let is_stricter = |in_force: &InForce<'_>| in_force.standing == Standing::Stricter;
+        self.by_name.is_some() && self.in_force.as_ref().is_ok_and(is_stricter)
+    }
+
     /// How the recommended rule comes into the policy.
     fn how(&self) -> &'static str {
         if self.snippet.as_ref().is_some_and(Snippet::looks_at_arguments) {
