@@ -111,8 +111,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         &'policylayer;decide'= {
             cand --tool 'The tool''s name, as in tools/list'
             cand --args 'The call''s arguments, as one JSON object; `-` reads them from stdin. Without it the call has none'
-            cand --policy 'The policy file; without it, the policy that `wrap` would use for the server, or every policy in the configuration folder'
-            cand --server 'The server that the policy is for; without it, the one that the policy file is named after'
+            cand --policy 'The policy file; without it, the policy that `wrap` would use for the server'
+            cand --server 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration folder, else `iterable` where that has a tool of this name'
             cand --format 'How to print: for a person, or for a program'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'

@@ -128,8 +128,8 @@ json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l tool -d 'The tool\'s name, as in tools/list' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l args -d 'The call\'s arguments, as one JSON object; `-` reads them from stdin. Without it the call has none' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server, or every policy in the configuration folder' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that the policy is for; without it, the one that the policy file is named after' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration folder, else `iterable` where that has a tool of this name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -197,11 +197,11 @@ pub struct DecideArgs {
     /// The call's arguments, as one JSON object; `-` reads them from stdin. Without it the call has none
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub args: Option<String>,
-    /// The policy file; without it, the policy that `wrap` would use for the server, or every policy in the
-    /// configuration folder
+    /// The policy file; without it, the policy that `wrap` would use for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// The server that the policy is for; without it, the one that the policy file is named after
+    /// The server that has the tool; without it, the one that the policy file is named after, else the only one with a
+    /// policy in the configuration folder, else `iterable` where that has a tool of this name
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
     /// How to print: for a person, or for a program

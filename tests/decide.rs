@@ -248,10 +248,18 @@ fn the_policy_is_the_one_that_wrap_would_use() {
     let (code, json) = asked(&["--server", "iterable"]);
     assert_eq!((code, json["mode"].as_str(), json["rule"].as_str()), (Some(4), Some("patch"), Some("hide[0]")));
 
+    // Without a name it is the only one with a policy, else the one whose catalogue has the tool; an unknown one is no answer.
+    assert_eq!(asked(&[]).1["rule"], "hide[0]");
+    fs::write(folder.join("shop.json"), r#"{"version":"1","default":"allow"}"#).unwrap();
+    assert_eq!(asked(&[]).1["server"], "iterable");
+    let unclear = decide.ask(&["--tool", "cancel_export_jobs"]);
+    assert_eq!((unclear.code, unclear.out.as_str()), (Some(2), ""));
+    assert!(unclear.err.contains("Did you mean cancel_export_job, "), "{}", unclear.err);
+
     let named = decide.home.path().join("other.yaml");
     fs::write(&named, "version: '1'\ndefault: allow\n").unwrap();
     let (code, json) = asked(&["--policy", named.to_str().unwrap()]);
-    assert_eq!((code, json["server"].as_str(), json["class"].as_str()), (Some(0), Some("other"), Some("execute")));
+    assert_eq!((code, json["server"].as_str(), json["class"].as_str()), (Some(0), Some("other"), Some("destructive")));
 }
 
 #[test]

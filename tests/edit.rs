@@ -339,6 +339,15 @@ fn the_server_is_named_or_the_only_one() {
     let ran = good(&fresh, &["hide", "delete_list", "--server", "iterable"]);
     assert!(ran.err.contains("the built-in policy for iterable says so already"), "{}", ran.err);
     assert!(!policies(&fresh).exists());
+    // A row never shows the same twice.
+    let ran = good(&fresh, &["ask", "send_campaign", "--reason", "Ann reviews it.", "--server", "iterable"]);
+    assert!(ran.out.contains("require_approval  require_approval, another reason"), "{}", ran.out);
+    let refused = fresh.run(&["limit", "delete_list", "3/minute", "--server", "iterable"]);
+    assert!(
+        refused.err.contains("`policylayer allow delete_list`, with the same --server or --policy"),
+        "{}",
+        refused.err
+    );
 }
 
 #[cfg(unix)]

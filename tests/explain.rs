@@ -182,6 +182,24 @@ fn the_commands_put_in_place_what_is_recommended() {
     assert_eq!(commands, serde_json::json!(expected));
 }
 
+/// `init` hides what a server says is destructive; a name that tells less is no reason to let it through.
+#[test]
+fn nothing_is_let_through_on_the_word_of_a_name() {
+    let home = Home::new();
+    home.policy("files.toml", "version = \"1\"\ndefault = \"deny\"\n[tools.write_file]\naction = \"hide\"\n");
+    assert_eq!(json(&home, &["write_file"])["in_force"]["compared"], "stricter");
+    for format in ["text", "markdown"] {
+        let page = home.good(&["explain", "write_file", "--format", format]);
+        let page = page.replace("\n  ", " ");
+        assert!(page.contains("Keep it, unless you know what the tool does"), "{page}");
+        assert!(!page.contains("policylayer limit") && !page.contains("policylayer allow"), "{page}");
+    }
+    // Of a tool of the catalogue more is known than its name.
+    home.policy("iterable.toml", "version = \"1\"\ndefault = \"deny\"\n[tools.get_lists]\naction = \"hide\"\n");
+    let page = home.good(&["explain", "get_lists", "--server", "iterable"]);
+    assert!(page.contains("policylayer allow get_lists --server iterable"), "{page}");
+}
+
 #[test]
 fn a_file_that_only_hides_is_told_how_to_stay_so() {
     let home = Home::new();
@@ -368,3 +386,26 @@ Iterable as an example: put it into a policy that has `version` and `default`.
 | pattern | needs |
 |---|---|
 ";
+
+#[test]
+fn every_field_for_programs_is_documented() {
+    let page = fs::read_to_string(root().join("docs/explain.md")).unwrap();
+    let table = page.split("## For programs").nth(1).unwrap();
+    let home = Home::new();
+    home.policy("iterable.toml", "version = \"1\"\ndefault = \"perhaps\"\n");
+    let broken = explain(&home, &["delete_list", "--format", "json"]);
+    let broken: Value = serde_json::from_str(&broken.out).unwrap();
+    let explained = json(&Home::new(), &["delete_list"]);
+    for object in [
+        &broken,
+        &explained,
+        &explained["recommended"],
+        &explained["in_force"],
+        &explained["source"],
+        &explained["attacks"][0],
+    ] {
+        for key in object.as_object().unwrap().keys() {
+            assert!(table.contains(&format!("`{key}`")), "docs/explain.md lacks {key}");
+        }
+    }
+}

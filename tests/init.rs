@@ -232,7 +232,7 @@ fn the_format_is_that_of_the_file_or_as_asked() {
         let ran = home.init(&["-o", file]);
         assert_eq!(ran.code, Some(0), "{}", ran.err);
         assert!(ran.err.contains(&format!("inspect --server iterable --policy {file} --")), "{}", ran.err);
-        assert!(ran.err.contains(&format!("TOOL --policy {file}`")), "{}", ran.err);
+        assert!(ran.err.contains(&format!("TOOL --policy {file} --server iterable`")), "{}", ran.err);
         load(&fs::read_to_string(home.path().join(file)).unwrap(), format, "iterable");
     }
     for (word, format) in [("toml", Format::Toml), ("json", Format::Json), ("yaml", Format::Yaml)] {

@@ -42,7 +42,7 @@ Examples:
   policylayer explain create_issue --policy github.toml
 
 Nothing is started and nothing is changed. A tool that no catalogue has is judged by its name. \
-docs/attacks.md has all attack patterns.
+docs/explain.md has more, and docs/attacks.md all attack patterns.
 
 Exit codes:
   0 explained   1 something failed   2 wrong usage

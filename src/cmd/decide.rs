@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::table::{self, Cell};
-use super::{Env, server_for, settings_for, told};
+use super::{Env, settings_for, told, tool_server};
 use crate::cli::{DecideArgs, Format};
 use crate::engine::{Trial, Verdict};
 use crate::exit::Exit;
@@ -25,7 +25,9 @@ use crate::wire::arguments::Arguments;
 /// Where the server's name is none, or stdin cannot be read. What is wrong with the policy or the arguments is told
 /// here, and is the exit code.
 pub fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
-    let server = server_for(args.server.as_deref(), args.policy.as_deref(), env)?;
+    let Some(server) = tool_server::find(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)? else {
+        return Ok(Exit::Usage);
+    };
     let settings = match settings_for(args.policy.as_deref(), env) {
         Ok(settings) => settings,
         Err(error) => return Ok(told(&error, error.exit())),

@@ -136,7 +136,7 @@ fn edit_with(
     if edited.outcome == Outcome::Unchanged {
         say(&edited, &before)?;
         super::note(&match &target.source {
-            Some(_) => format!("Nothing is to be changed: {name} says so already."),
+            Some(_) => format!("Nothing is to be changed: {name} is as asked already."),
             None => format!(
                 "Nothing is to be changed: the built-in policy for {} says so already, and {name} was not written.",
                 target.server

@@ -2,7 +2,6 @@
 
 mod json;
 mod markdown;
-mod nearest;
 mod snippet;
 mod text;
 
@@ -13,11 +12,12 @@ use anstream::AutoStream;
 use snippet::Snippet;
 
 use super::decide::{Length, scope};
-use super::{Env, as_word, report, server_of_file, settings_for, told};
+use super::tool_server::{self, KNOWN, catalogue_has};
+use super::{Env, as_word, settings_for, told};
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
-use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE};
-use crate::policy::{Amount, BadServerName, Effect, Format, Limit, Policy, ServerName, Source};
+use crate::paths::{self, LoadedPolicy};
+use crate::policy::{Amount, Effect, Format, Limit, Policy, ServerName, Source};
 use crate::risk::{
     Action, Attack, Catalogue, Class, Counted, Listed, Profile, Rate, Recommended, classify, profile, recommend,
 };
@@ -28,15 +28,7 @@ use crate::visible::visible;
 /// # Errors
 /// Where the server's name is none, or nothing can be printed.
 pub fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
-    let Some(server) = server(args, env)? else {
-        let near = nearest::nearest(&args.tool, Catalogue::of(KNOWN));
-        let meant =
-            if near.is_empty() { String::new() } else { format!("Did you mean {} of {KNOWN}? ", near.join(", ")) };
-        report(&format!(
-            "It is unclear which server has the tool {}. {meant}Name the server with --server NAME, or the policy that is for \
-             it with --policy FILE.",
-            visible(&args.tool)
-        ));
+    let Some(server) = tool_server::find(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)? else {
         return Ok(Exit::Usage);
     };
     let (loaded, exit) = match load(args.policy.as_deref(), &server, env) {
@@ -62,31 +54,6 @@ pub fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
 fn load(named: Option<&Path>, server: &ServerName, env: &Env) -> Result<LoadedPolicy, (String, Exit)> {
     let settings = settings_for(named, env).map_err(|error| (error.to_string(), error.exit()))?;
     paths::load_policy(named, server, &settings, env).map_err(|error| (error.to_string(), error.exit()))
-}
-
-/// The server that has the tool, where that is clear.
-fn server(args: &ExplainArgs, env: &Env) -> Result<Option<ServerName>, BadServerName> {
-    if let Some(name) = &args.server {
-        return ServerName::parse(name).map(Some);
-    }
-    let file = args.policy.as_deref().or_else(|| env.var(POLICY_VARIABLE).map(Path::new));
-    if let Some(server) = file.and_then(server_of_file) {
-        return Ok(Some(server));
-    }
-    // Where the folder cannot be read, the policy in force says so.
-    let listed = paths::list_policies(env).map(|listing| listing.servers).unwrap_or_default();
-    match listed.as_slice() {
-        [only] => Ok(Some(only.clone())),
-        _ if catalogue_has(&args.tool) => ServerName::parse(KNOWN).map(Some),
-        _ => Ok(None),
-    }
-}
-
-/// The server of the built-in catalogue.
-const KNOWN: &str = "iterable";
-
-fn catalogue_has(tool: &str) -> bool {
-    Catalogue::of(KNOWN).is_some_and(|catalogue| catalogue.tool(tool).is_some())
 }
 
 /// All that there is to say of a tool.
@@ -145,7 +112,7 @@ impl<'e> Explained<'e> {
             server,
             does: catalogue.and_then(|catalogue| catalogue.does(tool)),
             by_name: (!is_known).then(|| classify(&listed).class),
-            nearest: if is_known { Vec::new() } else { nearest::nearest(tool, catalogue) },
+            nearest: if is_known { Vec::new() } else { tool_server::nearest(tool, catalogue) },
             attacks: Attack::on(server.as_str(), tool, &profile).collect(),
             format: match loaded {
                 Ok(loaded) => loaded.source.as_ref().map(Source::format),
@@ -174,6 +141,13 @@ impl<'e> Explained<'e> {
         } else {
             "what is not certain counts as the worse"
         })
+    }
+
+    /// Whether what is in force is stricter than what a name alone speaks for. That is no reason to let more through: the policy
+    /// may have been written by somebody, or by `init`, with more to go by.
+    fn keeps(&self) -> bool {
+        let is_stricter = |in_force: &InForce<'_>| in_force.standing == Standing::Stricter;
+        self.by_name.is_some() && self.in_force.as_ref().is_ok_and(is_stricter)
     }
 
     /// How the recommended rule comes into the policy.

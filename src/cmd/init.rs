@@ -169,8 +169,10 @@ fn tell(args: &InitArgs, server: &ServerName, plan: &[Planned], file: &Path, kep
     let mut options = args.server.as_ref().map(|_| format!("--server {server} ")).unwrap_or_default();
     let mut edit = format!("--server {server}");
     if by_name == FoundByName::No {
-        edit = format!("--policy {}", word(file.as_os_str()));
-        options.push_str(&format!("{edit} "));
+        let policy = format!("--policy {}", word(file.as_os_str()));
+        options.push_str(&format!("{policy} "));
+        // Else the server would be told from the file's name.
+        edit = format!("{policy} {edit}");
     }
     super::note(&format!("Wrote {name} for the {tools} of {server}: {counts}.{kept}"));
     super::note(&format!(

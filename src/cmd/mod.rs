@@ -21,6 +21,7 @@ pub mod schema;
 pub mod suggest;
 pub mod table;
 pub mod test;
+mod tool_server;
 pub mod unregister;
 mod upstream;
 pub mod wrap;

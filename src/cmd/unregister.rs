@@ -47,7 +47,8 @@ pub fn run(args: &UnregisterArgs, env: &Env) -> anyhow::Result<Exit> {
             );
             return Ok(super::told(&Refused::Failed(why), Exit::Failed));
         }
-        super::note(&format!("Nothing is before {key} of {}: the file stays as it is.", names.join(", ")));
+        let stays = if names.len() == 1 { "the file stays as it is" } else { "the files stay as they are" };
+        super::note(&format!("Nothing is before {key} of {}: {stays}.", names.join(", ")));
         return Ok(exit);
     }
     let written = Writing { clients: &clients, is_dry: args.dry_run.into(), program: &program }.write(&changes)?;

@@ -47,14 +47,14 @@ impl<'c> Fares<'c> {
         Self { effect: decision.effect.as_str(), rule: decision.rule, reason: decision.reason, limits }
     }
 
-    fn cell(&self) -> Cell {
+    fn cell(&self, note: &str) -> Cell {
         let style = match self.effect {
             word if word == Effect::Allow.as_str() => GOOD,
             word if word == Effect::RequireApproval.as_str() => ODD,
             _ => BAD,
         };
         let limits = if self.limits.is_empty() { String::new() } else { format!(", {}", self.limits.join(", ")) };
-        Cell::styled(format!("{}{limits}", self.effect), style)
+        Cell::styled(format!("{}{limits}{note}", self.effect), style)
     }
 }
 
@@ -67,7 +67,10 @@ impl Change<'_> {
     /// A row of the table.
     pub(super) fn row(&self) -> Vec<Cell> {
         let rule = Cell::plain(visible(self.after.rule));
-        vec![Cell::plain(visible(&self.tool)), self.before.cell(), self.after.cell(), rule]
+        // Else a row would show the same twice, and not what changes.
+        let is_told = self.before.effect != self.after.effect || self.before.limits != self.after.limits;
+        let note = if is_told { "" } else { ", another reason" };
+        vec![Cell::plain(visible(&self.tool)), self.before.cell(""), self.after.cell(note), rule]
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is known of a tool, as a section of a page.
 
-use super::text::{NONE, UNLOADED, UNNAMEABLE};
+use super::text::{KEEP, NONE, UNLOADED, UNNAMEABLE};
 use super::{Explained, Standing};
 use crate::policy::Format;
 use crate::risk::{Attack, Knowledge};
@@ -59,6 +59,10 @@ impl Explained<'_> {
         };
         out.push_str(&fenced(language, &snippet.text(self.format)));
         if self.in_force.as_ref().is_ok_and(|in_force| in_force.standing == Standing::Same) {
+            return;
+        }
+        if self.keeps() {
+            out.push_str(&format!("\n{KEEP}\n"));
             return;
         }
         let commands: String = self.commands.iter().map(|command| format!("{command}\n")).collect();

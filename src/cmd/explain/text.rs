@@ -116,6 +116,10 @@ impl Explained<'_> {
             return;
         }
         page.gap();
+        if self.keeps() {
+            page.paragraph(2, KEEP);
+            return;
+        }
         page.paragraph(2, self.how());
         page.gap();
         self.commands.iter().for_each(|command| page.line(&format!("    {command}")));
@@ -167,6 +171,9 @@ pub(super) const NONE: &str = "None of the patterns in docs/attacks.md needs wha
 /// Where no snippet can be had.
 pub(super) const UNNAMEABLE: &str = "No key of a policy can name this tool so that a person sees what they read. It is left to the policy's \
      classes and its default.";
+
+/// Where a name alone speaks for less than what is in force.
+pub(super) const KEEP: &str = "What is in force lets less through than that. Keep it, unless you know what the tool does: its name is all that was looked at.";
 
 /// Where the policy is broken.
 pub(super) const UNLOADED: &str =

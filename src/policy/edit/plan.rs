@@ -243,7 +243,7 @@ fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&Node>) -> Result<
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
             return CannotEdit::refused(format!(
                 "Every call of {} is refused already, by `{}`, so there is nothing to limit. If it is to be called, let it \
-                 through first: `policylayer allow {}`.",
+                 through first: `policylayer allow {}`, with the same --server or --policy.",
                 quote(name),
                 decision.rule,
                 visible(name)

@@ -1,6 +1,50 @@
-//! The tools that a person may have meant.
+//! Which server a tool is of, and which tool may have been meant, where a person has named the tool alone.
 
+use std::path::Path;
+
+use super::{Env, report, server_of_file};
+use crate::paths::{self, POLICY_VARIABLE};
+use crate::policy::{BadServerName, ServerName};
 use crate::risk::Catalogue;
+use crate::visible::visible;
+
+/// The server of the built-in catalogue.
+pub(super) const KNOWN: &str = "iterable";
+
+/// The server that has the tool: the one that is named, else the one that the policy file is named after, else the only one
+/// with a policy, else the one whose catalogue has the tool. `None` where it is unclear, which has then been told.
+pub(super) fn find(
+    tool: &str,
+    named: Option<&str>,
+    file: Option<&Path>,
+    env: &Env,
+) -> Result<Option<ServerName>, BadServerName> {
+    if let Some(name) = named {
+        return ServerName::parse(name).map(Some);
+    }
+    if let Some(file) = file.or_else(|| env.var(POLICY_VARIABLE).map(Path::new)) {
+        return Ok(Some(server_of_file(file).unwrap_or_else(ServerName::unknown)));
+    }
+    // Where the folder cannot be read, the policy in force says so.
+    let listed = paths::list_policies(env).map(|listing| listing.servers).unwrap_or_default();
+    match listed.as_slice() {
+        [only] => return Ok(Some(only.clone())),
+        _ if catalogue_has(tool) => return ServerName::parse(KNOWN).map(Some),
+        _ => {}
+    }
+    let near = nearest(tool, Catalogue::of(KNOWN));
+    let meant = if near.is_empty() { String::new() } else { format!("Did you mean {} of {KNOWN}? ", near.join(", ")) };
+    report(&format!(
+        "It is unclear which server has the tool {}. {meant}Name the server with --server NAME, or the policy that is for \
+         it with --policy FILE.",
+        visible(tool)
+    ));
+    Ok(None)
+}
+
+pub(super) fn catalogue_has(tool: &str) -> bool {
+    Catalogue::of(KNOWN).is_some_and(|catalogue| catalogue.tool(tool).is_some())
+}
 
 /// How many are named.
 const MOST: usize = 3;
