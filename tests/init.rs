@@ -439,6 +439,7 @@ fn any_other_server_gets_what_is_recommended_for_its_classes() {
 #[cfg(target_os = "linux")]
 mod questions {
     use std::os::unix::process::ExitStatusExt as _;
+    use std::time::{Duration, Instant};
 
     use super::terminal::Terminal;
     use super::*;
@@ -451,9 +452,14 @@ mod questions {
 
     /// The cursor is back, and lines are edited as before.
     fn is_given_back(terminal: &Terminal) {
+        // What was written last is read a moment after the program has ended.
+        let is_shown = |written: &str| written.rfind("\u{1b}[?25h") > written.rfind("\u{1b}[?25l");
+        let start = Instant::now();
+        while !is_shown(&terminal.written()) && start.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let written = terminal.written();
-        let (shown, hidden) = (written.rfind("\u{1b}[?25h"), written.rfind("\u{1b}[?25l"));
-        assert!(shown > hidden, "{}", written.replace('\u{1b}', "^["));
+        assert!(is_shown(&written), "{}", written.replace('\u{1b}', "^["));
         assert!(terminal.is_cooked());
     }
 
@@ -558,7 +564,7 @@ mod questions {
         terminal.wait("allowed, each tool 30 times a minute");
         let process = rustix::process::Pid::from_child(&terminal.process);
         // One that comes while it draws is obeyed at the next key.
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        std::thread::sleep(Duration::from_millis(300));
         rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
         assert_eq!(terminal.end().signal(), Some(15), "{}", terminal.written());
         is_given_back(&terminal);

@@ -18,8 +18,7 @@ use super::{Env, server_of_command};
 use crate::cli::DemoArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::{self, Effect, Format, Policy, ServerName, Source};
-use crate::risk::{Catalogue, Class};
+use crate::policy::{self, Effect, Format, Listing, Policy, ServerName, Source, ToolRef};
 
 /// The subcommand that makes a process the stand-in server.
 pub const SERVER_SUBCOMMAND: &str = "demo-server";
@@ -166,7 +165,7 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
     writeln!(out, "  It hides one tool. For the rest the built-in policy stays in force.\n")?;
 
     title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
-    tools_table(out, &in_force, &server, &offered, &seen)?;
+    tools_table(out, &in_force, &offered, &seen)?;
 
     title(out, "What happens to each call")?;
     for (call, answer) in story.iter().zip(&answers) {
@@ -184,10 +183,13 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
         let should = call.expected == Expected::Runs;
         ensure!(reached(call.tool) == should, "the demo failed: {} reached the server: {}", call.tool, !should);
     }
-    ensure!(!seen.iter().any(|tool| tool == "cancel_export_job"), "the demo failed: cancel_export_job is still listed");
+    ensure!(
+        !seen.iter().any(|(tool, _)| tool == "cancel_export_job"),
+        "the demo failed: cancel_export_job is still listed"
+    );
     title(out, "Your turn")?;
-    writeln!(out, "  Before your own server:  policylayer wrap -- npx -y @iterable/mcp")?;
-    writeln!(out, "  What an agent sees:      policylayer demo -- npx -y @iterable/mcp")?;
+    writeln!(out, "  Before your own server:  policylayer register -- npx -y @iterable/mcp")?;
+    writeln!(out, "  What an agent sees:      policylayer inspect -- npx -y @iterable/mcp")?;
     Ok(())
 }
 
@@ -203,12 +205,12 @@ async fn given_server_demo(out: &mut dyn Write, folder: &Path, command: &[OsStri
     session.close().await?;
     title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
     wrapped(out, &in_force.policy.summary().to_string())?;
-    tools_table(out, &in_force.policy, &server, &offered, &seen)?;
+    tools_table(out, &in_force.policy, &offered, &seen)?;
     writeln!(out, "  No tool was called.")?;
     Ok(())
 }
 
-async fn offered_tools(launch: &Launch<'_>) -> anyhow::Result<Vec<String>> {
+async fn offered_tools(launch: &Launch<'_>) -> anyhow::Result<Vec<(String, Listing)>> {
     let session = Session::open(launch).await?;
     let tools = session.tools().await?;
     session.close().await?;
@@ -218,24 +220,22 @@ async fn offered_tools(launch: &Launch<'_>) -> anyhow::Result<Vec<String>> {
 fn tools_table(
     out: &mut dyn Write,
     policy: &Policy,
-    server: &ServerName,
-    offered: &[String],
-    seen: &[String],
+    offered: &[(String, Listing)],
+    seen: &[(String, Listing)],
 ) -> anyhow::Result<()> {
-    let catalogue = Catalogue::of(server);
     let rows: Vec<_> = offered
         .iter()
-        .map(|tool| {
-            let class = catalogue.and_then(|catalogue| catalogue.tool(tool)).map(|tool| tool.class);
-            let visible = seen.contains(tool);
+        .map(|(name, listing)| {
+            let tool = ToolRef { name, listing: *listing };
+            let visible = seen.iter().any(|(seen, _)| seen == name);
             let call = match policy.decide(tool).effect {
                 Effect::Allow => Cell::styled("passes", GOOD),
                 Effect::RequireApproval => Cell::styled("asks a person", ODD),
                 Effect::Deny | Effect::Hide => Cell::styled("is refused", BAD),
             };
             vec![
-                Cell::styled(printable(tool), if visible { Style::new() } else { QUIET }),
-                Cell::styled(class.map_or("not in the catalogue", Class::as_str), QUIET),
+                Cell::styled(printable(name), if visible { Style::new() } else { QUIET }),
+                Cell::styled(policy.class(tool).as_str(), QUIET),
                 if visible { Cell::styled("● listed", GOOD) } else { Cell::styled("○ hidden", BAD) },
                 call,
             ]

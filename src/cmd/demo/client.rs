@@ -20,6 +20,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::cmd::upstream::{Lines, Shared};
+use crate::policy::Listing;
+use crate::risk::{Listed, classify};
 
 /// How long a server may take to start, and how long one answer may take; npx may have to download first.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -135,9 +137,15 @@ impl Session {
     ///
     /// # Errors
     /// When the list cannot be had.
-    pub(super) async fn tools(&self) -> anyhow::Result<Vec<String>> {
+    pub(super) async fn tools(&self) -> anyhow::Result<Vec<(String, Listing)>> {
         let tools = timeout(PATIENCE, self.peer().list_all_tools()).await.context("tools/list was not answered")??;
-        Ok(tools.into_iter().map(|tool| tool.name.into_owned()).collect())
+        let tools = tools.into_iter().map(|tool| {
+            let item = serde_json::to_value(&tool)?;
+            let listing =
+                Listed::read(&item).map_or(Listing::Missing, |listed| Listing::As(classify(&listed).counts_as()));
+            Ok((tool.name.into_owned(), listing))
+        });
+        tools.collect()
     }
 
     /// Calls a tool.
