@@ -55,6 +55,10 @@ pub const MAX_CANCELLED: usize = 1_000;
 /// new policy shows others.
 pub const MAX_LISTED_TOOLS: usize = 10_000;
 
+/// The largest item of tools/list that is read for what its tool does, in bytes; a larger one may be anything. Reading takes
+/// some thirty times as much room.
+pub const MAX_CLASSIFIED_ITEM: usize = 256 * 1024;
+
 /// How many subscriptions of one client are remembered that asked for changes of the list of tools.
 pub const MAX_SUBSCRIPTIONS: usize = 64;
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::limits::MAX_LISTED_TOOLS;
+use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_TOOLS};
 use crate::policy::{Decision, Effect, Listing, Policy, Seen, ToolRef};
 use crate::risk::{Class, Listed, classify};
 
@@ -95,9 +95,9 @@ impl ListedTools {
     }
 }
 
-/// The class that a listing tells; of one that cannot be read nothing is known.
+/// The class that a listing tells; of one that cannot be read, or is too large to be, nothing is known.
 fn class_of(tool: &str, item: &str) -> Class {
-    match Listed::parse(item) {
+    match Some(item).filter(|item| item.len() <= MAX_CLASSIFIED_ITEM).and_then(Listed::parse) {
         Some(listed) => classify(&listed).counts_as(),
         None => classify(&Listed::named(tool)).counts_as().max(Class::Execute),
     }
@@ -106,4 +106,20 @@ fn class_of(tool: &str, item: &str) -> Class {
 /// A name with all its words joined by one character.
 fn spelled(name: &str, joint: char) -> String {
     name.replace(['-', '_'], joint.encode_utf8(&mut [0; 4]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_to_be_read_may_be_anything() {
+        let item = |length: usize| {
+            let empty = r#"{"name":"get_notes","description":""}"#.len();
+            format!(r#"{{"name":"get_notes","description":"{}"}}"#, "a ".repeat((length - empty) / 2 + 1))
+        };
+        assert_eq!(class_of("get_notes", &item(MAX_CLASSIFIED_ITEM - 8)), Class::Read);
+        assert_eq!(class_of("get_notes", &item(MAX_CLASSIFIED_ITEM + 8)), Class::Execute);
+        assert_eq!(class_of("delete_notes", &item(MAX_CLASSIFIED_ITEM + 8)), Class::Destructive);
+    }
 }
