@@ -41,16 +41,16 @@ pub struct DoctorArgs {
 
 const DOCTOR: &str = "\
 Examples:
-  policylayer doctor                              every server that is behind a policy
-  policylayer doctor iterable                     in every client that has it
+  policylayer doctor                          every server behind a policy
+  policylayer doctor iterable                 in every client that has it
   policylayer doctor iterable --client cursor
-  policylayer doctor -- npx -y @iterable/mcp      a command, without a client
-  policylayer doctor --format json | jq '.checks[].steps[] | select(.status == \"failed\")'
+  policylayer doctor -- npx -y @iterable/mcp  a command, without a client
+  policylayer doctor --format json | jq '.checks[].steps[]'
 
-The server is started as the client starts it: with the command, environment and working folder
-of its entry, and the PATH that the client has, which is often poorer than a terminal's. No tool
-is called, and nothing is left running. docs/doctor.md says what each step means, and what each
-client gives to its servers.
+The server is started as the client starts it: with the command, environment
+and working folder of its entry, and the PATH that the client has, which is
+often poorer than a terminal's. No tool is called, and nothing is left running.
+docs/doctor.md says what each step means, and what each client gives.
 
 Exit codes:
-  0 all is well   1 a step failed, or there is nothing to look at   2 wrong usage";
+  0 all is well   1 a step failed, or there is nothing to try   2 wrong usage";
