@@ -160,7 +160,10 @@ fn what_is_unclear_is_asked_and_not_guessed() {
         &all,
     );
     refused(&home.run(&["register", "iterable", "--client", "zed"]), 1, &["Zed is not installed"], &all);
-    refused(&home.run(&["unregister"]), 1, &["no server that is wrapped"], &all);
+    refused(&home.run(&["unregister"]), 0, &["no server that is wrapped"], &all);
+    let broken = write(&home, DESKTOP, "{");
+    refused(&home.run(&["unregister"]), 1, &["no server that is wrapped", "left alone"], &all);
+    fs::remove_file(broken).unwrap();
     let absent = home.run(&["register", "iterable", "--client", "claude-code"]);
     refused(&absent, 1, &["Claude Code is not installed", "/.claude does not exist"], &all);
     let nobody = home.run(&["register", "iterable", "--client", "emacs"]);

@@ -109,4 +109,6 @@ The server stays in the client's file, started by the command that it had, and n
 before it any more. So does one that `register` has added: take it out of the client's settings, if \
 it is not wanted either.
 
-docs/clients.md has more.";
+Exit codes:
+  0 done, or nothing was to be done   1 something failed
+  2 it is unclear which client or server is meant";

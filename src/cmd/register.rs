@@ -42,7 +42,7 @@ pub fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let register = Register { args, naming, program: &program, clients: &clients, env };
     let (changes, exit) = match if args.command.is_empty() { register.existing()? } else { register.new_server()? } {
         Ok(changes) => changes,
-        Err(refused) => return Ok(super::told(&refused, refused.exit())),
+        Err(refused) => return Ok(refused.told()),
     };
     if program::is_fleeting(&program) && changes.iter().any(|change| !change.edits.is_empty()) {
         super::warn(&format!(

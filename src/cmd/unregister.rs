@@ -20,7 +20,7 @@ pub fn run(args: &UnregisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let choice = Choice { clients: &clients, which: &args.which, program: &program, env };
     let (found, exit) = match choice.choose(args.key.as_deref(), Wanted::Wrapped) {
         Ok(found) => found,
-        Err(refused) => return Ok(super::told(&refused, refused.exit())),
+        Err(refused) => return Ok(refused.told()),
     };
     let mut changes = Vec::new();
     let mut bare = Vec::new();
@@ -45,7 +45,7 @@ pub fn run(args: &UnregisterArgs, env: &Env) -> anyhow::Result<Exit> {
             let why = format!(
                 "{key} has no command, so nothing of policylayer is before it: it is reached over HTTP, or unclear."
             );
-            return Ok(super::told(&Refused::Failed(why), Exit::Failed));
+            return Ok(Refused::Failed(why).told());
         }
         let stays = if names.len() == 1 { "the file stays as it is" } else { "the files stay as they are" };
         super::note(&format!("Nothing is before {key} of {}: {stays}.", names.join(", ")));

@@ -40,7 +40,11 @@ fn write_one(out: &mut dyn Write, one: &Listed) -> io::Result<()> {
         writeln!(out, "  {ODD}note:{ODD:#} {note}")?;
     }
     match (&one.error, one.presence) {
-        (Some(trouble), _) => writeln!(out, "  {BAD}left alone:{BAD:#} {}", trouble.message),
+        (Some(trouble), _) => writeln!(
+            out,
+            "  {BAD}left alone:{BAD:#} {}. Mend it, and look again.",
+            trouble.message.trim_end_matches('.')
+        ),
         (None, Presence::File) if one.servers.is_empty() => writeln!(out, "  no servers"),
         (None, Presence::File) => {
             let rows: Vec<_> = one.servers.iter().map(row).collect();

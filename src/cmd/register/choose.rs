@@ -21,11 +21,27 @@ pub(in crate::cmd) enum Refused {
     /// It cannot be done.
     #[error("{0}")]
     Failed(String),
+    /// Nothing is to be done.
+    #[error("{0}")]
+    Nothing(String),
 }
 
 impl Refused {
     pub(in crate::cmd) fn exit(&self) -> Exit {
-        if matches!(self, Self::Unclear(_)) { Exit::Usage } else { Exit::Failed }
+        match self {
+            Self::Unclear(_) => Exit::Usage,
+            Self::Failed(_) => Exit::Failed,
+            Self::Nothing(_) => Exit::Ok,
+        }
+    }
+
+    /// Tells a person, and says how the run ends.
+    pub(in crate::cmd) fn told(&self) -> Exit {
+        match self {
+            Self::Nothing(why) => super::super::note(why),
+            _ => super::super::report(&self.to_string()),
+        }
+        self.exit()
     }
 }
 
@@ -191,10 +207,16 @@ impl<'c> Choice<'c> {
         let what = if wanted == Wanted::Wrapped { "that is wrapped" } else { "that could be wrapped" };
         match keys.as_slice() {
             [one] => Ok((*one).to_owned()),
-            [] => Err(Refused::Failed(format!(
-                "There is no server {what}{}. `policylayer clients` lists what there is.",
-                if self.which.client.is_empty() { "" } else { " in this client" }
-            ))),
+            [] => {
+                let why = format!(
+                    "There is no server {what}{}. `policylayer clients` lists what there is.",
+                    if self.which.client.is_empty() { "" } else { " in this client" }
+                );
+                // What stands in a file that cannot be read is not known.
+                let is_known = self.clients.places.iter().all(|place| self.clients.sections(place).is_ok());
+                let is_done = wanted == Wanted::Wrapped && is_known;
+                Err(if is_done { Refused::Nothing(why) } else { Refused::Failed(why) })
+            }
             several => Err(Refused::Unclear(format!(
                 "There are several servers {what}: {}. Say which one is meant.",
                 several.iter().map(|key| visible(key)).collect::<Vec<_>>().join(", ")

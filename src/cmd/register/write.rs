@@ -125,7 +125,7 @@ impl Writing<'_> {
                 self.tell(out, change, &shown)?;
             }
             if let Some(kept) = kept {
-                writeln!(out, "  The original is kept as {}", visible(&kept.display().to_string()))?;
+                writeln!(out, "  The file as it was is kept as {}", visible(&kept.display().to_string()))?;
             }
             return tell_then(out, place, changes);
         }
