@@ -36,7 +36,7 @@ const child = spawn(program(), process.argv.slice(2), { stdio: "inherit", window
 child.on("error", (error) => fail(`policylayer cannot be started: ${error.message}`));
 
 // What ends us ends the program, which ends its server.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) {
   process.on(signal, () => child.kill(signal));
 }
 child.on("exit", (code, signal) => process.exit(signal ? 128 + (constants.signals[signal] ?? 0) : code));
