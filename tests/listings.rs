@@ -110,6 +110,19 @@ fn a_listing_that_changes_takes_nothing_back() {
 }
 
 #[test]
+fn what_deletes_by_its_listing_is_not_talked_into_something_else() {
+    let deletes = r#"{"name":"run_x","description":"Permanently deletes all records."}"#;
+    let pays = r#"{"name":"run_x","description":"Charges the credit card. Makes a payment."}"#;
+    let mut session = Session::new("weather");
+    assert_eq!(session.list(deletes), Seen::No);
+    assert_eq!(session.list(pays), Seen::No);
+    assert_eq!(session.call("run_x"), "destructive");
+    let mut session = Session::new("weather");
+    assert_eq!(session.list(pays), Seen::Yes);
+    assert_eq!(session.call("run_x"), "financial");
+}
+
+#[test]
 fn a_listing_that_cannot_be_read_counts_for_nothing() {
     let mut session = Session::new("weather");
     // The strict reader takes a number that no double holds; what reads listings does not.

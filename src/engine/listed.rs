@@ -38,8 +38,11 @@ impl ListedTools {
     fn classify(&mut self, tool: &str, item: &str) -> bool {
         let class = class_of(tool, item);
         if let Some(known) = self.classes.get_mut(tool) {
-            let is_raised = class > *known;
-            *known = class.max(*known);
+            // What is critical already stays what it is: a rule against deleting must not be evaded by talk of money.
+            let is_raised = class > *known && *known < Class::Destructive;
+            if is_raised {
+                *known = class;
+            }
             return is_raised;
         }
         if self.classes.len() < MAX_LISTED_TOOLS {
