@@ -462,6 +462,48 @@ fn a_call_that_is_withdrawn_never_runs() {
 }
 
 #[test]
+fn what_the_server_lists_while_a_call_waits_counts_when_it_is_answered() {
+    let classes = r#"{"version":"1","default":"deny","classes":{"read":{"action":"require_approval"},
+        "execute":{"action":"require_approval"},"destructive":{"action":"hide"}}}"#;
+    let list = |desk: &mut Desk, description: &str| {
+        desk.client(json!({"jsonrpc":"2.0","id":"list","method":"tools/list"}));
+        let tools = json!([{"name":"get_notes","description":description}]);
+        desk.server(json!({"jsonrpc":"2.0","id":"list","result":{"tools":tools}}))
+    };
+    let held = |desk: &mut Desk, id: u32| {
+        let done = desk.call(id, "get_notes");
+        done.iter().find_map(|done| if let Done::Asked { number, .. } = done { Some(*number) } else { None }).unwrap()
+    };
+    let is_released = |done: &[Done]| done.iter().any(|done| matches!(done, Done::Released(_)));
+    let mut desk = Desk::new(BOTH);
+    desk.engine.replace_policy(policy(classes), &mut Vec::new());
+    // Before it is listed, and then by a milder listing.
+    let number = held(&mut desk, 1);
+    list(&mut desk, "Gets the notes.");
+    assert!(is_released(&desk.local(number, Approval::Once)));
+    // A harsher one, for what was approved for one call and for the session.
+    for verdict in [Approval::Once, Approval::Session] {
+        let mut desk = Desk::new(BOTH);
+        desk.engine.replace_policy(policy(classes), &mut Vec::new());
+        list(&mut desk, "Gets the notes.");
+        let number = held(&mut desk, 1);
+        list(&mut desk, "Deletes all notes for good.");
+        let done = desk.local(number, verdict);
+        assert!(!is_released(&done), "{done:?}");
+        let said = format!("{done:?}");
+        assert!(said.contains("[POLICY DENIED]") && said.contains("classes.destructive"), "{said}");
+    }
+    // And what was approved for the session earlier.
+    let mut desk = Desk::new(BOTH);
+    desk.engine.replace_policy(policy(classes), &mut Vec::new());
+    let number = held(&mut desk, 1);
+    assert!(is_released(&desk.local(number, Approval::Session)));
+    assert!(desk.call(2, "get_notes").contains(&Done::Forward));
+    list(&mut desk, "Deletes all notes for good.");
+    assert!(!desk.call(3, "get_notes").contains(&Done::Forward));
+}
+
+#[test]
 fn a_policy_that_changes_meanwhile_has_the_last_word() {
     let mut desk = Desk::new(BOTH);
     desk.call(1, "send");

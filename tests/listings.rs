@@ -33,6 +33,13 @@ impl Session {
         Self(Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default())))
     }
 
+    /// Another policy takes effect.
+    fn reload(&mut self, server: &str, policy: &str) {
+        let server = ServerName::parse(server).unwrap();
+        let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &server);
+        self.0.replace_policy(Arc::new(loaded.policy.unwrap()), &mut Vec::new());
+    }
+
     /// The client asks for the tools, and the server has this one; says whether the client sees it.
     fn list(&mut self, tool: &str) -> Seen {
         let mut actions = Vec::new();
@@ -103,6 +110,19 @@ fn a_listing_that_changes_takes_nothing_back() {
 }
 
 #[test]
+fn what_deletes_by_its_listing_is_not_talked_into_something_else() {
+    let deletes = r#"{"name":"run_x","description":"Permanently deletes all records."}"#;
+    let pays = r#"{"name":"run_x","description":"Charges the credit card. Makes a payment."}"#;
+    let mut session = Session::new("weather");
+    assert_eq!(session.list(deletes), Seen::No);
+    assert_eq!(session.list(pays), Seen::No);
+    assert_eq!(session.call("run_x"), "destructive");
+    let mut session = Session::new("weather");
+    assert_eq!(session.list(pays), Seen::Yes);
+    assert_eq!(session.call("run_x"), "financial");
+}
+
+#[test]
 fn a_listing_that_cannot_be_read_counts_for_nothing() {
     let mut session = Session::new("weather");
     // The strict reader takes a number that no double holds; what reads listings does not.
@@ -119,4 +139,94 @@ fn a_catalogue_knows_better_than_a_listing() {
     assert_eq!(session.call("get_what_is_newer"), "execute");
     assert_eq!(session.call("send_campaign"), "execute");
     assert_eq!(session.call("delete_list"), "destructive");
+}
+
+#[test]
+fn what_is_called_before_it_is_listed_counts_as_listed_from_then_on() {
+    let mut session = Session::new("weather");
+    for (tool, unlisted, description, listed) in [
+        ("get_a", "execute", "Gets the weather.", "read"),
+        ("get_b", "execute", "Permanently deletes all records.", "destructive"),
+        ("delete_c", "destructive", "Gets the weather.", "destructive"),
+        ("create_d", "execute", "Creates a note.", "write"),
+    ] {
+        assert_eq!((session.call(tool), session.call(tool)), (unlisted, unlisted), "{tool}");
+        session.list(&json!({"name":tool,"description":description}).to_string());
+        assert_eq!((session.call(tool), session.call(tool)), (listed, listed), "{tool}");
+    }
+}
+
+#[test]
+fn a_session_remembers_so_many_tools_and_takes_the_rest_for_anything() {
+    let mut session = Session::new("weather");
+    for at in 0..10_001 {
+        // Some of them spell what a classifier takes for more, such as `get_5311`.
+        session.call(&format!("get_{at}"));
+    }
+    for round in 0..2 {
+        // By now those that were called are remembered, and one is not.
+        assert_eq!(session.call("delete_what_is_new"), "destructive", "{round}");
+        assert_eq!(session.call("get_10000"), "execute", "{round}");
+    }
+    let tools =
+        |word: &'static str| (0..10_001).map(move |at| format!(r#"{{"name":"get_{at}","description":"{word}"}}"#));
+    session.list(&tools("Gets a note.").collect::<Vec<_>>().join(","));
+    assert_eq!(session.call("get_9999"), "read");
+    assert_eq!(session.call("get_10000"), "execute");
+    // One that has a place can still be raised.
+    session.list(r#"{"name":"get_9999","description":"Deletes all notes."}"#);
+    assert_eq!(session.call("get_9999"), "destructive");
+    assert_eq!(session.call("get_10000"), "execute");
+}
+
+#[test]
+fn a_list_that_has_a_tool_twice_shows_neither_where_its_class_is_hidden() {
+    let (mild, harsh) = (r#"{"name":"a"}"#, r#"{"name":"a","description":"Permanently deletes all records."}"#);
+    for both in [format!("{mild},{harsh}"), format!("{harsh},{mild}")] {
+        let mut session = Session::new("weather");
+        assert_eq!(session.list(&both), Seen::No, "{both}");
+        assert_eq!(session.call("a"), "destructive");
+    }
+}
+
+#[test]
+fn a_policy_that_changes_between_list_and_call_reads_the_list_anew() {
+    let mut session = Session::new("weather");
+    session.list(r#"{"name":"get_a","description":"Permanently deletes all records."}"#);
+    session.list(r#"{"name":"get_b","description":"Gets the weather."}"#);
+    // Without rules for classes, and with one that has the last word.
+    session.reload("weather", r#"{"version":"1","default":"allow"}"#);
+    assert_eq!(session.call("get_a"), "read");
+    let tools = r#""tools":{"get_a":{"class":"write"},"get_b":{"class":"financial"}},"default""#;
+    session.reload("weather", &CLASSES.replacen("\"default\"", tools, 1));
+    assert_eq!((session.call("get_a"), session.call("get_b")), ("write", "financial"));
+    session.reload("weather", CLASSES);
+    assert_eq!((session.call("get_a"), session.call("get_b")), ("destructive", "read"));
+}
+
+#[test]
+fn only_an_answer_that_the_client_gets_tells_of_tools() {
+    let list = |id: &str, method: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"}}"#);
+    let answer = |id: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"tools":[{{"name":"get_a","description":"Gets."}}]}}}}"#)
+    };
+    let mut session = Session::new("weather");
+    let feed = |session: &mut Session, client: &[&str], server: &str| {
+        let mut actions = Vec::new();
+        for line in client {
+            session.0.client_line(line.as_bytes(), Now::default(), &mut actions);
+        }
+        actions.clear();
+        session.0.server_line(server.as_bytes(), Now::default(), &mut actions);
+        assert_eq!(session.call("get_a"), "execute", "{server}");
+    };
+    let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}"#;
+    feed(&mut session, &[], &answer("4"));
+    feed(&mut session, &[&list("5", "tools/list"), cancelled], &answer("5"));
+    feed(&mut session, &[&list("6", "resources/list")], &answer("6"));
+    feed(&mut session, &[&list("7", "prompts/list")], &answer("7"));
+    feed(&mut session, &[&list("8", "tools/list")], &answer("9"));
+    let late = r#"{"jsonrpc":"2.0","id":8,"result":{"resultType":"input_required","inputRequests":{}}}"#;
+    feed(&mut session, &[], late);
+    feed(&mut session, &[], &answer("8"));
 }

@@ -252,6 +252,30 @@ fn links_are_followed_and_write_protection_is_respected() {
 }
 
 #[test]
+fn a_file_that_clients_share_is_changed_once_for_all_of_them() {
+    let home = Home::new();
+    let text = servers(&[("iterable", ITERABLE)]);
+    let file = write(&home, "dotfiles/mcp.json", &text);
+    for link in [CURSOR, DESKTOP] {
+        let link = home.path().join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(&file, link).unwrap();
+    }
+
+    let ran = home.run(&["register", "iterable", "--all-clients"]);
+    done(&ran);
+    assert!(is_wrapped(&command(&file, "iterable"), &["npx", "-y", "@iterable/mcp"]), "{}", read(&file));
+    for words in ["iterable of Cursor", "iterable of Claude Desktop", " and "] {
+        assert!(ran.out.contains(words), "{words}: {}", ran.out);
+    }
+    done(&home.run(&["unregister", "iterable", "--all-clients"]));
+    assert_eq!(read(&file), text);
+
+    done(&home.run(&["register", "new", "--all-clients", "--", "node", "new.js"]));
+    assert!(is_wrapped(&command(&file, "new"), &["node", "new.js"]), "{}", read(&file));
+}
+
+#[test]
 fn originals_are_kept_and_never_overwritten() {
     let home = Home::new();
     let first = servers(&[("a", r#"{"command":"x"}"#), ("b", r#"{"command":"y"}"#)]);

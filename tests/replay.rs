@@ -60,6 +60,20 @@ fn what_changes_is_shown_with_rule_and_example() {
 }
 
 #[test]
+fn a_class_that_was_recorded_raises_what_a_name_tells_and_does_not_lower_it() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    log.add(&passed(0, "get_lists", Class::Destructive)).add(&passed(1, "delete_list", Class::Read));
+    log.add(&Decision { class: None, ..passed(2, "delete_all", Class::Read) }).write();
+    policy(&home, "[classes.read]\n[classes.destructive]\naction = \"deny\"\n");
+    let denied = |tool| json!([tool, 1, "allow", "deny", "classes.destructive"]);
+    assert_eq!(changes(&replay(&home)), ["delete_all", "delete_list", "get_lists"].map(denied));
+    // The policy itself has the last word, as it had when the class was recorded.
+    policy(&home, "[classes.read]\n[classes.destructive]\naction = \"deny\"\n[tools.\"*_l*\"]\nclass = \"read\"\n");
+    assert_eq!(changes(&replay(&home)), [denied("delete_all")]);
+}
+
+#[test]
 fn limits_count_at_the_recorded_times_by_session_and_in_the_order_of_the_decisions() {
     let call = |seconds: u64, session: &'static str| Decision {
         at: Duration::from_secs(TEN + seconds),

@@ -96,7 +96,9 @@ pub fn save(path: &Path, old: Option<&[u8]>, new: &[u8], state: State) -> Result
     };
     let (kept, is_new) = keep(path, bytes, state)?;
     let result = replace_file(path, Some(bytes), new);
-    if result.is_err() && is_new == Kept::New {
+    // Whoever else is writing the file found it kept, and counts on that.
+    let is_shared = matches!(result, Err(ReplaceError::Busy(_) | ReplaceError::Changed(_)));
+    if result.is_err() && is_new == Kept::New && !is_shared {
         let _ = fs::remove_file(&kept);
     }
     result?;
@@ -151,4 +153,24 @@ fn write_new(path: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
     made.as_file().sync_all()?;
     made.persist_noclobber(file).map_err(|error| error.error)?;
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_stays_where_somebody_else_writes_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mcp.json");
+        fs::write(&file, "{}").unwrap();
+        let other = File::open(&file).unwrap();
+        other.lock().unwrap();
+        assert!(save(&file, Some(b"{}"), b"{ }", State::Original).is_err());
+        // The other one has looked by now, and tells its user of this.
+        assert_eq!(fs::read(kept_name(&file, 1)).unwrap(), b"{}");
+        drop(other);
+        assert_eq!(save(&file, Some(b"{}"), b"{ }", State::Original).unwrap(), Some(kept_name(&file, 1)));
+        assert_eq!(fs::read(&file).unwrap(), b"{ }");
+    }
 }

@@ -59,10 +59,12 @@ impl Call {
         self.outcome != Outcome::Refused
     }
 
-    /// The tool, with the class that it had then.
+    /// The tool, with the class that it had then. No listing lowers what a name tells: a class below that was given by the
+    /// policy of then, which another policy does not know of.
     pub(super) fn tool(&self) -> ToolRef<'_> {
+        let by_name = ToolRef::from(&self.tool);
         let class = Class::ALL.into_iter().find(|class| Some(class.as_str()) == self.class.as_deref());
-        ToolRef { name: &self.tool, listing: class.map_or(Listing::NotAsked, Listing::As) }
+        class.map_or(by_name, |class| ToolRef { listing: Listing::As(class.max(by_name.class())), ..by_name })
     }
 
     /// Since 1970.

@@ -20,29 +20,36 @@ pub(super) struct ListedTools {
 
 impl ListedTools {
     /// Remembers a tool, and what its listing, an item of tools/list as written, says of it. What it said before is not
-    /// taken back: a server that lists a tool anew can only raise its class.
-    pub(super) fn insert(&mut self, tool: &str, item: &str, policy: &Policy) {
-        if !policy.has_in_catalogue(tool) {
-            self.classify(tool, item);
-        }
+    /// taken back: a server that lists a tool anew can only raise its class. Says whether it did.
+    #[must_use]
+    pub(super) fn insert(&mut self, tool: &str, item: &str, policy: &Policy) -> bool {
+        let is_raised = !policy.has_in_catalogue(tool) && self.classify(tool, item);
         if self.is_full() {
-            return;
+            return is_raised;
         }
         let names = self.by_spelling.entry(spelled(tool, '_').into()).or_default();
         if !names.iter().any(|name| **name == *tool) {
             names.push(tool.into());
             self.count += 1;
         }
+        is_raised
     }
 
-    fn classify(&mut self, tool: &str, item: &str) {
+    fn classify(&mut self, tool: &str, item: &str) -> bool {
         let class = class_of(tool, item);
         if let Some(known) = self.classes.get_mut(tool) {
-            *known = class.max(*known);
-        } else if self.classes.len() < MAX_LISTED_TOOLS {
+            // What is critical already stays what it is: a rule against deleting must not be evaded by talk of money.
+            let is_raised = class > *known && *known < Class::Destructive;
+            if is_raised {
+                *known = class;
+            }
+            return is_raised;
+        }
+        if self.classes.len() < MAX_LISTED_TOOLS {
             // One that finds no room stays as if it had not been listed.
             self.classes.insert(tool.into(), class);
         }
+        false
     }
 
     /// The tool of this name that is called. Only the first call of one that was not listed allocates.

@@ -373,16 +373,24 @@ impl Engine {
     fn filter(&mut self, line: &[u8], result: &str, list: List) -> Result<Option<Vec<u8>>, Fault> {
         self.reader.read(line, Judged::LIST)?;
         let (policy, listed, enforcement) = (&self.policy, &mut self.listed, self.enforcement);
-        let filtered = list::filter(result, list, |name, item| {
-            let is_hidden = match list {
-                List::Tools => {
-                    listed.insert(&name, item, policy);
-                    policy.decide(listed.tool(&name)).effect == Effect::Hide
-                }
-                List::Prompts => listed.prompt(policy, &name).is_some(),
-            };
-            if is_hidden && enforcement == Enforcement::Enforced { Keep::Hidden } else { Keep::Visible }
-        })?;
+        let mut filter = |raised: &mut bool| {
+            list::filter(result, list, |name, item| {
+                let is_hidden = match list {
+                    List::Tools => {
+                        *raised |= listed.insert(&name, item, policy);
+                        policy.decide(listed.tool(&name)).effect == Effect::Hide
+                    }
+                    List::Prompts => listed.prompt(policy, &name).is_some(),
+                };
+                if is_hidden && enforcement == Enforcement::Enforced { Keep::Hidden } else { Keep::Visible }
+            })
+        };
+        let mut raised = false;
+        let mut filtered = filter(&mut raised)?;
+        if raised {
+            // The tool may stand further up as well, where it still counted as something milder.
+            filtered = filter(&mut false)?;
+        }
         Ok(filtered.map(|filtered| list::splice(line, result, &filtered)))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anstream::AutoStream;
 use anyhow::{Context as _, bail};
@@ -81,17 +81,19 @@ pub(super) fn document(opened: Option<&Opened>, format: Format) -> Result<Docume
 impl Writing<'_> {
     /// Writes every file, and says what was done.
     pub(in crate::cmd) fn write(&self, changes: &[Change<'_>]) -> anyhow::Result<Exit> {
-        let mut files: BTreeMap<&Path, Vec<&Change<'_>>> = BTreeMap::new();
+        // By what links lead to: clients may share a file, and it is written once.
+        let mut files: BTreeMap<PathBuf, Vec<&Change<'_>>> = BTreeMap::new();
         for change in changes {
             if let Some(place) = change.place {
-                files.entry(&place.file).or_default().push(change);
+                let file = place.file.canonicalize().unwrap_or_else(|_| place.file.clone());
+                files.entry(file).or_default().push(change);
             }
         }
         let mut exit = Exit::Ok;
         let mut out = AutoStream::auto(io::stdout()).lock();
-        for (file, changes) in &files {
+        for changes in files.values() {
             // One file that cannot be written keeps no other from being so.
-            if let Err(error) = self.write_file(&mut out, file, changes) {
+            if let Err(error) = self.write_file(&mut out, changes) {
                 report(&format!("{error:#}"));
                 exit = Exit::Failed;
             }
@@ -100,11 +102,19 @@ impl Writing<'_> {
         Ok(exit)
     }
 
-    fn write_file(&self, out: &mut dyn Write, file: &Path, changes: &[&Change<'_>]) -> anyhow::Result<()> {
+    /// Makes the changes of one file, which is that of each client it is changed for.
+    fn write_file(&self, out: &mut dyn Write, changes: &[&Change<'_>]) -> anyhow::Result<()> {
         let Some(place) = changes.first().and_then(|change| change.place) else { return Ok(()) };
+        let file = place.file.as_path();
         let opened = self.clients.opened(file).ok().flatten();
         let document = document(opened, place.row.format)?;
-        let edits: Vec<Edit> = changes.iter().flat_map(|change| change.edits.clone()).collect();
+        let mut edits: Vec<Edit> = Vec::new();
+        for edit in changes.iter().flat_map(|change| &change.edits) {
+            // What two clients share is changed for both at once.
+            if !edits.contains(edit) {
+                edits.push(edit.clone());
+            }
+        }
         let shown = visible(&file.display().to_string());
         if !edits.is_empty() {
             let new = document.edited(edits);
@@ -122,14 +132,14 @@ impl Writing<'_> {
             }
             let kept = save(file, opened.map(|opened| opened.bytes.as_slice()), &new, self.state(file))?;
             for change in changes {
-                self.tell(out, change, &shown)?;
+                self.tell(out, change)?;
             }
             if let Some(kept) = kept {
                 writeln!(out, "  The file as it was is kept as {}", visible(&kept.display().to_string()))?;
             }
             return tell_then(out, place, changes);
         }
-        changes.iter().try_for_each(|change| self.tell(out, change, &shown))?;
+        changes.iter().try_for_each(|change| self.tell(out, change))?;
         Ok(())
     }
 
@@ -164,8 +174,9 @@ impl Writing<'_> {
         if any { State::Wrapped } else { State::Original }
     }
 
-    fn tell(&self, out: &mut dyn Write, change: &Change<'_>, file: &str) -> io::Result<()> {
+    fn tell(&self, out: &mut dyn Write, change: &Change<'_>) -> io::Result<()> {
         let Some(place) = change.place else { return Ok(()) };
+        let file = visible(&place.file.display().to_string());
         let (key, name) = (visible(&change.key), place.row.name);
         match change.done {
             Done::Nothing => return writeln!(out, "{key} of {name} is wrapped already: {file} stays as it is."),
@@ -198,7 +209,9 @@ fn tell_then(out: &mut dyn Write, place: &Place, changes: &[&Change<'_>]) -> any
         }
         _ => String::new(),
     };
-    writeln!(out, "Restart {}, so that it takes effect.{undo}", place.row.name)?;
+    let mut clients: Vec<_> = changes.iter().filter_map(|change| Some(change.place?.row.name)).collect();
+    clients.dedup();
+    writeln!(out, "Restart {}, so that it takes effect.{undo}", clients.join(" and "))?;
     Ok(())
 }
 

@@ -200,34 +200,75 @@ pub(in crate::proxy) fn watcher_command(program: OsString, group: i32) -> proces
 }
 
 /// Gives back the pages of the program that only its start needed: half of what a session would hold in memory is code and
-/// tables that it never reads again. What is needed after all comes back from the file. Without Linux it does nothing.
+/// tables that it never reads again. What is needed after all comes back from the file. A part of which any page was written
+/// to, by a loader that moved addresses in code or by a debugger, stays. Without Linux it does nothing.
 pub(in crate::proxy) fn forget_the_start() {
     #[cfg(target_os = "linux")]
     {
-        let (Ok(maps), Ok(program)) = (std::fs::read_to_string("/proc/self/maps"), std::env::current_exe()) else {
+        let (Ok(maps), Ok(program)) = (std::fs::read_to_string("/proc/self/smaps"), std::env::current_exe()) else {
             return;
         };
-        for line in maps.lines() {
-            let mut words = line.split_ascii_whitespace();
-            let (Some(range), Some(access), Some(offset)) = (words.next(), words.next(), words.next()) else {
-                continue;
-            };
-            let is_ours = words.nth(2).is_some_and(|path| program.as_os_str() == path);
-            // What is at the start of a file is its headers and constants. Later parts that can only be read may have been
-            // written to before: addresses that the loader has put in.
-            let is_as_in_the_file = access == "r-xp" || (access == "r--p" && offset.bytes().all(|digit| digit == b'0'));
-            let address = |text: &str| usize::from_str_radix(text, 16).ok();
-            let Some((Some(start), Some(end))) = range.split_once('-').map(|(from, to)| (address(from), address(to)))
-            else {
-                continue;
-            };
-            if is_ours && is_as_in_the_file && start < end {
-                // SAFETY: the mapping is of the program's file, and has never been written to: a page that is dropped is read
-                // from the file again, with the same bytes.
-                unsafe {
-                    libc::madvise(std::ptr::with_exposed_provenance_mut(start), end - start, libc::MADV_DONTNEED);
-                }
+        for (start, end) in as_in_the_file(&maps, program.as_os_str()) {
+            // SAFETY: the mapping is of the program's file, and no page of it has been written to: one that is dropped is read
+            // from the file again, with the same bytes.
+            unsafe {
+                libc::madvise(std::ptr::with_exposed_provenance_mut(start), end - start, libc::MADV_DONTNEED);
             }
+        }
+    }
+}
+
+/// The mappings of the program's file that are as the file is, each from where to where it goes, by /proc/PID/smaps.
+#[cfg(target_os = "linux")]
+fn as_in_the_file(maps: &str, program: &std::ffi::OsStr) -> Vec<(usize, usize)> {
+    let (mut found, mut mapping) = (Vec::new(), None);
+    for line in maps.lines() {
+        match line.split_once(':') {
+            Some(("Anonymous" | "Swap", size)) if size.trim() != "0 kB" => mapping = None,
+            // The last line of each mapping.
+            Some(("VmFlags", _)) => found.extend(mapping.take()),
+            // The first one.
+            _ if line.contains('-') => mapping = of_the_program(line, program),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// From where to where a mapping goes, if it is of the program's file and only read, by its first line. What is at the start
+/// of a file is its headers and constants; later parts that can only be read are mostly addresses that the loader has put in.
+#[cfg(target_os = "linux")]
+fn of_the_program(line: &str, program: &std::ffi::OsStr) -> Option<(usize, usize)> {
+    let mut words = line.split_ascii_whitespace();
+    let (range, access, offset) = (words.next()?, words.next()?, words.next()?);
+    let is_ours = words.nth(2).is_some_and(|path| program == path);
+    let is_read = access == "r-xp" || (access == "r--p" && offset.bytes().all(|digit| digit == b'0'));
+    let (start, end) = range.split_once('-')?;
+    let address = |text: &str| usize::from_str_radix(text, 16).ok();
+    let (start, end) = (address(start)?, address(end)?);
+    (is_ours && is_read && start < end).then_some((start, end))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_to_is_no_longer_as_in_the_file() {
+        let mapping = |first: &str, anonymous: u32, swap: u32| {
+            format!("{first}\nRss: 8 kB\nAnonymous:  {anonymous} kB\nSwap:  {swap} kB\nSwapPss: 4 kB\nVmFlags: rd mr\n")
+        };
+        let code = "2000-5000 r-xp 00001000 08:01 7   /bin/p";
+        let of = |maps: &[String]| as_in_the_file(&maps.concat(), "/bin/p".as_ref());
+        let start = mapping("1000-2000 r--p 00000000 08:01 7   /bin/p", 0, 0);
+        assert_eq!(of(&[start.clone(), mapping(code, 0, 0)]), [(0x1000, 0x2000), (0x2000, 0x5000)]);
+        // A loader that moved addresses in the code, a debugger's breakpoint.
+        assert_eq!(of(&[mapping(code, 4, 0), start.clone()]), [(0x1000, 0x2000)]);
+        assert_eq!(of(&[start, mapping(code, 0, 4)]), [(0x1000, 0x2000)]);
+        for other in
+            ["r--p 00003000 08:01 7 /bin/p", "rw-p 00000000 08:01 7 /bin/p", "r-xp 00000000 08:01 9 /lib/libc.so"]
+        {
+            assert_eq!(of(&[mapping(&format!("5000-6000 {other}"), 0, 0)]), [], "{other}");
         }
     }
 }
