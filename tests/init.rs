@@ -563,9 +563,13 @@ mod questions {
         let mut terminal = start(&home, &[]);
         terminal.wait("allowed, each tool 30 times a minute");
         let process = rustix::process::Pid::from_child(&terminal.process);
-        // One that comes while it draws is obeyed at the next key.
-        std::thread::sleep(Duration::from_millis(300));
-        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        // One that comes while it draws is obeyed at the next key, or with the next one.
+        let start = Instant::now();
+        while terminal.process.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < Duration::from_secs(10), "{}", terminal.written());
+            rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
         assert_eq!(terminal.end().signal(), Some(15), "{}", terminal.written());
         is_given_back(&terminal);
         assert_eq!(home.names(), Vec::<String>::new());
