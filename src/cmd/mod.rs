@@ -114,9 +114,16 @@ fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsErr
 
 /// A word as a shell takes it, for commands that a person is told to run.
 fn as_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | ':');
+    // A shell makes more of `=` and `~` where a word begins with them.
+    let is_plain = |(at, c): (usize, char)| {
+        c.is_ascii_alphanumeric() || "-_./@:+,%".contains(c) || (at > 0 && matches!(c, '=' | '~'))
+    };
     let text = visible(text);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.char_indices().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// `1 call`, `2 calls`.
