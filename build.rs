@@ -32,9 +32,9 @@ fn var(name: &str) -> String {
 /// Whether the linker is GNU's or LLVM's, called through a C compiler. The flags stand between U+001F, and what they say
 /// wins over Cargo's `linker`.
 fn takes_scripts(linker: &str, flags: &str) -> bool {
-    let chosen =
+    let mut chosen =
         flags.split('\u{1f}').filter_map(|flag| flag.trim_start_matches("-C").trim_start().strip_prefix("linker="));
-    let name = Path::new(chosen.last().unwrap_or(linker)).file_name().unwrap_or_default().to_string_lossy();
+    let name = Path::new(chosen.next_back().unwrap_or(linker)).file_name().unwrap_or_default().to_string_lossy();
     let is_compiler = name.is_empty() || name.contains("cc") || name.contains("clang");
     let others = ["mold", "wild", "gold", "zig", "linker-flavor"];
     is_compiler && !others.iter().any(|other| name.contains(other) || flags.contains(other))
