@@ -2,14 +2,11 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::time::Duration;
 
 use super::super::{as_word, upstream};
 use super::command::{Found, Missing, find, locate, runs};
 use super::{Chain, Doctor, Id, Step};
-
-/// How long a program may take to tell its version.
-const VERSION_PATIENCE: Duration = Duration::from_secs(5);
+use crate::limits::VERSION_PATIENCE;
 
 pub(super) fn wrapped(chain: &Chain<'_>) -> Step {
     match &chain.wrapped {
