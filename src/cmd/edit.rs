@@ -19,7 +19,7 @@ use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::edit::{self, CannotEdit, Edited, Order, Outcome, Pasted, Verb};
 use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Source};
 use crate::settings::Settings;
-use crate::visible::visible;
+use crate::visible::{visible, visible_json};
 
 /// Does to the tools what the verb says.
 ///
@@ -82,6 +82,17 @@ fn carry_out(order: Order, args: &EditArgs, env: &Env) -> anyhow::Result<Exit> {
     edit_with(args, env, |source, name, server| edit::order(source, name, server, &order))
 }
 
+/// What becomes of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It says already what is asked.
+    AsItIs,
+    /// What would change is only shown.
+    DryRun,
+    /// It gets the new text.
+    Written,
+}
+
 /// The file that is edited.
 struct Target {
     server: ServerName,
@@ -105,8 +116,12 @@ fn edit_with(
         Err(error) => return Ok(tell(&error)),
     };
     let before = Before::of(&target);
-    let is_to_be_written = edited.outcome == Outcome::Changed && !args.dry_run;
-    if is_to_be_written {
+    let fate = match edited.outcome {
+        Outcome::Unchanged => Fate::AsItIs,
+        Outcome::Changed if args.dry_run => Fate::DryRun,
+        Outcome::Changed => Fate::Written,
+    };
+    if fate == Fate::Written {
         let in_file = |source: &Source, text: &str| source.in_file(text).into_bytes();
         let expected = target.source.as_ref().map(|source| in_file(source, source.text()));
         let new = in_file(target.source.as_ref().unwrap_or(&edited.source), edited.source.text());
@@ -114,49 +129,45 @@ fn edit_with(
             return Ok(told(&error, Exit::Failed));
         }
     }
-    let changes = outcome::changes(&before.policy, &edited.policy);
-    if args.format == Format::Json {
-        let mut out = AutoStream::auto(io::stdout()).lock();
-        serde_json::to_writer_pretty(
-            &mut out,
-            &Json {
-                file: &name,
-                server: target.server.as_str(),
-                changed: edited.outcome == Outcome::Changed,
-                written: is_to_be_written,
-                decisions: changes,
-            },
-        )?;
-        out.write_all(b"\n")?;
-        out.flush()?;
-        drop(out);
-        say(&edited, &before)?;
-        return Ok(Exit::Ok);
+    let decisions = outcome::changes(&before.policy, &edited.policy);
+    match args.format {
+        Format::Json => print_json(&Json {
+            file: &name,
+            server: target.server.as_str(),
+            changed: fate != Fate::AsItIs,
+            written: fate == Fate::Written,
+            decisions,
+        })?,
+        Format::Text if fate != Fate::AsItIs => show(&target, &name, &edited, &decisions)?,
+        Format::Text => {}
     }
-    if edited.outcome == Outcome::Unchanged {
-        say(&edited, &before)?;
-        super::note(&match &target.source {
-            Some(_) => format!("Nothing is to be changed: {name} is as asked already."),
-            None => format!(
-                "Nothing is to be changed: the built-in policy for {} says so already, and {name} was not written.",
-                target.server
-            ),
-        });
-        return Ok(Exit::Ok);
-    }
-    show(&target, &name, &edited, &changes)?;
     say(&edited, &before)?;
-    super::note(&if args.dry_run {
-        format!("This was a dry run: nothing was written to {name}.")
-    } else if target.source.is_none() {
-        format!(
-            "Wrote {name}: the built-in policy for {}, with this change. Wrappers that run take it up at once.",
-            target.server
-        )
-    } else {
-        format!("Wrote {name}. Wrappers that run take it up at once.")
-    });
+    if args.format == Format::Text {
+        super::note(&done(&target, &name, fate));
+    }
     Ok(Exit::Ok)
+}
+
+fn print_json(json: &Json<'_>) -> anyhow::Result<()> {
+    let mut out = AutoStream::auto(io::stdout()).lock();
+    writeln!(out, "{}", visible_json(&serde_json::to_string_pretty(json)?))?;
+    Ok(out.flush()?)
+}
+
+/// What was done, in a sentence.
+fn done(target: &Target, name: &str, fate: Fate) -> String {
+    let Target { server, source, .. } = target;
+    match (fate, source) {
+        (Fate::AsItIs, Some(_)) => format!("Nothing is to be changed: {name} is as asked already."),
+        (Fate::AsItIs, None) => format!(
+            "Nothing is to be changed: the built-in policy for {server} says so already, and {name} was not written."
+        ),
+        (Fate::DryRun, _) => format!("This was a dry run: nothing was written to {name}."),
+        (Fate::Written, None) => format!(
+            "Wrote {name}: the built-in policy for {server}, with this change. Wrappers that run take it up at once."
+        ),
+        (Fate::Written, Some(_)) => format!("Wrote {name}. Wrappers that run take it up at once."),
+    }
 }
 
 /// What the linter says that it did not say before, and what else a person should know.
