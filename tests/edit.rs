@@ -417,6 +417,9 @@ fn escape_sequences_in_a_policy_do_not_reach_the_terminal() {
         "iterable.toml",
         "version = \"1\"\ndefault = \"deny\"\n# \u{9b}31m\n[tools.get_lists]\nreason = \"\\u001b[2Jx\"\n",
     );
+    // In JSON, too: what deceives whoever reads is escaped, and a program reads the same.
+    let json = good(&home, &["deny", "get_lists", "--reason", "a\u{202e}b", "--dry-run", "--format", "json"]);
+    assert!(!json.out.contains(['\u{1b}', '\u{9b}', '\u{202e}']) && json.out.contains("a\\u202eb"), "{}", json.out);
     let ran = good(&home, &["deny", "get_lists"]);
     assert!(!format!("{}{}", ran.out, ran.err).contains(['\u{1b}', '\u{9b}']), "{}{}", ran.out, ran.err);
 }

@@ -154,3 +154,26 @@ fn error_line(message: &str) -> String {
 
 const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 const WARNING: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
+
+#[cfg(test)]
+mod tests {
+    use super::as_word;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_make_more_of_it() {
+        for (word, shown) in [
+            ("--key=a", "--key=a"),
+            ("@iterable/mcp@1.9.0", "@iterable/mcp@1.9.0"),
+            ("/tmp/a~b+c,50%", "/tmp/a~b+c,50%"),
+            ("my shop", "'my shop'"),
+            ("", "''"),
+            ("it's", r"'it'\''s'"),
+            ("=ls", "'=ls'"),
+            ("~root", "'~root'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("a*", "'a*'"),
+        ] {
+            assert_eq!(as_word(word), shown);
+        }
+    }
+}
