@@ -403,7 +403,8 @@ fn a_signal_ends_the_server_and_what_it_started() {
         let start = Instant::now();
         let output = child.wait_with_output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
-        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        // A stop without a signal would take seven seconds.
+        assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
         assert_eq!(output.status.code(), Some(1), "{err}");
         assert!(err.contains("this was interrupted, and the server `"), "{err}");
         wait_until_gone(home.path(), Duration::from_secs(10));
