@@ -402,6 +402,14 @@ fn a_server_is_added_in_the_manner_of_the_file() {
     let new = added("\u{feff}// x\n{\n\t\"servers\": {}\n}", row("vscode"));
     let expected = "\u{feff}// x\n{\n\t\"servers\": {\n\t\t\"new\": {\n\t\t\t\"type\": \"stdio\",\n\t\t\t\"command\": ";
     assert!(new.starts_with(expected), "{new}");
+    for (comments, expected) in [
+        ("// mine\r\n\r\n", "// mine\r\n{\r\n  \"servers\""),
+        ("/* mine */", "/* mine */\n{\n  \"servers\""),
+        ("// mine", "// mine\n{\n  \"servers\""),
+    ] {
+        let new = added(comments, row("vscode"));
+        assert!(new.starts_with(expected), "{new:?}");
+    }
     let new = added("model = \"x\"", row("codex"));
     let expected = "model = \"x\"\n\n[mcp_servers.new]\ncommand = \"/opt/homebrew/bin/policylayer\"\nargs = [\"wrap\", \"--\", \"npx\", \"-y\", \"x\"]\n";
     assert_eq!(new, expected);
