@@ -61,13 +61,19 @@ pub fn add(args: &AddArgs, env: &Env) -> anyhow::Result<Exit> {
 
 fn pasted(file: &Path) -> anyhow::Result<Result<Pasted, Exit>> {
     let read = if file == Path::new("-") {
-        let mut text = String::new();
+        let mut text = Vec::new();
         let mut stdin = io::stdin().lock().take(MAX_POLICY_FILE as u64 + 1);
-        stdin.read_to_string(&mut text).context("What is pasted cannot be read from stdin. Give it as UTF-8")?;
+        stdin.read_to_end(&mut text).context("What is pasted cannot be read from stdin. Give it as a file")?;
+        // Before it is decoded: what was cut off may have been half a character.
         if text.len() > MAX_POLICY_FILE {
-            super::report("What comes from stdin is larger than 1 MiB, and no policy is. Give the policy itself.");
+            let most = MAX_POLICY_FILE / 1024 / 1024;
+            super::report(&format!(
+                "What comes from stdin is larger than {most} MiB, and no policy is. Give the policy itself."
+            ));
             return Ok(Err(Exit::Failed));
         }
+        let text =
+            String::from_utf8(text).ok().context("What comes from stdin is not UTF-8. Give the policy as UTF-8")?;
         Pasted::read("stdin", None, &text)
     } else {
         match paths::read_policy(file) {
