@@ -46,7 +46,13 @@ impl Env {
 
     /// A variable, also where it is empty.
     pub fn var(&self, name: &str) -> Option<&OsStr> {
-        self.vars.get(OsStr::new(name)).map(OsString::as_os_str)
+        self.vars.get(OsStr::new(name)).or_else(|| self.var_in_another_case(name)).map(OsString::as_os_str)
+    }
+
+    /// On Windows `Path` is PATH.
+    fn var_in_another_case(&self, name: &str) -> Option<&OsString> {
+        let mut vars = self.vars.iter().filter(|_| cfg!(windows));
+        vars.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// Every variable.
@@ -72,7 +78,7 @@ impl Env {
     /// The same surroundings without a variable.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
-        self.vars.remove(OsStr::new(name));
+        self.vars.retain(|other, _| !(other == name || (cfg!(windows) && other.eq_ignore_ascii_case(name))));
         self
     }
 

@@ -1,9 +1,17 @@
 //! policylayer stands between an MCP client and its server and lets through what a local policy allows.
 //!
-//! Bytes come in, decisions go out. The core (`wire`, `policy`, `risk`, `engine`) is sans-IO: it never reads a file, a
-//! clock, a socket or the environment, so that every protocol and policy question is tested by feeding it lines and
-//! comparing actions. `proxy` is the shell around it: the child process, the pumps, the signals. `settings` is config.toml,
-//! `paths` finds it and the policies, `clients` edits the configuration of MCP clients, and `cmd` has a file a verb.
+//! Bytes come in, decisions go out. The core is sans-IO: it never reads a file, a clock, a socket or the environment, so that
+//! every protocol and policy question is tested by feeding it lines and comparing actions. The rooms, each of which uses
+//! only those before it:
+//!
+//! - The core: `limits` (every bound by its name), `visible` (text from elsewhere as a terminal may have it), `size`, `wire`
+//!   (lines and JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns),
+//!   `policy` (from a document to decisions, and edits of documents), `engine` (a session: requests, lists, limits,
+//!   approvals), `settings` (config.toml).
+//! - What is kept: `state` (what wrappers share), `exit` (the exit codes), `env` (the process's surroundings), `paths` (where
+//!   configuration, policies, state and logs are), `audit` (the log; its records are part of the core).
+//! - The shell: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals),
+//!   `cli` (the command line), `cmd` (a file a verb).
 //!
 //! The invariants that every change keeps:
 //!

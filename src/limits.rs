@@ -344,3 +344,12 @@ pub const MAX_OFFER_REQUESTS: usize = 64;
 
 /// How much of the end of what such a server says on stderr is kept, in bytes.
 pub const MAX_OFFER_STDERR: usize = 8 * 1024;
+
+/// How long a program may take to tell its version.
+pub const VERSION_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How much of what it prints then is read, in bytes.
+pub const MAX_VERSION_TEXT: u64 = 256;
+
+/// How much of the end of each audit log `doctor` reads for its newest record, in bytes.
+pub const NEWEST_RECORD_TAIL: u64 = 256 * 1024;

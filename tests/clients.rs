@@ -24,7 +24,7 @@ const PROGRAM: &str = "/opt/homebrew/bin/policylayer";
 
 /// Every file, `id scope path`, with `/` on every system.
 fn listed(os: Os, vars: &[(&str, &str)]) -> Vec<String> {
-    let env = Env::new(vars.iter().copied(), "/work/project");
+    let env = Env::new(vars.iter().copied(), "/srv/project");
     let line = |place: policylayer::clients::place::Place| {
         format!("{} {} {}", place.row.id, place.row.scope.as_str(), place.file.to_str().unwrap().replace('\\', "/"))
     };
@@ -69,14 +69,14 @@ fn files_are_where_each_system_has_them() {
         "claude-desktop user /home/me/.config/Claude/claude_desktop_config.json",
         "claude-code user /home/me/.claude.json",
         "claude-code folder /home/me/.claude.json",
-        "claude-code project /work/project/.mcp.json",
+        "claude-code project /srv/project/.mcp.json",
         "cursor user /home/me/.cursor/mcp.json",
-        "cursor project /work/project/.cursor/mcp.json",
+        "cursor project /srv/project/.cursor/mcp.json",
         "vscode user /home/me/.config/Code/User/mcp.json",
-        "vscode project /work/project/.vscode/mcp.json",
+        "vscode project /srv/project/.vscode/mcp.json",
         "windsurf user /home/me/.codeium/windsurf/mcp_config.json",
         "gemini-cli user /home/me/.gemini/settings.json",
-        "gemini-cli project /work/project/.gemini/settings.json",
+        "gemini-cli project /srv/project/.gemini/settings.json",
         "antigravity user /home/me/.gemini/antigravity/mcp_config.json",
         "zed user /home/me/.config/zed/settings.json",
         "codex user /home/me/.codex/config.toml",
@@ -402,6 +402,14 @@ fn a_server_is_added_in_the_manner_of_the_file() {
     let new = added("\u{feff}// x\n{\n\t\"servers\": {}\n}", row("vscode"));
     let expected = "\u{feff}// x\n{\n\t\"servers\": {\n\t\t\"new\": {\n\t\t\t\"type\": \"stdio\",\n\t\t\t\"command\": ";
     assert!(new.starts_with(expected), "{new}");
+    for (comments, expected) in [
+        ("// mine\r\n\r\n", "// mine\r\n{\r\n  \"servers\""),
+        ("/* mine */", "/* mine */\n{\n  \"servers\""),
+        ("// mine", "// mine\n{\n  \"servers\""),
+    ] {
+        let new = added(comments, row("vscode"));
+        assert!(new.starts_with(expected), "{new:?}");
+    }
     let new = added("model = \"x\"", row("codex"));
     let expected = "model = \"x\"\n\n[mcp_servers.new]\ncommand = \"/opt/homebrew/bin/policylayer\"\nargs = [\"wrap\", \"--\", \"npx\", \"-y\", \"x\"]\n";
     assert_eq!(new, expected);

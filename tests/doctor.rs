@@ -142,6 +142,15 @@ const YEAR: i64 = 365 * 24 * 60 * 60;
 const STARTED: &[&str] = &["start", "initialize", "tools"];
 
 #[test]
+fn the_commands_that_it_tells_take_a_key_with_a_blank() {
+    let home = home();
+    client(&home, DESKTOP, &[("my shop", json!({ "command": stub() }))]);
+    let found = check(&home, &["my shop"], 1);
+    let remedy = step(&found, "wrapped")["remedy"].as_str().unwrap();
+    assert_eq!(remedy, "policylayer register 'my shop' --client claude-desktop");
+}
+
+#[test]
 fn all_is_well() {
     let home = home();
     let file = client(&home, DESKTOP, &[("shop", good(&home))]);

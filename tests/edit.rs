@@ -411,12 +411,33 @@ fn no_policy_is_written_that_is_too_large_to_be_read() {
 }
 
 #[test]
+fn what_comes_from_stdin_is_bounded_and_text() {
+    let home = Home::new();
+    for (stdin, said) in [
+        // The bound falls into a character.
+        (format!("#{}", "é".repeat(512 * 1024)).into_bytes(), "larger than 1 MiB"),
+        (b"hide = [\"a\xff\"]".to_vec(), "not UTF-8"),
+    ] {
+        let mut command = home.command(&["add", "-", "--server", "iterable"]);
+        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&stdin).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && err.contains(said), "{said}: {err}");
+    }
+    assert!(!policies(&home).exists());
+}
+
+#[test]
 fn escape_sequences_in_a_policy_do_not_reach_the_terminal() {
     let home = Home::new();
     home.policy(
         "iterable.toml",
         "version = \"1\"\ndefault = \"deny\"\n# \u{9b}31m\n[tools.get_lists]\nreason = \"\\u001b[2Jx\"\n",
     );
+    // In JSON, too: what deceives whoever reads is escaped, and a program reads the same.
+    let json = good(&home, &["deny", "get_lists", "--reason", "a\u{202e}b", "--dry-run", "--format", "json"]);
+    assert!(!json.out.contains(['\u{1b}', '\u{9b}', '\u{202e}']) && json.out.contains("a\\u202eb"), "{}", json.out);
     let ran = good(&home, &["deny", "get_lists"]);
     assert!(!format!("{}{}", ran.out, ran.err).contains(['\u{1b}', '\u{9b}']), "{}{}", ran.out, ran.err);
 }

@@ -188,6 +188,17 @@ fn nothing_is_overwritten_and_the_server_is_not_even_started() {
 }
 
 #[test]
+fn what_is_larger_than_any_policy_is_left_where_it_is() {
+    let home = Home::new();
+    home.write("policies/iterable.toml", &"#".repeat(1024 * 1024 + 1));
+    let ran = home.init(&["--force"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    assert!(ran.err.contains("Nothing was written. Move it away yourself."), "{}", ran.err);
+    assert_eq!(home.names(), ["policies/iterable.toml"]);
+    assert_eq!(fs::metadata(home.configured("policies/iterable.toml")).unwrap().len(), 1024 * 1024 + 1);
+}
+
+#[test]
 fn with_force_what_was_there_is_kept_beside_it() {
     let home = Home::new();
     home.write("policies/iterable.toml", OLD);
@@ -563,9 +574,13 @@ mod questions {
         let mut terminal = start(&home, &[]);
         terminal.wait("allowed, each tool 30 times a minute");
         let process = rustix::process::Pid::from_child(&terminal.process);
-        // One that comes while it draws is obeyed at the next key.
-        std::thread::sleep(Duration::from_millis(300));
-        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        // One that comes while it draws is obeyed at the next key, or with the next one.
+        let start = Instant::now();
+        while terminal.process.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < Duration::from_secs(10), "{}", terminal.written());
+            rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+        }
         assert_eq!(terminal.end().signal(), Some(15), "{}", terminal.written());
         is_given_back(&terminal);
         assert_eq!(home.names(), Vec::<String>::new());

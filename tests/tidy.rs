@@ -95,6 +95,15 @@ fn rooms_import_downwards_only() {
 }
 
 #[test]
+fn the_front_page_names_every_room() {
+    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let page: String = text.lines().filter(|line| line.starts_with("//!")).collect();
+    let rooms = text.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
+    let missing: Vec<_> = rooms.filter(|room| !page.contains(&format!("`{room}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn unsafe_code_is_in_one_file() {
     for (file, text) in files("src", &["rs"]) {
         if file != "src/proxy/child/unix.rs" {

@@ -196,9 +196,12 @@ pub fn add(document: &Document, row: &Row, name: &str, command: &[String]) -> Re
         return Ok(vec![(text.len()..text.len(), format!("{blank}{added}"))]);
     }
     let style = Style::of(document, line_end);
-    if text.trim().is_empty() {
+    if document.root().span.is_empty() {
         let written = style.object(0, &[(last, style.object(1, &[(name, server(row, command, style, 2))]))]);
-        return Ok(vec![(0..text.len(), written + line_end)]);
+        // There may be comments all the same; the last one may not end its line.
+        let comments = text.trim_end();
+        let gap = if comments.is_empty() { "" } else { line_end };
+        return Ok(vec![(comments.len()..text.len(), format!("{gap}{written}{line_end}"))]);
     }
     let Some(parent) = document.find(keys)? else { return Ok(Vec::new()) };
     Ok(match document.member(parent, last)? {

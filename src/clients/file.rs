@@ -116,9 +116,9 @@ fn keep(path: &Path, bytes: &[u8], state: State) -> Result<(PathBuf, Kept), Unsa
     for number in 1_u32.. {
         let file = kept_name(path, number);
         let failed = |error| Unsaved::Backup { file: file.clone(), error };
-        match fs::read(&file) {
-            Ok(kept) if kept == bytes => return Ok((file, Kept::Before)),
-            Ok(_) => {
+        match is_copy(&file, bytes) {
+            Ok(true) => return Ok((file, Kept::Before)),
+            Ok(false) => {
                 first.get_or_insert(file);
                 continue;
             }
@@ -132,6 +132,12 @@ fn keep(path: &Path, bytes: &[u8], state: State) -> Result<(PathBuf, Kept), Unsa
         return Ok((file, Kept::New));
     }
     Ok((path.to_owned(), Kept::Before))
+}
+
+/// Whether a file holds these bytes. Only one that is as long is read: whatever else is there may be of any size, or a pipe.
+fn is_copy(file: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let found = fs::metadata(file)?;
+    Ok(found.is_file() && found.len() == bytes.len() as u64 && fs::read(file)? == bytes)
 }
 
 /// `NAME.policylayer-backup`, then `NAME.policylayer-backup-2` and so on.

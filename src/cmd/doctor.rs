@@ -19,7 +19,7 @@ use anstream::AutoStream;
 use self::choose::Target;
 use self::given::Given;
 use self::start::Start;
-use super::Env;
+use super::{Env, as_word};
 use crate::cli::{DoctorArgs, Format};
 use crate::clients::entry::{Kind, Use, Wrapped, wrapped};
 use crate::clients::servers::Clients;
@@ -131,7 +131,7 @@ impl Chain<'_> {
 
     /// The command that puts the wrapper before the server, or its path right.
     fn register(&self) -> String {
-        format!("policylayer register {}{}", self.key, self.option)
+        format!("policylayer register {}{}", as_word(self.key), self.option)
     }
 
     /// Where the entry is to be changed.

@@ -19,7 +19,7 @@ use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::edit::{self, CannotEdit, Edited, Order, Outcome, Pasted, Verb};
 use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Source};
 use crate::settings::Settings;
-use crate::visible::visible;
+use crate::visible::{visible, visible_json};
 
 /// Does to the tools what the verb says.
 ///
@@ -61,13 +61,19 @@ pub fn add(args: &AddArgs, env: &Env) -> anyhow::Result<Exit> {
 
 fn pasted(file: &Path) -> anyhow::Result<Result<Pasted, Exit>> {
     let read = if file == Path::new("-") {
-        let mut text = String::new();
+        let mut text = Vec::new();
         let mut stdin = io::stdin().lock().take(MAX_POLICY_FILE as u64 + 1);
-        stdin.read_to_string(&mut text).context("What is pasted cannot be read from stdin. Give it as UTF-8")?;
+        stdin.read_to_end(&mut text).context("What is pasted cannot be read from stdin. Give it as a file")?;
+        // Before it is decoded: what was cut off may have been half a character.
         if text.len() > MAX_POLICY_FILE {
-            super::report("What comes from stdin is larger than 1 MiB, and no policy is. Give the policy itself.");
+            let most = MAX_POLICY_FILE / 1024 / 1024;
+            super::report(&format!(
+                "What comes from stdin is larger than {most} MiB, and no policy is. Give the policy itself."
+            ));
             return Ok(Err(Exit::Failed));
         }
+        let text =
+            String::from_utf8(text).ok().context("What comes from stdin is not UTF-8. Give the policy as UTF-8")?;
         Pasted::read("stdin", None, &text)
     } else {
         match paths::read_policy(file) {
@@ -80,6 +86,17 @@ fn pasted(file: &Path) -> anyhow::Result<Result<Pasted, Exit>> {
 
 fn carry_out(order: Order, args: &EditArgs, env: &Env) -> anyhow::Result<Exit> {
     edit_with(args, env, |source, name, server| edit::order(source, name, server, &order))
+}
+
+/// What becomes of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It says already what is asked.
+    AsItIs,
+    /// What would change is only shown.
+    DryRun,
+    /// It gets the new text.
+    Written,
 }
 
 /// The file that is edited.
@@ -105,8 +122,12 @@ fn edit_with(
         Err(error) => return Ok(tell(&error)),
     };
     let before = Before::of(&target);
-    let is_to_be_written = edited.outcome == Outcome::Changed && !args.dry_run;
-    if is_to_be_written {
+    let fate = match edited.outcome {
+        Outcome::Unchanged => Fate::AsItIs,
+        Outcome::Changed if args.dry_run => Fate::DryRun,
+        Outcome::Changed => Fate::Written,
+    };
+    if fate == Fate::Written {
         let in_file = |source: &Source, text: &str| source.in_file(text).into_bytes();
         let expected = target.source.as_ref().map(|source| in_file(source, source.text()));
         let new = in_file(target.source.as_ref().unwrap_or(&edited.source), edited.source.text());
@@ -114,49 +135,45 @@ fn edit_with(
             return Ok(told(&error, Exit::Failed));
         }
     }
-    let changes = outcome::changes(&before.policy, &edited.policy);
-    if args.format == Format::Json {
-        let mut out = AutoStream::auto(io::stdout()).lock();
-        serde_json::to_writer_pretty(
-            &mut out,
-            &Json {
-                file: &name,
-                server: target.server.as_str(),
-                changed: edited.outcome == Outcome::Changed,
-                written: is_to_be_written,
-                decisions: changes,
-            },
-        )?;
-        out.write_all(b"\n")?;
-        out.flush()?;
-        drop(out);
-        say(&edited, &before)?;
-        return Ok(Exit::Ok);
+    let decisions = outcome::changes(&before.policy, &edited.policy);
+    match args.format {
+        Format::Json => print_json(&Json {
+            file: &name,
+            server: target.server.as_str(),
+            changed: fate != Fate::AsItIs,
+            written: fate == Fate::Written,
+            decisions,
+        })?,
+        Format::Text if fate != Fate::AsItIs => show(&target, &name, &edited, &decisions)?,
+        Format::Text => {}
     }
-    if edited.outcome == Outcome::Unchanged {
-        say(&edited, &before)?;
-        super::note(&match &target.source {
-            Some(_) => format!("Nothing is to be changed: {name} is as asked already."),
-            None => format!(
-                "Nothing is to be changed: the built-in policy for {} says so already, and {name} was not written.",
-                target.server
-            ),
-        });
-        return Ok(Exit::Ok);
-    }
-    show(&target, &name, &edited, &changes)?;
     say(&edited, &before)?;
-    super::note(&if args.dry_run {
-        format!("This was a dry run: nothing was written to {name}.")
-    } else if target.source.is_none() {
-        format!(
-            "Wrote {name}: the built-in policy for {}, with this change. Wrappers that run take it up at once.",
-            target.server
-        )
-    } else {
-        format!("Wrote {name}. Wrappers that run take it up at once.")
-    });
+    if args.format == Format::Text {
+        super::note(&done(&target, &name, fate));
+    }
     Ok(Exit::Ok)
+}
+
+fn print_json(json: &Json<'_>) -> anyhow::Result<()> {
+    let mut out = AutoStream::auto(io::stdout()).lock();
+    writeln!(out, "{}", visible_json(&serde_json::to_string_pretty(json)?))?;
+    Ok(out.flush()?)
+}
+
+/// What was done, in a sentence.
+fn done(target: &Target, name: &str, fate: Fate) -> String {
+    let Target { server, source, .. } = target;
+    match (fate, source) {
+        (Fate::AsItIs, Some(_)) => format!("Nothing is to be changed: {name} is as asked already."),
+        (Fate::AsItIs, None) => format!(
+            "Nothing is to be changed: the built-in policy for {server} says so already, and {name} was not written."
+        ),
+        (Fate::DryRun, _) => format!("This was a dry run: nothing was written to {name}."),
+        (Fate::Written, None) => format!(
+            "Wrote {name}: the built-in policy for {server}, with this change. Wrappers that run take it up at once."
+        ),
+        (Fate::Written, Some(_)) => format!("Wrote {name}. Wrappers that run take it up at once."),
+    }
 }
 
 /// What the linter says that it did not say before, and what else a person should know.

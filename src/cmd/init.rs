@@ -10,7 +10,7 @@ mod tests;
 mod write;
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -21,15 +21,14 @@ use plan::{Answers, Planned};
 use serde_json::Value;
 use write::Origin;
 
-use super::Env;
 use super::upstream::{self, Offer};
+use super::{Env, as_word};
 use crate::cli::InitArgs;
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::{Effect, ServerName, server};
 use crate::risk::{Class, Listed};
 use crate::settings::Settings;
-use crate::visible::visible;
 
 /// Starts the server, asks a person where one is there, and writes the policy.
 ///
@@ -86,7 +85,7 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     if warnings > 0 {
         // Only what a person has answered makes them.
         let warnings = super::plural(warnings, "warning");
-        let file = word(file.as_os_str());
+        let file = as_word(&file.to_string_lossy());
         super::warn(&format!(
             "It loads with {warnings}: `policylayer check --server {server} {file}` shows what is doubtful."
         ));
@@ -169,7 +168,7 @@ fn tell(args: &InitArgs, server: &ServerName, plan: &[Planned], file: &Path, kep
     let mut options = args.server.as_ref().map(|_| format!("--server {server} ")).unwrap_or_default();
     let mut edit = format!("--server {server}");
     if by_name == FoundByName::No {
-        let policy = format!("--policy {}", word(file.as_os_str()));
+        let policy = format!("--policy {}", as_word(&file.to_string_lossy()));
         options.push_str(&format!("{policy} "));
         // Else the server would be told from the file's name.
         edit = format!("{policy} {edit}");
@@ -184,12 +183,5 @@ fn tell(args: &InitArgs, server: &ServerName, plan: &[Planned], file: &Path, kep
 
 /// A command as a shell takes it.
 fn command_line(command: &[OsString]) -> String {
-    command.iter().map(|part| word(part)).collect::<Vec<_>>().join(" ")
-}
-
-/// A word of a command, in quotes where a shell would make more of it.
-fn word(word: &OsStr) -> String {
-    let text = visible(&word.to_string_lossy());
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:=+,%~".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    command.iter().map(|part| as_word(&part.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }

@@ -114,9 +114,16 @@ fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsErr
 
 /// A word as a shell takes it, for commands that a person is told to run.
 fn as_word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | ':');
+    // A shell makes more of `=` and `~` where a word begins with them.
+    let is_plain = |(at, c): (usize, char)| {
+        c.is_ascii_alphanumeric() || "-_./@:+,%".contains(c) || (at > 0 && matches!(c, '=' | '~'))
+    };
     let text = visible(text);
-    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.char_indices().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// `1 call`, `2 calls`.
@@ -147,3 +154,26 @@ fn error_line(message: &str) -> String {
 
 const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 const WARNING: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
+
+#[cfg(test)]
+mod tests {
+    use super::as_word;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_make_more_of_it() {
+        for (word, shown) in [
+            ("--key=a", "--key=a"),
+            ("@iterable/mcp@1.9.0", "@iterable/mcp@1.9.0"),
+            ("/tmp/a~b+c,50%", "/tmp/a~b+c,50%"),
+            ("my shop", "'my shop'"),
+            ("", "''"),
+            ("it's", r"'it'\''s'"),
+            ("=ls", "'=ls'"),
+            ("~root", "'~root'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("a*", "'a*'"),
+        ] {
+            assert_eq!(as_word(word), shown);
+        }
+    }
+}

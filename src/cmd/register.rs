@@ -103,10 +103,7 @@ impl<'r> Register<'r> {
         let Some(found) = wrapped(&words, Some(self.program)) else {
             let options = self.naming.options(key, &words)?;
             let edits = edit::wrap(&opened.document, launch, self.program, &options);
-            let mut expected = vec![self.program.to_owned(), "wrap".to_owned()];
-            expected.extend(options.iter().cloned());
-            expected.push("--".to_owned());
-            expected.extend(words.iter().map(|word| (*word).to_owned()));
+            let expected = self.wrapping(&options, &words);
             let notes = self.naming.notes(key, &words, &options);
             return Ok(Change { edits, expected, notes, ..Change::new(key, write::Done::Wrapped) });
         };
@@ -125,6 +122,12 @@ impl<'r> Register<'r> {
         let notes = vec![format!("It was {}.", visible(now))];
         let edits = edit::move_program(launch, self.program);
         Ok(Change { edits, expected, notes, ..Change::new(key, write::Done::Moved) })
+    }
+
+    /// The words of a command behind the wrapper.
+    fn wrapping(&self, options: &[String], words: &[&str]) -> Vec<String> {
+        let front = [self.program, "wrap"].into_iter().chain(options.iter().map(String::as_str));
+        front.chain(["--"]).chain(words.iter().copied()).map(str::to_owned).collect()
     }
 
     /// The changes that add a server.
@@ -151,10 +154,7 @@ impl<'r> Register<'r> {
             Err(refused) => return Ok(Err(refused)),
         };
         let options = self.naming.options(&key, &words)?;
-        let mut expected = vec![self.program.to_owned(), "wrap".to_owned()];
-        expected.extend(options.iter().cloned());
-        expected.push("--".to_owned());
-        expected.extend(command.iter().cloned());
+        let expected = self.wrapping(&options, &words);
         let mut changes = Vec::new();
         for place in places {
             let keys: Vec<String> = place.row.keys.iter().map(|key| (*key).to_owned()).collect();

@@ -24,7 +24,9 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::ChildStderr;
 use tokio::time::timeout;
 
-use crate::limits::{GRACE, MAX_OFFER_ITEMS, MAX_OFFER_PAGES, MAX_OFFER_STDERR, OFFER_PATIENCE, STDERR_DRAIN};
+use crate::limits::{
+    GRACE, MAX_OFFER_ITEMS, MAX_OFFER_PAGES, MAX_OFFER_STDERR, MAX_VERSION_TEXT, OFFER_PATIENCE, STDERR_DRAIN,
+};
 use crate::proxy::Surroundings;
 use crate::proxy::alone::{Alone, Gone, Pipes};
 
@@ -111,7 +113,6 @@ async fn look(chain: &Chain<'_>) -> anyhow::Result<Offer> {
 /// # Errors
 /// When a person interrupts it, or the system has no room for it.
 pub(super) fn printed(chain: &Chain<'_>) -> anyhow::Result<String> {
-    const MOST: u64 = 256;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the system has no room for what a program is watched with")?;
     runtime.block_on(async {
@@ -123,7 +124,7 @@ pub(super) fn printed(chain: &Chain<'_>) -> anyhow::Result<String> {
         };
         drop(stdin);
         let mut said = Vec::new();
-        let mut stdout = stdout.take(MOST);
+        let mut stdout = stdout.take(MAX_VERSION_TEXT);
         let _ = program.during(timeout(chain.patience, stdout.read_to_end(&mut said))).await;
         if program.stop(Duration::ZERO).await == Gone::Interrupted {
             anyhow::bail!("this was interrupted\nwhat to do: run it again");

@@ -31,7 +31,8 @@ pub(super) enum Keep {
     Hidden,
 }
 
-/// Filters `result`, an object as written, by each item's name and text; `None` where nothing is hidden, so that the line can pass as it is.
+/// Filters `result`, an object as written, by each item's name and text; `None` where nothing is hidden, so that the line
+/// can pass as it is.
 ///
 /// From revision 2026-07-28 on, a list from which something was taken is no longer everybody's: `cacheScope`
 /// becomes "private".

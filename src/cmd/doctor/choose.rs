@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use anstream::AutoStream;
 use serde_json::json;
 
-use super::super::{nearest, report};
+use super::super::{as_word, nearest, report};
 use super::{Doctor, Id, Step};
 use crate::cli::{DoctorArgs, Format};
 use crate::clients::entry::{Entry, Kind, wrapped};
@@ -80,14 +81,14 @@ pub(super) fn targets<'c>(
     if targets.iter().any(|target| target.entry.is_ok()) || (args.server.is_none() && !targets.is_empty()) {
         return Ok(targets);
     }
-    Err(nothing(args, &names, !broken.is_empty()))
+    Err(nothing(args, &names, &broken))
 }
 
 fn is_wrapped(entry: &Entry, doctor: &Doctor<'_>) -> bool {
     matches!(&entry.kind, Kind::Stdio(launch) if wrapped(&launch.words(), doctor.program.as_deref()).is_some())
 }
 
-fn nothing(args: &DoctorArgs, names: &BTreeSet<String>, is_unread: bool) -> Nothing {
+fn nothing(args: &DoctorArgs, names: &BTreeSet<String>, broken: &BTreeSet<&PathBuf>) -> Nothing {
     let whose = match args.client.as_slice() {
         [] => "No client has a".to_owned(),
         [one] => format!("{one} has no"),
@@ -97,17 +98,17 @@ fn nothing(args: &DoctorArgs, names: &BTreeSet<String>, is_unread: bool) -> Noth
     let Some(key) = &args.server else {
         let remedy = match names.first() {
             None => format!("add one: policylayer register{client} -- COMMAND"),
-            Some(name) if names.len() == 1 => format!("policylayer register {}{client}", visible(name)),
+            Some(name) if names.len() == 1 => format!("policylayer register {}{client}", as_word(name)),
             Some(_) => format!("policylayer register SERVER{client}; `policylayer clients` lists the servers"),
         };
         return Nothing { what: format!("{whose} server that is behind a policy."), remedy };
     };
     let remedy = match nearest(key, names.iter().map(String::as_str)) {
-        Some(near) => format!("policylayer doctor {}{client}", visible(near)),
-        None if is_unread => {
+        Some(near) => format!("policylayer doctor {}{client}", as_word(near)),
+        None if !broken.is_empty() => {
             "`policylayer clients` says which client's file cannot be read; mend that first".to_owned()
         }
-        None if names.is_empty() => format!("add it: policylayer register {}{client} -- COMMAND", visible(key)),
+        None if names.is_empty() => format!("add it: policylayer register {}{client} -- COMMAND", as_word(key)),
         None => {
             let names: Vec<_> = names.iter().map(|name| visible(name)).collect();
             format!("name one that is there: {}", names.join(", "))

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::super::Env;
+use super::super::{Env, as_word};
 use super::front::folder_of;
 use super::given::Given;
 use super::{Chain, Id, Step};
@@ -105,8 +105,8 @@ pub(super) fn locate(program: &str, chain: &Chain<'_>, env: &Env) -> Result<Path
             missing(format!("{} is a folder", at.display()), format!("in {}, {remedy}", chain.entry()))
         }
         Found::NotExecutable(at) => {
-            let at = at.display();
-            missing(format!("{at} may not be executed"), format!("chmod +x {at}"))
+            let (at, word) = (at.display(), as_word(&at.to_string_lossy()));
+            missing(format!("{at} may not be executed"), format!("chmod +x {word}"))
         }
         Found::Nowhere if program.contains(['/', '\\']) => {
             if Path::new(program).is_absolute() {

@@ -2,14 +2,11 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::time::Duration;
 
-use super::super::upstream;
+use super::super::{as_word, upstream};
 use super::command::{Found, Missing, find, locate, runs};
 use super::{Chain, Doctor, Id, Step};
-
-/// How long a program may take to tell its version.
-const VERSION_PATIENCE: Duration = Duration::from_secs(5);
+use crate::limits::VERSION_PATIENCE;
 
 pub(super) fn wrapped(chain: &Chain<'_>) -> Step {
     match &chain.wrapped {
@@ -37,9 +34,8 @@ pub(super) fn wrapper(chain: &Chain<'_>, doctor: &Doctor<'_>) -> anyhow::Result<
     let path = match find(program, &chain.given.path(), &chain.given.folder) {
         Found::At(path) => path,
         Found::NotExecutable(path) => {
-            let path = path.display();
-            let remedy = format!("chmod +x {path}");
-            return Ok(Step::failed(Id::Wrapper, format!("{path} may not be executed"), remedy));
+            let remedy = format!("chmod +x {}", as_word(&path.to_string_lossy()));
+            return Ok(Step::failed(Id::Wrapper, format!("{} may not be executed", path.display()), remedy));
         }
         Found::Nowhere => {
             let what = match Path::new(program).is_absolute() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::{Env, plural, server_of_command};
+use super::super::{Env, as_word, plural, server_of_command};
 use super::{Chain, Id, Step};
 use crate::paths::{self, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsError};
 use crate::policy::ServerName;
@@ -86,19 +86,23 @@ fn policy(chain: &Chain<'_>, server: &ServerName, settings: &Settings, env: &Env
                 elsewhere.display(),
                 chain.client
             ),
-            format!("name the one that is meant in {}: `--policy {}` after `wrap`", chain.entry(), elsewhere.display()),
+            format!(
+                "name the one that is meant in {}: `--policy {}` after `wrap`",
+                chain.entry(),
+                as_word(&elsewhere.to_string_lossy())
+            ),
         );
     }
     let Some(file) = found else {
         return Step::ok(Id::Policy, format!("the built-in policy for {server}; there is no file for it"));
     };
-    let file = file.display();
+    let (file, word) = (file.display(), as_word(&file.to_string_lossy()));
     match loaded.warnings.len() as u64 {
         0 => Step::ok(Id::Policy, format!("valid: {file}")),
         count => Step::warning(
             Id::Policy,
             format!("valid, with {}: {file}", plural(count, "warning")),
-            format!("`policylayer check {file} --server {server}` prints them, each with what to do"),
+            format!("`policylayer check {word} --server {server}` prints them, each with what to do"),
         ),
     }
 }
@@ -113,10 +117,10 @@ fn other(chain: &Chain<'_>, server: &ServerName, here: &Env, found: Option<&Path
 
 fn policy_error(error: &PolicyError) -> (String, String) {
     if let PolicyError::Invalid { path, rendered } = error {
-        let path = path.display();
+        let (path, word) = (path.display(), as_word(&path.to_string_lossy()));
         return (
             format!("{path} is invalid, and nothing starts with it:\n{rendered}"),
-            format!("mend it, and try it with `policylayer check {path}`"),
+            format!("mend it, and try it with `policylayer check {word}`"),
         );
     }
     // The other messages are a sentence of what is wrong, and then what to do.

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Chain, Id, Step};
 use crate::audit::{Lines, Place, reader, record};
+use crate::limits::NEWEST_RECORD_TAIL;
 use crate::paths;
 use crate::policy::ServerName;
 use crate::state::approvals::Book;
@@ -19,8 +20,6 @@ const EARLIEST: &str = "2026-01-01T00:00:00Z";
 const LATEST: &str = "2046-01-01T00:00:00Z";
 /// How far the log may be ahead: clocks are set back by a little all the time.
 const SLACK: SignedDuration = SignedDuration::from_mins(5);
-/// How much of the end of a log is read for its newest record, in bytes.
-const TAIL: u64 = 256 * 1024;
 
 /// Whether counts, questions and records can be written.
 pub(super) fn folder(chain: &Chain<'_>, server: Option<&ServerName>) -> Step {
@@ -102,7 +101,7 @@ fn newest(folder: &Path) -> io::Result<Option<(ServerName, Timestamp)>> {
     for server in reader::servers(folder)? {
         let Ok(file) = File::open(Place::new(folder, &server).current()) else { continue };
         let end = file.metadata()?.len();
-        let mut lines = Lines::new(file, end.saturating_sub(TAIL), end)?;
+        let mut lines = Lines::new(file, end.saturating_sub(NEWEST_RECORD_TAIL), end)?;
         while let Some(line) = lines.read()? {
             let Some(time) =
                 std::str::from_utf8(line).ok().and_then(|line| Some(record::read(line.trim_end()).ok()?.time))

@@ -1,13 +1,14 @@
 //! Where the policy goes, and what is there already.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{InitArgs, PolicyFormat};
 use crate::env::Env;
 use crate::exit::Exit;
+use crate::limits::MAX_POLICY_FILE;
 use crate::paths::{self, PolicyError, ReplaceError};
 use crate::policy::{Format, ServerName};
 use crate::settings::Settings;
@@ -50,6 +51,8 @@ pub(super) enum PlaceError {
     Replace(#[from] ReplaceError),
     #[error("{} cannot be read, so it cannot be kept: {error}. Nothing was written. Make it readable, or move it away.", shown(.file))]
     Unreadable { file: PathBuf, error: io::Error },
+    #[error("{} is larger than any policy that is read, so it is not kept. Nothing was written. Move it away yourself.", shown(.0))]
+    TooLarge(PathBuf),
     #[error("The new policy is written, and {} could not be moved out of its way: {error}. Move it away yourself: with both there, neither is in force.", shown(.file))]
     NotMoved { file: PathBuf, error: io::Error },
 }
@@ -63,6 +66,7 @@ impl PlaceError {
             | Self::Exists(_)
             | Self::Replace(_)
             | Self::Unreadable { .. }
+            | Self::TooLarge(_)
             | Self::NotMoved { .. } => Exit::Failed,
         }
     }
@@ -164,7 +168,7 @@ impl Place {
             // It says what is wrong.
             old = Some(Vec::new());
         } else if !own.is_empty() {
-            let text = fs::read(file).map_err(|error| PlaceError::Unreadable { file: file.to_owned(), error })?;
+            let text = read(file)?;
             let aside = aside(file);
             paths::replace_file(&aside, None, &text)?;
             kept.push(aside);
@@ -183,6 +187,15 @@ impl Place {
         }
         Ok(kept)
     }
+}
+
+/// What is to be kept of a file, all of it.
+fn read(file: &Path) -> Result<Vec<u8>, PlaceError> {
+    let unreadable = |error| PlaceError::Unreadable { file: file.to_owned(), error };
+    let mut text = Vec::new();
+    let most = MAX_POLICY_FILE as u64 + 1;
+    File::open(file).map_err(unreadable)?.take(most).read_to_end(&mut text).map_err(unreadable)?;
+    if text.len() > MAX_POLICY_FILE { Err(PlaceError::TooLarge(file.to_owned())) } else { Ok(text) }
 }
 
 /// Whether two paths are one file's, which need not be there.

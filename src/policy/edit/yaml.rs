@@ -63,7 +63,7 @@ impl Edit<'_> {
 
     /// Another value for a key.
     fn replace(&self, pair: &(Key, Node), node: &Node) -> Option<String> {
-        let (key, old) = pair;
+        let (_, old) = pair;
         let is_block = matches!(old.value, Value::Table(_) | Value::Array(_)) && !is_flow(self.text, old);
         if is_block || (matches!(node.value, Value::Table(_)) && matches!(old.value, Value::Null)) {
             return self.replace_by_block(pair, node);
@@ -75,7 +75,6 @@ impl Edit<'_> {
         let written = self.text.get(span.clone())?;
         // What stands on several lines may have comments in it.
         let is_plain = !written.contains('\n') && (!written.contains('#') || matches!(old.value, Value::String(_)));
-        let _ = key;
         if is_plain { self.splice(span, &flow(node)) } else { None }
     }
 

@@ -39,8 +39,8 @@ impl Group {
 }
 
 impl Child {
-    /// Starts the server between two pipes, with this stderr. To be called on the main thread, since Linux sends the death signal when the
-    /// *thread* ends that started the process.
+    /// Starts the server between two pipes, with this stderr. To be called on the main thread, since Linux sends the death
+    /// signal when the *thread* ends that started the process.
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
         surroundings: Option<&Surroundings>,
