@@ -312,6 +312,10 @@ impl Chunk {
             });
         }
         chunk.take(&mut word);
+        // A number is a number, and not a word that looks like one.
+        if letters.iter().all(char::is_ascii_digit) {
+            chunk.skeleton = letters.into_iter().collect();
+        }
         chunk
     }
 
