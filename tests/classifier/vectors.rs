@@ -110,7 +110,7 @@ fn lying_names_do_not_pass_for_reads() {
         let verdict = judge(&json!({"name": name}));
         assert_eq!(verdict.class, Class::Destructive, "{name} {verdict:?}");
     }
-    // A number is not read as a word that it looks like, such as \"sell\".
+    // A number is not read as a word that it looks like, such as "sell".
     assert_name("get_5311", Class::Read, Confidence::High);
 }
 

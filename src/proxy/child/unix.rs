@@ -199,17 +199,15 @@ pub(in crate::proxy) fn watcher_command(program: OsString, group: i32) -> proces
     command
 }
 
-/// Gives back the pages of the program that only its start needed: half of what a session would hold in memory is code and
-/// tables that it never reads again. What is needed after all comes back from the file. A part of which any page was written
+/// Gives back the pages of the program and its libraries that only the start needed: half of what a session would hold in
+/// memory is code and tables that it never reads again. What is needed after all comes back from the file. A part of which any page was written
 /// to, by a loader that moved addresses in code or by a debugger, stays. Without Linux it does nothing.
 pub(in crate::proxy) fn forget_the_start() {
     #[cfg(target_os = "linux")]
     {
-        let (Ok(maps), Ok(program)) = (std::fs::read_to_string("/proc/self/smaps"), std::env::current_exe()) else {
-            return;
-        };
-        for (start, end) in as_in_the_file(&maps, program.as_os_str()) {
-            // SAFETY: the mapping is of the program's file, and no page of it has been written to: one that is dropped is read
+        let Ok(maps) = std::fs::read_to_string("/proc/self/smaps") else { return };
+        for (start, end) in as_in_the_file(&maps) {
+            // SAFETY: the mapping is of a file, and no page of it has been written to: one that is dropped is read
             // from the file again, with the same bytes.
             unsafe {
                 libc::madvise(std::ptr::with_exposed_provenance_mut(start), end - start, libc::MADV_DONTNEED);
@@ -218,9 +216,9 @@ pub(in crate::proxy) fn forget_the_start() {
     }
 }
 
-/// The mappings of the program's file that are as the file is, each from where to where it goes, by /proc/PID/smaps.
+/// The mappings that are as their files are, each from where to where it goes, by /proc/PID/smaps.
 #[cfg(target_os = "linux")]
-fn as_in_the_file(maps: &str, program: &std::ffi::OsStr) -> Vec<(usize, usize)> {
+fn as_in_the_file(maps: &str) -> Vec<(usize, usize)> {
     let (mut found, mut mapping) = (Vec::new(), None);
     for line in maps.lines() {
         match line.split_once(':') {
@@ -228,25 +226,25 @@ fn as_in_the_file(maps: &str, program: &std::ffi::OsStr) -> Vec<(usize, usize)> 
             // The last line of each mapping.
             Some(("VmFlags", _)) => found.extend(mapping.take()),
             // The first one.
-            _ if line.contains('-') => mapping = of_the_program(line, program),
+            _ if line.contains('-') => mapping = of_a_file(line),
             _ => {}
         }
     }
     found
 }
 
-/// From where to where a mapping goes, if it is of the program's file and only read, by its first line. What is at the start
+/// From where to where a mapping goes, if it is of a file and only read, by its first line. What is at the start
 /// of a file is its headers and constants; later parts that can only be read are mostly addresses that the loader has put in.
 #[cfg(target_os = "linux")]
-fn of_the_program(line: &str, program: &std::ffi::OsStr) -> Option<(usize, usize)> {
+fn of_a_file(line: &str) -> Option<(usize, usize)> {
     let mut words = line.split_ascii_whitespace();
     let (range, access, offset) = (words.next()?, words.next()?, words.next()?);
-    let is_ours = words.nth(2).is_some_and(|path| program == path);
+    let is_of_a_file = words.nth(2).is_some_and(|path| path.starts_with('/'));
     let is_read = access == "r-xp" || (access == "r--p" && offset.bytes().all(|digit| digit == b'0'));
     let (start, end) = range.split_once('-')?;
     let address = |text: &str| usize::from_str_radix(text, 16).ok();
     let (start, end) = (address(start)?, address(end)?);
-    (is_ours && is_read && start < end).then_some((start, end))
+    (is_of_a_file && is_read && start < end).then_some((start, end))
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -259,15 +257,18 @@ mod tests {
             format!("{first}\nRss: 8 kB\nAnonymous:  {anonymous} kB\nSwap:  {swap} kB\nSwapPss: 4 kB\nVmFlags: rd mr\n")
         };
         let code = "2000-5000 r-xp 00001000 08:01 7   /bin/p";
-        let of = |maps: &[String]| as_in_the_file(&maps.concat(), "/bin/p".as_ref());
+        let of = |maps: &[String]| as_in_the_file(&maps.concat());
         let start = mapping("1000-2000 r--p 00000000 08:01 7   /bin/p", 0, 0);
         assert_eq!(of(&[start.clone(), mapping(code, 0, 0)]), [(0x1000, 0x2000), (0x2000, 0x5000)]);
         // A loader that moved addresses in the code, a debugger's breakpoint.
         assert_eq!(of(&[mapping(code, 4, 0), start.clone()]), [(0x1000, 0x2000)]);
         assert_eq!(of(&[start, mapping(code, 0, 4)]), [(0x1000, 0x2000)]);
-        for other in
-            ["r--p 00003000 08:01 7 /bin/p", "rw-p 00000000 08:01 7 /bin/p", "r-xp 00000000 08:01 9 /lib/libc.so"]
-        {
+        for other in [
+            "r--p 00003000 08:01 7 /bin/p",
+            "rw-p 00000000 08:01 7 /bin/p",
+            "r-xp 00000000 00:00 0 [vdso]",
+            "r-xp 0 00:00 0",
+        ] {
             assert_eq!(of(&[mapping(&format!("5000-6000 {other}"), 0, 0)]), [], "{other}");
         }
     }
