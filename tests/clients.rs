@@ -510,8 +510,9 @@ fn what_changed_meanwhile_is_not_written_over() {
     let error = file::save(&path, Some(b"as read"), b"ours", file::State::Original).unwrap_err().to_string();
     assert!(error.contains("changed by somebody else"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
-    // Nor is what was read kept as if it had been there.
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    // What was read stays beside it: whoever wrote the file may have found it kept, and count on that.
+    assert_eq!(fs::read_to_string(folder.path().join("mcp.json.policylayer-backup")).unwrap(), "as read");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     let error = file::save(&path, None, b"ours", file::State::Original).unwrap_err().to_string();
     assert!(error.contains("exists already"), "{error}");
 }
