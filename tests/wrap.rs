@@ -335,7 +335,8 @@ fn a_server_that_does_not_read_costs_no_memory_and_can_be_ended() {
     session.signal(libc::SIGTERM);
     let (status, took) = session.end(2 * SECOND);
     assert_eq!(status.code(), Some(128 + libc::SIGTERM));
-    assert!(took < SECOND, "{took:?}");
+    // Here and where a client does not read, a loaded machine takes its time.
+    assert!(took < SECOND + SECOND / 2, "{took:?}");
     sending.join().unwrap();
 }
 
