@@ -86,12 +86,7 @@ fn checked(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<Checked>> {
         }
     }
     if args.file.is_none() && args.server.is_none() && env.var(paths::POLICY_VARIABLE).is_none() {
-        let configured = settings.servers.iter().filter(|server| server.policy.is_some());
-        let mut servers: Vec<_> = configured.map(|server| server.name.clone()).collect();
-        servers.extend(paths::list_policies(env)?.servers);
-        servers.sort();
-        servers.dedup();
-        for server in servers {
+        for server in super::servers_with_policies(&settings, env)? {
             all.push(Checked::in_force(None, server, &settings, env)?);
         }
     } else {

@@ -287,11 +287,7 @@ fn target(args: &EditArgs, env: &Env) -> anyhow::Result<Result<Target, Exit>> {
 
 /// The only server that has a policy file.
 fn only_server(settings: &Settings, env: &Env) -> anyhow::Result<Result<ServerName, Exit>> {
-    let configured = settings.servers.iter().filter(|server| server.policy.is_some());
-    let mut servers: Vec<_> = configured.map(|server| server.name.clone()).collect();
-    servers.extend(paths::list_policies(env)?.servers);
-    servers.sort();
-    servers.dedup();
+    let servers = super::servers_with_policies(settings, env)?;
     let why = match servers.as_slice() {
         [only] => return Ok(Ok(only.clone())),
         [] => "No server has a policy file yet. Say which one is meant, as in --server iterable.".to_owned(),

@@ -17,6 +17,7 @@ use super::{Env, as_word, settings_for, told};
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
 use crate::paths::{self, LoadedPolicy};
+use crate::policy::window::duration;
 use crate::policy::{Amount, Effect, Format, Limit, Policy, ServerName, Source};
 use crate::risk::{
     Action, Attack, Catalogue, Class, Counted, Listed, Profile, Rate, Recommended, classify, profile, recommend,
@@ -244,12 +245,7 @@ fn effect(action: Action) -> Effect {
 
 /// Whether the limit lets through no more than the rate does.
 fn is_within(limit: &Limit, rate: Rate) -> bool {
-    let window = match rate.window {
-        "minute" => 60,
-        "hour" => 3_600,
-        _ => 86_400,
-    };
-    limit.window.length().as_secs() == window && limit.max <= Amount::from_count(u64::from(rate.max))
+    duration(rate.window) == Some(limit.window.length()) && limit.max <= Amount::from_count(u64::from(rate.max))
 }
 
 /// What puts the recommended rule in place. A limit alone lets nothing through that was refused or asked about, so where calls

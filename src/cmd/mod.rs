@@ -112,6 +112,16 @@ fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsErr
     if named.is_some() { Ok(Settings::default()) } else { paths::load_settings(env) }
 }
 
+/// The servers that have a policy file, by config.toml or by its name, each once and in order.
+fn servers_with_policies(settings: &Settings, env: &Env) -> anyhow::Result<Vec<ServerName>> {
+    let configured = settings.servers.iter().filter(|server| server.policy.is_some());
+    let mut servers: Vec<_> = configured.map(|server| server.name.clone()).collect();
+    servers.extend(paths::list_policies(env)?.servers);
+    servers.sort();
+    servers.dedup();
+    Ok(servers)
+}
+
 /// A word as a shell takes it, for commands that a person is told to run.
 fn as_word(text: &str) -> String {
     // A shell makes more of `=` and `~` where a word begins with them.

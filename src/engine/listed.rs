@@ -102,11 +102,11 @@ impl ListedTools {
     }
 }
 
-/// The class that a listing tells; of one that cannot be read, or is too large to be, nothing is known.
+/// The class that a listing tells; one that cannot be read, or is too large to be, tells as much as none.
 fn class_of(tool: &str, item: &str) -> Class {
     match Some(item).filter(|item| item.len() <= MAX_CLASSIFIED_ITEM).and_then(Listed::parse) {
         Some(listed) => classify(&listed).counts_as(),
-        None => classify(&Listed::named(tool)).counts_as().max(Class::Execute),
+        None => ToolRef { name: tool, listing: Listing::Missing }.class(),
     }
 }
 

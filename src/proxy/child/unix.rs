@@ -200,8 +200,8 @@ pub(in crate::proxy) fn watcher_command(program: OsString, group: i32) -> proces
 }
 
 /// Gives back the pages of the program and its libraries that only the start needed: half of what a session would hold in
-/// memory is code and tables that it never reads again. What is needed after all comes back from the file. A part of which any page was written
-/// to, by a loader that moved addresses in code or by a debugger, stays. Without Linux it does nothing.
+/// memory is code and tables that it never reads again. What is needed after all comes back from the file. A part of which
+/// any page was written to, by a loader that moved addresses in code or by a debugger, stays. Without Linux it does nothing.
 pub(in crate::proxy) fn forget_the_start() {
     #[cfg(target_os = "linux")]
     {
