@@ -1,5 +1,5 @@
-//! Every bound on memory and time, in one place (invariant 8). `tests/limits.rs` reaches those of the core,
-//! `tests/wrap.rs` and `tests/stderr.rs` those of the shell, `tests/settings.rs` those of config.toml, `tests/inspect.rs`
+//! Every bound on memory and time, in one place (invariant 8). `tests/suite/limits.rs` reaches those of the core,
+//! `tests/suite/wrap.rs` and `tests/suite/stderr.rs` those of the shell, `tests/suite/settings.rs` those of config.toml, `tests/suite/inspect.rs`
 //! those of a server that is only looked at.
 
 use std::time::Duration;

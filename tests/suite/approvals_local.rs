@@ -1,0 +1,361 @@
+//! Approvals by a person at this machine: a wrapped server, and `policylayer approvals` in another process.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "what is done between fork and exec is")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support::waiting;
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use policylayer::audit::record::Digest;
+use policylayer::engine::{Approval, Channel, Local, LocalDesk as _, Question, Settled};
+use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
+use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::settings;
+use policylayer::state::approvals::{Book, Confirm, Desk, NotAnswered, State, clock};
+use serde_json::json;
+use waiting::{approvals, call, fails, home, listed, prints, received, the_one, wait_for, wrapper_in};
+
+#[test]
+fn nothing_waits_where_there_is_no_store() {
+    let home = home("");
+    assert_eq!(prints(home.path(), &[]), "Nothing waits for a person.\n");
+    assert_eq!(prints(home.path(), &["--format", "json"]), "[]\n");
+    assert!(fails(home.path(), &["approve", "k7m2p"]).contains("Nothing waits at the moment."));
+    assert!(!home.path().join(".local").exists(), "looking makes nothing");
+}
+
+#[test]
+fn what_is_approved_is_what_runs_and_it_runs_once() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    wrapper.greet();
+    let arguments = "{\"to\" : [\"a\u{202e}b\", 1.50],  \"n\":-0}";
+    let line = call(7, "send", arguments);
+    wrapper.send(line.as_bytes());
+    let entry = wait_for(home.path(), 1, "waiting").remove(0);
+    for (key, value) in [
+        ("server", json!("stub")),
+        ("tool", json!("send")),
+        ("class", json!("execute")),
+        ("rule", json!("tools.send")),
+        ("reason", json!("Sends mail.")),
+        ("line", json!(Digest::of(line.as_bytes()).to_string())),
+    ] {
+        assert_eq!(entry[key], value, "{entry:#}");
+    }
+    let id = entry["id"].as_str().unwrap();
+    assert_eq!(id.len(), 5);
+    let expires: jiff::Timestamp = entry["expires"].as_str().unwrap().parse().unwrap();
+    let left = expires.as_second() - i64::try_from(clock().as_secs()).unwrap();
+    assert!((270..=300).contains(&left), "{left} s");
+
+    // Other messages flow on meanwhile, and nothing has reached the server.
+    wrapper.request("8");
+    assert!(wrapper.line().contains("\"id\":8"));
+    assert_eq!(received(home.path(), "record"), "");
+
+    let table = prints(home.path(), &["list"]);
+    assert!(table.contains(id) && table.contains("waiting") && table.contains("\\u{202e}"), "{table}");
+    let shown = prints(home.path(), &["show", &id.to_uppercase()]);
+    for part in ["Sends mail.", "\n    \"to\": [\n      \"a\\u{202e}b\",\n      1.50\n    ],\n", "\"n\": -0"] {
+        assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
+    }
+    for text in [table, shown, prints(home.path(), &["--format", "json"])] {
+        assert!(!text.contains('\u{202e}') && !text.contains('\u{1b}'), "{text:?}");
+    }
+
+    assert!(prints(home.path(), &["approve", id]).starts_with("Approved: send of stub goes on"));
+    assert!(wrapper.line().contains("\"id\":7"));
+    assert_eq!(received(home.path(), "record"), line, "the very bytes");
+    assert!(listed(home.path()).is_empty());
+    assert!(fails(home.path(), &["approve", id]).contains("was already approved with `policylayer approvals`"));
+    assert!(fails(home.path(), &["deny", id]).contains("already approved"));
+    assert!(prints(home.path(), &["show", id]).contains("no longer kept"), "what was answered needs no arguments");
+
+    // The next one is asked about again.
+    wrapper.send(call(9, "send", arguments).as_bytes());
+    the_one(home.path());
+    assert_eq!(received(home.path(), "record"), line);
+}
+
+#[test]
+fn who_refuses_tells_the_agent_why() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    wrapper.send(call(1, "send", "{}").as_bytes());
+    let id = the_one(home.path());
+    let near = format!("{}~", &id[..4]);
+    assert!(fails(home.path(), &["deny", &near]).contains(&format!("Did you mean {id}?")));
+    assert!(fails(home.path(), &["show", "zzzzzzzzzz"]).contains("`policylayer approvals` lists what waits"));
+    assert!(fails(home.path(), &["deny", &id, "--reason", &"x".repeat(501)]).contains("at most 500"));
+    let said = prints(home.path(), &["deny", &id, "--reason", " Not before \"Monday\". "]);
+    assert!(said.starts_with("Refused: send of stub does not go on"), "{said}");
+    let answer = wrapper.line();
+    assert!(answer.contains("A person refused this call and says: Not before \\\"Monday\\\"."), "{answer}");
+    assert!(fails(home.path(), &["approve", &id]).contains("was already refused"));
+    assert_eq!(received(home.path(), "record"), "");
+}
+
+#[test]
+fn of_many_answers_one_counts() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    for round in 1..=3 {
+        wrapper.send(call(round, "send", "{}").as_bytes());
+        let id = the_one(home.path());
+        let answers: Vec<_> = (0..6)
+            .map(|n| approvals(home.path(), &[if n % 2 == 0 { "approve" } else { "deny" }, &id]))
+            .map(|mut command| {
+                command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        let answers: Vec<_> = answers.into_iter().map(|answer| answer.wait_with_output().unwrap()).collect();
+        let won: Vec<_> = answers.iter().filter(|answer| answer.status.success()).collect();
+        assert_eq!(won.len(), 1, "{answers:#?}");
+        let is_approved = won[0].stdout.starts_with(b"Approved");
+        assert_eq!(wrapper.line().contains("\"isError\":true"), !is_approved);
+        let ran = received(home.path(), "record").contains(&format!("\"id\":{round},"));
+        assert_eq!(ran, is_approved);
+    }
+}
+
+#[test]
+fn who_comes_late_allows_one_repetition() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    wrapper.send(call(1, "brief", "{\"a\":1}").as_bytes());
+    assert!(wrapper.line().contains("Nobody has answered within 1 second"));
+    let entry = wait_for(home.path(), 1, "late").remove(0);
+    let table = prints(home.path(), &[]);
+    assert!(table.contains("late") && table.contains("may repeat it"), "{table}");
+    let said = prints(home.path(), &["approve", entry["id"].as_str().unwrap()]);
+    assert!(said.contains("may make the very same call once") && said.contains("4 min"), "{said}");
+    assert_eq!(received(home.path(), "record"), "", "the call that was refused does not run after all");
+
+    // An answer is picked up a moment later, and the agent is told by a person.
+    thread::sleep(Duration::from_millis(500));
+    wrapper.send(call(2, "brief", "{\"a\":2}").as_bytes());
+    the_one(home.path());
+    wrapper.send(call(3, "brief", "{\"a\":1}").as_bytes());
+    assert!(wrapper.line().contains("\"id\":3,\"result\":{\"method\""), "the repetition runs");
+    assert_eq!(received(home.path(), "record"), call(3, "brief", "{\"a\":1}"));
+    wrapper.send(call(4, "brief", "{\"a\":1}").as_bytes());
+    assert!(wrapper.line().contains("Nobody has answered"), "the other one");
+    assert!(wrapper.line().contains("Nobody has answered"), "only once");
+}
+
+#[test]
+fn what_a_dead_wrapper_asked_cannot_be_approved() {
+    let home = home("");
+    let mut dead = wrapper_in(home.path(), "dead");
+    dead.send(call(1, "send", "{}").as_bytes());
+    let id = the_one(home.path());
+    let mut alive = wrapper_in(home.path(), "alive");
+    alive.send(call(1, "send", "{}").as_bytes());
+    wait_for(home.path(), 2, "waiting");
+    dead.signal(libc::SIGKILL);
+    dead.end(Duration::from_secs(5));
+    let left = wait_for(home.path(), 1, "waiting");
+    assert_ne!(left[0]["id"], json!(id));
+    let table = prints(home.path(), &[]);
+    assert!(table.lines().any(|line| line.contains(&id) && line.contains("expired")), "{table}");
+    for args in [["approve", id.as_str()], ["deny", id.as_str()]] {
+        assert!(fails(home.path(), &args).contains("has expired: the client took it back, its session has ended"));
+    }
+    assert!(prints(home.path(), &["show", &id]).contains("has expired"));
+    let folder = home.path().join(".local/state/policylayer/approvals");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "its lock is gone too");
+    // A wrapper that is closed leaves nothing that waits either.
+    alive.close();
+    alive.end(Duration::from_secs(8));
+    assert!(listed(home.path()).is_empty());
+    assert!(fails(home.path(), &["approve", left[0]["id"].as_str().unwrap()]).contains("has expired"));
+    assert_eq!(received(home.path(), "dead") + &received(home.path(), "alive"), "");
+}
+
+#[test]
+fn a_call_that_the_client_takes_back_waits_no_longer() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    wrapper.send(call(1, "send", "{}").as_bytes());
+    let id = the_one(home.path());
+    wrapper.send(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}\n");
+    wait_for(home.path(), 0, "waiting");
+    assert!(fails(home.path(), &["approve", &id]).contains("has expired"));
+    assert_eq!(received(home.path(), "record"), "");
+}
+
+#[test]
+fn several_wrappers_ask_in_one_place_and_each_gets_its_own_answer() {
+    let home = home("");
+    let records = ["record-0", "record-1", "record-2"];
+    let mut wrappers: Vec<_> = records.iter().map(|record| wrapper_in(home.path(), record)).collect();
+    for (n, wrapper) in wrappers.iter_mut().enumerate() {
+        wrapper.send(call(1, "send", &format!("{{\"n\":{n}}}")).as_bytes());
+        wait_for(home.path(), n + 1, "waiting");
+    }
+    let all = wait_for(home.path(), 3, "waiting");
+    let order: Vec<_> = all.iter().map(|entry| entry["arguments"]["n"].as_u64().unwrap()).collect();
+    assert_eq!(order, [0, 1, 2], "the oldest first");
+    assert_ne!(all[0]["session"], all[1]["session"]);
+    prints(home.path(), &["approve", all[1]["id"].as_str().unwrap()]);
+    assert!(wrappers[1].line().contains("\"id\":1"));
+    assert_eq!(wait_for(home.path(), 2, "waiting").len(), 2);
+    assert_eq!(received(home.path(), "record-1"), call(1, "send", "{\"n\":1}"));
+    assert_eq!(received(home.path(), "record-0") + &received(home.path(), "record-2"), "");
+}
+
+#[test]
+fn an_approval_for_the_session_is_for_its_tool_or_its_arguments() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    for (tool, other_arguments_pass) in [("send", true), ("same", false)] {
+        wrapper.send(call(1, tool, "{\"n\":1}").as_bytes());
+        let said = prints(home.path(), &["approve", &the_one(home.path()), "--session"]);
+        assert!(said.contains("until the session ends"), "{said}");
+        assert!(wrapper.line().contains("\"id\":1"));
+        wrapper.send(call(2, tool, "{\"n\":1}").as_bytes());
+        assert!(wrapper.line().contains("\"id\":2"), "the same again");
+        wrapper.send(call(3, tool, "{\"n\":2}").as_bytes());
+        if other_arguments_pass {
+            assert!(wrapper.line().contains("\"id\":3"));
+        } else {
+            prints(home.path(), &["deny", &the_one(home.path())]);
+            assert!(wrapper.line().contains("\"isError\":true"));
+        }
+    }
+    let mut other = wrapper_in(home.path(), "other");
+    other.send(call(1, "send", "{\"n\":1}").as_bytes());
+    the_one(home.path());
+}
+
+#[test]
+fn without_a_terminal_there_is_no_code_and_no_approval() {
+    let home = home("[approvals]\nlocal_confirm = \"code\"\n");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    wrapper.send(call(1, "send", "{}").as_bytes());
+    let id = the_one(home.path());
+    let why = fails(home.path(), &["approve", &id]);
+    assert!(why.contains("asks for a code that a terminal shows, and there is no terminal here"), "{why}");
+    // What has begun with a code is not approved without one, whatever is in the settings now.
+    fs::write(home.path().join(".config/policylayer/config.toml"), "").unwrap();
+    assert!(fails(home.path(), &["approve", &id]).contains("there is no terminal here"));
+    assert_eq!(listed(home.path()).len(), 1, "it still waits");
+    assert_eq!(received(home.path(), "record"), "");
+    prints(home.path(), &["deny", &id]);
+    assert!(wrapper.line().contains("A person refused this call"));
+}
+
+#[test]
+fn config_toml_can_leave_this_machine_out() {
+    let home = home("[approvals]\nchannels = [\"client\"]\n");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    wrapper.send(call(1, "send", "{}").as_bytes());
+    assert!(wrapper.line().contains("nobody can be asked"));
+    assert!(prints(home.path(), &[]).contains("leave \"local\" out"));
+}
+
+#[test]
+fn the_page_about_approvals_can_be_copied_from() {
+    let page = include_str!("../../docs/approvals.md");
+    let mut blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let (policy, settings) = (blocks.next().unwrap(), blocks.next().unwrap());
+    let server = ServerName::parse("iterable").unwrap();
+    let loaded = policy::load(&Source::new("approvals.md", Format::Toml, policy), &server);
+    assert!(loaded.policy.is_some() && loaded.diagnostics.is_empty(), "{:#?}", loaded.diagnostics);
+    let loaded = settings::load(&Source::new("approvals.md", Format::Toml, settings));
+    assert!(loaded.settings.is_some(), "{:#?}", loaded.diagnostics);
+    assert_eq!(blocks.next(), None);
+}
+
+fn question(number: u64, arguments: &str) -> Question {
+    Question {
+        number,
+        tool: "send".into(),
+        class: "execute",
+        rule: "tools.send".into(),
+        reason: None,
+        arguments: arguments.into(),
+        line: Digest::of(b"line\n"),
+        timeout: Duration::from_secs(60),
+        local: Local::Asked,
+    }
+}
+
+fn desk(folder: &tempfile::TempDir, session: &str) -> Desk {
+    Desk::new(folder.path(), "state.sqlite3", session.to_owned(), "stub".to_owned(), Confirm::None)
+}
+
+#[test]
+fn a_question_goes_through_its_states() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = desk(&folder, "0a");
+    let mut book = Book::new(folder.path(), "state.sqlite3");
+    let until = clock() + Duration::from_secs(60);
+    for number in 1..=4 {
+        desk.open(&question(number, "{}"), until).unwrap();
+    }
+    desk.settle(1, Settled::Answered(Channel::Client), until);
+    desk.settle(2, Settled::Over, until);
+    desk.settle(3, Settled::Late, until);
+    desk.settle(4, Settled::Late, clock());
+    let all = book.all().unwrap();
+    let states: Vec<_> = all.iter().map(|entry| entry.state).collect();
+    assert_eq!(states, [State::Settled, State::Expired, State::Late, State::Expired]);
+    for (entry, approval) in all.iter().zip([Approval::Once, Approval::Once, Approval::Session, Approval::Once]) {
+        let answered = book.answer(&entry.id, &approval, Confirm::None).unwrap();
+        assert_eq!(answered.is_ok(), entry.state == State::Late, "{answered:?}");
+    }
+    assert_eq!(desk.answers(), [(3, Approval::Session)]);
+    assert_eq!(desk.answers(), [], "once");
+    // What settles it afterwards changes nothing any more.
+    desk.settle(3, Settled::Over, until);
+    assert_eq!(book.all().unwrap()[2].state, State::Approved);
+    // Another wrapper that happens to count alike gets nothing of it.
+    let mut other = self::desk(&folder, "0b");
+    other.open(&question(3, "{}"), until).unwrap();
+    assert_eq!(other.answers(), []);
+    let other = book.all().unwrap().into_iter().find(|entry| entry.session == "0b").unwrap();
+    assert!(book.answer(&other.id, &Approval::Once, Confirm::None).unwrap().is_ok());
+    assert_eq!(desk.answers(), []);
+}
+
+#[test]
+fn a_code_cannot_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = Desk::new(folder.path(), "state.sqlite3", "0a".to_owned(), "stub".to_owned(), Confirm::Code);
+    desk.open(&question(1, "{}"), clock() + Duration::from_secs(60)).unwrap();
+    let mut book = Book::new(folder.path(), "state.sqlite3");
+    let id = book.all().unwrap()[0].id.clone();
+    assert_eq!(book.answer(&id, &Approval::Session, Confirm::None).unwrap(), Err(NotAnswered::NeedsCode));
+    assert_eq!(desk.answers(), []);
+    assert!(book.answer(&id, &Approval::Session, Confirm::Code).unwrap().is_ok());
+    assert_eq!(desk.answers(), [(1, Approval::Session)]);
+}
+
+#[test]
+fn long_arguments_are_cut_and_all_of_them_have_a_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = desk(&folder, "0a");
+    let until = clock() + Duration::from_secs(60);
+    let long = format!("{{\"a\":\"{}ä\"}}", "x".repeat(MAX_ASKED_ARGUMENTS - 7));
+    let most = u64::try_from(MAX_ASKED).unwrap() / u64::try_from(MAX_ASKED_ARGUMENTS).unwrap();
+    for number in 1..=most {
+        desk.open(&question(number, &long), until).unwrap();
+    }
+    let why = desk.open(&question(most + 1, &long), until);
+    assert!(why.as_ref().is_ok() || why.as_ref().unwrap_err().contains("already fill 32 MiB"), "{why:?}");
+    let why = desk.open(&question(most + 2, &long), until).unwrap_err();
+    assert!(why.contains("already fill 32 MiB") && why.contains("Answer some of them"), "{why}");
+    let mut book = Book::new(folder.path(), "state.sqlite3");
+    let entry = &book.all().unwrap()[0];
+    let kept = entry.arguments.as_ref().unwrap();
+    assert!(kept.len() <= MAX_ASKED_ARGUMENTS && kept.len() >= MAX_ASKED_ARGUMENTS - 1);
+    assert_eq!(entry.left_out(), (long.len() - kept.len()) as u64);
+    // Room comes back with each answer.
+    assert!(book.answer(&entry.id.clone(), &Approval::Refused { note: None }, Confirm::None).unwrap().is_ok());
+    desk.open(&question(most + 3, "{}"), until).unwrap();
+}

@@ -1,0 +1,223 @@
+//! `policylayer approvals watch`, and the codes of `approve`, under a real pseudo-terminal.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "what is done between fork and exec is")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support::terminal;
+use crate::support::waiting;
+use crate::support::wrapped;
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use terminal::Terminal;
+use waiting::{approvals, call, home, listed, received, run, the_one, wait_for, wrapper_in};
+use wrapped::kill;
+
+/// What gives the terminal back.
+const CURSOR_IS_SHOWN: &str = "\u{1b}[?25h";
+const SCREEN_IS_LEFT: &str = "\u{1b}[?1049l";
+
+fn watch(home: &Path) -> Terminal {
+    let terminal = Terminal::start(approvals(home, &["watch"]));
+    terminal.wait("policylayer approvals:");
+    assert!(!terminal.is_cooked());
+    terminal
+}
+
+/// What has just come up takes no answer yet.
+fn look() {
+    thread::sleep(Duration::from_millis(900));
+}
+
+fn is_given_back(terminal: &Terminal) {
+    assert!(terminal.is_cooked());
+    terminal.wait(SCREEN_IS_LEFT);
+    terminal.wait(CURSOR_IS_SHOWN);
+}
+
+#[test]
+fn y_approves_the_call_that_is_shown() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    let mut terminal = watch(home.path());
+    terminal.wait("Nothing waits for a person.");
+    let line = call(1, "send", "{\"to\":[\"a\u{202e}b\u{9b}2J\"]}");
+    wrapper.send(line.as_bytes());
+    // It shows up by itself, with the arguments in full and nothing that drives the terminal.
+    terminal.wait("send of stub");
+    terminal.wait("    \"a\\u{202e}b\\u{9b}2J\"");
+    // A key that was on its way to something else does not answer it.
+    terminal.type_in("y");
+    terminal.wait("has only just come up");
+    assert_eq!(listed(home.path()).len(), 1);
+    look();
+    terminal.type_in("y");
+    terminal.wait("Approved: send of stub goes on, this once.");
+    assert!(wrapper.line().contains("\"id\":1"));
+    assert_eq!(received(home.path(), "record"), line);
+    assert!(!terminal.written().contains('\u{202e}') && !terminal.written().contains('\u{9b}'));
+    terminal.type_in("q");
+    assert_eq!(terminal.end().code(), Some(0));
+    is_given_back(&terminal);
+}
+
+#[test]
+fn n_refuses_with_a_note_and_arrows_choose() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    for n in 1..=2 {
+        wrapper.send(call(n, "send", &format!("{{\"n\":{n}}}")).as_bytes());
+        wait_for(home.path(), usize::try_from(n).unwrap(), "waiting");
+    }
+    let mut terminal = watch(home.path());
+    terminal.wait("2 waiting");
+    terminal.wait("\"n\": 1");
+    // The second one, the first one, and the second one again.
+    terminal.type_in("\u{1b}[B");
+    let seen = terminal.wait("\"n\": 2");
+    terminal.type_in("k");
+    let seen = terminal.wait_from(seen, "\"n\": 1");
+    terminal.type_in("j");
+    terminal.wait_from(seen, "\"n\": 2");
+    look();
+    terminal.type_in("n");
+    let seen = terminal.wait("A note to the agent");
+    // Keys are text now; a person changes their mind, and then does not.
+    terminal.type_in("y\u{1b}");
+    let seen = terminal.wait_from(seen, "Nothing was answered.");
+    terminal.type_in("n");
+    terminal.wait_from(seen, "A note to the agent");
+    terminal.type_in("Not nox\u{7f}w.\r");
+    terminal.wait("Refused: send of stub does not go on");
+    let answer = wrapper.line();
+    assert!(answer.contains("\"id\":2") && answer.contains("says: Not now."), "{answer}");
+    assert_eq!(listed(home.path()).len(), 1);
+    assert_eq!(received(home.path(), "record"), "");
+    terminal.type_in("\u{3}");
+    assert_eq!(terminal.end().code(), Some(0));
+    is_given_back(&terminal);
+}
+
+#[test]
+fn long_arguments_scroll_and_another_size_is_followed() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    let items: Vec<_> = (0..60).map(|n| format!("\"item-{n:02}\"")).collect();
+    wrapper.send(call(1, "send", &format!("{{\"items\":[{}]}}", items.join(","))).as_bytes());
+    the_one(home.path());
+    let mut terminal = watch(home.path());
+    terminal.wait("item-00");
+    terminal.wait("lines above");
+    assert!(!terminal.written().contains("item-59"));
+    terminal.type_in("\u{1b}[6~");
+    terminal.wait("10 lines above");
+    terminal.type_in("\u{1b}[F");
+    terminal.wait("item-59");
+    terminal.wait("0 below");
+    for (columns, rows) in [(40, 12), (120, 40), (5, 3), (1, 1), (60, 20)] {
+        let seen = terminal.written().len();
+        terminal.resize(columns, rows);
+        terminal.wait_from(seen, "\u{1b}[2J");
+    }
+    terminal.wait(&"─".repeat(120));
+    look();
+    terminal.type_in("a");
+    terminal.wait("until the session ends");
+    assert!(wrapper.line().contains("\"id\":1"));
+    terminal.type_in("q");
+    assert_eq!(terminal.end().code(), Some(0));
+    is_given_back(&terminal);
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let home = home("");
+    for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGINT] {
+        let mut terminal = watch(home.path());
+        kill(terminal.process.id().cast_signed(), signal);
+        assert_eq!(terminal.end().signal(), Some(signal));
+        is_given_back(&terminal);
+    }
+}
+
+#[test]
+fn what_fails_meanwhile_is_told_on_a_terminal_that_is_given_back() {
+    let home = home("");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    wrapper.send(call(1, "send", "{}").as_bytes());
+    the_one(home.path());
+    let mut terminal = watch(home.path());
+    let store = home.path().join(".local/state/policylayer/state.sqlite3");
+    std::fs::remove_file(&store).unwrap();
+    std::fs::create_dir(&store).unwrap();
+    assert_eq!(terminal.end().code(), Some(1));
+    is_given_back(&terminal);
+    let written = terminal.written();
+    let (_, told) = written.rsplit_once(SCREEN_IS_LEFT).unwrap();
+    assert!(told.contains("it is a folder, not a file"), "{told}");
+}
+
+#[test]
+fn without_a_terminal_it_is_refused() {
+    let home = home("");
+    let output = run(home.path(), &["watch"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
+    assert!(said.contains("needs a terminal, and stdin is none") && said.contains("list --format json"), "{said}");
+}
+
+/// The code that the terminal asks for.
+fn code(terminal: &Terminal, from: usize) -> String {
+    let at = terminal.wait_from(from, "ype ");
+    terminal.wait_from(at, " and Enter");
+    terminal.written()[at..].split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_code_is_shown_and_typed_back() {
+    let home = home("[approvals]\nlocal_confirm = \"code\"\n");
+    let mut wrapper = wrapper_in(home.path(), "record");
+    let line = call(1, "send", "{\"n\":1}");
+    wrapper.send(line.as_bytes());
+    let id = the_one(home.path());
+
+    let mut terminal = Terminal::start(approvals(home.path(), &["approve", &id]));
+    terminal.wait("\"n\": 1");
+    let shown = code(&terminal, 0);
+    assert_eq!(shown.len(), 4);
+    terminal.type_in("no\n");
+    assert_eq!(terminal.end().code(), Some(1));
+    terminal.wait("is not the code");
+    assert_eq!(listed(home.path()).len(), 1);
+
+    let mut terminal = watch(home.path());
+    look();
+    terminal.type_in("y");
+    let first = code(&terminal, 0);
+    terminal.type_in("no\r");
+    let seen = terminal.wait("That is not the code: nothing is approved.");
+    terminal.type_in("y");
+    let second = code(&terminal, seen);
+    assert_ne!(first, second, "another one each time");
+    assert_eq!(received(home.path(), "record"), "");
+    terminal.type_in(&second);
+    terminal.type_in("\r");
+    terminal.wait("Approved: send of stub goes on");
+    assert!(wrapper.line().contains("\"id\":1"));
+    assert_eq!(received(home.path(), "record"), line);
+    terminal.type_in("q");
+    assert_eq!(terminal.end().code(), Some(0));
+    is_given_back(&terminal);
+
+    wrapper.send(call(2, "send", "{\"n\":2}").as_bytes());
+    let id = the_one(home.path());
+    let mut terminal = Terminal::start(approvals(home.path(), &["approve", &id]));
+    let shown = code(&terminal, 0);
+    terminal.type_in(&(shown.to_uppercase() + "\n"));
+    assert_eq!(terminal.end().code(), Some(0));
+    terminal.wait("Approved: send of stub goes on");
+    assert!(wrapper.line().contains("\"id\":2"));
+}

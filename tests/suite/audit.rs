@@ -1,0 +1,289 @@
+//! The audit log of the built wrapper: what a session writes, whatever ends it, and what happens where it cannot be written.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support::wrapped;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use policylayer::audit::{self, record};
+use policylayer::policy::ServerName;
+use serde_json::{Value, json};
+use wrapped::{Wrapped, home, wrap_with};
+
+const POLICY: &str = r#"{"version":"1","default":"allow","hide":["gone"],"tools":{
+    "no":{"action":"deny","reason":"Never."},"once":{"rate_limit":{"max":1,"window":60}}}}"#;
+
+fn home_with(config: &str) -> tempfile::TempDir {
+    let home = home();
+    fs::write(home.path().join("policy.json"), POLICY).unwrap();
+    let folder = home.path().join(".config/policylayer");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("config.toml"), config).unwrap();
+    home
+}
+
+fn folder(home: &Path) -> PathBuf {
+    home.join(if cfg!(target_os = "macos") {
+        "Library/Application Support/policylayer/audit"
+    } else {
+        ".local/state/policylayer/audit"
+    })
+}
+
+/// The lines of the log, each of which is a record that is read.
+fn log(home: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(folder(home).join("stub.jsonl")).unwrap_or_default();
+    for line in text.lines() {
+        record::read(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    }
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn assert_verified(home: &Path) -> audit::Report {
+    let report = audit::verify(&folder(home), &ServerName::parse("stub").unwrap()).unwrap();
+    assert!(report.broken.is_none(), "{report:?}");
+    report
+}
+
+fn call(wrapped: &mut Wrapped, id: u32, tool: &str) {
+    let params = format!(r#"{{"name":"{tool}","arguments":{{"email":"bob@example.com"}}}}"#);
+    wrapped.send(
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{params}}}\n").as_bytes(),
+    );
+}
+
+/// A line comes when its call is answered, and two may be at the same time.
+fn by_number(mut lines: Vec<Value>) -> Vec<Value> {
+    lines.sort_by_key(|line| line["call"].as_u64());
+    lines
+}
+
+fn facts(record: &Value) -> Value {
+    ["call", "tool", "effect", "rule", "outcome"].iter().map(|name| record[name].clone()).collect()
+}
+
+#[test]
+fn every_decision_of_a_session_is_one_line() {
+    let mut wrapped = wrap_with(home_with(""), &[], &[]);
+    let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"clientInfo":{"name":"a","version":"1"}}}"#;
+    wrapped.send(format!("{hello}\n").as_bytes());
+    wrapped.line();
+    for (id, tool) in [(1, "yes"), (2, "no"), (3, "gone"), (4, "once"), (5, "once")] {
+        call(&mut wrapped, id, tool);
+        wrapped.line();
+    }
+    wrapped.close();
+    assert_eq!(wrapped.code(), 0);
+    let lines = by_number(log(wrapped.home.path()));
+    let expected = [
+        json!([1, "yes", "allow", "default", "ok"]),
+        json!([2, "no", "deny", "tools.no", "refused"]),
+        json!([3, "gone", "hide", "hide[0]", "refused"]),
+        json!([4, "once", "allow", "tools.once", "ok"]),
+        json!([5, "once", "deny", "tools.once.rate_limit", "refused"]),
+    ];
+    assert_eq!(lines.iter().map(facts).collect::<Vec<_>>(), expected);
+    for line in &lines {
+        assert_eq!(line["server"], "stub");
+        assert_eq!(line["session"], lines[0]["session"]);
+        assert_eq!(line["client"], json!({"name": "a", "version": "1"}));
+        assert_eq!(line["arguments"]["keys"], json!(["email"]));
+        assert_eq!(line["arguments"]["hmac_sha256"], lines[0]["arguments"]["hmac_sha256"], "the same arguments");
+        assert!(!line.to_string().contains("bob@"), "an address is in the log");
+    }
+    assert_verified(wrapped.home.path());
+    // The key is the user's own; another user's log has other digests.
+    assert_eq!(fs::read(folder(wrapped.home.path()).join("key")).unwrap().len(), 32);
+}
+
+#[test]
+fn a_session_without_calls_leaves_nothing_behind() {
+    let mut wrapped = wrap_with(home_with(""), &[], &[]);
+    wrapped.greet();
+    wrapped.close();
+    assert_eq!(wrapped.code(), 0);
+    assert!(!folder(wrapped.home.path()).exists(), "clients start processes that they throw away");
+}
+
+#[test]
+fn arguments_are_kept_as_the_settings_say() {
+    for (kept, name, expected) in
+        [("redacted", "redacted", json!({"email": "<text>"})), ("full", "full", json!({"email": "bob@example.com"}))]
+    {
+        let mut wrapped = wrap_with(home_with(&format!("[audit]\narguments = \"{kept}\"\n")), &[], &[]);
+        call(&mut wrapped, 1, "yes");
+        wrapped.line();
+        wrapped.close();
+        assert_eq!(wrapped.code(), 0);
+        assert_eq!(log(wrapped.home.path())[0]["arguments"][name], expected);
+    }
+}
+
+#[test]
+fn whatever_ends_a_session_nothing_is_lost() {
+    // The server dies with a call open; the client leaves; a signal comes.
+    let mut died = wrap_with(home_with(""), &[], &["--exit-at-request", "3"]);
+    call(&mut died, 1, "yes");
+    died.line();
+    died.end(Duration::from_secs(5));
+    assert_eq!(
+        log(died.home.path()).iter().map(facts).collect::<Vec<_>>(),
+        [json!([1, "yes", "allow", "default", "server_died"])]
+    );
+
+    let mut signalled = wrap_with(home_with(""), &[], &[]);
+    for id in 0..200 {
+        call(&mut signalled, id, "yes");
+    }
+    for _ in 0..200 {
+        signalled.line();
+    }
+    signalled.signal(libc::SIGTERM);
+    signalled.end(Duration::from_secs(5));
+    assert_eq!(log(signalled.home.path()).len(), 200);
+    for wrapped in [died, signalled] {
+        let report = assert_verified(wrapped.home.path());
+        assert!(report.notes.is_empty(), "{report:?}");
+    }
+}
+
+#[test]
+fn a_call_that_ran_when_the_wrapper_was_killed_is_recorded_by_the_next_session() {
+    let mut wrapped = wrap_with(home_with(""), &[], &["--silent"]);
+    call(&mut wrapped, 1, "yes");
+    // Its journal is there within a moment.
+    let journals = folder(wrapped.home.path()).join("open");
+    let written = |folder: &Path| {
+        let files: Vec<_> = fs::read_dir(folder).map(|files| files.flatten().collect()).unwrap_or_default();
+        files.iter().any(|file| fs::read_to_string(file.path()).is_ok_and(|text| text.contains("\"yes\"")))
+    };
+    let start = Instant::now();
+    while !written(&journals) {
+        assert!(start.elapsed() < Duration::from_secs(10), "no journal came");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    wrapped.signal(libc::SIGKILL);
+    wrapped.all_gone(Duration::from_secs(5));
+    assert_verified(wrapped.home.path());
+
+    wrapped.process.wait().unwrap();
+    let mut next = wrap_with(std::mem::replace(&mut wrapped.home, home()), &[], &[]);
+    call(&mut next, 1, "no");
+    next.line();
+    next.close();
+    assert_eq!(next.code(), 0);
+    let lines = log(next.home.path());
+    assert_eq!(lines.iter().filter(|line| line["event"] == "killed").count(), 1);
+    let mut lines: Vec<_> = lines.iter().filter(|line| line["event"].is_null()).map(facts).collect();
+    lines.sort_by_key(ToString::to_string);
+    let expected = [json!([1, "no", "deny", "tools.no", "refused"]), json!([1, "yes", "allow", "default", "unknown"])];
+    assert_eq!(lines, expected);
+    assert_verified(next.home.path());
+}
+
+/// A file stands where the folder should be: nothing can be written, whoever the user is.
+fn blocked(config: &str) -> tempfile::TempDir {
+    let home = home_with(config);
+    let folder = folder(home.path());
+    fs::create_dir_all(folder.parent().unwrap()).unwrap();
+    fs::write(&folder, "not a folder").unwrap();
+    home
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_said_once_and_stops_nothing() {
+    let mut wrapped = wrap_with(blocked(""), &[], &[]);
+    for id in 1..50 {
+        call(&mut wrapped, id, "yes");
+        assert!(wrapped.line().contains("\"result\""));
+    }
+    wrapped.close();
+    assert_eq!(wrapped.code(), 0);
+    let stderr = fs::read_to_string(wrapped.home.path().join("stderr")).unwrap();
+    assert_eq!(stderr.matches("stub.jsonl cannot be written").count(), 1, "{stderr}");
+    assert!(stderr.contains("Make its folder"), "{stderr}");
+}
+
+#[test]
+fn a_log_that_is_required_and_cannot_be_written_refuses_calls_and_says_why() {
+    let mut wrapped =
+        wrap_with(blocked("[audit]\nrequired = true\n"), &["--log-level", "info"], &["--record", "/dev/null"]);
+    for id in 1..4 {
+        call(&mut wrapped, id, "once");
+        let answer: Value = serde_json::from_str(&wrapped.line()).unwrap();
+        assert_eq!(answer["id"], id);
+        assert_eq!(answer["result"]["_meta"]["policylayer/decision"]["rule"], "audit.required", "{answer}");
+        let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains("The audit log is required and cannot be written"), "{text}");
+    }
+    // What is no call goes on, and once the log can be written calls do, with nothing counted for those refused.
+    wrapped.greet();
+    fs::remove_file(folder(wrapped.home.path())).unwrap();
+    let start = Instant::now();
+    let mut id = 10;
+    loop {
+        call(&mut wrapped, id, "once");
+        let answer = wrapped.line();
+        if !answer.contains("audit.required") {
+            assert!(!answer.contains("isError"), "{answer}");
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "{answer}");
+        std::thread::sleep(Duration::from_millis(20));
+        id += 1;
+    }
+    wrapped.close();
+    assert_eq!(wrapped.code(), 0);
+    assert!(
+        log(wrapped.home.path())
+            .iter()
+            .any(|line| facts(line) == json!([line["call"], "once", "allow", "tools.once", "ok"]))
+    );
+    assert_verified(wrapped.home.path());
+}
+
+#[test]
+fn a_required_log_holds_each_call_before_the_server_does() {
+    let home = home_with("[audit]\nrequired = true\n");
+    let record = home.path().join("record");
+    let mut wrapped = wrap_with(home, &[], &["--silent", "--record", record.to_str().unwrap()]);
+    for id in 1..6 {
+        call(&mut wrapped, id, "yes");
+    }
+    let start = Instant::now();
+    while !fs::read_to_string(&record).is_ok_and(|text| text.lines().count() == 5) {
+        assert!(start.elapsed() < Duration::from_secs(10), "the server never got its calls");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    wrapped.signal(libc::SIGKILL);
+    let journals = fs::read_dir(folder(wrapped.home.path()).join("open")).unwrap();
+    let text: String = journals.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    for number in 1..6 {
+        assert!(text.contains(&format!("\"call\":{number},")), "{text}");
+    }
+}
+
+#[test]
+fn observing_refuses_nothing_and_writes_down_what_would_have_been() {
+    let mut wrapped = wrap_with(home_with(""), &["--observe"], &[]);
+    for (id, tool) in [(1, "no"), (2, "gone"), (3, "once"), (4, "once")] {
+        call(&mut wrapped, id, tool);
+        assert!(!wrapped.line().contains("isError"), "{tool} was refused");
+    }
+    wrapped.close();
+    assert_eq!(wrapped.code(), 0);
+    let told: Vec<_> =
+        log(wrapped.home.path()).iter().map(|line| json!([line["tool"], line["effect"], line["observed"]])).collect();
+    let expected = [
+        json!(["no", "deny", true]),
+        json!(["gone", "hide", true]),
+        json!(["once", "allow", false]),
+        json!(["once", "deny", true]),
+    ];
+    assert_eq!(told, expected);
+    assert!(fs::read_to_string(wrapped.home.path().join("stderr")).unwrap().contains("observing: nothing is refused"));
+}

@@ -1,0 +1,610 @@
+//! The files of the audit log: whatever is done to them is found, and a session that is killed is not taken for it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use policylayer::audit::record::{
+    About, ArgumentsLogged, Direction, Draft, Enforcement, Entry, Facts, Keyed, Moment, Outcome, read,
+};
+use policylayer::audit::verify::{Note, What};
+use policylayer::audit::{Log, Options, Place, Report, Trouble, key, verify};
+use policylayer::policy::{Effect, ServerName};
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn server() -> ServerName {
+    ServerName::parse("demo").unwrap()
+}
+
+fn draft(number: u64, unix: Duration) -> Draft {
+    let facts = Facts {
+        direction: Direction::Client,
+        method: Some("tools/call"),
+        tool: Some("get_lists"),
+        class: None,
+        effect: Effect::Allow,
+        rule: "default",
+        reason: None,
+        enforcement: Enforcement::Enforced,
+        arguments: None,
+    };
+    let mut keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| None));
+    let made = Moment { number, unix, session: Duration::from_secs(number) };
+    Draft::new(&facts, None, &mut keyed, made)
+}
+
+fn entry(number: u64) -> Entry {
+    let unix = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    draft(number, unix).finish(Outcome::Ok, Duration::from_secs(number + 1))
+}
+
+fn open_entry(number: u64) -> Entry {
+    let unix = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    draft(number, unix).finish(Outcome::Unknown, Duration::from_secs(number + 1))
+}
+
+type Said = Arc<Mutex<Vec<Trouble>>>;
+
+fn start(folder: &Path, options: Options, open: Arc<Mutex<Vec<Entry>>>) -> (Log, Said) {
+    let said = Said::default();
+    let say = {
+        let said = Arc::clone(&said);
+        Box::new(move |trouble| said.lock().unwrap().push(trouble))
+    };
+    let unanswered = Box::new(move |into: &mut Vec<Entry>| into.extend(open.lock().unwrap().iter().cloned()));
+    (Log::start(folder.to_owned(), &server(), options, say, unanswered).unwrap(), said)
+}
+
+fn log(folder: &Path, options: Options) -> (Log, Said) {
+    start(folder, options, Arc::default())
+}
+
+fn small() -> Options {
+    Options { max_size: 2_000, ..Options::default() }
+}
+
+/// A session that writes entries with these numbers and ends well.
+fn session(folder: &Path, options: Options, numbers: impl IntoIterator<Item = u64>) {
+    let (log, said) = log(folder, options);
+    log.push(&mut numbers.into_iter().map(entry).collect());
+    log.finish(LONG);
+    assert_eq!(*said.lock().unwrap(), []);
+}
+
+fn place(folder: &Path) -> Place {
+    Place::new(folder, &server())
+}
+
+fn verified(folder: &Path) -> Report {
+    verify(folder, &server()).unwrap()
+}
+
+fn sound(folder: &Path) -> Report {
+    let report = verified(folder);
+    assert_eq!(report.broken, None);
+    report
+}
+
+/// Every file of the log in order, with its lines.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<String>)> {
+    let place = place(folder);
+    let mut paths: Vec<_> = place.rotated_numbers().unwrap().into_iter().map(|number| place.rotated(number)).collect();
+    paths.push(place.current());
+    let lines = |path: &PathBuf| fs::read_to_string(path).unwrap().split_inclusive('\n').map(str::to_owned).collect();
+    paths.into_iter().filter(|path| path.exists()).map(|path| (path.clone(), lines(&path))).collect()
+}
+
+/// What (session, call) the log has.
+fn calls(folder: &Path) -> Vec<(String, u64, Outcome)> {
+    let mut calls = Vec::new();
+    for line in files(folder).iter().flat_map(|(_, lines)| lines) {
+        let Ok(line) = read(line) else { continue };
+        if let About::Decision(record) = line.about {
+            calls.push((line.session.into_owned(), record.call, record.outcome));
+        }
+    }
+    calls
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < LONG, "in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn nothing_is_made_before_the_first_entry_and_all_is_private() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = folder.path().join("state/audit");
+    let (log, said) = log(&audit, Options::default());
+    thread::sleep(Duration::from_millis(600));
+    assert!(!audit.exists());
+    assert_eq!(sound(&audit).lines, 0);
+    log.push(&mut vec![entry(1)]);
+    until("a journal", || place(&audit).journals().unwrap().len() == 1);
+    until("a line", || sound(&audit).lines == 1);
+    assert_eq!(sound(&audit).running, 1);
+    key(&audit).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mut folders = vec![folder.path().join("state")];
+        while let Some(folder) = folders.pop() {
+            assert_eq!(mode(&folder), 0o700, "{}", folder.display());
+            for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() { folders.push(path) } else { assert_eq!(mode(&path), 0o600, "{}", path.display()) }
+            }
+        }
+    }
+    log.finish(LONG);
+    assert_eq!(place(&audit).journals().unwrap(), [""; 0]);
+    let report = sound(&audit);
+    assert_eq!((report.lines, report.running, &*report.notes), (1, 0, &[][..]));
+    assert_eq!(*said.lock().unwrap(), []);
+}
+
+#[test]
+fn the_chain_goes_on_over_sessions_and_files() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..5 {
+        session(folder.path(), small(), 1..=7);
+    }
+    let report = sound(folder.path());
+    assert_eq!((report.lines, report.sessions, report.pruned), (35, 5, 0));
+    assert!(report.files > 5, "{report:?}");
+    assert_eq!(files(folder.path()).len() as u64, report.files);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn sha256sum_follows_the_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    session(folder.path(), Options::default(), 1..=4);
+    let current = place(folder.path()).current();
+    let script = "sed -n 3p \"$1\" | sha256sum | cut -c1-64";
+    let sum = Command::new("sh").args(["-c", script, "sh"]).arg(&current).output().unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    let lines = &files(folder.path())[0].1;
+    assert_eq!(read(&lines[3]).unwrap().previous.to_string(), sum.trim());
+}
+
+/// A way to tamper with the lines of the middle file, and what is found: the line counted from the first of the log.
+type Tampering = (&'static str, fn(&mut Vec<String>), usize, What);
+
+#[test]
+fn whatever_is_done_to_lines_is_found_where_it_was_done() {
+    let folder = tempfile::tempdir().unwrap();
+    session(folder.path(), Options::default(), 1..=10);
+    let current = place(folder.path()).current();
+    let whole = files(folder.path())[0].1.clone();
+    let cases: [Tampering; 12] = [
+        ("an edit", |lines| lines[4] = lines[4].replace("get_lists", "get_listz"), 5, What::Changed),
+        ("an edit of the first", |lines| lines[0] = lines[0].replace("get_lists", "get_listz"), 1, What::Changed),
+        ("an edit of the last", |lines| lines[9] = lines[9].replace("get_lists", "get_listz"), 10, What::Changed),
+        (
+            "an edit of the chain",
+            |lines| lines[4] = lines[4].replacen(|c: char| c.is_ascii_digit(), "e", 1),
+            5,
+            What::Changed,
+        ),
+        ("a line less", |lines| drop(lines.remove(4)), 5, What::Removed(Some(1))),
+        ("two lines less", |lines| drop(lines.drain(4..6)), 5, What::Removed(Some(2))),
+        ("the first line less", |lines| drop(lines.remove(0)), 1, What::Removed(Some(1))),
+        ("a line twice", |lines| lines.insert(5, lines[4].clone()), 6, What::Inserted),
+        ("a line more", |lines| lines.insert(5, lines[4].replace("get_lists", "get_listz")), 6, What::Inserted),
+        ("two lines swapped", |lines| lines.swap(4, 5), 5, What::Swapped),
+        ("the end cut at a line", |lines| lines.truncate(8), 8, What::CutEnd(2)),
+        ("nothing left", Vec::clear, 0, What::CutEnd(10)),
+    ];
+    for (name, tamper, line, what) in cases {
+        let mut lines = whole.clone();
+        tamper(&mut lines);
+        fs::write(&current, lines.concat()).unwrap();
+        let broken = verified(folder.path()).broken.unwrap_or_else(|| panic!("{name} is not found"));
+        assert_eq!((broken.line, &broken.what, &broken.file), (Some(line as u64), &what, &current), "{name}");
+        // And it is still found after another session has written.
+        let copy = tempfile::tempdir().unwrap();
+        for file in ["demo.jsonl", "demo.head"] {
+            fs::copy(folder.path().join(file), copy.path().join(file)).unwrap();
+        }
+        session(copy.path(), Options::default(), 1..=3);
+        assert!(verified(copy.path()).broken.is_some(), "{name} is covered up by the next session");
+    }
+    // Every byte of a line, and of the newline behind it.
+    let text = whole.concat();
+    let start = whole[..4].concat().len();
+    for at in (start..start + whole[4].len()).step_by(7).chain([start + whole[4].len() - 1]) {
+        let mut bytes = text.clone().into_bytes();
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+        fs::write(&current, bytes).unwrap();
+        let broken = verified(folder.path()).broken.unwrap_or_else(|| panic!("byte {at} is not found"));
+        assert_eq!(broken.line, Some(5), "byte {at}: {broken}");
+    }
+    fs::write(&current, &text).unwrap();
+    sound(folder.path());
+}
+
+#[test]
+fn whatever_is_done_to_files_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    session(folder.path(), small(), 1..=40);
+    let place = place(folder.path());
+    let whole: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    assert!(place.rotated_numbers().unwrap().len() >= 3);
+    let removed = |path: PathBuf| (path.clone(), Box::new(move || fs::remove_file(&path).unwrap()) as Box<dyn Fn()>);
+    let swapped = {
+        let (one, other) = (place.rotated(1), place.rotated(2));
+        let (file, spare) = (one.clone(), folder.path().join("spare"));
+        let swap = move || {
+            fs::rename(&one, &spare).unwrap();
+            fs::rename(&other, &one).unwrap();
+            fs::rename(&spare, &other).unwrap();
+        };
+        (file, Box::new(swap) as Box<dyn Fn()>)
+    };
+    let cases = [
+        ("the first", removed(place.rotated(1)), What::Missing),
+        ("a middle one", removed(place.rotated(2)), What::Missing),
+        ("the current one", removed(place.current()), What::Missing),
+        ("two", swapped, What::OutOfOrder),
+        ("the head", removed(place.head()), What::Head("it is missing".to_owned())),
+    ];
+    for (name, (file, tamper), what) in cases {
+        tamper();
+        let broken = verified(folder.path()).broken.unwrap_or_else(|| panic!("{name}: not found"));
+        assert_eq!((&broken.file, &broken.what), (&file, &what), "{name}");
+        for (path, bytes) in &whole {
+            fs::write(path, bytes).unwrap();
+        }
+        sound(folder.path());
+    }
+}
+
+#[test]
+fn an_old_copy_is_found_and_stays_found() {
+    let folder = tempfile::tempdir().unwrap();
+    session(folder.path(), Options::default(), 1..=5);
+    let current = place(folder.path()).current();
+    let old = fs::read(&current).unwrap();
+    session(folder.path(), Options::default(), 1..=3);
+    fs::write(&current, old).unwrap();
+    assert_eq!(verified(folder.path()).broken.unwrap().what, What::CutEnd(3));
+    session(folder.path(), Options::default(), 1..=30);
+    let broken = verified(folder.path()).broken.unwrap();
+    assert_eq!((broken.line, broken.what), (Some(6), What::Removed(Some(3))));
+}
+
+#[test]
+fn a_line_that_is_cut_anywhere_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    session(folder.path(), Options::default(), 1..=2);
+    let current = place(folder.path()).current();
+    let whole = fs::read(&current).unwrap();
+    // What another session had begun to write: lines that no head has.
+    let tail = {
+        let other = tempfile::tempdir().unwrap();
+        for name in ["demo.jsonl", "demo.head"] {
+            fs::copy(folder.path().join(name), other.path().join(name)).unwrap();
+        }
+        session(other.path(), Options::default(), 3..=3);
+        fs::read(place(other.path()).current()).unwrap()[whole.len()..].to_vec()
+    };
+    let head = fs::read(place(folder.path()).head()).unwrap();
+    for length in 1..tail.len() {
+        for mend in [&b""[..], b"\n", b"\n{\"prev\":"] {
+            if length % 9 != 1 && !mend.is_empty() {
+                continue;
+            }
+            let cut = [&whole, &tail[..length], mend].concat();
+            fs::write(&current, cut).unwrap();
+            fs::write(place(folder.path()).head(), &head).unwrap();
+            let report = sound(folder.path());
+            let is_whole = mend == b"\n" && length == tail.len() - 1;
+            assert!(is_whole || report.notes.iter().any(|note| matches!(note, Note::Cut { .. })), "{length}");
+            session(folder.path(), Options::default(), 4..=5);
+            session(folder.path(), Options::default(), 6..=6);
+            let report = verified(folder.path());
+            assert_eq!(report.broken, None, "{length} bytes, then {mend:?}");
+            assert_eq!(calls(folder.path()).iter().filter(|(_, call, _)| *call > 3).count(), 3);
+        }
+    }
+}
+
+#[test]
+fn several_writers_give_one_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let writers: Vec<_> = (0..4)
+        .map(|_| {
+            let folder = folder.path().to_owned();
+            thread::spawn(move || {
+                let (log, said) = log(&folder, Options { max_size: 20_000, ..Options::default() });
+                for batch in 0..50 {
+                    log.push(&mut (batch * 10 + 1..=batch * 10 + 10).map(entry).collect());
+                    thread::sleep(Duration::from_millis(batch % 8));
+                }
+                log.finish(LONG);
+                assert_eq!(*said.lock().unwrap(), []);
+            })
+        })
+        .collect();
+    // Reading meanwhile finds nothing wrong.
+    for _ in 0..20 {
+        sound(folder.path());
+        thread::sleep(Duration::from_millis(10));
+    }
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    let report = sound(folder.path());
+    assert_eq!((report.lines, report.sessions), (2_000, 4));
+    assert!(report.files > 10);
+    let distinct: BTreeSet<_> = calls(folder.path()).into_iter().map(|(session, call, _)| (session, call)).collect();
+    assert_eq!(distinct.len(), 2_000);
+}
+
+#[test]
+fn what_is_too_old_is_pruned_and_the_rest_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = Duration::from_secs(3600);
+    let options = Options { keep, ..small() };
+    let (log, _) = log(folder.path(), options);
+    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let old = |number| draft(number, now - keep * 2).finish(Outcome::Ok, LONG);
+    log.push(&mut (1..=30).map(old).chain((31..=60).map(entry)).collect());
+    log.finish(LONG);
+    let report = sound(folder.path());
+    assert!(report.pruned >= 20 && report.pruned <= 30, "{report:?}");
+    assert_eq!(report.pruned + report.lines, 60);
+    session(folder.path(), options, 1..=10);
+    assert_eq!(sound(folder.path()).lines + report.pruned, 70);
+    // One that was to be removed when its session was killed.
+    let place = place(folder.path());
+    fs::write(place.rotated(1), "left").unwrap();
+    sound(folder.path());
+    session(folder.path(), options, 1..=1);
+    assert!(!place.rotated(1).exists());
+    let anchor = fs::read(place.anchor()).unwrap();
+    fs::write(place.anchor(), "{}").unwrap();
+    assert!(matches!(verified(folder.path()).broken.unwrap().what, What::Anchor(_)));
+    fs::write(place.anchor(), anchor).unwrap();
+    // Others are not to go missing.
+    let first = place.rotated_numbers().unwrap()[0];
+    fs::remove_file(place.rotated(first)).unwrap();
+    assert_eq!(verified(folder.path()).broken.unwrap().what, What::Missing);
+}
+
+#[test]
+fn unanswered_calls_are_in_the_journal_and_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = Arc::new(Mutex::new(vec![open_entry(1), open_entry(2)]));
+    let (log, said) = start(folder.path(), Options::default(), Arc::clone(&open));
+    let journal = place(folder.path()).journal(&log.session().id);
+    let journalled = || fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
+    until("two calls", || journalled() == 2);
+    log.commit(&open_entry(3)).unwrap();
+    assert_eq!(journalled(), 3, "a call that is committed is there at once");
+    open.lock().unwrap().remove(0);
+    log.push(&mut vec![entry(1)]);
+    until("a line", || sound(folder.path()).lines == 1);
+    // As if it had been killed: the same files, and nobody holds the journal.
+    let after = tempfile::tempdir().unwrap();
+    fs::create_dir(after.path().join("open")).unwrap();
+    for name in ["demo.jsonl", "demo.head", &format!("open/demo-{}.jsonl", log.session().id)] {
+        fs::copy(folder.path().join(name), after.path().join(name)).unwrap();
+    }
+    let killed = |unanswered| Note::Killed { session: log.session().id.clone(), unanswered };
+    assert_eq!(sound(after.path()).notes, [killed(None)]);
+    session(after.path(), Options::default(), 1..=1);
+    let report = sound(after.path());
+    assert_eq!((report.notes, report.unknown, report.lines), (vec![killed(Some(2))], 2, 5));
+    assert_eq!(place(after.path()).journals().unwrap(), [""; 0]);
+    let id = |call, outcome| (log.session().id.clone(), call, outcome);
+    assert_eq!(calls(after.path())[..3], [id(1, Outcome::Ok), id(2, Outcome::Unknown), id(3, Outcome::Unknown)]);
+    // One that was killed while it took them over: nothing is told twice.
+    fs::copy(&journal, place(after.path()).journal(&log.session().id)).unwrap();
+    session(after.path(), Options::default(), 1..=1);
+    assert_eq!(sound(after.path()).lines, 6);
+    // The session itself ends well, and writes down what was not answered.
+    log.finish(LONG);
+    assert_eq!(sound(folder.path()).lines, 3);
+    assert!(!journal.exists());
+    assert_eq!(*said.lock().unwrap(), []);
+}
+
+/// Not a test by itself: the process that the tests below start and kill.
+#[test]
+fn writer_process() {
+    let Ok(folder) = std::env::var("POLICYLAYER_TEST_AUDIT") else { return };
+    let count: u64 = std::env::var("POLICYLAYER_TEST_COUNT").unwrap().parse().unwrap();
+    let (log, said) = log(Path::new(&folder), Options { max_size: 100_000, ..Options::default() });
+    for number in 1..=count {
+        if number % 3 == 0 {
+            log.commit(&open_entry(number)).unwrap_or_default();
+            // What is told here was forwarded.
+            writeln!(std::io::stderr(), "forwarded {} {number}", log.session().id).unwrap();
+        }
+        log.push(&mut vec![entry(number)]);
+        if number % 10 == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    log.finish(LONG);
+    for trouble in said.lock().unwrap().iter() {
+        writeln!(std::io::stderr(), "said {trouble}").unwrap();
+    }
+}
+
+fn command(folder: &Path, count: u64) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "audit_files::writer_process", "--nocapture"]).env("POLICYLAYER_TEST_AUDIT", folder);
+    command.env("POLICYLAYER_TEST_COUNT", count.to_string()).stdout(Stdio::null());
+    command
+}
+
+#[test]
+fn processes_that_write_at_once_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writers: Vec<Child> =
+        (0..4).map(|_| command(folder.path(), 500).stderr(Stdio::null()).spawn().unwrap()).collect();
+    writers.iter_mut().for_each(|writer| assert!(writer.wait().unwrap().success()));
+    let report = sound(folder.path());
+    assert_eq!((report.lines, report.sessions, report.notes.len()), (2_000, 4, 0));
+}
+
+#[test]
+fn a_kill_never_looks_like_tampering_and_loses_no_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut forwarded = Vec::new();
+    let mut seed = 7_u64;
+    for _ in 0..25 {
+        let mut writers: Vec<Child> =
+            (0..2).map(|_| command(folder.path(), u64::MAX).stderr(Stdio::piped()).spawn().unwrap()).collect();
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        thread::sleep(Duration::from_millis(20 + (seed >> 33) % 120));
+        for writer in &mut writers {
+            writer.kill().unwrap();
+        }
+        for writer in writers {
+            let said = String::from_utf8(writer.wait_with_output().unwrap().stderr).unwrap();
+            let whole = said.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            for line in whole.filter_map(|line| line.strip_prefix("forwarded ")) {
+                let (session, number) = line.trim().split_once(' ').unwrap();
+                forwarded.push((session.to_owned(), number.parse::<u64>().unwrap()));
+            }
+        }
+        sound(folder.path());
+    }
+    session(folder.path(), Options::default(), 1..=1);
+    let report = sound(folder.path());
+    assert!(report.notes.iter().any(|note| matches!(note, Note::Killed { unanswered: Some(_), .. })), "{report:?}");
+    let calls = calls(folder.path());
+    let known: BTreeSet<_> = calls.iter().map(|(session, call, _)| (session.clone(), *call)).collect();
+    assert_eq!(known.len(), calls.len(), "a call is there twice");
+    assert!(forwarded.len() > 100, "{}", forwarded.len());
+    let missing: Vec<_> = forwarded.into_iter().filter(|call| !known.contains(call)).collect();
+    assert_eq!(missing, [], "calls that were forwarded are not in the log");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_says_so_once_and_tells_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let current = place(folder.path()).current();
+    fs::create_dir(&current).unwrap();
+    let (log, said) = log(folder.path(), Options::default());
+    assert!(log.commit(&open_entry(1)).unwrap_err().contains("cannot be written"));
+    assert_eq!(log.trouble(), None);
+    log.push(&mut vec![entry(1), entry(2)]);
+    until("trouble", || log.trouble().is_some());
+    log.push(&mut vec![entry(3)]);
+    thread::sleep(Duration::from_millis(1_500));
+    assert!(matches!(&said.lock().unwrap()[..], [Trouble::Unwritable(_)]), "{said:?}");
+    fs::remove_dir(&current).unwrap();
+    until("it is mended", || log.trouble().is_none());
+    log.push(&mut vec![entry(4)]);
+    log.finish(LONG);
+    assert_eq!(said.lock().unwrap()[1..], [Trouble::Written { lost: 3 }]);
+    let report = sound(folder.path());
+    assert_eq!((report.lines, report.gaps, report.lost), (2, 1, 3));
+}
+
+#[test]
+fn a_folder_that_is_a_file_is_trouble() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = folder.path().join("audit");
+    fs::write(&audit, "").unwrap();
+    let (log, said) = log(&audit, Options::default());
+    log.push(&mut vec![entry(1)]);
+    until("trouble", || log.trouble().is_some());
+    assert!(log.commit(&open_entry(2)).is_err());
+    assert!(key(&audit).is_err());
+    log.finish(LONG);
+    assert_eq!(said.lock().unwrap().iter().filter(|said| matches!(said, Trouble::Unwritable(_))).count(), 1);
+}
+
+/// A full disk, where this user may mount one; the test after it is run by everyone.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_a_gap_once_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=128k", "none"]).arg(folder.path()).output();
+    if !mounted.is_ok_and(|mounted| mounted.status.success()) {
+        println!("no file system can be mounted here");
+        return;
+    }
+    let done = std::panic::catch_unwind(|| {
+        let filler = folder.path().join("filler");
+        let audit = folder.path().join("audit");
+        let (log, said) = log(&audit, Options::default());
+        log.push(&mut vec![entry(1)]);
+        until("a line", || sound(&audit).lines == 1);
+        // A write fails when the file system has no room: all of it is taken.
+        let _ = fs::write(&filler, vec![1; 256 * 1024]);
+        for batch in 0..20 {
+            log.push(&mut (batch * 10 + 2..=batch * 10 + 11).map(entry).collect());
+            thread::sleep(Duration::from_millis(10));
+        }
+        until("trouble", || log.trouble().is_some());
+        fs::remove_file(&filler).unwrap();
+        until("it is mended", || log.trouble().is_none());
+        log.push(&mut vec![entry(202)]);
+        log.finish(LONG);
+        let report = sound(&audit);
+        assert!(report.gaps >= 1 && report.lost > 0, "{report:?}");
+        assert_eq!(calls(&audit).len() as u64 + report.lost, 202);
+        assert!(matches!(said.lock().unwrap()[0], Trouble::Unwritable(_)));
+    });
+    assert!(Command::new("umount").arg("-l").arg(folder.path()).status().unwrap().success());
+    done.unwrap();
+}
+
+/// A disk that is full in the middle of a write: files may grow to this size and no further.
+#[cfg(unix)]
+#[test]
+fn a_write_that_stops_halfway_leaves_whole_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = command(folder.path(), 400);
+    let script = "trap '' XFSZ; ulimit -f 37; exec \"$@\"";
+    let mut limited = Command::new("sh");
+    limited.args(["-c", script, "sh"]).arg(program.get_program()).args(program.get_args());
+    limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let out = limited.stdout(Stdio::null()).output().unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(said.matches("cannot be written").count(), 1, "{said}");
+    assert!(fs::read(place(folder.path()).current()).unwrap().ends_with(b"\n"));
+    let lines = sound(folder.path()).lines;
+    assert!(lines > 0 && lines < 400);
+    session(folder.path(), Options::default(), 1..=3);
+    assert!(sound(folder.path()).lines >= lines + 3);
+}
+
+#[test]
+fn all_get_the_same_key_and_a_damaged_one_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = folder.path().join("audit");
+    let makers: Vec<_> = (0..8)
+        .map(|_| {
+            let audit = audit.clone();
+            thread::spawn(move || key(&audit).unwrap())
+        })
+        .collect();
+    let keys: Vec<_> = makers.into_iter().map(|maker| maker.join().unwrap()).collect();
+    assert!(keys.iter().all(|key| *key == keys[0]) && keys[0].0 != [0; 32]);
+    fs::write(audit.join("key"), "short").unwrap();
+    assert!(key(&audit).unwrap_err().to_string().contains("5 bytes"));
+    fs::remove_file(audit.join("key")).unwrap();
+    fs::create_dir(audit.join("key")).unwrap();
+    assert!(key(&audit).is_err());
+}

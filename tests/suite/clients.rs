@@ -1,0 +1,606 @@
+//! Clients' files: where they are on each system, what is read of them, and that putting the wrapper before a server and
+//! taking it out again gives back every byte.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use policylayer::clients::document::{Document, Format};
+use policylayer::clients::edit;
+use policylayer::clients::entry::{Entry, Kind, Launch, entries, wrapped};
+use policylayer::clients::file;
+use policylayer::clients::place::{Os, places};
+use policylayer::clients::table::{ROWS, Row, Scope, ids};
+use policylayer::env::Env;
+use proptest::prelude::*;
+
+use crate::support::log;
+use log::Home;
+
+const PROGRAM: &str = "/opt/homebrew/bin/policylayer";
+
+/// Every file, `id scope path`, with `/` on every system.
+fn listed(os: Os, vars: &[(&str, &str)]) -> Vec<String> {
+    let env = Env::new(vars.iter().copied(), "/srv/project");
+    let line = |place: policylayer::clients::place::Place| {
+        format!("{} {} {}", place.row.id, place.row.scope.as_str(), place.file.to_str().unwrap().replace('\\', "/"))
+    };
+    places(os, &env).into_iter().map(line).collect()
+}
+
+fn has(all: &[String], expected: &str) {
+    assert!(all.iter().any(|line| line == expected), "{expected} is not in {all:#?}");
+}
+
+#[test]
+fn each_client_has_the_ids_that_are_documented_and_a_fixture() {
+    let expected = [
+        "claude-desktop",
+        "claude-code",
+        "cursor",
+        "vscode",
+        "windsurf",
+        "gemini-cli",
+        "antigravity",
+        "zed",
+        "codex",
+        "cline",
+        "lm-studio",
+    ];
+    assert_eq!(ids(), expected);
+    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md")).unwrap();
+    for row in ROWS {
+        assert!(docs.contains(&format!("`{}`", row.id)), "{}", row.id);
+        for file in row.files.iter().filter(|file| !file.is_empty()) {
+            let file = file.trim_start_matches("./");
+            assert!(docs.contains(&format!("`{file}`")), "docs/clients.md does not name {file}");
+        }
+        fixture(row.id);
+    }
+}
+
+#[test]
+fn files_are_where_each_system_has_them() {
+    let linux = listed(Os::Linux, &[("HOME", "/home/me")]);
+    for line in [
+        "claude-desktop user /home/me/.config/Claude/claude_desktop_config.json",
+        "claude-code user /home/me/.claude.json",
+        "claude-code folder /home/me/.claude.json",
+        "claude-code project /srv/project/.mcp.json",
+        "cursor user /home/me/.cursor/mcp.json",
+        "cursor project /srv/project/.cursor/mcp.json",
+        "vscode user /home/me/.config/Code/User/mcp.json",
+        "vscode project /srv/project/.vscode/mcp.json",
+        "windsurf user /home/me/.codeium/windsurf/mcp_config.json",
+        "gemini-cli user /home/me/.gemini/settings.json",
+        "gemini-cli project /srv/project/.gemini/settings.json",
+        "antigravity user /home/me/.gemini/antigravity/mcp_config.json",
+        "zed user /home/me/.config/zed/settings.json",
+        "codex user /home/me/.codex/config.toml",
+        "cline user /home/me/.config/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+        "lm-studio user /home/me/.lmstudio/mcp.json",
+    ] {
+        has(&linux, line);
+    }
+    let mac = listed(Os::MacOs, &[("HOME", "/Users/me"), ("XDG_CONFIG_HOME", "/elsewhere")]);
+    for line in [
+        "claude-desktop user /Users/me/Library/Application Support/Claude/claude_desktop_config.json",
+        "vscode user /Users/me/Library/Application Support/Code/User/mcp.json",
+        "zed user /Users/me/.config/zed/settings.json",
+        "cursor user /Users/me/.cursor/mcp.json",
+    ] {
+        has(&mac, line);
+    }
+    let windows = [("HOME", "/C/Users/me"), ("APPDATA", r"C:\Users\me\AppData\Roaming"), ("LOCALAPPDATA", r"C:\Local")];
+    let windows = listed(Os::Windows, &windows);
+    for line in [
+        "claude-desktop user C:/Users/me/AppData/Roaming/Claude/claude_desktop_config.json",
+        "claude-desktop user C:/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json",
+        "vscode user C:/Users/me/AppData/Roaming/Code/User/mcp.json",
+        "zed user C:/Users/me/AppData/Roaming/Zed/settings.json",
+        "windsurf user /C/Users/me/.codeium/windsurf/mcp_config.json",
+        "cline user C:/Users/me/AppData/Roaming/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+    ] {
+        has(&windows, line);
+    }
+    assert!(linux.iter().all(|line| !line.contains("Packages")), "{linux:#?}");
+}
+
+#[test]
+fn variables_move_them() {
+    let vars = [("HOME", "/home/me"), ("CODEX_HOME", "/c"), ("CLAUDE_CONFIG_DIR", "/d"), ("XDG_CONFIG_HOME", "/x")];
+    let all = listed(Os::Linux, &vars);
+    has(&all, "codex user /c/config.toml");
+    has(&all, "claude-code user /d/.claude.json");
+    has(&all, "vscode user /x/Code/User/mcp.json");
+    let nobody = listed(Os::Linux, &[]);
+    assert!(nobody.iter().all(|line| line.contains(" project ")), "{nobody:#?}");
+}
+
+fn fixture(id: &str) -> (PathBuf, Vec<u8>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/fixtures");
+    let file =
+        ["json", "toml"].map(|ending| folder.join(format!("{id}.{ending}"))).into_iter().find(|file| file.exists());
+    let file = file.unwrap_or_else(|| panic!("{id} has no fixture in tests/clients/fixtures"));
+    let bytes = fs::read(&file).unwrap();
+    (file, bytes)
+}
+
+/// The servers of a file, in the section of a fixture.
+fn servers(document: &Document, keys: &[&str]) -> Vec<Entry> {
+    let keys: Vec<&str> = keys.iter().map(|key| if *key == "*" { "/home/me/shop" } else { key }).collect();
+    entries(document, &keys).unwrap()
+}
+
+fn launch<'e>(all: &'e [Entry], name: &str) -> &'e Launch {
+    match &all.iter().find(|entry| entry.name == name).unwrap().kind {
+        Kind::Stdio(launch) => launch,
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+/// Wraps a server and unwraps it; gives the file between.
+fn round_trip(bytes: &[u8], format: Format, keys: &[&str], name: &str, options: &[&str]) -> String {
+    let shown = String::from_utf8_lossy(bytes).into_owned();
+    let document = Document::parse(bytes, format).unwrap_or_else(|error| panic!("{error}\n{shown}"));
+    let all = servers(&document, keys);
+    let old = launch(&all, name);
+    let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+    let registered = document.edited(edit::wrap(&document, old, PROGRAM, &options));
+    let text = String::from_utf8(registered.clone()).unwrap();
+    let again = Document::parse(&registered, format).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let after = servers(&again, keys);
+    let new = launch(&after, name);
+    let words = new.words();
+    let found = wrapped(&words, None).unwrap_or_else(|| panic!("not wrapped:\n{text}"));
+    assert_eq!((words[0], words[1]), (PROGRAM, "wrap"), "{text}");
+    assert_eq!(words[found.before..], old.words(), "{text}");
+    assert!(wrapped(&old.words(), None).is_none());
+    // The other servers are as they were.
+    for (before, after) in all.iter().zip(&after).filter(|(before, _)| before.name != name) {
+        assert_eq!(before.name, after.name);
+        if let (Kind::Stdio(before), Kind::Stdio(after)) = (&before.kind, &after.kind) {
+            assert_eq!(before.words(), after.words());
+        }
+    }
+    let back = again.edited(edit::unwrap(&again, new, &found));
+    assert_eq!(String::from_utf8(back).unwrap(), shown, "registered:\n{text}");
+    text
+}
+
+#[test]
+fn every_fixture_comes_back_as_it_was() {
+    let mut seen = 0;
+    for row in ROWS {
+        let (file, bytes) = fixture(row.id);
+        let document = Document::parse(&bytes, row.format).unwrap();
+        let all = servers(&document, row.keys);
+        assert!(all.iter().any(|entry| entry.name == "iterable"), "{}", file.display());
+        for entry in &all {
+            if matches!(entry.kind, Kind::Stdio(_)) {
+                round_trip(&bytes, row.format, row.keys, &entry.name, &[]);
+                round_trip(&bytes, row.format, row.keys, &entry.name, &["--server", "a name", "--policy=/x y/z.toml"]);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > ROWS.len(), "{seen}");
+}
+
+/// JSON files with a server `s`, in every manner of writing.
+const SHAPES: [&str; 22] = [
+    r#"{"mcpServers":{"s":{"command":"npx","args":["-y","x"]}}}"#,
+    r#"{"mcpServers":{"s":{"command":"npx","args":[]}}}"#,
+    r#"{"mcpServers":{"s":{"command":"npx"}}}"#,
+    r#"{"mcpServers":{"s":{"command":"npx","env":{}}}}"#,
+    r#"{"mcpServers":{"s":{"args":["a"],"command":"npx"}}}"#,
+    r#"{"mcpServers":{"s":{"args":[],"command":"npx"}}}"#,
+    r#"{"mcpServers":{"s":{ "args" : [ ] , "command" : "npx" }}}"#,
+    r#"{"mcpServers":{"s":{ "command" : "npx" , "args" : [ "a" ,"b",  "c" ] }}}"#,
+    r#"{"mcpServers":{"s":{"command":"npx","args":[  ]}}}"#,
+    r#"{"mcpServers":{"s":{"command":"npx","args":[ "a" ]}}}"#,
+    r#"{"mcpServers":{"s":{"command":"npx -y @iterable/mcp"}}}"#,
+    r#"{"mcpServers":{"s":{"command":"n\u0070x \"q\" \\ \/","args":["\u0061","é🙂"]}}}"#,
+    "{\n  \"mcpServers\": {\n    \"s\": {\n      \"command\": \"npx\"\n    }\n  }\n}\n",
+    "{\n  \"mcpServers\": {\n    \"s\": {\n      \"command\": \"npx\", // why\n    }\n  }\n}",
+    "{\r\n\t\"mcpServers\": {\r\n\t\t\"s\": {\r\n\t\t\t\"command\": \"npx\",\r\n\t\t\t\"args\": [\r\n\t\t\t\t\"-y\"\r\n\t\t\t]\r\n\t\t}\r\n\t}\r\n}\r\n",
+    "{\r\n  \"mcpServers\": {\r\n    \"s\": {\r\n      \"command\": \"npx\"\r\n    }\r\n  }\r\n}",
+    "\u{feff}{\n \"mcpServers\": { \"s\": { \"command\": \"npx\", \"args\": [\"a\"] } }\n}\n",
+    "{\"mcpServers\":{\"s\":{\"command\":\"npx\",\"args\":[ // one\n \"a\", /* two */ \"b\", // three\n ] }}}",
+    "{\"mcpServers\":{\"s\":{\"command\":\"npx\",\"args\":[ /* none */ ]}}}",
+    "{\"mcpServers\":{\"s\":{\"command\":\"npx\",\"args\":[ // none\n]}}}",
+    "{\"mcpServers\":{\"s\":{\"command\":\n\n  \"npx\"\n,\n\"args\"\n:\n[\n\n\n  \"a\",\n\n \"b\"\n]}}}",
+    "{\"mcpServers\":{\"s\":{\"command\":{\"path\":\"node\",\"env\":{}},\"settings\":{}}}} // end",
+];
+
+#[test]
+fn every_manner_of_writing_comes_back_as_it_was() {
+    for shape in SHAPES {
+        round_trip(shape.as_bytes(), Format::Jsonc, &["mcpServers"], "s", &[]);
+        round_trip(shape.as_bytes(), Format::Jsonc, &["mcpServers"], "s", &["--server", "s"]);
+    }
+    for shape in [
+        "[mcp_servers.s]\ncommand = \"npx\"\n",
+        "[mcp_servers.s]\ncommand = \"npx\"",
+        "[mcp_servers.s]\r\ncommand = 'npx' # why\r\n[other]\r\n",
+        "[mcp_servers.s]\r\ncommand = 'npx'",
+        "mcp_servers.s.command = \"npx\"\nmcp_servers.s.env.A = \"b\"\n",
+        "[mcp_servers]\ns.command = \"npx\" # dotted\ns.enabled = true\n",
+        "[mcp_servers]\n  s = { command = \"npx\" }\n",
+        "[mcp_servers]\ns = {command=\"npx\",args=[],env={A=\"b\"}}\n",
+        "mcp_servers = { s = { command = \"npx\", args = [\"a\"] } }\n",
+        "[mcp_servers.s]\nargs = [ ]\ncommand = \"npx\"\n",
+        "[mcp_servers.s]\nargs = [\n  'C:\\x', # a path\n  \"b\"\n]\n\"command\" = \"\"\"npx\"\"\"\n",
+        "\u{feff}# mark\n[mcp_servers.s]\n\tcommand = \"npx\"\n\tcwd = \"/x\"\n",
+    ] {
+        round_trip(shape.as_bytes(), Format::Toml, &["mcp_servers"], "s", &[]);
+    }
+}
+
+#[test]
+fn what_is_put_in_looks_like_what_is_there() {
+    let text = round_trip(&fixture("claude-desktop").1, Format::Json, &["mcpServers"], "iterable", &[]);
+    assert!(
+        text.contains(
+            "      \"command\": \"/opt/homebrew/bin/policylayer\",\n      \"args\": [\n        \"wrap\",\n        \"--\",\n        \"npx\",\n        \"-y\","
+        ),
+        "{text}"
+    );
+    let text = round_trip(SHAPES[0].as_bytes(), Format::Json, &["mcpServers"], "s", &[]);
+    assert!(text.contains(r#""args":["wrap","--","npx","-y","x"]"#), "{text}");
+    let text = round_trip(&fixture("codex").1, Format::Toml, &["mcp_servers"], "bare", &[]);
+    let expected =
+        "command = \"/opt/homebrew/bin/policylayer\" # no arguments\nargs = [ \"wrap\", \"--\", \"bare-mcp\" ]\n";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn a_wrapper_that_a_formatter_or_a_person_wrote_comes_out_too() {
+    for (text, expected) in [
+        (
+            r#"{"mcpServers":{"s":{"command":"policylayer","args":["wrap","--","srv"]}}}"#,
+            r#"{"mcpServers":{"s":{"command":"srv","args":[]}}}"#,
+        ),
+        (
+            r#"{"mcpServers":{"s":{"command":"policylayer","args":["wrap","--","srv" , /* x */ ]}}}"#,
+            r#"{"mcpServers":{"s":{"command":"srv","args":[  /* x */ ]}}}"#,
+        ),
+        (
+            r#"{"mcpServers":{"s":{"command":"npx","args":["-y","policylayer@1","wrap","--server","x","--","srv","a"]}}}"#,
+            r#"{"mcpServers":{"s":{"command":"srv","args":["a"]}}}"#,
+        ),
+        (
+            r#"{"mcpServers":{"s":{"command":"C:\\x\\PolicyLayer.exe","args":["wrap","--observe","srv","wrap"]}}}"#,
+            r#"{"mcpServers":{"s":{"command":"srv","args":["wrap"]}}}"#,
+        ),
+    ] {
+        let document = Document::parse(text.as_bytes(), Format::Jsonc).unwrap();
+        let all = entries(&document, &["mcpServers"]).unwrap();
+        let launch = launch(&all, "s");
+        let found = wrapped(&launch.words(), None).unwrap();
+        let back = String::from_utf8(document.edited(edit::unwrap(&document, launch, &found))).unwrap();
+        assert_eq!(back, expected);
+    }
+}
+
+#[test]
+fn only_what_starts_our_wrap_is_wrapped() {
+    for words in [
+        &["policylayer", "wrap", "--", "x"][..],
+        &["/a/b/policylayer", "wrap", "--server=s", "x"],
+        &[r"C:\p\policylayer.exe", "wrap", "--policy", "p", "--", "x"],
+        &["cmd", "/c", "npx", "-y", "policylayer", "wrap", "--", "x"],
+        &["/odd/name", "wrap", "--", "x"],
+    ] {
+        assert!(wrapped(words, Some("/odd/name")).is_some(), "{words:?}");
+    }
+    for words in [
+        &["policylayer"][..],
+        &["policylayer", "wrap"],
+        &["policylayer", "wrap", "--"],
+        &["policylayer", "log", "wrap", "--", "x"],
+        &["npx", "-y", "other", "policylayer", "wrap", "--", "x"],
+        &["not-policylayer", "wrap", "--", "x"],
+        &["npx"],
+    ] {
+        assert!(wrapped(words, None).is_none(), "{words:?}");
+    }
+    let found = wrapped(&["policylayer", "wrap", "--server", "s", "--policy=p", "--observe", "--", "x"], None).unwrap();
+    assert_eq!((found.server.as_deref(), found.policy.as_deref(), found.before), (Some("s"), Some("p"), 7));
+}
+
+#[test]
+fn files_that_are_unclear_are_left_alone_with_the_place() {
+    for (bytes, place, words) in [
+        (&b"{\"mcpServers\": {\n  \"s\": {\"command\": \"x\" \"args\": []}}}"[..], (2, 23), "expected comma"),
+        (b"{\"mcpServers\": {}, \"mcpServers\": {}}", (1, 20), "a second time"),
+        (b"{\"mcpServers\": {\"s\": {}, \"s\": {}}}", (1, 26), "a second time"),
+        (b"{\"mcpServers\": []}", (1, 16), "a list instead of an object"),
+        (b"[]", (1, 1), "a list instead of an object"),
+        (b"{\"a\": \"\xff\"}", (1, 8), "UTF-8"),
+        (b"{} {}", (1, 4), "more than one"),
+    ] {
+        let result = Document::parse(bytes, Format::Json).and_then(|document| entries(&document, &["mcpServers"]));
+        let error = result.unwrap_err();
+        assert_eq!((error.line, error.column), place, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    for (entry, words) in [
+        (r#"{"command": 1}"#, "a number instead of a text"),
+        (r#"{"command": "x", "args": "y"}"#, "`args` is a text instead of a list"),
+        (r#"{"command": "x", "args": ["y", 3]}"#, "a number instead of a text"),
+        (r#"{"command": "x", "command": "y"}"#, "a second time"),
+        (r#"{"command": {"path": "x", "path": "y"}}"#, "a second time"),
+        (r#"{"command": "x", "url": "https://y"}"#, "a command and a URL"),
+        (r#"{}"#, "neither a command nor a URL"),
+        (r#""npx""#, "a text instead of an object"),
+    ] {
+        let text = format!("{{\"mcpServers\": {{\"s\": {entry}}}}}");
+        let document = Document::parse(text.as_bytes(), Format::Json).unwrap();
+        match &entries(&document, &["mcpServers"]).unwrap()[0].kind {
+            Kind::Unclear(error) => assert!(error.to_string().contains(words), "{entry}: {error}"),
+            other => panic!("{entry}: {other:?}"),
+        }
+    }
+    for kind in ["http", "sse", "streamable-http", "streamableHttp"] {
+        let text = format!("{{\"mcpServers\": {{\"s\": {{\"type\": \"{kind}\", \"url\": \"https://x\"}}}}}}");
+        let document = Document::parse(text.as_bytes(), Format::Json).unwrap();
+        assert!(matches!(entries(&document, &["mcpServers"]).unwrap()[0].kind, Kind::Remote { url: Some(_) }));
+    }
+}
+
+/// Adds a server to a file; gives the file then.
+fn added(text: &str, row: &Row) -> String {
+    let document = Document::parse(text.as_bytes(), row.format).unwrap();
+    let command = [PROGRAM, "wrap", "--", "npx", "-y", "x"].map(str::to_owned);
+    let new = String::from_utf8(document.edited(edit::add(&document, row, "new", &command).unwrap())).unwrap();
+    let after = Document::parse(new.as_bytes(), row.format).unwrap_or_else(|error| panic!("{error}\n{new}"));
+    let all = entries(&after, row.keys).unwrap();
+    assert_eq!(launch(&all, "new").words(), command, "{new}");
+    for before in entries(&document, row.keys).unwrap() {
+        assert!(all.iter().any(|entry| entry.name == before.name), "{new}");
+    }
+    new
+}
+
+#[test]
+fn a_server_is_added_in_the_manner_of_the_file() {
+    let row = |id: &str| ROWS.iter().find(|row| row.id == id && row.scope == Scope::User).unwrap();
+    for row in ROWS.iter().filter(|row| row.scope == Scope::User) {
+        let (_, bytes) = fixture(row.id);
+        let text = String::from_utf8(bytes).unwrap();
+        let new = added(&text, row);
+        // Nothing is taken away.
+        let mut rest = new.chars();
+        assert!(text.chars().all(|wanted| rest.any(|c| c == wanted)), "{new}");
+        added("", row);
+    }
+    let desktop = row("claude-desktop");
+    let entry = "\"new\": {\n      \"command\": \"/opt/homebrew/bin/policylayer\",\n      \"args\": [\"wrap\", \"--\", \"npx\", \"-y\", \"x\"]\n    }";
+    for (text, expected) in [
+        ("", format!("{{\n  \"mcpServers\": {{\n    {entry}\n  }}\n}}\n")),
+        ("{}", format!("{{\n  \"mcpServers\": {{\n    {entry}\n  }}\n}}")),
+        ("{\n}\n", format!("{{\n  \"mcpServers\": {{\n    {entry}\n  }}\n}}\n")),
+        (
+            "{\n  \"a\": 1 // one\n}\n",
+            format!("{{\n  \"a\": 1, // one\n  \"mcpServers\": {{\n    {entry}\n  }}\n}}\n"),
+        ),
+        (
+            "{\r\n  \"mcpServers\": {\r\n    \"a\": {}, // one\r\n  },\r\n}\r\n",
+            format!("{{\r\n  \"mcpServers\": {{\r\n    \"a\": {{}}, // one\r\n    {},\r\n  }},\r\n}}\r\n", entry.replace('\n', "\r\n")),
+        ),
+        (
+            r#"{"mcpServers":{"a":{}}}"#,
+            r#"{"mcpServers":{"a":{},"new":{"command":"/opt/homebrew/bin/policylayer","args":["wrap","--","npx","-y","x"]}}}"#.to_owned(),
+        ),
+    ] {
+        assert_eq!(added(text, desktop), expected);
+    }
+    let new = added("\u{feff}// x\n{\n\t\"servers\": {}\n}", row("vscode"));
+    let expected = "\u{feff}// x\n{\n\t\"servers\": {\n\t\t\"new\": {\n\t\t\t\"type\": \"stdio\",\n\t\t\t\"command\": ";
+    assert!(new.starts_with(expected), "{new}");
+    for (comments, expected) in [
+        ("// mine\r\n\r\n", "// mine\r\n{\r\n  \"servers\""),
+        ("/* mine */", "/* mine */\n{\n  \"servers\""),
+        ("// mine", "// mine\n{\n  \"servers\""),
+    ] {
+        let new = added(comments, row("vscode"));
+        assert!(new.starts_with(expected), "{new:?}");
+    }
+    let new = added("model = \"x\"", row("codex"));
+    let expected = "model = \"x\"\n\n[mcp_servers.new]\ncommand = \"/opt/homebrew/bin/policylayer\"\nargs = [\"wrap\", \"--\", \"npx\", \"-y\", \"x\"]\n";
+    assert_eq!(new, expected);
+    let inline = Document::parse(b"mcp_servers = { a = { command = \"x\" } }", Format::Toml).unwrap();
+    let error = edit::add(&inline, row("codex"), "new", &["x".to_owned()]).unwrap_err();
+    assert!(error.to_string().contains("inline table"), "{error}");
+}
+
+#[test]
+fn the_clients_of_a_home_are_listed() {
+    let home = Home::new();
+    let nothing = home.good(&["clients"]);
+    assert!(nothing.starts_with("No MCP client was found. Looked for:\n"), "{nothing}");
+    let told: BTreeSet<_> = nothing.lines().collect();
+    assert_eq!(told.len(), nothing.lines().count(), "each file is named once: {nothing}");
+    for id in ids() {
+        assert!(nothing.contains(&format!("({id})")), "{id}: {nothing}");
+    }
+    assert_eq!(home.json(&["clients", "--format", "json"])["clients"], serde_json::json!([]));
+
+    let write = |file: &str, text: &str| {
+        let path = home.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    home.policy("shop.toml", "version = \"1\"\ndefault = \"allow\"\n");
+    let program = env!("CARGO_BIN_EXE_policylayer");
+    let wrapped = |args: &str| format!("{{\"command\":{},\"args\":[{args}]}}", serde_json::Value::from(program));
+    let servers = [
+        ("bare", r#"{"command":"npx","args":["-y","x-mcp","--api-key","sesame"],"env":{"KEY":"open"}}"#.to_owned()),
+        ("shop", wrapped(r#""wrap","--server","shop","--","srv""#)),
+        ("iterable", wrapped(r#""wrap","--","npx","-y","@iterable/mcp""#)),
+        ("named", wrapped(r#""wrap","--policy","/p/x.toml","--","srv""#)),
+        ("gone", r#"{"command":"/nowhere/policylayer","args":["wrap","--","srv"]}"#.to_owned()),
+        ("off", r#"{"command":"x","disabled":true}"#.to_owned()),
+        ("web", r#"{"url":"https://u:p@x.test/mcp?key=sesame","headers":{"Authorization":"open"}}"#.to_owned()),
+        ("odd\u{1b}[31m", r#"{"command":7}"#.to_owned()),
+    ];
+    let text: Vec<_> =
+        servers.iter().map(|(key, entry)| format!("{}:{entry}", serde_json::Value::from(*key))).collect();
+    write(".cursor/mcp.json", &format!("{{\"mcpServers\":{{{}}}}}", text.join(",")));
+    write("config/zed/settings.json", "{\n  \"context_servers\": [}\n");
+    write(".claude.json", &String::from_utf8(fixture("claude-code").1).unwrap());
+    write(".lmstudio/mcp.json", "{} // mine\n");
+    fs::create_dir_all(home.path().join(".codex")).unwrap();
+
+    let text = home.good(&["clients"]);
+    let json = home.json(&["clients", "--format", "json"]);
+    for secret in ["sesame", "open", "u:p", "me@example.com", "\u{1b}["] {
+        assert!(!text.contains(secret) && !json.to_string().contains(secret), "{secret}: {text}");
+    }
+    let clients = json["clients"].as_array().unwrap();
+    let client = |id: &str, scope: &str| {
+        clients
+            .iter()
+            .find(|client| client["id"] == id && client["scope"] == scope)
+            .unwrap_or_else(|| panic!("{json:#}"))
+    };
+    let cursor = client("cursor", "user")["servers"].as_array().unwrap();
+    let states: Vec<_> =
+        cursor.iter().map(|server| (server["key"].as_str().unwrap(), server["state"].as_str().unwrap())).collect();
+    let expected = [
+        ("bare", "not_wrapped"),
+        ("shop", "wrapped"),
+        ("iterable", "wrapped"),
+        ("named", "wrapped"),
+        ("gone", "wrapped"),
+        ("off", "not_wrapped"),
+        ("web", "out_of_reach"),
+        ("odd\u{1b}[31m", "unclear"),
+    ];
+    assert_eq!(states, expected);
+    let policy = |at: usize| cursor[at]["policy"].as_str().unwrap();
+    assert!(policy(1).ends_with("policies/shop.toml"), "{}", policy(1));
+    assert_eq!((policy(2), cursor[2]["server"].as_str()), ("built-in", Some("iterable")));
+    assert_eq!(policy(3), "/p/x.toml");
+    assert_eq!((policy(4), cursor[4]["missing_program"].as_str()), ("built-in", Some("/nowhere/policylayer")));
+    assert_eq!(cursor[5]["disabled"], true);
+    assert_eq!(cursor[0]["command"], serde_json::json!(["npx", "-y", "x-mcp", "--api-key", "…"]));
+    assert_eq!(client("codex", "user")["exists"], false);
+    assert!(client("lm-studio", "user")["note"].as_str().unwrap().contains("comments"));
+    assert_eq!(client("cursor", "user")["note"], serde_json::Value::Null);
+    assert_eq!(client("zed", "user")["error"]["line"], 2);
+    assert_eq!(client("claude-code", "folder")["folder"], "/home/me/shop");
+    for words in
+        ["out of a stdio wrapper's reach", "left alone: line 2, column", "built-in", "disabled", "not there any more"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("No MCP client"), "{text}");
+}
+
+#[test]
+fn what_changed_meanwhile_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mcp.json");
+    fs::write(&path, "theirs").unwrap();
+    let error = file::save(&path, Some(b"as read"), b"ours", file::State::Original).unwrap_err().to_string();
+    assert!(error.contains("changed by somebody else"), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+    // What was read stays beside it: whoever wrote the file may have found it kept, and count on that.
+    assert_eq!(fs::read_to_string(folder.path().join("mcp.json.policylayer-backup")).unwrap(), "as read");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    let error = file::save(&path, None, b"ours", file::State::Original).unwrap_err().to_string();
+    assert!(error.contains("exists already"), "{error}");
+}
+
+/// White space and comments, as they may stand between any two tokens.
+fn blank() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => Just(String::new()),
+        3 => Just(" ".to_owned()),
+        2 => "[ \t]{0,3}",
+        2 => Just("\n    ".to_owned()),
+        1 => Just("\r\n\t".to_owned()),
+        1 => Just("\n\n  ".to_owned()),
+        1 => Just(" /* c, [ */ ".to_owned()),
+        1 => Just(" // c, \"x\"\n".to_owned()),
+    ]
+}
+
+fn string() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-z/@.-]{1,8}".prop_filter("is none of ours", |text| !text.contains("policylayer")),
+        1 => Just(r"\u0041 \\ \/ \n é🙂".to_owned()),
+        1 => Just("wrap".to_owned()),
+        1 => Just("--".to_owned()),
+    ]
+    .prop_map(|text| format!("\"{text}\""))
+}
+
+/// A list of values with blanks between, and maybe a comma at the end.
+fn listing(open: char, items: Vec<String>, blanks: &[String], has_comma: bool, close: char) -> String {
+    let mut at = blanks.iter().cycle();
+    let mut next = || at.next().cloned().unwrap_or_default();
+    let mut text = String::from(open) + &next();
+    let count = items.len();
+    for (index, item) in items.into_iter().enumerate() {
+        text += &item;
+        text += &next();
+        if index + 1 < count || has_comma {
+            text += ",";
+            text += &next();
+        }
+    }
+    text.push(close);
+    text
+}
+
+prop_compose! {
+    fn configuration()(
+        blanks in prop::collection::vec(blank(), 7..24),
+        program in string(),
+        args in prop::option::of(prop::collection::vec(string(), 0..4)),
+        others in prop::collection::vec(string(), 0..3),
+        commas in prop::collection::vec(any::<bool>(), 4),
+        order in any::<[bool; 3]>(),
+        mark in prop_oneof![4 => Just(""), 1 => Just("\u{feff}")],
+    ) -> (String, String) {
+        let gap = |at: usize| blanks[at % blanks.len()].clone();
+        let member = |key: &str, value: String, at: usize| format!("\"{key}\"{}:{}{value}", gap(at), gap(at + 1));
+        let mut members = vec![member("command", program, 1)];
+        if let Some(args) = args {
+            let args = member("args", listing('[', args, &blanks, commas[0], ']'), 3);
+            if order[0] { members.insert(0, args) } else { members.push(args) }
+        }
+        let env = member("env", listing('{', vec![member("KEY", "\"value\"".to_owned(), 2)], &blanks[2..], commas[1], '}'), 5);
+        if order[1] { members.insert(0, env) } else { members.push(env) }
+        // A comma behind an empty list would be an error.
+        let entry = listing('{', members, &blanks[1..], commas[2], '}');
+        let mut servers: Vec<_> = others.iter().enumerate()
+            .map(|(at, program)| member(&format!("o{at}"), format!("{{\"command\":{program}}}"), at)).collect();
+        let own = member("s", entry.clone(), 4);
+        if order[2] { servers.insert(0, own) } else { servers.push(own) }
+        let servers = listing('{', servers, &blanks[3..], commas[3], '}');
+        let root = listing('{', vec![member("mcpServers", servers, 0)], &blanks, false, '}');
+        (format!("{mark}{}{root}{}", gap(6), gap(2)), entry)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+
+    /// However a file is written, what is put in comes out again, and nothing outside of the entry changes.
+    #[test]
+    fn register_and_unregister_are_one_round((text, entry) in configuration(), named: bool) {
+        // An empty list takes no comma.
+        prop_assume!(!text.contains("[,") && Document::parse(text.as_bytes(), Format::Jsonc).is_ok());
+        let options: &[&str] = if named { &["--server", "name"] } else { &[] };
+        let registered = round_trip(text.as_bytes(), Format::Jsonc, &["mcpServers"], "s", options);
+        let at = text.rfind(&entry).unwrap();
+        let (before, after) = (&text[..at], &text[at + entry.len()..]);
+        prop_assert!(registered.starts_with(before) && registered.ends_with(after), "{}\n{}", text, registered);
+    }
+}

@@ -1,0 +1,104 @@
+//! Limits on the real program: bursts, wrappers that share a count, and a count that cannot be kept.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use crate::support::wrapped;
+
+use wrapped::{Wrapped, command, home, stub};
+
+/// A wrapper in this home, whose policy limits the tool `a`.
+fn limited(home: &Path, limit: &str) -> Wrapped {
+    let policy = format!(r#"{{"version":"1","default":"deny","tools":{{"a":{{"limits":[{limit}]}},"b":{{}}}}}}"#);
+    // Written once: another wrapper that starts here must not find it half written.
+    if fs::read_to_string(home.join("policy.json")).unwrap() != policy {
+        fs::write(home.join("policy.json"), policy).unwrap();
+    }
+    // The session's own home only holds its stderr.
+    let own = wrapped::home();
+    let mut command = command(home, &[], &[stub().to_str().unwrap()]);
+    command.stderr(fs::File::create(own.path().join("stderr")).unwrap());
+    Wrapped::start(own, command)
+}
+
+fn call(id: usize, tool: &str) -> String {
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"{tool}\"}}}}\n")
+}
+
+/// Sends a burst in one write; how many pass, and the refusals.
+fn burst(session: &mut Wrapped, count: usize) -> (usize, Vec<serde_json::Value>) {
+    let calls: String = (0..count).map(|id| call(id, "a")).collect();
+    session.send(calls.as_bytes());
+    let answers: Vec<serde_json::Value> = (0..count).map(|_| serde_json::from_str(&session.line()).unwrap()).collect();
+    let decision = |answer: &serde_json::Value| answer["result"]["_meta"]["policylayer/decision"].clone();
+    let refusals: Vec<_> = answers.iter().map(decision).filter(|decision| !decision.is_null()).collect();
+    (count - refusals.len(), refusals)
+}
+
+#[test]
+fn exactly_ten_of_a_burst_of_a_hundred_pass() {
+    let home = home();
+    let mut session = limited(home.path(), r#"{"max":10,"window":60}"#);
+    let (passed, refusals) = burst(&mut session, 100);
+    assert_eq!(passed, 10);
+    for refusal in refusals {
+        assert_eq!(refusal["rule"], "tools.a.limits[0]");
+        assert_eq!(refusal["effect"], "deny");
+        assert!((58..=60).contains(&refusal["retry_after"].as_u64().unwrap()), "{refusal}");
+    }
+    session.send(call(1000, "b").as_bytes());
+    assert!(!session.line().contains("POLICY DENIED"), "another tool is not concerned");
+    // A session begins at zero, and keeps no count.
+    let mut another = limited(home.path(), r#"{"max":10,"window":60}"#);
+    assert_eq!(burst(&mut another, 20).0, 10);
+    assert!(!home.path().join(".local/state/policylayer/state.sqlite3").exists());
+}
+
+#[test]
+fn ten_again_in_the_next_window() {
+    let home = home();
+    let mut session = limited(home.path(), r#"{"max":10,"window":1}"#);
+    for round in 0..3 {
+        let (passed, refusals) = burst(&mut session, 30);
+        assert_eq!(passed, 10, "round {round}");
+        assert_eq!(refusals[0]["retry_after"], 1);
+        thread::sleep(std::time::Duration::from_millis(1_050));
+    }
+}
+
+#[test]
+fn wrappers_of_one_server_share_a_count_and_so_do_later_ones() {
+    let home = home();
+    let limit = r#"{"max":25,"window":"hour","scope":"server"}"#;
+    let mut sessions: Vec<_> = (0..5).map(|_| limited(home.path(), limit)).collect();
+    let passed: usize = thread::scope(|scope| {
+        let bursts: Vec<_> = sessions.iter_mut().map(|session| scope.spawn(|| burst(session, 20).0)).collect();
+        bursts.into_iter().map(|burst| burst.join().unwrap()).sum()
+    });
+    assert_eq!(passed, 25);
+    for session in &sessions {
+        session.signal(9);
+    }
+    assert_eq!(burst(&mut limited(home.path(), limit), 5).0, 0, "the count outlives the wrappers");
+    assert!(home.path().join(".local/state/policylayer/state.sqlite3").exists());
+}
+
+#[test]
+fn a_count_that_cannot_be_kept_refuses_says_so_and_heals() {
+    let home = home();
+    let state = home.path().join(".local/state");
+    fs::create_dir_all(home.path().join(".local")).unwrap();
+    fs::write(&state, "in the way").unwrap();
+    let mut session = limited(home.path(), r#"{"max":5,"window":60,"scope":"server"}"#);
+    let (passed, refusals) = burst(&mut session, 3);
+    assert_eq!(passed, 0);
+    let reason = refusals[0]["reason"].as_str().unwrap();
+    assert!(reason.contains("cannot be kept") && reason.contains("state"), "{reason}");
+    session.send(call(1000, "b").as_bytes());
+    assert!(!session.line().contains("POLICY DENIED"), "what needs no count goes on");
+    fs::remove_file(&state).unwrap();
+    assert_eq!(burst(&mut session, 10).0, 5);
+}

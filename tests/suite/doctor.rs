@@ -1,0 +1,643 @@
+//! `policylayer doctor` on chains that work, and on chains of which one link is broken: each says what to do, and nothing is
+//! left running.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "what is done between fork and exec is")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support::log;
+use crate::support::processes;
+use crate::support::terminal;
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::{Home, Log, passed};
+use policylayer::risk::Class;
+use processes::wait_until_gone;
+use serde_json::{Value, json};
+use terminal::Terminal;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_policylayer");
+const DESKTOP: &str = ".config/Claude/claude_desktop_config.json";
+const CODE: &str = ".claude.json";
+const POLICY: &str = "version = \"1\"\ndefault = \"deny\"\nhide = [\"drop_*\"]\n\n[tools.get_lists]\n";
+
+fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let file = test.parent().and_then(Path::parent).unwrap().join("examples").join(name);
+    assert!(file.exists(), "{} is missing: `cargo build --examples` builds it", file.display());
+    file
+}
+
+fn stub() -> String {
+    example("stub_server").to_str().unwrap().to_owned()
+}
+
+/// A home in which all is well: a policy for `shop`, and what the stub offers as that.
+fn home() -> Home {
+    let home = Home::new();
+    write(&home, ".config/policylayer/policies/shop.toml", POLICY);
+    let offer = json!({
+        "initialize": {
+            "protocolVersion": "2025-06-18",
+            "serverInfo": { "name": "shop", "version": "1.2" },
+            "capabilities": { "tools": {} },
+        },
+        "tools/list": { "tools": [{ "name": "get_lists", "inputSchema": {} }], "nextCursor": "two" },
+        "tools/list#two": { "tools": [{ "name": "drop_all", "inputSchema": {} }, { "name": "drop_it", "inputSchema": {} }] },
+    });
+    write(&home, "offer.json", &offer.to_string());
+    home
+}
+
+fn write(home: &Home, file: &str, text: &str) -> PathBuf {
+    let path = home.path().join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn script(home: &Home, file: &str, text: &str) -> String {
+    let path = write(home, file, text);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The entries of a client's file.
+fn client(home: &Home, file: &str, entries: &[(&str, Value)]) -> PathBuf {
+    let servers: serde_json::Map<_, _> =
+        entries.iter().map(|(key, entry)| ((*key).to_owned(), entry.clone())).collect();
+    write(home, file, &json!({ "mcpServers": servers }).to_string())
+}
+
+/// An entry that starts these words behind the policy for `shop`.
+fn wrapped(words: &[&str]) -> Value {
+    json!({ "command": PROGRAM, "args": ([&["wrap", "--server", "shop", "--"], words].concat()) })
+}
+
+/// The stub as it should be, behind the policy.
+fn good(home: &Home) -> Value {
+    wrapped(&[&stub(), "--offer", home.path().join("offer.json").to_str().unwrap()])
+}
+
+/// As from a terminal whose PATH has a folder that clients do not have.
+fn command(home: &Home, args: &[&str]) -> Command {
+    let mut command = home.command(&[&["doctor"], args].concat());
+    command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_STATE_HOME");
+    command.env("PATH", format!("{}:/usr/bin:/bin", home.path().join("rich").display()));
+    command
+}
+
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn run(mut command: Command, home: &Home) -> Run {
+    let output = command.output().unwrap();
+    wait_until_gone(home.path(), Duration::from_secs(5));
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// The only check of a run, for a program.
+fn check(home: &Home, args: &[&str], code: i32) -> Value {
+    let ran = run(command(home, &[&["--format", "json"], args].concat()), home);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(code), ""), "{}", ran.out);
+    let json: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(json["ok"], code == 0);
+    assert_eq!(json["checks"].as_array().unwrap().len(), 1, "{json:#}");
+    json["checks"][0].clone()
+}
+
+fn step<'c>(check: &'c Value, id: &str) -> &'c Value {
+    check["steps"].as_array().unwrap().iter().find(|step| step["id"] == id).unwrap_or_else(|| panic!("{id}: {check:#}"))
+}
+
+/// Exactly this step fails, with these words of what was seen and this remedy, and those are not tried that need it.
+fn broken(check: &Value, id: &str, detail: &str, remedy: &str, not_tried: &[&str]) {
+    let with = |status: &str| -> Vec<&str> {
+        let steps = check["steps"].as_array().unwrap().iter().filter(|step| step["status"] == status);
+        steps.map(|step| step["id"].as_str().unwrap()).collect()
+    };
+    assert_eq!(with("failed"), [id], "{check:#}");
+    assert_eq!(with("not_tried"), not_tried, "{check:#}");
+    assert_eq!(with("warning"), [""; 0], "{check:#}");
+    let step = step(check, id);
+    assert!(step["detail"].as_str().unwrap().contains(detail), "{detail}: {step:#}");
+    assert!(step["remedy"].as_str().unwrap().contains(remedy), "{remedy}: {step:#}");
+}
+
+const YEAR: i64 = 365 * 24 * 60 * 60;
+const STARTED: &[&str] = &["start", "initialize", "tools"];
+
+#[test]
+fn the_commands_that_it_tells_take_a_key_with_a_blank() {
+    let home = home();
+    client(&home, DESKTOP, &[("my shop", json!({ "command": stub() }))]);
+    let found = check(&home, &["my shop"], 1);
+    let remedy = step(&found, "wrapped")["remedy"].as_str().unwrap();
+    assert_eq!(remedy, "policylayer register 'my shop' --client claude-desktop");
+}
+
+#[test]
+fn all_is_well() {
+    let home = home();
+    let file = client(&home, DESKTOP, &[("shop", good(&home))]);
+    let found = check(&home, &["shop"], 0);
+    let ids = [
+        "file",
+        "entry",
+        "wrapped",
+        "wrapper",
+        "command",
+        "config",
+        "policy",
+        "state",
+        "clock",
+        "start",
+        "initialize",
+        "tools",
+    ];
+    let steps: Vec<_> =
+        found["steps"].as_array().unwrap().iter().map(|step| (step["id"].clone(), step["status"].clone())).collect();
+    assert_eq!(steps, ids.map(|id| (json!(id), json!("ok"))));
+    assert!(found["steps"].as_array().unwrap().iter().all(|step| step["remedy"].is_null()));
+    assert_eq!((&found["client"], &found["server"]), (&json!("claude-desktop"), &json!("shop")));
+    assert_eq!(found["file"], file.to_str().unwrap());
+    assert_eq!(step(&found, "tools")["detail"], "1 tool visible, 2 hidden");
+    assert_eq!(step(&found, "initialize")["detail"], "answered by shop 1.2, protocol 2025-06-18");
+    assert!(step(&found, "policy")["detail"].as_str().unwrap().ends_with("policies/shop.toml"));
+
+    // Without a name, every server that is behind a policy.
+    let ran = run(command(&home, &[]), &home);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.out);
+    assert!(ran.out.starts_with("shop in Claude Desktop (claude-desktop)\n  ✔ client's file     "), "{}", ran.out);
+    assert!(ran.out.contains("\n  ✔ tools             1 tool visible, 2 hidden\n"), "{}", ran.out);
+    assert!(ran.out.ends_with("\nAll is well.\n"), "{}", ran.out);
+}
+
+#[test]
+fn a_command_is_looked_at_as_wrap_would_run_it_from_here() {
+    let home = home();
+    // Found on this PATH, and under this name only `unknown` would be the policy.
+    write(&home, ".config/policylayer/config.toml", "[servers.shop]\nmatch = [\"richserver\"]\n");
+    let offer = home.path().join("offer.json");
+    script(&home, "rich/richserver", &format!("#!/bin/sh\nexec {} --offer {}\n", stub(), offer.display()));
+    let found = check(&home, &["--", "richserver", "--api-key", "sesame"], 0);
+    assert_eq!((&found["client"], &found["server"]), (&Value::Null, &json!("richserver --api-key …")));
+    assert_eq!(step(&found, "tools")["detail"], "1 tool visible, 2 hidden");
+    let ids: Vec<_> =
+        found["steps"].as_array().unwrap().iter().map(|step| step["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids[0], "command");
+
+    let found = check(&home, &["--", "no-such-server"], 1);
+    broken(&found, "command", "there is no no-such-server in the PATH", "install no-such-server", STARTED);
+}
+
+#[test]
+fn every_client_that_has_the_server_is_looked_at() {
+    let home = home();
+    client(&home, DESKTOP, &[("shop", good(&home)), ("other", json!({ "command": "x" }))]);
+    client(&home, CODE, &[("shop", good(&home))]);
+    let ran = run(command(&home, &["shop"]), &home);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    assert!(
+        ran.out.contains("shop in Claude Desktop (claude-desktop)\n") && ran.out.contains("shop in Claude Code"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(check(&home, &["shop", "--client", "claude-code"], 0)["client"], "claude-code");
+    let ran = run(command(&home, &[]), &home);
+    assert!(!ran.out.contains("other in"), "{}", ran.out);
+}
+
+#[test]
+fn where_there_is_nothing_to_look_at_it_says_how_to_begin() {
+    let home = home();
+    let told = |args: &[&str], words: &[&str]| {
+        let ran = run(command(&home, args), &home);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+        for word in words {
+            assert!(ran.err.contains(word), "{word}: {}", ran.err);
+        }
+    };
+    told(
+        &[],
+        &["No client has a server that is behind a policy", "what to do: add one: policylayer register -- COMMAND"],
+    );
+    client(&home, DESKTOP, &[("shop", json!({ "command": "x" }))]);
+    told(&[], &["what to do: policylayer register shop"]);
+    told(&["shpo"], &["No client has a server shpo", "what to do: policylayer doctor shop"]);
+    told(
+        &["else", "--client", "claude-desktop"],
+        &["claude-desktop has no server else", "name one that is there: shop"],
+    );
+    let ran = run(command(&home, &["--format", "json"]), &home);
+    let json: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &json["ok"], &json["checks"]), (Some(1), &json!(false), &json!([])));
+    assert_eq!(json["remedy"], "policylayer register shop");
+    let ran = run(command(&home, &["shop", "--", "x"]), &home);
+    assert_eq!(ran.code, Some(2));
+}
+
+#[test]
+fn a_missing_command() {
+    let home = home();
+    client(&home, DESKTOP, &[("shop", wrapped(&["no-such-npx", "-y", "shop"]))]);
+    broken(
+        &check(&home, &[], 1),
+        "command",
+        "no no-such-npx in the PATH that Claude Desktop gives",
+        "which no-such-npx",
+        STARTED,
+    );
+    let gone = home.path().join("gone/server");
+    client(&home, DESKTOP, &[("shop", wrapped(&[gone.to_str().unwrap()]))]);
+    broken(&check(&home, &[], 1), "command", "there is no file", "correct the path", STARTED);
+    client(&home, DESKTOP, &[("shop", wrapped(&["./server.sh"]))]);
+    broken(&check(&home, &[], 1), "command", "no file ./server.sh", "absolute path", STARTED);
+    let plain = write(&home, "server.sh", "#!/bin/sh\n");
+    broken(&check(&home, &[], 1), "command", "may not be executed", &format!("chmod +x {}", plain.display()), STARTED);
+    client(&home, DESKTOP, &[("shop", wrapped(&[home.path().to_str().unwrap()]))]);
+    broken(&check(&home, &[], 1), "command", "is a folder", "name the program in it", STARTED);
+}
+
+/// As nvm, mise and asdf have it: in a folder that only the shell knows of, with what runs it beside it.
+#[test]
+fn a_command_that_only_a_terminal_has() {
+    let home = home();
+    let rich = home.path().join("rich");
+    script(&home, "rich/richnpx", "#!/usr/bin/env richnode\n");
+    script(&home, "rich/richbin", "#!/bin/sh\n");
+    client(&home, DESKTOP, &[("shop", wrapped(&["richbin"]))]);
+    let whole = format!("write {} instead of richbin (`which richbin`", rich.join("richbin").display());
+    broken(
+        &check(&home, &[], 1),
+        "command",
+        "no richbin in the PATH that Claude Desktop gives: /usr/local/bin:",
+        &whole,
+        STARTED,
+    );
+
+    // Its absolute path alone would not do.
+    let offer = home.path().join("offer.json");
+    script(&home, "rich/richnode", &format!("#!/bin/sh\nexec {} --offer {}\n", stub(), offer.display()));
+    client(&home, DESKTOP, &[("shop", wrapped(&["richnpx"]))]);
+    let path = format!("\"PATH\": \"{}:/usr/local/bin:", rich.display());
+    broken(&check(&home, &[], 1), "command", "there is no richnpx", &path, STARTED);
+    client(&home, DESKTOP, &[("shop", wrapped(&[rich.join("richnpx").to_str().unwrap()]))]);
+    broken(&check(&home, &[], 1), "command", "the program that runs it is not: richnode", &path, STARTED);
+
+    // What it says helps.
+    let mut entry = wrapped(&["richnpx"]);
+    entry["env"] = json!({ "PATH": format!("{}:/usr/bin:/bin", rich.display()) });
+    client(&home, DESKTOP, &[("shop", entry)]);
+    assert_eq!(step(&check(&home, &[], 0), "tools")["detail"], "1 tool visible, 2 hidden");
+
+    // A client that is started in a terminal has its PATH, and one that asks the shell for it as well.
+    fs::remove_file(home.path().join(DESKTOP)).unwrap();
+    client(&home, CODE, &[("shop", wrapped(&["richnpx"]))]);
+    check(&home, &[], 0);
+    fs::remove_file(home.path().join(CODE)).unwrap();
+    client(&home, ".cursor/mcp.json", &[("shop", wrapped(&["richnpx"]))]);
+    let found = check(&home, &["--client", "cursor"], 0);
+    assert!(step(&found, "command")["detail"].as_str().unwrap().contains("asks your shell"), "{found:#}");
+}
+
+#[test]
+fn an_entry_without_a_policy_in_front() {
+    let home = home();
+    let offer = home.path().join("offer.json");
+    client(&home, DESKTOP, &[("shop", json!({ "command": stub(), "args": ["--offer", offer] }))]);
+    let found = check(&home, &["shop"], 1);
+    broken(&found, "wrapped", "no policy stands before it", "policylayer register shop --client claude-desktop", &[]);
+    assert!(step(&found, "tools")["detail"].as_str().unwrap().starts_with("3 tools visible, and none hidden"));
+}
+
+#[test]
+fn entries_that_start_nothing() {
+    let home = home();
+    let rest = ["wrapped", "wrapper", "command", "config", "policy", "state", "clock", "start", "initialize", "tools"];
+    client(&home, DESKTOP, &[("shop", json!({ "url": "https://user:sesame@x.test/mcp?key=sesame" }))]);
+    let found = check(&home, &["shop"], 1);
+    broken(&found, "entry", "over HTTP (https://x.test/", "use the server's stdio version", &rest);
+    assert!(!found.to_string().contains("sesame"), "{found:#}");
+    let file = client(&home, DESKTOP, &[("shop", json!({ "command": ["a"] }))]);
+    broken(
+        &check(&home, &["shop"], 1),
+        "entry",
+        "a list instead of a text",
+        &format!("mend the entry in {}", file.display()),
+        &rest,
+    );
+    fs::write(&file, "{ \"mcpServers\": {").unwrap();
+    let rest = [&["entry"], &rest[..]].concat();
+    let found = check(&home, &[], 1);
+    broken(&found, "file", "line 1", &format!("mend {}", file.display()), &rest);
+    assert_eq!(found["server"], Value::Null);
+}
+
+#[test]
+fn an_entry_that_is_switched_off_is_warned_of() {
+    let home = home();
+    let mut entry = good(&home);
+    entry["disabled"] = json!(true);
+    client(&home, DESKTOP, &[("shop", entry)]);
+    let found = check(&home, &["shop"], 0);
+    assert_eq!(step(&found, "entry")["status"], "warning");
+    let ran = run(command(&home, &["shop"]), &home);
+    assert!(ran.out.ends_with("All is well, with 1 warning.\n"), "{}", ran.out);
+}
+
+#[test]
+fn a_wrapper_that_is_elsewhere_or_another() {
+    let home = home();
+    let stub = stub();
+    let entry = |program: &str, options: &[&str]| json!({ "command": program, "args": ([&["wrap", "--server", "shop", "--", &stub], options].concat()) });
+    let register = "policylayer register shop --client claude-desktop";
+    client(&home, DESKTOP, &[("shop", entry("/nowhere/policylayer", &[]))]);
+    broken(&check(&home, &[], 1), "wrapper", "/nowhere/policylayer is not there", register, STARTED);
+    client(&home, DESKTOP, &[("shop", entry("policylayer", &[]))]);
+    broken(&check(&home, &[], 1), "wrapper", "no policylayer in the PATH", register, STARTED);
+    let plain = write(&home, "policylayer", "");
+    client(&home, DESKTOP, &[("shop", entry(plain.to_str().unwrap(), &[]))]);
+    broken(&check(&home, &[], 1), "wrapper", "may not be executed", &format!("chmod +x {}", plain.display()), STARTED);
+    script(&home, "policylayer", "#!/bin/sh\necho something else\n");
+    broken(&check(&home, &[], 1), "wrapper", "does not tell its version", register, STARTED);
+    // One that hangs is not waited for.
+    script(&home, "policylayer", "#!/bin/sh\nsleep 1000\n");
+    let began = Instant::now();
+    broken(&check(&home, &[], 1), "wrapper", "does not tell its version", register, STARTED);
+    assert!(began.elapsed() < Duration::from_secs(30));
+
+    // As npm installs it, which node runs.
+    script(&home, "rich/richnode", "#!/bin/sh\n");
+    script(&home, "policylayer", "#!/usr/bin/env richnode\n");
+    let path = format!("\"PATH\": \"{}:/usr/local/bin:", home.path().join("rich").display());
+    broken(&check(&home, &[], 1), "wrapper", "the program that runs it is not: richnode", &path, STARTED);
+
+    let other = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo policylayer 0.0.9 && exit\nexec {PROGRAM} \"$@\"\n");
+    script(&home, "policylayer", &other);
+    let offer = home.path().join("offer.json");
+    client(&home, DESKTOP, &[("shop", entry(plain.to_str().unwrap(), &["--offer", offer.to_str().unwrap()]))]);
+    let found = check(&home, &[], 0);
+    let wrapper = step(&found, "wrapper");
+    assert_eq!(wrapper["status"], "warning");
+    assert!(wrapper["detail"].as_str().unwrap().starts_with("0.0.9, "), "{wrapper:#}");
+    assert!(wrapper["remedy"].as_str().unwrap().contains(register), "{wrapper:#}");
+}
+
+#[test]
+fn a_policy_or_settings_that_cannot_be_used() {
+    let home = home();
+    client(&home, DESKTOP, &[("shop", good(&home))]);
+    let policy = write(&home, ".config/policylayer/policies/shop.toml", "version = \"1\"\ndefault = \"perhaps\"\n");
+    let mend = format!("`policylayer check {}`", policy.display());
+    broken(&check(&home, &[], 1), "policy", "perhaps", &mend, STARTED);
+    write(&home, ".config/policylayer/policies/shop.json", "{}");
+    broken(&check(&home, &[], 1), "policy", "two policies for shop", "Keep one of them", STARTED);
+    fs::remove_file(home.path().join(".config/policylayer/policies/shop.json")).unwrap();
+    fs::write(&policy, POLICY.replace("drop_*\"", "drop_*\", \"nothing\"").replace("deny", "allow")).unwrap();
+    let found = check(&home, &[], 0);
+    assert_eq!(step(&found, "policy")["status"], "warning", "{found:#}");
+    assert!(step(&found, "policy")["remedy"].as_str().unwrap().contains("policylayer check"), "{found:#}");
+
+    fs::write(&policy, POLICY).unwrap();
+    write(&home, ".config/policylayer/config.toml", "[wrap]\ngrace = \"soon\"\n");
+    let rest = [&["policy"], STARTED].concat();
+    broken(&check(&home, &[], 1), "config", "config.toml is invalid", "`policylayer check`", &rest);
+}
+
+/// Clients pass on few variables, so a policy that this terminal finds through one of them is not theirs.
+#[test]
+fn a_policy_that_only_this_terminal_finds_is_warned_of() {
+    let home = home();
+    client(&home, DESKTOP, &[("shop", good(&home))]);
+    let elsewhere = write(&home, "elsewhere/policylayer/policies/shop.toml", POLICY);
+    fs::create_dir_all(home.path().join("elsewhere/Claude")).unwrap();
+    fs::copy(home.path().join(DESKTOP), home.path().join("elsewhere/Claude/claude_desktop_config.json")).unwrap();
+    let mut command = command(&home, &["--format", "json"]);
+    command.env("XDG_CONFIG_HOME", home.path().join("elsewhere"));
+    let ran = run(command, &home);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    let json: Value = serde_json::from_str(&ran.out).unwrap();
+    let policy = step(&json["checks"][0], "policy");
+    assert_eq!(policy["status"], "warning", "{policy:#}");
+    assert!(policy["remedy"].as_str().unwrap().contains(elsewhere.to_str().unwrap()), "{policy:#}");
+}
+
+/// A file stands where the folder should be: modes would not stop a test that runs as root.
+#[test]
+fn a_state_folder_that_cannot_be_written() {
+    let home = home();
+    client(&home, DESKTOP, &[("shop", good(&home))]);
+    let state = home.path().join(".local/state/policylayer");
+    write(&home, ".local/state/policylayer", "");
+    let remedy = format!("make {} a folder that you may write to", state.display());
+    broken(&check(&home, &[], 1), "state", "cannot be written to", &remedy, &[]);
+    fs::remove_file(&state).unwrap();
+    write(&home, ".local/state/policylayer/audit", "");
+    broken(&check(&home, &[], 1), "state", "audit cannot be written to", "audit a folder that you may write to", &[]);
+    fs::remove_file(state.join("audit")).unwrap();
+    fs::create_dir_all(state.join("audit/shop.jsonl")).unwrap();
+    broken(&check(&home, &[], 1), "state", "shop.jsonl cannot be written", "shop.jsonl a file that you may write", &[]);
+    fs::remove_dir_all(state.join("audit")).unwrap();
+    fs::write(state.join("state.sqlite3"), "no database".repeat(1000)).unwrap();
+    broken(&check(&home, &[], 1), "state", "damaged", "state.sqlite3", &[]);
+}
+
+#[test]
+fn a_clock_that_cannot_be_right() {
+    let home = home();
+    client(&home, DESKTOP, &[("shop", good(&home))]);
+    let clocked = |seconds: i64| {
+        let mut command = command(&home, &["--format", "json"]);
+        let file = write(&home, "clock", &seconds.to_string());
+        command.env("LD_PRELOAD", example("libclock_shim.so")).env("CLOCK_SHIM_FILE", file);
+        let ran = run(command, &home);
+        let json: Value = serde_json::from_str(&ran.out).unwrap();
+        (ran.code, json["checks"][0].clone())
+    };
+    let remedy = "timedatectl set-ntp true";
+    let (code, found) = clocked(-20 * YEAR);
+    assert_eq!(code, Some(1));
+    broken(&found, "clock", "when there was no policylayer yet", remedy, &[]);
+    let (code, found) = clocked(30 * YEAR);
+    assert_eq!(code, Some(1));
+    broken(&found, "clock", "too late to be true", remedy, &[]);
+    assert_eq!(clocked(0).0, Some(0));
+
+    // The log has a record of the day after what the clock shows.
+    Log::new(&home, "shop").add(&passed(0, "get_lists", Class::Read)).write();
+    fs::rename(home.audit().join("shop.jsonl"), home.path().join(".local/state/policylayer/audit/shop.jsonl")).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().cast_signed();
+    let ten = log::TEN.cast_signed() - now;
+    let (code, found) = clocked(ten - 24 * 60 * 60);
+    assert_eq!(code, Some(1));
+    broken(&found, "clock", "the audit log of shop has a record of 2026-11-22 10:00 UTC", remedy, &[]);
+    assert_eq!(clocked(ten + 60).0, Some(0));
+}
+
+#[test]
+fn a_server_that_ends() {
+    let home = home();
+    let key = "Error: No API key found. Set SHOP_API_KEY, not open-sesame\u{1b}[2J";
+    let mut entry = wrapped(&[&stub(), "--say", key, "--exit-at-request", "3"]);
+    entry["env"] = json!({ "OTHER": "open-sesame", "SHORT": "a" });
+    let file = client(&home, DESKTOP, &[("shop", entry)]);
+    let found = check(&home, &[], 1);
+    let remedy = format!("put SHOP_API_KEY into `env` of the entry shop in {}", file.display());
+    broken(&found, "start", "it exited with code 3", &remedy, &["initialize", "tools"]);
+    assert!(step(&found, "start")["detail"].as_str().unwrap().contains("No API key found"), "{found:#}");
+    assert!(!found.to_string().contains("open-sesame"), "{found:#}");
+    let ran = run(command(&home, &[]), &home);
+    assert!(!ran.out.contains('\u{1b}') && !ran.out.contains("open-sesame"), "{}", ran.out);
+    assert!(
+        ran.out.ends_with("1 of 12 steps failed.\n") && ran.out.contains("      what to do: put SHOP_API_KEY"),
+        "{}",
+        ran.out
+    );
+
+    // Iterable's ends well when it has no key.
+    client(&home, DESKTOP, &[("shop", wrapped(&[&stub(), "--say", key, "--exit-at-request", "0"]))]);
+    broken(&check(&home, &[], 1), "start", "it exited with code 0", "put SHOP_API_KEY", &["initialize", "tools"]);
+    client(&home, DESKTOP, &[("shop", wrapped(&["/usr/bin/false"]))]);
+    broken(
+        &check(&home, &[], 1),
+        "start",
+        "it exited with code 1",
+        "by itself in a terminal",
+        &["initialize", "tools"],
+    );
+}
+
+#[test]
+fn a_server_that_never_answers_is_not_waited_for() {
+    let home = home();
+    client(&home, DESKTOP, &[("shop", wrapped(&[&stub(), "--silent", "--ignore-eof", "--ignore-signals"]))]);
+    let began = Instant::now();
+    let found = check(&home, &["--timeout", "1"], 1);
+    broken(&found, "initialize", "did not answer within 1 second", "in a terminal", &["tools"]);
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_server_that_lists_nothing() {
+    let home = home();
+    let offer = json!({ "initialize": { "protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {} }, "tools/list": {} });
+    write(&home, "offer.json", &offer.to_string());
+    client(&home, DESKTOP, &[("shop", good(&home))]);
+    let found = check(&home, &[], 1);
+    broken(&found, "tools", "", "", &[]);
+}
+
+/// What only the client knows is left out, and said to be.
+#[test]
+fn values_are_filled_in_as_the_client_does() {
+    let home = home();
+    let offer = home.path().join("offer.json");
+    let args = ["wrap", "--server", "shop", "--", &stub(), "--offer", "${env:OFFER}"];
+    let entry = json!({ "type": "stdio", "command": PROGRAM, "args": args, "env": { "KEY": "${input:key}" } });
+    write(&home, ".config/Code/User/mcp.json", &json!({ "servers": { "shop": entry } }).to_string());
+    let mut command = command(&home, &["shop"]);
+    command.env("OFFER", &offer);
+    let ran = run(command, &home);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    assert!(ran.out.contains("KEY was left out here: only VS Code knows the value"), "{}", ran.out);
+}
+
+#[test]
+fn an_agent_that_sees_nothing_is_warned_of() {
+    let home = home();
+    write(&home, ".config/policylayer/policies/shop.toml", "version = \"1\"\ndefault = \"deny\"\nhide = [\"*\"]\n");
+    client(&home, DESKTOP, &[("shop", good(&home))]);
+    let found = check(&home, &[], 0);
+    assert_eq!(step(&found, "tools")["status"], "warning", "{found:#}");
+    assert!(step(&found, "tools")["detail"].as_str().unwrap().starts_with("0 tools visible, 3 hidden"), "{found:#}");
+}
+
+#[test]
+fn a_terminal_gets_colours_and_a_spinner_that_goes_away() {
+    let home = home();
+    client(
+        &home,
+        DESKTOP,
+        &[("shop", wrapped(&[&stub(), "--late", "400", "--offer", home.path().join("offer.json").to_str().unwrap()]))],
+    );
+    let mut command = command(&home, &["shop"]);
+    command.env("TERM", "xterm-256color");
+    let mut terminal = Terminal::start(command);
+    assert!(terminal.end().success());
+    let shown = terminal.written();
+    assert!(shown.contains("starting ") && shown.contains("All is well."), "{shown}");
+    assert!(shown.contains("\u{1b}[32m✔"), "{shown}");
+}
+
+#[test]
+fn the_folder_and_the_variables_of_the_entry_are_the_servers() {
+    let home = home();
+    let offer = home.path().join("offer.json");
+    fs::create_dir_all(home.path().join("shop")).unwrap();
+    script(&home, "shop/server.sh", &format!("#!/bin/sh\nexec {} --offer \"$OFFER\"\n", stub()));
+    let mut entry = wrapped(&["./server.sh"]);
+    entry["cwd"] = json!(home.path().join("shop"));
+    entry["env"] = json!({ "OFFER": offer });
+    client(&home, DESKTOP, &[("shop", entry.clone())]);
+    check(&home, &[], 0);
+
+    // What is in this terminal only is not passed on, or it is.
+    entry.as_object_mut().unwrap().remove("env");
+    client(&home, DESKTOP, &[("shop", entry.clone())]);
+    client(&home, CODE, &[("shop", entry.clone())]);
+    let folder = home.path().join("shop");
+    let codex = |more: &str| {
+        let text = format!(
+            "[mcp_servers.shop]\ncommand = '{PROGRAM}'\nargs = ['wrap', '--server', 'shop', '--', './server.sh']\ncwd = '{}'\n{more}",
+            folder.display()
+        );
+        write(&home, ".codex/config.toml", &text);
+    };
+    let code = |client: &str| {
+        let mut command = command(&home, &["shop", "--client", client]);
+        command.env("OFFER", &offer);
+        run(command, &home).code
+    };
+    codex("");
+    assert_eq!(["claude-desktop", "claude-code", "codex"].map(code), [Some(1), Some(0), Some(1)]);
+    codex("env_vars = ['OFFER']\n");
+    assert_eq!(code("codex"), Some(0));
+}
+
+#[test]
+fn a_person_who_has_seen_enough_leaves_nothing_running() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let home = home();
+    let pid = home.path().join("pid");
+    let habits = ["--silent", "--ignore-eof", "--ignore-signals", "--pid", pid.to_str().unwrap()];
+    client(&home, DESKTOP, &[("shop", wrapped(&[&[stub().as_str()], &habits[..]].concat()))]);
+    for signal in [Signal::INT, Signal::KILL] {
+        let mut doctor = command(&home, &["shop"]).stderr(Stdio::piped()).spawn().unwrap();
+        let began = Instant::now();
+        while !pid.exists() {
+            assert!(began.elapsed() < Duration::from_secs(20), "the server is started");
+            thread::sleep(Duration::from_millis(10));
+        }
+        kill_process(Pid::from_child(&doctor), signal).unwrap();
+        let mut told = String::new();
+        doctor.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        let status = doctor.wait().unwrap();
+        wait_until_gone(home.path(), Duration::from_secs(10));
+        if signal == Signal::INT {
+            assert_eq!(status.code(), Some(1));
+            assert!(told.contains("this was interrupted") && told.contains("what to do:"), "{told}");
+        }
+        fs::remove_file(&pid).unwrap();
+    }
+}

@@ -1,0 +1,538 @@
+//! `policylayer inspect`: what an agent would see, of servers that behave and of those that do not. Whatever the server does,
+//! nothing of it is left running.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "what is done between fork and exec is")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support::log;
+use crate::support::node;
+use crate::support::processes;
+use crate::support::terminal;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::{Home, Ran};
+use node::upstream;
+use processes::{living, wait_until_gone};
+use serde_json::{Value, json};
+use terminal::Terminal;
+
+/// The stub server, which cargo builds beside the tests.
+fn stub() -> String {
+    let test = std::env::current_exe().unwrap();
+    let stub = test.parent().and_then(Path::parent).unwrap().join("examples").join("stub_server");
+    assert!(stub.exists(), "{} is missing: `cargo build --example stub_server` builds it", stub.display());
+    stub.to_str().unwrap().to_owned()
+}
+
+/// What the stub is to answer, with a session that opens.
+fn offer(home: &Home, answers: &[(&str, Value)]) -> PathBuf {
+    let opened = json!({
+        "protocolVersion": "2025-06-18",
+        "serverInfo": { "name": "shop", "version": "1.2" },
+        "capabilities": { "tools": {}, "prompts": {}, "resources": {} },
+    });
+    let mut offer = serde_json::Map::new();
+    offer.insert("initialize".to_owned(), opened);
+    offer.extend(answers.iter().map(|(method, answer)| ((*method).to_owned(), answer.clone())));
+    let file = home.path().join("offer.json");
+    fs::write(&file, Value::from(offer).to_string()).unwrap();
+    file
+}
+
+fn tools(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({ "name": name, "inputSchema": { "type": "object" } })).collect()
+}
+
+/// Inspects the stub with these habits.
+fn inspect(home: &Home, options: &[&str], habits: &[&str]) -> Ran {
+    let stub = stub();
+    let server = ["inspect", "--server", "shop"];
+    let ran = home.run(&[&server[..], options, &["--", &stub], habits].concat());
+    wait_until_gone(home.path(), Duration::from_secs(10));
+    ran
+}
+
+/// Inspects a stub that offers this.
+fn offered(home: &Home, options: &[&str], answers: &[(&str, Value)]) -> Ran {
+    let file = offer(home, answers);
+    inspect(home, options, &["--offer", file.to_str().unwrap()])
+}
+
+const POLICY: &str = r#"version = "1"
+default = "deny"
+hide = ["drop_*", "gone"]
+
+[classes.read]
+[classes.execute]
+action = "require_approval"
+
+[tools.run_report]
+rate_limit = "5/minute"
+reason = "Reports are dear."
+[tools.delete_list]
+action = "deny"
+class = "destructive"
+[tools.send_mial]
+"#;
+
+fn shop() -> Vec<(&'static str, Value)> {
+    let described = json!([
+        { "name": "run_report", "title": "Run a report", "description": "Runs it.\nThen more.", "inputSchema": {}, "x": 1e300 },
+        { "name": "drop_table", "inputSchema": {} },
+    ]);
+    vec![
+        ("tools/list", json!({ "tools": tools(&["get_lists", "delete_list"]), "nextCursor": "two" })),
+        ("tools/list#two", json!({ "tools": described, "nextCursor": "three" })),
+        ("tools/list#three", json!({ "tools": tools(&["do_it"]) })),
+        ("prompts/list", json!({ "prompts": [{ "name": "drop-table" }], "nextCursor": "p" })),
+        ("prompts/list#p", json!({ "prompts": [{ "name": "greet" }] })),
+        ("resources/list", json!({ "resources": [{ "uri": "a:b", "name": "a" }, { "uri": "a:c", "name": "b" }] })),
+        ("resources/templates/list", json!({ "resourceTemplates": [{ "uriTemplate": "a:{x}", "name": "t" }] })),
+    ]
+}
+
+#[test]
+fn the_agent_sees_what_the_policy_leaves_of_all_pages() {
+    let home = Home::new();
+    home.policy("shop.toml", POLICY);
+    let ran = offered(&home, &["--format", "json"], &shop());
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let view: Value = serde_json::from_str(&ran.out).unwrap();
+    let effects: Vec<_> = view["tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tool| {
+            let text = |key: &str| tool[key].as_str().unwrap_or("-").to_owned();
+            [
+                text("name"),
+                text("class"),
+                text("class_source"),
+                text("effect"),
+                text("rule"),
+                tool["visible"].to_string(),
+            ]
+            .join(" ")
+        })
+        .collect();
+    assert_eq!(
+        effects,
+        [
+            "get_lists read classifier allow classes.read true",
+            "delete_list destructive policy deny tools.delete_list true",
+            "run_report execute classifier allow tools.run_report true",
+            "drop_table destructive classifier hide hide[0] false",
+            "do_it execute classifier require_approval classes.execute true",
+        ]
+    );
+    let report = &view["tools"][2];
+    assert_eq!((&report["title"], &report["policy_reason"]), (&json!("Run a report"), &json!("Reports are dear.")));
+    assert_eq!(report["limits"], json!([{ "rule": "tools.run_report.rate_limit", "max": 5, "window": 60 }]));
+    assert_eq!(
+        (&report["risk"], &report["severity"], &report["confidence"]),
+        (&json!("high"), &json!("high"), &json!("high"))
+    );
+    assert_eq!(
+        view["prompts"],
+        json!([
+            { "name": "drop-table", "visible": false, "rule": "hide[0]" },
+            { "name": "greet", "visible": true, "rule": null },
+        ])
+    );
+    assert_eq!((&view["resources"], &view["resource_templates"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        view["counts"]["by_class"],
+        json!({ "destructive": 2, "financial": 0, "execute": 2, "write": 0, "read": 1 })
+    );
+    assert_eq!(view["counts"]["by_effect"], json!({ "allow": 2, "deny": 1, "hide": 1, "require_approval": 1 }));
+    assert_eq!(view["server_info"], json!({ "name": "shop", "version": "1.2" }));
+    assert_eq!(view["policy"]["mode"], "standalone");
+    let unmatched = view["unmatched_entries"].as_array().unwrap();
+    assert_eq!(
+        unmatched.iter().map(|entry| entry["rule"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["hide[1]", "tools.send_mial"]
+    );
+    // What hiding took away is the item and the comma before it.
+    let (before, after) = (view["bytes"]["before"].as_u64().unwrap(), view["bytes"]["after"].as_u64().unwrap());
+    let item = r#"{"inputSchema":{},"name":"drop_table"}"#.len() as u64 + 1;
+    assert_eq!(before - after, item);
+    assert_eq!(view["tokens_saved"], item / 4);
+}
+
+#[test]
+fn a_person_reads_the_same() {
+    let home = Home::new();
+    home.policy("shop.toml", POLICY);
+    let ran = offered(&home, &[], &shop());
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let file = home.path().join("config/policylayer/policies/shop.toml");
+    let expected = format!(
+        r#"Server  shop 1.2, protocol 2025-06-18
+Policy  {}
+The agent sees 4 of 5 tools.
+
+What the agent sees
+  TOOL         SURE    A CALL           MARKS  RULE               WHAT IT DOES
+  destructive, critical risk: 1 tool
+  delete_list  policy  refused          !      tools.delete_list
+  execute, high risk: 2 tools
+  do_it        low     asks a person           classes.execute
+  run_report   high    passes 5/minute         tools.run_report   Runs it.
+  read, low risk: 1 tool
+  get_lists    high    passes                  classes.read
+
+Hidden from the agent
+  TOOL        SURE  MARKS  RULE     WHAT IT DOES
+  destructive, critical risk: 1 tool
+  drop_table  high  !      hide[0]
+
+  !  cannot be undone with the server's own tools
+  SURE  how sure the class is: set by the policy,
+        or by the classifier with this confidence
+
+Classes    2 destructive, 2 execute, 1 read
+Decisions  2 allowed, 1 asks a person, 1 refused, 1 hidden
+Prompts    1 of 2 visible; hidden with their tools: drop-table
+Resources  2, and 1 template; no policy speaks of them
+"#,
+        file.display()
+    );
+    assert!(ran.out.starts_with(&expected), "{}\n{expected}", ran.out);
+    let rest = &ran.out[expected.len()..];
+    assert!(rest.starts_with("tools/list ") && rest.contains("hiding saves about 9 tokens"), "{rest}");
+    assert!(
+        rest.ends_with("2 entries of the policy match no tool of this server: gone (hide[1]), tools.send_mial\n"),
+        "{rest}"
+    );
+}
+
+#[test]
+fn what_drives_a_terminal_is_escaped() {
+    let home = Home::new();
+    let evil = "get\u{1b}[2J\u{202e}x";
+    let answers = [
+        (
+            "initialize",
+            json!({ "protocolVersion": "2025-06-18", "capabilities": { "tools": {}, "prompts": {} },
+            "serverInfo": { "name": evil, "version": evil } }),
+        ),
+        ("tools/list", json!({ "tools": [{ "name": evil, "description": evil, "title": evil, "inputSchema": {} }] })),
+        ("prompts/list", json!({ "prompts": [{ "name": evil }] })),
+    ];
+    for options in [&[][..], &["--format", "json"]] {
+        let ran = offered(&home, options, &answers);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let is_plain = |text: &str| !text.contains(['\u{1b}', '\u{202e}']);
+        assert!(is_plain(&ran.out) && is_plain(&ran.err), "{:?}", ran.out);
+        assert!(ran.out.contains("get\\u"), "{}", ran.out);
+    }
+    let refused = json!("{\"jsonrpc\":\"2.0\",\"id\":$ID,\"error\":{\"code\":-32603,\"message\":\"no \\u001b[2J\"}}");
+    let ran = offered(&home, &[], &[("tools/list", refused)]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("-32603: no \\u{1b}[2J") && ran.err.contains("what to do: "), "{}", ran.err);
+}
+
+#[test]
+fn a_server_that_is_no_good_ends_with_a_clear_error() {
+    let home = Home::new();
+    let page = |cursor: &str| json!({ "tools": tools(&["a"]), "nextCursor": cursor });
+    let line = |text: &str| json!(text);
+    let big = "x".repeat(17 * 1024 * 1024);
+    let requests = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n".repeat(100);
+    let items: Vec<_> = (0..10_001).map(|n| json!({ "name": format!("t{n}") })).collect();
+    for (answer, expected) in [
+        (page("same"), "its tools/list comes back to a page that it has given before"),
+        (page("$NEXT"), "its tools/list has more than 1000 pages"),
+        (json!({ "tools": items }), "its tools/list has more than 10000 items"),
+        (json!({ "tools": [{ "name": big }] }), "it wrote more than 16777216 bytes"),
+        (json!({ "tools": {} }), "its answer to tools/list has no list `tools`"),
+        (line("{\"id\":$ID,\"result\":7,\"jsonrpc\":\"1\"}"), "one of its answers is no JSON-RPC message"),
+        (json!(requests), "it sent more than 64 requests of its own"),
+    ] {
+        let start = Instant::now();
+        let ran = offered(&home, &[], &[("tools/list", answer)]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{expected}");
+        assert!(ran.err.starts_with("error: the server `") && ran.err.contains(expected), "{expected}\n{}", ran.err);
+        assert!(ran.err.contains("\nwhat to do: "), "{}", ran.err);
+        assert!(start.elapsed() < Duration::from_secs(20), "{expected}: {:?}", start.elapsed());
+    }
+    // A flood from the first moment on, and one while it answers.
+    let ran = inspect(&home, &[], &["--flood"]);
+    assert!(ran.code == Some(1) && ran.err.contains("it wrote more than 16777216 bytes"), "{}", ran.err);
+    let ran = inspect(&home, &[], &["--chatter", "--silent"]);
+    assert!(ran.code == Some(1) && ran.err.contains("it wrote more than 16777216 bytes"), "{}", ran.err);
+    let ran = inspect(&home, &[], &["--endless-line", "--silent"]);
+    assert!(ran.code == Some(1) && ran.err.contains("it wrote more than 16777216 bytes"), "{}", ran.err);
+    // No answer of an MCP server.
+    let ran = inspect(&home, &[], &[]);
+    assert!(ran.code == Some(1) && ran.err.contains("its answer to initialize is none"), "{}", ran.err);
+    let ran = offered(
+        &home,
+        &[],
+        &[(
+            "initialize",
+            line("{\"jsonrpc\":\"2.0\",\"id\":$ID,\"error\":{\"code\":-32000,\"message\":\"Log in first\"}}"),
+        )],
+    );
+    assert!(ran.code == Some(1) && ran.err.contains("with the error -32000: Log in first"), "{}", ran.err);
+}
+
+#[test]
+fn a_line_that_two_parsers_could_read_differently_reaches_no_agent_here_either() {
+    let home = Home::new();
+    let twice =
+        "{\"jsonrpc\":\"2.0\",\"id\":$ID,\"result\":{\"tools\":[{\"name\":\"a\",\"name\":\"b\",\"inputSchema\":{}}]}}";
+    let ran = offered(&home, &["--format", "json"], &[("tools/list", json!(twice))]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let view: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(view["tools"][0]["visible"], false);
+    assert!(
+        view["notes"][0].as_str().unwrap().starts_with("the agent would get none of this answer to tools/list: "),
+        "{view}"
+    );
+}
+
+#[test]
+fn what_a_server_prints_beside_the_protocol_does_no_harm() {
+    let home = Home::new();
+    let noisy = json!(
+        "Listening on stdio…\n\n{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n{\"jsonrpc\":\"2.0\",\"id\":$ID,\"result\":{\"tools\":[]}}"
+    );
+    let ran = offered(&home, &[], &[("tools/list", noisy)]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert!(ran.out.contains("The agent sees 0 of 0 tools."), "{}", ran.out);
+    // Lists that it does not have.
+    let ran = offered(&home, &["--format", "json"], &[("tools/list", json!({ "tools": tools(&["get_a"]) }))]);
+    let view: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((&view["prompts"], &view["resources"], &view["notes"]), (&json!([]), &json!(0), &json!([])));
+    // And one that it has and does not give.
+    let broken = json!("{\"jsonrpc\":\"2.0\",\"id\":$ID,\"error\":{\"code\":-32603,\"message\":\"broken\"}}");
+    let ran = offered(&home, &[], &[("tools/list", json!({ "tools": [] })), ("prompts/list", broken)]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.ends_with("Note: it answered prompts/list with the error -32603: broken.\n"), "{}", ran.out);
+}
+
+#[test]
+fn a_server_that_ends_is_quoted() {
+    let home = Home::new();
+    let run = |script: &str| {
+        let ran = home.run(&["inspect", "--", "/bin/sh", "-c", script]);
+        wait_until_gone(home.path(), Duration::from_secs(10));
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+        ran.err
+    };
+    let err = run("echo one >&2; printf 'two \\033[2J\\n' >&2; exit 3");
+    assert!(err.contains("ended before it had told what it offers: it exited with code 3"), "{err}");
+    assert!(err.contains("\n  one\n  two \\u{1b}[2J\nwhat to do: run the command by itself"), "{err}");
+    let err = run("echo 'npm notice New version' >&2; echo 'Error: set SHOP_TOKEN to your access token' >&2");
+    assert!(err.contains("it exited with code 0") && !err.contains("npm notice\n"), "{err}");
+    assert!(
+        err.contains("what to do: it asks for a key")
+            && err.contains("run the same again:\n  export SHOP_TOKEN=your-key\n"),
+        "{err}"
+    );
+    let err = run("echo usage: shop COMMAND");
+    assert!(err.contains("where only MCP messages may be:\n  usage: shop COMMAND\nwhat to do: see that the command starts an MCP server"), "{err}");
+    let err = run("kill -9 $$");
+    assert!(err.contains("SIGKILL"), "{err}");
+    let ran = inspect(&home, &[], &["--exit-at-request", "7"]);
+    assert!(ran.err.contains("it exited with code 7"), "{}", ran.err);
+    let ran = home.run(&["inspect", "--", "no-such-server"]);
+    assert!(
+        ran.code == Some(1)
+            && ran.err.contains("there is no command `no-such-server`")
+            && ran.err.contains("what to do: "),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn wrong_usage_and_an_invalid_policy_start_no_server() {
+    let home = Home::new();
+    let pid = home.path().join("pid");
+    let stub = stub();
+    let server = ["--", &stub, "--pid", pid.to_str().unwrap()];
+    let code = |options: &[&str]| home.run(&[&["inspect"], options, &server].concat()).code;
+    fs::write(home.path().join("bad.toml"), "version = 2\n").unwrap();
+    assert_eq!(code(&["--policy", "bad.toml"]), Some(3));
+    assert_eq!(
+        code(&["--policy", "missing.toml"]),
+        home.run(&["decide", "--tool", "a", "--policy", "missing.toml"]).code
+    );
+    assert_eq!(code(&["--server", "a b"]), Some(2));
+    assert_eq!(home.run(&["inspect"]).code, Some(2));
+    assert!(!pid.exists());
+}
+
+/// A running `inspect` of a stub that never answers.
+fn waiting(home: &Home, habits: &[&str]) -> std::process::Child {
+    let pid = home.path().join("pid");
+    let (stub, file) = (stub(), pid.to_str().unwrap().to_owned());
+    let mut command = home.command(&[&["inspect", "--", &stub, "--pid", &file][..], habits].concat());
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while !pid.exists() {
+        assert!(start.elapsed() < Duration::from_secs(10), "the server never started");
+        thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+#[test]
+fn a_signal_ends_the_server_and_what_it_started() {
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+        let home = Home::new();
+        let grandchild = home.path().join("grandchild");
+        let child = waiting(
+            &home,
+            &["--ignore-signals", "--ignore-eof", "--silent", "--grandchild", grandchild.to_str().unwrap()],
+        );
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+        let start = Instant::now();
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        // A stop without a signal would take seven seconds.
+        assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+        assert_eq!(output.status.code(), Some(1), "{err}");
+        assert!(err.contains("this was interrupted, and the server `"), "{err}");
+        wait_until_gone(home.path(), Duration::from_secs(10));
+    }
+    // Killed, it cannot stop the server itself.
+    let home = Home::new();
+    let mut child = waiting(&home, &["--ignore-signals", "--ignore-eof", "--silent"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_until_gone(home.path(), Duration::from_secs(10));
+}
+
+#[test]
+fn a_server_that_ignores_the_end_of_its_stdin_is_ended() {
+    let home = Home::new();
+    let file = offer(&home, &[("tools/list", json!({ "tools": tools(&["get_a"]) }))]);
+    let told = home.path().join("told");
+    let (offer, told) = (file.to_str().unwrap(), told.to_str().unwrap());
+    let ran = inspect(&home, &[], &["--offer", offer, "--ignore-eof", "--tell-signal", told]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert_eq!(fs::read_to_string(told).unwrap(), "15");
+    assert!(living(home.path()).is_empty());
+}
+
+#[test]
+fn eighty_columns_hold_what_matters() {
+    let home = Home::new();
+    home.policy("shop.toml", POLICY);
+    let file = offer(&home, &shop());
+    let stub = stub();
+    let mut command = home.command(&["inspect", "--server", "shop", "--", &stub, "--offer", file.to_str().unwrap()]);
+    command.env("TERM", "xterm");
+    let mut terminal = Terminal::start(command);
+    assert!(terminal.end().success());
+    terminal.wait("tools.send_mial");
+    let written = terminal.written();
+    let (spinner, text) = written.split_once("Server  ").unwrap();
+    assert!(spinner.contains("starting "), "{spinner:?}");
+    let text = anstream::adapter::strip_str(text).to_string();
+    let table: Vec<_> = text.lines().filter(|line| line.starts_with("  ")).collect();
+    assert!(table.iter().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(text.contains("run_report   high    passes 5/minute         tools.…\r\n"), "{text}");
+    assert!(text.contains("  tools.…  the entry of the tool's own name\r\n"), "what is left out is explained: {text}");
+    assert!(!text.contains("WHAT IT DOES"), "{text}");
+}
+
+#[test]
+fn the_real_iterable_server_is_shown_whole() {
+    let Some(upstream) = upstream() else { return };
+    let home = Home::new();
+    let script = upstream.iterable();
+    let command = |with_key: bool, options: &[&str]| {
+        let mut command: Command = home.command(&[&["inspect", "--server", "iterable"], options, &["--"]].concat());
+        command.arg(&upstream.node).arg(&script).env("PATH", std::env::var_os("PATH").unwrap());
+        if with_key {
+            command.env("ITERABLE_API_KEY", "0123456789abcdef0123456789abcdef");
+            for switch in ["ITERABLE_USER_PII", "ITERABLE_ENABLE_WRITES", "ITERABLE_ENABLE_SENDS"] {
+                command.env(switch, "true");
+            }
+        }
+        let output = command.output().unwrap();
+        wait_until_gone(home.path(), Duration::from_secs(10));
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, out, err) = command(false, &[]);
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(err.contains("No API key found") && err.contains("\n  export ITERABLE_API_KEY=your-key\n"), "{err}");
+
+    let (code, out, err) = command(true, &["--format", "json"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let view: Value = serde_json::from_str(&out).unwrap();
+    let tools = view["tools"].as_array().unwrap();
+    assert_eq!((tools.len(), view["prompts"].as_array().unwrap().len()), (118, 42));
+    assert_eq!(view["bytes"]["before"], 91_960);
+    let (before, after) = (91_960, view["bytes"]["after"].as_u64().unwrap());
+    assert_eq!(view["tokens_saved"], (before - after) / 4);
+    assert!(tools.iter().all(|tool| tool["class_source"] == "catalogue"), "{out}");
+    let hidden: Vec<_> = tools.iter().filter(|tool| tool["visible"] == false).collect();
+    assert!(hidden.iter().all(|tool| tool["effect"] == "hide" && tool["class"] == "destructive"), "{hidden:#?}");
+    assert_eq!(hidden.len(), 20);
+    assert!(hidden.iter().any(|tool| tool["name"] == "cancel_export_job" && tool["irreversible"] == true));
+    let (code, text, _) = command(true, &[]);
+    assert_eq!(code, Some(0));
+    assert!(text.contains("The agent sees 98 of 118 tools."), "{text}");
+    assert!(text.contains("91,960 bytes before, "), "{text}");
+
+    // What the agent sees is what a session passes on.
+    fs::write(
+        home.path().join("three.json"),
+        r#"{"version":"1","default":"deny","hide":["cancel_export_job","get_lists"]}"#,
+    )
+    .unwrap();
+    let (code, out, err) = command(true, &["--format", "json", "--policy", "three.json"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let view: Value = serde_json::from_str(&out).unwrap();
+    let prompt = view["prompts"].as_array().unwrap().iter().find(|prompt| prompt["name"] == "get-lists").unwrap();
+    assert_eq!((&prompt["visible"], &prompt["rule"]), (&json!(false), &json!("hide[1]")));
+}
+
+#[test]
+fn a_server_with_annotations_and_without_a_catalogue() {
+    let Some(upstream) = upstream() else { return };
+    let home = Home::new();
+    let mut command = home.command(&["inspect", "--format", "json", "--"]);
+    command.arg(&upstream.npx).args(["-y", "@modelcontextprotocol/server-filesystem"]).arg(home.path());
+    command.current_dir(&upstream.folder).env("PATH", std::env::var_os("PATH").unwrap());
+    let output = command.output().unwrap();
+    // npx, a shell and node.
+    wait_until_gone(home.path(), Duration::from_secs(10));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(view["server"], "filesystem");
+    let tools = view["tools"].as_array().unwrap();
+    assert_eq!(tools.len(), 14);
+    assert!(tools.iter().all(|tool| tool["class_source"] == "classifier" && tool["confidence"].is_string()));
+    assert!(tools.iter().all(|tool| tool["visible"] == true && tool["rule"].as_str().unwrap().starts_with("builtin:")));
+    assert_eq!(view["bytes"]["before"], view["bytes"]["after"]);
+}
+
+#[test]
+fn a_server_that_asks_the_client_is_answered_and_shown() {
+    let Some(upstream) = upstream() else { return };
+    let home = Home::new();
+    let mut command = home.command(&["inspect", "--format", "json", "--server", "everything", "--"]);
+    command.arg(&upstream.node).arg(upstream.everything()).env("PATH", std::env::var_os("PATH").unwrap());
+    let output = command.output().unwrap();
+    wait_until_gone(home.path(), Duration::from_secs(10));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let view: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let names: Vec<_> = view["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    // Tools that it has only for clients that can do what they need.
+    for name in ["echo", "get-roots-list", "trigger-sampling-request", "trigger-elicitation-request"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    assert_eq!((view["prompts"].as_array().unwrap().len(), &view["resource_templates"]), (4, &json!(2)));
+    assert!(view["resources"].as_u64().unwrap() > 0 && view["notes"] == json!([]), "{view}");
+}

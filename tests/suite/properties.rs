@@ -1,0 +1,287 @@
+//! Properties that hold for any bytes (tests/laws), tried with generated ones and with what fuzzing has found.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::laws;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use policylayer::engine::limits::Memory;
+use policylayer::engine::{Action, Engine, Now};
+use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::wire::frame::{Frame, Framer};
+use policylayer::wire::strict::{Judged, Reader};
+use proptest::prelude::*;
+
+/// Keys that attackers would use, as they are written on the line.
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec![
+            "name",
+            "Name",
+            "n\\u0061me",
+            "name\\u0000",
+            "NAME",
+            "arguments",
+            "argument\\u017f",
+            "argument\u{17f}",
+            "method",
+            "Method",
+            "m\\u0065thod",
+            "METHOD",
+            "params",
+            "param\u{17f}",
+            "Params",
+            "id",
+            "ID",
+            "jsonrpc",
+            "JSONRPC",
+            "_meta",
+            "task",
+            "tas\u{212a}",
+            "a",
+            "b",
+            "A",
+            "",
+            "\\ud83d\\ude00",
+            "é",
+        ])
+        .prop_map(str::to_owned),
+        "[a-c]{1,2}",
+    ]
+    .prop_map(|key| format!("\"{key}\""))
+}
+
+fn scalar() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec![
+            "null",
+            "true",
+            "1",
+            "-0",
+            "1.5e3",
+            "\"2.0\"",
+            "\"tools/call\"",
+            "\"tools\\/call\"",
+            "\"hidden\"",
+            "\"h\\u0069dden\"",
+            "\"get\"",
+            "\"\"",
+            "\"a\u{2028}b\"",
+            "[]",
+            "{}",
+            "12345678901234567890123",
+        ])
+        .prop_map(str::to_owned),
+        any::<i32>().prop_map(|number| number.to_string()),
+        any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+    ]
+}
+
+fn object(value: impl Strategy<Value = String> + Clone) -> impl Strategy<Value = String> {
+    let blank = prop::sample::select(vec!["", "", "", " ", "\t"]);
+    prop::collection::vec((key(), value, blank), 0..6).prop_map(|members| {
+        let members: Vec<_> =
+            members.iter().map(|(key, value, blank)| format!("{blank}{key}{blank}:{value}{blank}")).collect();
+        format!("{{{}}}", members.join(","))
+    })
+}
+
+fn value() -> impl Strategy<Value = String> + Clone {
+    scalar().prop_recursive(3, 24, 6, |inner| {
+        prop_oneof![
+            object(inner.clone()),
+            prop::collection::vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+        ]
+        .boxed()
+    })
+}
+
+/// A call that is close enough to one to be accepted often, and close enough to an attack to be refused often.
+fn call() -> impl Strategy<Value = String> {
+    let params = prop_oneof![
+        object(value()),
+        (scalar(), value(), prop::option::of((key(), value()))).prop_map(|(name, arguments, extra)| {
+            let extra = extra.map(|(key, value)| format!(",{key}:{value}")).unwrap_or_default();
+            format!("{{\"name\":{name},\"arguments\":{arguments}{extra}}}")
+        }),
+    ];
+    (params, prop::option::of((key(), value())), scalar(), any::<prop::sample::Index>()).prop_map(
+        |(params, extra, id, at)| {
+            let mut members = vec![
+                "\"jsonrpc\":\"2.0\"".to_owned(),
+                format!("\"id\":{id}"),
+                "\"method\":\"tools/call\"".to_owned(),
+                format!("\"params\":{params}"),
+            ];
+            if let Some((key, value)) = extra {
+                members.insert(at.index(members.len() + 1), format!("{key}:{value}"));
+            }
+            format!("{{{}}}", members.join(","))
+        },
+    )
+}
+
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![call(), object(value()), value()]
+}
+
+fn engine(policy: &str) -> Engine {
+    let server = ServerName::parse("stub").unwrap();
+    let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &server);
+    Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
+}
+
+/// A line with one of its bytes changed.
+fn damaged() -> impl Strategy<Value = Vec<u8>> {
+    (call(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(text, at, byte)| {
+        let mut bytes = text.into_bytes();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        bytes
+    })
+}
+
+/// A tools/list result that is close enough to one to be filtered often.
+fn list() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "hidden",
+        "h\\u0069dden",
+        "hidden\\u0000",
+        "hidden\\ud83d",
+        "delete_all",
+        "get",
+        "Hidden",
+        "aé!",
+        "",
+    ]);
+    let item = prop_oneof![
+        4 => (name.prop_map(|name| format!("\"name\":\"{name}\"")), prop::option::of((key(), value()))).prop_map(
+            |(name, extra)| {
+                let extra = extra.map(|(key, value)| format!(",{key}: {value}")).unwrap_or_default();
+                format!("{{{name}{extra}}}")
+            }
+        ),
+        1 => value(),
+    ];
+    let members =
+        prop::sample::select(vec!["", ",\"cacheScope\":\"public\"", ",\"nextCursor\" : \"2\"", ",\"Tools\":[]"]);
+    (prop::collection::vec(item, 0..5), members, prop::option::of((key(), value()))).prop_map(|(items, more, extra)| {
+        let extra = extra.map(|(key, value)| format!(",{key}:{value}")).unwrap_or_default();
+        format!("{{\"tools\":[{}]{more}{extra}}}", items.join(" , "))
+    })
+}
+
+/// One step of a session, as tests/laws/engine.rs writes it.
+fn step() -> impl Strategy<Value = Vec<u8>> {
+    let choices = || prop::collection::vec(any::<u8>(), 0..10);
+    let with = |kind: u8, rest: Vec<u8>| {
+        let mut step = vec![kind];
+        step.extend(rest.into_iter().filter(|byte| *byte != b'\n'));
+        step
+    };
+    prop_oneof![
+        8 => choices().prop_map(move |rest| with(b'C', rest)),
+        8 => choices().prop_map(move |rest| with(b'S', rest)),
+        2 => line().prop_map(move |line| with(b'c', line.into_bytes())),
+        2 => line().prop_map(move |line| with(b's', line.into_bytes())),
+        1 => damaged().prop_map(move |line| with(b'c', line)),
+        1 => damaged().prop_map(move |line| with(b'o', line)),
+        1 => damaged().prop_map(move |line| with(b'O', line)),
+        1 => any::<u8>().prop_map(move |which| with(b'p', vec![which])),
+        1 => any::<[u8; 3]>().prop_map(move |step| with(b't', step.to_vec())),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_accepted_reads_the_same_under_every_reading(text in line()) {
+        laws::strict::holds(text.as_bytes());
+    }
+
+    #[test]
+    fn damaged_lines_are_refused_only_for_a_reason(line in damaged()) {
+        laws::strict::holds(&line);
+    }
+
+    #[test]
+    fn any_chunking_gives_the_same_frames(
+        (max, sizes) in (any::<u8>(), prop::collection::vec(any::<u8>(), 0..8)),
+        stream in "[a\n\r{}\":,1d]{0,80}|.{0,80}",
+    ) {
+        let header = [max, sizes.len() as u8];
+        laws::framing::holds(&[&header[..], &sizes, stream.as_bytes()].concat());
+    }
+
+    #[test]
+    fn lists_show_nothing_hidden_and_keep_all_else(which in 0_u8..2, list in list()) {
+        laws::list::holds(&[&[which], list.as_bytes()].concat());
+    }
+
+    #[test]
+    fn sessions_keep_the_invariants(steps in prop::collection::vec(step(), 1..24), ends in any::<prop::sample::Index>(), does_end in 0..4_u8) {
+        let mut steps = steps;
+        if does_end == 0 {
+            steps.insert(ends.index(steps.len()), b"e".to_vec());
+        }
+        laws::engine::holds(&steps.join(&b'\n'));
+    }
+
+    #[test]
+    fn every_line_alone_keeps_the_invariants(text in call(), policy in 0_u8..4) {
+        laws::engine::holds(&[b"p", &[policy][..], b"\nc", text.replace('\n', " ").as_bytes()].concat());
+    }
+
+    #[test]
+    fn an_allow_all_engine_equals_none_under_any_chunking(
+        ids in prop::collection::hash_set(0_u32..1000, 1..12),
+        params in object(value()),
+        ends in prop::sample::select(vec!["\n", "\r\n", " \n"]),
+        size in 1_usize..200,
+    ) {
+        let mut engine = engine(r#"{"version":"1","default":"allow"}"#);
+        let lines: Vec<_> = ids
+            .iter()
+            .map(|id| format!("{{\"method\":\"x/y\", \"params\":{params},\"id\":{id},\"jsonrpc\":\"2.0\"}}{ends}"))
+            .filter(|line| Reader::default().read(line.as_bytes(), Judged::EVERYTHING).is_ok())
+            .collect();
+        let stream = lines.concat();
+        let (mut framer, mut out, mut actions) = (Framer::new(1 << 20), Vec::new(), Vec::new());
+        for chunk in stream.as_bytes().chunks(size) {
+            framer.room()[..chunk.len()].copy_from_slice(chunk);
+            framer.filled(chunk.len());
+            while let Some(Frame::Line(range)) = framer.next_frame() {
+                engine.client_line(framer.bytes(&range), Now::default(), &mut actions);
+                prop_assert_eq!(std::mem::take(&mut actions), vec![Action::Forward]);
+                out.extend_from_slice(framer.bytes(&range));
+            }
+        }
+        prop_assert_eq!(String::from_utf8(out).unwrap(), stream);
+    }
+}
+
+/// A law of tests/laws.
+type Law = fn(&[u8]);
+
+/// What fuzzing has found worth keeping: tests/fuzz/corpus, a folder a law.
+#[test]
+fn the_corpus_holds() {
+    let laws: [(&str, Law); 5] = [
+        ("strict", laws::strict::holds),
+        ("framing", laws::framing::holds),
+        ("policy", laws::policy::holds),
+        ("list", laws::list::holds),
+        ("engine", laws::engine::holds),
+    ];
+    for (name, holds) in laws {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
+        let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(files.len() > 10, "{} is empty", folder.display());
+        for file in files {
+            holds(&std::fs::read(file).unwrap());
+        }
+    }
+}

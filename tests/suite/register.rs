@@ -1,0 +1,585 @@
+//! `policylayer register` and `unregister` on files in a fresh home: what is chosen, what is written, what is left alone.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::support::log;
+use crate::support::node;
+use log::{Home, Ran};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_policylayer");
+const DESKTOP: &str = "config/Claude/claude_desktop_config.json";
+const CURSOR: &str = ".cursor/mcp.json";
+const ITERABLE: &str = r#"{"command":"npx","args":["-y","@iterable/mcp"],"env":{"ITERABLE_API_KEY":"sesame"}}"#;
+
+fn write(home: &Home, file: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let path = home.path().join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn servers(entries: &[(&str, &str)]) -> String {
+    let entries: Vec<_> = entries.iter().map(|(key, entry)| format!("    \"{key}\": {entry}")).collect();
+    format!("{{\n  \"mcpServers\": {{\n{}\n  }}\n}}\n", entries.join(",\n"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_str(&read(path)).unwrap()
+}
+
+/// The command of a server, as words.
+fn command(path: &Path, key: &str) -> Vec<String> {
+    let entry = &json(path)["mcpServers"][key];
+    let args = entry["args"].as_array().into_iter().flatten();
+    std::iter::once(&entry["command"]).chain(args).map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+fn is_wrapped(words: &[String], own: &[&str]) -> bool {
+    words.first().is_some_and(|word| word == PROGRAM) && words[1..] == [&["wrap", "--"], own].concat()
+}
+
+fn done(ran: &Ran) {
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.out, ran.err);
+}
+
+/// The run failed with this code, these words on stderr, and a file as it was.
+fn refused(ran: &Ran, code: i32, words: &[&str], unchanged: &[(&Path, &str)]) {
+    assert_eq!(ran.code, Some(code), "{}\n{}", ran.out, ran.err);
+    for word in words {
+        assert!(ran.err.contains(word), "{word}: {}", ran.err);
+    }
+    for (path, text) in unchanged {
+        assert_eq!(read(path), *text);
+        let names = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
+        let litter: Vec<_> = names.filter(|name| name.to_string_lossy().contains("policylayer")).collect();
+        assert!(litter.is_empty(), "{litter:?}");
+    }
+}
+
+#[test]
+fn there_and_back_leaves_no_trace_in_the_file() {
+    let home = Home::new();
+    let text = servers(&[("iterable", ITERABLE), ("web", r#"{"url":"https://x.test/mcp"}"#)]);
+    let file = write(&home, DESKTOP, &text);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+
+    let ran = home.run(&["register"]);
+    done(&ran);
+    assert!(is_wrapped(&command(&file, "iterable"), &["npx", "-y", "@iterable/mcp"]), "{}", read(&file));
+    assert_eq!(json(&file)["mcpServers"]["iterable"]["env"]["ITERABLE_API_KEY"], "sesame");
+    let backup = home.path().join(format!("{DESKTOP}.policylayer-backup"));
+    assert_eq!(read(&backup), text);
+    for path in [&file, &backup] {
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o640, "{}", path.display());
+    }
+    for words in [
+        "Put the policy before iterable of Claude Desktop",
+        "wrap -- npx -y @iterable/mcp",
+        "built-in one for iterable",
+        backup.to_str().unwrap(),
+        "Restart Claude Desktop",
+        "policylayer unregister iterable --client claude-desktop",
+    ] {
+        assert!(ran.out.contains(words), "{words}: {}", ran.out);
+    }
+    assert!(!ran.out.contains("sesame"));
+
+    let registered = read(&file);
+    let ran = home.run(&["register", "iterable", "--client", "claude-desktop"]);
+    done(&ran);
+    assert!(ran.out.contains("is wrapped already"), "{}", ran.out);
+    assert_eq!(read(&file), registered);
+
+    let ran = home.run(&["unregister"]);
+    done(&ran);
+    assert_eq!(read(&file), text);
+    assert_eq!(read(&backup), text);
+    assert!(ran.out.contains("It now starts npx -y @iterable/mcp"), "{}", ran.out);
+    let ran = home.run(&["unregister", "iterable"]);
+    done(&ran);
+    assert!(ran.err.contains("Nothing is before iterable of Claude Desktop"), "{}", ran.err);
+    assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 2);
+}
+
+#[test]
+fn a_dry_run_shows_the_change_without_secrets_and_writes_nothing() {
+    let home = Home::new();
+    let text = servers(&[("a\u{202e}", r#"{"command":"x","args":["--token","sesame"]}"#), ("iterable", ITERABLE)]);
+    let file = write(&home, CURSOR, &text);
+    let ran = home.run(&["register", "iterable", "--dry-run"]);
+    done(&ran);
+    assert!(
+        ran.out.contains("@@") && ran.out.contains("+    \"iterable\"") && ran.out.contains("\"wrap\""),
+        "{}",
+        ran.out
+    );
+    assert!(!ran.out.contains("sesame") && !ran.out.contains('\u{202e}'), "{}", ran.out);
+    assert_eq!(read(&file), text);
+    assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+    done(&home.run(&["register", "iterable"]));
+    let registered = read(&file);
+    let ran = home.run(&["unregister", "iterable", "--dry-run"]);
+    done(&ran);
+    assert!(ran.out.contains("-    \"iterable\""), "{}", ran.out);
+    assert_eq!(read(&file), registered);
+}
+
+#[test]
+fn what_is_unclear_is_asked_and_not_guessed() {
+    let home = Home::new();
+    let none = ["No client has a server iterable", "no server at all yet"];
+    let add = "`policylayer register iterable -- COMMAND`";
+    refused(&home.run(&["register", "iterable"]), 1, &[&none[..], &[add]].concat(), &[]);
+    // `unregister` takes no command, so it speaks of none.
+    let ran = home.run(&["unregister", "iterable"]);
+    refused(&ran, 1, &none, &[]);
+    assert!(!ran.err.contains("COMMAND") && !ran.err.contains("`--`"), "{}", ran.err);
+    let two = servers(&[("iterable", ITERABLE), ("other", r#"{"command":"y"}"#)]);
+    let cursor = write(&home, CURSOR, &two);
+    let all = [(cursor.as_path(), two.as_str())];
+    refused(&home.run(&["register"]), 2, &["several servers", "iterable, other"], &all);
+    refused(&home.run(&["register", "iterabel"]), 1, &["Did you mean iterable?"], &all);
+    refused(
+        &home.run(&["register", "zebra", "--client", "cursor"]),
+        1,
+        &["Cursor has no server zebra", "iterable, other"],
+        &all,
+    );
+    refused(&home.run(&["register", "iterable", "--client", "zed"]), 1, &["Zed is not installed"], &all);
+    refused(&home.run(&["unregister"]), 0, &["no server that is wrapped"], &all);
+    let broken = write(&home, DESKTOP, "{");
+    refused(&home.run(&["unregister"]), 1, &["no server that is wrapped", "left alone"], &all);
+    fs::remove_file(broken).unwrap();
+    let absent = home.run(&["register", "iterable", "--client", "claude-code"]);
+    refused(&absent, 1, &["Claude Code is not installed", "/.claude does not exist"], &all);
+    let nobody = home.run(&["register", "iterable", "--client", "emacs"]);
+    assert_eq!(nobody.code, Some(2), "{}", nobody.err);
+
+    let one = servers(&[("iterable", ITERABLE)]);
+    let desktop = write(&home, DESKTOP, &one);
+    let all = [(cursor.as_path(), two.as_str()), (desktop.as_path(), one.as_str())];
+    let words = ["Several files", "--client claude-desktop", "--client cursor", "--all-clients"];
+    refused(&home.run(&["register", "iterable"]), 2, &words, &all);
+    refused(&home.run(&["register", "x", "--", "srv"]), 2, &["several clients", "claude-desktop, cursor"], &all);
+    // In one client it is clear again.
+    done(&home.run(&["register", "--client", "claude-desktop"]));
+    assert_eq!(read(&cursor), two);
+    done(&home.run(&["register", "iterable", "--all-clients"]));
+    for file in [&cursor, &desktop] {
+        assert!(is_wrapped(&command(file, "iterable"), &["npx", "-y", "@iterable/mcp"]));
+    }
+    done(&home.run(&["unregister", "--all-clients"]));
+    assert_eq!((read(&cursor), read(&desktop)), (two, one));
+}
+
+#[test]
+fn files_that_are_no_good_are_left_alone() {
+    for (text, words) in [
+        ("{\n  \"mcpServers\": {\"s\": {\"command\": \"x\"}", "line 2, column"),
+        ("{\"mcpServers\": {\"s\": {\"command\": \"x\"}, \"s\": {\"command\": \"y\"}}}", "a second time"),
+        ("{\"mcpServers\": {\"s\": {\"command\": \"x\", \"command\": \"y\"}}}", "a second time"),
+        ("{\"mcpServers\": {}, \"mcpServers\": {\"s\": {\"command\": \"x\"}}}", "a second time"),
+        ("{\"mcpServers\": {\"s\": {\"command\": [\"x\"]}}}", "a list instead of a text"),
+        ("{\"mcpServers\": {\"s\": {\"command\": \"x\", \"args\": null}}}", "null instead of a list"),
+        ("{\"mcpServers\": {\"s\": {\"url\": \"https://x.test\"}}}", "out of a stdio wrapper's reach"),
+        (
+            "{\"mcpServers\": {\"s\": {\"type\": \"sse\", \"serverUrl\": \"https://x.test\"}}}",
+            "out of a stdio wrapper's reach",
+        ),
+        ("{\"mcpServers\": []}", "a list instead of an object"),
+        ("[]", "a list instead of an object"),
+    ] {
+        let home = Home::new();
+        let file = write(&home, CURSOR, text);
+        refused(&home.run(&["register", "s", "--client", "cursor"]), 1, &[words], &[(&file, text)]);
+        let added = home.run(&["register", "s", "--client", "cursor", "--", "srv"]);
+        refused(&added, 1, &[], &[(&file, text)]);
+    }
+    let home = Home::new();
+    let file = write(&home, CURSOR, b"{\"mcpServers\": {\"s\": {\"command\": \"\xff\"}}}");
+    let ran = home.run(&["register", "s", "--client", "cursor"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("UTF-8"), "{}", ran.err);
+    assert_eq!(fs::read(&file).unwrap(), b"{\"mcpServers\": {\"s\": {\"command\": \"\xff\"}}}");
+
+    // With others, the good ones are done, and the run fails.
+    let good = servers(&[("s", r#"{"command":"srv"}"#)]);
+    let desktop = write(&home, DESKTOP, &good);
+    let ran = home.run(&["register", "s", "--all-clients"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("UTF-8") && command(&desktop, "s")[0] == PROGRAM, "{}", ran.err);
+}
+
+#[test]
+fn links_are_followed_and_write_protection_is_respected() {
+    let home = Home::new();
+    let text = servers(&[("s", r#"{"command":"srv"}"#)]);
+    let real = write(&home, "dotfiles/cursor.json", &text);
+    fs::create_dir_all(home.path().join(".cursor")).unwrap();
+    let link = home.path().join(CURSOR);
+    symlink(&real, &link).unwrap();
+    done(&home.run(&["register", "s"]));
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(command(&real, "s")[0], PROGRAM);
+    done(&home.run(&["unregister", "s"]));
+    assert_eq!(read(&real), text);
+
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o444)).unwrap();
+    refused(&home.run(&["register", "s"]), 1, &["is write-protected"], &[]);
+    assert_eq!(read(&real), text);
+    assert!(!home.path().join("dotfiles/cursor.json.policylayer-backup").exists());
+
+    let nowhere = write(&home, DESKTOP, "");
+    fs::remove_file(&nowhere).unwrap();
+    symlink(home.path().join("nowhere"), &nowhere).unwrap();
+    let ran = home.run(&["register", "s", "--client", "claude-desktop"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("left alone"), "{}", ran.err);
+}
+
+#[test]
+fn a_file_that_clients_share_is_changed_once_for_all_of_them() {
+    let home = Home::new();
+    let text = servers(&[("iterable", ITERABLE)]);
+    let file = write(&home, "dotfiles/mcp.json", &text);
+    for link in [CURSOR, DESKTOP] {
+        let link = home.path().join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(&file, link).unwrap();
+    }
+
+    let ran = home.run(&["register", "iterable", "--all-clients"]);
+    done(&ran);
+    assert!(is_wrapped(&command(&file, "iterable"), &["npx", "-y", "@iterable/mcp"]), "{}", read(&file));
+    for words in ["iterable of Cursor", "iterable of Claude Desktop", " and "] {
+        assert!(ran.out.contains(words), "{words}: {}", ran.out);
+    }
+    done(&home.run(&["unregister", "iterable", "--all-clients"]));
+    assert_eq!(read(&file), text);
+
+    done(&home.run(&["register", "new", "--all-clients", "--", "node", "new.js"]));
+    assert!(is_wrapped(&command(&file, "new"), &["node", "new.js"]), "{}", read(&file));
+}
+
+#[test]
+fn originals_are_kept_and_never_overwritten() {
+    let home = Home::new();
+    let first = servers(&[("a", r#"{"command":"x"}"#), ("b", r#"{"command":"y"}"#)]);
+    let file = write(&home, CURSOR, &first);
+    let kept = |number: &str| home.path().join(format!("{CURSOR}.policylayer-backup{number}"));
+    done(&home.run(&["register", "a"]));
+    // A file with a wrapped server is no original.
+    done(&home.run(&["register", "b"]));
+    assert_eq!(read(&kept("")), first);
+    assert!(!kept("-2").exists());
+    done(&home.run(&["unregister", "a"]));
+    done(&home.run(&["unregister", "b"]));
+    assert_eq!(read(&file), first);
+    // Another original is kept as well.
+    let second = first.replace("\"x\"", "\"z\"");
+    fs::write(&file, &second).unwrap();
+    done(&home.run(&["register", "a"]));
+    assert_eq!((read(&kept("")), read(&kept("-2"))), (first, second));
+    assert!(!kept("-3").exists());
+}
+
+#[test]
+fn a_program_that_moved_is_told_anew_and_other_options_are_refused() {
+    let home = Home::new();
+    let text = servers(&[("s", r#"{"command":"/old/policylayer","args":["wrap","--server","s","--","srv"]}"#)]);
+    let file = write(&home, CURSOR, &text);
+    let ran = home.run(&["register", "s"]);
+    done(&ran);
+    assert!(ran.out.contains("It was /old/policylayer."), "{}", ran.out);
+    assert_eq!(read(&file), text.replace("/old/policylayer", PROGRAM));
+    let now = read(&file);
+    let ran = home.run(&["register", "s", "--server", "other"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("wrapped already, with another name"), "{}", ran.err);
+    done(&home.run(&["register", "s", "--server", "S"]));
+    home.policy("p.toml", "version = \"1\"\ndefault = \"allow\"\n");
+    let ran = home.run(&["register", "s", "--policy", "config/policylayer/policies/p.toml"]);
+    assert!(ran.err.contains("wrapped already, with another policy"), "{}", ran.err);
+    assert_eq!(read(&file), now);
+
+    // The path on the PATH outlives updates, so that one is written.
+    let bin = home.path().join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    symlink(PROGRAM, bin.join("policylayer")).unwrap();
+    let ran =
+        home.command(&["register", "s"]).env("PATH", format!("relative:/nowhere:{}", bin.display())).output().unwrap();
+    assert!(ran.status.success());
+    assert_eq!(command(&file, "s")[0], bin.join("policylayer").to_str().unwrap());
+}
+
+#[test]
+fn the_name_is_written_only_where_it_is_needed() {
+    let home = Home::new();
+    let entries = [
+        ("shop", r#"{"command":"npx","args":["-y","@acme/store-mcp"]}"#),
+        ("quiet", r#"{"command":"sh"}"#),
+        ("iterable", ITERABLE),
+        ("named", r#"{"command":"srv"}"#),
+    ];
+    let text = servers(&entries);
+    let file = write(&home, CURSOR, &text);
+    let wrap = |key: &str, more: &[&str]| {
+        let ran = home.run(&[&["register", key], more].concat());
+        done(&ran);
+        let words = command(&file, key)[1..].to_vec();
+        done(&home.run(&["unregister", key]));
+        assert_eq!(read(&file), text);
+        (words.join(" "), ran.out)
+    };
+    let (words, out) = wrap("shop", &[]);
+    assert_eq!(words, "wrap -- npx -y @acme/store-mcp");
+    assert!(out.contains("built-in one for any server, until there is policies/store.toml"), "{out}");
+    assert_eq!(wrap("quiet", &[]).0, "wrap --server quiet -- sh");
+    assert_eq!(wrap("iterable", &[]).0, "wrap -- npx -y @iterable/mcp");
+    assert_eq!(wrap("named", &["--server", "other"]).0, "wrap --server other -- srv");
+    let policy = home.policy("shop.toml", "version = \"1\"\ndefault = \"allow\"\n");
+    let (words, out) = wrap("shop", &[]);
+    assert_eq!(words, "wrap --server shop -- npx -y @acme/store-mcp");
+    assert!(out.contains(policy.to_str().unwrap()), "{out}");
+    let (words, _) = wrap("named", &["--policy", "config/policylayer/policies/shop.toml"]);
+    assert_eq!(
+        words,
+        format!("wrap --policy {} -- srv", home.path().join("config/policylayer/policies/shop.toml").display())
+    );
+    home.policy("store.toml", "version = \"1\"\ndefault = \"allow\"\n");
+    assert_eq!(wrap("shop", &[]).0, "wrap -- npx -y @acme/store-mcp");
+    home.policy("bad.toml", "version = 1\n");
+    let ran = home.run(&["register", "named", "--policy", "config/policylayer/policies/bad.toml"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert_eq!(read(&file), text);
+}
+
+#[test]
+fn a_new_server_is_added_behind_the_policy() {
+    let home = Home::new();
+    let add = ["register", "--", "npx", "-y", "@iterable/mcp"];
+    refused(&home.run(&add), 1, &["No MCP client was found"], &[]);
+    let absent = home.run(&["register", "--client", "cursor", "--", "npx", "-y", "@iterable/mcp"]);
+    refused(&absent, 1, &["Cursor is not installed"], &[]);
+    fs::create_dir_all(home.path().join(".cursor")).unwrap();
+    let dry = home.run(&[&["register", "--dry-run"], &add[1..]].concat());
+    done(&dry);
+    assert!(dry.out.contains("+    \"iterable\": {"), "{}", dry.out);
+    let file = home.path().join(CURSOR);
+    assert!(!file.exists());
+    let ran = home.run(&add);
+    done(&ran);
+    assert!(is_wrapped(&command(&file, "iterable"), &["npx", "-y", "@iterable/mcp"]), "{}", read(&file));
+    assert!(ran.out.contains("Added iterable to Cursor"), "{}", ran.out);
+    let text = read(&file);
+    let again = home.run(&add);
+    done(&again);
+    assert!(again.out.contains("wrapped already"), "{}", again.out);
+    let other = home.run(&["register", "iterable", "--", "other-mcp"]);
+    assert_eq!(other.code, Some(1));
+    assert!(other.err.contains("has a server iterable already"), "{}", other.err);
+    assert_eq!(read(&file), text);
+    // Taken out, it stays without a policy.
+    done(&home.run(&["unregister", "iterable"]));
+    assert_eq!(command(&file, "iterable"), ["npx", "-y", "@iterable/mcp"]);
+
+    let twice = home.run(&["register", "twice", "--", "policylayer", "wrap", "--", "srv"]);
+    refused(&twice, 1, &["Give the server's own command"], &[]);
+    let nameless = home.run(&["register", "--", "sh"]);
+    assert_eq!(nameless.code, Some(1));
+    assert!(nameless.err.contains("does not tell the server's name"), "{}", nameless.err);
+    let codex = write(&home, ".codex/config.toml", "model = \"x\"\n");
+    done(&home.run(&["register", "shop", "--all-clients", "--", "shop-mcp", "a b"]));
+    let expected = format!(
+        "model = \"x\"\n\n[mcp_servers.shop]\ncommand = \"{PROGRAM}\"\nargs = [\"wrap\", \"--\", \"shop-mcp\", \"a b\"]\n"
+    );
+    assert_eq!(read(&codex), expected);
+    assert!(is_wrapped(&command(&file, "shop"), &["shop-mcp", "a b"]));
+}
+
+#[test]
+fn claude_codes_scopes_are_all_changed_where_they_are_in_force() {
+    let home = Home::new();
+    let here = fs::canonicalize(home.path()).unwrap();
+    let entry = r#"{"type":"stdio","command":"npx","args":["-y","@iterable/mcp"],"env":{}}"#;
+    let text = format!(
+        "{{\n \"projects\": {{\n  \"{}\": {{\"mcpServers\": {{\"iterable\": {entry}}}}},\n  \"/elsewhere\": {{\"mcpServers\": \
+         {{\"iterable\": {entry}}}}}\n }},\n \"mcpServers\": {{\"iterable\": {entry}}}\n}}\n",
+        here.display()
+    );
+    let file = write(&home, ".claude.json", &text);
+    let project = servers(&[("iterable", entry)]);
+    let shared = write(&home, ".mcp.json", &project);
+    refused(&home.run(&["register", "iterable"]), 2, &["Several files"], &[(&file, &text)]);
+    let ran = home.run(&["register", "iterable", "--client", "claude-code"]);
+    done(&ran);
+    assert!(ran.out.contains("This file is the project's"), "{}", ran.out);
+    let now = json(&file);
+    for entry in [&now["mcpServers"]["iterable"], &now["projects"][here.to_str().unwrap()]["mcpServers"]["iterable"]] {
+        assert_eq!(entry["command"], PROGRAM, "{now:#}");
+    }
+    assert_eq!(now["projects"]["/elsewhere"]["mcpServers"]["iterable"]["command"], "npx");
+    assert_eq!(command(&shared, "iterable")[0], PROGRAM);
+    done(&home.run(&["unregister", "iterable", "--client", "claude-code"]));
+    assert_eq!((read(&file), read(&shared)), (text, project));
+}
+
+#[test]
+fn a_projects_file_may_have_the_name_without_a_path() {
+    let home = Home::new();
+    let text = servers(&[("s", r#"{"command":"policylayer","args":["wrap","--","srv"]}"#)]);
+    let file = write(&home, ".vscode/mcp.json", text.replace("mcpServers", "servers"));
+    let before = read(&file);
+    done(&home.run(&["register", "s"]));
+    assert_eq!(read(&file), before);
+    let own = write(&home, ".lmstudio/mcp.json", &text);
+    done(&home.run(&["register", "s", "--client", "lm-studio"]));
+    assert_eq!(command(&own, "s")[0], PROGRAM);
+}
+
+#[test]
+fn keys_with_blanks_are_told_as_a_shell_takes_them() {
+    let home = Home::new();
+    let text = servers(&[("my shop's", r#"{"command":"/x/policylayer","args":["wrap","--","srv"]}"#)]);
+    let file = write(&home, CURSOR, &text);
+    assert!(home.good(&["clients"]).contains(r"policylayer register 'my shop'\''s'"));
+    done(&home.run(&["unregister"]));
+    let ran = home.run(&["register", "my shop's"]);
+    done(&ran);
+    assert!(ran.out.contains(r"policylayer unregister 'my shop'\''s' --client cursor"), "{}", ran.out);
+    assert_eq!(command(&file, "my shop's")[0], PROGRAM);
+}
+
+#[test]
+fn of_all_clients_those_that_speak_http_are_told_and_left() {
+    let home = Home::new();
+    let remote = servers(&[("s", r#"{"url":"https://x.test/mcp"}"#)]);
+    let desktop = write(&home, DESKTOP, &remote);
+    let cursor = write(&home, CURSOR, servers(&[("s", r#"{"command":"srv"}"#)]));
+    let ran = home.run(&["register", "s", "--all-clients"]);
+    done(&ran);
+    assert!(ran.err.contains("Claude Desktop reaches s over HTTP"), "{}", ran.err);
+    assert_eq!((read(&desktop), command(&cursor, "s")[0].as_str()), (remote, PROGRAM));
+}
+
+#[test]
+fn what_the_shell_says_of_the_policy_is_not_what_the_client_says() {
+    let home = Home::new();
+    let file = write(&home, CURSOR, servers(&[("iterable", ITERABLE)]));
+    let ran = home.command(&["register"]).env("POLICYLAYER_POLICY", "/nowhere.toml").output().unwrap();
+    assert!(ran.status.success());
+    assert!(String::from_utf8(ran.stdout).unwrap().contains("built-in one for iterable"));
+    let text = read(&file).replace("\"env\":{", "\"env\":{\"POLICYLAYER_POLICY\":\"/p/own.toml\",");
+    fs::write(&file, text).unwrap();
+    let json = home.json(&["clients", "--format", "json"]);
+    assert_eq!(json["clients"][0]["servers"][0]["policy"], "/p/own.toml", "{json:#}");
+}
+
+#[test]
+fn the_help_names_every_client() {
+    let home = Home::new();
+    for verb in ["register", "unregister"] {
+        let help = home.good(&[verb, "--help"]);
+        for id in policylayer::clients::table::ids() {
+            assert!(help.contains(id), "{verb}: {id}");
+        }
+    }
+}
+
+/// What `npx @iterable/mcp setup` writes, by the code of the package itself.
+#[test]
+fn files_as_iterables_own_setup_writes_them_go_there_and_back() {
+    let Some(upstream) = node::upstream() else { return };
+    let home = Home::new();
+    let script = r#"
+        import { pathToFileURL } from "node:url";
+        const dist = pathToFileURL(process.env.DIST + "/");
+        const { updateToolConfig, ...paths } = await import(new URL("utils/tool-config.js", dist));
+        const { buildMcpConfig } = await import(new URL("install.js", dist));
+        for (const autoUpdate of [false, true]) {
+            const entry = buildMcpConfig({ isLocal: false, env: autoUpdate ? { ITERABLE_DEBUG: "true" } : {}, autoUpdate });
+            if (process.env.AUTO !== String(autoUpdate)) continue;
+            for (const file of [paths.getClaudeDesktopConfigPath(), paths.getCursorConfigPath(), paths.getWindsurfConfigPath(),
+                paths.getAntigravityConfigPath(), process.env.HOME + "/.gemini/settings.json"]) {
+                await updateToolConfig(file, entry);
+                console.log(file);
+            }
+        }
+        process.exit(0);
+    "#;
+    // Gemini CLI and Cursor have other things in their files already.
+    write(&home, ".gemini/settings.json", "{\n  // mine\n  \"theme\": \"x\"\n}\n");
+    write(&home, CURSOR, servers(&[("other", r#"{"command":"y"}"#)]));
+    for auto in ["false", "true"] {
+        let output = Command::new(&upstream.node)
+            .args(["--input-type=module", "-e", script])
+            .env("HOME", home.path())
+            .env("XDG_CONFIG_HOME", home.path().join("config"))
+            .env("DIST", upstream.iterable().parent().unwrap())
+            .env("AUTO", auto)
+            .current_dir(home.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let files: Vec<PathBuf> = String::from_utf8(output.stdout).unwrap().lines().map(PathBuf::from).collect();
+        assert_eq!(files.len(), 5);
+        let texts: Vec<String> = files.iter().map(|file| read(file)).collect();
+        let own = ["npx", "-y", if auto == "true" { "@iterable/mcp@latest" } else { "@iterable/mcp" }];
+        let clients = home.json(&["clients", "--format", "json"]);
+        let found =
+            clients["clients"].as_array().unwrap().iter().flat_map(|client| client["servers"].as_array().unwrap());
+        let found = found.filter(|server| server["key"] == "iterable" && server["state"] == "not_wrapped").count();
+        assert_eq!(found, 5, "{clients:#}");
+        let ran = home.run(&["register", "iterable", "--all-clients"]);
+        done(&ran);
+        assert_eq!(ran.out.matches("built-in one for iterable").count(), 5, "{}", ran.out);
+        for file in &files {
+            assert!(is_wrapped(&command(file, "iterable"), &own), "{}", read(file));
+        }
+        done(&home.run(&["unregister", "iterable", "--all-clients"]));
+        let after: Vec<String> = files.iter().map(|file| read(file)).collect();
+        assert_eq!(after, texts);
+    }
+}
+
+/// What was written is started as a client would: the words as they are, and next to nothing in the environment.
+#[test]
+fn what_is_written_starts_with_a_poor_environment() {
+    let home = Home::new();
+    let script = home.path().join("a server.sh");
+    let reply = r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#;
+    fs::write(&script, format!("#!/bin/sh\nread line\necho '{reply}'\ncat >/dev/null\n")).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let entry = serde_json::json!({ "command": script }).to_string();
+    let file = write(&home, CURSOR, servers(&[("s", &entry)]));
+    done(&home.run(&["register", "s"]));
+    let words = command(&file, "s");
+    let mut server = Command::new(&words[0])
+        .args(&words[1..])
+        .env_clear()
+        .env("HOME", home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
+    let mut stdin = server.stdin.take().unwrap();
+    writeln!(stdin, "{initialize}").unwrap();
+    let mut answer = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut answer).unwrap();
+    drop(stdin);
+    server.wait().unwrap();
+    assert!(answer.contains("\"serverInfo\""), "{answer}");
+}

@@ -1,0 +1,189 @@
+//! Live reload on the real program: a saved policy takes effect for the next call, however it is saved.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::wrapped;
+
+use wrapped::{Wrapped, command, home, stub, wrap};
+
+const ALLOW: &str = r#"{"version":"1","default":"allow"}"#;
+const REFUSE: &str = r#"{"version":"1","default":"deny","unlisted":"deny","tools":{}}"#;
+
+/// How long it takes from here until calls are judged so.
+fn until(session: &mut Wrapped, wanted: bool) -> Duration {
+    let start = Instant::now();
+    while session.passes() != wanted {
+        assert!(start.elapsed() < Duration::from_secs(5), "{}", session.said());
+        thread::sleep(Duration::from_millis(2));
+    }
+    start.elapsed()
+}
+
+/// Saves six times in turn and returns the median time until the save is in force: one slow moment of the machine says
+/// nothing, a slow way of watching shows.
+fn median(session: &mut Wrapped, mut save: impl FnMut(&Path, &str)) -> Duration {
+    let file = session.home.path().join("policy.json");
+    let mut times: Vec<_> = (0..6)
+        .map(|turn| {
+            save(&file, if turn % 2 == 0 { REFUSE } else { ALLOW });
+            until(session, turn % 2 != 0)
+        })
+        .collect();
+    times.sort();
+    times[3]
+}
+
+#[test]
+fn a_save_is_in_force_within_300_ms_however_it_is_made() {
+    let write: fn(&Path, &str) = |file, text| fs::write(file, text).unwrap();
+    let rename: fn(&Path, &str) = |file, text| {
+        let new = file.with_extension("json~");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, file).unwrap();
+    };
+    let dance: fn(&Path, &str) = |file, text| {
+        fs::rename(file, file.with_extension("old")).unwrap();
+        fs::write(file, text).unwrap();
+        fs::remove_file(file.with_extension("old")).unwrap();
+    };
+    let slow: fn(&Path, &str) = |file, text| {
+        fs::write(file, "").unwrap();
+        thread::sleep(Duration::from_millis(60));
+        fs::write(file, text).unwrap();
+    };
+    let swap: fn(&Path, &str) = |file, text| {
+        let folder = file.with_file_name(format!("{:p}{}", text, text.len()));
+        fs::create_dir_all(&folder).unwrap();
+        let target = folder.join("real.json");
+        fs::write(&target, text).unwrap();
+        let link = file.with_extension("link");
+        symlink(target, &link).unwrap();
+        fs::rename(link, file).unwrap();
+    };
+    for (name, save) in [("write", write), ("rename", rename), ("dance", dance), ("slow", slow), ("swap", swap)] {
+        let mut session = wrap(&[]);
+        session.greet();
+        assert!(session.passes());
+        let time = median(&mut session, save);
+        assert!(time < Duration::from_millis(300), "{name}: {time:?}");
+        session.close();
+        assert_eq!(session.code(), 0);
+    }
+}
+
+#[test]
+fn a_swap_of_the_folder_on_the_way_is_seen() {
+    let home = home();
+    let at = |name: &str| home.path().join(name);
+    for (folder, text) in [("one", ALLOW), ("two", REFUSE)] {
+        fs::create_dir(at(folder)).unwrap();
+        fs::write(at(folder).join("policy.json"), text).unwrap();
+    }
+    symlink("one", at("data")).unwrap();
+    fs::remove_file(at("policy.json")).unwrap();
+    symlink("data/policy.json", at("policy.json")).unwrap();
+    let command = command(home.path(), &[], &[stub().to_str().unwrap()]);
+    let mut session = Wrapped::start(home, command);
+    session.greet();
+    assert!(session.passes());
+    let at = |session: &Wrapped, name: &str| session.home.path().join(name);
+    symlink("two", at(&session, "data2")).unwrap();
+    fs::rename(at(&session, "data2"), at(&session, "data")).unwrap();
+    assert!(until(&mut session, false) < Duration::from_secs(1));
+    // And what the link leads to now is watched.
+    fs::write(at(&session, "two").join("policy.json"), ALLOW).unwrap();
+    assert!(until(&mut session, true) < Duration::from_secs(1));
+}
+
+#[test]
+fn what_cannot_be_loaded_leaves_the_last_good_policy_in_force() {
+    let mut session = wrap(&[]);
+    session.greet();
+    let file = session.home.path().join("policy.json");
+    fs::write(&file, REFUSE).unwrap();
+    until(&mut session, false);
+    let break_it: [(&str, &dyn Fn()); 4] = [
+        ("is invalid", &|| fs::write(&file, r#"{"version":"1","default":"alow"}"#).unwrap()),
+        ("does not exist", &|| fs::remove_file(&file).unwrap()),
+        ("a folder", &|| fs::create_dir(&file).unwrap()),
+        ("not UTF-8", &|| {
+            fs::remove_dir(&file).unwrap();
+            fs::write(&file, b"{\"version\":\"\xff\"}").unwrap();
+        }),
+    ];
+    for (words, break_it) in break_it {
+        break_it();
+        says(&session, words);
+        says(&session, "stays in force");
+        assert!(!session.passes(), "{words}");
+    }
+    fs::write(&file, ALLOW).unwrap();
+    until(&mut session, true);
+}
+
+#[test]
+fn a_first_policy_for_the_server_takes_effect() {
+    let home = home();
+    let folder = home.path().join(".config/policylayer/policies");
+    fs::create_dir_all(&folder).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_policylayer"));
+    command.args(["wrap", "--server", "stub", "--"]).arg(stub()).env("HOME", home.path());
+    command.env_remove("XDG_CONFIG_HOME").env_remove("POLICYLAYER_POLICY");
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    command.stderr(fs::File::create(home.path().join("stderr")).unwrap());
+    let mut session = Wrapped::start(home, command);
+    session.greet();
+    // Without a policy what is no read asks a person, and nobody answers.
+    assert!(session.said().contains("there is no policy for stub"), "{}", session.said());
+    fs::write(folder.join("stub.toml"), "version = \"1\"\ndefault = \"allow\"\n").unwrap();
+    says(&session, "stub.toml");
+    assert!(session.passes());
+    // Without its file the session keeps what it has.
+    fs::remove_file(folder.join("stub.toml")).unwrap();
+    says(&session, "is gone");
+    assert!(session.passes());
+}
+
+/// Waits until the wrapper has said it.
+fn says(session: &Wrapped, what: &str) {
+    let start = Instant::now();
+    while !session.said().contains(what) {
+        assert!(start.elapsed() < Duration::from_secs(5), "{}", session.said());
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn the_client_is_told_when_it_would_see_other_tools() {
+    let home = home();
+    let server = [env!("CARGO_BIN_EXE_policylayer"), "demo-server"];
+    let command = command(home.path(), &[], &server);
+    let mut session = Wrapped::start(home, command);
+    let ask = |session: &mut Wrapped, request: &str| -> serde_json::Value {
+        session.send(format!("{request}\n").as_bytes());
+        serde_json::from_str(&session.line()).unwrap()
+    };
+    let initialize = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
+    let answer = ask(&mut session, initialize);
+    assert_eq!(answer["result"]["capabilities"]["tools"]["listChanged"], true, "{answer}");
+    session.send(b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n");
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    assert_eq!(ask(&mut session, list)["result"]["tools"].as_array().unwrap().len(), 12);
+
+    let file = session.home.path().join("policy.json");
+    // A policy under which the same tools are seen is none of the client's business.
+    fs::write(&file, r#"{"version":"1","default":"allow","hide":["no_such_tool"]}"#).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    fs::write(&file, r#"{"version":"1","default":"allow","hide":["delete_*"]}"#).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&session.line()).unwrap();
+    assert_eq!(told, serde_json::json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));
+    assert_eq!(ask(&mut session, list)["result"]["tools"].as_array().unwrap().len(), 10);
+    session.close();
+    assert_eq!(session.code(), 0);
+}

@@ -1,0 +1,181 @@
+//! `policylayer replay`: which recorded decisions another policy changes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support::log as support;
+
+use std::fs;
+use std::time::Duration;
+
+use policylayer::audit::record::{ArgumentsLogged, Outcome};
+use policylayer::risk::Class;
+use serde_json::{Value, json};
+use support::{Decision, Home, Log, TEN, observed, passed, refused};
+
+/// A policy file in the home's folder.
+fn policy(home: &Home, text: &str) {
+    fs::write(home.path().join("new.toml"), format!("version = \"1\"\ndefault = \"deny\"\n{text}")).unwrap();
+}
+
+fn replay(home: &Home) -> Value {
+    home.json(&["replay", "--policy", "new.toml", "--format", "json"])
+}
+
+/// Each change: tool, calls, was, becomes, rule.
+fn changes(json: &Value) -> Vec<Value> {
+    let changes = json["changes"].as_array().unwrap();
+    changes.iter().map(|one| json!([one["tool"], one["calls"], one["was"], one["becomes"], one["rule"]])).collect()
+}
+
+#[test]
+fn what_changes_is_shown_with_rule_and_example() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    log.add(&passed(0, "get_lists", Class::Read));
+    log.add(&refused(1, "send_mail", "tools.send_mail", "No."));
+    log.add(&observed(2, "delete_list", Class::Destructive, "default"));
+    log.add(&passed(3, "gone", Class::Read)).add(&passed(4, "gone", Class::Read));
+    // What no policy decided is not decided again.
+    log.add(&refused(5, "send_mail", "protocol", "Twice the key a."));
+    log.add(&Decision { method: Some("prompts/get"), ..passed(6, "send_mail", Class::Execute) }).write();
+    policy(&home, "[tools.get_lists]\n[tools.send_mail]\n[tools.delete_list]\naction = \"require_approval\"\n");
+    let json = replay(&home);
+    assert_eq!((&json["calls"], &json["same"], &json["changed"]), (&5.into(), &1.into(), &4.into()));
+    assert_eq!(
+        changes(&json),
+        [
+            json!(["gone", 2, "allow", "hide", "default"]),
+            json!(["delete_list", 1, "hide", "require_approval", "tools.delete_list"]),
+            json!(["send_mail", 1, "deny", "allow", "tools.send_mail"]),
+        ]
+    );
+    assert_eq!(json["changes"][0]["example"], "2026-11-22T10:00:03Z");
+    assert_eq!(json["changes"][2]["recorded_rule"], "tools.send_mail");
+    let text = home.good(&["replay", "--policy", "new.toml"]);
+    assert!(text.starts_with("5 calls of shop under new.toml: 1 decided as before, 4 otherwise.\n"), "{text}");
+    assert!(text.contains("gone              2  allow  hide              default"), "{text}");
+    let since = home.json(&["replay", "--policy", "new.toml", "--since", "2026-11-22T10:00:04Z", "--format", "json"]);
+    assert_eq!(since["calls"], 1);
+}
+
+#[test]
+fn a_class_that_was_recorded_raises_what_a_name_tells_and_does_not_lower_it() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    log.add(&passed(0, "get_lists", Class::Destructive)).add(&passed(1, "delete_list", Class::Read));
+    log.add(&Decision { class: None, ..passed(2, "delete_all", Class::Read) }).write();
+    policy(&home, "[classes.read]\n[classes.destructive]\naction = \"deny\"\n");
+    let denied = |tool| json!([tool, 1, "allow", "deny", "classes.destructive"]);
+    assert_eq!(changes(&replay(&home)), ["delete_all", "delete_list", "get_lists"].map(denied));
+    // The policy itself has the last word, as it had when the class was recorded.
+    policy(&home, "[classes.read]\n[classes.destructive]\naction = \"deny\"\n[tools.\"*_l*\"]\nclass = \"read\"\n");
+    assert_eq!(changes(&replay(&home)), [denied("delete_all")]);
+}
+
+#[test]
+fn limits_count_at_the_recorded_times_by_session_and_in_the_order_of_the_decisions() {
+    let call = |seconds: u64, session: &'static str| Decision {
+        at: Duration::from_secs(TEN + seconds),
+        session,
+        ..passed(0, "get", Class::Read)
+    };
+    let of = |scope: &str| {
+        let home = Home::new();
+        let mut log = Log::new(&home, "shop");
+        // The log has them as they were answered; the first took long.
+        for seconds in [10, 0, 20, 61, 70] {
+            log.add(&call(seconds, "a"));
+        }
+        log.add(&call(30, "b")).add(&call(31, "b")).write();
+        policy(&home, &format!("[tools.get]\nrate_limit = {{ max = 2, window = \"minute\", scope = \"{scope}\" }}\n"));
+        let json = replay(&home);
+        (json["changed"].clone(), json["changes"][0]["example"].clone(), json["changes"][0]["rule"].clone())
+    };
+    let rule = || json!("tools.get.rate_limit");
+    // 0 and 10 pass, 20 does not, 61 and 70 do again; the other session counts by itself.
+    assert_eq!(of("session"), (json!(1), json!("2026-11-22T10:00:20Z"), rule()));
+    // 20, 30 and 31 do not.
+    assert_eq!(of("server"), (json!(3), json!("2026-11-22T10:00:20Z"), rule()));
+}
+
+#[test]
+fn what_a_failed_call_took_is_returned_where_the_policy_says_so() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    log.add(&Decision { outcome: Outcome::ToolError, ..passed(0, "get", Class::Read) });
+    log.add(&passed(1, "get", Class::Read)).write();
+    for (refund, changed) in [("true", 0), ("false", 1)] {
+        policy(
+            &home,
+            &format!("[tools.get]\nlimits = [{{ max = 1, window = \"hour\", refund_on_error = {refund} }}]\n"),
+        );
+        assert_eq!(replay(&home)["changed"], changed, "{refund}");
+    }
+}
+
+#[test]
+fn what_depends_on_arguments_is_certain_only_where_the_log_has_them() {
+    let rules = "[tools.get]\ndeny_if = [{ path = \"args.id\", op = \"eq\", value = 7 }]\n[tools.pay]\nlimits = [{ max = 10, window = \"day\", increment_from = \"args.amount\" }]\n[tools.list]\n";
+    for (kept, uncertain, changed) in [(ArgumentsLogged::Keys, 4, 0), (ArgumentsLogged::Full, 0, 2)] {
+        let home = Home::new();
+        let mut log = Log::keeping(&home, "shop", kept);
+        for (tool, arguments) in [
+            ("get", Some(r#"{"id":7}"#)),
+            ("get", Some(r#"{"id":8}"#)),
+            // Without any, there is nothing that the log does not tell.
+            ("get", Some("{}")),
+            ("get", None),
+            ("pay", Some(r#"{"amount":6}"#)),
+            ("pay", Some(r#"{"amount":5}"#)),
+            ("list", Some(r#"{"q":1}"#)),
+        ] {
+            log.add(&Decision { arguments, ..passed(0, tool, Class::Read) });
+        }
+        log.write();
+        policy(&home, rules);
+        let json = replay(&home);
+        assert_eq!((&json["uncertain"], &json["changed"]), (&uncertain.into(), &changed.into()), "{kept:?}: {json}");
+        let text = home.good(&["replay", "--policy", "new.toml"]);
+        let told = "4 calls cannot be decided again for certain: a rule looks at arguments, and the log has only their \
+                    keys: get (2), pay (2).";
+        assert_eq!(text.contains(told), uncertain > 0, "{text}");
+        assert_eq!(text.contains("Set `arguments = \"full\"` under `[audit]`"), uncertain > 0, "{text}");
+    }
+    // A rule that refuses whatever the arguments needs none.
+    let home = Home::new();
+    Log::new(&home, "shop").add(&Decision { arguments: Some("{\"a\":1}"), ..passed(0, "get", Class::Read) }).write();
+    policy(&home, "[tools.get]\naction = \"deny\"\nrequire = [{ path = \"args.a\", op = \"eq\", value = 1 }]\n");
+    assert_eq!(changes(&replay(&home)), [json!(["get", 1, "allow", "deny", "tools.get"])]);
+}
+
+#[test]
+fn what_cannot_be_replayed_is_an_error_with_a_remedy() {
+    let home = Home::new();
+    policy(&home, "");
+    let run = |args: &[&str]| {
+        let ran = home.run(&[&["replay"], args].concat());
+        assert_eq!(ran.out, "");
+        (ran.code, ran.err)
+    };
+    let (code, err) = run(&["--policy", "new.toml"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("There is no audit log yet"), "{err}");
+    Log::new(&home, "shop").add(&passed(0, "get", Class::Read)).write();
+    let (code, err) = run(&["--policy", "new.toml", "--server", "other"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("There is no audit log of other") && err.contains("one of shop"), "{err}");
+    let (code, err) = run(&["--policy", "gone.toml"]);
+    assert!(code == Some(1) && err.contains("does not exist"), "{err}");
+    let (code, err) = run(&["--server", "shop"]);
+    assert!(code == Some(2) && err.contains("--policy <FILE>"), "{err}");
+    fs::write(home.path().join("bad.toml"), "version = \"1\"\n").unwrap();
+    let (code, err) = run(&["--policy", "bad.toml"]);
+    assert!(code == Some(3) && err.contains("is invalid"), "{err}");
+    Log::new(&home, "mail").add(&passed(0, "get", Class::Read)).write();
+    let (code, err) = run(&["--policy", "new.toml"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("There are logs of several servers: mail, shop.") && err.contains("--server mail"), "{err}");
+    // A file that is named after a server is for that server.
+    fs::copy(home.path().join("new.toml"), home.path().join("shop.toml")).unwrap();
+    assert_eq!(home.json(&["replay", "--policy", "shop.toml", "--format", "json"])["server"], "shop");
+}

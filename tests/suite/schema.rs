@@ -1,0 +1,200 @@
+//! The JSON Schema: kept in config/policy.schema.json, and true to the loader: whatever the loader takes, the schema takes.
+//!
+//! `UPDATE_SCHEMA=1 cargo test --test schema` writes the file anew.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use policylayer::policy::{self, Format, ServerName, Source};
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+struct Schema {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Schema {
+    fn kept() -> Self {
+        let text = fs::read_to_string(root().join("config/policy.schema.json")).unwrap();
+        let schema: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        let id = schema["$id"].as_str().unwrap().to_owned();
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.add_resource(&id, schema).unwrap();
+        let index = compiler.compile(&id, &mut schemas).unwrap();
+        Self { schemas, index }
+    }
+
+    fn takes(&self, document: &Value) -> Result<(), String> {
+        self.schemas.validate(document, self.index).map_err(|error| error.to_string())
+    }
+}
+
+fn loads(source: &Source) -> bool {
+    policy::load(source, &ServerName::parse("iterable").unwrap()).policy.is_some()
+}
+
+/// The document as a schema sees it; `None` where it is none of its format.
+fn document(source: &Source) -> Option<Value> {
+    Some(serde_json::from_str(&policy::as_json(source)?).unwrap())
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn source(path: &Path) -> Option<Source> {
+    let format = Format::from_ending(path.extension()?.to_str()?)?;
+    Some(Source::new(path.display().to_string(), format, fs::read_to_string(path).ok()?))
+}
+
+#[test]
+fn the_file_is_the_schema_and_what_the_program_prints() {
+    let made = serde_json::to_string_pretty(&policy::schema::policy()).unwrap() + "\n";
+    let file = root().join("config/policy.schema.json");
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        fs::write(&file, &made).unwrap();
+    }
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        kept == made,
+        "config/policy.schema.json is not current: run `UPDATE_SCHEMA=1 cargo test --test schema`, and build anew"
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_policylayer")).arg("schema").output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), kept);
+}
+
+#[test]
+fn every_shipped_document_is_valid_under_it() {
+    let schema = Schema::kept();
+    let mut seen = 0;
+    for path in files("config/examples").into_iter().chain(files("config/policies")) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let Some(source) = source(&path).filter(|_| !name.contains(".test.")) else { continue };
+        assert!(loads(&source), "{name}");
+        schema.takes(&document(&source).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        seen += 1;
+    }
+    assert!(seen >= 20, "only {seen}");
+}
+
+/// The documents that the other tests are about: whole files, blocks of the docs, and raw strings that begin as a
+/// policy in JSON does.
+fn documents() -> Vec<Source> {
+    let mut documents: Vec<Source> = files("tests/golden/check").iter().filter_map(|path| source(path)).collect();
+    for page in ["docs/policy.md", "docs/testing.md", "README.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        for block in text.split("\n```").skip(1).step_by(2) {
+            let (language, text) = block.split_once('\n').unwrap();
+            documents.extend(Format::from_ending(language).map(|format| Source::new(page, format, text)));
+        }
+    }
+    let folders = [root().join("tests/suite"), root().join("tests/suite/policy"), root().join("tests/suite/settings")];
+    for path in folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten()) {
+        let path = path.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let name = path.display().to_string();
+            let strings = text.split("r#\"").skip(1).filter_map(|rest| rest.split("\"#").next());
+            let policies = strings.filter(|text| text.starts_with("{\"version\""));
+            documents.extend(policies.map(|text| Source::new(name.as_str(), Format::Json, text)));
+        }
+    }
+    documents
+}
+
+#[test]
+fn whatever_the_loader_takes_is_valid_under_it() {
+    let schema = Schema::kept();
+    let (mut valid, mut wrong) = (0, Vec::new());
+    for source in documents().iter().filter(|source| loads(source)) {
+        let Some(document) = document(source) else { panic!("{}\n{}", source.name(), source.text()) };
+        valid += 1;
+        if let Err(error) = schema.takes(&document) {
+            wrong.push(format!("{}\n{}\n{error}", source.name(), source.text()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(valid >= 100, "only {valid} documents");
+}
+
+#[test]
+fn what_is_wrong_is_rejected_by_both() {
+    let schema = Schema::kept();
+    let entry = |entry: &str| format!(r#"{{"version":"1","default":"deny","tools":{{"a":{entry}}}}}"#);
+    let documents = [
+        "[]".to_owned(),
+        "{}".to_owned(),
+        r#"{"version":"1"}"#.to_owned(),
+        r#"{"default":"deny"}"#.to_owned(),
+        r#"{"version":1,"default":"deny"}"#.to_owned(),
+        r#"{"version":"2","default":"deny"}"#.to_owned(),
+        r#"{"version":"1","default":"maybe"}"#.to_owned(),
+        r#"{"version":"1","default":"deny","unlisted":"allow"}"#.to_owned(),
+        r#"{"version":"1","default":"deny","defualt":"deny"}"#.to_owned(),
+        r#"{"version":"1","default":"deny","hide":"a"}"#.to_owned(),
+        r#"{"version":"1","default":"deny","hide":[""]}"#.to_owned(),
+        r#"{"version":"1","default":"deny","hide":[3]}"#.to_owned(),
+        r#"{"version":"1","default":"deny","hide":null}"#.to_owned(),
+        r#"{"version":"1","default":"deny","description":null}"#.to_owned(),
+        r#"{"version":"1","default":"deny","tools":[]}"#.to_owned(),
+        r#"{"version":"1","default":"deny","tools":{"*":{"action":"allow"}}}"#.to_owned(),
+        r#"{"version":"1","default":"deny","all_tools":{"class":"read"}}"#.to_owned(),
+        r#"{"version":"1","default":"deny","classes":{"reads":{}}}"#.to_owned(),
+        r#"{"version":"1","default":"deny","classes":{"read":{"acton":"allow"}}}"#.to_owned(),
+        entry("true"),
+        entry("null"),
+        entry(r#"{"action":"alow"}"#),
+        entry(r#"{"action":null}"#),
+        entry(r#"{"class":"reader"}"#),
+        entry(r#"{"when":[]}"#),
+        entry(r#"{"reason":5}"#),
+        entry(r#"{"rate_limit":10}"#),
+        entry(r#"{"rate_limit":"10 a minute"}"#),
+        entry(r#"{"rate_limit":"10/fortnight"}"#),
+        entry(r#"{"rate_limit":{"max":10}}"#),
+        entry(r#"{"rate_limit":{"max":"10","window":60}}"#),
+        entry(r#"{"limits":{"max":10,"window":60}}"#),
+        entry(r#"{"limits":[{"max":-1,"window":60}]}"#),
+        entry(r#"{"limits":[{"max":10,"window":0}]}"#),
+        entry(r#"{"limits":[{"max":10,"window":1.5}]}"#),
+        entry(r#"{"limits":[{"max":10,"window":31622401}]}"#),
+        entry(r#"{"limits":[{"max":10,"window":"fortnight"}]}"#),
+        entry(r#"{"limits":[{"max":10,"window":60,"scope":"planet"}]}"#),
+        entry(r#"{"limits":[{"max":10,"window":60,"align":"left"}]}"#),
+        entry(r#"{"limits":[{"max":10,"window":60,"counter":""}]}"#),
+        entry(r#"{"limits":[{"max":10,"window":60,"increment_from":"amount"}]}"#),
+        entry(r#"{"limits":[{"max":10,"window":60,"refund_on_error":"yes"}]}"#),
+        entry(r#"{"spend_limit":"500 dollars","amount_from":"args.amount"}"#),
+        entry(r#"{"deny_if":[{}]}"#),
+        entry(r#"{"deny_if":[{"conditions":{}}]}"#),
+        entry(r#"{"deny_if":[{"conditions":[],"match":"some"}]}"#),
+        entry(r#"{"deny_if":[{"path":"args.a","op":"is","value":1}]}"#),
+        entry(r#"{"deny_if":[{"path":"a","op":"eq","value":1}]}"#),
+        entry(r#"{"deny_if":[{"path":"args.a","op":"eq"}]}"#),
+        entry(r#"{"deny_if":[{"path":"args.a","op":"eq","value":null}]}"#),
+        entry(r#"{"deny_if":[{"path":"args.a","op":"in","value":[[1]]}]}"#),
+        entry(r#"{"deny_if":[{"conditions":[{"path":"args.a","op":"eq","value":1,"on_deny":"x"}]}]}"#),
+        entry(r#"{"require":"args.a"}"#),
+        entry(r#"{"rules":[{"action":"allow"}]}"#),
+        entry(r#"{"rules":[{"rate_limit":{"max":5,"window":60}}]}"#),
+        entry(r#"{"rules":[{"state":{"counter":"c"}}]}"#),
+        entry(r#"{"approval_timeout":"soon"}"#),
+    ];
+    for text in &documents {
+        let source = Source::new("test", Format::Json, text.as_str());
+        assert!(!loads(&source), "the loader takes {text}");
+        assert!(schema.takes(&serde_json::from_str(text).unwrap()).is_err(), "the schema takes {text}");
+    }
+}

@@ -1,0 +1,335 @@
+//! `policylayer suggest`: the least policy that would have let through what was used. Each suggestion is loaded, and
+//! tried on the calls that it was made from.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support::log as support;
+
+use std::fs;
+
+use policylayer::policy::{self, Effect, Format, Policy, ServerName, Source};
+use policylayer::risk::Class;
+use proptest::prelude::*;
+use support::{Decision, Home, Log, observed, passed, refused};
+
+fn load(text: &str) -> Policy {
+    let source = Source::new("suggested.toml", Format::Toml, text);
+    let loaded = policy::load(&source, &ServerName::parse("shop").unwrap());
+    let rendered = policy::render(&source, &loaded.diagnostics, policy::Colour::Plain);
+    loaded.policy.unwrap_or_else(|| panic!("{text}\n{rendered}"))
+}
+
+/// The suggested policy, whole, and what was said beside it.
+fn suggested(home: &Home, options: &[&str]) -> (String, String) {
+    let file = home.path().join("out.toml");
+    let _ = fs::remove_file(&file);
+    let ran = home.run(&[&["suggest", "--server", "shop", "-o", "out.toml"], options].concat());
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{}", ran.err);
+    let text = fs::read_to_string(&file).unwrap();
+    load(&text);
+    (text, ran.err)
+}
+
+/// How many recorded calls another policy refuses.
+fn refuses(home: &Home, file: &str) -> u64 {
+    let json = home.json(&["replay", "--server", "shop", "--policy", file, "--format", "json"]);
+    let changes = json["changes"].as_array().unwrap().iter();
+    let passes = |change: &&serde_json::Value| change["becomes"] == "allow" || change["becomes"] == "require_approval";
+    let unused = |change: &&serde_json::Value| change["tool"] == "never_reached_the_server";
+    changes.filter(|change| !passes(change) && !unused(change)).count() as u64
+}
+
+#[test]
+fn without_a_file_it_is_a_whole_policy_with_what_was_used_and_no_more() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    for second in 0..14 {
+        log.add(&passed(second, "get_lists", Class::Read));
+    }
+    log.add(&observed(100, "delete_list", Class::Destructive, "default"));
+    log.add(&observed(101, "pay", Class::Financial, "default"));
+    log.add(&refused(102, "never_reached_the_server", "default", "No."));
+    log.add(&Decision { method: Some("prompts/get"), ..passed(103, "a_prompt", Class::Read) });
+    log.add(&passed(3_000, "get_lists", Class::Read)).write();
+    let out = home.good(&["suggest"]);
+    let expected = r#"# The least policy that lets through what was used of shop on 2026-11-22: 17 calls of 3 tools.
+# Suggested from the audit log by `policylayer suggest`. Read it before you put it in force.
+
+version = "1"
+description = "What was used of shop"
+# What is not listed is hidden, and refused.
+default = "deny"
+
+# destructive: a person is asked, each time. 1 call, at most 1 in a minute; twice that, rounded up.
+[tools.delete_list]
+action = "require_approval"
+rate_limit = "10/minute"
+
+# 15 calls, at most 14 in a minute; twice that, rounded up.
+[tools.get_lists]
+rate_limit = "30/minute"
+
+# financial: a person is asked, each time. 1 call, at most 1 in a minute; twice that, rounded up.
+[tools.pay]
+action = "require_approval"
+rate_limit = "10/minute"
+"#;
+    assert_eq!(out, expected);
+    let policy = load(&out);
+    assert_eq!(policy.decide("never_reached_the_server").effect, Effect::Hide);
+    let (text, err) = suggested(&home, &[]);
+    assert_eq!(text, expected);
+    assert!(err.contains("Wrote out.toml.") && err.contains("replay --policy out.toml"), "{err}");
+    assert_eq!(refuses(&home, "out.toml"), 0);
+    // Nothing is overwritten.
+    let again = home.run(&["suggest", "-o", "out.toml"]);
+    assert_eq!((again.code, again.out.as_str()), (Some(1), ""));
+    assert!(again.err.contains("out.toml exists already"), "{}", again.err);
+    let since = home.good(&["suggest", "--since", "2026-11-22T10:30:00Z"]);
+    assert!(since.contains("[tools.get_lists]") && !since.contains("delete_list"), "{since}");
+}
+
+const IN_FORCE: &str = r#"# Our shop.
+version = "1"
+default = "deny"   # strict
+hide = [
+  "delete_list",   # never
+  "drop_*",
+]
+
+[classes.execute]
+action = "deny"
+
+# Reading is fine.
+[tools.get_lists]
+[tools.get_user]
+deny_if = [{ path = "args.id", op = "eq", value = 7 }]
+
+[tools.send_mail]
+action = "deny"    # for now
+reason = "Not yet."
+"#;
+
+#[test]
+fn a_file_in_toml_keeps_its_comments_and_order_and_gets_the_least() {
+    let home = Home::new();
+    let file = home.policy("shop.toml", IN_FORCE);
+    let mut log = Log::new(&home, "shop");
+    log.add(&passed(0, "get_lists", Class::Read));
+    log.add(&observed(1, "send_mail", Class::Write, "tools.send_mail"));
+    log.add(&observed(2, "delete_list", Class::Destructive, "hide[0]"));
+    log.add(&observed(3, "run_report", Class::Execute, "classes.execute"));
+    log.add(&observed(4, "new tool", Class::Read, "default")).write();
+    let out = home.good(&["suggest"]);
+    let name = file.to_str().unwrap();
+    let expected = format!(
+        r#"--- {name}
++++ {name} (suggested)
+@@ -2,7 +2,6 @@
+ version = "1"
+ default = "deny"   # strict
+ hide = [
+-  "delete_list",   # never
+   "drop_*",
+ ]
+ 
+@@ -15,5 +14,19 @@
+ deny_if = [{{ path = "args.id", op = "eq", value = 7 }}]
+ 
+ [tools.send_mail]
+-action = "deny"    # for now
++action = "allow"    # for now
+ reason = "Not yet."
++
++# Suggested by `policylayer suggest` from what was used on 2026-11-22.
++# destructive: a person is asked, each time. 1 call, at most 1 in a minute; twice that, rounded up.
++[tools.delete_list]
++action = "require_approval"
++rate_limit = "10/minute"
++
++# 1 call, at most 1 in a minute; twice that, rounded up.
++[tools."new tool"]
++rate_limit = "10/minute"
++
++# 1 call, at most 1 in a minute; twice that, rounded up.
++[tools.run_report]
++rate_limit = "10/minute"
+"#
+    );
+    assert_eq!(out, expected);
+    // The file in force is as it was.
+    assert_eq!(fs::read_to_string(&file).unwrap(), IN_FORCE);
+    let (_, err) = suggested(&home, &[]);
+    assert_eq!(err.lines().count(), 1, "{err}");
+    assert_eq!(refuses(&home, "out.toml"), 0);
+    // What suggest made of it needs nothing more.
+    let again = home.run(&["suggest", "--policy", "out.toml"]);
+    assert_eq!((again.code, again.out.as_str()), (Some(0), ""));
+    assert_eq!(again.err, "Nothing is to be added: the policy out.toml lets through everything that was used.\n");
+}
+
+#[test]
+fn rules_that_their_author_gave_a_condition_are_left_to_them() {
+    let home = Home::new();
+    home.policy("shop.toml", IN_FORCE);
+    let mut log = Log::new(&home, "shop");
+    let arguments = Some(r#"{"id":7}"#);
+    log.add(&Decision { arguments, ..observed(0, "get_user", Class::Read, "tools.get_user.deny_if[0]") });
+    log.add(&observed(1, "drop_all", Class::Destructive, "hide[1]")).write();
+    let ran = home.run(&["suggest"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""));
+    assert_eq!(
+        ran.err.lines().skip(1).collect::<Vec<_>>(),
+        [
+            "warning: 1 call of drop_all reached the server and would be refused by hide[1]. That rule is left to you.",
+            "warning: 1 call of get_user reached the server and, as the log has it, would be refused by \
+             tools.get_user.deny_if[0]. That rule is left to you.",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_only_hides_lists_what_the_built_in_policy_let_through() {
+    let home = Home::new();
+    home.policy("iterable.toml", "version = \"1\"\ndefault = \"deny\"\nhide = [\"cancel_export_job\"]");
+    let mut log = Log::new(&home, "iterable");
+    log.add(&passed(0, "get_lists", Class::Read));
+    log.add(&observed(1, "brand_new", Class::Read, "default")).write();
+    let out = home.good(&["suggest"]);
+    for words in [
+        "\\ No newline at end of file",
+        "+# With `tools` this file stands alone: the built-in policy under it is no longer in force.",
+        "+[tools.get_lists]",
+        "+[tools.brand_new]",
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+}
+
+#[test]
+fn every_shape_of_a_document_gets_a_policy_that_loads() {
+    for text in [
+        "version = \"1\"\ndefault = \"deny\"\n",
+        "version = \"1\"\r\ndefault = \"deny\"\r\n",
+        "version = \"1\"\ndefault = \"deny\"\ntools = {}\n",
+        "version = \"1\"\ndefault = \"deny\"\ntools = { used = { action = \"hide\" }, other = {} }\n",
+        "version = \"1\"\ndefault = \"deny\"\ntools.used.action = \"deny\"\ntools.other.rate_limit = \"5/minute\"\n",
+        "version = \"1\"\ndefault = \"deny\"\n[tools]\nother = {}\n",
+        "version = \"1\"\ndefault = \"deny\"\n[tools.\"us*\"]\naction = \"deny\"\n[classes.read]\n",
+        "version = \"1\"\ndefault = \"allow\"\nhide = [\"used\"]\n",
+        "version = \"1\"\ndefault = \"deny\"\nhide = [\"used\", \"other\", \"used\"]\n[tools.x]\n",
+        "version = \"1\"\ndefault = \"allow\"\nhide = [\"u\\u0073ed\"]\n",
+        "version = \"1\"\ndefault = \"deny\"\n[all_tools]\nrate_limit = \"1000/minute\"\n[classes.read]\naction = \"hide\"",
+    ] {
+        let home = Home::new();
+        home.policy("shop.toml", text);
+        let mut log = Log::new(&home, "shop");
+        log.add(&observed(0, "used", Class::Read, "default")).add(&observed(1, "used", Class::Read, "default")).write();
+        let (out, err) = suggested(&home, &[]);
+        assert_eq!(load(&out).decide("used").effect, Effect::Allow, "{text}\n{out}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        assert_eq!(out.contains('\r'), text.contains('\r'), "{out}");
+    }
+}
+
+#[test]
+fn json_and_yaml_get_their_entries_to_be_put_in_by_hand() {
+    for (file, text) in [
+        ("shop.json", r#"{"version":"1","default":"deny","tools":{}}"#),
+        ("shop.yaml", "version: \"1\"\ndefault: deny\ntools: {}\n"),
+    ] {
+        let home = Home::new();
+        let path = home.policy(file, text);
+        let mut log = Log::new(&home, "shop");
+        log.add(&observed(0, "new", Class::Read, "default")).write();
+        let ran = home.run(&["suggest"]);
+        assert_eq!(ran.code, Some(0));
+        assert!(ran.err.contains("Put these entries under `tools` in ") && ran.err.lines().count() == 1, "{}", ran.err);
+        let whole = match file {
+            "shop.json" => text.replace("{}", ran.out.trim()),
+            _ => {
+                let indented: String = ran.out.lines().map(|line| format!("  {line}\n")).collect();
+                text.replace(" {}\n", &format!("\n{indented}"))
+            }
+        };
+        fs::write(&path, &whole).unwrap();
+        let again = home.run(&["suggest"]);
+        assert_eq!((again.code, again.out.as_str()), (Some(0), ""), "{whole}");
+        assert!(again.err.starts_with("No entry is to be added"), "{}", again.err);
+        let refused = home.run(&["suggest", "-o", "out.toml"]);
+        assert_eq!(refused.code, Some(2), "{}", refused.err);
+    }
+}
+
+#[test]
+fn nothing_used_and_no_log_are_said() {
+    let home = Home::new();
+    let ran = home.run(&["suggest"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    assert!(ran.err.contains("There is no audit log yet"), "{}", ran.err);
+    Log::new(&home, "shop").add(&refused(0, "x", "default", "No.")).write();
+    let ran = home.run(&["suggest"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""));
+    assert!(ran.err.contains("nothing was used"), "{}", ran.err);
+}
+
+#[test]
+fn names_that_no_key_can_have_are_said_and_leave_no_hole() {
+    let home = Home::new();
+    let mut log = Log::new(&home, "shop");
+    for tool in ["evil\n[tools.\"*\"]", "a*", "{x,y}", " blank ", "quote\"s", "tab\there", "dot.ted", "é", "r\u{202e}l"]
+    {
+        log.add(&observed(0, tool, Class::Read, "default"));
+    }
+    log.write();
+    let ran = home.run(&["suggest"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let policy = load(&ran.out);
+    for tool in ["a*", "{x,y}", "quote\"s", "dot.ted", "é"] {
+        assert_eq!(policy.decide(tool).effect, Effect::Allow, "{tool}: {}", ran.out);
+    }
+    for tool in ["abc", "x", "y", "other", "blank", "evil"] {
+        assert_eq!(policy.decide(tool).effect, Effect::Hide, "{tool}: {}", ran.out);
+    }
+    assert!(ran.out.contains("# No key can name the tool evil\\u{a}[tools.\"*\"] as it is."), "{}", ran.out);
+    assert!(!ran.out.contains('\u{202e}') && !ran.err.contains('\u{202e}'), "{}", ran.out);
+    assert!(ran.err.contains("1 call of evil\\u{a}"), "{}", ran.err);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Whatever was used, the suggestion lets it through or asks.
+    #[test]
+    fn what_is_suggested_lets_through_what_was_used(
+        calls in prop::collection::vec((0_usize..6, 0_u64..200, 0_usize..5, 0_usize..2), 1..60),
+        hidden in prop::collection::vec(0_usize..6, 0..3),
+        listed in prop::collection::vec((0_usize..6, 0_usize..3), 0..4),
+        has_file: bool,
+    ) {
+        const TOOLS: [&str; 6] = ["get", "create", "delete*", "pay now", "söme", "x.y"];
+        let home = Home::new();
+        if has_file {
+            let hidden: Vec<_> = hidden.iter().map(|at| serde_json::Value::from(TOOLS[*at].replace('*', "\\*"))).collect();
+            let mut text = format!("version = \"1\"\ndefault = \"deny\"\nhide = {}\n", serde_json::Value::from(hidden));
+            let mut seen = Vec::new();
+            for (tool, action) in listed {
+                if !seen.contains(&tool) {
+                    seen.push(tool);
+                    let name = serde_json::Value::from(TOOLS[tool].replace('*', "\\*"));
+                    let action = ["allow", "deny", "require_approval"][action];
+                    text.push_str(&format!("[tools.{name}] # {action}\naction = \"{action}\"\n"));
+                }
+            }
+            home.policy("shop.toml", &text);
+        }
+        let mut log = Log::new(&home, "shop");
+        for (tool, second, class, session) in calls {
+            let session = ["a", "b"][session];
+            log.add(&Decision { session, ..observed(second, TOOLS[tool], Class::ALL[class], "default") });
+        }
+        log.write();
+        suggested(&home, &[]);
+        prop_assert_eq!(refuses(&home, "out.toml"), 0);
+    }
+}

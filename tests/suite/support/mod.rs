@@ -1,0 +1,18 @@
+//! What the tests against real servers share: the servers themselves, a plain client, a stand-in for Iterable's API.
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says so on stderr"
+)]
+
+pub(crate) mod api;
+pub(crate) mod client;
+pub(crate) mod log;
+pub(crate) mod node;
+pub(crate) mod processes;
+pub(crate) mod terminal;
+pub(crate) mod waiting;
+pub(crate) mod wrapped;

@@ -1,0 +1,131 @@
+//! A pseudo-terminal with a program in it, and the person before it.
+#![allow(unsafe_code, reason = "what is done between fork and exec is")]
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+
+/// How long something may take to come.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A program that is started with a terminal of its own.
+pub(crate) struct Terminal {
+    pub(crate) process: Child,
+    master: File,
+    /// Kept open, so that the terminal's modes can be asked for after the program has ended.
+    slave: OwnedFd,
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+/// Makes the command the leader of a session without a terminal.
+pub(crate) fn without_terminal(command: &mut Command) -> &mut Command {
+    // Between fork and exec; setsid is safe there.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            Ok(())
+        })
+    }
+}
+
+impl Terminal {
+    /// Starts the program in a terminal of 80 columns and 24 rows.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let slave = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        size(&slave, 80, 24);
+        let stdio = || Stdio::from(slave.try_clone().unwrap());
+        command.stdin(stdio()).stdout(stdio()).stderr(stdio());
+        // Between fork and exec; both are plain system calls.
+        unsafe {
+            command.pre_exec(|| {
+                rustix::process::setsid()?;
+                rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+                Ok(())
+            });
+        }
+        let process = command.spawn().unwrap();
+        let master = File::from(master);
+        let written = Arc::<Mutex<Vec<u8>>>::default();
+        let (mut reader, shared) = (master.try_clone().unwrap(), Arc::clone(&written));
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(read @ 1..) = reader.read(&mut chunk) {
+                shared.lock().unwrap().extend_from_slice(&chunk[..read]);
+            }
+        });
+        Self { process, master, slave, written }
+    }
+
+    /// Everything that was written so far.
+    pub(crate) fn written(&self) -> String {
+        String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
+    }
+
+    /// Waits until this was written, at or after a place; gives the place behind it.
+    pub(crate) fn wait_from(&self, from: usize, text: &str) -> usize {
+        let start = Instant::now();
+        loop {
+            let written = self.written();
+            if let Some(at) = written.get(from..).and_then(|rest| rest.find(text)) {
+                return from + at + text.len();
+            }
+            assert!(start.elapsed() < PATIENCE, "{text:?} never came:\n{}", written.replace('\u{1b}', "\n^["));
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn wait(&self, text: &str) -> usize {
+        self.wait_from(0, text)
+    }
+
+    /// Types on the keyboard.
+    pub(crate) fn type_in(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Makes the window another size.
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        size(&self.slave, columns, rows);
+    }
+
+    /// Whether lines are edited and echoed, as before the program.
+    pub(crate) fn is_cooked(&self) -> bool {
+        tcgetattr(self.slave.as_fd()).unwrap().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
+
+    /// Waits for the end of the program.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it still runs:\n{}", self.written());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn size(terminal: &OwnedFd, columns: u16, rows: u16) {
+    tcsetwinsize(terminal, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

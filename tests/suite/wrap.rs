@@ -1,0 +1,718 @@
+//! `policylayer wrap` as a process: bytes, the end of a session in all its forms, start failures, bounds.
+#![cfg(target_os = "linux")]
+#![allow(unsafe_code, reason = "what is done between fork and exec is")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support::wrapped;
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use policylayer::limits::{BATCH_LINES, MAX_SERVER_REPLIES, MAX_STRAY};
+use wrapped::{Wrapped, command, home, kill, stub, wrap, wrap_with};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Valid messages in odd spellings, the last one without a newline.
+fn odd_lines(method: &str) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for (n, value) in
+        [r#""\ud83d""#, "1e999", "1234567890123456789012345678901234567890", "-0", r#"{"b":1,"a":[ ]}"#, r#""\u00e4ä""#]
+            .iter()
+            .cycle()
+            .take(600)
+            .enumerate()
+    {
+        let end = if n % 3 == 0 { " \r\n" } else { "\n" };
+        let padding = "x".repeat(n * 7 % 3000);
+        lines.extend_from_slice(
+            format!(r#"{{ "params":{{"v":{value},"p":"{padding}"}},"method" :"{method}","jsonrpc":"2.0"}}{end}"#)
+                .as_bytes(),
+        );
+    }
+    lines.extend_from_slice(&vec![b' '; 100_000]);
+    lines.extend_from_slice(format!(r#"{{"jsonrpc":"2.0","method":"{method}/last"}}"#).as_bytes());
+    lines
+}
+
+#[test]
+fn allowed_bytes_pass_both_ways_as_they_are() {
+    let home = home();
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let sent = odd_lines("notifications/client");
+    let played = odd_lines("notifications/server");
+    fs::write(path("play"), &played).unwrap();
+    let (record, play) = (path("record"), path("play"));
+    let mut session = wrap_with(home, &[], &["--record", &record, "--play", &play]);
+    let mut stdin = session.stdin.take().unwrap();
+    let bytes = sent.clone();
+    let sending = thread::spawn(move || {
+        let mut rest = bytes.as_slice();
+        for size in [1, 5, 1000, 3, 70_000, 17, 4096].into_iter().cycle() {
+            let (piece, tail) = rest.split_at(size.min(rest.len()));
+            stdin.write_all(piece).unwrap();
+            rest = tail;
+            if rest.is_empty() {
+                break;
+            }
+        }
+    });
+    let received = session.rest();
+    sending.join().unwrap();
+    assert_eq!(session.code(), 0);
+    // stdout carries whole lines only: the last one gets its newline.
+    assert_eq!(received, [played, b"\n".to_vec()].concat());
+    assert_eq!(fs::read(record).unwrap(), sent);
+}
+
+#[test]
+fn the_wrapper_ends_with_the_code_of_the_server() {
+    for code in [0, 1, 7, 255] {
+        let mut session = wrap(&["--code", &code.to_string()]);
+        session.close();
+        assert_eq!(session.code(), code);
+    }
+    for signal in [libc::SIGKILL, libc::SIGTERM, libc::SIGUSR1] {
+        let mut session = wrap(&["--signal-at-request", &signal.to_string()]);
+        session.request("1");
+        assert_eq!(session.code(), 128 + signal);
+    }
+}
+
+#[test]
+fn answers_in_flight_still_come_after_the_client_has_closed() {
+    let mut session = wrap(&["--late", "150"]);
+    for id in ["1", "2", "3"] {
+        session.request(id);
+    }
+    session.close();
+    let answers = String::from_utf8(session.rest()).unwrap();
+    let ids: Vec<_> = answers.lines().map(|line| line.contains("result")).collect();
+    assert_eq!(ids, [true; 3], "{answers}");
+    assert_eq!(session.code(), 0);
+}
+
+#[test]
+fn a_server_that_ignores_a_closed_stdin_is_asked_to_end_after_the_grace() {
+    let home = home();
+    let file = home.path().join("signal");
+    let mut session = wrap_with(home, &[], &["--tell-signal", file.to_str().unwrap(), "--ignore-eof"]);
+    session.greet();
+    session.close();
+    let (status, took) = session.end(8 * SECOND);
+    assert_eq!(status.code(), Some(0));
+    assert!(took > 4 * SECOND + SECOND / 2 && took < 6 * SECOND, "{took:?}");
+    assert_eq!(session.told("signal"), libc::SIGTERM.to_string());
+}
+
+#[test]
+fn a_server_that_ignores_everything_is_killed_after_the_grace() {
+    let mut session = wrap(&["--ignore-signals", "--ignore-eof"]);
+    session.greet();
+    session.close();
+    let (status, took) = session.end(10 * SECOND);
+    assert_eq!(status.code(), Some(128 + libc::SIGKILL));
+    assert!(took > 6 * SECOND + SECOND / 2 && took < 8 * SECOND, "{took:?}");
+    session.all_gone(SECOND / 10);
+}
+
+/// The signals that end a session. Under `nohup` the tests, and what they start, ignore one of them.
+fn ending_signals() -> Vec<i32> {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
+    let is_ignored = |signal: &i32| ignored >> (signal - 1) & 1 == 1;
+    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP].into_iter().filter(|signal| !is_ignored(signal)).collect()
+}
+
+#[test]
+fn a_signal_is_passed_on_at_once() {
+    for signal in ending_signals() {
+        let home = home();
+        let file = home.path().join("signal");
+        let mut session = wrap_with(home, &[], &["--tell-signal", file.to_str().unwrap(), "--ignore-eof"]);
+        session.greet();
+        session.signal(signal);
+        let (status, took) = session.end(2 * SECOND);
+        assert_eq!(status.code(), Some(0));
+        assert!(took < SECOND, "{took:?}");
+        assert_eq!(session.told("signal"), signal.to_string());
+        session.all_gone(SECOND / 10);
+    }
+}
+
+#[test]
+fn all_is_gone_a_second_and_a_half_after_a_signal() {
+    let home = home();
+    let pid = home.path().join("pid");
+    let mut session =
+        wrap_with(home, &[], &["--ignore-signals", "--grandchild", pid.to_str().unwrap(), "--ignore-eof"]);
+    session.greet();
+    session.told("pid");
+    session.signal(libc::SIGTERM);
+    let (status, took) = session.end(2 * SECOND);
+    assert_eq!(status.code(), Some(128 + libc::SIGKILL));
+    assert!(took < SECOND + SECOND / 2, "{took:?}");
+    session.all_gone(SECOND / 10);
+}
+
+/// The stub with everything that can keep it alive, and a descendant of the same kind.
+const STUBBORN: [&str; 4] = ["--ignore-signals", "--ignore-eof", "--grandchild", "pid"];
+
+/// A session in which the stubborn server runs, behind a shell that passes no signal on, as npx does.
+fn stubborn_behind_a_shell() -> Wrapped {
+    let home = home();
+    let script = format!("exec 3<&0; trap '' TERM INT HUP; {} {} <&3 & wait", stub().display(), STUBBORN.join(" "));
+    let mut command = command(home.path(), &[], &["sh", "-c", &script]);
+    command.current_dir(home.path());
+    let mut session = Wrapped::start(home, command);
+    session.greet();
+    session.told("pid");
+    // The wrapper, the watcher, the shell, the server, its descendant.
+    assert_eq!(session.living().len(), 5, "{:#?}", session.living());
+    session
+}
+
+#[test]
+fn nothing_outlives_a_wrapper_that_is_killed() {
+    let mut session = stubborn_behind_a_shell();
+    session.signal(libc::SIGKILL);
+    session.all_gone(SECOND);
+    assert_eq!(session.rest(), b"", "nobody holds our stdout");
+}
+
+#[test]
+fn nothing_outlives_a_wrapper_whose_whole_group_is_killed() {
+    let mut session = stubborn_behind_a_shell();
+    kill(-session.process.id().cast_signed(), libc::SIGKILL);
+    session.all_gone(SECOND);
+    assert_eq!(session.rest(), b"", "nobody holds our stdout");
+}
+
+#[test]
+fn nothing_outlives_a_wrapper_that_is_killed_while_it_starts() {
+    for delay in 0..25 {
+        let home = home();
+        let stub = stub();
+        let command = command(home.path(), &[], &[stub.to_str().unwrap(), "--ignore-signals", "--ignore-eof"]);
+        let session = Wrapped::start(home, command);
+        thread::sleep(Duration::from_micros(400) * delay);
+        session.signal(libc::SIGKILL);
+        session.all_gone(2 * SECOND);
+    }
+}
+
+#[test]
+fn a_signal_for_the_group_leaves_the_watcher_alone() {
+    let mut session = wrap(&["--ignore-signals", "--ignore-eof"]);
+    session.greet();
+    let watcher = session.pid_of("watch-server");
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGQUIT] {
+        kill(watcher, signal);
+    }
+    thread::sleep(SECOND / 10);
+    assert_eq!(session.pid_of("watch-server"), watcher);
+}
+
+#[test]
+fn a_watcher_that_was_started_by_hand_ends_nobody() {
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_policylayer"))
+        .arg("watch-server")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn a_server_that_dies_leaves_no_request_without_its_one_answer() {
+    let home = home();
+    let mut session = wrap_with(home, &[], &["--late", "50", "--exit-at-request", "9"]);
+    for id in ["7", "\"a\"", "-1"] {
+        session.request(id);
+    }
+    let answers = String::from_utf8(session.rest()).unwrap();
+    let mut ids: Vec<String> = answers
+        .lines()
+        .map(|line| {
+            let answer: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert!(answer["error"]["message"].as_str().unwrap().contains("exited with code 9"), "{answer}");
+            answer["id"].to_string()
+        })
+        .collect();
+    ids.sort();
+    // Those that came too late for the session are not there; those that are there are answered once.
+    let all = ["\"a\"", "-1", "7"];
+    assert!(ids.contains(&"7".to_owned()), "{answers}");
+    assert!(
+        ids.iter().all(|id| all.contains(&id.as_str())) && ids.windows(2).all(|pair| pair[0] != pair[1]),
+        "{ids:?}"
+    );
+    assert_eq!(session.code(), 9);
+}
+
+#[test]
+fn a_descendant_that_holds_the_pipe_does_not_hold_the_session() {
+    let home = home();
+    let pid = home.path().join("pid");
+    let mut session = wrap_with(home, &[], &["--grandchild", pid.to_str().unwrap(), "--exit-at-request", "5"]);
+    session.told("pid");
+    session.request("1");
+    let (status, took) = session.end(3 * SECOND);
+    assert_eq!(status.code(), Some(5));
+    assert!(took < 2 * SECOND, "{took:?}");
+    session.all_gone(SECOND / 10);
+}
+
+#[test]
+fn a_slow_client_gets_all_that_a_dead_server_wrote() {
+    let home = home();
+    let line = format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{{\"a\":\"{}\"}}}}\n",
+        "x".repeat(900)
+    );
+    let played = line.repeat(150).into_bytes();
+    let play = home.path().join("play");
+    fs::write(&play, &played).unwrap();
+    let mut session = wrap_with(home, &[], &["--play", play.to_str().unwrap()]);
+    session.close();
+    thread::sleep(2 * SECOND);
+    assert_eq!(session.rest(), played);
+    assert_eq!(session.code(), 0);
+}
+
+#[test]
+fn a_server_without_a_stdout_is_let_go() {
+    let mut session = wrap(&["--close-stdout", "--silent"]);
+    session.request("1");
+    let answer: serde_json::Value = serde_json::from_str(&session.line()).unwrap();
+    assert_eq!(answer["id"], 1);
+    assert!(answer["error"]["message"].as_str().unwrap().contains("closed its stdout"), "{answer}");
+    // Its stdin was closed after the answer, and that is what it ends by.
+    assert_eq!(session.code(), 0);
+    assert_eq!(session.rest(), b"");
+}
+
+#[test]
+fn a_client_that_reads_no_more_ends_the_session() {
+    let mut session = wrap(&["--flood"]);
+    session.line();
+    session.stdout = None;
+    // As without a wrapper: the server's next write fails.
+    assert_eq!(session.code(), 3);
+    session.all_gone(SECOND / 10);
+}
+
+#[test]
+fn a_client_that_does_not_read_costs_no_memory() {
+    let mut session = wrap(&["--flood"]);
+    thread::sleep(SECOND);
+    let before = session.memory();
+    assert!(before < 24_000_000, "{before}");
+    session.signal(libc::SIGTERM);
+    let (_, took) = session.end(2 * SECOND);
+    assert!(took < SECOND + SECOND / 2, "{took:?}");
+    session.all_gone(SECOND / 10);
+}
+
+#[test]
+fn a_server_that_does_not_read_costs_no_memory_and_can_be_ended() {
+    let mut session = wrap(&["--deaf"]);
+    let mut stdin = session.stdin.take().unwrap();
+    let line = format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{{\"a\":\"{}\"}}}}\n",
+        "x".repeat(9000)
+    );
+    let sending = thread::spawn(move || while stdin.write_all(line.as_bytes()).is_ok() {});
+    thread::sleep(SECOND);
+    assert!(session.memory() < 24_000_000, "{}", session.memory());
+    session.signal(libc::SIGTERM);
+    let (status, took) = session.end(2 * SECOND);
+    assert_eq!(status.code(), Some(128 + libc::SIGTERM));
+    // Here and where a client does not read, a loaded machine takes its time.
+    assert!(took < SECOND + SECOND / 2, "{took:?}");
+    sending.join().unwrap();
+}
+
+#[test]
+fn a_client_that_leaves_is_noticed_while_the_server_does_not_read() {
+    let mut session = wrap(&["--deaf"]);
+    let line = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n";
+    session.send(line.repeat(1600).as_bytes());
+    session.close();
+    session.stdout = None;
+    let (status, _) = session.end(13 * SECOND);
+    assert_eq!(status.code(), Some(128 + libc::SIGTERM));
+    session.all_gone(SECOND / 10);
+}
+
+#[test]
+fn a_line_over_the_bound_is_neither_held_nor_forwarded() {
+    let home = home();
+    let record = home.path().join("record");
+    let mut session = wrap_with(home, &["--max-message", "64KiB"], &["--record", record.to_str().unwrap()]);
+    session.greet();
+    let mut long = b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{\"a\":\"".to_vec();
+    long.resize(30_000_000, b'x');
+    long.extend_from_slice(b"\"}}\n");
+    session.send(&long);
+    session.greet();
+    assert!(session.memory() < 24_000_000, "{}", session.memory());
+    session.close();
+    assert_eq!(session.code(), 0);
+    assert!(fs::metadata(record).unwrap().len() < 1000);
+}
+
+#[test]
+fn the_servers_stderr_is_ours() {
+    let home = home();
+    let mut command = command(home.path(), &[], &["sh", "-c", "echo from the server >&2"]);
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("from the server\n"), "{stderr}");
+    assert!(stderr.contains("policylayer"), "{stderr}");
+}
+
+/// Runs a wrapper whose start fails, and returns its code, its answers and its stderr.
+fn failed_start(mut command: std::process::Command, input: &str) -> (i32, Vec<serde_json::Value>, String) {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    // The wrapper may have ended already, where there is nothing to answer.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    assert!(start.elapsed() < 2 * SECOND);
+    assert_eq!(output.status.signal(), None);
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let answers = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (output.status.code().unwrap(), answers, String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_failed_start_is_told_on_stderr_and_to_the_client() {
+    let initialize = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n{\"id\":\"i-1\",\"jsonrpc\":\"2.0\",\"method\":\"initialize\",\"params\":{}}\n{\"id\":2,\"jsonrpc\":\"2.0\",\"method\":\"ping\"}\n";
+    let home = home();
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("plain"), "#!/bin/sh\n").unwrap();
+    fs::write(path("broken.json"), "{\"version\":").unwrap();
+    let (no_file, plain, broken, no_policy) = (path("none"), path("plain"), path("broken.json"), path("no.json"));
+    for (options, server, code, words) in [
+        (&[][..], &["no-such-command-anywhere"][..], 1, &["no-such-command-anywhere", "PATH", "absolute path"][..]),
+        (&[], &[&no_file], 1, &["no file", "none"]),
+        (&[], &[&plain], 1, &["may not be executed", "chmod +x"]),
+        (&[], &["no\u{1b}[2J\u{202e}"], 1, &["`no\\u{1b}[2J\\u{202e}`"]),
+        (&["--policy", &broken], &["true"], 3, &["broken.json"]),
+        (&["--policy", &no_policy], &["true"], 1, &["no.json"]),
+        (&[], &[], 2, &["policylayer wrap -- npx"]),
+        (&["--max-message", "5"], &["true"], 2, &["at least 1KiB"]),
+        (&["--colour"], &["true"], 2, &["--colour", "before `--`"]),
+    ] {
+        let mut wrap = std::process::Command::new(env!("CARGO_BIN_EXE_policylayer"));
+        wrap.arg("wrap").env("HOME", home.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if !options.contains(&"--policy") {
+            wrap.args(["--policy", &path("policy.json")]);
+        }
+        wrap.args(options).arg("--").args(server);
+        let (got, answers, stderr) = failed_start(wrap, initialize);
+        assert_eq!(got, code, "{stderr}");
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        assert_eq!(answers[0]["id"], "i-1");
+        assert_eq!(answers[0]["error"]["code"], -31004);
+        let message = answers[0]["error"]["message"].as_str().unwrap();
+        for word in words {
+            assert!(stderr.contains(word), "{word} is not in {stderr}");
+            assert!(message.contains(word), "{word} is not in {message}");
+        }
+        assert!(!message.contains('\u{1b}'), "{message}");
+    }
+}
+
+#[test]
+fn a_failed_start_answers_the_request_after_the_probe_too() {
+    let home = home();
+    let input = "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"server/discover\"}\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}\n";
+    let (code, answers, _) = failed_start(command(home.path(), &[], &["no-such-command-anywhere"]), input);
+    assert_eq!(code, 1);
+    assert_eq!(answers.iter().map(|answer| answer["id"].to_string()).collect::<Vec<_>>(), ["0", "1"]);
+}
+
+#[test]
+fn a_failed_start_does_not_wait_for_a_client_that_is_not_there() {
+    let home = home();
+    let (code, answers, stderr) = failed_start(command(home.path(), &[], &["no-such-command-anywhere"]), "");
+    assert_eq!((code, answers.len()), (1, 0), "{stderr}");
+}
+
+#[test]
+fn a_server_without_a_stdin_is_let_go() {
+    let home = home();
+    let pid = home.path().join("pid");
+    let mut session = wrap_with(home, &[], &["--close-stdin", "--pid", pid.to_str().unwrap(), "--deaf"]);
+    // Taken by the pipe before the server closes it, or refused by it: answered in either case.
+    session.request("1");
+    session.told("pid");
+    session.request("2");
+    let mut answers = [session.line(), session.line()];
+    answers.sort();
+    for (id, answer) in [1, 2].iter().zip(&answers) {
+        let answer: serde_json::Value = serde_json::from_str(answer).unwrap();
+        assert_eq!(answer["id"], *id);
+        assert!(answer["error"]["message"].as_str().unwrap().contains("closed its stdin"), "{answer}");
+    }
+    // The client is still there, and what it asks now is answered at once.
+    session.request("3");
+    assert!(session.line().contains("closed its stdin"));
+    let (status, took) = session.end(8 * SECOND);
+    assert_eq!(status.code(), Some(128 + libc::SIGTERM));
+    assert!(took > 4 * SECOND, "{took:?}");
+    assert_eq!(session.rest(), b"");
+    session.all_gone(SECOND / 10);
+}
+
+/// The process id of the watcher once it is another than `last`.
+fn next_watcher(session: &Wrapped, last: i32) -> i32 {
+    let start = Instant::now();
+    loop {
+        let found =
+            session.living().into_iter().find(|(pid, command)| command.contains("watch-server") && *pid != last);
+        if let Some((pid, _)) = found {
+            return pid;
+        }
+        assert!(start.elapsed() < SECOND, "no other watcher: {:#?}", session.living());
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_watcher_that_is_killed_is_replaced() {
+    let mut session = stubborn_behind_a_shell();
+    let mut watcher = session.pid_of("watch-server");
+    for _ in 0..3 {
+        kill(watcher, libc::SIGKILL);
+        watcher = next_watcher(&session, watcher);
+        session.greet();
+    }
+    // Time for its exec, before which it is no watcher yet.
+    thread::sleep(SECOND / 20);
+    session.signal(libc::SIGKILL);
+    session.all_gone(SECOND);
+}
+
+#[test]
+fn a_replaced_watcher_ends_with_the_session() {
+    let mut session = wrap(&["--code", "4"]);
+    session.greet();
+    let watcher = session.pid_of("watch-server");
+    kill(watcher, libc::SIGKILL);
+    next_watcher(&session, watcher);
+    session.greet();
+    session.close();
+    assert_eq!(session.code(), 4);
+    session.all_gone(SECOND / 10);
+}
+
+#[test]
+fn a_session_whose_watchers_are_killed_again_and_again_is_ended() {
+    let mut session = stubborn_behind_a_shell();
+    let start = Instant::now();
+    while session.process.try_wait().unwrap().is_none() {
+        if let Some((watcher, _)) = session.living().into_iter().find(|(_, command)| command.contains("watch-server")) {
+            kill(watcher, libc::SIGKILL);
+        }
+        assert!(start.elapsed() < 8 * SECOND);
+        thread::sleep(Duration::from_millis(5));
+    }
+    session.all_gone(SECOND / 10);
+    assert!(fs::read_to_string(session.home.path().join("stderr")).unwrap().contains("watcher"));
+}
+
+#[test]
+fn every_request_that_was_written_before_the_server_died_is_answered() {
+    for round in 0..40 {
+        let home = home();
+        let policy = r#"{"version":"1","default":"allow","hide":["hidden_tool"]}"#;
+        fs::write(home.path().join("policy.json"), policy).unwrap();
+        // Dies in the middle of what it reads, each time at another place.
+        let server = format!("head -c {} > /dev/null", 1 + round * 60);
+        let command = command(home.path(), &[], &["sh", "-c", &server]);
+        let mut session = Wrapped::start(home, command);
+        let requests: String = (0..200)
+            .map(|id| match id % 3 {
+                0 => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"hidden_tool"}}}}"#),
+                1 => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#),
+                _ => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping","params":[]}}"#),
+            } + "\n")
+            .collect();
+        session.send(requests.as_bytes());
+        let answers = String::from_utf8(session.rest()).unwrap();
+        let mut ids: Vec<_> = answers
+            .lines()
+            .map(|answer| serde_json::from_str::<serde_json::Value>(answer).unwrap()["id"].as_u64().unwrap())
+            .collect();
+        ids.sort_unstable();
+        assert_eq!(ids, (0..200).collect::<Vec<_>>(), "round {round}");
+        assert_eq!(session.code(), 0);
+    }
+}
+
+/// Starts the stub behind a wrapper whose parent had SIGTERM, SIGINT, SIGHUP and SIGCHLD blocked, or SIGHUP ignored.
+fn with_signals(habits: &[&str], set: fn() -> std::io::Result<()>) -> Wrapped {
+    use std::os::unix::process::CommandExt as _;
+    let home = home();
+    let stub = stub();
+    let server: Vec<_> = [stub.to_str().unwrap()].into_iter().chain(habits.iter().copied()).collect();
+    let mut command = command(home.path(), &[], &server);
+    // SAFETY: `set` only calls what is async-signal-safe.
+    unsafe { command.pre_exec(set) };
+    let mut session = Wrapped::start(home, command);
+    session.greet();
+    session
+}
+
+fn block_signals() -> std::io::Result<()> {
+    // SAFETY: the set is initialised by sigfillset before anything reads it.
+    let result = unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut())
+    };
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
+fn ignore_hangup() -> std::io::Result<()> {
+    // SAFETY: no handler of ours is involved.
+    unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+    Ok(())
+}
+
+#[test]
+fn signals_that_were_blocked_at_the_start_end_the_session() {
+    for signal in ending_signals() {
+        let mut session = with_signals(&["--ignore-eof"], block_signals);
+        session.signal(signal);
+        let (status, took) = session.end(2 * SECOND);
+        // The server had them from us unblocked, and ended at once.
+        assert_eq!(status.code(), Some(128 + signal));
+        assert!(took < SECOND, "{took:?}");
+        session.all_gone(SECOND / 10);
+    }
+}
+
+#[test]
+fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
+    let mut session = with_signals(&[], ignore_hangup);
+    session.signal(libc::SIGHUP);
+    thread::sleep(SECOND / 10);
+    session.greet();
+    // The watcher, in whose group the server is, has it blocked.
+    kill(-session.pid_of("watch-server"), libc::SIGHUP);
+    thread::sleep(SECOND / 10);
+    session.greet();
+    session.signal(libc::SIGTERM);
+    assert_eq!(session.code(), 128 + libc::SIGTERM);
+}
+
+/// A session over a server that begins with these lines and then serves, or has the habit.
+fn played(lines: &str, habits: &[&str]) -> Wrapped {
+    let home = home();
+    let play = home.path().join("play");
+    fs::write(&play, lines).unwrap();
+    wrap_with(home, &[], &[&["--play", play.to_str().unwrap()], habits].concat())
+}
+
+/// What the wrapper has said on stderr once it holds this text.
+fn said(session: &Wrapped, text: &str) -> String {
+    let start = Instant::now();
+    loop {
+        let said = session.told("stderr");
+        if said.contains(text) {
+            return said;
+        }
+        assert!(start.elapsed() < 5 * SECOND, "{text} was never said: {said}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_a_server_prints_goes_to_stderr_and_the_session_goes_on() {
+    let strays =
+        ["Server started on stdio", "npm notice update", "[1,2]", "42", "{\"jsonrpc\":\"1.0\"}", "\u{1b}[2J{", "{"];
+    let mut session = played(&(strays.join("\n") + "\n\n"), &[]);
+    session.greet();
+    let said = said(&session, "[server stdout] {\n");
+    for stray in strays {
+        let shown = stray.replace('\u{1b}', "\\u{1b}");
+        assert!(said.contains(&format!("[server stdout] {shown}\n")), "{shown} is not in {said}");
+    }
+    session.close();
+    assert_eq!(session.rest(), b"", "no stray line reaches the client");
+    assert_eq!(session.code(), 0);
+}
+
+#[test]
+fn a_long_stray_line_is_cut() {
+    let mut session = played(&format!("{}\n{}\n", "a".repeat(MAX_STRAY), "b".repeat(MAX_STRAY + 5)), &[]);
+    session.greet();
+    let said = said(&session, "bytes more)");
+    assert!(said.contains(&format!("[server stdout] {}\n", "a".repeat(MAX_STRAY))), "{said}");
+    assert!(said.contains(&format!("[server stdout] {}… (5 bytes more)\n", "b".repeat(MAX_STRAY))), "{said}");
+}
+
+#[test]
+fn a_server_that_does_not_read_our_answers_loses_some_and_keeps_talking() {
+    // More than fit: so many wait in our queue, and the pipe, of 65,536 bytes, holds fewer than a thousand.
+    let requests: String = (0..MAX_SERVER_REPLIES + 1000)
+        .map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"x\",\"params\":[]}}\n"))
+        .collect();
+    let last = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/last\"}\n";
+    let mut session = played(&(requests + last), &["--deaf"]);
+    assert_eq!(session.line(), last);
+    said(&session, "dropped an answer to the server");
+    session.signal(libc::SIGTERM);
+    assert_eq!(session.code(), 128 + libc::SIGTERM);
+}
+
+#[test]
+fn order_holds_over_more_lines_than_are_judged_at_once() {
+    let count = BATCH_LINES * 5 + 7;
+    let notification = |n: usize| format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/{n}\"}}\n");
+    let home = home();
+    let (record, play) = (home.path().join("record"), home.path().join("play"));
+    let lines: String = (0..count).map(notification).collect();
+    fs::write(&play, &lines).unwrap();
+    let habits = ["--record", record.to_str().unwrap(), "--play", play.to_str().unwrap()];
+    let mut session = wrap_with(home, &[], &habits);
+    // Between any two that are forwarded, one that is answered by us.
+    let sent: String =
+        (0..count).map(|n| notification(n) + &format!("{{\"jsonrpc\":\"2.0\",\"id\":{n},\"method\":7}}\n")).collect();
+    session.send(sent.as_bytes());
+    session.close();
+    let received = String::from_utf8(session.rest()).unwrap();
+    let (played, answers): (Vec<_>, Vec<_>) = received.lines().partition(|line| line.contains("\"method\""));
+    assert_eq!(played.join("\n") + "\n", lines);
+    let ids: Vec<_> = answers
+        .iter()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ids, (0..count as u64).collect::<Vec<_>>());
+    assert_eq!(fs::read_to_string(session.home.path().join("record")).unwrap(), lines);
+    assert_eq!(session.code(), 0);
+}
+
+#[test]
+fn a_client_that_never_stops_asking_does_not_hold_the_end() {
+    let mut session = wrap(&["--exit-at-request", "6"]);
+    let mut stdin = session.stdin.take().unwrap();
+    let requests: String =
+        (0..100).map(|id| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n")).collect();
+    let sending = thread::spawn(move || while stdin.write_all(requests.as_bytes()).is_ok() {});
+    let answers = session.rest();
+    assert_eq!(answers.last(), Some(&b'\n'), "whole lines to the end");
+    assert_eq!(session.code(), 6);
+    sending.join().unwrap();
+}
