@@ -194,7 +194,7 @@ fn a_wrapper_that_allows_all_equals_no_wrapper() {
     }
 }
 
-/// Once its simulated logging runs, this server ignores a closed stdin.
+/// Once its simulated logging runs, this server ignores a closed stdin. That it lives is read from /proc.
 #[cfg(target_os = "linux")]
 fn stubborn(upstream: &Upstream) -> Client {
     let mut client = everything(upstream).start(ALLOW_ALL);

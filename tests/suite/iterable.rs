@@ -531,7 +531,8 @@ fn exchange() -> Vec<String> {
     ]
 }
 
-/// Carries the exchange out, one request at a time; what the server's stdin got, and what its stdout gave.
+/// Carries the exchange out, one request at a time; what the server's stdin got, and what its stdout gave. It is written
+/// down by tee, in a shell.
 #[cfg(unix)]
 fn record(upstream: &Upstream, api: &Api, under: Under<'_>) -> (String, Vec<String>) {
     let through_tee = Launch::new("sh")
@@ -584,7 +585,7 @@ fn an_end_of_the_server_is_told_and_its_exit_code_kept() {
     assert!(client.stderr().contains("No API key found"), "{}", client.stderr());
 }
 
-/// npx passes no signal on, so its node would live on and go on executing.
+/// npx passes no signal on, so its node would live on and go on executing. That it lives is read from /proc.
 #[cfg(target_os = "linux")]
 #[test]
 fn behind_npx_it_works_and_nothing_outlives_it() {
@@ -609,7 +610,7 @@ fn behind_npx_it_works_and_nothing_outlives_it() {
     wait_until_gone(client.home(), Duration::from_secs(3));
 }
 
-/// As clients do it: SIGTERM, and SIGKILL two seconds later.
+/// As clients do it: SIGTERM, and SIGKILL two seconds later. What lives is read from /proc.
 #[cfg(target_os = "linux")]
 #[test]
 fn behind_npx_sigterm_ends_it_in_time() {

@@ -363,7 +363,7 @@ fn waiting_process() {
     }
 }
 
-/// In a process of its own: nothing is forbidden to root, so there it runs as somebody else.
+/// In a process of its own: nothing is forbidden to root, so there it runs as somebody else. Windows has no modes.
 #[cfg(unix)]
 #[test]
 fn a_file_that_may_not_be_written_refuses_until_it_may() {
