@@ -17,8 +17,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use log::{Home, Log, passed};
-use policylayer::risk::Class;
+use log::Home;
 use processes::wait_until_gone;
 use serde_json::{Value, json};
 
@@ -73,9 +72,11 @@ fn launcher(home: &Home, file: &str, offer: Result<&Path, &str>) -> String {
         write(home, &format!("{file}.cmd"), &format!("@\"{}\" --offer \"{offer}\"\r\n", stub()));
         return format!("{}.cmd", file.rsplit('/').next().unwrap());
     }
-    let offer = offer.map_or_else(|name| format!("${name}"), |file| file.display().to_string());
     #[cfg(unix)]
-    script(home, file, &format!("#!/bin/sh\nexec {} --offer \"{offer}\"\n", stub()));
+    {
+        let offer = offer.map_or_else(|name| format!("${name}"), |file| file.display().to_string());
+        script(home, file, &format!("#!/bin/sh\nexec {} --offer \"{offer}\"\n", stub()));
+    }
     file.rsplit('/').next().unwrap().to_owned()
 }
 
@@ -158,7 +159,6 @@ fn broken(check: &Value, id: &str, detail: &str, remedy: &str, not_tried: &[&str
     assert!(step["remedy"].as_str().unwrap().contains(remedy), "{remedy}: {step:#}");
 }
 
-const YEAR: i64 = 365 * 24 * 60 * 60;
 const STARTED: &[&str] = &["start", "initialize", "tools"];
 
 #[test]
@@ -507,6 +507,10 @@ fn a_state_folder_that_cannot_be_written() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_clock_that_cannot_be_right() {
+    use log::{Log, passed};
+    use policylayer::risk::Class;
+    const YEAR: i64 = 365 * 24 * 60 * 60;
+
     let home = home();
     client(&home, DESKTOP, &[("shop", good(&home))]);
     let clocked = |seconds: i64| {

@@ -8,7 +8,9 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::client::{Client, Launch, Under};
+#[cfg(target_os = "linux")]
+use support::client::Client;
+use support::client::{Launch, Under};
 use support::node::{Upstream, upstream};
 
 const HIDE_ECHO: Under<'_> = Under::Policy(r#"{"version":"1","default":"allow","hide":["echo"]}"#);

@@ -18,6 +18,7 @@ use support::node::{Upstream, upstream};
 /// The file that people paste, to the letter.
 const THREE_LINES: Under<'_> = Under::Policy(r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#);
 
+#[cfg(unix)]
 const ALLOW_ALL: Under<'_> = Under::Policy(r#"{"version":"1","default":"allow"}"#);
 
 /// The server with every permission and a fresh HOME, not yet started. A key stored in HOME would win over ours.
@@ -499,6 +500,7 @@ fn long_lines_leave_the_session_alive() {
 }
 
 /// Requests as clients write them and as they hardly ever do; each gets one answer from the server.
+#[cfg(unix)]
 fn exchange() -> Vec<String> {
     let call = |id: &str, tool: &str, arguments: &str| {
         format!(

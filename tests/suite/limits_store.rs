@@ -247,6 +247,7 @@ fn a_session_is_not_charged_for_a_call_that_the_store_refused() {
 }
 
 /// Breaks the file under an open store and under one that opens it; mends it; and both count again.
+#[cfg(unix)]
 fn breaks_and_heals(what: &str, says: &str, break_it: impl Fn(&Path), mend: impl Fn(&Path)) {
     let folder = folder();
     let path = folder.path().join("state.sqlite3");
@@ -270,6 +271,7 @@ fn breaks_and_heals(what: &str, says: &str, break_it: impl Fn(&Path), mend: impl
     assert!(!passes(&mut open, 2) && !passes(&mut fresh, 2), "{what}: the two count apart");
 }
 
+#[cfg(unix)]
 fn remove(path: &Path) {
     for ending in ["", "-wal", "-shm"] {
         let mut file = OsString::from(path);
@@ -283,6 +285,7 @@ fn remove(path: &Path) {
     }
 }
 
+// On Windows nobody replaces a file that the store has open.
 #[cfg(unix)]
 #[test]
 fn a_file_that_is_no_store_refuses_until_it_is_mended() {
