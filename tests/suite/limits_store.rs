@@ -8,7 +8,6 @@
     reason = "a test fails by panicking, and says so on stderr"
 )]
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -274,7 +273,7 @@ fn breaks_and_heals(what: &str, says: &str, break_it: impl Fn(&Path), mend: impl
 #[cfg(unix)]
 fn remove(path: &Path) {
     for ending in ["", "-wal", "-shm"] {
-        let mut file = OsString::from(path);
+        let mut file = std::ffi::OsString::from(path);
         file.push(ending);
         let file = Path::new(&file);
         if file.is_dir() {
