@@ -49,7 +49,7 @@ pub(crate) fn at_home<'c>(command: &'c mut Command, home: &Path) -> &'c mut Comm
 /// The state directory of the program in a home without XDG_STATE_HOME.
 pub(crate) fn state_in(home: &Path) -> PathBuf {
     let base = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
-    home.join(base).join("policylayer")
+    native(&home.join(base).join("policylayer"))
 }
 
 /// Takes every variable from the command but those without which no program runs on this system.
