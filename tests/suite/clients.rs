@@ -484,11 +484,11 @@ fn the_clients_of_a_home_are_listed() {
         ("odd\u{1b}[31m", "unclear"),
     ];
     assert_eq!(states, expected);
-    let policy = |at: usize| cursor[at]["policy"].as_str().unwrap();
+    let policy = |at: usize| cursor[at]["policy"].as_str().unwrap().replace('\\', "/");
     assert!(policy(1).ends_with("policies/shop.toml"), "{}", policy(1));
-    assert_eq!((policy(2), cursor[2]["server"].as_str()), ("built-in", Some("iterable")));
+    assert_eq!((policy(2).as_str(), cursor[2]["server"].as_str()), ("built-in", Some("iterable")));
     assert_eq!(policy(3), "/p/x.toml");
-    assert_eq!((policy(4), cursor[4]["missing_program"].as_str()), ("built-in", Some("/nowhere/policylayer")));
+    assert_eq!((policy(4).as_str(), cursor[4]["missing_program"].as_str()), ("built-in", Some("/nowhere/policylayer")));
     assert_eq!(cursor[5]["disabled"], true);
     assert_eq!(cursor[0]["command"], serde_json::json!(["npx", "-y", "x-mcp", "--api-key", "…"]));
     assert_eq!(client("codex", "user")["exists"], false);
