@@ -1,7 +1,7 @@
 //! Approvals by a person at this machine: a wrapped server, and `policylayer approvals` in another process.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::support::system::state_in;
+use crate::support::system::{SLOWNESS, state_in};
 use crate::support::waiting;
 
 use std::fs;
@@ -15,7 +15,7 @@ use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::settings;
 use policylayer::state::approvals::{Book, Confirm, Desk, NotAnswered, State, clock};
 use serde_json::json;
-use waiting::{approvals, call, fails, home, listed, prints, received, run, the_one, wait_for, wrapper_in};
+use waiting::{BRIEF, approvals, call, fails, home, listed, prints, received, run, the_one, wait_for, wrapper_in};
 
 #[test]
 fn nothing_waits_where_there_is_no_store() {
@@ -126,7 +126,8 @@ fn who_comes_late_allows_one_repetition() {
     let home = home("");
     let mut wrapper = wrapper_in(home.path(), "record");
     wrapper.send(call(1, "brief", "{\"a\":1}").as_bytes());
-    assert!(wrapper.line().contains("Nobody has answered within 1 second"));
+    let brief = if BRIEF == 1 { "1 second".to_owned() } else { format!("{BRIEF} seconds") };
+    assert!(wrapper.line().contains(&format!("Nobody has answered within {brief}")));
     let entry = wait_for(home.path(), 1, "late").remove(0);
     let table = prints(home.path(), &[]);
     assert!(table.contains("late") && table.contains("may repeat it"), "{table}");
@@ -156,7 +157,7 @@ fn what_a_dead_wrapper_asked_cannot_be_approved() {
     alive.send(call(1, "send", "{}").as_bytes());
     wait_for(home.path(), 2, "waiting");
     dead.kill();
-    dead.end(Duration::from_secs(5));
+    dead.end(Duration::from_secs(5) * SLOWNESS);
     let left = wait_for(home.path(), 1, "waiting");
     assert_ne!(left[0]["id"], json!(id));
     let table = prints(home.path(), &[]);
@@ -169,7 +170,7 @@ fn what_a_dead_wrapper_asked_cannot_be_approved() {
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "its lock is gone too");
     // A wrapper that is closed leaves nothing that waits either.
     alive.close();
-    alive.end(Duration::from_secs(8));
+    alive.end(Duration::from_secs(8) * SLOWNESS);
     assert!(listed(home.path()).is_empty());
     assert!(fails(home.path(), &["approve", left[0]["id"].as_str().unwrap()]).contains("has expired"));
     assert_eq!(received(home.path(), "dead") + &received(home.path(), "alive"), "");

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::support::system::{NULL, state_in};
+use crate::support::system::{NULL, SLOWNESS, state_in};
 use crate::support::wrapped;
 
 use std::fs;
@@ -125,7 +125,7 @@ fn whatever_ends_a_session_nothing_is_lost() {
     let mut died = wrap_with(home_with(""), &[], &["--exit-at-request", "3"]);
     call(&mut died, 1, "yes");
     died.line();
-    died.end(Duration::from_secs(5));
+    died.end(Duration::from_secs(5) * SLOWNESS);
     assert_eq!(
         log(died.home.path()).iter().map(facts).collect::<Vec<_>>(),
         [json!([1, "yes", "allow", "default", "server_died"])]
@@ -143,7 +143,7 @@ fn whatever_ends_a_session_nothing_is_lost() {
     signalled.signal(libc::SIGTERM);
     #[cfg(windows)]
     signalled.close();
-    signalled.end(Duration::from_secs(5));
+    signalled.end(Duration::from_secs(5) * SLOWNESS);
     assert_eq!(log(signalled.home.path()).len(), 200);
     for wrapped in [died, signalled] {
         let report = assert_verified(wrapped.home.path());

@@ -20,6 +20,7 @@
 #![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::SLOWNESS;
 use crate::support::wrapped;
 
 mod client;
@@ -44,7 +45,7 @@ use wrapped::{Wrapped, command, home, stub};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// For what takes milliseconds where the machine has nothing else to do.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(20 * SLOWNESS as u64);
 
 /// Under this policy a call of `refused` is answered by the wrapper, whatever the server does.
 const POLICY: &str = r#"{"version":"1","default":"allow","tools":{"refused":{"action":"deny"}}}"#;

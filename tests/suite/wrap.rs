@@ -4,7 +4,7 @@
 
 #[cfg(target_os = "linux")]
 use crate::support::processes;
-use crate::support::system::{at_home, program};
+use crate::support::system::{SLOWNESS, at_home, program};
 use crate::support::wrapped;
 
 use std::fs;
@@ -109,7 +109,7 @@ fn a_server_that_ignores_a_closed_stdin_is_asked_to_end_after_the_grace() {
     let mut session = wrap_with(home, &[], &["--tell-signal", file.to_str().unwrap(), "--ignore-eof"]);
     session.greet();
     session.close();
-    let (status, took) = session.end(8 * SECOND);
+    let (status, took) = session.end(8 * SECOND * SLOWNESS);
     assert_eq!(status.code(), Some(0));
     assert!(took > 4 * SECOND + SECOND / 2 && took < 6 * SECOND, "{took:?}");
     assert_eq!(session.told("signal"), libc::SIGTERM.to_string());
@@ -120,11 +120,11 @@ fn a_server_that_ignores_everything_is_killed_after_the_grace() {
     let mut session = wrap(&["--ignore-signals", "--ignore-eof"]);
     session.greet();
     session.close();
-    let (status, took) = session.end(10 * SECOND);
+    let (status, took) = session.end(10 * SECOND * SLOWNESS);
     assert_eq!(status.code(), Some(KILLED));
     // Windows has no signal between the two.
     let least = if cfg!(windows) { 4 * SECOND + SECOND / 2 } else { 6 * SECOND + SECOND / 2 };
-    assert!(took > least && took < 8 * SECOND, "{took:?}");
+    assert!(took > least && took < 8 * SECOND * SLOWNESS, "{took:?}");
     session.all_gone(SECOND / 10);
 }
 
@@ -292,9 +292,9 @@ fn a_descendant_that_holds_the_pipe_does_not_hold_the_session() {
     let mut session = wrap_with(home, &[], &["--grandchild", pid.to_str().unwrap(), "--exit-at-request", "5"]);
     session.told("pid");
     session.request("1");
-    let (status, took) = session.end(3 * SECOND);
+    let (status, took) = session.end(3 * SECOND * SLOWNESS);
     assert_eq!(status.code(), Some(5));
-    assert!(took < 2 * SECOND, "{took:?}");
+    assert!(took < 2 * SECOND * SLOWNESS, "{took:?}");
     session.all_gone(SECOND / 10);
 }
 
@@ -378,7 +378,7 @@ fn a_client_that_leaves_is_noticed_while_the_server_does_not_read() {
     session.send(line.repeat(1600).as_bytes());
     session.close();
     session.stdout = None;
-    let (status, _) = session.end(13 * SECOND);
+    let (status, _) = session.end(13 * SECOND * SLOWNESS);
     assert_eq!(status.code(), Some(STOPPED));
     session.all_gone(SECOND / 10);
 }
@@ -419,7 +419,7 @@ fn failed_start(mut command: std::process::Command, input: &str) -> (i32, Vec<se
     // The wrapper may have ended already, where there is nothing to answer.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
-    assert!(start.elapsed() < 2 * SECOND);
+    assert!(start.elapsed() < 2 * SECOND * SLOWNESS);
     let answers = String::from_utf8(output.stdout).unwrap();
     let answers = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (output.status.code().unwrap(), answers, String::from_utf8(output.stderr).unwrap())
@@ -500,7 +500,7 @@ fn a_server_without_a_stdin_is_let_go() {
     // The client is still there, and what it asks now is answered at once.
     session.request("3");
     assert!(session.line().contains("closed its stdin"));
-    let (status, took) = session.end(8 * SECOND);
+    let (status, took) = session.end(8 * SECOND * SLOWNESS);
     assert_eq!(status.code(), Some(STOPPED));
     assert!(took > 4 * SECOND, "{took:?}");
     assert_eq!(session.rest(), b"");
@@ -675,7 +675,7 @@ fn said(session: &Wrapped, text: &str) -> String {
         if said.contains(text) {
             return said;
         }
-        assert!(start.elapsed() < 5 * SECOND, "{text} was never said: {said}");
+        assert!(start.elapsed() < 5 * SECOND * SLOWNESS, "{text} was never said: {said}");
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -1,5 +1,6 @@
 //! Tools of servers that lie, hide and confuse, and of those that are merely odd.
 
+use crate::support::system::SLOWNESS;
 use std::time::{Duration, Instant};
 
 use policylayer::risk::{Class, Confidence, Listed, Verdict, classify, profile};
@@ -254,7 +255,7 @@ fn what_is_long_takes_no_longer_than_its_length() {
         let verdict = classify(&listed);
         let profile = profile("other", &listed);
         // Even unoptimized; what is quadratic takes hours.
-        assert!(start.elapsed() < Duration::from_secs(30), "{piece:?} took {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(30) * SLOWNESS, "{piece:?} took {:?}", start.elapsed());
         assert!(verdict.reason.len() < 400 && profile.class == verdict.counts_as(), "{piece:?} {verdict:?}");
     }
 }

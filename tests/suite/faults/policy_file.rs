@@ -2,7 +2,7 @@
 //! the file is taken up again once it is mended.
 
 use super::*;
-use crate::support::system::{may_link, symlink};
+use crate::support::system::{may_link, replace, symlink};
 
 /// Something that is done to the file.
 type Change<'a> = &'a dyn Fn(&Path);
@@ -30,7 +30,7 @@ fn breaks_and_is_mended(session: &mut Wrapped, what: &str, words: &str, break_it
     }
     mend(&file);
     fs::write(file.with_extension("new"), refusing(what)).unwrap();
-    fs::rename(file.with_extension("new"), &file).unwrap();
+    replace(file.with_extension("new"), &file);
     until("mended", || ask(session, "tool").contains(what));
     assert_eq!(said(session).matches(STAYS).count(), before + 1, "{what}: {}", said(session));
     until("it is told", || said(session).matches("good again").count() > good);

@@ -50,6 +50,7 @@ pub(crate) fn living(home: &Path) -> Vec<Process> {
 
 /// Waits until none of them lives, and says how long that took.
 pub(crate) fn wait_until_gone(home: &Path, within: Duration) -> Duration {
+    let within = within * super::system::SLOWNESS;
     let start = Instant::now();
     loop {
         let left = living(home);

@@ -5,9 +5,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 /// The null device.
 pub(crate) const NULL: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
+
+/// How many times as long something may take here as where there is no Wine below it.
+pub(crate) const SLOWNESS: u32 = if cfg!(windows) { 4 } else { 1 };
 
 /// The program under test, as an absolute path. A test that was built on another system knows it without its drive.
 pub(crate) fn program() -> &'static str {
@@ -67,6 +71,22 @@ pub(crate) fn indispensable() -> impl Iterator<Item = (&'static str, OsString)> 
 /// A path as the system writes it: `join` leaves each `/` as it is.
 pub(crate) fn native(path: &Path) -> PathBuf {
     path.components().collect()
+}
+
+/// Puts a file in the place of another. Windows refuses that for the moment in which somebody has the other open, and
+/// whoever saves a file there tries again.
+pub(crate) fn replace(new: impl AsRef<Path>, file: impl AsRef<Path>) {
+    let (new, file, start) = (new.as_ref(), file.as_ref(), Instant::now());
+    while let Err(error) = std::fs::rename(new, file) {
+        let is_busy = cfg!(windows) && error.kind() == std::io::ErrorKind::PermissionDenied;
+        assert!(
+            is_busy && start.elapsed() < Duration::from_secs(5),
+            "{} to {}: {error}",
+            new.display(),
+            file.display()
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Whether this user may make symbolic links, which Windows lets few do; where not, that is said, as the test leaves a part

@@ -8,20 +8,23 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::system::{at_home, program, without_terminal};
+use super::system::{SLOWNESS, at_home, program, without_terminal};
 use super::wrapped::{Wrapped, command, stub};
 
-/// `send` asks, for as long as nobody answers; `brief` for a second; `free` does not.
+/// How long `brief` asks, in seconds.
+pub(crate) const BRIEF: u32 = SLOWNESS;
+
+/// `send` asks, for as long as nobody answers; `brief` for [`BRIEF`]; `free` does not.
 pub(crate) const POLICY: &str = r#"{"version":"1","default":"deny","tools":{
     "send":{"action":"require_approval","reason":"Sends mail.","approval_timeout":"5m"},
-    "brief":{"action":"require_approval","approval_timeout":"1s"},
+    "brief":{"action":"require_approval","approval_timeout":"$BRIEFs"},
     "same":{"action":"require_approval","approval_timeout":"5m","approval_scope":"arguments"},
     "free":{}}}"#;
 
 /// A fresh home with that policy, and this config.toml.
 pub(crate) fn home(settings: &str) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
-    fs::write(home.path().join("policy.json"), POLICY).unwrap();
+    fs::write(home.path().join("policy.json"), POLICY.replace("$BRIEF", &BRIEF.to_string())).unwrap();
     let folder = home.path().join(".config/policylayer");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("config.toml"), settings).unwrap();
@@ -85,7 +88,7 @@ pub(crate) fn wait_for(home: &Path, count: usize, state: &str) -> Vec<Value> {
         if listed.len() == count && listed.iter().all(|entry| entry["state"] == state) {
             return listed;
         }
-        assert!(start.elapsed() < Duration::from_secs(15), "not {count} {state}: {listed:#?}");
+        assert!(start.elapsed() < Duration::from_secs(15) * SLOWNESS, "not {count} {state}: {listed:#?}");
         thread::sleep(Duration::from_millis(20));
     }
 }

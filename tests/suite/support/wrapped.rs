@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::processes::{self, Process, living};
-use super::system::{at_home, example, leads_a_group, program};
+use super::system::{SLOWNESS, at_home, example, leads_a_group, program};
 
 /// The stub server, which cargo builds beside the tests.
 pub(crate) fn stub() -> PathBuf {
@@ -64,7 +64,7 @@ pub(crate) fn wrap_with(home: tempfile::TempDir, options: &[&str], habits: &[&st
 
 impl Wrapped {
     pub(crate) fn start(home: tempfile::TempDir, command: Command) -> Self {
-        Self::start_for(Duration::from_secs(40), home, command)
+        Self::start_for(Duration::from_secs(40) * SLOWNESS, home, command)
     }
 
     /// The same for a test that may take this long.
@@ -151,11 +151,12 @@ impl Wrapped {
 
     /// The exit code of a wrapper that ends soon.
     pub(crate) fn code(&mut self) -> i32 {
-        self.end(Duration::from_secs(4)).0.code().unwrap()
+        self.end(Duration::from_secs(4) * SLOWNESS).0.code().unwrap()
     }
 
     /// Waits until nothing that the test started lives any more.
     pub(crate) fn all_gone(&self, within: Duration) {
+        let within = within * SLOWNESS;
         let start = Instant::now();
         while !self.living().is_empty() {
             assert!(start.elapsed() < within, "still alive after {within:?}: {:#?}", self.living());
@@ -183,7 +184,7 @@ impl Wrapped {
             if let Ok(text) = fs::read_to_string(&file) {
                 return text;
             }
-            assert!(start.elapsed() < Duration::from_secs(5), "{} never came", file.display());
+            assert!(start.elapsed() < Duration::from_secs(5) * SLOWNESS, "{} never came", file.display());
             thread::sleep(Duration::from_millis(5));
         }
     }
