@@ -52,6 +52,9 @@ pub fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
         ));
     }
     let written = Writing { clients: &clients, is_dry: args.dry_run.into(), program: &program }.write(&changes)?;
+    if !args.dry_run {
+        crate::proxy::notification::register_name(env);
+    }
     Ok(if written == Exit::Ok { exit } else { written })
 }
 
