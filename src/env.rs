@@ -75,6 +75,12 @@ impl Env {
         self.program.as_deref()
     }
 
+    /// The same surroundings for a program at another place.
+    #[cfg(test)]
+    pub(crate) fn with_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { program: Some(program.into()), ..self }
+    }
+
     /// The same surroundings without a variable.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

@@ -202,10 +202,13 @@ impl<'r> Register<'r> {
     /// The user's files in which a new server is put: one for each client that is meant.
     fn homes(&self) -> Result<Vec<&'r Place>, Refused> {
         let which = &self.args.which;
+        // A packaged client reads its own file only, also where it has none yet and an earlier installation has left one.
         let rank = |place: &&Place| match place.presence {
-            Presence::File => 0,
-            Presence::Folder => 1,
-            Presence::Nothing => 2,
+            Presence::File if place.package.is_some() => 0,
+            Presence::Folder if place.package.is_some() => 1,
+            Presence::File => 2,
+            Presence::Folder => 3,
+            Presence::Nothing => 4,
         };
         let home = |id: &str| {
             let of_client = self.clients.places.iter().filter(|place| place.row.id == id);

@@ -186,8 +186,8 @@ mod platform {
         let query = (reg(env), ["query", KEY]);
         let mut is_registered = None;
         move |text| {
-            let is_registered = *is_registered
-                .get_or_insert_with(|| command(&query.0, &query.1).is_ok_and(|found| found.success()));
+            let is_registered =
+                *is_registered.get_or_insert_with(|| command(&query.0, &query.1).is_ok_and(|found| found.success()));
             // Without an id of its own, it comes under the name of PowerShell, which every Windows has registered.
             if is_registered && notification(text).app_id(APP_ID).show().is_ok() {
                 return Ok(());
@@ -337,7 +337,8 @@ mod tests {
             go.send(()).unwrap();
         }
         // One that cannot be shown does not end the others.
-        let rest: Vec<_> = (0..MAX_NOTIFICATIONS).map(|_| shown.recv_timeout(Duration::from_secs(10)).unwrap()).collect();
+        let rest: Vec<_> =
+            (0..MAX_NOTIFICATIONS).map(|_| shown.recv_timeout(Duration::from_secs(10)).unwrap()).collect();
         assert_eq!(rest, all[1..=MAX_NOTIFICATIONS]);
         assert!(shown.recv_timeout(Duration::from_millis(100)).is_err(), "more than the limit were kept");
     }
