@@ -90,7 +90,7 @@ mod queue {
 #[cfg(any(target_os = "macos", windows, test))]
 mod program {
     use std::io;
-    use std::process::{Command, ExitStatus, Stdio};
+    use std::process::{Child, Command, ExitStatus, Stdio};
     use std::thread;
     use std::time::{Duration, Instant};
 
@@ -100,7 +100,8 @@ mod program {
     /// Runs a program that reads and prints nothing, and reaps it. One that takes longer than `limit` is killed.
     pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<ExitStatus> {
         // Our own stdout is the protocol.
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = spawn(&mut command)?;
         let start = Instant::now();
         loop {
             if let Some(status) = child.try_wait()? {
@@ -113,6 +114,17 @@ mod program {
             }
             thread::sleep(LOOK);
         }
+    }
+
+    #[cfg(unix)]
+    fn spawn(command: &mut Command) -> io::Result<Child> {
+        let _starting = crate::proxy::watcher::STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        command.spawn()
+    }
+
+    #[cfg(not(unix))]
+    fn spawn(command: &mut Command) -> io::Result<Child> {
+        command.spawn()
     }
 
     /// The statement that shows a notification.
