@@ -145,13 +145,15 @@ impl<'r> Register<'r> {
                 "The command starts `policylayer wrap` itself, which `register` does. Give the server's own command."
             );
         }
-        let key =
-            match &self.args.key {
-                Some(key) => key.clone(),
-                None => self.naming.name(&words)?.map(|name| name.to_string()).context(
-                    "The command does not tell the server's name. Say it: policylayer register NAME -- COMMAND",
-                )?,
-            };
+        let key = match &self.args.key {
+            Some(key) => key.clone(),
+            None => self.naming.name(&words)?.map(|name| name.to_string()).with_context(|| {
+                let dashes = super::as_word("--");
+                format!(
+                    "The command does not tell the server's name. Say it: policylayer register NAME {dashes} COMMAND"
+                )
+            })?,
+        };
         let places = match self.homes() {
             Ok(places) => places,
             Err(refused) => return Ok(Err(refused)),

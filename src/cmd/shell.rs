@@ -53,7 +53,7 @@ fn powershell(text: String) -> String {
     // of a variable, a comma makes a list, and the command prompt takes `=` for a blank between the arguments of a batch file.
     let is_option = text.starts_with('-');
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_\\/+".contains(c) || (!is_option && ".:".contains(c));
-    if !text.is_empty() && text.chars().all(is_plain) {
+    if !text.is_empty() && text != "--" && text.chars().all(is_plain) {
         return text;
     }
     // What neither shell changes between double quotes.
@@ -87,6 +87,7 @@ mod tests {
     fn a_word_is_quoted_where_a_shell_would_make_more_of_it() {
         for (word, shown) in [
             ("--key=a", "--key=a"),
+            ("--", "--"),
             ("@iterable/mcp@1.9.0", "@iterable/mcp@1.9.0"),
             ("/tmp/a~b+c,50%", "/tmp/a~b+c,50%"),
             ("my shop", "'my shop'"),
@@ -114,6 +115,7 @@ mod tests {
             ("@iterable/mcp", r#""@iterable/mcp""#),
             ("-a.b", r#""-a.b""#),
             ("--%", "'--%'"),
+            ("--", r#""--""#),
             ("--key=a", r#""--key=a""#),
             ("~", r#""~""#),
             ("a,b;c#d", r#""a,b;c#d""#),
