@@ -287,11 +287,10 @@ pub fn register_name(env: &Env) {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
-    use std::process::Command;
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
-    use super::program::{DISPLAY, osascript, run};
+    use super::program::{DISPLAY, osascript};
     use super::queue::{Text, queued};
     use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
 
@@ -358,6 +357,10 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_program_that_hangs_is_ended_and_reaped() {
+        use std::process::Command;
+
+        use super::program::run;
+
         let mut sleep = Command::new("sleep");
         sleep.arg("600");
         let start = Instant::now();

@@ -152,6 +152,37 @@ fn every_package_of_claude_desktop_is_looked_into() {
     assert_eq!(packages(&folders), [file("Claude_pzs8sxrjxfjjc", "Folder"), file("claude_0abc", "Nothing"), classic]);
 }
 
+#[cfg(windows)]
+#[test]
+fn a_new_server_goes_to_the_package_and_not_to_what_an_earlier_installation_left() {
+    let home = Home::new();
+    let (local, roaming) = (home.path().join("Local"), home.path().join("Roaming"));
+    let inside = local.join("Packages").join("Claude_0abc").join("LocalCache").join("Roaming").join("Claude");
+    fs::create_dir_all(&inside).unwrap();
+    fs::create_dir_all(roaming.join("Claude")).unwrap();
+    let classic = roaming.join("Claude").join("claude_desktop_config.json");
+    fs::write(&classic, "{\"mcpServers\":{}}").unwrap();
+    let run = |args: &[&str]| {
+        let output = home.command(args).env("LOCALAPPDATA", &local).env("APPDATA", &roaming).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}\n{text}");
+        text
+    };
+    run(&["register", "shop", "--client", "claude-desktop", "--", "node", "shop.js"]);
+    assert_eq!(fs::read_to_string(&classic).unwrap(), "{\"mcpServers\":{}}");
+    let written = fs::read_to_string(inside.join("claude_desktop_config.json")).unwrap();
+    assert!(written.contains("\"shop\"") && written.contains("\"wrap\""), "{written}");
+    // Both are told apart.
+    let text = run(&["clients"]);
+    assert!(
+        text.contains("(claude-desktop), user, package Claude_0abc") && text.contains("(claude-desktop), user\n"),
+        "{text}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&run(&["clients", "--format", "json"])).unwrap();
+    let packages: Vec<_> = json["clients"].as_array().unwrap().iter().map(|client| client["package"].clone()).collect();
+    assert_eq!(packages, ["Claude_0abc".into(), serde_json::Value::Null]);
+}
+
 #[test]
 fn variables_move_them() {
     let vars = [("HOME", "/home/me"), ("CODEX_HOME", "/c"), ("CLAUDE_CONFIG_DIR", "/d"), ("XDG_CONFIG_HOME", "/x")];

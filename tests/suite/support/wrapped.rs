@@ -154,6 +154,7 @@ impl Wrapped {
     }
 
     /// Every live process with our fresh home, with its command. Zombies have no environment.
+    #[cfg(not(target_os = "macos"))]
     pub(crate) fn living(&self) -> Vec<(i32, String)> {
         let marker = format!("HOME={}", self.home.path().display()).into_bytes();
         let read = |pid: i32, file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
@@ -163,6 +164,21 @@ impl Wrapped {
             .filter(|pid| read(*pid, "environ").split(|byte| *byte == 0).any(|variable| variable == marker))
             .map(|pid| (pid, String::from_utf8_lossy(&read(pid, "cmdline")).replace('\0', " ")))
             .collect()
+    }
+
+    /// The same without /proc: `ps -E` prints the environment behind the command.
+    #[cfg(target_os = "macos")]
+    pub(crate) fn living(&self) -> Vec<(i32, String)> {
+        let marker = format!(" HOME={}", self.home.path().display());
+        let listed = Command::new("/bin/ps").args(["-axwwE", "-o", "pid=,command="]).output().unwrap();
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let of_ours =
+            |line: &str| line.split_once(&marker).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(' '));
+        let process = |line: &str| {
+            let (pid, command) = line.trim_start().split_once(' ')?;
+            Some((pid.parse().ok()?, command.to_owned()))
+        };
+        listed.lines().filter(|line| of_ours(line)).filter_map(process).collect()
     }
 
     /// The one live process whose command holds this text.
