@@ -75,7 +75,13 @@ mod tests {
         let copy = "/private/var/folders/zz/T/AppTranslocation/4F2A/d/policylayer";
         assert!(is_translocated(Path::new(copy)));
         assert!(!is_translocated(Path::new("/usr/local/bin/policylayer")));
-        assert!(matches!(path(&Env::default().with_program(copy)), Err(NoProgram::Translocated)));
+        // Elsewhere this path is not even absolute.
+        let expected = |told| match told {
+            Err(NoProgram::Translocated) => cfg!(unix),
+            Err(NoProgram::Unknown) => cfg!(windows),
+            _ => false,
+        };
+        assert!(expected(path(&Env::default().with_program(copy))));
     }
 
     #[cfg(unix)]
