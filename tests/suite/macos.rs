@@ -17,6 +17,8 @@ use policylayer::clients::table::{ROWS, Scope};
 use policylayer::env::Env;
 use serde_json::{Value, json};
 
+use crate::support::terminal::Terminal;
+use crate::support::waiting::approvals;
 use crate::support::wrapped::{Wrapped, command, home, kill, stub, wrap, wrap_with};
 
 const SUPPORT: &str = "Library/Application Support/policylayer";
@@ -294,4 +296,20 @@ fn a_policy_that_is_renamed_into_place_behind_private_var_is_seen() {
     }
     session.close();
     assert_eq!(session.code(), 0);
+}
+
+#[test]
+fn approvals_watch_ends_when_its_terminal_goes_away() {
+    let home = tempfile::tempdir().unwrap();
+    let terminal = Terminal::start(approvals(home.path(), &["watch"]));
+    terminal.wait("policylayer approvals:");
+    let mut process = terminal.close();
+    let start = Instant::now();
+    while process.try_wait().unwrap().is_none() {
+        if start.elapsed() > Duration::from_secs(10) {
+            process.kill().unwrap();
+            panic!("it still runs");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
