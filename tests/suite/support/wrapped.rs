@@ -170,7 +170,8 @@ impl Wrapped {
     #[cfg(target_os = "macos")]
     pub(crate) fn living(&self) -> Vec<(i32, String)> {
         let marker = format!(" HOME={}", self.home.path().display());
-        let listed = Command::new("/bin/ps").args(["-axwwE", "-o", "pid=,command="]).output().unwrap();
+        // A keyword with `=` has to be the last of its `-o`.
+        let listed = Command::new("/bin/ps").args(["-axwwE", "-o", "pid=", "-o", "command="]).output().unwrap();
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         let of_ours =
             |line: &str| line.split_once(&marker).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(' '));
