@@ -23,8 +23,7 @@ impl Env {
     pub fn capture() -> Self {
         Self {
             vars: std::env::vars_os().collect(),
-            // Some clients start servers without HOME; then the system knows.
-            home: BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
+            home: home(),
             // A folder that is gone makes relative paths fail where they are used, with their names.
             folder: std::env::current_dir().unwrap_or_default(),
             program: std::env::current_exe().ok(),
@@ -96,4 +95,11 @@ impl Env {
     pub fn colours_stderr(&self) -> bool {
         self.stderr_is_terminal && self.var("NO_COLOR").is_none_or(OsStr::is_empty)
     }
+}
+/// The home directory of the user. Some clients start servers without HOME; then the system knows. On Windows USERPROFILE
+/// comes first, as it does for most clients: they ask Node for the home.
+fn home() -> Option<PathBuf> {
+    let variable = std::env::var_os("USERPROFILE").filter(|_| cfg!(windows)).map(PathBuf::from);
+    let named = variable.filter(|home| home.is_absolute());
+    named.or_else(|| BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()))
 }
