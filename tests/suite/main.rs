@@ -25,6 +25,7 @@ mod faults;
 mod init;
 mod inspect;
 mod iterable;
+mod journey;
 #[path = "../laws/mod.rs"]
 mod laws;
 mod limits;
