@@ -24,7 +24,7 @@ pub(super) fn wrapped(chain: &Chain<'_>) -> Step {
 pub(super) fn wrapper(chain: &Chain<'_>, doctor: &Doctor<'_>) -> anyhow::Result<Step> {
     let program = chain.words.first().map(String::as_str).unwrap_or_default();
     let failed = |missing: Missing| Ok(Step::failed(Id::Wrapper, missing.what, missing.remedy));
-    // `npx policylayer wrap`: what is behind npx is of the version that it says there.
+    // Through npx: what is behind npx is of the version that it says there.
     if chain.wrapped.as_ref().is_some_and(|wrapped| wrapped.program > 0) {
         return match locate(program, chain, doctor.env) {
             Ok(path) => Ok(Step::ok(Id::Wrapper, format!("started through {}", path.display()))),
