@@ -15,7 +15,7 @@ use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::settings;
 use policylayer::state::approvals::{Book, Confirm, Desk, NotAnswered, State, clock};
 use serde_json::json;
-use waiting::{approvals, call, fails, home, listed, prints, received, the_one, wait_for, wrapper_in};
+use waiting::{approvals, call, fails, home, listed, prints, received, run, the_one, wait_for, wrapper_in};
 
 #[test]
 fn nothing_waits_where_there_is_no_store() {
@@ -246,6 +246,15 @@ fn without_a_terminal_there_is_no_code_and_no_approval() {
     assert_eq!(received(home.path(), "record"), "");
     prints(home.path(), &["deny", &id]);
     assert!(wrapper.line().contains("A person refused this call"));
+}
+
+#[test]
+fn without_a_terminal_nothing_is_watched() {
+    let home = home("");
+    let output = run(home.path(), &["watch"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
+    assert!(said.contains("needs a terminal, and stdin is none") && said.contains("list --format json"), "{said}");
 }
 
 #[test]

@@ -165,6 +165,7 @@ fn the_chain_goes_on_over_sessions_and_files() {
     assert_eq!(files(folder.path()).len() as u64, report.files);
 }
 
+// Only Linux has sha256sum everywhere.
 #[cfg(target_os = "linux")]
 #[test]
 fn sha256sum_follows_the_chain() {
@@ -534,7 +535,7 @@ fn a_folder_that_is_a_file_is_trouble() {
     assert_eq!(said.lock().unwrap().iter().filter(|said| matches!(said, Trouble::Unwritable(_))).count(), 1);
 }
 
-/// A full disk, where this user may mount one; the test after it is run by everyone.
+/// A full disk, where this user may mount one, as Linux does it; the test after it is run by everyone.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_a_gap_once_there_is_room() {
@@ -570,7 +571,7 @@ fn a_full_disk_is_a_gap_once_there_is_room() {
     done.unwrap();
 }
 
-/// A disk that is full in the middle of a write: files may grow to this size and no further.
+/// A disk that is full in the middle of a write: files may grow to this size and no further, by a shell's ulimit.
 #[cfg(unix)]
 #[test]
 fn a_write_that_stops_halfway_leaves_whole_lines() {

@@ -8,7 +8,9 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::client::{Client, Launch, Under};
+#[cfg(target_os = "linux")]
+use support::client::Client;
+use support::client::{Launch, Under};
 use support::node::{Upstream, upstream};
 
 const HIDE_ECHO: Under<'_> = Under::Policy(r#"{"version":"1","default":"allow","hide":["echo"]}"#);
@@ -194,7 +196,7 @@ fn a_wrapper_that_allows_all_equals_no_wrapper() {
     }
 }
 
-/// Once its simulated logging runs, this server ignores a closed stdin.
+/// Once its simulated logging runs, this server ignores a closed stdin. That it lives is read from /proc.
 #[cfg(target_os = "linux")]
 fn stubborn(upstream: &Upstream) -> Client {
     let mut client = everything(upstream).start(ALLOW_ALL);

@@ -432,12 +432,12 @@ fn a_failed_start_is_told_on_stderr_and_to_the_client() {
     let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("plain"), "#!/bin/sh\n").unwrap();
     fs::write(path("broken.json"), "{\"version\":").unwrap();
-    let (no_file, plain, broken, no_policy) = (path("none"), path("plain"), path("broken.json"), path("no.json"));
+    let (no_file, broken, no_policy) = (path("none"), path("broken.json"), path("no.json"));
     for (options, server, code, words) in [
         (&[][..], &["no-such-command-anywhere"][..], 1, &["no-such-command-anywhere", "PATH", "absolute path"][..]),
         (&[], &[&no_file], 1, &["no file", "none"]),
         #[cfg(unix)]
-        (&[], &[&plain], 1, &["may not be executed", "chmod +x"]),
+        (&[], &[&path("plain")], 1, &["may not be executed", "chmod +x"]),
         (&[], &["no\u{1b}[2J\u{202e}"], 1, &["`no\\u{1b}[2J\\u{202e}`"]),
         (&["--policy", &broken], &["true"], 3, &["broken.json"]),
         (&["--policy", &no_policy], &["true"], 1, &["no.json"]),

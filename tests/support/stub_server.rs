@@ -68,6 +68,10 @@ fn main() {
                 io::copy(&mut io::stdin().take(count), &mut io::sink()).expect("stdin is open");
                 process::exit(0);
             }
+            // Ends with this code at once.
+            "--end" => process::exit(value().parse().expect("a number")),
+            // Writes this line to stdout, first thing.
+            "--print" => say(format!("{}\n", value()).as_bytes()),
             // Says this on stderr, first thing.
             "--say" => writeln!(io::stderr(), "{}", value()).expect("stderr is open"),
             // The same for stdin.

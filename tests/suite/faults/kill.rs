@@ -41,6 +41,8 @@ fn of_the_server_while_it_answers_leaves_whole_lines() {
         // Windows does not tell what a pipe still holds.
         #[cfg(unix)]
         until("the wrapper reads", || rustix::io::ioctl_fionread(&stdin).unwrap() == 0);
+        #[cfg(windows)]
+        let _held = stdin;
         kill(pid);
         answers += &rest(&mut session);
         assert!(answers.ends_with('\n'));
