@@ -122,6 +122,32 @@ fn a_given_name_is_checked() {
     }
 }
 
+/// Policies and logs are named after servers, and Windows takes such a name for a device whatever its ending.
+#[test]
+fn no_server_is_named_after_a_device_of_windows() {
+    for device in ["con", "prn", "aux", "nul", "com1", "com9", "lpt1", "NUL", "Aux", "aux.v2", "con.toml"] {
+        let said = ServerName::parse(device).unwrap_err().to_string();
+        let other = device.to_lowercase().replacen(device.to_lowercase().split('.').next().unwrap(), "", 1);
+        let stem = device.to_lowercase().split('.').next().unwrap().to_owned();
+        assert!(said.contains("device") && said.contains(&format!("`{stem}-server{other}`")), "{said}");
+    }
+    for name in ["com", "com0", "com10", "lpt", "auxiliary", "console", "nul-1", "a.con", "aux-server"] {
+        assert!(ServerName::parse(name).is_ok(), "{name}");
+    }
+    for (command, name) in
+        [("npx -y aux-mcp", "aux-server"), ("npx -y @me/nul", "nul-server"), ("uvx con", "con-server")]
+    {
+        let words: Vec<&str> = command.split(' ').collect();
+        let derived = derive(&words).unwrap();
+        assert_eq!(derived.as_str(), name, "{command}");
+        assert_eq!(derived.device().map(|device| format!("{device}-server")).as_deref(), Some(name));
+    }
+    for name in ["aux", "iterable", "iterable-server", "aux-server-2"] {
+        let name = ServerName::parse(name).unwrap_or_else(|_| ServerName::unknown());
+        assert_eq!(name.device(), None, "{name}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_derived_name_is_never_a_path(words in prop::collection::vec("([a-z@/.:=\\\\-]|mcp|server|npx|env|-c| ){0,6}|\\PC{0,8}", 0..5)) {
