@@ -220,8 +220,8 @@ fn a_server_that_ignores_a_closed_stdin_is_ended() {
 fn a_server_that_ignores_a_closed_stdin_does_not_outlive_a_killed_wrapper() {
     let Some(upstream) = upstream() else { return };
     for kill in [Client::kill, Client::kill_group] {
-        let client = stubborn(upstream);
-        kill(&client);
+        let mut client = stubborn(upstream);
+        kill(&mut client);
         support::processes::wait_until_gone(client.home(), Duration::from_secs(3));
     }
 }

@@ -4,6 +4,7 @@
 #![cfg_attr(target_os = "linux", allow(unsafe_code, reason = "what is done between fork and exec is"))]
 
 use crate::support::node;
+use crate::support::system::{at_home, program, without_variables};
 #[cfg(target_os = "linux")]
 use crate::support::terminal;
 
@@ -15,8 +16,6 @@ use policylayer::policy::{self, Effect, Format, Policy, ServerName, Source, buil
 use policylayer::risk::{Catalogue, Class};
 use serde_json::Value;
 use tempfile::TempDir;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_policylayer");
 
 /// A home without anything in it.
 struct Home(TempDir);
@@ -73,12 +72,10 @@ impl Home {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.args(args).current_dir(self.path()).env_clear().env("HOME", self.path()).env("TZ", "UTC");
+        let mut command = Command::new(program());
+        at_home(without_variables(command.args(args).current_dir(self.path())), self.path()).env("TZ", "UTC");
         command.env("XDG_CONFIG_HOME", self.path().join("config")).env("XDG_STATE_HOME", self.path().join("state"));
-        for name in ["SystemRoot", "PATH"] {
-            command.envs(std::env::var_os(name).map(|value| (name, value)));
-        }
+        command.envs(std::env::var_os("PATH").map(|value| ("PATH", value)));
         command
     }
 
@@ -88,11 +85,13 @@ impl Home {
 
     /// `policylayer init` over the demo's stand-in for Iterable's server.
     fn init(&self, options: &[&str]) -> Ran {
-        self.run(&[&["init", "--server", "iterable"], options, STAND_IN].concat())
+        self.run(&[&["init", "--server", "iterable"], options, &stand_in()[..]].concat())
     }
 }
 
-const STAND_IN: &[&str] = &["--", PROGRAM, "demo-server"];
+fn stand_in() -> [&'static str; 3] {
+    ["--", program(), "demo-server"]
+}
 
 fn ran(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
@@ -127,7 +126,7 @@ fn it_is_written_where_it_is_found_and_says_so_in_three_lines() {
     );
     assert_eq!(lines[0], wrote);
     assert!(
-        lines[1].contains(&format!("`policylayer inspect --server iterable -- {PROGRAM} demo-server`")),
+        lines[1].contains(&format!("`policylayer inspect --server iterable -- {} demo-server`", program())),
         "{}",
         lines[1]
     );
@@ -266,20 +265,20 @@ fn config_toml_says_the_name_and_the_place() {
     let home = Home::new();
     let config = "[servers.mail]\nmatch = [\"demo-server\"]\npolicy = \"own/mail.yaml\"\n";
     home.write("config.toml", config);
-    let ran = home.run(&[&["init"], STAND_IN].concat());
+    let ran = home.run(&[&["init"], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert_eq!(home.names(), ["config.toml", "own/mail.yaml"]);
     assert!(ran.err.contains("TOOL --server mail`") && ran.err.contains("inspect -- "), "{}", ran.err);
     load(&fs::read_to_string(home.configured("own/mail.yaml")).unwrap(), Format::Yaml, "mail");
     // There again it is the one that config.toml names that is in the way.
-    let ran = home.run(&[&["init"], STAND_IN].concat());
+    let ran = home.run(&[&["init"], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     assert!(ran.err.contains("own/mail.yaml exists already"), "{}", ran.err);
     let other = home.configured("policies/mail.toml");
-    let ran = home.run(&[&["init", "-o", other.to_str().unwrap()], STAND_IN].concat());
+    let ran = home.run(&[&["init", "-o", other.to_str().unwrap()], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     assert!(ran.err.contains("config.toml names another policy"), "{}", ran.err);
-    let ran = home.run(&[&["init", "--format", "toml"], STAND_IN].concat());
+    let ran = home.run(&[&["init", "--format", "toml"], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(2), "{}", ran.err);
 }
 
@@ -300,7 +299,7 @@ fn what_cannot_be_done_is_said_with_a_remedy() {
     }
     assert_eq!(home.names(), Vec::<String>::new());
     let ran = ran(home
-        .command(&[&["init", "--server", "x"], STAND_IN].concat())
+        .command(&[&["init", "--server", "x"], &stand_in()[..]].concat())
         .env("POLICYLAYER_POLICY", "/elsewhere.toml"));
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.err.contains("POLICYLAYER_POLICY is set"), "{}", ran.err);
@@ -455,7 +454,7 @@ mod questions {
     const DOWN: &str = "\u{1b}[B";
 
     fn start(home: &Home, options: &[&str]) -> Terminal {
-        Terminal::start(home.command(&[&["init", "--server", "iterable"], options, STAND_IN].concat()))
+        Terminal::start(home.command(&[&["init", "--server", "iterable"], options, &stand_in()[..]].concat()))
     }
 
     /// The cursor is back, and lines are edited as before.

@@ -205,8 +205,9 @@ fn send_campaign_waits_for_a_person_and_then_reaches_the_api_once() {
     client.initialize(json!({}));
     let home = client.home().to_owned();
     let approvals = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
-        command.env_clear().env("HOME", &home).arg("approvals").args(arguments).output().unwrap()
+        let mut command = Command::new(support::system::program());
+        let command = support::system::at_home(support::system::without_variables(&mut command), &home);
+        command.arg("approvals").args(arguments).output().unwrap()
     };
     let waiting = || {
         let listed = approvals(&["list", "--format", "json"]);

@@ -8,9 +8,7 @@ use std::time::Duration;
 use policylayer::policy::{Colour, Format, Source, render};
 use policylayer::settings::{self, ArgumentsLogged, Channel, LocalConfirm, Required, Settings};
 
-#[cfg(unix)]
 mod commands;
-#[cfg(unix)]
 use crate::support::wrapped;
 
 fn source(text: &str) -> Source {

@@ -26,17 +26,6 @@ pub(crate) struct Terminal {
     written: Arc<Mutex<Vec<u8>>>,
 }
 
-/// Makes the command the leader of a session without a terminal.
-pub(crate) fn without_terminal(command: &mut Command) -> &mut Command {
-    // Between fork and exec; setsid is safe there.
-    unsafe {
-        command.pre_exec(|| {
-            rustix::process::setsid()?;
-            Ok(())
-        })
-    }
-}
-
 impl Terminal {
     /// Starts the program in a terminal of 80 columns and 24 rows.
     pub(crate) fn start(mut command: Command) -> Self {
