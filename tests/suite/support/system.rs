@@ -64,6 +64,11 @@ pub(crate) fn indispensable() -> impl Iterator<Item = (&'static str, OsString)> 
     names.iter().filter_map(|name| Some((*name, env::var_os(name)?)))
 }
 
+/// A path as the system writes it: `join` leaves each `/` as it is.
+pub(crate) fn native(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
 /// Whether this user may make symbolic links, which Windows lets few do; where not, that is said, as the test leaves a part
 /// out.
 pub(crate) fn may_link() -> bool {
