@@ -363,3 +363,10 @@ pub const HELD_FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// How long the longest of them is.
 pub const HELD_LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the first pause is between two tries for a lock that another process has, on Windows; each is twice as long as the
+/// one before.
+pub const LOCK_FIRST_PAUSE: Duration = Duration::from_micros(250);
+
+/// How long the longest of them is.
+pub const LOCK_LONGEST_PAUSE: Duration = Duration::from_millis(4);

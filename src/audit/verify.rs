@@ -87,7 +87,7 @@ fn snapshot(place: &Place) -> io::Result<Snapshot> {
     // Without the right to lock it, it is read as it is.
     let lock = file::open(File::options().read(true), &place.lock()).ok();
     if let Some(lock) = &lock {
-        lock.lock()?;
+        file::wait_for_lock(lock)?;
     }
     let mark = |path: &Path| match Mark::read(path) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok((None, Some(error.to_string()))),

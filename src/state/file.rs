@@ -17,7 +17,7 @@ use std::path::Path;
 
 pub(crate) use self::held::{is_held_open, open, read, wait_for_release};
 pub(crate) use self::identity::{Identity, is_being_removed};
-pub(crate) use self::lock::{FileLock, lock_beside, release};
+pub(crate) use self::lock::{FileLock, lock_beside, release, wait_for_lock};
 pub(crate) use self::private::{create_folder, create_private_folder, protect};
 pub(crate) use self::real::{long, real};
 pub(crate) use self::replace::{persist, persist_new, remove, rename, rename_unless_held, temporary_in};

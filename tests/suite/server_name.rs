@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use policylayer::env::Env;
+use policylayer::paths::find_policy;
 use policylayer::policy::ServerName;
 use policylayer::policy::server::derive;
+use policylayer::settings::Settings;
 use proptest::prelude::*;
 
 const ROWS: &[(&str, &str)] = &[
@@ -146,6 +149,35 @@ fn no_server_is_named_after_a_device_of_windows() {
         let name = ServerName::parse(name).unwrap_or_else(|_| ServerName::unknown());
         assert_eq!(name.device(), None, "{name}");
     }
+}
+
+/// A policy that its author believes to be in force, and that is not looked at, must not go unnoticed.
+#[test]
+fn a_policy_that_is_named_after_no_server_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let policies = folder.path().join("policylayer").join("policies");
+    std::fs::create_dir_all(&policies).unwrap();
+    let env = Env::new([("XDG_CONFIG_HOME", folder.path())], folder.path());
+    let find = |name: &str| {
+        find_policy(None, &ServerName::parse(name).unwrap(), &Settings::default(), &env)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(find("aux-server"), Ok(None));
+    std::fs::write(policies.join("Iterable.toml"), "").unwrap();
+    std::fs::write(policies.join("other.toml"), "").unwrap();
+    match find("iterable") {
+        // Where upper and lower case are the same, it is the policy.
+        Ok(found) => assert!(found.is_some_and(|path| path.exists())),
+        Err(said) => assert!(said.contains("Iterable.toml") && said.contains("Rename it to iterable.toml"), "{said}"),
+    }
+    assert_eq!(find("elsewhere"), Ok(None));
+    // Windows has no such file.
+    if cfg!(unix) {
+        std::fs::write(policies.join("aux.yaml"), "").unwrap();
+        let said = find("aux-server").unwrap_err();
+        assert!(said.contains("device") && said.contains("Rename it to aux-server.yaml"), "{said}");
+    }
+    assert_eq!(find("nul-server"), Ok(None));
 }
 
 proptest! {

@@ -22,7 +22,7 @@ impl FileLock {
                 Some(file) => file,
                 None => open_private(File::options().read(true).write(true).create(true).truncate(false), path)?,
             };
-            file.lock()?;
+            wait_for_lock(&file)?;
             // Where somebody has removed it, others lock another one.
             if Identity::is_at(&file, path) {
                 return Ok(Self { file, path: path.to_owned() });
@@ -73,6 +73,29 @@ impl FileLock {
     pub(crate) fn remove(self) {
         // One that stays is removed by whoever finds it and gets its lock.
         let _ = remove(&self.path);
+    }
+}
+
+/// Waits for the lock of a file.
+#[cfg(not(windows))]
+pub(crate) fn wait_for_lock(file: &File) -> io::Result<()> {
+    file.lock()
+}
+
+/// Waits for the lock of a file. Network redirectors, and Wine, look only every tenth of a second whether a lock is free,
+/// which starves whoever waits behind writers that take it more often than that.
+#[cfg(windows)]
+pub(crate) fn wait_for_lock(file: &File) -> io::Result<()> {
+    use crate::limits::{LOCK_FIRST_PAUSE, LOCK_LONGEST_PAUSE};
+
+    let mut pause = LOCK_FIRST_PAUSE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(pause),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        pause = (pause * 2).min(LOCK_LONGEST_PAUSE);
     }
 }
 
