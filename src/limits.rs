@@ -353,3 +353,20 @@ pub const MAX_VERSION_TEXT: u64 = 256;
 
 /// How much of the end of each audit log `doctor` reads for its newest record, in bytes.
 pub const NEWEST_RECORD_TAIL: u64 = 256 * 1024;
+
+/// How long a file is waited for that another program holds open, before that is said. Indexers, antivirus and sync programs
+/// hold a file for a moment after it was written.
+pub const HELD_WAIT: Duration = Duration::from_secs(2);
+
+/// How long the first pause is between two tries at such a file; each is twice as long as the one before.
+pub const HELD_FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long the longest of them is.
+pub const HELD_LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the first pause is between two tries for a lock that another process has, on Windows; each is twice as long as the
+/// one before.
+pub const LOCK_FIRST_PAUSE: Duration = Duration::from_micros(250);
+
+/// How long the longest of them is.
+pub const LOCK_LONGEST_PAUSE: Duration = Duration::from_millis(4);

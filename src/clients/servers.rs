@@ -114,6 +114,6 @@ pub fn is_here(row: &Row, section: &Section, env: &Env) -> bool {
     // Windows' folders are written with either slash.
     let plain = |path: &str| path.replace('\\', "/").trim_end_matches('/').to_owned();
     let is_same = cfg!(windows) && here.to_str().is_some_and(|here| plain(here).eq_ignore_ascii_case(&plain(folder)));
-    let real = |path: &Path| path.canonicalize().ok();
+    let real = |path: &Path| crate::state::file::real(path).ok();
     is_same || Path::new(folder) == here || (real(Path::new(folder)).is_some() && real(Path::new(folder)) == real(here))
 }

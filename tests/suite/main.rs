@@ -50,4 +50,5 @@ mod suggest;
 mod support;
 mod tidy;
 mod vectors;
+mod windows_files;
 mod wrap;

@@ -49,7 +49,7 @@ pub(super) fn wrapper(chain: &Chain<'_>, doctor: &Doctor<'_>) -> anyhow::Result<
         return failed(missing);
     }
     let (own, shown) = (env!("CARGO_PKG_VERSION"), path.display());
-    let real = |path: &Path| path.canonicalize().ok();
+    let real = |path: &Path| crate::state::file::real(path).ok();
     if doctor.env.program().is_some_and(|program| real(program).is_some() && real(program) == real(&path)) {
         return Ok(Step::ok(Id::Wrapper, format!("{own}, {shown}")));
     }
