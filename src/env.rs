@@ -91,6 +91,12 @@ impl Env {
         self.program.as_deref()
     }
 
+    /// The same surroundings for a program at another place.
+    #[cfg(test)]
+    pub(crate) fn with_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { program: Some(program.into()), ..self }
+    }
+
     /// The same surroundings without a variable.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -112,11 +118,4 @@ impl Env {
     pub fn colours_stderr(&self) -> bool {
         self.stderr_is_terminal && self.var("NO_COLOR").is_none_or(OsStr::is_empty)
     }
-}
-/// The home directory of the user. Some clients start servers without HOME; then the system knows. On Windows USERPROFILE
-/// comes first, as it does for most clients: they ask Node for the home.
-fn home() -> Option<PathBuf> {
-    let variable = std::env::var_os("USERPROFILE").filter(|_| cfg!(windows)).map(PathBuf::from);
-    let named = variable.filter(|home| home.is_absolute());
-    named.or_else(|| BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()))
 }

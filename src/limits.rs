@@ -292,6 +292,15 @@ pub const MAX_VERIFIED_SESSIONS: usize = 1_000_000;
 /// How many notes a verification of the audit log keeps; the rest is only counted.
 pub const MAX_VERIFY_NOTES: usize = 100;
 
+/// How many desktop notifications wait to be shown; one more is dropped.
+pub const MAX_NOTIFICATIONS: usize = 8;
+
+/// How much of a tool's name a desktop notification shows, in characters; the rest is marked as left out.
+pub const MAX_NOTIFIED_NAME: usize = 128;
+
+/// How long a program of the system may take to show a notification.
+pub const NOTIFICATION_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How often the local channel is looked at for answers while something waits there.
 pub const DESK_LOOK: Duration = Duration::from_millis(150);
 

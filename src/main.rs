@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 use policylayer::cli::{Cli, WrapArgs};
 use policylayer::cmd::{self, Env, demo};
@@ -25,7 +24,7 @@ fn main() -> ExitCode {
     if let Some(args) = WrapArgs::read(std::env::args_os().skip(1)) {
         return told(cmd::wrap::run(&args, &Env::capture())).into();
     }
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(&error).into(),
     };

@@ -344,19 +344,20 @@ pub fn configuration_folder(env: &Env) -> Result<PathBuf, PolicyError> {
 pub struct NoStateFolder(&'static str);
 
 /// The state folder: `$XDG_STATE_HOME/policylayer` where that is an absolute path, else `~/.local/state/policylayer` on
-/// Linux, `~/Library/Application Support/policylayer` on macOS and `%LOCALAPPDATA%\policylayer` on Windows. It need
-/// not exist.
+/// Linux and Windows and `~/Library/Application Support/policylayer` on macOS. It need not exist.
+///
+/// On Windows it is not below `%LOCALAPPDATA%`: what Claude Desktop starts, as it is installed there, writes to a copy of that
+/// of its own (https://github.com/anthropics/claude-code/issues/93152), and a terminal would see neither its log nor its
+/// approvals.
 ///
 /// # Errors
 /// Where the environment does not tell.
 pub fn state_folder(env: &Env) -> Result<PathBuf, NoStateFolder> {
     let absolute = |name| env.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let (base, remedy) = if cfg!(windows) {
-        (absolute("LOCALAPPDATA"), "set LOCALAPPDATA to an absolute path")
-    } else {
-        let folder = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
-        (env.home().map(|home| home.join(folder)), "set HOME to an absolute path")
-    };
+    let folder = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
+    // By parts, so that Windows is told of it with its own separator.
+    let base = env.home().map(|home| folder.split('/').fold(home.to_owned(), |path, part| path.join(part)));
+    let remedy = if cfg!(windows) { "set USERPROFILE to an absolute path" } else { "set HOME to an absolute path" };
     absolute("XDG_STATE_HOME").or(base).map(|base| base.join("policylayer")).ok_or(NoStateFolder(remedy))
 }
 

@@ -204,6 +204,8 @@ fn open(path: &Path) -> Result<Open, Fault> {
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     // What was committed outlives the process. It need not outlive a power cut, which ends all sessions anyway.
     connection.pragma_update(None, "synchronous", "normal")?;
+    // macOS may write a disk's cache in any order unless it is told not to; other systems do not know this.
+    connection.pragma_update(None, "checkpoint_fullfsync", "on")?;
     connection.pragma_update(None, "trusted_schema", "off")?;
     connection.pragma_update_and_check(None, "journal_size_limit", MAX_STATE / 16, |_| Ok(()))?;
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;

@@ -33,6 +33,7 @@ mod limits_store;
 mod limits_windows;
 mod listings;
 mod log;
+mod macos;
 mod man;
 mod policy;
 mod policy_properties;

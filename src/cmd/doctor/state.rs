@@ -21,6 +21,9 @@ const LATEST: &str = "2046-01-01T00:00:00Z";
 /// How far the log may be ahead: clocks are set back by a little all the time.
 const SLACK: SignedDuration = SignedDuration::from_mins(5);
 
+/// The variable that tells where the state folder is.
+const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+
 /// Whether counts, questions and records can be written.
 pub(super) fn folder(chain: &Chain<'_>, server: Option<&ServerName>) -> Step {
     let env = chain.given.env();
@@ -30,7 +33,7 @@ pub(super) fn folder(chain: &Chain<'_>, server: Option<&ServerName>) -> Step {
             return Step::failed(
                 Id::State,
                 error.to_string(),
-                format!("give the server a HOME, in `env` of {}", chain.entry()),
+                format!("give the server a {HOME}, in `env` of {}", chain.entry()),
             );
         }
     };
