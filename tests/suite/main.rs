@@ -51,5 +51,7 @@ mod suggest;
 mod support;
 mod tidy;
 mod vectors;
+#[cfg(windows)]
+mod windows;
 mod windows_files;
 mod wrap;
