@@ -107,7 +107,7 @@ fn server_of(args: &InitArgs, settings: &Settings) -> anyhow::Result<Result<Serv
     }
     let named = settings.name_of(&args.command)?.cloned();
     Ok(named.or_else(|| server::derive(&args.command)).ok_or_else(|| {
-        let (command, dashes) = (command_line(&args.command), as_word("--"));
+        let command = command_line(&args.command);
         format!(
             "The command `{command}` does not tell the server's name, and the policy is found by it.\nwhat to do: give one \
              with --server NAME, and the same one to `policylayer wrap`"
