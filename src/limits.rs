@@ -29,6 +29,9 @@ pub const READ_CHUNK: usize = 64 * 1024;
 /// megabyte are common, and a buffer that is made anew for each of them costs more than judging it.
 pub const KEEP_BUFFER: usize = 3 * 512 * 1024;
 
+/// How much of what the client sends is read ahead on Windows, where only reading tells what is in a pipe, in bytes.
+pub const CLIENT_AHEAD: usize = 1024 * 1024;
+
 /// How much the pipes from the server and to the client hold where the system lets us say so, in bytes: what the server can
 /// write ahead while a large line of it is judged, and what we can pass on without waiting for the client to wake. Linux lets everybody have this much.
 pub const SERVER_PIPE: usize = 1024 * 1024;
@@ -362,3 +365,20 @@ pub const MAX_VERSION_TEXT: u64 = 256;
 
 /// How much of the end of each audit log `doctor` reads for its newest record, in bytes.
 pub const NEWEST_RECORD_TAIL: u64 = 256 * 1024;
+
+/// How long a file is waited for that another program holds open, before that is said. Indexers, antivirus and sync programs
+/// hold a file for a moment after it was written.
+pub const HELD_WAIT: Duration = Duration::from_secs(2);
+
+/// How long the first pause is between two tries at such a file; each is twice as long as the one before.
+pub const HELD_FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long the longest of them is.
+pub const HELD_LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the first pause is between two tries for a lock that another process has, on Windows; each is twice as long as the
+/// one before.
+pub const LOCK_FIRST_PAUSE: Duration = Duration::from_micros(250);
+
+/// How long the longest of them is.
+pub const LOCK_LONGEST_PAUSE: Duration = Duration::from_millis(4);

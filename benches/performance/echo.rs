@@ -55,6 +55,13 @@ pub(crate) fn serve() -> io::Result<()> {
 
 /// Without the standard library's line buffer.
 pub(crate) fn raw_stdout() -> io::Result<std::fs::File> {
-    use std::os::fd::AsFd;
-    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+    #[cfg(unix)]
+    use std::os::fd::AsFd as _;
+    #[cfg(windows)]
+    use std::os::windows::io::AsHandle as _;
+    #[cfg(unix)]
+    let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+    #[cfg(windows)]
+    let stdout = io::stdout().as_handle().try_clone_to_owned()?;
+    Ok(stdout.into())
 }

@@ -37,11 +37,11 @@ pub fn path(env: &Env) -> Result<String, NoProgram> {
 }
 
 fn on_path(running: &Path, env: &Env) -> Option<PathBuf> {
-    let real = running.canonicalize().ok()?;
+    let real = crate::state::file::real(running).ok()?;
     let name = if cfg!(windows) { "policylayer.exe" } else { "policylayer" };
     let folders = std::env::split_paths(env.var("PATH")?);
     let mut found = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name));
-    found.find(|path| path.canonicalize().is_ok_and(|path| path == real))
+    found.find(|path| crate::state::file::real(path).is_ok_and(|path| path == real))
 }
 
 /// Whether macOS has put a copy of it at a random place (App Translocation), as it does with what comes from a download.

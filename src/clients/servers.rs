@@ -120,7 +120,7 @@ pub fn is_here(row: &Row, section: &Section, env: &Env) -> bool {
 /// Whether two paths lead to one directory, however they are written: file systems of macOS and Windows take upper for lower
 /// case, and those of macOS take a letter and its accent for the accented letter.
 fn is_same_folder(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().ok();
+    let real = |path: &Path| crate::state::file::real(path).ok();
     if real(one).is_some() && real(one) == real(other) {
         return true;
     }

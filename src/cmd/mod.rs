@@ -92,7 +92,7 @@ fn server_of_command<S: AsRef<OsStr>>(command: &[S], settings: &Settings) -> Res
 
 /// The server that a file is named after: `policies/iterable.toml` is for `iterable`.
 fn server_of_file(file: &Path) -> Option<ServerName> {
-    ServerName::parse(file.file_stem()?.to_str()?).ok()
+    ServerName::derived(file.file_stem()?.to_str()?)
 }
 
 /// The name that a person may have meant.

@@ -46,8 +46,8 @@ pub fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     if program::is_fleeting(&program) && changes.iter().any(|change| !change.edits.is_empty()) {
         super::warn(&format!(
-            "{} is in the cache of npx, which may be emptied; then no server that is wrapped by it starts. Install \
-             policylayer for good (`npm install -g policylayer`), and run `register` again from there.",
+            "{} is in the cache of npx, which may be emptied; then no server that is wrapped by it starts. Install its \
+             package globally (`npm install --global`), or take an archive of a release, and run `register` again from there.",
             visible(&program)
         ));
     }

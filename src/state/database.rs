@@ -194,8 +194,10 @@ fn open(path: &Path) -> Result<Open, Fault> {
     file::prepare(path)?;
     let identity = Identity::of(path)?;
     // Whoever needs a lock waits in `transact`.
-    let mut connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let mut connection = Connection::open_with_flags(
+        file::long(path),
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(Duration::ZERO)?;
     // Asked before anything is changed: it might be somebody else's. In a transaction, as another may be making it ours.
     let new = is_new(&*connection.transaction()?)?;

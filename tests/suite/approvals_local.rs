@@ -1,8 +1,7 @@
 //! Approvals by a person at this machine: a wrapped server, and `policylayer approvals` in another process.
-#![cfg(target_os = "linux")]
-#![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::state_in;
 use crate::support::waiting;
 
 use std::fs;
@@ -16,7 +15,7 @@ use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::settings;
 use policylayer::state::approvals::{Book, Confirm, Desk, NotAnswered, State, clock};
 use serde_json::json;
-use waiting::{approvals, call, fails, home, listed, prints, received, the_one, wait_for, wrapper_in};
+use waiting::{approvals, call, fails, home, listed, prints, received, run, the_one, wait_for, wrapper_in};
 
 #[test]
 fn nothing_waits_where_there_is_no_store() {
@@ -24,7 +23,7 @@ fn nothing_waits_where_there_is_no_store() {
     assert_eq!(prints(home.path(), &[]), "Nothing waits for a person.\n");
     assert_eq!(prints(home.path(), &["--format", "json"]), "[]\n");
     assert!(fails(home.path(), &["approve", "k7m2p"]).contains("Nothing waits at the moment."));
-    assert!(!home.path().join(".local").exists(), "looking makes nothing");
+    assert!(!state_in(home.path()).exists(), "looking makes nothing");
 }
 
 #[test]
@@ -156,7 +155,7 @@ fn what_a_dead_wrapper_asked_cannot_be_approved() {
     let mut alive = wrapper_in(home.path(), "alive");
     alive.send(call(1, "send", "{}").as_bytes());
     wait_for(home.path(), 2, "waiting");
-    dead.signal(libc::SIGKILL);
+    dead.kill();
     dead.end(Duration::from_secs(5));
     let left = wait_for(home.path(), 1, "waiting");
     assert_ne!(left[0]["id"], json!(id));
@@ -166,7 +165,7 @@ fn what_a_dead_wrapper_asked_cannot_be_approved() {
         assert!(fails(home.path(), &args).contains("has expired: the client took it back, its session has ended"));
     }
     assert!(prints(home.path(), &["show", &id]).contains("has expired"));
-    let folder = home.path().join(".local/state/policylayer/approvals");
+    let folder = state_in(home.path()).join("approvals");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "its lock is gone too");
     // A wrapper that is closed leaves nothing that waits either.
     alive.close();
@@ -247,6 +246,15 @@ fn without_a_terminal_there_is_no_code_and_no_approval() {
     assert_eq!(received(home.path(), "record"), "");
     prints(home.path(), &["deny", &id]);
     assert!(wrapper.line().contains("A person refused this call"));
+}
+
+#[test]
+fn without_a_terminal_nothing_is_watched() {
+    let home = home("");
+    let output = run(home.path(), &["watch"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
+    assert!(said.contains("needs a terminal, and stdin is none") && said.contains("list --format json"), "{said}");
 }
 
 #[test]

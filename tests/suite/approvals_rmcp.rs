@@ -1,8 +1,8 @@
 //! A client of the field, with a dialogue and without one, before a tool that a person has to approve.
 
-#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::{at_home, program, without_variables};
 use std::fs;
 use std::future::Future;
 use std::process::Stdio;
@@ -65,10 +65,10 @@ fn called_twice(habit: Habit) -> (Vec<String>, usize) {
     let folder = home.path().join(".config/policylayer");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("config.toml"), "[approvals]\nchannels = [\"client\"]\n").unwrap();
-    let program = env!("CARGO_BIN_EXE_policylayer");
+    let program = program();
     let mut command = Command::new(program);
-    command.args(["wrap", "--server", "iterable", "--", program, "demo-server"]);
-    command.env_clear().env("HOME", home.path()).kill_on_drop(true);
+    command.args(["wrap", "--server", "iterable", "--", program, "demo-server"]).kill_on_drop(true);
+    at_home(without_variables(command.as_std_mut()), home.path());
     let asked = Arc::default();
     let person = Person { habit, asked: Arc::clone(&asked) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

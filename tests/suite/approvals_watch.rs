@@ -1,5 +1,6 @@
 //! `policylayer approvals watch`, and the codes of `approve`, under a real pseudo-terminal.
-#![cfg(target_os = "linux")]
+// Each test needs a pseudo-terminal.
+#![cfg(unix)]
 #![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -13,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use terminal::Terminal;
-use waiting::{approvals, call, home, listed, received, run, the_one, wait_for, wrapper_in};
+use waiting::{approvals, call, home, listed, received, the_one, wait_for, wrapper_in};
 use wrapped::kill;
 
 /// What gives the terminal back.
@@ -165,7 +166,7 @@ fn what_fails_meanwhile_is_told_on_a_terminal_that_is_given_back() {
     wrapper.send(call(1, "send", "{}").as_bytes());
     the_one(home.path());
     let mut terminal = watch(home.path());
-    let store = home.path().join(".local/state/policylayer/state.sqlite3");
+    let store = crate::support::system::state_in(home.path()).join("state.sqlite3");
     std::fs::remove_file(&store).unwrap();
     std::fs::create_dir(&store).unwrap();
     assert_eq!(terminal.end().code(), Some(1));
@@ -173,15 +174,6 @@ fn what_fails_meanwhile_is_told_on_a_terminal_that_is_given_back() {
     let written = terminal.written();
     let (_, told) = written.rsplit_once(SCREEN_IS_LEFT).unwrap();
     assert!(told.contains("it is a folder, not a file"), "{told}");
-}
-
-#[test]
-fn without_a_terminal_it_is_refused() {
-    let home = home("");
-    let output = run(home.path(), &["watch"]);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
-    assert!(said.contains("needs a terminal, and stdin is none") && said.contains("list --format json"), "{said}");
 }
 
 /// The code that the terminal asks for.

@@ -1,8 +1,8 @@
 //! The audit log of the built wrapper: what a session writes, whatever ends it, and what happens where it cannot be written.
 
-#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::{NULL, state_in};
 use crate::support::wrapped;
 
 use std::fs;
@@ -27,11 +27,7 @@ fn home_with(config: &str) -> tempfile::TempDir {
 }
 
 fn folder(home: &Path) -> PathBuf {
-    home.join(if cfg!(target_os = "macos") {
-        "Library/Application Support/policylayer/audit"
-    } else {
-        ".local/state/policylayer/audit"
-    })
+    state_in(home).join("audit")
 }
 
 /// The lines of the log, each of which is a record that is read.
@@ -142,7 +138,11 @@ fn whatever_ends_a_session_nothing_is_lost() {
     for _ in 0..200 {
         signalled.line();
     }
+    // Where there is no signal, the client leaves.
+    #[cfg(unix)]
     signalled.signal(libc::SIGTERM);
+    #[cfg(windows)]
+    signalled.close();
     signalled.end(Duration::from_secs(5));
     assert_eq!(log(signalled.home.path()).len(), 200);
     for wrapped in [died, signalled] {
@@ -166,7 +166,7 @@ fn a_call_that_ran_when_the_wrapper_was_killed_is_recorded_by_the_next_session()
         assert!(start.elapsed() < Duration::from_secs(10), "no journal came");
         std::thread::sleep(Duration::from_millis(10));
     }
-    wrapped.signal(libc::SIGKILL);
+    wrapped.kill();
     wrapped.all_gone(Duration::from_secs(5));
     assert_verified(wrapped.home.path());
 
@@ -210,8 +210,7 @@ fn a_log_that_cannot_be_written_is_said_once_and_stops_nothing() {
 
 #[test]
 fn a_log_that_is_required_and_cannot_be_written_refuses_calls_and_says_why() {
-    let mut wrapped =
-        wrap_with(blocked("[audit]\nrequired = true\n"), &["--log-level", "info"], &["--record", "/dev/null"]);
+    let mut wrapped = wrap_with(blocked("[audit]\nrequired = true\n"), &["--log-level", "info"], &["--record", NULL]);
     for id in 1..4 {
         call(&mut wrapped, id, "once");
         let answer: Value = serde_json::from_str(&wrapped.line()).unwrap();
@@ -259,7 +258,7 @@ fn a_required_log_holds_each_call_before_the_server_does() {
         assert!(start.elapsed() < Duration::from_secs(10), "the server never got its calls");
         std::thread::sleep(Duration::from_millis(1));
     }
-    wrapped.signal(libc::SIGKILL);
+    wrapped.kill();
     let journals = fs::read_dir(folder(wrapped.home.path()).join("open")).unwrap();
     let text: String = journals.map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
     for number in 1..6 {

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::{at_home, may_link, program, symlink, without_variables};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -15,12 +16,9 @@ fn golden() -> PathBuf {
 
 /// `policylayer check` with nothing of our own environment but the folder that is given.
 fn check(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
-    command.env_clear().env("HOME", home).env("XDG_CONFIG_HOME", home.join("config")).arg("check");
-    if let Some(root) = std::env::var_os("SystemRoot") {
-        command.env("SystemRoot", root);
-    }
-    command
+    let mut command = std::process::Command::new(program());
+    at_home(without_variables(&mut command), home).env("XDG_CONFIG_HOME", home.join("config")).arg("check");
+    Command::from_std(command)
 }
 
 /// Writes a policy into the configuration folder.
@@ -179,22 +177,32 @@ fn a_policy_that_cannot_be_used_is_an_error_that_says_what_to_do() {
     }
     let ran = run(check(home.path()).env("POLICYLAYER_POLICY", ""));
     assert!(ran.code == Some(1) && ran.err.contains("POLICYLAYER_POLICY is set but empty"), "{}", ran.err);
-    let ran = run(check(home.path()).env("HOME", "relative").env_remove("XDG_CONFIG_HOME"));
+    let base = if cfg!(windows) { "APPDATA" } else { "HOME" };
+    let ran = run(check(home.path()).env(base, "relative").env_remove("XDG_CONFIG_HOME"));
     assert!(ran.code == Some(1) && ran.err.contains("configuration folder"), "{}", ran.err);
 }
 
-/// A link that leads nowhere, a pipe and an unreadable file are policies that somebody wanted: no falling back.
-#[cfg(unix)]
+/// A link that leads nowhere, a folder and a pipe are policies that somebody wanted: no falling back.
 #[test]
 fn a_policy_that_is_there_and_cannot_be_read_is_not_passed_over() {
     let home = tempfile::tempdir().expect("a folder");
-    let link = configure(home.path(), "x", "").with_file_name("iterable.toml");
-    std::os::unix::fs::symlink("/nowhere/at/all.toml", &link).expect("a link");
+    let file = configure(home.path(), "x", "").with_file_name("iterable.toml");
+    std::fs::create_dir(&file).expect("a folder");
     let ran = run(check(home.path()).args(["--server", "iterable"]));
-    assert!(ran.code == Some(1) && ran.err.contains("does not exist"), "{}", ran.err);
+    assert!(ran.code == Some(1) && ran.err.contains("is a folder"), "{}", ran.err);
+    std::fs::remove_dir(&file).expect("it goes");
 
-    let ran = run(check(home.path()).arg("/dev/stdin"));
-    assert!(ran.code == Some(1) && ran.err.contains("a pipe or device"), "{}", ran.err);
+    // Windows has no file that stands for stdin.
+    #[cfg(unix)]
+    {
+        let ran = run(check(home.path()).arg("/dev/stdin"));
+        assert!(ran.code == Some(1) && ran.err.contains("a pipe or device"), "{}", ran.err);
+    }
+    if may_link() {
+        symlink("/nowhere/at/all.toml", &file);
+        let ran = run(check(home.path()).args(["--server", "iterable"]));
+        assert!(ran.code == Some(1) && ran.err.contains("does not exist"), "{}", ran.err);
+    }
 }
 
 #[test]

@@ -510,7 +510,7 @@ fn the_clients_of_a_home_are_listed() {
         fs::write(path, text).unwrap();
     };
     home.policy("shop.toml", "version = \"1\"\ndefault = \"allow\"\n");
-    let program = env!("CARGO_BIN_EXE_policylayer");
+    let program = crate::support::system::program();
     let wrapped = |args: &str| format!("{{\"command\":{},\"args\":[{args}]}}", serde_json::Value::from(program));
     let servers = [
         ("bare", r#"{"command":"npx","args":["-y","x-mcp","--api-key","sesame"],"env":{"KEY":"open"}}"#.to_owned()),

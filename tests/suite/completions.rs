@@ -17,7 +17,7 @@ fn the_files_are_what_the_program_prints() {
         ("powershell", "_policylayer.ps1"),
         ("elvish", "policylayer.elv"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_policylayer")).args(["completions", shell]).output().unwrap();
+        let output = Command::new(crate::support::system::program()).args(["completions", shell]).output().unwrap();
         assert!(output.status.success());
         let printed = String::from_utf8(output.stdout).unwrap();
         assert!(printed.contains("max-message") && !printed.contains("watch-server"), "{shell}: {printed}");

@@ -1,7 +1,7 @@
 //! Limits on the real program: bursts, wrappers that share a count, and a count that cannot be kept.
-#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::state_in;
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -54,7 +54,7 @@ fn exactly_ten_of_a_burst_of_a_hundred_pass() {
     // A session begins at zero, and keeps no count.
     let mut another = limited(home.path(), r#"{"max":10,"window":60}"#);
     assert_eq!(burst(&mut another, 20).0, 10);
-    assert!(!home.path().join(".local/state/policylayer/state.sqlite3").exists());
+    assert!(!state_in(home.path()).join("state.sqlite3").exists());
 }
 
 #[test]
@@ -79,18 +79,18 @@ fn wrappers_of_one_server_share_a_count_and_so_do_later_ones() {
         bursts.into_iter().map(|burst| burst.join().unwrap()).sum()
     });
     assert_eq!(passed, 25);
-    for session in &sessions {
-        session.signal(9);
+    for session in &mut sessions {
+        session.kill();
     }
     assert_eq!(burst(&mut limited(home.path(), limit), 5).0, 0, "the count outlives the wrappers");
-    assert!(home.path().join(".local/state/policylayer/state.sqlite3").exists());
+    assert!(state_in(home.path()).join("state.sqlite3").exists());
 }
 
 #[test]
 fn a_count_that_cannot_be_kept_refuses_says_so_and_heals() {
     let home = home();
-    let state = home.path().join(".local/state");
-    fs::create_dir_all(home.path().join(".local")).unwrap();
+    let state = state_in(home.path()).parent().unwrap().to_owned();
+    fs::create_dir_all(state.parent().unwrap()).unwrap();
     fs::write(&state, "in the way").unwrap();
     let mut session = limited(home.path(), r#"{"max":5,"window":60,"scope":"server"}"#);
     let (passed, refusals) = burst(&mut session, 3);

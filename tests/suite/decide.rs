@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::{at_home, program, without_variables};
 use std::fs;
 use std::path::Path;
 
@@ -56,14 +57,10 @@ impl Decide {
 
     fn command(&self) -> Command {
         let home = self.home.path();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
-        command.current_dir(home).env_clear().env("HOME", home).env("XDG_CONFIG_HOME", home.join("config"));
-        command.env("XDG_STATE_HOME", home.join("state"));
-        if let Some(root) = std::env::var_os("SystemRoot") {
-            command.env("SystemRoot", root);
-        }
-        command.arg("decide");
-        command
+        let mut command = std::process::Command::new(program());
+        at_home(without_variables(command.current_dir(home)), home).env("XDG_CONFIG_HOME", home.join("config"));
+        command.env("XDG_STATE_HOME", home.join("state")).arg("decide");
+        Command::from_std(command)
     }
 
     fn ask(&self, args: &[&str]) -> Ran {

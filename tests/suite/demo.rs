@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::{at_home, program, without_variables};
 use std::process::Command;
 
 #[test]
 fn the_readme_shows_what_the_demo_prints() {
     let home = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
-    command.arg("demo").env_clear().env("HOME", home.path()).env("COLUMNS", "100");
+    let mut command = Command::new(program());
+    at_home(without_variables(command.arg("demo")), home.path()).env("COLUMNS", "100");
     let output = command.output().unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{out}{err}");
@@ -29,14 +30,14 @@ fn the_readme_shows_what_the_demo_prints() {
 #[test]
 fn a_server_of_ones_own_is_classed_as_inspect_does() {
     let home = tempfile::tempdir().unwrap();
-    let program = env!("CARGO_BIN_EXE_policylayer");
+    let program = program();
     std::fs::create_dir_all(home.path().join("config/policylayer")).unwrap();
     // Under another name than the catalogue's, so that the classifier has to tell.
     std::fs::write(home.path().join("config/policylayer/config.toml"), "[servers.shop]\nmatch = [\"demo-server\"]\n")
         .unwrap();
     let run = |args: &[&str]| {
         let mut command = Command::new(program);
-        command.args(args).args(["--", program, "demo-server"]).env_clear().env("HOME", home.path());
+        at_home(without_variables(command.args(args).args(["--", program, "demo-server"])), home.path());
         command.env("XDG_CONFIG_HOME", home.path().join("config")).env("XDG_STATE_HOME", home.path().join("state"));
         let output = command.output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));

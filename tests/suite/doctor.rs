@@ -1,38 +1,33 @@
 //! `policylayer doctor` on chains that work, and on chains of which one link is broken: each says what to do, and nothing is
 //! left running.
-#![cfg(target_os = "linux")]
-#![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use crate::support::log;
 use crate::support::processes;
-use crate::support::terminal;
+#[cfg(target_os = "linux")]
+use crate::support::system::beside_the_tests;
+use crate::support::system::{example, native, program, state_in};
+#[cfg(unix)]
+use crate::support::terminal::Terminal;
 
 use std::fs;
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use log::{Home, Log, passed};
-use policylayer::risk::Class;
+use log::Home;
 use processes::wait_until_gone;
 use serde_json::{Value, json};
-use terminal::Terminal;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_policylayer");
-const DESKTOP: &str = ".config/Claude/claude_desktop_config.json";
+const DESKTOP: &str = if cfg!(target_os = "macos") {
+    "Library/Application Support/Claude/claude_desktop_config.json"
+} else {
+    ".config/Claude/claude_desktop_config.json"
+};
 const CODE: &str = ".claude.json";
 const POLICY: &str = "version = \"1\"\ndefault = \"deny\"\nhide = [\"drop_*\"]\n\n[tools.get_lists]\n";
-
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let file = test.parent().and_then(Path::parent).unwrap().join("examples").join(name);
-    assert!(file.exists(), "{} is missing: `cargo build --examples` builds it", file.display());
-    file
-}
 
 fn stub() -> String {
     example("stub_server").to_str().unwrap().to_owned()
@@ -56,16 +51,33 @@ fn home() -> Home {
 }
 
 fn write(home: &Home, file: &str, text: &str) -> PathBuf {
-    let path = home.path().join(file);
+    let path = native(&home.path().join(file));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, text).unwrap();
     path
 }
 
+#[cfg(unix)]
 fn script(home: &Home, file: &str, text: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
     let path = write(home, file, text);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path.to_str().unwrap().to_owned()
+}
+
+/// A script that is the stub with the offer in a file, or with the one that a variable names; gives its name in the directory.
+fn launcher(home: &Home, file: &str, offer: Result<&Path, &str>) -> String {
+    if cfg!(windows) {
+        let offer = offer.map_or_else(|name| format!("%{name}%"), |file| file.display().to_string());
+        write(home, &format!("{file}.cmd"), &format!("@\"{}\" --offer \"{offer}\"\r\n", stub()));
+        return format!("{}.cmd", file.rsplit('/').next().unwrap());
+    }
+    #[cfg(unix)]
+    {
+        let offer = offer.map_or_else(|name| format!("${name}"), |file| file.display().to_string());
+        script(home, file, &format!("#!/bin/sh\nexec {} --offer \"{offer}\"\n", stub()));
+    }
+    file.rsplit('/').next().unwrap().to_owned()
 }
 
 /// The entries of a client's file.
@@ -77,7 +89,7 @@ fn client(home: &Home, file: &str, entries: &[(&str, Value)]) -> PathBuf {
 
 /// An entry that starts these words behind the policy for `shop`.
 fn wrapped(words: &[&str]) -> Value {
-    json!({ "command": PROGRAM, "args": ([&["wrap", "--server", "shop", "--"], words].concat()) })
+    json!({ "command": program(), "args": ([&["wrap", "--server", "shop", "--"], words].concat()) })
 }
 
 /// The stub as it should be, behind the policy.
@@ -89,8 +101,21 @@ fn good(home: &Home) -> Value {
 fn command(home: &Home, args: &[&str]) -> Command {
     let mut command = home.command(&[&["doctor"], args].concat());
     command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_STATE_HOME");
-    command.env("PATH", format!("{}:/usr/bin:/bin", home.path().join("rich").display()));
+    command.env("PATH", std::env::join_paths(std::iter::once(home.path().join("rich")).chain(system_path())).unwrap());
+    if cfg!(windows) {
+        // Where it is without XDG_CONFIG_HOME.
+        command.env("APPDATA", home.path().join(".config"));
+    }
     command
+}
+
+/// Where the system has its own programs.
+fn system_path() -> Vec<PathBuf> {
+    if cfg!(windows) {
+        vec![PathBuf::from(std::env::var_os("SystemRoot").unwrap()).join("System32")]
+    } else {
+        vec![PathBuf::from("/usr/bin"), PathBuf::from("/bin")]
+    }
 }
 
 struct Run {
@@ -134,7 +159,6 @@ fn broken(check: &Value, id: &str, detail: &str, remedy: &str, not_tried: &[&str
     assert!(step["remedy"].as_str().unwrap().contains(remedy), "{remedy}: {step:#}");
 }
 
-const YEAR: i64 = 365 * 24 * 60 * 60;
 const STARTED: &[&str] = &["start", "initialize", "tools"];
 
 #[test]
@@ -173,7 +197,8 @@ fn all_is_well() {
     assert_eq!(found["file"], file.to_str().unwrap());
     assert_eq!(step(&found, "tools")["detail"], "1 tool visible, 2 hidden");
     assert_eq!(step(&found, "initialize")["detail"], "answered by shop 1.2, protocol 2025-06-18");
-    assert!(step(&found, "policy")["detail"].as_str().unwrap().ends_with("policies/shop.toml"));
+    let policy = step(&found, "policy")["detail"].as_str().unwrap().replace('\\', "/");
+    assert!(policy.ends_with("policies/shop.toml"), "{policy}");
 
     // Without a name, every server that is behind a policy.
     let ran = run(command(&home, &[]), &home);
@@ -189,7 +214,7 @@ fn a_command_is_looked_at_as_wrap_would_run_it_from_here() {
     // Found on this PATH, and under this name only `unknown` would be the policy.
     write(&home, ".config/policylayer/config.toml", "[servers.shop]\nmatch = [\"richserver\"]\n");
     let offer = home.path().join("offer.json");
-    script(&home, "rich/richserver", &format!("#!/bin/sh\nexec {} --offer {}\n", stub(), offer.display()));
+    launcher(&home, "rich/richserver", Ok(&offer));
     let found = check(&home, &["--", "richserver", "--api-key", "sesame"], 0);
     assert_eq!((&found["client"], &found["server"]), (&Value::Null, &json!("richserver --api-key …")));
     assert_eq!(step(&found, "tools")["detail"], "1 tool visible, 2 hidden");
@@ -255,7 +280,7 @@ fn a_missing_command() {
         &check(&home, &[], 1),
         "command",
         "no no-such-npx in the PATH that Claude Desktop gives",
-        "which no-such-npx",
+        if cfg!(windows) { "no-such-npx" } else { "which no-such-npx" },
         STARTED,
     );
     let gone = home.path().join("gone/server");
@@ -263,13 +288,19 @@ fn a_missing_command() {
     broken(&check(&home, &[], 1), "command", "there is no file", "correct the path", STARTED);
     client(&home, DESKTOP, &[("shop", wrapped(&["./server.sh"]))]);
     broken(&check(&home, &[], 1), "command", "no file ./server.sh", "absolute path", STARTED);
-    let plain = write(&home, "server.sh", "#!/bin/sh\n");
-    broken(&check(&home, &[], 1), "command", "may not be executed", &format!("chmod +x {}", plain.display()), STARTED);
+    #[cfg(unix)]
+    {
+        let plain = write(&home, "server.sh", "#!/bin/sh\n");
+        let remedy = format!("chmod +x {}", plain.display());
+        broken(&check(&home, &[], 1), "command", "may not be executed", &remedy, STARTED);
+    }
     client(&home, DESKTOP, &[("shop", wrapped(&[home.path().to_str().unwrap()]))]);
     broken(&check(&home, &[], 1), "command", "is a folder", "name the program in it", STARTED);
 }
 
-/// As nvm, mise and asdf have it: in a folder that only the shell knows of, with what runs it beside it.
+/// As nvm, mise and asdf have it: in a folder that only the shell knows of, with what runs it beside it. On Windows every
+/// program has the PATH of the user, and no file names what runs it.
+#[cfg(unix)]
 #[test]
 fn a_command_that_only_a_terminal_has() {
     let home = home();
@@ -357,6 +388,20 @@ fn an_entry_that_is_switched_off_is_warned_of() {
 }
 
 #[test]
+fn a_wrapper_that_is_elsewhere() {
+    let home = home();
+    let entry = |program: &str| json!({ "command": program, "args": ["wrap", "--server", "shop", "--", stub()] });
+    let register = "policylayer register shop --client claude-desktop";
+    let nowhere = native(&home.path().join("nowhere/policylayer"));
+    client(&home, DESKTOP, &[("shop", entry(nowhere.to_str().unwrap()))]);
+    broken(&check(&home, &[], 1), "wrapper", &format!("{} is not there", nowhere.display()), register, STARTED);
+    client(&home, DESKTOP, &[("shop", entry("policylayer"))]);
+    broken(&check(&home, &[], 1), "wrapper", "no policylayer in the PATH", register, STARTED);
+}
+
+/// Each wrapper is a script.
+#[cfg(unix)]
+#[test]
 fn a_wrapper_that_is_elsewhere_or_another() {
     let home = home();
     let stub = stub();
@@ -383,7 +428,8 @@ fn a_wrapper_that_is_elsewhere_or_another() {
     let path = format!("\"PATH\": \"{}:/usr/local/bin:", home.path().join("rich").display());
     broken(&check(&home, &[], 1), "wrapper", "the program that runs it is not: richnode", &path, STARTED);
 
-    let other = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo policylayer 0.0.9 && exit\nexec {PROGRAM} \"$@\"\n");
+    let other =
+        format!("#!/bin/sh\n[ \"$1\" = --version ] && echo policylayer 0.0.9 && exit\nexec {} \"$@\"\n", program());
     script(&home, "policylayer", &other);
     let offer = home.path().join("offer.json");
     client(&home, DESKTOP, &[("shop", entry(plain.to_str().unwrap(), &["--offer", offer.to_str().unwrap()]))]);
@@ -438,12 +484,16 @@ fn a_policy_that_only_this_terminal_finds_is_warned_of() {
 fn a_state_folder_that_cannot_be_written() {
     let home = home();
     client(&home, DESKTOP, &[("shop", good(&home))]);
-    let state = home.path().join(".local/state/policylayer");
-    write(&home, ".local/state/policylayer", "");
+    let state = native(&state_in(home.path()));
+    let write = |file: PathBuf| {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "").unwrap();
+    };
+    write(state.clone());
     let remedy = format!("make {} a folder that you may write to", state.display());
     broken(&check(&home, &[], 1), "state", "cannot be written to", &remedy, &[]);
     fs::remove_file(&state).unwrap();
-    write(&home, ".local/state/policylayer/audit", "");
+    write(state.join("audit"));
     broken(&check(&home, &[], 1), "state", "audit cannot be written to", "audit a folder that you may write to", &[]);
     fs::remove_file(state.join("audit")).unwrap();
     fs::create_dir_all(state.join("audit/shop.jsonl")).unwrap();
@@ -453,14 +503,20 @@ fn a_state_folder_that_cannot_be_written() {
     broken(&check(&home, &[], 1), "state", "damaged", "state.sqlite3", &[]);
 }
 
+// The clock is set by a library that Linux loads before its own.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_clock_that_cannot_be_right() {
+    use log::{Log, passed};
+    use policylayer::risk::Class;
+    const YEAR: i64 = 365 * 24 * 60 * 60;
+
     let home = home();
     client(&home, DESKTOP, &[("shop", good(&home))]);
     let clocked = |seconds: i64| {
         let mut command = command(&home, &["--format", "json"]);
         let file = write(&home, "clock", &seconds.to_string());
-        command.env("LD_PRELOAD", example("libclock_shim.so")).env("CLOCK_SHIM_FILE", file);
+        command.env("LD_PRELOAD", beside_the_tests("libclock_shim.so")).env("CLOCK_SHIM_FILE", file);
         let ran = run(command, &home);
         let json: Value = serde_json::from_str(&ran.out).unwrap();
         (ran.code, json["checks"][0].clone())
@@ -476,7 +532,7 @@ fn a_clock_that_cannot_be_right() {
 
     // The log has a record of the day after what the clock shows.
     Log::new(&home, "shop").add(&passed(0, "get_lists", Class::Read)).write();
-    fs::rename(home.audit().join("shop.jsonl"), home.path().join(".local/state/policylayer/audit/shop.jsonl")).unwrap();
+    fs::rename(home.audit().join("shop.jsonl"), state_in(home.path()).join("audit/shop.jsonl")).unwrap();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().cast_signed();
     let ten = log::TEN.cast_signed() - now;
     let (code, found) = clocked(ten - 24 * 60 * 60);
@@ -508,7 +564,7 @@ fn a_server_that_ends() {
     // Iterable's ends well when it has no key.
     client(&home, DESKTOP, &[("shop", wrapped(&[&stub(), "--say", key, "--exit-at-request", "0"]))]);
     broken(&check(&home, &[], 1), "start", "it exited with code 0", "put SHOP_API_KEY", &["initialize", "tools"]);
-    client(&home, DESKTOP, &[("shop", wrapped(&["/usr/bin/false"]))]);
+    client(&home, DESKTOP, &[("shop", wrapped(&[&stub(), "--end", "1"]))]);
     broken(
         &check(&home, &[], 1),
         "start",
@@ -544,7 +600,7 @@ fn values_are_filled_in_as_the_client_does() {
     let home = home();
     let offer = home.path().join("offer.json");
     let args = ["wrap", "--server", "shop", "--", &stub(), "--offer", "${env:OFFER}"];
-    let entry = json!({ "type": "stdio", "command": PROGRAM, "args": args, "env": { "KEY": "${input:key}" } });
+    let entry = json!({ "type": "stdio", "command": program(), "args": args, "env": { "KEY": "${input:key}" } });
     write(&home, ".config/Code/User/mcp.json", &json!({ "servers": { "shop": entry } }).to_string());
     let mut command = command(&home, &["shop"]);
     command.env("OFFER", &offer);
@@ -563,6 +619,8 @@ fn an_agent_that_sees_nothing_is_warned_of() {
     assert!(step(&found, "tools")["detail"].as_str().unwrap().starts_with("0 tools visible, 3 hidden"), "{found:#}");
 }
 
+// It needs a pseudo-terminal.
+#[cfg(unix)]
 #[test]
 fn a_terminal_gets_colours_and_a_spinner_that_goes_away() {
     let home = home();
@@ -585,8 +643,8 @@ fn the_folder_and_the_variables_of_the_entry_are_the_servers() {
     let home = home();
     let offer = home.path().join("offer.json");
     fs::create_dir_all(home.path().join("shop")).unwrap();
-    script(&home, "shop/server.sh", &format!("#!/bin/sh\nexec {} --offer \"$OFFER\"\n", stub()));
-    let mut entry = wrapped(&["./server.sh"]);
+    let server = format!("./{}", launcher(&home, "shop/server", Err("OFFER")));
+    let mut entry = wrapped(&[&server]);
     entry["cwd"] = json!(home.path().join("shop"));
     entry["env"] = json!({ "OFFER": offer });
     client(&home, DESKTOP, &[("shop", entry.clone())]);
@@ -599,7 +657,8 @@ fn the_folder_and_the_variables_of_the_entry_are_the_servers() {
     let folder = home.path().join("shop");
     let codex = |more: &str| {
         let text = format!(
-            "[mcp_servers.shop]\ncommand = '{PROGRAM}'\nargs = ['wrap', '--server', 'shop', '--', './server.sh']\ncwd = '{}'\n{more}",
+            "[mcp_servers.shop]\ncommand = '{}'\nargs = ['wrap', '--server', 'shop', '--', '{server}']\ncwd = '{}'\n{more}",
+            program(),
             folder.display()
         );
         write(&home, ".codex/config.toml", &text);
@@ -617,24 +676,31 @@ fn the_folder_and_the_variables_of_the_entry_are_the_servers() {
 
 #[test]
 fn a_person_who_has_seen_enough_leaves_nothing_running() {
-    use rustix::process::{Pid, Signal, kill_process};
+    // Windows has no signal that a program without a console could get.
+    let interrupts: &[bool] = if cfg!(unix) { &[true, false] } else { &[false] };
     let home = home();
     let pid = home.path().join("pid");
     let habits = ["--silent", "--ignore-eof", "--ignore-signals", "--pid", pid.to_str().unwrap()];
     client(&home, DESKTOP, &[("shop", wrapped(&[&[stub().as_str()], &habits[..]].concat()))]);
-    for signal in [Signal::INT, Signal::KILL] {
+    for is_interrupt in interrupts {
         let mut doctor = command(&home, &["shop"]).stderr(Stdio::piped()).spawn().unwrap();
         let began = Instant::now();
         while !pid.exists() {
             assert!(began.elapsed() < Duration::from_secs(20), "the server is started");
             thread::sleep(Duration::from_millis(10));
         }
-        kill_process(Pid::from_child(&doctor), signal).unwrap();
+        if *is_interrupt {
+            #[cfg(unix)]
+            rustix::process::kill_process(rustix::process::Pid::from_child(&doctor), rustix::process::Signal::INT)
+                .unwrap();
+        } else {
+            doctor.kill().unwrap();
+        }
         let mut told = String::new();
         doctor.stderr.take().unwrap().read_to_string(&mut told).unwrap();
         let status = doctor.wait().unwrap();
         wait_until_gone(home.path(), Duration::from_secs(10));
-        if signal == Signal::INT {
+        if *is_interrupt {
             assert_eq!(status.code(), Some(1));
             assert!(told.contains("this was interrupted") && told.contains("what to do:"), "{told}");
         }

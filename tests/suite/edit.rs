@@ -349,6 +349,24 @@ fn the_server_is_named_or_the_only_one() {
     );
 }
 
+#[test]
+fn line_ends_a_byte_order_mark_and_write_protection_stay() {
+    let home = Home::new();
+    let file =
+        home.policy("iterable.toml", "\u{feff}version = \"1\"\r\ndefault = \"deny\"\r\n\r\n[tools.get_lists]\r\n");
+    good(&home, &["deny", "get_lists"]);
+    let expected = "\u{feff}version = \"1\"\r\ndefault = \"deny\"\r\n\r\n[tools.get_lists]\r\naction = \"deny\"\r\n";
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+    let mut permissions = fs::metadata(&file).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&file, permissions).unwrap();
+    let ran = home.run(&["allow", "get_lists"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("is write-protected"), "{}", ran.err);
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+}
+
+// Modes, and a link to the file.
 #[cfg(unix)]
 #[test]
 fn the_file_is_replaced_as_it_stands() {

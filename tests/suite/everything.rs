@@ -8,7 +8,9 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::client::{Client, Launch, Under};
+#[cfg(target_os = "linux")]
+use support::client::Client;
+use support::client::{Launch, Under};
 use support::node::{Upstream, upstream};
 
 const HIDE_ECHO: Under<'_> = Under::Policy(r#"{"version":"1","default":"allow","hide":["echo"]}"#);
@@ -194,7 +196,7 @@ fn a_wrapper_that_allows_all_equals_no_wrapper() {
     }
 }
 
-/// Once its simulated logging runs, this server ignores a closed stdin.
+/// Once its simulated logging runs, this server ignores a closed stdin. That it lives is read from /proc.
 #[cfg(target_os = "linux")]
 fn stubborn(upstream: &Upstream) -> Client {
     let mut client = everything(upstream).start(ALLOW_ALL);
@@ -220,8 +222,8 @@ fn a_server_that_ignores_a_closed_stdin_is_ended() {
 fn a_server_that_ignores_a_closed_stdin_does_not_outlive_a_killed_wrapper() {
     let Some(upstream) = upstream() else { return };
     for kill in [Client::kill, Client::kill_group] {
-        let client = stubborn(upstream);
-        kill(&client);
+        let mut client = stubborn(upstream);
+        kill(&mut client);
         support::processes::wait_until_gone(client.home(), Duration::from_secs(3));
     }
 }

@@ -17,7 +17,6 @@
 //! | 200 wrappers on one state store | `store` | tests/suite/limits_store.rs: ten processes without wrappers |
 //! | a full disk for the state | `store` | tests/suite/limits_store.rs: a store that reached its own bound |
 //! | a million messages | `soak` | tests/allocations.rs: what one line allocates |
-#![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -28,6 +27,8 @@ mod clock;
 mod kill;
 mod policy_file;
 mod server;
+// Memory and open files are read from /proc.
+#[cfg(target_os = "linux")]
 mod soak;
 mod store;
 

@@ -1,10 +1,11 @@
 //! `policylayer init`: which file it writes and which it leaves alone, from servers that really run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![cfg_attr(target_os = "linux", allow(unsafe_code, reason = "what is done between fork and exec is"))]
+#![cfg_attr(unix, allow(unsafe_code, reason = "what is done between fork and exec is"))]
 
 use crate::support::node;
-#[cfg(target_os = "linux")]
+use crate::support::system::{at_home, example, native, program, without_variables};
+#[cfg(unix)]
 use crate::support::terminal;
 
 use std::fs;
@@ -15,8 +16,6 @@ use policylayer::policy::{self, Effect, Format, Policy, ServerName, Source, buil
 use policylayer::risk::{Catalogue, Class};
 use serde_json::Value;
 use tempfile::TempDir;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_policylayer");
 
 /// A home without anything in it.
 struct Home(TempDir);
@@ -38,7 +37,7 @@ impl Home {
 
     /// A file in the configuration folder.
     fn configured(&self, file: &str) -> PathBuf {
-        self.path().join("config").join("policylayer").join(file)
+        native(&self.path().join("config").join("policylayer").join(file))
     }
 
     fn write(&self, file: &str, text: &str) -> PathBuf {
@@ -73,12 +72,10 @@ impl Home {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.args(args).current_dir(self.path()).env_clear().env("HOME", self.path()).env("TZ", "UTC");
+        let mut command = Command::new(program());
+        at_home(without_variables(command.args(args).current_dir(self.path())), self.path()).env("TZ", "UTC");
         command.env("XDG_CONFIG_HOME", self.path().join("config")).env("XDG_STATE_HOME", self.path().join("state"));
-        for name in ["SystemRoot", "PATH"] {
-            command.envs(std::env::var_os(name).map(|value| (name, value)));
-        }
+        command.envs(std::env::var_os("PATH").map(|value| ("PATH", value)));
         command
     }
 
@@ -88,11 +85,13 @@ impl Home {
 
     /// `policylayer init` over the demo's stand-in for Iterable's server.
     fn init(&self, options: &[&str]) -> Ran {
-        self.run(&[&["init", "--server", "iterable"], options, STAND_IN].concat())
+        self.run(&[&["init", "--server", "iterable"], options, &stand_in()[..]].concat())
     }
 }
 
-const STAND_IN: &[&str] = &["--", PROGRAM, "demo-server"];
+fn stand_in() -> [&'static str; 3] {
+    ["--", program(), "demo-server"]
+}
 
 fn ran(command: &mut Command) -> Ran {
     let output = command.output().unwrap();
@@ -127,7 +126,7 @@ fn it_is_written_where_it_is_found_and_says_so_in_three_lines() {
     );
     assert_eq!(lines[0], wrote);
     assert!(
-        lines[1].contains(&format!("`policylayer inspect --server iterable -- {PROGRAM} demo-server`")),
+        lines[1].contains(&format!("`policylayer inspect --server iterable -- {} demo-server`", program())),
         "{}",
         lines[1]
     );
@@ -166,8 +165,10 @@ fn nothing_is_overwritten_and_the_server_is_not_even_started() {
         let before = home.files();
         let pid = home.path().join("started");
         for options in [&[][..], &["--yes"], &["--format", "yaml"], &["--format", "json"]] {
-            let script = format!("echo started > {}", pid.display());
-            let args = [&["init", "--server", "iterable"], options, &["--", "/bin/sh", "-c", &script]].concat();
+            let server =
+                ["--", example("stub_server").to_str().unwrap(), "--pid", pid.to_str().unwrap()].map(str::to_owned);
+            let server: Vec<&str> = server.iter().map(String::as_str).collect();
+            let args = [&["init", "--server", "iterable"], options, &server].concat();
             let ran = home.run(&args);
             assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{there} {options:?}\n{}", ran.err);
             assert!(ran.err.contains(&format!("{} exists already", old.display())), "{}", ran.err);
@@ -217,14 +218,13 @@ fn with_force_what_was_there_is_kept_beside_it() {
     assert!(check.out.contains("iterable.json"), "{}{}", check.out, check.err);
 }
 
-#[cfg(unix)]
 #[test]
 fn what_cannot_be_replaced_stays_and_leaves_nothing_beside_it() {
-    use std::os::unix::fs::PermissionsExt as _;
-
     let home = Home::new();
     let file = home.write("policies/iterable.toml", OLD);
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    let mut permissions = fs::metadata(&file).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&file, permissions).unwrap();
     let ran = home.init(&["--force"]);
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     assert!(ran.err.contains("write-protected"), "{}", ran.err);
@@ -266,20 +266,20 @@ fn config_toml_says_the_name_and_the_place() {
     let home = Home::new();
     let config = "[servers.mail]\nmatch = [\"demo-server\"]\npolicy = \"own/mail.yaml\"\n";
     home.write("config.toml", config);
-    let ran = home.run(&[&["init"], STAND_IN].concat());
+    let ran = home.run(&[&["init"], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert_eq!(home.names(), ["config.toml", "own/mail.yaml"]);
     assert!(ran.err.contains("TOOL --server mail`") && ran.err.contains("inspect -- "), "{}", ran.err);
     load(&fs::read_to_string(home.configured("own/mail.yaml")).unwrap(), Format::Yaml, "mail");
     // There again it is the one that config.toml names that is in the way.
-    let ran = home.run(&[&["init"], STAND_IN].concat());
+    let ran = home.run(&[&["init"], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     assert!(ran.err.contains("own/mail.yaml exists already"), "{}", ran.err);
     let other = home.configured("policies/mail.toml");
-    let ran = home.run(&[&["init", "-o", other.to_str().unwrap()], STAND_IN].concat());
+    let ran = home.run(&[&["init", "-o", other.to_str().unwrap()], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     assert!(ran.err.contains("config.toml names another policy"), "{}", ran.err);
-    let ran = home.run(&[&["init", "--format", "toml"], STAND_IN].concat());
+    let ran = home.run(&[&["init", "--format", "toml"], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(2), "{}", ran.err);
 }
 
@@ -300,42 +300,21 @@ fn what_cannot_be_done_is_said_with_a_remedy() {
     }
     assert_eq!(home.names(), Vec::<String>::new());
     let ran = ran(home
-        .command(&[&["init", "--server", "x"], STAND_IN].concat())
+        .command(&[&["init", "--server", "x"], &stand_in()[..]].concat())
         .env("POLICYLAYER_POLICY", "/elsewhere.toml"));
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(ran.err.contains("POLICYLAYER_POLICY is set"), "{}", ran.err);
 }
 
-/// A server that answers the handshake and lists what is given, and whatever it is called.
-#[cfg(unix)]
-fn scripted(folder: &Path, tools: &str) -> PathBuf {
+/// What the stub is to offer: a handshake with an evil name, and these tools.
+fn offer(folder: &Path, tools: &str) -> String {
     let info = r#"{"name":"evil\n[tools.x]\u001b[2J","version":"1\ndefault: allow"}"#;
-    let script = format!(
-        r#"while read -r line; do
-  id="${{line#*\"id\":}}"
-  id="${{id%%[,\}}]*}}"
-  case "$line" in
-    *'"initialize"'*) cat <<END
-{{"jsonrpc":"2.0","id":$id,"result":{{"protocolVersion":"2025-06-18","capabilities":{{"tools":{{}}}},"serverInfo":$(cat {0}/info)}}}}
-END
-    ;;
-    *'"tools/list"'*) cat <<END
-{{"jsonrpc":"2.0","id":$id,"result":{{"tools":$(cat {0}/tools)}}}}
-END
-    ;;
-  esac
-done
-"#,
-        folder.display()
-    );
-    fs::write(folder.join("info"), info).unwrap();
-    fs::write(folder.join("tools"), tools).unwrap();
-    let file = folder.join("server.sh");
-    fs::write(&file, script).unwrap();
-    file
+    let file = folder.join("offer");
+    let opened = format!(r#"{{"protocolVersion":"2025-06-18","capabilities":{{"tools":{{}}}},"serverInfo":{info}}}"#);
+    fs::write(&file, format!(r#"{{"initialize":{opened},"tools/list":{{"tools":{tools}}}}}"#)).unwrap();
+    file.to_str().unwrap().to_owned()
 }
 
-#[cfg(unix)]
 #[test]
 fn a_hostile_server_gets_no_further_than_a_comment() {
     let home = Home::new();
@@ -349,20 +328,11 @@ fn a_hostile_server_gets_no_further_than_a_comment() {
         { "no": "name" },
         7,
     ]);
-    let script = scripted(server.path(), &tools.to_string());
+    let stub = example("stub_server");
+    let stub = stub.to_str().unwrap();
+    let file = offer(server.path(), &tools.to_string());
     for (word, format) in [("toml", Format::Toml), ("json", Format::Json), ("yaml", Format::Yaml)] {
-        let ran = home.run(&[
-            "init",
-            "--server",
-            "shop",
-            "-o",
-            "-",
-            "--format",
-            word,
-            "--",
-            "/bin/sh",
-            script.to_str().unwrap(),
-        ]);
+        let ran = home.run(&["init", "--server", "shop", "-o", "-", "--format", word, "--", stub, "--offer", &file]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.out);
         let policy = load(&ran.out, format, "shop");
         assert!(ran.out.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", ran.out);
@@ -379,8 +349,8 @@ fn a_hostile_server_gets_no_further_than_a_comment() {
         }
     }
     // Nothing to write a policy for.
-    let script = scripted(server.path(), "[]");
-    let ran = home.run(&["init", "--server", "shop", "--", "/bin/sh", script.to_str().unwrap()]);
+    let file = offer(server.path(), "[]");
+    let ran = home.run(&["init", "--server", "shop", "--", stub, "--offer", &file]);
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     assert!(ran.err.contains("lists no tools"), "{}", ran.err);
     assert_eq!(home.names(), Vec::<String>::new());
@@ -444,7 +414,8 @@ fn any_other_server_gets_what_is_recommended_for_its_classes() {
     assert_eq!(policy.decide("read_brand_new").effect, Effect::RequireApproval);
 }
 
-#[cfg(target_os = "linux")]
+/// Each test needs a pseudo-terminal.
+#[cfg(unix)]
 mod questions {
     use std::os::unix::process::ExitStatusExt as _;
     use std::time::{Duration, Instant};
@@ -455,7 +426,7 @@ mod questions {
     const DOWN: &str = "\u{1b}[B";
 
     fn start(home: &Home, options: &[&str]) -> Terminal {
-        Terminal::start(home.command(&[&["init", "--server", "iterable"], options, STAND_IN].concat()))
+        Terminal::start(home.command(&[&["init", "--server", "iterable"], options, &stand_in()[..]].concat()))
     }
 
     /// The cursor is back, and lines are edited as before.

@@ -1,16 +1,16 @@
 //! `policylayer inspect`: what an agent would see, of servers that behave and of those that do not. Whatever the server does,
 //! nothing of it is left running.
-#![cfg(target_os = "linux")]
-#![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use crate::support::log;
 use crate::support::node;
 use crate::support::processes;
-use crate::support::terminal;
+use crate::support::system::{example, native};
+#[cfg(unix)]
+use crate::support::terminal::Terminal;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,14 +19,10 @@ use log::{Home, Ran};
 use node::upstream;
 use processes::{living, wait_until_gone};
 use serde_json::{Value, json};
-use terminal::Terminal;
 
 /// The stub server, which cargo builds beside the tests.
 fn stub() -> String {
-    let test = std::env::current_exe().unwrap();
-    let stub = test.parent().and_then(Path::parent).unwrap().join("examples").join("stub_server");
-    assert!(stub.exists(), "{} is missing: `cargo build --example stub_server` builds it", stub.display());
-    stub.to_str().unwrap().to_owned()
+    example("stub_server").to_str().unwrap().to_owned()
 }
 
 /// What the stub is to answer, with a session that opens.
@@ -170,7 +166,7 @@ fn a_person_reads_the_same() {
     home.policy("shop.toml", POLICY);
     let ran = offered(&home, &[], &shop());
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    let file = home.path().join("config/policylayer/policies/shop.toml");
+    let file = native(&home.path().join("config/policylayer/policies/shop.toml"));
     let expected = format!(
         r#"Server  shop 1.2, protocol 2025-06-18
 Policy  {}
@@ -320,26 +316,29 @@ fn what_a_server_prints_beside_the_protocol_does_no_harm() {
 #[test]
 fn a_server_that_ends_is_quoted() {
     let home = Home::new();
-    let run = |script: &str| {
-        let ran = home.run(&["inspect", "--", "/bin/sh", "-c", script]);
+    let run = |server: &[&str]| {
+        let ran = home.run(&[&["inspect", "--"], server].concat());
         wait_until_gone(home.path(), Duration::from_secs(10));
         assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
         ran.err
     };
-    let err = run("echo one >&2; printf 'two \\033[2J\\n' >&2; exit 3");
+    let stub = stub();
+    let err = run(&[&stub, "--say", "one", "--say", "two \u{1b}[2J", "--end", "3"]);
     assert!(err.contains("ended before it had told what it offers: it exited with code 3"), "{err}");
     assert!(err.contains("\n  one\n  two \\u{1b}[2J\nwhat to do: run the command by itself"), "{err}");
-    let err = run("echo 'npm notice New version' >&2; echo 'Error: set SHOP_TOKEN to your access token' >&2");
+    let said = "Error: set SHOP_TOKEN to your access token";
+    let err = run(&[&stub, "--say", "npm notice New version", "--say", said, "--end", "0"]);
     assert!(err.contains("it exited with code 0") && !err.contains("npm notice\n"), "{err}");
-    assert!(
-        err.contains("what to do: it asks for a key")
-            && err.contains("run the same again:\n  export SHOP_TOKEN=your-key\n"),
-        "{err}"
-    );
-    let err = run("echo usage: shop COMMAND");
+    assert!(err.contains("what to do: it asks for a key"), "{err}");
+    let set = if cfg!(windows) { "SHOP_TOKEN" } else { "run the same again:\n  export SHOP_TOKEN=your-key\n" };
+    assert!(err.split("what to do: ").nth(1).unwrap().contains(set), "{err}");
+    let err = run(&[&stub, "--print", "usage: shop COMMAND", "--end", "0"]);
     assert!(err.contains("where only MCP messages may be:\n  usage: shop COMMAND\nwhat to do: see that the command starts an MCP server"), "{err}");
-    let err = run("kill -9 $$");
-    assert!(err.contains("SIGKILL"), "{err}");
+    #[cfg(unix)]
+    {
+        let err = run(&["/bin/sh", "-c", "kill -9 $$"]);
+        assert!(err.contains("SIGKILL"), "{err}");
+    }
     let ran = inspect(&home, &[], &["--exit-at-request", "7"]);
     assert!(ran.err.contains("it exited with code 7"), "{}", ran.err);
     let ran = home.run(&["inspect", "--", "no-such-server"]);
@@ -384,6 +383,7 @@ fn waiting(home: &Home, habits: &[&str]) -> std::process::Child {
     child
 }
 
+#[cfg(unix)]
 #[test]
 fn a_signal_ends_the_server_and_what_it_started() {
     for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
@@ -403,7 +403,10 @@ fn a_signal_ends_the_server_and_what_it_started() {
         assert!(err.contains("this was interrupted, and the server `"), "{err}");
         wait_until_gone(home.path(), Duration::from_secs(10));
     }
-    // Killed, it cannot stop the server itself.
+}
+
+#[test]
+fn killed_it_leaves_no_server() {
     let home = Home::new();
     let mut child = waiting(&home, &["--ignore-signals", "--ignore-eof", "--silent"]);
     child.kill().unwrap();
@@ -416,13 +419,21 @@ fn a_server_that_ignores_the_end_of_its_stdin_is_ended() {
     let home = Home::new();
     let file = offer(&home, &[("tools/list", json!({ "tools": tools(&["get_a"]) }))]);
     let told = home.path().join("told");
-    let (offer, told) = (file.to_str().unwrap(), told.to_str().unwrap());
-    let ran = inspect(&home, &[], &["--offer", offer, "--ignore-eof", "--tell-signal", told]);
+    let mut habits = vec!["--offer", file.to_str().unwrap(), "--ignore-eof"];
+    // Windows has no signal to tell of.
+    if cfg!(unix) {
+        habits.extend(["--tell-signal", told.to_str().unwrap()]);
+    }
+    let ran = inspect(&home, &[], &habits);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    assert_eq!(fs::read_to_string(told).unwrap(), "15");
+    if cfg!(unix) {
+        assert_eq!(fs::read_to_string(told).unwrap(), "15");
+    }
     assert!(living(home.path()).is_empty());
 }
 
+// It needs a pseudo-terminal.
+#[cfg(unix)]
 #[test]
 fn eighty_columns_hold_what_matters() {
     let home = Home::new();

@@ -18,6 +18,7 @@ use support::node::{Upstream, upstream};
 /// The file that people paste, to the letter.
 const THREE_LINES: Under<'_> = Under::Policy(r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#);
 
+#[cfg(unix)]
 const ALLOW_ALL: Under<'_> = Under::Policy(r#"{"version":"1","default":"allow"}"#);
 
 /// The server with every permission and a fresh HOME, not yet started. A key stored in HOME would win over ours.
@@ -205,8 +206,9 @@ fn send_campaign_waits_for_a_person_and_then_reaches_the_api_once() {
     client.initialize(json!({}));
     let home = client.home().to_owned();
     let approvals = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
-        command.env_clear().env("HOME", &home).arg("approvals").args(arguments).output().unwrap()
+        let mut command = Command::new(support::system::program());
+        let command = support::system::at_home(support::system::without_variables(&mut command), &home);
+        command.arg("approvals").args(arguments).output().unwrap()
     };
     let waiting = || {
         let listed = approvals(&["list", "--format", "json"]);
@@ -498,6 +500,7 @@ fn long_lines_leave_the_session_alive() {
 }
 
 /// Requests as clients write them and as they hardly ever do; each gets one answer from the server.
+#[cfg(unix)]
 fn exchange() -> Vec<String> {
     let call = |id: &str, tool: &str, arguments: &str| {
         format!(
@@ -530,7 +533,8 @@ fn exchange() -> Vec<String> {
     ]
 }
 
-/// Carries the exchange out, one request at a time; what the server's stdin got, and what its stdout gave.
+/// Carries the exchange out, one request at a time; what the server's stdin got, and what its stdout gave. It is written
+/// down by tee, in a shell.
 #[cfg(unix)]
 fn record(upstream: &Upstream, api: &Api, under: Under<'_>) -> (String, Vec<String>) {
     let through_tee = Launch::new("sh")
@@ -583,7 +587,7 @@ fn an_end_of_the_server_is_told_and_its_exit_code_kept() {
     assert!(client.stderr().contains("No API key found"), "{}", client.stderr());
 }
 
-/// npx passes no signal on, so its node would live on and go on executing.
+/// npx passes no signal on, so its node would live on and go on executing. That it lives is read from /proc.
 #[cfg(target_os = "linux")]
 #[test]
 fn behind_npx_it_works_and_nothing_outlives_it() {
@@ -608,7 +612,7 @@ fn behind_npx_it_works_and_nothing_outlives_it() {
     wait_until_gone(client.home(), Duration::from_secs(3));
 }
 
-/// As clients do it: SIGTERM, and SIGKILL two seconds later.
+/// As clients do it: SIGTERM, and SIGKILL two seconds later. What lives is read from /proc.
 #[cfg(target_os = "linux")]
 #[test]
 fn behind_npx_sigterm_ends_it_in_time() {

@@ -8,7 +8,6 @@
     reason = "a test fails by panicking, and says so on stderr"
 )]
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -247,6 +246,7 @@ fn a_session_is_not_charged_for_a_call_that_the_store_refused() {
 }
 
 /// Breaks the file under an open store and under one that opens it; mends it; and both count again.
+#[cfg(unix)]
 fn breaks_and_heals(what: &str, says: &str, break_it: impl Fn(&Path), mend: impl Fn(&Path)) {
     let folder = folder();
     let path = folder.path().join("state.sqlite3");
@@ -270,9 +270,10 @@ fn breaks_and_heals(what: &str, says: &str, break_it: impl Fn(&Path), mend: impl
     assert!(!passes(&mut open, 2) && !passes(&mut fresh, 2), "{what}: the two count apart");
 }
 
+#[cfg(unix)]
 fn remove(path: &Path) {
     for ending in ["", "-wal", "-shm"] {
-        let mut file = OsString::from(path);
+        let mut file = std::ffi::OsString::from(path);
         file.push(ending);
         let file = Path::new(&file);
         if file.is_dir() {
@@ -283,6 +284,7 @@ fn remove(path: &Path) {
     }
 }
 
+// On Windows nobody replaces a file that the store has open.
 #[cfg(unix)]
 #[test]
 fn a_file_that_is_no_store_refuses_until_it_is_mended() {
@@ -363,7 +365,7 @@ fn waiting_process() {
     }
 }
 
-/// In a process of its own: nothing is forbidden to root, so there it runs as somebody else.
+/// In a process of its own: nothing is forbidden to root, so there it runs as somebody else. Windows has no modes.
 #[cfg(unix)]
 #[test]
 fn a_file_that_may_not_be_written_refuses_until_it_may() {

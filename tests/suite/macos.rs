@@ -79,10 +79,12 @@ fn nothing_outlives_a_session_that_ends() {
 fn watcher(session: &Wrapped, other: i32) -> i32 {
     let start = Instant::now();
     loop {
-        let found =
-            session.living().into_iter().find(|(pid, command)| *pid != other && command.contains("watch-server"));
-        if let Some((pid, _)) = found {
-            return pid;
+        let found = session
+            .living()
+            .into_iter()
+            .find(|process| process.pid.cast_signed() != other && process.command.contains("watch-server"));
+        if let Some(process) = found {
+            return process.pid.cast_signed();
         }
         assert!(start.elapsed() < Duration::from_secs(10), "no watcher: {:#?}", session.living());
         thread::sleep(Duration::from_millis(20));

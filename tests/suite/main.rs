@@ -25,6 +25,7 @@ mod faults;
 mod init;
 mod inspect;
 mod iterable;
+mod journey;
 #[path = "../laws/mod.rs"]
 mod laws;
 mod limits;
@@ -50,4 +51,7 @@ mod suggest;
 mod support;
 mod tidy;
 mod vectors;
+#[cfg(windows)]
+mod windows;
+mod windows_files;
 mod wrap;

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::{at_home, program, without_variables};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,12 +17,9 @@ fn root() -> &'static Path {
 
 /// The program in a folder, with nothing of our own environment but a home of its own.
 fn policylayer(folder: &Path, home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
-    command.current_dir(folder).env_clear().env("HOME", home).env("XDG_CONFIG_HOME", home.join("config"));
-    if let Some(root) = std::env::var_os("SystemRoot") {
-        command.env("SystemRoot", root);
-    }
-    command
+    let mut command = std::process::Command::new(program());
+    at_home(without_variables(command.current_dir(folder)), home).env("XDG_CONFIG_HOME", home.join("config"));
+    Command::from_std(command)
 }
 
 struct Ran {

@@ -1,25 +1,27 @@
 //! `policylayer register` and `unregister` on files in a fresh home: what is chosen, what is written, what is left alone.
 
-#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::support::log;
 use crate::support::node;
+use crate::support::system::{at_home, example, may_link, native, program, symlink, without_variables};
 use log::{Home, Ran};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_policylayer");
-const DESKTOP: &str = "config/Claude/claude_desktop_config.json";
+const DESKTOP: &str = if cfg!(target_os = "macos") {
+    "Library/Application Support/Claude/claude_desktop_config.json"
+} else {
+    "config/Claude/claude_desktop_config.json"
+};
 const CURSOR: &str = ".cursor/mcp.json";
 const ITERABLE: &str = r#"{"command":"npx","args":["-y","@iterable/mcp"],"env":{"ITERABLE_API_KEY":"sesame"}}"#;
 
 fn write(home: &Home, file: &str, text: impl AsRef<[u8]>) -> PathBuf {
-    let path = home.path().join(file);
+    let path = native(&home.path().join(file));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, text).unwrap();
     path
@@ -46,7 +48,7 @@ fn command(path: &Path, key: &str) -> Vec<String> {
 }
 
 fn is_wrapped(words: &[String], own: &[&str]) -> bool {
-    words.first().is_some_and(|word| word == PROGRAM) && words[1..] == [&["wrap", "--"], own].concat()
+    words.first().is_some_and(|word| word == program()) && words[1..] == [&["wrap", "--"], own].concat()
 }
 
 fn done(ran: &Ran) {
@@ -72,15 +74,18 @@ fn there_and_back_leaves_no_trace_in_the_file() {
     let home = Home::new();
     let text = servers(&[("iterable", ITERABLE), ("web", r#"{"url":"https://x.test/mcp"}"#)]);
     let file = write(&home, DESKTOP, &text);
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
 
     let ran = home.run(&["register"]);
     done(&ran);
     assert!(is_wrapped(&command(&file, "iterable"), &["npx", "-y", "@iterable/mcp"]), "{}", read(&file));
     assert_eq!(json(&file)["mcpServers"]["iterable"]["env"]["ITERABLE_API_KEY"], "sesame");
-    let backup = home.path().join(format!("{DESKTOP}.policylayer-backup"));
+    let backup = native(&home.path().join(format!("{DESKTOP}.policylayer-backup")));
     assert_eq!(read(&backup), text);
+    #[cfg(unix)]
     for path in [&file, &backup] {
+        use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o640, "{}", path.display());
     }
     for words in [
@@ -162,7 +167,7 @@ fn what_is_unclear_is_asked_and_not_guessed() {
     refused(&home.run(&["unregister"]), 1, &["no server that is wrapped", "left alone"], &all);
     fs::remove_file(broken).unwrap();
     let absent = home.run(&["register", "iterable", "--client", "claude-code"]);
-    refused(&absent, 1, &["Claude Code is not installed", "/.claude does not exist"], &all);
+    refused(&absent, 1, &["Claude Code is not installed", ".claude does not exist"], &all);
     let nobody = home.run(&["register", "iterable", "--client", "emacs"]);
     assert_eq!(nobody.code, Some(2), "{}", nobody.err);
 
@@ -218,45 +223,68 @@ fn files_that_are_no_good_are_left_alone() {
     let desktop = write(&home, DESKTOP, &good);
     let ran = home.run(&["register", "s", "--all-clients"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.err.contains("UTF-8") && command(&desktop, "s")[0] == PROGRAM, "{}", ran.err);
+    assert!(ran.err.contains("UTF-8") && command(&desktop, "s")[0] == program(), "{}", ran.err);
 }
 
 #[test]
-fn links_are_followed_and_write_protection_is_respected() {
+fn links_are_followed() {
+    if !may_link() {
+        return;
+    }
     let home = Home::new();
     let text = servers(&[("s", r#"{"command":"srv"}"#)]);
     let real = write(&home, "dotfiles/cursor.json", &text);
     fs::create_dir_all(home.path().join(".cursor")).unwrap();
     let link = home.path().join(CURSOR);
-    symlink(&real, &link).unwrap();
+    symlink(&real, &link);
     done(&home.run(&["register", "s"]));
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert_eq!(command(&real, "s")[0], PROGRAM);
+    assert_eq!(command(&real, "s")[0], program());
     done(&home.run(&["unregister", "s"]));
     assert_eq!(read(&real), text);
 
-    fs::set_permissions(&real, fs::Permissions::from_mode(0o444)).unwrap();
+    make_read_only(&real);
     refused(&home.run(&["register", "s"]), 1, &["is write-protected"], &[]);
     assert_eq!(read(&real), text);
     assert!(!home.path().join("dotfiles/cursor.json.policylayer-backup").exists());
 
     let nowhere = write(&home, DESKTOP, "");
     fs::remove_file(&nowhere).unwrap();
-    symlink(home.path().join("nowhere"), &nowhere).unwrap();
+    symlink(home.path().join("nowhere"), &nowhere);
     let ran = home.run(&["register", "s", "--client", "claude-desktop"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("left alone"), "{}", ran.err);
 }
 
+/// What a person may do to a file that is not to be written.
+fn make_read_only(file: &Path) {
+    let mut permissions = fs::metadata(file).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(file, permissions).unwrap();
+}
+
+#[test]
+fn write_protection_is_respected() {
+    let home = Home::new();
+    let text = servers(&[("s", r#"{"command":"srv"}"#)]);
+    let file = write(&home, CURSOR, &text);
+    make_read_only(&file);
+    refused(&home.run(&["register", "s"]), 1, &["is write-protected"], &[(&file, &text)]);
+    assert!(fs::metadata(&file).unwrap().permissions().readonly());
+}
+
 #[test]
 fn a_file_that_clients_share_is_changed_once_for_all_of_them() {
+    if !may_link() {
+        return;
+    }
     let home = Home::new();
     let text = servers(&[("iterable", ITERABLE)]);
     let file = write(&home, "dotfiles/mcp.json", &text);
     for link in [CURSOR, DESKTOP] {
         let link = home.path().join(link);
         fs::create_dir_all(link.parent().unwrap()).unwrap();
-        symlink(&file, link).unwrap();
+        symlink(&file, link);
     }
 
     let ran = home.run(&["register", "iterable", "--all-clients"]);
@@ -302,7 +330,7 @@ fn a_program_that_moved_is_told_anew_and_other_options_are_refused() {
     let ran = home.run(&["register", "s"]);
     done(&ran);
     assert!(ran.out.contains("It was /old/policylayer."), "{}", ran.out);
-    assert_eq!(read(&file), text.replace("/old/policylayer", PROGRAM));
+    assert_eq!(read(&file), text.replace("\"/old/policylayer\"", &serde_json::json!(program()).to_string()));
     let now = read(&file);
     let ran = home.run(&["register", "s", "--server", "other"]);
     assert_eq!(ran.code, Some(1));
@@ -314,13 +342,17 @@ fn a_program_that_moved_is_told_anew_and_other_options_are_refused() {
     assert_eq!(read(&file), now);
 
     // The path on the PATH outlives updates, so that one is written.
+    if !may_link() {
+        return;
+    }
     let bin = home.path().join("bin");
     fs::create_dir_all(&bin).unwrap();
-    symlink(PROGRAM, bin.join("policylayer")).unwrap();
-    let ran =
-        home.command(&["register", "s"]).env("PATH", format!("relative:/nowhere:{}", bin.display())).output().unwrap();
+    let there = bin.join(format!("policylayer{}", std::env::consts::EXE_SUFFIX));
+    symlink(program(), &there);
+    let path = std::env::join_paths([Path::new("relative"), Path::new("/nowhere"), &bin]).unwrap();
+    let ran = home.command(&["register", "s"]).env("PATH", path).output().unwrap();
     assert!(ran.status.success());
-    assert_eq!(command(&file, "s")[0], bin.join("policylayer").to_str().unwrap());
+    assert_eq!(command(&file, "s")[0], there.to_str().unwrap());
 }
 
 #[test]
@@ -353,10 +385,7 @@ fn the_name_is_written_only_where_it_is_needed() {
     assert_eq!(words, "wrap --server shop -- npx -y @acme/store-mcp");
     assert!(out.contains(policy.to_str().unwrap()), "{out}");
     let (words, _) = wrap("named", &["--policy", "config/policylayer/policies/shop.toml"]);
-    assert_eq!(
-        words,
-        format!("wrap --policy {} -- srv", home.path().join("config/policylayer/policies/shop.toml").display())
-    );
+    assert_eq!(words, format!("wrap --policy {} -- srv", policy.display()));
     home.policy("store.toml", "version = \"1\"\ndefault = \"allow\"\n");
     assert_eq!(wrap("shop", &[]).0, "wrap -- npx -y @acme/store-mcp");
     home.policy("bad.toml", "version = 1\n");
@@ -402,7 +431,8 @@ fn a_new_server_is_added_behind_the_policy() {
     let codex = write(&home, ".codex/config.toml", "model = \"x\"\n");
     done(&home.run(&["register", "shop", "--all-clients", "--", "shop-mcp", "a b"]));
     let expected = format!(
-        "model = \"x\"\n\n[mcp_servers.shop]\ncommand = \"{PROGRAM}\"\nargs = [\"wrap\", \"--\", \"shop-mcp\", \"a b\"]\n"
+        "model = \"x\"\n\n[mcp_servers.shop]\ncommand = {}\nargs = [\"wrap\", \"--\", \"shop-mcp\", \"a b\"]\n",
+        if cfg!(windows) { format!("'{}'", program()) } else { format!("\"{}\"", program()) }
     );
     assert_eq!(read(&codex), expected);
     assert!(is_wrapped(&command(&file, "shop"), &["shop-mcp", "a b"]));
@@ -427,10 +457,10 @@ fn claude_codes_scopes_are_all_changed_where_they_are_in_force() {
     assert!(ran.out.contains("This file is the project's"), "{}", ran.out);
     let now = json(&file);
     for entry in [&now["mcpServers"]["iterable"], &now["projects"][here.to_str().unwrap()]["mcpServers"]["iterable"]] {
-        assert_eq!(entry["command"], PROGRAM, "{now:#}");
+        assert_eq!(entry["command"], program(), "{now:#}");
     }
     assert_eq!(now["projects"]["/elsewhere"]["mcpServers"]["iterable"]["command"], "npx");
-    assert_eq!(command(&shared, "iterable")[0], PROGRAM);
+    assert_eq!(command(&shared, "iterable")[0], program());
     done(&home.run(&["unregister", "iterable", "--client", "claude-code"]));
     assert_eq!((read(&file), read(&shared)), (text, project));
 }
@@ -445,7 +475,7 @@ fn a_projects_file_may_have_the_name_without_a_path() {
     assert_eq!(read(&file), before);
     let own = write(&home, ".lmstudio/mcp.json", &text);
     done(&home.run(&["register", "s", "--client", "lm-studio"]));
-    assert_eq!(command(&own, "s")[0], PROGRAM);
+    assert_eq!(command(&own, "s")[0], program());
 }
 
 #[test]
@@ -458,7 +488,7 @@ fn keys_with_blanks_are_told_as_a_shell_takes_them() {
     let ran = home.run(&["register", "my shop's"]);
     done(&ran);
     assert!(ran.out.contains(r"policylayer unregister 'my shop'\''s' --client cursor"), "{}", ran.out);
-    assert_eq!(command(&file, "my shop's")[0], PROGRAM);
+    assert_eq!(command(&file, "my shop's")[0], program());
 }
 
 #[test]
@@ -470,7 +500,7 @@ fn of_all_clients_those_that_speak_http_are_told_and_left() {
     let ran = home.run(&["register", "s", "--all-clients"]);
     done(&ran);
     assert!(ran.err.contains("Claude Desktop reaches s over HTTP"), "{}", ran.err);
-    assert_eq!((read(&desktop), command(&cursor, "s")[0].as_str()), (remote, PROGRAM));
+    assert_eq!((read(&desktop), command(&cursor, "s")[0].as_str()), (remote, program()));
 }
 
 #[test]
@@ -522,9 +552,8 @@ fn files_as_iterables_own_setup_writes_them_go_there_and_back() {
     write(&home, ".gemini/settings.json", "{\n  // mine\n  \"theme\": \"x\"\n}\n");
     write(&home, CURSOR, servers(&[("other", r#"{"command":"y"}"#)]));
     for auto in ["false", "true"] {
-        let output = Command::new(&upstream.node)
+        let output = at_home(&mut Command::new(&upstream.node), home.path())
             .args(["--input-type=module", "-e", script])
-            .env("HOME", home.path())
             .env("XDG_CONFIG_HOME", home.path().join("config"))
             .env("DIST", upstream.iterable().parent().unwrap())
             .env("AUTO", auto)
@@ -557,18 +586,18 @@ fn files_as_iterables_own_setup_writes_them_go_there_and_back() {
 #[test]
 fn what_is_written_starts_with_a_poor_environment() {
     let home = Home::new();
-    let script = home.path().join("a server.sh");
-    let reply = r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#;
-    fs::write(&script, format!("#!/bin/sh\nread line\necho '{reply}'\ncat >/dev/null\n")).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    let entry = serde_json::json!({ "command": script }).to_string();
+    let server = home.path().join(format!("a server{}", std::env::consts::EXE_SUFFIX));
+    fs::copy(example("stub_server"), &server).unwrap();
+    let offer = home.path().join("an offer.json");
+    let opened = serde_json::json!({"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}});
+    fs::write(&offer, serde_json::json!({ "initialize": opened }).to_string()).unwrap();
+    let entry = serde_json::json!({ "command": server, "args": ["--offer", offer] }).to_string();
     let file = write(&home, CURSOR, servers(&[("s", &entry)]));
     done(&home.run(&["register", "s"]));
     let words = command(&file, "s");
-    let mut server = Command::new(&words[0])
+    let mut server = Command::new(&words[0]);
+    let mut server = at_home(without_variables(&mut server), home.path())
         .args(&words[1..])
-        .env_clear()
-        .env("HOME", home.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -70,7 +70,7 @@ fn the_file_is_the_schema_and_what_the_program_prints() {
         kept == made,
         "config/policy.schema.json is not current: run `UPDATE_SCHEMA=1 cargo test --test schema`, and build anew"
     );
-    let output = Command::new(env!("CARGO_BIN_EXE_policylayer")).arg("schema").output().unwrap();
+    let output = Command::new(crate::support::system::program()).arg("schema").output().unwrap();
     assert!(output.status.success());
     assert_eq!(String::from_utf8(output.stdout).unwrap(), kept);
 }

@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-#[cfg(target_os = "linux")]
 use crate::support::wrapped;
 
 #[test]
@@ -13,7 +12,7 @@ fn a_session_outlives_whoever_read_its_stderr() {
     let home = tempfile::TempDir::new().unwrap();
     let policy = home.path().join("policy.json");
     fs::write(&policy, r#"{"version":"1","default":"allow","hide":["hidden_tool"]}"#).unwrap();
-    let program = env!("CARGO_BIN_EXE_policylayer");
+    let program = crate::support::system::program();
     let mut wrapper = Command::new(program)
         .args(["wrap", "--policy"])
         .arg(&policy)
@@ -39,7 +38,6 @@ fn a_session_outlives_whoever_read_its_stderr() {
 }
 
 /// A client that holds our stderr and does not read it.
-#[cfg(target_os = "linux")]
 mod unread {
     use std::io::Read as _;
     use std::thread;
@@ -75,7 +73,7 @@ mod unread {
     fn holds_no_answer_back_and_is_told_what_was_dropped() {
         let mut session = session(&[], &[], 10_000);
         refusals(&mut session, 6_000);
-        assert!(session.memory() < 24_000_000, "{}", session.memory());
+        session.assert_memory_below(24_000_000);
         let mut stderr = session.process.stderr.take().unwrap();
         let reading = thread::spawn(move || {
             let mut text = String::new();
@@ -91,7 +89,12 @@ mod unread {
 
     #[test]
     fn does_not_keep_the_wrapper_from_ending() {
-        for end in [|session: &mut Wrapped| session.close(), |session: &mut Wrapped| session.signal(libc::SIGTERM)] {
+        let ends: &[fn(&mut Wrapped)] = &[
+            |session| session.close(),
+            #[cfg(unix)]
+            |session| session.signal(libc::SIGTERM),
+        ];
+        for end in ends {
             let mut session = session(&["--log-level", "debug"], &[], 10_000);
             refusals(&mut session, 1_500);
             end(&mut session);

@@ -1,19 +1,22 @@
 //! `policylayer wrap` as a process: bytes, the end of a session in all its forms, start failures, bounds.
-#![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[cfg(target_os = "linux")]
+use crate::support::processes;
+use crate::support::system::{at_home, program};
 use crate::support::wrapped;
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use policylayer::limits::{BATCH_LINES, MAX_SERVER_REPLIES, MAX_STRAY};
-use wrapped::{Wrapped, command, home, kill, stub, wrap, wrap_with};
+#[cfg(unix)]
+use wrapped::kill;
+use wrapped::{KILLED, STOPPED, Wrapped, command, home, stub, wrap, wrap_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -76,6 +79,7 @@ fn the_wrapper_ends_with_the_code_of_the_server() {
         session.close();
         assert_eq!(session.code(), code);
     }
+    #[cfg(unix)]
     for signal in [libc::SIGKILL, libc::SIGTERM, libc::SIGUSR1] {
         let mut session = wrap(&["--signal-at-request", &signal.to_string()]);
         session.request("1");
@@ -96,6 +100,8 @@ fn answers_in_flight_still_come_after_the_client_has_closed() {
     assert_eq!(session.code(), 0);
 }
 
+// Windows has no signal to ask by.
+#[cfg(unix)]
 #[test]
 fn a_server_that_ignores_a_closed_stdin_is_asked_to_end_after_the_grace() {
     let home = home();
@@ -115,20 +121,29 @@ fn a_server_that_ignores_everything_is_killed_after_the_grace() {
     session.greet();
     session.close();
     let (status, took) = session.end(10 * SECOND);
-    assert_eq!(status.code(), Some(128 + libc::SIGKILL));
-    assert!(took > 6 * SECOND + SECOND / 2 && took < 8 * SECOND, "{took:?}");
+    assert_eq!(status.code(), Some(KILLED));
+    // Windows has no signal between the two.
+    let least = if cfg!(windows) { 4 * SECOND + SECOND / 2 } else { 6 * SECOND + SECOND / 2 };
+    assert!(took > least && took < 8 * SECOND, "{took:?}");
     session.all_gone(SECOND / 10);
 }
 
 /// The signals that end a session. Under `nohup` the tests, and what they start, ignore one of them.
+#[cfg(unix)]
 fn ending_signals() -> Vec<i32> {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
-    let ignored = u64::from_str_radix(ignored.trim(), 16).unwrap();
-    let is_ignored = |signal: &i32| ignored >> (signal - 1) & 1 == 1;
+    let is_ignored = |signal: &i32| {
+        // SAFETY: nothing is set; the system writes what is in force into a structure that is ours.
+        let action = unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            assert_eq!(libc::sigaction(*signal, std::ptr::null(), &raw mut action), 0);
+            action
+        };
+        action.sa_sigaction == libc::SIG_IGN
+    };
     [libc::SIGTERM, libc::SIGINT, libc::SIGHUP].into_iter().filter(|signal| !is_ignored(signal)).collect()
 }
 
+#[cfg(unix)]
 #[test]
 fn a_signal_is_passed_on_at_once() {
     for signal in ending_signals() {
@@ -145,6 +160,7 @@ fn a_signal_is_passed_on_at_once() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn all_is_gone_a_second_and_a_half_after_a_signal() {
     let home = home();
@@ -166,25 +182,34 @@ const STUBBORN: [&str; 4] = ["--ignore-signals", "--ignore-eof", "--grandchild",
 /// A session in which the stubborn server runs, behind a shell that passes no signal on, as npx does.
 fn stubborn_behind_a_shell() -> Wrapped {
     let home = home();
-    let script = format!("exec 3<&0; trap '' TERM INT HUP; {} {} <&3 & wait", stub().display(), STUBBORN.join(" "));
-    let mut command = command(home.path(), &[], &["sh", "-c", &script]);
+    let (stub, habits) = (stub(), STUBBORN.join(" "));
+    let mut command = if cfg!(windows) {
+        let script = home.path().join("server.cmd");
+        fs::write(&script, format!("@\"{}\" {habits}\r\n", stub.display())).unwrap();
+        command(home.path(), &[], &["cmd", "/c", script.to_str().unwrap()])
+    } else {
+        let script = format!("exec 3<&0; trap '' TERM INT HUP; {} {habits} <&3 & wait", stub.display());
+        command(home.path(), &[], &["sh", "-c", &script])
+    };
     command.current_dir(home.path());
     let mut session = Wrapped::start(home, command);
     session.greet();
     session.told("pid");
-    // The wrapper, the watcher, the shell, the server, its descendant.
-    assert_eq!(session.living().len(), 5, "{:#?}", session.living());
+    // The wrapper, the watcher, the shell, the server, its descendant; where there is no /proc, the last two are seen.
+    let seen = if cfg!(target_os = "linux") { 5 } else { 2 };
+    assert_eq!(session.living().len(), seen, "{:#?}", session.living());
     session
 }
 
 #[test]
 fn nothing_outlives_a_wrapper_that_is_killed() {
     let mut session = stubborn_behind_a_shell();
-    session.signal(libc::SIGKILL);
+    session.kill();
     session.all_gone(SECOND);
     assert_eq!(session.rest(), b"", "nobody holds our stdout");
 }
 
+#[cfg(unix)]
 #[test]
 fn nothing_outlives_a_wrapper_whose_whole_group_is_killed() {
     let mut session = stubborn_behind_a_shell();
@@ -199,13 +224,15 @@ fn nothing_outlives_a_wrapper_that_is_killed_while_it_starts() {
         let home = home();
         let stub = stub();
         let command = command(home.path(), &[], &[stub.to_str().unwrap(), "--ignore-signals", "--ignore-eof"]);
-        let session = Wrapped::start(home, command);
+        let mut session = Wrapped::start(home, command);
         thread::sleep(Duration::from_micros(400) * delay);
-        session.signal(libc::SIGKILL);
+        session.kill();
         session.all_gone(2 * SECOND);
     }
 }
 
+// The watcher is found in /proc.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_signal_for_the_group_leaves_the_watcher_alone() {
     let mut session = wrap(&["--ignore-signals", "--ignore-eof"]);
@@ -218,9 +245,11 @@ fn a_signal_for_the_group_leaves_the_watcher_alone() {
     assert_eq!(session.pid_of("watch-server"), watcher);
 }
 
+// Windows has a job instead of a watcher.
+#[cfg(unix)]
 #[test]
 fn a_watcher_that_was_started_by_hand_ends_nobody() {
-    let status = std::process::Command::new(env!("CARGO_BIN_EXE_policylayer"))
+    let status = std::process::Command::new(program())
         .arg("watch-server")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
@@ -308,18 +337,21 @@ fn a_client_that_reads_no_more_ends_the_session() {
     session.all_gone(SECOND / 10);
 }
 
+// It is ended by a signal.
+#[cfg(unix)]
 #[test]
 fn a_client_that_does_not_read_costs_no_memory() {
     let mut session = wrap(&["--flood"]);
     thread::sleep(SECOND);
-    let before = session.memory();
-    assert!(before < 24_000_000, "{before}");
+    session.assert_memory_below(24_000_000);
     session.signal(libc::SIGTERM);
     let (_, took) = session.end(2 * SECOND);
     assert!(took < SECOND + SECOND / 2, "{took:?}");
     session.all_gone(SECOND / 10);
 }
 
+// It is ended by a signal.
+#[cfg(unix)]
 #[test]
 fn a_server_that_does_not_read_costs_no_memory_and_can_be_ended() {
     let mut session = wrap(&["--deaf"]);
@@ -330,7 +362,7 @@ fn a_server_that_does_not_read_costs_no_memory_and_can_be_ended() {
     );
     let sending = thread::spawn(move || while stdin.write_all(line.as_bytes()).is_ok() {});
     thread::sleep(SECOND);
-    assert!(session.memory() < 24_000_000, "{}", session.memory());
+    session.assert_memory_below(24_000_000);
     session.signal(libc::SIGTERM);
     let (status, took) = session.end(2 * SECOND);
     assert_eq!(status.code(), Some(128 + libc::SIGTERM));
@@ -347,7 +379,7 @@ fn a_client_that_leaves_is_noticed_while_the_server_does_not_read() {
     session.close();
     session.stdout = None;
     let (status, _) = session.end(13 * SECOND);
-    assert_eq!(status.code(), Some(128 + libc::SIGTERM));
+    assert_eq!(status.code(), Some(STOPPED));
     session.all_gone(SECOND / 10);
 }
 
@@ -362,7 +394,7 @@ fn a_line_over_the_bound_is_neither_held_nor_forwarded() {
     long.extend_from_slice(b"\"}}\n");
     session.send(&long);
     session.greet();
-    assert!(session.memory() < 24_000_000, "{}", session.memory());
+    session.assert_memory_below(24_000_000);
     session.close();
     assert_eq!(session.code(), 0);
     assert!(fs::metadata(record).unwrap().len() < 1000);
@@ -371,7 +403,8 @@ fn a_line_over_the_bound_is_neither_held_nor_forwarded() {
 #[test]
 fn the_servers_stderr_is_ours() {
     let home = home();
-    let mut command = command(home.path(), &[], &["sh", "-c", "echo from the server >&2"]);
+    let stub = stub();
+    let mut command = command(home.path(), &[], &[stub.to_str().unwrap(), "--say", "from the server"]);
     command.stdin(Stdio::null()).stderr(Stdio::piped());
     let output = command.output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -387,7 +420,6 @@ fn failed_start(mut command: std::process::Command, input: &str) -> (i32, Vec<se
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     assert!(start.elapsed() < 2 * SECOND);
-    assert_eq!(output.status.signal(), None);
     let answers = String::from_utf8(output.stdout).unwrap();
     let answers = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (output.status.code().unwrap(), answers, String::from_utf8(output.stderr).unwrap())
@@ -400,11 +432,12 @@ fn a_failed_start_is_told_on_stderr_and_to_the_client() {
     let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("plain"), "#!/bin/sh\n").unwrap();
     fs::write(path("broken.json"), "{\"version\":").unwrap();
-    let (no_file, plain, broken, no_policy) = (path("none"), path("plain"), path("broken.json"), path("no.json"));
+    let (no_file, broken, no_policy) = (path("none"), path("broken.json"), path("no.json"));
     for (options, server, code, words) in [
         (&[][..], &["no-such-command-anywhere"][..], 1, &["no-such-command-anywhere", "PATH", "absolute path"][..]),
         (&[], &[&no_file], 1, &["no file", "none"]),
-        (&[], &[&plain], 1, &["may not be executed", "chmod +x"]),
+        #[cfg(unix)]
+        (&[], &[&path("plain")], 1, &["may not be executed", "chmod +x"]),
         (&[], &["no\u{1b}[2J\u{202e}"], 1, &["`no\\u{1b}[2J\\u{202e}`"]),
         (&["--policy", &broken], &["true"], 3, &["broken.json"]),
         (&["--policy", &no_policy], &["true"], 1, &["no.json"]),
@@ -412,8 +445,8 @@ fn a_failed_start_is_told_on_stderr_and_to_the_client() {
         (&["--max-message", "5"], &["true"], 2, &["at least 1KiB"]),
         (&["--colour"], &["true"], 2, &["--colour", "before `--`"]),
     ] {
-        let mut wrap = std::process::Command::new(env!("CARGO_BIN_EXE_policylayer"));
-        wrap.arg("wrap").env("HOME", home.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut wrap = std::process::Command::new(program());
+        at_home(wrap.arg("wrap"), home.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         if !options.contains(&"--policy") {
             wrap.args(["--policy", &path("policy.json")]);
         }
@@ -468,26 +501,28 @@ fn a_server_without_a_stdin_is_let_go() {
     session.request("3");
     assert!(session.line().contains("closed its stdin"));
     let (status, took) = session.end(8 * SECOND);
-    assert_eq!(status.code(), Some(128 + libc::SIGTERM));
+    assert_eq!(status.code(), Some(STOPPED));
     assert!(took > 4 * SECOND, "{took:?}");
     assert_eq!(session.rest(), b"");
     session.all_gone(SECOND / 10);
 }
 
-/// The process id of the watcher once it is another than `last`.
+/// The process id of the watcher once it is another than `last`. It is found in /proc.
+#[cfg(target_os = "linux")]
 fn next_watcher(session: &Wrapped, last: i32) -> i32 {
     let start = Instant::now();
     loop {
-        let found =
-            session.living().into_iter().find(|(pid, command)| command.contains("watch-server") && *pid != last);
-        if let Some((pid, _)) = found {
-            return pid;
+        let mut living = session.living().into_iter();
+        let found = living.find(|found| found.command.contains("watch-server") && found.pid.cast_signed() != last);
+        if let Some(found) = found {
+            return found.pid.cast_signed();
         }
         assert!(start.elapsed() < SECOND, "no other watcher: {:#?}", session.living());
         thread::sleep(Duration::from_millis(2));
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_watcher_that_is_killed_is_replaced() {
     let mut session = stubborn_behind_a_shell();
@@ -499,10 +534,11 @@ fn a_watcher_that_is_killed_is_replaced() {
     }
     // Time for its exec, before which it is no watcher yet.
     thread::sleep(SECOND / 20);
-    session.signal(libc::SIGKILL);
+    session.kill();
     session.all_gone(SECOND);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_replaced_watcher_ends_with_the_session() {
     let mut session = wrap(&["--code", "4"]);
@@ -516,13 +552,15 @@ fn a_replaced_watcher_ends_with_the_session() {
     session.all_gone(SECOND / 10);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_session_whose_watchers_are_killed_again_and_again_is_ended() {
     let mut session = stubborn_behind_a_shell();
     let start = Instant::now();
     while session.process.try_wait().unwrap().is_none() {
-        if let Some((watcher, _)) = session.living().into_iter().find(|(_, command)| command.contains("watch-server")) {
-            kill(watcher, libc::SIGKILL);
+        let mut living = session.living().into_iter();
+        if let Some(watcher) = living.find(|found| found.command.contains("watch-server")) {
+            processes::kill(watcher.pid);
         }
         assert!(start.elapsed() < 8 * SECOND);
         thread::sleep(Duration::from_millis(5));
@@ -538,9 +576,7 @@ fn every_request_that_was_written_before_the_server_died_is_answered() {
         let policy = r#"{"version":"1","default":"allow","hide":["hidden_tool"]}"#;
         fs::write(home.path().join("policy.json"), policy).unwrap();
         // Dies in the middle of what it reads, each time at another place.
-        let server = format!("head -c {} > /dev/null", 1 + round * 60);
-        let command = command(home.path(), &[], &["sh", "-c", &server]);
-        let mut session = Wrapped::start(home, command);
+        let mut session = wrap_with(home, &[], &["--read", &(1 + round * 60).to_string()]);
         let requests: String = (0..200)
             .map(|id| match id % 3 {
                 0 => format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"hidden_tool"}}}}"#),
@@ -561,6 +597,7 @@ fn every_request_that_was_written_before_the_server_died_is_answered() {
 }
 
 /// Starts the stub behind a wrapper whose parent had SIGTERM, SIGINT, SIGHUP and SIGCHLD blocked, or SIGHUP ignored.
+#[cfg(unix)]
 fn with_signals(habits: &[&str], set: fn() -> std::io::Result<()>) -> Wrapped {
     use std::os::unix::process::CommandExt as _;
     let home = home();
@@ -574,6 +611,7 @@ fn with_signals(habits: &[&str], set: fn() -> std::io::Result<()>) -> Wrapped {
     session
 }
 
+#[cfg(unix)]
 fn block_signals() -> std::io::Result<()> {
     // SAFETY: the set is initialised by sigfillset before anything reads it.
     let result = unsafe {
@@ -584,12 +622,14 @@ fn block_signals() -> std::io::Result<()> {
     if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
+#[cfg(target_os = "linux")]
 fn ignore_hangup() -> std::io::Result<()> {
     // SAFETY: no handler of ours is involved.
     unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
     Ok(())
 }
 
+#[cfg(unix)]
 #[test]
 fn signals_that_were_blocked_at_the_start_end_the_session() {
     for signal in ending_signals() {
@@ -603,6 +643,8 @@ fn signals_that_were_blocked_at_the_start_end_the_session() {
     }
 }
 
+// The watcher is found in /proc.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     let mut session = with_signals(&[], ignore_hangup);
@@ -673,8 +715,11 @@ fn a_server_that_does_not_read_our_answers_loses_some_and_keeps_talking() {
     let mut session = played(&(requests + last), &["--deaf"]);
     assert_eq!(session.line(), last);
     said(&session, "dropped an answer to the server");
-    session.signal(libc::SIGTERM);
-    assert_eq!(session.code(), 128 + libc::SIGTERM);
+    #[cfg(unix)]
+    {
+        session.signal(libc::SIGTERM);
+        assert_eq!(session.code(), 128 + libc::SIGTERM);
+    }
 }
 
 #[test]

@@ -2,12 +2,13 @@
 #![allow(missing_docs, unsafe_code, clippy::panic, clippy::expect_used)]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read as _, Write};
 use std::process::{self, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 fn main() {
+    let _alive = tell_that_we_live();
     let mut args = std::env::args().skip(1);
     let mut habits = Habits::default();
     while let Some(arg) = args.next() {
@@ -24,12 +25,14 @@ fn main() {
             // Ends with this code at the first request, which it does not answer.
             "--exit-at-request" => habits.exit_at_request = Some(value().parse().expect("a number")),
             // Ends by this signal at the first request.
+            #[cfg(unix)]
             "--signal-at-request" => habits.signal_at_request = Some(value().parse().expect("a number")),
             // Ends with this code when stdin ends.
             "--code" => habits.code = value().parse().expect("a number"),
             "--ignore-eof" => habits.ignore_eof = true,
             "--ignore-signals" => ignore_signals(),
             // Writes a signal's number to this file when it arrives, and ends with 0.
+            #[cfg(unix)]
             "--tell-signal" => tell_signal(value()),
             // Writes its process id to this file.
             "--pid" => write_pid(&value(), process::id()),
@@ -59,6 +62,28 @@ fn main() {
                 let text = fs::read_to_string(value()).expect("the offer can be read");
                 habits.offer = serde_json::from_str(&text).expect("the offer is a JSON object");
             }
+            // Ends with 0 once it has read so many bytes.
+            "--read" => {
+                let count = value().parse().expect("a number");
+                io::copy(&mut io::stdin().take(count), &mut io::sink()).expect("stdin is open");
+                process::exit(0);
+            }
+            // Ends with this code at once.
+            "--end" => process::exit(value().parse().expect("a number")),
+            // Writes this line to stdout, first thing.
+            "--print" => say(format!("{}\n", value()).as_bytes()),
+            // All arguments after the file are none of ours: they are written to it, as JSON.
+            "--argv" => {
+                let file = value();
+                let rest: Vec<String> = args.by_ref().collect();
+                write_whole(&file, &serde_json::to_string(&rest).expect("texts are JSON"));
+            }
+            // Writes to this file which console it has: "none", "hidden" or "window".
+            #[cfg(windows)]
+            "--console" => write_whole(&value(), console::kind()),
+            // Sends Ctrl-C to every process of the console that the process with this id has, and ends with 0.
+            #[cfg(windows)]
+            "--ctrl-c" => console::interrupt(value().parse().expect("a number")),
             // Says this on stderr, first thing.
             "--say" => writeln!(io::stderr(), "{}", value()).expect("stderr is open"),
             // The same for stdin.
@@ -75,6 +100,7 @@ struct Habits {
     silent: bool,
     late: Duration,
     exit_at_request: Option<i32>,
+    #[cfg(unix)]
     signal_at_request: Option<i32>,
     code: i32,
     ignore_eof: bool,
@@ -104,6 +130,7 @@ fn serve(mut habits: Habits) {
         if let Some(code) = habits.exit_at_request {
             process::exit(code);
         }
+        #[cfg(unix)]
         if let Some(signal) = habits.signal_at_request {
             unsafe { libc::raise(signal) };
         }
@@ -226,12 +253,18 @@ fn forever() -> ! {
     }
 }
 
+/// Windows has no signal that it could ignore.
+#[cfg(not(unix))]
+fn ignore_signals() {}
+
+#[cfg(unix)]
 fn ignore_signals() {
     for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP] {
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }
 
+#[cfg(unix)]
 fn tell_signal(file: String) {
     // Blocked before any thread exists, so that only sigwait gets them.
     let mut set = unsafe { std::mem::zeroed() };
@@ -261,10 +294,74 @@ fn grandchild(file: &str) {
 }
 
 fn replace_by_null(standard: i32) {
-    unsafe { libc::close(standard) };
+    close(standard);
     // So that nothing that is opened later takes its place.
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null").expect("there is a null device");
+    let null = if cfg!(windows) { "NUL" } else { "/dev/null" };
+    let null = OpenOptions::new().read(true).write(true).open(null).expect("there is a null device");
     std::mem::forget(null);
+}
+
+#[cfg(unix)]
+fn close(standard: i32) {
+    unsafe { libc::close(standard) };
+}
+
+#[cfg(windows)]
+fn close(standard: i32) {
+    use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle};
+    let handle = if standard == 0 { io::stdin().as_raw_handle() } else { io::stdout().as_raw_handle() };
+    drop(unsafe { OwnedHandle::from_raw_handle(handle) });
+}
+
+#[cfg(windows)]
+mod console {
+    use std::ffi::c_void;
+    use std::fs::File;
+    use std::{io, process};
+
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn AttachConsole(process: u32) -> i32;
+        fn FreeConsole() -> i32;
+        fn GenerateConsoleCtrlEvent(event: u32, group: u32) -> i32;
+        fn GetConsoleWindow() -> *mut c_void;
+        fn SetConsoleCtrlHandler(handler: *const c_void, add: i32) -> i32;
+    }
+
+    pub(super) fn kind() -> &'static str {
+        if File::options().read(true).write(true).open("CONOUT$").is_err() {
+            return "none";
+        }
+        if unsafe { GetConsoleWindow() }.is_null() { "hidden" } else { "window" }
+    }
+
+    pub(super) fn interrupt(process: u32) -> ! {
+        let done = unsafe {
+            FreeConsole();
+            // Not for ourselves.
+            AttachConsole(process) != 0
+                && SetConsoleCtrlHandler(std::ptr::null(), 1) != 0
+                && GenerateConsoleCtrlEvent(0, 0) != 0
+        };
+        let error = io::Error::last_os_error();
+        process::exit(if done { 0 } else { error.raw_os_error().unwrap_or(1) });
+    }
+}
+
+/// Where no /proc tells what lives, a test asks for the lock that is held on a file in the home as long as we live. What we
+/// were started with is beside it.
+fn tell_that_we_live() -> Option<File> {
+    let home =
+        std::env::var_os(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).filter(|_| !cfg!(target_os = "linux"))?;
+    let folder = std::path::Path::new(&home).join(".living");
+    // The home may be gone, or it may be anybody's: only a test has made the stub's arguments.
+    fs::create_dir_all(&folder).ok()?;
+    let file = folder.join(process::id().to_string());
+    let lock = File::create(&file).ok()?;
+    lock.lock().ok()?;
+    let command: Vec<_> = std::env::args().collect();
+    write_whole(file.with_extension("command").to_str()?, &command.join(" "));
+    Some(lock)
 }
 
 fn write_pid(file: &str, pid: u32) {

@@ -12,7 +12,7 @@ use crate::limits::NEWEST_RECORD_TAIL;
 use crate::paths;
 use crate::policy::ServerName;
 use crate::state::approvals::Book;
-use crate::state::file::create_folder;
+use crate::state::file::create_private_folder;
 
 /// Before this there was no policylayer.
 const EARLIEST: &str = "2026-01-01T00:00:00Z";
@@ -38,7 +38,7 @@ pub(super) fn folder(chain: &Chain<'_>, server: Option<&ServerName>) -> Step {
         }
     };
     for one in [&folder, &audit] {
-        if let Err(error) = create_folder(one).and_then(|()| tempfile::NamedTempFile::new_in(one)) {
+        if let Err(error) = create_private_folder(one).and_then(|()| tempfile::NamedTempFile::new_in(one)) {
             let one = one.display();
             return Step::failed(
                 Id::State,

@@ -39,11 +39,11 @@ fn that_does_not_read_what_it_asked_for_is_made_to_wait_and_misses_nothing() {
         std::mem::replace(&mut before, taken.load(Ordering::Relaxed)) == before
     });
     assert!(before < length / 2, "{before} of {length} bytes were taken without anybody reading the answers");
-    assert!(session.memory() < MEMORY, "{}", session.memory());
+    session.assert_memory_below(MEMORY);
     let answers: String = (0..100_000).map(|_| session.line()).collect();
     // What was too much at once was refused, and such a refusal overtakes the answers of the server.
     assert_eq!(sorted(ids(&answers)), (0..100_000).collect::<Vec<_>>());
-    assert!(session.memory() < MEMORY, "{}", session.memory());
+    session.assert_memory_below(MEMORY);
     drop(sender.join().unwrap());
     assert_eq!(code(&mut session), 0);
 }

@@ -1,10 +1,8 @@
 //! A policy file that cannot be read any more while a session runs: the last good policy stays, that is said once, and
 //! the file is taken up again once it is mended.
 
-use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
-use std::os::unix::process::CommandExt as _;
-
 use super::*;
+use crate::support::system::{may_link, symlink};
 
 /// Something that is done to the file.
 type Change<'a> = &'a dyn Fn(&Path);
@@ -52,35 +50,50 @@ fn that_is_lost_leaves_the_last_good_policy() {
     let link = |to: &'static str| {
         move |file: &Path| {
             fs::remove_file(file).unwrap();
-            symlink(to, file).unwrap();
+            symlink(to, file);
         }
     };
     // Who opens it waits for somebody to write.
+    #[cfg(unix)]
     let pipe = |file: &Path| {
         fs::remove_file(file).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(file).status().unwrap().success());
     };
-    let cases: [(&str, &str, Change<'_>, Change<'_>); 9] = [
+    let (to_nothing, to_itself) = (link("nowhere/policy.json"), link("policy.json"));
+    let cases: &[(&str, &str, Change<'_>, Change<'_>)] = &[
         ("deleted", "does not exist", &|file| fs::remove_file(file).unwrap(), nothing),
         ("replaced by a folder", "folder", &make_folder, folder),
-        ("a link to nothing", "does not exist", &link("nowhere/policy.json"), nothing),
-        ("a link to itself", "cannot be read", &link("policy.json"), nothing),
-        ("a device", "pipe or device", &link("/dev/null"), nothing),
         ("invalid UTF-8", "not UTF-8", &|file| fs::write(file, b"{\"version\":\"\xff\"}").unwrap(), nothing),
         ("emptied", "is invalid", &|file| fs::write(file, "").unwrap(), nothing),
+    ];
+    let links: &[(&str, &str, Change<'_>, Change<'_>)] = &[
+        ("a link to nothing", "does not exist", &to_nothing, nothing),
+        ("a link to itself", "cannot be read", &to_itself, nothing),
+    ];
+    // Where devices and pipes are files.
+    #[cfg(unix)]
+    let devices: &[(&str, &str, Change<'_>, Change<'_>)] = &[
+        ("a device", "pipe or device", &link("/dev/null"), nothing),
         ("a pipe", "pipe or device", &pipe, nothing),
         ("without end", "pipe or device", &link("/dev/zero"), nothing),
     ];
-    for (what, words, break_it, mend) in cases {
+    #[cfg(windows)]
+    let devices = &[];
+    let links = if may_link() { links } else { &[] };
+    for (what, words, break_it, mend) in [cases, links, devices].concat() {
         breaks_and_is_mended(&mut session, what, words, break_it, mend);
     }
     session.close();
     assert_eq!(code(&mut session), 0);
 }
 
-/// Its rights are taken away. Nothing is forbidden to root, so there the session runs as somebody else.
+/// Its mode is taken away. Nothing is forbidden to root, so there the session runs as somebody else.
+#[cfg(unix)]
 #[test]
 fn that_may_not_be_read_leaves_the_last_good_policy() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    use std::os::unix::process::CommandExt as _;
+
     const NOBODY: u32 = 65_534;
     let home = home_with(&refusing("first"));
     let mut command = stub_in(home.path(), &[]);

@@ -12,8 +12,8 @@ use std::{env, fs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-#[cfg(target_os = "linux")]
-use super::processes::living;
+use super::processes::{self, living};
+use super::system::{at_home, leads_a_group, program, without_variables};
 
 /// How long an answer may take: real servers on a machine that runs all tests at once.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,7 +83,7 @@ impl Launch {
         let mut command = match under {
             Under::Nothing => Command::new(&self.program),
             Under::BuiltIn | Under::Policy(_) => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
+                let mut command = Command::new(program());
                 command.arg("wrap");
                 if let Under::Policy(text) = under {
                     let file = self.home.path().join("policy.json");
@@ -94,23 +94,18 @@ impl Launch {
                 command
             }
         };
-        command
+        at_home(without_variables(&mut command), self.home.path())
             .args(&self.args)
-            .env_clear()
             .env("PATH", env::var_os("PATH").unwrap())
-            .env("HOME", self.home.path())
             .env("XDG_CONFIG_HOME", self.home.path().join(".config"))
             .envs(self.env)
             .current_dir(self.folder.as_deref().unwrap_or(self.home.path()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if cfg!(windows) {
-            command.envs(env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
-        }
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?} could not be started: {error}"));
+        let child = leads_a_group(&mut command)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?} could not be started: {error}"));
         Client::over(child, self.home)
     }
 }
@@ -138,8 +133,8 @@ struct Output {
     ended: bool,
 }
 
-/// A client of a running server. Dropping it kills the process group that it started, and on Linux whatever else of
-/// the test still lives.
+/// A client of a running server. Dropping it kills the process group that it started, and whatever else of the test still
+/// lives.
 pub(crate) struct Client {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -342,15 +337,14 @@ impl Client {
         rustix::process::kill_process(self.rustix_pid(), rustix::process::Signal::TERM).unwrap();
     }
 
-    /// Sends SIGKILL to the process alone.
-    #[cfg(unix)]
-    pub(crate) fn kill(&self) {
-        rustix::process::kill_process(self.rustix_pid(), rustix::process::Signal::KILL).unwrap();
+    /// Kills the process alone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
     }
 
     /// Sends SIGKILL to the process group.
     #[cfg(unix)]
-    pub(crate) fn kill_group(&self) {
+    pub(crate) fn kill_group(&mut self) {
         rustix::process::kill_process_group(self.rustix_pid(), rustix::process::Signal::KILL).unwrap();
     }
 
@@ -380,10 +374,8 @@ impl Drop for Client {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
-        #[cfg(target_os = "linux")]
         for left in living(self.home.path()) {
-            let pid = i32::try_from(left.pid).ok().and_then(rustix::process::Pid::from_raw);
-            let _ = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+            processes::kill(left.pid);
         }
     }
 }

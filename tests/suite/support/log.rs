@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::system::{at_home, program, without_variables};
 use policylayer::audit::record::{
     ArgumentsLogged, Client, Digest, Direction, Draft, Enforcement, Event, Facts, Key, Keyed, Moment, Outcome, Session,
     write_event,
@@ -52,11 +53,12 @@ impl Home {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let home = self.path();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
-        command.args(args).current_dir(home).env_clear().env("HOME", home).env("TZ", "UTC");
+        let mut command = Command::new(program());
+        at_home(without_variables(command.args(args).current_dir(home)), home).env("TZ", "UTC");
         command.env("XDG_CONFIG_HOME", home.join("config")).env("XDG_STATE_HOME", home.join("state"));
-        if let Some(root) = std::env::var_os("SystemRoot") {
-            command.env("SystemRoot", root);
+        if cfg!(windows) {
+            // Where clients have theirs, without XDG_CONFIG_HOME.
+            command.env("APPDATA", home.join("config"));
         }
         command
     }

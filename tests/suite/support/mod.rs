@@ -13,6 +13,9 @@ pub(crate) mod client;
 pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod processes;
+pub(crate) mod system;
+// A pseudo-terminal: what Windows has instead, ConPTY, no safe crate starts.
+#[cfg(unix)]
 pub(crate) mod terminal;
 pub(crate) mod waiting;
 pub(crate) mod wrapped;

@@ -29,21 +29,15 @@ pub(crate) struct Terminal {
     is_closed: Arc<AtomicBool>,
 }
 
-/// Makes the command the leader of a session without a terminal.
-pub(crate) fn without_terminal(command: &mut Command) -> &mut Command {
-    // Between fork and exec; setsid is safe there.
-    unsafe {
-        command.pre_exec(|| {
-            rustix::process::setsid()?;
-            Ok(())
-        })
-    }
-}
-
 impl Terminal {
     /// Starts the program in a terminal of 80 columns and 24 rows.
     pub(crate) fn start(mut command: Command) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        // macOS has no flag for it; then the master is ours alone a moment later.
+        #[cfg(target_os = "linux")]
+        let flags = flags | OpenptFlags::CLOEXEC;
+        let master = openpt(flags).unwrap();
+        rustix::io::fcntl_setfd(&master, rustix::io::FdFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::terminal::without_terminal;
+use super::system::{at_home, program, without_terminal};
 use super::wrapped::{Wrapped, command, stub};
 
 /// `send` asks, for as long as nobody answers; `brief` for a second; `free` does not.
@@ -48,11 +48,8 @@ pub(crate) fn call(id: u32, tool: &str, arguments: &str) -> String {
 
 /// `policylayer approvals` with these arguments, by a person at this home.
 pub(crate) fn approvals(home: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
-    command.arg("approvals").args(args).env("HOME", home);
-    for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "NO_COLOR"] {
-        command.env_remove(name);
-    }
+    let mut command = Command::new(program());
+    at_home(command.arg("approvals").args(args), home).env_remove("NO_COLOR");
     command
 }
 

@@ -2,20 +2,25 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::processes::{self, Process, living};
+use super::system::{at_home, example, leads_a_group, program};
+
 /// The stub server, which cargo builds beside the tests.
 pub(crate) fn stub() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let stub = profile.join("examples").join("stub_server");
-    assert!(stub.exists(), "{} is missing: `cargo build --example stub_server` builds it", stub.display());
-    stub
+    example("stub_server")
 }
+
+/// What the wrapper ends with when its server was killed: 128 + 9 after SIGKILL; Windows gives who was ended the code 1.
+pub(crate) const KILLED: i32 = if cfg!(windows) { 1 } else { 137 };
+
+/// The same when the server was asked to end, by SIGTERM; Windows has no way to ask, so it was killed.
+pub(crate) const STOPPED: i32 = if cfg!(windows) { KILLED } else { 143 };
 
 /// A wrapper and what a client holds of it. What is left of it ends when this is dropped.
 pub(crate) struct Wrapped {
@@ -23,6 +28,8 @@ pub(crate) struct Wrapped {
     pub(crate) process: Child,
     pub(crate) stdin: Option<ChildStdin>,
     pub(crate) stdout: Option<BufReader<ChildStdout>>,
+    /// While it is there, the watchdog may end the process: its id is not yet another's.
+    _held: Arc<()>,
 }
 
 /// A fresh home with a policy that allows everything.
@@ -34,16 +41,11 @@ pub(crate) fn home() -> tempfile::TempDir {
 
 /// `policylayer wrap` in this home, with these options and this server's command.
 pub(crate) fn command(home: &Path, options: &[&str], server: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
+    let mut command = Command::new(program());
     command.args(["wrap", "--server", "stub", "--policy"]).arg(home.join("policy.json"));
     command.args(options).arg("--").args(server);
-    command.env("HOME", home).env_remove("POLICYLAYER_POLICY");
-    for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"] {
-        command.env_remove(name);
-    }
-    command.stderr(fs::File::create(home.join("stderr")).unwrap());
-    // In a group of its own, so that a test can kill the whole of it.
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+    at_home(&mut command, home).stderr(fs::File::create(home.join("stderr")).unwrap());
+    leads_a_group(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
     command
 }
 
@@ -68,10 +70,11 @@ impl Wrapped {
     /// The same for a test that may take this long.
     pub(crate) fn start_for(patience: Duration, home: tempfile::TempDir, mut command: Command) -> Self {
         let mut process = command.spawn().unwrap();
-        watchdog(process.id().cast_signed(), patience);
+        let held = Arc::new(());
+        watchdog(process.id(), Arc::downgrade(&held), patience);
         let stdin = process.stdin.take();
         let stdout = process.stdout.take().map(BufReader::new);
-        Self { home, process, stdin, stdout }
+        Self { home, process, stdin, stdout, _held: held }
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
@@ -123,8 +126,15 @@ impl Wrapped {
         self.stdin = None;
     }
 
+    /// Sends a signal to the wrapper. Windows has none that a process without a console could get.
+    #[cfg(unix)]
     pub(crate) fn signal(&self, signal: i32) {
         kill(self.process.id().cast_signed(), signal);
+    }
+
+    /// Kills the wrapper alone, which it cannot notice.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
     }
 
     /// Waits until the wrapper has ended, and says how long that took.
@@ -153,40 +163,16 @@ impl Wrapped {
         }
     }
 
-    /// Every live process with our fresh home, with its command. Zombies have no environment.
-    #[cfg(not(target_os = "macos"))]
-    pub(crate) fn living(&self) -> Vec<(i32, String)> {
-        let marker = format!("HOME={}", self.home.path().display()).into_bytes();
-        let read = |pid: i32, file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        fs::read_dir("/proc")
-            .unwrap()
-            .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
-            .filter(|pid| read(*pid, "environ").split(|byte| *byte == 0).any(|variable| variable == marker))
-            .map(|pid| (pid, String::from_utf8_lossy(&read(pid, "cmdline")).replace('\0', " ")))
-            .collect()
-    }
-
-    /// The same without /proc: `ps -E` prints the environment behind the command.
-    #[cfg(target_os = "macos")]
-    pub(crate) fn living(&self) -> Vec<(i32, String)> {
-        let marker = format!(" HOME={}", self.home.path().display());
-        // A keyword with `=` has to be the last of its `-o`.
-        let listed = Command::new("/bin/ps").args(["-axwwE", "-o", "pid=", "-o", "command="]).output().unwrap();
-        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-        let of_ours =
-            |line: &str| line.split_once(&marker).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(' '));
-        let process = |line: &str| {
-            let (pid, command) = line.trim_start().split_once(' ')?;
-            Some((pid.parse().ok()?, command.to_owned()))
-        };
-        listed.lines().filter(|line| of_ours(line)).filter_map(process).collect()
+    /// Every live process with our fresh home: on Linux with the wrapper and its watcher, elsewhere the stub servers alone.
+    pub(crate) fn living(&self) -> Vec<Process> {
+        living(self.home.path())
     }
 
     /// The one live process whose command holds this text.
     pub(crate) fn pid_of(&self, text: &str) -> i32 {
-        let found: Vec<_> = self.living().into_iter().filter(|(_, command)| command.contains(text)).collect();
+        let found: Vec<_> = self.living().into_iter().filter(|process| process.command.contains(text)).collect();
         assert_eq!(found.len(), 1, "{found:#?}");
-        found[0].0
+        found[0].pid.cast_signed()
     }
 
     /// What a process wrote to a file of the home, once it is there.
@@ -202,17 +188,28 @@ impl Wrapped {
         }
     }
 
+    /// Asserts that the wrapper has never had more memory than this. /proc tells it, which only Linux has.
+    #[track_caller]
+    pub(crate) fn assert_memory_below(&self, bytes: usize) {
+        #[cfg(target_os = "linux")]
+        assert!(self.memory() < bytes, "{}", self.memory());
+        let _ = bytes;
+    }
+
     /// The most memory that the wrapper has had, in bytes.
+    #[cfg(target_os = "linux")]
     pub(crate) fn memory(&self) -> usize {
         self.status("VmHWM:")
     }
 
     /// The memory that the wrapper has now, in bytes.
+    #[cfg(target_os = "linux")]
     pub(crate) fn resident(&self) -> usize {
         self.status("VmRSS:")
     }
 
     /// A line of the wrapper's status, which is in KiB, in bytes.
+    #[cfg(target_os = "linux")]
     fn status(&self, key: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(key)).unwrap();
@@ -220,16 +217,19 @@ impl Wrapped {
     }
 
     /// How many files the wrapper has open.
+    #[cfg(target_os = "linux")]
     pub(crate) fn open_files(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
     }
 }
 
 /// A test that waits for a line that never comes must fail, not hang.
-fn watchdog(wrapper: i32, patience: Duration) {
+fn watchdog(wrapper: u32, held: Weak<()>, patience: Duration) {
     thread::spawn(move || {
         thread::sleep(patience);
-        kill(wrapper, libc::SIGKILL);
+        if held.upgrade().is_some() {
+            processes::kill(wrapper);
+        }
     });
 }
 
@@ -237,12 +237,14 @@ impl Drop for Wrapped {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        for (pid, _) in self.living() {
-            kill(pid, libc::SIGKILL);
+        for left in self.living() {
+            processes::kill(left.pid);
         }
     }
 }
 
+/// Sends a signal to a process, or to the group of the number without its sign.
+#[cfg(unix)]
 pub(crate) fn kill(pid: i32, signal: i32) {
     if let (Some(signal), target) = (rustix::process::Signal::from_named_raw(signal), pid.unsigned_abs().cast_signed())
     {

@@ -1,0 +1,142 @@
+//! What differs between the systems that the tests run on: where programs are, what makes a home, what has no terminal.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// The null device.
+pub(crate) const NULL: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
+
+/// The program under test, as an absolute path. A test that was built on another system knows it without its drive.
+pub(crate) fn program() -> &'static str {
+    static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+        let program = std::path::absolute(env!("CARGO_BIN_EXE_policylayer")).unwrap();
+        program.into_os_string().into_string().unwrap()
+    });
+    &PROGRAM
+}
+
+/// A program that cargo builds beside the tests, such as `stub_server`.
+pub(crate) fn example(name: &str) -> PathBuf {
+    beside_the_tests(&format!("{name}{}", env::consts::EXE_SUFFIX))
+}
+
+/// A file in the directory of the examples.
+pub(crate) fn beside_the_tests(file: &str) -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    let file = profile.join("examples").join(file);
+    assert!(file.exists(), "{} is missing: `cargo build --examples` builds it", file.display());
+    file
+}
+
+/// Makes this directory the home of the command, wherever the system has one. The configuration is in `.config` there, the
+/// state where [`state_in`] tells.
+pub(crate) fn at_home<'c>(command: &'c mut Command, home: &Path) -> &'c mut Command {
+    command.env("HOME", home);
+    for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "POLICYLAYER_POLICY"] {
+        command.env_remove(name);
+    }
+    if cfg!(windows) {
+        command.env("USERPROFILE", home);
+        command.env("APPDATA", home.join(".config")).env("LOCALAPPDATA", home.join(".local").join("state"));
+    }
+    command
+}
+
+/// The state directory of the program in a home without XDG_STATE_HOME.
+pub(crate) fn state_in(home: &Path) -> PathBuf {
+    let base = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
+    home.join(base).join("policylayer")
+}
+
+/// Takes every variable from the command but those without which no program runs on this system.
+pub(crate) fn without_variables(command: &mut Command) -> &mut Command {
+    command.env_clear().envs(indispensable())
+}
+
+/// The variables without which no program runs on this system.
+pub(crate) fn indispensable() -> impl Iterator<Item = (&'static str, OsString)> {
+    let names: &[&str] =
+        if cfg!(windows) { &["SystemRoot", "SystemDrive", "windir", "ComSpec", "PATHEXT", "TEMP", "TMP"] } else { &[] };
+    names.iter().filter_map(|name| Some((*name, env::var_os(name)?)))
+}
+
+/// A path as the system writes it: `join` leaves each `/` as it is.
+pub(crate) fn native(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+/// Whether this user may make symbolic links, which Windows lets few do; where not, that is said, as the test leaves a part
+/// out.
+pub(crate) fn may_link() -> bool {
+    static MAY: LazyLock<bool> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        // Wine makes none, and says that it has.
+        try_symlink(Path::new("nowhere"), &link).is_ok() && std::fs::symlink_metadata(link).is_ok()
+    });
+    if !*MAY {
+        assert!(cfg!(windows), "this user may not make a symbolic link");
+        skip_part("this user may not make symbolic links (on Windows, the developer mode allows it)");
+    }
+    *MAY
+}
+
+/// Says on stderr, also where the test passes, that a part of it is left out.
+pub(crate) fn skip_part(why: &str) {
+    use std::io::Write as _;
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    #[expect(clippy::explicit_write, reason = "the test runner keeps what a passing test prints to itself")]
+    writeln!(std::io::stderr(), "skipped in part: {test}: {why}").unwrap();
+}
+
+/// Makes a symbolic link at a path, to a file or a directory.
+pub(crate) fn symlink(to: impl AsRef<Path>, at: impl AsRef<Path>) {
+    try_symlink(to.as_ref(), at.as_ref()).unwrap();
+}
+
+#[cfg(unix)]
+fn try_symlink(to: &Path, at: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(to, at)
+}
+
+#[cfg(windows)]
+fn try_symlink(to: &Path, at: &Path) -> std::io::Result<()> {
+    let is_folder = at.parent().is_some_and(|parent| parent.join(to).is_dir());
+    // A relative target is taken literally, and `/` is none of its separators.
+    let to: PathBuf = to.components().collect();
+    if is_folder { std::os::windows::fs::symlink_dir(to, at) } else { std::os::windows::fs::symlink_file(to, at) }
+}
+
+/// Takes the terminal from the command: on Unix it leads a session of its own, on Windows it has no console.
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "what is done between fork and exec is")]
+pub(crate) fn without_terminal(command: &mut Command) -> &mut Command {
+    use std::os::unix::process::CommandExt as _;
+    // Between fork and exec; setsid is safe there.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            Ok(())
+        })
+    }
+}
+
+/// Takes the terminal from the command: on Unix it leads a session of its own, on Windows it has no console.
+#[cfg(windows)]
+pub(crate) fn without_terminal(command: &mut Command) -> &mut Command {
+    use std::os::windows::process::CommandExt as _;
+    const DETACHED_PROCESS: u32 = 8;
+    command.creation_flags(DETACHED_PROCESS)
+}
+
+/// Lets the command lead a process group, so that a test can kill the whole of it. Windows has jobs instead, which end with
+/// the process.
+pub(crate) fn leads_a_group(command: &mut Command) -> &mut Command {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    command
+}
