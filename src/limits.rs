@@ -29,6 +29,9 @@ pub const READ_CHUNK: usize = 64 * 1024;
 /// megabyte are common, and a buffer that is made anew for each of them costs more than judging it.
 pub const KEEP_BUFFER: usize = 3 * 512 * 1024;
 
+/// How much of what the client sends is read ahead on Windows, where only reading tells what is in a pipe, in bytes.
+pub const CLIENT_AHEAD: usize = 1024 * 1024;
+
 /// How much the pipes from the server and to the client hold where the system lets us say so, in bytes: what the server can
 /// write ahead while a large line of it is judged, and what we can pass on without waiting for the client to wake. Linux lets everybody have this much.
 pub const SERVER_PIPE: usize = 1024 * 1024;

@@ -101,11 +101,7 @@ mod platform {
     ///
     /// # Errors
     /// Where that cannot be had without reading.
-    pub(in crate::proxy) fn until_readable(pipe: &File) -> io::Result<()> {
-        wait_readable(pipe)
-    }
-
-    pub(super) fn wait_readable(pipe: &File) -> io::Result<()> {
+    pub(in crate::proxy) fn wait_readable(pipe: &File) -> io::Result<()> {
         wait(pipe, PollFlags::IN, None)
     }
 
@@ -127,33 +123,20 @@ mod platform {
     use std::fs::File;
     use std::io;
 
-    /// Pipes block here.
+    /// Pipes block here. A write that waits for a server ends with its job, and so with the other end of the pipe.
     pub(in crate::proxy) fn set_nonblocking(_pipe: &File) -> io::Result<()> {
         Ok(())
     }
 
-    /// Pipes hold what they do here.
+    /// Pipes hold 4 KiB here. A large write lends its bytes to the reader, which takes them in one piece all the same.
     pub(in crate::proxy) fn widen(_pipe: &File, _size: usize) {}
 
-    /// Not known here before the bytes are read.
+    /// Not known here before something is written.
     pub(in crate::proxy) fn is_hung_up(_pipe: &File) -> bool {
         false
     }
 
-    /// Not known here before the bytes are read.
-    pub(in crate::proxy) fn is_readable(_pipe: &File) -> bool {
-        false
-    }
-
-    /// Waits until a read would not.
-    ///
-    /// # Errors
-    /// Always: pipes can only be read here.
-    pub(in crate::proxy) fn until_readable(_pipe: &File) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn wait_readable(_pipe: &File) -> io::Result<()> {
+    pub(in crate::proxy) fn wait_readable(_pipe: &File) -> io::Result<()> {
         std::thread::sleep(super::BLOCKED_LOOK);
         Ok(())
     }
@@ -164,5 +147,7 @@ mod platform {
     }
 }
 
-pub(super) use platform::{is_hung_up, is_readable, set_nonblocking, until_readable, widen};
-use platform::{wait_readable, wait_writable};
+#[cfg(unix)]
+pub(super) use platform::is_readable;
+use platform::wait_writable;
+pub(super) use platform::{is_hung_up, set_nonblocking, wait_readable, widen};

@@ -1,12 +1,11 @@
 //! Whether the client is still read: at the end of a session no request that was read may go without its answer.
 
-use std::fs::File;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
+use super::client_input::ClientInput;
 use super::link::lock;
-use super::pipe;
 use crate::limits::{LAST_LOOK, LAST_REQUESTS};
 
 /// What the pump that reads the client is doing.
@@ -14,7 +13,7 @@ use crate::limits::{LAST_LOOK, LAST_REQUESTS};
 pub(super) struct Reading {
     state: Mutex<State>,
     /// Our stdin, only to look whether there is something in it.
-    client: File,
+    client: ClientInput,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +27,8 @@ enum State {
 }
 
 impl Reading {
-    /// The client is about to be read from this file.
-    pub(super) fn new(client: File) -> Self {
+    /// The client is about to be read from this input.
+    pub(super) fn new(client: ClientInput) -> Self {
         Self { state: Mutex::new(State::Waiting), client }
     }
 
@@ -63,7 +62,7 @@ impl Reading {
         let start = Instant::now();
         loop {
             // First this look: what is gone from the pipe after it was taken by a pump that was busy before.
-            let more = start.elapsed() < LAST_REQUESTS && pipe::is_readable(&self.client);
+            let more = start.elapsed() < LAST_REQUESTS && self.client.is_readable();
             let mut state = lock(&self.state);
             if *state == State::Over || (*state == State::Waiting && !more) {
                 *state = State::Over;

@@ -65,4 +65,6 @@ mod suggest;
 mod support;
 mod tidy;
 mod vectors;
+#[cfg(windows)]
+mod windows;
 mod wrap;

@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::super::{as_word, upstream};
-use super::command::{Found, Missing, find, locate, runs};
+use super::super::upstream;
+use super::command::{Missing, locate, not_executable, runs, search};
 use super::{Chain, Doctor, Id, Step};
 use crate::limits::VERSION_PATIENCE;
+use crate::lookup::Found;
 
 pub(super) fn wrapped(chain: &Chain<'_>) -> Step {
     match &chain.wrapped {
@@ -31,12 +32,9 @@ pub(super) fn wrapper(chain: &Chain<'_>, doctor: &Doctor<'_>) -> anyhow::Result<
             Err(missing) => failed(missing),
         };
     }
-    let path = match find(program, &chain.given.path(), &chain.given.folder) {
+    let path = match search(chain).find(OsStr::new(program)) {
         Found::At(path) => path,
-        Found::NotExecutable(path) => {
-            let remedy = format!("chmod +x {}", as_word(&path.to_string_lossy()));
-            return Ok(Step::failed(Id::Wrapper, format!("{} may not be executed", path.display()), remedy));
-        }
+        Found::NotExecutable(path) => return failed(not_executable(&path, &chain.entry())),
         Found::Nowhere => {
             let what = match Path::new(program).is_absolute() {
                 true => format!("{program} is not there"),

@@ -179,15 +179,6 @@ impl Given {
         Ok(out + rest)
     }
 
-    /// The PATH.
-    pub(super) fn path(&self) -> OsString {
-        self.vars
-            .iter()
-            .find(|(name, _)| is_same(name, OsStr::new("PATH")))
-            .map(|(_, value)| value.clone())
-            .unwrap_or_default()
-    }
-
     /// Whether the PATH is only there where the client could ask the shell for it.
     pub(super) fn asks_shell(&self) -> bool {
         self.habit == Habit::AsksShell && !cfg!(windows)
