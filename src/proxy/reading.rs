@@ -60,6 +60,7 @@ impl Reading {
     /// keeps it from reading more.
     pub(super) fn finish(&self) {
         let start = Instant::now();
+        self.client.settle();
         loop {
             // First this look: what is gone from the pipe after it was taken by a pump that was busy before.
             let more = start.elapsed() < LAST_REQUESTS && self.client.is_readable();
