@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::processes;
-use crate::support::system::{at_home, program, skip_part};
+use crate::support::system::{at_home, leads_a_group, program, skip_part};
 use crate::support::wrapped::{Wrapped, home, stub, wrap};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -78,7 +78,7 @@ impl Tools {
     fn wrap(&self, words: &[&str]) -> Command {
         let policy = self.home.path().join("policy.json");
         let mut command = self.command(&["wrap", "--server", "stub", "--policy", policy.to_str().unwrap()], words);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        leads_a_group(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()));
         command
     }
 
