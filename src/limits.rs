@@ -111,8 +111,9 @@ pub const GRACE: Duration = Duration::from_secs(5);
 /// The most that config.toml may say of that.
 pub const MAX_GRACE: Duration = Duration::from_secs(10 * 60);
 
-/// How long the server has between SIGTERM and SIGKILL when its stdin was closed and grace is over.
-pub const TERM_GRACE: Duration = Duration::from_secs(2);
+/// How long the server has between SIGTERM and SIGKILL when its stdin was closed and grace is over. Windows has nothing to ask it
+/// with, so there is nothing to wait for.
+pub const TERM_GRACE: Duration = if cfg!(windows) { Duration::ZERO } else { Duration::from_secs(2) };
 
 /// How long the server has between a signal to the wrapper, passed on at once, and SIGKILL. Clients send SIGKILL
 /// to the wrapper 2 s after SIGTERM, so all must be gone before.
@@ -132,6 +133,9 @@ pub const DRAIN: Duration = Duration::from_millis(500);
 
 /// How long the requests that a client has sent to a dead server are still read, to answer them.
 pub const LAST_REQUESTS: Duration = Duration::from_millis(100);
+
+/// How long the end of a session leaves the thread that reads ahead on Windows to take what is in the client's pipe already.
+pub const LAST_READ_AHEAD: Duration = Duration::from_millis(10);
 
 /// How often the end of a session looks whether those are all answered.
 pub const LAST_LOOK: Duration = Duration::from_millis(1);

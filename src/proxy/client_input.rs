@@ -44,6 +44,9 @@ mod unix {
             pipe::is_readable(&self.0)
         }
 
+        /// Waits until [`Self::is_readable`] knows what the client has sent so far: at once, as it asks the system.
+        pub(in crate::proxy) fn settle(&self) {}
+
         /// Waits until a read would not.
         ///
         /// # Errors
@@ -71,6 +74,7 @@ mod windows {
     use std::time::Duration;
 
     use super::ahead::Ahead;
+    use crate::limits::LAST_READ_AHEAD;
 
     /// Our stdin, read ahead.
     #[derive(Clone, Debug)]
@@ -95,6 +99,13 @@ mod windows {
         /// Whether a read would not wait, be it for bytes or for the end.
         pub(in crate::proxy) fn is_readable(&self) -> bool {
             self.0.is_readable()
+        }
+
+        /// Waits until [`Self::is_readable`] knows what the client has sent so far, which the thread first has to read.
+        pub(in crate::proxy) fn settle(&self) {
+            if !self.is_hung_up() {
+                std::thread::sleep(LAST_READ_AHEAD);
+            }
         }
 
         /// Waits until a read would not.

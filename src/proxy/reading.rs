@@ -22,6 +22,8 @@ enum State {
     Waiting,
     /// It reads, judges or writes.
     Busy,
+    /// The same, for the last time: more may be there, and the time for it is up.
+    Last,
     /// It reads no more.
     Over,
 }
@@ -36,7 +38,7 @@ impl Reading {
     #[must_use]
     pub(super) fn begin(&self) -> bool {
         let mut state = lock(&self.state);
-        if *state == State::Over {
+        if *state != State::Waiting {
             return false;
         }
         *state = State::Busy;
@@ -46,8 +48,10 @@ impl Reading {
     /// For the pump: all that it has read is dealt with, answers included.
     pub(super) fn pause(&self) {
         let mut state = lock(&self.state);
-        if *state == State::Busy {
-            *state = State::Waiting;
+        match *state {
+            State::Busy => *state = State::Waiting,
+            State::Last => *state = State::Over,
+            State::Waiting | State::Over => {}
         }
     }
 
@@ -60,13 +64,19 @@ impl Reading {
     /// keeps it from reading more.
     pub(super) fn finish(&self) {
         let start = Instant::now();
+        self.client.settle();
         loop {
             // First this look: what is gone from the pipe after it was taken by a pump that was busy before.
-            let more = start.elapsed() < LAST_REQUESTS && self.client.is_readable();
+            let is_late = start.elapsed() >= LAST_REQUESTS;
+            let more = !is_late && self.client.is_readable();
             let mut state = lock(&self.state);
             if *state == State::Over || (*state == State::Waiting && !more) {
                 *state = State::Over;
                 return;
+            }
+            // A client that never stops asking would not let it wait at a moment when somebody looks.
+            if is_late && *state == State::Busy {
+                *state = State::Last;
             }
             drop(state);
             thread::sleep(LAST_LOOK);

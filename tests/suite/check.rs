@@ -23,7 +23,7 @@ fn check(home: &Path) -> Command {
 
 /// Writes a policy into the configuration folder.
 fn configure(home: &Path, name: &str, text: &str) -> PathBuf {
-    let folder = home.join("config/policylayer/policies");
+    let folder = home.join("config").join("policylayer").join("policies");
     std::fs::create_dir_all(&folder).expect("a folder");
     let path = folder.join(name);
     std::fs::write(&path, text).expect("a policy");

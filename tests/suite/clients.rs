@@ -23,7 +23,9 @@ const PROGRAM: &str = "/opt/homebrew/bin/policylayer";
 
 /// Every file, `id scope path`, with `/` on every system.
 fn listed(os: Os, vars: &[(&str, &str)]) -> Vec<String> {
-    let env = Env::new(vars.iter().copied(), "/srv/project");
+    // Without a drive no path is absolute on Windows.
+    let drive = |path: &str| if cfg!(windows) && path.starts_with('/') { format!("C:{path}") } else { path.to_owned() };
+    let env = Env::new(vars.iter().map(|(name, value)| (*name, drive(value))), "/srv/project");
     let line = |place: policylayer::clients::place::Place| {
         format!("{} {} {}", place.row.id, place.row.scope.as_str(), place.file.to_str().unwrap().replace('\\', "/"))
     };
@@ -31,7 +33,8 @@ fn listed(os: Os, vars: &[(&str, &str)]) -> Vec<String> {
 }
 
 fn has(all: &[String], expected: &str) {
-    assert!(all.iter().any(|line| line == expected), "{expected} is not in {all:#?}");
+    let plain = |line: &str| if cfg!(windows) { line.replace("C:/", "/") } else { line.to_owned() };
+    assert!(all.iter().any(|line| plain(line) == plain(expected)), "{expected} is not in {all:#?}");
 }
 
 #[test]
@@ -556,11 +559,11 @@ fn the_clients_of_a_home_are_listed() {
         ("odd\u{1b}[31m", "unclear"),
     ];
     assert_eq!(states, expected);
-    let policy = |at: usize| cursor[at]["policy"].as_str().unwrap();
+    let policy = |at: usize| cursor[at]["policy"].as_str().unwrap().replace('\\', "/");
     assert!(policy(1).ends_with("policies/shop.toml"), "{}", policy(1));
-    assert_eq!((policy(2), cursor[2]["server"].as_str()), ("built-in", Some("iterable")));
+    assert_eq!((policy(2).as_str(), cursor[2]["server"].as_str()), ("built-in", Some("iterable")));
     assert_eq!(policy(3), "/p/x.toml");
-    assert_eq!((policy(4), cursor[4]["missing_program"].as_str()), ("built-in", Some("/nowhere/policylayer")));
+    assert_eq!((policy(4).as_str(), cursor[4]["missing_program"].as_str()), ("built-in", Some("/nowhere/policylayer")));
     assert_eq!(cursor[5]["disabled"], true);
     assert_eq!(cursor[0]["command"], serde_json::json!(["npx", "-y", "x-mcp", "--api-key", "…"]));
     assert_eq!(client("codex", "user")["exists"], false);

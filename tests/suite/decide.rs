@@ -238,7 +238,7 @@ fn the_policy_is_the_one_that_wrap_would_use() {
     let text = decide.ask(&["--server", "iterable", "--tool", "get_lists"]);
     assert!(text.out.contains("builtin:tools.get_lists of the built-in policy for iterable"), "{}", text.out);
 
-    let folder = decide.home.path().join("config/policylayer/policies");
+    let folder = decide.home.path().join("config").join("policylayer").join("policies");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("iterable.json"), r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#)
         .unwrap();

@@ -283,7 +283,7 @@ fn a_missing_command() {
         if cfg!(windows) { "no-such-npx" } else { "which no-such-npx" },
         STARTED,
     );
-    let gone = home.path().join("gone/server");
+    let gone = native(&home.path().join("gone/server"));
     client(&home, DESKTOP, &[("shop", wrapped(&[gone.to_str().unwrap()]))]);
     broken(&check(&home, &[], 1), "command", "there is no file", "correct the path", STARTED);
     client(&home, DESKTOP, &[("shop", wrapped(&["./server.sh"]))]);

@@ -1,6 +1,22 @@
 //! One program with every test that needs no process of its own: it is linked once, on each system.
 //!
 //! The modules are named after what they test; `support` is what they share.
+//!
+//! # What does not run everywhere
+//! Every module runs on Linux, macOS and Windows. A test whose subject a system does not have is left out there, the test
+//! alone, by the narrowest `cfg`, with the reason beside it:
+//!
+//! - `#[cfg(unix)]`: signals, modes, a pseudo-terminal (`support::terminal`), programs of the shell, a file that is
+//!   replaced while another has it open;
+//! - `#[cfg(target_os = "linux")]`: what /proc tells (memory, open files, the watcher, the processes behind npx), what is
+//!   mounted or limited for one process, a library that is loaded before the system's own clock.
+//!
+//! What a test finds missing only when it runs is said on stderr, where the test runner does not hold it back:
+//! `skipped: NAME: WHY` by `support::node::upstream` (no Node; a failure under `CI=true`), and `skipped in part: NAME: WHY`
+//! by `support::system::may_link` (Windows lets few users make symbolic links).
+//!
+//! Who lives is seen by `support::processes::living`: on Linux every process of the home, elsewhere the stub servers, each
+//! of which holds a lock on a file there until it ends.
 
 mod approvals;
 mod approvals_local;

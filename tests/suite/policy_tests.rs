@@ -115,7 +115,7 @@ fn without_a_file_those_beside_the_policies_are_run() {
     assert_eq!((none.code, none.out.as_str()), (Some(1), ""));
     assert!(none.err.contains("There is no policy test in") && none.err.contains("iterable.test.toml"), "{}", none.err);
 
-    let folder = home.path().join("config/policylayer/policies");
+    let folder = home.path().join("config").join("policylayer").join("policies");
     fs::create_dir_all(&folder).unwrap();
     let case = "[[case]]\ntool = \"a\"\nexpect = \"allow\"\n";
     for (name, text) in [

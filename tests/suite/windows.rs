@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::processes;
-use crate::support::system::{at_home, program, skip_part};
+use crate::support::system::{at_home, leads_a_group, program, skip_part};
 use crate::support::wrapped::{Wrapped, home, stub, wrap};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -55,6 +55,15 @@ impl Tools {
         self.home.path().join("argv.json")
     }
 
+    /// The stub under another name, with the library beside it that Wine has not.
+    fn copy_stub(&self, name: &str) {
+        fs::copy(stub(), self.dir.join(name)).unwrap();
+        let library = stub().with_file_name("bcryptprimitives.dll");
+        if library.exists() {
+            fs::copy(&library, self.dir.join("bcryptprimitives.dll")).unwrap();
+        }
+    }
+
     /// A subcommand of the program in this home, with these words after `--`.
     fn command(&self, options: &[&str], words: &[&str]) -> Command {
         let mut command = Command::new(program());
@@ -69,7 +78,7 @@ impl Tools {
     fn wrap(&self, words: &[&str]) -> Command {
         let policy = self.home.path().join("policy.json");
         let mut command = self.command(&["wrap", "--server", "stub", "--policy", policy.to_str().unwrap()], words);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        leads_a_group(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()));
         command
     }
 
@@ -89,6 +98,9 @@ impl Tools {
             Err(_) => {
                 let answer: Value = serde_json::from_str(&answers).unwrap();
                 let message = answer["error"]["message"].as_str().unwrap_or_default().to_owned();
+                if message.contains("has ended (") {
+                    return Err(message);
+                }
                 // The client is told what stderr says.
                 let first = message.trim_start_matches("policylayer: ").lines().next().unwrap_or_default().to_owned();
                 assert!(!first.is_empty() && said.contains(&first), "{message:?} {said}");
@@ -115,7 +127,7 @@ fn a_command_is_found_as_cmd_finds_it() {
     let (npx, relative) = (npx.to_str().unwrap(), relative.to_str().unwrap());
     let exact = format!("{npx}.cmd");
     let (here, slashes) = (format!(".\\{relative}"), exact.replace('\\', "/"));
-    fs::copy(stub(), tools.dir.join("node-like.exe")).unwrap();
+    tools.copy_stub("node-like.exe");
     let argv = tools.argv_file();
     let args = ["-y", "@iterable/mcp"];
     for command in [
@@ -169,12 +181,12 @@ fn what_is_not_found_or_not_a_program_is_said_and_nothing_else_starts() {
             assert!(said.contains(part), "{words:?}: {part} is not in {said}");
         }
         assert!(said.contains("what to do: "), "{said}");
-        for wrong in ["command -v", "chmod", "ulimit", "which "] {
+        for wrong in ["command -v", "chmod", "ulimit", "`which "] {
             assert!(!said.contains(wrong), "{said}");
         }
         let (is_found, step) = tools.doctor(words);
         assert!(!is_found, "{words:?}: {step}");
-        for wrong in ["command -v", "chmod", "which "] {
+        for wrong in ["command -v", "chmod", "`which "] {
             assert!(!step.contains(wrong), "{step}");
         }
     }
@@ -187,7 +199,7 @@ fn what_is_not_found_or_not_a_program_is_said_and_nothing_else_starts() {
 #[test]
 fn pathext_and_path_of_any_spelling_are_followed() {
     let tools = Tools::new();
-    fs::copy(stub(), tools.dir.join("both.exe")).unwrap();
+    tools.copy_stub("both.exe");
     tools.batch("both.bat", "\"%STUB%\" --argv \"%ARGV%\" bat %*\r\n");
     fs::write(tools.dir.join("both.js"), "").unwrap();
     let start = |pathext: &str| {
@@ -258,13 +270,17 @@ fn what_a_batch_file_is_given_arrives_or_is_refused() {
         let given = ["-y", arg, "last"];
         let argv = tools.argv(tools.wrap(&[&["npx"], &given[..]].concat()));
         assert!(!canary.exists(), "{arg:?} ran another program");
-        let argv = argv.unwrap_or_else(|said| panic!("{arg:?}: {said}"));
-        // The cmd.exe of Wine has another idea of some of them, which its users see with every program.
-        if is_wine() && argv != given {
-            skip_part(&format!("Wine's cmd.exe makes {:?} of {arg:?}", argv));
+        // What the library writes before a `%`, so that it begins no variable, Wine's cmd.exe does not read as Windows' does.
+        if is_wine() && arg.contains('%') {
+            if argv.as_ref().is_ok_and(|argv| argv == &given) {
+                continue;
+            }
+            skip_part(
+                &format!("Wine's cmd.exe makes {argv:?} of {arg:?}").lines().next().unwrap_or_default().to_owned(),
+            );
             continue;
         }
-        assert_eq!(argv, given, "{arg:?}");
+        assert_eq!(argv.unwrap_or_else(|said| panic!("{arg:?}: {said}")), given, "{arg:?}");
     }
     for arg in ["a\ncanary", "a\r\ncanary", "\rcanary", "%\n"] {
         let said = tools.argv(tools.wrap(&["npx", "-y", arg])).unwrap_err();
@@ -435,21 +451,20 @@ fn ctrl_c_in_a_terminal_ends_all() {
 }
 
 #[test]
-fn a_megabyte_passes_in_a_moment() {
+fn large_results_pass_in_a_moment() {
     let tools = Tools::new();
-    let text = "x".repeat(1024 * 1024);
-    let offer = tools.home.path().join("offer.json");
-    fs::write(&offer, json!({ "big": { "text": text } }).to_string()).unwrap();
-    let mut session = wrap(&["--offer", offer.to_str().unwrap()]);
-    session.send(b"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"big\"}\n");
-    assert!(session.line().len() > text.len());
+    let file = tools.home.path().join("play");
+    let line = format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\",\"params\":{{\"a\":\"{}\"}}}}\n",
+        "x".repeat(1_000_000)
+    );
+    fs::write(&file, line.repeat(3)).unwrap();
     let start = Instant::now();
-    for id in 1..=10 {
-        session.send(format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"big\"}}\n").as_bytes());
-        assert!(session.line().len() > text.len());
-    }
-    // Far more than it takes, and far less than it would take one page of memory at a time with a wait for each.
-    assert!(start.elapsed() < 10 * SECOND, "{:?}", start.elapsed());
+    let mut session = wrap(&["--play", file.to_str().unwrap()]);
+    session.close();
+    assert_eq!(session.rest(), line.repeat(3).as_bytes());
+    // Many times what it takes, on a machine that does much else.
+    assert!(start.elapsed() < 30 * SECOND, "{:?}", start.elapsed());
 }
 
 #[test]

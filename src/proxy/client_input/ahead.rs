@@ -49,10 +49,9 @@ impl Ahead {
     pub(super) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
         self.wait_readable()?;
         let mut buffer = lock(&self.0.buffer);
-        let count = room.len().min(buffer.bytes.len());
-        for (place, byte) in room.iter_mut().zip(buffer.bytes.drain(..count)) {
-            *place = byte;
-        }
+        let mut count = buffer.bytes.read(room)?;
+        // What is there may be in two parts.
+        count += buffer.bytes.read(room.get_mut(count..).unwrap_or_default())?;
         drop(buffer);
         self.0.changed.notify_all();
         Ok(count)
@@ -109,7 +108,7 @@ impl Shared {
             let is_full = |buffer: &mut Buffer| buffer.bytes.len() + count > CLIENT_AHEAD;
             let mut buffer =
                 self.changed.wait_while(lock(&self.buffer), is_full).unwrap_or_else(PoisonError::into_inner);
-            buffer.bytes.extend(chunk.iter().take(count));
+            buffer.bytes.extend(chunk.get(..count).unwrap_or_default());
             if count == 0 {
                 buffer.ended = Some(Instant::now());
             }
