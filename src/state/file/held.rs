@@ -63,7 +63,7 @@ pub(super) fn wait<T>(
         let holder = find_holder(&error);
         let patience = match holder {
             Holder::Certain => HELD_WAIT,
-            Holder::Possible => HELD_FIRST_PAUSE * 8,
+            Holder::Possible => HELD_WAIT / 2,
             Holder::None => Duration::ZERO,
         };
         if start.elapsed() < patience {
