@@ -20,7 +20,9 @@ pub(crate) use self::identity::{Identity, is_being_removed};
 pub(crate) use self::lock::{FileLock, lock_beside, release, wait_for_lock};
 pub(crate) use self::private::{create_folder, create_private_folder, protect};
 pub(crate) use self::real::{long, real};
-pub(crate) use self::replace::{persist, persist_new, remove, rename, rename_unless_held, temporary_in};
+pub(crate) use self::replace::{
+    persist, persist_new, remove, remove_unless_held, rename, rename_unless_held, temporary_in,
+};
 
 /// Creates the file, empty, and its folder where they are missing, for this user only.
 pub(super) fn prepare(path: &Path) -> io::Result<()> {
@@ -48,7 +50,7 @@ fn create(folder: &Path, path: &Path) -> io::Result<()> {
 pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    open(options, path)
+    held::open_or_create(options, path)
 }
 
 /// What was renamed or made in a folder outlives a power cut.

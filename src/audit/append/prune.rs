@@ -42,12 +42,8 @@ impl Appender {
         }
         // Those that are pruned, and those that a killed session had no time to remove.
         for number in numbers.into_iter().filter(|number| *number <= anchor.file) {
-            match file::remove(&self.place.rotated(number)) {
-                // One that another program holds open goes next time: the anchor says that it is no longer part of the log.
-                Err(error) if file::is_held_open(&error) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                done => done?,
-            }
+            // One that another program holds open goes next time: the anchor says that it is no longer part of the log.
+            file::remove_unless_held(&self.place.rotated(number))?;
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ pub(super) fn wait<T>(
         let holder = find_holder(&error);
         let patience = match holder {
             Holder::Certain => HELD_WAIT,
-            Holder::Possible => HELD_FIRST_PAUSE * 8,
+            Holder::Possible => HELD_WAIT / 2,
             Holder::None => Duration::ZERO,
         };
         if start.elapsed() < patience {
@@ -95,22 +95,26 @@ pub(super) fn holder(_: &io::Error) -> Holder {
     Holder::None
 }
 
-/// Opens a file. One that is being removed, which only its last user still has open, is not there; where it is to be made, its
-/// name is waited for.
+/// Opens a file that is there. One that is being removed, which only its last user still has open, is not.
 pub(crate) fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
-    let find_holder = |error: &io::Error| {
-        if error.kind() == io::ErrorKind::PermissionDenied && is_being_removed(path) {
-            Holder::Possible
-        } else {
-            holder(error)
-        }
-    };
-    match wait(path, find_holder, || options.open(path)) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_being_removed(path) => {
-            Err(io::ErrorKind::NotFound.into())
-        }
+    match wait(path, holder, || options.open(path)) {
+        Err(error) if is_removal(&error, path) => Err(io::ErrorKind::NotFound.into()),
         opened => opened,
     }
+}
+
+/// Opens a file, which may make it. Where one of its name is being removed, the name is waited for.
+pub(super) fn open_or_create(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    wait(path, |error| holder_of_name(error, path), || options.open(path))
+}
+
+/// Whether somebody keeps a name from being used again.
+pub(super) fn holder_of_name(error: &io::Error, path: &Path) -> Holder {
+    if is_removal(error, path) { Holder::Certain } else { holder(error) }
+}
+
+fn is_removal(error: &io::Error, path: &Path) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied && is_being_removed(path)
 }
 
 /// Reads a whole file.

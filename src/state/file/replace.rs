@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::held::{Holder, holder, wait};
+use super::held::{Holder, holder, holder_of_name, wait};
 use super::long;
 
 /// A new file in a folder, under a name of its own, for this user only where the system has modes. It is removed again
@@ -40,6 +40,15 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     wait(path, |error| holder_of(error, &[path]), || fs::remove_file(path))
 }
 
+/// Removes a file where no other program prevents it, and tells whether it is gone.
+pub(crate) fn remove_unless_held(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) if holder_of(&error, &[path]) == Holder::Certain => Ok(false),
+        done => done.map(|()| true),
+    }
+}
+
 /// Puts a file that was just written in the place of another one, or where none was.
 pub(crate) fn persist(made: NamedTempFile, to: &Path) -> io::Result<()> {
     // Closed first: who looks at it then does not find it open.
@@ -52,13 +61,17 @@ pub(crate) fn persist(made: NamedTempFile, to: &Path) -> io::Result<()> {
 /// Puts a file that was just written where none is.
 pub(crate) fn persist_new(made: NamedTempFile, to: &Path) -> io::Result<()> {
     let mut made = Some(made.into_temp_path());
-    wait(to, holder, || {
-        let Some(path) = made.take() else { return Err(io::ErrorKind::NotFound.into()) };
-        path.persist_noclobber(long(to)).map_err(|failed| {
-            made = Some(failed.path);
-            failed.error
-        })
-    })
+    wait(
+        to,
+        |error| holder_of_name(error, to),
+        || {
+            let Some(path) = made.take() else { return Err(io::ErrorKind::NotFound.into()) };
+            path.persist_noclobber(long(to)).map_err(|failed| {
+                made = Some(failed.path);
+                failed.error
+            })
+        },
+    )
 }
 
 /// Whether another program is why a file cannot be renamed or removed: Windows says "access denied" for a file that is open
