@@ -1,10 +1,12 @@
 //! Leaves the tables for unwinding out of a release on Linux, half a megabyte that nothing reads: the program aborts on a
-//! panic, and is stripped.
+//! panic, and is stripped. Gives the Windows program its manifest.
 
 use std::env;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use embed_manifest::{embed_manifest, new_manifest};
 
 const DISCARD: &str =
     "SECTIONS { /DISCARD/ : { *(.eh_frame) *(.eh_frame_hdr) *(.gcc_except_table*) } } INSERT AFTER .text;\n";
@@ -21,6 +23,12 @@ fn main() -> io::Result<()> {
         let script = PathBuf::from(var("OUT_DIR")).join("discard.ld");
         fs::write(&script, DISCARD)?;
         writeln!(out, "cargo::rustc-link-arg-bins=-T{}", script.display())?;
+    }
+    if var("CARGO_CFG_TARGET_OS") == "windows" {
+        // Paths of more than 260 characters where the system is set so, and UTF-8 for what is handed to C. No dependency on
+        // the controls of windows: the program has none.
+        let manifest = new_manifest("policylayer").remove_dependency("Microsoft.Windows.Common-Controls");
+        embed_manifest(manifest)?;
     }
     Ok(())
 }

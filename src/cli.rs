@@ -8,11 +8,12 @@ mod init;
 mod inspect;
 mod log;
 mod since;
+mod system;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
@@ -122,6 +123,18 @@ pub enum Command {
     Demo(DemoArgs),
     /// Print the completions for a shell
     Completions(CompletionsArgs),
+}
+
+impl Cli {
+    /// Reads the command line of this process. Its help has the examples of the system that it runs on.
+    ///
+    /// # Errors
+    /// Where it is wrong, and where help or the version was asked for.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut command = system::for_system(Self::command());
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 /// `policylayer wrap`
@@ -455,7 +468,6 @@ mod tests {
 
     #[test]
     fn the_definitions_are_consistent() {
-        use clap::CommandFactory as _;
         Cli::command().debug_assert();
     }
 }

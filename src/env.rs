@@ -18,12 +18,27 @@ pub struct Env {
     stderr_is_terminal: bool,
 }
 
+/// The home folder that the environment names on Windows. The system would tell the user's own even where a client's entry,
+/// or a test, names another one. HOME is not looked at: Git's and MSYS2's shells set it, and the clients' files are where
+/// USERPROFILE is.
+#[cfg(windows)]
+fn profile(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    var("USERPROFILE").map(PathBuf::from).filter(|profile| profile.is_absolute())
+}
+
+/// Elsewhere that is HOME, and where some client starts us without it, the system knows: `BaseDirs` asks for both.
+#[cfg(not(windows))]
+fn profile(_: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    None
+}
+
 impl Env {
     /// The surroundings of this process.
     pub fn capture() -> Self {
         Self {
             vars: std::env::vars_os().collect(),
-            home: home(),
+            home: profile(|name| std::env::var_os(name))
+                .or_else(|| BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())),
             // A folder that is gone makes relative paths fail where they are used, with their names.
             folder: std::env::current_dir().unwrap_or_default(),
             program: std::env::current_exe().ok(),
@@ -39,8 +54,10 @@ impl Env {
     ) -> Self {
         let vars: HashMap<OsString, OsString> =
             vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        let home = vars.get(OsStr::new("HOME")).map(PathBuf::from);
-        Self { vars, home, folder: folder.into(), ..Self::default() }
+        let mut env = Self { vars, folder: folder.into(), ..Self::default() };
+        // There is no system to ask, so Windows' second choice is HOME.
+        env.home = profile(|name| env.var(name).map(OsString::from)).or_else(|| env.var("HOME").map(PathBuf::from));
+        env
     }
 
     /// A variable, also where it is empty.
@@ -74,6 +91,12 @@ impl Env {
         self.program.as_deref()
     }
 
+    /// The same surroundings for a program at another place.
+    #[cfg(test)]
+    pub(crate) fn with_program(self, program: impl Into<PathBuf>) -> Self {
+        Self { program: Some(program.into()), ..self }
+    }
+
     /// The same surroundings without a variable.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -95,11 +118,4 @@ impl Env {
     pub fn colours_stderr(&self) -> bool {
         self.stderr_is_terminal && self.var("NO_COLOR").is_none_or(OsStr::is_empty)
     }
-}
-/// The home directory of the user. Some clients start servers without HOME; then the system knows. On Windows USERPROFILE
-/// comes first, as it does for most clients: they ask Node for the home.
-fn home() -> Option<PathBuf> {
-    let variable = std::env::var_os("USERPROFILE").filter(|_| cfg!(windows)).map(PathBuf::from);
-    let named = variable.filter(|home| home.is_absolute());
-    named.or_else(|| BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()))
 }

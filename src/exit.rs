@@ -1,7 +1,5 @@
 //! The documented exit codes. `wrap` ends with the upstream's own code instead, or 128 + N after signal N.
 
-use std::process::ExitCode;
-
 /// How a run of the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -17,13 +15,13 @@ pub enum Exit {
     Refused,
     /// `decide`: the call asks a person.
     Asks,
-    /// The upstream's own exit code, or 128 + N where signal N ended it.
-    Upstream(u8),
+    /// The upstream's own exit code, which has 32 bits on Windows, or 128 + N where signal N ended it.
+    Upstream(i32),
 }
 
 impl Exit {
     /// The number that the operating system is given.
-    pub fn code(self) -> u8 {
+    pub fn code(self) -> i32 {
         match self {
             Self::Ok => 0,
             Self::Failed => 1,
@@ -33,11 +31,5 @@ impl Exit {
             Self::Asks => 5,
             Self::Upstream(code) => code,
         }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
     }
 }

@@ -8,7 +8,8 @@
 //!   (lines and JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns),
 //!   `policy` (from a document to decisions, and edits of documents), `engine` (a session: requests, lists, limits,
 //!   approvals), `settings` (config.toml).
-//! - What is kept: `state` (what wrappers share), `exit` (the exit codes), `env` (the process's surroundings), `paths` (where
+//! - What is kept: `state` (what wrappers share), `exit` (the exit codes), `env` (the process's surroundings), `lookup` (which
+//!   file a command starts), `paths` (where
 //!   configuration, policies, state and logs are), `audit` (the log; its records are part of the core).
 //! - The shell: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals),
 //!   `cli` (the command line), `cmd` (a file a verb).
@@ -32,6 +33,7 @@ pub mod engine;
 pub mod env;
 pub mod exit;
 pub mod limits;
+pub mod lookup;
 pub mod paths;
 pub mod policy;
 pub mod proxy;

@@ -29,6 +29,9 @@ pub const READ_CHUNK: usize = 64 * 1024;
 /// megabyte are common, and a buffer that is made anew for each of them costs more than judging it.
 pub const KEEP_BUFFER: usize = 3 * 512 * 1024;
 
+/// How much of what the client sends is read ahead on Windows, where only reading tells what is in a pipe, in bytes.
+pub const CLIENT_AHEAD: usize = 1024 * 1024;
+
 /// How much the pipes from the server and to the client hold where the system lets us say so, in bytes: what the server can
 /// write ahead while a large line of it is judged, and what we can pass on without waiting for the client to wake. Linux lets everybody have this much.
 pub const SERVER_PIPE: usize = 1024 * 1024;
@@ -108,8 +111,9 @@ pub const GRACE: Duration = Duration::from_secs(5);
 /// The most that config.toml may say of that.
 pub const MAX_GRACE: Duration = Duration::from_secs(10 * 60);
 
-/// How long the server has between SIGTERM and SIGKILL when its stdin was closed and grace is over.
-pub const TERM_GRACE: Duration = Duration::from_secs(2);
+/// How long the server has between SIGTERM and SIGKILL when its stdin was closed and grace is over. Windows has nothing to ask it
+/// with, so there is nothing to wait for.
+pub const TERM_GRACE: Duration = if cfg!(windows) { Duration::ZERO } else { Duration::from_secs(2) };
 
 /// How long the server has between a signal to the wrapper, passed on at once, and SIGKILL. Clients send SIGKILL
 /// to the wrapper 2 s after SIGTERM, so all must be gone before.
@@ -129,6 +133,9 @@ pub const DRAIN: Duration = Duration::from_millis(500);
 
 /// How long the requests that a client has sent to a dead server are still read, to answer them.
 pub const LAST_REQUESTS: Duration = Duration::from_millis(100);
+
+/// How long the end of a session leaves the thread that reads ahead on Windows to take what is in the client's pipe already.
+pub const LAST_READ_AHEAD: Duration = Duration::from_millis(10);
 
 /// How often the end of a session looks whether those are all answered.
 pub const LAST_LOOK: Duration = Duration::from_millis(1);
@@ -292,6 +299,15 @@ pub const MAX_VERIFIED_SESSIONS: usize = 1_000_000;
 /// How many notes a verification of the audit log keeps; the rest is only counted.
 pub const MAX_VERIFY_NOTES: usize = 100;
 
+/// How many desktop notifications wait to be shown; one more is dropped.
+pub const MAX_NOTIFICATIONS: usize = 8;
+
+/// How much of a tool's name a desktop notification shows, in characters; the rest is marked as left out.
+pub const MAX_NOTIFIED_NAME: usize = 128;
+
+/// How long a program of the system may take to show a notification.
+pub const NOTIFICATION_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How often the local channel is looked at for answers while something waits there.
 pub const DESK_LOOK: Duration = Duration::from_millis(150);
 
@@ -353,3 +369,20 @@ pub const MAX_VERSION_TEXT: u64 = 256;
 
 /// How much of the end of each audit log `doctor` reads for its newest record, in bytes.
 pub const NEWEST_RECORD_TAIL: u64 = 256 * 1024;
+
+/// How long a file is waited for that another program holds open, before that is said. Indexers, antivirus and sync programs
+/// hold a file for a moment after it was written.
+pub const HELD_WAIT: Duration = Duration::from_secs(2);
+
+/// How long the first pause is between two tries at such a file; each is twice as long as the one before.
+pub const HELD_FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long the longest of them is.
+pub const HELD_LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the first pause is between two tries for a lock that another process has, on Windows; each is twice as long as the
+/// one before.
+pub const LOCK_FIRST_PAUSE: Duration = Duration::from_micros(250);
+
+/// How long the longest of them is.
+pub const LOCK_LONGEST_PAUSE: Duration = Duration::from_millis(4);

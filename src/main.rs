@@ -2,9 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::process::ExitCode;
+use std::process;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 use policylayer::cli::{Cli, WrapArgs};
 use policylayer::cmd::{self, Env, demo};
@@ -14,22 +13,27 @@ use policylayer::proxy::start_failure;
 #[cfg(unix)]
 use policylayer::proxy::watcher;
 
-fn main() -> ExitCode {
+fn main() {
+    // `ExitCode` holds 8 bits, and a server on Windows ends with 32. This flushes stdout as a return would.
+    process::exit(run().code())
+}
+
+fn run() -> Exit {
     // Processes of our own that are not for people, so they are in no help and no completion.
     match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
         #[cfg(unix)]
-        Some(watcher::SUBCOMMAND) => return told(watcher::watch().map(|()| Exit::Ok).map_err(Into::into)).into(),
-        Some(demo::SERVER_SUBCOMMAND) => return told(demo::serve_stand_in()).into(),
+        Some(watcher::SUBCOMMAND) => return told(watcher::watch().map(|()| Exit::Ok).map_err(Into::into)),
+        Some(demo::SERVER_SUBCOMMAND) => return told(demo::serve_stand_in()),
         _ => {}
     }
     if let Some(args) = WrapArgs::read(std::env::args_os().skip(1)) {
-        return told(cmd::wrap::run(&args, &Env::capture())).into();
+        return told(cmd::wrap::run(&args, &Env::capture()));
     }
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error).into(),
+        Err(error) => return usage(&error),
     };
-    told(cmd::run(&cli, &Env::capture())).into()
+    told(cmd::run(&cli, &Env::capture()))
 }
 
 fn told(result: anyhow::Result<Exit>) -> Exit {

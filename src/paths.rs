@@ -23,6 +23,7 @@ use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source};
 use crate::settings::Settings;
+use crate::state::file;
 use crate::visible::visible;
 
 /// The environment variable that names a policy file.
@@ -87,6 +88,20 @@ pub enum PolicyError {
         named: PathBuf,
         /// The file that is named after the server.
         found: PathBuf,
+    },
+    /// A file in the folder of the policies is meant for the server, and its name is not the server's.
+    #[error(
+        "The policy {} would not be read: {}. Rename it to {wanted}.", shown(.file),
+        if .server.device().is_some() { "on Windows that is the name of a device, so no server has it" }
+        else { "the name of a server is in lower case, and here that is another file" }
+    )]
+    Misnamed {
+        /// The server.
+        server: ServerName,
+        /// The file.
+        file: PathBuf,
+        /// What it is to be called.
+        wanted: String,
     },
     /// The file's ending names no format.
     #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Rename it after its format.", shown(.0))]
@@ -273,12 +288,36 @@ pub fn find_policy(
             Err(error) => return Err(PolicyError::Unreadable { path, error }),
         }
     }
+    if configured.is_none() && found.is_none() {
+        expect_no_misnamed(server, &folder.join("policies"))?;
+    }
     Ok(configured.or(found))
+}
+
+/// That the folder of the policies has no file that somebody means for the server although it is not named after it: in
+/// upper case where that is another file, or after a device of Windows.
+fn expect_no_misnamed(server: &ServerName, folder: &Path) -> Result<(), PolicyError> {
+    // A folder that cannot be looked into was found out before.
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    let device = server.device();
+    for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+        let lower = name.to_ascii_lowercase();
+        let Some((stem, ending)) = lower.rsplit_once('.') else { continue };
+        let is_meant = (stem == server.as_str() && name != lower) || device.as_deref() == Some(stem);
+        if is_meant && Format::from_ending(ending).is_some() {
+            return Err(PolicyError::Misnamed {
+                server: server.clone(),
+                file: folder.join(&name),
+                wanted: format!("{server}.{ending}"),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether two paths lead to one file.
 fn is_same(one: &Path, other: &Path) -> bool {
-    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+    one == other || matches!((file::real(one), file::real(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The configuration folder: `$XDG_CONFIG_HOME/policylayer` where that is an absolute path, else
@@ -305,19 +344,20 @@ pub fn configuration_folder(env: &Env) -> Result<PathBuf, PolicyError> {
 pub struct NoStateFolder(&'static str);
 
 /// The state folder: `$XDG_STATE_HOME/policylayer` where that is an absolute path, else `~/.local/state/policylayer` on
-/// Linux, `~/Library/Application Support/policylayer` on macOS and `%LOCALAPPDATA%\policylayer` on Windows. It need
-/// not exist.
+/// Linux and Windows and `~/Library/Application Support/policylayer` on macOS. It need not exist.
+///
+/// On Windows it is not below `%LOCALAPPDATA%`: what Claude Desktop starts, as it is installed there, writes to a copy of that
+/// of its own (https://github.com/anthropics/claude-code/issues/93152), and a terminal would see neither its log nor its
+/// approvals.
 ///
 /// # Errors
 /// Where the environment does not tell.
 pub fn state_folder(env: &Env) -> Result<PathBuf, NoStateFolder> {
     let absolute = |name| env.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let (base, remedy) = if cfg!(windows) {
-        (absolute("LOCALAPPDATA"), "set LOCALAPPDATA to an absolute path")
-    } else {
-        let folder = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
-        (env.home().map(|home| home.join(folder)), "set HOME to an absolute path")
-    };
+    let folder = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
+    // By parts, so that Windows is told of it with its own separator.
+    let base = env.home().map(|home| folder.split('/').fold(home.to_owned(), |path, part| path.join(part)));
+    let remedy = if cfg!(windows) { "set USERPROFILE to an absolute path" } else { "set HOME to an absolute path" };
     absolute("XDG_STATE_HOME").or(base).map(|base| base.join("policylayer")).ok_or(NoStateFolder(remedy))
 }
 

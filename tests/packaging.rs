@@ -19,6 +19,9 @@ use support::processes::{living, wait_until_gone};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The npm package, in a scope that nobody publishes to.
+const NAME: &str = "@example/policylayer";
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -58,9 +61,9 @@ fn installed() -> Option<(tempfile::TempDir, PathBuf)> {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("packages");
     let pack = root().join("packaging/npm/pack.mjs");
-    let platform = ["platform", target["target"].as_str().unwrap()];
+    let platform = ["platform", NAME, target["target"].as_str().unwrap()];
     ran(Command::new(node).arg(&pack).args(platform).arg(stripped(folder.path())).arg(&out));
-    ran(Command::new(node).arg(&pack).arg("main").arg(&out));
+    ran(Command::new(node).arg(&pack).args(["main", NAME]).arg(&out));
     let project = folder.path().join("project");
     fs::create_dir(&project).unwrap();
     fs::write(project.join("package.json"), "{\"private\":true}").unwrap();
@@ -108,6 +111,36 @@ fn the_npm_package_starts_the_program_that_it_holds() {
     assert!(line.contains("\"ping\""), "{line}");
     drop(stdin);
     assert_eq!(wrapper.wait().unwrap().code(), Some(0));
+}
+
+/// npm's `policylayer` is another vendor's program: no package of ours takes the name, and nobody is told to install it.
+#[test]
+fn the_name_of_another_vendors_package_is_refused() {
+    let Some(upstream) = upstream() else { return };
+    let out = tempfile::tempdir().unwrap();
+    for name in ["policylayer", "Policylayer", "policylayer-cli", "@scope", "@/x", "../x"] {
+        let mut pack = Command::new(&upstream.node);
+        let made =
+            pack.arg(root().join("packaging/npm/pack.mjs")).args(["main", name]).arg(out.path()).output().unwrap();
+        let said = String::from_utf8(made.stderr).unwrap();
+        assert_eq!(made.status.code(), Some(1), "{name}: {said}");
+        assert!(said.contains("with a scope that is yours"), "{said}");
+    }
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
+
+    let listed = ran(Command::new("git").arg("-C").arg(root()).args(["ls-files", "-z"]));
+    let files = String::from_utf8(listed.stdout).unwrap();
+    for file in files.split_terminator('\0').filter(|file| *file != "tests/packaging.rs") {
+        let Ok(text) = fs::read_to_string(root().join(file)) else { continue };
+        for told in ["npx policylayer", "npx -y policylayer", "npm install policylayer", "npm i policylayer"] {
+            assert!(!text.contains(told), "{file} tells people: {told}");
+        }
+        let global = ["npm install -g policylayer", "npm install --global policylayer", "npm i -g policylayer"];
+        assert!(
+            !global.iter().any(|told| text.contains(told)),
+            "{file} tells people to install another vendor's program"
+        );
+    }
 }
 
 #[test]

@@ -1,21 +1,24 @@
 //! The journal of a session: the calls that were forwarded and that the log has not yet. It outlives the session only
-//! where that is killed; the next writer then takes it over. It is locked for as long as the session runs.
+//! where that is killed; the next writer then takes it over. A lock file tells for as long as the session runs.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
 use super::lines::{Lines, parse};
 use super::place::Place;
 use super::record::{About, Digest, Entry, Session};
+use super::session_lock::{self, SessionLock};
 use crate::limits::{JOURNAL_COMPACT, MAX_JOURNAL};
 use crate::state::file;
 
 #[derive(Debug)]
 pub(super) struct Journal {
+    place: Place,
     path: PathBuf,
     session: Session,
+    lock: Option<SessionLock>,
     file: Option<File>,
     /// The numbers of the calls in it that the log has not yet.
     open: BTreeSet<u64>,
@@ -30,8 +33,10 @@ pub(super) struct Journal {
 impl Journal {
     pub(super) fn new(place: &Place, session: &Session) -> Self {
         Self {
+            place: place.clone(),
             path: place.journal(&session.id),
             session: session.clone(),
+            lock: None,
             file: None,
             open: BTreeSet::new(),
             known: 0,
@@ -48,7 +53,9 @@ impl Journal {
     /// Makes the file where there is none yet.
     pub(super) fn begin(&mut self) -> io::Result<()> {
         if self.file.is_none() {
-            self.file = Some(self.make(&[])?);
+            // One that was closed to be replaced, and could not be, is still there.
+            let is_there = self.size > 0;
+            self.file = Some(if is_there { self.reopen()? } else { self.make(&[])? });
         }
         Ok(())
     }
@@ -111,7 +118,10 @@ impl Journal {
     pub(super) fn remove(&mut self) {
         if self.file.take().is_some() {
             // One that stays is taken over as that of a killed session, which tells of no call that the log has.
-            let _ = fs::remove_file(&self.path);
+            let _ = file::remove(&self.path);
+        }
+        if let Some(lock) = self.lock.take() {
+            lock.remove();
         }
     }
 
@@ -124,7 +134,9 @@ impl Journal {
             return Err(io::Error::other("more calls are unanswered than it has room for"));
         }
         let Some(file) = &mut self.file else { return Ok(()) };
-        let written = file.seek(SeekFrom::Start(self.size)).and_then(|_| file.write_all(&self.buffer));
+        let written = file::wait_for_release(&self.path, || {
+            file.seek(SeekFrom::Start(self.size)).and_then(|_| file.write_all(&self.buffer))
+        });
         match written {
             Ok(()) => self.size += length,
             // A line that stays cut is ended by the next one and then read as none.
@@ -141,6 +153,10 @@ impl Journal {
             (self.size, self.compact) = (0, JOURNAL_COMPACT);
         } else if self.size >= self.compact {
             let left = self.left_open()?;
+            if cfg!(windows) {
+                // Not every file system of Windows replaces what is open.
+                self.file = None;
+            }
             self.file = Some(self.make(&left)?);
             self.size = left.iter().map(|line| line.len() as u64).sum();
             self.compact = (self.size * 2).max(JOURNAL_COMPACT);
@@ -148,17 +164,24 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes the file with these lines. It has its name only once it is locked: nobody takes it over.
-    fn make(&self, lines: &[Vec<u8>]) -> io::Result<File> {
+    fn reopen(&self) -> io::Result<File> {
+        file::open(File::options().read(true).write(true), &self.path)
+    }
+
+    /// Makes the file with these lines. It has its name only once its session is locked: nobody takes it over.
+    fn make(&mut self, lines: &[Vec<u8>]) -> io::Result<File> {
         if let Some(folder) = self.path.parent() {
-            file::create_folder(folder)?;
+            file::create_private_folder(folder)?;
+        }
+        if self.lock.is_none() {
+            self.lock = Some(SessionLock::take(&self.place, &self.session.id)?);
         }
         let new = self.path.with_extension("new");
         let mut file = file::open_private(File::options().read(true).write(true).create(true).truncate(true), &new)?;
-        file.lock()?;
-        let made = lines.iter().try_for_each(|line| file.write_all(line)).and_then(|()| fs::rename(&new, &self.path));
+        session_lock::lock_journal(&file)?;
+        let made = lines.iter().try_for_each(|line| file.write_all(line)).and_then(|()| file::rename(&new, &self.path));
         if made.is_err() {
-            let _ = fs::remove_file(&new);
+            let _ = file::remove(&new);
         }
         made.map(|()| file)
     }

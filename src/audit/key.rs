@@ -1,6 +1,5 @@
 //! The key of the arguments' digests.
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -14,12 +13,12 @@ use crate::state::file;
 /// another one could not be compared with those in the log.
 pub fn key(folder: &Path) -> io::Result<Key> {
     let path = folder.join("key");
-    match fs::read(&path) {
+    match file::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => make(folder, &path)?,
         Err(error) => return Err(error),
         Ok(bytes) => return parse(&bytes),
     }
-    parse(&fs::read(&path)?)
+    parse(&file::read(&path)?)
 }
 
 fn parse(bytes: &[u8]) -> io::Result<Key> {
@@ -35,13 +34,13 @@ fn parse(bytes: &[u8]) -> io::Result<Key> {
 fn make(folder: &Path, path: &Path) -> io::Result<()> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    file::create_folder(folder)?;
+    file::create_private_folder(folder)?;
     // Temporary files are for this user only.
-    let mut made = tempfile::NamedTempFile::new_in(folder)?;
+    let mut made = file::temporary_in(folder)?;
     made.write_all(&key)?;
     made.as_file().sync_data()?;
-    match made.persist_noclobber(path) {
-        Err(raced) if raced.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        done => done.map(drop).map_err(|error| error.error),
+    match file::persist_new(made, path) {
+        Err(raced) if raced.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        done => done,
     }
 }

@@ -1,6 +1,5 @@
 //! A place in the chain that is written down beside the log: its head and its anchor.
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -39,7 +38,7 @@ impl Mark {
     /// # Errors
     /// Where it cannot be read, or (as [`io::ErrorKind::InvalidData`]) is none.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
-        let text = match fs::read(path) {
+        let text = match file::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text?,
         };
@@ -56,11 +55,11 @@ impl Mark {
         let folder = path.parent().ok_or_else(|| io::Error::other("it has no folder"))?;
         let Self { lines, last, file, end } = *self;
         // Temporary files are for this user only.
-        let mut made = tempfile::NamedTempFile::new_in(folder)?;
+        let mut made = file::temporary_in(folder)?;
         serde_json::to_writer(&mut made, &Written { lines, last: last.to_string(), file, end })?;
         made.write_all(b"\n")?;
         made.as_file().sync_data()?;
-        made.persist(path).map_err(|error| error.error)?;
+        file::persist(made, path)?;
         file::sync_folder(folder)
     }
 }

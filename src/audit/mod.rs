@@ -9,6 +9,7 @@ mod mark;
 mod place;
 pub mod reader;
 pub mod record;
+mod session_lock;
 mod trouble;
 pub mod verify;
 mod writer;

@@ -6,15 +6,20 @@
 //! audit/SERVER.lock           locked for as long as a writer appends
 //! audit/SERVER.head           up to where the lines are synced to the disk
 //! audit/SERVER.anchor         up to where they were pruned
-//! audit/open/SERVER-SESSION.jsonl   a session's unanswered calls, locked for as long as it runs
+//! audit/open/SERVER-SESSION.jsonl   a session's unanswered calls
+//! audit/open/SERVER-SESSION.lock    locked for as long as the session runs
 //! audit/key                   the key of the arguments' digests
 //! ```
+//! The files that are locked are never read, as a lock hinders all others from reading on Windows. Version 0.1.0 had no
+//! `open/SERVER-SESSION.lock` and locked the journal itself. Where a lock hinders nobody from reading, journals are
+//! therefore locked as well: wrappers of both versions leave each other's journals alone, and take over what was left behind.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::policy::ServerName;
+use crate::state::file::is_being_removed;
 
 /// The files of one server's log.
 #[derive(Clone, Debug)]
@@ -60,6 +65,7 @@ impl Place {
             .filter_map(|name| name.strip_prefix(&prefix))
             .filter(|number| number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit()))
             .filter_map(|number| number.parse().ok())
+            .filter(|number| !is_being_removed(&self.rotated(*number)))
             .collect::<Vec<u64>>();
         numbers.sort_unstable();
         Ok(numbers)
@@ -85,15 +91,29 @@ impl Place {
         self.folder.join("open").join(format!("{}-{session}.jsonl", self.server))
     }
 
+    /// The file that is locked for as long as a session runs.
+    pub(super) fn session_lock(&self, session: &str) -> PathBuf {
+        self.folder.join("open").join(format!("{}-{session}.lock", self.server))
+    }
+
     /// The sessions that have a journal: those that run, and those that were killed.
     ///
     /// # Errors
     /// Where the folder is there and cannot be read.
     pub fn journals(&self) -> io::Result<Vec<String>> {
+        self.sessions(".jsonl")
+    }
+
+    /// The sessions that have a lock file.
+    pub(super) fn session_locks(&self) -> io::Result<Vec<String>> {
+        self.sessions(".lock")
+    }
+
+    fn sessions(&self, ending: &str) -> io::Result<Vec<String>> {
         let prefix = format!("{}-", self.server);
         let mut sessions = names(&self.folder.join("open"))?
             .iter()
-            .filter_map(|name| name.strip_prefix(&prefix)?.strip_suffix(".jsonl"))
+            .filter_map(|name| name.strip_prefix(&prefix)?.strip_suffix(ending))
             .filter(|session| session.len() == 16 && session.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .map(str::to_owned)
             .collect::<Vec<_>>();

@@ -15,6 +15,7 @@ use memchr::memmem;
 use super::record::{self, Line, Unreadable};
 use crate::limits::MAX_LOG_LINE;
 use crate::policy::ServerName;
+use crate::state::file;
 
 /// The folder of the audit log in the state folder.
 pub const FOLDER: &str = "audit";
@@ -256,7 +257,7 @@ impl Cursor {
                 None => format!("{}.jsonl", self.server),
             };
             let path = self.folder.join(name);
-            match (File::open(&path), number) {
+            match (file::open(File::options().read(true), &path), number) {
                 (Ok(file), _) => {
                     // Rotated between the look and the opening: what is open now comes later.
                     if number.is_none() && self.next_number()?.is_some() {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use crate::state::file::is_held_open;
 use crate::visible::visible;
 
 /// News of the log's condition, in whole sentences.
@@ -50,9 +51,15 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> String {
         io::ErrorKind::InvalidData => {
             "Put the file back as it was, or move all files of this server's log away together to begin a new one."
         }
+        // The error says it all.
+        _ if is_held_open(error) => "",
         _ => "Make its folder one that the user who runs policylayer may write to.",
     };
-    format!("The audit log {} cannot be written ({error}). {remedy}", visible(&path.display().to_string()))
+    format!(
+        "The audit log {} cannot be written ({error}).{}{remedy}",
+        visible(&path.display().to_string()),
+        if remedy.is_empty() { "" } else { " " }
+    )
 }
 
 pub(super) fn unwritable_journal(path: &Path, error: &io::Error) -> String {

@@ -3,7 +3,7 @@
 mod check;
 mod report;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -13,7 +13,9 @@ use self::check::Check;
 use super::lines::Lines;
 use super::mark::Mark;
 use super::place::Place;
+use super::session_lock::is_running;
 use crate::policy::ServerName;
+use crate::state::file;
 
 /// What there is to verify, as it was at one moment; lines that are appended later are left out.
 struct Snapshot {
@@ -50,7 +52,7 @@ fn follow(place: &Place) -> io::Result<Report> {
             check.file_is_missing(place.rotated(expected));
         }
         expected = number + 1;
-        let file = File::open(place.rotated(number))?;
+        let file = file::open(File::options().read(true), &place.rotated(number))?;
         let length = file.metadata()?.len();
         read(&mut check, place.rotated(number).as_path(), file, length)?;
     }
@@ -83,9 +85,9 @@ fn read(check: &mut Check, path: &Path, file: File, length: u64) -> io::Result<(
 
 fn snapshot(place: &Place) -> io::Result<Snapshot> {
     // Without the right to lock it, it is read as it is.
-    let lock = File::open(place.lock()).ok();
+    let lock = file::open(File::options().read(true), &place.lock()).ok();
     if let Some(lock) = &lock {
-        lock.lock()?;
+        file::wait_for_lock(lock)?;
     }
     let mark = |path: &Path| match Mark::read(path) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok((None, Some(error.to_string()))),
@@ -93,7 +95,7 @@ fn snapshot(place: &Place) -> io::Result<Snapshot> {
     };
     let (head, head_damage) = mark(&place.head())?;
     let (anchor, anchor_damage) = mark(&place.anchor())?;
-    let current = match File::open(place.current()) {
+    let current = match file::open(File::options().read(true), &place.current()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         file => {
             let file = file?;
@@ -103,7 +105,7 @@ fn snapshot(place: &Place) -> io::Result<Snapshot> {
     };
     let numbers = place.rotated_numbers()?;
     if let Some(lock) = lock {
-        lock.unlock()?;
+        file::release(&lock);
     }
     Ok(Snapshot { anchor, head, head_damage, anchor_damage, numbers, current })
 }
@@ -111,14 +113,10 @@ fn snapshot(place: &Place) -> io::Result<Snapshot> {
 /// The sessions that run, and those that were killed.
 fn journals(place: &Place, report: &mut Report) -> io::Result<()> {
     for session in place.journals()? {
-        let journal = match File::open(place.journal(&session)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            journal => journal?,
-        };
-        match journal.try_lock_shared() {
-            Ok(()) => report.note(Note::Killed { session, unanswered: None }),
-            Err(TryLockError::WouldBlock) => report.running += 1,
-            Err(TryLockError::Error(error)) => return Err(error),
+        match is_running(place, &session)? {
+            Some(true) => report.running += 1,
+            Some(false) => report.note(Note::Killed { session, unanswered: None }),
+            None => {}
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::document::{BadDocument, Document, Format};
 use crate::limits::MAX_CLIENT_FILE;
 use crate::paths::{ReplaceError, replace_file};
+use crate::state::file;
 
 /// Why a client's file tells nothing. It is left as it is.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +65,11 @@ pub fn open(path: &Path, format: Format) -> Result<Opened, Unread> {
         return Err(Unread::NotAFile);
     }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(Unread::Failed)?;
-    file.take(MAX_CLIENT_FILE as u64 + 1).read_to_end(&mut bytes).map_err(Unread::Failed)?;
+    file::wait_for_release(path, || {
+        bytes.clear();
+        file::open(File::options().read(true), path)?.take(MAX_CLIENT_FILE as u64 + 1).read_to_end(&mut bytes)
+    })
+    .map_err(Unread::Failed)?;
     if bytes.len() > MAX_CLIENT_FILE {
         return Err(Unread::TooLarge);
     }
@@ -99,7 +103,7 @@ pub fn save(path: &Path, old: Option<&[u8]>, new: &[u8], state: State) -> Result
     // Whoever else is writing the file found it kept, and counts on that.
     let is_shared = matches!(result, Err(ReplaceError::Busy(_) | ReplaceError::Changed(_)));
     if result.is_err() && is_new == Kept::New && !is_shared {
-        let _ = fs::remove_file(&kept);
+        let _ = file::remove(&kept);
     }
     result?;
     Ok(Some(kept))
@@ -137,7 +141,7 @@ fn keep(path: &Path, bytes: &[u8], state: State) -> Result<(PathBuf, Kept), Unsa
 /// Whether a file holds these bytes. Only one that is as long is read: whatever else is there may be of any size, or a pipe.
 fn is_copy(file: &Path, bytes: &[u8]) -> io::Result<bool> {
     let found = fs::metadata(file)?;
-    Ok(found.is_file() && found.len() == bytes.len() as u64 && fs::read(file)? == bytes)
+    Ok(found.is_file() && found.len() == bytes.len() as u64 && file::read(file)? == bytes)
 }
 
 /// `NAME.policylayer-backup`, then `NAME.policylayer-backup-2` and so on.
@@ -153,15 +157,14 @@ fn kept_name(path: &Path, number: u32) -> PathBuf {
 fn write_new(path: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // For this user only, until it has the mode of the file that it is of.
-    let mut made = tempfile::NamedTempFile::new_in(folder)?;
+    let mut made = file::temporary_in(folder)?;
     made.write_all(bytes)?;
     made.as_file().set_permissions(fs::metadata(path)?.permissions())?;
     made.as_file().sync_all()?;
-    made.persist_noclobber(file).map_err(|error| error.error)?;
-    Ok(())
+    file::persist_new(made, file)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -170,8 +173,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("mcp.json");
         fs::write(&file, "{}").unwrap();
+        #[cfg(unix)]
         let other = File::open(&file).unwrap();
+        #[cfg(unix)]
         other.lock().unwrap();
+        #[cfg(windows)]
+        let other = file::lock_beside(&file).unwrap().unwrap();
         assert!(save(&file, Some(b"{}"), b"{ }", State::Original).is_err());
         // The other one has looked by now, and tells its user of this.
         assert_eq!(fs::read(kept_name(&file, 1)).unwrap(), b"{}");

@@ -39,6 +39,8 @@ pub struct Place {
     pub file: PathBuf,
     /// The folder that is there where the client is.
     pub sign: PathBuf,
+    /// The Windows package whose file this is, by its directory's name; `None` where the client was installed otherwise.
+    pub package: Option<String>,
     /// What is there of it.
     pub presence: Presence,
 }
@@ -59,15 +61,16 @@ pub enum Presence {
 pub fn places(os: Os, env: &Env) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     for row in ROWS {
-        let Some(file) = file_of(row, os, env) else { continue };
-        // In the home folder, a project's file is the user's own.
-        let is_same = |other: &Place| other.row.id == row.id && other.file == file;
-        if row.scope == Scope::Project && places.iter().any(is_same) {
-            continue;
+        for (file, package) in files_of(row, os, env) {
+            // In the home folder, a project's file is the user's own.
+            let is_same = |other: &Place| other.row.id == row.id && other.file == file;
+            if row.scope == Scope::Project && places.iter().any(is_same) {
+                continue;
+            }
+            let sign = sign(row, &file, os, env);
+            let presence = presence(row, &file, &sign);
+            places.push(Place { row, file, sign, package, presence });
         }
-        let sign = sign(row, &file, os, env);
-        let presence = presence(row, &file, &sign);
-        places.push(Place { row, file, sign, presence });
     }
     places
 }
@@ -89,14 +92,48 @@ fn presence(row: &Row, file: &Path, sign: &Path) -> Presence {
     }
 }
 
-fn file_of(row: &Row, os: Os, env: &Env) -> Option<PathBuf> {
+/// The files of a row, each with the package that it belongs to: one, and as many as there are packages of its name.
+fn files_of(row: &Row, os: Os, env: &Env) -> Vec<(PathBuf, Option<String>)> {
     let [linux, macos, windows] = row.files;
-    let file = match os {
+    let written = match os {
         Os::Linux => linux,
         Os::MacOs => macos,
         Os::Windows => windows,
     };
-    moved(row, env).or_else(|| resolve(file, os, env))
+    if let Some(file) = moved(row, env) {
+        return vec![(file, None)];
+    }
+    let Some((base, package, rest)) = in_package(written) else {
+        return resolve(written, os, env).map(|file| (file, None)).into_iter().collect();
+    };
+    let Some(base) = resolve(base, os, env) else { return Vec::new() };
+    let found = packages(&base, package);
+    let names = if found.is_empty() { vec![package.to_owned()] } else { found };
+    let file = |name: String| (rest.split('/').fold(base.join(&name), |path, part| path.join(part)), Some(name));
+    names.into_iter().map(file).collect()
+}
+
+/// The parts of a path of the table that is in a Windows package: the directory of all packages, the package, the rest.
+fn in_package(written: &str) -> Option<(&str, &str, &str)> {
+    let (base, rest) = written.split_at_checked(written.find("/Packages/")? + "/Packages".len())?;
+    let (package, rest) = rest.strip_prefix('/')?.split_once('/')?;
+    Some((base, package, rest))
+}
+
+/// The packages that are there of this one's name, itself first. What stands behind the `_` tells the publisher, which
+/// differs between a package of the Microsoft Store and one that an organisation has signed.
+fn packages(base: &Path, package: &str) -> Vec<String> {
+    let name = package.split_once('_').map_or(package, |(name, _)| name);
+    let is_one = |found: &str| {
+        found
+            .split_once('_')
+            .is_some_and(|(found, publisher)| found.eq_ignore_ascii_case(name) && !publisher.is_empty())
+    };
+    let entries = fs::read_dir(base).into_iter().flatten().flatten();
+    let names = entries.filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok());
+    let mut found: Vec<String> = names.filter(|found| is_one(found)).collect();
+    found.sort_by_key(|found| (found != package, found.clone()));
+    found
 }
 
 fn moved(row: &Row, env: &Env) -> Option<PathBuf> {

@@ -13,25 +13,49 @@ pub enum NoProgram {
     /// No configuration file can hold it.
     #[error("The path of this program is not UTF-8, so no configuration file can hold it. Put the program elsewhere.")]
     NotUtf8,
+    /// macOS has started a copy of it that goes when it ends.
+    #[error(
+        "macOS runs this program from a copy at a random place, since it comes from a download that nobody has opened yet, so a \
+         configuration file would name a file that goes away. Move the program to where it is to stay, run `xattr -d \
+         com.apple.quarantine` on it, and start it from there."
+    )]
+    Translocated,
 }
 
 /// The path that clients are told: absolute, since they start servers with a poor PATH, and the one on the PATH where that
 /// leads to the same file, since a package manager keeps it when it updates what is behind it.
 ///
 /// # Errors
-/// Where the system does not tell it, or it is not UTF-8.
+/// Where the system does not tell it, it does not stay, or it is not UTF-8.
 pub fn path(env: &Env) -> Result<String, NoProgram> {
     let running = env.program().filter(|path| path.is_absolute()).ok_or(NoProgram::Unknown)?;
-    let path = on_path(running, env).unwrap_or_else(|| running.to_owned());
+    if is_translocated(running) {
+        return Err(NoProgram::Translocated);
+    }
+    let path = on_path(running, env).or_else(|| in_homebrew(running)).unwrap_or_else(|| running.to_owned());
     path.into_os_string().into_string().map_err(|_| NoProgram::NotUtf8)
 }
 
 fn on_path(running: &Path, env: &Env) -> Option<PathBuf> {
-    let real = running.canonicalize().ok()?;
+    let real = crate::state::file::real(running).ok()?;
     let name = if cfg!(windows) { "policylayer.exe" } else { "policylayer" };
     let folders = std::env::split_paths(env.var("PATH")?);
     let mut found = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name));
-    found.find(|path| path.canonicalize().is_ok_and(|path| path == real))
+    found.find(|path| crate::state::file::real(path).is_ok_and(|path| path == real))
+}
+
+/// Whether macOS has put a copy of it at a random place (App Translocation), as it does with what comes from a download.
+fn is_translocated(running: &Path) -> bool {
+    running.components().any(|part| part.as_os_str() == "AppTranslocation")
+}
+
+/// The link that Homebrew keeps through updates to a program in a directory of one version: `PREFIX/bin/policylayer` for
+/// `PREFIX/Cellar/policylayer/0.1.0/bin/policylayer`.
+fn in_homebrew(running: &Path) -> Option<PathBuf> {
+    let real = running.canonicalize().ok()?;
+    let cellar = real.ancestors().find(|path| path.file_name().is_some_and(|name| name == "Cellar"))?;
+    let link = cellar.parent()?.join("bin").join(real.file_name()?);
+    (link.canonicalize().ok()? == real).then_some(link)
 }
 
 /// Whether it is in a folder that npx empties as it likes.
@@ -41,7 +65,44 @@ pub fn is_fleeting(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_fleeting;
+    use std::path::Path;
+
+    use super::{NoProgram, is_fleeting, is_translocated, path};
+    use crate::env::Env;
+
+    #[test]
+    fn a_copy_of_macos_is_not_written_down() {
+        let copy = "/private/var/folders/zz/T/AppTranslocation/4F2A/d/policylayer";
+        assert!(is_translocated(Path::new(copy)));
+        assert!(!is_translocated(Path::new("/usr/local/bin/policylayer")));
+        // Elsewhere this path is not even absolute.
+        let expected = |told| match told {
+            Err(NoProgram::Translocated) => cfg!(unix),
+            Err(NoProgram::Unknown) => cfg!(windows),
+            _ => false,
+        };
+        assert!(expected(path(&Env::default().with_program(copy))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn homebrews_link_is_written_and_not_the_directory_of_a_version() {
+        let folder = tempfile::tempdir().unwrap();
+        // The temporary directory of macOS is behind a link itself.
+        let prefix = folder.path().canonicalize().unwrap();
+        let bin = prefix.join("Cellar/policylayer/0.1.0/bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        std::fs::create_dir_all(prefix.join("bin")).unwrap();
+        std::fs::write(bin.join("policylayer"), "").unwrap();
+        let told = || path(&Env::default().with_program(bin.join("policylayer"))).unwrap();
+        assert_eq!(Path::new(&told()), bin.join("policylayer"), "there is no link yet");
+        std::os::unix::fs::symlink(bin.join("policylayer"), prefix.join("bin/policylayer")).unwrap();
+        assert_eq!(Path::new(&told()), prefix.join("bin/policylayer"));
+        // Another version is linked.
+        std::fs::remove_file(prefix.join("bin/policylayer")).unwrap();
+        std::fs::write(prefix.join("bin/policylayer"), "").unwrap();
+        assert_eq!(Path::new(&told()), bin.join("policylayer"));
+    }
 
     #[test]
     fn what_npx_keeps_for_a_while_is_known() {

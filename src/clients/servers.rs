@@ -114,6 +114,22 @@ pub fn is_here(row: &Row, section: &Section, env: &Env) -> bool {
     // Windows' folders are written with either slash.
     let plain = |path: &str| path.replace('\\', "/").trim_end_matches('/').to_owned();
     let is_same = cfg!(windows) && here.to_str().is_some_and(|here| plain(here).eq_ignore_ascii_case(&plain(folder)));
-    let real = |path: &Path| path.canonicalize().ok();
-    is_same || Path::new(folder) == here || (real(Path::new(folder)).is_some() && real(Path::new(folder)) == real(here))
+    is_same || Path::new(folder) == here || is_same_folder(Path::new(folder), here)
+}
+
+/// Whether two paths lead to one directory, however they are written: file systems of macOS and Windows take upper for lower
+/// case, and those of macOS take a letter and its accent for the accented letter.
+fn is_same_folder(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| crate::state::file::real(path).ok();
+    if real(one).is_some() && real(one) == real(other) {
+        return true;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let place = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+        place(one).is_some() && place(one) == place(other)
+    }
+    #[cfg(not(unix))]
+    false
 }

@@ -35,7 +35,7 @@ pub struct Row {
     /// Whose file it is.
     pub scope: Scope,
     /// The file on Linux, macOS and Windows. `~` is the home folder, `.` the working folder, `$XDG_CONFIG_HOME` is
-    /// `~/.config` where it is not set.
+    /// `~/.config` where it is not set. The part after `Packages` stands for every package of that name.
     pub files: [&'static str; 3],
     /// A variable that names the folder in which the file is instead, and the file's name there.
     pub moved_by: Option<(&'static str, &'static str)>,
@@ -57,8 +57,9 @@ const SERVERS: &[&str] = &["mcpServers"];
 
 /// Every file, the user's first for each client. A new server is put in the first one of the user's that is there.
 pub const ROWS: &[Row] = &[
-    // Installed as a Windows package (Microsoft Store, WinGet), it sees its own copy of %APPDATA%:
-    // https://github.com/anthropics/claude-code/issues/26073. Other systems have no such file.
+    // Installed as a Windows package (by its installer since 2026-02, the Microsoft Store, WinGet), it sees its own copy of
+    // %APPDATA%: https://github.com/anthropics/claude-code/issues/26073. Whatever package of this name is there is looked
+    // into. Other systems have no such file.
     Row {
         id: "claude-desktop",
         name: "Claude Desktop",
@@ -160,6 +161,22 @@ pub const ROWS: &[Row] = &[
             "$XDG_CONFIG_HOME/Code/User/mcp.json",
             "~/Library/Application Support/Code/User/mcp.json",
             "%APPDATA%/Code/User/mcp.json",
+        ],
+        moved_by: None,
+        sign: None,
+        format: Format::Jsonc,
+        keys: &["servers"],
+        extra: &[("type", "stdio")],
+    },
+    // Its Insiders build has a directory of its own: https://code.visualstudio.com/docs/configure/settings.
+    Row {
+        id: "vscode",
+        name: "VS Code Insiders",
+        scope: Scope::User,
+        files: [
+            "$XDG_CONFIG_HOME/Code - Insiders/User/mcp.json",
+            "~/Library/Application Support/Code - Insiders/User/mcp.json",
+            "%APPDATA%/Code - Insiders/User/mcp.json",
         ],
         moved_by: None,
         sign: None,

@@ -27,6 +27,8 @@ struct Listed {
     scope: Scope,
     file: String,
     presence: Presence,
+    /// The Windows package whose file it is.
+    package: Option<String>,
     /// The project, where the servers are the user's for one project.
     folder: Option<String>,
     error: Option<Trouble>,
@@ -116,6 +118,7 @@ impl Look<'_> {
                 scope: place.row.scope,
                 file: place.file.display().to_string(),
                 presence: place.presence,
+                package: place.package.clone(),
                 folder,
                 error,
                 note: (!is_plain).then(note),

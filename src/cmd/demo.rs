@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::log::look::{BAD, GOOD, ODD, QUIET};
 use super::table::{self, Cell};
-use super::{Env, server_of_command};
+use super::{Env, as_word, server_of_command};
 use crate::cli::DemoArgs;
 use crate::exit::Exit;
 use crate::paths;
@@ -188,8 +188,9 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
         "the demo failed: cancel_export_job is still listed"
     );
     title(out, "Your turn")?;
-    writeln!(out, "  Before your own server:  policylayer register -- npx -y @iterable/mcp")?;
-    writeln!(out, "  What an agent sees:      policylayer inspect -- npx -y @iterable/mcp")?;
+    let server = ["--", "npx", "-y", "@iterable/mcp"].map(as_word).join(" ");
+    writeln!(out, "  Before your own server:  policylayer register {server}")?;
+    writeln!(out, "  What an agent sees:      policylayer inspect {server}")?;
     Ok(())
 }
 

@@ -163,7 +163,7 @@ fn tell(args: &InitArgs, server: &ServerName, plan: &[Planned], file: &Path, kep
         kept => format!(" What was there is kept as {}.", kept.join(" and ")),
     };
     let name = shown(file);
-    let command = command_line(&args.command);
+    let (command, dashes) = (command_line(&args.command), as_word("--"));
     let tools = super::plural(plan.len() as u64, "tool");
     let mut options = args.server.as_ref().map(|_| format!("--server {server} ")).unwrap_or_default();
     let mut edit = format!("--server {server}");
@@ -175,7 +175,7 @@ fn tell(args: &InitArgs, server: &ServerName, plan: &[Planned], file: &Path, kep
     }
     super::note(&format!("Wrote {name} for the {tools} of {server}: {counts}.{kept}"));
     super::note(&format!(
-        "Next: `policylayer inspect {options}-- {command}` shows what an agent will see; `policylayer register {options}{server}` \
+        "Next: `policylayer inspect {options}{dashes} {command}` shows what an agent will see; `policylayer register {options}{server}` \
          puts it in front of the server."
     ));
     super::note(&format!("To change it: `policylayer ask|hide|deny|allow|limit TOOL {edit}`, or edit the file."));

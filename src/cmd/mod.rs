@@ -18,6 +18,7 @@ mod records;
 pub mod register;
 pub mod replay;
 pub mod schema;
+mod shell;
 pub mod suggest;
 pub mod table;
 pub mod test;
@@ -38,7 +39,6 @@ use crate::paths::{self, POLICY_VARIABLE, SettingsError};
 use crate::policy::edit::Verb;
 use crate::policy::{BadServerName, ServerName, server};
 use crate::settings::{Settings, TwoNames};
-use crate::visible::visible;
 
 /// Does what the command line says.
 ///
@@ -92,7 +92,7 @@ fn server_of_command<S: AsRef<OsStr>>(command: &[S], settings: &Settings) -> Res
 
 /// The server that a file is named after: `policies/iterable.toml` is for `iterable`.
 fn server_of_file(file: &Path) -> Option<ServerName> {
-    ServerName::parse(file.file_stem()?.to_str()?).ok()
+    ServerName::derived(file.file_stem()?.to_str()?)
 }
 
 /// The name that a person may have meant.
@@ -122,18 +122,9 @@ fn servers_with_policies(settings: &Settings, env: &Env) -> anyhow::Result<Vec<S
     Ok(servers)
 }
 
-/// A word as a shell takes it, for commands that a person is told to run.
+/// A word as the shell of this system takes it, for commands that a person is told to run.
 fn as_word(text: &str) -> String {
-    // A shell makes more of `=` and `~` where a word begins with them.
-    let is_plain = |(at, c): (usize, char)| {
-        c.is_ascii_alphanumeric() || "-_./@:+,%".contains(c) || (at > 0 && matches!(c, '=' | '~'))
-    };
-    let text = visible(text);
-    if !text.is_empty() && text.char_indices().all(is_plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
+    shell::Shell::current().word(text)
 }
 
 /// `1 call`, `2 calls`.
@@ -164,26 +155,3 @@ fn error_line(message: &str) -> String {
 
 const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 const WARNING: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
-
-#[cfg(test)]
-mod tests {
-    use super::as_word;
-
-    #[test]
-    fn a_word_is_quoted_where_a_shell_would_make_more_of_it() {
-        for (word, shown) in [
-            ("--key=a", "--key=a"),
-            ("@iterable/mcp@1.9.0", "@iterable/mcp@1.9.0"),
-            ("/tmp/a~b+c,50%", "/tmp/a~b+c,50%"),
-            ("my shop", "'my shop'"),
-            ("", "''"),
-            ("it's", r"'it'\''s'"),
-            ("=ls", "'=ls'"),
-            ("~root", "'~root'"),
-            ("$(reboot)", "'$(reboot)'"),
-            ("a*", "'a*'"),
-        ] {
-            assert_eq!(as_word(word), shown);
-        }
-    }
-}

@@ -46,12 +46,15 @@ pub fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     if program::is_fleeting(&program) && changes.iter().any(|change| !change.edits.is_empty()) {
         super::warn(&format!(
-            "{} is in the cache of npx, which may be emptied; then no server that is wrapped by it starts. Install \
-             policylayer for good (`npm install -g policylayer`), and run `register` again from there.",
+            "{} is in the cache of npx, which may be emptied; then no server that is wrapped by it starts. Install its \
+             package globally (`npm install --global`), or take an archive of a release, and run `register` again from there.",
             visible(&program)
         ));
     }
     let written = Writing { clients: &clients, is_dry: args.dry_run.into(), program: &program }.write(&changes)?;
+    if !args.dry_run {
+        crate::proxy::notification::register_name(env);
+    }
     Ok(if written == Exit::Ok { exit } else { written })
 }
 
@@ -142,13 +145,15 @@ impl<'r> Register<'r> {
                 "The command starts `policylayer wrap` itself, which `register` does. Give the server's own command."
             );
         }
-        let key =
-            match &self.args.key {
-                Some(key) => key.clone(),
-                None => self.naming.name(&words)?.map(|name| name.to_string()).context(
-                    "The command does not tell the server's name. Say it: policylayer register NAME -- COMMAND",
-                )?,
-            };
+        let key = match &self.args.key {
+            Some(key) => key.clone(),
+            None => self.naming.name(&words)?.map(|name| name.to_string()).with_context(|| {
+                let dashes = super::as_word("--");
+                format!(
+                    "The command does not tell the server's name. Say it: policylayer register NAME {dashes} COMMAND"
+                )
+            })?,
+        };
         let places = match self.homes() {
             Ok(places) => places,
             Err(refused) => return Ok(Err(refused)),
@@ -199,10 +204,13 @@ impl<'r> Register<'r> {
     /// The user's files in which a new server is put: one for each client that is meant.
     fn homes(&self) -> Result<Vec<&'r Place>, Refused> {
         let which = &self.args.which;
+        // A packaged client reads its own file only, also where it has none yet and an earlier installation has left one.
         let rank = |place: &&Place| match place.presence {
-            Presence::File => 0,
-            Presence::Folder => 1,
-            Presence::Nothing => 2,
+            Presence::File if place.package.is_some() => 0,
+            Presence::Folder if place.package.is_some() => 1,
+            Presence::File => 2,
+            Presence::Folder => 3,
+            Presence::Nothing => 4,
         };
         let home = |id: &str| {
             let of_client = self.clients.places.iter().filter(|place| place.row.id == id);

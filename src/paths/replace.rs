@@ -4,10 +4,9 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use super::shown;
-use crate::state::file::{create_folder, sync_folder};
+use crate::limits::HELD_WAIT;
+use crate::state::file::{self, create_folder, sync_folder};
 
 /// Why a file was left as it was. Each message says what is wrong and what to do, in plain text.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +36,17 @@ pub enum ReplaceError {
     },
     /// Its mode says that it is not to be written.
     #[error(
-        "{} is write-protected, so it was left as it is. If it is to be changed, make it writable for its owner first.",
-        shown(.0)
+        "{} is write-protected, so it was left as it is. If it is to be changed, make it writable for its owner first{}.",
+        shown(.0), writable_remedy(.0)
     )]
     WriteProtected(PathBuf),
+    /// Another program has it open, and Windows does not replace such a file.
+    #[error(
+        "{} was left as it is: another program holds it open, and did not let go for {} seconds. Close it there (an MCP client \
+         such as Claude Desktop, an editor, OneDrive or an antivirus program), and do the same again.",
+        shown(.0), HELD_WAIT.as_secs()
+    )]
+    HeldOpen(PathBuf),
     /// What is there cannot be read.
     #[error("{} cannot be read: {error}. Make it readable for the user who runs policylayer.", shown(.path))]
     Unreadable {
@@ -84,7 +90,10 @@ pub enum ReplaceError {
 /// # Errors
 /// Where it is not what was expected, or cannot be written; it is then as it was.
 pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<(), ReplaceError> {
-    let failed = |error| ReplaceError::Failed { path: path.to_owned(), error };
+    let failed = |error| match file::is_held_open(&error) {
+        true => ReplaceError::HeldOpen(path.to_owned()),
+        false => ReplaceError::Failed { path: path.to_owned(), error },
+    };
     let real = real_path(path)?;
     let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let in_folder = |error| ReplaceError::Folder { folder: folder.to_owned(), error };
@@ -96,7 +105,7 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
     }
     // In the same folder, so that it can take the file's place in one step; for this user only.
     // The error would name a file that nobody knows.
-    let mut made = NamedTempFile::new_in(folder).map_err(|error| in_folder(error.kind().into()))?;
+    let mut made = file::temporary_in(folder).map_err(|error| in_folder(error.kind().into()))?;
     made.write_all(new).map_err(failed)?;
     if let Some(found) = &found {
         keep_owner_and_mode(made.as_file(), found).map_err(failed)?;
@@ -105,12 +114,12 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
     // Once more, as late as can be.
     verify(path, &real, expected)?;
     match expected {
-        Some(_) => made.persist(&real).map_err(|error| failed(error.error))?,
-        None => made.persist_noclobber(&real).map_err(|error| match error.error.kind() {
+        Some(_) => file::persist(made, &real).map_err(failed)?,
+        None => file::persist_new(made, &real).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => ReplaceError::Exists(path.to_owned()),
-            _ => failed(error.error),
+            _ => failed(error),
         })?,
-    };
+    }
     // The file is in place; that its name might not outlive a power cut is no failure to tell of.
     let _ = sync_folder(folder);
     Ok(())
@@ -118,7 +127,7 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
 
 /// The file that a path leads to, through all links; the path itself where nothing is there.
 fn real_path(path: &Path) -> Result<PathBuf, ReplaceError> {
-    let error = match path.canonicalize() {
+    let error = match file::real(path) {
         Ok(real) => return Ok(real),
         Err(error) => error,
     };
@@ -131,29 +140,31 @@ fn real_path(path: &Path) -> Result<PathBuf, ReplaceError> {
     Ok(path.to_owned())
 }
 
-/// Keeps other edits of the file away, until it is dropped. `None` where nothing is there yet, or its file system has no locks.
-#[cfg(unix)]
+/// Keeps other edits of the file away, until it is dropped. `None` where nothing is there yet, or there can be no lock.
 fn lock(path: &Path, real: &Path) -> Result<Option<File>, ReplaceError> {
     // Opening a pipe would wait for a writer.
     if !fs::metadata(real).is_ok_and(|found| found.is_file()) {
         return Ok(None);
     }
-    let Ok(file) = File::open(real) else { return Ok(None) };
-    match file.try_lock() {
-        Err(fs::TryLockError::WouldBlock) => Err(ReplaceError::Busy(path.to_owned())),
-        _ => Ok(Some(file)),
+    match file::lock_beside(real) {
+        Ok(Some(lock)) => Ok(Some(lock)),
+        Ok(None) => Err(ReplaceError::Busy(path.to_owned())),
+        // What is in the way of a lock is in the way of the new text as well, and is said there.
+        Err(_) => Ok(None),
     }
 }
 
-/// A file that is open here cannot be replaced.
-#[cfg(not(unix))]
-fn lock(_: &Path, _: &Path) -> Result<Option<File>, ReplaceError> {
-    Ok(None)
+/// How a file is made writable, where that has a name of its own.
+fn writable_remedy(path: &Path) -> String {
+    if cfg!(windows) { format!(" (attrib -r \"{}\")", shown(path)) } else { String::new() }
 }
 
 /// That the file is what was expected; what the system knows of it, where it is there.
 fn verify(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<Option<Metadata>, ReplaceError> {
-    let unreadable = |error| ReplaceError::Unreadable { path: path.to_owned(), error };
+    let unreadable = |error| match file::is_held_open(&error) {
+        true => ReplaceError::HeldOpen(path.to_owned()),
+        false => ReplaceError::Unreadable { path: path.to_owned(), error },
+    };
     let found = match fs::metadata(real) {
         Ok(found) => found,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -167,7 +178,7 @@ fn verify(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<Option<Me
     }
     let Some(expected) = expected else { return Err(ReplaceError::Exists(path.to_owned())) };
     // By its length first: what has grown without bound need not be read.
-    if found.len() != expected.len() as u64 || fs::read(real).map_err(unreadable)? != expected {
+    if found.len() != expected.len() as u64 || file::read(real).map_err(unreadable)? != expected {
         return Err(ReplaceError::Changed(path.to_owned()));
     }
     if found.permissions().readonly() {
@@ -225,15 +236,19 @@ mod tests {
         assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 0);
     }
 
-    #[cfg(unix)]
     #[test]
     fn two_do_not_replace_a_file_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("policy.toml");
         fs::write(&file, "one").unwrap();
+        #[cfg(unix)]
         let other = File::open(&file).unwrap();
+        #[cfg(unix)]
         other.lock().unwrap();
+        #[cfg(windows)]
+        let other = file::lock_beside(&file).unwrap().unwrap();
         assert!(said(replace_file(&file, Some(b"one"), b"two")).contains("is being written by somebody else"));
+        assert_eq!(fs::read(&file).unwrap(), b"one");
         drop(other);
         replace_file(&file, Some(b"one"), b"two").unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"two");

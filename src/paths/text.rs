@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use crate::state::file;
+
 /// Why a file gives no text.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
@@ -44,7 +46,10 @@ pub(super) fn expect_file(path: &Path) -> Result<(), Unreadable> {
 pub(super) fn read(path: &Path, most: usize) -> Result<String, Unreadable> {
     expect_file(path)?;
     let mut bytes = Vec::new();
-    File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    file::wait_for_release(path, || {
+        bytes.clear();
+        file::open(File::options().read(true), path)?.take(most as u64 + 1).read_to_end(&mut bytes)
+    })?;
     if bytes.len() > most {
         return Err(Unreadable::TooLarge);
     }

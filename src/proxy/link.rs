@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::client_input::ClientInput;
+use super::client_output::ClientOutput;
 use super::desk::Desk;
 use super::pipe;
 use super::reading::Reading;
@@ -63,6 +65,11 @@ impl Link {
         self.began.time()
     }
 
+    /// How long ago the client closed our stdin, where only looking tells.
+    pub(super) fn client_left_for(&self) -> Option<Duration> {
+        self.server.client.hung_up_for()
+    }
+
     /// Writes a line that was held to the server, without waiting for it to read.
     pub(super) fn release(self: &Arc<Self>, line: Vec<u8>) {
         let link = Arc::clone(self);
@@ -97,7 +104,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Our stdout: whole lines, one writer at a time.
 #[derive(Debug)]
 pub(super) struct ToClient {
-    stdout: Mutex<File>,
+    stdout: Mutex<ClientOutput>,
     /// Whether somebody is at this moment writing, or waiting for the client to read.
     writing: AtomicBool,
     /// Counts the writes that were finished.
@@ -105,8 +112,8 @@ pub(super) struct ToClient {
 }
 
 impl ToClient {
-    /// Writes to this file.
-    pub(super) fn new(stdout: File) -> Self {
+    /// Writes to this output.
+    pub(super) fn new(stdout: ClientOutput) -> Self {
         Self { stdout: Mutex::new(stdout), writing: AtomicBool::new(false), written: AtomicU64::new(0) }
     }
 
@@ -117,7 +124,7 @@ impl ToClient {
     pub(super) fn write(&self, lines: &[&[u8]]) -> io::Result<()> {
         let stdout = lock(&self.stdout);
         self.writing.store(true, Ordering::Relaxed);
-        let result = lines.iter().try_for_each(|line| pipe::write_all(&stdout, line));
+        let result = lines.iter().try_for_each(|line| stdout.write_all(line));
         self.written.fetch_add(1, Ordering::Relaxed);
         self.writing.store(false, Ordering::Relaxed);
         result
@@ -142,7 +149,7 @@ pub(super) struct ToServer {
     /// Whether a write found that the server has closed its end.
     refused: AtomicBool,
     /// Our own stdin, to see that the client has left while the server takes nothing.
-    client: File,
+    client: ClientInput,
     /// How long a write goes on waiting for the server once the client has left.
     grace: Duration,
 }
@@ -153,7 +160,7 @@ impl ToServer {
     ///
     /// # Errors
     /// When the pipe cannot be made non-blocking.
-    pub(super) fn new(stdin: File, client: File, grace: Duration) -> io::Result<Self> {
+    pub(super) fn new(stdin: File, client: ClientInput, grace: Duration) -> io::Result<Self> {
         // Non-blocking, so that a server that reads nothing cannot hold us back from ending it.
         pipe::set_nonblocking(&stdin)?;
         Ok(Self {
@@ -174,7 +181,7 @@ impl ToServer {
         let mut stdin = lock(&self.stdin);
         let Some(pipe) = stdin.as_ref() else { return Err(ErrorKind::BrokenPipe.into()) };
         let result = pipe::write_while(pipe, lines, |blocked| {
-            !self.closing.load(Ordering::Relaxed) && (blocked < self.grace || !pipe::is_hung_up(&self.client))
+            !self.closing.load(Ordering::Relaxed) && (blocked < self.grace || !self.client.is_hung_up())
         });
         if let Err(error) = &result {
             *stdin = None;

@@ -5,6 +5,8 @@
 
 pub mod alone;
 mod child;
+mod client_input;
+mod client_output;
 mod desk;
 mod link;
 pub mod notification;
@@ -34,9 +36,10 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::child::Child;
 pub use self::child::{StartError, Surroundings};
+use self::client_output::ClientOutput;
 use self::desk::Desk;
 use self::link::{Began, Link, ToClient, ToServer, lock};
-use self::pump::{From, Pump, Stopped};
+use self::pump::{From, Pump, Source, Stopped};
 use self::reading::Reading;
 pub use self::reload::Reload;
 use self::session::{Event, Session};
@@ -116,15 +119,15 @@ struct Threads {
 }
 
 fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threads), StartError> {
-    let (stdin, stdout) = pump::stdio().map_err(system)?;
+    let (stdin, stdout) = (client_input::stdin().map_err(system)?, ClientOutput::stdout().map_err(system)?);
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;
     let we_read = file(we_read);
     pipe::widen(&we_read, SERVER_PIPE);
     // So that a large result goes to the client at once, and not in pieces that each wait for it to wake.
-    pipe::widen(&stdout, SERVER_PIPE);
-    let to_server = ToServer::new(file(we_write), stdin.try_clone().map_err(system)?, wrap.grace).map_err(system)?;
-    let reading = Reading::new(stdin.try_clone().map_err(system)?);
+    stdout.widen(SERVER_PIPE);
+    let to_server = ToServer::new(file(we_write), stdin.clone(), wrap.grace).map_err(system)?;
+    let reading = Reading::new(stdin.clone());
     let child = Child::spawn(&wrap.command, None, server_reads, server_writes, Stdio::inherit())?;
     kill_on_panic(&child, wrap.stderr.clone());
     let began = Began::now();
@@ -145,8 +148,8 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(Session, Threa
     let (events, received) = unbounded_channel();
     let (send_reply, replies) = sync_channel(MAX_SERVER_REPLIES);
     let threads = Threads {
-        client: Pump::new(From::Client, stdin, Arc::clone(&link)),
-        server: Pump::new(From::Server(send_reply), we_read, Arc::clone(&link)),
+        client: Pump::new(From::Client, Source::Client(stdin), Arc::clone(&link)),
+        server: Pump::new(From::Server(send_reply), Source::Server(we_read), Arc::clone(&link)),
         replies,
         link: Arc::clone(&link),
         events,

@@ -1,44 +1,374 @@
-//! A notification on the desktop for each question: a help, and never needed. On Linux it is a feature of the build, off
-//! unless it is asked for.
+//! A desktop notification for each call that waits for a person: a help that nothing depends on. On Linux it is a feature
+//! of the build, off unless it is asked for.
+//!
+//! What it says comes from a server, so it reaches the desktop as data: an argument of `osascript` and never a part of its
+//! script on macOS, the text of a node of a document on Windows, a string of a D-Bus message on Linux.
 
 use crate::env::Env;
 use crate::policy::ServerName;
 use crate::state::approvals::Announce;
 
-/// Shows a notification for each question, where there is a desktop that shows such.
+/// Shows a notification for each question, where there is a desktop that shows them.
 #[cfg(any(feature = "desktop", target_os = "macos", windows))]
 pub fn announce(server: &ServerName, env: &Env) -> Announce {
-    if !has_desktop(env) {
+    if !platform::has_desktop(env) {
         return Box::new(|_, _| ());
     }
     let server = server.to_string();
-    Box::new(move |id, tool| {
-        let title = format!("{} waits for your approval", crate::visible::visible(tool));
-        let body = format!("An agent wants to call it on {server}.\npolicylayer approvals show {id}");
-        // Whoever shows it may take their time; the call's own clock runs.
-        let shown = std::thread::Builder::new().name("notification".to_owned()).spawn(move || {
-            let shown = notify_rust::Notification::new().appname("policylayer").summary(&title).body(&body).show();
-            if let Err(error) = shown {
-                tracing::debug!("no notification is shown: {error}");
-            }
-        });
-        if let Err(error) = shown {
-            tracing::debug!("no notification is shown: {error}");
-        }
-    })
+    let show = queue::queued(platform::show(env));
+    Box::new(move |id, tool| show(queue::Text::new(id, tool, &server)))
 }
 
-/// Nothing is shown by a policylayer that was built without it.
+/// A policylayer that was built without notifications shows none.
 #[cfg(not(any(feature = "desktop", target_os = "macos", windows)))]
 pub fn announce(_: &ServerName, _: &Env) -> Announce {
     Box::new(|_, _| ())
 }
 
-/// Whether anybody would see a notification. Elsewhere than on Linux and its like, the system knows.
-#[cfg(any(feature = "desktop", target_os = "macos", windows))]
-fn has_desktop(env: &Env) -> bool {
-    let is_set = |name: &&str| env.var(name).is_some_and(|value| !value.is_empty());
-    let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set);
-    let has_bus = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"].iter().any(is_set);
-    cfg!(any(target_os = "macos", windows)) || (has_display && has_bus)
+/// One thread shows one notification at a time, and is started for the first one.
+#[cfg(any(feature = "desktop", target_os = "macos", windows, test))]
+mod queue {
+    use std::cell::Cell;
+    use std::io;
+    use std::sync::mpsc::sync_channel;
+    use std::thread;
+
+    use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
+    use crate::visible::visible;
+
+    /// What a notification says.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub(super) struct Text {
+        pub(super) title: String,
+        pub(super) body: String,
+    }
+
+    impl Text {
+        pub(super) fn new(id: &str, tool: &str, server: &str) -> Self {
+            // Windows drops a notification that is longer than a few kilobytes, or holds what XML cannot.
+            let mut name: String = visible(tool).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+            if let Some((end, _)) = name.char_indices().nth(MAX_NOTIFIED_NAME) {
+                name.truncate(end);
+                name.push('…');
+            }
+            Self {
+                title: format!("{name} waits for your approval"),
+                body: format!("An agent wants to call it on {server}.\npolicylayer approvals show {id}"),
+            }
+        }
+    }
+
+    /// Hands notifications to `show` on a thread of its own. Never waits: one that finds [`MAX_NOTIFICATIONS`] before it is
+    /// dropped, and the call waits for its answer all the same.
+    pub(super) fn queued<S>(show: S) -> impl Fn(Text) + Send
+    where
+        S: FnMut(&Text) -> io::Result<()> + Send + 'static,
+    {
+        let (send, texts) = sync_channel::<Text>(MAX_NOTIFICATIONS);
+        let start = Cell::new(Some((texts, show)));
+        move |text| {
+            if let Some((texts, mut show)) = start.take() {
+                let thread = thread::Builder::new().name("notification".to_owned()).spawn(move || {
+                    for text in texts {
+                        if let Err(error) = show(&text) {
+                            tracing::debug!("no notification is shown: {error}");
+                        }
+                    }
+                });
+                if let Err(error) = thread {
+                    tracing::debug!("no notification is shown: {error}");
+                }
+            }
+            if send.try_send(text).is_err() {
+                tracing::debug!("no notification is shown: others are not shown yet");
+            }
+        }
+    }
+}
+
+/// Programs of the system that are run for a notification.
+#[cfg(any(target_os = "macos", windows, test))]
+mod program {
+    use std::io;
+    use std::process::{Child, Command, ExitStatus, Stdio};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    /// How often a program is looked at that has not ended.
+    const LOOK: Duration = Duration::from_millis(20);
+
+    /// Runs a program that reads and prints nothing, and reaps it. One that takes longer than `limit` is killed.
+    pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<ExitStatus> {
+        // Our own stdout is the protocol.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = spawn(&mut command)?;
+        let start = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if start.elapsed() >= limit {
+                child.kill()?;
+                child.wait()?;
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    #[cfg(unix)]
+    fn spawn(command: &mut Command) -> io::Result<Child> {
+        let _starting = crate::proxy::watcher::STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        command.spawn()
+    }
+
+    #[cfg(not(unix))]
+    fn spawn(command: &mut Command) -> io::Result<Child> {
+        command.spawn()
+    }
+
+    /// The statement that shows a notification.
+    #[cfg(any(target_os = "macos", test))]
+    pub(super) const DISPLAY: &str =
+        "display notification (item 3 of argv) with title (item 1 of argv) subtitle (item 2 of argv)";
+
+    /// A command that runs a statement of AppleScript with a text as its arguments. The first argument is ours: options of
+    /// `osascript` end there, so that a tool named `-e` is none.
+    #[cfg(any(target_os = "macos", test))]
+    pub(super) fn osascript(statement: &str, text: &super::queue::Text) -> Command {
+        let mut command = Command::new("/usr/bin/osascript");
+        command.args(["-e", "on run argv", "-e", statement, "-e", "end run"]);
+        command.args(["policylayer", text.title.as_str(), text.body.as_str()]);
+        command
+    }
+}
+
+#[cfg(target_os = "macos")]
+mod platform {
+    use std::io;
+
+    use super::program::{DISPLAY, osascript, run};
+    use super::queue::Text;
+    use crate::env::Env;
+    use crate::limits::NOTIFICATION_PATIENCE;
+
+    /// The system knows; `osascript` fails where nobody is logged in at the screen.
+    pub(super) fn has_desktop(_: &Env) -> bool {
+        true
+    }
+
+    pub(super) fn show(_: &Env) -> impl FnMut(&Text) -> io::Result<()> + Send + 'static {
+        |text| {
+            let status = run(osascript(DISPLAY, text), NOTIFICATION_PATIENCE)?;
+            if status.success() { Ok(()) } else { Err(io::Error::other(format!("osascript: {status}"))) }
+        }
+    }
+}
+
+#[cfg(windows)]
+mod platform {
+    use std::ffi::OsStr;
+    use std::io;
+    use std::os::windows::process::CommandExt as _;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use notify_rust::Notification;
+
+    use super::program::run;
+    use super::queue::Text;
+    use crate::env::Env;
+    use crate::limits::NOTIFICATION_PATIENCE;
+
+    /// What Windows calls us by: it shows no notification of a program whose id is not registered.
+    const APP_ID: &str = "policylayer";
+
+    /// Where the id is registered, for this user.
+    const KEY: &str = r"HKCU\Software\Classes\AppUserModelId\policylayer";
+
+    /// `CREATE_NO_WINDOW`: a client without a console must not see one flash up.
+    const NO_WINDOW: u32 = 0x0800_0000;
+
+    /// The system knows.
+    pub(super) fn has_desktop(_: &Env) -> bool {
+        true
+    }
+
+    pub(super) fn show(env: &Env) -> impl FnMut(&Text) -> io::Result<()> + Send + 'static {
+        let query = (reg(env), ["query", KEY]);
+        let mut is_registered = None;
+        move |text| {
+            let is_registered =
+                *is_registered.get_or_insert_with(|| command(&query.0, &query.1).is_ok_and(|found| found.success()));
+            // Without an id of its own, it comes under the name of PowerShell, which every Windows has registered.
+            if is_registered && notification(text).app_id(APP_ID).show().is_ok() {
+                return Ok(());
+            }
+            notification(text).show().map(drop).map_err(io::Error::other)
+        }
+    }
+
+    fn notification(text: &Text) -> Notification {
+        let mut notification = Notification::new();
+        notification.appname(APP_ID).summary(&text.title).body(&text.body);
+        notification
+    }
+
+    /// Registers the name that notifications come under. `wrap` does not: what a packaged client starts writes to a registry
+    /// of its own, which Windows does not read for this.
+    ///
+    /// # Errors
+    /// Where the registry cannot be written.
+    pub(super) fn register(env: &Env) -> io::Result<()> {
+        let status = command(&reg(env), &["add", KEY, "/v", "DisplayName", "/t", "REG_SZ", "/d", APP_ID, "/f"])?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("reg add: {status}"))) }
+    }
+
+    fn command(program: &Path, args: &[&str]) -> io::Result<std::process::ExitStatus> {
+        let mut command = Command::new(program);
+        command.args(args).creation_flags(NO_WINDOW);
+        run(command, NOTIFICATION_PATIENCE)
+    }
+
+    fn reg(env: &Env) -> PathBuf {
+        let root = env.var("SystemRoot").unwrap_or(OsStr::new(r"C:\Windows"));
+        Path::new(root).join("System32").join("reg.exe")
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn the_id_is_registered_for_this_user() {
+            let env = Env::capture();
+            register(&env).unwrap();
+            assert!(command(&reg(&env), &["query", KEY, "/v", "DisplayName"]).unwrap().success());
+            assert!(!command(&reg(&env), &["query", KEY, "/v", "Other"]).unwrap().success());
+        }
+    }
+}
+
+#[cfg(all(feature = "desktop", not(any(target_os = "macos", windows))))]
+mod platform {
+    use std::io;
+
+    use super::queue::Text;
+    use crate::env::Env;
+
+    /// Whether anybody would see a notification.
+    pub(super) fn has_desktop(env: &Env) -> bool {
+        let is_set = |name: &&str| env.var(name).is_some_and(|value| !value.is_empty());
+        let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set);
+        let has_bus = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"].iter().any(is_set);
+        has_display && has_bus
+    }
+
+    pub(super) fn show(_: &Env) -> impl FnMut(&Text) -> io::Result<()> + Send + 'static {
+        |text| {
+            let mut notification = notify_rust::Notification::new();
+            notification.appname("policylayer").summary(&text.title).body(&text.body);
+            notification.show().map(drop).map_err(io::Error::other)
+        }
+    }
+}
+
+/// Registers the name that notifications come under, where the system wants that. It fails quietly: they are shown without
+/// it as well.
+pub fn register_name(env: &Env) {
+    #[cfg(windows)]
+    if let Err(error) = platform::register(env) {
+        tracing::debug!("notifications have no name of their own: {error}");
+    }
+    #[cfg(not(windows))]
+    let _ = env;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::sync::mpsc::channel;
+    use std::time::{Duration, Instant};
+
+    use super::program::{DISPLAY, osascript};
+    use super::queue::{Text, queued};
+    use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
+
+    const HOSTILE: &str = "-e do shell script \"touch /tmp/x\" & '</text><audio/>\u{1b}\u{ffff}";
+
+    #[test]
+    fn a_name_is_told_without_what_a_desktop_would_stumble_over() {
+        let text = Text::new("k7m2p", HOSTILE, "shop");
+        assert!(text.title.starts_with("-e do shell script"), "{text:?}");
+        assert!(!text.title.contains(['\u{1b}', '\u{ffff}']), "{text:?}");
+        let text = Text::new("k7m2p", &"字".repeat(4096), "shop");
+        assert_eq!(text.title, format!("{}… waits for your approval", "字".repeat(MAX_NOTIFIED_NAME)));
+        assert!(text.body.ends_with("policylayer approvals show k7m2p"), "{text:?}");
+    }
+
+    #[test]
+    fn a_name_is_an_argument_of_the_script_and_no_option() {
+        let text = Text::new("k7m2p", HOSTILE, "shop");
+        let command = osascript(DISPLAY, &text);
+        assert_eq!(command.get_program(), "/usr/bin/osascript");
+        let args: Vec<_> = command.get_args().collect();
+        let script = ["-e", "on run argv", "-e", DISPLAY, "-e", "end run"].map(OsStr::new);
+        assert_eq!(args.get(..6), Some(&script[..]));
+        assert_eq!(args.get(6..), Some(&["policylayer", &text.title, &text.body].map(OsStr::new)[..]));
+    }
+
+    #[cfg(target_os = "macos")]
+    #[test]
+    fn osascript_takes_a_hostile_name_as_a_text() {
+        let text = Text::new("k7m2p", HOSTILE, "shop");
+        for (statement, expected) in
+            [("return item 1 of argv", "policylayer"), ("return item 2 of argv", text.title.as_str())]
+        {
+            let said = osascript(statement, &text).output().unwrap();
+            assert!(said.status.success(), "{said:?}");
+            assert_eq!(String::from_utf8(said.stdout).unwrap().trim_end_matches('\n'), expected);
+        }
+    }
+
+    #[test]
+    fn a_flood_waits_for_nobody_and_is_bounded() {
+        let (seen, shown) = channel();
+        let (go, gate) = channel::<()>();
+        let show = queued(move |text: &Text| {
+            seen.send(text.clone()).unwrap();
+            gate.recv().map_err(std::io::Error::other)
+        });
+        let all: Vec<_> = (0..MAX_NOTIFICATIONS + 100).map(|n| Text::new("id", &format!("tool{n}"), "s")).collect();
+        show(all[0].clone());
+        assert_eq!(shown.recv_timeout(Duration::from_secs(10)).unwrap(), all[0]);
+        let start = Instant::now();
+        all.iter().skip(1).for_each(|text| show(text.clone()));
+        assert!(start.elapsed() < Duration::from_secs(5), "it waited");
+        for _ in 0..=MAX_NOTIFICATIONS {
+            go.send(()).unwrap();
+        }
+        // One that cannot be shown does not end the others.
+        let rest: Vec<_> =
+            (0..MAX_NOTIFICATIONS).map(|_| shown.recv_timeout(Duration::from_secs(10)).unwrap()).collect();
+        assert_eq!(rest, all[1..=MAX_NOTIFICATIONS]);
+        assert!(shown.recv_timeout(Duration::from_millis(100)).is_err(), "more than the limit were kept");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_hangs_is_ended_and_reaped() {
+        use std::process::Command;
+
+        use super::program::run;
+
+        let mut sleep = Command::new("sleep");
+        sleep.arg("600");
+        let start = Instant::now();
+        let error = run(sleep, Duration::from_millis(100)).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        assert!(start.elapsed() < Duration::from_secs(60));
+        let mut fails = Command::new("sh");
+        fails.args(["-c", "exit 3"]);
+        assert_eq!(run(fails, Duration::from_secs(60)).unwrap().code(), Some(3));
+    }
 }

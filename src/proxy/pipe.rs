@@ -83,8 +83,9 @@ mod platform {
         // Node's pipes are sockets, where only this flag tells of an end that still reads.
         #[cfg(target_os = "linux")]
         let asked = PollFlags::RDHUP;
+        // macOS looks at what is asked for alone, and counts this as reading.
         #[cfg(not(target_os = "linux"))]
-        let asked = PollFlags::empty();
+        let asked = PollFlags::HUP;
         let mut polled = [PollFd::new(pipe, asked)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut polled, Some(&now)).is_ok()
@@ -101,11 +102,7 @@ mod platform {
     ///
     /// # Errors
     /// Where that cannot be had without reading.
-    pub(in crate::proxy) fn until_readable(pipe: &File) -> io::Result<()> {
-        wait_readable(pipe)
-    }
-
-    pub(super) fn wait_readable(pipe: &File) -> io::Result<()> {
+    pub(in crate::proxy) fn wait_readable(pipe: &File) -> io::Result<()> {
         wait(pipe, PollFlags::IN, None)
     }
 
@@ -127,33 +124,20 @@ mod platform {
     use std::fs::File;
     use std::io;
 
-    /// Pipes block here.
+    /// Pipes block here. A write that waits for a server ends with its job, and so with the other end of the pipe.
     pub(in crate::proxy) fn set_nonblocking(_pipe: &File) -> io::Result<()> {
         Ok(())
     }
 
-    /// Pipes hold what they do here.
+    /// Pipes hold 4 KiB here. A large write lends its bytes to the reader, which takes them in one piece all the same.
     pub(in crate::proxy) fn widen(_pipe: &File, _size: usize) {}
 
-    /// Not known here before the bytes are read.
+    /// Not known here before something is written.
     pub(in crate::proxy) fn is_hung_up(_pipe: &File) -> bool {
         false
     }
 
-    /// Not known here before the bytes are read.
-    pub(in crate::proxy) fn is_readable(_pipe: &File) -> bool {
-        false
-    }
-
-    /// Waits until a read would not.
-    ///
-    /// # Errors
-    /// Always: pipes can only be read here.
-    pub(in crate::proxy) fn until_readable(_pipe: &File) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn wait_readable(_pipe: &File) -> io::Result<()> {
+    pub(in crate::proxy) fn wait_readable(_pipe: &File) -> io::Result<()> {
         std::thread::sleep(super::BLOCKED_LOOK);
         Ok(())
     }
@@ -164,5 +148,60 @@ mod platform {
     }
 }
 
-pub(super) use platform::{is_hung_up, is_readable, set_nonblocking, until_readable, widen};
-use platform::{wait_readable, wait_writable};
+#[cfg(unix)]
+pub(super) use platform::is_readable;
+use platform::wait_writable;
+pub(super) use platform::{is_hung_up, set_nonblocking, wait_readable, widen};
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn file(end: impl Into<OwnedFd>) -> File {
+        File::from(end.into())
+    }
+
+    #[test]
+    fn an_end_that_has_closed_is_seen_while_bytes_are_left() {
+        for (mut near, mut far) in [
+            {
+                let (reader, writer) = io::pipe().unwrap();
+                (file(reader), file(writer))
+            },
+            {
+                let (near, far) = UnixStream::pair().unwrap();
+                (file(near), file(far))
+            },
+        ] {
+            assert!(!is_hung_up(&near) && !is_readable(&near));
+            far.write_all(b"left").unwrap();
+            assert!(!is_hung_up(&near) && is_readable(&near));
+            drop(far);
+            assert!(is_hung_up(&near), "with bytes left");
+            let mut left = String::new();
+            near.read_to_string(&mut left).unwrap();
+            assert_eq!(left, "left");
+            assert!(is_hung_up(&near), "without any");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_is_seen_by_who_writes() {
+        let (reader, writer) = io::pipe().unwrap();
+        let writer = file(writer);
+        assert!(!is_hung_up(&writer));
+        drop(reader);
+        assert!(is_hung_up(&writer));
+    }
+
+    #[test]
+    fn a_socket_that_only_reads_on_has_hung_up() {
+        // As Node's pipes are.
+        let (near, far) = UnixStream::pair().unwrap();
+        far.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(is_hung_up(&file(near)));
+    }
+}

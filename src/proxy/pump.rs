@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
+use super::client_input::ClientInput;
 use super::desk::Matter;
 use super::link::{Link, lock};
 use super::{pipe, stray};
@@ -24,6 +25,24 @@ pub(super) enum From {
     Server(SyncSender<Vec<u8>>),
 }
 
+/// What a pump reads.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Our stdin.
+    Client(ClientInput),
+    /// The server's stdout.
+    Server(File),
+}
+
+impl Source {
+    fn read(&self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Client(input) => input.read(room),
+            Self::Server(pipe) => pipe::read(pipe, room),
+        }
+    }
+}
+
 /// Why a pump ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
@@ -37,7 +56,7 @@ pub(super) enum Stopped {
 #[derive(Debug)]
 pub(super) struct Pump {
     from: From,
-    source: File,
+    source: Source,
     framer: Framer,
     link: Arc<Link>,
     actions: Vec<Action>,
@@ -78,7 +97,7 @@ enum Lines {
 
 impl Pump {
     /// A pump that reads from `source`.
-    pub(super) fn new(from: From, source: File, link: Arc<Link>) -> Self {
+    pub(super) fn new(from: From, source: Source, link: Arc<Link>) -> Self {
         let framer = Framer::new(link.max_message);
         Self { from, source, framer, link, actions: Vec::new(), batch: Batch::default() }
     }
@@ -90,7 +109,7 @@ impl Pump {
                 return Stopped::SourceClosed;
             }
             // A source that fails has nothing more to give, just as one that ended.
-            let count = pipe::read(&self.source, self.framer.room()).unwrap_or(0);
+            let count = self.source.read(self.framer.room()).unwrap_or(0);
             self.framer.filled(count);
             let lines = if count == 0 { self.judge_last() } else { self.judge() };
             if let Err(stopped) = self.write_batches(lines) {
@@ -104,10 +123,10 @@ impl Pump {
 
     /// Waits for something to read, and says whether the session still takes it. What the server has to say always is.
     fn may_read(&self) -> bool {
-        let From::Client = self.from else { return true };
+        let Source::Client(input) = &self.source else { return true };
         self.link.reading.pause();
         // Where it is not known what comes, the end of the session waits for nothing.
-        pipe::until_readable(&self.source).is_err() || self.link.reading.begin()
+        input.wait_readable().is_err() || self.link.reading.begin()
     }
 
     fn write_batches(&mut self, mut lines: Lines) -> Result<(), Stopped> {
@@ -254,22 +273,4 @@ fn to_server(link: &Link, lines: &[u8]) {
     // The server has closed its stdin, or we have. Its requests stay open and are answered when it ends; the client is
     // still read, since it may be about to leave, and each of its requests is owed an answer.
     let _ = link.server.write(lines);
-}
-
-/// Our stdin and stdout as files: raw, unbuffered, the same on every platform.
-pub(super) fn stdio() -> io::Result<(File, File)> {
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsFd;
-        let stdin = io::stdin().as_fd().try_clone_to_owned()?;
-        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-        Ok((File::from(stdin), File::from(stdout)))
-    }
-    #[cfg(windows)]
-    {
-        use std::os::windows::io::AsHandle;
-        let stdin = io::stdin().as_handle().try_clone_to_owned()?;
-        let stdout = io::stdout().as_handle().try_clone_to_owned()?;
-        Ok((File::from(stdin), File::from(stdout)))
-    }
 }

@@ -1,12 +1,11 @@
 //! Whether the client is still read: at the end of a session no request that was read may go without its answer.
 
-use std::fs::File;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
+use super::client_input::ClientInput;
 use super::link::lock;
-use super::pipe;
 use crate::limits::{LAST_LOOK, LAST_REQUESTS};
 
 /// What the pump that reads the client is doing.
@@ -14,7 +13,7 @@ use crate::limits::{LAST_LOOK, LAST_REQUESTS};
 pub(super) struct Reading {
     state: Mutex<State>,
     /// Our stdin, only to look whether there is something in it.
-    client: File,
+    client: ClientInput,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +22,15 @@ enum State {
     Waiting,
     /// It reads, judges or writes.
     Busy,
+    /// The same, for the last time: more may be there, and the time for it is up.
+    Last,
     /// It reads no more.
     Over,
 }
 
 impl Reading {
-    /// The client is about to be read from this file.
-    pub(super) fn new(client: File) -> Self {
+    /// The client is about to be read from this input.
+    pub(super) fn new(client: ClientInput) -> Self {
         Self { state: Mutex::new(State::Waiting), client }
     }
 
@@ -37,7 +38,7 @@ impl Reading {
     #[must_use]
     pub(super) fn begin(&self) -> bool {
         let mut state = lock(&self.state);
-        if *state == State::Over {
+        if *state != State::Waiting {
             return false;
         }
         *state = State::Busy;
@@ -47,8 +48,10 @@ impl Reading {
     /// For the pump: all that it has read is dealt with, answers included.
     pub(super) fn pause(&self) {
         let mut state = lock(&self.state);
-        if *state == State::Busy {
-            *state = State::Waiting;
+        match *state {
+            State::Busy => *state = State::Waiting,
+            State::Last => *state = State::Over,
+            State::Waiting | State::Over => {}
         }
     }
 
@@ -61,13 +64,19 @@ impl Reading {
     /// keeps it from reading more.
     pub(super) fn finish(&self) {
         let start = Instant::now();
+        self.client.settle();
         loop {
             // First this look: what is gone from the pipe after it was taken by a pump that was busy before.
-            let more = start.elapsed() < LAST_REQUESTS && pipe::is_readable(&self.client);
+            let is_late = start.elapsed() >= LAST_REQUESTS;
+            let more = !is_late && self.client.is_readable();
             let mut state = lock(&self.state);
             if *state == State::Over || (*state == State::Waiting && !more) {
                 *state = State::Over;
                 return;
+            }
+            // A client that never stops asking would not let it wait at a moment when somebody looks.
+            if is_late && *state == State::Busy {
+                *state = State::Last;
             }
             drop(state);
             thread::sleep(LAST_LOOK);

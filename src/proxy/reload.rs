@@ -112,6 +112,10 @@ impl Folders {
     fn watch(&mut self, files: &[PathBuf]) {
         let Some(watcher) = &mut self.watcher else { return };
         let wanted: BTreeSet<_> = files.iter().flat_map(|file| folders_of(file)).collect();
+        // FSEvents follows paths, and each watch that is put up or taken down starts its one stream anew: only what has
+        // changed is worth that. A link that leads elsewhere than before is another path then.
+        #[cfg(target_os = "macos")]
+        let wanted: BTreeSet<_> = wanted.into_iter().filter_map(|folder| folder.canonicalize().ok()).collect();
         for gone in self.watched.difference(&wanted) {
             let _ = watcher.unwatch(gone);
         }
@@ -119,6 +123,9 @@ impl Folders {
         self.watched = wanted
             .into_iter()
             .filter(|folder| {
+                if cfg!(target_os = "macos") && self.watched.contains(folder) {
+                    return true;
+                }
                 let _ = watcher.unwatch(folder);
                 watcher.watch(folder, RecursiveMode::NonRecursive).is_ok()
             })

@@ -116,7 +116,10 @@ impl Session {
                     }
                 }
                 () = sleep(STDIN_LOOK), if at.is_none() => {
-                    if self.link.server.is_refused() {
+                    // On Windows a pump that waits for a server which reads nothing never sees the client leave.
+                    if !self.client_left && self.link.client_left_for().is_some_and(|since| since >= self.link.grace) {
+                        self.on(Event::ClientClosed);
+                    } else if self.link.server.is_refused() {
                         // As with its stdout, this is how most of them end.
                         self.then(DRAIN, Step::Mute("it closed its stdin"));
                     }

@@ -1,6 +1,5 @@
 //! A start that failed, told to the client: most clients hide a server's stderr and show only that it "closed".
 
-use std::fs::File;
 use std::io;
 use std::io::IsTerminal;
 use std::sync::mpsc;
@@ -8,7 +7,8 @@ use std::thread;
 
 use serde::Deserialize;
 
-use super::{pipe, pump};
+use super::client_input::{self, ClientInput};
+use super::client_output::ClientOutput;
 use crate::limits::{MAX_MESSAGE, START_FAILURE_WAIT};
 use crate::wire::frame::{Frame, Framer};
 use crate::wire::reply::{self, ErrorCode};
@@ -20,7 +20,7 @@ pub fn answer(message: &str) {
     if io::stdin().is_terminal() {
         return;
     }
-    let Ok((stdin, stdout)) = pump::stdio() else { return };
+    let (Ok(stdin), Ok(stdout)) = (client_input::stdin(), ClientOutput::stdout()) else { return };
     let message = message.to_owned();
     let (done, answered) = mpsc::channel();
     let answering = thread::Builder::new().spawn(move || {
@@ -32,10 +32,10 @@ pub fn answer(message: &str) {
     }
 }
 
-fn answer_from(stdin: &File, stdout: &File, message: &str) {
+fn answer_from(stdin: &ClientInput, stdout: &ClientOutput, message: &str) {
     let mut framer = Framer::new(MAX_MESSAGE);
     loop {
-        let count = pipe::read(stdin, framer.room()).unwrap_or(0);
+        let count = stdin.read(framer.room()).unwrap_or(0);
         framer.filled(count);
         while let Some(frame) = framer.next_frame().or_else(|| (count == 0).then(|| framer.finish()).flatten()) {
             let (skim, is_probe) = match frame {
@@ -44,7 +44,7 @@ fn answer_from(stdin: &File, stdout: &File, message: &str) {
             };
             let Some(id) = skim.request_id() else { continue };
             let reply = reply::error(Some(id.as_str()), ErrorCode::StartFailed, message);
-            if pipe::write_all(stdout, &reply).is_err() || !is_probe {
+            if stdout.write_all(&reply).is_err() || !is_probe {
                 return;
             }
         }

@@ -41,10 +41,10 @@ impl Stderr {
     /// # Errors
     /// When there is no stderr or no thread to be had.
     pub fn start() -> io::Result<Self> {
-        let file = stderr()?;
+        let output = Output::stderr()?;
         let stderr = Self(Arc::new(Shared { queue: Mutex::default(), changed: Condvar::new() }));
         let shared = Arc::clone(&stderr.0);
-        thread::Builder::new().name("stderr".to_owned()).spawn(move || shared.write_to(&file))?;
+        thread::Builder::new().name("stderr".to_owned()).spawn(move || shared.write_to(&output))?;
         Ok(stderr)
     }
 
@@ -80,7 +80,7 @@ impl Write for Stderr {
 }
 
 impl Shared {
-    fn write_to(&self, file: &File) {
+    fn write_to(&self, output: &Output) {
         let mut texts = Vec::new();
         loop {
             let mut queue = self
@@ -97,23 +97,49 @@ impl Shared {
                 texts.extend_from_slice(note.as_bytes());
             }
             // Somebody who has closed our stderr wants to know nothing.
-            let _ = pipe::write_all(file, &texts);
+            let _ = output.write_all(&texts);
             lock(&self.queue).writing = false;
             self.changed.notify_all();
         }
     }
 }
 
-/// Our stderr as a file: raw, and without the lock that a panic's message would wait for.
-fn stderr() -> io::Result<File> {
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsFd;
-        Ok(File::from(io::stderr().as_fd().try_clone_to_owned()?))
-    }
+/// Our stderr, unbuffered.
+#[derive(Debug)]
+enum Output {
+    /// Raw, and without the lock that a panic's message would wait for.
+    Raw(File),
+    /// A console of Windows, which takes raw bytes for text of its own code page; the library writes UTF-16 to it.
     #[cfg(windows)]
-    {
-        use std::os::windows::io::AsHandle;
-        Ok(File::from(io::stderr().as_handle().try_clone_to_owned()?))
+    Console(io::Stderr),
+}
+
+impl Output {
+    fn stderr() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use std::os::fd::AsFd as _;
+            Ok(Self::Raw(File::from(io::stderr().as_fd().try_clone_to_owned()?)))
+        }
+        #[cfg(windows)]
+        {
+            use std::io::IsTerminal as _;
+            use std::os::windows::io::AsHandle as _;
+            let stderr = io::stderr();
+            if stderr.is_terminal() {
+                // Colours are shown by a console that was told to; one that cannot shows the text with its escapes.
+                let _ = crossterm::ansi_support::supports_ansi();
+                return Ok(Self::Console(stderr));
+            }
+            Ok(Self::Raw(File::from(stderr.as_handle().try_clone_to_owned()?)))
+        }
+    }
+
+    fn write_all(&self, text: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Raw(file) => pipe::write_all(file, text),
+            #[cfg(windows)]
+            Self::Console(console) => console.lock().write_all(String::from_utf8_lossy(text).as_bytes()),
+        }
     }
 }

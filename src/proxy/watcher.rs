@@ -8,10 +8,12 @@
 //! nobody writes to. When the pipe closes, the wrapper is gone, and the watcher kills its own group, itself included.
 //!
 //! If the watcher is killed, another joins the group. The first one, which leads it, is not reaped before the end, so the
-//! group keeps its number. In the few milliseconds between the two, Linux's death signal still ends the server itself.
+//! group keeps its number. In the few milliseconds between the two, Linux's death signal still ends the server itself. macOS has
+//! none: a wrapper that is killed in just these milliseconds leaves its server with a closed stdin, and nothing more.
 
 use std::io;
 use std::process::{Child, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
@@ -20,6 +22,10 @@ use crate::limits::MAX_WATCHERS;
 
 /// The first argument that makes a process the watcher; no part of the command line that people see.
 pub const SUBCOMMAND: &str = "watch-server";
+
+/// Held while a process is started beside the server. macOS makes a pipe first and marks it as not to be inherited then: what
+/// another thread starts in between would keep the watcher's pipe open, and the watcher would wait for its end as well.
+pub(super) static STARTING: Mutex<()> = Mutex::new(());
 
 /// The watcher's process, and in it our end of its pipe.
 #[derive(Debug)]
@@ -81,6 +87,7 @@ fn start(group: i32) -> io::Result<Child> {
     let program = std::env::current_exe()?;
     let mut command = watcher_command(program.into_os_string(), group);
     command.arg(SUBCOMMAND).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     command.spawn()
 }
 
@@ -88,7 +95,9 @@ fn start(group: i32) -> io::Result<Child> {
 fn has_ended(watcher: &Child) -> io::Result<bool> {
     let Some(pid) = Pid::from_raw(watcher.id().cast_signed()) else { return Ok(true) };
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    Ok(rustix::process::waitid(WaitId::Pid(pid), look)?.is_some())
+    // macOS tells of one that was only stopped as well.
+    let status = rustix::process::waitid(WaitId::Pid(pid), look)?;
+    Ok(status.is_some_and(|status| status.exited() || status.killed() || status.dumped()))
 }
 
 /// What the watcher does: waits until its standard input ends, then ends its own process group.
@@ -112,4 +121,32 @@ pub fn watch() -> io::Result<()> {
     }
     rustix::process::kill_current_process_group(Signal::KILL)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn only_a_watcher_that_has_ended_is_replaced() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
+        assert!(!has_ended(&child).unwrap());
+        rustix::process::kill_process(pid, Signal::STOP).unwrap();
+        thread::sleep(Duration::from_millis(100));
+        assert!(!has_ended(&child).unwrap(), "it is only stopped");
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+        let start = Instant::now();
+        while !has_ended(&child).unwrap() {
+            assert!(start.elapsed() < Duration::from_secs(20), "nobody tells of its end");
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Whoever looked has not reaped it.
+        assert!(has_ended(&child).unwrap());
+        assert!(!child.wait().unwrap().success());
+    }
 }

@@ -194,14 +194,18 @@ fn open(path: &Path) -> Result<Open, Fault> {
     file::prepare(path)?;
     let identity = Identity::of(path)?;
     // Whoever needs a lock waits in `transact`.
-    let mut connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let mut connection = Connection::open_with_flags(
+        file::long(path),
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(Duration::ZERO)?;
     // Asked before anything is changed: it might be somebody else's. In a transaction, as another may be making it ours.
     let new = is_new(&*connection.transaction()?)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     // What was committed outlives the process. It need not outlive a power cut, which ends all sessions anyway.
     connection.pragma_update(None, "synchronous", "normal")?;
+    // macOS may write a disk's cache in any order unless it is told not to; other systems do not know this.
+    connection.pragma_update(None, "checkpoint_fullfsync", "on")?;
     connection.pragma_update(None, "trusted_schema", "off")?;
     connection.pragma_update_and_check(None, "journal_size_limit", MAX_STATE / 16, |_| Ok(()))?;
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;

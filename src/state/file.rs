@@ -1,18 +1,38 @@
-//! Files of the state folder: private to their user, and the ones that are open.
+//! Files of the state directory and files that are replaced: private to their user, found again, and waited for where another
+//! program holds them open.
+//!
+//! No lock is taken on a file that anybody reads or writes through another handle: on Windows a lock holds against every
+//! other handle, those of the same process as well. Locks are on files of their own, which nobody reads.
+
+mod held;
+mod identity;
+mod lock;
+mod private;
+mod real;
+mod replace;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
+pub(crate) use self::held::{is_held_open, open, read, wait_for_release};
+pub(crate) use self::identity::{Identity, is_being_removed};
+pub(crate) use self::lock::{FileLock, lock_beside, release, wait_for_lock};
+pub(crate) use self::private::{create_folder, create_private_folder, protect};
+pub(crate) use self::real::{long, real};
+pub(crate) use self::replace::{
+    persist, persist_new, remove, remove_unless_held, rename, rename_unless_held, temporary_in,
+};
+
 /// Creates the file, empty, and its folder where they are missing, for this user only.
 pub(super) fn prepare(path: &Path) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other("it has no folder"))?;
-    create_folder(folder)?;
+    create_private_folder(folder)?;
     match fs::metadata(path) {
         Ok(found) if found.is_file() => protect(path, &found),
         Ok(found) if found.is_dir() => Err(io::Error::other("it is a folder, not a file")),
         Ok(_) => Err(io::Error::other("it is a pipe or device, not a file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(folder, path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || is_being_removed(path) => create(folder, path),
         Err(error) => Err(error),
     }
 }
@@ -20,30 +40,17 @@ pub(super) fn prepare(path: &Path) -> io::Result<()> {
 /// The file is made under another name and closed before it gets its own: closing a file would drop the locks that
 /// SQLite holds on it elsewhere in this process.
 fn create(folder: &Path, path: &Path) -> io::Result<()> {
-    // Temporary files are for this user only.
-    match tempfile::NamedTempFile::new_in(folder)?.into_temp_path().persist_noclobber(path) {
-        Err(raced) if raced.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        done => done.map_err(|error| error.error),
+    match persist_new(temporary_in(folder)?, path) {
+        Err(raced) if raced.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        done => done,
     }
-}
-
-/// Creates a folder, and those above it, for this user only. One that is there stays as it is.
-#[cfg(unix)]
-pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-#[cfg(not(unix))]
-pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
 }
 
 /// Opens a file; where it is made, it is for this user only.
 pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options.open(path)
+    held::open_or_create(options, path)
 }
 
 /// What was renamed or made in a folder outlives a power cut.
@@ -56,51 +63,4 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
-}
-
-/// Takes from others what they may do with a file that has grown too open.
-#[cfg(unix)]
-pub(crate) fn protect(path: &Path, found: &fs::Metadata) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = found.permissions().mode();
-    if mode & 0o077 == 0 { Ok(()) } else { fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) }
-}
-
-#[cfg(not(unix))]
-pub(crate) fn protect(_: &Path, _: &fs::Metadata) -> io::Result<()> {
-    Ok(())
-}
-
-/// Which file a path leads to. A file that was moved away or replaced is not to be counted in: others would not see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
-    #[cfg(unix)]
-    device_and_inode: (u64, u64),
-}
-
-impl Identity {
-    /// The file at this path.
-    #[cfg(unix)]
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        fs::metadata(path).map(|found| Self::of_found(&found))
-    }
-
-    /// The file that this was asked of.
-    #[cfg(unix)]
-    pub(crate) fn of_found(found: &fs::Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt as _;
-        Self { device_and_inode: (found.dev(), found.ino()) }
-    }
-
-    /// The file that this was asked of.
-    #[cfg(not(unix))]
-    pub(crate) fn of_found(_: &fs::Metadata) -> Self {
-        Self {}
-    }
-
-    /// The file at this path. Here an open file can neither be moved nor replaced.
-    #[cfg(not(unix))]
-    pub(crate) fn of(_: &Path) -> io::Result<Self> {
-        Ok(Self {})
-    }
 }

@@ -145,6 +145,21 @@ fn a_signal_gives_the_terminal_back() {
 }
 
 #[test]
+fn a_terminal_that_goes_away_ends_it() {
+    let home = home("");
+    let mut process = watch(home.path()).close();
+    let start = std::time::Instant::now();
+    // It must not go on reading the end of its input.
+    while process.try_wait().unwrap().is_none() {
+        if start.elapsed() > Duration::from_secs(10) {
+            process.kill().unwrap();
+            panic!("it still runs");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn what_fails_meanwhile_is_told_on_a_terminal_that_is_given_back() {
     let home = home("");
     let mut wrapper = wrapper_in(home.path(), "record");

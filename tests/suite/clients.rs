@@ -75,6 +75,7 @@ fn files_are_where_each_system_has_them() {
         "cursor user /home/me/.cursor/mcp.json",
         "cursor project /srv/project/.cursor/mcp.json",
         "vscode user /home/me/.config/Code/User/mcp.json",
+        "vscode user /home/me/.config/Code - Insiders/User/mcp.json",
         "vscode project /srv/project/.vscode/mcp.json",
         "windsurf user /home/me/.codeium/windsurf/mcp_config.json",
         "gemini-cli user /home/me/.gemini/settings.json",
@@ -91,6 +92,7 @@ fn files_are_where_each_system_has_them() {
     for line in [
         "claude-desktop user /Users/me/Library/Application Support/Claude/claude_desktop_config.json",
         "vscode user /Users/me/Library/Application Support/Code/User/mcp.json",
+        "vscode user /Users/me/Library/Application Support/Code - Insiders/User/mcp.json",
         "zed user /Users/me/.config/zed/settings.json",
         "cursor user /Users/me/.cursor/mcp.json",
     ] {
@@ -102,6 +104,7 @@ fn files_are_where_each_system_has_them() {
         "claude-desktop user C:/Users/me/AppData/Roaming/Claude/claude_desktop_config.json",
         "claude-desktop user C:/Local/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json",
         "vscode user C:/Users/me/AppData/Roaming/Code/User/mcp.json",
+        "vscode user C:/Users/me/AppData/Roaming/Code - Insiders/User/mcp.json",
         "zed user C:/Users/me/AppData/Roaming/Zed/settings.json",
         "windsurf user /C/Users/me/.codeium/windsurf/mcp_config.json",
         "cline user C:/Users/me/AppData/Roaming/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
@@ -109,6 +112,78 @@ fn files_are_where_each_system_has_them() {
         has(&windows, line);
     }
     assert!(linux.iter().all(|line| !line.contains("Packages")), "{linux:#?}");
+}
+
+/// The files of Claude Desktop on Windows, as `package file`, where these directories are below %LOCALAPPDATA%.
+fn packages(folders: &[&str]) -> Vec<String> {
+    let local = tempfile::tempdir().unwrap();
+    for folder in folders {
+        fs::create_dir_all(local.path().join(folder)).unwrap();
+    }
+    let vars = [("HOME", "/C/Users/me"), ("APPDATA", "/A"), ("LOCALAPPDATA", local.path().to_str().unwrap())];
+    let all = places(Os::Windows, &Env::new(vars, "/srv/project"));
+    let of_claude = all.into_iter().filter(|place| place.row.id == "claude-desktop");
+    let line = |place: policylayer::clients::place::Place| {
+        let file = place.file.strip_prefix(local.path()).unwrap_or(&place.file).to_str().unwrap().replace('\\', "/");
+        format!("{} {file} {:?}", place.package.unwrap_or_else(|| "-".to_owned()), place.presence)
+    };
+    of_claude.map(line).collect()
+}
+
+#[test]
+fn every_package_of_claude_desktop_is_looked_into() {
+    let inner = "LocalCache/Roaming/Claude";
+    let file = |package: &str, presence: &str| {
+        format!("{package} Packages/{package}/{inner}/claude_desktop_config.json {presence}")
+    };
+    let classic = "- /A/Claude/claude_desktop_config.json Nothing".to_owned();
+    // The known one is told of where there is none.
+    assert_eq!(packages(&[]), [file("Claude_pzs8sxrjxfjjc", "Nothing"), classic.clone()]);
+    // Signed by somebody else, and not started yet.
+    assert_eq!(
+        packages(&["Packages/Claude_8wekyb3d8bbwe"]),
+        [file("Claude_8wekyb3d8bbwe", "Nothing"), classic.clone()]
+    );
+    // The known one comes first; others of a longer name are no packages of Claude Desktop.
+    let folders = [
+        "Packages/claude_0abc",
+        "Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude",
+        "Packages/ClaudeHelper_x",
+        "Packages/Claude_",
+        "Packages/Other.Claude_x",
+    ];
+    assert_eq!(packages(&folders), [file("Claude_pzs8sxrjxfjjc", "Folder"), file("claude_0abc", "Nothing"), classic]);
+}
+
+#[cfg(windows)]
+#[test]
+fn a_new_server_goes_to_the_package_and_not_to_what_an_earlier_installation_left() {
+    let home = Home::new();
+    let (local, roaming) = (home.path().join("Local"), home.path().join("Roaming"));
+    let inside = local.join("Packages").join("Claude_0abc").join("LocalCache").join("Roaming").join("Claude");
+    fs::create_dir_all(&inside).unwrap();
+    fs::create_dir_all(roaming.join("Claude")).unwrap();
+    let classic = roaming.join("Claude").join("claude_desktop_config.json");
+    fs::write(&classic, "{\"mcpServers\":{}}").unwrap();
+    let run = |args: &[&str]| {
+        let output = home.command(args).env("LOCALAPPDATA", &local).env("APPDATA", &roaming).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}\n{text}");
+        text
+    };
+    run(&["register", "shop", "--client", "claude-desktop", "--", "node", "shop.js"]);
+    assert_eq!(fs::read_to_string(&classic).unwrap(), "{\"mcpServers\":{}}");
+    let written = fs::read_to_string(inside.join("claude_desktop_config.json")).unwrap();
+    assert!(written.contains("\"shop\"") && written.contains("\"wrap\""), "{written}");
+    // Both are told apart.
+    let text = run(&["clients"]);
+    assert!(
+        text.contains("(claude-desktop), user, package Claude_0abc") && text.contains("(claude-desktop), user\n"),
+        "{text}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&run(&["clients", "--format", "json"])).unwrap();
+    let packages: Vec<_> = json["clients"].as_array().unwrap().iter().map(|client| client["package"].clone()).collect();
+    assert_eq!(packages, ["Claude_0abc".into(), serde_json::Value::Null]);
 }
 
 #[test]

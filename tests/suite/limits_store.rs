@@ -456,9 +456,7 @@ fn the_state_folder() {
         |vars: &[(&str, &str)]| Env::new(vars.iter().map(|(name, value)| (*name, value.replace('/', root))), root);
     let base = Path::new(root);
     let home = env(&[("HOME", "/home"), ("LOCALAPPDATA", "/local")]);
-    let expected = if cfg!(windows) {
-        base.join("local/policylayer")
-    } else if cfg!(target_os = "macos") {
+    let expected = if cfg!(target_os = "macos") {
         base.join("home/Library/Application Support/policylayer")
     } else {
         base.join("home/.local/state/policylayer")

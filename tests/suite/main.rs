@@ -41,6 +41,7 @@ mod faults;
 mod init;
 mod inspect;
 mod iterable;
+mod journey;
 #[path = "../laws/mod.rs"]
 mod laws;
 mod limits;
@@ -48,6 +49,7 @@ mod limits_store;
 mod limits_windows;
 mod listings;
 mod log;
+mod macos;
 mod man;
 mod policy;
 mod policy_properties;
@@ -65,4 +67,7 @@ mod suggest;
 mod support;
 mod tidy;
 mod vectors;
+#[cfg(windows)]
+mod windows;
+mod windows_files;
 mod wrap;

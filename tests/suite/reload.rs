@@ -161,6 +161,46 @@ fn says(session: &Wrapped, what: &str) {
     }
 }
 
+/// Watching a folder keeps nobody from moving or removing it, and a new one under its name is watched.
+#[test]
+fn the_folder_of_the_policies_can_be_moved_and_removed() {
+    /// What holds a folder open on Windows lets go of it soon.
+    fn soon<T>(mut work: impl FnMut() -> std::io::Result<T>) {
+        let start = Instant::now();
+        while let Err(error) = work() {
+            assert!(start.elapsed() < Duration::from_secs(5), "{error}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+    let home = home();
+    let folder = home.path().join("policies");
+    let (file, moved) = (folder.join("policy.json"), home.path().join("moved"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(&file, ALLOW).unwrap();
+    let mut command = std::process::Command::new(program());
+    command.args(["wrap", "--server", "stub", "--policy"]).arg(&file).arg("--").arg(stub());
+    at_home(&mut command, home.path());
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    command.stderr(fs::File::create(home.path().join("stderr")).unwrap());
+    let mut session = Wrapped::start(home, command);
+    session.greet();
+    assert!(session.passes());
+    soon(|| fs::rename(&folder, &moved));
+    soon(|| fs::create_dir(&folder));
+    fs::write(&file, REFUSE).unwrap();
+    until(&mut session, false);
+    soon(|| fs::remove_dir_all(&folder));
+    soon(|| fs::create_dir(&folder));
+    fs::write(&file, ALLOW).unwrap();
+    until(&mut session, true);
+    // The one that was moved away is not watched any more.
+    fs::write(moved.join("policy.json"), REFUSE).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    assert!(session.passes());
+    session.close();
+    assert_eq!(session.code(), 0);
+}
+
 #[test]
 fn the_client_is_told_when_it_would_see_other_tools() {
     let home = home();

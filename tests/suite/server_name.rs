@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use policylayer::env::Env;
+use policylayer::paths::find_policy;
 use policylayer::policy::ServerName;
 use policylayer::policy::server::derive;
+use policylayer::settings::Settings;
 use proptest::prelude::*;
 
 const ROWS: &[(&str, &str)] = &[
@@ -120,6 +123,61 @@ fn a_given_name_is_checked() {
     for bad in ["", ".", "..", "a/b", r"a\b", "-a", "_a", "a b", "é", "a\n", &"a".repeat(65)] {
         assert!(ServerName::parse(bad).is_err(), "{bad}");
     }
+}
+
+/// Policies and logs are named after servers, and Windows takes such a name for a device whatever its ending.
+#[test]
+fn no_server_is_named_after_a_device_of_windows() {
+    for device in ["con", "prn", "aux", "nul", "com1", "com9", "lpt1", "NUL", "Aux", "aux.v2", "con.toml"] {
+        let said = ServerName::parse(device).unwrap_err().to_string();
+        let other = device.to_lowercase().replacen(device.to_lowercase().split('.').next().unwrap(), "", 1);
+        let stem = device.to_lowercase().split('.').next().unwrap().to_owned();
+        assert!(said.contains("device") && said.contains(&format!("`{stem}-server{other}`")), "{said}");
+    }
+    for name in ["com", "com0", "com10", "lpt", "auxiliary", "console", "nul-1", "a.con", "aux-server"] {
+        assert!(ServerName::parse(name).is_ok(), "{name}");
+    }
+    for (command, name) in
+        [("npx -y aux-mcp", "aux-server"), ("npx -y @me/nul", "nul-server"), ("uvx con", "con-server")]
+    {
+        let words: Vec<&str> = command.split(' ').collect();
+        let derived = derive(&words).unwrap();
+        assert_eq!(derived.as_str(), name, "{command}");
+        assert_eq!(derived.device().map(|device| format!("{device}-server")).as_deref(), Some(name));
+    }
+    for name in ["aux", "iterable", "iterable-server", "aux-server-2"] {
+        let name = ServerName::parse(name).unwrap_or_else(|_| ServerName::unknown());
+        assert_eq!(name.device(), None, "{name}");
+    }
+}
+
+/// A policy that its author believes to be in force, and that is not looked at, must not go unnoticed.
+#[test]
+fn a_policy_that_is_named_after_no_server_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let policies = folder.path().join("policylayer").join("policies");
+    std::fs::create_dir_all(&policies).unwrap();
+    let env = Env::new([("XDG_CONFIG_HOME", folder.path())], folder.path());
+    let find = |name: &str| {
+        find_policy(None, &ServerName::parse(name).unwrap(), &Settings::default(), &env)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(find("aux-server"), Ok(None));
+    std::fs::write(policies.join("Iterable.toml"), "").unwrap();
+    std::fs::write(policies.join("other.toml"), "").unwrap();
+    match find("iterable") {
+        // Where upper and lower case are the same, it is the policy.
+        Ok(found) => assert!(found.is_some_and(|path| path.exists())),
+        Err(said) => assert!(said.contains("Iterable.toml") && said.contains("Rename it to iterable.toml"), "{said}"),
+    }
+    assert_eq!(find("elsewhere"), Ok(None));
+    // Windows has no such file.
+    if cfg!(unix) {
+        std::fs::write(policies.join("aux.yaml"), "").unwrap();
+        let said = find("aux-server").unwrap_err();
+        assert!(said.contains("device") && said.contains("Rename it to aux-server.yaml"), "{said}");
+    }
+    assert_eq!(find("nul-server"), Ok(None));
 }
 
 proptest! {

@@ -41,6 +41,8 @@ fn everything_has_a_default() {
     assert_eq!(settings.approvals.timeout, Duration::from_secs(55));
     assert_eq!(settings.approvals.local_confirm, LocalConfirm::None);
     assert_eq!(good("[servers]\n[wrap]\n[audit]\n[approvals]\n"), settings);
+    // As Notepad saves it.
+    assert_eq!(good("\u{feff}[servers]\r\n[wrap]\r\n[audit]\r\n[approvals]\r\n"), settings);
 }
 
 #[test]

@@ -78,8 +78,8 @@ fn the_core_does_no_io_and_reads_no_clock() {
 fn rooms_import_downwards_only() {
     // Lowest first: a room may use those before it.
     let order = [
-        "limits", "visible", "size", "wire", "risk", "policy", "record", "engine", "state", "exit", "env", "settings",
-        "paths", "audit", "clients", "proxy", "cli", "cmd", "main", "lib",
+        "limits", "visible", "size", "wire", "risk", "policy", "record", "engine", "state", "exit", "env", "lookup",
+        "settings", "paths", "audit", "clients", "proxy", "cli", "cmd", "main", "lib",
     ];
     let rank = |room: &str| order.iter().position(|other| *other == room);
     for (file, text) in files("src", &["rs"]) {
@@ -145,4 +145,50 @@ fn no_file_names_the_machine_it_was_written_on() {
             assert!(!text.contains("\"resolved\":"), "{file} names a registry");
         }
     }
+}
+
+/// The anchor that GitHub gives a heading: lower case, spaces as hyphens, without punctuation.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+fn anchors(text: &str) -> Vec<String> {
+    let mut in_code = false;
+    let headings = text.lines().filter(|line| {
+        in_code ^= line.starts_with("```");
+        !in_code && line.starts_with('#')
+    });
+    let written = text.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    headings.map(anchor).chain(written.map(str::to_owned)).collect()
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut followed = 0;
+    let mut broken = Vec::new();
+    let mut documents = files("docs", &["md"]);
+    documents.extend(files("tests/fuzz", &["md"]));
+    documents.extend(["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| {
+        let text = fs::read_to_string(root().join(name)).unwrap();
+        (name.to_owned(), text)
+    }));
+    for (file, text) in &documents {
+        let directory = root().join(file).parent().unwrap().to_owned();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
+        for link in links.filter(|link| !link.contains("://") && !link.starts_with("mailto:")) {
+            followed += 1;
+            let (path, fragment) = link.split_once('#').map_or((link, None), |(path, fragment)| (path, Some(fragment)));
+            let target = if path.is_empty() { root().join(file) } else { directory.join(path) };
+            let has_anchor = |fragment: &str| {
+                fs::read_to_string(&target).is_ok_and(|text| anchors(&text).iter().any(|anchor| anchor == fragment))
+            };
+            if !target.exists() || !fragment.is_none_or(has_anchor) {
+                broken.push(format!("{file}: {link}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(followed >= 50, "only {followed} links");
 }

@@ -72,6 +72,18 @@ fn main() {
             "--end" => process::exit(value().parse().expect("a number")),
             // Writes this line to stdout, first thing.
             "--print" => say(format!("{}\n", value()).as_bytes()),
+            // All arguments after the file are none of ours: they are written to it, as JSON.
+            "--argv" => {
+                let file = value();
+                let rest: Vec<String> = args.by_ref().collect();
+                write_whole(&file, &serde_json::to_string(&rest).expect("texts are JSON"));
+            }
+            // Writes to this file which console it has: "none", "hidden" or "window".
+            #[cfg(windows)]
+            "--console" => write_whole(&value(), console::kind()),
+            // Sends Ctrl-C to every process of the console that the process with this id has, and ends with 0.
+            #[cfg(windows)]
+            "--ctrl-c" => console::interrupt(value().parse().expect("a number")),
             // Says this on stderr, first thing.
             "--say" => writeln!(io::stderr(), "{}", value()).expect("stderr is open"),
             // The same for stdin.
@@ -299,6 +311,41 @@ fn close(standard: i32) {
     use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle};
     let handle = if standard == 0 { io::stdin().as_raw_handle() } else { io::stdout().as_raw_handle() };
     drop(unsafe { OwnedHandle::from_raw_handle(handle) });
+}
+
+#[cfg(windows)]
+mod console {
+    use std::ffi::c_void;
+    use std::fs::File;
+    use std::{io, process};
+
+    #[link(name = "kernel32")]
+    unsafe extern "system" {
+        fn AttachConsole(process: u32) -> i32;
+        fn FreeConsole() -> i32;
+        fn GenerateConsoleCtrlEvent(event: u32, group: u32) -> i32;
+        fn GetConsoleWindow() -> *mut c_void;
+        fn SetConsoleCtrlHandler(handler: *const c_void, add: i32) -> i32;
+    }
+
+    pub(super) fn kind() -> &'static str {
+        if File::options().read(true).write(true).open("CONOUT$").is_err() {
+            return "none";
+        }
+        if unsafe { GetConsoleWindow() }.is_null() { "hidden" } else { "window" }
+    }
+
+    pub(super) fn interrupt(process: u32) -> ! {
+        let done = unsafe {
+            FreeConsole();
+            // Not for ourselves.
+            AttachConsole(process) != 0
+                && SetConsoleCtrlHandler(std::ptr::null(), 1) != 0
+                && GenerateConsoleCtrlEvent(0, 0) != 0
+        };
+        let error = io::Error::last_os_error();
+        process::exit(if done { 0 } else { error.raw_os_error().unwrap_or(1) });
+    }
 }
 
 /// Where no /proc tells what lives, a test asks for the lock that is held on a file in the home as long as we live. What we

@@ -1,9 +1,8 @@
 //! Takes over what killed sessions have left behind: which of their calls nobody saw answered.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -12,7 +11,8 @@ use memchr::memmem;
 use super::{Appender, now};
 use crate::audit::lines::{Lines, parse};
 use crate::audit::record::{About, Event, Session, write_event};
-use crate::state::file::Identity;
+use crate::audit::session_lock::{AbandonedJournal, remove_stale_lock};
+use crate::state::file;
 
 /// How far the clock may have been set back for a call to be found where it is recorded.
 const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
@@ -21,15 +21,17 @@ impl Appender {
     /// Appends the calls of killed sessions that are in their journals and not in the log, and removes the journals.
     pub(super) fn adopt(&mut self) -> io::Result<()> {
         for session in self.place.journals()? {
-            let path = self.place.journal(&session);
             // What cannot be read is left for `verify` to tell of; the log itself can be written.
             if session != self.session.id
-                && let Ok(Some(journal)) = abandoned(&path)
-                && let Ok(calls) = unanswered(&journal, &session, self.place.server())
+                && let Ok(Some(journal)) = AbandonedJournal::find(&self.place, &session)
+                && let Ok(calls) = unanswered(&journal.file, &session, self.place.server())
             {
-                self.take_over(session, calls)?;
-                let _ = fs::remove_file(path);
+                self.take_over(session.clone(), calls)?;
+                journal.remove(&self.place, &session);
             }
+        }
+        for session in self.place.session_locks()?.into_iter().filter(|session| *session != self.session.id) {
+            remove_stale_lock(&self.place, &session);
         }
         Ok(())
     }
@@ -58,7 +60,7 @@ impl Appender {
         let named = memmem::Finder::new(&named);
         let mut is_told = false;
         for path in std::iter::once(self.place.current()).chain(rotated).take(depth) {
-            let file = match File::open(&path) {
+            let file = match file::open(File::options().read(true), &path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 file => file?,
             };
@@ -78,18 +80,6 @@ impl Appender {
         }
         Ok(is_told)
     }
-}
-
-/// A journal whose session has ended without removing it, locked; `None` where the session runs.
-fn abandoned(path: &PathBuf) -> io::Result<Option<File>> {
-    let journal = File::options().read(true).write(true).open(path)?;
-    match journal.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
-    let is_there = Identity::of(path)? == Identity::of_found(&journal.metadata()?);
-    Ok(is_there.then_some(journal))
 }
 
 /// The calls in a journal, and when they were made.

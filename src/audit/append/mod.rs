@@ -17,7 +17,7 @@ use super::mark::Mark;
 use super::place::Place;
 use super::record::{Digest, Entry, Event, Session, write_event};
 use crate::limits::LOG_WRITE;
-use crate::state::file::{self, Identity};
+use crate::state::file::{self, FileLock, Identity};
 
 /// One session's hand on its server's log.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(super) struct Appender {
     place: Place,
     session: Session,
     options: Options,
+    /// The lock file as it was last open.
     lock: Option<File>,
     /// Where this session left the log.
     left: Option<Mark>,
@@ -125,9 +126,8 @@ impl Appender {
             self.buffer.clear();
             self.buffered = 0;
         }
-        let unlocked = lock.unlock();
-        self.lock = Some(lock);
-        done.and(unlocked)
+        self.lock = lock.release();
+        done
     }
 
     /// Goes to the end of the log, wherever others have left it.
@@ -135,7 +135,7 @@ impl Appender {
         let path = self.place.current();
         if let (Some(current), Some(left)) = (&self.current, self.left)
             && Identity::of(&path).is_ok_and(|identity| identity == current.identity)
-            // Where files have no identity, one that was rotated away is known by its new name.
+            // Some network file systems give no numbers to files; one that was rotated away is known by its new name.
             && (cfg!(unix) || !self.place.rotated(left.file).exists())
         {
             let (file, length) = (Arc::clone(&current.file), current.file.metadata()?.len());
@@ -175,7 +175,7 @@ impl Appender {
         };
         let known = self.at;
         for number in numbers.into_iter().filter(|number| *number >= known.file) {
-            let file = File::options().read(true).write(true).open(self.place.rotated(number))?;
+            let file = file::open(File::options().read(true).write(true), &self.place.rotated(number))?;
             let from = if number == known.file { known.end } else { 0 };
             let mut lines = Lines::new(file.try_clone()?, from, file.metadata()?.len())?;
             let mut count = 0;
@@ -296,11 +296,13 @@ impl Appender {
             Some(current) => Arc::clone(&current.file),
             None => self.open_current(OpenOptions::new().create(true))?,
         };
-        if let Err(error) = (&mut &*file).write_all(&self.buffer) {
-            // What was written of it is taken back. Where even that fails, the next writer finds a line that is cut.
-            let _ = File::options().write(true).open(self.place.current()).and_then(|file| file.set_len(self.at.end));
-            return Err(error);
-        }
+        let path = self.place.current();
+        file::wait_for_release(&path, || {
+            (&mut &*file).write_all(&self.buffer).inspect_err(|_| {
+                // What was written of it is taken back. Where even that fails, the next writer finds a line that is cut.
+                let _ = file::open(File::options().write(true), &path).and_then(|file| file.set_len(self.at.end));
+            })
+        })?;
         self.at = Mark {
             lines: self.at.lines + self.buffered,
             last: self.next,
@@ -318,7 +320,10 @@ impl Appender {
 
     /// Gives the current file its number, and begins a new one.
     fn rotate(&mut self) -> io::Result<()> {
-        std::fs::rename(self.place.current(), self.place.rotated(self.at.file))?;
+        if !file::rename_unless_held(&self.place.current(), &self.place.rotated(self.at.file))? {
+            // It grows on until the program that holds it open lets go.
+            return Ok(());
+        }
         self.current = None;
         (self.at.file, self.at.end) = (self.at.file + 1, 0);
         // Whatever becomes of the new file, this one is known to be done with.
@@ -335,7 +340,7 @@ impl Appender {
             return Err(io::Error::other("it is no file"));
         }
         file::protect(&path, &found)?;
-        self.current = Some(Current { file: Arc::clone(&file), identity: Identity::of_found(&found) });
+        self.current = Some(Current { file: Arc::clone(&file), identity: Identity::of_open(&file)? });
         Ok(file)
     }
 
@@ -362,23 +367,13 @@ fn now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Locks the log, and makes its folder and lock file where there are none. `held` is the lock file as it was last opened.
-fn lock(place: &Place, mut held: Option<File>) -> io::Result<File> {
-    let path = place.lock();
-    loop {
-        let lock = match held.take() {
-            Some(lock) => lock,
-            None => {
-                file::create_folder(place.folder())?;
-                file::open_private(File::options().read(true).write(true).create(true).truncate(false), &path)?
-            }
-        };
-        lock.lock()?;
-        // Where somebody has removed it, others lock another one.
-        if Identity::of(&path)
-            .is_ok_and(|identity| lock.metadata().is_ok_and(|found| Identity::of_found(&found) == identity))
-        {
-            return Ok(lock);
+/// Locks the log, and makes its folder and lock file where there are none. `held` is the lock file as it was last open.
+fn lock(place: &Place, held: Option<File>) -> io::Result<FileLock> {
+    match FileLock::take(&place.lock(), held) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            file::create_private_folder(place.folder())?;
+            FileLock::take(&place.lock(), None)
         }
+        taken => taken,
     }
 }

@@ -1,6 +1,6 @@
 //! Removes what is older than it is to be kept, and leaves an anchor that the chain still hangs on.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use super::{Appender, digest, now};
 use crate::audit::lines::{Lines, parse};
 use crate::audit::mark::Mark;
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
+use crate::state::file;
 
 impl Appender {
     /// Removes rotated files whose last record is too old, oldest first.
@@ -28,7 +29,7 @@ impl Appender {
             if !is_old {
                 break;
             }
-            let file = File::open(&path)?;
+            let file = file::open(File::options().read(true), &path)?;
             let end = file.metadata()?.len();
             let mut lines = Lines::new(file, 0, end)?;
             while lines.read()?.is_some() {
@@ -41,7 +42,8 @@ impl Appender {
         }
         // Those that are pruned, and those that a killed session had no time to remove.
         for number in numbers.into_iter().filter(|number| *number <= anchor.file) {
-            fs::remove_file(self.place.rotated(number))?;
+            // One that another program holds open goes next time: the anchor says that it is no longer part of the log.
+            file::remove_unless_held(&self.place.rotated(number))?;
         }
         Ok(())
     }
@@ -49,7 +51,7 @@ impl Appender {
 
 /// When the last record of a file was made; `None` where its last line is none.
 fn last_time(path: &Path) -> io::Result<Option<Timestamp>> {
-    let file = File::open(path)?;
+    let file = file::open(File::options().read(true), path)?;
     let length = file.metadata()?.len();
     for back in [READ_CHUNK as u64, MAX_LOG_LINE as u64] {
         let from = length.saturating_sub(back);

@@ -34,6 +34,7 @@ impl Sync {
         if is_news {
             self.mark.write(&self.place.head())?;
         }
-        lock.unlock()
+        lock.release();
+        Ok(())
     }
 }

@@ -2,7 +2,9 @@
 //! approve.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _, Write as _};
+#[cfg(not(windows))]
+use std::io::Write as _;
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
 
 use super::card;
 use crate::state::approvals::{self, Entry, clock};
@@ -45,13 +47,13 @@ pub(super) fn matches(typed: &str, code: &str) -> bool {
 /// Shows a question with a code on the terminal of this process, and reads the code back from there, whatever stdin and
 /// stdout are.
 pub(super) fn on_terminal(entry: &Entry) -> anyhow::Result<()> {
-    let (input, mut output) = terminal().map_err(Failure::NoTerminal)?;
+    let (input, output) = terminal().map_err(Failure::NoTerminal)?;
     let code = code()?;
     let mut text = Vec::new();
     card::write(&mut text, entry, clock())?;
     let text = String::from_utf8_lossy(&text);
-    write!(output, "{}\nTo approve this call, type {code} and Enter: ", anstream::adapter::strip_str(&text))?;
-    output.flush()?;
+    let text = anstream::adapter::strip_str(&text);
+    show(&output, &format!("{text}\nTo approve this call, type {code} and Enter: "))?;
     let mut typed = String::new();
     // What is not UTF-8 is not the code.
     let read = BufReader::new(input.take(MAX_ANSWER)).read_line(&mut typed);
@@ -66,4 +68,27 @@ fn terminal() -> io::Result<(File, File)> {
         return Err(io::Error::other("what is in its place is none"));
     }
     Ok((input, output))
+}
+
+#[cfg(not(windows))]
+fn show(mut output: &File, text: &str) -> io::Result<()> {
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
+
+/// Bytes that are written to a console are read in its code page, which is hardly ever UTF-8: it gets UTF-16.
+#[cfg(windows)]
+fn show(_: &File, text: &str) -> io::Result<()> {
+    use crossterm_winapi::{Console, Handle};
+
+    /// A console of Windows 7 takes no more than 64 kB at once.
+    const AT_ONCE: usize = 8 * 1024;
+    let console = Console::from(Handle::current_out_handle()?);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(rest.floor_char_boundary(AT_ONCE));
+        console.write_char_buffer(now.as_bytes())?;
+        rest = later;
+    }
+    Ok(())
 }

@@ -61,13 +61,16 @@ fn watch(book: &mut Book, model: &mut Model, screen: &mut Screen) -> anyhow::Res
         let act = if event::poll(KEY).map_err(Failure::Terminal)? {
             match event::read().map_err(Failure::Terminal)? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => model.key(key, clock())?,
-                Event::Resize(columns, rows) => {
-                    screen.resized(columns, rows);
+                Event::Resize(..) => {
+                    screen.resized().map_err(Failure::Terminal)?;
                     Act::None
                 }
                 _ => Act::None,
             }
         } else {
+            // Consoles of Windows tell of a new size only those who ask for it in the mode of their input.
+            #[cfg(windows)]
+            screen.resized().map_err(Failure::Terminal)?;
             Act::None
         };
         if screen.signal().is_some() {

@@ -24,6 +24,7 @@ fn client(one: &Listed) -> Value {
         "folder": one.folder,
         "file": one.file,
         "exists": one.presence == Presence::File,
+        "package": one.package,
         "error": error,
         "note": one.note,
         "servers": one.servers.iter().map(server).collect::<Vec<_>>(),

@@ -34,7 +34,8 @@ fn write_one(out: &mut dyn Write, one: &Listed) -> io::Result<()> {
         Some(folder) => format!("for the folder {}", visible(folder)),
         None => one.scope.as_str().to_owned(),
     };
-    writeln!(out, "{bold}{}{bold:#} ({}), {whose}", one.name, one.id)?;
+    let package = one.package.as_ref().map(|package| format!(", package {}", visible(package))).unwrap_or_default();
+    writeln!(out, "{bold}{}{bold:#} ({}), {whose}{package}", one.name, one.id)?;
     writeln!(out, "{QUIET}{}{QUIET:#}", visible(&one.file))?;
     if let Some(note) = &one.note {
         writeln!(out, "  {ODD}note:{ODD:#} {note}")?;

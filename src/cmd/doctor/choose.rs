@@ -97,7 +97,7 @@ fn nothing(args: &DoctorArgs, names: &BTreeSet<String>, broken: &BTreeSet<&PathB
     let client = args.client.first().map(|client| format!(" --client {client}")).unwrap_or_default();
     let Some(key) = &args.server else {
         let remedy = match names.first() {
-            None => format!("add one: policylayer register{client} -- COMMAND"),
+            None => format!("add one: policylayer register{client} {} COMMAND", as_word("--")),
             Some(name) if names.len() == 1 => format!("policylayer register {}{client}", as_word(name)),
             Some(_) => format!("policylayer register SERVER{client}; `policylayer clients` lists the servers"),
         };
@@ -108,7 +108,9 @@ fn nothing(args: &DoctorArgs, names: &BTreeSet<String>, broken: &BTreeSet<&PathB
         None if !broken.is_empty() => {
             "`policylayer clients` says which client's file cannot be read; mend that first".to_owned()
         }
-        None if names.is_empty() => format!("add it: policylayer register {}{client} -- COMMAND", as_word(key)),
+        None if names.is_empty() => {
+            format!("add it: policylayer register {}{client} {} COMMAND", as_word(key), as_word("--"))
+        }
         None => {
             let names: Vec<_> = names.iter().map(|name| visible(name)).collect();
             format!("name one that is there: {}", names.join(", "))
@@ -130,7 +132,10 @@ pub(super) fn no_command(kind: &Kind, file: &str) -> Step {
                 format!(
                     "the server is reached over HTTP{url}, which is out of a stdio wrapper's reach: no policy holds there"
                 ),
-                "use the server's stdio version, if it has one: policylayer register NAME -- COMMAND",
+                format!(
+                    "use the server's stdio version, if it has one: policylayer register NAME {} COMMAND",
+                    as_word("--")
+                ),
             )
         }
         Kind::Stdio(_) => Step::ok(Id::Entry, "starts a command"),

@@ -9,59 +9,19 @@ use super::super::{Env, as_word};
 use super::front::folder_of;
 use super::given::Given;
 use super::{Chain, Id, Step};
+use crate::lookup::{self, Found, SearchEnv};
 
-/// What is found of a program.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    At(PathBuf),
-    NotExecutable(PathBuf),
-    Nowhere,
+/// What prints the path of a program in a terminal.
+pub(super) const LOCATE: &str = if cfg!(windows) { "where" } else { "which" };
+
+/// Looks for programs as the client's server does.
+pub(super) fn search(chain: &Chain<'_>) -> SearchEnv {
+    chain.given.surroundings().search()
 }
 
-/// Looks for a program as the system does when something is started with this PATH in this folder.
-pub(super) fn find(program: &str, path: &OsStr, folder: &Path) -> Found {
-    if program.contains('/') || (cfg!(windows) && program.contains('\\')) {
-        return file(&plain(&folder.join(program)));
-    }
-    let mut found = Found::Nowhere;
-    for one in std::env::split_paths(path).filter(|one| !one.as_os_str().is_empty()) {
-        match file(&plain(&folder.join(one).join(program))) {
-            at @ Found::At(_) => return at,
-            Found::Nowhere => {}
-            first if found == Found::Nowhere => found = first,
-            Found::NotExecutable(_) => {}
-        }
-    }
-    found
-}
-
-/// A path without the parts that lead nowhere, as in `/a/./b`.
-fn plain(path: &Path) -> PathBuf {
-    path.components().collect()
-}
-
-fn file(path: &Path) -> Found {
-    let endings: &[&str] = if cfg!(windows) { &["", ".exe", ".cmd", ".bat"] } else { &[""] };
-    for ending in endings {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        let path = PathBuf::from(name);
-        if let Ok(found) = fs::metadata(&path) {
-            return if is_executable(&found) { Found::At(path) } else { Found::NotExecutable(path) };
-        }
-    }
-    Found::Nowhere
-}
-
-#[cfg(unix)]
-fn is_executable(found: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    found.is_file() && found.permissions().mode() & 0o111 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(found: &fs::Metadata) -> bool {
-    found.is_file()
+/// Looks for programs as this terminal does.
+fn search_here(env: &Env) -> SearchEnv {
+    SearchEnv::new(env.vars(), env.folder())
 }
 
 /// The program that a script's first line looks for in the PATH: `#!/usr/bin/env node`.
@@ -81,8 +41,8 @@ pub(super) fn step(chain: &Chain<'_>, env: &Env) -> Step {
         Ok(at) => at,
         Err(Missing { what, remedy }) => return Step::failed(Id::Command, what, remedy),
     };
-    let is_asked =
-        chain.given.asks_shell() && find(program, OsStr::new(Given::poor()), &chain.given.folder) == Found::Nowhere;
+    let poor = || search(chain).with_path(Given::poor()).find(OsStr::new(program));
+    let is_asked = chain.given.asks_shell() && poor() == Found::Nowhere;
     let through =
         if is_asked { format!(", in the PATH that {} asks your shell for", chain.client) } else { String::new() };
     Step::ok(Id::Command, format!("{}{through}", at.display()))
@@ -96,18 +56,15 @@ pub(super) struct Missing {
 
 /// Where a program of the chain is, if it can be started.
 pub(super) fn locate(program: &str, chain: &Chain<'_>, env: &Env) -> Result<PathBuf, Missing> {
-    let (path, folder) = (chain.given.path(), &chain.given.folder);
+    let search = search(chain);
     let missing = |what: String, remedy: String| Err(Missing { what, remedy });
-    match find(program, &path, folder) {
+    match search.find(OsStr::new(program)) {
         Found::At(at) => runs(&at, chain, env).map_or(Ok(at), Err),
         Found::NotExecutable(at) if at.is_dir() => {
             let remedy = "name the program in it, or the program that runs what is in it";
             missing(format!("{} is a folder", at.display()), format!("in {}, {remedy}", chain.entry()))
         }
-        Found::NotExecutable(at) => {
-            let (at, word) = (at.display(), as_word(&at.to_string_lossy()));
-            missing(format!("{at} may not be executed"), format!("chmod +x {word}"))
-        }
+        Found::NotExecutable(at) => Err(not_executable(&at, &chain.entry())),
         Found::Nowhere if program.contains(['/', '\\']) => {
             if Path::new(program).is_absolute() {
                 return missing(
@@ -116,24 +73,39 @@ pub(super) fn locate(program: &str, chain: &Chain<'_>, env: &Env) -> Result<Path
                 );
             }
             let remedy = "write the absolute path: clients start servers anywhere";
-            let what = format!("there is no file {program} in {}", folder.display());
+            let what = format!("there is no file {program} in {}", search.dir().display());
             missing(what, format!("in {}, {remedy}", chain.entry()))
         }
-        Found::Nowhere => Err(nowhere(program, &path, chain, env)),
+        Found::Nowhere => Err(nowhere(program, search.path(), chain, env)),
+    }
+}
+
+/// A file that is there and that the system does not start.
+pub(super) fn not_executable(at: &Path, entry: &str) -> Missing {
+    if cfg!(windows) {
+        let runner = lookup::interpreter(at).unwrap_or("node");
+        return Missing {
+            what: format!("{} is not a program, and Windows starts nothing else", at.display()),
+            remedy: format!("in {entry}, name the program that runs it, as in `{runner} {}`", at.display()),
+        };
+    }
+    Missing {
+        what: format!("{} may not be executed", at.display()),
+        remedy: format!("chmod +x {}", as_word(&at.to_string_lossy())),
     }
 }
 
 /// What a script lacks that is there: the program that its first line looks for.
 pub(super) fn runs(at: &Path, chain: &Chain<'_>, env: &Env) -> Option<Missing> {
-    let path = chain.given.path();
-    let needed = interpreter(at).filter(|needed| find(needed, &path, &chain.given.folder) == Found::Nowhere)?;
+    let search = search(chain);
+    let needed = interpreter(at).filter(|needed| search.find(OsStr::new(needed)) == Found::Nowhere)?;
     let what = format!(
         "{} is there, and the program that runs it is not: {needed}, which its first line looks for in {}",
         at.display(),
-        shown(&path)
+        shown(search.path())
     );
-    let remedy = match find(&needed, env.var("PATH").unwrap_or_default(), env.folder()) {
-        Found::At(needed) => with_path(&[&needed], &path, chain),
+    let remedy = match search_here(env).find(OsStr::new(&needed)) {
+        Found::At(needed) => with_path(&[&needed], search.path(), chain),
         _ => format!("install {needed}"),
     };
     Some(Missing { what, remedy })
@@ -142,17 +114,17 @@ pub(super) fn runs(at: &Path, chain: &Chain<'_>, env: &Env) -> Option<Missing> {
 /// A command that is in no folder of the PATH.
 fn nowhere(program: &str, path: &OsStr, chain: &Chain<'_>, env: &Env) -> Missing {
     let what = format!("there is no {program} in the PATH that {} gives: {}", chain.client, shown(path));
-    let here = env.var("PATH").unwrap_or_default();
-    let remedy = match find(program, here, env.folder()) {
+    let here = search_here(env);
+    let remedy = match here.find(OsStr::new(program)) {
         Found::At(found) if chain.file.is_some() => {
-            let needed = interpreter(&found).map(|needed| find(&needed, here, env.folder()));
+            let needed = interpreter(&found).map(|needed| here.find(OsStr::new(&needed)));
             match needed {
                 // Its absolute path alone would not do: what runs it is looked for in the PATH as well.
-                Some(Found::At(needed)) if find_name(&needed, path, chain) == Found::Nowhere => {
+                Some(Found::At(needed)) if find_name(&needed, chain) == Found::Nowhere => {
                     with_path(&[&found, &needed], path, chain)
                 }
                 _ => format!(
-                    "in {}, write {} instead of {program} (`which {program}` in a terminal prints it)",
+                    "in {}, write {} instead of {program} (`{LOCATE} {program}` in a terminal prints it)",
                     chain.entry(),
                     found.display()
                 ),
@@ -160,16 +132,15 @@ fn nowhere(program: &str, path: &OsStr, chain: &Chain<'_>, env: &Env) -> Missing
         }
         _ if chain.file.is_none() => format!("install {program}, or write its absolute path"),
         _ => format!(
-            "install {program}; if a terminal has it (`which {program}`), write the absolute path that this prints in {}",
+            "install {program}; if a terminal has it (`{LOCATE} {program}`), write the absolute path that this prints in {}",
             chain.entry()
         ),
     };
     Missing { what, remedy }
 }
 
-fn find_name(program: &Path, path: &OsStr, chain: &Chain<'_>) -> Found {
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
-    find(&name, path, &chain.given.folder)
+fn find_name(program: &Path, chain: &Chain<'_>) -> Found {
+    search(chain).find(program.file_name().unwrap_or_default())
 }
 
 /// The remedy that the entry gives the server a PATH with the folders of these programs.
@@ -186,7 +157,7 @@ fn with_path(programs: &[&Path], path: &OsStr, chain: &Chain<'_>) -> String {
     let joined = joined.to_string_lossy();
     match chain.file {
         Some(_) => format!(
-            "add to `env` of {}: \"PATH\": \"{joined}\" (where {name} is, as `which {name}` in a terminal prints it)",
+            "add to `env` of {}: \"PATH\": \"{joined}\" (where {name} is, as `{LOCATE} {name}` in a terminal prints it)",
             chain.entry()
         ),
         None => format!("set PATH to {joined}"),

@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::super::{as_word, upstream};
-use super::command::{Found, Missing, find, locate, runs};
+use super::super::upstream;
+use super::command::{Missing, locate, not_executable, runs, search};
 use super::{Chain, Doctor, Id, Step};
 use crate::limits::VERSION_PATIENCE;
+use crate::lookup::Found;
 
 pub(super) fn wrapped(chain: &Chain<'_>) -> Step {
     match &chain.wrapped {
@@ -24,19 +25,16 @@ pub(super) fn wrapped(chain: &Chain<'_>) -> Step {
 pub(super) fn wrapper(chain: &Chain<'_>, doctor: &Doctor<'_>) -> anyhow::Result<Step> {
     let program = chain.words.first().map(String::as_str).unwrap_or_default();
     let failed = |missing: Missing| Ok(Step::failed(Id::Wrapper, missing.what, missing.remedy));
-    // `npx policylayer wrap`: what is behind npx is of the version that it says there.
+    // Through npx: what is behind npx is of the version that it says there.
     if chain.wrapped.as_ref().is_some_and(|wrapped| wrapped.program > 0) {
         return match locate(program, chain, doctor.env) {
             Ok(path) => Ok(Step::ok(Id::Wrapper, format!("started through {}", path.display()))),
             Err(missing) => failed(missing),
         };
     }
-    let path = match find(program, &chain.given.path(), &chain.given.folder) {
+    let path = match search(chain).find(OsStr::new(program)) {
         Found::At(path) => path,
-        Found::NotExecutable(path) => {
-            let remedy = format!("chmod +x {}", as_word(&path.to_string_lossy()));
-            return Ok(Step::failed(Id::Wrapper, format!("{} may not be executed", path.display()), remedy));
-        }
+        Found::NotExecutable(path) => return failed(not_executable(&path, &chain.entry())),
         Found::Nowhere => {
             let what = match Path::new(program).is_absolute() {
                 true => format!("{program} is not there"),
@@ -49,7 +47,7 @@ pub(super) fn wrapper(chain: &Chain<'_>, doctor: &Doctor<'_>) -> anyhow::Result<
         return failed(missing);
     }
     let (own, shown) = (env!("CARGO_PKG_VERSION"), path.display());
-    let real = |path: &Path| path.canonicalize().ok();
+    let real = |path: &Path| crate::state::file::real(path).ok();
     if doctor.env.program().is_some_and(|program| real(program).is_some() && real(program) == real(&path)) {
         return Ok(Step::ok(Id::Wrapper, format!("{own}, {shown}")));
     }

@@ -31,12 +31,17 @@ const PASSED: &[&str] = if cfg!(windows) {
     &["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"]
 };
 
-/// The PATH of a program that the desktop has started. What shells add to it in their own files (nvm, mise, asdf) is not in it.
+/// The PATH of a program that the desktop has started: on macOS that of launchd. What shells add to it in their own files
+/// (Homebrew, nvm, fnm, volta, mise, asdf) is not in it.
 const POOR: &str = if cfg!(target_os = "macos") {
-    "/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+    "/usr/bin:/bin:/usr/sbin:/sbin"
 } else {
     "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 };
+
+/// The PATH that Claude Desktop starts servers with: on macOS it adds Homebrew's folders, as its own log (`paths`) tells.
+const CLAUDE: &str =
+    if cfg!(target_os = "macos") { "/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin:/usr/sbin:/sbin" } else { POOR };
 
 /// Where a client has its environment from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +102,7 @@ impl Given {
         }
         if habit == Habit::Desktop {
             if !cfg!(windows) {
-                given.set("PATH", POOR);
+                given.set("PATH", if target.place.row.id == "claude-desktop" { CLAUDE } else { POOR });
             }
             // They start servers anywhere: what is relative must not be found by chance.
             given.folder = env.home().map_or_else(|| PathBuf::from("/"), Path::to_owned);
@@ -177,15 +182,6 @@ impl Given {
             rest = after;
         }
         Ok(out + rest)
-    }
-
-    /// The PATH.
-    pub(super) fn path(&self) -> OsString {
-        self.vars
-            .iter()
-            .find(|(name, _)| is_same(name, OsStr::new("PATH")))
-            .map(|(_, value)| value.clone())
-            .unwrap_or_default()
     }
 
     /// Whether the PATH is only there where the client could ask the shell for it.

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::plural;
 use super::super::upstream::{self, NoOffer, Offer, Stage};
+use super::super::{as_word, plural};
 use super::{Chain, Id, Step};
 use crate::clients::secret;
 use crate::wire::reply::ErrorCode;
@@ -157,7 +157,7 @@ impl Start<'_> {
                     (0, 1..) => Step::warning(
                         Id::Tools,
                         format!("{seen}, {hidden} hidden: the agent can do nothing with this server"),
-                        "see which rule hides them: policylayer inspect -- COMMAND",
+                        format!("see which rule hides them: policylayer inspect {} COMMAND", as_word("--")),
                     ),
                     _ => Step::ok(Id::Tools, format!("{seen}, {hidden} hidden")),
                 }

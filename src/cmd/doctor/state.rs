@@ -12,7 +12,7 @@ use crate::limits::NEWEST_RECORD_TAIL;
 use crate::paths;
 use crate::policy::ServerName;
 use crate::state::approvals::Book;
-use crate::state::file::create_folder;
+use crate::state::file::create_private_folder;
 
 /// Before this there was no policylayer.
 const EARLIEST: &str = "2026-01-01T00:00:00Z";
@@ -20,6 +20,9 @@ const EARLIEST: &str = "2026-01-01T00:00:00Z";
 const LATEST: &str = "2046-01-01T00:00:00Z";
 /// How far the log may be ahead: clocks are set back by a little all the time.
 const SLACK: SignedDuration = SignedDuration::from_mins(5);
+
+/// The variable that tells where the state folder is.
+const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
 /// Whether counts, questions and records can be written.
 pub(super) fn folder(chain: &Chain<'_>, server: Option<&ServerName>) -> Step {
@@ -30,12 +33,12 @@ pub(super) fn folder(chain: &Chain<'_>, server: Option<&ServerName>) -> Step {
             return Step::failed(
                 Id::State,
                 error.to_string(),
-                format!("give the server a HOME, in `env` of {}", chain.entry()),
+                format!("give the server a {HOME}, in `env` of {}", chain.entry()),
             );
         }
     };
     for one in [&folder, &audit] {
-        if let Err(error) = create_folder(one).and_then(|()| tempfile::NamedTempFile::new_in(one)) {
+        if let Err(error) = create_private_folder(one).and_then(|()| tempfile::NamedTempFile::new_in(one)) {
             let one = one.display();
             return Step::failed(
                 Id::State,

@@ -176,13 +176,14 @@ impl Place {
         }
         if let Err(error) = paths::replace_file(file, old.as_deref(), text.as_bytes()) {
             // What was there is still there.
-            kept.iter().for_each(|aside| drop(fs::remove_file(aside)));
+            kept.iter().for_each(|aside| drop(crate::state::file::remove(aside)));
             return Err(error.into());
         }
         // Only now: with two policies nothing starts, and with none the built-in one would be in force.
         for other in others {
             let aside = aside(other);
-            fs::rename(other, &aside).map_err(|error| PlaceError::NotMoved { file: other.clone(), error })?;
+            crate::state::file::rename(other, &aside)
+                .map_err(|error| PlaceError::NotMoved { file: other.clone(), error })?;
             kept.push(aside);
         }
         Ok(kept)
@@ -202,7 +203,7 @@ fn read(file: &Path) -> Result<Vec<u8>, PlaceError> {
 fn is_same(one: &Path, other: &Path) -> bool {
     let folder = |path: &Path| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        folder.canonicalize().ok()
+        crate::state::file::real(folder).ok()
     };
     one == other
         || (one.file_name() == other.file_name()

@@ -228,7 +228,11 @@ impl<'c> Choice<'c> {
         let names: BTreeSet<_> = all.iter().map(|found| found.entry.name.as_str()).collect();
         let add = match wanted {
             Wanted::Bare => {
-                format!(" To add it, give its command: `policylayer register {} -- COMMAND`.", as_word(key))
+                format!(
+                    " To add it, give its command: `policylayer register {} {} COMMAND`.",
+                    as_word(key),
+                    as_word("--")
+                )
             }
             Wanted::Wrapped => String::new(),
         };

@@ -64,7 +64,7 @@ impl<'n> Naming<'n> {
     }
 
     fn needed(&self, key: &str, derived: Option<ServerName>) -> Option<ServerName> {
-        let key = ServerName::parse(key).ok()?;
+        let key = ServerName::derived(key)?;
         match derived {
             None => Some(key),
             Some(name) => (name != key && self.has_file(&key) && !self.has_file(&name)).then_some(key),

@@ -85,7 +85,7 @@ impl Writing<'_> {
         let mut files: BTreeMap<PathBuf, Vec<&Change<'_>>> = BTreeMap::new();
         for change in changes {
             if let Some(place) = change.place {
-                let file = place.file.canonicalize().unwrap_or_else(|_| place.file.clone());
+                let file = crate::state::file::real(&place.file).unwrap_or_else(|_| place.file.clone());
                 files.entry(file).or_default().push(change);
             }
         }

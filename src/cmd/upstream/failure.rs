@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 
+use super::super::shell::Shell;
 use super::Chain;
 use super::lines::{Kept, Line};
 use rmcp::service::ClientInitializeError;
@@ -192,7 +193,8 @@ impl Told<'_> {
         }
         let variable = variable(&text).unwrap_or("NAME_OF_THE_KEY");
         let mut remedy = format!(
-            "it asks for a key; put it into the environment and run the same again:\n  export {variable}=your-key"
+            "it asks for a key; put it into the environment and run the same again:\n  {}",
+            Shell::current().set_variable(variable, "your-key")
         );
         if server::derive(self.chain.command).is_some_and(|server| server.as_str() == "iterable") {
             remedy.push_str(

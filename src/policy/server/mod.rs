@@ -13,12 +13,24 @@ pub struct ServerName(String);
 
 /// Why a text is no server name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{} is no server name. A name has the letters a to z, digits, `.`, `_` and `-`, begins with a letter or digit and \
-     is at most 64 characters long, such as `iterable`.",
-    super::diagnostic::quote(.0)
-)]
-pub struct BadServerName(String);
+#[error("{}", .0)]
+pub struct BadServerName(Wrong);
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Wrong {
+    #[error(
+        "{} is no server name. A name has the letters a to z, digits, `.`, `_` and `-`, begins with a letter or digit and \
+         is at most 64 characters long, such as `iterable`.",
+        super::diagnostic::quote(.0)
+    )]
+    Text(String),
+    #[error(
+        "{} cannot be a server name: it is the name of a device on Windows, where no file can have it. Choose another one, such \
+         as `{}`.",
+        super::diagnostic::quote(.0), ServerName::beside_device(.0)
+    )]
+    Device(String),
+}
 
 impl ServerName {
     const LONGEST: usize = 64;
@@ -32,7 +44,32 @@ impl ServerName {
         let is_good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.len() <= Self::LONGEST
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'));
-        if is_good { Ok(Self(name)) } else { Err(BadServerName(text.to_owned())) }
+        if !is_good {
+            return Err(BadServerName(Wrong::Text(text.to_owned())));
+        }
+        if is_device(&name) { Err(BadServerName(Wrong::Device(name))) } else { Ok(Self(name)) }
+    }
+
+    /// The name that is derived from a command. Nobody chose it, so one that is a device on Windows gets an ending.
+    pub(crate) fn derived(text: &str) -> Option<Self> {
+        match Self::parse(text) {
+            Ok(name) => Some(name),
+            Err(BadServerName(Wrong::Device(name))) => Self::parse(&Self::beside_device(&name)).ok(),
+            Err(BadServerName(Wrong::Text(_))) => None,
+        }
+    }
+
+    /// `aux-server` for `aux`.
+    fn beside_device(name: &str) -> String {
+        let (device, rest) = name.split_at(name.find('.').unwrap_or(name.len()));
+        format!("{device}-server{rest}")
+    }
+
+    /// The device whose name this name was derived from: `aux` for `aux-server`.
+    pub fn device(&self) -> Option<String> {
+        let (device, rest) = self.0.split_once("-server")?;
+        let name = format!("{device}{rest}");
+        (is_device(&name) && Self::beside_device(&name) == self.0).then_some(name)
     }
 
     /// The name as text.
@@ -44,6 +81,15 @@ impl ServerName {
     pub fn unknown() -> Self {
         Self("unknown".to_owned())
     }
+}
+
+/// Whether Windows takes a name for that of a device, whatever ending and folder it has. Policies and logs are named after
+/// servers and move between machines, so such a name is none on any system.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default();
+    let is_port = |rest: &str| matches!(rest.as_bytes(), [b'1'..=b'9']);
+    matches!(stem, "con" | "prn" | "aux" | "nul")
+        || stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt")).is_some_and(is_port)
 }
 
 impl AsRef<str> for ServerName {

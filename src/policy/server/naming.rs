@@ -44,14 +44,14 @@ pub(super) fn from_package(spec: &str) -> Option<ServerName> {
     if let Some(scoped) = spec.strip_prefix('@') {
         let (scope, name) = scoped.split_once('/')?;
         let name = name.split(['@', '/']).next().unwrap_or_default();
-        return core(name).or_else(|| core(scope)).or_else(|| ServerName::parse(scope).ok());
+        return core(name).or_else(|| core(scope)).or_else(|| ServerName::derived(scope));
     }
     if spec.contains(['/', '\\']) {
         return from_script(spec);
     }
     // Extras, versions and markers: `pkg[cli]==1.2; python_version > "3"`, `pkg@latest`.
     let name = spec.split(['@', '=', '<', '>', '~', '!', '[', ';', ' ']).next().unwrap_or_default();
-    core(name).or_else(|| ServerName::parse(name).ok())
+    core(name).or_else(|| ServerName::derived(name))
 }
 
 /// A Python module: its package names it.
@@ -88,7 +88,7 @@ pub(super) fn from_script(path: &str) -> Option<ServerName> {
     });
     // A program that is called `mcp-server` and nothing else has at least that name.
     let own = || segments.last().map(|segment| stem(segment)).filter(|name| name.to_lowercase().contains("mcp"));
-    telling.or_else(|| own().and_then(|name| ServerName::parse(name).ok()))
+    telling.or_else(|| own().and_then(|name| ServerName::derived(name)))
 }
 
 /// The parts of a path, on any system.
@@ -114,5 +114,5 @@ fn core(name: &str) -> Option<ServerName> {
     let is_noise = |word: &&str| matches!(*word, "mcp" | "server");
     let start = words.iter().position(|word| !is_noise(word))?;
     let end = words.iter().rposition(|word| !is_noise(word))?;
-    ServerName::parse(words.get(start..=end)?.join("-").trim_matches('.')).ok()
+    ServerName::derived(words.get(start..=end)?.join("-").trim_matches('.'))
 }

@@ -1,5 +1,6 @@
 //! The server as a process: one face for unix and Windows.
 
+mod start_error;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -7,14 +8,14 @@ mod windows;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::visible::visible;
-
+pub use self::start_error::StartError;
+use crate::lookup::SearchEnv;
 #[cfg(unix)]
 pub(super) use unix::{Child, Group, forget_the_start, ignores_hangup, unblock_signals, watcher_command};
 #[cfg(windows)]
-pub(super) use windows::{Child, Group};
+pub(super) use windows::Child;
 
 /// What a server is started in, where that is not what we are in ourselves.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,13 @@ pub struct Surroundings {
     pub vars: Vec<(OsString, OsString)>,
     /// Its working folder.
     pub folder: PathBuf,
+}
+
+impl Surroundings {
+    /// Looks for programs as a process that is started in them.
+    pub fn search(&self) -> SearchEnv {
+        SearchEnv::new(self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())), &self.folder)
+    }
 }
 
 /// What asks the server to end.
@@ -39,16 +47,18 @@ pub(super) enum Stop {
 /// How the server ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ended {
-    /// What the wrapper ends with: the server's own code, or 128 + N after signal N.
-    pub(super) code: u8,
+    /// What the wrapper ends with: the server's own code, which has 32 bits on Windows, or 128 + N after signal N.
+    pub(super) code: i32,
     /// The same in words, such as "it exited with code 1".
     pub(super) how: String,
 }
 
 impl Ended {
     fn exited(code: i32) -> Self {
-        // Windows codes have 32 bits: what does not fit must still not look like success.
-        Self { code: u8::try_from(code).unwrap_or(1), how: format!("it exited with code {code}") }
+        // What Windows ends a process with, such as 0xC0000005, is known by its hexadecimal form.
+        let how =
+            if code < 0 { format!("it exited with code 0x{code:08X}") } else { format!("it exited with code {code}") };
+        Self { code, how }
     }
 
     #[cfg(unix)]
@@ -60,117 +70,13 @@ impl Ended {
             Some(name) => format!("it was ended by signal {signal}, SIG{}", name.to_ascii_uppercase()),
             None => format!("it was ended by signal {signal}"),
         };
-        Self { code: u8::try_from(128 + signal).unwrap_or(u8::MAX), how }
+        Self { code: 128 + signal, how }
     }
 
     /// It could not be ended, or the system would not say how it ended.
     pub(super) fn unknown() -> Self {
         Self { code: 137, how: "it did not end in time and was abandoned".to_owned() }
     }
-}
-
-/// Why the server could not be started. The message is complete: what, why, and what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// There is no such command, or its interpreter is missing.
-    #[error(
-        "cannot start the server: there is no command `{command}` in PATH ({path})\nwhat to do: clients start \
-         servers with a short PATH of their own; write the absolute path of `{command}` (in your shell, \
-         `command -v {command}` prints it)"
-    )]
-    NotInPath {
-        /// The command as given.
-        command: String,
-        /// The PATH that was searched.
-        path: String,
-    },
-    /// There is no such file.
-    #[error(
-        "cannot start the server: there is no file `{command}` (working folder: {folder})\nwhat to do: correct the \
-         path; an absolute one does not depend on the folder in which the client starts"
-    )]
-    NoFile {
-        /// The command as given.
-        command: String,
-        /// The working folder.
-        folder: String,
-    },
-    /// The file is there, and what its first line names as its interpreter is not.
-    #[error(
-        "cannot start the server: `{command}` is there, but the program that runs it is not (see its first line, \
-         after `#!`)\nwhat to do: install that program, or name it and the file, as in `node {command}`"
-    )]
-    NoInterpreter {
-        /// The command as given.
-        command: String,
-    },
-    /// It is a folder.
-    #[error(
-        "cannot start the server: `{command}` is a folder\nwhat to do: name the program in it, or the program that runs \
-         what is in it, as in `node {command}/index.js`"
-    )]
-    Folder {
-        /// The command as given.
-        command: String,
-    },
-    /// The file may not be executed.
-    #[error(
-        "cannot start the server: `{command}` may not be executed ({error})\nwhat to do: `chmod +x` it, or name the \
-         program that runs it, as in `node {command}`"
-    )]
-    NotExecutable {
-        /// The command as given.
-        command: String,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// The watcher, which ends the server when the wrapper is killed, could not be started.
-    #[error(
-        "cannot start the watcher that ends the server if the wrapper is killed: {0}\nwhat to do: check that the \
-         policylayer program is still where it was and that another process may be started"
-    )]
-    Watcher(io::Error),
-    /// The system refused something that the wrapper needs before any server.
-    #[error(
-        "the wrapper cannot start: {0}\nwhat to do: see that a few more files and threads may be opened (`ulimit -a`)"
-    )]
-    System(io::Error),
-    /// Anything else.
-    #[error("cannot start the server `{command}`: {error}\nwhat to do: run the command by itself in a terminal")]
-    Other {
-        /// The command as given.
-        command: String,
-        /// What the system said.
-        error: io::Error,
-    },
-}
-
-impl StartError {
-    /// What the system's refusal to start `command` means.
-    fn of(command: &OsStr, error: io::Error) -> Self {
-        let path = Path::new(command);
-        let command = shown(command);
-        let is_path = path.components().count() > 1 || path.is_absolute() || command.contains('/');
-        match error.kind() {
-            io::ErrorKind::NotFound if !is_path => {
-                let path = std::env::var_os("PATH").map_or("which is not set".to_owned(), |path| shown(&path));
-                Self::NotInPath { command, path }
-            }
-            io::ErrorKind::NotFound if path.exists() => Self::NoInterpreter { command },
-            io::ErrorKind::NotFound => {
-                let folder = std::env::current_dir().map_or("gone".to_owned(), |folder| shown(folder.as_os_str()));
-                Self::NoFile { command, folder }
-            }
-            io::ErrorKind::PermissionDenied if path.is_dir() => Self::Folder { command },
-            io::ErrorKind::PermissionDenied => Self::NotExecutable { command, error },
-            _ => Self::Other { command, error },
-        }
-    }
-}
-
-/// As a message may show it: a terminal reads what a client was told to start.
-fn shown(text: &OsStr) -> String {
-    visible(&text.to_string_lossy())
 }
 
 /// The program and its arguments; a command without a program is none.

@@ -1,13 +1,21 @@
 //! The server in a job of its own. The job ends when our last handle to it closes, so also when we are killed: no watcher is
-//! needed.
+//! needed. process-wrap sets `JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE` where `KillOnDrop` is asked for beside `JobObject`, allows no
+//! process to break away, and makes a handle that no child inherits, which would keep the job alive. The server begins
+//! suspended and goes on once it is in the job, so that nothing it starts is outside.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{PipeReader, PipeWriter};
+use std::path::Path;
 use std::process::Stdio;
 
-use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject, KillOnDrop};
+use process_wrap::tokio::{ChildWrapper, CommandWrap, CreationFlags, JobObject, KillOnDrop};
 
 use super::{Ended, StartError, Stop, Surroundings};
+use crate::lookup::{Found, SearchEnv};
+
+/// The process creation flag of this name.
+const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
 /// The server's process and its job.
 #[derive(Debug)]
@@ -20,7 +28,7 @@ pub(in crate::proxy) struct Child {
 pub(in crate::proxy) struct Group;
 
 impl Group {
-    /// Does nothing: the job ends with our process.
+    /// Does nothing: a release aborts after a panic's message, which closes the job's only handle.
     pub(in crate::proxy) fn kill(self) {}
 }
 
@@ -34,14 +42,27 @@ impl Child {
         stderr: Stdio,
     ) -> Result<Self, StartError> {
         let (program, args) = super::split(command)?;
-        let mut wrapped = CommandWrap::with_new(program, |command| {
+        let search = surroundings.map_or_else(SearchEnv::ours, Surroundings::search);
+        let file = match search.find(program) {
+            Found::At(file) => file,
+            found => return Err(StartError::not_found(program, &found, &search)),
+        };
+        if is_batch(&file) {
+            StartError::check_batch(&file, args)?;
+        }
+        let mut flags = CreationFlags(Default::default());
+        if !has_console() {
+            // The server would get a console of its own, whose window flashes up before the client that has none.
+            flags.0.0 = CREATE_NO_WINDOW;
+        }
+        let mut wrapped = CommandWrap::with_new(&file, |command| {
             command.args(args).stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(stderr);
             if let Some(Surroundings { vars, folder }) = surroundings {
                 command.env_clear().envs(vars.iter().map(|(name, value)| (name, value))).current_dir(folder);
             }
         });
-        wrapped.wrap(KillOnDrop).wrap(JobObject);
-        let server = wrapped.spawn().map_err(|error| StartError::of(program, error))?;
+        wrapped.wrap(KillOnDrop).wrap(JobObject).wrap(flags);
+        let server = wrapped.spawn().map_err(|error| StartError::refused(&file, &search, error))?;
         Ok(Self { server })
     }
 
@@ -66,7 +87,8 @@ impl Child {
         }
     }
 
-    /// Windows has no signal that a process without a console could get: its stdin is closed, and that must do.
+    /// Does nothing: a process without a console gets no signal, and one that shares ours has got its Ctrl-C itself. The
+    /// server's stdin is closed, which asks it to end.
     pub(in crate::proxy) fn stop(&self, _stop: Stop) {}
 
     /// Ends the server and its descendants.
@@ -78,4 +100,15 @@ impl Child {
     pub(in crate::proxy) fn clear(mut self) {
         self.kill();
     }
+}
+
+/// Whether cmd.exe runs the file.
+fn is_batch(file: &Path) -> bool {
+    let is = |ending: &str| file.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
+    is("bat") || is("cmd")
+}
+
+/// Whether we have a console, hidden or not, that the server gets as well: then Ctrl-C reaches it too.
+fn has_console() -> bool {
+    File::options().read(true).write(true).open("CONOUT$").is_ok()
 }

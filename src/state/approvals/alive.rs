@@ -1,54 +1,38 @@
 //! Whether a session lives: it holds the lock of a file of its own, which the system takes back however it ends.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::state::file::{Identity, create_folder, open_private};
+use crate::state::file::{FileLock, create_private_folder};
 
 /// The lock of a session, held until this is dropped or the process ends.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    _lock: FileLock,
 }
 
 impl Lock {
     /// Takes the lock of a session, and removes the files of those that are gone.
     pub(super) fn take(folder: &Path, session: &str) -> io::Result<Self> {
-        create_folder(folder)?;
+        create_private_folder(folder)?;
         for entry in fs::read_dir(folder)?.flatten() {
             if let Some(session) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".lock")) {
                 let _ = is_alive(folder, session);
             }
         }
         let Some(path) = path(folder, session) else { return Err(io::Error::other("the session has no name")) };
-        loop {
-            let file = open_private(OpenOptions::new().write(true).create(true).truncate(false), &path)?;
-            file.lock()?;
-            // Between the two, another may have taken it for one that is left over, and removed it.
-            if Identity::of(&path).is_ok_and(|there| file.metadata().is_ok_and(|own| Identity::of_found(&own) == there))
-            {
-                return Ok(Self { _file: file });
-            }
-        }
+        Ok(Self { _lock: FileLock::take(&path, None)? })
     }
 }
 
 /// Whether a session lives. The file of one that does not is removed.
 pub(super) fn is_alive(folder: &Path, session: &str) -> bool {
     let Some(path) = path(folder, session) else { return false };
-    let file = match OpenOptions::new().read(true).open(&path) {
-        Ok(file) => file,
+    match FileLock::remove_unless_taken(&path) {
+        Ok(is_taken) => is_taken,
         // Whatever else it is says nothing about the session.
-        Err(error) => return error.kind() != io::ErrorKind::NotFound,
-    };
-    // Shared, so that two who look do not take each other for the session.
-    match file.try_lock_shared() {
-        Ok(()) => {
-            let _ = fs::remove_file(&path);
-            false
-        }
-        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => true,
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 

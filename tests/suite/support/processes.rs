@@ -29,9 +29,26 @@ pub(crate) fn living(home: &Path) -> Vec<Process> {
         .collect()
 }
 
+/// The live processes whose HOME is this directory: without /proc, `ps -E` prints the environment behind the command.
+#[cfg(target_os = "macos")]
+pub(crate) fn living(home: &Path) -> Vec<Process> {
+    let marker = format!(" HOME={}", home.display());
+    // A keyword with `=` is the last one of its `-o`.
+    let listed =
+        std::process::Command::new("/bin/ps").args(["-axwwE", "-o", "pid=", "-o", "command="]).output().unwrap();
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let is_ours =
+        |line: &str| line.split_once(&marker).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(' '));
+    let process = |line: &str| {
+        let (pid, command) = line.trim_start().split_once(' ')?;
+        Some(Process { pid: pid.parse().ok()?, command: command.to_owned() })
+    };
+    listed.lines().filter(|line| is_ours(line)).filter_map(process).collect()
+}
+
 /// The live stub servers whose home is this directory. Each holds a lock on a file there, which the system gives back when
 /// it ends. Other processes are not seen: without /proc nobody may read their environment.
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
 pub(crate) fn living(home: &Path) -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir(home.join(".living")) else { return Vec::new() };
     entries

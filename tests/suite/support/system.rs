@@ -154,9 +154,15 @@ pub(crate) fn without_terminal(command: &mut Command) -> &mut Command {
 }
 
 /// Lets the command lead a process group, so that a test can kill the whole of it. Windows has jobs instead, which end with
-/// the process.
+/// the process. There it gets a console without a window, as clients start servers: one that each server had to itself would
+/// under Wine, in the program behind it, hold the server's pipes.
 pub(crate) fn leads_a_group(command: &mut Command) -> &mut Command {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(windows)]
+    {
+        const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+        std::os::windows::process::CommandExt::creation_flags(command, CREATE_NO_WINDOW);
+    }
     command
 }

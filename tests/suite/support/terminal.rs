@@ -6,10 +6,12 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
@@ -24,6 +26,7 @@ pub(crate) struct Terminal {
     /// Kept open, so that the terminal's modes can be asked for after the program has ended.
     slave: OwnedFd,
     written: Arc<Mutex<Vec<u8>>>,
+    is_closed: Arc<AtomicBool>,
 }
 
 impl Terminal {
@@ -54,13 +57,19 @@ impl Terminal {
         let master = File::from(master);
         let written = Arc::<Mutex<Vec<u8>>>::default();
         let (mut reader, shared) = (master.try_clone().unwrap(), Arc::clone(&written));
+        let is_closed = Arc::<AtomicBool>::default();
+        let closed = Arc::clone(&is_closed);
         thread::spawn(move || {
             let mut chunk = [0; 4096];
-            while let Ok(read @ 1..) = reader.read(&mut chunk) {
-                shared.lock().unwrap().extend_from_slice(&chunk[..read]);
+            while !closed.load(Ordering::Relaxed) {
+                let look = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+                if poll(&mut [PollFd::new(&reader, PollFlags::IN)], Some(&look)).is_ok_and(|ready| ready > 0) {
+                    let Ok(read @ 1..) = reader.read(&mut chunk) else { break };
+                    shared.lock().unwrap().extend_from_slice(&chunk[..read]);
+                }
             }
         });
-        Self { process, master, slave, written }
+        Self { process, master, slave, written, is_closed }
     }
 
     /// Everything that was written so far.
@@ -98,6 +107,13 @@ impl Terminal {
     /// Whether lines are edited and echoed, as before the program.
     pub(crate) fn is_cooked(&self) -> bool {
         tcgetattr(self.slave.as_fd()).unwrap().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
+
+    /// Closes the window, as when a terminal program is killed, and gives the program that was in it.
+    pub(crate) fn close(mut self) -> Child {
+        self.is_closed.store(true, Ordering::Relaxed);
+        let harmless = Command::new("true").spawn().unwrap();
+        std::mem::replace(&mut self.process, harmless)
     }
 
     /// Waits for the end of the program.

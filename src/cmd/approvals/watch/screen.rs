@@ -6,12 +6,16 @@ use std::panic;
 use std::sync::Arc;
 #[cfg(unix)]
 use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(unix)]
+use std::{io::IsTerminal as _, thread, time::Duration};
 
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::terminal::{
     self, Clear, ClearType, DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen,
 };
 use crossterm::{execute, queue};
+
+use anstyle::Style;
 
 use super::frame::{Line, Size};
 use crate::env::Env;
@@ -25,12 +29,20 @@ pub(super) struct Screen {
     signal: Arc<AtomicUsize>,
 }
 
-/// Whether colours are wanted.
+/// Which escape sequences a line may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Colours {
+    /// All.
     Shown,
+    /// None for a colour: nobody wants them.
     Plain,
+    /// None: the console of Windows shows them as text, in its legacy mode.
+    None,
 }
+
+/// How often it is looked whether the terminal is still there.
+#[cfg(unix)]
+const TERMINAL_LOOK: Duration = Duration::from_millis(200);
 
 impl Screen {
     pub(super) fn take(env: &Env) -> io::Result<Self> {
@@ -52,11 +64,17 @@ impl Screen {
         }));
         let screen = Self {
             size: (usize::from(columns), usize::from(rows)),
-            colours: if plain { Colours::Plain } else { Colours::Shown },
+            colours: match (takes_escapes(), plain) {
+                (false, _) => Colours::None,
+                (true, true) => Colours::Plain,
+                (true, false) => Colours::Shown,
+            },
             drawn: Vec::new(),
             #[cfg(unix)]
             signal,
         };
+        #[cfg(unix)]
+        end_without_terminal()?;
         // From here on dropping it gives everything back, also what fails half-way.
         terminal::enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, Hide)?;
@@ -67,10 +85,16 @@ impl Screen {
         self.size
     }
 
-    /// The terminal has another size now.
-    pub(super) fn resized(&mut self, columns: u16, rows: u16) {
-        self.size = (usize::from(columns), usize::from(rows));
-        self.drawn.clear();
+    /// The terminal may have another size now. What an event says of it is not taken: Windows tells the size of the buffer
+    /// that a window scrolls over.
+    pub(super) fn resized(&mut self) -> io::Result<()> {
+        let (columns, rows) = terminal::size()?;
+        let size = (usize::from(columns), usize::from(rows));
+        if cfg!(unix) || size != self.size {
+            self.size = size;
+            self.drawn.clear();
+        }
+        Ok(())
     }
 
     /// The signal that asks for the end, if one has come.
@@ -99,6 +123,7 @@ impl Screen {
             let style = match self.colours {
                 Colours::Shown => line.style,
                 Colours::Plain => line.style.fg_color(None),
+                Colours::None => Style::new(),
             };
             write!(out, "{style}{}{style:#}", line.text)?;
         }
@@ -118,6 +143,29 @@ impl Drop for Screen {
 fn give_back() {
     let _ = execute!(io::stdout(), Show, EnableLineWrap, LeaveAlternateScreen);
     let _ = terminal::disable_raw_mode();
+}
+
+/// Whether the terminal obeys escape sequences.
+fn takes_escapes() -> bool {
+    #[cfg(windows)]
+    {
+        crossterm::ansi_support::supports_ansi()
+    }
+    #[cfg(not(windows))]
+    true
+}
+
+/// Ends the program when its terminal is gone, as when a tmux session is killed. What waits for keys reads on and on then,
+/// and nothing on its thread gets a turn: so this is a thread of its own. On Windows the system ends us.
+#[cfg(unix)]
+fn end_without_terminal() -> io::Result<()> {
+    let watch = || {
+        while io::stdin().is_terminal() {
+            thread::sleep(TERMINAL_LOOK);
+        }
+        end_by(Some(signal_hook::consts::SIGHUP));
+    };
+    thread::Builder::new().name("terminal".to_owned()).spawn(watch).map(drop)
 }
 
 /// Ends as the signal would have ended us.

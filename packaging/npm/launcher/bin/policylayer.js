@@ -18,7 +18,7 @@ function program() {
   if (!target) {
     fail(
       `policylayer has no npm package for ${process.platform} on ${process.arch}.\n` +
-        "what to do: build it with `cargo install policylayer`",
+        "what to do: build it from its source with `cargo install --path .`",
     );
   }
   try {
@@ -26,8 +26,8 @@ function program() {
   } catch {
     fail(
       `The package ${target.package}, which holds the program, is not installed.\n` +
-        "what to do: install policylayer again without `--no-optional` or `--omit=optional`" +
-        (target.libc ? "; on a system without glibc, build it with `cargo install policylayer`" : ""),
+        "what to do: install the package again without `--no-optional` or `--omit=optional`" +
+        (target.libc ? "; on a system without glibc, build it from its source with `cargo install --path .`" : ""),
     );
   }
 }

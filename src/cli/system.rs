@@ -1,0 +1,94 @@
+//! The examples of `--help` as the shell of the system takes them. They are written for a POSIX shell.
+
+use clap::Command;
+
+/// The command line with the examples of this system.
+pub(super) fn for_system(command: Command) -> Command {
+    if cfg!(windows) { for_powershell(command) } else { command }
+}
+
+fn for_powershell(command: Command) -> Command {
+    let after = command.get_after_help().map(|text| powershell(&text.to_string()));
+    let command = match after {
+        Some(text) => command.after_help(text),
+        None => command,
+    };
+    command.mut_subcommands(for_powershell)
+}
+
+/// The same examples for PowerShell. Explanations stay in their column where there is room.
+fn powershell(text: &str) -> String {
+    text.lines().map(example).collect::<Vec<_>>().join("\n")
+}
+
+fn example(line: &str) -> String {
+    let Some(example) = line.strip_prefix("  ").filter(|example| !example.starts_with(' ')) else {
+        return line.to_owned();
+    };
+    if !example.split(' ').any(|word| word == "policylayer") {
+        return line.to_owned();
+    }
+    let end = example.find("  ").unwrap_or(example.len());
+    let (command, rest) = example.split_at(end);
+    let explanation = rest.trim_start();
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let words = command.split(' ').map(|word| match word.split_once('=') {
+        Some((name, value)) if is_name(name) => format!("$env:{name} = '{value}';"),
+        // The script that npm puts before a program gets no bare `--`, and `@a` stands for the members of a variable.
+        _ if word == "--" || word.starts_with('@') => format!("\"{word}\""),
+        _ => word.to_owned(),
+    });
+    let command = words.collect::<Vec<_>>().join(" ");
+    if explanation.is_empty() {
+        return format!("  {command}");
+    }
+    let column = example.len() - explanation.len();
+    let gap = column.saturating_sub(command.len()).max(2);
+    format!("  {command}{}{explanation}", " ".repeat(gap))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn examples_are_what_powershell_takes() {
+        for (posix, expected) in [
+            ("  policylayer wrap -- npx -y @a/b   what runs", "  policylayer wrap \"--\" npx -y \"@a/b\"  what runs"),
+            (
+                "  policylayer check --server a        what it does",
+                "  policylayer check --server a        what it does",
+            ),
+            (
+                "  API_KEY=your-key policylayer inspect -- npx x",
+                "  $env:API_KEY = 'your-key'; policylayer inspect \"--\" npx x",
+            ),
+            ("it starts `policylayer wrap -- COMMAND` instead", "it starts `policylayer wrap -- COMMAND` instead"),
+            (
+                "                        policylayer in front of -- it",
+                "                        policylayer in front of -- it",
+            ),
+        ] {
+            assert_eq!(powershell(posix), expected);
+        }
+    }
+
+    #[test]
+    fn every_subcommand_is_rewritten() {
+        let mut waiting = vec![for_powershell(Cli::command())];
+        let mut seen = 0;
+        while let Some(command) = waiting.pop() {
+            waiting.extend(command.get_subcommands().cloned());
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in text.lines().filter(|line| line.starts_with("  policylayer ")) {
+                assert!(!line.contains(" -- ") && !line.contains(" @"), "{line}");
+                seen += 1;
+            }
+            assert!(!text.contains("your-key policylayer"), "{text}");
+        }
+        assert!(seen > 20, "{seen}");
+    }
+}

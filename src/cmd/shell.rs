@@ -1,0 +1,142 @@
+//! Commands that a person is told to run, as the shell of the system takes them: a POSIX shell, or PowerShell on Windows,
+//! where the command prompt takes the same wherever that is possible.
+
+use crate::visible::visible;
+
+/// The shell that a command is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shell {
+    /// sh, bash, zsh.
+    Posix,
+    /// PowerShell.
+    PowerShell,
+}
+
+impl Shell {
+    /// The one of this system.
+    pub(super) const fn current() -> Self {
+        if cfg!(windows) { Self::PowerShell } else { Self::Posix }
+    }
+
+    /// A word of a command, quoted where the shell would make more of it.
+    pub(super) fn word(self, text: &str) -> String {
+        let text = visible(text);
+        match self {
+            Self::Posix => posix(text),
+            Self::PowerShell => powershell(text),
+        }
+    }
+
+    /// The command that sets an environment variable for what is run after it.
+    pub(super) fn set_variable(self, name: &str, value: &str) -> String {
+        match self {
+            Self::Posix => format!("export {name}={}", posix(visible(value))),
+            Self::PowerShell => format!("$env:{name} = {}", single_quoted(&visible(value))),
+        }
+    }
+}
+
+fn posix(text: String) -> String {
+    // A shell makes more of `=` and `~` where a word begins with them.
+    let is_plain = |(at, c): (usize, char)| {
+        c.is_ascii_alphanumeric() || "-_./@:+,%".contains(c) || (at > 0 && matches!(c, '=' | '~'))
+    };
+    if !text.is_empty() && text.char_indices().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+fn powershell(text: String) -> String {
+    // `-a.b` and `-a:b` are two arguments without quotes, `--%` ends PowerShell's own reading of the line, `@a` passes the members
+    // of a variable, a comma makes a list, and the command prompt takes `=` for a blank between the arguments of a batch file.
+    let is_option = text.starts_with('-');
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_\\/+".contains(c) || (!is_option && ".:".contains(c));
+    if !text.is_empty() && text != "--" && text.chars().all(is_plain) {
+        return text;
+    }
+    // What neither shell changes between double quotes.
+    let is_quotable = |c: char| c.is_alphanumeric() || " -_\\/+.:@=,;~()[]{}#&'^<>|*?".contains(c);
+    if text.chars().all(is_quotable) {
+        // The program reads a backslash before the last quote as one before a quote that is part of the word.
+        let slashes = text.len() - text.trim_end_matches('\\').len();
+        return format!("\"{text}{}\"", "\\".repeat(slashes));
+    }
+    single_quoted(&text)
+}
+
+/// Between single quotes PowerShell changes nothing; it takes the typographic ones for the same.
+fn single_quoted(text: &str) -> String {
+    let mut quoted = String::from("'");
+    for c in text.chars() {
+        if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
+            quoted.push(c);
+        }
+        quoted.push(c);
+    }
+    quoted.push('\'');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Shell;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_make_more_of_it() {
+        for (word, shown) in [
+            ("--key=a", "--key=a"),
+            ("--", "--"),
+            ("@iterable/mcp@1.9.0", "@iterable/mcp@1.9.0"),
+            ("/tmp/a~b+c,50%", "/tmp/a~b+c,50%"),
+            ("my shop", "'my shop'"),
+            ("", "''"),
+            ("it's", r"'it'\''s'"),
+            ("=ls", "'=ls'"),
+            ("~root", "'~root'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("a*", "'a*'"),
+            ("/Users/me/Library/Application Support/x.toml", "'/Users/me/Library/Application Support/x.toml'"),
+        ] {
+            assert_eq!(Shell::Posix.word(word), shown);
+        }
+    }
+
+    #[test]
+    fn a_word_is_quoted_as_powershell_reads_it() {
+        for (word, shown) in [
+            ("iterable", "iterable"),
+            ("--client", "--client"),
+            ("-y", "-y"),
+            (r"C:\tools\npx.cmd", r"C:\tools\npx.cmd"),
+            (r"C:\Program Files\nodejs\npx.cmd", r#""C:\Program Files\nodejs\npx.cmd""#),
+            (r"C:\my dir\", r#""C:\my dir\\""#),
+            ("@iterable/mcp", r#""@iterable/mcp""#),
+            ("-a.b", r#""-a.b""#),
+            ("--%", "'--%'"),
+            ("--", r#""--""#),
+            ("--key=a", r#""--key=a""#),
+            ("~", r#""~""#),
+            ("a,b;c#d", r#""a,b;c#d""#),
+            ("it's", r#""it's""#),
+            ("", r#""""#),
+            ("$(Stop-Computer)", "'$(Stop-Computer)'"),
+            ("%USERNAME%", "'%USERNAME%'"),
+            ("a`b", "'a`b'"),
+            ("é ü", r#""é ü""#),
+            ("$x's", "'$x''s'"),
+            ("a\u{2019}; calc", "'a\u{2019}\u{2019}; calc'"),
+            ("a\u{201d}; calc", "'a\u{201d}; calc'"),
+            ("a\nb", "\"a\\u{a}b\""),
+        ] {
+            assert_eq!(Shell::PowerShell.word(word), shown);
+        }
+    }
+
+    #[test]
+    fn a_variable_is_set_as_the_shell_does_it() {
+        assert_eq!(Shell::Posix.set_variable("API_KEY", "your-key"), "export API_KEY=your-key");
+        assert_eq!(Shell::PowerShell.set_variable("API_KEY", "your-key"), "$env:API_KEY = 'your-key'");
+    }
+}

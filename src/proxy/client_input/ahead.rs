@@ -1,0 +1,195 @@
+//! A source that is read ahead by a thread of its own.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, ErrorKind, Read};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::limits::CLIENT_AHEAD;
+use crate::proxy::link::lock;
+
+/// A source that is read ahead, from the first time that somebody asks for something of it.
+#[derive(Clone, Debug)]
+pub(super) struct Ahead(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    buffer: Mutex<Buffer>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Buffer {
+    /// At most [`CLIENT_AHEAD`] bytes.
+    bytes: VecDeque<u8>,
+    /// When the source was at its end, or failed.
+    ended: Option<Instant>,
+    /// Not started yet.
+    source: Option<Source>,
+}
+
+struct Source(Box<dyn Read + Send>);
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
+}
+
+impl Ahead {
+    /// Nothing is read yet.
+    pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
+        let buffer = Buffer { bytes: VecDeque::new(), ended: None, source: Some(Source(source)) };
+        Self(Arc::new(Shared { buffer: Mutex::new(buffer), changed: Condvar::new() }))
+    }
+
+    /// Reads what is there; waits where that is nothing; 0 at the end.
+    pub(super) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
+        self.wait_readable()?;
+        let mut buffer = lock(&self.0.buffer);
+        let mut count = buffer.bytes.read(room)?;
+        // What is there may be in two parts.
+        count += buffer.bytes.read(room.get_mut(count..).unwrap_or_default())?;
+        drop(buffer);
+        self.0.changed.notify_all();
+        Ok(count)
+    }
+
+    /// Whether a read would not wait.
+    pub(super) fn is_readable(&self) -> bool {
+        lock(&self.0.buffer).is_readable()
+    }
+
+    /// Waits until a read would not.
+    pub(super) fn wait_readable(&self) -> io::Result<()> {
+        self.start()?;
+        let waits = |buffer: &mut Buffer| !buffer.is_readable();
+        drop(self.0.changed.wait_while(lock(&self.0.buffer), waits).unwrap_or_else(PoisonError::into_inner));
+        Ok(())
+    }
+
+    /// How long ago the source was at its end; `None` where it is not.
+    pub(super) fn ended_for(&self) -> Option<Duration> {
+        lock(&self.0.buffer).ended.map(|at| at.elapsed())
+    }
+
+    fn start(&self) -> io::Result<()> {
+        let mut buffer = lock(&self.0.buffer);
+        let Some(Source(source)) = buffer.source.take() else { return Ok(()) };
+        let shared = Arc::clone(&self.0);
+        let started = thread::Builder::new().name("stdin".to_owned()).spawn(move || shared.fill(source));
+        if let Err(error) = started {
+            buffer.ended = Some(Instant::now());
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+impl Buffer {
+    fn is_readable(&self) -> bool {
+        !self.bytes.is_empty() || self.ended.is_some()
+    }
+}
+
+impl Shared {
+    /// What the thread does.
+    fn fill(&self, mut source: Box<dyn Read + Send>) {
+        let mut chunk = vec![0; 64 * 1024];
+        loop {
+            // A source that fails has nothing more to give, just as one that ended.
+            let count = match source.read(&mut chunk) {
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => 0,
+            };
+            let is_full = |buffer: &mut Buffer| buffer.bytes.len() + count > CLIENT_AHEAD;
+            let mut buffer =
+                self.changed.wait_while(lock(&self.buffer), is_full).unwrap_or_else(PoisonError::into_inner);
+            buffer.bytes.extend(chunk.get(..count).unwrap_or_default());
+            if count == 0 {
+                buffer.ended = Some(Instant::now());
+            }
+            drop(buffer);
+            self.changed.notify_all();
+            if count == 0 {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::mpsc::{self, Receiver};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn until(condition: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < PATIENCE, "it never came");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn what_comes_is_read_in_order_and_the_end_is_known_before_the_last_byte_is_read() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let ahead = Ahead::new(Box::new(reader));
+        writer.write_all(b"one\ntwo\n").unwrap();
+        // Nobody has asked yet.
+        thread::sleep(Duration::from_millis(20));
+        assert!(!ahead.is_readable());
+        ahead.wait_readable().unwrap();
+        drop(writer);
+        until(|| ahead.ended_for().is_some());
+        assert!(ahead.is_readable());
+        let mut room = [0; 5];
+        assert_eq!(ahead.read(&mut room).unwrap(), 5);
+        assert_eq!(&room, b"one\nt");
+        assert_eq!(ahead.read(&mut room).unwrap(), 3);
+        assert_eq!(&room[..3], b"wo\n");
+        assert_eq!(ahead.read(&mut room).unwrap(), 0);
+        assert_eq!(ahead.read(&mut room).unwrap(), 0);
+    }
+
+    /// Gives bytes without end, and tells how many it has given.
+    struct Endless(mpsc::Sender<usize>, usize);
+
+    impl Read for Endless {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            room.fill(b'x');
+            self.1 += room.len();
+            let _ = self.0.send(self.1);
+            Ok(room.len())
+        }
+    }
+
+    fn last(given: &Receiver<usize>) -> usize {
+        let mut last = 0;
+        while let Ok(count) = given.recv_timeout(Duration::from_millis(100)) {
+            last = count;
+        }
+        last
+    }
+
+    #[test]
+    fn no_more_is_read_ahead_than_there_is_room_for() {
+        let (tell, given) = mpsc::channel();
+        let ahead = Ahead::new(Box::new(Endless(tell, 0)));
+        ahead.wait_readable().unwrap();
+        let first = last(&given);
+        // The last piece waits with the thread.
+        assert!(first > CLIENT_AHEAD && first <= CLIENT_AHEAD + 64 * 1024, "{first}");
+        assert_eq!(lock(&ahead.0.buffer).bytes.len(), CLIENT_AHEAD);
+        let mut room = vec![0; 100_000];
+        assert_eq!(ahead.read(&mut room).unwrap(), room.len());
+        assert_eq!(last(&given), first + 64 * 1024);
+    }
+}

@@ -1,0 +1,88 @@
+//! Which file a path or an open handle leads to.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Which file a path leads to. A file that was moved away or replaced is not to be counted in: others would not see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// The device or volume, and the file's number on it.
+    volume_and_file: (u64, u64),
+}
+
+impl Identity {
+    /// The file at this path.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        return std::fs::metadata(path).map(|found| Self::of_metadata(&found));
+        #[cfg(windows)]
+        return Self::of_open(&open_for_attributes(path)?);
+    }
+
+    /// The file that is open.
+    pub(crate) fn of_open(file: &File) -> io::Result<Self> {
+        #[cfg(unix)]
+        return file.metadata().map(|found| Self::of_metadata(&found));
+        #[cfg(windows)]
+        return winapi_util::file::information(file)
+            .map(|found| Self { volume_and_file: (found.volume_serial_number(), found.file_index()) });
+    }
+
+    #[cfg(unix)]
+    fn of_metadata(found: &std::fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self { volume_and_file: (found.dev(), found.ino()) }
+    }
+
+    /// Whether an open file is still the one at this path.
+    pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+        matches!((Self::of_open(file), Self::of(path)), (Ok(open), Ok(there)) if open == there)
+    }
+}
+
+/// Opens a file or directory without asking for the right to read it, which no other program can refuse.
+#[cfg(windows)]
+fn open_for_attributes(path: &Path) -> io::Result<File> {
+    use std::os::windows::fs::OpenOptionsExt as _;
+
+    const FILE_READ_ATTRIBUTES: u32 = 0x80;
+    const FILE_FLAG_BACKUP_SEMANTICS: u32 = 0x0200_0000;
+    File::options().access_mode(FILE_READ_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
+}
+
+/// Whether a file was removed while somebody still has it open: Windows lists its name until they close it, and refuses
+/// whoever wants to open it, even for its attributes alone.
+#[cfg(windows)]
+pub(crate) fn is_being_removed(path: &Path) -> bool {
+    open_for_attributes(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+/// Elsewhere a name is gone as soon as its file is removed.
+#[cfg(not(windows))]
+pub(crate) fn is_being_removed(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_replaced_moved_or_removed_is_not_at_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a"), folder.path().join("b"));
+        fs::write(&path, "one").unwrap();
+        let file = File::open(&path).unwrap();
+        assert!(Identity::is_at(&file, &path));
+        fs::rename(&path, &other).unwrap();
+        assert!(!Identity::is_at(&file, &path) && Identity::is_at(&file, &other));
+        fs::write(&path, "one").unwrap();
+        assert!(!Identity::is_at(&file, &path) && Identity::is_at(&file, &other));
+        fs::remove_file(&other).unwrap();
+        assert!(!Identity::is_at(&file, &other));
+        assert!(!is_being_removed(&path));
+    }
+}

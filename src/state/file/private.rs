@@ -1,0 +1,123 @@
+//! Folders and files that are for this user only.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Creates a folder, and those above it, for this user only where the system has modes. One that is there stays as it is.
+#[cfg(unix)]
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Creates a folder, and those above it. On Windows they are as open as what they are in.
+#[cfg(windows)]
+pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+/// Creates a folder of the state, and those above it, for this user only. One that is there stays as it is.
+#[cfg(unix)]
+pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
+    create_folder(folder)
+}
+
+/// Creates a folder of the state, and those above it, for this user, the system and administrators only. One that is there
+/// stays as it is, and so does what a new one inherits in the user's profile, which is theirs alone.
+#[cfg(windows)]
+pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let highest = folder.ancestors().take_while(|folder| !folder.exists()).last().map(Path::to_owned);
+    fs::create_dir_all(folder)?;
+    let Some(highest) = highest.filter(|new| !windows::is_in_profile(new)) else { return Ok(()) };
+    if let Err(why) = windows::restrict(&highest) {
+        let shown = crate::visible::visible(&highest.display().to_string());
+        tracing::warn!(
+            "{shown} was made, and other users of this machine may be able to read it: {why}. Take their rights away, or \
+             move the state to a folder of your own (XDG_STATE_HOME)."
+        );
+    }
+    Ok(())
+}
+
+/// Takes from others what they may do with a file that has grown too open.
+#[cfg(unix)]
+pub(crate) fn protect(path: &Path, found: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = found.permissions().mode();
+    if mode & 0o077 == 0 { Ok(()) } else { fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) }
+}
+
+/// What may be done with a file here hangs on its folder.
+#[cfg(windows)]
+pub(crate) fn protect(_: &Path, _: &fs::Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(windows)]
+mod windows {
+    use std::env;
+    use std::io;
+    use std::os::windows::process::CommandExt as _;
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Stdio};
+
+    const SYSTEM: &str = "*S-1-5-18:(OI)(CI)F";
+    const ADMINISTRATORS: &str = "*S-1-5-32-544:(OI)(CI)F";
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+
+    /// Whether a folder is in the profile of the user.
+    pub(super) fn is_in_profile(folder: &Path) -> bool {
+        let profile = env::var_os("USERPROFILE").map(PathBuf::from).filter(|profile| profile.is_absolute());
+        profile.is_some_and(|profile| {
+            super::super::real(&profile)
+                .is_ok_and(|profile| super::super::real(folder).is_ok_and(|folder| folder.starts_with(profile)))
+        })
+    }
+
+    /// Gives a folder, and what will be in it, to this user, the system and administrators.
+    pub(super) fn restrict(folder: &Path) -> Result<(), String> {
+        let user = user()?;
+        let grants = [format!("*{user}:(OI)(CI)F"), SYSTEM.to_owned(), ADMINISTRATORS.to_owned()];
+        let mut icacls = program("icacls.exe");
+        icacls.arg(folder).args(["/inheritance:r", "/q"]);
+        for grant in grants {
+            icacls.args(["/grant:r", &grant]);
+        }
+        run(icacls).map(drop)
+    }
+
+    /// The security identifier of the user.
+    fn user() -> Result<String, String> {
+        let mut whoami = program("whoami.exe");
+        whoami.args(["/user", "/fo", "csv", "/nh"]);
+        let said = run(whoami)?;
+        let sid = said.trim().rsplit(',').next().unwrap_or_default().trim_matches('"');
+        if sid.starts_with("S-1-") && sid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            Ok(sid.to_owned())
+        } else {
+            Err("whoami.exe did not tell who the user is".to_owned())
+        }
+    }
+
+    /// A program of the system, and no other of its name.
+    fn program(name: &str) -> Command {
+        let root = env::var_os("SystemRoot").map(PathBuf::from).filter(|root| root.is_absolute());
+        Command::new(root.unwrap_or_else(|| PathBuf::from(r"C:\Windows")).join("System32").join(name))
+    }
+
+    fn run(mut command: Command) -> Result<String, String> {
+        let name = Path::new(command.get_program()).file_name().unwrap_or_default().display().to_string();
+        command.stdin(Stdio::null()).creation_flags(CREATE_NO_WINDOW);
+        let output = command.output().map_err(|error: io::Error| format!("{name} cannot be run ({error})"))?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(format!("{name} failed ({}): {}", output.status, said.trim()))
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Putting a file in another's place, whole or not at all.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use super::held::{Holder, holder, holder_of_name, wait};
+use super::long;
+
+/// A new file in a folder, under a name of its own, for this user only where the system has modes. It is removed again
+/// unless it is put in place.
+///
+/// On Windows it is not marked as temporary: the mark would have to be taken back before it is put in place.
+pub(crate) fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+    #[cfg(not(windows))]
+    return NamedTempFile::new_in(folder);
+    #[cfg(windows)]
+    return tempfile::Builder::new()
+        .make_in(long(folder), |path| fs::File::options().read(true).write(true).create_new(true).open(path));
+}
+
+/// Puts a file in the place of another one, or where none was, in one step. On Windows 10 and later that works too while
+/// others have the old one open, if they let it be removed; others are waited for.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    wait(to, |error| holder_of(error, &[from, to]), || fs::rename(from, to))
+}
+
+/// Does the same only where no other program prevents it, and tells whether it was done.
+pub(crate) fn rename_unless_held(from: &Path, to: &Path) -> io::Result<bool> {
+    match fs::rename(from, to) {
+        Err(error) if holder_of(&error, &[from, to]) == Holder::Certain => Ok(false),
+        done => done.map(|()| true),
+    }
+}
+
+/// Removes a file. One that is not there is an error.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    wait(path, |error| holder_of(error, &[path]), || fs::remove_file(path))
+}
+
+/// Removes a file where no other program prevents it, and tells whether it is gone.
+pub(crate) fn remove_unless_held(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) if holder_of(&error, &[path]) == Holder::Certain => Ok(false),
+        done => done.map(|()| true),
+    }
+}
+
+/// Puts a file that was just written in the place of another one, or where none was.
+pub(crate) fn persist(made: NamedTempFile, to: &Path) -> io::Result<()> {
+    // Closed first: who looks at it then does not find it open.
+    let mut made = made.into_temp_path();
+    rename(&made, to)?;
+    made.disable_cleanup(true);
+    Ok(())
+}
+
+/// Puts a file that was just written where none is.
+pub(crate) fn persist_new(made: NamedTempFile, to: &Path) -> io::Result<()> {
+    let mut made = Some(made.into_temp_path());
+    wait(
+        to,
+        |error| holder_of_name(error, to),
+        || {
+            let Some(path) = made.take() else { return Err(io::ErrorKind::NotFound.into()) };
+            path.persist_noclobber(long(to)).map_err(|failed| {
+                made = Some(failed.path);
+                failed.error
+            })
+        },
+    )
+}
+
+/// Whether another program is why a file cannot be renamed or removed: Windows says "access denied" for a file that is open
+/// as well as for one that this user may not change.
+#[cfg(windows)]
+fn holder_of(error: &io::Error, paths: &[&Path]) -> Holder {
+    use std::os::windows::fs::OpenOptionsExt as _;
+
+    const DELETE: u32 = 0x0001_0000;
+    const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return holder(error);
+    }
+    // Who wants a file alone gets it only where nobody has it open.
+    let alone = |path: &&Path| {
+        let mut options = fs::File::options();
+        options.access_mode(DELETE).share_mode(0).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)
+    };
+    let is_held = |path: &&Path| {
+        alone(path).is_err_and(|error| holder(&error) == Holder::Certain) || super::is_being_removed(path)
+    };
+    if paths.iter().any(is_held) { Holder::Certain } else { Holder::Possible }
+}
+
+#[cfg(not(windows))]
+fn holder_of(error: &io::Error, _: &[&Path]) -> Holder {
+    holder(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_file_takes_its_place_or_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("a");
+        let made = |text: &str| {
+            let mut made = temporary_in(folder.path()).unwrap();
+            made.write_all(text.as_bytes()).unwrap();
+            made
+        };
+        persist_new(made("one"), &to).unwrap();
+        assert_eq!(persist_new(made("two"), &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&to).unwrap(), "one");
+        persist(made("two"), &to).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "two");
+        remove(&to).unwrap();
+        assert_eq!(remove(&to).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(persist(made("three"), &folder.path().join("none/a")).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
