@@ -52,6 +52,12 @@ impl Mark {
 
     /// Puts the mark in the place of the one that is there. It outlives a power cut.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+        self.prepare(path)?.put()?;
+        path.parent().map_or(Ok(()), file::sync_folder)
+    }
+
+    /// Writes the mark to the disk, which may take long, so that it can be put in its place at once.
+    pub(super) fn prepare<'p>(&self, path: &'p Path) -> io::Result<PreparedMark<'p>> {
         let folder = path.parent().ok_or_else(|| io::Error::other("it has no folder"))?;
         let Self { lines, last, file, end } = *self;
         // Temporary files are for this user only.
@@ -59,7 +65,20 @@ impl Mark {
         serde_json::to_writer(&mut made, &Written { lines, last: last.to_string(), file, end })?;
         made.write_all(b"\n")?;
         made.as_file().sync_data()?;
-        file::persist(made, path)?;
-        file::sync_folder(folder)
+        Ok(PreparedMark { made, path })
+    }
+}
+
+/// A mark that is on the disk and not yet in its place.
+#[derive(Debug)]
+pub(super) struct PreparedMark<'p> {
+    made: tempfile::NamedTempFile,
+    path: &'p Path,
+}
+
+impl PreparedMark<'_> {
+    /// Puts it in its place.
+    pub(super) fn put(self) -> io::Result<()> {
+        file::persist(self.made, self.path)
     }
 }

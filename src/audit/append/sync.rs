@@ -25,16 +25,19 @@ impl Sync {
         }
         // The files' names.
         file::sync_folder(self.place.folder())?;
+        // A slow disk is waited for without the lock, which keeps all other sessions from writing.
+        let path = self.place.head();
+        let head = self.mark.prepare(&path)?;
         let lock = lock(&self.place, None)?;
-        let is_news = match Mark::read(&self.place.head()) {
+        let is_news = match Mark::read(&path) {
             Ok(head) => head.is_none_or(|head| head.lines < self.mark.lines),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => true,
             Err(error) => return Err(error),
         };
         if is_news {
-            self.mark.write(&self.place.head())?;
+            head.put()?;
         }
         lock.release();
-        Ok(())
+        file::sync_folder(self.place.folder())
     }
 }

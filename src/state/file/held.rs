@@ -34,6 +34,7 @@ pub(super) enum Holder {
     /// Another program holds the file.
     Certain,
     /// It may have held the file until a moment ago.
+    #[cfg(windows)]
     Possible,
     /// This has nothing to do with other programs.
     None,
@@ -63,6 +64,7 @@ pub(super) fn wait<T>(
         let holder = find_holder(&error);
         let patience = match holder {
             Holder::Certain => HELD_WAIT,
+            #[cfg(windows)]
             Holder::Possible => HELD_WAIT / 2,
             Holder::None => Duration::ZERO,
         };
