@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -138,8 +137,7 @@ fn signals_have_the_numbers_and_names_of_this_system() {
     assert_eq!(session.code(), 128 + libc::SIGUSR1);
     let (mut session, pids) = stubborn();
     session.signal(libc::SIGTERM);
-    let (status, _) = session.end(Duration::from_secs(20));
-    assert!(status.code().is_some() || status.signal().is_some());
+    session.end(Duration::from_secs(20));
     wait_until_gone(&pids);
 }
 
