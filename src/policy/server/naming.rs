@@ -88,7 +88,7 @@ pub(super) fn from_script(path: &str) -> Option<ServerName> {
     });
     // A program that is called `mcp-server` and nothing else has at least that name.
     let own = || segments.last().map(|segment| stem(segment)).filter(|name| name.to_lowercase().contains("mcp"));
-    telling.or_else(|| own().and_then(|name| ServerName::derived(name)))
+    telling.or_else(|| own().and_then(ServerName::derived))
 }
 
 /// The parts of a path, on any system.
