@@ -167,7 +167,8 @@ fn the_commands_that_it_tells_take_a_key_with_a_blank() {
     client(&home, DESKTOP, &[("my shop", json!({ "command": stub() }))]);
     let found = check(&home, &["my shop"], 1);
     let remedy = step(&found, "wrapped")["remedy"].as_str().unwrap();
-    assert_eq!(remedy, "policylayer register 'my shop' --client claude-desktop");
+    let key = if cfg!(windows) { "\"my shop\"" } else { "'my shop'" };
+    assert_eq!(remedy, format!("policylayer register {key} --client claude-desktop"));
 }
 
 #[test]

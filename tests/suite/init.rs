@@ -54,7 +54,9 @@ impl Home {
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() {
+                if path.is_dir() && path.file_name().is_some_and(|name| name == ".living") {
+                    // What the stub server leaves.
+                } else if path.is_dir() {
                     folders.push(path);
                 } else {
                     let name = path.strip_prefix(self.path()).unwrap().to_str().unwrap().replace('\\', "/");

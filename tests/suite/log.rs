@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use crate::support::log as support;
+use crate::support::system::SLOWNESS;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -237,14 +238,17 @@ fn a_reader_that_has_seen_enough_ends_it() {
     assert_eq!((ended.status.code(), String::from_utf8(ended.stderr).unwrap()), (Some(0), String::new()));
 }
 
+/// How many lines a huge log has; fewer where reading them takes longer, for they are to be read within the test's time.
+const HUGE: u64 = if cfg!(windows) { 25_000 } else { 100_000 };
+
 #[test]
 fn a_huge_log_is_read_in_little_memory_and_time() {
     let home = Home::new();
     let mut log = Log::new(&home, "shop");
-    for n in 0..100_000_u64 {
+    for n in 0..HUGE {
         let tool = ["get_lists", "get_user", "create_list"][usize::try_from(n % 3).unwrap()];
         log.add(&Decision { at: Duration::from_millis(TEN * 1_000 + n * 50), ..passed(0, tool, Class::Read) });
-        if n % 40_000 == 39_999 {
+        if (n + 1) % (HUGE * 2 / 5) == 0 {
             log.rotate();
         }
     }
@@ -254,7 +258,7 @@ fn a_huge_log_is_read_in_little_memory_and_time() {
     let took = begun.elapsed();
     assert_eq!(out.lines().count(), 51);
     // A build with checks and no optimisation; the released one takes a tenth.
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert!(took < Duration::from_secs(20) * SLOWNESS, "{took:?}");
     for args in [&["log", "-n", "all"][..], &["log", "stats"]] {
         let peak = peak_memory(home.command(args));
         assert!(peak < 64 << 20, "{args:?}: {peak} bytes");

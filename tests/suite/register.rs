@@ -385,7 +385,8 @@ fn the_name_is_written_only_where_it_is_needed() {
     assert_eq!(words, "wrap --server shop -- npx -y @acme/store-mcp");
     assert!(out.contains(policy.to_str().unwrap()), "{out}");
     let (words, _) = wrap("named", &["--policy", "config/policylayer/policies/shop.toml"]);
-    assert_eq!(words, format!("wrap --policy {} -- srv", policy.display()));
+    let slashes = |text: &str| text.replace('\\', "/");
+    assert_eq!(slashes(&words), slashes(&format!("wrap --policy {} -- srv", policy.display())));
     home.policy("store.toml", "version = \"1\"\ndefault = \"allow\"\n");
     assert_eq!(wrap("shop", &[]).0, "wrap -- npx -y @acme/store-mcp");
     home.policy("bad.toml", "version = 1\n");
@@ -432,7 +433,7 @@ fn a_new_server_is_added_behind_the_policy() {
     done(&home.run(&["register", "shop", "--all-clients", "--", "shop-mcp", "a b"]));
     let expected = format!(
         "model = \"x\"\n\n[mcp_servers.shop]\ncommand = {}\nargs = [\"wrap\", \"--\", \"shop-mcp\", \"a b\"]\n",
-        if cfg!(windows) { format!("'{}'", program()) } else { format!("\"{}\"", program()) }
+        serde_json::json!(program())
     );
     assert_eq!(read(&codex), expected);
     assert!(is_wrapped(&command(&file, "shop"), &["shop-mcp", "a b"]));
@@ -441,12 +442,13 @@ fn a_new_server_is_added_behind_the_policy() {
 #[test]
 fn claude_codes_scopes_are_all_changed_where_they_are_in_force() {
     let home = Home::new();
-    let here = fs::canonicalize(home.path()).unwrap();
+    // What Windows makes of it begins with `\\?\`, which no client writes.
+    let here = if cfg!(windows) { home.path().to_owned() } else { fs::canonicalize(home.path()).unwrap() };
     let entry = r#"{"type":"stdio","command":"npx","args":["-y","@iterable/mcp"],"env":{}}"#;
     let text = format!(
-        "{{\n \"projects\": {{\n  \"{}\": {{\"mcpServers\": {{\"iterable\": {entry}}}}},\n  \"/elsewhere\": {{\"mcpServers\": \
+        "{{\n \"projects\": {{\n  {}: {{\"mcpServers\": {{\"iterable\": {entry}}}}},\n  \"/elsewhere\": {{\"mcpServers\": \
          {{\"iterable\": {entry}}}}}\n }},\n \"mcpServers\": {{\"iterable\": {entry}}}\n}}\n",
-        here.display()
+        serde_json::json!(here)
     );
     let file = write(&home, ".claude.json", &text);
     let project = servers(&[("iterable", entry)]);
@@ -483,11 +485,12 @@ fn keys_with_blanks_are_told_as_a_shell_takes_them() {
     let home = Home::new();
     let text = servers(&[("my shop's", r#"{"command":"/x/policylayer","args":["wrap","--","srv"]}"#)]);
     let file = write(&home, CURSOR, &text);
-    assert!(home.good(&["clients"]).contains(r"policylayer register 'my shop'\''s'"));
+    let key = if cfg!(windows) { "\"my shop's\"" } else { r"'my shop'\''s'" };
+    assert!(home.good(&["clients"]).contains(&format!("policylayer register {key}")));
     done(&home.run(&["unregister"]));
     let ran = home.run(&["register", "my shop's"]);
     done(&ran);
-    assert!(ran.out.contains(r"policylayer unregister 'my shop'\''s' --client cursor"), "{}", ran.out);
+    assert!(ran.out.contains(&format!("policylayer unregister {key} --client cursor")), "{}", ran.out);
     assert_eq!(command(&file, "my shop's")[0], program());
 }
 
@@ -588,6 +591,12 @@ fn what_is_written_starts_with_a_poor_environment() {
     let home = Home::new();
     let server = home.path().join(format!("a server{}", std::env::consts::EXE_SUFFIX));
     fs::copy(example("stub_server"), &server).unwrap();
+    // A library that the program was built with stays beside it.
+    for library in fs::read_dir(example("stub_server").parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()) {
+        if library.extension().is_some_and(|ending| ending == "dll") {
+            fs::copy(&library, home.path().join(library.file_name().unwrap())).unwrap();
+        }
+    }
     let offer = home.path().join("an offer.json");
     let opened = serde_json::json!({"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}});
     fs::write(&offer, serde_json::json!({ "initialize": opened }).to_string()).unwrap();
