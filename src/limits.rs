@@ -275,8 +275,12 @@ pub const LOG_SYNC: Duration = Duration::from_secs(1);
 /// How many files of the audit log may wait to be synced.
 pub const MAX_LOG_UNSYNCED: usize = 64;
 
-/// How long the end of the wrapper waits for the audit log to be written and synced.
-pub const LOG_DRAIN: Duration = Duration::from_millis(500);
+/// How long the end of the wrapper waits for the audit log to be written and synced. The client has its answers by then; a
+/// signal that it sends meanwhile still finds the wrapper gone in time.
+pub const LOG_DRAIN: Duration = Duration::from_millis(1_500);
+
+/// The same after a signal, when the wrapper has to be gone before the client kills it.
+pub const LOG_DRAIN_AFTER_SIGNAL: Duration = Duration::from_millis(500);
 
 /// How often the calls that are not yet answered are put into the session's journal.
 pub const JOURNAL_TICK: Duration = Duration::from_millis(250);

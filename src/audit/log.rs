@@ -48,6 +48,8 @@ pub(super) struct Shared {
 pub(super) struct Queue {
     pub(super) entries: Vec<Entry>,
     pub(super) weight: usize,
+    /// How many records neither stand in the log nor were given up.
+    pub(super) unwritten: u64,
     /// How many records there was no room for.
     pub(super) lost: u64,
     /// How often the writer got on.
@@ -126,6 +128,7 @@ impl Log {
         }
         let before = queue.weight;
         queue.weight += weight;
+        queue.unwritten += entries.len() as u64;
         if queue.entries.is_empty() {
             std::mem::swap(&mut queue.entries, entries);
         } else {
@@ -161,12 +164,15 @@ impl Log {
         journal.commit(entry).map_err(|error| unwritable_journal(journal.path(), &error))
     }
 
-    /// Ends the session's log: everything is written and synced, and its journal removed. Waits at most `limit` for it.
-    pub fn finish(&self, limit: Duration) {
+    /// Ends the session's log: everything is written and synced, and its journal removed. Waits at most `limit` for it, and
+    /// returns how many records were not written by then.
+    #[must_use]
+    pub fn finish(&self, limit: Duration) -> u64 {
         let mut queue = self.0.queue();
         queue.finishing = true;
         self.0.wake.notify_one();
-        drop(self.0.progress.wait_timeout_while(queue, limit, |queue| !queue.finished));
+        let waited = self.0.progress.wait_timeout_while(queue, limit, |queue| !queue.finished);
+        waited.unwrap_or_else(PoisonError::into_inner).0.unwritten
     }
 }
 
@@ -227,6 +233,15 @@ impl Shared {
 
     pub(super) fn got_on(&self) {
         self.queue().progress += 1;
+        self.progress.notify_all();
+    }
+
+    /// The writer is done with so many records: they are written, or counted as lost.
+    pub(super) fn done_with(&self, records: usize) {
+        let mut queue = self.queue();
+        queue.unwritten = queue.unwritten.saturating_sub(records as u64);
+        queue.progress += 1;
+        drop(queue);
         self.progress.notify_all();
     }
 

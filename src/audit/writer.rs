@@ -134,8 +134,9 @@ impl Writer {
             }
             self.sync_at.get_or_insert_with(|| Instant::now() + LOG_SYNC);
         }
+        let records = self.taken.len();
         self.taken.clear();
-        self.shared.got_on();
+        self.shared.done_with(records);
     }
 
     fn append(&mut self, written: &mut usize) -> io::Result<()> {

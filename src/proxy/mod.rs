@@ -42,14 +42,14 @@ use self::link::{Began, Link, ToClient, ToServer, lock};
 use self::pump::{From, Pump, Source, Stopped};
 use self::reading::Reading;
 pub use self::reload::Reload;
-use self::session::{Event, Session};
+use self::session::{Event, Over, Session};
 use self::signals::{ChildSignals, Signals};
 use self::stderr::Stderr;
 use crate::audit::record::Entry;
 use crate::audit::{self, Log, Trouble};
 use crate::engine::{Engine, LocalDesk};
 use crate::exit::Exit;
-use crate::limits::{LOG_DRAIN, MAX_SERVER_REPLIES, SERVER_PIPE};
+use crate::limits::{MAX_SERVER_REPLIES, SERVER_PIPE};
 use crate::policy::ServerName;
 
 /// What to run, and what judges its lines.
@@ -98,9 +98,13 @@ pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
         threads.start().map_err(system)?;
         #[cfg(unix)]
         child::forget_the_start();
-        let exit = session.run().await;
-        if let Some(log) = &link.log {
-            log.finish(LOG_DRAIN);
+        let Over { exit, log_drain } = session.run().await;
+        let lost = link.log.as_ref().map_or(0, |log| log.finish(log_drain));
+        if lost > 0 {
+            tracing::error!(
+                "the wrapper ends before {lost} records of the audit log could be written, so they are missing from it; put the \
+                 state directory on a faster disk"
+            );
         }
         Ok(exit)
     })

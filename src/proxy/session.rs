@@ -14,7 +14,7 @@ use super::link::{Link, lock};
 use super::signals::{ChildSignals, Signals};
 use crate::engine::Action;
 use crate::exit::Exit;
-use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
+use crate::limits::{DRAIN, KILL_WAIT, LOG_DRAIN, LOG_DRAIN_AFTER_SIGNAL, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
 
 /// What a pump has to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,15 @@ enum Step {
     Kill,
     /// It was killed and is still there, which only the system can explain.
     Abandon,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Over {
+    /// What the wrapper is to end with.
+    pub(super) exit: Exit,
+    /// How long the audit log may still take to be written.
+    pub(super) log_drain: Duration,
 }
 
 /// A running session.
@@ -82,7 +91,7 @@ impl Session {
     }
 
     /// Runs until the server has ended and every open request is answered.
-    pub(super) async fn run(mut self) -> Exit {
+    pub(super) async fn run(mut self) -> Over {
         let ended = self.until_ended().await;
         tracing::debug!("the server has ended: {}", ended.how);
         self.close_server_stdin();
@@ -94,8 +103,9 @@ impl Session {
         }
         let answered = answer_open(&self.link, &ended.how, Answers::Last);
         self.until_answered(answered).await;
+        let log_drain = if self.must_end.is_some() { LOG_DRAIN_AFTER_SIGNAL } else { LOG_DRAIN };
         self.child.clear();
-        Exit::Upstream(ended.code)
+        Over { exit: Exit::Upstream(ended.code), log_drain }
     }
 
     /// The server runs.

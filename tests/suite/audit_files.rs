@@ -74,7 +74,7 @@ fn small() -> Options {
 fn session(folder: &Path, options: Options, numbers: impl IntoIterator<Item = u64>) {
     let (log, said) = log(folder, options);
     log.push(&mut numbers.into_iter().map(entry).collect());
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     assert_eq!(*said.lock().unwrap(), []);
 }
 
@@ -146,7 +146,7 @@ fn nothing_is_made_before_the_first_entry_and_all_is_private() {
             }
         }
     }
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     assert_eq!(place(&audit).journals().unwrap(), [""; 0]);
     let report = sound(&audit);
     assert_eq!((report.lines, report.running, &*report.notes), (1, 0, &[][..]));
@@ -338,7 +338,7 @@ fn several_writers_give_one_chain() {
                     log.push(&mut (batch * 10 + 1..=batch * 10 + 10).map(entry).collect());
                     thread::sleep(Duration::from_millis(batch % 8));
                 }
-                log.finish(LONG);
+                assert_eq!(log.finish(LONG), 0);
                 assert_eq!(*said.lock().unwrap(), []);
             })
         })
@@ -365,7 +365,7 @@ fn what_is_too_old_is_pruned_and_the_rest_verifies() {
     let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
     let old = |number| draft(number, now - keep * 2).finish(Outcome::Ok, LONG);
     log.push(&mut (1..=30).map(old).chain((31..=60).map(entry)).collect());
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     let report = sound(folder.path());
     assert!(report.pruned >= 20 && report.pruned <= 30, "{report:?}");
     assert_eq!(report.pruned + report.lines, 60);
@@ -419,7 +419,7 @@ fn unanswered_calls_are_in_the_journal_and_taken_over() {
     session(after.path(), Options::default(), 1..=1);
     assert_eq!(sound(after.path()).lines, 6);
     // The session itself ends well, and writes down what was not answered.
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     assert_eq!(sound(folder.path()).lines, 3);
     assert!(!journal.exists());
     assert_eq!(*said.lock().unwrap(), []);
@@ -442,7 +442,7 @@ fn writer_process() {
             thread::sleep(Duration::from_millis(1));
         }
     }
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     for trouble in said.lock().unwrap().iter() {
         writeln!(std::io::stderr(), "said {trouble}").unwrap();
     }
@@ -517,7 +517,7 @@ fn a_log_that_cannot_be_written_says_so_once_and_tells_what_is_missing() {
     fs::remove_dir(&current).unwrap();
     until("it is mended", || log.trouble().is_none());
     log.push(&mut vec![entry(4)]);
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     assert_eq!(said.lock().unwrap()[1..], [Trouble::Written { lost: 3 }]);
     let report = sound(folder.path());
     assert_eq!((report.lines, report.gaps, report.lost), (2, 1, 3));
@@ -533,7 +533,7 @@ fn a_folder_that_is_a_file_is_trouble() {
     until("trouble", || log.trouble().is_some());
     assert!(log.commit(&open_entry(2)).is_err());
     assert!(key(&audit).is_err());
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     assert_eq!(said.lock().unwrap().iter().filter(|said| matches!(said, Trouble::Unwritable(_))).count(), 1);
 }
 
@@ -563,7 +563,7 @@ fn a_full_disk_is_a_gap_once_there_is_room() {
         fs::remove_file(&filler).unwrap();
         until("it is mended", || log.trouble().is_none());
         log.push(&mut vec![entry(202)]);
-        log.finish(LONG);
+        assert_eq!(log.finish(LONG), 0);
         let report = sound(&audit);
         assert!(report.gaps >= 1 && report.lost > 0, "{report:?}");
         assert_eq!(calls(&audit).len() as u64 + report.lost, 202);
@@ -663,7 +663,7 @@ fn no_file_that_is_read_is_locked() {
         let other = fs::File::options().read(true).write(true).open(path).unwrap();
         assert!(path == &opened && cfg!(unix) || other.try_lock().is_ok(), "{}", path.display());
     }
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     assert!(files(&folder.path().join("open")).is_empty(), "the session leaves nothing");
     assert_eq!(*said.lock().unwrap(), []);
 }
