@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::support::system::{NULL, SLOWNESS, state_in};
+use crate::support::system::{SLOWNESS, state_in};
 use crate::support::wrapped;
 
 use std::fs;
@@ -210,7 +210,7 @@ fn a_log_that_cannot_be_written_is_said_once_and_stops_nothing() {
 
 #[test]
 fn a_log_that_is_required_and_cannot_be_written_refuses_calls_and_says_why() {
-    let mut wrapped = wrap_with(blocked("[audit]\nrequired = true\n"), &["--log-level", "info"], &["--record", NULL]);
+    let mut wrapped = wrap_with(blocked("[audit]\nrequired = true\n"), &["--log-level", "info"], &[]);
     for id in 1..4 {
         call(&mut wrapped, id, "once");
         let answer: Value = serde_json::from_str(&wrapped.line()).unwrap();

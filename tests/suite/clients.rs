@@ -514,13 +514,14 @@ fn the_clients_of_a_home_are_listed() {
     };
     home.policy("shop.toml", "version = \"1\"\ndefault = \"allow\"\n");
     let program = crate::support::system::program();
+    let gone = if cfg!(windows) { "C:/nowhere/policylayer" } else { "/nowhere/policylayer" };
     let wrapped = |args: &str| format!("{{\"command\":{},\"args\":[{args}]}}", serde_json::Value::from(program));
     let servers = [
         ("bare", r#"{"command":"npx","args":["-y","x-mcp","--api-key","sesame"],"env":{"KEY":"open"}}"#.to_owned()),
         ("shop", wrapped(r#""wrap","--server","shop","--","srv""#)),
         ("iterable", wrapped(r#""wrap","--","npx","-y","@iterable/mcp""#)),
         ("named", wrapped(r#""wrap","--policy","/p/x.toml","--","srv""#)),
-        ("gone", r#"{"command":"/nowhere/policylayer","args":["wrap","--","srv"]}"#.to_owned()),
+        ("gone", format!(r#"{{"command":"{gone}","args":["wrap","--","srv"]}}"#)),
         ("off", r#"{"command":"x","disabled":true}"#.to_owned()),
         ("web", r#"{"url":"https://u:p@x.test/mcp?key=sesame","headers":{"Authorization":"open"}}"#.to_owned()),
         ("odd\u{1b}[31m", r#"{"command":7}"#.to_owned()),
@@ -563,7 +564,7 @@ fn the_clients_of_a_home_are_listed() {
     assert!(policy(1).ends_with("policies/shop.toml"), "{}", policy(1));
     assert_eq!((policy(2).as_str(), cursor[2]["server"].as_str()), ("built-in", Some("iterable")));
     assert_eq!(policy(3), "/p/x.toml");
-    assert_eq!((policy(4).as_str(), cursor[4]["missing_program"].as_str()), ("built-in", Some("/nowhere/policylayer")));
+    assert_eq!((policy(4).as_str(), cursor[4]["missing_program"].as_str()), ("built-in", Some(gone)));
     assert_eq!(cursor[5]["disabled"], true);
     assert_eq!(cursor[0]["command"], serde_json::json!(["npx", "-y", "x-mcp", "--api-key", "…"]));
     assert_eq!(client("codex", "user")["exists"], false);

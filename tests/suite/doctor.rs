@@ -6,7 +6,7 @@ use crate::support::log;
 use crate::support::processes;
 #[cfg(target_os = "linux")]
 use crate::support::system::beside_the_tests;
-use crate::support::system::{SLOWNESS, example, native, program, state_in};
+use crate::support::system::{DASHES, SLOWNESS, example, native, program, state_in};
 #[cfg(unix)]
 use crate::support::terminal::Terminal;
 
@@ -256,7 +256,10 @@ fn where_there_is_nothing_to_look_at_it_says_how_to_begin() {
     };
     told(
         &[],
-        &["No client has a server that is behind a policy", "what to do: add one: policylayer register -- COMMAND"],
+        &[
+            "No client has a server that is behind a policy",
+            &format!("what to do: add one: policylayer register {DASHES} COMMAND"),
+        ],
     );
     client(&home, DESKTOP, &[("shop", json!({ "command": "x" }))]);
     told(&[], &["what to do: policylayer register shop"]);

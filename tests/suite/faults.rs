@@ -56,7 +56,7 @@ fn home_with(policy: &str) -> tempfile::TempDir {
     fs::write(home.path().join("policy.json"), policy).unwrap();
     let folder = home.path().join(".config/policylayer");
     fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("config.toml"), "[wrap]\ngrace = \"1s\"\n").unwrap();
+    fs::write(folder.join("config.toml"), format!("[wrap]\ngrace = \"{SLOWNESS}s\"\n")).unwrap();
     home
 }
 

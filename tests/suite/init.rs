@@ -4,7 +4,7 @@
 #![cfg_attr(unix, allow(unsafe_code, reason = "what is done between fork and exec is"))]
 
 use crate::support::node;
-use crate::support::system::{at_home, example, native, program, without_variables};
+use crate::support::system::{DASHES, at_home, example, native, program, without_variables};
 #[cfg(unix)]
 use crate::support::terminal;
 
@@ -128,7 +128,7 @@ fn it_is_written_where_it_is_found_and_says_so_in_three_lines() {
     );
     assert_eq!(lines[0], wrote);
     assert!(
-        lines[1].contains(&format!("`policylayer inspect --server iterable -- {} demo-server`", program())),
+        lines[1].contains(&format!("`policylayer inspect --server iterable {DASHES} {} demo-server`", program())),
         "{}",
         lines[1]
     );
@@ -241,7 +241,7 @@ fn the_format_is_that_of_the_file_or_as_asked() {
     {
         let ran = home.init(&["-o", file]);
         assert_eq!(ran.code, Some(0), "{}", ran.err);
-        assert!(ran.err.contains(&format!("inspect --server iterable --policy {file} --")), "{}", ran.err);
+        assert!(ran.err.contains(&format!("inspect --server iterable --policy {file} {DASHES}")), "{}", ran.err);
         assert!(ran.err.contains(&format!("TOOL --policy {file} --server iterable`")), "{}", ran.err);
         load(&fs::read_to_string(home.path().join(file)).unwrap(), format, "iterable");
     }
@@ -271,7 +271,7 @@ fn config_toml_says_the_name_and_the_place() {
     let ran = home.run(&[&["init"], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert_eq!(home.names(), ["config.toml", "own/mail.yaml"]);
-    assert!(ran.err.contains("TOOL --server mail`") && ran.err.contains("inspect -- "), "{}", ran.err);
+    assert!(ran.err.contains("TOOL --server mail`") && ran.err.contains(&format!("inspect {DASHES} ")), "{}", ran.err);
     load(&fs::read_to_string(home.configured("own/mail.yaml")).unwrap(), Format::Yaml, "mail");
     // There again it is the one that config.toml names that is in the way.
     let ran = home.run(&[&["init"], &stand_in()[..]].concat());

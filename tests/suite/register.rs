@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::log;
 use crate::support::node;
-use crate::support::system::{at_home, example, may_link, native, program, symlink, without_variables};
+use crate::support::system::{DASHES, at_home, example, may_link, native, program, symlink, without_variables};
 use log::{Home, Ran};
 
 const DESKTOP: &str = if cfg!(target_os = "macos") {
@@ -144,8 +144,8 @@ fn a_dry_run_shows_the_change_without_secrets_and_writes_nothing() {
 fn what_is_unclear_is_asked_and_not_guessed() {
     let home = Home::new();
     let none = ["No client has a server iterable", "no server at all yet"];
-    let add = "`policylayer register iterable -- COMMAND`";
-    refused(&home.run(&["register", "iterable"]), 1, &[&none[..], &[add]].concat(), &[]);
+    let add = format!("`policylayer register iterable {DASHES} COMMAND`");
+    refused(&home.run(&["register", "iterable"]), 1, &[&none[..], &[&add]].concat(), &[]);
     // `unregister` takes no command, so it speaks of none.
     let ran = home.run(&["unregister", "iterable"]);
     refused(&ran, 1, &none, &[]);
@@ -483,7 +483,8 @@ fn a_projects_file_may_have_the_name_without_a_path() {
 #[test]
 fn keys_with_blanks_are_told_as_a_shell_takes_them() {
     let home = Home::new();
-    let text = servers(&[("my shop's", r#"{"command":"/x/policylayer","args":["wrap","--","srv"]}"#)]);
+    let gone = if cfg!(windows) { "C:/x/policylayer" } else { "/x/policylayer" };
+    let text = servers(&[("my shop's", &format!(r#"{{"command":"{gone}","args":["wrap","--","srv"]}}"#))]);
     let file = write(&home, CURSOR, &text);
     let key = if cfg!(windows) { "\"my shop's\"" } else { r"'my shop'\''s'" };
     assert!(home.good(&["clients"]).contains(&format!("policylayer register {key}")));

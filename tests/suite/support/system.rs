@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// The null device.
-pub(crate) const NULL: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
+/// What parts the words of a command that a person is told to run from the server's: PowerShell keeps it only in quotes.
+pub(crate) const DASHES: &str = if cfg!(windows) { "\"--\"" } else { "--" };
 
 /// How many times as long something may take here as where there is no Wine below it.
 pub(crate) const SLOWNESS: u32 = if cfg!(windows) { 4 } else { 1 };
