@@ -175,7 +175,7 @@ fn paths_of_more_than_260_characters_are_no_different() {
     let audit = deep.join("audit");
     let (log, said) = log(&audit, Options { max_size: 2_000, ..Options::default() });
     log.push(&mut (1..=20).map(entry).collect());
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     assert_eq!(*said.lock().unwrap(), []);
     assert_eq!(key(&audit).unwrap().0.len(), 32);
     let report = verify(&audit, &server()).unwrap();
@@ -216,7 +216,7 @@ fn a_log_whose_files_others_hold_open_goes_on_and_is_whole() {
     assert_eq!(place.rotated_numbers().unwrap(), [0_u64; 0], "it grows on");
     drop(holder);
     log.push(&mut (61..=90).map(entry).collect());
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     assert_eq!(*said.lock().unwrap(), []);
     assert!(!place.rotated_numbers().unwrap().is_empty(), "and is rotated once it can be");
     let report = verify(folder.path(), &server()).unwrap();
@@ -230,7 +230,7 @@ fn what_is_pruned_while_it_is_read_is_not_in_the_way() {
     let options = Options { max_size: 2_000, keep: Duration::ZERO };
     let (first, _) = log(folder.path(), Options { max_size: 2_000, ..Options::default() });
     first.push(&mut (1..=30).map(entry).collect());
-    first.finish(LONG);
+    assert_eq!(first.finish(LONG), 0);
     let place = Place::new(folder.path(), &server());
     let numbers = place.rotated_numbers().unwrap();
     assert!(numbers.len() > 2);
@@ -241,14 +241,14 @@ fn what_is_pruned_while_it_is_read_is_not_in_the_way() {
     for round in 0..3 {
         let (log, said) = log(folder.path(), options);
         log.push(&mut (1..=5).map(entry).collect());
-        log.finish(LONG);
+        assert_eq!(log.finish(LONG), 0);
         assert_eq!(*said.lock().unwrap(), [], "round {round}");
         assert_eq!(verify(folder.path(), &server()).unwrap().broken, None, "round {round}");
     }
     drop((ours, other));
     let (log, said) = log(folder.path(), options);
     log.push(&mut vec![entry(1)]);
-    log.finish(LONG);
+    assert_eq!(log.finish(LONG), 0);
     assert_eq!(*said.lock().unwrap(), []);
     assert!(!place.rotated(numbers[0]).exists() && !place.rotated(numbers[1]).exists());
 }
