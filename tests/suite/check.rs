@@ -1,6 +1,6 @@
 //! What `policylayer check` prints, as text and as JSON, for whole files: compared with tests/golden/check.
 //!
-//! `UPDATE_GOLDEN=1 cargo test --test check` writes what it prints now; read the difference before you keep it.
+//! `UPDATE_GOLDEN=1 cargo test --test suite check::` writes what it prints now; read the difference before you keep it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

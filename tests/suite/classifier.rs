@@ -284,7 +284,7 @@ fn hold(mark: &str, measured: &str) {
     if std::env::var("UPDATE_RISK").as_deref() == Ok("1") {
         fs::write(file, format!("{before}{start}{measured}{end}{after}")).unwrap();
     } else {
-        assert_eq!(written, measured, "docs/risk.md is stale: UPDATE_RISK=1 cargo test --test classifier");
+        assert_eq!(written, measured, "docs/risk.md is stale: UPDATE_RISK=1 cargo test --test suite classifier::");
     }
 }
 

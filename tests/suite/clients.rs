@@ -114,13 +114,16 @@ fn files_are_where_each_system_has_them() {
     assert!(linux.iter().all(|line| !line.contains("Packages")), "{linux:#?}");
 }
 
+/// What is absolute on the system that the test runs on.
+const APPDATA: &str = if cfg!(windows) { "C:/A" } else { "/A" };
+
 /// The files of Claude Desktop on Windows, as `package file`, where these directories are below %LOCALAPPDATA%.
 fn packages(folders: &[&str]) -> Vec<String> {
     let local = tempfile::tempdir().unwrap();
     for folder in folders {
         fs::create_dir_all(local.path().join(folder)).unwrap();
     }
-    let vars = [("HOME", "/C/Users/me"), ("APPDATA", "/A"), ("LOCALAPPDATA", local.path().to_str().unwrap())];
+    let vars = [("HOME", "/C/Users/me"), ("APPDATA", APPDATA), ("LOCALAPPDATA", local.path().to_str().unwrap())];
     let all = places(Os::Windows, &Env::new(vars, "/srv/project"));
     let of_claude = all.into_iter().filter(|place| place.row.id == "claude-desktop");
     let line = |place: policylayer::clients::place::Place| {
@@ -136,7 +139,7 @@ fn every_package_of_claude_desktop_is_looked_into() {
     let file = |package: &str, presence: &str| {
         format!("{package} Packages/{package}/{inner}/claude_desktop_config.json {presence}")
     };
-    let classic = "- /A/Claude/claude_desktop_config.json Nothing".to_owned();
+    let classic = format!("- {APPDATA}/Claude/claude_desktop_config.json Nothing");
     // The known one is told of where there is none.
     assert_eq!(packages(&[]), [file("Claude_pzs8sxrjxfjjc", "Nothing"), classic.clone()]);
     // Signed by somebody else, and not started yet.

@@ -1,5 +1,5 @@
 //! The shell completions kept in completions/ are those that the program prints.
-//! `UPDATE_COMPLETIONS=1 cargo test --test completions` writes them anew.
+//! `UPDATE_COMPLETIONS=1 cargo test --test suite completions::` writes them anew.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -28,7 +28,7 @@ fn the_files_are_what_the_program_prints() {
         let kept = fs::read_to_string(&file).unwrap_or_default();
         assert!(
             kept == printed,
-            "{} is not current: run `UPDATE_COMPLETIONS=1 cargo test --test completions`",
+            "{} is not current: run `UPDATE_COMPLETIONS=1 cargo test --test suite completions::`",
             file.display()
         );
     }

@@ -1,7 +1,7 @@
 //! `policylayer explain`: what it prints, compared with tests/golden/explain, what is in force by its account, and
 //! docs/attacks.md, which is made from config/attacks.toml.
 //!
-//! `UPDATE_GOLDEN=1 cargo test --test explain` writes what it prints now, `UPDATE_ATTACKS=1` the page; read the difference
+//! `UPDATE_GOLDEN=1 cargo test --test suite explain::` writes what it prints now, `UPDATE_ATTACKS=1` the page; read the difference
 //! before you keep it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -297,7 +297,8 @@ fn nothing_in_a_name_drives_the_terminal_or_breaks_the_page() {
         }
     }
     let page = home.good(&["explain", "--server", "elsewhere", "a'b; rm *"]);
-    assert!(page.contains(r"policylayer hide 'a'\''b; rm *' --server elsewhere"), "{page}");
+    let quoted = if cfg!(windows) { r#""a'b; rm *""# } else { r"'a'\''b; rm *'" };
+    assert!(page.contains(&format!("policylayer hide {quoted} --server elsewhere")), "{page}");
 }
 
 #[test]
@@ -325,7 +326,7 @@ fn the_page_of_the_attacks_is_made_from_their_file() {
         let _ = write!(page, "\nSource: [{}]({}).\n", source.name, source.url);
     }
     let wrong = compare(root().join("docs/attacks.md"), &page, "UPDATE_ATTACKS");
-    assert_eq!(wrong, None, "UPDATE_ATTACKS=1 cargo test --test explain writes it");
+    assert_eq!(wrong, None, "UPDATE_ATTACKS=1 cargo test --test suite explain:: writes it");
 }
 
 /// A paragraph over lines as long as those of the other pages.

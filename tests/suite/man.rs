@@ -1,5 +1,5 @@
 //! The man pages kept in man/ are those of the command line as it is, one a verb.
-//! `UPDATE_MAN=1 cargo test --test man` writes them anew.
+//! `UPDATE_MAN=1 cargo test --test suite man::` writes them anew.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -72,7 +72,7 @@ fn the_pages_are_of_the_command_line_as_it_is() {
         .collect();
     assert_eq!(kept.keys().collect::<Vec<_>>(), pages.keys().collect::<Vec<_>>(), "run with UPDATE_MAN=1");
     for (name, page) in &pages {
-        assert!(kept[name] == *page, "man/{name} is not current: run `UPDATE_MAN=1 cargo test --test man`");
+        assert!(kept[name] == *page, "man/{name} is not current: run `UPDATE_MAN=1 cargo test --test suite man::`");
     }
 }
 

@@ -1,7 +1,7 @@
 //! `policylayer test`: what it prints for whole files, as text, JSON and JUnit, compared with tests/golden/test; the tests
 //! that are shipped; and docs/testing.md, page and all.
 //!
-//! `UPDATE_GOLDEN=1 cargo test --test policy_tests` writes what it prints now; read the difference before you keep it.
+//! `UPDATE_GOLDEN=1 cargo test --test suite policy_tests::` writes what it prints now; read the difference before you keep it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -559,6 +559,7 @@ fn files_as_iterables_own_setup_writes_them_go_there_and_back() {
         let output = at_home(&mut Command::new(&upstream.node), home.path())
             .args(["--input-type=module", "-e", script])
             .env("XDG_CONFIG_HOME", home.path().join("config"))
+            .env("APPDATA", home.path().join("config"))
             .env("DIST", upstream.iterable().parent().unwrap())
             .env("AUTO", auto)
             .current_dir(home.path())

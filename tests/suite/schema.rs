@@ -1,6 +1,6 @@
 //! The JSON Schema: kept in config/policy.schema.json, and true to the loader: whatever the loader takes, the schema takes.
 //!
-//! `UPDATE_SCHEMA=1 cargo test --test schema` writes the file anew.
+//! `UPDATE_SCHEMA=1 cargo test --test suite schema::` writes the file anew.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -68,7 +68,7 @@ fn the_file_is_the_schema_and_what_the_program_prints() {
     let kept = fs::read_to_string(&file).unwrap_or_default();
     assert!(
         kept == made,
-        "config/policy.schema.json is not current: run `UPDATE_SCHEMA=1 cargo test --test schema`, and build anew"
+        "config/policy.schema.json is not current: run `UPDATE_SCHEMA=1 cargo test --test suite schema::`, and build anew"
     );
     let output = Command::new(crate::support::system::program()).arg("schema").output().unwrap();
     assert!(output.status.success());

@@ -37,7 +37,13 @@ impl Identity {
 
     /// Whether an open file is still the one at this path.
     pub(crate) fn is_at(file: &File, path: &Path) -> bool {
-        matches!((Self::of_open(file), Self::of(path)), (Ok(open), Ok(there)) if open == there)
+        matches!((Self::of_open(file), Self::of(path)), (Ok(open), Ok(there)) if open.is_same(there))
+    }
+
+    /// Whether both are one file. Some network drives, and Wine for a file that was moved, give no number to the volume.
+    fn is_same(self, other: Self) -> bool {
+        let ((volume, file), (other_volume, other_file)) = (self.volume_and_file, other.volume_and_file);
+        file == other_file && (volume == other_volume || (cfg!(windows) && (volume == 0 || other_volume == 0)))
     }
 }
 

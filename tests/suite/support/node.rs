@@ -73,7 +73,9 @@ fn find() -> Result<Upstream, String> {
         on_path(name).ok_or_else(|| format!("{name} is not on the PATH; install Node.js 20 or newer to run it"))
     };
     let (node, npm, npx) = (program("node")?, program("npm")?, program("npx")?);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("upstream");
+    // Built on another system, the test knows the path without its drive.
+    let folder = std::path::absolute(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join("upstream"))
+        .map_err(|error| format!("the working directory is unknown: {error}"))?;
     install(&npm, &folder);
     Ok(Upstream { node, npx, folder })
 }
