@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::windows::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,17 +12,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::processes;
-use crate::support::system::{at_home, leads_a_group, program, skip_part};
+use crate::support::system::{at_home, is_wine, leads_a_group, program, skip_part};
 use crate::support::wrapped::{Wrapped, home, stub, wrap};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DETACHED_PROCESS: u32 = 0x8;
 const CREATE_NEW_CONSOLE: u32 = 0x10;
-
-/// Wine is not Windows in all that is tested here.
-fn is_wine() -> bool {
-    Path::new(r"C:\windows\system32\winecfg.exe").exists()
-}
 
 /// A home with tools in a directory whose name has blanks, parentheses and letters of no code page.
 struct Tools {

@@ -3,6 +3,7 @@
 #![cfg(windows)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::is_wine;
 use std::fs::{self, File};
 use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -24,11 +25,6 @@ use policylayer::policy::{Amount, CounterId, Effect, Scope, ServerName, Window};
 use policylayer::state::Sqlite;
 
 const LONG: Duration = Duration::from_secs(60);
-
-/// Wine tells its programs where it is.
-fn is_wine() -> bool {
-    std::env::var_os("WINELOADER").is_some() || std::env::var_os("WINEDATADIR").is_some()
-}
 
 /// Opens a file as a program does that lets others read and write it, but not remove it: most of them.
 fn hold(path: &Path) -> File {

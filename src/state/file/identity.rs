@@ -88,7 +88,9 @@ mod tests {
         fs::write(&path, "one").unwrap();
         assert!(!Identity::is_at(&file, &path) && Identity::is_at(&file, &other));
         fs::remove_file(&other).unwrap();
-        assert!(!Identity::is_at(&file, &other));
+        // Wine lets a file that is being removed be opened for its attributes.
+        let is_wine = cfg!(windows) && Path::new(r"C:\windows\system32\winecfg.exe").exists();
+        assert!(is_wine || !Identity::is_at(&file, &other));
         assert!(!is_being_removed(&path));
     }
 }

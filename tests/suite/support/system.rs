@@ -89,6 +89,12 @@ pub(crate) fn replace(new: impl AsRef<Path>, file: impl AsRef<Path>) {
     }
 }
 
+/// Whether the tests run under Wine, which is not Windows in all that they look at.
+#[cfg(windows)]
+pub(crate) fn is_wine() -> bool {
+    Path::new(r"C:\windows\system32\winecfg.exe").exists()
+}
+
 /// Whether this user may make symbolic links, which Windows lets few do; where not, that is said, as the test leaves a part
 /// out.
 pub(crate) fn may_link() -> bool {
