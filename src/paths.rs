@@ -347,7 +347,7 @@ pub struct NoStateFolder(&'static str);
 /// Linux and Windows and `~/Library/Application Support/policylayer` on macOS. It need not exist.
 ///
 /// On Windows it is not below `%LOCALAPPDATA%`: what Claude Desktop starts, as it is installed there, writes to a copy of that
-/// of its own (https://github.com/anthropics/claude-code/issues/93152), and a terminal would see neither its log nor its
+/// of its own (<https://github.com/anthropics/claude-code/issues/93152>), and a terminal would see neither its log nor its
 /// approvals.
 ///
 /// # Errors
