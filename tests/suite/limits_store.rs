@@ -86,6 +86,7 @@ fn counts_outlive_the_store() {
     assert!(store.reserve(&[charge(&counter, 3)], at(3602)).is_err());
 }
 
+// The modes of Unix; tests/suite/windows_files.rs has the access list of Windows.
 #[cfg(unix)]
 #[test]
 fn the_file_is_private() {
