@@ -25,9 +25,9 @@ pub use inspect::InspectArgs;
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
 
-use crate::audit::record::Enforcement;
 use crate::engine::Approval;
 use crate::limits::MIN_MESSAGE;
+use crate::record::Enforcement;
 use crate::size::{BadSize, Size};
 
 const EXAMPLES: &str = "\

@@ -11,7 +11,8 @@
 //! - What is kept: `state` (what wrappers share), `exit` (the exit codes), `env` (the process's surroundings), `lookup` (which
 //!   file a command starts), `paths` (where
 //!   configuration, policies, state and logs are), `audit` (the log; its records are part of the core).
-//! - The shell: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals),
+//! - The I/O layer: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals),
+//!   `probe` (what a server offers), `term` (the terminal), and the log's lines in `record`
 //!   `cli` (the command line), `cmd` (a file a verb).
 //!
 //! The invariants that every change keeps:
@@ -36,10 +37,13 @@ pub mod limits;
 pub mod lookup;
 pub mod paths;
 pub mod policy;
+pub mod probe;
 pub mod proxy;
+pub mod record;
 pub mod risk;
 pub mod settings;
 pub mod size;
 pub mod state;
+pub mod term;
 mod visible;
 pub mod wire;

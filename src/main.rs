@@ -12,6 +12,7 @@ use policylayer::policy::BadServerName;
 use policylayer::proxy::start_failure;
 #[cfg(unix)]
 use policylayer::proxy::watcher;
+use policylayer::term::message;
 
 fn main() {
     // `ExitCode` holds 8 bits, and a server on Windows ends with 32. This flushes stdout as a return would.
@@ -42,7 +43,7 @@ fn told(result: anyhow::Result<Exit>) -> Exit {
         if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
             return Exit::Ok;
         }
-        cmd::report(&format!("{error:#}"));
+        message::print_error(&format!("{error:#}"));
         if error.is::<BadServerName>() { Exit::Usage } else { Exit::Failed }
     })
 }

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use super::lines::{Lines, parse};
 use super::place::Place;
-use super::record::{About, Digest, Entry, Session};
 use super::session_lock::{self, SessionLock};
 use crate::limits::{JOURNAL_COMPACT, MAX_JOURNAL};
+use crate::record::{About, Digest, Entry, Session};
 use crate::state::file;
 
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::record::Key;
+use crate::record::Key;
 use crate::state::file;
 
 /// The key in the audit folder. It is made where there is none; of several that make one at once, all get the same.

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 
-use super::record::{self, Line};
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
+use crate::record::{self, Line};
 
 /// The lines between two places of a file.
 #[derive(Debug)]

@@ -12,11 +12,11 @@ use super::Options;
 use super::append::Appender;
 use super::journal::Journal;
 use super::place::Place;
-use super::record::{Entry, Session};
 use super::trouble::{Trouble, unwritable, unwritable_journal};
 use super::writer::Writer;
 use crate::limits::{LOG_WAIT, MAX_LOG_QUEUE};
 use crate::policy::ServerName;
+use crate::record::{Entry, Session};
 
 /// Adds the calls that were forwarded and are not yet answered.
 pub type Unanswered = Box<dyn Fn(&mut Vec<Entry>) + Send>;
@@ -68,7 +68,7 @@ impl Log {
     /// The log of a new session in the audit folder. Its thread starts, and no file is made before the first record.
     ///
     /// `say` is told what is to be said on stderr. `unanswered` adds the calls that were forwarded and are not yet
-    /// answered, as entries with the outcome [`Unknown`](super::record::Outcome::Unknown); it may take locks that no caller of
+    /// answered, as entries with the outcome [`Unknown`](crate::record::Outcome::Unknown); it may take locks that no caller of
     /// [`Log::push`] or [`Log::commit`] holds.
     ///
     /// # Errors

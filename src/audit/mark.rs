@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::Digest;
+use crate::record::Digest;
 use crate::state::file;
 
 /// A place in the chain: behind one of its lines.

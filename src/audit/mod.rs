@@ -8,7 +8,6 @@ mod log;
 mod mark;
 mod place;
 pub mod reader;
-pub mod record;
 mod session_lock;
 mod trouble;
 pub mod verify;

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
-use super::record::{self, Line, Unreadable};
 use crate::limits::MAX_LOG_LINE;
 use crate::policy::ServerName;
+use crate::record::{self, Line, Unreadable};
 use crate::state::file;
 
 /// The folder of the audit log in the state folder.

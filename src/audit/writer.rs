@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use super::append::{Appender, Sync};
 use super::log::{STACK, Shared, Unanswered, lock};
-use super::record::{Entry, Event};
 use super::trouble::{Trouble, unsynced, unwritable, unwritable_journal};
 use crate::limits::{
     JOURNAL_IDLE, JOURNAL_IDLE_TICK, JOURNAL_TICK, LOG_COLLECT, LOG_RETRY, LOG_SAY_AGAIN, LOG_SYNC, MAX_LOG_UNSYNCED,
 };
+use crate::record::{Entry, Event};
 
 pub(super) struct Writer {
     shared: Arc<Shared>,

@@ -8,8 +8,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::Format;
 use super::since::Since;
-use crate::audit::record::Outcome;
 use crate::policy::{Effect, ToolGlob};
+use crate::record::Outcome;
 
 /// `policylayer log`
 #[derive(Debug, Args)]

@@ -13,7 +13,6 @@ use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 
 use self::card::{Ago, Left};
-use super::table::{self, Cell};
 use super::{Env, nearest};
 use crate::cli::{ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsShowArgs, Format};
 use crate::engine::{Approval, Channel};
@@ -22,6 +21,7 @@ use crate::limits::{LATE_APPROVAL, MAX_NOTE};
 use crate::paths;
 use crate::settings::LocalConfirm;
 use crate::state::approvals::{Book, Confirm, Entry, NotAnswered, State, clock};
+use crate::term::table::{self, Cell};
 use crate::visible::visible;
 
 /// How much of a call's arguments the list shows, in characters.

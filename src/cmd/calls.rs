@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::audit::record::{About, Line, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record};
 use crate::engine::limits::{Charge, Denied, Memory, Reserved, Store, Unavailable};
 use crate::engine::{Now, Trial, Verdict};
 use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS};
 use crate::policy::{Effect, Listing, Policy, ToolRef};
+use crate::record::{About, Line, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record};
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
 use crate::wire::message::method;

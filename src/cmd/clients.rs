@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::ServerName;
 use crate::settings::Settings;
+use crate::term::message;
 
 /// A place of a client with what stands there.
 struct Listed {
@@ -90,7 +91,7 @@ pub fn run(args: &ClientsArgs, env: &Env) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     if let Some(broken) = broken {
-        super::warn(&format!("{broken}\nThe policies above are told without it."));
+        message::print_warning(&format!("{broken}\nThe policies above are told without it."));
     }
     Ok(Exit::Ok)
 }

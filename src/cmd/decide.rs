@@ -8,14 +8,15 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::table::{self, Cell};
-use super::{Env, settings_for, told, tool_server};
+use super::{Env, report_exit, settings_for, tool_server};
 use crate::cli::{DecideArgs, Format};
 use crate::engine::{Trial, Verdict};
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
 use crate::paths::{self, LoadedPolicy};
 use crate::policy::{self, Amount, Colour, Diagnostic, Effect, Limit, Policy, Scope, ServerName, Source, Window};
+use crate::term::message;
+use crate::term::table::{self, Cell};
 use crate::visible::visible;
 use crate::wire::arguments::Arguments;
 
@@ -30,17 +31,17 @@ pub fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let settings = match settings_for(args.policy.as_deref(), env) {
         Ok(settings) => settings,
-        Err(error) => return Ok(told(&error, error.exit())),
+        Err(error) => return Ok(report_exit(&error, error.exit())),
     };
     let LoadedPolicy { policy, .. } = match paths::load_policy(args.policy.as_deref(), &server, &settings, env) {
         Ok(loaded) => loaded,
-        Err(error) => return Ok(told(&error, error.exit())),
+        Err(error) => return Ok(report_exit(&error, error.exit())),
     };
     let Some(arguments) = arguments(args.args.as_deref())? else { return Ok(Exit::Usage) };
     let verdict = match Trial::default().call(&policy, &args.tool, &arguments, std::time::Duration::ZERO) {
         Ok(verdict) => verdict,
         Err(fault) => {
-            super::report(&format!("No client can send such a call: {fault}. Mend --tool or --args."));
+            message::print_error(&format!("No client can send such a call: {fault}. Mend --tool or --args."));
             return Ok(Exit::Usage);
         }
     };

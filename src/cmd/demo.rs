@@ -12,13 +12,13 @@ use anyhow::{Context, bail, ensure};
 use client::{Launch, Session, send_raw, stand_in};
 use serde_json::{Map, Value, json};
 
-use super::log::look::{BAD, GOOD, ODD, QUIET};
-use super::table::{self, Cell};
 use super::{Env, as_word, server_of_command};
 use crate::cli::DemoArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{self, Effect, Format, Listing, Policy, ServerName, Source, ToolRef};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
+use crate::term::table::{self, Cell};
 
 /// The subcommand that makes a process the stand-in server.
 pub const SERVER_SUBCOMMAND: &str = "demo-server";
@@ -175,7 +175,7 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
     let error = smuggled_error(&smuggled)?;
     writeln!(out, "  The agent hides the tool behind a duplicate key, which some parsers let win")?;
     let shown = r#"tools/call {"name":"get_lists","name":"cancel_export_job", …}"#;
-    writeln!(out, "  {QUIET}{shown}{QUIET:#}")?;
+    writeln!(out, "  {DIM}{shown}{DIM:#}")?;
     verdict(out, false)?;
     wrapped(out, &error)?;
 
@@ -230,14 +230,14 @@ fn tools_table(
             let tool = ToolRef { name, listing: *listing };
             let visible = seen.iter().any(|(seen, _)| seen == name);
             let call = match policy.decide(tool).effect {
-                Effect::Allow => Cell::styled("passes", GOOD),
-                Effect::RequireApproval => Cell::styled("asks a person", ODD),
-                Effect::Deny | Effect::Hide => Cell::styled("is refused", BAD),
+                Effect::Allow => Cell::styled("passes", SUCCESS),
+                Effect::RequireApproval => Cell::styled("asks a person", WARN),
+                Effect::Deny | Effect::Hide => Cell::styled("is refused", ERROR),
             };
             vec![
-                Cell::styled(printable(name), if visible { Style::new() } else { QUIET }),
-                Cell::styled(policy.class(tool).as_str(), QUIET),
-                if visible { Cell::styled("● listed", GOOD) } else { Cell::styled("○ hidden", BAD) },
+                Cell::styled(printable(name), if visible { Style::new() } else { DIM }),
+                Cell::styled(policy.class(tool).as_str(), DIM),
+                if visible { Cell::styled("● listed", SUCCESS) } else { Cell::styled("○ hidden", ERROR) },
                 call,
             ]
         })
@@ -258,7 +258,7 @@ fn title(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
 
 fn show_call(out: &mut dyn Write, call: &Call, answer: &str, reached: bool) -> anyhow::Result<()> {
     writeln!(out, "  The agent {}", call.why)?;
-    writeln!(out, "  {QUIET}tools/call {} {}{QUIET:#}", call.tool, call.arguments)?;
+    writeln!(out, "  {DIM}tools/call {} {}{DIM:#}", call.tool, call.arguments)?;
     verdict(out, reached)?;
     wrapped(out, answer)?;
     Ok(())
@@ -266,9 +266,9 @@ fn show_call(out: &mut dyn Write, call: &Call, answer: &str, reached: bool) -> a
 
 fn verdict(out: &mut dyn Write, reached: bool) -> std::io::Result<()> {
     if reached {
-        writeln!(out, "  {GOOD}✔ reached the server{GOOD:#}")
+        writeln!(out, "  {SUCCESS}✔ reached the server{SUCCESS:#}")
     } else {
-        writeln!(out, "  {BAD}✘ never reached the server{BAD:#}")
+        writeln!(out, "  {ERROR}✘ never reached the server{ERROR:#}")
     }
 }
 

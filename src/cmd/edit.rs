@@ -9,9 +9,7 @@ use anstream::AutoStream;
 use anyhow::Context as _;
 use outcome::{Change, Json};
 
-use super::log::look::terminal_width;
-use super::table::Table;
-use super::{Env, diff, told};
+use super::{Env, report_exit};
 use crate::cli::{AddArgs, EditArgs, Format, LimitArgs, ResetArgs, ToolsArgs};
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
@@ -19,6 +17,10 @@ use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::edit::{self, CannotEdit, Edited, Order, Outcome, Pasted, Verb};
 use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Source};
 use crate::settings::Settings;
+use crate::term::diff;
+use crate::term::message;
+use crate::term::style::terminal_width;
+use crate::term::table::Table;
 use crate::visible::{visible, visible_json};
 
 /// Does to the tools what the verb says.
@@ -67,7 +69,7 @@ fn pasted(file: &Path) -> anyhow::Result<Result<Pasted, Exit>> {
         // Before it is decoded: what was cut off may have been half a character.
         if text.len() > MAX_POLICY_FILE {
             let most = MAX_POLICY_FILE / 1024 / 1024;
-            super::report(&format!(
+            message::print_error(&format!(
                 "What comes from stdin is larger than {most} MiB, and no policy is. Give the policy itself."
             ));
             return Ok(Err(Exit::Failed));
@@ -78,7 +80,7 @@ fn pasted(file: &Path) -> anyhow::Result<Result<Pasted, Exit>> {
     } else {
         match paths::read_policy(file) {
             Ok(source) => Pasted::read(source.name(), Some(source.format()), source.text()),
-            Err(error) => return Ok(Err(told(&error, error.exit()))),
+            Err(error) => return Ok(Err(report_exit(&error, error.exit()))),
         }
     };
     Ok(read.map_err(|error| tell(&error)))
@@ -132,7 +134,7 @@ fn edit_with(
         let expected = target.source.as_ref().map(|source| in_file(source, source.text()));
         let new = in_file(target.source.as_ref().unwrap_or(&edited.source), edited.source.text());
         if let Err(error) = paths::replace_file(&target.path, expected.as_deref(), &new) {
-            return Ok(told(&error, Exit::Failed));
+            return Ok(report_exit(&error, Exit::Failed));
         }
     }
     let decisions = outcome::changes(&before.policy, &edited.policy);
@@ -149,7 +151,7 @@ fn edit_with(
     }
     say(&edited, &before)?;
     if args.format == Format::Text {
-        super::note(&done(&target, &name, fate));
+        message::print_note(&done(&target, &name, fate));
     }
     Ok(Exit::Ok)
 }
@@ -183,12 +185,12 @@ fn say(edited: &Edited, before: &Before) -> io::Result<()> {
     let rendered = policy::render(&edited.source, told, Colour::Styled);
     anstream::stderr().lock().write_all(rendered.as_bytes())?;
     if !left.is_empty() {
-        super::note(&format!(
+        message::print_note(&format!(
             "And {} more; `policylayer check` says them all.",
             super::plural(left.len() as u64, "warning")
         ));
     }
-    edited.notes.iter().for_each(|note| super::note(note));
+    edited.notes.iter().for_each(|note| message::print_note(note));
     Ok(())
 }
 
@@ -251,7 +253,7 @@ impl Before {
 
 /// Tells a person why nothing was edited.
 fn tell(error: &CannotEdit) -> Exit {
-    super::report(&error.to_string());
+    message::print_error(&error.to_string());
     let CannotEdit::Invalid { document, diagnostics, .. } = error else { return Exit::Failed };
     let rendered = policy::render(document, diagnostics, Colour::Styled);
     let _ = anstream::stderr().lock().write_all(format!("\n{rendered}").as_bytes());
@@ -262,7 +264,7 @@ fn tell(error: &CannotEdit) -> Exit {
 fn target(args: &EditArgs, env: &Env) -> anyhow::Result<Result<Target, Exit>> {
     let settings = match super::settings_for(args.policy.as_deref(), env) {
         Ok(settings) => settings,
-        Err(error) => return Ok(Err(told(&error, error.exit()))),
+        Err(error) => return Ok(Err(report_exit(&error, error.exit()))),
     };
     let server = if args.server.is_some() || args.policy.is_some() || env.var(POLICY_VARIABLE).is_some() {
         super::server_for(args.server.as_deref(), args.policy.as_deref(), env)?
@@ -281,7 +283,7 @@ fn target(args: &EditArgs, env: &Env) -> anyhow::Result<Result<Target, Exit>> {
     });
     Ok(match read {
         Ok((path, source)) => Ok(Target { server, path, source }),
-        Err(error) => Err(told(&error, error.exit())),
+        Err(error) => Err(report_exit(&error, error.exit())),
     })
 }
 
@@ -297,6 +299,6 @@ fn only_server(settings: &Settings, env: &Env) -> anyhow::Result<Result<ServerNa
             format!("Several servers have a policy: {names}. Say which one is meant, as in --server {first}.")
         }
     };
-    super::report(&why);
+    message::print_error(&why);
     Ok(Err(Exit::Usage))
 }

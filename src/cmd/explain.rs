@@ -13,7 +13,7 @@ use snippet::Snippet;
 
 use super::decide::{Length, scope};
 use super::tool_server::{self, KNOWN, catalogue_has};
-use super::{Env, as_word, settings_for, told};
+use super::{Env, as_word, report_exit, settings_for};
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
 use crate::paths::{self, LoadedPolicy};
@@ -47,7 +47,7 @@ pub fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
     out.flush()?;
     Ok(match &loaded {
         Ok(_) => exit,
-        Err(error) => told(error, exit),
+        Err(error) => report_exit(error, exit),
     })
 }
 

@@ -21,14 +21,15 @@ use plan::{Answers, Planned};
 use serde_json::Value;
 use write::Origin;
 
-use super::upstream::{self, Offer};
 use super::{Env, as_word};
 use crate::cli::InitArgs;
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::{Effect, ServerName, server};
+use crate::probe::{self, Offer};
 use crate::risk::{Class, Listed};
 use crate::settings::Settings;
+use crate::term::message;
 
 /// Starts the server, asks a person where one is there, and writes the policy.
 ///
@@ -37,21 +38,21 @@ use crate::settings::Settings;
 pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = match paths::load_settings(env) {
         Ok(settings) => settings,
-        Err(error) => return Ok(super::told(&error, error.exit())),
+        Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
     let server = match server_of(args, &settings)? {
         Ok(server) => server,
         Err(why) => {
-            super::report(&why);
+            message::print_error(&why);
             return Ok(Exit::Usage);
         }
     };
     // Before the server runs: nobody should answer questions for nothing.
     let place = match Place::find(args, &server, &settings, env) {
         Ok(place) => place,
-        Err(error) => return Ok(super::told(&error, error.exit())),
+        Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
-    let offer = upstream::offer(&args.command)?;
+    let offer = probe::offer(&args.command)?;
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
     if tools.is_empty() {
         bail!(
@@ -60,7 +61,7 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         );
     }
     let Some(answers) = answers(args, &server, &tools, env)? else {
-        super::report(
+        message::print_error(
             "Nothing was written, since a question was left without an answer.\nwhat to do: run it again, or take what is recommended with --yes",
         );
         return Ok(Exit::Failed);
@@ -78,7 +79,7 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let kept = match place.write(file, &text) {
         Ok(kept) => kept,
-        Err(error) => return Ok(super::told(&error, error.exit())),
+        Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
     let kept: Vec<_> = kept.iter().map(|file| shown(file)).collect();
     tell(args, &server, &plan, file, &kept, place.found_by_name);
@@ -86,12 +87,12 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         // Only what a person has answered makes them.
         let warnings = super::plural(warnings, "warning");
         let file = as_word(&file.to_string_lossy());
-        super::warn(&format!(
+        message::print_warning(&format!(
             "It loads with {warnings}: `policylayer check --server {server} {file}` shows what is doubtful."
         ));
     }
     if place.found_by_name == FoundByName::Yes && env.var(POLICY_VARIABLE).is_some() {
-        super::warn(&format!(
+        message::print_warning(&format!(
             "{POLICY_VARIABLE} is set, so the policy that it names is in force, and not this one. Unset it to use this one."
         ));
     }
@@ -173,12 +174,14 @@ fn tell(args: &InitArgs, server: &ServerName, plan: &[Planned], file: &Path, kep
         // Else the server would be told from the file's name.
         edit = format!("{policy} {edit}");
     }
-    super::note(&format!("Wrote {name} for the {tools} of {server}: {counts}.{kept}"));
-    super::note(&format!(
+    message::print_note(&format!("Wrote {name} for the {tools} of {server}: {counts}.{kept}"));
+    message::print_note(&format!(
         "Next: `policylayer inspect {options}{dashes} {command}` shows what an agent will see; `policylayer register {options}{server}` \
          puts it in front of the server."
     ));
-    super::note(&format!("To change it: `policylayer ask|hide|deny|allow|limit TOOL {edit}`, or edit the file."));
+    message::print_note(&format!(
+        "To change it: `policylayer ask|hide|deny|allow|limit TOOL {edit}`, or edit the file."
+    ));
 }
 
 /// A command as a shell takes it.

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use anstream::AutoStream;
 use view::View;
 
-use super::log::look::terminal_width;
-use super::{Env, server_of_command, told, upstream};
+use super::{Env, report_exit, server_of_command};
 use crate::cli::{Format, InspectArgs};
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::ServerName;
+use crate::probe;
+use crate::term::style::terminal_width;
 use crate::visible::visible_json;
 
 /// Starts the server, passes its lists through the policy, and prints what is left of them.
@@ -26,7 +27,7 @@ use crate::visible::visible_json;
 pub fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = match paths::load_settings(env) {
         Ok(settings) => settings,
-        Err(error) => return Ok(told(&error, error.exit())),
+        Err(error) => return Ok(report_exit(&error, error.exit())),
     };
     let server = match &args.server {
         Some(name) => ServerName::parse(name)?,
@@ -35,9 +36,9 @@ pub fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
     // First, since it takes no time.
     let policy = match paths::load_policy(args.policy.as_deref(), &server, &settings, env) {
         Ok(loaded) => Arc::new(loaded.policy),
-        Err(error) => return Ok(told(&error, error.exit())),
+        Err(error) => return Ok(report_exit(&error, error.exit())),
     };
-    let offer = upstream::offer(&args.command)?;
+    let offer = probe::offer(&args.command)?;
     let view = View::new(&offer, &policy);
     let mut out = AutoStream::auto(std::io::stdout()).lock();
     match args.format {

@@ -3,7 +3,6 @@
 mod ceilings;
 mod filter;
 mod latency;
-pub(super) mod look;
 mod rows;
 mod stats;
 mod verify;
@@ -19,10 +18,11 @@ use rows::{Columns, Rows};
 
 use super::Env;
 use super::records::Records;
-use crate::audit::record;
 use crate::cli::{Last, LogArgs, LogCommand, LogFormat};
 use crate::exit::Exit;
 use crate::limits::FOLLOW_LOOK;
+use crate::record;
+use crate::term::message;
 
 /// How many decisions are printed where nothing says how many.
 const LAST: usize = 50;
@@ -48,8 +48,8 @@ fn print(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     let mut records = Records::open(filter.server(), env)?;
     if let Some(nothing) = records.nothing_yet()? {
         match (args.follow, args.format) {
-            (true, _) => super::note(&format!("{nothing} Waiting for it.")),
-            (false, LogFormat::Json) => super::note(&nothing),
+            (true, _) => message::print_note(&format!("{nothing} Waiting for it.")),
+            (false, LogFormat::Json) => message::print_note(&nothing),
             (false, LogFormat::Table) => writeln!(anstream::stdout(), "{nothing}")?,
         }
         if !args.follow {
@@ -94,7 +94,7 @@ fn print(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     printer.flush()?;
     if !args.follow {
         if printer.count == 0 && records.servers().len() > 0 {
-            super::note("No line of the log matches.");
+            message::print_note("No line of the log matches.");
         }
         return Ok(Exit::Ok);
     }

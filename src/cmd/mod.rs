@@ -7,7 +7,6 @@ pub mod clients;
 pub mod completions;
 pub mod decide;
 pub mod demo;
-mod diff;
 pub mod doctor;
 pub mod edit;
 pub mod explain;
@@ -18,17 +17,13 @@ mod records;
 pub mod register;
 pub mod replay;
 pub mod schema;
-mod shell;
 pub mod suggest;
-pub mod table;
 pub mod test;
 mod tool_server;
 pub mod unregister;
-mod upstream;
 pub mod wrap;
 
 use std::ffi::OsStr;
-use std::io::Write as _;
 use std::path::Path;
 
 pub use crate::env::Env;
@@ -39,6 +34,8 @@ use crate::paths::{self, POLICY_VARIABLE, SettingsError};
 use crate::policy::edit::Verb;
 use crate::policy::{BadServerName, ServerName, server};
 use crate::settings::{Settings, TwoNames};
+use crate::term::shell::Shell;
+use crate::term::{message, plural};
 
 /// Does what the command line says.
 ///
@@ -101,9 +98,9 @@ fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'
     distances.filter(|(distance, _)| *distance <= 2).min().map(|(_, known)| known)
 }
 
-/// Tells a person of an error that is an exit code of its own.
-fn told(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
-    report(&error.to_string());
+/// Prints an error that has an exit code of its own.
+fn report_exit(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
+    message::print_error(&error.to_string());
     exit
 }
 
@@ -124,34 +121,5 @@ fn servers_with_policies(settings: &Settings, env: &Env) -> anyhow::Result<Vec<S
 
 /// A word as the shell of this system takes it, for commands that a person is told to run.
 fn as_word(text: &str) -> String {
-    shell::Shell::current().word(text)
+    Shell::current().word(text)
 }
-
-/// `1 call`, `2 calls`.
-fn plural(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
-/// Tells a person what went wrong. The message is complete: what, where, why and what to do.
-pub fn report(message: &str) {
-    // Nobody may be reading stderr; there is no better place to say it.
-    let _ = anstream::stderr().lock().write_all(error_line(message).as_bytes());
-}
-
-/// Tells a person what they should look into. The verb goes on.
-fn warn(message: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{WARNING}warning:{WARNING:#} {message}");
-}
-
-/// Tells a person something that is not what the verb prints.
-fn note(message: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{message}");
-}
-
-/// What went wrong, as a terminal with colours shows it.
-fn error_line(message: &str) -> String {
-    format!("{ERROR}error:{ERROR:#} {message}\n")
-}
-
-const ERROR: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
-const WARNING: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();

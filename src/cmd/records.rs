@@ -6,11 +6,12 @@ use anyhow::Context as _;
 
 use super::Env;
 use crate::audit::reader::{self, Reader};
-use crate::audit::record::Line;
 use crate::exit::Exit;
 use crate::limits::MAX_UNREADABLE_TOLD;
 use crate::paths;
 use crate::policy::ServerName;
+use crate::record::Line;
+use crate::term::message;
 use crate::visible::visible;
 
 const WRITTEN_BY: &str = "`policylayer wrap` writes it, from the first decision on.";
@@ -50,7 +51,7 @@ impl Records {
                         let file = visible(&found.file.display().to_string());
                         // It may quote all of the line.
                         let why = visible(&why.to_string().chars().take(MAX_TOLD).collect::<String>());
-                        super::warn(&format!(
+                        message::print_warning(&format!(
                             "line {} of {file} is skipped: {why}. `policylayer log verify` says whether the log is whole.",
                             found.number
                         ));
@@ -59,7 +60,7 @@ impl Records {
             }
         }
         if self.unreadable > MAX_UNREADABLE_TOLD {
-            super::warn(&format!("{} more lines cannot be read.", self.unreadable - MAX_UNREADABLE_TOLD));
+            message::print_warning(&format!("{} more lines cannot be read.", self.unreadable - MAX_UNREADABLE_TOLD));
             self.unreadable = MAX_UNREADABLE_TOLD;
         }
         Ok(())

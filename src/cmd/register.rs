@@ -21,6 +21,7 @@ use crate::clients::table::Scope;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::ServerName;
+use crate::term::message;
 use crate::visible::visible;
 
 /// Wraps a server that clients have, or adds one.
@@ -30,13 +31,13 @@ use crate::visible::visible;
 pub fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = match paths::load_settings(env) {
         Ok(settings) => settings,
-        Err(error) => return Ok(super::told(&error, error.exit())),
+        Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
     let program = program::path(env)?;
     let server = args.server.as_deref().map(ServerName::parse).transpose()?;
     let naming = match Naming::new(server, args.policy.as_deref(), &settings, env) {
         Ok(naming) => naming,
-        Err(error) => return Ok(super::told(&error, error.exit())),
+        Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
     let clients = Clients::look(env);
     let register = Register { args, naming, program: &program, clients: &clients, env };
@@ -45,7 +46,7 @@ pub fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
         Err(refused) => return Ok(refused.told()),
     };
     if program::is_fleeting(&program) && changes.iter().any(|change| !change.edits.is_empty()) {
-        super::warn(&format!(
+        message::print_warning(&format!(
             "{} is in the cache of npx, which may be emptied; then no server that is wrapped by it starts. Install its \
              package globally (`npm install --global`), or take an archive of a release, and run `register` again from there.",
             visible(&program)
@@ -93,7 +94,7 @@ impl<'r> Register<'r> {
                     changes.push(change);
                 }
                 kind => match choose::out_of_reach(place, &entry.name, kind) {
-                    why if self.args.which.all_clients => super::warn(&why),
+                    why if self.args.which.all_clients => message::print_warning(&why),
                     why => return Ok(Err(Refused::Failed(why))),
                 },
             }

@@ -8,9 +8,7 @@ use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
 use super::calls::{Call, InOrder, Replayer};
-use super::log::look::{BAD, GOOD, ODD, QUIET, local, terminal_width};
 use super::records::{self, Records};
-use super::table::{Cell, Table};
 use super::{Env, plural};
 use crate::cli::{LogFormat, ReplayArgs};
 use crate::exit::Exit;
@@ -18,6 +16,9 @@ use crate::limits::MAX_TOLD_APART;
 use crate::paths;
 use crate::policy::Effect;
 use crate::settings::Settings;
+use crate::term::message;
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, local, terminal_width};
+use crate::term::table::{Cell, Table};
 use crate::visible::visible;
 
 /// Decides the recorded calls again and prints which decisions change. That some do is no failure.
@@ -29,17 +30,17 @@ pub fn run(args: &ReplayArgs, env: &Env) -> anyhow::Result<Exit> {
     let server = match records::the_server(args.server.as_deref(), Some(&args.policy), env)? {
         Ok(server) => server,
         Err((exit, why)) => {
-            super::report(&why);
+            message::print_error(&why);
             return Ok(exit);
         }
     };
     let loaded = match paths::load_policy(Some(&args.policy), &server, &Settings::default(), env) {
         Ok(loaded) => loaded,
-        Err(error) => return Ok(super::told(&error, error.exit())),
+        Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
     let mut records = Records::open(Some(&server), env)?;
     if let Some(nothing) = records.nothing_yet()? {
-        super::report(&nothing);
+        message::print_error(&nothing);
         return Ok(Exit::Failed);
     }
     let since = args.since.map(|since| since.moment(&now));
@@ -165,7 +166,7 @@ impl Replayed {
                 self.uncertain.iter().map(|(tool, count)| format!("{} ({count})", visible(tool))).collect();
             writeln!(
                 out,
-                "\n{ODD}{} cannot be decided again for certain{ODD:#}: a rule looks at arguments, and the log has only \
+                "\n{WARN}{} cannot be decided again for certain{WARN:#}: a rule looks at arguments, and the log has only \
                  their keys: {}.\nNo limit counts them here. Set `arguments = \"full\"` under \
                  `[audit]` in config.toml, and calls from then on can be.",
                 plural(*uncertain_calls, "call"),
@@ -202,9 +203,9 @@ impl Replayed {
 
 fn row(key: &Key, change: &Change, now: &Zoned) -> Vec<Cell> {
     let becomes = match key.becomes {
-        word if word == Effect::Allow.as_str() => GOOD,
-        word if word == Effect::RequireApproval.as_str() => ODD,
-        _ => BAD,
+        word if word == Effect::Allow.as_str() => SUCCESS,
+        word if word == Effect::RequireApproval.as_str() => WARN,
+        _ => ERROR,
     };
     vec![
         Cell::plain(visible(&key.tool)),
@@ -212,7 +213,7 @@ fn row(key: &Key, change: &Change, now: &Zoned) -> Vec<Cell> {
         Cell::plain(key.was),
         Cell::styled(key.becomes, becomes),
         Cell::plain(visible(&key.rule)),
-        Cell::styled(local(change.example, now), QUIET),
+        Cell::styled(local(change.example, now), DIM),
         Cell::plain(change.reason.as_deref().map(visible).unwrap_or_default()),
     ]
 }

@@ -4,6 +4,7 @@ mod survey;
 mod toml;
 mod write;
 
+use crate::term::diff;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -20,6 +21,7 @@ use crate::cli::SuggestArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{self, Colour, Format, Policy, ServerName, Source};
+use crate::term::message;
 use crate::visible::visible;
 
 /// Prints what the policy lacks, as a diff, or the whole suggested policy where there is no file yet. The file in force
@@ -32,18 +34,18 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let server = match records::the_server(args.server.as_deref(), args.policy.as_deref(), env)? {
         Ok(server) => server,
         Err((exit, why)) => {
-            super::report(&why);
+            message::print_error(&why);
             return Ok(exit);
         }
     };
     let settings = match super::settings_for(args.policy.as_deref(), env) {
         Ok(settings) => settings,
-        Err(error) => return Ok(super::told(&error, error.exit())),
+        Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
     let found = paths::find_policy(args.policy.as_deref(), &server, &settings, env);
     let source = match found.and_then(|path| path.as_deref().map(paths::read_policy).transpose()) {
         Ok(source) => source,
-        Err(error) => return Ok(super::told(&error, error.exit())),
+        Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
     let in_force = match &source {
         None => policy::builtin(&server),
@@ -51,7 +53,9 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
             Ok(policy) => policy,
             Err(rendered) => {
                 let name = source.name();
-                super::report(&format!("The policy {name} is invalid, so nothing can be added to it.\n\n{rendered}"));
+                message::print_error(&format!(
+                    "The policy {name} is invalid, so nothing can be added to it.\n\n{rendered}"
+                ));
                 return Ok(Exit::InvalidPolicy);
             }
         },
@@ -59,7 +63,9 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let log = Log { server: &server, since: args.since.map(|since| since.moment(&now)), env };
     let Some(survey) = log.survey(&in_force)? else { return Ok(Exit::Failed) };
     if survey.tools.is_empty() {
-        super::note(&format!("No call of {server} reached the server, as far as the log tells: nothing was used."));
+        message::print_note(&format!(
+            "No call of {server} reached the server, as far as the log tells: nothing was used."
+        ));
         return Ok(Exit::Ok);
     }
     let suggested = match &source {
@@ -89,7 +95,7 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     if source.as_ref().is_some_and(|source| source.text() == suggested.text()) {
         let but =
             if after.refused.is_empty() { "everything that was used" } else { "what was used, but for the following" };
-        super::note(&format!("Nothing is to be added: the policy {name} lets through {but}."));
+        message::print_note(&format!("Nothing is to be added: the policy {name} lets through {but}."));
     }
     after.tell_refused(&policy);
     Ok(Exit::Ok)
@@ -107,7 +113,7 @@ impl Log<'_> {
     fn survey(&self, policy: &Policy) -> anyhow::Result<Option<Survey>> {
         let mut records = Records::open(Some(self.server), self.env)?;
         if let Some(nothing) = records.nothing_yet()? {
-            super::report(&nothing);
+            message::print_error(&nothing);
             return Ok(None);
         }
         Survey::of(&mut records, policy, self.since).map(Some)
@@ -130,16 +136,16 @@ fn by_hand(
 ) -> anyhow::Result<Exit> {
     let name = source.name();
     if args.output.is_some() {
-        super::report(&format!(
+        message::print_error(&format!(
             "Only TOML policies are edited, and {name} is none. Leave out -o: the entries are printed, to be put under `tools`."
         ));
         return Ok(Exit::Usage);
     }
     let entries = write::entries_for(source.format(), in_force, survey, now);
     if entries.is_empty() {
-        super::note(&format!("No entry is to be added to {name}."));
+        message::print_note(&format!("No entry is to be added to {name}."));
     } else {
-        super::note(&format!("Only TOML policies are edited. Put these entries under `tools` in {name}:"));
+        message::print_note(&format!("Only TOML policies are edited. Put these entries under `tools` in {name}:"));
         io::stdout().lock().write_all(entries.as_bytes())?;
     }
     let left = Survey { refused: survey.refused_by_hand(in_force), ..Survey::default() };
@@ -160,7 +166,7 @@ fn create(file: &Path, text: &str) -> anyhow::Result<()> {
             return Err(error).with_context(|| format!("{name} cannot be created. Name another file with -o"));
         }
     }
-    super::note(&format!(
+    message::print_note(&format!(
         "Wrote {name}. Read it, try it with `policylayer replay --policy {name}`, and put it in force."
     ));
     Ok(())
@@ -170,6 +176,6 @@ fn create(file: &Path, text: &str) -> anyhow::Result<()> {
 fn diff(old: &Source, new: &str) -> io::Result<()> {
     let mut out = AutoStream::auto(io::stdout()).lock();
     writeln!(out, "--- {}\n+++ {} (suggested)", old.name(), old.name())?;
-    super::diff::write(&mut out, old.text(), new)?;
+    diff::write(&mut out, old.text(), new)?;
     out.flush()
 }

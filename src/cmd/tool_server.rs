@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::{Env, report, server_of_file};
+use super::{Env, server_of_file};
 use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::{BadServerName, ServerName};
 use crate::risk::Catalogue;
+use crate::term::message::print_error;
 use crate::visible::visible;
 
 /// The server of the built-in catalogue.
@@ -34,7 +35,7 @@ pub(super) fn find(
     }
     let near = nearest(tool, Catalogue::of(KNOWN));
     let meant = if near.is_empty() { String::new() } else { format!("Did you mean {} of {KNOWN}? ", near.join(", ")) };
-    report(&format!(
+    print_error(&format!(
         "It is unclear which server has the tool {}. {meant}Name the server with --server NAME, or the policy that is for \
          it with --policy FILE.",
         visible(tool)

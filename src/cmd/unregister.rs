@@ -8,6 +8,7 @@ use crate::clients::entry::{Kind, wrapped};
 use crate::clients::servers::Clients;
 use crate::clients::{edit, program};
 use crate::exit::Exit;
+use crate::term::message;
 use crate::visible::visible;
 
 /// Unwraps a server.
@@ -48,7 +49,7 @@ pub fn run(args: &UnregisterArgs, env: &Env) -> anyhow::Result<Exit> {
             return Ok(Refused::Failed(why).told());
         }
         let stays = if names.len() == 1 { "the file stays as it is" } else { "the files stay as they are" };
-        super::note(&format!("Nothing is before {key} of {}: {stays}.", names.join(", ")));
+        message::print_note(&format!("Nothing is before {key} of {}: {stays}.", names.join(", ")));
         return Ok(exit);
     }
     let written = Writing { clients: &clients, is_dry: args.dry_run.into(), program: &program }.write(&changes)?;

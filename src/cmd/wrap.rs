@@ -11,7 +11,6 @@ use tracing_subscriber::fmt::time::FormatTime;
 
 use super::{Env, server_of_command};
 use crate::audit;
-use crate::audit::record::{Enforcement, Keyed, Required};
 use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::Store;
 use crate::engine::{Asks, Engine, LocalDesk};
@@ -20,9 +19,11 @@ use crate::paths::{self, NoStateFolder, PolicyError, SettingsError};
 use crate::policy::{BadServerName, Colour, ServerName, Source};
 use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, LogPlace, Reload, StartError, Wrap, notification, start_failure};
+use crate::record::{Enforcement, Keyed, Required};
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings, TwoNames};
 use crate::state::approvals::{self, Confirm, Desk};
 use crate::state::{Nowhere, Sqlite};
+use crate::term::message;
 
 /// Why a session did not start. Each message is complete.
 #[derive(Debug, thiserror::Error)]
@@ -208,7 +209,7 @@ impl FormatTime for Name {
 
 /// Tells a person what went wrong, after all that was said before.
 fn report(message: &str, stderr: &Stderr, env: &Env) {
-    let line = super::error_line(message);
+    let line = message::error_line(message);
     let line = if env.colours_stderr() { line } else { anstream::adapter::strip_str(&line).to_string() };
     stderr.say(line.as_bytes());
 }

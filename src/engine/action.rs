@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::approvals::{Question, Settled};
 use super::refusal::Subject;
-use crate::audit::record::Entry;
+use crate::record::Entry;
 
 /// What is to be done about a line, in order. A line with neither `Forward` nor `Replace` does not reach the other side.
 #[must_use = "an action that is not carried out loses a message"]

@@ -10,9 +10,9 @@ use super::calls::Passed;
 use super::open::{Call, Kind};
 use super::refusal::{Refused, Remedy, Subject, refusal, seconds};
 use super::{Engine, Now, Request, finish, note, refused};
-use crate::audit::record::{Approval, Draft, Outcome};
 use crate::limits::MAX_HELD;
 use crate::policy::{Asking, Decision, Effect};
+use crate::record::{Approval, Draft, Outcome};
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::reply;
 
@@ -111,7 +111,7 @@ impl Engine {
             rule: decision.rule.into(),
             reason: decision.reason.map(Into::into),
             arguments: arguments.into(),
-            line: crate::audit::record::Digest::of(&line),
+            line: crate::record::Digest::of(&line),
             timeout,
             local,
         };

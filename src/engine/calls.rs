@@ -6,12 +6,12 @@ use std::fmt;
 use super::limits::{Charge, Denied, Limits, Reserved, Store};
 use super::now::Now;
 use super::refusal::{Refused, Remedy};
-use crate::audit::record::Outcome;
 use crate::limits::{MAX_CONTINUATION, MAX_CONTINUATIONS};
 use crate::policy::{
     Amount, Asking, Calendar, CounterId, Decision, Effect, Increment, Limit, Listing, OnError, Policy, Scope, ToolRef,
     Window,
 };
+use crate::record::Outcome;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::view;
 

@@ -33,9 +33,9 @@ use recorder::{Recorder, finish, outcome_of};
 use refusal::Refusal;
 pub use trial::{Trial, Verdict};
 
-use crate::audit::record::{Direction, Enforcement, Keyed, Outcome, Required};
 use crate::limits::MAX_OPEN;
 use crate::policy::{Decision, Effect, Policy, ToolRef};
+use crate::record::{Direction, Enforcement, Keyed, Outcome, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message, method};

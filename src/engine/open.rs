@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use super::calls::Counted;
 use super::list::List;
-use crate::audit::record::Draft;
 use crate::limits::{MAX_CANCELLED, MAX_OPEN};
+use crate::record::Draft;
 use crate::wire::id::IdKey;
 use crate::wire::message::AnswerShape;
 

@@ -2,8 +2,8 @@
 
 use super::action::Action;
 use super::now::Now;
-use crate::audit::record::{Client, Direction, Draft, Enforcement, Facts, Keyed, Moment, Outcome, PROTOCOL_RULE};
 use crate::policy::Effect;
+use crate::record::{Client, Direction, Draft, Enforcement, Facts, Keyed, Moment, Outcome, PROTOCOL_RULE};
 use crate::wire::message::Answer;
 use crate::wire::view;
 

@@ -13,8 +13,8 @@ use super::pipe;
 use super::reading::Reading;
 use super::stderr::Stderr;
 use crate::audit::Log;
-use crate::audit::record::Entry;
 use crate::engine::{Engine, Now};
+use crate::record::Entry;
 
 /// What the two pumps share.
 #[derive(Debug)]

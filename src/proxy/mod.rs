@@ -45,12 +45,12 @@ pub use self::reload::Reload;
 use self::session::{Event, Over, Session};
 use self::signals::{ChildSignals, Signals};
 use self::stderr::Stderr;
-use crate::audit::record::Entry;
 use crate::audit::{self, Log, Trouble};
 use crate::engine::{Engine, LocalDesk};
 use crate::exit::Exit;
 use crate::limits::{MAX_SERVER_REPLIES, SERVER_PIPE};
 use crate::policy::ServerName;
+use crate::record::Entry;
 
 /// What to run, and what judges its lines.
 #[derive(Debug)]

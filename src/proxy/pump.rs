@@ -10,9 +10,9 @@ use super::client_input::ClientInput;
 use super::desk::Matter;
 use super::link::{Link, lock};
 use super::{pipe, stray};
-use crate::audit::record::Entry;
 use crate::engine::{Action, Commit, Engine, Note, Now};
 use crate::limits::BATCH_LINES;
+use crate::record::Entry;
 use crate::wire::frame::{Frame, Framer};
 
 /// Where a pump's lines come from.

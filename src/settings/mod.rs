@@ -12,11 +12,11 @@ use std::time::Duration;
 
 pub use self::servers::TwoNames;
 
-pub use crate::audit::record::{ArgumentsLogged, Required};
 pub use crate::engine::Channel;
 use crate::limits::{APPROVAL_TIMEOUT, AUDIT_FILE, GRACE, KEEP_DAYS, MAX_MESSAGE};
 use crate::policy::diagnostic::Report;
 use crate::policy::{Diagnostic, ServerName, Source, decode};
+pub use crate::record::{ArgumentsLogged, Required};
 
 /// What config.toml says, and the defaults for what it does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

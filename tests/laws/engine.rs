@@ -9,11 +9,11 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use policylayer::audit::record::{self, About, ArgumentsLogged, Digest, Entry, Key, Keyed, Required};
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now};
 use policylayer::limits::{MAX_CANCELLED, MAX_OPEN};
 use policylayer::policy::{Effect, Policy};
+use policylayer::record::{self, About, ArgumentsLogged, Digest, Entry, Key, Keyed, Required};
 use policylayer::wire::id::IdKey;
 use policylayer::wire::message::{Message, cancelled_request, method};
 use policylayer::wire::skim::{Shape, skim};

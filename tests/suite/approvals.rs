@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use policylayer::audit::record::{ArgumentsLogged, Digest, Key, Keyed, Required, Session};
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Approval, Asks, Channel, Engine, Local, Now, Settled};
 use policylayer::policy::{self, Format, Policy, ServerName, Source};
+use policylayer::record::{ArgumentsLogged, Digest, Key, Keyed, Required, Session};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"{"version":"1","default":"allow","tools":{

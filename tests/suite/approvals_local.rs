@@ -8,10 +8,10 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use policylayer::audit::record::Digest;
 use policylayer::engine::{Approval, Channel, Local, LocalDesk as _, Question, Settled};
 use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::record::Digest;
 use policylayer::settings;
 use policylayer::state::approvals::{Book, Confirm, Desk, NotAnswered, State, clock};
 use serde_json::json;

@@ -9,8 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use policylayer::audit::{self, record};
+use policylayer::audit;
 use policylayer::policy::ServerName;
+use policylayer::record;
 use serde_json::{Value, json};
 use wrapped::{Wrapped, home, wrap_with};
 

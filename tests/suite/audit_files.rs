@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use policylayer::audit::record::{
-    About, ArgumentsLogged, Direction, Draft, Enforcement, Entry, Facts, Keyed, Moment, Outcome, read,
-};
 use policylayer::audit::verify::{Note, What};
 use policylayer::audit::{Log, Options, Place, Report, Trouble, key, verify};
 use policylayer::policy::{Effect, ServerName};
+use policylayer::record::{
+    About, ArgumentsLogged, Direction, Draft, Enforcement, Entry, Facts, Keyed, Moment, Outcome, read,
+};
 
 const LONG: Duration = Duration::from_secs(60);
 

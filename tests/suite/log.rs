@@ -12,8 +12,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use policylayer::audit::record::{Event, Outcome};
 use policylayer::policy::Effect;
+use policylayer::record::{Event, Outcome};
 use policylayer::risk::Class;
 use serde_json::Value;
 use support::{Decision, Home, Log, TEN, observed, passed, refused};

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use policylayer::audit::record::{ArgumentsLogged, Digest, Entry, Key, Keyed, Required, Session};
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now};
 use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::record::{ArgumentsLogged, Digest, Entry, Key, Keyed, Required, Session};
 use policylayer::wire::skim::skim;
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use crate::support::log as support;
 use std::fs;
 use std::time::Duration;
 
-use policylayer::audit::record::{ArgumentsLogged, Outcome};
+use policylayer::record::{ArgumentsLogged, Outcome};
 use policylayer::risk::Class;
 use serde_json::{Value, json};
 use support::{Decision, Home, Log, TEN, observed, passed, refused};

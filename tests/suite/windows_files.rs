@@ -13,15 +13,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use policylayer::audit::record::{
-    ArgumentsLogged, Direction, Draft, Enforcement, Entry, Facts, Keyed, Moment, Outcome,
-};
 use policylayer::audit::{Log, Options, Place, Trouble, key, verify};
 use policylayer::engine::Now;
 use policylayer::engine::limits::{Charge, Store as _};
 use policylayer::limits::HELD_WAIT;
 use policylayer::paths::{ReplaceError, replace_file};
 use policylayer::policy::{Amount, CounterId, Effect, Scope, ServerName, Window};
+use policylayer::record::{ArgumentsLogged, Direction, Draft, Enforcement, Entry, Facts, Keyed, Moment, Outcome};
 use policylayer::state::Sqlite;
 
 const LONG: Duration = Duration::from_secs(60);

@@ -10,8 +10,8 @@ use memchr::memmem;
 
 use super::{Appender, now};
 use crate::audit::lines::{Lines, parse};
-use crate::audit::record::{About, Event, Session, write_event};
 use crate::audit::session_lock::{AbandonedJournal, remove_stale_lock};
+use crate::record::{About, Event, Session, write_event};
 use crate::state::file;
 
 /// How far the clock may have been set back for a call to be found where it is recorded.

@@ -15,8 +15,8 @@ use super::Options;
 use super::lines::{Lines, parse};
 use super::mark::Mark;
 use super::place::Place;
-use super::record::{Digest, Entry, Event, Session, write_event};
 use crate::limits::LOG_WRITE;
+use crate::record::{Digest, Entry, Event, Session, write_event};
 use crate::state::file::{self, FileLock, Identity};
 
 /// One session's hand on its server's log.

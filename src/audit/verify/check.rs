@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::report::{Broken, Note, Report, What};
 use crate::audit::mark::Mark;
-use crate::audit::record::{self, About, Digest, Event, Outcome};
 use crate::limits::MAX_VERIFIED_SESSIONS;
+use crate::record::{self, About, Digest, Event, Outcome};
 
 /// A line's place.
 #[derive(Clone, Debug)]

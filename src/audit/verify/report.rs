@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::audit::record::Digest;
 use crate::limits::MAX_VERIFY_NOTES;
+use crate::record::Digest;
 use crate::visible::visible;
 
 /// What a verification found.

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::super::log::look::{BAD, GOOD, ODD, QUIET, terminal_width};
-use super::super::table::{Cell, Table};
 use super::super::{as_word, plural};
 use super::{Listed, Server, State};
 use crate::clients::place::{Place, Presence};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, terminal_width};
+use crate::term::table::{Cell, Table};
 use crate::visible::visible;
 
 pub(super) fn write(out: &mut dyn Write, listed: &[Listed], places: &[&Place]) -> io::Result<()> {
@@ -36,14 +36,14 @@ fn write_one(out: &mut dyn Write, one: &Listed) -> io::Result<()> {
     };
     let package = one.package.as_ref().map(|package| format!(", package {}", visible(package))).unwrap_or_default();
     writeln!(out, "{bold}{}{bold:#} ({}), {whose}{package}", one.name, one.id)?;
-    writeln!(out, "{QUIET}{}{QUIET:#}", visible(&one.file))?;
+    writeln!(out, "{DIM}{}{DIM:#}", visible(&one.file))?;
     if let Some(note) = &one.note {
-        writeln!(out, "  {ODD}note:{ODD:#} {note}")?;
+        writeln!(out, "  {WARN}note:{WARN:#} {note}")?;
     }
     match (&one.error, one.presence) {
         (Some(trouble), _) => writeln!(
             out,
-            "  {BAD}left alone:{BAD:#} {}. Mend it, and look again.",
+            "  {ERROR}left alone:{ERROR:#} {}. Mend it, and look again.",
             trouble.message.trim_end_matches('.')
         ),
         (None, Presence::File) if one.servers.is_empty() => writeln!(out, "  no servers"),
@@ -58,16 +58,16 @@ fn write_one(out: &mut dyn Write, one: &Listed) -> io::Result<()> {
 
 fn row(server: &Server) -> Vec<Cell> {
     let (state, style) = match server.state {
-        State::Wrapped => ("wrapped", GOOD),
-        State::NotWrapped => ("not wrapped", ODD),
-        State::Remote => ("out of reach", QUIET),
-        State::Unclear(_) => ("unclear", BAD),
+        State::Wrapped => ("wrapped", SUCCESS),
+        State::NotWrapped => ("not wrapped", WARN),
+        State::Remote => ("out of reach", DIM),
+        State::Unclear(_) => ("unclear", ERROR),
     };
     let state = if server.is_disabled { format!("{state}, disabled") } else { state.to_owned() };
     let policy = match &server.policy {
         None => Cell::plain("-"),
         Some((_, Ok(policy))) => Cell::plain(visible(policy)),
-        Some((_, Err(_))) => Cell::styled("error", BAD),
+        Some((_, Err(_))) => Cell::styled("error", ERROR),
     };
     let command = match (&server.url, server.command.is_empty()) {
         (Some(url), _) => visible(url),

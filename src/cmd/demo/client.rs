@@ -19,8 +19,8 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::cmd::upstream::{Lines, Shared};
 use crate::policy::Listing;
+use crate::probe::{Lines, Shared};
 use crate::risk::{Listed, classify};
 
 /// How long a server may take to start, and how long one answer may take; npx may have to download first.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anstream::AutoStream;
 use serde_json::json;
 
-use super::super::{as_word, nearest, report};
+use super::super::{as_word, nearest};
 use super::{Doctor, Id, Step};
 use crate::cli::{DoctorArgs, Format};
 use crate::clients::entry::{Entry, Kind, wrapped};
@@ -16,6 +16,7 @@ use crate::clients::place::{Place, Presence};
 use crate::clients::secret;
 use crate::clients::servers::{Clients, is_here};
 use crate::exit::Exit;
+use crate::term::message::print_error;
 use crate::visible::{visible, visible_json};
 
 /// An entry of a client, or why its file tells of none.
@@ -36,7 +37,7 @@ impl Nothing {
     /// Says so, and how the run ends.
     pub(super) fn tell(&self, format: Format) -> anyhow::Result<Exit> {
         match format {
-            Format::Text => report(&format!("{}\nwhat to do: {}", self.what, self.remedy)),
+            Format::Text => print_error(&format!("{}\nwhat to do: {}", self.what, self.remedy)),
             Format::Json => {
                 let none = json!({ "checks": [], "ok": false, "error": self.what, "remedy": self.remedy });
                 let mut out = AutoStream::auto(std::io::stdout()).lock();

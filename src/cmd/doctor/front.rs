@@ -3,11 +3,11 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::super::upstream;
 use super::command::{Missing, locate, not_executable, runs, search};
 use super::{Chain, Doctor, Id, Step};
 use crate::limits::VERSION_PATIENCE;
 use crate::lookup::Found;
+use crate::probe;
 
 pub(super) fn wrapped(chain: &Chain<'_>) -> Step {
     match &chain.wrapped {
@@ -62,13 +62,13 @@ pub(super) fn wrapper(chain: &Chain<'_>, doctor: &Doctor<'_>) -> anyhow::Result<
 /// What a program says to `--version`, where it is policylayer.
 fn version(path: &Path, chain: &Chain<'_>) -> anyhow::Result<Option<String>> {
     let surroundings = chain.given.surroundings();
-    let asked = upstream::Chain {
+    let asked = probe::Chain {
         command: &[path.into(), "--version".into()],
         shown: crate::visible::visible(&path.display().to_string()),
         surroundings: Some(&surroundings),
         patience: VERSION_PATIENCE,
     };
-    let said = upstream::printed(&asked)?;
+    let said = probe::printed(&asked)?;
     let version = said.trim().strip_prefix("policylayer ");
     Ok(version.filter(|version| !version.contains(char::is_whitespace)).map(str::to_owned))
 }

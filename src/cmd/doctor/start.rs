@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::upstream::{self, NoOffer, Offer, Stage};
 use super::super::{as_word, plural};
 use super::{Chain, Id, Step};
 use crate::clients::secret;
+use crate::probe::{self, NoOffer, Offer, Stage};
 use crate::wire::reply::ErrorCode;
 
 pub(super) struct Start<'s> {
@@ -54,13 +54,13 @@ impl Start<'_> {
         let command: Vec<OsString> = words.iter().map(OsString::from).collect();
         let surroundings = self.chain.file.is_some().then(|| self.chain.given.surroundings());
         let shown = self.chain.given.hide(&secret::words(words).join(" "));
-        let chain = upstream::Chain {
+        let chain = probe::Chain {
             command: &command,
             shown: crate::visible::visible(&shown),
             surroundings: surroundings.as_ref(),
             patience: self.patience,
         };
-        let error = match upstream::offer_of(&chain) {
+        let error = match probe::offer_of(&chain) {
             Ok(offer) => return Ok(Ok(offer)),
             Err(error) => error,
         };

@@ -7,10 +7,11 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Chain, Id, Step};
-use crate::audit::{Lines, Place, reader, record};
+use crate::audit::{Lines, Place, reader};
 use crate::limits::NEWEST_RECORD_TAIL;
 use crate::paths;
 use crate::policy::ServerName;
+use crate::record;
 use crate::state::approvals::Book;
 use crate::state::file::create_private_folder;
 

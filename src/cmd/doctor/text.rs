@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::super::log::look::{BAD, GOOD, ODD, QUIET};
 use super::super::plural;
 use super::{Check, Status, Step};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::visible::visible;
 
 pub(super) fn write(out: &mut dyn Write, checks: &[Check]) -> io::Result<()> {
@@ -29,23 +29,23 @@ pub(super) fn write(out: &mut dyn Write, checks: &[Check]) -> io::Result<()> {
         count => format!(", with {}", plural(count as u64, "warning")),
     };
     match count(Status::Failed) {
-        0 => writeln!(out, "{GOOD}All is well{warnings}.{GOOD:#}"),
-        failed => writeln!(out, "{BAD}{failed} of {} failed{warnings}.{BAD:#}", plural(all as u64, "step")),
+        0 => writeln!(out, "{SUCCESS}All is well{warnings}.{SUCCESS:#}"),
+        failed => writeln!(out, "{ERROR}{failed} of {} failed{warnings}.{ERROR:#}", plural(all as u64, "step")),
     }
 }
 
 fn write_step(out: &mut dyn Write, step: &Step, width: usize) -> io::Result<()> {
     let (mark, style) = match step.status {
-        Status::Ok => ("✔", GOOD),
-        Status::Warning => ("!", ODD),
-        Status::Failed => ("✘", BAD),
-        Status::NotTried => ("-", QUIET),
+        Status::Ok => ("✔", SUCCESS),
+        Status::Warning => ("!", WARN),
+        Status::Failed => ("✘", ERROR),
+        Status::NotTried => ("-", DIM),
     };
     let mut lines = step.detail.lines();
     let first = visible(lines.next().unwrap_or_default());
     let name = step.id.name();
     match step.status {
-        Status::NotTried => writeln!(out, "  {QUIET}{mark} {name:width$}  {first}{QUIET:#}")?,
+        Status::NotTried => writeln!(out, "  {DIM}{mark} {name:width$}  {first}{DIM:#}")?,
         _ => writeln!(out, "  {style}{mark}{style:#} {name:width$}  {first}")?,
     }
     for line in lines {

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::super::decide::Length;
-use super::super::log::look::{BAD, GOOD, ODD};
-use super::super::table::Cell;
 use crate::policy::edit::known_tools;
 use crate::policy::{Effect, Limit, Policy, Scope};
+use crate::term::style::{ERROR, SUCCESS, WARN};
+use crate::term::table::Cell;
 use crate::visible::visible;
 
 /// What `--format json` prints. Fields are added to it and never taken away.
@@ -49,9 +49,9 @@ impl<'c> Fares<'c> {
 
     fn cell(&self, note: &str) -> Cell {
         let style = match self.effect {
-            word if word == Effect::Allow.as_str() => GOOD,
-            word if word == Effect::RequireApproval.as_str() => ODD,
-            _ => BAD,
+            word if word == Effect::Allow.as_str() => SUCCESS,
+            word if word == Effect::RequireApproval.as_str() => WARN,
+            _ => ERROR,
         };
         let limits = if self.limits.is_empty() { String::new() } else { format!(", {}", self.limits.join(", ")) };
         Cell::styled(format!("{}{limits}{note}", self.effect), style)

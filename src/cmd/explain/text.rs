@@ -3,10 +3,10 @@
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::super::log::look::{BAD, GOOD, ODD, QUIET, terminal_width};
 use super::{Explained, Standing};
 use crate::policy::{Effect, Mode};
 use crate::risk::{Attack, Knowledge, Risk};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, terminal_width};
 use crate::visible::visible;
 
 const BOLD: Style = Style::new().bold();
@@ -32,11 +32,11 @@ impl Explained<'_> {
 
     fn head(&self, page: &mut Page) {
         let profile = &self.profile;
-        page.line(&format!("{BOLD}{}{BOLD:#} {QUIET}of {}{QUIET:#}", visible(self.tool), self.server));
+        page.line(&format!("{BOLD}{}{BOLD:#} {DIM}of {}{DIM:#}", visible(self.tool), self.server));
         let style = match profile.class.risk() {
-            Risk::Low => GOOD,
-            Risk::Medium | Risk::High => ODD,
-            Risk::Critical => BAD,
+            Risk::Low => SUCCESS,
+            Risk::Medium | Risk::High => WARN,
+            Risk::Critical => ERROR,
         };
         let (class, risk) = (profile.class.as_str(), profile.class.risk().as_str());
         let severity = match profile.source {
@@ -49,7 +49,7 @@ impl Explained<'_> {
             page.line(&format!("  {}", marks.join(", ")));
         }
         if let Some(route) = profile.route {
-            page.line(&format!("  {QUIET}{route}{QUIET:#}"));
+            page.line(&format!("  {DIM}{route}{DIM:#}"));
         }
         page.gap();
         match self.does {
@@ -151,9 +151,9 @@ impl Explained<'_> {
         };
         let decision = in_force.policy.decide(self.tool);
         let style = match decision.effect {
-            Effect::Allow => GOOD,
-            Effect::Deny | Effect::Hide => BAD,
-            Effect::RequireApproval => ODD,
+            Effect::Allow => SUCCESS,
+            Effect::Deny | Effect::Hide => ERROR,
+            Effect::RequireApproval => WARN,
         };
         let begins = page.out.len();
         let (rule, place) = in_force.rule(self.tool);

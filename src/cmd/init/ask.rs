@@ -9,6 +9,7 @@ use dialoguer::console::Term;
 
 use super::plan::{Answer, Answers};
 use crate::risk::Class;
+use crate::term::message;
 use crate::visible::visible;
 
 /// Asks about each class that has tools, on stderr; `None` where the person leaves.
@@ -17,14 +18,14 @@ use crate::visible::visible;
 /// When the terminal cannot be read.
 pub(super) fn ask(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<Answers>> {
     let signals = Signals::take()?;
-    super::super::note(&format!(
+    message::print_note(&format!(
         "{BOLD}What may an agent do?{BOLD:#} The arrow keys choose, Enter answers, Esc leaves.\n"
     ));
     let mut answers = Answers::new();
     for (class, names) in tools {
         signals.obey();
         let choices: Vec<_> = Answer::of(*class).collect();
-        super::super::note(&question(*class, names));
+        message::print_note(&question(*class, names));
         let items = choices.iter().map(|answer| {
             let recommended = if *answer == Answer::Recommended { " (recommended)" } else { "" };
             format!("{}{recommended}", answer.words(*class))
@@ -46,7 +47,7 @@ pub(super) fn ask(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<A
         };
         let Some(answer) = chosen.and_then(|chosen| choices.get(chosen)) else { return Ok(None) };
         answers.insert(*class, *answer);
-        super::super::note("");
+        message::print_note("");
     }
     Ok(Some(answers))
 }

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::super::decide::Length;
-use super::super::log::look::{BAD, GOOD, ODD, QUIET};
 use super::super::plural;
-use super::super::table::{Cell, Table};
 use super::view::{ClassSource, Tool, View};
 use crate::limits::MAX_QUOTED;
 use crate::policy::{Effect, Mode};
 use crate::risk::{Class, Confidence, Risk};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
+use crate::term::table::{Cell, Table};
 use crate::visible::visible;
 
 const TITLE: Style = Style::new().bold();
@@ -69,7 +69,7 @@ fn head(out: &mut dyn Write, view: &View<'_>, shown: usize) -> io::Result<()> {
         if strangers > 0 {
             writeln!(
                 out,
-                "{ODD}{} not in the catalogue of {} {}, and counted as execute at least.{ODD:#}",
+                "{WARN}{} not in the catalogue of {} {}, and counted as execute at least.{WARN:#}",
                 if strangers == 1 { "1 tool is".to_owned() } else { format!("{strangers} tools are") },
                 catalogue.package,
                 catalogue.version
@@ -136,18 +136,18 @@ impl Columns {
     fn row(&self, tool: &Tool<'_>) -> Vec<Cell> {
         let severity = tool.profile.severity;
         let call = match tool.decision.effect {
-            Effect::Allow => Cell::styled(allowed(tool), GOOD),
-            Effect::RequireApproval => Cell::styled("asks a person", ODD),
-            Effect::Deny | Effect::Hide => Cell::styled("refused", BAD),
+            Effect::Allow => Cell::styled(allowed(tool), SUCCESS),
+            Effect::RequireApproval => Cell::styled("asks a person", WARN),
+            Effect::Deny | Effect::Hide => Cell::styled("refused", ERROR),
         };
         let cells = [
             (true, Cell::plain(visible(tool.name))),
-            (self.severity, Cell::styled(severity.as_str(), if severity == Risk::Critical { BAD } else { QUIET })),
-            (self.sure, Cell::styled(sure(tool.source), if is_guess(tool) { ODD } else { QUIET })),
+            (self.severity, Cell::styled(severity.as_str(), if severity == Risk::Critical { ERROR } else { DIM })),
+            (self.sure, Cell::styled(sure(tool.source), if is_guess(tool) { WARN } else { DIM })),
             (self.call, call),
             (true, Cell::plain(marks(tool))),
             (true, Cell::plain(self.rule(tool))),
-            (self.what, Cell::styled(tool.listed.description.as_deref().map(sentence).unwrap_or_default(), QUIET)),
+            (self.what, Cell::styled(tool.listed.description.as_deref().map(sentence).unwrap_or_default(), DIM)),
         ];
         cells.into_iter().filter(|(is_there, _)| *is_there).map(|(_, cell)| cell).collect()
     }
@@ -210,16 +210,16 @@ fn legend(out: &mut dyn Write, view: &View<'_>, columns: &Columns) -> io::Result
     writeln!(out)?;
     for (mark, meaning, has) in MARKS {
         if view.tools.iter().any(has) {
-            writeln!(out, "  {QUIET}{mark}  {meaning}{QUIET:#}")?;
+            writeln!(out, "  {DIM}{mark}  {meaning}{DIM:#}")?;
         }
     }
     if view.tools.iter().any(|tool| columns.own_entry(tool).is_some()) {
-        writeln!(out, "  {QUIET}tools.…  the entry of the tool's own name{QUIET:#}")?;
+        writeln!(out, "  {DIM}tools.…  the entry of the tool's own name{DIM:#}")?;
     }
     if columns.sure && !view.tools.is_empty() {
         let known = if columns.severity { "known from the catalogue, " } else { "" };
-        writeln!(out, "  {QUIET}SURE  how sure the class is: {known}set by the policy,{QUIET:#}")?;
-        writeln!(out, "  {QUIET}      or by the classifier with this confidence{QUIET:#}")?;
+        writeln!(out, "  {DIM}SURE  how sure the class is: {known}set by the policy,{DIM:#}")?;
+        writeln!(out, "  {DIM}      or by the classifier with this confidence{DIM:#}")?;
     }
     Ok(())
 }
@@ -279,10 +279,10 @@ fn sums(out: &mut dyn Write, view: &View<'_>) -> io::Result<()> {
         });
         let shown: Vec<String> = shown.collect();
         let shown: Vec<_> = shown.iter().map(String::as_str).collect();
-        writeln!(out, "{ODD}{entries} no tool of this server: {}{ODD:#}", names(&shown))?;
+        writeln!(out, "{WARN}{entries} no tool of this server: {}{WARN:#}", names(&shown))?;
     }
     for note in &view.notes {
-        writeln!(out, "{ODD}Note: {}.{ODD:#}", visible(note.trim_end_matches('.')))?;
+        writeln!(out, "{WARN}Note: {}.{WARN:#}", visible(note.trim_end_matches('.')))?;
     }
     Ok(())
 }

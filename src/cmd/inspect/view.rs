@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::super::upstream::{Line, Offer};
 use crate::engine::limits::Memory;
 use crate::engine::{Action, Engine, Now};
 use crate::policy::{Decision, Effect, Limit, Policy};
+use crate::probe::{Line, Offer};
 use crate::risk::{Catalogue, Class, Confidence, Knowledge, Listed, Profile, profile};
 
 /// A server under a policy.

@@ -2,9 +2,9 @@
 
 use jiff::{Timestamp, Zoned};
 
-use crate::audit::record::{About, Line};
 use crate::cli::Filters;
 use crate::policy::{BadServerName, ServerName};
+use crate::record::{About, Line};
 
 /// The filters of the command line, made ready.
 #[derive(Debug)]

@@ -6,10 +6,10 @@ use anstyle::Style;
 use jiff::Zoned;
 
 use super::super::plural;
-use super::super::table::{Cell, Table};
-use super::look::{BAD, GOOD, ODD, QUIET, local, milliseconds, terminal_width};
-use crate::audit::record::{About, Event, Line, Outcome, Record};
 use crate::limits::ALIGNED_ROWS;
+use crate::record::{About, Event, Line, Outcome, Record};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, local, milliseconds, terminal_width};
+use crate::term::table::{Cell, Table};
 use crate::visible::visible;
 
 /// Which columns there are.
@@ -44,9 +44,9 @@ impl<'o> Rows<'o> {
     pub(super) fn push(&mut self, line: &Line<'_>) -> io::Result<()> {
         let time = local(line.time, &self.now);
         self.waiting.push(match &line.about {
-            About::Event(event) => vec![Cell::styled(format!("{time}  {}", happened(event, &line.server)), ODD)],
+            About::Event(event) => vec![Cell::styled(format!("{time}  {}", happened(event, &line.server)), WARN)],
             About::Decision(record) => {
-                let mut row = vec![Cell::styled(time, QUIET)];
+                let mut row = vec![Cell::styled(time, DIM)];
                 if self.columns == Columns::WithServer {
                     row.push(Cell::plain(visible(&line.server)));
                 }
@@ -88,21 +88,21 @@ fn cells(record: &Record<'_>) -> [Cell; 6] {
     let tool = match (&record.tool, record.method.as_deref()) {
         (Some(tool), Some("tools/call") | None) => Cell::plain(visible(tool)),
         (Some(name), Some(method)) => Cell::plain(format!("{} {}", visible(method), visible(name))),
-        (None, Some(method)) => Cell::styled(visible(method), QUIET),
-        (None, None) => Cell::styled(format!("(a line from the {})", visible(&record.direction)), QUIET),
+        (None, Some(method)) => Cell::styled(visible(method), DIM),
+        (None, None) => Cell::styled(format!("(a line from the {})", visible(&record.direction)), DIM),
     };
-    let class = record.class.as_deref().map_or_else(|| Cell::styled("-", QUIET), |class| Cell::plain(visible(class)));
+    let class = record.class.as_deref().map_or_else(|| Cell::styled("-", DIM), |class| Cell::plain(visible(class)));
     let outcome = match record.outcome {
         Outcome::Ok => Style::new(),
-        Outcome::Refused => QUIET,
-        Outcome::ToolError | Outcome::Error | Outcome::Cancelled => ODD,
-        Outcome::ServerDied | Outcome::Unknown => BAD,
+        Outcome::Refused => DIM,
+        Outcome::ToolError | Outcome::Error | Outcome::Cancelled => WARN,
+        Outcome::ServerDied | Outcome::Unknown => ERROR,
     };
     let took = record.duration_ms.map_or_else(|| "-".to_owned(), milliseconds);
     let rule = visible(&record.rule);
     let why = match (&record.reason, &*record.effect) {
         (Some(reason), _) => Cell::plain(format!("{rule}: {}", visible(reason))),
-        (None, "allow") => Cell::styled(rule, QUIET),
+        (None, "allow") => Cell::styled(rule, DIM),
         (None, _) => Cell::plain(rule),
     };
     let outcome = Cell::styled(record.outcome.as_str(), outcome);
@@ -112,10 +112,10 @@ fn cells(record: &Record<'_>) -> [Cell; 6] {
 /// An effect; one that was only observed is what would have been.
 fn effect(effect: &str, observed: bool) -> Cell {
     match (effect, observed) {
-        ("allow", _) => Cell::styled("● allow", GOOD),
-        ("require_approval", true) => Cell::styled("○ would ask", ODD),
-        (effect, true) => Cell::styled(format!("○ would {}", visible(effect)), ODD),
-        ("require_approval", false) => Cell::styled("◐ require_approval", ODD),
-        (effect, false) => Cell::styled(format!("✘ {}", visible(effect)), BAD),
+        ("allow", _) => Cell::styled("● allow", SUCCESS),
+        ("require_approval", true) => Cell::styled("○ would ask", WARN),
+        (effect, true) => Cell::styled(format!("○ would {}", visible(effect)), WARN),
+        ("require_approval", false) => Cell::styled("◐ require_approval", WARN),
+        (effect, false) => Cell::styled(format!("✘ {}", visible(effect)), ERROR),
     }
 }

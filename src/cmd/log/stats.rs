@@ -21,6 +21,7 @@ use crate::exit::Exit;
 use crate::paths;
 use crate::policy::ServerName;
 use crate::settings::Settings;
+use crate::term::message;
 
 /// Counts the lines that are meant, and prints what they come to.
 pub(super) fn run(args: &StatsArgs, env: &Env) -> anyhow::Result<Exit> {
@@ -35,7 +36,7 @@ pub(super) fn run(args: &StatsArgs, env: &Env) -> anyhow::Result<Exit> {
     let mut limits = Limits::default();
     match paths::load_settings(env) {
         Ok(settings) => records.servers().for_each(|server| limits.load(server, &settings, env)),
-        Err(error) => super::super::warn(&format!("Limits are left out. {error}")),
+        Err(error) => message::print_warning(&format!("Limits are left out. {error}")),
     }
     records.each(|line, _| {
         if filter.takes(line) {
@@ -75,7 +76,7 @@ impl Limits {
                 let ceilings = Ceilings::new(loaded.policy);
                 self.servers.insert(server.as_str().to_owned(), (InOrder::default(), ceilings));
             }
-            Err(error) => super::super::warn(&format!("The limits of {server} are left out. {error}")),
+            Err(error) => message::print_warning(&format!("The limits of {server} are left out. {error}")),
         }
     }
 

@@ -9,11 +9,12 @@ use serde::Serialize;
 
 use super::super::records::{Records, folder};
 use super::super::{Env, plural};
-use super::look::{BAD, GOOD, ODD, local};
 use crate::audit::verify::{Note, Report, verify};
 use crate::cli::{Format, VerifyArgs};
 use crate::exit::Exit;
 use crate::policy::ServerName;
+use crate::term::message;
+use crate::term::style::{ERROR, SUCCESS, WARN, local};
 use crate::visible::visible;
 
 /// Verifies the log of the server that is named, or every log. A log that is not there is not whole.
@@ -21,7 +22,7 @@ pub(super) fn run(args: &VerifyArgs, env: &Env) -> anyhow::Result<Exit> {
     let named = args.server.as_deref().map(ServerName::parse).transpose()?;
     let records = Records::open(named.as_ref(), env)?;
     if let Some(nothing) = records.nothing_yet()? {
-        super::super::report(&nothing);
+        message::print_error(&nothing);
         return Ok(Exit::Failed);
     }
     let folder = folder(env)?;
@@ -55,8 +56,8 @@ pub(super) fn run(args: &VerifyArgs, env: &Env) -> anyhow::Result<Exit> {
 
 fn text(server: &str, report: &Report, now: &Zoned) -> String {
     let mut out = match &report.broken {
-        None => format!("{GOOD}✔ {server}: whole{GOOD:#}"),
-        Some(broken) => format!("{BAD}✘ {server}: broken{BAD:#}: {broken}"),
+        None => format!("{SUCCESS}✔ {server}: whole{SUCCESS:#}"),
+        Some(broken) => format!("{ERROR}✘ {server}: broken{ERROR:#}: {broken}"),
     };
     out.push_str(&format!(
         "\n  {} in {} of {}",
@@ -75,10 +76,10 @@ fn text(server: &str, report: &Report, now: &Zoned) -> String {
     }
     out.push_str(&format!(".\n  The last line's SHA-256 is {}\n", report.last));
     for note in &report.notes {
-        out.push_str(&format!("  {ODD}note:{ODD:#} {note}.\n"));
+        out.push_str(&format!("  {WARN}note:{WARN:#} {note}.\n"));
     }
     if report.notes_left_out > 0 {
-        out.push_str(&format!("  {ODD}note:{ODD:#} {} more.\n", plural(report.notes_left_out, "note")));
+        out.push_str(&format!("  {WARN}note:{WARN:#} {} more.\n", plural(report.notes_left_out, "note")));
     }
     out
 }

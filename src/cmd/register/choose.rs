@@ -10,6 +10,7 @@ use crate::clients::file::Opened;
 use crate::clients::place::{Place, Presence};
 use crate::clients::servers::{Clients, NoServers, is_here};
 use crate::exit::Exit;
+use crate::term::message;
 use crate::visible::visible;
 
 /// Why nothing is done.
@@ -38,8 +39,8 @@ impl Refused {
     /// Tells a person, and says how the run ends.
     pub(in crate::cmd) fn told(&self) -> Exit {
         match self {
-            Self::Nothing(why) => super::super::note(why),
-            _ => super::super::report(&self.to_string()),
+            Self::Nothing(why) => message::print_note(why),
+            _ => message::print_error(&self.to_string()),
         }
         self.exit()
     }
@@ -169,7 +170,7 @@ impl<'c> Choice<'c> {
                 // Whether it has the server is not known.
                 Err(error) => {
                     if told.insert(&place.file) {
-                        super::super::warn(&left_alone(place, &error));
+                        message::print_warning(&left_alone(place, &error));
                     }
                     if self.which.all_clients {
                         exit = Exit::Failed;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anstream::AutoStream;
 use anyhow::{Context as _, bail};
 
-use super::super::{as_word, diff, report};
+use super::super::as_word;
 use crate::clients::document::{BadDocument, Document, Edit, Format};
 use crate::clients::entry::{Entry, Kind, entries, wrapped};
 use crate::clients::file::{Opened, State, save};
@@ -16,6 +16,8 @@ use crate::clients::secret;
 use crate::clients::servers::Clients;
 use crate::clients::table::Scope;
 use crate::exit::Exit;
+use crate::term::diff;
+use crate::term::message::print_error;
 use crate::visible::visible;
 
 /// What becomes of a server.
@@ -94,7 +96,7 @@ impl Writing<'_> {
         for changes in files.values() {
             // One file that cannot be written keeps no other from being so.
             if let Err(error) = self.write_file(&mut out, changes) {
-                report(&format!("{error:#}"));
+                print_error(&format!("{error:#}"));
                 exit = Exit::Failed;
             }
         }

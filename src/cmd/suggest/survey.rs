@@ -8,6 +8,7 @@ use super::super::calls::{Call, InOrder, Replayer};
 use super::super::records::Records;
 use crate::limits::MAX_TOLD_APART;
 use crate::policy::{Effect, Policy};
+use crate::term::message;
 use crate::visible::visible;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -95,7 +96,7 @@ impl Survey {
     pub(super) fn tell_refused(&self, policy: &Policy) {
         for ((tool, rule), count) in &self.refused {
             let how = if policy.looks_at_arguments(tool) { ", as the log has it," } else { "" };
-            super::super::warn(&format!(
+            message::print_warning(&format!(
                 "{} of {} reached the server and{how} would be refused by {}. That rule is left to you.",
                 super::super::plural(*count, "call"),
                 visible(tool),
@@ -103,7 +104,7 @@ impl Survey {
             ));
         }
         if self.left_out > 0 {
-            super::super::warn(&format!(
+            message::print_warning(&format!(
                 "{} left out: there are too many tools.",
                 super::super::plural(self.left_out, "call")
             ));

@@ -4,11 +4,11 @@ use jiff::{Timestamp, Zoned};
 use serde_json::{Map, Value, json};
 use toml_edit::Key;
 
-use super::super::log::look::local;
 use super::super::plural;
 use super::survey::{Survey, Used, lacks_an_entry};
 use crate::policy::{Format, Policy, ServerName, ToolGlob};
 use crate::risk::Class;
+use crate::term::style::local;
 use crate::visible::visible;
 
 /// The least that a suggested limit lets through in a minute: fewer would be in the way of ordinary work.

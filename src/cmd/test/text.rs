@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use super::outcome::{Failure, Matches, Outcome, Tested, Totals};
-use crate::cmd::table::{self, Cell};
+use crate::term::table::{self, Cell};
 
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();

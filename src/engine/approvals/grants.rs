@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Channel;
-use crate::audit::record::Digest;
 use crate::limits::MAX_GRANTS;
 use crate::policy::ApprovalScope;
+use crate::record::Digest;
 
 /// What was allowed in this session.
 #[derive(Debug, Default)]

@@ -24,9 +24,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::open::Call;
-use crate::audit::record::Digest;
 use crate::limits::{APPROVAL_TIMEOUT, LATE_APPROVAL, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
 use crate::policy::ApprovalScope;
+use crate::record::Digest;
 use crate::wire::id::IdKey;
 
 /// A way to ask a person.

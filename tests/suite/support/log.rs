@@ -7,11 +7,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::system::{at_home, program, without_variables};
-use policylayer::audit::record::{
+use policylayer::policy::Effect;
+use policylayer::record::{
     ArgumentsLogged, Client, Digest, Direction, Draft, Enforcement, Event, Facts, Key, Keyed, Moment, Outcome, Session,
     write_event,
 };
-use policylayer::policy::Effect;
 use policylayer::risk::Class;
 
 /// 2026-11-22T10:00:00Z.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::super::latency::Latency;
-use crate::audit::record::{About, Event, Line, Outcome, Record};
 use crate::limits::MAX_TOLD_APART;
+use crate::record::{About, Event, Line, Outcome, Record};
 use crate::wire::message::method;
 
 /// What lines come to.

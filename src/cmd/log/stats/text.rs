@@ -8,10 +8,10 @@ use jiff::Zoned;
 
 use super::super::super::decide::{Length, scope};
 use super::super::super::plural;
-use super::super::super::table::{Cell, Table};
-use super::super::look::{BAD, GOOD, ODD, QUIET, local, milliseconds, terminal_width};
 use super::tally::{Tally, Tool};
 use super::{Limits, NEAR};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, local, milliseconds, terminal_width};
+use crate::term::table::{Cell, Table};
 use crate::visible::visible;
 
 const TITLE: Style = Style::new().bold();
@@ -39,13 +39,13 @@ pub(super) fn write(out: &mut dyn Write, tally: &Tally, limits: &Limits, now: &Z
         writeln!(out, "{} of them were on something else than a tool's call.", tally.others)?;
     }
     if tally.lost > 0 {
-        writeln!(out, "{ODD}{} more could not be written, as the log says itself.{ODD:#}", tally.lost)?;
+        writeln!(out, "{WARN}{} more could not be written, as the log says itself.{WARN:#}", tally.lost)?;
     }
     if tally.killed > 0 {
-        writeln!(out, "{ODD}{} killed; its last records may be missing.{ODD:#}", plural(tally.killed, "session"))?;
+        writeln!(out, "{WARN}{} killed; its last records may be missing.{WARN:#}", plural(tally.killed, "session"))?;
     }
     if tally.not_told_apart > 0 {
-        writeln!(out, "{ODD}{} are only in the sums: there are too many names.{ODD:#}", tally.not_told_apart)?;
+        writeln!(out, "{WARN}{} are only in the sums: there are too many names.{WARN:#}", tally.not_told_apart)?;
     }
     let shows_server = tally.sessions.values().any(|session| Some(&session.server) != one_server(tally).as_ref());
     let named = |server: &str, name: &str| {
@@ -74,7 +74,7 @@ fn calls(out: &mut dyn Write, tally: &Tally, named: &dyn Fn(&str, &str) -> Strin
     tools.sort_by_key(|(_, tool)| std::cmp::Reverse(tool.calls));
     let most = tools.first().map_or(1, |(_, tool)| tool.calls);
     let count = |count: u64, width: usize, style: Style| match count {
-        0 => Cell::styled(format!("{:>width$}", "-"), QUIET),
+        0 => Cell::styled(format!("{:>width$}", "-"), DIM),
         count => Cell::styled(format!("{count:>width$}"), style),
     };
     let ms = |ms: Option<f64>| Cell::plain(format!("{:>7}", ms.map_or_else(|| "-".to_owned(), milliseconds)));
@@ -83,14 +83,14 @@ fn calls(out: &mut dyn Write, tally: &Tally, named: &dyn Fn(&str, &str) -> Strin
         .map(|((server, name), tool)| {
             vec![
                 Cell::plain(named(server, name)),
-                tool.class.as_ref().map_or_else(|| Cell::styled("-", QUIET), |class| Cell::plain(visible(class))),
+                tool.class.as_ref().map_or_else(|| Cell::styled("-", DIM), |class| Cell::plain(visible(class))),
                 count(tool.calls, 6, Style::new()),
-                count(tool.allow, 6, GOOD),
-                count(tool.deny, 6, BAD),
-                count(tool.hide, 6, BAD),
-                count(tool.require_approval, 6, ODD),
-                count(tool.observed, 8, ODD),
-                count(tool.failed, 6, ODD),
+                count(tool.allow, 6, SUCCESS),
+                count(tool.deny, 6, ERROR),
+                count(tool.hide, 6, ERROR),
+                count(tool.require_approval, 6, WARN),
+                count(tool.observed, 8, WARN),
+                count(tool.failed, 6, WARN),
                 ms(tool.latency.percentile(50)),
                 ms(tool.latency.percentile(99)),
                 Cell::plain(bar(tool, most)),
@@ -127,7 +127,7 @@ fn refusals(out: &mut dyn Write, tally: &Tally, now: &Zoned, named: &dyn Fn(&str
                 Cell::plain(named(server, rule)),
                 Cell::plain(visible(&refusals.effect)),
                 Cell::plain(format!("{:>6}", refusals.count)),
-                Cell::styled(local(refusals.last, now), QUIET),
+                Cell::styled(local(refusals.last, now), DIM),
                 Cell::plain(refusals.reason.as_deref().map(visible).unwrap_or_default()),
             ]
         })
@@ -152,11 +152,14 @@ fn ceilings(out: &mut dyn Write, limits: &Limits, now: &Zoned, named: &dyn Fn(&s
         .map(|(server, peak)| {
             vec![
                 Cell::plain(named(server, &peak.limit.rule)),
-                Cell::styled(format!("{:>3.0} %", peak.share() * 100.0), if peak.share() >= 1.0 { BAD } else { ODD }),
+                Cell::styled(
+                    format!("{:>3.0} %", peak.share() * 100.0),
+                    if peak.share() >= 1.0 { ERROR } else { WARN },
+                ),
                 Cell::plain(format!("{} of {}", peak.used, peak.limit.max)),
                 Cell::plain(Length(peak.limit.window).to_string()),
                 Cell::plain(scope(&peak.limit)),
-                Cell::styled(local(peak.at, now), QUIET),
+                Cell::styled(local(peak.at, now), DIM),
                 Cell::plain(visible(&peak.tool)),
             ]
         })
@@ -194,8 +197,8 @@ fn sessions_and_clients(out: &mut dyn Write, tally: &Tally, now: &Zoned) -> io::
                 Cell::plain(visible(id)),
                 Cell::plain(visible(&session.server)),
                 Cell::plain(client(session.client.as_ref())),
-                Cell::styled(local(session.first, now), QUIET),
-                Cell::styled(local(session.last, now), QUIET),
+                Cell::styled(local(session.first, now), DIM),
+                Cell::styled(local(session.last, now), DIM),
                 number(session.decisions),
             ]
         })

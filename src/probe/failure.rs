@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 
-use super::super::shell::Shell;
 use super::Chain;
 use super::lines::{Kept, Line};
+use crate::term::plural;
+use crate::term::shell::Shell;
 use rmcp::service::ClientInitializeError;
 
 use crate::limits::{MAX_OFFER_ITEMS, MAX_OFFER_PAGES};
@@ -15,7 +16,7 @@ use crate::visible::visible;
 
 /// What went wrong while we spoke with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Failed {
+pub(crate) enum Failed {
     #[error("it opened no session")]
     Silent,
     #[error("it opened no session: {0}")]
@@ -53,20 +54,20 @@ impl From<ClientInitializeError> for Failed {
 /// Why a server could not be looked at: complete, and in its parts.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}{printed}\nwhat to do: {remedy}")]
-pub(in super::super) struct NoOffer {
-    pub(in super::super) what: String,
+pub(crate) struct NoOffer {
+    pub(crate) what: String,
     /// What the server has printed, each line after a newline; empty where it printed nothing.
-    pub(in super::super) printed: String,
-    pub(in super::super) remedy: String,
+    pub(crate) printed: String,
+    pub(crate) remedy: String,
     /// How far it came.
-    pub(in super::super) stage: Stage,
+    pub(crate) stage: Stage,
     /// Whether it ended for want of a key, and which variable it names for that.
-    pub(in super::super) key: Option<Option<String>>,
+    pub(crate) key: Option<Option<String>>,
 }
 
 /// How far a server came that could not be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Stage {
+pub(crate) enum Stage {
     /// It ended, or said that it would, before it had opened a session.
     Started,
     /// It lives, and has opened no session.
@@ -78,18 +79,18 @@ pub(in super::super) enum Stage {
 }
 
 /// All that is known of a server that could not be looked at.
-pub(super) struct Told<'t> {
+pub(crate) struct Told<'t> {
     /// `None` where the talk was cut short.
-    pub(super) failed: Option<Failed>,
-    pub(super) gone: Gone,
-    pub(super) kept: &'t Kept,
-    pub(super) stderr: &'t [u8],
-    pub(super) chain: &'t Chain<'t>,
+    pub(crate) failed: Option<Failed>,
+    pub(crate) gone: Gone,
+    pub(crate) kept: &'t Kept,
+    pub(crate) stderr: &'t [u8],
+    pub(crate) chain: &'t Chain<'t>,
 }
 
 impl Told<'_> {
     /// The whole message.
-    pub(super) fn error(&self) -> NoOffer {
+    pub(crate) fn error(&self) -> NoOffer {
         let command = &self.chain.shown;
         let (what, remedy) = match (&self.gone, self.kept.trouble, &self.failed) {
             (Gone::Interrupted, ..) => {
@@ -109,7 +110,7 @@ impl Told<'_> {
                 "see that the command is right; a server that does this is broken, or not to be trusted".to_owned(),
             ),
             (_, None, Some(failed @ (Failed::Silent | Failed::Slow))) => {
-                let within = super::super::plural(self.chain.patience.as_secs(), "second");
+                let within = plural(self.chain.patience.as_secs(), "second");
                 let what = match failed {
                     Failed::Silent => format!("the server `{command}` did not answer within {within}"),
                     _ => format!("the server `{command}` did not list what it offers within {within}"),
@@ -217,7 +218,7 @@ fn short(line: &str) -> String {
 }
 
 /// A command as a terminal may show it.
-pub(in super::super) fn shown(command: &[OsString]) -> String {
+pub(crate) fn shown(command: &[OsString]) -> String {
     let words: Vec<_> = command.iter().map(|word| visible(&word.to_string_lossy())).collect();
     words.join(" ")
 }

@@ -6,19 +6,19 @@ use anstyle::Style;
 
 /// A cell: its text and how it looks.
 #[derive(Clone, Debug)]
-pub struct Cell {
+pub(crate) struct Cell {
     text: String,
     style: Style,
 }
 
 impl Cell {
     /// A cell in the terminal's own style.
-    pub fn plain(text: impl Into<String>) -> Self {
+    pub(crate) fn plain(text: impl Into<String>) -> Self {
         Self::styled(text, Style::new())
     }
 
     /// A cell in a style.
-    pub fn styled(text: impl Into<String>, style: Style) -> Self {
+    pub(crate) fn styled(text: impl Into<String>, style: Style) -> Self {
         Self { text: text.into(), style }
     }
 
@@ -31,13 +31,13 @@ impl Cell {
 ///
 /// # Errors
 /// When the writer fails.
-pub fn write(out: &mut dyn Write, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
     Table::new(header, None).write(out, rows)
 }
 
 /// A table whose rows come bit by bit: its columns may grow with later rows, and never become narrower.
 #[derive(Debug)]
-pub struct Table {
+pub(crate) struct Table {
     header: Vec<Cell>,
     is_begun: bool,
     widths: Vec<usize>,
@@ -49,7 +49,7 @@ pub struct Table {
 
 impl Table {
     /// A table with this header, for a terminal of this width.
-    pub fn new(header: &[&str], width: Option<usize>) -> Self {
+    pub(crate) fn new(header: &[&str], width: Option<usize>) -> Self {
         let header: Vec<_> = header.iter().map(|title| Cell::styled(*title, Style::new().dimmed())).collect();
         let widths = header.iter().map(Cell::width).collect();
         let widest = width.map(|width| width / 3);
@@ -57,7 +57,7 @@ impl Table {
     }
 
     /// Lets a column be this wide on a terminal, and not a third of it.
-    pub fn with_widest(mut self, columns: usize) -> Self {
+    pub(crate) fn with_widest(mut self, columns: usize) -> Self {
         self.widest = self.width.map(|_| columns);
         self
     }
@@ -66,7 +66,7 @@ impl Table {
     ///
     /// # Errors
     /// When the writer fails.
-    pub fn write(&mut self, out: &mut dyn Write, rows: &[Vec<Cell>]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, out: &mut dyn Write, rows: &[Vec<Cell>]) -> io::Result<()> {
         for (column, width) in self.widths.iter_mut().enumerate() {
             let cells = rows.iter().filter(|row| row.len() > 1).filter_map(|row| row.get(column));
             *width = cells.map(Cell::width).fold(*width, usize::max).min(self.widest.unwrap_or(usize::MAX));

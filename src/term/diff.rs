@@ -6,7 +6,7 @@ use std::ops::Range;
 use anstyle::Style;
 use imara_diff::{Algorithm, Diff, InternedInput};
 
-use crate::cmd::log::look::{BAD, GOOD, QUIET};
+use crate::term::style::{DIM, ERROR, SUCCESS};
 
 /// How many unchanged lines stand around a change.
 const CONTEXT: usize = 3;
@@ -19,7 +19,7 @@ struct Change {
 }
 
 /// Writes what changes from `old` to `new`, without the lines that name the files.
-pub(super) fn write(out: &mut dyn Write, old: &str, new: &str) -> io::Result<()> {
+pub(crate) fn write(out: &mut dyn Write, old: &str, new: &str) -> io::Result<()> {
     let input = InternedInput::new(old, new);
     let mut diff = Diff::compute(Algorithm::Histogram, &input);
     diff.postprocess_lines(&input);
@@ -33,12 +33,12 @@ pub(super) fn write(out: &mut dyn Write, old: &str, new: &str) -> io::Result<()>
         let after = old.len().saturating_sub(last.old.end).min(CONTEXT);
         let span = |start: usize, end: usize| Span(start - before..end + after);
         let (from, to) = (span(first.old.start, last.old.end), span(first.new.start, last.new.end));
-        writeln!(out, "{QUIET}@@ -{from} +{to} @@{QUIET:#}")?;
+        writeln!(out, "{DIM}@@ -{from} +{to} @@{DIM:#}")?;
         let mut at = from.0.start;
         for change in group {
             lines(out, ' ', Style::new(), &old, at..change.old.start)?;
-            lines(out, '-', BAD, &old, change.old.clone())?;
-            lines(out, '+', GOOD, &new, change.new.clone())?;
+            lines(out, '-', ERROR, &old, change.old.clone())?;
+            lines(out, '+', SUCCESS, &new, change.new.clone())?;
             at = change.old.end;
         }
         lines(out, ' ', Style::new(), &old, at..from.0.end)?;

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use failure::{Failed, Told};
-pub(super) use failure::{NoOffer, Stage, shown};
+pub(crate) use failure::{NoOffer, Stage, shown};
 use indicatif::{ProgressBar, ProgressStyle};
 use lines::lock;
-pub(super) use lines::{Line, Lines, Shared};
+pub(crate) use lines::{Line, Lines, Shared};
 use rmcp::model::{
     ClientConfig, ClientRequest, CustomRequest, ElicitationCapability, ErrorCode, RootsCapabilities, SamplingCapability,
 };
@@ -32,34 +32,34 @@ use crate::proxy::alone::{Alone, Gone, Pipes};
 
 /// What a server offers, as it says so itself.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Offer {
+pub(crate) struct Offer {
     /// What it calls itself: `serverInfo`, where it gives any.
-    pub(super) info: Value,
+    pub(crate) info: Value,
     /// The protocol revision that it speaks.
-    pub(super) protocol: String,
+    pub(crate) protocol: String,
     /// The items of tools/list, of all pages.
-    pub(super) tools: Vec<Value>,
+    pub(crate) tools: Vec<Value>,
     /// The items of prompts/list.
-    pub(super) prompts: Vec<Value>,
+    pub(crate) prompts: Vec<Value>,
     /// The items of resources/list.
-    pub(super) resources: Vec<Value>,
+    pub(crate) resources: Vec<Value>,
     /// The items of resources/templates/list.
-    pub(super) templates: Vec<Value>,
+    pub(crate) templates: Vec<Value>,
     /// What could not be listed, and why, in a sentence each.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// Our requests and the server's answers as they were written, in order: the handshake and the lists.
-    pub(super) lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
 }
 
 /// What is started to be looked at, and how.
-pub(super) struct Chain<'c> {
-    pub(super) command: &'c [OsString],
+pub(crate) struct Chain<'c> {
+    pub(crate) command: &'c [OsString],
     /// The command as it may be shown.
-    pub(super) shown: String,
+    pub(crate) shown: String,
     /// Where and with which environment it is started, if not with ours.
-    pub(super) surroundings: Option<&'c Surroundings>,
+    pub(crate) surroundings: Option<&'c Surroundings>,
     /// How long it may take to start, and then to tell what it offers.
-    pub(super) patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 /// Starts the server as the wrapper would, asks it what it offers, and stops it with all that it started. A spinner shows
@@ -67,7 +67,7 @@ pub(super) struct Chain<'c> {
 ///
 /// # Errors
 /// When it cannot be started, does not answer as an MCP server does, or floods; the message says what to do.
-pub(super) fn offer(command: &[OsString]) -> anyhow::Result<Offer> {
+pub(crate) fn offer(command: &[OsString]) -> anyhow::Result<Offer> {
     offer_of(&Chain { command, shown: shown(command), surroundings: None, patience: OFFER_PATIENCE })
 }
 
@@ -75,7 +75,7 @@ pub(super) fn offer(command: &[OsString]) -> anyhow::Result<Offer> {
 ///
 /// # Errors
 /// As [`offer`].
-pub(super) fn offer_of(chain: &Chain<'_>) -> anyhow::Result<Offer> {
+pub(crate) fn offer_of(chain: &Chain<'_>) -> anyhow::Result<Offer> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the system has no room for what a server is watched with")?;
     runtime.block_on(look(chain))
@@ -112,7 +112,7 @@ async fn look(chain: &Chain<'_>) -> anyhow::Result<Offer> {
 ///
 /// # Errors
 /// When a person interrupts it, or the system has no room for it.
-pub(super) fn printed(chain: &Chain<'_>) -> anyhow::Result<String> {
+pub(crate) fn printed(chain: &Chain<'_>) -> anyhow::Result<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the system has no room for what a program is watched with")?;
     runtime.block_on(async {

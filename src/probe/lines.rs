@@ -15,7 +15,7 @@ use crate::wire::frame::{Frame, Framer};
 
 /// A line of the exchange, without its newline.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in super::super) enum Line {
+pub(crate) enum Line {
     /// One of ours: a request or a notification.
     Client(Vec<u8>),
     /// An answer of the server.
@@ -24,7 +24,7 @@ pub(in super::super) enum Line {
 
 /// What a server does that ends the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     #[error("it wrote more than {MAX_OFFER} bytes before it had answered")]
     Flood,
     #[error("it sent more than {MAX_OFFER_REQUESTS} requests of its own before it had answered")]
@@ -35,28 +35,28 @@ pub(super) enum Trouble {
 
 /// What passed.
 #[derive(Debug, Default)]
-pub(in super::super) struct Kept {
+pub(crate) struct Kept {
     /// Our requests and notifications, and the server's answers, in order.
-    pub(super) lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
     /// The first line that is no JSON, cut to [`MAX_STRAY`].
-    pub(super) stray: Option<String>,
+    pub(crate) stray: Option<String>,
     /// Why the exchange ended.
-    pub(super) trouble: Option<Trouble>,
+    pub(crate) trouble: Option<Trouble>,
     /// Whether the server has closed its stdout, which most do by ending.
-    pub(super) is_closed: bool,
+    pub(crate) is_closed: bool,
     requests: usize,
 }
 
 /// What passed, for those who look while it passes.
-pub(in super::super) type Shared = Arc<Mutex<Kept>>;
+pub(crate) type Shared = Arc<Mutex<Kept>>;
 
 /// Locks what no panic leaves half done.
-pub(super) fn lock(kept: &Shared) -> MutexGuard<'_, Kept> {
+pub(crate) fn lock(kept: &Shared) -> MutexGuard<'_, Kept> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The transport for rmcp's client.
-pub(in super::super) struct Lines {
+pub(crate) struct Lines {
     stdin: Arc<tokio::sync::Mutex<Option<ChildStdin>>>,
     stdout: ChildStdout,
     framer: Framer,
@@ -66,7 +66,7 @@ pub(in super::super) struct Lines {
 
 impl Lines {
     /// Between these pipes of the server's; what passes is kept in `kept`.
-    pub(in super::super) fn new(stdin: ChildStdin, stdout: ChildStdout, kept: Shared) -> Self {
+    pub(crate) fn new(stdin: ChildStdin, stdout: ChildStdout, kept: Shared) -> Self {
         let stdin = Arc::new(tokio::sync::Mutex::new(Some(stdin)));
         Self { stdin, stdout, framer: Framer::new(MAX_OFFER), read: 0, kept }
     }

@@ -5,7 +5,7 @@ use crate::visible::visible;
 
 /// The shell that a command is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shell {
+pub(crate) enum Shell {
     /// sh, bash, zsh.
     Posix,
     /// PowerShell.
@@ -14,12 +14,12 @@ pub(super) enum Shell {
 
 impl Shell {
     /// The one of this system.
-    pub(super) const fn current() -> Self {
+    pub(crate) const fn current() -> Self {
         if cfg!(windows) { Self::PowerShell } else { Self::Posix }
     }
 
     /// A word of a command, quoted where the shell would make more of it.
-    pub(super) fn word(self, text: &str) -> String {
+    pub(crate) fn word(self, text: &str) -> String {
         let text = visible(text);
         match self {
             Self::Posix => posix(text),
@@ -28,7 +28,7 @@ impl Shell {
     }
 
     /// The command that sets an environment variable for what is run after it.
-    pub(super) fn set_variable(self, name: &str, value: &str) -> String {
+    pub(crate) fn set_variable(self, name: &str, value: &str) -> String {
         match self {
             Self::Posix => format!("export {name}={}", posix(visible(value))),
             Self::PowerShell => format!("$env:{name} = {}", single_quoted(&visible(value))),

@@ -1,4 +1,4 @@
-//! How what the log says looks on a terminal.
+//! Colours, the width of the terminal, and how times and durations are shown.
 
 use std::io::{self, IsTerminal as _};
 
@@ -6,16 +6,16 @@ use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, Zoned};
 
 /// What passes.
-pub(in super::super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const SUCCESS: Style = AnsiColor::Green.on_default();
 /// What is refused.
-pub(in super::super) const BAD: Style = AnsiColor::Red.on_default();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default();
 /// What to look into.
-pub(in super::super) const ODD: Style = AnsiColor::Yellow.on_default();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 /// What is read last.
-pub(in super::super) const QUIET: Style = Style::new().dimmed();
+pub(crate) const DIM: Style = Style::new().dimmed();
 
 /// How wide the terminal is that stdout goes to.
-pub(in super::super) fn terminal_width() -> Option<usize> {
+pub(crate) fn terminal_width() -> Option<usize> {
     let stdout = io::stdout();
     let size = stdout.is_terminal().then(|| terminal_size::terminal_size_of(stdout))?;
     // Narrower is no help to anybody.
@@ -23,12 +23,12 @@ pub(in super::super) fn terminal_width() -> Option<usize> {
 }
 
 /// A time as the clock on the wall shows it.
-pub(in super::super) fn local(time: Timestamp, now: &Zoned) -> String {
+pub(crate) fn local(time: Timestamp, now: &Zoned) -> String {
     let then = time.to_zoned(now.time_zone().clone());
     then.strftime(if then.year() == now.year() { "%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
 }
 
 /// A duration as a person compares it.
-pub(in super::super) fn milliseconds(ms: f64) -> String {
+pub(crate) fn milliseconds(ms: f64) -> String {
     if ms < 100.0 { format!("{ms:.1}") } else { format!("{ms:.0}") }
 }
