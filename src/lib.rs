@@ -8,7 +8,7 @@
 //!   (lines and JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns),
 //!   `policy` (from a document to decisions, and edits of documents), `engine` (a session: requests, lists, limits,
 //!   approvals), `settings` (config.toml).
-//! - What is kept: `state` (what wrappers share), `exit` (the exit codes), `env` (the process's surroundings), `lookup` (which
+//! - What is kept: `state` (what wrappers share), `exit` (the exit codes), `env` (the environment of the process), `shell` (commands that a person is told to run), `lookup` (which
 //!   file a command starts), `paths` (where
 //!   configuration, policies, state and logs are), `audit` (the log; its records are part of the core).
 //! - The I/O layer: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals),
@@ -42,6 +42,7 @@ pub mod proxy;
 pub mod record;
 pub mod risk;
 pub mod settings;
+mod shell;
 pub mod size;
 pub mod state;
 pub mod term;

@@ -34,8 +34,9 @@ use crate::paths::{self, POLICY_VARIABLE, SettingsError};
 use crate::policy::edit::Verb;
 use crate::policy::{BadServerName, ServerName, server};
 use crate::settings::{Settings, TwoNames};
-use crate::term::shell::Shell;
-use crate::term::{message, plural};
+use crate::shell::Shell;
+use crate::term::message;
+use crate::visible::plural;
 
 /// Does what the command line says.
 ///

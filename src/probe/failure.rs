@@ -5,8 +5,8 @@ use std::ffi::OsString;
 
 use super::Chain;
 use super::lines::{Kept, Line};
-use crate::term::plural;
-use crate::term::shell::Shell;
+use crate::shell::Shell;
+use crate::visible::plural;
 use rmcp::service::ClientInitializeError;
 
 use crate::limits::{MAX_OFFER_ITEMS, MAX_OFFER_PAGES};

@@ -74,8 +74,8 @@ fn the_core_does_no_io_and_reads_no_clock() {
 fn rooms_import_downwards_only() {
     // Lowest first: a room may use those before it.
     let order = [
-        "limits", "visible", "size", "wire", "risk", "policy", "record", "engine", "state", "exit", "env", "lookup",
-        "settings", "paths", "audit", "clients", "proxy", "term", "probe", "cli", "cmd", "main", "lib",
+        "limits", "visible", "size", "wire", "risk", "policy", "record", "engine", "state", "exit", "env", "shell",
+        "lookup", "settings", "paths", "audit", "clients", "proxy", "term", "probe", "cli", "cmd", "main", "lib",
     ];
     let rank = |room: &str| order.iter().position(|other| *other == room);
     for (file, text) in files("src", &["rs"]) {
