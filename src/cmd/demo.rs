@@ -4,21 +4,23 @@ mod client;
 mod server;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anstyle::Style;
 use anyhow::{Context, bail, ensure};
-use client::{Launch, Session, send_raw, stand_in};
+use client::{DemoSession, Launch, send_raw, stand_in};
 use serde_json::{Map, Value, json};
 
-use super::{Env, as_word, server_of_command};
+use super::{Env, as_word};
 use crate::cli::DemoArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{self, Effect, Format, Listing, Policy, ServerName, Source, ToolRef};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::term::table::{self, Cell};
+use crate::term::wrap::{text_width, wrap};
+use crate::visible::visible;
 
 /// The subcommand that makes a process the stand-in server.
 pub const SERVER_SUBCOMMAND: &str = "demo-server";
@@ -48,17 +50,17 @@ pub fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut out = anstream::stdout().lock();
     // Goes with all that is in it when the demo ends.
-    let folder = tempfile::tempdir().context("the demo needs a temporary folder")?;
+    let dir = tempfile::tempdir().context("the demo needs a temporary directory")?;
     runtime.block_on(async {
-        let story = async {
+        let demo = async {
             match args.command.as_slice() {
-                [] => stand_in_demo(&mut out, folder.path()).await,
-                command => given_server_demo(&mut out, folder.path(), command, env).await,
+                [] => stand_in_demo(&mut out, dir.path()).await,
+                command => given_server_demo(&mut out, dir.path(), command, env).await,
             }
         };
         tokio::select! {
-            told = story => told,
-            // So that the folder goes with us, and what was started.
+            result = demo => result,
+            // So that the directory goes with us, and what was started.
             () = interrupted() => bail!("the demo was interrupted"),
         }
     })?;
@@ -87,43 +89,43 @@ pub fn serve_stand_in() -> anyhow::Result<Exit> {
 }
 
 /// One call of the story.
-struct Call {
+struct StoryCall {
     tool: &'static str,
     arguments: Value,
     /// What the agent is after, in plain words.
     why: &'static str,
-    expected: Expected,
+    expected: StoryEnd,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Expected {
+enum StoryEnd {
     Runs,
     Refused,
 }
 
-fn story() -> [Call; 5] {
-    use Expected::{Refused, Runs};
+fn story() -> [StoryCall; 5] {
+    use StoryEnd::{Refused, Runs};
     [
-        Call { tool: "get_lists", arguments: json!({}), why: "reads the audiences", expected: Runs },
-        Call {
+        StoryCall { tool: "get_lists", arguments: json!({}), why: "reads the audiences", expected: Runs },
+        StoryCall {
             tool: "get_campaign_metrics",
             arguments: json!({"campaignId": 77}),
             why: "reads how a campaign did",
             expected: Runs,
         },
-        Call {
+        StoryCall {
             tool: "cancel_export_job",
             arguments: json!({"jobId": 4242}),
             why: "calls the tool it should not know of",
             expected: Refused,
         },
-        Call {
+        StoryCall {
             tool: "send_campaign",
             arguments: json!({"campaignId": 77}),
             why: "mails a million people; a person is asked, and refuses",
             expected: Refused,
         },
-        Call { tool: "delete_list", arguments: json!({"listId": 9}), why: "deletes an audience", expected: Refused },
+        StoryCall { tool: "delete_list", arguments: json!({"listId": 9}), why: "deletes an audience", expected: Refused },
     ]
 }
 
@@ -133,18 +135,18 @@ const SMUGGLED: &str = concat!(
     r#""params":{"name":"get_lists","name":"cancel_export_job","arguments":{"jobId":4242}}}"#
 );
 
-async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()> {
-    let (policy, allow_all) = (folder.join("policy.json"), folder.join("allow-all.json"));
+async fn stand_in_demo(out: &mut dyn Write, dir: &Path) -> anyhow::Result<()> {
+    let (policy, allow_all) = (dir.join("policy.json"), dir.join("allow-all.json"));
     std::fs::write(&policy, POLICY)?;
     std::fs::write(&allow_all, ALLOW_ALL)?;
-    // Where the wrapper finds it whose home this folder is.
-    std::fs::create_dir_all(folder.join("policylayer"))?;
-    std::fs::write(folder.join("policylayer/config.toml"), CONFIG)?;
+    // Where the wrapper finds it whose home this dir is.
+    std::fs::create_dir_all(dir.join("policylayer"))?;
+    std::fs::write(dir.join("policylayer/config.toml"), CONFIG)?;
     let command = stand_in()?;
-    let launch = |policy| Launch { policy: Some(policy), server: Some(SERVER), command: &command, home: Some(folder) };
+    let launch = |policy| Launch { policy: Some(policy), server: Some(SERVER), command: &command, home: Some(dir) };
 
-    let offered = offered_tools(&launch(&allow_all)).await?;
-    let session = Session::open(&launch(&policy)).await?;
+    let offered = list_tools(&launch(&allow_all)).await?;
+    let session = DemoSession::open(&launch(&policy)).await?;
     let seen = session.tools().await?;
     let story = story();
     let mut answers = Vec::new();
@@ -160,65 +162,65 @@ async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()>
     let server = ServerName::parse(SERVER)?;
     let in_force = policy::load(&Source::new("policy.json", Format::Json, POLICY), &server).policy;
     let in_force = in_force.context("the demo failed: its policy does not load")?;
-    title(out, "The policy, the whole file")?;
+    write_title(out, "The policy, the whole file")?;
     writeln!(out, "  {POLICY}\n")?;
     writeln!(out, "  It hides one tool. For the rest the built-in policy stays in force.\n")?;
 
-    title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
-    tools_table(out, &in_force, &offered, &seen)?;
+    write_title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
+    write_tools(out, &in_force, &offered, &seen)?;
 
-    title(out, "What happens to each call")?;
+    write_title(out, "What happens to each call")?;
     for (call, answer) in story.iter().zip(&answers) {
         let text = answer.content.iter().find_map(|block| block.as_text()).map(|text| text.text.as_str());
         show_call(out, call, text.unwrap_or_default(), reached(call.tool))?;
     }
-    let error = smuggled_error(&smuggled)?;
+    let error = error_of(&smuggled)?;
     writeln!(out, "  The agent hides the tool behind a duplicate key, which some parsers let win")?;
     let shown = r#"tools/call {"name":"get_lists","name":"cancel_export_job", …}"#;
     writeln!(out, "  {DIM}{shown}{DIM:#}")?;
-    verdict(out, false)?;
-    wrapped(out, &error)?;
+    write_verdict(out, false)?;
+    write_wrapped(out, &error)?;
 
     for call in &story {
-        let should = call.expected == Expected::Runs;
+        let should = call.expected == StoryEnd::Runs;
         ensure!(reached(call.tool) == should, "the demo failed: {} reached the server: {}", call.tool, !should);
     }
     ensure!(
         !seen.iter().any(|(tool, _)| tool == "cancel_export_job"),
         "the demo failed: cancel_export_job is still listed"
     );
-    title(out, "Your turn")?;
+    write_title(out, "Your turn")?;
     let server = ["--", "npx", "-y", "@iterable/mcp"].map(as_word).join(" ");
     writeln!(out, "  Before your own server:  policylayer register {server}")?;
     writeln!(out, "  What an agent sees:      policylayer inspect {server}")?;
     Ok(())
 }
 
-async fn given_server_demo(out: &mut dyn Write, folder: &Path, command: &[OsString], env: &Env) -> anyhow::Result<()> {
+async fn given_server_demo(out: &mut dyn Write, dir: &Path, command: &[OsString], env: &Env) -> anyhow::Result<()> {
     let settings = paths::load_settings(env)?;
-    let server = server_of_command(command, &settings)?;
+    let server = settings.server_of_command(command)?;
     let in_force = paths::load_policy(None, &server, &settings, env)?;
-    let allow_all = folder.join("allow-all.json");
+    let allow_all = dir.join("allow-all.json");
     std::fs::write(&allow_all, ALLOW_ALL)?;
-    let offered = offered_tools(&Launch { policy: Some(&allow_all), server: None, command, home: None }).await?;
-    let session = Session::open(&Launch { policy: None, server: None, command, home: None }).await?;
+    let offered = list_tools(&Launch { policy: Some(&allow_all), server: None, command, home: None }).await?;
+    let session = DemoSession::open(&Launch { policy: None, server: None, command, home: None }).await?;
     let seen = session.tools().await?;
     session.close().await?;
-    title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
-    wrapped(out, &in_force.policy.summary().to_string())?;
-    tools_table(out, &in_force.policy, &offered, &seen)?;
+    write_title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
+    write_wrapped(out, &in_force.policy.summary().to_string())?;
+    write_tools(out, &in_force.policy, &offered, &seen)?;
     writeln!(out, "  No tool was called.")?;
     Ok(())
 }
 
-async fn offered_tools(launch: &Launch<'_>) -> anyhow::Result<Vec<(String, Listing)>> {
-    let session = Session::open(launch).await?;
+async fn list_tools(launch: &Launch<'_>) -> anyhow::Result<Vec<(String, Listing)>> {
+    let session = DemoSession::open(launch).await?;
     let tools = session.tools().await?;
     session.close().await?;
     Ok(tools)
 }
 
-fn tools_table(
+fn write_tools(
     out: &mut dyn Write,
     policy: &Policy,
     offered: &[(String, Listing)],
@@ -228,16 +230,16 @@ fn tools_table(
         .iter()
         .map(|(name, listing)| {
             let tool = ToolRef { name, listing: *listing };
-            let visible = seen.iter().any(|(seen, _)| seen == name);
+            let is_seen = seen.iter().any(|(seen, _)| seen == name);
             let call = match policy.decide(tool).effect {
                 Effect::Allow => Cell::styled("passes", SUCCESS),
                 Effect::RequireApproval => Cell::styled("asks a person", WARN),
                 Effect::Deny | Effect::Hide => Cell::styled("is refused", ERROR),
             };
             vec![
-                Cell::styled(printable(name), if visible { Style::new() } else { DIM }),
+                Cell::styled(visible(name), if is_seen { Style::new() } else { DIM }),
                 Cell::styled(policy.class(tool).as_str(), DIM),
-                if visible { Cell::styled("● listed", SUCCESS) } else { Cell::styled("○ hidden", ERROR) },
+                if is_seen { Cell::styled("● listed", SUCCESS) } else { Cell::styled("○ hidden", ERROR) },
                 call,
             ]
         })
@@ -247,24 +249,19 @@ fn tools_table(
     Ok(())
 }
 
-/// A name that a server chose, without what would drive a terminal.
-fn printable(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
-fn title(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
+fn write_title(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "{TITLE}{text}{TITLE:#}")
 }
 
-fn show_call(out: &mut dyn Write, call: &Call, answer: &str, reached: bool) -> anyhow::Result<()> {
+fn show_call(out: &mut dyn Write, call: &StoryCall, answer: &str, reached: bool) -> anyhow::Result<()> {
     writeln!(out, "  The agent {}", call.why)?;
     writeln!(out, "  {DIM}tools/call {} {}{DIM:#}", call.tool, call.arguments)?;
-    verdict(out, reached)?;
-    wrapped(out, answer)?;
+    write_verdict(out, reached)?;
+    write_wrapped(out, answer)?;
     Ok(())
 }
 
-fn verdict(out: &mut dyn Write, reached: bool) -> std::io::Result<()> {
+fn write_verdict(out: &mut dyn Write, reached: bool) -> io::Result<()> {
     if reached {
         writeln!(out, "  {SUCCESS}✔ reached the server{SUCCESS:#}")
     } else {
@@ -272,30 +269,13 @@ fn verdict(out: &mut dyn Write, reached: bool) -> std::io::Result<()> {
     }
 }
 
-/// The terminal's width, within what reads well.
-fn width() -> usize {
-    let columns = terminal_size::terminal_size().map_or(100, |(terminal_size::Width(columns), _)| usize::from(columns));
-    columns.clamp(40, 100)
+/// Writes the answer as the agent reads it, indented and broken between words.
+fn write_wrapped(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    writeln!(out, "{}", wrap(&text, 4, text_width()))
 }
 
-/// The answer as the agent reads it, indented and broken at words.
-fn wrapped(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
-    let width = width().saturating_sub(4);
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            writeln!(out, "    {line}")?;
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    writeln!(out, "    {line}\n")
-}
-
-fn smuggled_error(answer: &str) -> anyhow::Result<String> {
+fn error_of(answer: &str) -> anyhow::Result<String> {
     let answer: Map<String, Value> = serde_json::from_str(answer).context("the demo failed: no JSON came back")?;
     let message = answer.get("error").and_then(|error| error.get("message")).and_then(Value::as_str);
     Ok(message.context("the demo failed: the smuggled call was not refused")?.to_owned())

@@ -4,3 +4,4 @@ pub(crate) mod diff;
 pub mod message;
 pub(crate) mod style;
 pub(crate) mod table;
+pub(crate) mod wrap;

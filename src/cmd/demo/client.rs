@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::policy::Listing;
-use crate::probe::{Lines, Shared};
+use crate::probe::{ProbeTransport, SharedTranscript};
 use crate::risk::{Listed, classify};
 
 /// How long a server may take to start, and how long one answer may take; npx may have to download first.
@@ -104,21 +104,21 @@ impl ClientHandler for Person {
 }
 
 /// A session with a wrapped server.
-pub(super) struct Session {
+pub(super) struct DemoSession {
     service: RunningService<RoleClient, Box<dyn DynService<RoleClient>>>,
     child: Child,
     stderr: JoinHandle<Vec<String>>,
 }
 
-impl Session {
+impl DemoSession {
     /// Starts the wrapper and opens a session.
     ///
     /// # Errors
     /// When it cannot be started, or does not answer; the message then holds what it printed.
     pub(super) async fn open(launch: &Launch<'_>) -> anyhow::Result<Self> {
         let (mut child, stdin, stdout, stderr) = launch.spawn()?;
-        let opened = timeout(PATIENCE, Person.into_dyn().serve(Lines::new(stdin, stdout, Shared::default()))).await;
-        let why = match opened {
+        let transport = ProbeTransport::new(stdin, stdout, SharedTranscript::default());
+        let why = match timeout(PATIENCE, Person.into_dyn().serve(transport)).await {
             Ok(Ok(service)) => return Ok(Self { service, child, stderr }),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("it did not answer within {} seconds", PATIENCE.as_secs()),
