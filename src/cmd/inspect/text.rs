@@ -11,7 +11,7 @@ use crate::report::inspection::{ClassSource, InspectReport, InspectedTool};
 use crate::report::limit::WindowText;
 use crate::risk::{Catalogue, Class, Confidence, Risk};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
-use crate::term::table::{Cell, Table};
+use crate::term::table::{Cell, Table, cut};
 use crate::visible::visible;
 
 const TITLE: Style = Style::new().bold();
@@ -22,7 +22,7 @@ const ORDER: [Class; 5] = [Class::Destructive, Class::Financial, Class::Execute,
 /// The width from which on what a tool does is shown.
 const WIDE: usize = 120;
 
-/// How much of a description is shown, in characters.
+/// How much of a description is shown, in columns.
 const MAX_SENTENCE: usize = 100;
 
 /// How many names a line lists.
@@ -303,11 +303,7 @@ fn first_sentence(description: &str) -> String {
     let head: String = description.trim_start().chars().take(MAX_SENTENCE * 2).collect();
     let line = head.split(['\n', '\r']).next().unwrap_or_default();
     let end = line.find(". ").map_or(line.len(), |at| at + 1);
-    let text = visible(line.get(..end).unwrap_or(line).trim_end());
-    if text.chars().count() <= MAX_SENTENCE {
-        return text;
-    }
-    text.chars().take(MAX_SENTENCE - 1).chain(['…']).collect()
+    cut(&visible(line.get(..end).unwrap_or(line).trim_end()), MAX_SENTENCE)
 }
 
 /// Formats a number with a comma before each three digits.

@@ -123,12 +123,15 @@ impl ClientEnv {
 
     /// Adds what the entry itself has.
     fn add_entry(&mut self, document: &Document, path: &[&str], env: &Env) {
-        let find = |keys: &[&str]| Some(&document.find(&[path, keys].concat()).ok()??.value);
-        if let Some(Value::Text(dir)) = find(&["cwd"]) {
+        let find = |keys: &[&str], last: &str| {
+            let node = document.find(&[path, keys].concat()).ok()??;
+            Some(&document.member(node, last).ok()??.node.value)
+        };
+        if let Some(Value::Text(dir)) = find(&[], "cwd") {
             self.dir = env.folder().join(self.fill_known(dir));
         }
         // Codex is told by name what else to pass on.
-        if let Some(Value::Array(names)) = find(&["env_vars"]) {
+        if let Some(Value::Array(names)) = find(&[], "env_vars") {
             for name in names {
                 if let Value::Text(name) = &name.value
                     && let Some(value) = env.var(name)
@@ -138,7 +141,7 @@ impl ClientEnv {
             }
         }
         // Zed's older shape has the command in an object of its own.
-        let Some(Value::Object(vars)) = find(&["env"]).or_else(|| find(&["command", "env"])) else { return };
+        let Some(Value::Object(vars)) = find(&[], "env").or_else(|| find(&["command"], "env")) else { return };
         for var in vars {
             let written = match &var.node.value {
                 Value::Text(text) => text.as_str(),
