@@ -75,7 +75,7 @@ pub(crate) struct ClientFileError {
 }
 
 /// A server of a client, as far as it may be shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct ClientServer {
     /// The words of the server's own command, without secrets.
     pub(crate) command: Vec<String>,
@@ -102,12 +102,13 @@ pub(crate) struct ClientServer {
 }
 
 /// Whether a policy stands in front of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WrapState {
     /// The client starts it through the wrapper.
     Wrapped,
     /// The client starts it without the wrapper.
+    #[default]
     NotWrapped,
     /// The client reaches it over HTTP.
     OutOfReach,
@@ -185,17 +186,10 @@ impl Question<'_> {
 
     fn report_server(&self, entry: &Entry) -> ClientServer {
         let mut report = ClientServer {
-            command: Vec::new(),
             disabled: entry.use_ == Use::Disabled,
             key: entry.name.clone(),
-            missing_program: None,
-            policy: None,
-            policy_error: None,
-            reason: None,
-            server: None,
-            state: WrapState::NotWrapped,
             transport: Some("stdio"),
-            url: None,
+            ..ClientServer::default()
         };
         match &entry.kind {
             Kind::Remote { url } => {

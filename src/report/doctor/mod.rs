@@ -243,7 +243,7 @@ impl Doctor<'_> {
         let (keys, entry) = match &target.entry {
             Ok(found) => found,
             Err(why) => {
-                let remedy = format!("fix {file}; {} reads it no better", row.name);
+                let remedy = format!("fix {file}; {} cannot read it either", row.name);
                 steps.push(StepReport::failed(StepId::File, why.clone(), remedy));
                 steps.extend(StepId::ALL.into_iter().skip(1).map(StepReport::not_tried));
                 return Ok(report(None, steps));
