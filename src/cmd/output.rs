@@ -3,10 +3,8 @@
 use std::any::Any;
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::Duration;
 
 use anstream::AutoStream;
-use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use serde::Serialize;
 
 use super::{Env, settings_for};
@@ -15,6 +13,7 @@ use crate::exit::Exit;
 use crate::paths::{self, LoadedPolicy, PolicyError, SettingsError};
 use crate::policy::ServerName;
 use crate::report::to_json;
+use crate::term::spinner::Spinner;
 
 /// An error that ends the program with an exit code of its own.
 #[derive(Debug, thiserror::Error)]
@@ -78,13 +77,7 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> any
     Ok(())
 }
 
-/// Spins on stderr beside the command that is starting, until it is dropped.
+/// Spins on stderr beside the command that is starting, until what is returned is dropped.
 pub(super) fn show_start(command: &str) -> Box<dyn Any> {
-    let spinner = ProgressBar::new_spinner().with_finish(ProgressFinish::AndClear);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-        spinner.set_style(style);
-    }
-    spinner.set_message(format!("starting {command}"));
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    Box::new(spinner)
+    Box::new(Spinner::start(&format!("starting {command}")))
 }

@@ -6,13 +6,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::decision::document_of_rule;
-use super::limit::{ExactAmount, WindowText, scope_word, whole_seconds};
+use super::inspection::ToolLimit;
+use super::limit::{WindowText, scope_word};
 use crate::paths::LoadedPolicy;
 use crate::policy::window::duration;
-use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, ServerName, Source, Window};
+use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, ServerName, Source};
 use crate::risk::{
-    Action, Attack, Catalogue, Class, Confidence, Counted, Knowledge, Listed, Profile, Rate, Recommended, Risk, classify,
-    profile, recommend,
+    Action, Attack, Catalogue, Class, Confidence, Counted, Knowledge, Listed, Profile, Rate, Recommended, Reference, Risk,
+    classify, profile, recommend,
 };
 use crate::shell::as_word;
 use crate::visible::visible;
@@ -87,22 +88,14 @@ pub(crate) struct AttackSummary {
     /// What an attacker needs.
     needs: &'static str,
     /// The document that describes it.
-    pub(crate) source: AttackSource,
+    pub(crate) source: &'static Reference,
     /// What stops it.
     pub(crate) stopped_by: &'static str,
-}
-
-/// A public document.
-#[derive(Debug, Serialize)]
-pub(crate) struct AttackSource {
-    pub(crate) name: &'static str,
-    pub(crate) url: &'static str,
 }
 
 impl From<&'static Attack> for AttackSummary {
     fn from(attack: &'static Attack) -> Self {
         let Attack { id, name, account, needs, stops, source, .. } = attack;
-        let source = AttackSource { name: &source.name, url: &source.url };
         Self { account, id, name, needs, source, stopped_by: stops }
     }
 }
@@ -177,7 +170,7 @@ pub(crate) struct InForce<'p> {
     /// The policy file; `null` for a built-in policy.
     file: Option<&'p str>,
     /// The limits of its calls.
-    limits: Vec<LimitInForce<'p>>,
+    limits: Vec<ToolLimit<'p>>,
     /// Whether what happens depends on the arguments too.
     looks_at_arguments: bool,
     /// What is in force: the file, the built-in policy, or the one over the other.
@@ -186,20 +179,6 @@ pub(crate) struct InForce<'p> {
     reason: Option<&'p str>,
     /// The path of the rule that decides.
     pub(crate) rule: &'p str,
-}
-
-/// A limit of a tool's calls.
-#[derive(Debug, Serialize)]
-struct LimitInForce<'p> {
-    /// How much a window lets through.
-    max: ExactAmount,
-    /// The limit's path in the policy document.
-    rule: &'p str,
-    /// Whose calls are counted together.
-    scope: &'static str,
-    /// The length of the window, in seconds.
-    #[serde(serialize_with = "whole_seconds")]
-    window: Window,
 }
 
 /// How what is in force compares with what is recommended.
@@ -337,8 +316,8 @@ impl<'e> Explanation<'e> {
             return details;
         }
         details.extend(in_force.limits.iter().map(|limit| {
-            let window = WindowText(limit.window);
-            format!("At most {} in each {window}, counted for each {}.", limit.max, limit.scope)
+            let (window, scope) = (WindowText(limit.window), limit.scope.unwrap_or_default());
+            format!("At most {} in each {window}, counted for each {scope}.", limit.max)
         }));
         if in_force.looks_at_arguments {
             details.push("What happens to a call depends on its arguments, too.".to_owned());
@@ -395,12 +374,8 @@ impl<'p> InForce<'p> {
             Ordering::Equal if decision.effect == Effect::Hide || (is_limited() && is_guarded) => Standing::Same,
             Ordering::Equal | Ordering::Less => Standing::Other,
         };
-        let limits = policy.limits(tool).map(|limit| LimitInForce {
-            max: ExactAmount(limit.max),
-            rule: &limit.rule,
-            scope: scope_word(limit.scope),
-            window: limit.window,
-        });
+        let limits = policy.limits(tool);
+        let limits = limits.map(|limit| ToolLimit { scope: Some(scope_word(limit.scope)), ..ToolLimit::from(limit) });
         Self {
             class: policy.class(tool),
             compared,

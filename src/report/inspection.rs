@@ -61,9 +61,9 @@ pub(crate) struct ListBytes {
 #[derive(Debug, Serialize)]
 pub(crate) struct ToolCounts {
     /// By the class that chooses the rules.
-    by_class: BTreeMap<&'static str, usize>,
+    pub(crate) by_class: BTreeMap<&'static str, usize>,
     /// By what happens to a call.
-    by_effect: BTreeMap<&'static str, usize>,
+    pub(crate) by_effect: BTreeMap<&'static str, usize>,
 }
 
 impl ToolCounts {
@@ -73,16 +73,6 @@ impl ToolCounts {
         let by_effect =
             effects.map(|effect| (effect.as_str(), tools.iter().filter(|tool| tool.effect == effect).count()));
         Self { by_class: by_class.into(), by_effect: by_effect.into() }
-    }
-
-    /// Returns the number of tools of a class.
-    pub(crate) fn of_class(&self, class: Class) -> usize {
-        self.by_class.get(class.as_str()).copied().unwrap_or_default()
-    }
-
-    /// Returns the number of tools with an effect.
-    pub(crate) fn of_effect(&self, effect: Effect) -> usize {
-        self.by_effect.get(effect.as_str()).copied().unwrap_or_default()
     }
 }
 
@@ -155,6 +145,9 @@ pub(crate) struct ToolLimit<'v> {
     pub(crate) max: ExactAmount,
     /// The limit's path in the policy document.
     rule: &'v str,
+    /// Whose calls are counted together. Only an explanation says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<&'static str>,
     /// The length of the window, in seconds.
     #[serde(serialize_with = "whole_seconds")]
     pub(crate) window: Window,
@@ -162,7 +155,7 @@ pub(crate) struct ToolLimit<'v> {
 
 impl<'v> From<&'v Limit> for ToolLimit<'v> {
     fn from(limit: &'v Limit) -> Self {
-        Self { max: ExactAmount(limit.max), rule: &limit.rule, window: limit.window }
+        Self { max: ExactAmount(limit.max), rule: &limit.rule, scope: None, window: limit.window }
     }
 }
 

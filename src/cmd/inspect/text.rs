@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::super::plural;
 use crate::limits::MAX_QUOTED;
 use crate::policy::{Effect, Mode};
-use crate::report::inspection::{ClassSource, InspectReport, InspectedTool};
+use crate::report::inspection::{ClassSource, InspectReport, InspectedTool, ToolCounts};
 use crate::report::limit::WindowText;
 use crate::risk::{Catalogue, Class, Confidence, Risk};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
@@ -229,14 +229,16 @@ fn write_sums(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<()>
         let counts: Vec<_> = counts.collect();
         if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
     };
-    let classes = ORDER.map(|class| (report.counts.of_class(class), class.as_str()));
+    let ToolCounts { by_class, by_effect } = &report.counts;
+    let classes = ORDER.map(|class| (by_class.get(class.as_str()).copied().unwrap_or_default(), class.as_str()));
     writeln!(out, "\nClasses    {}", join(&classes))?;
-    let asking = report.counts.of_effect(Effect::RequireApproval);
+    let with_effect = |effect: Effect| by_effect.get(effect.as_str()).copied().unwrap_or_default();
+    let asking = with_effect(Effect::RequireApproval);
     let effects = [
-        (report.counts.of_effect(Effect::Allow), "allowed"),
+        (with_effect(Effect::Allow), "allowed"),
         (asking, if asking == 1 { "asks a person" } else { "ask a person" }),
-        (report.counts.of_effect(Effect::Deny), "refused"),
-        (report.counts.of_effect(Effect::Hide), "hidden"),
+        (with_effect(Effect::Deny), "refused"),
+        (with_effect(Effect::Hide), "hidden"),
     ];
     writeln!(out, "Decisions  {}", join(&effects))?;
     let hidden = report.prompts.iter().filter(|prompt| !prompt.visible).map(|prompt| prompt.name.to_owned());
