@@ -26,7 +26,7 @@ use crate::cli::InitArgs;
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::{Effect, ServerName, server};
-use crate::probe::{self, Offer};
+use crate::probe::{self, ServerOffer};
 use crate::risk::{Class, Listed};
 use crate::settings::Settings;
 use crate::term::message;
@@ -52,7 +52,7 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         Ok(place) => place,
         Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
-    let offer = probe::offer(&args.command)?;
+    let offer = probe::probe_command(&args.command, &super::output::show_start)?;
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
     if tools.is_empty() {
         bail!(
@@ -129,7 +129,7 @@ fn answers(args: &InitArgs, server: &ServerName, tools: &[Listed<'_>], env: &Env
 }
 
 /// `iterable-mcp 1.9.0`
-fn calls_itself(offer: &Offer) -> String {
+fn calls_itself(offer: &ServerOffer) -> String {
     let text = |key: &str| offer.info.get(key).and_then(Value::as_str).unwrap_or_default();
     match (text("name"), text("version")) {
         ("", _) => "the server".to_owned(),

@@ -107,7 +107,7 @@ pub(super) fn the_server(
     }
     let folder = folder(env)?;
     let servers = reader::servers(&folder).with_context(|| cannot_read(&folder))?;
-    if let Some(server) = file.and_then(super::server_of_file).filter(|server| servers.contains(server)) {
+    if let Some(server) = file.and_then(ServerName::from_policy_file).filter(|server| servers.contains(server)) {
         return Ok(Ok(server));
     }
     Ok(match servers.as_slice() {

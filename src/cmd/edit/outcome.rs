@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::decide::Length;
+use crate::report::limit::WindowText;
 use crate::policy::edit::known_tools;
 use crate::policy::{Effect, Limit, Policy, Scope};
 use crate::term::style::{ERROR, SUCCESS, WARN};
@@ -60,7 +60,7 @@ impl<'c> Fares<'c> {
 
 fn limit(limit: &Limit) -> String {
     let whose = if limit.scope == Scope::Server { " over all sessions" } else { "" };
-    format!("{} a {}{whose}", limit.max, Length(limit.window))
+    format!("{} a {}{whose}", limit.max, WindowText(limit.window))
 }
 
 impl Change<'_> {

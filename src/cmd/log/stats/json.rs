@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::super::super::decide::scope;
+use crate::report::limit::scope_word;
 use super::tally::Tally;
 use super::{Limits, NEAR};
 use crate::policy::{Amount, Window};
@@ -132,7 +132,7 @@ impl<'t> Json<'t> {
                         Window::Sliding(_) => "sliding",
                         Window::Calendar(_) => "calendar",
                     },
-                    scope: scope(&peak.limit),
+                    scope: scope_word(peak.limit.scope),
                     at: peak.at.to_string(),
                 })
             })

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 use jiff::Zoned;
 
-use super::super::super::decide::{Length, scope};
+use crate::report::limit::{WindowText, scope_word};
 use super::super::super::plural;
 use super::tally::{Tally, Tool};
 use super::{Limits, NEAR};
@@ -157,8 +157,8 @@ fn ceilings(out: &mut dyn Write, limits: &Limits, now: &Zoned, named: &dyn Fn(&s
                     if peak.share() >= 1.0 { ERROR } else { WARN },
                 ),
                 Cell::plain(format!("{} of {}", peak.used, peak.limit.max)),
-                Cell::plain(Length(peak.limit.window).to_string()),
-                Cell::plain(scope(&peak.limit)),
+                Cell::plain(WindowText(peak.limit.window).to_string()),
+                Cell::plain(scope_word(peak.limit.scope)),
                 Cell::styled(local(peak.at, now), DIM),
                 Cell::plain(visible(&peak.tool)),
             ]
