@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{Env, report_exit, settings_for, tool_server};
 use crate::cli::{DecideArgs, Format};
-use crate::engine::{Trial, Verdict};
+use crate::engine::{Trial, TrialDecision};
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
 use crate::paths::{self, LoadedPolicy};
@@ -95,12 +95,18 @@ struct Decided<'p> {
     policy: &'p Policy,
     server: &'p ServerName,
     tool: &'p str,
-    verdict: Verdict,
+    verdict: TrialDecision,
     limits: Vec<(&'p Limit, Option<Amount>)>,
 }
 
 impl<'p> Decided<'p> {
-    fn new(policy: &'p Policy, server: &'p ServerName, tool: &'p str, arguments: &Arguments, verdict: Verdict) -> Self {
+    fn new(
+        policy: &'p Policy,
+        server: &'p ServerName,
+        tool: &'p str,
+        arguments: &Arguments,
+        verdict: TrialDecision,
+    ) -> Self {
         let limits = policy.judge(tool, arguments.as_str()).limits();
         let limits = limits.map(|limit| (limit, limit.increment.of(arguments.as_str()).ok())).collect();
         Self { policy, server, tool, verdict, limits }
@@ -108,7 +114,7 @@ impl<'p> Decided<'p> {
 
     /// A sentence, and the limits as a table. Colours are taken out again by a writer that is no terminal.
     fn text(&self) -> anyhow::Result<String> {
-        let Verdict { effect, rule, reason, .. } = &self.verdict;
+        let TrialDecision { effect, rule, reason, .. } = &self.verdict;
         let tool = visible(self.tool);
         let rule = visible(rule);
         let by = match self.policy.summary().file {

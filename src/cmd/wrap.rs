@@ -13,7 +13,7 @@ use super::{Env, server_of_command};
 use crate::audit;
 use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::Store;
-use crate::engine::{Asks, Engine, LocalDesk};
+use crate::engine::{ApprovalOptions, Engine, LocalChannel};
 use crate::exit::Exit;
 use crate::paths::{self, NoStateFolder, PolicyError, SettingsError};
 use crate::policy::{BadServerName, Colour, ServerName, Source};
@@ -151,10 +151,10 @@ fn asking(
     server: &ServerName,
     settings: &ApprovalSettings,
     env: &Env,
-) -> Result<(Engine, Box<dyn LocalDesk>), Failure> {
+) -> Result<(Engine, Box<dyn LocalChannel>), Failure> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(Failure::NoRandomness)?;
-    let asks = Asks { channels: settings.channels.clone(), timeout: settings.timeout, secret };
+    let asks = ApprovalOptions { channels: settings.channels.clone(), timeout: settings.timeout, secret };
     let folder = match paths::state_folder(env) {
         Ok(folder) => folder,
         Err(error) => return Ok((engine.asking(asks), Box::new(Nowhere(error.to_string())))),

@@ -11,7 +11,7 @@ use rmcp::service::ClientInitializeError;
 
 use crate::limits::{MAX_OFFER_ITEMS, MAX_OFFER_PAGES};
 use crate::policy::server;
-use crate::proxy::alone::Gone;
+use crate::proxy::probe_server::ProbeExit;
 use crate::visible::visible;
 
 /// What went wrong while we spoke with it.
@@ -82,7 +82,7 @@ pub(crate) enum Stage {
 pub(crate) struct Told<'t> {
     /// `None` where the talk was cut short.
     pub(crate) failed: Option<Failed>,
-    pub(crate) gone: Gone,
+    pub(crate) gone: ProbeExit,
     pub(crate) kept: &'t Kept,
     pub(crate) stderr: &'t [u8],
     pub(crate) chain: &'t Chain<'t>,
@@ -93,7 +93,7 @@ impl Told<'_> {
     pub(crate) fn error(&self) -> NoOffer {
         let command = &self.chain.shown;
         let (what, remedy) = match (&self.gone, self.kept.trouble, &self.failed) {
-            (Gone::Interrupted, ..) => {
+            (ProbeExit::Interrupted, ..) => {
                 let what = format!("this was interrupted, and the server `{command}` was stopped");
                 return self.told(what, String::new(), "run it again to see what the server offers".to_owned());
             }
@@ -118,7 +118,7 @@ impl Told<'_> {
                 (what, self.not_mcp().unwrap_or_else(|| "run it once by itself in a terminal: it may have to download something first, or wait for something".to_owned()))
             }
             // One that ends once its stdin is closed has ended as it should.
-            (Gone::Itself(how), None, _) if self.failed.is_none() || self.kept.is_closed => {
+            (ProbeExit::Itself(how), None, _) if self.failed.is_none() || self.kept.is_closed => {
                 (format!("the server `{command}` ended before it had told what it offers: {how}"), self.ended_remedy())
             }
             (_, None, None) => (
@@ -145,15 +145,15 @@ impl Told<'_> {
         // One that ends well once its stdin is closed has lived until then.
         let is_silent = matches!(self.failed, Some(Failed::Silent));
         let stage = match &self.gone {
-            Gone::Interrupted => Stage::Interrupted,
+            ProbeExit::Interrupted => Stage::Interrupted,
             _ if self.kept.lines.iter().any(is_answer) => Stage::Opened,
-            Gone::Itself(how) if !is_silent && (self.kept.is_closed || how != "it exited with code 0") => {
+            ProbeExit::Itself(how) if !is_silent && (self.kept.is_closed || how != "it exited with code 0") => {
                 Stage::Started
             }
             _ => Stage::Silent,
         };
         let text = String::from_utf8_lossy(self.stderr);
-        let is_key = matches!(self.gone, Gone::Itself(_)) && asks_for_a_key(&text);
+        let is_key = matches!(self.gone, ProbeExit::Itself(_)) && asks_for_a_key(&text);
         let key = is_key.then(|| variable(&text).map(str::to_owned));
         NoOffer { what, printed, remedy, stage, key }
     }

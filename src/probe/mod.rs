@@ -27,8 +27,8 @@ use tokio::time::timeout;
 use crate::limits::{
     GRACE, MAX_OFFER_ITEMS, MAX_OFFER_PAGES, MAX_OFFER_STDERR, MAX_VERSION_TEXT, OFFER_PATIENCE, STDERR_DRAIN,
 };
-use crate::proxy::Surroundings;
-use crate::proxy::alone::{Alone, Gone, Pipes};
+use crate::proxy::SpawnEnv;
+use crate::proxy::probe_server::{Pipes, ProbeExit, ProbeServer};
 
 /// What a server offers, as it says so itself.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ pub(crate) struct Chain<'c> {
     /// The command as it may be shown.
     pub(crate) shown: String,
     /// Where and with which environment it is started, if not with ours.
-    pub(crate) surroundings: Option<&'c Surroundings>,
+    pub(crate) surroundings: Option<&'c SpawnEnv>,
     /// How long it may take to start, and then to tell what it offers.
     pub(crate) patience: Duration,
 }
@@ -82,12 +82,12 @@ pub(crate) fn offer_of(chain: &Chain<'_>) -> anyhow::Result<Offer> {
 }
 
 async fn look(chain: &Chain<'_>) -> anyhow::Result<Offer> {
-    let (mut server, Pipes { stdin, stdout, stderr }) = Alone::start(chain.command, chain.surroundings)?;
+    let (mut server, Pipes { stdin, stdout, stderr }) = ProbeServer::start(chain.command, chain.surroundings)?;
     let spinner = spinner(&chain.shown);
     let said = Arc::new(Mutex::new(Vec::new()));
     let mut listening = tokio::spawn(listen(stderr, Arc::clone(&said)));
     let kept = Shared::default();
-    let talked = server.during(talk(Lines::new(stdin, stdout, Arc::clone(&kept)), &kept, chain.patience)).await;
+    let talked = server.run_until(talk(Lines::new(stdin, stdout, Arc::clone(&kept)), &kept, chain.patience)).await;
     let gone = server.stop(GRACE).await;
     // A process that left the group may hold it open.
     if timeout(STDERR_DRAIN, &mut listening).await.is_err() {
@@ -118,15 +118,15 @@ pub(crate) fn printed(chain: &Chain<'_>) -> anyhow::Result<String> {
     runtime.block_on(async {
         // Its stderr stays open for as long as it runs, and is not read: more than fits is no version.
         let Ok((mut program, Pipes { stdin, stdout, stderr: _stderr })) =
-            Alone::start(chain.command, chain.surroundings)
+            ProbeServer::start(chain.command, chain.surroundings)
         else {
             return Ok(String::new());
         };
         drop(stdin);
         let mut said = Vec::new();
         let mut stdout = stdout.take(MAX_VERSION_TEXT);
-        let _ = program.during(timeout(chain.patience, stdout.read_to_end(&mut said))).await;
-        if program.stop(Duration::ZERO).await == Gone::Interrupted {
+        let _ = program.run_until(timeout(chain.patience, stdout.read_to_end(&mut said))).await;
+        if program.stop(Duration::ZERO).await == ProbeExit::Interrupted {
             anyhow::bail!("this was interrupted\nwhat to do: run it again");
         }
         Ok(String::from_utf8(said).unwrap_or_default())
@@ -295,7 +295,8 @@ mod tests {
         let (kept, command) = (lock(kept), [OsString::from("shop")]);
         let patience = Duration::from_secs(60);
         let chain = Chain { command: &command, shown: shown(&command), surroundings: None, patience };
-        let told = Told { failed: Some(failed), gone: Gone::Stopped, kept: &kept, stderr: b"Ready.\n", chain: &chain };
+        let told =
+            Told { failed: Some(failed), gone: ProbeExit::Stopped, kept: &kept, stderr: b"Ready.\n", chain: &chain };
         told.error().to_string()
     }
 

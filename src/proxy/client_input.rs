@@ -6,7 +6,7 @@
 //! [`CLIENT_AHEAD`](crate::limits::CLIENT_AHEAD), and what it has is looked at instead.
 
 #[cfg(any(windows, test))]
-mod ahead;
+mod read_ahead;
 
 use std::io;
 
@@ -73,21 +73,21 @@ mod windows {
     use std::os::windows::io::AsHandle as _;
     use std::time::Duration;
 
-    use super::ahead::Ahead;
+    use super::read_ahead::ReadAhead;
     use crate::limits::LAST_READ_AHEAD;
 
     /// Our stdin, read ahead.
     #[derive(Clone, Debug)]
-    pub(in crate::proxy) struct ClientInput(Ahead);
+    pub(in crate::proxy) struct ClientInput(ReadAhead);
 
     impl ClientInput {
         pub(super) fn stdin() -> io::Result<Self> {
             let stdin = io::stdin();
             // A console gives bytes in a code page of its own; the library reads it as UTF-16 and gives UTF-8.
             Ok(Self(if stdin.is_terminal() {
-                Ahead::new(Box::new(stdin))
+                ReadAhead::new(Box::new(stdin))
             } else {
-                Ahead::new(Box::new(std::fs::File::from(stdin.as_handle().try_clone_to_owned()?)))
+                ReadAhead::new(Box::new(std::fs::File::from(stdin.as_handle().try_clone_to_owned()?)))
             }))
         }
 

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use super::link::lock;
 use super::pipe;
+use super::shared_session::lock;
 use crate::limits::{MAX_STDERR, STDERR_DRAIN};
 
 /// The way to stderr: never blocks, keeps the order, and drops what finds no room.

@@ -51,16 +51,16 @@ impl Watcher {
     ///
     /// # Errors
     /// When none can be started, or too many have ended: then nobody watches.
-    pub(super) fn keep(&mut self) -> io::Result<Kept> {
+    pub(super) fn keep(&mut self) -> io::Result<WatcherCheck> {
         if !has_ended(self.others.last().unwrap_or(&self.leader))? {
-            return Ok(Kept::Lives);
+            return Ok(WatcherCheck::Alive);
         }
         // The leader counts too.
         if self.others.len() + 1 >= MAX_WATCHERS {
             return Err(io::Error::other(format!("{MAX_WATCHERS} of them were ended")));
         }
         self.others.push(start(self.leader.id().cast_signed())?);
-        Ok(Kept::Replaced)
+        Ok(WatcherCheck::Replaced)
     }
 
     /// Ends the group, and reaps the watcher: from here on the group's number may be somebody else's.
@@ -73,12 +73,12 @@ impl Watcher {
     }
 }
 
-/// Whether there was need of another watcher.
+/// The result of a check of the watcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
-    /// There was none.
-    Lives,
-    /// The last one has ended, and another is in its place.
+pub(super) enum WatcherCheck {
+    /// The watcher runs.
+    Alive,
+    /// The watcher has ended, and another is in its place.
     Replaced,
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::super::Env;
 use super::choose::Target;
 use crate::clients::document::{Document, Node, Value};
-use crate::proxy::Surroundings;
+use crate::proxy::SpawnEnv;
 
 /// What the MCP SDKs pass on unless they are told otherwise: `getDefaultEnvironment` in src/client/stdio.ts of
 /// modelcontextprotocol/typescript-sdk, and the same in the SDK for Python.
@@ -202,8 +202,8 @@ impl Given {
         Env::new(self.vars.iter().cloned(), &self.folder)
     }
 
-    pub(super) fn surroundings(&self) -> Surroundings {
-        Surroundings { vars: self.vars.clone(), folder: self.folder.clone() }
+    pub(super) fn surroundings(&self) -> SpawnEnv {
+        SpawnEnv { vars: self.vars.clone(), dir: self.folder.clone() }
     }
 
     /// A text without the values of the entry's variables.

@@ -182,8 +182,7 @@ impl Seen {
                 Line::Server(line) => {
                     engine.server_line(line, Now::default(), &mut actions);
                     let passed = actions.iter().find_map(|action| match action {
-                        Action::Forward => Some(line.as_slice()),
-                        Action::Replace(other) => Some(other.as_slice()),
+                        Action::ToClient(payload) => Some(payload.bytes(line)),
                         _ => None,
                     });
                     seen.take(&method, line, passed.unwrap_or_default());

@@ -1,6 +1,6 @@
 //! What came of a test file, a case, a call.
 
-use crate::engine::{Trial, Verdict};
+use crate::engine::{Trial, TrialDecision};
 use crate::exit::Exit;
 use crate::policy::{Case, Expected, Policy, ServerName, Step};
 use crate::visible::visible;
@@ -102,7 +102,7 @@ impl Outcome {
     }
 }
 
-fn compare(expected: &Expected, got: Verdict) -> Vec<Part> {
+fn compare(expected: &Expected, got: TrialDecision) -> Vec<Part> {
     let part = |what, expected: Option<String>, got: Option<String>, matches| {
         let matches = if matches { Matches::Yes } else { Matches::No };
         Part { what, expected, got, matches }

@@ -11,10 +11,10 @@ use std::process::Stdio;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, CreationFlags, JobObject, KillOnDrop};
 
-use super::{Ended, StartError, Stop, Surroundings};
+use super::{ServerExit, SpawnEnv, StartError, Stop};
 use crate::lookup::{Found, SearchEnv};
 
-/// The process creation flag of this name.
+/// A process creation flag.
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
 /// The server's process and its job.
@@ -36,13 +36,13 @@ impl Child {
     /// Starts the server between two pipes, with this stderr.
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
-        surroundings: Option<&Surroundings>,
+        spawn_env: Option<&SpawnEnv>,
         stdin: PipeReader,
         stdout: PipeWriter,
         stderr: Stdio,
     ) -> Result<Self, StartError> {
         let (program, args) = super::split(command)?;
-        let search = surroundings.map_or_else(SearchEnv::ours, Surroundings::search);
+        let search = spawn_env.map_or_else(SearchEnv::ours, SpawnEnv::search);
         let file = match search.find(program) {
             Found::At(file) => file,
             found => return Err(StartError::not_found(program, &found, &search)),
@@ -57,8 +57,8 @@ impl Child {
         }
         let mut wrapped = CommandWrap::with_new(&file, |command| {
             command.args(args).stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(stderr);
-            if let Some(Surroundings { vars, folder }) = surroundings {
-                command.env_clear().envs(vars.iter().map(|(name, value)| (name, value))).current_dir(folder);
+            if let Some(SpawnEnv { vars, dir }) = spawn_env {
+                command.env_clear().envs(vars.iter().map(|(name, value)| (name, value))).current_dir(dir);
             }
         });
         wrapped.wrap(KillOnDrop).wrap(JobObject).wrap(flags);
@@ -66,7 +66,7 @@ impl Child {
         Ok(Self { server })
     }
 
-    /// The server's job, for a panic's last act.
+    /// Returns the server's job, for the panic hook.
     pub(in crate::proxy) fn group(&self) -> Group {
         Group
     }
@@ -80,10 +80,10 @@ impl Child {
     }
 
     /// Waits for the server to end. May be dropped and called again.
-    pub(in crate::proxy) async fn wait(&mut self) -> Ended {
+    pub(in crate::proxy) async fn wait(&mut self) -> ServerExit {
         match self.server.inner_mut().wait().await {
-            Ok(status) => status.code().map_or_else(Ended::unknown, Ended::exited),
-            Err(_) => Ended::unknown(),
+            Ok(status) => status.code().map_or_else(ServerExit::unknown, ServerExit::exited),
+            Err(_) => ServerExit::unknown(),
         }
     }
 

@@ -9,19 +9,19 @@ use std::time::Duration;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
-use super::child::{Child, Ended, StartError, Stop, Surroundings};
+use super::child::{Child, ServerExit, SpawnEnv, StartError, Stop};
 use super::signals::{ChildSignals, Signals};
 use super::system;
 use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
 
 /// A running server, and the signals that end it with us.
 #[derive(Debug)]
-pub struct Alone {
+pub struct ProbeServer {
     child: Child,
     signals: Signals,
     children: ChildSignals,
     stopped_by: Option<Stop>,
-    ended: Option<Ended>,
+    ended: Option<ServerExit>,
 }
 
 /// Our ends of the server's pipes.
@@ -37,7 +37,7 @@ pub struct Pipes {
 
 /// How the server went.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gone {
+pub enum ProbeExit {
     /// It ended by itself, as these words say: "it exited with code 1".
     Itself(String),
     /// A person, or the system, has ended us.
@@ -46,12 +46,12 @@ pub enum Gone {
     Stopped,
 }
 
-impl Alone {
-    /// Starts the server, in these surroundings where they are not ours. To be called on the main thread, in a tokio runtime.
+impl ProbeServer {
+    /// Starts the server, in these spawn_env where they are not ours. To be called on the main thread, in a tokio runtime.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(command: &[OsString], surroundings: Option<&Surroundings>) -> Result<(Self, Pipes), StartError> {
+    pub fn start(command: &[OsString], spawn_env: Option<&SpawnEnv>) -> Result<(Self, Pipes), StartError> {
         let (signals, children) = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
         let (server_reads, stdin) = io::pipe().map_err(system)?;
         let (stdout, server_writes) = io::pipe().map_err(system)?;
@@ -62,12 +62,12 @@ impl Alone {
             stdout: ChildStdout::from_std(process::ChildStdout::from(ours(stdout))).map_err(system)?,
             stderr: ChildStderr::from_std(process::ChildStderr::from(ours(stderr))).map_err(system)?,
         };
-        let child = Child::spawn(command, surroundings, server_reads, server_writes, Stdio::from(server_says))?;
+        let child = Child::spawn(command, spawn_env, server_reads, server_writes, Stdio::from(server_says))?;
         Ok((Self { child, signals, children, stopped_by: None, ended: None }, pipes))
     }
 
     /// Does `talk` for as long as the server lives and nobody wants us to end; `None` where it was cut short.
-    pub async fn during<T>(&mut self, talk: impl Future<Output = T>) -> Option<T> {
+    pub async fn run_until<T>(&mut self, talk: impl Future<Output = T>) -> Option<T> {
         let mut talk = std::pin::pin!(talk);
         loop {
             tokio::select! {
@@ -92,14 +92,14 @@ impl Alone {
 
     /// Stops the server, whose stdin is closed: it has `grace` to end by itself, is then asked to, and is then ended, with
     /// all that it started.
-    pub async fn stop(mut self, grace: Duration) -> Gone {
+    pub async fn stop(mut self, grace: Duration) -> ProbeExit {
         if self.ended.is_none() && self.stopped_by.is_none() {
             self.wait(grace).await;
         }
         let gone = match (&self.ended, self.stopped_by) {
-            (_, Some(_)) => Gone::Interrupted,
-            (Some(ended), None) => Gone::Itself(ended.how.clone()),
-            (None, None) => Gone::Stopped,
+            (_, Some(_)) => ProbeExit::Interrupted,
+            (Some(ended), None) => ProbeExit::Itself(ended.how.clone()),
+            (None, None) => ProbeExit::Stopped,
         };
         if self.ended.is_none() {
             let (stop, patience) = match self.stopped_by {

@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::limits::CLIENT_AHEAD;
-use crate::proxy::link::lock;
+use crate::proxy::shared_session::lock;
 
 /// A source that is read ahead, from the first time that somebody asks for something of it.
 #[derive(Clone, Debug)]
-pub(super) struct Ahead(Arc<Shared>);
+pub(super) struct ReadAhead(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -38,7 +38,7 @@ impl fmt::Debug for Source {
     }
 }
 
-impl Ahead {
+impl ReadAhead {
     /// Nothing is read yet.
     pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
         let buffer = Buffer { bytes: VecDeque::new(), ended: None, source: Some(Source(source)) };
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn what_comes_is_read_in_order_and_the_end_is_known_before_the_last_byte_is_read() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let ahead = Ahead::new(Box::new(reader));
+        let ahead = ReadAhead::new(Box::new(reader));
         writer.write_all(b"one\ntwo\n").unwrap();
         // Nobody has asked yet.
         thread::sleep(Duration::from_millis(20));
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn no_more_is_read_ahead_than_there_is_room_for() {
         let (tell, given) = mpsc::channel();
-        let ahead = Ahead::new(Box::new(Endless(tell, 0)));
+        let ahead = ReadAhead::new(Box::new(Endless(tell, 0)));
         ahead.wait_readable().unwrap();
         let first = last(&given);
         // The last piece waits with the thread.

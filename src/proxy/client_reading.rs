@@ -5,19 +5,19 @@ use std::thread;
 use std::time::Instant;
 
 use super::client_input::ClientInput;
-use super::link::lock;
+use super::shared_session::lock;
 use crate::limits::{LAST_LOOK, LAST_REQUESTS};
 
 /// What the pump that reads the client is doing.
 #[derive(Debug)]
-pub(super) struct Reading {
-    state: Mutex<State>,
+pub(super) struct ClientReading {
+    state: Mutex<ReadState>,
     /// Our stdin, only to look whether there is something in it.
     client: ClientInput,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ReadState {
     /// It waits for something to read, and has read nothing that is not dealt with.
     Waiting,
     /// It reads, judges or writes.
@@ -28,20 +28,20 @@ enum State {
     Over,
 }
 
-impl Reading {
+impl ClientReading {
     /// The client is about to be read from this input.
     pub(super) fn new(client: ClientInput) -> Self {
-        Self { state: Mutex::new(State::Waiting), client }
+        Self { state: Mutex::new(ReadState::Waiting), client }
     }
 
     /// For the pump: there is something to read. Whether it may.
     #[must_use]
     pub(super) fn begin(&self) -> bool {
         let mut state = lock(&self.state);
-        if *state != State::Waiting {
+        if *state != ReadState::Waiting {
             return false;
         }
-        *state = State::Busy;
+        *state = ReadState::Busy;
         true
     }
 
@@ -49,15 +49,15 @@ impl Reading {
     pub(super) fn pause(&self) {
         let mut state = lock(&self.state);
         match *state {
-            State::Busy => *state = State::Waiting,
-            State::Last => *state = State::Over,
-            State::Waiting | State::Over => {}
+            ReadState::Busy => *state = ReadState::Waiting,
+            ReadState::Last => *state = ReadState::Over,
+            ReadState::Waiting | ReadState::Over => {}
         }
     }
 
     /// For the pump: it has ended.
     pub(super) fn stop(&self) {
-        *lock(&self.state) = State::Over;
+        *lock(&self.state) = ReadState::Over;
     }
 
     /// Lets the pump deal with what the client has sent already, for at most [`LAST_REQUESTS`] and with whole pieces, and
@@ -70,13 +70,13 @@ impl Reading {
             let is_late = start.elapsed() >= LAST_REQUESTS;
             let more = !is_late && self.client.is_readable();
             let mut state = lock(&self.state);
-            if *state == State::Over || (*state == State::Waiting && !more) {
-                *state = State::Over;
+            if *state == ReadState::Over || (*state == ReadState::Waiting && !more) {
+                *state = ReadState::Over;
                 return;
             }
             // A client that never stops asking would not let it wait at a moment when somebody looks.
-            if is_late && *state == State::Busy {
-                *state = State::Last;
+            if is_late && *state == ReadState::Busy {
+                *state = ReadState::Last;
             }
             drop(state);
             thread::sleep(LAST_LOOK);
