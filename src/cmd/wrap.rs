@@ -142,7 +142,7 @@ fn recording(
         keep: Duration::from_secs(u64::from(settings.keep_days) * 24 * 60 * 60),
     };
     let engine = engine.recording(Keyed::new(settings.arguments, Box::new(key)), settings.required);
-    Ok((engine, Some(LogPlace { folder, server: server.clone(), options })))
+    Ok((engine, Some(LogPlace { dir: folder, server: server.clone(), options })))
 }
 
 /// Makes the engine ask persons, and says where those are asked that sit at this machine.

@@ -2,8 +2,8 @@
 
 use super::action::{Action, Payload, Turn};
 use super::approvals::{
-    self, ApprovalAnswer, ApprovalPrompt, Channel, Dialogue, DialogueResult, ElicitationSupport, HeldCall, Local,
-    OpenQuestion, Progress, Question, Settled,
+    self, ApprovalAnswer, ApprovalPrompt, Channel, Dialogue, ElicitationSupport, HeldCall, Local, OpenQuestion,
+    Progress, Question, Settled,
 };
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy, Subject, refusal, seconds};
@@ -267,9 +267,11 @@ impl Engine {
     /// Handles the client's answer to a request of ours. Returns whether it was one.
     pub(super) fn dialogue_answered(&mut self, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) -> bool {
         let Some(number) = self.approvals.find_dialogue(|dialogue| dialogue.is_request(key)) else { return false };
-        match approvals::read_answer(answer) {
-            DialogueResult::Answered(answer) => self.handle_answer(number, answer, Channel::Client, turn),
-            DialogueResult::Failed => {
+        match answer {
+            Answer::Result(result) => {
+                self.handle_answer(number, approvals::read_result(result), Channel::Client, turn);
+            }
+            Answer::Error(_) => {
                 turn.note("the client could not ask its user".to_owned());
                 if !self.approvals.drop_dialogue(number) {
                     self.refuse_unanswerable(number, "and the client could not ask.", turn);

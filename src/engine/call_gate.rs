@@ -146,22 +146,21 @@ impl CallGate {
             let Limit { scope, window, max, .. } = *limit;
             charges.push(Charge { scope, counter: &limit.counter, window, max, amount, limit: at });
         }
-        self.counts.reserve(&charges, now).map_err(|denied| match denied {
-            Denied::Exceeded { limit, retry_after } => match limits.get(limit).or(limits.first()) {
-                Some(limit) => {
-                    let remedy = retry_after.map_or(Remedy::Arguments, Remedy::Wait);
+        self.counts.reserve(&charges, now).map_err(|denied| {
+            let limit = match &denied {
+                Denied::Exceeded { limit, .. } => limits.get(*limit),
+                Denied::Unavailable(_) => limits.iter().find(|limit| limit.scope == Scope::Server),
+            };
+            let Some(limit) = limit.or(limits.first()) else { return decision.into() };
+            match denied {
+                Denied::Exceeded { retry_after, .. } => {
                     let why = format!("The limit of {} is reached.", LimitRate(limit));
+                    let remedy = retry_after.map_or(Remedy::Arguments, Remedy::Wait);
                     refused(limit, limit.reason.as_deref(), why, remedy)
                 }
-                None => decision.into(),
-            },
-            Denied::Unavailable(unavailable) => {
-                match limits.iter().find(|limit| limit.scope == Scope::Server).or(limits.first()) {
-                    Some(limit) => {
-                        let why = format!("The count of this limit cannot be kept: {unavailable}");
-                        refused(limit, None, why, Remedy::Store)
-                    }
-                    None => decision.into(),
+                Denied::Unavailable(unavailable) => {
+                    let why = format!("The count of this limit cannot be kept: {unavailable}");
+                    refused(limit, None, why, Remedy::Store)
                 }
             }
         })
@@ -195,7 +194,7 @@ impl CallGate {
 
     /// Takes back a refund, because the call's continuation is refused: its first part has reached the server.
     fn charge_again(&mut self, earlier: &Reserved, now: Now) {
-        let charges = earlier.taken().iter().map(|taken| Charge {
+        let charges = earlier.taken.iter().map(|taken| Charge {
             scope: taken.scope,
             counter: &taken.counter,
             window: taken.window,

@@ -24,13 +24,6 @@ impl ListKind {
     }
 }
 
-/// Whether the client sees an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Visibility {
-    Visible,
-    Hidden,
-}
-
 /// Filters `result`, an object as written, by each item's name and text; returns `None` if nothing is hidden and the line can
 /// pass as it is.
 ///
@@ -41,7 +34,7 @@ pub(super) enum Visibility {
 pub(super) fn filter(
     result: &str,
     list: ListKind,
-    mut keep: impl FnMut(Cow<'_, str>, &str) -> Visibility,
+    mut is_hidden: impl FnMut(Cow<'_, str>, &str) -> bool,
 ) -> Result<Option<String>, Fault> {
     if !result.starts_with('{') {
         return Err(Fault::Type { name: "result", expected: "an object" });
@@ -51,7 +44,7 @@ pub(super) fn filter(
     for member in view::members(result) {
         match member.known(&[list.key(), "cacheScope"])? {
             Some("cacheScope") => scope = Some(member.range),
-            Some(_) => filtered = filter_array(member.value, list, &mut keep)?.map(|array| (member.range, array)),
+            Some(_) => filtered = filter_array(member.value, list, &mut is_hidden)?.map(|array| (member.range, array)),
             None => {}
         }
     }
@@ -66,7 +59,7 @@ pub(super) fn filter(
 fn filter_array(
     array: &str,
     list: ListKind,
-    mut keep: impl FnMut(Cow<'_, str>, &str) -> Visibility,
+    mut is_hidden: impl FnMut(Cow<'_, str>, &str) -> bool,
 ) -> Result<Option<String>, Fault> {
     if !array.starts_with('[') {
         return Err(Fault::Type { name: list.key(), expected: "an array" });
@@ -75,15 +68,14 @@ fn filter_array(
     let mut hidden = 0_usize;
     for item in view::elements(array) {
         let item = array.get(item).unwrap_or_default();
-        match keep(name(item, list)?, item) {
-            Visibility::Hidden => hidden += 1,
-            Visibility::Visible => {
-                if visible.len() > 1 {
-                    visible.push(',');
-                }
-                visible.push_str(item);
-            }
+        if is_hidden(name(item, list)?, item) {
+            hidden += 1;
+            continue;
         }
+        if visible.len() > 1 {
+            visible.push(',');
+        }
+        visible.push_str(item);
     }
     visible.push(']');
     Ok((hidden > 0).then_some(visible))
@@ -129,11 +121,7 @@ mod tests {
     use super::*;
 
     fn tools(result: &str) -> Result<Option<String>, Fault> {
-        filter(
-            result,
-            ListKind::Tools,
-            |name, _| if name.starts_with('h') { Visibility::Hidden } else { Visibility::Visible },
-        )
+        filter(result, ListKind::Tools, |name, _| name.starts_with('h'))
     }
 
     #[test]

@@ -24,10 +24,10 @@ pub use approvals::{ApprovalAnswer, ApprovalOptions, Channel, Local, LocalChanne
 use approvals::{Approvals, ElicitationSupport};
 use call_gate::CallGate;
 use limits::Store;
-use list_filter::{ListKind, Visibility};
+use list_filter::ListKind;
 use list_listeners::Listeners;
 pub use now::Now;
-use open_requests::{AdmitError, AnsweredRequest, OpenRequests, RequestKind};
+use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
 use recorder::Recorder;
 use refusal::Refusal;
 use tool_index::ToolIndex;
@@ -267,13 +267,11 @@ impl Engine {
 
     fn client_response(&mut self, id: &str, key: &IdKey, turn: &mut Turn<'_>) {
         match self.server_requests.answer(key) {
-            AnsweredRequest::Waiting(_) => turn.forward_to_server(),
-            AnsweredRequest::Cancelled => {
+            None => turn.note(format!("dropped an answer of the client to no open request (id {id})")),
+            Some(OpenRequest { kind: RequestKind::Cancelled, .. }) => {
                 turn.note(format!("dropped the client's late answer to cancelled request {id}"));
             }
-            AnsweredRequest::Unknown => {
-                turn.note(format!("dropped an answer of the client to no open request (id {id})"));
-            }
+            Some(_) => turn.forward_to_server(),
         }
     }
 
@@ -285,7 +283,7 @@ impl Engine {
         let Some(id) = skim.response_id() else { return };
         let (key, unreadable) = (id.into(), Answer::Result("{}"));
         if !self.dialogue_answered(&key, unreadable, turn)
-            && let AnsweredRequest::Waiting(open) = self.server_requests.answer(&key)
+            && let Some(open) = self.server_requests.answer_waiting(&key)
         {
             turn.send_to_server(reply::error(Some(&open.id), ErrorCode::InvalidRequest, why));
         }
@@ -329,16 +327,13 @@ impl Engine {
 
     fn server_response(&mut self, line: &[u8], response: ServerResponse<'_>, turn: &mut Turn<'_>) {
         let ServerResponse { id, key, answer } = response;
-        let open = match self.client_requests.answer(key) {
-            AnsweredRequest::Waiting(open) => open,
-            AnsweredRequest::Cancelled => {
-                return turn.note(format!("dropped the late answer to cancelled request {id}"));
-            }
-            AnsweredRequest::Unknown => {
-                return turn.note(format!("dropped an answer to no open request (id {id})"));
-            }
+        let Some(open) = self.client_requests.answer(key) else {
+            return turn.note(format!("dropped an answer to no open request (id {id})"));
         };
         let edited = match (open.kind, answer) {
+            (RequestKind::Cancelled, _) => {
+                return turn.note(format!("dropped the late answer to cancelled request {id}"));
+            }
             (RequestKind::Call(call), answer) => {
                 self.answered(call, answer, turn);
                 Ok(None)
@@ -379,7 +374,7 @@ impl Engine {
                     }
                     ListKind::Prompts => tools.prompt(policy, &name).is_some(),
                 };
-                if is_hidden && enforcement == Enforcement::Enforced { Visibility::Hidden } else { Visibility::Visible }
+                is_hidden && enforcement == Enforcement::Enforced
             })
         };
         let mut is_raised = false;
@@ -403,7 +398,7 @@ impl Engine {
         self.recorder.unacceptable(Direction::Server, (None, None), why, turn);
         if !is_answer {
             turn.send_to_server(reply::error(Some(id.as_str()), ErrorCode::InvalidRequest, why));
-        } else if let AnsweredRequest::Waiting(open) = self.client_requests.answer(&id.into()) {
+        } else if let Some(open) = self.client_requests.answer_waiting(&id.into()) {
             if let RequestKind::Call(call) = open.kind {
                 turn.record(call.draft, Outcome::Error);
             }

@@ -24,6 +24,8 @@ pub(super) enum RequestKind {
     Call(PendingCall),
     /// Anything else: forward it.
     Other,
+    /// A request that was cancelled: drop its late answer.
+    Cancelled,
 }
 
 /// A call without an answer yet.
@@ -63,14 +65,6 @@ pub(super) struct OpenRequest {
     /// The id as its sender wrote it.
     pub(super) id: Box<str>,
     pub(super) kind: RequestKind,
-    state: RequestState,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RequestState {
-    Waiting,
-    /// A late answer is dropped.
-    Cancelled,
 }
 
 /// Why a request is not admitted.
@@ -80,17 +74,6 @@ pub(super) enum AdmitError {
     InFlight,
     /// Too many requests are open.
     TooMany,
-}
-
-/// The request that a response answers.
-#[derive(Debug)]
-pub(super) enum AnsweredRequest {
-    /// A request that waits for the response.
-    Waiting(OpenRequest),
-    /// A request that was cancelled.
-    Cancelled,
-    /// No open request.
-    Unknown,
 }
 
 /// The requests of one direction. Each direction has its own ids, and they do collide.
@@ -115,23 +98,25 @@ impl OpenRequests {
 
     /// Admits a request after [`check_capacity`](Self::check_capacity).
     pub(super) fn insert(&mut self, key: IdKey, id: &str, kind: RequestKind) {
-        self.by_id.insert(key, OpenRequest { id: id.into(), kind, state: RequestState::Waiting });
+        self.by_id.insert(key, OpenRequest { id: id.into(), kind });
     }
 
     /// Removes and returns the request that a response answers.
-    pub(super) fn answer(&mut self, key: &IdKey) -> AnsweredRequest {
+    pub(super) fn answer(&mut self, key: &IdKey) -> Option<OpenRequest> {
         // The server never saw a held call, so it cannot answer it.
         if self.held(key).is_some() {
-            return AnsweredRequest::Unknown;
+            return None;
         }
-        match self.by_id.remove(key) {
-            Some(open) if open.state == RequestState::Waiting => AnsweredRequest::Waiting(open),
-            Some(_) => {
-                self.cancelled.retain(|cancelled| cancelled != key);
-                AnsweredRequest::Cancelled
-            }
-            None => AnsweredRequest::Unknown,
+        let open = self.by_id.remove(key)?;
+        if let RequestKind::Cancelled = open.kind {
+            self.cancelled.retain(|cancelled| cancelled != key);
         }
+        Some(open)
+    }
+
+    /// Removes and returns the request that a response answers, unless it was cancelled.
+    pub(super) fn answer_waiting(&mut self, key: &IdKey) -> Option<OpenRequest> {
+        self.answer(key).filter(|open| !matches!(open.kind, RequestKind::Cancelled))
     }
 
     /// Returns the number of the question that a held call waits for.
@@ -150,11 +135,10 @@ impl OpenRequests {
     /// Marks a request as cancelled, and returns its kind. `initialize` cannot be cancelled (basic/utilities/cancellation).
     pub(super) fn cancel(&mut self, key: &IdKey) -> Option<RequestKind> {
         let open = self.by_id.get_mut(key)?;
-        if matches!(open.kind, RequestKind::Initialize) || open.state == RequestState::Cancelled {
+        if matches!(open.kind, RequestKind::Initialize | RequestKind::Cancelled) {
             return None;
         }
-        open.state = RequestState::Cancelled;
-        let kind = std::mem::replace(&mut open.kind, RequestKind::Other);
+        let kind = std::mem::replace(&mut open.kind, RequestKind::Cancelled);
         self.cancelled.push_back(key.clone());
         if self.cancelled.len() > MAX_CANCELLED
             && let Some(oldest) = self.cancelled.pop_front()
@@ -189,7 +173,7 @@ impl OpenRequests {
     pub(super) fn drain(&mut self) -> Vec<OpenRequest> {
         self.cancelled.clear();
         let mut open: Vec<_> = self.by_id.drain().map(|(_, open)| open).collect();
-        open.retain(|open| open.state == RequestState::Waiting);
+        open.retain(|open| !matches!(open.kind, RequestKind::Cancelled));
         open.sort_by(|one, other| (one.id.len(), &one.id).cmp(&(other.id.len(), &other.id)));
         open
     }

@@ -1,4 +1,4 @@
-//! Whether the client is still read: at the end of a session no request that was read may go without its answer.
+//! Whether the client is still read: at the end of a session, each request that was read needs its answer.
 
 use std::sync::Mutex;
 use std::thread;
@@ -8,33 +8,33 @@ use super::client_input::ClientInput;
 use super::shared_session::lock;
 use crate::limits::{LAST_LOOK, LAST_REQUESTS};
 
-/// What the pump that reads the client is doing.
+/// The state of the pump that reads the client.
 #[derive(Debug)]
 pub(super) struct ClientReading {
     state: Mutex<ReadState>,
-    /// Our stdin, only to look whether there is something in it.
+    /// Our stdin, only to see whether there is something in it.
     client: ClientInput,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReadState {
-    /// It waits for something to read, and has read nothing that is not dealt with.
+    /// It waits for something to read, and has handled all that it has read.
     Waiting,
-    /// It reads, judges or writes.
+    /// It reads, decides or writes.
     Busy,
-    /// The same, for the last time: more may be there, and the time for it is up.
+    /// It does so for the last time: there may be more to read, but the time for it is over.
     Last,
-    /// It reads no more.
+    /// It does not read any more.
     Over,
 }
 
 impl ClientReading {
-    /// The client is about to be read from this input.
+    /// Starts in the state of a pump that waits for this input.
     pub(super) fn new(client: ClientInput) -> Self {
         Self { state: Mutex::new(ReadState::Waiting), client }
     }
 
-    /// For the pump: there is something to read. Whether it may.
+    /// The pump is about to read. Returns whether it may.
     #[must_use]
     pub(super) fn begin(&self) -> bool {
         let mut state = lock(&self.state);
@@ -45,7 +45,7 @@ impl ClientReading {
         true
     }
 
-    /// For the pump: all that it has read is dealt with, answers included.
+    /// The pump has handled all that it has read, and has written the answers.
     pub(super) fn pause(&self) {
         let mut state = lock(&self.state);
         match *state {
@@ -55,18 +55,18 @@ impl ClientReading {
         }
     }
 
-    /// For the pump: it has ended.
+    /// The pump has ended.
     pub(super) fn stop(&self) {
         *lock(&self.state) = ReadState::Over;
     }
 
-    /// Lets the pump deal with what the client has sent already, for at most [`LAST_REQUESTS`] and with whole pieces, and
-    /// keeps it from reading more.
+    /// Waits until the pump has handled what the client has sent already, at most for [`LAST_REQUESTS`], and keeps it from reading
+    /// more.
     pub(super) fn finish(&self) {
         let start = Instant::now();
         self.client.settle();
         loop {
-            // First this look: what is gone from the pipe after it was taken by a pump that was busy before.
+            // This comes first: what leaves the pipe after it was read by a pump that is busy from before.
             let is_late = start.elapsed() >= LAST_REQUESTS;
             let more = !is_late && self.client.is_readable();
             let mut state = lock(&self.state);
@@ -74,7 +74,7 @@ impl ClientReading {
                 *state = ReadState::Over;
                 return;
             }
-            // A client that never stops asking would not let it wait at a moment when somebody looks.
+            // A client that never stops sending might never let the pump be seen waiting.
             if is_late && *state == ReadState::Busy {
                 *state = ReadState::Last;
             }

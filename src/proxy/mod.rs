@@ -6,13 +6,13 @@
 mod approval_worker;
 mod child;
 mod client_input;
-mod client_output;
 mod client_reading;
 pub mod notification;
 mod outbox;
 mod pipe;
 pub mod probe_server;
 mod pump;
+mod raw_output;
 mod reload;
 mod server_queue;
 mod session;
@@ -38,9 +38,11 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use self::approval_worker::{ApprovalInbox, ApprovalWorker};
 use self::child::Child;
 pub use self::child::{SpawnEnv, StartError};
-use self::client_output::ClientOutput;
+use self::client_input::ClientInput;
 use self::client_reading::ClientReading;
+use self::pipe::file;
 use self::pump::{Pump, PumpSource, Stopped};
+use self::raw_output::RawOutput;
 pub use self::reload::Reload;
 use self::server_queue::ServerQueue;
 use self::session::{PumpEvent, SessionEnd, SessionLoop};
@@ -79,7 +81,7 @@ pub struct Wrap {
 #[derive(Debug)]
 pub struct LogPlace {
     /// The directory.
-    pub folder: PathBuf,
+    pub dir: PathBuf,
     /// The server's name.
     pub server: ServerName,
     /// Its size and age.
@@ -91,13 +93,9 @@ pub struct LogPlace {
 /// # Errors
 /// If the server cannot be started; nothing was read from stdin then.
 pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::system)?;
     runtime.block_on(async {
-        // Before the server starts, so that a signal ends both at any time.
-        let signals = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
-        let (session_loop, threads) = start(wrap, signals)?;
-        let session = Arc::clone(&threads.session);
-        threads.start().map_err(system)?;
+        let (session_loop, session) = start(wrap)?;
         let SessionEnd { exit, log_drain } = session_loop.run().await;
         let lost = session.log.as_ref().map_or(0, |log| log.finish(log_drain));
         if lost > 0 {
@@ -110,19 +108,11 @@ pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
     })
 }
 
-/// What the threads need, once the server runs.
-#[derive(Debug)]
-struct Threads {
-    client: Pump,
-    server: Pump,
-    session: Arc<SharedSession>,
-    events: UnboundedSender<PumpEvent>,
-    local: Box<dyn LocalChannel>,
-    reload: Reload,
-}
-
-fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(SessionLoop, Threads), StartError> {
-    let (stdin, stdout) = (client_input::stdin().map_err(system)?, ClientOutput::stdout().map_err(system)?);
+fn start(wrap: Wrap) -> Result<(SessionLoop, Arc<SharedSession>), StartError> {
+    let system = StartError::system;
+    // Before the server starts, so that a signal ends both at any time.
+    let signals = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
+    let (stdin, stdout) = (client_input::stdin().map_err(system)?, RawOutput::stdout().map_err(system)?);
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;
     let we_read = file(we_read);
@@ -130,7 +120,6 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(SessionLoop, T
     // So that a large result goes to the client in one write, and not in pieces that each wait for the client to wake.
     stdout.widen(SERVER_PIPE);
     let server = ServerWriter::new(file(we_write), stdin.clone(), wrap.grace).map_err(system)?;
-    let reading = ClientReading::new(stdin.clone());
     let child = Child::spawn(&wrap.command, None, server_reads, server_writes, Stdio::inherit())?;
     kill_on_panic(&child, wrap.stderr.clone());
     let clock = SessionClock::start();
@@ -141,7 +130,7 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(SessionLoop, T
         client: ClientWriter::new(stdout),
         server,
         queue: ServerQueue::default(),
-        reading,
+        reading: ClientReading::new(stdin.clone()),
         max_message: wrap.max_message,
         grace: wrap.grace,
         approvals: ApprovalInbox::default(),
@@ -150,47 +139,44 @@ fn start(wrap: Wrap, signals: (Signals, ChildSignals)) -> Result<(SessionLoop, T
         stderr: wrap.stderr,
     });
     let (events, received) = unbounded_channel();
-    let threads = Threads {
-        client: Pump::new(PumpSource::Client(stdin), Arc::clone(&session)),
-        server: Pump::new(PumpSource::Server(we_read), Arc::clone(&session)),
-        session: Arc::clone(&session),
-        events,
-        local: wrap.local,
-        reload: wrap.reload,
-    };
-    Ok((SessionLoop::new(child, session, signals, received), threads))
+    start_threads(&session, (stdin, we_read), events, wrap.local, wrap.reload).map_err(system)?;
+    Ok((SessionLoop::new(child, Arc::clone(&session), signals, received), session))
 }
 
-impl Threads {
-    /// Starts the pumps, the writer of the server queue, the approval worker, and the watch of the policy. They end with the
-    /// process.
-    fn start(self) -> io::Result<()> {
-        let Self { client, server, session, events, local, reload } = self;
-        let server_events = events.clone();
-        named("server").spawn(move || {
-            // This drops our end of the server's stdout before the event, as a client that leaves would.
-            let stopped = server.run();
-            let _ = server_events.send(match stopped {
-                Stopped::SourceClosed => PumpEvent::ServerClosed,
-                Stopped::ClientGone => PumpEvent::ClientGone,
-            });
-        })?;
-        let queue_session = Arc::clone(&session);
-        named("queue").spawn(move || queue_session.write_queue())?;
-        ApprovalWorker::spawn(Arc::clone(&session), local)?;
-        let client_session = Arc::clone(&session);
-        named("client").spawn(move || {
-            let stopped = client.run();
-            client_session.reading.stop();
-            client_session.server.close();
-            let _ = events.send(match stopped {
-                Stopped::SourceClosed => PumpEvent::ClientClosed,
-                Stopped::ClientGone => PumpEvent::ClientGone,
-            });
-        })?;
-        // The watch is last: it costs more to start than all the rest, and can wait.
-        reload::spawn(reload, session)
-    }
+/// Starts the pumps, the writer of the server queue, the approval worker, and the watch of the policy. They end with the process.
+fn start_threads(
+    session: &Arc<SharedSession>,
+    (stdin, server_stdout): (ClientInput, File),
+    events: UnboundedSender<PumpEvent>,
+    local: Box<dyn LocalChannel>,
+    reload: Reload,
+) -> io::Result<()> {
+    let server = Pump::new(PumpSource::Server(server_stdout), Arc::clone(session));
+    let client = Pump::new(PumpSource::Client(stdin), Arc::clone(session));
+    let server_events = events.clone();
+    named("server").spawn(move || {
+        // This drops our end of the server's stdout before the event, as a client that leaves would.
+        let stopped = server.run();
+        let _ = server_events.send(match stopped {
+            Stopped::SourceClosed => PumpEvent::ServerClosed,
+            Stopped::ClientGone => PumpEvent::ClientGone,
+        });
+    })?;
+    let queue_session = Arc::clone(session);
+    named("queue").spawn(move || queue_session.write_queue())?;
+    ApprovalWorker::spawn(Arc::clone(session), local)?;
+    let client_session = Arc::clone(session);
+    named("client").spawn(move || {
+        let stopped = client.run();
+        client_session.reading.stop();
+        client_session.server.close();
+        let _ = events.send(match stopped {
+            Stopped::SourceClosed => PumpEvent::ClientClosed,
+            Stopped::ClientGone => PumpEvent::ClientGone,
+        });
+    })?;
+    // The watch is last: it costs more to start than all the rest, and can wait.
+    reload::spawn(reload, Arc::clone(session))
 }
 
 fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, clock: SessionClock) -> io::Result<Log> {
@@ -199,7 +185,7 @@ fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, clock: SessionClock) -
         Trouble::Unwritable(_) => tracing::error!("{trouble}"),
         Trouble::Written { .. } | Trouble::Behind { .. } | Trouble::Beside(_) => tracing::warn!("{trouble}"),
     };
-    Log::start(place.folder, &place.server, place.options, Box::new(say), Box::new(unanswered))
+    Log::start(place.dir, &place.server, place.options, Box::new(say), Box::new(unanswered))
 }
 
 fn named(name: &str) -> thread::Builder {
@@ -214,18 +200,4 @@ fn kill_on_panic(child: &Child, stderr: Stderr) {
         stderr.say(format!("policylayer ERROR {panic}\n").as_bytes());
         stderr.finish();
     }));
-}
-
-#[cfg(unix)]
-fn file(pipe: impl Into<std::os::fd::OwnedFd>) -> File {
-    File::from(pipe.into())
-}
-
-#[cfg(windows)]
-fn file(pipe: impl Into<std::os::windows::io::OwnedHandle>) -> File {
-    File::from(pipe.into())
-}
-
-fn system(error: io::Error) -> StartError {
-    StartError::System(error)
 }

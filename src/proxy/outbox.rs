@@ -187,12 +187,12 @@ mod tests {
 
     use super::super::approval_worker::ApprovalInbox;
     use super::super::client_input;
-    use super::super::client_output::ClientOutput;
     use super::super::client_reading::ClientReading;
+    use super::super::raw_output::RawOutput;
     use super::super::server_queue::ServerQueue;
     use super::super::shared_session::{ClientWriter, ServerWriter, SessionClock};
     use super::super::stderr::Stderr;
-    use super::super::{file, start_log};
+    use super::super::{pipe::file, start_log};
     use super::*;
     use crate::audit::Options;
     use crate::engine::limits::Memory;
@@ -224,7 +224,7 @@ mod tests {
         let (engine, clock) = (Arc::new(Mutex::new(engine(required))), SessionClock::start());
         let session = SharedSession {
             engine: Arc::clone(&engine),
-            client: ClientWriter::new(ClientOutput::Raw(file(to_client))),
+            client: ClientWriter::new(RawOutput::Pipe(file(to_client))),
             server: ServerWriter::new(file(to_server), stdin.clone(), grace).unwrap(),
             queue: ServerQueue::default(),
             reading: ClientReading::new(stdin),
@@ -277,9 +277,9 @@ mod tests {
 
     #[test]
     fn a_cancellation_never_overtakes_the_approved_call() {
-        let folder = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().unwrap();
         let options = Options { max_size: 1 << 20, keep: Duration::from_secs(3600) };
-        let place = LogPlace { folder: folder.path().to_owned(), server: server_name(), options };
+        let place = LogPlace { dir: dir.path().to_owned(), server: server_name(), options };
         for (required, log) in [(Required::No, None), (Required::Yes, Some(place))] {
             let (session, server, _client) = session(required, log);
             let mut client = Client::new(&session);

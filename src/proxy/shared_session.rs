@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::approval_worker::ApprovalInbox;
 use super::client_input::ClientInput;
-use super::client_output::ClientOutput;
 use super::client_reading::ClientReading;
 use super::outbox::{Outbox, ServerRoute};
 use super::pipe;
+use super::raw_output::RawOutput;
 use super::server_queue::{QueuedLine, ServerQueue};
 use super::stderr::Stderr;
 use crate::audit::Log;
@@ -141,7 +141,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Our stdout: whole lines, one writer at a time.
 #[derive(Debug)]
 pub(super) struct ClientWriter {
-    stdout: Mutex<ClientOutput>,
+    stdout: Mutex<RawOutput>,
     /// Whether a thread is writing, or waiting for the client to read.
     writing: AtomicBool,
     /// The number of finished writes.
@@ -149,7 +149,7 @@ pub(super) struct ClientWriter {
 }
 
 impl ClientWriter {
-    pub(super) fn new(stdout: ClientOutput) -> Self {
+    pub(super) fn new(stdout: RawOutput) -> Self {
         Self { stdout: Mutex::new(stdout), writing: AtomicBool::new(false), written: AtomicU64::new(0) }
     }
 

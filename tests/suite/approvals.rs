@@ -569,6 +569,50 @@ fn no_more_than_thirty_two_wait() {
     assert!(matches!(&desk.call(5, "free")[0], Done::Recorded(_) | Done::ToClient(_)));
 }
 
+fn cancel(id: u32) -> Value {
+    json!({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":id}})
+}
+
+#[test]
+fn a_call_that_is_approved_and_then_cancelled_reaches_the_server_before_its_cancellation() {
+    let mut desk = Desk::new(BOTH);
+    let to_server = |done: Vec<Done>| {
+        done.into_iter().filter(|done| matches!(done, Done::ToServer(_) | Done::PassedToServer)).collect::<Vec<_>>()
+    };
+    desk.call(1, "send");
+    let done = [desk.local(1, ApprovalAnswer::Once), desk.client(cancel(1))].concat();
+    assert_eq!(to_server(done), [Done::ToServer(line(1, "send") + "\n"), Done::PassedToServer]);
+    desk.call(2, "send");
+    let done = [desk.client(cancel(2)), desk.local(2, ApprovalAnswer::Once)].concat();
+    assert_eq!(to_server(done), [], "the server knows nothing of it");
+}
+
+#[test]
+fn where_the_log_is_required_an_approved_call_is_committed_with_its_line() {
+    for (is_cancelled, answers) in [(false, 1), (true, 0)] {
+        let mut desk = Desk::new(BOTH);
+        let keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| Some(Key([3; 32]))));
+        desk.engine = desk.engine.recording(keyed, Required::Yes);
+        desk.call(1, "send");
+        let mut actions = Vec::new();
+        desk.engine.answered_locally(1, ApprovalAnswer::Once, desk.now(), &mut actions);
+        let commit = actions.iter().find_map(|action| match action {
+            Action::Commit(commit) => Some(commit.clone()),
+            _ => None,
+        });
+        let commit = commit.expect("the call waits for the log");
+        assert_eq!(commit.payload, Payload::Written((line(1, "send") + "\n").into_bytes()));
+        assert!(!actions.iter().any(|action| matches!(action, Action::ToServer(_))), "{actions:?}");
+        if is_cancelled {
+            assert!(desk.client(cancel(1)).contains(&Done::PassedToServer));
+        }
+        let mut instead = Vec::new();
+        desk.engine.handle_commit_failed(&commit, "No space left on device.", desk.now(), &mut instead);
+        let to_client = Desk::done(instead).into_iter().filter(|done| matches!(done, Done::ToClient(_)));
+        assert_eq!(to_client.count(), answers, "who has cancelled waits for no answer");
+    }
+}
+
 #[test]
 fn progress_only_grows_also_when_the_server_s_follows() {
     let mut desk = Desk::new(BOTH);
@@ -635,7 +679,7 @@ fn from_2026_07_28_on_the_call_comes_again_with_the_answer() {
     let expected = typed(2, json!({"n":1}), json!({})).to_string() + "\n";
     assert_eq!(line, expected, "the line that was asked about, under the id that wants the answer");
     let done = desk.server(json!({"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","content":[]}}));
-    assert!(done.contains(&Done::PassedToServer), "{done:?}");
+    assert!(done.contains(&Done::PassedToClient), "{done:?}");
     assert_eq!(released(&desk.client(again(3, 1, &state, "approve_once"))), Vec::<&str>::new(), "one use");
 }
 

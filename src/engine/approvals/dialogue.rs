@@ -10,7 +10,6 @@ use super::{ApprovalAnswer, Question};
 use crate::engine::list_filter::splice;
 use crate::limits::{MAX_NOTE, MAX_SHOWN_ARGUMENTS};
 use crate::visible::visible;
-use crate::wire::message::Answer;
 use crate::wire::view::{self, find_member};
 
 /// The first revision that has elicitation. Revisions compare as text.
@@ -131,24 +130,7 @@ pub(in crate::engine) fn cancel_dialogue(id: &str, reason: &str) -> Vec<u8> {
     line(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }))
 }
 
-/// The result of a dialogue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::engine) enum DialogueResult {
-    /// A person answered, or the answer can only be taken for a refusal.
-    Answered(ApprovalAnswer),
-    /// The client could not ask.
-    Failed,
-}
-
-/// Reads the answer to our request. Anything but a plain approval is a refusal.
-pub(in crate::engine) fn read_answer(answer: Answer<'_>) -> DialogueResult {
-    match answer {
-        Answer::Error(_) => DialogueResult::Failed,
-        Answer::Result(result) => DialogueResult::Answered(read_result(result)),
-    }
-}
-
-/// Reads the result of an elicitation.
+/// Reads the result of an elicitation. Anything but a plain approval is a refusal.
 pub(in crate::engine) fn read_result(result: &str) -> ApprovalAnswer {
     let content = find_member(result, "content").unwrap_or_default();
     let text = |object, key| find_member(object, key).and_then(view::string).map(Cow::into_owned);

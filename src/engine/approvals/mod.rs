@@ -14,8 +14,7 @@ mod progress;
 use std::time::Duration;
 
 pub(super) use dialogue::{
-    ApprovalPrompt, DialogueResult, ElicitationSupport, OURS, cancel_dialogue, has_form, read_answer, read_result,
-    with_id, without_ours,
+    ApprovalPrompt, ElicitationSupport, OURS, cancel_dialogue, has_form, read_result, with_id, without_ours,
 };
 pub(super) use grants::Grants;
 pub(super) use progress::{METHOD as PROGRESS, Progress};

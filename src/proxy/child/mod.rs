@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub use self::start_error::StartError;
 use crate::lookup::SearchEnv;
 #[cfg(unix)]
-pub(super) use unix::{Child, Group, ignores_hangup, unblock_signals, watcher_command};
+pub(super) use unix::{Child, ProcessGroup, ignores_hangup, unblock_signals, watcher_command};
 #[cfg(windows)]
 pub(super) use windows::Child;
 
@@ -81,9 +81,6 @@ impl ServerExit {
 
 /// Splits a command into its program and its arguments.
 fn split(command: &[OsString]) -> Result<(&OsStr, &[OsString]), StartError> {
-    let (program, args) = command.split_first().ok_or_else(|| StartError::Other {
-        command: String::new(),
-        error: io::Error::new(io::ErrorKind::InvalidInput, "no command was given"),
-    })?;
-    Ok((program, args))
+    let none = || StartError::other("", io::Error::new(io::ErrorKind::InvalidInput, "no command was given"));
+    command.split_first().map(|(program, args)| (program.as_os_str(), args)).ok_or_else(none)
 }

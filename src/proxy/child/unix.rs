@@ -23,14 +23,14 @@ use crate::proxy::watcher::{Watcher, WatcherCheck};
 pub(in crate::proxy) struct Child {
     server: tokio::process::Child,
     watcher: Watcher,
-    group: Group,
+    group: ProcessGroup,
 }
 
 /// A process group, for as long as its leader is not reaped.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::proxy) struct Group(Pid);
+pub(in crate::proxy) struct ProcessGroup(Pid);
 
-impl Group {
+impl ProcessGroup {
     /// Ends every process of the group.
     pub(in crate::proxy) fn kill(self) {
         // That nobody is left is no failure.
@@ -51,8 +51,8 @@ impl Child {
         let (program, args) = super::split(command)?;
         // First the watcher: a wrapper that is killed in between leaves nothing behind. Until its exec the new process
         // also holds our end of the watcher's pipe, so the watcher wakes only when the process is in the group.
-        let watcher = Watcher::spawn().map_err(StartError::Watcher)?;
-        let group = watcher.group().ok_or_else(|| StartError::Watcher(io::ErrorKind::NotFound.into()))?;
+        let watcher = Watcher::spawn().map_err(StartError::watcher)?;
+        let group = watcher.group().ok_or_else(|| StartError::watcher(io::ErrorKind::NotFound.into()))?;
         let mut command = Command::new(program);
         command.args(args).stdin(stdin).stdout(stdout).stderr(stderr);
         command.process_group(group.as_raw_nonzero().get());
@@ -61,16 +61,16 @@ impl Child {
         }
         die_with_parent(&mut command);
         match command.spawn() {
-            Ok(server) => Ok(Self { server, watcher, group: Group(group) }),
+            Ok(server) => Ok(Self { server, watcher, group: ProcessGroup(group) }),
             Err(error) => {
-                watcher.end(Group(group));
+                watcher.end(ProcessGroup(group));
                 Err(StartError::of(program, error))
             }
         }
     }
 
     /// Returns the server's group, for the panic hook.
-    pub(in crate::proxy) fn group(&self) -> Group {
+    pub(in crate::proxy) fn group(&self) -> ProcessGroup {
         self.group
     }
 

@@ -25,9 +25,9 @@ pub(in crate::proxy) struct Child {
 
 /// Stands for the server's job, which ends by itself when we end.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::proxy) struct Group;
+pub(in crate::proxy) struct ProcessGroup;
 
-impl Group {
+impl ProcessGroup {
     /// Does nothing: a release aborts after a panic's message, which closes the job's only handle.
     pub(in crate::proxy) fn kill(self) {}
 }
@@ -67,8 +67,8 @@ impl Child {
     }
 
     /// Returns the server's job, for the panic hook.
-    pub(in crate::proxy) fn group(&self) -> Group {
-        Group
+    pub(in crate::proxy) fn group(&self) -> ProcessGroup {
+        ProcessGroup
     }
 
     /// There is no watcher that could end.
