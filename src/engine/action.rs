@@ -116,12 +116,10 @@ impl<'a> Turn<'a> {
         self.push(Action::ToServer(Payload::Written(line)));
     }
 
-    /// Passes the received line on to the client.
     pub(super) fn forward_to_client(&mut self) {
         self.push(Action::ToClient(Payload::Received));
     }
 
-    /// Passes the received line on to the server.
     pub(super) fn forward_to_server(&mut self) {
         self.push(Action::ToServer(Payload::Received));
     }

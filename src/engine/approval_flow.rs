@@ -209,7 +209,6 @@ impl Engine {
         self.refuse_held(held, approval, why, Remedy::Again, turn);
     }
 
-    /// Handles a person's answer.
     fn handle_answer(&mut self, number: u64, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
         if let Some(held) = self.approvals.take_held(number) {
             self.settle(held, answer, channel, turn);
@@ -374,7 +373,6 @@ impl Engine {
         turn.record(pending.draft, outcome);
     }
 
-    /// Refuses a held call.
     fn refuse_held(&mut self, held: HeldCall, approval: Approval, why: String, remedy: Remedy, turn: &mut Turn<'_>) {
         let HeldCall { question, id, key, file, mut pending, since, .. } = held;
         pending.set_approval(Approval { waited: turn.now.session.saturating_sub(since), ..approval });

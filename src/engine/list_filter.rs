@@ -15,7 +15,6 @@ pub(super) enum ListKind {
 }
 
 impl ListKind {
-    /// Returns the key of the list in a result.
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::Tools => "tools",
@@ -81,7 +80,6 @@ fn filter_array(
     Ok((hidden > 0).then_some(visible))
 }
 
-/// Returns the name of an item.
 fn name(item: &str, list: ListKind) -> Result<Cow<'_, str>, Fault> {
     if !item.starts_with('{') {
         return Err(Fault::Type { name: list.key(), expected: "a list of objects" });

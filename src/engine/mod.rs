@@ -407,7 +407,6 @@ impl Engine {
     }
 }
 
-/// A request of the client, as it was read.
 struct ClientRequest<'l> {
     id: &'l str,
     key: IdKey,
@@ -416,7 +415,6 @@ struct ClientRequest<'l> {
     line: &'l [u8],
 }
 
-/// An answer of the server, as it was read.
 struct ServerResponse<'l> {
     id: &'l str,
     key: &'l IdKey,

@@ -15,7 +15,6 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Creates a recorder for a session that keeps a log.
     pub(super) fn new(keyed: Keyed) -> Self {
         Self { keyed: Some(keyed), ..Self::default() }
     }
@@ -37,7 +36,6 @@ impl Recorder {
         Some(Draft::new(facts, self.client.as_ref(), keyed, made))
     }
 
-    /// Records a message that the policy refuses.
     pub(super) fn refused(&mut self, facts: &Facts<'_>, turn: &mut Turn<'_>) {
         turn.record(self.decided(facts, turn), Outcome::Refused);
     }
@@ -65,7 +63,6 @@ impl Recorder {
     }
 }
 
-/// Returns the outcome that the answer to a call reports.
 pub(super) fn outcome_of(answer: Answer<'_>) -> Outcome {
     match answer {
         Answer::Error(_) => Outcome::Error,
@@ -74,7 +71,6 @@ pub(super) fn outcome_of(answer: Answer<'_>) -> Outcome {
     }
 }
 
-/// Returns whether the result of a call says that the tool failed.
 fn is_error(result: &str) -> bool {
     // Most results are long and do not have the key, so they need no walk through their members.
     let may_have = |text: &str| memchr::memmem::find(result.as_bytes(), text.as_bytes()).is_some();

@@ -75,7 +75,6 @@ impl Refusal<'_> {
     }
 }
 
-/// Formats a refusal of `name`.
 pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str) -> Refusal<'a> {
     let Refused { decision, otherwise, remedy } = refused;
     let reason = match decision.reason {

@@ -129,7 +129,6 @@ impl Engine {
         self.client_requests.insert(key, id, RequestKind::Call(pending));
     }
 
-    /// Handles the answer to a call.
     pub(super) fn answered(&mut self, call: PendingCall, answer: Answer<'_>, turn: &mut Turn<'_>) {
         if call.counted.is_none() && call.draft.is_none() {
             return;

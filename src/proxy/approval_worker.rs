@@ -28,7 +28,6 @@ pub(super) struct ApprovalInbox {
 }
 
 impl ApprovalInbox {
-    /// Posts events in their order.
     pub(super) fn post(&self, events: &mut Vec<ApprovalEvent>) {
         if !events.is_empty() {
             lock(&self.events).append(events);
@@ -36,7 +35,6 @@ impl ApprovalInbox {
         }
     }
 
-    /// Waits for events, at most for `limit`, and returns them.
     fn wait(&self, limit: Duration) -> Vec<ApprovalEvent> {
         let waited = self.posted.wait_timeout_while(lock(&self.events), limit, |events| events.is_empty());
         let (mut events, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -67,7 +65,6 @@ impl ApprovalWorker {
         Ok(())
     }
 
-    /// Waits until there is something to do, and does it.
     fn step(&mut self) {
         let now = self.session.now();
         let deadline = self.session.lock_engine().poll_timeout().map(|next| next.saturating_sub(now.session));

@@ -43,9 +43,6 @@ mod unix {
         pub(in crate::proxy) fn settle(&self) {}
 
         /// Waits until there are bytes, or the end, to read.
-        ///
-        /// # Errors
-        /// If the system cannot wait without reading.
         pub(in crate::proxy) fn wait_readable(&self) -> io::Result<()> {
             pipe::wait_readable(&self.0)
         }
@@ -63,9 +60,6 @@ mod unix {
 }
 
 /// Opens our stdin. Nothing is read before it is asked for.
-///
-/// # Errors
-/// If the system has no more handles.
 pub(super) fn stdin() -> io::Result<ClientInput> {
     let stdin = io::stdin();
     // A console gives bytes in a code page of its own; the library reads it as UTF-16 and gives UTF-8.

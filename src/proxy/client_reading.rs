@@ -55,7 +55,6 @@ impl ClientReading {
         }
     }
 
-    /// The pump has ended.
     pub(super) fn stop(&self) {
         *lock(&self.state) = ReadState::Over;
     }

@@ -189,9 +189,6 @@ mod platform {
 
     /// Registers the name of our notifications. `wrap` does not do it: a process of a packaged client writes to a registry of its
     /// own, which Windows does not read for this.
-    ///
-    /// # Errors
-    /// If the registry cannot be written.
     pub(super) fn register(env: &Env) -> io::Result<()> {
         let status = command(&reg(env), &["add", KEY, "/v", "DisplayName", "/t", "REG_SZ", "/d", APP_ID, "/f"])?;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("reg add: {status}"))) }

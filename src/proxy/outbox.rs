@@ -137,9 +137,6 @@ impl Outbox {
     }
 
     /// Carries out what was taken in. `framer` has the received lines.
-    ///
-    /// # Errors
-    /// If the client is gone.
     pub(super) fn deliver(&mut self, framer: &Framer) -> Result<(), ClientGone> {
         let written = self.write(framer);
         self.hand_over(framer);

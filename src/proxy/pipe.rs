@@ -10,20 +10,15 @@ use std::time::{Duration, Instant};
 
 use crate::limits::BLOCKED_LOOK;
 
-/// Converts an end of a pipe to a plain handle.
 pub(super) fn owned(pipe: impl Into<OwnedFd>) -> OwnedFd {
     pipe.into()
 }
 
-/// Converts an end of a pipe to a file.
 pub(super) fn file(pipe: impl Into<OwnedFd>) -> File {
     File::from(pipe.into())
 }
 
 /// Opens one of our own streams again, as an unbuffered file.
-///
-/// # Errors
-/// If the system has no more handles.
 pub(super) fn duplicate(stream: &impl AsOwned) -> io::Result<File> {
     #[cfg(unix)]
     let stream = stream.as_fd();
@@ -125,9 +120,6 @@ mod platform {
     }
 
     /// Waits until there are bytes, or the end, to read.
-    ///
-    /// # Errors
-    /// If the system cannot wait without reading.
     pub(in crate::proxy) fn wait_readable(pipe: &File) -> io::Result<()> {
         wait(pipe, PollFlags::IN, None)
     }

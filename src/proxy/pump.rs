@@ -59,7 +59,6 @@ impl Pump {
         Self { source, framer: Framer::new(session.max_message), session, outbox }
     }
 
-    /// Moves lines until one side closes.
     pub(super) fn run(mut self) -> Stopped {
         while self.wait_readable() {
             // A source that fails has nothing more to give, just as one that ended.

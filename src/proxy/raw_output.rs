@@ -21,9 +21,6 @@ pub(super) enum RawOutput {
 
 impl RawOutput {
     /// Opens our stdout.
-    ///
-    /// # Errors
-    /// If the system has no more handles.
     pub(super) fn stdout() -> io::Result<Self> {
         let stdout = io::stdout();
         #[cfg(windows)]
@@ -34,9 +31,6 @@ impl RawOutput {
     }
 
     /// Opens our stderr.
-    ///
-    /// # Errors
-    /// If there is no stderr, or the system has no more handles.
     pub(super) fn stderr() -> io::Result<Self> {
         let stderr = io::stderr();
         #[cfg(windows)]

@@ -59,7 +59,6 @@ impl ServerQueue {
         lock(&self.lines).iter().map(QueuedLine::len).sum::<usize>() >= MAX_HELD_BYTES
     }
 
-    /// Waits until there is a line.
     pub(super) fn wait(&self) {
         drop(
             self.added.wait_while(lock(&self.lines), |lines| lines.is_empty()).unwrap_or_else(PoisonError::into_inner),

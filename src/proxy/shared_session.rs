@@ -80,20 +80,18 @@ impl SharedSession {
     /// to read.
     pub(super) fn write_to_server(self: &Arc<Self>, lines: &[u8]) {
         let mut uncommitted = Vec::new();
-        let mut server = self.server.lock();
-        // If the server's stdin is closed by either side, the calls stay open and are answered when the server ends. The
-        // client is still read: each of its requests needs an answer.
+        let mut stdin = lock(&self.server.stdin);
         while let Some(queued) = self.queue.pop() {
             match queued {
-                QueuedLine::Line(line) => _ = server.write(&line),
+                QueuedLine::Line(line) => self.server.write(&mut stdin, &line),
                 QueuedLine::Commit(commit) => match self.commit(&commit.entry) {
-                    Ok(()) => _ = server.write(commit.payload.bytes(b"")),
+                    Ok(()) => self.server.write(&mut stdin, commit.payload.bytes(b"")),
                     Err(why) => uncommitted.push((commit, why)),
                 },
             }
         }
-        let _ = server.write(lines);
-        drop(server);
+        self.server.write(&mut stdin, lines);
+        drop(stdin);
         for (commit, why) in uncommitted {
             self.refuse_uncommitted(&commit, &why);
         }
@@ -107,7 +105,6 @@ impl SharedSession {
         }
     }
 
-    /// Gives decisions to the log.
     pub(super) fn record(&self, entries: &mut Vec<Entry>) {
         match &self.log {
             Some(log) if !entries.is_empty() => log.push(entries),
@@ -116,9 +113,6 @@ impl SharedSession {
     }
 
     /// Writes a call to the log before the server gets it.
-    ///
-    /// # Errors
-    /// Why it cannot be written.
     pub(super) fn commit(&self, entry: &Entry) -> Result<(), String> {
         let log = self.log.as_ref().ok_or("there is none")?;
         log.trouble().map_or_else(|| log.commit(entry), Err)
@@ -154,9 +148,6 @@ impl ClientWriter {
     }
 
     /// Writes whole lines.
-    ///
-    /// # Errors
-    /// If the client is gone.
     pub(super) fn write(&self, lines: &[&[u8]]) -> io::Result<()> {
         let stdout = lock(&self.stdout);
         self.writing.store(true, Ordering::Relaxed);
@@ -193,9 +184,6 @@ pub(super) struct ServerWriter {
 impl ServerWriter {
     /// Creates a writer to `stdin`. A write waits for the server while `client`, our own stdin, is open, and at least for
     /// `grace`.
-    ///
-    /// # Errors
-    /// If the pipe cannot be made non-blocking.
     pub(super) fn new(stdin: File, client: ClientInput, grace: Duration) -> io::Result<Self> {
         // Non-blocking, so that a server that reads nothing cannot hold us back from ending it.
         pipe::set_nonblocking(&stdin)?;
@@ -208,9 +196,18 @@ impl ServerWriter {
         })
     }
 
-    /// Locks the pipe for one or several writes.
-    pub(super) fn lock(&self) -> ServerPipe<'_> {
-        ServerPipe { writer: self, stdin: lock(&self.stdin) }
+    /// Writes whole lines to the locked `stdin`; waits for a server that is slow to read, but not if the session has to end.
+    fn write(&self, stdin: &mut Option<File>, lines: &[u8]) {
+        let Some(pipe) = stdin.as_ref() else { return };
+        let result = pipe::write_while(pipe, lines, |blocked| {
+            !self.closing.load(Ordering::Relaxed) && (blocked < self.grace || !self.client.is_hung_up())
+        });
+        // If either side has closed it, the calls stay open and are answered when the server ends. The client is still read:
+        // each of its requests needs an answer.
+        if let Err(error) = result {
+            *stdin = None;
+            self.refused.store(error.kind() != ErrorKind::TimedOut, Ordering::Relaxed);
+        }
     }
 
     /// Returns whether the server has closed its end. Never waits.
@@ -224,32 +221,5 @@ impl ServerWriter {
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
         *lock(&self.stdin) = None;
-    }
-}
-
-/// The locked pipe to the server.
-#[derive(Debug)]
-pub(super) struct ServerPipe<'w> {
-    writer: &'w ServerWriter,
-    stdin: MutexGuard<'w, Option<File>>,
-}
-
-impl ServerPipe<'_> {
-    /// Writes whole lines; waits for a server that is slow to read.
-    ///
-    /// # Errors
-    /// If the server's stdin is closed by either side, and [`ErrorKind::TimedOut`] if the session has to end and the server
-    /// does not read.
-    pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        let writer = self.writer;
-        let Some(pipe) = self.stdin.as_ref() else { return Err(ErrorKind::BrokenPipe.into()) };
-        let result = pipe::write_while(pipe, lines, |blocked| {
-            !writer.closing.load(Ordering::Relaxed) && (blocked < writer.grace || !writer.client.is_hung_up())
-        });
-        if let Err(error) = &result {
-            *self.stdin = None;
-            writer.refused.store(error.kind() != ErrorKind::TimedOut, Ordering::Relaxed);
-        }
-        result
     }
 }

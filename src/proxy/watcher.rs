@@ -42,7 +42,6 @@ impl Watcher {
         Ok(Self { leader: start(0)?, others: Vec::new() })
     }
 
-    /// Returns the group that it leads.
     pub(super) fn group(&self) -> Option<Pid> {
         Pid::from_raw(self.leader.id().cast_signed())
     }

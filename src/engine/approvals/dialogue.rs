@@ -31,7 +31,6 @@ pub(in crate::engine) enum ElicitationSupport {
 }
 
 impl ElicitationSupport {
-    /// Reads what the client's `initialize` declares.
     pub(in crate::engine) fn declared(params: Option<&str>) -> Self {
         let capabilities = params.and_then(|params| find_member(params, "capabilities"));
         match capabilities.and_then(|capabilities| find_member(capabilities, "elicitation")) {
@@ -124,7 +123,6 @@ impl ApprovalPrompt<'_> {
     }
 }
 
-/// Builds the cancellation of a request of ours.
 pub(in crate::engine) fn cancel_dialogue(id: &str, reason: &str) -> Vec<u8> {
     let params = json!({ "requestId": id, "reason": reason });
     line(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }))

@@ -158,7 +158,6 @@ pub(super) struct HeldCall {
 }
 
 impl HeldCall {
-    /// Returns when it times out.
     fn deadline(&self) -> Duration {
         self.since.saturating_add(self.question.timeout)
     }
@@ -241,7 +240,6 @@ impl Approvals {
         self.held.len() < MAX_HELD && (total == 0 || total + length <= MAX_HELD_BYTES)
     }
 
-    /// Returns the number of a new question.
     pub(super) fn next_number(&mut self) -> u64 {
         self.asked += 1;
         self.asked
@@ -260,13 +258,11 @@ impl Approvals {
         self.held.push(held);
     }
 
-    /// Removes the held call of a question.
     pub(super) fn take_held(&mut self, number: u64) -> Option<HeldCall> {
         let at = self.held.iter().position(|held| held.question.number == number)?;
         Some(self.held.remove(at))
     }
 
-    /// Removes all held calls.
     pub(super) fn drain_held(&mut self) -> Vec<HeldCall> {
         std::mem::take(&mut self.held)
     }
@@ -359,17 +355,14 @@ impl Approvals {
         Some(self.late.remove(at))
     }
 
-    /// Removes all late questions.
     pub(super) fn drain_late(&mut self) -> impl Iterator<Item = OpenQuestion> {
         std::mem::take(&mut self.late).into_iter().map(|late| late.question)
     }
 
-    /// Returns the progress notifications that are due.
     pub(super) fn due_progress(&mut self, now: Duration) -> impl Iterator<Item = Vec<u8>> {
         self.held.iter_mut().filter_map(move |held| held.progress.as_mut()?.due(&held.question.tool, now))
     }
 
-    /// Returns the earliest deadline.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         let held = self.held.iter().map(|held| {
             let progress = held.progress.as_ref().map_or(Duration::MAX, Progress::next);

@@ -13,7 +13,6 @@ use crate::limits::{MAX_HELD, PROGRESS_EVERY};
 use crate::wire::id::IdKey;
 use crate::wire::view;
 
-/// The difference between two notifications.
 const STEP: f64 = 1e-6;
 
 /// The progress of a held call.
@@ -26,7 +25,6 @@ pub(in crate::engine) struct Progress {
     next: Duration,
 }
 
-/// The method of progress notifications.
 pub(in crate::engine) const METHOD: &str = "notifications/progress";
 
 impl Progress {
@@ -36,7 +34,6 @@ impl Progress {
         Some(Self { token: token.into(), key, sent: 0, next: now.saturating_add(PROGRESS_EVERY) })
     }
 
-    /// Returns when the next notification is due.
     pub(super) fn next(&self) -> Duration {
         self.next
     }

@@ -39,8 +39,12 @@ impl Count {
     }
 }
 
-/// The wait for a charge that never fits.
-const FOREVER: Duration = Duration::MAX;
+/// How long a charge does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum LimitWait {
+    For(Duration),
+    Forever,
+}
 
 /// Counters by name.
 #[derive(Clone, Debug, Default)]
@@ -58,10 +62,9 @@ impl Counts {
         self.by_counter.retain(|_, count| !count.is_idle(latest));
     }
 
-    /// Takes all charges, or none of them.
     pub(crate) fn reserve(&mut self, charges: &[Charge<'_>], clock: Clock) -> Result<Reserved, Denied> {
         self.latest = self.latest.latest(clock);
-        let mut refused: Option<(usize, Duration)> = None;
+        let mut refused: Option<(usize, LimitWait)> = None;
         for charge in charges.iter().filter(|charge| charge.amount > Amount::ZERO) {
             if let Some(wait) = self.wait(charge, charges, clock) {
                 let (limit, longest) = refused.unwrap_or((charge.limit, wait));
@@ -70,13 +73,11 @@ impl Counts {
         }
         match refused {
             None => Ok(self.take(charges)),
-            Some((limit, wait)) => {
-                Err(Denied::Exceeded { limit, retry_after: Some(wait).filter(|wait| *wait < FOREVER) })
-            }
+            Some((limit, LimitWait::For(wait))) => Err(Denied::Exceeded { limit, retry_after: Some(wait) }),
+            Some((limit, LimitWait::Forever)) => Err(Denied::Exceeded { limit, retry_after: None }),
         }
     }
 
-    /// Gives back what was taken.
     pub(crate) fn refund(&mut self, taken: &[Taken], clock: Clock) {
         self.latest = self.latest.latest(clock);
         for taken in taken {
@@ -91,10 +92,10 @@ impl Counts {
     }
 
     /// Returns how long a charge does not fit, together with the others on its counter; `None` if it fits.
-    fn wait(&mut self, charge: &Charge<'_>, charges: &[Charge<'_>], clock: Clock) -> Option<Duration> {
-        let Some(amount) = demand(charge, charges) else { return Some(FOREVER) };
+    fn wait(&mut self, charge: &Charge<'_>, charges: &[Charge<'_>], clock: Clock) -> Option<LimitWait> {
+        let Some(amount) = demand(charge, charges) else { return Some(LimitWait::Forever) };
         let Some(count) = self.by_counter.get_mut(charge.counter) else {
-            return (amount > charge.max).then_some(FOREVER);
+            return (amount > charge.max).then_some(LimitWait::Forever);
         };
         // The wait begins at the time that the clock shows, which may have been set back.
         let (fits, now, shown) = match charge.window {
@@ -107,8 +108,10 @@ impl Counts {
                 (count.bucket.fits(amount, charge.max, unit, now), now, clock.unix)
             }
         };
-        let at = fits.unwrap_or(FOREVER);
-        (at > now).then(|| if at == FOREVER { FOREVER } else { at.saturating_sub(shown) })
+        match fits {
+            None => Some(LimitWait::Forever),
+            Some(at) => (at > now).then(|| LimitWait::For(at.saturating_sub(shown))),
+        }
     }
 
     fn take(&mut self, charges: &[Charge<'_>]) -> Reserved {

@@ -45,7 +45,6 @@ impl WindowLog {
         self.retention
     }
 
-    /// Returns the entries, oldest first.
     pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = &WindowEntry> {
         self.entries.iter()
     }

@@ -79,7 +79,6 @@ impl ServerExit {
     }
 }
 
-/// Splits a command into its program and its arguments.
 fn split(command: &[OsString]) -> Result<(&OsStr, &[OsString]), StartError> {
     let none = || StartError::other("", io::Error::new(io::ErrorKind::InvalidInput, "no command was given"));
     command.split_first().map(|(program, args)| (program.as_os_str(), args)).ok_or_else(none)

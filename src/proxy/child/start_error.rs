@@ -30,7 +30,6 @@ pub struct StartError {
 }
 
 impl StartError {
-    /// The server could not be started.
     fn server(problem: impl std::fmt::Display, fix: impl Into<String>) -> Self {
         Self { problem: format!("cannot start the server: {problem}"), fix: fix.into() }
     }
@@ -129,9 +128,6 @@ impl StartError {
     }
 
     /// Checks for what cmd.exe would change, and the standard library refuses to quote or does not see.
-    ///
-    /// # Errors
-    /// If the path or an argument contains such a thing.
     #[cfg(any(windows, test))]
     pub(super) fn check_batch(file: &Path, args: &[OsString]) -> Result<(), Self> {
         let path = shown(file.as_os_str());
@@ -222,7 +218,6 @@ fn explain_code(code: i32) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// Makes text safe for a message in a terminal.
 fn shown(text: &OsStr) -> String {
     visible(&text.to_string_lossy())
 }

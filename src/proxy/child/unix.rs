@@ -31,7 +31,6 @@ pub(in crate::proxy) struct Child {
 pub(in crate::proxy) struct ProcessGroup(Pid);
 
 impl ProcessGroup {
-    /// Ends every process of the group.
     pub(in crate::proxy) fn kill(self) {
         // That nobody is left is no failure.
         let _ = rustix::process::kill_process_group(self.0, Signal::KILL);
@@ -93,7 +92,6 @@ impl Child {
         self.server.wait().await.map_or_else(|_| ServerExit::unknown(), ended)
     }
 
-    /// Asks the server and its descendants to end.
     pub(in crate::proxy) fn stop(&self, stop: Stop) {
         self.signal(match stop {
             Stop::Terminate => Signal::TERM,
@@ -102,7 +100,6 @@ impl Child {
         });
     }
 
-    /// Ends the server and its descendants.
     pub(in crate::proxy) fn kill(&mut self) {
         self.signal(Signal::KILL);
     }

@@ -14,7 +14,6 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, CreationFlags, JobObject, K
 use super::{ServerExit, SpawnEnv, StartError, Stop};
 use crate::lookup::{Found, SearchEnv};
 
-/// A process creation flag.
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
 /// The server's process and its job.
@@ -72,9 +71,6 @@ impl Child {
     }
 
     /// There is no watcher that could end.
-    ///
-    /// # Errors
-    /// None.
     pub(in crate::proxy) fn keep_watcher(&mut self) -> std::io::Result<()> {
         Ok(())
     }
@@ -91,7 +87,6 @@ impl Child {
     /// server's stdin is closed, which asks it to end.
     pub(in crate::proxy) fn stop(&self, _stop: Stop) {}
 
-    /// Ends the server and its descendants.
     pub(in crate::proxy) fn kill(&mut self) {
         let _ = self.server.start_kill();
     }

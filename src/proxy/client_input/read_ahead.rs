@@ -39,7 +39,6 @@ impl fmt::Debug for AheadSource {
 }
 
 impl ReadAhead {
-    /// Reads nothing yet.
     pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
         let buffer = ReadAheadBuffer { bytes: VecDeque::new(), ended: None, source: Some(AheadSource(source)) };
         Self(Arc::new(ReadAheadState { buffer: Mutex::new(buffer), changed: Condvar::new() }))
@@ -71,9 +70,6 @@ impl ReadAhead {
     }
 
     /// Waits until there are bytes, or the end, to read.
-    ///
-    /// # Errors
-    /// If there is no thread for it.
     pub(in crate::proxy) fn wait_readable(&self) -> io::Result<()> {
         self.start()?;
         let waits = |buffer: &mut ReadAheadBuffer| !buffer.is_readable();
@@ -112,7 +108,6 @@ impl ReadAheadBuffer {
 }
 
 impl ReadAheadState {
-    /// Fills the buffer on the thread.
     fn fill(&self, mut source: Box<dyn Read + Send>) {
         let mut chunk = vec![0; 64 * 1024];
         loop {
