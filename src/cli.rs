@@ -25,7 +25,7 @@ pub use inspect::InspectArgs;
 pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 pub use since::{BadSince, Since};
 
-use crate::engine::Approval;
+use crate::engine::ApprovalAnswer;
 use crate::limits::MIN_MESSAGE;
 use crate::record::Enforcement;
 use crate::size::{BadSize, Size};
@@ -328,8 +328,8 @@ pub struct ApprovalsApproveArgs {
 
 impl ApprovalsApproveArgs {
     /// What is said to the call.
-    pub fn verdict(&self) -> Approval {
-        if self.session { Approval::Session } else { Approval::Once }
+    pub fn verdict(&self) -> ApprovalAnswer {
+        if self.session { ApprovalAnswer::Session } else { ApprovalAnswer::Once }
     }
 }
 

@@ -312,8 +312,8 @@ pub const MAX_NOTIFIED_NAME: usize = 128;
 /// How long a program of the system may take to show a notification.
 pub const NOTIFICATION_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often the local channel is looked at for answers while something waits there.
-pub const DESK_LOOK: Duration = Duration::from_millis(150);
+/// How often the local channel is polled for answers while a question is open on it.
+pub const APPROVAL_POLL: Duration = Duration::from_millis(150);
 
 /// How much of a call's arguments the local channel shows, in bytes; the rest is said to be left out.
 pub const MAX_ASKED_ARGUMENTS: usize = 1024 * 1024;

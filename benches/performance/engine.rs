@@ -66,7 +66,7 @@ fn exchange(rounds: usize, batch: usize, lines: impl Fn(usize) -> (String, Strin
                     0 => engine.client_line(black_box(request.as_bytes()), Now::default(), &mut actions),
                     _ => engine.server_line(black_box(answer.as_bytes()), Now::default(), &mut actions),
                 }
-                assert!(matches!(black_box(&actions)[..], [Action::Forward | Action::Replace(_)]));
+                assert!(matches!(black_box(&actions)[..], [Action::ToServer(_) | Action::ToClient(_)]));
                 actions.clear();
             }
             // The first rounds fill the caches.

@@ -15,7 +15,7 @@ use anstyle::{AnsiColor, Style};
 use self::card::{Ago, Left};
 use super::{Env, nearest};
 use crate::cli::{ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsShowArgs, Format};
-use crate::engine::{Approval, Channel};
+use crate::engine::{ApprovalAnswer, Channel};
 use crate::exit::Exit;
 use crate::limits::{LATE_APPROVAL, MAX_NOTE};
 use crate::paths;
@@ -155,7 +155,7 @@ fn show(book: &mut Book, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn approve(book: &mut Book, id: &str, verdict: &Approval, env: &Env) -> anyhow::Result<Exit> {
+fn approve(book: &mut Book, id: &str, verdict: &ApprovalAnswer, env: &Env) -> anyhow::Result<Exit> {
     let required = required(env)?;
     let all = book.all()?;
     let entry = find(&all, id)?;
@@ -171,10 +171,10 @@ fn deny(book: &mut Book, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
     if let Some(length) = note.map(|note| note.chars().count()).filter(|length| *length > MAX_NOTE) {
         return Err(Failure::LongReason(length).into());
     }
-    answer(book, &args.id, &Approval::Refused { note: note.map(str::to_owned) }, Confirm::None)
+    answer(book, &args.id, &ApprovalAnswer::Refused { note: note.map(str::to_owned) }, Confirm::None)
 }
 
-fn answer(book: &mut Book, id: &str, verdict: &Approval, given: Confirm) -> anyhow::Result<Exit> {
+fn answer(book: &mut Book, id: &str, verdict: &ApprovalAnswer, given: Confirm) -> anyhow::Result<Exit> {
     let id = id.to_lowercase();
     match book.answer(&id, verdict, given)? {
         Ok(entry) => {
@@ -190,24 +190,24 @@ fn answer(book: &mut Book, id: &str, verdict: &Approval, given: Confirm) -> anyh
 }
 
 /// What came of an answer to a question that was in this state.
-fn done(entry: &Entry, verdict: &Approval, now: Duration) -> String {
+fn done(entry: &Entry, verdict: &ApprovalAnswer, now: Duration) -> String {
     let what = format!("{} of {}", visible(&entry.tool), visible(&entry.server));
     let is_late = entry.state == State::Late || entry.expires <= now;
     match (verdict, is_late) {
-        (Approval::Once, false) => format!("Approved: {what} goes on, this once."),
-        (Approval::Session, false) => {
+        (ApprovalAnswer::Once, false) => format!("Approved: {what} goes on, this once."),
+        (ApprovalAnswer::Session, false) => {
             format!("Approved: {what} goes on, and so do others like it until the session ends.")
         }
-        (Approval::Once, true) => format!(
+        (ApprovalAnswer::Once, true) => format!(
             "Approved late: the call of {what} has timed out and was refused. Tell the agent: it may make the very same call \
              once, with the same arguments, within {}.",
             Left(entry.left(now).max(Duration::from_secs(1)))
         ),
-        (Approval::Session, true) => format!(
+        (ApprovalAnswer::Session, true) => format!(
             "Approved late: the call of {what} has timed out and was refused. Tell the agent: it may make the very same \
              call again, and others like it until the session ends."
         ),
-        (Approval::Refused { note }, _) => {
+        (ApprovalAnswer::Refused { note }, _) => {
             let told = if note.is_some() { " with your reason" } else { "" };
             let told = if is_late {
                 "; the agent was told when it timed out".to_owned()

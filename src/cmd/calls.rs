@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::engine::limits::{Charge, Denied, Memory, Reserved, Store, Unavailable};
-use crate::engine::{Now, Trial, Verdict};
+use crate::engine::{Now, Trial, TrialDecision};
 use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS};
 use crate::policy::{Effect, Listing, Policy, ToolRef};
 use crate::record::{About, Line, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record};
@@ -152,7 +152,7 @@ impl<'p> Replayer<'p> {
 
     /// What the policy makes of a call; `None` where that depends on arguments that the log does not have. Such a call
     /// counts against no limit.
-    pub(super) fn decide(&mut self, call: &Call) -> Option<Verdict> {
+    pub(super) fn decide(&mut self, call: &Call) -> Option<TrialDecision> {
         let none = Arguments::default();
         let arguments = match &call.arguments {
             Some(arguments) => arguments,

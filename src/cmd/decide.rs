@@ -25,8 +25,9 @@ pub fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     let server = tool_server::find(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)?;
     let policy = load_policy(args.policy.as_deref(), &server, env)?.policy;
     let Some(arguments) = read_arguments(args.args.as_deref())? else { return Ok(Exit::Usage) };
-    let report = DecisionReport::new(&policy, &args.tool, &arguments)
-        .map_err(|fault| ExitError::usage(format!("No client can send such a call: {fault}. Correct --tool or --args.")))?;
+    let report = DecisionReport::new(&policy, &args.tool, &arguments).map_err(|fault| {
+        ExitError::usage(format!("No client can send such a call: {fault}. Correct --tool or --args."))
+    })?;
     print_report(&report, args.format, write_text)?;
     Ok(match report.effect {
         Effect::Allow => Exit::Ok,

@@ -185,10 +185,7 @@ async fn stand_in_demo(
     for StoryCall { tool, is_to_run, .. } in &STORY {
         ensure!(reached(tool) == *is_to_run, "the demo failed: {tool} reached the server: {}", !is_to_run);
     }
-    ensure!(
-        !seen.iter().any(|tool| tool == "cancel_export_job"),
-        "the demo failed: cancel_export_job is still listed"
-    );
+    ensure!(!seen.iter().any(|tool| tool == "cancel_export_job"), "the demo failed: cancel_export_job is still listed");
     write_title(out, "Your turn")?;
     let server = ["--", "npx", "-y", "@iterable/mcp"].map(as_word).join(" ");
     writeln!(out, "  Before your own server:  policylayer register {server}")?;

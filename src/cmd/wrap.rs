@@ -13,7 +13,7 @@ use super::Env;
 use crate::audit;
 use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::Store;
-use crate::engine::{Asks, Engine, LocalDesk};
+use crate::engine::{ApprovalOptions, Engine, LocalChannel};
 use crate::exit::Exit;
 use crate::paths::{self, NoStateFolder, PolicyError, SettingsError};
 use crate::policy::{BadServerName, Colour, ServerName, Source};
@@ -142,7 +142,7 @@ fn recording(
         keep: Duration::from_secs(u64::from(settings.keep_days) * 24 * 60 * 60),
     };
     let engine = engine.recording(Keyed::new(settings.arguments, Box::new(key)), settings.required);
-    Ok((engine, Some(LogPlace { folder, server: server.clone(), options })))
+    Ok((engine, Some(LogPlace { dir: folder, server: server.clone(), options })))
 }
 
 /// Makes the engine ask persons, and says where those are asked that sit at this machine.
@@ -151,10 +151,10 @@ fn asking(
     server: &ServerName,
     settings: &ApprovalSettings,
     env: &Env,
-) -> Result<(Engine, Box<dyn LocalDesk>), Failure> {
+) -> Result<(Engine, Box<dyn LocalChannel>), Failure> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(Failure::NoRandomness)?;
-    let asks = Asks { channels: settings.channels.clone(), timeout: settings.timeout, secret };
+    let asks = ApprovalOptions { channels: settings.channels.clone(), timeout: settings.timeout, secret };
     let folder = match paths::state_folder(env) {
         Ok(folder) => folder,
         Err(error) => return Ok((engine.asking(asks), Box::new(Nowhere(error.to_string())))),

@@ -1,60 +1,133 @@
-//! What the engine asks the shell to do.
+//! What the engine asks the I/O layer to do.
 
 use std::fmt;
 
+use super::Now;
 use super::approvals::{Question, Settled};
 use super::refusal::Subject;
-use crate::record::Entry;
+use crate::record::{Draft, Entry, Outcome};
 
-/// What is to be done about a line, in order. A line with neither `Forward` nor `Replace` does not reach the other side.
+/// One thing to do. A line that causes neither [`ToServer`](Self::ToServer), [`ToClient`](Self::ToClient) nor
+/// [`Commit`](Self::Commit) reaches nobody.
 #[must_use = "an action that is not carried out loses a message"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// The line goes to the other side, byte for byte.
-    Forward,
-    /// This line, its newline included, goes to the other side in place of the one that came.
-    Replace(Vec<u8>),
-    /// This line, its newline included, goes back to the side the line came from.
-    Reply(Vec<u8>),
-    /// The line is no message of the protocol: show it on stderr, and pass it to nobody.
+    /// Write this line to the server.
+    ToServer(Payload),
+    /// Write this line to the client.
+    ToClient(Payload),
+    /// Show the received line on stderr: it is not a message of the protocol.
     Stray,
-    /// A decision with its outcome, for the audit log.
+    /// Write this decision, with its outcome, to the audit log.
     Record(Entry),
-    /// A call that may only go on once it is in the log; it comes before its `Forward`. Where it cannot be written,
-    /// [`Engine::unlogged`](super::Engine::unlogged) says what is done instead.
+    /// Write this call to the audit log, and then to the server. If the log cannot be written, do not send the call, and call
+    /// [`Engine::handle_commit_failed`](super::Engine::handle_commit_failed).
     Commit(Box<Commit>),
-    /// A call waits for a person: ask on the channels that are not the client's, and call
-    /// [`Engine::time_passed`](super::Engine::time_passed) when it is due.
+    /// Ask a person on the local channel, and call [`Engine::handle_timeout`](super::Engine::handle_timeout) when
+    /// [`Engine::poll_timeout`](super::Engine::poll_timeout) says so.
     Ask(Box<Question>),
-    /// What was asked under this number on the local channel is settled.
+    /// Close the question with this number on the local channel.
     Settle(u64, Settled),
-    /// This line, its newline included, goes to the server: it was held until now, or held something that was for us.
-    Release(Vec<u8>),
-    /// Something happened that a person may want to know.
+    /// Tell the user on stderr.
     Note(Note),
 }
 
-/// A call that may only go on once it is in the log.
+/// A line to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// The line that was received, byte for byte. It is not copied.
+    Received,
+    /// A line that the engine wrote, changed or held, with its newline.
+    Written(Vec<u8>),
+}
+
+impl Payload {
+    /// Returns the line's bytes, given those of the received line.
+    pub fn bytes<'a>(&'a self, received: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Received => received,
+            Self::Written(line) => line,
+        }
+    }
+
+    /// Returns the line as a buffer of its own, given the received line.
+    pub fn into_bytes(self, received: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Received => received.to_vec(),
+            Self::Written(line) => line,
+        }
+    }
+}
+
+/// A call that must be in the audit log before the server gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// What is to be in the log.
+    /// What the log gets.
     pub entry: Entry,
+    /// What the server gets afterwards.
+    pub payload: Payload,
     pub(super) subject: Subject,
     pub(super) name: Box<str>,
 }
 
-/// Something that a person may want to know, as one line of text without control characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note(String);
-
-impl Note {
-    pub(super) fn new(text: String) -> Self {
-        Self(text)
+impl Commit {
+    /// Returns the commit with a line that does not depend on the received one.
+    #[must_use]
+    pub fn with_bytes(self, received: &[u8]) -> Self {
+        Self { payload: Payload::Written(self.payload.into_bytes(received)), ..self }
     }
 }
+
+/// A message for the user: one line of text without control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note(String);
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// One step of the engine: its time, and the actions that it causes.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    pub(super) now: Now,
+    actions: &'a mut Vec<Action>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(now: Now, actions: &'a mut Vec<Action>) -> Self {
+        Self { now, actions }
+    }
+
+    pub(super) fn push(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(super) fn note(&mut self, text: String) {
+        self.push(Action::Note(Note(text)));
+    }
+
+    pub(super) fn send_to_client(&mut self, line: Vec<u8>) {
+        self.push(Action::ToClient(Payload::Written(line)));
+    }
+
+    pub(super) fn send_to_server(&mut self, line: Vec<u8>) {
+        self.push(Action::ToServer(Payload::Written(line)));
+    }
+
+    pub(super) fn forward_to_client(&mut self) {
+        self.push(Action::ToClient(Payload::Received));
+    }
+
+    pub(super) fn forward_to_server(&mut self) {
+        self.push(Action::ToServer(Payload::Received));
+    }
+
+    /// Records a decision with its outcome, if a log is kept.
+    pub(super) fn record(&mut self, draft: Option<Draft>, outcome: Outcome) {
+        if let Some(draft) = draft {
+            self.push(Action::Record(draft.finish(outcome, self.now.session)));
+        }
     }
 }

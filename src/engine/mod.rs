@@ -1,37 +1,37 @@
-//! The state machine of one session: a line in, actions out. It reads no clock and does no I/O, so that every question
-//! of protocol and policy is tested by feeding it lines.
+//! The state machine of one session: a line in, actions out. It reads no clock and does no I/O, so tests of protocol and
+//! policy feed it lines.
 
 mod action;
-mod announce;
+mod approval_flow;
 mod approvals;
-mod asked;
-mod calls;
-mod judged;
+mod call_gate;
 pub mod limits;
-mod list;
-mod listed;
+mod list_filter;
+mod list_listeners;
 mod now;
-mod open;
+mod open_requests;
 mod recorder;
 mod refusal;
+mod tool_calls;
+mod tool_index;
 mod trial;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-pub use action::{Action, Commit, Note};
-use announce::Listeners;
-use approvals::{Approvals, Offered};
-pub use approvals::{Asks, Channel, Local, LocalDesk, Question, Settled, Verdict as Approval};
-use calls::Calls;
+use action::Turn;
+pub use action::{Action, Commit, Note, Payload};
+pub use approvals::{ApprovalAnswer, ApprovalOptions, Channel, Local, LocalChannel, Question, Settled};
+use approvals::{Approvals, ElicitationSupport};
+use call_gate::CallGate;
 use limits::Store;
-use list::{Keep, List};
-use listed::ListedTools;
+use list_filter::ListKind;
+use list_listeners::Listeners;
 pub use now::Now;
-use open::{Answered, Call, Full, Kind, OpenRequests};
-use recorder::{Recorder, finish, outcome_of};
+use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
+use recorder::Recorder;
 use refusal::Refusal;
-pub use trial::{Trial, Verdict};
+use tool_index::ToolIndex;
+pub use trial::{Trial, TrialDecision};
 
 use crate::limits::MAX_OPEN;
 use crate::policy::{Decision, Effect, Policy, ToolRef};
@@ -41,19 +41,17 @@ use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message, method};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::{Shape, Skim, Version, skim};
-use crate::wire::strict::{Judged, Reader};
+use crate::wire::strict::{Reader, StrictDepth};
 
-/// One session: the policy in force and the requests that are open in each direction.
+/// One session: the policy in force, and the open requests of each direction.
 #[derive(Debug)]
 pub struct Engine {
     policy: Arc<Policy>,
-    calls: Calls,
+    gate: CallGate,
     reader: Reader,
-    /// What the client waits for.
     client_requests: OpenRequests,
-    /// What the server waits for.
     server_requests: OpenRequests,
-    listed: ListedTools,
+    tools: ToolIndex,
     listeners: Listeners,
     recorder: Recorder,
     approvals: Approvals,
@@ -64,15 +62,15 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// A session under a policy. `store` keeps the counts of the scope `server`.
+    /// Starts a session under a policy. `store` keeps the counts of the scope `server`.
     pub fn new(policy: Arc<Policy>, store: Box<dyn Store>) -> Self {
         Self {
             policy,
-            calls: Calls::new(store),
+            gate: CallGate::new(store),
             reader: Reader::default(),
             client_requests: OpenRequests::default(),
             server_requests: OpenRequests::default(),
-            listed: ListedTools::default(),
+            tools: ToolIndex::default(),
             listeners: Listeners::default(),
             recorder: Recorder::default(),
             approvals: Approvals::default(),
@@ -82,8 +80,8 @@ impl Engine {
         }
     }
 
-    /// Tells of every decision with an [`Action::Record`], and where the log is required, of every call that is about to
-    /// be passed on with an [`Action::Commit`].
+    /// Records every decision with an [`Action::Record`]. If the log is required, a call that passes is an
+    /// [`Action::Commit`].
     #[must_use]
     pub fn recording(mut self, keyed: Keyed, required: Required) -> Self {
         self.recorder = Recorder::new(keyed);
@@ -91,384 +89,358 @@ impl Engine {
         self
     }
 
-    /// Asks a person where the policy wants one asked. Without it nobody can be.
+    /// Asks a person if the policy requires it. Without this, nobody can be asked.
     #[must_use]
-    pub fn asking(mut self, asks: Asks) -> Self {
-        self.approvals = Approvals::new(asks);
+    pub fn asking(mut self, options: ApprovalOptions) -> Self {
+        self.approvals = Approvals::new(options);
         self
     }
 
-    /// Refuses nothing but what breaks the protocol; what the policy would have refused is recorded as such.
+    /// Refuses only what breaks the protocol, and records what the policy would have refused.
     #[must_use]
     pub fn observing(mut self) -> Self {
         self.enforcement = Enforcement::Observed;
         self
     }
 
-    /// Judges a line from the client, with or without its newline, and adds what is to be done to `actions`.
+    /// Handles a line from the client, with or without its newline.
     pub fn client_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
-        let message = self.reader.read(line, Judged::EVERYTHING).and_then(|envelope| Message::of(&envelope));
-        let judged = match message {
-            Ok(Message::Request { id, key, method, params }) => self.client_request(
-                Request { id, key, method: &method, params, line: line.into(), refused: None },
-                now,
-                actions,
-            ),
-            Ok(Message::Notification { method, params }) => {
-                self.client_notification(&method, params, now, actions);
+        let turn = &mut Turn::new(now, actions);
+        let message = self.reader.read(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::of(&envelope));
+        let handled = message.and_then(|message| match message {
+            Message::Request { id, key, method, params } => {
+                self.client_request(ClientRequest { id, key, method: &method, params, line }, turn)
+            }
+            Message::Notification { method, params } => {
+                self.client_notification(&method, params, turn);
                 Ok(())
             }
-            Ok(Message::Response { id, key, answer }) => {
-                if !self.dialogue_answered(&key, answer, now, actions) {
-                    self.client_response(id, &key, actions);
+            Message::Response { id, key, answer } => {
+                if !self.dialogue_answered(&key, answer, turn) {
+                    self.client_response(id, &key, turn);
                 }
                 Ok(())
             }
-            Err(fault) => Err(fault),
-        };
-        if let Err(fault) = judged {
-            self.refuse_client_line(&skim(line), code_of(&fault), &unacceptable("message", &fault), now, actions);
+        });
+        if let Err(fault) = handled {
+            let code = if fault.is_parse_error() { ErrorCode::Parse } else { ErrorCode::InvalidRequest };
+            let (skim, why) = (skim(line), unacceptable("message", &fault));
+            self.refuse_client_line(&skim, &why, turn);
+            turn.send_to_client(reply::error(self.id_to_answer(&skim), code, &why));
         }
     }
 
-    /// A line from the client that was over the bound of `max` bytes and was skipped.
+    /// Handles a line from the client that was longer than `max` bytes and was skipped.
     pub fn client_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
+        let turn = &mut Turn::new(now, actions);
         let why = oversize("message", max);
-        note(actions, || format!("to the client: {why}"));
-        self.recorder.unacceptable(Direction::Client, (None, None), &why, now, actions);
-        self.answer_instead(skim, &why, now, actions);
-        // What was no request wants no answer; of what cannot be told, the client should know.
+        self.refuse_client_line(skim, &why, turn);
+        // Only a request wants an answer, but if the shape is unknown, the client should know.
         if matches!(skim.shape, Shape::Request | Shape::Unknown) {
-            actions.push(Action::Reply(reply::error(self.id_to_answer(skim), ErrorCode::InvalidRequest, &why)));
+            turn.send_to_client(reply::error(self.id_to_answer(skim), ErrorCode::InvalidRequest, &why));
         }
     }
 
-    /// Judges a line from the server, with or without its newline, and adds what is to be done to `actions`.
+    /// Handles a line from the server, with or without its newline.
     pub fn server_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
-        let message = self.reader.read(line, Judged::ENVELOPE).and_then(|envelope| Message::of(&envelope));
+        let turn = &mut Turn::new(now, actions);
+        let message = self.reader.read(line, StrictDepth::ENVELOPE).and_then(|envelope| Message::of(&envelope));
         match message {
-            Ok(Message::Request { id, key, method, .. }) => self.server_request(id, key, &method, now, actions),
-            Ok(Message::Notification { method, params }) => {
-                match method.as_ref() {
-                    method::CANCELLED => {
-                        if let Some(key) = message::cancelled_request(params) {
-                            self.server_requests.cancel(&key);
-                        }
-                    }
-                    method::SUBSCRIPTIONS_ACKNOWLEDGED => self.listeners.acknowledged(params),
-                    approvals::PROGRESS if self.approvals.progress.falls_below(params) => {
-                        return note(actions, || "dropped progress of the server that is below ours".to_owned());
-                    }
-                    _ => {}
-                }
-                actions.push(Action::Forward);
-            }
+            Ok(Message::Request { id, key, method, .. }) => self.server_request(id, key, &method, turn),
+            Ok(Message::Notification { method, params }) => self.server_notification(&method, params, turn),
             Ok(Message::Response { id, key, answer }) => {
-                self.server_response(line, Response { id, key: &key, answer }, now, actions);
+                self.server_response(line, ServerResponse { id, key: &key, answer }, turn);
             }
             // npm and npx print blank lines.
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(fault) => {
-                actions.push(Action::Stray);
-                self.refuse_server_line(&skim(line), &unacceptable("answer", &fault), now, actions);
+                turn.push(Action::Stray);
+                self.refuse_server_line(&skim(line), &unacceptable("answer", &fault), turn);
             }
         }
     }
 
-    /// A line from the server that was over the bound of `max` bytes and was skipped.
+    /// Handles a line from the server that was longer than `max` bytes and was skipped.
     pub fn server_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
-        note(actions, || format!("skipped a line of the server that is larger than {max} bytes"));
-        self.refuse_server_line(skim, &oversize("answer", max), now, actions);
+        let turn = &mut Turn::new(now, actions);
+        turn.note(format!("skipped a line of the server that is larger than {max} bytes"));
+        self.refuse_server_line(skim, &oversize("answer", max), turn);
     }
 
-    /// The server has ended, as `how` says ("it exited with code 1"): adds a `Replace` for each open request of the
+    /// Handles the end of the server, which `how` describes ("it exited with code 1"): answers each open request of the
     /// client. From here on every request of the client is answered at once.
     pub fn server_ended(&mut self, how: &str, now: Now, actions: &mut Vec<Action>) {
         if self.ended.is_some() {
             return;
         }
-        self.nobody_waits(now, actions);
+        let turn = &mut Turn::new(now, actions);
+        self.close_questions(turn);
         for open in self.client_requests.drain() {
-            if let Kind::Call(call) = open.kind {
-                finish(call.draft, Outcome::ServerDied, now, actions);
+            if let RequestKind::Call(call) = open.kind {
+                turn.record(call.draft, Outcome::ServerDied);
             }
-            actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamEnded, &ended(how))));
+            turn.send_to_client(reply::error(Some(&open.id), ErrorCode::UpstreamEnded, &server_has_ended(how)));
         }
         self.ended = Some(how.to_owned());
     }
 
-    /// The tool of this name, with what the server has listed of it in this session: as calls of it are decided.
+    /// Looks up a tool with what the server has listed of it in this session: calls of it are decided by this.
     pub fn tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
-        self.listed.tool(name)
+        self.tools.tool(name)
     }
 
-    /// By which rule the prompt of this name is hidden with the tool that it is named after; `None` where it is not.
+    /// Returns the decision that hides a prompt together with the tool that it is named after.
     pub fn hides_prompt(&self, prompt: &str) -> Option<Decision<'_>> {
-        self.listed.prompt(&self.policy, prompt)
+        self.tools.prompt(&self.policy, prompt)
     }
 
-    /// Another policy takes effect, for the next line on. Where the client would see other tools, adds a `Replace` for
-    /// each notification that tells it so.
+    /// Puts another policy in force, from the next line on. If the client would see other tools, adds the notifications that
+    /// say so.
     pub fn replace_policy(&mut self, policy: Arc<Policy>, actions: &mut Vec<Action>) {
-        if self.ended.is_none() && self.listed.differ(&self.policy, &policy) {
-            actions.extend(self.listeners.list_changed().into_iter().map(Action::Replace));
+        let turn = &mut Turn::new(Now::default(), actions);
+        if self.ended.is_none() && self.tools.differ(&self.policy, &policy) {
+            self.listeners.list_changed().into_iter().for_each(|line| turn.send_to_client(line));
         }
         self.policy = policy;
     }
 
-    fn client_request(&mut self, request: Request<'_>, now: Now, actions: &mut Vec<Action>) -> Result<(), Fault> {
-        let Request { id, ref key, method, params, .. } = request;
+    fn client_request(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let ClientRequest { id, ref key, method, params, .. } = request;
         if let Some(how) = &self.ended {
-            actions.push(Action::Reply(reply::error(Some(id), ErrorCode::UpstreamEnded, &ended(how))));
+            turn.send_to_client(reply::error(Some(id), ErrorCode::UpstreamEnded, &server_has_ended(how)));
             return Ok(());
         }
-        if let Err(full) = self.client_requests.room_for(key) {
-            let why = no_room(full, id, "client", actions);
-            self.recorder.unacceptable(Direction::Client, (Some(method), None), &why, now, actions);
+        if let Err(error) = self.client_requests.check_capacity(key) {
+            let (code, why) = describe_admit_error(error, id, "client");
+            turn.send_to_client(reply::error(Some(id), code, &why));
+            self.recorder.unacceptable(Direction::Client, (Some(method), None), &why, turn);
             return Ok(());
         }
         let kind = match method {
-            method::TOOLS_CALL => return self.tools_call(request, now, actions),
-            method::PROMPTS_GET => return self.prompts_get(request, now, actions),
-            method::TOOLS_LIST => Kind::List(List::Tools),
-            method::PROMPTS_LIST => Kind::List(List::Prompts),
+            method::TOOLS_CALL => return self.tools_call(request, turn),
+            method::PROMPTS_GET => return self.prompts_get(request, turn),
+            method::TOOLS_LIST => RequestKind::List(ListKind::Tools),
+            method::PROMPTS_LIST => RequestKind::List(ListKind::Prompts),
             method::INITIALIZE => {
                 self.recorder.introduced(|| message::client_info(params));
-                self.approvals.offered = Offered::declared(params);
-                Kind::Initialize
+                self.approvals.elicitation = ElicitationSupport::declared(params);
+                RequestKind::Initialize
             }
             method::SUBSCRIPTIONS_LISTEN => {
                 self.listeners.asked(key, id, params);
-                Kind::Subscription
+                RequestKind::Subscription
             }
-            _ => Kind::Other,
+            _ => RequestKind::Other,
         };
         self.client_requests.insert(request.key, id, kind);
-        actions.push(Action::Forward);
+        turn.forward_to_server();
         Ok(())
     }
 
-    fn client_notification(&mut self, method: &str, params: Option<&str>, now: Now, actions: &mut Vec<Action>) {
+    fn client_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
         match method {
-            // Some servers run a call that has no id (the wrapper could not refuse it either), so it goes nowhere.
+            // Some servers run a call that has no id. It is dropped, because a refusal could not be answered either.
             method::TOOLS_CALL | method::PROMPTS_GET => {
-                note(actions, || format!("dropped a {method} without an id"));
+                turn.note(format!("dropped a {method} without an id"));
                 let call = CallParams::read(params).ok();
                 let name = call.as_ref().map(|call| call.name.as_ref());
                 let why = "It has no id, so nobody could be told what came of it.";
-                self.recorder.unacceptable(Direction::Client, (Some(method), name), why, now, actions);
+                self.recorder.unacceptable(Direction::Client, (Some(method), name), why, turn);
+                return;
             }
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params) {
-                    // The server knows nothing of it.
-                    if self.held_cancelled(&key, now, actions) {
+                    // The server never saw a held call.
+                    if self.held_cancelled(&key, turn) {
                         return;
                     }
-                    if let Some(Kind::Call(call)) = self.client_requests.cancel(&key) {
-                        finish(call.draft, Outcome::Cancelled, now, actions);
+                    if let Some(RequestKind::Call(call)) = self.client_requests.cancel(&key) {
+                        turn.record(call.draft, Outcome::Cancelled);
                     }
                     self.listeners.over(&key);
                 }
-                actions.push(Action::Forward);
             }
-            _ => actions.push(Action::Forward),
+            _ => {}
         }
+        turn.forward_to_server();
     }
 
-    fn client_response(&mut self, id: &str, key: &IdKey, actions: &mut Vec<Action>) {
+    fn client_response(&mut self, id: &str, key: &IdKey, turn: &mut Turn<'_>) {
         match self.server_requests.answer(key) {
-            Answered::Waiting(_) => actions.push(Action::Forward),
-            Answered::Cancelled => {
-                note(actions, || format!("dropped the client's late answer to cancelled request {id}"))
+            None => turn.note(format!("dropped an answer of the client to no open request (id {id})")),
+            Some(OpenRequest { kind: RequestKind::Cancelled, .. }) => {
+                turn.note(format!("dropped the client's late answer to cancelled request {id}"));
             }
-            Answered::Nothing => {
-                note(actions, || format!("dropped an answer of the client to no open request (id {id})"))
-            }
+            Some(_) => turn.forward_to_server(),
         }
     }
 
-    /// Answers a line of the client that is not acceptable.
-    fn refuse_client_line(&mut self, skim: &Skim, code: ErrorCode, why: &str, now: Now, actions: &mut Vec<Action>) {
-        note(actions, || format!("to the client: {why}"));
-        self.recorder.unacceptable(Direction::Client, (None, None), why, now, actions);
-        self.answer_instead(skim, why, now, actions);
-        actions.push(Action::Reply(reply::error(self.id_to_answer(skim), code, why)));
+    /// Refuses a line of the client that is not acceptable. If it was the answer to a request of the server, the server gets an
+    /// error instead; if it was the answer to a request of ours, it is a refusal.
+    fn refuse_client_line(&mut self, skim: &Skim, why: &str, turn: &mut Turn<'_>) {
+        turn.note(format!("to the client: {why}"));
+        self.recorder.unacceptable(Direction::Client, (None, None), why, turn);
+        let Some(id) = skim.response_id() else { return };
+        let (key, unreadable) = (id.into(), Answer::Result("{}"));
+        if !self.dialogue_answered(&key, unreadable, turn)
+            && let Some(open) = self.server_requests.answer_waiting(&key)
+        {
+            turn.send_to_server(reply::error(Some(&open.id), ErrorCode::InvalidRequest, why));
+        }
     }
 
-    /// The id under which a line of the client is refused. What may be no request must not settle one that is open.
+    /// Returns the id under which a line of the client is refused. A line that may not be a request must not be taken for the
+    /// answer to an open one.
     fn id_to_answer<'s>(&self, skim: &'s Skim) -> Option<&'s str> {
         let id = skim.request_id()?;
-        let is_free = || self.client_requests.room_for(&id.into()) != Err(Full::InFlight);
+        let is_free = || self.client_requests.check_capacity(&id.into()) != Err(AdmitError::InFlight);
         (skim.shape == Shape::Request || is_free()).then(|| id.as_str())
     }
 
-    /// Where a line of the client that is not acceptable was the answer to a request of the server, the server gets an
-    /// error in its place; where it was the answer to one of ours, it can only be taken for a refusal.
-    fn answer_instead(&mut self, skim: &Skim, why: &str, now: Now, actions: &mut Vec<Action>) {
-        let Some(id) = skim.response_id() else { return };
-        let (key, unreadable) = (id.into(), Answer::Result("{}"));
-        if !self.dialogue_answered(&key, unreadable, now, actions)
-            && let Answered::Waiting(open) = self.server_requests.answer(&key)
-        {
-            actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::InvalidRequest, why)));
-        }
-    }
-
-    fn server_request(&mut self, id: &str, key: IdKey, method: &str, now: Now, actions: &mut Vec<Action>) {
-        if let Err(full) = self.server_requests.room_for(&key) {
-            note(actions, || format!("refused a request of the server ({method:?}, id {id})"));
-            let why = no_room(full, id, "server", actions);
-            self.recorder.unacceptable(Direction::Server, (Some(method), None), &why, now, actions);
+    fn server_request(&mut self, id: &str, key: IdKey, method: &str, turn: &mut Turn<'_>) {
+        if let Err(error) = self.server_requests.check_capacity(&key) {
+            turn.note(format!("refused a request of the server ({method:?}, id {id})"));
+            let (code, why) = describe_admit_error(error, id, "server");
+            turn.send_to_server(reply::error(Some(id), code, &why));
+            self.recorder.unacceptable(Direction::Server, (Some(method), None), &why, turn);
             return;
         }
-        self.server_requests.insert(key, id, Kind::Other);
-        actions.push(Action::Forward);
+        self.server_requests.insert(key, id, RequestKind::Other);
+        turn.forward_to_client();
     }
 
-    fn server_response(&mut self, line: &[u8], response: Response<'_>, now: Now, actions: &mut Vec<Action>) {
-        let Response { id, key, answer } = response;
-        let open = match self.client_requests.answer(key) {
-            Answered::Waiting(open) => open,
-            Answered::Cancelled => {
-                return note(actions, || format!("dropped the late answer to cancelled request {id}"));
+    fn server_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
+        match method {
+            method::CANCELLED => {
+                if let Some(key) = message::cancelled_request(params) {
+                    self.server_requests.cancel(&key);
+                }
             }
-            Answered::Nothing => return note(actions, || format!("dropped an answer to no open request (id {id})")),
+            method::SUBSCRIPTIONS_ACKNOWLEDGED => self.listeners.acknowledged(params),
+            approvals::PROGRESS if self.approvals.progress.falls_below(params) => {
+                return turn.note("dropped progress of the server that is below ours".to_owned());
+            }
+            _ => {}
+        }
+        turn.forward_to_client();
+    }
+
+    fn server_response(&mut self, line: &[u8], response: ServerResponse<'_>, turn: &mut Turn<'_>) {
+        let ServerResponse { id, key, answer } = response;
+        let Some(open) = self.client_requests.answer(key) else {
+            return turn.note(format!("dropped an answer to no open request (id {id})"));
         };
-        let (kind, result) = match (open.kind, answer) {
-            (Kind::Call(call), answer) => {
-                self.answered(call, answer, now, actions);
-                return actions.push(Action::Forward);
+        let edited = match (open.kind, answer) {
+            (RequestKind::Cancelled, _) => {
+                return turn.note(format!("dropped the late answer to cancelled request {id}"));
             }
-            (kind, Answer::Result(result)) => (kind, result),
-            (_, Answer::Error(_)) => {
-                self.listeners.over(key);
-                return actions.push(Action::Forward);
+            (RequestKind::Call(call), answer) => {
+                self.answered(call, answer, turn);
+                Ok(None)
             }
-        };
-        let edited = match kind {
-            Kind::Other | Kind::Call(_) | Kind::Held(_) => Ok(None),
-            Kind::Initialize => {
-                self.approvals.offered = self.approvals.offered.with_revision(result);
-                Ok(self.listeners.initialized(result).map(|new| list::splice(line, result, &new)))
-            }
-            Kind::Subscription => {
+            (RequestKind::Subscription, _) | (_, Answer::Error(_)) => {
                 self.listeners.over(key);
                 Ok(None)
             }
-            Kind::List(list) => self.filter(line, result, list),
+            (RequestKind::Initialize, Answer::Result(result)) => {
+                self.approvals.elicitation = self.approvals.elicitation.with_revision(result);
+                Ok(self.listeners.initialized(result).map(|new| list_filter::splice(line, result, &new)))
+            }
+            (RequestKind::List(list), Answer::Result(result)) => self.filter(line, result, list),
+            (RequestKind::Other | RequestKind::Held(_), Answer::Result(_)) => Ok(None),
         };
         match edited {
-            Ok(None) => actions.push(Action::Forward),
-            Ok(Some(edited)) => actions.push(Action::Replace(edited)),
+            Ok(None) => turn.forward_to_client(),
+            Ok(Some(edited)) => turn.send_to_client(edited),
             Err(fault) => {
                 let why = unacceptable("list", &fault);
-                note(actions, || format!("withheld an answer of the server: {why}"));
-                self.recorder.unacceptable(Direction::Server, (None, None), &why, now, actions);
-                actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, &why)));
+                turn.note(format!("withheld an answer of the server: {why}"));
+                self.recorder.unacceptable(Direction::Server, (None, None), &why, turn);
+                turn.send_to_client(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, &why));
             }
         }
     }
 
-    /// The line without the items that the policy hides; `None` where it hides none.
-    fn filter(&mut self, line: &[u8], result: &str, list: List) -> Result<Option<Vec<u8>>, Fault> {
-        self.reader.read(line, Judged::LIST)?;
-        let (policy, listed, enforcement) = (&self.policy, &mut self.listed, self.enforcement);
-        let mut filter = |raised: &mut bool| {
-            list::filter(result, list, |name, item| {
+    /// Returns the line without the items that the policy hides; `None` if it hides none.
+    fn filter(&mut self, line: &[u8], result: &str, list: ListKind) -> Result<Option<Vec<u8>>, Fault> {
+        self.reader.read(line, StrictDepth::LIST)?;
+        let (policy, tools, enforcement) = (&self.policy, &mut self.tools, self.enforcement);
+        let mut filter = |is_raised: &mut bool| {
+            list_filter::filter(result, list, |name, item| {
                 let is_hidden = match list {
-                    List::Tools => {
-                        *raised |= listed.insert(&name, item, policy);
-                        policy.decide(listed.tool(&name)).effect == Effect::Hide
+                    ListKind::Tools => {
+                        *is_raised |= tools.insert(&name, item, policy);
+                        policy.decide(tools.tool(&name)).effect == Effect::Hide
                     }
-                    List::Prompts => listed.prompt(policy, &name).is_some(),
+                    ListKind::Prompts => tools.prompt(policy, &name).is_some(),
                 };
-                if is_hidden && enforcement == Enforcement::Enforced { Keep::Hidden } else { Keep::Visible }
+                is_hidden && enforcement == Enforcement::Enforced
             })
         };
-        let mut raised = false;
-        let mut filtered = filter(&mut raised)?;
-        if raised {
-            // The tool may stand further up as well, where it still counted as something milder.
+        let mut is_raised = false;
+        let mut filtered = filter(&mut is_raised)?;
+        if is_raised {
+            // The list may also have the tool further up, where it still had a milder class.
             filtered = filter(&mut false)?;
         }
-        Ok(filtered.map(|filtered| list::splice(line, result, &filtered)))
+        Ok(filtered.map(|filtered| list_filter::splice(line, result, &filtered)))
     }
 
-    /// A line of the server that is not forwarded: whoever waits for an answer to it or by it gets an error.
-    fn refuse_server_line(&mut self, skim: &Skim, why: &str, now: Now, actions: &mut Vec<Action>) {
+    /// Refuses a line of the server that is not forwarded: who waits for it, or for an answer to it, gets an error.
+    fn refuse_server_line(&mut self, skim: &Skim, why: &str, turn: &mut Turn<'_>) {
         let Some(id) = &skim.id else { return };
-        let is_answer = match (skim.shape, skim.version) {
-            (Shape::Response, _) => true,
-            // Neither request nor answer, and yet a message: then an answer that went wrong.
-            (Shape::Unknown, Version::Named) => true,
-            _ => false,
-        };
-        if is_answer || skim.shape == Shape::Request {
-            note(actions, || format!("withheld a line of the server (id {id}): {why}"));
-            self.recorder.unacceptable(Direction::Server, (None, None), why, now, actions);
+        // A message that is neither request nor answer is a damaged answer.
+        let is_answer = skim.shape == Shape::Response || (skim.shape, skim.version) == (Shape::Unknown, Version::Named);
+        if !is_answer && skim.shape != Shape::Request {
+            return;
         }
-        if is_answer {
-            if let Answered::Waiting(open) = self.client_requests.answer(&id.into()) {
-                if let Kind::Call(call) = open.kind {
-                    finish(call.draft, Outcome::Error, now, actions);
-                }
-                actions.push(Action::Replace(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, why)));
+        turn.note(format!("withheld a line of the server (id {id}): {why}"));
+        self.recorder.unacceptable(Direction::Server, (None, None), why, turn);
+        if !is_answer {
+            turn.send_to_server(reply::error(Some(id.as_str()), ErrorCode::InvalidRequest, why));
+        } else if let Some(open) = self.client_requests.answer_waiting(&id.into()) {
+            if let RequestKind::Call(call) = open.kind {
+                turn.record(call.draft, Outcome::Error);
             }
-        } else if skim.shape == Shape::Request {
-            actions.push(Action::Reply(reply::error(Some(id.as_str()), ErrorCode::InvalidRequest, why)));
+            turn.send_to_client(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, why));
         }
     }
 }
 
-/// A request of the client, as it was read.
-struct Request<'l> {
+struct ClientRequest<'l> {
     id: &'l str,
     key: IdKey,
     method: &'l str,
     params: Option<&'l str>,
-    /// As it came, or without what was in it for us.
-    line: Cow<'l, [u8]>,
-    /// What a person has said to it, where that was no: the note to the agent, if there was one.
-    refused: Option<Option<String>>,
+    line: &'l [u8],
 }
 
-/// An answer of the server, as it was read.
-struct Response<'l> {
+struct ServerResponse<'l> {
     id: &'l str,
     key: &'l IdKey,
     answer: Answer<'l>,
 }
 
-fn note(actions: &mut Vec<Action>, text: impl FnOnce() -> String) {
-    actions.push(Action::Note(Note::new(text())));
-}
-
-fn refused(method: &str, id: &str, refusal: &Refusal<'_>) -> String {
+fn describe_refusal(method: &str, id: &str, refusal: &Refusal<'_>) -> String {
     let meta = refusal.meta();
     format!("refused {method} of {:?} (id {id}) by {}: {}", meta.tool, meta.rule, meta.reason)
 }
 
-fn no_room(full: Full, id: &str, sender: &str, actions: &mut Vec<Action>) -> String {
-    let (code, why) = match full {
-        Full::InFlight => (
+fn describe_admit_error(error: AdmitError, id: &str, sender: &str) -> (ErrorCode, String) {
+    match error {
+        AdmitError::InFlight => (
             ErrorCode::InvalidRequest,
             format!(
                 "policylayer refused this request: its id {id} is still in use by an open request. Send it with a new id."
             ),
         ),
-        Full::TooMany => (
+        AdmitError::TooMany => (
             ErrorCode::TooMany,
             format!(
                 "policylayer refused this request: {MAX_OPEN} requests of the {sender} are open. Wait for answers first."
             ),
         ),
-    };
-    actions.push(Action::Reply(reply::error(Some(id), code, &why)));
-    why
-}
-
-fn code_of(fault: &Fault) -> ErrorCode {
-    if fault.is_parse_error() { ErrorCode::Parse } else { ErrorCode::InvalidRequest }
+    }
 }
 
 fn unacceptable(what: &str, fault: &Fault) -> String {
@@ -485,7 +457,7 @@ fn oversize(what: &str, max: usize) -> String {
     )
 }
 
-fn ended(how: &str) -> String {
+fn server_has_ended(how: &str) -> String {
     format!(
         "The MCP server has ended ({how}), so this request has no answer. Restart the server in the client to go on."
     )

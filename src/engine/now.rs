@@ -1,12 +1,12 @@
-//! The time, as the shell reads it and passes it in.
+//! The time, which the I/O layer reads and passes in.
 
 use std::time::Duration;
 
-/// The time of a call on two clocks.
+/// One moment on two clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
-    /// Since the session began, on a clock that never goes back.
+    /// Time since the session began, on a monotonic clock.
     pub session: Duration,
-    /// Since 1970 in UTC; the person who owns the clock may set it back.
+    /// Time since 1970 in UTC; the owner of the clock may set it back.
     pub unix: Duration,
 }

@@ -1,13 +1,12 @@
-//! Writes down what the engine decides, for the audit log.
+//! Turns the engine's decisions into records of the audit log.
 
-use super::action::Action;
-use super::now::Now;
+use super::action::Turn;
 use crate::policy::Effect;
 use crate::record::{Client, Direction, Draft, Enforcement, Facts, Keyed, Moment, Outcome, PROTOCOL_RULE};
 use crate::wire::message::Answer;
 use crate::wire::view;
 
-/// Numbers decisions and puts them into the words of the log, where one is kept.
+/// Numbers decisions and formats them for the log, if one is kept.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     keyed: Option<Keyed>,
@@ -16,44 +15,38 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Keeps a log.
     pub(super) fn new(keyed: Keyed) -> Self {
         Self { keyed: Some(keyed), ..Self::default() }
     }
 
-    /// What the client says it is, in `initialize` or with a request of its own (2026-07-28). The first word counts.
+    /// Remembers what the client says it is, in `initialize` or with a request (2026-07-28). The first answer counts.
     pub(super) fn introduced<'l>(&mut self, info: impl FnOnce() -> Option<&'l str>) {
-        // Looked for only until it is known: every call could bring it.
+        // Every call could bring it, so it is looked up only until it is known.
         let (None, Some(_)) = (&self.client, &self.keyed) else { return };
         let Some(info) = info() else { return };
-        let text = |name| {
-            let member = view::members(info).find(|member| member.key().as_deref() == Some(name));
-            member.and_then(|member| view::string(member.value)).unwrap_or_default()
-        };
+        let text = |name| view::find_member(info, name).and_then(view::string).unwrap_or_default();
         self.client = Some(Client::new(&text("name"), &text("version")));
     }
 
-    /// A decision whose outcome is to come; `None` where no log is kept.
-    pub(super) fn decided(&mut self, facts: &Facts<'_>, now: Now) -> Option<Draft> {
+    /// Records a decision whose outcome is not known yet; `None` if no log is kept.
+    pub(super) fn decided(&mut self, facts: &Facts<'_>, turn: &Turn<'_>) -> Option<Draft> {
         let keyed = self.keyed.as_mut()?;
         self.decided += 1;
-        let made = Moment { number: self.decided, unix: now.unix, session: now.session };
+        let made = Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session };
         Some(Draft::new(facts, self.client.as_ref(), keyed, made))
     }
 
-    /// A message that the policy refuses.
-    pub(super) fn refused(&mut self, facts: &Facts<'_>, now: Now, actions: &mut Vec<Action>) {
-        finish(self.decided(facts, now), Outcome::Refused, now, actions);
+    pub(super) fn refused(&mut self, facts: &Facts<'_>, turn: &mut Turn<'_>) {
+        turn.record(self.decided(facts, turn), Outcome::Refused);
     }
 
-    /// A message that breaks the protocol, and goes nowhere.
+    /// Records a message that breaks the protocol and is not passed on.
     pub(super) fn unacceptable(
         &mut self,
         direction: Direction,
         (method, tool): (Option<&str>, Option<&str>),
         why: &str,
-        now: Now,
-        actions: &mut Vec<Action>,
+        turn: &mut Turn<'_>,
     ) {
         let facts = Facts {
             direction,
@@ -66,18 +59,10 @@ impl Recorder {
             enforcement: Enforcement::Enforced,
             arguments: None,
         };
-        self.refused(&facts, now, actions);
+        self.refused(&facts, turn);
     }
 }
 
-/// A decision has its outcome.
-pub(super) fn finish(draft: Option<Draft>, outcome: Outcome, now: Now, actions: &mut Vec<Action>) {
-    if let Some(draft) = draft {
-        actions.push(Action::Record(draft.finish(outcome, now.session)));
-    }
-}
-
-/// What the answer to a call says became of it.
 pub(super) fn outcome_of(answer: Answer<'_>) -> Outcome {
     match answer {
         Answer::Error(_) => Outcome::Error,
@@ -86,10 +71,9 @@ pub(super) fn outcome_of(answer: Answer<'_>) -> Outcome {
     }
 }
 
-/// Whether the result of a call says that the tool failed.
-pub(super) fn is_error(result: &str) -> bool {
-    // Most results are long and say nothing of it, and then there is no need to walk through them.
-    let may_say = |word: &str| memchr::memmem::find(result.as_bytes(), word.as_bytes()).is_some();
-    (may_say("isError") || may_say("\\u"))
+fn is_error(result: &str) -> bool {
+    // Most results are long and do not have the key, so they need no walk through their members.
+    let may_have = |text: &str| memchr::memmem::find(result.as_bytes(), text.as_bytes()).is_some();
+    (may_have("isError") || may_have("\\u"))
         && view::members(result).any(|member| member.value == "true" && member.key().as_deref() == Some("isError"))
 }

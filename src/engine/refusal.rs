@@ -1,46 +1,46 @@
-//! The words of a refusal: what, why, and what the agent can do about it. They name the rule, not the file's place on
-//! this machine, which is no business of the model's.
+//! The text of a refusal: what, why, and what the agent can do about it. It names the rule, but not the path of the policy
+//! file, which the model has no need to know.
 
 use std::time::Duration;
 
 use crate::policy::{Decision, Effect};
 use crate::wire::reply::DecisionMeta;
 
-/// What was asked for.
+/// What is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     Tool,
     Prompt,
 }
 
-/// What helps against a refusal.
+/// What can be done about a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
-    /// Another policy, which is the person's to write.
+    /// The user can change the policy.
     Policy,
-    /// Other arguments.
+    /// The agent can send other arguments.
     Arguments,
-    /// Time: the same call passes after this.
+    /// The same call passes after this time.
     Wait(Duration),
-    /// A counter that can be read again.
+    /// The user has to repair the store of the counters.
     Store,
-    /// An audit log that can be written again.
+    /// The user has to make the audit log writable.
     Log,
-    /// Nothing: a person has decided.
+    /// Nothing: a person has refused.
     Person,
-    /// A person who approves it after all.
+    /// A person can still approve it.
     Again,
-    /// A way to ask a person.
+    /// The user has to set up a channel on which a person can be asked.
     Channel,
-    /// A person who answers what waits already.
-    Room,
+    /// A person has to answer the calls that wait already.
+    Queue,
 }
 
 /// Why something is refused.
 #[derive(Clone, Debug)]
 pub(super) struct Refused<'p> {
     pub(super) decision: Decision<'p>,
-    /// The reason where the policy gives none.
+    /// The reason, if the policy gives none.
     pub(super) otherwise: Option<String>,
     pub(super) remedy: Remedy,
 }
@@ -51,7 +51,7 @@ impl<'p> From<Decision<'p>> for Refused<'p> {
     }
 }
 
-/// A refusal, ready to be written.
+/// A refusal as text and as data.
 #[derive(Debug)]
 pub(super) struct Refusal<'a> {
     /// What the agent reads.
@@ -63,7 +63,7 @@ pub(super) struct Refusal<'a> {
 }
 
 impl Refusal<'_> {
-    /// What a client reads.
+    /// Returns the refusal as data for the client.
     pub(super) fn meta(&self) -> DecisionMeta<'_> {
         DecisionMeta {
             effect: self.decision.effect.as_str(),
@@ -75,12 +75,11 @@ impl Refusal<'_> {
     }
 }
 
-/// Puts a refusal of `name` into words.
 pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str) -> Refusal<'a> {
     let Refused { decision, otherwise, remedy } = refused;
     let reason = match decision.reason {
         Some(reason) => reason.to_owned(),
-        None => otherwise.unwrap_or_else(|| unsaid(&decision, subject).to_owned()),
+        None => otherwise.unwrap_or_else(|| default_reason(&decision, subject).to_owned()),
     };
     let what = match subject {
         Subject::Tool => "call",
@@ -116,9 +115,9 @@ pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str)
             "Tell the user how to be asked: with a client that has dialogues (MCP elicitation), or, with \"local\" among the \
              channels in config.toml, by `policylayer approvals watch` in a terminal. Or they can {change}."
         ),
-        Remedy::Room => "Wait until the user has answered those, and try again then.".to_owned(),
+        Remedy::Queue => "Wait until the user has answered those, and try again then.".to_owned(),
         Remedy::Store | Remedy::Log => {
-            "Tell the user; once that is mended, the same call can be tried again.".to_owned()
+            "Tell the user; once that is fixed, the same call can be tried again.".to_owned()
         }
     };
     let text = format!(
@@ -130,7 +129,7 @@ pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str)
     Refusal { text, decision, reason, name, retry_after }
 }
 
-fn unsaid(decision: &Decision<'_>, subject: Subject) -> &'static str {
+fn default_reason(decision: &Decision<'_>, subject: Subject) -> &'static str {
     match (decision.effect, subject) {
         (Effect::RequireApproval, _) => "This call needs a person's approval.",
         (Effect::Hide, Subject::Prompt) => "The policy hides the tool that this prompt is named after.",
@@ -142,7 +141,7 @@ fn unsaid(decision: &Decision<'_>, subject: Subject) -> &'static str {
     }
 }
 
-/// A number of seconds in words, in the unit that a person would take.
+/// Formats a number of seconds in the unit that a person would use.
 pub(super) fn seconds(count: u64) -> String {
     match count {
         1 => "1 second".to_owned(),
@@ -157,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_is_told_in_whole_seconds_rounded_up() {
+    fn the_wait_is_given_in_whole_seconds_rounded_up() {
         let decision = Decision { effect: Effect::Deny, rule: "tools.a.rate_limit", reason: None, file: None };
         let wait = |millis| Refused {
             decision,

@@ -10,7 +10,7 @@ use super::transport::{ProbeLine, Transcript};
 use crate::limits::{MAX_OFFER_ITEMS, MAX_OFFER_PAGES};
 use crate::policy::server;
 use crate::proxy::StartError;
-use crate::proxy::alone::Gone;
+use crate::proxy::probe_server::ProbeExit;
 use crate::shell::Shell;
 use crate::visible::{plural, visible};
 
@@ -99,7 +99,7 @@ const UNTRUSTED: &str = "see that the command is right; a server that does this 
 pub(super) struct FailedProbe<'f> {
     /// `None` if the exchange was cut short.
     pub(super) error: Option<ExchangeError>,
-    pub(super) gone: Gone,
+    pub(super) gone: ProbeExit,
     pub(super) transcript: &'f Transcript,
     pub(super) stderr: &'f str,
     pub(super) target: &'f ProbeTarget<'f>,
@@ -109,11 +109,11 @@ impl FailedProbe<'_> {
     /// Builds the error that a person reads.
     pub(super) fn into_error(self) -> ProbeError {
         let command = &self.target.shown;
-        if self.gone == Gone::Interrupted {
+        if self.gone == ProbeExit::Interrupted {
             return ProbeError::Interrupted(format!(", and the server `{command}` was stopped"));
         }
         let (what, remedy) = self.describe(command);
-        let key = (matches!(self.gone, Gone::Itself(_)) && asks_for_a_key(self.stderr))
+        let key = (matches!(self.gone, ProbeExit::Itself(_)) && asks_for_a_key(self.stderr))
             .then(|| variable(self.stderr).map(str::to_owned));
         ServerError { what, printed: self.printed(), remedy, stage: self.stage(), key }.into()
     }
@@ -139,11 +139,13 @@ impl FailedProbe<'_> {
                 let did_not = if *error == Silent { "answer" } else { "list what it offers" };
                 (
                     format!("the server `{command}` did not {did_not} within {within}"),
-                    not_mcp("run it once by itself in a terminal: it may have to download something first, or wait for something"),
+                    not_mcp(
+                        "run it once by itself in a terminal: it may have to download something first, or wait for something",
+                    ),
                 )
             }
             // A server that ends once its stdin is closed has ended as it should.
-            (Gone::Itself(how), error) if error.is_none() || self.transcript.is_closed => {
+            (ProbeExit::Itself(how), error) if error.is_none() || self.transcript.is_closed => {
                 (format!("the server `{command}` ended before it had told what it offers: {how}"), self.ended_remedy())
             }
             (_, None) => (
@@ -151,20 +153,22 @@ impl FailedProbe<'_> {
                 "run it again, and see what ends processes on this machine".to_owned(),
             ),
             (_, Some(error)) => (
-                format!("the server `{command}` does not answer as an MCP server does: {}", visible(&error.to_string())),
+                format!(
+                    "the server `{command}` does not answer as an MCP server does: {}",
+                    visible(&error.to_string())
+                ),
                 not_mcp("see that the command starts a server that speaks MCP over stdio"),
             ),
         }
     }
 
     fn stage(&self) -> ProbeStage {
-        let is_result =
-            |line: &ProbeLine| matches!(line, ProbeLine::Server(line) if line.windows(8).any(|part| part == b"\"result\""));
+        let is_result = |line: &ProbeLine| matches!(line, ProbeLine::Server(line) if line.windows(8).any(|part| part == b"\"result\""));
         let is_silent = self.error == Some(ExchangeError::Silent);
         match &self.gone {
             _ if self.transcript.lines.iter().any(is_result) => ProbeStage::Opened,
             // A server that exits with 0 once its stdin is closed has lived until then.
-            Gone::Itself(how) if !is_silent && (self.transcript.is_closed || how != "it exited with code 0") => {
+            ProbeExit::Itself(how) if !is_silent && (self.transcript.is_closed || how != "it exited with code 0") => {
                 ProbeStage::Started
             }
             _ => ProbeStage::Silent,
@@ -196,7 +200,8 @@ impl FailedProbe<'_> {
 
     fn ended_remedy(&self) -> String {
         if !asks_for_a_key(self.stderr) {
-            let remedy = self.not_mcp().unwrap_or("run the command by itself in a terminal, and fix what it complains of");
+            let remedy =
+                self.not_mcp().unwrap_or("run the command by itself in a terminal, and fix what it complains of");
             return remedy.to_owned();
         }
         let variable = variable(self.stderr).unwrap_or("NAME_OF_THE_KEY");

@@ -12,11 +12,11 @@ use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub(crate) use error::{ProbeError, ProbeStage, ServerError, display_command};
 use error::{ExchangeError, FailedProbe};
+pub(crate) use error::{ProbeError, ProbeStage, ServerError, display_command};
 use rmcp::model::{
-    ClientConfig, ClientRequest, CustomRequest, ElicitationCapability, ErrorCode, RootsCapabilities, SamplingCapability,
-    ServerCapabilities,
+    ClientConfig, ClientRequest, CustomRequest, ElicitationCapability, ErrorCode, RootsCapabilities,
+    SamplingCapability, ServerCapabilities,
 };
 use rmcp::service::{DynService, Peer, ServiceError};
 use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
@@ -30,8 +30,8 @@ pub(crate) use transport::{ProbeLine, ProbeTransport, SharedTranscript};
 use crate::limits::{
     GRACE, MAX_OFFER_ITEMS, MAX_OFFER_PAGES, MAX_OFFER_STDERR, MAX_VERSION_TEXT, OFFER_PATIENCE, STDERR_DRAIN,
 };
-use crate::proxy::Surroundings;
-use crate::proxy::alone::{Alone, Gone, Pipes};
+use crate::proxy::SpawnEnv;
+use crate::proxy::probe_server::{Pipes, ProbeExit, ProbeServer};
 
 /// What a server offers, as it says so itself.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +63,7 @@ pub(crate) struct ProbeTarget<'t> {
     /// The command as it may be shown.
     pub(crate) shown: String,
     /// Where and with which environment it is started, if not with ours.
-    pub(crate) surroundings: Option<&'t Surroundings>,
+    pub(crate) surroundings: Option<&'t SpawnEnv>,
     /// How long it may take to start, and then to list what it offers.
     pub(crate) patience: Duration,
 }
@@ -84,13 +84,13 @@ pub(crate) fn probe_command(command: &[OsString], progress: ShowProgress<'_>) ->
 /// As [`probe_command`].
 pub(crate) fn probe(target: &ProbeTarget<'_>, progress: ShowProgress<'_>) -> Result<ServerOffer, ProbeError> {
     block_on(async {
-        let (mut server, Pipes { stdin, stdout, stderr }) = Alone::start(target.command, target.surroundings)?;
+        let (mut server, Pipes { stdin, stdout, stderr }) = ProbeServer::start(target.command, target.surroundings)?;
         let shown_progress = progress(&target.shown);
         let said = Arc::new(Mutex::new(Vec::new()));
         let mut listening = tokio::spawn(keep_stderr(stderr, Arc::clone(&said)));
         let transcript = SharedTranscript::default();
         let transport = ProbeTransport::new(stdin, stdout, Arc::clone(&transcript));
-        let exchanged = server.during(exchange(transport, &transcript, target.patience)).await;
+        let exchanged = server.run_until(exchange(transport, &transcript, target.patience)).await;
         let gone = server.stop(GRACE).await;
         // A process that left the group may hold it open.
         if timeout(STDERR_DRAIN, &mut listening).await.is_err() {
@@ -118,17 +118,17 @@ pub(crate) fn capture_stdout(target: &ProbeTarget<'_>) -> Result<String, ProbeEr
     block_on(async {
         // Its stderr stays open for as long as it runs, and is not read: more than fits is not a version.
         let Ok((mut program, Pipes { stdin, stdout, stderr: _stderr })) =
-            Alone::start(target.command, target.surroundings)
+            ProbeServer::start(target.command, target.surroundings)
         else {
             return Ok(String::new());
         };
         drop(stdin);
         let mut said = Vec::new();
         let mut stdout = stdout.take(MAX_VERSION_TEXT);
-        let _ = program.during(timeout(target.patience, stdout.read_to_end(&mut said))).await;
+        let _ = program.run_until(timeout(target.patience, stdout.read_to_end(&mut said))).await;
         match program.stop(Duration::ZERO).await {
-            Gone::Interrupted => Err(ProbeError::Interrupted(String::new())),
-            Gone::Itself(_) | Gone::Stopped => Ok(String::from_utf8(said).unwrap_or_default()),
+            ProbeExit::Interrupted => Err(ProbeError::Interrupted(String::new())),
+            ProbeExit::Itself(_) | ProbeExit::Stopped => Ok(String::from_utf8(said).unwrap_or_default()),
         }
     })
 }
@@ -282,7 +282,8 @@ mod tests {
         let (transcript, command) = (&*lock(transcript), [OsString::from("shop")]);
         let patience = Duration::from_secs(60);
         let target = &ProbeTarget { command: &command, shown: display_command(&command), surroundings: None, patience };
-        let failed = FailedProbe { error: Some(error), gone: Gone::Stopped, transcript, stderr: "Ready.\n", target };
+        let failed =
+            FailedProbe { error: Some(error), gone: ProbeExit::Stopped, transcript, stderr: "Ready.\n", target };
         failed.into_error().to_string()
     }
 

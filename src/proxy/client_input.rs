@@ -1,25 +1,24 @@
 //! Our stdin: what the client sends.
 //!
 //! The end of a session has to know whether the client has sent something that is not read yet, and whether it has left while a
-//! server takes nothing. On unix `poll` tells both. A pipe on Windows tells neither without being read, and looking at one
-//! that another thread reads waits for that thread. So there a thread of its own reads ahead, as much as
-//! [`CLIENT_AHEAD`](crate::limits::CLIENT_AHEAD), and what it has is looked at instead.
+//! server does not read. On unix `poll` tells both. A pipe on Windows tells neither without being read, and a look at one
+//! that another thread reads waits for that thread. So there a thread of its own reads ahead, at most
+//! [`CLIENT_AHEAD`](crate::limits::CLIENT_AHEAD), and its buffer tells both.
 
 #[cfg(any(windows, test))]
-mod ahead;
+mod read_ahead;
 
 use std::io;
 
+#[cfg(windows)]
+pub(super) use read_ahead::ReadAhead as ClientInput;
 #[cfg(unix)]
 pub(super) use unix::ClientInput;
-#[cfg(windows)]
-pub(super) use windows::ClientInput;
 
 #[cfg(unix)]
 mod unix {
     use std::fs::File;
     use std::io;
-    use std::os::fd::AsFd as _;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -27,111 +26,51 @@ mod unix {
 
     /// Our stdin as a file: raw and unbuffered.
     #[derive(Clone, Debug)]
-    pub(in crate::proxy) struct ClientInput(Arc<File>);
+    pub(in crate::proxy) struct ClientInput(pub(super) Arc<File>);
 
     impl ClientInput {
-        pub(super) fn stdin() -> io::Result<Self> {
-            Ok(Self(Arc::new(File::from(io::stdin().as_fd().try_clone_to_owned()?))))
-        }
-
         /// Reads what is there; 0 at the end.
-        pub(in crate::proxy) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
-            pipe::read(&self.0, room)
+        pub(in crate::proxy) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+            pipe::read(&self.0, buffer)
         }
 
-        /// Whether a read would not wait, be it for bytes or for the end.
+        /// Returns whether there are bytes, or the end, to read.
         pub(in crate::proxy) fn is_readable(&self) -> bool {
             pipe::is_readable(&self.0)
         }
 
-        /// Waits until [`Self::is_readable`] knows what the client has sent so far: at once, as it asks the system.
+        /// Waits until [`Self::is_readable`] sees what the client has sent so far. It asks the system, so there is no wait.
         pub(in crate::proxy) fn settle(&self) {}
 
-        /// Waits until a read would not.
-        ///
-        /// # Errors
-        /// Where that cannot be had without reading.
+        /// Waits until there are bytes, or the end, to read.
         pub(in crate::proxy) fn wait_readable(&self) -> io::Result<()> {
             pipe::wait_readable(&self.0)
         }
 
-        /// Whether the client has closed it, also while bytes are left to read.
+        /// Returns whether the client has closed it, also while bytes are left to read.
         pub(in crate::proxy) fn is_hung_up(&self) -> bool {
             pipe::is_hung_up(&self.0)
         }
 
-        /// How long ago that was seen. Nobody looks for it here: a write that waits for the server does.
+        /// Returns how long ago the client closed it. Only a write that waits for the server looks for that here.
         pub(in crate::proxy) fn hung_up_for(&self) -> Option<Duration> {
             None
         }
     }
 }
 
-#[cfg(windows)]
-mod windows {
-    use std::io::{self, IsTerminal as _};
-    use std::os::windows::io::AsHandle as _;
-    use std::time::Duration;
-
-    use super::ahead::Ahead;
-    use crate::limits::LAST_READ_AHEAD;
-
-    /// Our stdin, read ahead.
-    #[derive(Clone, Debug)]
-    pub(in crate::proxy) struct ClientInput(Ahead);
-
-    impl ClientInput {
-        pub(super) fn stdin() -> io::Result<Self> {
-            let stdin = io::stdin();
-            // A console gives bytes in a code page of its own; the library reads it as UTF-16 and gives UTF-8.
-            Ok(Self(if stdin.is_terminal() {
-                Ahead::new(Box::new(stdin))
-            } else {
-                Ahead::new(Box::new(std::fs::File::from(stdin.as_handle().try_clone_to_owned()?)))
-            }))
-        }
-
-        /// Reads what is there; 0 at the end.
-        pub(in crate::proxy) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
-            self.0.read(room)
-        }
-
-        /// Whether a read would not wait, be it for bytes or for the end.
-        pub(in crate::proxy) fn is_readable(&self) -> bool {
-            self.0.is_readable()
-        }
-
-        /// Waits until [`Self::is_readable`] knows what the client has sent so far, which the thread first has to read.
-        pub(in crate::proxy) fn settle(&self) {
-            if !self.is_hung_up() {
-                std::thread::sleep(LAST_READ_AHEAD);
-            }
-        }
-
-        /// Waits until a read would not.
-        ///
-        /// # Errors
-        /// When there is no thread to be had for it.
-        pub(in crate::proxy) fn wait_readable(&self) -> io::Result<()> {
-            self.0.wait_readable()
-        }
-
-        /// Whether the client has closed it, also while bytes are left to read.
-        pub(in crate::proxy) fn is_hung_up(&self) -> bool {
-            self.0.ended_for().is_some()
-        }
-
-        /// How long ago that was seen.
-        pub(in crate::proxy) fn hung_up_for(&self) -> Option<Duration> {
-            self.0.ended_for()
-        }
-    }
-}
-
-/// Our stdin. Nothing is read from it before somebody asks.
-///
-/// # Errors
-/// When the system has no room for another handle.
+/// Opens our stdin. Nothing is read before it is asked for.
 pub(super) fn stdin() -> io::Result<ClientInput> {
-    ClientInput::stdin()
+    let stdin = io::stdin();
+    // A console gives bytes in a code page of its own; the library reads it as UTF-16 and gives UTF-8.
+    #[cfg(windows)]
+    if io::IsTerminal::is_terminal(&stdin) {
+        return Ok(ClientInput::new(Box::new(stdin)));
+    }
+    let file = super::pipe::duplicate(&stdin)?;
+    #[cfg(windows)]
+    let input = ClientInput::new(Box::new(file));
+    #[cfg(unix)]
+    let input = ClientInput(std::sync::Arc::new(file));
+    Ok(input)
 }

@@ -1,32 +1,22 @@
-//! A desktop notification for each call that waits for a person: a help that nothing depends on. On Linux it is a feature
-//! of the build, off unless it is asked for.
+//! A desktop notification for each call that waits for a person. Nothing depends on it. On Linux it is a feature of the build,
+//! which is off by default.
 //!
-//! What it says comes from a server, so it reaches the desktop as data: an argument of `osascript` and never a part of its
-//! script on macOS, the text of a node of a document on Windows, a string of a D-Bus message on Linux.
+//! Its text comes from a server, so it reaches the desktop as data: as an argument of `osascript` and never a part of its
+//! script on macOS, as the text of a node of a document on Windows, as a string of a D-Bus message on Linux.
 
 use crate::env::Env;
 use crate::policy::ServerName;
 use crate::state::approvals::Announce;
 
-/// Shows a notification for each question, where there is a desktop that shows them.
-#[cfg(any(feature = "desktop", target_os = "macos", windows))]
+/// Shows a notification for each question, if there is a desktop that shows them.
 pub fn announce(server: &ServerName, env: &Env) -> Announce {
-    if !platform::has_desktop(env) {
-        return Box::new(|_, _| ());
-    }
+    let Some(show) = platform::show(env) else { return Box::new(|_, _| ()) };
     let server = server.to_string();
-    let show = queue::queued(platform::show(env));
-    Box::new(move |id, tool| show(queue::Text::new(id, tool, &server)))
+    let show = queue::queued(show);
+    Box::new(move |id, tool| show(queue::NotificationText::new(id, tool, &server)))
 }
 
-/// A policylayer that was built without notifications shows none.
-#[cfg(not(any(feature = "desktop", target_os = "macos", windows)))]
-pub fn announce(_: &ServerName, _: &Env) -> Announce {
-    Box::new(|_, _| ())
-}
-
-/// One thread shows one notification at a time, and is started for the first one.
-#[cfg(any(feature = "desktop", target_os = "macos", windows, test))]
+/// The queue of a thread that shows one notification at a time, and is started for the first one.
 mod queue {
     use std::cell::Cell;
     use std::io;
@@ -36,16 +26,16 @@ mod queue {
     use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
     use crate::visible::visible;
 
-    /// What a notification says.
+    /// The text of a notification.
     #[derive(Clone, Debug, PartialEq, Eq)]
-    pub(super) struct Text {
+    pub(super) struct NotificationText {
         pub(super) title: String,
         pub(super) body: String,
     }
 
-    impl Text {
+    impl NotificationText {
         pub(super) fn new(id: &str, tool: &str, server: &str) -> Self {
-            // Windows drops a notification that is longer than a few kilobytes, or holds what XML cannot.
+            // Windows drops a notification that is longer than a few kilobytes, or that XML cannot represent.
             let mut name: String = visible(tool).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
             if let Some((end, _)) = name.char_indices().nth(MAX_NOTIFIED_NAME) {
                 name.truncate(end);
@@ -58,13 +48,12 @@ mod queue {
         }
     }
 
-    /// Hands notifications to `show` on a thread of its own. Never waits: one that finds [`MAX_NOTIFICATIONS`] before it is
-    /// dropped, and the call waits for its answer all the same.
-    pub(super) fn queued<S>(show: S) -> impl Fn(Text) + Send
+    /// Shows notifications on a thread of its own. Never waits: a notification is dropped if [`MAX_NOTIFICATIONS`] wait already.
+    pub(super) fn queued<S>(show: S) -> impl Fn(NotificationText) + Send
     where
-        S: FnMut(&Text) -> io::Result<()> + Send + 'static,
+        S: FnMut(&NotificationText) -> io::Result<()> + Send + 'static,
     {
-        let (send, texts) = sync_channel::<Text>(MAX_NOTIFICATIONS);
+        let (send, texts) = sync_channel::<NotificationText>(MAX_NOTIFICATIONS);
         let start = Cell::new(Some((texts, show)));
         move |text| {
             if let Some((texts, mut show)) = start.take() {
@@ -86,22 +75,26 @@ mod queue {
     }
 }
 
-/// Programs of the system that are run for a notification.
+/// Runs programs of the system for a notification.
 #[cfg(any(target_os = "macos", windows, test))]
 mod program {
     use std::io;
-    use std::process::{Child, Command, ExitStatus, Stdio};
+    use std::process::{Command, ExitStatus, Stdio};
     use std::thread;
     use std::time::{Duration, Instant};
 
-    /// How often a program is looked at that has not ended.
+    /// How often to check whether a program has ended.
     const LOOK: Duration = Duration::from_millis(20);
 
-    /// Runs a program that reads and prints nothing, and reaps it. One that takes longer than `limit` is killed.
+    /// Runs a program that reads and prints nothing, and reaps it. It is killed after `limit`.
     pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<ExitStatus> {
         // Our own stdout is the protocol.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = spawn(&mut command)?;
+        #[cfg(unix)]
+        let starting = crate::proxy::watcher::STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut child = command.spawn()?;
+        #[cfg(unix)]
+        drop(starting);
         let start = Instant::now();
         loop {
             if let Some(status) = child.try_wait()? {
@@ -116,26 +109,15 @@ mod program {
         }
     }
 
-    #[cfg(unix)]
-    fn spawn(command: &mut Command) -> io::Result<Child> {
-        let _starting = crate::proxy::watcher::STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        command.spawn()
-    }
-
-    #[cfg(not(unix))]
-    fn spawn(command: &mut Command) -> io::Result<Child> {
-        command.spawn()
-    }
-
     /// The statement that shows a notification.
     #[cfg(any(target_os = "macos", test))]
     pub(super) const DISPLAY: &str =
         "display notification (item 3 of argv) with title (item 1 of argv) subtitle (item 2 of argv)";
 
-    /// A command that runs a statement of AppleScript with a text as its arguments. The first argument is ours: options of
-    /// `osascript` end there, so that a tool named `-e` is none.
+    /// Creates a command that runs a statement of AppleScript with a text as its arguments. The first argument is ours: the
+    /// options of `osascript` end there, so that a tool named `-e` is not an option.
     #[cfg(any(target_os = "macos", test))]
-    pub(super) fn osascript(statement: &str, text: &super::queue::Text) -> Command {
+    pub(super) fn osascript(statement: &str, text: &super::queue::NotificationText) -> Command {
         let mut command = Command::new("/usr/bin/osascript");
         command.args(["-e", "on run argv", "-e", statement, "-e", "end run"]);
         command.args(["policylayer", text.title.as_str(), text.body.as_str()]);
@@ -148,20 +130,16 @@ mod platform {
     use std::io;
 
     use super::program::{DISPLAY, osascript, run};
-    use super::queue::Text;
+    use super::queue::NotificationText;
     use crate::env::Env;
     use crate::limits::NOTIFICATION_PATIENCE;
 
-    /// The system knows; `osascript` fails where nobody is logged in at the screen.
-    pub(super) fn has_desktop(_: &Env) -> bool {
-        true
-    }
-
-    pub(super) fn show(_: &Env) -> impl FnMut(&Text) -> io::Result<()> + Send + 'static {
-        |text| {
+    /// `osascript` fails if nobody is logged in at the screen.
+    pub(super) fn show(_: &Env) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
+        Some(|text: &NotificationText| {
             let status = run(osascript(DISPLAY, text), NOTIFICATION_PATIENCE)?;
             if status.success() { Ok(()) } else { Err(io::Error::other(format!("osascript: {status}"))) }
-        }
+        })
     }
 }
 
@@ -176,49 +154,41 @@ mod platform {
     use notify_rust::Notification;
 
     use super::program::run;
-    use super::queue::Text;
+    use super::queue::NotificationText;
     use crate::env::Env;
     use crate::limits::NOTIFICATION_PATIENCE;
 
-    /// What Windows calls us by: it shows no notification of a program whose id is not registered.
+    /// Our id for Windows, which shows no notification of a program without a registered id.
     const APP_ID: &str = "policylayer";
 
     /// Where the id is registered, for this user.
     const KEY: &str = r"HKCU\Software\Classes\AppUserModelId\policylayer";
 
-    /// `CREATE_NO_WINDOW`: a client without a console must not see one flash up.
+    /// `CREATE_NO_WINDOW`: otherwise a client without a console would see one flash up.
     const NO_WINDOW: u32 = 0x0800_0000;
 
-    /// The system knows.
-    pub(super) fn has_desktop(_: &Env) -> bool {
-        true
-    }
-
-    pub(super) fn show(env: &Env) -> impl FnMut(&Text) -> io::Result<()> + Send + 'static {
+    pub(super) fn show(env: &Env) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
         let query = (reg(env), ["query", KEY]);
         let mut is_registered = None;
-        move |text| {
+        Some(move |text: &NotificationText| {
             let is_registered =
                 *is_registered.get_or_insert_with(|| command(&query.0, &query.1).is_ok_and(|found| found.success()));
-            // Without an id of its own, it comes under the name of PowerShell, which every Windows has registered.
+            // Without an id of its own, it has the name of PowerShell, which every Windows has registered.
             if is_registered && notification(text).app_id(APP_ID).show().is_ok() {
                 return Ok(());
             }
             notification(text).show().map(drop).map_err(io::Error::other)
-        }
+        })
     }
 
-    fn notification(text: &Text) -> Notification {
+    fn notification(text: &NotificationText) -> Notification {
         let mut notification = Notification::new();
         notification.appname(APP_ID).summary(&text.title).body(&text.body);
         notification
     }
 
-    /// Registers the name that notifications come under. `wrap` does not: what a packaged client starts writes to a registry
-    /// of its own, which Windows does not read for this.
-    ///
-    /// # Errors
-    /// Where the registry cannot be written.
+    /// Registers the name of our notifications. `wrap` does not do it: a process of a packaged client writes to a registry of its
+    /// own, which Windows does not read for this.
     pub(super) fn register(env: &Env) -> io::Result<()> {
         let status = command(&reg(env), &["add", KEY, "/v", "DisplayName", "/t", "REG_SZ", "/d", APP_ID, "/f"])?;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("reg add: {status}"))) }
@@ -253,28 +223,35 @@ mod platform {
 mod platform {
     use std::io;
 
-    use super::queue::Text;
+    use super::queue::NotificationText;
     use crate::env::Env;
 
-    /// Whether anybody would see a notification.
-    pub(super) fn has_desktop(env: &Env) -> bool {
+    /// Nobody would see a notification without a display and a bus.
+    pub(super) fn show(env: &Env) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
         let is_set = |name: &&str| env.var(name).is_some_and(|value| !value.is_empty());
         let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set);
         let has_bus = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"].iter().any(is_set);
-        has_display && has_bus
-    }
-
-    pub(super) fn show(_: &Env) -> impl FnMut(&Text) -> io::Result<()> + Send + 'static {
-        |text| {
+        (has_display && has_bus).then_some(|text: &NotificationText| {
             let mut notification = notify_rust::Notification::new();
             notification.appname("policylayer").summary(&text.title).body(&text.body);
             notification.show().map(drop).map_err(io::Error::other)
-        }
+        })
     }
 }
 
-/// Registers the name that notifications come under, where the system wants that. It fails quietly: they are shown without
-/// it as well.
+#[cfg(not(any(feature = "desktop", target_os = "macos", windows)))]
+mod platform {
+    use super::queue::NotificationText;
+    use crate::env::Env;
+
+    /// This build has no notifications.
+    pub(super) fn show(_: &Env) -> Option<fn(&NotificationText) -> std::io::Result<()>> {
+        None
+    }
+}
+
+/// Registers the name of our notifications, if the system requires it. A failure is not reported: they are shown without it as
+/// well.
 pub fn register_name(env: &Env) {
     #[cfg(windows)]
     if let Err(error) = platform::register(env) {
@@ -291,24 +268,24 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::program::{DISPLAY, osascript};
-    use super::queue::{Text, queued};
+    use super::queue::{NotificationText, queued};
     use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
 
     const HOSTILE: &str = "-e do shell script \"touch /tmp/x\" & '</text><audio/>\u{1b}\u{ffff}";
 
     #[test]
     fn a_name_is_told_without_what_a_desktop_would_stumble_over() {
-        let text = Text::new("k7m2p", HOSTILE, "shop");
+        let text = NotificationText::new("k7m2p", HOSTILE, "shop");
         assert!(text.title.starts_with("-e do shell script"), "{text:?}");
         assert!(!text.title.contains(['\u{1b}', '\u{ffff}']), "{text:?}");
-        let text = Text::new("k7m2p", &"字".repeat(4096), "shop");
+        let text = NotificationText::new("k7m2p", &"字".repeat(4096), "shop");
         assert_eq!(text.title, format!("{}… waits for your approval", "字".repeat(MAX_NOTIFIED_NAME)));
         assert!(text.body.ends_with("policylayer approvals show k7m2p"), "{text:?}");
     }
 
     #[test]
     fn a_name_is_an_argument_of_the_script_and_no_option() {
-        let text = Text::new("k7m2p", HOSTILE, "shop");
+        let text = NotificationText::new("k7m2p", HOSTILE, "shop");
         let command = osascript(DISPLAY, &text);
         assert_eq!(command.get_program(), "/usr/bin/osascript");
         let args: Vec<_> = command.get_args().collect();
@@ -320,7 +297,7 @@ mod tests {
     #[cfg(target_os = "macos")]
     #[test]
     fn osascript_takes_a_hostile_name_as_a_text() {
-        let text = Text::new("k7m2p", HOSTILE, "shop");
+        let text = NotificationText::new("k7m2p", HOSTILE, "shop");
         for (statement, expected) in
             [("return item 1 of argv", "policylayer"), ("return item 2 of argv", text.title.as_str())]
         {
@@ -334,11 +311,12 @@ mod tests {
     fn a_flood_waits_for_nobody_and_is_bounded() {
         let (seen, shown) = channel();
         let (go, gate) = channel::<()>();
-        let show = queued(move |text: &Text| {
+        let show = queued(move |text: &NotificationText| {
             seen.send(text.clone()).unwrap();
             gate.recv().map_err(std::io::Error::other)
         });
-        let all: Vec<_> = (0..MAX_NOTIFICATIONS + 100).map(|n| Text::new("id", &format!("tool{n}"), "s")).collect();
+        let all: Vec<_> =
+            (0..MAX_NOTIFICATIONS + 100).map(|n| NotificationText::new("id", &format!("tool{n}"), "s")).collect();
         show(all[0].clone());
         assert_eq!(shown.recv_timeout(Duration::from_secs(10)).unwrap(), all[0]);
         let start = Instant::now();

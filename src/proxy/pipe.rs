@@ -1,17 +1,38 @@
-//! Reading and writing whole pieces on raw, unbuffered pipes, and waiting where the other end has no room.
+//! Raw, unbuffered pipes: reads, and writes that wait while the pipe is full.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+#[cfg(unix)]
+use std::os::fd::{AsFd as AsOwned, OwnedFd};
+#[cfg(windows)]
+use std::os::windows::io::{AsHandle as AsOwned, OwnedHandle as OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::limits::BLOCKED_LOOK;
 
+pub(super) fn owned(pipe: impl Into<OwnedFd>) -> OwnedFd {
+    pipe.into()
+}
+
+pub(super) fn file(pipe: impl Into<OwnedFd>) -> File {
+    File::from(pipe.into())
+}
+
+/// Opens one of our own streams again, as an unbuffered file.
+pub(super) fn duplicate(stream: &impl AsOwned) -> io::Result<File> {
+    #[cfg(unix)]
+    let stream = stream.as_fd();
+    #[cfg(windows)]
+    let stream = stream.as_handle();
+    Ok(file(stream.try_clone_to_owned()?))
+}
+
 /// Reads what is there; 0 at the end.
-pub(super) fn read(mut pipe: &File, room: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read(mut pipe: &File, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
-        match pipe.read(room) {
+        match pipe.read(buffer) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // A pipe that somebody else made non-blocking, as some clients' runtimes do.
+            // The runtimes of some clients make the pipe non-blocking.
             Err(error) if error.kind() == ErrorKind::WouldBlock => wait_readable(pipe)?,
             result => return result,
         }
@@ -23,11 +44,11 @@ pub(super) fn write_all(pipe: &File, bytes: &[u8]) -> io::Result<()> {
     write_while(pipe, bytes, |_| true)
 }
 
-/// Writes all of `bytes` for as long as `go_on` agrees; it is asked about every [`BLOCKED_LOOK`] while the reader takes
-/// nothing, and told how long that has been.
+/// Writes all of `bytes` while `go_on` returns true. It is called about every [`BLOCKED_LOOK`] while the reader does not read, with
+/// the time since it last did.
 ///
 /// # Errors
-/// When the pipe is closed, and [`ErrorKind::TimedOut`] when `go_on` did not agree.
+/// If the pipe is closed, and [`ErrorKind::TimedOut`] if `go_on` returned false.
 pub(super) fn write_while(
     mut pipe: &File,
     mut bytes: &[u8],
@@ -64,13 +85,13 @@ mod platform {
 
     use super::BLOCKED_LOOK;
 
-    /// Makes our end of a pipe non-blocking; the other end is not concerned.
+    /// Makes our end of a pipe non-blocking, but not the other end.
     pub(in crate::proxy) fn set_nonblocking(pipe: &File) -> io::Result<()> {
         let flags = rustix::fs::fcntl_getfl(pipe)?;
         Ok(rustix::fs::fcntl_setfl(pipe, flags | rustix::fs::OFlags::NONBLOCK)?)
     }
 
-    /// Lets a pipe hold so many bytes, where the system can; elsewhere it holds what it did.
+    /// Lets a pipe hold so many bytes, if the system can.
     pub(in crate::proxy) fn widen(pipe: &File, size: usize) {
         #[cfg(target_os = "linux")]
         let _ = rustix::pipe::fcntl_setpipe_size(pipe, size);
@@ -78,12 +99,12 @@ mod platform {
         let _ = (pipe, size);
     }
 
-    /// Whether whoever writes to this pipe has closed it, also while bytes are left to read.
+    /// Returns whether the other end of this pipe is closed, also while bytes are left to read.
     pub(in crate::proxy) fn is_hung_up(pipe: &File) -> bool {
         // Node's pipes are sockets, where only this flag tells of an end that still reads.
         #[cfg(target_os = "linux")]
         let asked = PollFlags::RDHUP;
-        // macOS looks at what is asked for alone, and counts this as reading.
+        // macOS reports only what is asked for, and counts this as reading.
         #[cfg(not(target_os = "linux"))]
         let asked = PollFlags::HUP;
         let mut polled = [PollFd::new(pipe, asked)];
@@ -92,16 +113,13 @@ mod platform {
             && polled.iter().any(|fd| fd.revents().intersects(asked | PollFlags::HUP | PollFlags::ERR))
     }
 
-    /// Whether a read would not wait, be it for bytes or for the end.
+    /// Returns whether there are bytes, or the end, to read.
     pub(in crate::proxy) fn is_readable(pipe: &File) -> bool {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
     }
 
-    /// Waits until a read would not.
-    ///
-    /// # Errors
-    /// Where that cannot be had without reading.
+    /// Waits until there are bytes, or the end, to read.
     pub(in crate::proxy) fn wait_readable(pipe: &File) -> io::Result<()> {
         wait(pipe, PollFlags::IN, None)
     }
@@ -132,7 +150,7 @@ mod platform {
     /// Pipes hold 4 KiB here. A large write lends its bytes to the reader, which takes them in one piece all the same.
     pub(in crate::proxy) fn widen(_pipe: &File, _size: usize) {}
 
-    /// Not known here before something is written.
+    /// Not known on this system before something is written.
     pub(in crate::proxy) fn is_hung_up(_pipe: &File) -> bool {
         false
     }
@@ -142,10 +160,7 @@ mod platform {
         Ok(())
     }
 
-    pub(super) fn wait_writable(_pipe: &File) -> io::Result<()> {
-        std::thread::sleep(super::BLOCKED_LOOK);
-        Ok(())
-    }
+    pub(super) use wait_readable as wait_writable;
 }
 
 #[cfg(unix)]
@@ -153,16 +168,12 @@ pub(super) use platform::is_readable;
 use platform::wait_writable;
 pub(super) use platform::{is_hung_up, set_nonblocking, wait_readable, widen};
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
-    use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
 
     use super::*;
-
-    fn file(end: impl Into<OwnedFd>) -> File {
-        File::from(end.into())
-    }
 
     #[test]
     fn an_end_that_has_closed_is_seen_while_bytes_are_left() {

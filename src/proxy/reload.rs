@@ -1,5 +1,5 @@
-//! Live reload: a saved policy takes effect for the next call. What cannot be put in force leaves the last good policy
-//! where it is, and says so.
+//! Live reload: a saved policy takes effect for the next call. A policy that is not valid is reported, and the last valid one
+//! stays in force.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,17 +11,18 @@ use std::thread;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use super::link::{Link, lock};
-use crate::engine::Action;
+use super::outbox::{Outbox, ServerRoute};
+use super::shared_session::SharedSession;
 use crate::limits::{MAX_LINKS, RELOAD_POLL, RELOAD_SETTLE};
 use crate::paths::{Current, LoadedPolicy, PolicyError};
 use crate::policy::Colour;
+use crate::wire::frame::Framer;
 
 /// Where the policy of a session comes from.
 pub struct Reload {
-    /// Every file that could be the policy.
+    /// All files that can be the policy.
     pub files: Vec<PathBuf>,
-    /// What those files say now.
+    /// Loads the policy if those files have changed.
     pub look: Box<dyn FnMut() -> Result<Current, PolicyError> + Send>,
 }
 
@@ -31,26 +32,27 @@ impl std::fmt::Debug for Reload {
     }
 }
 
-/// Watches on a thread, until the process ends.
-pub(super) fn watch(mut reload: Reload, link: Arc<Link>) -> io::Result<()> {
+/// Starts the thread that watches the policy. It ends with the process.
+pub(super) fn spawn(mut reload: Reload, session: Arc<SharedSession>) -> io::Result<()> {
     thread::Builder::new().name("policy".to_owned()).spawn(move || {
-        let mut folders = Folders::new();
-        let mut said = None;
+        let mut outbox = Outbox::new(session, ServerRoute::Queue);
+        let mut directories = WatchedDirectories::new();
+        let mut reported = None;
         loop {
-            // First the watch, then the look: a change in between is seen by one of them.
-            folders.watch(&reload.files);
-            take(&mut reload, &link, &mut said);
-            folders.wait();
+            // The watch comes before the check, so that one of them sees a change in between.
+            directories.watch(&reload.files);
+            check(&mut reload, &mut outbox, &mut reported);
+            directories.wait();
         }
     })?;
     Ok(())
 }
 
-/// Looks once, and says each thing once.
-fn take(reload: &mut Reload, link: &Link, said: &mut Option<String>) {
+/// Checks the files once, and reports each problem once.
+fn check(reload: &mut Reload, outbox: &mut Outbox, reported: &mut Option<String>) {
     let problem = match (reload.look)() {
         Ok(Current::Changed(loaded)) => {
-            put_in_force(*loaded, link);
+            put_in_force(*loaded, outbox);
             None
         }
         Ok(Current::Unchanged) => None,
@@ -58,49 +60,44 @@ fn take(reload: &mut Reload, link: &Link, said: &mut Option<String>) {
         Err(error) => Some(error.to_string()),
     };
     match &problem {
-        Some(problem) if said.as_ref() != Some(problem) => {
+        Some(problem) if reported.as_ref() != Some(problem) => {
             for line in problem.lines() {
                 tracing::warn!("{line}");
             }
             tracing::warn!("the policy that was in force stays in force");
         }
-        None if said.is_some() => tracing::info!("the policy file is good again"),
+        None if reported.is_some() => tracing::info!("the policy file is good again"),
         _ => {}
     }
-    *said = problem;
+    *reported = problem;
 }
 
-fn put_in_force(loaded: LoadedPolicy, link: &Link) {
+fn put_in_force(loaded: LoadedPolicy, outbox: &mut Outbox) {
     let summary = loaded.policy.summary().to_string();
     let warnings = loaded.render_warnings(Colour::Plain);
-    let mut actions = Vec::new();
-    lock(&link.engine).replace_policy(Arc::new(loaded.policy), &mut actions);
+    outbox.decide(|engine, _, actions| engine.replace_policy(Arc::new(loaded.policy), actions));
     tracing::info!("a new policy is in force: {summary}");
     for line in warnings.lines() {
         tracing::warn!("{line}");
     }
-    for action in actions {
-        if let Action::Replace(line) = action {
-            // A client that is gone ends the session elsewhere.
-            let _ = link.client.write(&[&line]);
-        }
-    }
+    // A client that is gone ends the session elsewhere.
+    let _ = outbox.deliver(&Framer::new(0));
 }
 
-/// The folders in which a change may be one of the policy.
-struct Folders {
-    /// `None` where the system cannot watch: then only time tells.
+/// The directories in which a change may be one of the policy.
+struct WatchedDirectories {
+    /// `None` if the system cannot watch: then the files are only polled.
     watcher: Option<RecommendedWatcher>,
     changes: Receiver<()>,
     watched: BTreeSet<PathBuf>,
 }
 
-impl Folders {
+impl WatchedDirectories {
     fn new() -> Self {
-        // One waiting change stands for all that follow it.
+        // One waiting change is enough for all that follow it.
         let (send, changes) = sync_channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Our own looks open and close the file.
+            // Our own checks open and close the file.
             if !event.is_ok_and(|event| event.kind.is_access()) {
                 let _ = send.try_send(());
             }
@@ -108,31 +105,31 @@ impl Folders {
         Self { watcher: watcher.ok(), changes, watched: BTreeSet::new() }
     }
 
-    /// Watches the folders of these files as they are now: a link on the way may lead elsewhere than before.
+    /// Watches the directories of these files as they are now: a link on the way may have changed.
     fn watch(&mut self, files: &[PathBuf]) {
         let Some(watcher) = &mut self.watcher else { return };
-        let wanted: BTreeSet<_> = files.iter().flat_map(|file| folders_of(file)).collect();
-        // FSEvents follows paths, and each watch that is put up or taken down starts its one stream anew: only what has
-        // changed is worth that. A link that leads elsewhere than before is another path then.
+        let wanted: BTreeSet<_> = files.iter().flat_map(|file| directories_of(file)).collect();
+        // FSEvents follows paths, and restarts its one stream for each watch that is added or removed, so only changes are
+        // made. A link that has changed leads to another path then.
         #[cfg(target_os = "macos")]
-        let wanted: BTreeSet<_> = wanted.into_iter().filter_map(|folder| folder.canonicalize().ok()).collect();
+        let wanted: BTreeSet<_> = wanted.into_iter().filter_map(|directory| directory.canonicalize().ok()).collect();
         for gone in self.watched.difference(&wanted) {
             let _ = watcher.unwatch(gone);
         }
-        // A watch follows the folder, not its path, so what was replaced under the same name is watched anew.
+        // A watch follows the directory, not its path, so a directory that was replaced under the same name needs a new one.
         self.watched = wanted
             .into_iter()
-            .filter(|folder| {
-                if cfg!(target_os = "macos") && self.watched.contains(folder) {
+            .filter(|directory| {
+                if cfg!(target_os = "macos") && self.watched.contains(directory) {
                     return true;
                 }
-                let _ = watcher.unwatch(folder);
-                watcher.watch(folder, RecursiveMode::NonRecursive).is_ok()
+                let _ = watcher.unwatch(directory);
+                watcher.watch(directory, RecursiveMode::NonRecursive).is_ok()
             })
             .collect();
     }
 
-    /// Waits for a change and until it has settled, or for the time of a look without one: not every file system tells.
+    /// Waits for a change and until it has settled, at most for the interval of polling: not every file system reports changes.
     fn wait(&self) {
         match self.changes.recv_timeout(RELOAD_POLL) {
             Ok(()) => {
@@ -145,21 +142,21 @@ impl Folders {
     }
 }
 
-/// The folder of a file, that of each link on the way to it, and those of what the links lead to.
-fn folders_of(file: &Path) -> BTreeSet<PathBuf> {
-    let mut folders = BTreeSet::new();
+/// Returns the directory of a file, those of the links on the way to it, and those of the links' targets.
+fn directories_of(file: &Path) -> BTreeSet<PathBuf> {
+    let mut directories = BTreeSet::new();
     let mut paths = vec![std::path::absolute(file).unwrap_or_else(|_| file.to_owned())];
     for _ in 0..MAX_LINKS {
         let Some(path) = paths.pop() else { break };
-        folders.extend(path.parent().map(Path::to_owned));
+        directories.extend(path.parent().map(Path::to_owned));
         for link in path.ancestors() {
             let (Ok(target), Some(parent)) = (fs::read_link(link), link.parent()) else { continue };
-            folders.insert(parent.to_owned());
+            directories.insert(parent.to_owned());
             let rest = path.strip_prefix(link).unwrap_or(Path::new(""));
             // Joining an empty path would add a slash that a file does not have.
             let target = parent.join(target);
             paths.push(if rest.as_os_str().is_empty() { target } else { target.join(rest) });
         }
     }
-    folders
+    directories
 }

@@ -1,108 +1,78 @@
-//! The signals that end a session, as one stream, and the one that tells of a child of ours.
+//! The signals that end a session, as one stream, and the signal that a child of ours has ended.
 
+use std::future::pending;
 use std::io;
+
+#[cfg(unix)]
+use tokio::signal::unix::{
+    Signal as ChildSignal, Signal as Hangup, Signal as Interrupt, Signal as Terminate, SignalKind, signal,
+};
+#[cfg(windows)]
+use tokio::signal::windows::{
+    CtrlBreak as Terminate, CtrlC as Interrupt, CtrlClose as Hangup, ctrl_break, ctrl_c, ctrl_close,
+};
 
 use super::child::Stop;
 
-#[cfg(unix)]
-mod platform {
-    use tokio::signal::unix::{Signal, SignalKind, signal};
+/// SIGTERM, SIGINT and SIGHUP; on Windows Ctrl-Break, Ctrl-C and the console that closes.
+#[derive(Debug)]
+pub(super) struct Signals {
+    terminate: Terminate,
+    interrupt: Interrupt,
+    /// `None` if it was ignored when we were started: it stays so, also for the server.
+    hangup: Option<Hangup>,
+}
 
-    use super::{Stop, io};
-    use crate::proxy::child::{ignores_hangup, unblock_signals};
-
-    /// SIGTERM, SIGINT and SIGHUP.
-    #[derive(Debug)]
-    pub(in crate::proxy) struct Signals {
-        terminate: Signal,
-        interrupt: Signal,
-        /// `None` where it was ignored when we were started, and so stays, for the server too.
-        hangup: Option<Signal>,
+impl Signals {
+    #[cfg(unix)]
+    pub(super) fn new() -> io::Result<Self> {
+        let hangup = if super::child::ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        super::child::unblock_signals()?;
+        Ok(Self { terminate, interrupt, hangup })
     }
 
-    /// Tells when a child of ours has ended.
-    #[derive(Debug)]
-    pub(in crate::proxy) struct ChildSignals(Signal);
-
-    impl ChildSignals {
-        pub(in crate::proxy) fn new() -> io::Result<Self> {
-            Ok(Self(signal(SignalKind::child())?))
-        }
-
-        /// Some child has ended, or several. May be dropped and called again.
-        pub(in crate::proxy) async fn next(&mut self) {
-            self.0.recv().await;
-        }
+    #[cfg(windows)]
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { terminate: ctrl_break()?, interrupt: ctrl_c()?, hangup: Some(ctrl_close()?) })
     }
 
-    impl Signals {
-        pub(in crate::proxy) fn new() -> io::Result<Self> {
-            let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
-            let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-            unblock_signals()?;
-            Ok(Self { terminate, interrupt, hangup })
-        }
-
-        /// The next signal. May be dropped and called again.
-        pub(in crate::proxy) async fn next(&mut self) -> Stop {
-            tokio::select! {
-                _ = self.terminate.recv() => Stop::Terminate,
-                _ = self.interrupt.recv() => Stop::Interrupt,
-                Some(_) = received(&mut self.hangup) => Stop::Hangup,
+    /// Waits for the next signal. May be dropped and called again.
+    pub(super) async fn next(&mut self) -> Stop {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => pending().await,
             }
-        }
-    }
-
-    async fn received(signal: &mut Option<Signal>) -> Option<()> {
-        match signal {
-            Some(signal) => signal.recv().await,
-            None => std::future::pending().await,
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => Stop::Terminate,
+            _ = self.interrupt.recv() => Stop::Interrupt,
+            Some(()) = hangup => Stop::Hangup,
         }
     }
 }
 
-#[cfg(windows)]
-mod platform {
-    use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, ctrl_break, ctrl_c, ctrl_close};
+/// The signal that a child of ours has ended. Windows has none, and needs none: a job has no watcher.
+#[derive(Debug)]
+pub(super) struct ChildSignals(#[cfg(unix)] ChildSignal);
 
-    use super::{Stop, io};
-
-    /// Ctrl-C, Ctrl-Break and the console that closes.
-    #[derive(Debug)]
-    pub(in crate::proxy) struct Signals {
-        interrupt: CtrlC,
-        terminate: CtrlBreak,
-        hangup: CtrlClose,
+impl ChildSignals {
+    #[cfg(unix)]
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self(signal(SignalKind::child())?))
     }
 
-    /// The job needs no watcher, so there is nothing to tell.
-    #[derive(Debug)]
-    pub(in crate::proxy) struct ChildSignals;
-
-    impl ChildSignals {
-        pub(in crate::proxy) fn new() -> io::Result<Self> {
-            Ok(Self)
-        }
-
-        pub(in crate::proxy) async fn next(&mut self) {
-            std::future::pending().await
-        }
+    #[cfg(windows)]
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self())
     }
 
-    impl Signals {
-        pub(in crate::proxy) fn new() -> io::Result<Self> {
-            Ok(Self { interrupt: ctrl_c()?, terminate: ctrl_break()?, hangup: ctrl_close()? })
-        }
-
-        /// The next signal. May be dropped and called again.
-        pub(in crate::proxy) async fn next(&mut self) -> Stop {
-            tokio::select! {
-                _ = self.interrupt.recv() => Stop::Interrupt,
-                _ = self.terminate.recv() => Stop::Terminate,
-                _ = self.hangup.recv() => Stop::Hangup,
-            }
-        }
+    /// Waits until one or several children have ended. May be dropped and called again.
+    pub(super) async fn next(&mut self) {
+        #[cfg(unix)]
+        self.0.recv().await;
+        #[cfg(windows)]
+        pending::<()>().await;
     }
 }
-
-pub(super) use platform::{ChildSignals, Signals};

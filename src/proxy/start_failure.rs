@@ -1,4 +1,4 @@
-//! A start that failed, told to the client: most clients hide a server's stderr and show only that it "closed".
+//! Reports a failed start to the client: most clients hide a server's stderr and show only that it "closed".
 
 use std::io;
 use std::io::IsTerminal;
@@ -8,19 +8,19 @@ use std::thread;
 use serde::Deserialize;
 
 use super::client_input::{self, ClientInput};
-use super::client_output::ClientOutput;
+use super::raw_output::RawOutput;
 use crate::limits::{MAX_MESSAGE, START_FAILURE_WAIT};
 use crate::wire::frame::{Frame, Framer};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::skim;
 
-/// Answers the first request on stdin with `message`. Waits at most [`START_FAILURE_WAIT`] for it, and not at all where
-/// stdin is a terminal or at its end.
+/// Answers the first request on stdin with `message`. Waits at most [`START_FAILURE_WAIT`] for it, and not at all if stdin is a
+/// terminal or at its end.
 pub fn answer(message: &str) {
     if io::stdin().is_terminal() {
         return;
     }
-    let (Ok(stdin), Ok(stdout)) = (client_input::stdin(), ClientOutput::stdout()) else { return };
+    let (Ok(stdin), Ok(stdout)) = (client_input::stdin(), RawOutput::stdout()) else { return };
     let message = message.to_owned();
     let (done, answered) = mpsc::channel();
     let answering = thread::Builder::new().spawn(move || {
@@ -32,7 +32,7 @@ pub fn answer(message: &str) {
     }
 }
 
-fn answer_from(stdin: &ClientInput, stdout: &ClientOutput, message: &str) {
+fn answer_from(stdin: &ClientInput, stdout: &RawOutput, message: &str) {
     let mut framer = Framer::new(MAX_MESSAGE);
     loop {
         let count = stdin.read(framer.room()).unwrap_or(0);
@@ -54,13 +54,13 @@ fn answer_from(stdin: &ClientInput, stdout: &ClientOutput, message: &str) {
     }
 }
 
-/// Clients first ask what the server is, show no error of that and go on: the next request is the one whose error they
-/// show.
+/// Returns whether the request only asks what the server is. Clients do that first and do not show the error; they show the
+/// error of the next request.
 fn is_probe(line: &[u8]) -> bool {
     #[derive(Deserialize)]
-    struct Request<'l> {
+    struct MethodOnly<'l> {
         #[serde(borrow)]
         method: std::borrow::Cow<'l, str>,
     }
-    serde_json::from_slice::<Request<'_>>(line).is_ok_and(|request| request.method == "server/discover")
+    serde_json::from_slice::<MethodOnly<'_>>(line).is_ok_and(|request| request.method == "server/discover")
 }

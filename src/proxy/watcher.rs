@@ -1,11 +1,11 @@
-//! The watcher: a tiny process that ends the server's group when the wrapper is gone, however it went.
+//! The watcher: a tiny process that kills the server's group when the wrapper is gone, however it ended.
 //!
-//! It is our own program again, with a hidden subcommand, rather than a fork that goes on without exec: a fork would keep every file
-//! that the wrapper had open, look like a second wrapper in a process list, and need `unsafe` code that a start of a
-//! program does not. What that costs, about a millisecond, passes while the server is starting.
+//! It is our own program again, with a hidden subcommand, and not a fork without exec: a fork would keep all files of the
+//! wrapper open, look like a second wrapper in a process list, and need `unsafe` code. The start of a program costs about a
+//! millisecond, which passes while the server is starting.
 //!
-//! It leads the group that the server is in, blocks every signal that can be blocked, has none of our stdio and reads a pipe that
-//! nobody writes to. When the pipe closes, the wrapper is gone, and the watcher kills its own group, itself included.
+//! It leads the server's group, blocks every signal that can be blocked, has none of our stdio and reads a pipe to which nobody
+//! writes. When the pipe closes, the wrapper is gone, and the watcher kills its own group, itself included.
 //!
 //! If the watcher is killed, another joins the group. The first one, which leads it, is not reaped before the end, so the
 //! group keeps its number. In the few milliseconds between the two, Linux's death signal still ends the server itself. macOS has
@@ -17,14 +17,14 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use super::child::{Group, watcher_command};
+use super::child::{ProcessGroup, watcher_command};
 use crate::limits::MAX_WATCHERS;
 
 /// The first argument that makes a process the watcher; no part of the command line that people see.
 pub const SUBCOMMAND: &str = "watch-server";
 
-/// Held while a process is started beside the server. macOS makes a pipe first and marks it as not to be inherited then: what
-/// another thread starts in between would keep the watcher's pipe open, and the watcher would wait for its end as well.
+/// Held while a process is started beside the server. macOS creates a pipe and then marks it as not inheritable: a process that
+/// another thread starts in between would keep the watcher's pipe open, and the watcher would also wait for that process.
 pub(super) static STARTING: Mutex<()> = Mutex::new(());
 
 /// The watcher's process, and in it our end of its pipe.
@@ -37,34 +37,33 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Starts the watcher as the leader of a new process group.
+    /// Starts a watcher, which leads a new process group.
     pub(super) fn spawn() -> io::Result<Self> {
         Ok(Self { leader: start(0)?, others: Vec::new() })
     }
 
-    /// The group that it leads.
     pub(super) fn group(&self) -> Option<Pid> {
         Pid::from_raw(self.leader.id().cast_signed())
     }
 
-    /// Starts another watcher in the group where the last one has ended.
+    /// Starts another watcher in the group if the last one has ended.
     ///
     /// # Errors
-    /// When none can be started, or too many have ended: then nobody watches.
-    pub(super) fn keep(&mut self) -> io::Result<Kept> {
+    /// If none can be started, or too many have ended: then there is no watcher.
+    pub(super) fn keep(&mut self) -> io::Result<WatcherCheck> {
         if !has_ended(self.others.last().unwrap_or(&self.leader))? {
-            return Ok(Kept::Lives);
+            return Ok(WatcherCheck::Alive);
         }
         // The leader counts too.
         if self.others.len() + 1 >= MAX_WATCHERS {
             return Err(io::Error::other(format!("{MAX_WATCHERS} of them were ended")));
         }
         self.others.push(start(self.leader.id().cast_signed())?);
-        Ok(Kept::Replaced)
+        Ok(WatcherCheck::Replaced)
     }
 
-    /// Ends the group, and reaps the watcher: from here on the group's number may be somebody else's.
-    pub(super) fn end(mut self, group: Group) {
+    /// Kills the group, and reaps the watcher: from here on another group may get the number.
+    pub(super) fn end(mut self, group: ProcessGroup) {
         group.kill();
         let _ = self.leader.wait();
         for mut other in self.others {
@@ -73,16 +72,16 @@ impl Watcher {
     }
 }
 
-/// Whether there was need of another watcher.
+/// The result of a check of the watcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
-    /// There was none.
-    Lives,
-    /// The last one has ended, and another is in its place.
+pub(super) enum WatcherCheck {
+    /// The watcher runs.
+    Alive,
+    /// The watcher has ended, and another is in its place.
     Replaced,
 }
 
-/// Starts a watcher in this process group, in a new one where it is 0.
+/// Starts a watcher in this process group, or in a new one if it is 0.
 fn start(group: i32) -> io::Result<Child> {
     let program = std::env::current_exe()?;
     let mut command = watcher_command(program.into_os_string(), group);
@@ -91,7 +90,7 @@ fn start(group: i32) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Looks without reaping: the number must stay taken.
+/// Checks without reaping: the number must stay taken.
 fn has_ended(watcher: &Child) -> io::Result<bool> {
     let Some(pid) = Pid::from_raw(watcher.id().cast_signed()) else { return Ok(true) };
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -100,13 +99,13 @@ fn has_ended(watcher: &Child) -> io::Result<bool> {
     Ok(status.is_some_and(|status| status.exited() || status.killed() || status.dumped()))
 }
 
-/// What the watcher does: waits until its standard input ends, then ends its own process group.
+/// Runs the watcher: waits until its standard input ends, then kills its own process group.
 ///
 /// # Errors
-/// When it was not started by the wrapper.
+/// If it was not started by the wrapper.
 pub fn watch() -> io::Result<()> {
-    // Typed by hand in a script, it would end the script's group; the wrapper puts it in another than its own. A wrapper
-    // that is gone already has left us to a parent elsewhere.
+    // In a script, it would kill the script's group; the wrapper starts it in another group than its own. If the wrapper is gone
+    // already, our parent is a process elsewhere.
     let parents_group = rustix::process::getppid().and_then(|parent| rustix::process::getpgid(Some(parent)).ok());
     if parents_group == Some(rustix::process::getpgrp()) {
         return Err(io::Error::other("this subcommand is for policylayer itself"));

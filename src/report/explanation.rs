@@ -12,8 +12,8 @@ use crate::paths::LoadedPolicy;
 use crate::policy::window::duration;
 use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, ServerName, Source};
 use crate::risk::{
-    Action, Attack, Catalogue, Class, Confidence, Counted, Knowledge, Listed, Profile, Rate, Recommended, Reference, Risk,
-    classify, profile, recommend,
+    Action, Attack, Catalogue, Class, Confidence, Counted, Knowledge, Listed, Profile, Rate, Recommended, Reference,
+    Risk, classify, profile, recommend,
 };
 use crate::shell::as_word;
 use crate::visible::visible;

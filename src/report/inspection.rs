@@ -68,7 +68,8 @@ pub(crate) struct ToolCounts {
 
 impl ToolCounts {
     fn new(tools: &[InspectedTool<'_>]) -> Self {
-        let by_class = Class::ALL.map(|class| (class.as_str(), tools.iter().filter(|tool| tool.class == class).count()));
+        let by_class =
+            Class::ALL.map(|class| (class.as_str(), tools.iter().filter(|tool| tool.class == class).count()));
         let effects = [Effect::Allow, Effect::Deny, Effect::Hide, Effect::RequireApproval];
         let by_effect =
             effects.map(|effect| (effect.as_str(), tools.iter().filter(|tool| tool.effect == effect).count()));
@@ -291,8 +292,7 @@ impl AgentView {
                 ProbeLine::Server(line) => {
                     engine.server_line(line, Now::default(), &mut actions);
                     let passed = actions.iter().find_map(|action| match action {
-                        Action::Forward => Some(line.as_slice()),
-                        Action::Replace(other) => Some(other.as_slice()),
+                        Action::ToClient(payload) => Some(payload.bytes(line)),
                         _ => None,
                     });
                     view.add_answer(&method, line, passed.unwrap_or_default());

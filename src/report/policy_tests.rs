@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::engine::{Trial, Verdict};
+use crate::engine::{Trial, TrialDecision};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError, stem_of_tested};
@@ -207,7 +207,7 @@ impl TestedCase {
     }
 }
 
-fn compare(expected: &Expected, got: &Verdict) -> Vec<ComparedPart> {
+fn compare(expected: &Expected, got: &TrialDecision) -> Vec<ComparedPart> {
     let part = |what, matches, expected: Option<String>, got: Option<String>| ComparedPart {
         what,
         matches,

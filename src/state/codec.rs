@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::engine::limits::bucket::Bucket;
 use crate::engine::limits::counts::Count;
-use crate::engine::limits::log::{Entry, Log};
+use crate::engine::limits::window_log::{WindowEntry, WindowLog};
 use crate::policy::Amount;
 
 /// The layout that is written; another one is not understood.
@@ -39,9 +39,9 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Count> {
     let retention = time(&mut rest)?;
     let mut entries = Vec::with_capacity(rest.len() / 24);
     while !rest.is_empty() {
-        entries.push(Entry { at: time(&mut rest)?, amount: amount(&mut rest)? });
+        entries.push(WindowEntry { at: time(&mut rest)?, amount: amount(&mut rest)? });
     }
-    Some(Count { log: Log::from_parts(retention, entries)?, bucket })
+    Some(Count { log: WindowLog::from_parts(retention, entries)?, bucket })
 }
 
 /// A time as it is kept; SQLite's integers are signed.
@@ -70,12 +70,12 @@ mod tests {
     fn sample() -> Count {
         let at = |seconds| Duration::from_secs(seconds);
         let entries = [
-            Entry { at: at(1), amount: Amount::MAX.checked_sub(Amount::ONE).unwrap() },
-            Entry { at: at(2), amount: Amount::from_nanos(1).unwrap() },
-            Entry { at: at(3), amount: Amount::ZERO },
+            WindowEntry { at: at(1), amount: Amount::MAX.checked_sub(Amount::ONE).unwrap() },
+            WindowEntry { at: at(2), amount: Amount::from_nanos(1).unwrap() },
+            WindowEntry { at: at(3), amount: Amount::ZERO },
         ];
         Count {
-            log: Log::from_parts(at(60), entries).unwrap(),
+            log: WindowLog::from_parts(at(60), entries).unwrap(),
             bucket: Bucket { since: at(60), last: at(61), used: Amount::from_count(u64::MAX) },
         }
     }

@@ -12,7 +12,7 @@ pub use sqlite::Sqlite;
 use std::time::Duration;
 
 use crate::engine::limits::{Charge, Denied, Reserved, Store, Unavailable};
-use crate::engine::{Approval, LocalDesk, Now, Question, Settled};
+use crate::engine::{ApprovalAnswer, LocalChannel, Now, Question, Settled};
 
 /// A store that there is no place for: what has to be counted in it is refused.
 #[derive(Debug)]
@@ -28,14 +28,14 @@ impl Store for Nowhere {
     }
 }
 
-impl LocalDesk for Nowhere {
+impl LocalChannel for Nowhere {
     fn open(&mut self, _question: &Question, _expires: Duration) -> Result<(), String> {
         Err(self.0.clone())
     }
 
     fn settle(&mut self, _number: u64, _how: Settled, _expires: Duration) {}
 
-    fn answers(&mut self) -> Vec<(u64, Approval)> {
+    fn answers(&mut self) -> Vec<(u64, ApprovalAnswer)> {
         Vec::new()
     }
 }

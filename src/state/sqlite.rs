@@ -48,7 +48,7 @@ impl Store for Sqlite {
         let reserved = self.database.write(|transaction| {
             let mut counts = read(&transaction, charged(), latest)?;
             let reserved = counts.reserve(charges, clock);
-            latest = counts.latest();
+            latest = counts.latest;
             if reserved.is_ok() {
                 let prune = until_prune == 0;
                 if prune {
@@ -61,7 +61,7 @@ impl Store for Sqlite {
             Ok(reserved)
         });
         (self.latest, self.until_prune) = (latest, until_prune);
-        Ok(Reserved::new(reserved.map_err(|fault| self.unavailable(&fault))??))
+        reserved.map_err(|fault| self.unavailable(&fault))?
     }
 
     fn refund(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
@@ -70,8 +70,8 @@ impl Store for Sqlite {
         }
         let (clock, latest) = (clock(now), self.latest);
         let refunded = self.database.write(|transaction| {
-            let mut counts = read(&transaction, reserved.taken().iter().map(|taken| &taken.counter), latest)?;
-            counts.refund(reserved.taken(), clock);
+            let mut counts = read(&transaction, reserved.taken.iter().map(|taken| &taken.counter), latest)?;
+            counts.refund(&reserved.taken, clock);
             write(&transaction, &counts)?;
             Ok(transaction.commit()?)
         });
@@ -88,10 +88,10 @@ fn read<'a>(
     counters: impl Iterator<Item = &'a CounterId>,
     latest: Clock,
 ) -> Result<Counts, Fault> {
-    let mut counts = Counts::since(latest);
+    let mut counts = Counts { latest, ..Counts::default() };
     let mut statement = transaction.prepare("SELECT count FROM counts WHERE counter = ?1")?;
     for counter in counters {
-        if counts.contains(counter) {
+        if counts.by_counter.contains_key(counter) {
             continue;
         }
         let count = statement
@@ -99,7 +99,7 @@ fn read<'a>(
             .optional()?
             .map_or(Some(Count::default()), |count| count)
             .ok_or(Fault::Unreadable)?;
-        counts.insert(counter.clone(), count);
+        counts.by_counter.insert(counter.clone(), count);
     }
     Ok(counts)
 }
@@ -109,7 +109,7 @@ fn write(transaction: &Transaction<'_>, counts: &Counts) -> Result<(), Fault> {
         "INSERT INTO counts VALUES (?1, ?2, ?3)
          ON CONFLICT (counter) DO UPDATE SET expires = excluded.expires, count = excluded.count",
     )?;
-    for (counter, count) in counts.iter() {
+    for (counter, count) in &counts.by_counter {
         // What counts until after the last time that can be kept is never removed.
         let expires = codec::nanoseconds(count.log.expires().max(count.bucket.expires())).unwrap_or(i64::MAX);
         let bytes = codec::encode(count).ok_or(Fault::Clock)?;

@@ -154,7 +154,8 @@ mod tests {
         ];
         write(&mut out, &["TOOL", "RULE"], &rows).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
-        let expected = "  TOOL              RULE\n  get_メモ帳を読む  x\n  cafe\u{301}              y\n  get_lists         z\n";
+        let expected =
+            "  TOOL              RULE\n  get_メモ帳を読む  x\n  cafe\u{301}              y\n  get_lists         z\n";
         assert_eq!(text, expected);
         let before_rule = |line: &str| line[..line.len() - 1].width();
         assert!(text.lines().skip(1).all(|line| before_rule(line) == 20), "{text}");
@@ -162,7 +163,9 @@ mod tests {
 
     #[test]
     fn what_is_cut_takes_no_more_than_its_room() {
-        for (room, expected) in [(9, "メモ帳a"), (7, "メモ帳a"), (6, "メモ…"), (5, "メモ…"), (4, "メ…"), (3, "メ…"), (2, "…"), (1, "…")] {
+        for (room, expected) in
+            [(9, "メモ帳a"), (7, "メモ帳a"), (6, "メモ…"), (5, "メモ…"), (4, "メ…"), (3, "メ…"), (2, "…"), (1, "…")]
+        {
             assert_eq!(cut("メモ帳a", room), expected);
             assert!(expected.width() <= room);
         }

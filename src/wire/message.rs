@@ -6,7 +6,7 @@ use super::fault::{Fault, excerpt};
 use super::id::IdKey;
 use super::lookalike::is_alike;
 use super::strict::Envelope;
-use super::view::{self, Member};
+use super::view;
 use crate::limits::MAX_NAME;
 
 /// The methods that the wrapper judges or follows. Whatever some parser could take for one of them is refused.
@@ -201,36 +201,29 @@ impl<'l> CallParams<'l> {
         self.state
     }
 
-    /// What the client says it is, an object as written, where the call says so itself (from revision 2026-07-28 on).
+    /// Returns what the client says it is, an object as written, if the call says so itself (from revision 2026-07-28 on).
     pub fn client_info(&self) -> Option<&'l str> {
-        let is_info = |member: &Member<'_>| member.key().as_deref() == Some(CLIENT_INFO_KEY);
-        Some(view::members(self.meta?).find(is_info)?.value)
+        view::find_member(self.meta?, CLIENT_INFO_KEY)
     }
 
-    /// What the client brings for one of the questions that it was answered with, as written.
+    /// Returns the client's answer to one of the questions of an earlier answer, as written.
     pub fn answer_to(&self, question: &str) -> Option<&'l str> {
-        Some(view::members(self.input?).find(|member| member.key().as_deref() == Some(question))?.value)
+        view::find_member(self.input?, question)
     }
 
-    /// Whether the client has dialogues, as it says with the call (from revision 2026-07-28 on): the capability, as
-    /// written.
+    /// Returns the client's capability of dialogues, as written, if the call declares it (from revision 2026-07-28 on).
     pub fn elicitation(&self) -> Option<&'l str> {
-        let is = |name: &'static str| move |member: &Member<'_>| member.key().as_deref() == Some(name);
-        let capabilities = view::members(self.meta?).find(is(CLIENT_CAPABILITIES_KEY))?.value;
-        Some(view::members(capabilities).find(is("elicitation"))?.value)
+        view::find_member(view::find_member(self.meta?, CLIENT_CAPABILITIES_KEY)?, "elicitation")
     }
 
-    /// The token under which the client wants to hear of progress, as written.
+    /// Returns the token under which the client wants progress, as written.
     pub fn progress_token(&self) -> Option<&'l str> {
-        let is_token = |member: &Member<'_>| member.key().as_deref() == Some("progressToken");
-        Some(view::members(self.meta?).find(is_token)?.value)
+        view::find_member(self.meta?, "progressToken")
     }
 
     /// Which shape of answer the caller expects.
     pub fn answer_shape(&self) -> AnswerShape {
-        let is_revision = |member: &Member<'_>| member.key().as_deref() == Some(REVISION_KEY);
-        let revision =
-            self.meta.and_then(|meta| view::members(meta).find(is_revision)).and_then(|m| view::string(m.value));
+        let revision = self.meta.and_then(|meta| view::find_member(meta, REVISION_KEY)).and_then(view::string);
         match (self.task, revision) {
             (Some(_), _) => AnswerShape::Task,
             (None, Some(revision)) if revision.as_ref() >= RESULT_TYPE_SINCE => AnswerShape::TypedResult,
@@ -257,11 +250,10 @@ pub(crate) fn read_name(json: &str) -> Result<Cow<'_, str>, Fault> {
 
 /// What the client says it is in `initialize`, an object as written.
 pub fn client_info(params: Option<&str>) -> Option<&str> {
-    view::members(params?).find(|member| member.key().as_deref() == Some("clientInfo")).map(|member| member.value)
+    view::find_member(params?, "clientInfo")
 }
 
 /// The request that a `notifications/cancelled` withdraws.
 pub fn cancelled_request(params: Option<&str>) -> Option<IdKey> {
-    let member = view::members(params?).find(|member| member.key().as_deref() == Some("requestId"))?;
-    IdKey::parse(member.value.as_bytes()).ok()
+    IdKey::parse(view::find_member(params?, "requestId")?.as_bytes()).ok()
 }

@@ -22,9 +22,9 @@ pub const ENVELOPE_KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "resu
 
 /// In which objects of a line duplicate keys and NULs are looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judged(usize);
+pub struct StrictDepth(usize);
 
-impl Judged {
+impl StrictDepth {
     /// In all: what a client sends is judged as a whole.
     pub const EVERYTHING: Self = Self(usize::MAX);
     /// In the outermost object: of a server's answer only the envelope is judged.
@@ -100,7 +100,7 @@ impl Reader {
     ///
     /// # Errors
     /// With the first thing that is wrong with it.
-    pub fn read<'l>(&mut self, line: &'l [u8], judged: Judged) -> Result<Envelope<'l>, Fault> {
+    pub fn read<'l>(&mut self, line: &'l [u8], depth: StrictDepth) -> Result<Envelope<'l>, Fault> {
         self.levels.clear();
         self.keys.clear();
         self.arena.clear();
@@ -109,7 +109,7 @@ impl Reader {
             *self = Self::default();
         }
         let text = std::str::from_utf8(without_line_end(line)).map_err(|error| Fault::Utf8(error.valid_up_to()))?;
-        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, judged }.message()
+        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, depth }.message()
     }
 
     /// Reads one object as strictly as those inside a line, and nothing but it: what may stand as a member of a message.
@@ -121,7 +121,7 @@ impl Reader {
         self.keys.clear();
         self.arena.clear();
         self.has_lone_surrogate = false;
-        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, judged: Judged::EVERYTHING }.object()
+        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, depth: StrictDepth::EVERYTHING }.object()
     }
 }
 
@@ -149,7 +149,7 @@ struct Scan<'r, 'l> {
     text: &'l str,
     bytes: &'l [u8],
     at: usize,
-    judged: Judged,
+    depth: StrictDepth,
 }
 
 impl<'l> Scan<'_, 'l> {
@@ -330,7 +330,7 @@ impl<'l> Scan<'_, 'l> {
         }
         self.at += 1;
         self.blanks();
-        if self.reader.levels.len() <= self.judged.0 {
+        if self.reader.levels.len() <= self.depth.0 {
             self.remember(&key)?;
         }
         Ok(key)
@@ -494,7 +494,7 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<Envelope<'_>, Fault> {
-        Reader::default().read(line.as_bytes(), Judged::EVERYTHING)
+        Reader::default().read(line.as_bytes(), StrictDepth::EVERYTHING)
     }
 
     #[test]
@@ -542,9 +542,9 @@ mod tests {
     fn only_the_judged_levels_are_compared() {
         let read = |line: &str, judged| Reader::default().read(line.as_bytes(), judged).is_ok();
         let deep = r#"{"id":1,"result":{"tools":[{"name":"a","inputSchema":{"x":1,"x":2}}]}}"#;
-        assert!(read(deep, Judged::LIST) && !read(deep, Judged::EVERYTHING));
+        assert!(read(deep, StrictDepth::LIST) && !read(deep, StrictDepth::EVERYTHING));
         let item = r#"{"id":1,"result":{"tools":[{"name":"a","name":"b"}]}}"#;
-        assert!(read(item, Judged::ENVELOPE) && !read(item, Judged::LIST));
-        assert!(!read(r#"{"id":1,"id":2}"#, Judged::ENVELOPE));
+        assert!(read(item, StrictDepth::ENVELOPE) && !read(item, StrictDepth::LIST));
+        assert!(!read(r#"{"id":1,"id":2}"#, StrictDepth::ENVELOPE));
     }
 }

@@ -60,6 +60,11 @@ pub fn members(object: &str) -> impl Iterator<Item = Member<'_>> {
     })
 }
 
+/// Returns the value of a member of an object, as written.
+pub fn find_member<'l>(object: &'l str, key: &str) -> Option<&'l str> {
+    members(object).find(|member| member.key().as_deref() == Some(key)).map(|member| member.value)
+}
+
 /// Where the elements of an array stand in its text.
 pub fn elements(array: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut walk = Walk::into(array, b'[');

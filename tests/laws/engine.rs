@@ -10,14 +10,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, Engine, Now};
+use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::limits::{MAX_CANCELLED, MAX_OPEN};
 use policylayer::policy::{Effect, Policy};
 use policylayer::record::{self, About, ArgumentsLogged, Digest, Entry, Key, Keyed, Required};
 use policylayer::wire::id::IdKey;
 use policylayer::wire::message::{Message, cancelled_request, method};
 use policylayer::wire::skim::{Shape, skim};
-use policylayer::wire::strict::{Judged, Reader};
+use policylayer::wire::strict::{Reader, StrictDepth};
 
 use super::models::{Node, Reading, Value, fold, parse};
 use super::{compiled, list, plausible, shown};
@@ -131,16 +131,23 @@ struct Lines {
     records: Vec<u64>,
 }
 
+/// Who caused a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    Client,
+    /// The server, or nobody.
+    Server,
+}
+
 impl Lines {
-    fn of(actions: Vec<Action>) -> Self {
+    fn of(actions: Vec<Action>, sender: Sender) -> Self {
         let mut lines = Self::default();
         for action in actions {
             match action {
-                Action::Forward => lines.forwards += 1,
-                Action::Replace(line) => lines.replaces.push(line),
-                Action::Reply(line) => lines.replies.push(line),
+                Action::ToServer(payload) => lines.add(payload, sender == Sender::Server),
+                Action::ToClient(payload) => lines.add(payload, sender == Sender::Client),
                 Action::Record(entry) => lines.records.push(recorded(&entry)),
-                Action::Commit(_) | Action::Ask(_) | Action::Settle(..) | Action::Release(_) => {
+                Action::Commit(_) | Action::Ask(_) | Action::Settle(..) => {
                     panic!("no log is required here, and nobody can be asked")
                 }
                 Action::Stray | Action::Note(_) => {}
@@ -150,6 +157,17 @@ impl Lines {
             is_one_message(line);
         }
         lines
+    }
+
+    fn add(&mut self, payload: Payload, goes_back: bool) {
+        match payload {
+            Payload::Received => {
+                assert!(!goes_back, "a line came back to its sender");
+                self.forwards += 1;
+            }
+            Payload::Written(line) if goes_back => self.replies.push(line),
+            Payload::Written(line) => self.replaces.push(line),
+        }
     }
 
     fn counts(&self) -> [usize; 3] {
@@ -226,8 +244,8 @@ impl Session {
     }
 
     /// The lines that came of a step. What was decided is recorded once.
-    fn lines(&mut self, actions: Vec<Action>) -> Lines {
-        let lines = Lines::of(actions);
+    fn lines(&mut self, actions: Vec<Action>, sender: Sender) -> Lines {
+        let lines = Lines::of(actions, sender);
         for number in &lines.records {
             assert!(self.recorded.insert(*number), "decision {number} was recorded twice");
         }
@@ -238,7 +256,7 @@ impl Session {
         let line = [line, b"\n"].concat();
         let mut actions = Vec::new();
         self.engine.client_line(&line, self.now, &mut actions);
-        let lines = self.lines(actions);
+        let lines = self.lines(actions, Sender::Client);
         let [forwards, replaces, replies] = lines.counts();
         let why = || format!("{}: {:?}", shown(&line), lines.counts());
         if forwards > 0 {
@@ -246,7 +264,7 @@ impl Session {
             self.reached_server(&line);
         }
         let mut reader = Reader::default();
-        let message = reader.read(&line, Judged::EVERYTHING).and_then(|envelope| Message::of(&envelope));
+        let message = reader.read(&line, StrictDepth::EVERYTHING).and_then(|envelope| Message::of(&envelope));
         match message {
             Ok(Message::Request { id, key, method, .. }) => {
                 assert_eq!((forwards + replies, replaces), (1, 0), "a request gets one answer: {}", why());
@@ -335,11 +353,11 @@ impl Session {
         let line = [line, b"\n"].concat();
         let mut actions = Vec::new();
         self.engine.server_line(&line, self.now, &mut actions);
-        let lines = self.lines(actions);
+        let lines = self.lines(actions, Sender::Server);
         let [forwards, replaces, replies] = lines.counts();
         let why = || format!("{}: {:?}", shown(&line), lines.counts());
         let mut reader = Reader::default();
-        let message = reader.read(&line, Judged::ENVELOPE).and_then(|envelope| Message::of(&envelope));
+        let message = reader.read(&line, StrictDepth::ENVELOPE).and_then(|envelope| Message::of(&envelope));
         match message {
             Ok(Message::Request { id, key, method, .. }) => {
                 assert_eq!((forwards + replies, replaces), (1, 0), "a request gets one answer: {}", why());
@@ -396,7 +414,7 @@ impl Session {
     fn client_oversize(&mut self, line: &[u8]) {
         let mut actions = Vec::new();
         self.engine.client_oversize(&skim(line), 64, self.now, &mut actions);
-        let lines = self.lines(actions);
+        let lines = self.lines(actions, Sender::Client);
         assert!(lines.forwards == 0 && lines.replies.len() <= 1);
         assert!(skim(line).request_id().is_none() || lines.replies.len() == 1, "a request gets one answer");
         self.answered_instead(line, &lines);
@@ -408,7 +426,7 @@ impl Session {
     fn server_oversize(&mut self, line: &[u8]) {
         let mut actions = Vec::new();
         self.engine.server_oversize(&skim(line), 64, self.now, &mut actions);
-        let lines = self.lines(actions);
+        let lines = self.lines(actions, Sender::Server);
         assert!(lines.forwards == 0 && lines.replaces.len() + lines.replies.len() <= 1);
         self.failed(line, &lines);
     }
@@ -417,7 +435,7 @@ impl Session {
         self.policy = which % policies().len();
         let mut actions = Vec::new();
         self.engine.replace_policy(policies()[self.policy].0.clone(), &mut actions);
-        let lines = self.lines(actions);
+        let lines = self.lines(actions, Sender::Server);
         assert!(lines.forwards == 0 && lines.replies.is_empty());
         assert!(lines.replaces.is_empty() || !self.has_ended, "nobody is told after the end");
         for line in &lines.replaces {
@@ -437,7 +455,7 @@ impl Session {
     fn end(&mut self) {
         let mut actions = Vec::new();
         self.engine.server_ended("it exited", self.now, &mut actions);
-        let lines = self.lines(actions);
+        let lines = self.lines(actions, Sender::Server);
         assert!(lines.forwards == 0 && lines.replies.is_empty());
         let mut answered: Vec<_> = lines.replaces.iter().map(|line| id_of(line).expect("who waits is named")).collect();
         let mut waiting: Vec<_> = self.client_requests.waiting().map(|open| open.id.clone()).collect();

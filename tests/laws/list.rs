@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, Engine, Now};
+use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::limits::MAX_NAME;
 use policylayer::policy::{Effect, Policy};
 
@@ -33,7 +33,7 @@ pub fn holds(data: &[u8]) {
     };
     let (mut engine, mut actions) = (Engine::new(policy.clone(), Box::new(Memory::default())), Vec::new());
     engine.client_line(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Now::default(), &mut actions);
-    assert_eq!(actions, [Action::Forward]);
+    assert_eq!(actions, [Action::ToServer(Payload::Received)]);
     actions.clear();
     engine.server_line(&line, Now::default(), &mut actions);
     // Where the line is no response, it may be any message but the list that the client waits for.
@@ -53,8 +53,7 @@ pub fn holds(data: &[u8]) {
 /// The line that reaches the client.
 fn answer<'a>(line: &'a [u8], actions: &'a [Action]) -> Option<&'a [u8]> {
     let mut answers = actions.iter().filter_map(|action| match action {
-        Action::Forward => Some(line),
-        Action::Replace(replacement) => Some(replacement.as_slice()),
+        Action::ToClient(payload) => Some(payload.bytes(line)),
         _ => None,
     });
     let answer = answers.next();

@@ -6,7 +6,7 @@ use policylayer::wire::fault::Fault;
 use policylayer::wire::id::IdKey;
 use policylayer::wire::message::{CallParams, Message};
 use policylayer::wire::skim::{Skimmer, skim};
-use policylayer::wire::strict::{ENVELOPE_KEYS, Envelope, Judged, Reader, without_line_end};
+use policylayer::wire::strict::{ENVELOPE_KEYS, Envelope, Reader, StrictDepth, without_line_end};
 
 use super::models::{Node, Reading, Text, Value, are_distinct, has_distinct_keys, parse};
 use super::shown;
@@ -15,11 +15,11 @@ use super::shown;
 pub fn holds(data: &[u8]) {
     let mut reader = Reader::default();
     for line in data.split(|byte| *byte == b'\n').take(4) {
-        for judged in [Judged::EVERYTHING, Judged::LIST, Judged::ENVELOPE] {
+        for judged in [StrictDepth::EVERYTHING, StrictDepth::LIST, StrictDepth::ENVELOPE] {
             let fresh = Reader::default().read(line, judged);
             assert_eq!(reader.read(line, judged), fresh, "a used reader reads as a new one: {}", shown(line));
         }
-        match reader.read(line, Judged::EVERYTHING) {
+        match reader.read(line, StrictDepth::EVERYTHING) {
             Ok(envelope) => accepted(line, &envelope),
             Err(fault) => refused(line, &fault),
         }
@@ -41,7 +41,7 @@ fn accepted(line: &[u8], envelope: &Envelope<'_>) {
             assert_eq!(reading.get(&tree, key).map(|node| node.raw(text)), member, "{reading:?} {key}: {text:?}");
         }
     }
-    for judged in [Judged::LIST, Judged::ENVELOPE] {
+    for judged in [StrictDepth::LIST, StrictDepth::ENVELOPE] {
         assert_eq!(Reader::default().read(line, judged).as_ref(), Ok(envelope), "{text:?}");
     }
     if let Ok(Message::Request { id, key, method, params }) = Message::of(envelope) {
@@ -122,7 +122,7 @@ fn partly_judged(line: &[u8]) {
         assert_eq!(parse(text).is_some(), is_json(text), "the model reads JSON as serde_json does: {text:?}");
     }
     let read = |judged| Reader::default().read(line, judged).is_ok();
-    assert!(!read(Judged::LIST) || read(Judged::ENVELOPE), "{}", shown(line));
+    assert!(!read(StrictDepth::LIST) || read(StrictDepth::ENVELOPE), "{}", shown(line));
 }
 
 fn skimmed(line: &[u8]) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, Approval, Asks, Channel, Engine, Local, Now, Settled};
+use policylayer::engine::{Action, ApprovalAnswer, ApprovalOptions, Channel, Engine, Local, Now, Payload, Settled};
 use policylayer::policy::{self, Format, Policy, ServerName, Source};
 use policylayer::record::{ArgumentsLogged, Digest, Key, Keyed, Required, Session};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ fn policy(text: &str) -> Arc<Policy> {
 
 impl Desk {
     fn new(channels: &[Channel]) -> Self {
-        let asks = Asks { channels: channels.to_vec(), timeout: Duration::from_secs(55), secret: [9; 32] };
+        let asks = ApprovalOptions { channels: channels.to_vec(), timeout: Duration::from_secs(55), secret: [9; 32] };
         let keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| Some(Key([3; 32]))));
         let engine = Engine::new(policy(POLICY), Box::new(Memory::default())).asking(asks);
         Self { engine: engine.recording(keyed, Required::No), seconds: 0.0 }
@@ -82,7 +82,7 @@ impl Desk {
         self.client_text(&line(id, tool))
     }
 
-    fn local(&mut self, number: u64, verdict: Approval) -> Vec<Done> {
+    fn local(&mut self, number: u64, verdict: ApprovalAnswer) -> Vec<Done> {
         let mut actions = Vec::new();
         self.engine.answered_locally(number, verdict, self.now(), &mut actions);
         Self::done(actions)
@@ -91,7 +91,7 @@ impl Desk {
     fn at(&mut self, seconds: f64) -> Vec<Done> {
         self.seconds = seconds;
         let mut actions = Vec::new();
-        self.engine.time_passed(self.now(), &mut actions);
+        self.engine.handle_timeout(self.now(), &mut actions);
         Self::done(actions)
     }
 }
@@ -106,8 +106,11 @@ fn line(id: u32, tool: &str) -> String {
 /// An action without what the log is for, in a form that is read easily.
 #[derive(Clone, Debug, PartialEq)]
 enum Done {
-    Forward,
-    /// To the client, whoever's line it was.
+    /// The received line to the server.
+    PassedToServer,
+    /// The received line to the client.
+    PassedToClient,
+    /// A line of ours to the client.
     ToClient(Value),
     Asked {
         number: u64,
@@ -115,21 +118,22 @@ enum Done {
         timeout: u64,
     },
     Settled(u64, Settled),
-    /// To the server, as text.
-    Released(String),
+    /// A line that was held or changed to the server, as text.
+    ToServer(String),
     Recorded(Value),
 }
 
 impl Done {
     fn of(action: Action) -> Option<Self> {
         Some(match action {
-            Action::Forward => Self::Forward,
-            Action::Reply(line) | Action::Replace(line) => Self::ToClient(serde_json::from_slice(&line).unwrap()),
+            Action::ToServer(Payload::Received) => Self::PassedToServer,
+            Action::ToClient(Payload::Received) => Self::PassedToClient,
+            Action::ToClient(Payload::Written(line)) => Self::ToClient(serde_json::from_slice(&line).unwrap()),
             Action::Ask(question) => {
                 Self::Asked { number: question.number, local: question.local, timeout: question.timeout.as_secs() }
             }
             Action::Settle(number, how) => Self::Settled(number, how),
-            Action::Release(line) => Self::Released(String::from_utf8(line).unwrap()),
+            Action::ToServer(Payload::Written(line)) => Self::ToServer(String::from_utf8(line).unwrap()),
             Action::Record(entry) => {
                 let mut line = Vec::new();
                 entry.write(&Session { id: "0".to_owned(), server: "stub".to_owned() }, Digest::START, &mut line);
@@ -172,7 +176,7 @@ fn refused_by(done: &[Done]) -> (&Value, &str) {
 }
 
 fn released(done: &[Done]) -> Vec<&str> {
-    done.iter().filter_map(|done| if let Done::Released(line) = done { Some(line.as_str()) } else { None }).collect()
+    done.iter().filter_map(|done| if let Done::ToServer(line) = done { Some(line.as_str()) } else { None }).collect()
 }
 
 #[test]
@@ -181,17 +185,17 @@ fn what_is_approved_locally_is_what_runs_byte_for_byte() {
     // This client has no dialogues.
     assert_eq!(desk.call(1, "send"), [Done::Asked { number: 1, local: Local::Asked, timeout: 55 }]);
     // Others go on meanwhile, and a server that answers what it was never asked is not heard.
-    assert_eq!(desk.call(2, "free"), [Done::Forward]);
+    assert_eq!(desk.call(2, "free"), [Done::PassedToServer]);
     assert_eq!(desk.server(json!({"jsonrpc":"2.0","id":1,"result":{}})), []);
     desk.seconds = 12.5;
-    let done = desk.local(1, Approval::Once);
-    assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Local)), Done::Released(line(1, "send") + "\n")]);
+    let done = desk.local(1, ApprovalAnswer::Once);
+    assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Local)), Done::ToServer(line(1, "send") + "\n")]);
     // Twice approved is approved once.
-    assert_eq!(desk.local(1, Approval::Once), []);
+    assert_eq!(desk.local(1, ApprovalAnswer::Once), []);
     desk.seconds = 13.0;
     let done = desk.server(json!({"jsonrpc":"2.0","id":1,"result":{}}));
     let approval = json!({"verdict":"approved_once","channel":"local","waited_ms":12500.0,"note":null});
-    assert_eq!(done, [Done::Recorded(json!(["send", "require_approval", "ok", approval])), Done::Forward]);
+    assert_eq!(done, [Done::Recorded(json!(["send", "require_approval", "ok", approval])), Done::PassedToClient]);
     // And once only.
     assert_eq!(desk.call(3, "send"), [Done::Asked { number: 2, local: Local::Asked, timeout: 55 }]);
 }
@@ -200,7 +204,7 @@ fn what_is_approved_locally_is_what_runs_byte_for_byte() {
 fn a_person_who_refuses_is_quoted() {
     let mut desk = Desk::new(BOTH);
     desk.call(1, "send");
-    let done = desk.local(1, Approval::Refused { note: Some("Ask Ann first".to_owned()) });
+    let done = desk.local(1, ApprovalAnswer::Refused { note: Some("Ask Ann first".to_owned()) });
     let (id, text) = refused_by(&done);
     assert_eq!(id, 1);
     assert!(
@@ -228,7 +232,7 @@ fn the_client_s_dialogue_shows_what_it_is_about() {
     assert!(request["id"].as_str().unwrap().starts_with("policylayer-1-"), "{request}");
 
     let done = desk.client(answer(&request["id"], accept("approve_once")));
-    assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Client)), Done::Released(line(7, "send") + "\n")]);
+    assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Client)), Done::ToServer(line(7, "send") + "\n")]);
     // The answer to our request is nobody else's, and there is one.
     assert_eq!(desk.client(answer(&request["id"], accept("approve_once"))), []);
 }
@@ -269,8 +273,11 @@ fn nobody_but_the_client_answers_our_requests() {
         assert_eq!(desk.client(answer(&guess, accept("approve_once"))), [], "{guess}");
     }
     // A server's request of the same moment keeps its own id and gets its own answer.
-    assert_eq!(desk.server(json!({"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{}})), [Done::Forward]);
-    assert_eq!(desk.client(answer(&json!(1), accept("approve_once"))), [Done::Forward]);
+    assert_eq!(
+        desk.server(json!({"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{}})),
+        [Done::PassedToClient]
+    );
+    assert_eq!(desk.client(answer(&json!(1), accept("approve_once"))), [Done::PassedToServer]);
     assert_eq!(released(&desk.client(answer(&id, accept("approve_once")))).len(), 1);
 }
 
@@ -278,7 +285,7 @@ fn nobody_but_the_client_answers_our_requests() {
 fn the_first_answer_closes_the_other_channel() {
     let mut desk = Desk::with_dialogues(BOTH);
     let id = dialogue(&desk.call(1, "send"));
-    let done = desk.local(1, Approval::Once);
+    let done = desk.local(1, ApprovalAnswer::Once);
     let Done::ToClient(cancelled) = &done[1] else { panic!("{done:?}") };
     assert_eq!(cancelled["method"], "notifications/cancelled");
     assert_eq!(cancelled["params"]["requestId"], id);
@@ -292,7 +299,7 @@ fn a_client_that_cannot_ask_leaves_it_to_the_local_channel() {
     let mut desk = Desk::with_dialogues(BOTH);
     let id = dialogue(&desk.call(1, "send"));
     assert_eq!(desk.client(error(&id)), []);
-    assert_eq!(released(&desk.local(1, Approval::Once)).len(), 1);
+    assert_eq!(released(&desk.local(1, ApprovalAnswer::Once)).len(), 1);
 
     let mut desk = Desk::with_dialogues(&[Channel::Client]);
     let id = dialogue(&desk.call(1, "send"));
@@ -351,7 +358,7 @@ fn who_can_be_asked_is_what_client_and_settings_say() {
 fn nobody_answers_in_time_and_then_somebody_does() {
     let mut desk = Desk::with_dialogues(BOTH);
     let id = dialogue(&desk.call(1, "send"));
-    assert_eq!(desk.engine.next_time(), Some(Duration::from_secs(55)));
+    assert_eq!(desk.engine.poll_timeout(), Some(Duration::from_secs(55)));
     assert_eq!(desk.at(54.9), []);
     let done = desk.at(55.0);
     let text = refused_by(&done).1;
@@ -364,7 +371,7 @@ fn nobody_answers_in_time_and_then_somebody_does() {
     assert_eq!(done, [Done::Settled(1, Settled::Answered(Channel::Client))]);
     let other = r#"{"jsonrpc":"2.0","id":8,"method":"tools/call","params":{"name":"send","arguments":{"n":11}}}"#;
     assert!(matches!(desk.client_text(other)[0], Done::Asked { .. }), "other arguments");
-    assert_eq!(desk.call(2, "send"), [Done::Forward]);
+    assert_eq!(desk.call(2, "send"), [Done::PassedToServer]);
     let done = desk.server(json!({"jsonrpc":"2.0","id":2,"result":{}}));
     let approval = json!({"verdict":"granted","channel":"client","waited_ms":0.0,"note":null});
     assert_eq!(done[0], Done::Recorded(json!(["send", "require_approval", "ok", approval])));
@@ -380,15 +387,19 @@ fn a_late_approval_holds_for_five_minutes() {
         desk.call(1, "send");
         desk.at(55.0);
         desk.at(approved);
-        desk.local(1, Approval::Once);
+        desk.local(1, ApprovalAnswer::Once);
         desk.at(called);
-        assert_eq!(desk.call(2, "send") == [Done::Forward], passes, "approved at {approved}, called at {called}");
+        assert_eq!(
+            desk.call(2, "send") == [Done::PassedToServer],
+            passes,
+            "approved at {approved}, called at {called}"
+        );
     }
     let mut desk = Desk::new(BOTH);
     desk.call(1, "send");
     desk.at(55.0);
     assert_eq!(desk.at(355.0), [Done::Settled(1, Settled::Over)]);
-    assert_eq!(desk.engine.next_time(), None);
+    assert_eq!(desk.engine.poll_timeout(), None);
 }
 
 #[test]
@@ -415,11 +426,11 @@ fn for_the_session_means_the_tool_or_the_same_arguments_as_the_entry_says() {
     for (tool, others_pass) in [("send", true), ("same", false)] {
         let mut desk = Desk::new(BOTH);
         desk.client_text(&call(1, tool, 1));
-        desk.local(1, Approval::Session);
+        desk.local(1, ApprovalAnswer::Session);
         for id in 2..5 {
-            assert_eq!(desk.client_text(&call(id, tool, 1)), [Done::Forward], "{tool}");
+            assert_eq!(desk.client_text(&call(id, tool, 1)), [Done::PassedToServer], "{tool}");
         }
-        assert_eq!(desk.client_text(&call(9, tool, 2)) == [Done::Forward], others_pass, "{tool}");
+        assert_eq!(desk.client_text(&call(9, tool, 2)) == [Done::PassedToServer], others_pass, "{tool}");
         assert!(matches!(desk.call(10, "slow")[0], Done::Asked { .. }), "another tool");
     }
 }
@@ -427,7 +438,7 @@ fn for_the_session_means_the_tool_or_the_same_arguments_as_the_entry_says() {
 #[test]
 fn arguments_decide_whether_a_person_is_asked() {
     let mut desk = Desk::new(BOTH);
-    assert_eq!(desk.call(1, "some"), [Done::Forward]);
+    assert_eq!(desk.call(1, "some"), [Done::PassedToServer]);
     let many = r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"some","arguments":{"n":11}}}"#;
     assert_eq!(desk.client_text(many), [Done::Asked { number: 1, local: Local::Asked, timeout: 55 }]);
     assert_eq!(desk.call(3, "slow"), [Done::Asked { number: 2, local: Local::Asked, timeout: 600 }]);
@@ -439,11 +450,11 @@ fn limits_are_taken_before_a_person_is_asked_and_given_back_when_they_refuse() {
     assert!(matches!(desk.call(1, "few")[0], Done::Asked { .. }));
     let done = desk.call(2, "few");
     assert!(refused_by(&done).1.contains("limit"), "nobody is asked for a call that could not run: {done:?}");
-    desk.local(1, Approval::Refused { note: None });
+    desk.local(1, ApprovalAnswer::Refused { note: None });
     assert!(matches!(desk.call(3, "few")[0], Done::Asked { .. }), "it was given back");
     desk.at(55.0);
     assert!(matches!(desk.call(4, "few")[0], Done::Settled(..)), "given back when nobody answers");
-    assert_eq!(released(&desk.local(3, Approval::Once)).len(), 1);
+    assert_eq!(released(&desk.local(3, ApprovalAnswer::Once)).len(), 1);
     assert!(refused_by(&desk.call(5, "few")).1.contains("limit"), "and taken by what runs");
 }
 
@@ -453,10 +464,10 @@ fn a_call_that_is_withdrawn_never_runs() {
     let id = dialogue(&desk.call(1, "few"));
     let cancel = json!({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}});
     let done = desk.client(cancel);
-    assert!(!done.contains(&Done::Forward), "the server knows nothing of it");
+    assert!(!done.contains(&Done::PassedToServer), "the server knows nothing of it");
     assert_eq!(done[0], Done::Settled(1, Settled::Over));
     assert!(matches!(&done[1], Done::ToClient(line) if line["params"]["requestId"] == id), "{done:?}");
-    assert_eq!(desk.local(1, Approval::Once), []);
+    assert_eq!(desk.local(1, ApprovalAnswer::Once), []);
     assert_eq!(desk.client(answer(&id, accept("approve_once"))), []);
     assert!(matches!(desk.call(2, "few")[0], Done::Asked { .. }), "its limit was given back");
 }
@@ -474,15 +485,15 @@ fn what_the_server_lists_while_a_call_waits_counts_when_it_is_answered() {
         let done = desk.call(id, "get_notes");
         done.iter().find_map(|done| if let Done::Asked { number, .. } = done { Some(*number) } else { None }).unwrap()
     };
-    let is_released = |done: &[Done]| done.iter().any(|done| matches!(done, Done::Released(_)));
+    let is_released = |done: &[Done]| done.iter().any(|done| matches!(done, Done::ToServer(_)));
     let mut desk = Desk::new(BOTH);
     desk.engine.replace_policy(policy(classes), &mut Vec::new());
     // Before it is listed, and then by a milder listing.
     let number = held(&mut desk, 1);
     list(&mut desk, "Gets the notes.");
-    assert!(is_released(&desk.local(number, Approval::Once)));
+    assert!(is_released(&desk.local(number, ApprovalAnswer::Once)));
     // A harsher one, for what was approved for one call and for the session.
-    for verdict in [Approval::Once, Approval::Session] {
+    for verdict in [ApprovalAnswer::Once, ApprovalAnswer::Session] {
         let mut desk = Desk::new(BOTH);
         desk.engine.replace_policy(policy(classes), &mut Vec::new());
         list(&mut desk, "Gets the notes.");
@@ -497,10 +508,10 @@ fn what_the_server_lists_while_a_call_waits_counts_when_it_is_answered() {
     let mut desk = Desk::new(BOTH);
     desk.engine.replace_policy(policy(classes), &mut Vec::new());
     let number = held(&mut desk, 1);
-    assert!(is_released(&desk.local(number, Approval::Session)));
-    assert!(desk.call(2, "get_notes").contains(&Done::Forward));
+    assert!(is_released(&desk.local(number, ApprovalAnswer::Session)));
+    assert!(desk.call(2, "get_notes").contains(&Done::PassedToServer));
     list(&mut desk, "Deletes all notes for good.");
-    assert!(!desk.call(3, "get_notes").contains(&Done::Forward));
+    assert!(!desk.call(3, "get_notes").contains(&Done::PassedToServer));
 }
 
 #[test]
@@ -510,10 +521,10 @@ fn a_policy_that_changes_meanwhile_has_the_last_word() {
     desk.call(2, "slow");
     let denies = r#"{"version":"1","default":"allow","tools":{"send":{"action":"deny","reason":"Not any more."}}}"#;
     desk.engine.replace_policy(policy(denies), &mut Vec::new());
-    let done = desk.local(1, Approval::Session);
+    let done = desk.local(1, ApprovalAnswer::Session);
     assert!(refused_by(&done).1.contains("Not any more."), "{done:?}");
     assert_eq!(released(&done), Vec::<&str>::new());
-    assert_eq!(released(&desk.local(2, Approval::Once)).len(), 1);
+    assert_eq!(released(&desk.local(2, ApprovalAnswer::Once)).len(), 1);
     assert!(refused_by(&desk.call(3, "send")).1.contains("Not any more."), "nothing was granted");
 }
 
@@ -536,9 +547,9 @@ fn a_server_that_ends_takes_everything_that_waits_with_it() {
     let recorded = done.iter().find_map(|done| if let Done::Recorded(record) = done { Some(record) } else { None });
     assert_eq!(recorded.unwrap()[2], "server_died");
     assert_eq!(recorded.unwrap()[3]["verdict"], "cancelled", "it never went on");
-    assert_eq!(desk.local(2, Approval::Once), []);
+    assert_eq!(desk.local(2, ApprovalAnswer::Once), []);
     assert_eq!(desk.client(answer(&id, accept("approve_once"))), []);
-    assert_eq!(desk.engine.next_time(), None);
+    assert_eq!(desk.engine.poll_timeout(), None);
 }
 
 #[test]
@@ -552,10 +563,54 @@ fn no_more_than_thirty_two_wait() {
     }
     let done = desk.call(99, "send");
     assert!(refused_by(&done).1.contains("32 calls are waiting"), "{done:?}");
-    desk.local(1, Approval::Once);
+    desk.local(1, ApprovalAnswer::Once);
     assert!(matches!(desk.call(99, "send")[0], Done::Asked { .. }));
     // An id that waits is in use.
     assert!(matches!(&desk.call(5, "free")[0], Done::Recorded(_) | Done::ToClient(_)));
+}
+
+fn cancel(id: u32) -> Value {
+    json!({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":id}})
+}
+
+#[test]
+fn a_call_that_is_approved_and_then_cancelled_reaches_the_server_before_its_cancellation() {
+    let mut desk = Desk::new(BOTH);
+    let to_server = |done: Vec<Done>| {
+        done.into_iter().filter(|done| matches!(done, Done::ToServer(_) | Done::PassedToServer)).collect::<Vec<_>>()
+    };
+    desk.call(1, "send");
+    let done = [desk.local(1, ApprovalAnswer::Once), desk.client(cancel(1))].concat();
+    assert_eq!(to_server(done), [Done::ToServer(line(1, "send") + "\n"), Done::PassedToServer]);
+    desk.call(2, "send");
+    let done = [desk.client(cancel(2)), desk.local(2, ApprovalAnswer::Once)].concat();
+    assert_eq!(to_server(done), [], "the server knows nothing of it");
+}
+
+#[test]
+fn where_the_log_is_required_an_approved_call_is_committed_with_its_line() {
+    for (is_cancelled, answers) in [(false, 1), (true, 0)] {
+        let mut desk = Desk::new(BOTH);
+        let keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| Some(Key([3; 32]))));
+        desk.engine = desk.engine.recording(keyed, Required::Yes);
+        desk.call(1, "send");
+        let mut actions = Vec::new();
+        desk.engine.answered_locally(1, ApprovalAnswer::Once, desk.now(), &mut actions);
+        let commit = actions.iter().find_map(|action| match action {
+            Action::Commit(commit) => Some(commit.clone()),
+            _ => None,
+        });
+        let commit = commit.expect("the call waits for the log");
+        assert_eq!(commit.payload, Payload::Written((line(1, "send") + "\n").into_bytes()));
+        assert!(!actions.iter().any(|action| matches!(action, Action::ToServer(_))), "{actions:?}");
+        if is_cancelled {
+            assert!(desk.client(cancel(1)).contains(&Done::PassedToServer));
+        }
+        let mut instead = Vec::new();
+        desk.engine.handle_commit_failed(&commit, "No space left on device.", desk.now(), &mut instead);
+        let to_client = Desk::done(instead).into_iter().filter(|done| matches!(done, Done::ToClient(_)));
+        assert_eq!(to_client.count(), answers, "who has cancelled waits for no answer");
+    }
 }
 
 #[test]
@@ -578,11 +633,11 @@ fn progress_only_grows_also_when_the_server_s_follows() {
         }
     }
     assert_eq!(told, 10);
-    desk.local(1, Approval::Once);
+    desk.local(1, ApprovalAnswer::Once);
     let progress = |value: f64| json!({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":value}});
     assert_eq!(desk.server(progress(0.0)), [], "it would go back");
-    assert_eq!(desk.server(progress(1.0)), [Done::Forward]);
-    assert_eq!(desk.server(progress(2.0)), [Done::Forward]);
+    assert_eq!(desk.server(progress(1.0)), [Done::PassedToClient]);
+    assert_eq!(desk.server(progress(2.0)), [Done::PassedToClient]);
 }
 
 /// A call of revision 2026-07-28, whose client says with each what it can do.
@@ -624,7 +679,7 @@ fn from_2026_07_28_on_the_call_comes_again_with_the_answer() {
     let expected = typed(2, json!({"n":1}), json!({})).to_string() + "\n";
     assert_eq!(line, expected, "the line that was asked about, under the id that wants the answer");
     let done = desk.server(json!({"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","content":[]}}));
-    assert!(done.contains(&Done::Forward), "{done:?}");
+    assert!(done.contains(&Done::PassedToClient), "{done:?}");
     assert_eq!(released(&desk.client(again(3, 1, &state, "approve_once"))), Vec::<&str>::new(), "one use");
 }
 
@@ -650,18 +705,18 @@ fn a_round_that_is_refused_or_too_late_says_so() {
     let late = desk.at(60.0);
     assert!(!late.iter().any(|done| matches!(done, Done::ToClient(_))), "nobody waits for an answer: {late:?}");
     let done = desk.client(again(4, 3, &state, accept("approve_once")));
-    assert_eq!(done, [Done::Released(typed(4, json!({"n":3}), json!({})).to_string() + "\n")]);
+    assert_eq!(done, [Done::ToServer(typed(4, json!({"n":3}), json!({})).to_string() + "\n")]);
 }
 
 #[test]
 fn what_the_server_asks_of_an_approved_call_needs_no_second_approval() {
     let mut desk = Desk::new(&[Channel::Local]);
     desk.client(typed(1, json!({"n":1}), json!({})));
-    assert_eq!(released(&desk.local(1, Approval::Once)).len(), 1);
+    assert_eq!(released(&desk.local(1, ApprovalAnswer::Once)).len(), 1);
     let asks = json!({"resultType":"input_required","requestState":"theirs","inputRequests":{"q":{}}});
     desk.server(json!({"jsonrpc":"2.0","id":1,"result":asks}));
     let goes_on = typed(2, json!({"n":1}), json!({"requestState":"theirs","inputResponses":{"q":{"action":"accept"}}}));
-    assert_eq!(desk.client(goes_on), [Done::Forward]);
+    assert_eq!(desk.client(goes_on), [Done::PassedToServer]);
     // Another call with such a state is another call.
     let other = typed(3, json!({"n":2}), json!({"requestState":"theirs","inputResponses":{"q":{"action":"accept"}}}));
     assert!(matches!(desk.client(other)[0], Done::Asked { .. }));
@@ -696,7 +751,7 @@ fn an_answer_that_cannot_be_read_is_a_refusal_at_once() {
         .client_text(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"action":"decline","action":"accept"}}}}"#));
     assert_eq!(refused_by(&done).0, 1, "{done:?}");
     assert!(done.contains(&Done::Settled(1, Settled::Answered(Channel::Client))), "{done:?}");
-    assert!(desk.local(1, Approval::Once).is_empty(), "it was answered");
+    assert!(desk.local(1, ApprovalAnswer::Once).is_empty(), "it was answered");
 }
 
 #[test]
@@ -728,7 +783,7 @@ fn what_another_wrapper_asks_passes_as_it_is() {
         "inputResponses":{"policylayer":accept("approve_once")}});
     let mut call = typed(1, json!({"n":1}), theirs);
     call["params"]["name"] = json!("free");
-    assert_eq!(desk.client(call), [Done::Forward]);
+    assert_eq!(desk.client(call), [Done::PassedToServer]);
 }
 
 #[test]
@@ -756,6 +811,6 @@ fn what_waits_is_bounded_in_bytes_too() {
     assert!(matches!(desk.client_text(&call(1, 60 << 20))[0], Done::Asked { .. }));
     assert!(matches!(desk.client_text(&call(2, 1 << 20))[0], Done::Asked { .. }));
     assert!(refused_by(&desk.client_text(&call(3, 8 << 20))).1.contains("waiting"));
-    desk.local(1, Approval::Refused { note: None });
+    desk.local(1, ApprovalAnswer::Refused { note: None });
     assert!(matches!(desk.client_text(&call(3, 8 << 20))[0], Done::Asked { .. }));
 }

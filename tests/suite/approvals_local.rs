@@ -8,7 +8,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use policylayer::engine::{Approval, Channel, Local, LocalDesk as _, Question, Settled};
+use policylayer::engine::{ApprovalAnswer, Channel, Local, LocalChannel as _, Question, Settled};
 use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::record::Digest;
@@ -314,11 +314,13 @@ fn a_question_goes_through_its_states() {
     let all = book.all().unwrap();
     let states: Vec<_> = all.iter().map(|entry| entry.state).collect();
     assert_eq!(states, [State::Settled, State::Expired, State::Late, State::Expired]);
-    for (entry, approval) in all.iter().zip([Approval::Once, Approval::Once, Approval::Session, Approval::Once]) {
+    for (entry, approval) in
+        all.iter().zip([ApprovalAnswer::Once, ApprovalAnswer::Once, ApprovalAnswer::Session, ApprovalAnswer::Once])
+    {
         let answered = book.answer(&entry.id, &approval, Confirm::None).unwrap();
         assert_eq!(answered.is_ok(), entry.state == State::Late, "{answered:?}");
     }
-    assert_eq!(desk.answers(), [(3, Approval::Session)]);
+    assert_eq!(desk.answers(), [(3, ApprovalAnswer::Session)]);
     assert_eq!(desk.answers(), [], "once");
     // What settles it afterwards changes nothing any more.
     desk.settle(3, Settled::Over, until);
@@ -328,7 +330,7 @@ fn a_question_goes_through_its_states() {
     other.open(&question(3, "{}"), until).unwrap();
     assert_eq!(other.answers(), []);
     let other = book.all().unwrap().into_iter().find(|entry| entry.session == "0b").unwrap();
-    assert!(book.answer(&other.id, &Approval::Once, Confirm::None).unwrap().is_ok());
+    assert!(book.answer(&other.id, &ApprovalAnswer::Once, Confirm::None).unwrap().is_ok());
     assert_eq!(desk.answers(), []);
 }
 
@@ -339,10 +341,10 @@ fn a_code_cannot_be_left_out() {
     desk.open(&question(1, "{}"), clock() + Duration::from_secs(60)).unwrap();
     let mut book = Book::new(folder.path(), "state.sqlite3");
     let id = book.all().unwrap()[0].id.clone();
-    assert_eq!(book.answer(&id, &Approval::Session, Confirm::None).unwrap(), Err(NotAnswered::NeedsCode));
+    assert_eq!(book.answer(&id, &ApprovalAnswer::Session, Confirm::None).unwrap(), Err(NotAnswered::NeedsCode));
     assert_eq!(desk.answers(), []);
-    assert!(book.answer(&id, &Approval::Session, Confirm::Code).unwrap().is_ok());
-    assert_eq!(desk.answers(), [(1, Approval::Session)]);
+    assert!(book.answer(&id, &ApprovalAnswer::Session, Confirm::Code).unwrap().is_ok());
+    assert_eq!(desk.answers(), [(1, ApprovalAnswer::Session)]);
 }
 
 #[test]
@@ -365,6 +367,6 @@ fn long_arguments_are_cut_and_all_of_them_have_a_bound() {
     assert!(kept.len() <= MAX_ASKED_ARGUMENTS && kept.len() >= MAX_ASKED_ARGUMENTS - 1);
     assert_eq!(entry.left_out(), (long.len() - kept.len()) as u64);
     // Room comes back with each answer.
-    assert!(book.answer(&entry.id.clone(), &Approval::Refused { note: None }, Confirm::None).unwrap().is_ok());
+    assert!(book.answer(&entry.id.clone(), &ApprovalAnswer::Refused { note: None }, Confirm::None).unwrap().is_ok());
     desk.open(&question(most + 3, "{}"), until).unwrap();
 }

@@ -498,7 +498,13 @@ fn a_state_folder_that_cannot_be_written() {
     broken(&check(&home, &[], 1), "state", "cannot be written to", &remedy, &[]);
     fs::remove_file(&state).unwrap();
     write(state.join("audit"));
-    broken(&check(&home, &[], 1), "state", "audit cannot be written to", "audit a directory that you may write to", &[]);
+    broken(
+        &check(&home, &[], 1),
+        "state",
+        "audit cannot be written to",
+        "audit a directory that you may write to",
+        &[],
+    );
     fs::remove_file(state.join("audit")).unwrap();
     fs::create_dir_all(state.join("audit/shop.jsonl")).unwrap();
     broken(&check(&home, &[], 1), "state", "shop.jsonl cannot be written", "shop.jsonl a file that you may write", &[]);

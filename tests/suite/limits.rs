@@ -5,9 +5,15 @@
 use std::sync::Arc;
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, Engine, Now};
+use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::limits::{MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_TOOLS, MAX_NAME, MAX_OPEN};
 use policylayer::policy::{self, Format, ServerName, Source};
+
+/// The line passes to the server as it came.
+const TO_SERVER: Action = Action::ToServer(Payload::Received);
+
+/// The line passes to the client as it came.
+const TO_CLIENT: Action = Action::ToClient(Payload::Received);
 
 fn engine(policy: &str) -> Engine {
     let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &ServerName::parse("stub").unwrap());
@@ -36,10 +42,17 @@ fn ping(id: usize) -> String {
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}\n")
 }
 
-fn reply(actions: &[Action]) -> &str {
+fn to_client(actions: &[Action]) -> &str {
     match actions {
-        [Action::Reply(line)] => std::str::from_utf8(line).unwrap(),
-        actions => panic!("no reply: {actions:?}"),
+        [Action::ToClient(Payload::Written(line))] => std::str::from_utf8(line).unwrap(),
+        actions => panic!("no line for the client: {actions:?}"),
+    }
+}
+
+fn to_server(actions: &[Action]) -> &str {
+    match actions {
+        [Action::ToServer(Payload::Written(line))] => std::str::from_utf8(line).unwrap(),
+        actions => panic!("no line for the server: {actions:?}"),
     }
 }
 
@@ -47,22 +60,22 @@ fn reply(actions: &[Action]) -> &str {
 fn open_requests() {
     let mut engine = allow_all();
     for id in 0..MAX_OPEN {
-        assert_eq!(client(&mut engine, &ping(id)), [Action::Forward]);
-        assert_eq!(server(&mut engine, &ping(id)), [Action::Forward]);
+        assert_eq!(client(&mut engine, &ping(id)), [TO_SERVER]);
+        assert_eq!(server(&mut engine, &ping(id)), [TO_CLIENT]);
     }
-    assert!(reply(&client(&mut engine, &ping(MAX_OPEN))).contains("-31005"));
-    assert!(reply(&server(&mut engine, &ping(MAX_OPEN))).contains("-31005"));
-    assert_eq!(server(&mut engine, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}"), [Action::Forward]);
-    assert_eq!(client(&mut engine, &ping(MAX_OPEN)), [Action::Forward], "there is room again");
+    assert!(to_client(&client(&mut engine, &ping(MAX_OPEN))).contains("-31005"));
+    assert!(to_server(&server(&mut engine, &ping(MAX_OPEN))).contains("-31005"));
+    assert_eq!(server(&mut engine, "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}"), [TO_CLIENT]);
+    assert_eq!(client(&mut engine, &ping(MAX_OPEN)), [TO_SERVER], "there is room again");
 }
 
 #[test]
 fn cancelled_requests_do_not_fill_the_table() {
     let mut engine = allow_all();
     for id in 0..MAX_OPEN + MAX_CANCELLED + 1 {
-        assert_eq!(client(&mut engine, &ping(id)), [Action::Forward], "{id}");
+        assert_eq!(client(&mut engine, &ping(id)), [TO_SERVER], "{id}");
         let cancel = format!(r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#);
-        assert_eq!(client(&mut engine, &cancel), [Action::Forward]);
+        assert_eq!(client(&mut engine, &cancel), [TO_SERVER]);
     }
     // A late answer is dropped, whether its request is still remembered or not.
     for id in [0, MAX_OPEN + MAX_CANCELLED] {
@@ -74,13 +87,13 @@ fn cancelled_requests_do_not_fill_the_table() {
 fn ids_and_names() {
     let mut engine = allow_all();
     let with_id = |length: usize| format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"ping"}}"#, "i".repeat(length - 2));
-    assert_eq!(client(&mut engine, &with_id(MAX_ID)), [Action::Forward]);
-    assert!(reply(&client(&mut engine, &with_id(MAX_ID + 1))).contains("-32600"));
+    assert_eq!(client(&mut engine, &with_id(MAX_ID)), [TO_SERVER]);
+    assert!(to_client(&client(&mut engine, &with_id(MAX_ID + 1))).contains("-32600"));
     let with_name =
         |name: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}"}}}}"#);
-    assert!(reply(&client(&mut engine, &with_name(&"n".repeat(MAX_NAME + 1)))).contains("-32600"));
-    assert!(reply(&client(&mut engine, &with_name(&"\\u006e".repeat(MAX_NAME + 1)))).contains("-32600"));
-    assert_eq!(client(&mut engine, &with_name(&"\\u006e".repeat(MAX_NAME))), [Action::Forward]);
+    assert!(to_client(&client(&mut engine, &with_name(&"n".repeat(MAX_NAME + 1)))).contains("-32600"));
+    assert!(to_client(&client(&mut engine, &with_name(&"\\u006e".repeat(MAX_NAME + 1)))).contains("-32600"));
+    assert_eq!(client(&mut engine, &with_name(&"\\u006e".repeat(MAX_NAME))), [TO_SERVER]);
 }
 
 #[test]
@@ -91,13 +104,13 @@ fn depth() {
         format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","params":{{"a":{inner}}}}}"#)
     };
     let mut engine = allow_all();
-    assert!(reply(&client(&mut engine, &nested(MAX_DEPTH + 1))).contains(r#""id":1"#));
-    assert_eq!(client(&mut engine, &nested(MAX_DEPTH)), [Action::Forward]);
+    assert!(to_client(&client(&mut engine, &nested(MAX_DEPTH + 1))).contains(r#""id":1"#));
+    assert_eq!(client(&mut engine, &nested(MAX_DEPTH)), [TO_SERVER]);
     let brackets = format!(r#"{{"jsonrpc":"2.0","id":2,"method":"x","params":{}"#, "[".repeat(100_000));
-    assert!(reply(&client(&mut engine, &brackets)).contains("-32600"));
-    assert!(reply(&client(&mut engine, &"[".repeat(100_000))).contains("-32600"));
+    assert!(to_client(&client(&mut engine, &brackets)).contains("-32600"));
+    assert!(to_client(&client(&mut engine, &"[".repeat(100_000))).contains("-32600"));
     let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{}{}}}"#, "[".repeat(300), "]".repeat(300));
-    assert!(matches!(server(&mut engine, &answer).as_slice(), [Action::Stray, Action::Replace(_)]));
+    assert!(matches!(server(&mut engine, &answer).as_slice(), [Action::Stray, Action::ToClient(Payload::Written(_))]));
 }
 
 #[test]
@@ -109,8 +122,8 @@ fn a_line_of_twenty_megabytes() {
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","arguments":{{"t":"{text}"}}}}{end}"#
         )
     };
-    assert!(reply(&client(&mut engine, &call(""))).contains("-32700"));
-    assert_eq!(client(&mut engine, &call("}")), [Action::Forward]);
+    assert!(to_client(&client(&mut engine, &call(""))).contains("-32700"));
+    assert_eq!(client(&mut engine, &call("}")), [TO_SERVER]);
 }
 
 #[test]
@@ -118,15 +131,15 @@ fn tools_that_were_listed() {
     let mut engine = engine(r#"{"version":"1","default":"deny","tools":{"listed":{}}}"#);
     let list = |method: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
     let prompts = r#"{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"free"}]}}"#;
-    assert_eq!(client(&mut engine, &list("prompts/list")), [Action::Forward]);
-    assert_eq!(server(&mut engine, prompts), [Action::Forward], "a prompt that no hidden tool is known for stays");
-    assert_eq!(client(&mut engine, &list("tools/list")), [Action::Forward]);
+    assert_eq!(client(&mut engine, &list("prompts/list")), [TO_SERVER]);
+    assert_eq!(server(&mut engine, prompts), [TO_CLIENT], "a prompt that no hidden tool is known for stays");
+    assert_eq!(client(&mut engine, &list("tools/list")), [TO_SERVER]);
     let tools: Vec<_> = (0..=MAX_LISTED_TOOLS).map(|tool| format!(r#"{{"name":"tool{tool}"}}"#)).collect();
     let tools = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, tools.join(","));
-    assert!(matches!(server(&mut engine, &tools).as_slice(), [Action::Replace(_)]));
+    assert!(matches!(server(&mut engine, &tools).as_slice(), [Action::ToClient(Payload::Written(_))]));
     // Too many to remember: now any prompt may be named after one.
-    assert_eq!(client(&mut engine, &list("prompts/list")), [Action::Forward]);
-    assert!(matches!(server(&mut engine, prompts).as_slice(), [Action::Replace(_)]));
+    assert_eq!(client(&mut engine, &list("prompts/list")), [TO_SERVER]);
+    assert!(matches!(server(&mut engine, prompts).as_slice(), [Action::ToClient(Payload::Written(_))]));
 }
 
 #[test]
@@ -139,15 +152,15 @@ fn skipped_lines_are_answered_where_they_were_requests() {
         actions
     };
     let mut engine = allow_all();
-    assert!(reply(&oversize(&mut engine, r#"{"jsonrpc":"2.0","method":"x","id":"a"}"#)).contains(r#""id":"a""#));
-    assert!(reply(&oversize(&mut engine, r#"{"method":"x","id":1,"id":2}"#)).contains(r#""id":null"#));
-    assert!(reply(&oversize(&mut engine, "[1,2,3]")).contains(r#""id":null"#));
+    assert!(to_client(&oversize(&mut engine, r#"{"jsonrpc":"2.0","method":"x","id":"a"}"#)).contains(r#""id":"a""#));
+    assert!(to_client(&oversize(&mut engine, r#"{"method":"x","id":1,"id":2}"#)).contains(r#""id":null"#));
+    assert!(to_client(&oversize(&mut engine, "[1,2,3]")).contains(r#""id":null"#));
     assert_eq!(oversize(&mut engine, r#"{"jsonrpc":"2.0","method":"notifications/x"}"#), []);
     assert_eq!(oversize(&mut engine, r#"{"jsonrpc":"2.0","id":3,"result":{}}"#), []);
-    assert_eq!(server(&mut engine, &ping(3)), [Action::Forward]);
+    assert_eq!(server(&mut engine, &ping(3)), [TO_CLIENT]);
     let instead = oversize(&mut engine, r#"{"jsonrpc":"2.0","id":3,"result":{}}"#);
     assert!(
-        matches!(instead.as_slice(), [Action::Replace(line)] if line.starts_with(br#"{"jsonrpc":"2.0","id":3,"error""#))
+        matches!(instead.as_slice(), [Action::ToServer(Payload::Written(line))] if line.starts_with(br#"{"jsonrpc":"2.0","id":3,"error""#))
     );
 
     let oversize = |engine: &mut Engine, line: &str| {
@@ -156,12 +169,12 @@ fn skipped_lines_are_answered_where_they_were_requests() {
         actions.retain(|action| !matches!(action, Action::Note(_)));
         actions
     };
-    assert_eq!(client(&mut engine, &ping(4)), [Action::Forward]);
+    assert_eq!(client(&mut engine, &ping(4)), [TO_SERVER]);
     let instead = oversize(&mut engine, r#"{"jsonrpc":"2.0","id":4,"result":{}}"#);
     assert!(
-        matches!(instead.as_slice(), [Action::Replace(line)] if line.starts_with(br#"{"jsonrpc":"2.0","id":4,"error""#))
+        matches!(instead.as_slice(), [Action::ToClient(Payload::Written(line))] if line.starts_with(br#"{"jsonrpc":"2.0","id":4,"error""#))
     );
-    assert!(reply(&oversize(&mut engine, &ping(5))).contains(r#""id":5"#));
+    assert!(to_server(&oversize(&mut engine, &ping(5))).contains(r#""id":5"#));
     assert_eq!(oversize(&mut engine, r#"{"jsonrpc":"2.0","id":6,"result":{}}"#), []);
 }
 
@@ -181,12 +194,12 @@ fn a_refusal_quotes_little_of_a_long_line() {
     ] {
         let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
         let actions = client(&mut allow_all(), &line);
-        let answer = reply(&actions);
+        let answer = to_client(&actions);
         assert!(answer.len() < 2_000, "{} bytes: {}", answer.len(), &answer[..200]);
     }
     for method in [format!("tools/call\\u0000{long}"), format!("\\ud83d{controls}")] {
         let actions = client(&mut allow_all(), &format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#));
-        assert!(reply(&actions).len() < 2_000, "{}", reply(&actions).len());
+        assert!(to_client(&actions).len() < 2_000, "{}", to_client(&actions).len());
     }
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, Engine, Now};
+use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::policy::{self, Format, ServerName, Source};
 use serde_json::json;
 
@@ -48,8 +48,10 @@ impl Session {
         let line = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{tool}]}}}}"#);
         self.0.server_line(line.as_bytes(), Now::default(), &mut actions);
         match actions.as_slice() {
-            [Action::Forward] => Seen::Yes,
-            [Action::Replace(line)] if line.windows(10).any(|part| part == b"\"tools\":[]") => Seen::No,
+            [Action::ToClient(Payload::Received)] => Seen::Yes,
+            [Action::ToClient(Payload::Written(line))] if line.windows(10).any(|part| part == b"\"tools\":[]") => {
+                Seen::No
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -60,7 +62,7 @@ impl Session {
         let mut actions = Vec::new();
         self.0.client_line(call.as_bytes(), Now::default(), &mut actions);
         let reply = actions.iter().find_map(|action| match action {
-            Action::Reply(line) => Some(String::from_utf8(line.clone()).unwrap()),
+            Action::ToClient(Payload::Written(line)) => Some(String::from_utf8(line.clone()).unwrap()),
             _ => None,
         });
         let Some(reply) = reply else {

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, Engine, Now};
+use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::wire::frame::{Frame, Framer};
-use policylayer::wire::strict::{Judged, Reader};
+use policylayer::wire::strict::{Reader, StrictDepth};
 use proptest::prelude::*;
 
 /// Keys that attackers would use, as they are written on the line.
@@ -246,7 +246,7 @@ proptest! {
         let lines: Vec<_> = ids
             .iter()
             .map(|id| format!("{{\"method\":\"x/y\", \"params\":{params},\"id\":{id},\"jsonrpc\":\"2.0\"}}{ends}"))
-            .filter(|line| Reader::default().read(line.as_bytes(), Judged::EVERYTHING).is_ok())
+            .filter(|line| Reader::default().read(line.as_bytes(), StrictDepth::EVERYTHING).is_ok())
             .collect();
         let stream = lines.concat();
         let (mut framer, mut out, mut actions) = (Framer::new(1 << 20), Vec::new(), Vec::new());
@@ -255,7 +255,7 @@ proptest! {
             framer.filled(chunk.len());
             while let Some(Frame::Line(range)) = framer.next_frame() {
                 engine.client_line(framer.bytes(&range), Now::default(), &mut actions);
-                prop_assert_eq!(std::mem::take(&mut actions), vec![Action::Forward]);
+                prop_assert_eq!(std::mem::take(&mut actions), vec![Action::ToServer(Payload::Received)]);
                 out.extend_from_slice(framer.bytes(&range));
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, Engine, Now};
+use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::record::{ArgumentsLogged, Digest, Entry, Key, Keyed, Required, Session};
 use policylayer::wire::skim::skim;
@@ -19,6 +19,12 @@ const POLICY: &str = r#"{"version":"1","default":"deny","hide":["cancel_export_j
     "send_email":{"action":"require_approval"}}}"#;
 
 /// A session at the boundary: lines in, records and other actions out.
+/// The line passes to the server as it came.
+const TO_SERVER: Action = Action::ToServer(Payload::Received);
+
+/// The line passes to the client as it came.
+const TO_CLIENT: Action = Action::ToClient(Payload::Received);
+
 struct Desk {
     engine: Engine,
     millis: u64,
@@ -98,7 +104,7 @@ const WHAT: [&str; 5] = ["tool", "effect", "rule", "outcome", "duration_ms"];
 fn a_call_is_recorded_when_it_is_answered() {
     let mut desk = Desk::new(Required::No);
     let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"clientInfo":{"name":"c","version":"2"}}}"#;
-    assert_eq!(desk.client(hello), (vec![Action::Forward], vec![]));
+    assert_eq!(desk.client(hello), (vec![TO_SERVER], vec![]));
     for (id, answer, outcome) in [
         (1, r#""result":{"content":[]}"#, "ok"),
         (2, r#""result":{"content":[],"isError":false}"#, "ok"),
@@ -108,10 +114,10 @@ fn a_call_is_recorded_when_it_is_answered() {
         (6, r#""error":{"code":-32602,"message":"no"}"#, "error"),
     ] {
         desk.millis = 1_000;
-        assert_eq!(desk.call(id, "get_lists"), (vec![Action::Forward], vec![]), "nothing is known yet");
+        assert_eq!(desk.call(id, "get_lists"), (vec![TO_SERVER], vec![]), "nothing is known yet");
         desk.millis = 1_250;
         let (actions, records) = desk.server(&format!(r#"{{"jsonrpc":"2.0","id":{id},{answer}}}"#));
-        assert_eq!(actions, [Action::Forward]);
+        assert_eq!(actions, [TO_CLIENT]);
         assert_eq!(records.len(), 1, "{answer}");
         assert_eq!(
             facts(&records[0], &WHAT),
@@ -140,7 +146,7 @@ fn a_refusal_is_recorded_at_once() {
         ("start_export_job", "deny", "tools.start_export_job.rate_limit", "The limit of 1 per minute is reached."),
     ] {
         let (actions, records) = desk.call(9, tool);
-        assert!(matches!(actions[..], [Action::Reply(_)]));
+        assert!(matches!(actions[..], [Action::ToClient(Payload::Written(_))]));
         assert_eq!(facts(&records[0], &WHAT), json!([tool, effect, rule, "refused", null]));
         assert_eq!(records[0]["reason"], reason);
         assert_eq!(records.len(), 1);
@@ -225,7 +231,7 @@ fn prompts_are_recorded_like_calls() {
     };
     let (_, records) = desk.client(&get(1, "cancel-export-job"));
     assert_eq!(facts(&records[0], &WHAT), json!(["cancel-export-job", "hide", "hide[0]", "refused", null]));
-    assert_eq!(desk.client(&get(2, "hello")).0, [Action::Forward]);
+    assert_eq!(desk.client(&get(2, "hello")).0, [TO_SERVER]);
     let (_, records) = desk.server(r#"{"jsonrpc":"2.0","id":2,"result":{"messages":[]}}"#);
     assert_eq!(facts(&records[0], &WHAT), json!(["hello", "allow", "prompts", "ok", 0.0]));
     assert_eq!(records[0]["method"], "prompts/get");
@@ -253,18 +259,18 @@ fn observing_refuses_nothing_and_records_what_would_have_been() {
         ("start_export_job", "deny"),
         ("send_email", "require_approval"),
     ] {
-        assert_eq!(desk.call(2, tool), (vec![Action::Forward], vec![]));
+        assert_eq!(desk.call(2, tool), (vec![TO_SERVER], vec![]));
         let (_, records) = desk.server(r#"{"jsonrpc":"2.0","id":2,"result":{}}"#);
         assert_eq!(facts(&records[0], &["tool", "effect", "observed", "outcome"]), json!([tool, effect, true, "ok"]));
     }
     desk.client(r#"{"jsonrpc":"2.0","id":3,"method":"tools/list"}"#);
     let list = r#"{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"cancel_export_job"}]}}"#;
-    assert_eq!(desk.server(list).0, [Action::Forward], "the list stays whole");
+    assert_eq!(desk.server(list).0, [TO_CLIENT], "the list stays whole");
     let get = r#"{"jsonrpc":"2.0","id":4,"method":"prompts/get","params":{"name":"cancel-export-job"}}"#;
-    assert_eq!(desk.client(get).0, [Action::Forward]);
+    assert_eq!(desk.client(get).0, [TO_SERVER]);
     // What breaks the protocol is refused all the same.
     let (actions, records) = desk.client(r#"{"jsonrpc":"2.0","id":5,"id":6,"method":"ping"}"#);
-    assert!(matches!(actions[..], [Action::Reply(_)]));
+    assert!(matches!(actions[..], [Action::ToClient(Payload::Written(_))]));
     assert_eq!(facts(&records[0], &["observed", "rule"]), json!([false, "protocol"]));
 }
 
@@ -273,14 +279,15 @@ fn where_the_log_is_required_a_call_is_committed_before_it_goes_on() {
     let mut desk = Desk::new(Required::Yes);
     let (actions, records) = desk.call(1, "start_export_job");
     assert_eq!(records, Vec::<Value>::new());
-    let [Action::Commit(commit), Action::Forward] = &actions[..] else { panic!("{actions:?}") };
+    let [Action::Commit(commit)] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(commit.payload, Payload::Received);
     assert_eq!(facts(&record(&commit.entry), &["call", "tool", "outcome"]), json!([1, "start_export_job", "unknown"]));
 
     let mut instead = Vec::new();
-    desk.engine.unlogged(commit, "No space left on device.", desk.now(), &mut instead);
+    desk.engine.handle_commit_failed(commit, "No space left on device.", desk.now(), &mut instead);
     let (instead, records) = Desk::split(instead);
     assert_eq!(facts(&records[0], &["call", "outcome"]), json!([1, "refused"]));
-    let [Action::Reply(reply)] = &instead[..] else { panic!("{instead:?}") };
+    let [Action::ToClient(Payload::Written(reply))] = &instead[..] else { panic!("{instead:?}") };
     let reply: Value = serde_json::from_slice(reply).unwrap();
     let text = reply["result"]["content"][0]["text"].as_str().unwrap();
     assert!(text.contains("\"start_export_job\"") && text.contains("No space left on device."), "{text}");
@@ -289,9 +296,9 @@ fn where_the_log_is_required_a_call_is_committed_before_it_goes_on() {
 
     // What it was counted with is given back: the one export a minute is still there.
     let (actions, _) = desk.call(2, "start_export_job");
-    assert!(matches!(actions[..], [Action::Commit(_), Action::Forward]));
+    assert!(matches!(&actions[..], [Action::Commit(commit)] if commit.payload == Payload::Received));
     let (actions, _) = desk.call(3, "start_export_job");
-    assert!(matches!(actions[..], [Action::Reply(_)]), "a refusal needs no log to go on");
+    assert!(matches!(actions[..], [Action::ToClient(Payload::Written(_))]), "a refusal needs no log to go on");
 }
 
 #[test]

@@ -74,7 +74,7 @@ mod unread {
     fn holds_no_answer_back_and_is_told_what_was_dropped() {
         let mut session = session(&[], &[], 10_000);
         refusals(&mut session, 6_000);
-        session.assert_memory_below(24_000_000);
+        session.assert_memory_below(16_000_000);
         let mut stderr = session.process.stderr.take().unwrap();
         let reading = thread::spawn(move || {
             let mut text = String::new();

@@ -1,10 +1,11 @@
 //! Runs tests/vectors/*.jsonl: a policy, lines in, the expected actions.
 //!
 //! A vector is `{"name", "policy"?, "server"?, "do": [step…]}`. A step has one of `client`, `server` (text), `client_hex`,
-//! `server_hex` (bytes), `ended` (how the server ended) or `policy` (the one that takes effect), and `expect`, the list of actions without notes:
-//! `"forward"`, `"stray"`, `{"replace": LINE or FACTS}`, `{"reply": FACTS}`. FACTS name what must hold of a line of ours:
-//! `id`, `code` of an error, `effect`, `rule`, `reason`, `retry_after` and `resultType` of a refusal (null: absent). `at` is
-//! the time of a step in seconds since the session began, `times` how often it is done with ids that count on.
+//! `server_hex` (bytes), `ended` (how the server ended) or `policy` (the one that takes effect), and `expect`, the list of
+//! actions without notes: `"to_server"` or `"to_client"` (the line passes as it came), `"stray"`, `{"to_server": LINE or FACTS}`
+//! and `{"to_client": LINE or FACTS}`. FACTS name what must hold of a line of ours: `id`, `code` of an error, `effect`, `rule`,
+//! `reason`, `retry_after` and `resultType` of a refusal (null: absent). `at` is the time of a step in seconds since the session
+//! began, `times` how often it is done with ids that count on.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, Engine, Now};
+use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::policy::{self, Format, Policy, ServerName, Source};
 use serde_json::{Value, json};
 
@@ -124,6 +125,15 @@ fn facts(line: &[u8], facts: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a line of ours is the wanted text, or has the wanted facts.
+fn written(line: &[u8], wanted: &Value) -> Result<(), String> {
+    match wanted {
+        Value::String(text) if text.as_bytes() == line => Ok(()),
+        Value::String(text) => Err(format!("expected {text:?}, got {:?}", String::from_utf8_lossy(line))),
+        wanted => facts(line, wanted),
+    }
+}
+
 fn compare(actions: &[Action], expected: &Value) -> Result<(), String> {
     let expected = expected.as_array().expect("expect is a list");
     if actions.len() != expected.len() {
@@ -132,17 +142,18 @@ fn compare(actions: &[Action], expected: &Value) -> Result<(), String> {
     for (action, expected) in actions.iter().zip(expected) {
         let differs = || Err(format!("expected {expected}, got {}", show(actions)));
         match (action, expected) {
-            (Action::Forward, Value::String(word)) if word == "forward" => {}
+            (Action::ToServer(Payload::Received), Value::String(word)) if word == "to_server" => {}
+            (Action::ToClient(Payload::Received), Value::String(word)) if word == "to_client" => {}
             (Action::Stray, Value::String(word)) if word == "stray" => {}
-            (Action::Reply(line), Value::Object(expected)) if expected.contains_key("reply") => {
-                facts(line, &expected["reply"])?;
+            (Action::ToServer(Payload::Written(line)), Value::Object(expected))
+                if expected.contains_key("to_server") =>
+            {
+                written(line, &expected["to_server"])?;
             }
-            (Action::Replace(line), Value::Object(expected)) if expected.contains_key("replace") => {
-                match &expected["replace"] {
-                    Value::String(text) if text.as_bytes() == line => {}
-                    Value::String(_) => return differs(),
-                    wanted => facts(line, wanted)?,
-                }
+            (Action::ToClient(Payload::Written(line)), Value::Object(expected))
+                if expected.contains_key("to_client") =>
+            {
+                written(line, &expected["to_client"])?;
             }
             _ => return differs(),
         }
@@ -152,8 +163,8 @@ fn compare(actions: &[Action], expected: &Value) -> Result<(), String> {
 
 fn show(actions: &[Action]) -> String {
     let show = |action: &Action| match action {
-        Action::Reply(line) => format!("Reply({})", String::from_utf8_lossy(line)),
-        Action::Replace(line) => format!("Replace({})", String::from_utf8_lossy(line)),
+        Action::ToServer(Payload::Written(line)) => format!("ToServer({})", String::from_utf8_lossy(line)),
+        Action::ToClient(Payload::Written(line)) => format!("ToClient({})", String::from_utf8_lossy(line)),
         action => format!("{action:?}"),
     };
     actions.iter().map(show).collect::<Vec<_>>().join(", ")
@@ -195,14 +206,15 @@ fn the_runner_can_fail() {
     let engine = || Engine::new(Arc::new(policy(&json!({}))), Box::new(Memory::default()));
     let step = json!({"client": r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hidden_tool"}}"#});
     let actions = run(&mut engine(), &step, 0);
-    assert!(compare(&actions, &json!([{"reply": {"id": 1, "effect": "hide", "rule": "hide[0]"}}])).is_ok());
+    assert!(compare(&actions, &json!([{"to_client": {"id": 1, "effect": "hide", "rule": "hide[0]"}}])).is_ok());
     for wrong in [
         json!([]),
-        json!(["forward"]),
-        json!([{"replace": {"id": 1}}]),
-        json!([{"reply": {"id": 2}}]),
-        json!([{"reply": {"rule": "hide[1]"}}]),
-        json!([{"reply": {"id": 1}}, "forward"]),
+        json!(["to_server"]),
+        json!(["to_client"]),
+        json!([{"to_server": {"id": 1}}]),
+        json!([{"to_client": {"id": 2}}]),
+        json!([{"to_client": {"rule": "hide[1]"}}]),
+        json!([{"to_client": {"id": 1}}, "to_server"]),
     ] {
         assert!(compare(&actions, &wrong).is_err(), "{wrong}");
     }

@@ -164,10 +164,10 @@ fn what_is_not_found_or_not_a_program_is_said_and_nothing_else_starts() {
         (&["only"], &["there is no command `only` in PATH"]),
         (&["no-such-server"], &["there is no command `no-such-server` in PATH", "system32"]),
         (&[r".\nowhere\server"], &["there is no file `.\\nowhere\\server`", "correct the path"]),
-        (&[r".\dir"], &["is a folder", r"index.js`"]),
+        (&[r".\dir"], &["is a directory", r"index.js`"]),
         (&[r"dir\index.js"], &["is not a program", r"dir\index.js`"]),
         (&["script.py"], &["is not a program", &format!("`python {script}`")]),
-        (&[r".\"], &["is a folder"]),
+        (&[r".\"], &["is a directory"]),
     ] {
         let mut command = tools.wrap(words);
         command.env("PATH", format!("{};.;;", tools.path()));

@@ -136,7 +136,8 @@ impl DemoSession {
     /// # Errors
     /// If the list is not answered.
     pub(super) async fn tools(&self) -> anyhow::Result<Vec<String>> {
-        let tools = timeout(PATIENCE, self.service.peer().list_all_tools()).await.context("tools/list was not answered")??;
+        let tools =
+            timeout(PATIENCE, self.service.peer().list_all_tools()).await.context("tools/list was not answered")??;
         Ok(tools.into_iter().map(|tool| tool.name.into_owned()).collect())
     }
 

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::report::limit::WindowText;
 use crate::policy::edit::known_tools;
 use crate::policy::{Effect, Limit, Policy, Scope};
+use crate::report::limit::WindowText;
 use crate::term::style::{ERROR, SUCCESS, WARN};
 use crate::term::table::Cell;
 use crate::visible::visible;

@@ -156,7 +156,9 @@ impl Page {
             return;
         }
         self.push_paragraph(match recommended.has_conditions {
-            true => "To put it in place, run this and paste the rule (it reads until Ctrl-D), or paste it into the policy:",
+            true => {
+                "To put it in place, run this and paste the rule (it reads until Ctrl-D), or paste it into the policy:"
+            }
             false => "To put it in place, run this, or paste the rule into the policy:",
         });
         self.push_line("");

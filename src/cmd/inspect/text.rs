@@ -247,7 +247,9 @@ fn write_sums(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<()>
     match (report.prompts.len(), hidden.len()) {
         (0, _) => writeln!(out, "Prompts    none")?,
         (all, 0) => writeln!(out, "Prompts    {all}, all visible")?,
-        (all, _) => writeln!(out, "Prompts    {seen} of {all} visible; hidden with their tools: {}", join_names(&hidden))?,
+        (all, _) => {
+            writeln!(out, "Prompts    {seen} of {all} visible; hidden with their tools: {}", join_names(&hidden))?
+        }
     }
     match (report.resources, report.resource_templates) {
         (0, 0) => writeln!(out, "Resources  none")?,

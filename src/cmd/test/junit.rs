@@ -49,7 +49,12 @@ fn push_suite(tested: &TestedFile, out: &mut String) {
 fn describe_failure(failure: &FailedCall) -> String {
     let mut details = failure.describe();
     for part in failure.shown_parts().filter(|part| !part.matches) {
-        details.push_str(&format!("\n{}: expected {}, got {}", part.what, part.describe_expected(), part.describe_got()));
+        details.push_str(&format!(
+            "\n{}: expected {}, got {}",
+            part.what,
+            part.describe_expected(),
+            part.describe_got()
+        ));
     }
     details
 }

@@ -3,187 +3,119 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use super::Verdict;
-use crate::engine::list::splice;
+use super::{ApprovalAnswer, Question};
+use crate::engine::list_filter::splice;
 use crate::limits::{MAX_NOTE, MAX_SHOWN_ARGUMENTS};
 use crate::visible::visible;
-use crate::wire::message::Answer;
-use crate::wire::view;
+use crate::wire::view::{self, find_member};
 
 /// The first revision that has elicitation. Revisions compare as text.
 const ELICITATION_SINCE: &str = "2025-06-18";
 
-/// The member of `inputRequests` and `inputResponses` that is ours.
+/// Our key in `inputRequests` and `inputResponses`.
 pub(in crate::engine) const OURS: &str = "policylayer";
 
-/// Whether the client has a dialogue for us, in a session that begins with `initialize`.
+/// Whether the client supports elicitation, in a session that begins with `initialize`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::engine) enum Offered {
-    /// It has none, or has not said so yet.
+pub(in crate::engine) enum ElicitationSupport {
+    /// It does not, or has not said so yet.
     #[default]
     None,
-    /// It has one, if the revision that the server answers with knows such.
+    /// It does, if the revision in the server's answer has elicitation.
     Declared,
-    /// It has one.
+    /// It does.
     Form,
 }
 
-impl Offered {
-    /// What the client's `initialize` declares.
+impl ElicitationSupport {
     pub(in crate::engine) fn declared(params: Option<&str>) -> Self {
-        match member(member(params, "capabilities"), "elicitation") {
+        let capabilities = params.and_then(|params| find_member(params, "capabilities"));
+        match capabilities.and_then(|capabilities| find_member(capabilities, "elicitation")) {
             Some(elicitation) if has_form(elicitation) => Self::Declared,
             _ => Self::None,
         }
     }
 
-    /// What it comes to with the revision in the server's answer.
+    /// Returns the support under the revision in the server's answer.
     pub(in crate::engine) fn with_revision(self, result: &str) -> Self {
-        let revision = member(Some(result), "protocolVersion").and_then(view::string);
-        let knows = revision.is_some_and(|revision| revision.as_ref() >= ELICITATION_SINCE);
-        if self == Self::Declared && knows { Self::Form } else { Self::None }
+        let revision = find_member(result, "protocolVersion").and_then(view::string);
+        let has_elicitation = revision.is_some_and(|revision| revision.as_ref() >= ELICITATION_SINCE);
+        if self == Self::Declared && has_elicitation { Self::Form } else { Self::None }
     }
 }
 
-/// Whether a capability of elicitation is one for forms: an empty one is (2025-11-25).
+/// Returns whether a capability of elicitation includes forms: an empty one does (2025-11-25).
 pub(in crate::engine) fn has_form(elicitation: &str) -> bool {
-    let mut members = view::members(elicitation).peekable();
-    elicitation.starts_with('{') && (members.peek().is_none() || members.any(|m| m.key().as_deref() == Some("form")))
+    let is_empty = view::members(elicitation).next().is_none();
+    elicitation.starts_with('{') && (is_empty || find_member(elicitation, "form").is_some())
 }
 
-/// What a person is told and asked.
+/// A question as the client shows it to its user.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::engine) struct Words<'a> {
+pub(in crate::engine) struct ApprovalPrompt<'a> {
     pub(in crate::engine) server: &'a str,
-    pub(in crate::engine) tool: &'a str,
-    pub(in crate::engine) class: &'a str,
     pub(in crate::engine) risk: &'a str,
-    pub(in crate::engine) rule: &'a str,
-    pub(in crate::engine) reason: Option<&'a str>,
-    pub(in crate::engine) arguments: &'a str,
-}
-
-#[derive(Serialize)]
-struct Request<'a> {
-    jsonrpc: &'static str,
-    id: &'a str,
-    method: &'static str,
-    params: Params,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Params {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mode: Option<&'static str>,
-    message: String,
-    requested_schema: Schema,
-}
-
-#[derive(Serialize)]
-struct Schema {
-    r#type: &'static str,
-    properties: Properties,
-    required: [&'static str; 1],
-}
-
-#[derive(Serialize)]
-struct Properties {
-    decision: Choice,
-    note: Text,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Choice {
-    r#type: &'static str,
-    title: &'static str,
-    r#enum: [&'static str; 3],
-    enum_names: [&'static str; 3],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Text {
-    r#type: &'static str,
-    title: &'static str,
-    max_length: usize,
-}
-
-#[derive(Serialize)]
-struct Reply<'a> {
-    jsonrpc: &'static str,
-    id: &'a RawValue,
-    result: InputRequired<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct InputRequired<'a> {
-    result_type: &'static str,
-    input_requests: InputRequests,
-    request_state: &'a str,
-}
-
-#[derive(Serialize)]
-struct InputRequests {
-    policylayer: Elicitation,
-}
-
-#[derive(Serialize)]
-struct Elicitation {
-    method: &'static str,
-    params: Params,
+    pub(in crate::engine) question: &'a Question,
 }
 
 const METHOD: &str = "elicitation/create";
-const DECISIONS: [&str; 3] = ["approve_once", "approve_for_session", "refuse"];
 
-impl Words<'_> {
-    /// The request that opens the dialogue, under an id of ours.
+impl ApprovalPrompt<'_> {
+    /// Builds the request that opens the dialogue, under an id of ours.
     pub(in crate::engine) fn request(&self, id: &str) -> Vec<u8> {
-        line(&Request { jsonrpc: "2.0", id, method: METHOD, params: self.params(None) })
+        line(&json!({ "jsonrpc": "2.0", "id": id, "method": METHOD, "params": self.params() }))
     }
 
-    /// The answer to a call that asks for its approval. The call comes again with `state`.
+    /// Builds the answer to a call that asks for its approval. The call comes again with `state`.
     pub(in crate::engine) fn input_required(&self, id: &str, state: &str) -> Option<Vec<u8>> {
-        let policylayer = Elicitation { method: METHOD, params: self.params(Some("form")) };
-        let input_requests = InputRequests { policylayer };
-        let result = InputRequired { result_type: "input_required", input_requests, request_state: state };
+        #[derive(serde::Serialize)]
+        struct Reply<'a> {
+            jsonrpc: &'static str,
+            // As written: a number may be larger than any type.
+            id: &'a RawValue,
+            result: Value,
+        }
+        let mut params = self.params();
+        if let Some(params) = params.as_object_mut() {
+            params.insert("mode".to_owned(), "form".into());
+        }
+        let result = json!({
+            "resultType": "input_required",
+            "inputRequests": { OURS: { "method": METHOD, "params": params } },
+            "requestState": state,
+        });
         Some(line(&Reply { jsonrpc: "2.0", id: serde_json::from_str(id).ok()?, result }))
     }
 
-    fn params(&self, mode: Option<&'static str>) -> Params {
-        Params {
-            mode,
-            message: self.message(),
-            requested_schema: Schema {
-                r#type: "object",
-                properties: Properties {
-                    decision: Choice {
-                        r#type: "string",
-                        title: "Your decision",
-                        r#enum: DECISIONS,
-                        enum_names: ["Approve this call", "Approve for the rest of the session", "Refuse"],
+    fn params(&self) -> Value {
+        json!({
+            "message": self.message(),
+            "requestedSchema": {
+                "type": "object",
+                "properties": {
+                    "decision": {
+                        "type": "string",
+                        "title": "Your decision",
+                        "enum": ["approve_once", "approve_for_session", "refuse"],
+                        "enumNames": ["Approve this call", "Approve for the rest of the session", "Refuse"],
                     },
-                    note: Text { r#type: "string", title: "A note to the agent (optional)", max_length: MAX_NOTE },
+                    "note": { "type": "string", "title": "A note to the agent (optional)", "maxLength": MAX_NOTE },
                 },
-                required: ["decision"],
+                "required": ["decision"],
             },
-        }
+        })
     }
 
     fn message(&self) -> String {
-        let Self { server, class, risk, rule, .. } = self;
-        let why = match self.reason {
-            Some(reason) => format!("{} (rule {})", visible(reason), visible(rule)),
-            None => format!("the rule {} asks for a person's approval", visible(rule)),
+        let Self { server, risk, question: Question { tool, class, rule, reason, arguments, .. } } = self;
+        let (tool, rule, arguments) = (visible(tool), visible(rule), format_arguments(arguments));
+        let why = match reason {
+            Some(reason) => format!("{} (rule {rule})", visible(reason)),
+            None => format!("the rule {rule} asks for a person's approval"),
         };
-        let tool = visible(self.tool);
-        let arguments = arguments(self.arguments);
         format!(
             "The agent wants to call {tool} of the MCP server {server}.\nRisk: {class} ({risk})\nWhy you are asked: \
              {why}\nArguments:{arguments}"
@@ -191,56 +123,25 @@ impl Words<'_> {
     }
 }
 
-/// A withdrawal of our request: the call was decided elsewhere.
-pub(in crate::engine) fn cancel(id: &str, why: &str) -> Vec<u8> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Cancelled<'a> {
-        request_id: &'a str,
-        reason: &'a str,
-    }
-    #[derive(Serialize)]
-    struct Notification<'a> {
-        jsonrpc: &'static str,
-        method: &'static str,
-        params: Cancelled<'a>,
-    }
-    let params = Cancelled { request_id: id, reason: why };
-    line(&Notification { jsonrpc: "2.0", method: "notifications/cancelled", params })
+pub(in crate::engine) fn cancel_dialogue(id: &str, reason: &str) -> Vec<u8> {
+    let params = json!({ "requestId": id, "reason": reason });
+    line(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }))
 }
 
-/// What came back from the dialogue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::engine) enum Answered {
-    /// A person decided, or what came can only be taken for a refusal.
-    Verdict(Verdict),
-    /// The client could not ask.
-    Failed,
-}
-
-/// Reads the answer to our request. Whatever is not plainly an approval is a refusal.
-pub(in crate::engine) fn read_answer(answer: Answer<'_>) -> Answered {
-    match answer {
-        Answer::Error(_) => Answered::Failed,
-        Answer::Result(result) => Answered::Verdict(read_result(result)),
-    }
-}
-
-/// Reads the result of an elicitation.
-pub(in crate::engine) fn read_result(result: &str) -> Verdict {
-    let text = |of: Option<&str>, name| member(of, name).and_then(view::string).map(|text| text.into_owned());
-    let content = member(Some(result), "content");
+/// Reads the result of an elicitation. Anything but a plain approval is a refusal.
+pub(in crate::engine) fn read_result(result: &str) -> ApprovalAnswer {
+    let content = find_member(result, "content").unwrap_or_default();
+    let text = |object, key| find_member(object, key).and_then(view::string).map(Cow::into_owned);
     let note = text(content, "note").map(|note| note.trim().chars().take(MAX_NOTE).collect::<String>());
-    let note = note.filter(|note| !note.is_empty());
-    let accepted = text(Some(result), "action").is_some_and(|action| action == "accept");
+    let is_accepted = text(result, "action").is_some_and(|action| action == "accept");
     match text(content, "decision").as_deref() {
-        Some("approve_once") if accepted => Verdict::Once,
-        Some("approve_for_session") if accepted => Verdict::Session,
-        _ => Verdict::Refused { note },
+        Some("approve_once") if is_accepted => ApprovalAnswer::Once,
+        Some("approve_for_session") if is_accepted => ApprovalAnswer::Session,
+        _ => ApprovalAnswer::Refused { note: note.filter(|note| !note.is_empty()) },
     }
 }
 
-/// The parameters of a call without our state, and without the answer to our question.
+/// Removes our state and the answer to our question from the parameters of a call.
 pub(in crate::engine) fn without_ours(params: &str) -> String {
     let answers = |value| without(value, |member| (!is(member, OURS)).then(|| member.value.into()));
     without(params, |member| match member.value {
@@ -250,15 +151,15 @@ pub(in crate::engine) fn without_ours(params: &str) -> String {
     })
 }
 
-/// A line that was held, with another id: that of the request that is to be answered now.
+/// Replaces the id of a held line by the id of the request that is answered now.
 pub(in crate::engine) fn with_id(line: &[u8], old: &str, new: &str) -> Option<Box<[u8]>> {
     let text = std::str::from_utf8(line).ok()?;
     // It may begin with blanks.
-    let id = view::members(text.trim_ascii()).find(|member| is(member, "id"))?;
-    (id.value == old).then(|| splice(line, id.value, new).into())
+    let id = find_member(text.trim_ascii(), "id")?;
+    (id == old).then(|| splice(line, id, new).into())
 }
 
-/// An object with other values, and without the members that have none.
+/// Maps the values of an object, and removes the members whose value becomes `None`.
 fn without<'l>(object: &'l str, value: impl Fn(&view::Member<'l>) -> Option<Cow<'l, str>>) -> String {
     let members = view::members(object).filter_map(|m| Some(format!("{}:{}", m.written_key(), value(&m)?)));
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
@@ -268,11 +169,11 @@ fn is(member: &view::Member<'_>, name: &str) -> bool {
     member.key().as_deref() == Some(name)
 }
 
-/// The arguments as a person reads them: one member a line, nothing hidden, and what is left out is said.
-fn arguments(object: &str) -> String {
+/// Formats arguments with one member per line. Nothing is invisible, and an omission is stated.
+fn format_arguments(object: &str) -> String {
     let mut shown = String::new();
     for member in view::members(object) {
-        let key = member.key().map_or_else(|| member.written_key().to_owned(), std::borrow::Cow::into_owned);
+        let key = member.key().map_or_else(|| member.written_key().to_owned(), Cow::into_owned);
         shown.push_str(&format!("\n  {}: {}", visible(&key), visible(member.value)));
     }
     if shown.is_empty() {
@@ -290,11 +191,7 @@ fn arguments(object: &str) -> String {
     }
 }
 
-fn member<'l>(object: Option<&'l str>, name: &str) -> Option<&'l str> {
-    view::members(object?).find(|member| member.key().as_deref() == Some(name)).map(|member| member.value)
-}
-
-fn line(message: &impl Serialize) -> Vec<u8> {
+fn line(message: &impl serde::Serialize) -> Vec<u8> {
     // Writing to memory cannot fail; an empty line would be dropped by every reader.
     let mut line = serde_json::to_vec(message).unwrap_or_default();
     line.push(b'\n');

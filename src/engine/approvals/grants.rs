@@ -1,4 +1,4 @@
-//! What a person has allowed beyond one call.
+//! Approvals beyond one held call.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::limits::MAX_GRANTS;
 use crate::policy::ApprovalScope;
 use crate::record::Digest;
 
-/// What was allowed in this session.
+/// The grants of a session.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Grants {
     granted: Vec<Grant>,
@@ -15,52 +15,59 @@ pub(in crate::engine) struct Grants {
 
 #[derive(Debug)]
 struct Grant {
-    what: What,
+    scope: GrantScope,
     channel: Channel,
 }
 
 #[derive(Debug)]
-enum What {
+enum GrantScope {
     /// Every call of a tool.
     Tool(Box<str>),
     /// Every call of a tool with the same arguments.
     Same(Digest),
-    /// The next call of a tool with the same arguments, until then.
+    /// The next call of a tool with the same arguments, until this time.
     Once(Digest, Duration),
 }
 
 impl Grants {
-    /// Allows further calls for the rest of the session.
-    pub(in crate::engine) fn session(&mut self, tool: &str, same: Digest, scope: ApprovalScope, channel: Channel) {
-        let what = match scope {
-            ApprovalScope::Tool => What::Tool(tool.into()),
-            ApprovalScope::Arguments => What::Same(same),
+    /// Grants further calls for the rest of the session.
+    pub(in crate::engine) fn add_session(
+        &mut self,
+        tool: &str,
+        digest: Digest,
+        scope: ApprovalScope,
+        channel: Channel,
+    ) {
+        let scope = match scope {
+            ApprovalScope::Tool => GrantScope::Tool(tool.into()),
+            ApprovalScope::Arguments => GrantScope::Same(digest),
         };
-        self.add(Grant { what, channel });
+        self.add(Grant { scope, channel });
     }
 
-    /// Allows one call, until then.
-    pub(super) fn once(&mut self, same: Digest, channel: Channel, until: Duration) {
-        self.add(Grant { what: What::Once(same, until), channel });
+    /// Grants one call, until this time.
+    pub(super) fn add_once(&mut self, digest: Digest, channel: Channel, until: Duration) {
+        self.add(Grant { scope: GrantScope::Once(digest, until), channel });
     }
 
     fn add(&mut self, grant: Grant) {
-        // The oldest is forgotten, and asked about again.
+        // Calls of the oldest are asked about again.
         if self.granted.len() >= MAX_GRANTS {
             self.granted.remove(0);
         }
         self.granted.push(grant);
     }
 
-    /// Whether a call is allowed already, and by which channel that was said. What is for one call is used up.
-    pub(in crate::engine) fn take(&mut self, tool: &str, same: Digest, now: Duration) -> Option<Channel> {
-        self.granted.retain(|grant| !matches!(grant.what, What::Once(_, until) if until <= now));
-        let at = self.granted.iter().position(|grant| match &grant.what {
-            What::Tool(granted) => **granted == *tool,
-            What::Same(granted) | What::Once(granted, _) => *granted == same,
+    /// Returns the channel on which a call was granted, if it was. A grant for one call is used up by this.
+    pub(in crate::engine) fn redeem(&mut self, tool: &str, digest: Digest, now: Duration) -> Option<Channel> {
+        self.granted.retain(|grant| !matches!(grant.scope, GrantScope::Once(_, until) if until <= now));
+        let at = self.granted.iter().position(|grant| match &grant.scope {
+            GrantScope::Tool(granted) => **granted == *tool,
+            GrantScope::Same(granted) | GrantScope::Once(granted, _) => *granted == digest,
         })?;
-        let channel = self.granted.get(at)?.channel;
-        if matches!(self.granted.get(at)?.what, What::Once(..)) {
+        let grant = self.granted.get(at)?;
+        let channel = grant.channel;
+        if matches!(grant.scope, GrantScope::Once(..)) {
             self.granted.remove(at);
         }
         Some(channel)

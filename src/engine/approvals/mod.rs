@@ -1,11 +1,11 @@
-//! Calls that wait for a person, and what persons have allowed.
+//! Calls that wait for a person, and what persons have approved.
 //!
 //! ```text
-//! asked ─▶ Waiting ─┬─ approved ─▶ released, as it came         (and a grant, where it is for the session)
-//!                   ├─ refused, withdrawn, the server ended
-//!                   └─ timed out ─▶ Late ─ approved ─▶ a grant for one repetition
+//! asked ─▶ HeldCall ─┬─ approved ─▶ sent as it came     (and a grant, if the approval is for the session)
+//!                    ├─ refused, cancelled, or the server ended
+//!                    └─ timed out ─▶ LateQuestion ─ approved ─▶ a grant for one repetition
 //! ```
-//! An approval holds for the bytes that are held here: nobody can exchange them between question and answer.
+//! An approval is for the bytes that are held here: nobody can exchange them between question and answer.
 
 mod dialogue;
 mod grants;
@@ -14,8 +14,7 @@ mod progress;
 use std::time::Duration;
 
 pub(super) use dialogue::{
-    Answered as DialogueAnswer, OURS, Offered, Words, cancel as cancel_dialogue, has_form, read_answer, read_result,
-    with_id, without_ours,
+    ApprovalPrompt, ElicitationSupport, OURS, cancel_dialogue, has_form, read_result, with_id, without_ours,
 };
 pub(super) use grants::Grants;
 pub(super) use progress::{METHOD as PROGRESS, Progress};
@@ -23,7 +22,7 @@ pub(super) use progress::{METHOD as PROGRESS, Progress};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::open::Call;
+use super::open_requests::PendingCall;
 use crate::limits::{APPROVAL_TIMEOUT, LATE_APPROVAL, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
 use crate::policy::ApprovalScope;
 use crate::record::Digest;
@@ -39,7 +38,7 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// The word in settings and in the log.
+    /// Returns the channel's name in settings and in the log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -48,42 +47,42 @@ impl Channel {
     }
 }
 
-/// How persons are asked.
+/// How to ask a person.
 #[derive(Clone, Debug)]
-pub struct Asks {
-    /// The channels, the one that is preferred first.
+pub struct ApprovalOptions {
+    /// The channels, the preferred one first.
     pub channels: Vec<Channel>,
-    /// How long a person has, where the policy does not say.
+    /// How long a person has to answer, unless the policy says otherwise.
     pub timeout: Duration,
-    /// What makes our ids and states such that nobody can guess them: random, for this session only.
+    /// The random key of this session that keeps anybody from guessing our ids and states.
     pub secret: [u8; 32],
 }
 
-impl Default for Asks {
+impl Default for ApprovalOptions {
     /// Nobody can be asked.
     fn default() -> Self {
         Self { channels: Vec::new(), timeout: APPROVAL_TIMEOUT, secret: [0; 32] }
     }
 }
 
-/// What a person says to a call.
+/// A person's answer about a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// This call may go on.
+pub enum ApprovalAnswer {
+    /// This call is approved.
     Once,
-    /// It may, and so may others like it, until the session ends.
+    /// This call and others like it are approved until the session ends.
     Session,
-    /// It may not.
+    /// The call is refused.
     Refused {
-        /// What the agent is to be told.
+        /// A message to the agent.
         note: Option<String>,
     },
 }
 
-/// A call that a person is to be asked about, as the local channel shows it.
+/// A question about a call, as the local channel shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Its number in the session.
+    /// The number of the question in its session.
     pub number: u64,
     /// The tool.
     pub tool: Box<str>,
@@ -91,19 +90,19 @@ pub struct Question {
     pub class: &'static str,
     /// The rule that asks.
     pub rule: Box<str>,
-    /// Why it asks, where the policy says so.
+    /// The reason that the policy gives.
     pub reason: Option<Box<str>>,
     /// The arguments, an object as written.
     pub arguments: Box<str>,
-    /// The SHA-256 of the line that is held.
+    /// The SHA-256 of the held line.
     pub line: Digest,
-    /// How long there is to answer.
+    /// How long a person has to answer.
     pub timeout: Duration,
-    /// Whether it is asked on the local channel too.
+    /// Whether it is also asked on the local channel.
     pub local: Local,
 }
 
-/// Whether a call is asked about on the local channel.
+/// Whether a question is asked on the local channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Local {
     /// It is.
@@ -112,55 +111,60 @@ pub enum Local {
     Not,
 }
 
-/// What became of a question that was asked on the local channel.
+/// How a question on the local channel ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// Nobody answered in time; an answer now is for one repetition of the call.
+    /// Nobody answered in time; an answer from now on is for one repetition of the call.
     Late,
-    /// It was answered by this channel.
+    /// It was answered on this channel.
     Answered(Channel),
-    /// The client has withdrawn the call, the server has ended, or the time for late answers is over.
+    /// The client cancelled the call, the server ended, or the time for late answers is over.
     Over,
 }
 
-/// The local channel: where a person at this machine finds the questions of all sessions, and answers them.
-pub trait LocalDesk: std::fmt::Debug + Send {
-    /// Lays a question out, to be answered until `expires`, which is the time since 1970.
+/// The local channel, on which a person at this machine answers the questions of all sessions.
+pub trait LocalChannel: std::fmt::Debug + Send {
+    /// Asks a question that can be answered until `expires`, a time since 1970.
     ///
     /// # Errors
-    /// Why it cannot be, and what to do.
+    /// Why it cannot be asked, and the fix.
     fn open(&mut self, question: &Question, expires: Duration) -> Result<(), String>;
 
-    /// A question is settled, or too late. `expires` is until when a late one can be answered, since 1970.
+    /// Settles a question. A late one can be answered until `expires`, a time since 1970.
     fn settle(&mut self, number: u64, how: Settled, expires: Duration);
 
-    /// The answers that have come since it was last asked, oldest first.
-    fn answers(&mut self) -> Vec<(u64, Verdict)>;
+    /// Returns the answers since the last call of this function, oldest first.
+    fn answers(&mut self) -> Vec<(u64, ApprovalAnswer)>;
 }
 
-/// A call that waits.
+/// A call that waits for a person.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct HeldCall {
     pub(super) question: Question,
     /// The id as the client wrote it, and as it is compared.
     pub(super) id: Box<str>,
     pub(super) key: IdKey,
     /// The line, with its newline.
     pub(super) line: Box<[u8]>,
+    /// The policy file that asks.
     pub(super) file: Option<Box<str>>,
-    pub(super) same: Digest,
+    pub(super) digest: Digest,
     pub(super) scope: ApprovalScope,
-    pub(super) call: Call,
+    pub(super) pending: PendingCall,
     pub(super) since: Duration,
-    /// The dialogue in the client, as long as it is open.
+    /// The dialogue in the client, while it is open.
     pub(super) dialogue: Option<Dialogue>,
     pub(super) progress: Option<Progress>,
 }
 
-impl Waiting {
-    /// When it has waited long enough.
-    pub(super) fn until(&self) -> Duration {
+impl HeldCall {
+    fn deadline(&self) -> Duration {
         self.since.saturating_add(self.question.timeout)
+    }
+
+    /// Returns the question with what is still open of it.
+    pub(super) fn open_question(&self) -> OpenQuestion {
+        OpenQuestion { number: self.question.number, dialogue: self.dialogue.clone(), local: self.question.local }
     }
 }
 
@@ -169,45 +173,33 @@ impl Waiting {
 pub(super) enum Dialogue {
     /// A request of ours waits for its answer.
     Request { id: Box<str>, key: IdKey },
-    /// The call itself was answered with the question, and comes again with this state (2026-07-28).
+    /// The call was answered with the question, and comes again with this state (2026-07-28).
     Round { state: Box<str> },
 }
 
-/// A call that nobody answered in time.
-#[derive(Debug)]
-pub(super) struct Late {
-    pub(super) number: u64,
-    tool: Box<str>,
-    pub(super) same: Digest,
-    scope: ApprovalScope,
-    pub(super) dialogue: Option<Dialogue>,
-    pub(super) local: Local,
-    pub(super) until: Duration,
+impl Dialogue {
+    /// Returns whether the client's answer with this id is for this dialogue.
+    pub(super) fn is_request(&self, id: &IdKey) -> bool {
+        matches!(self, Self::Request { key, .. } if key == id)
+    }
+
+    /// Returns whether a call with this state is for this dialogue.
+    pub(super) fn is_round(&self, call_state: &str) -> bool {
+        matches!(self, Self::Round { state } if **state == *call_state)
+    }
 }
 
-/// Everything about persons that a session knows.
-#[derive(Debug, Default)]
-pub(super) struct Approvals {
-    pub(super) asks: Asks,
-    asked: u64,
-    waiting: Vec<Waiting>,
-    late: Vec<Late>,
-    pub(super) grants: Grants,
-    pub(super) offered: Offered,
-    pub(super) progress: progress::Floors,
-}
-
-/// What is left to be done about a question that is over.
+/// Where a question is still open.
 #[derive(Debug)]
-pub(super) struct Closed {
+pub(super) struct OpenQuestion {
     pub(super) number: u64,
     pub(super) dialogue: Option<Dialogue>,
     pub(super) local: Local,
 }
 
-impl Closed {
-    /// A dialogue that was answered is closed by that.
-    pub(super) fn answered_by(self, channel: Channel) -> Self {
+impl OpenQuestion {
+    /// Returns the question after an answer on this channel, which closes a dialogue in the client.
+    pub(super) fn answered_on(self, channel: Channel) -> Self {
         match channel {
             Channel::Client => Self { dialogue: None, ..self },
             Channel::Local => self,
@@ -215,154 +207,173 @@ impl Closed {
     }
 }
 
+/// A question that nobody answered in time.
+#[derive(Debug)]
+struct LateQuestion {
+    question: OpenQuestion,
+    tool: Box<str>,
+    digest: Digest,
+    scope: ApprovalScope,
+    until: Duration,
+}
+
+/// The questions and grants of a session.
+#[derive(Debug, Default)]
+pub(super) struct Approvals {
+    pub(super) options: ApprovalOptions,
+    asked: u64,
+    held: Vec<HeldCall>,
+    late: Vec<LateQuestion>,
+    pub(super) grants: Grants,
+    pub(super) elicitation: ElicitationSupport,
+    pub(super) progress: progress::Floors,
+}
+
 impl Approvals {
-    pub(super) fn new(asks: Asks) -> Self {
-        Self { asks, ..Self::default() }
+    pub(super) fn new(options: ApprovalOptions) -> Self {
+        Self { options, ..Self::default() }
     }
 
-    /// Whether one more call, whose line is so long, may wait.
-    pub(super) fn has_room(&self, bytes: usize) -> bool {
-        let held: usize = self.waiting.iter().map(|waiting| waiting.line.len()).sum();
-        self.waiting.len() < MAX_HELD && (held == 0 || held + bytes <= MAX_HELD_BYTES)
+    /// Returns whether one more call, with a line of this length, can be held.
+    pub(super) fn can_hold(&self, length: usize) -> bool {
+        let total: usize = self.held.iter().map(|held| held.line.len()).sum();
+        self.held.len() < MAX_HELD && (total == 0 || total + length <= MAX_HELD_BYTES)
     }
 
-    /// The number of the next question.
     pub(super) fn next_number(&mut self) -> u64 {
         self.asked += 1;
         self.asked
     }
 
-    /// Text that nobody can guess, for a question.
-    pub(super) fn seal(&self, what: &str, number: u64, same: &Digest) -> String {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.asks.secret) else { return String::new() };
-        mac.update(format!("{what} {number} {same}").as_bytes());
+    /// Returns text for a question that nobody can guess.
+    pub(super) fn seal(&self, purpose: &str, number: u64, digest: &Digest) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.options.secret) else { return String::new() };
+        mac.update(format!("{purpose} {number} {digest}").as_bytes());
         let seal: [u8; 32] = mac.finalize().into_bytes().into();
         let seal = seal.iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         format!("policylayer-{number}-{seal}")
     }
 
-    pub(super) fn wait(&mut self, waiting: Waiting) {
-        self.waiting.push(waiting);
+    pub(super) fn hold(&mut self, held: HeldCall) {
+        self.held.push(held);
     }
 
-    /// Takes out the call of a question.
-    pub(super) fn take(&mut self, number: u64) -> Option<Waiting> {
-        let at = self.waiting.iter().position(|waiting| waiting.question.number == number)?;
-        Some(self.waiting.remove(at))
+    pub(super) fn take_held(&mut self, number: u64) -> Option<HeldCall> {
+        let at = self.held.iter().position(|held| held.question.number == number)?;
+        Some(self.held.remove(at))
     }
 
-    /// Takes out every call.
-    pub(super) fn drain(&mut self) -> Vec<Waiting> {
-        std::mem::take(&mut self.waiting)
+    pub(super) fn drain_held(&mut self) -> Vec<HeldCall> {
+        std::mem::take(&mut self.held)
     }
 
-    /// The question that a dialogue belongs to, whether its call waits or it is too late for it.
-    pub(super) fn of_dialogue(&self, is_it: impl Fn(&Dialogue) -> bool) -> Option<u64> {
-        let of = |dialogue: &Option<Dialogue>| dialogue.as_ref().is_some_and(&is_it);
-        let waiting = self.waiting.iter().find(|waiting| of(&waiting.dialogue)).map(|waiting| waiting.question.number);
-        waiting.or_else(|| self.late.iter().find(|late| of(&late.dialogue)).map(|late| late.number))
+    /// Returns the number of the question, held or late, whose dialogue `is_it`.
+    pub(super) fn find_dialogue(&self, is_it: impl Fn(&Dialogue) -> bool) -> Option<u64> {
+        let held = self.held.iter().map(|held| (held.question.number, &held.dialogue));
+        let late = self.late.iter().map(|late| (late.question.number, &late.question.dialogue));
+        held.chain(late).find(|(_, dialogue)| dialogue.as_ref().is_some_and(&is_it)).map(|(number, _)| number)
     }
 
-    /// The client cannot show the dialogue. Says whether the call waits on, since there is another channel.
-    pub(super) fn dialogue_failed(&mut self, number: u64) -> bool {
-        if let Some(late) = self.late.iter_mut().find(|late| late.number == number) {
-            late.dialogue = None;
+    /// Closes the dialogue of a question, which the client cannot show. Returns whether somebody else can still answer it.
+    pub(super) fn drop_dialogue(&mut self, number: u64) -> bool {
+        if let Some(late) = self.find_late(number) {
+            late.question.dialogue = None;
             return true;
         }
-        let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.question.number == number) else {
-            return true;
-        };
-        waiting.dialogue = None;
-        waiting.question.local == Local::Asked
+        let Some(held) = self.find_held(number) else { return true };
+        held.dialogue = None;
+        held.question.local == Local::Asked
     }
 
-    /// The local channel cannot take the question. Says whether the call waits on, since there is another channel.
-    pub(super) fn local_failed(&mut self, number: u64) -> bool {
-        let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.question.number == number) else {
-            return true;
-        };
-        waiting.question.local = Local::Not;
-        waiting.dialogue.is_some()
+    /// Gives up the local channel for a question. Returns whether somebody else can still answer it.
+    pub(super) fn drop_local(&mut self, number: u64) -> bool {
+        let Some(held) = self.find_held(number) else { return true };
+        held.question.local = Local::Not;
+        held.dialogue.is_some()
     }
 
-    /// Takes out the first call whose time is over.
-    pub(super) fn timed_out(&mut self, now: Duration) -> Option<Waiting> {
-        let at = self.waiting.iter().position(|waiting| waiting.until() <= now)?;
-        Some(self.waiting.remove(at))
+    fn find_held(&mut self, number: u64) -> Option<&mut HeldCall> {
+        self.held.iter_mut().find(|held| held.question.number == number)
     }
 
-    /// A call has timed out: an answer now is for a repetition of it.
-    pub(super) fn is_late(&mut self, waiting: &Waiting, now: Duration) -> Option<Closed> {
-        let oldest = (self.late.len() >= MAX_LATE).then(|| self.late.remove(0));
-        self.late.push(Late {
-            number: waiting.question.number,
-            tool: waiting.question.tool.clone(),
-            same: waiting.same,
-            scope: waiting.scope,
-            dialogue: waiting.dialogue.clone(),
-            local: waiting.question.local,
+    fn find_late(&mut self, number: u64) -> Option<&mut LateQuestion> {
+        self.late.iter_mut().find(|late| late.question.number == number)
+    }
+
+    /// Removes the first held call that has timed out.
+    pub(super) fn take_timed_out(&mut self, now: Duration) -> Option<HeldCall> {
+        let at = self.held.iter().position(|held| held.deadline() <= now)?;
+        Some(self.held.remove(at))
+    }
+
+    /// Remembers the question of a call that timed out. Returns the oldest one if there are too many.
+    pub(super) fn add_late(&mut self, held: &HeldCall, now: Duration) -> Option<OpenQuestion> {
+        let oldest = (self.late.len() >= MAX_LATE).then(|| self.late.remove(0).question);
+        self.late.push(LateQuestion {
+            question: held.open_question(),
+            tool: held.question.tool.clone(),
+            digest: held.digest,
+            scope: held.scope,
             until: now.saturating_add(LATE_APPROVAL),
         });
-        oldest.map(Late::close)
+        oldest
     }
 
-    /// A late answer: a grant, where it is an approval. `None` where no such question is late.
-    pub(super) fn answered_late(&mut self, number: u64, verdict: &Verdict, channel: Channel) -> Option<Closed> {
-        let at = self.late.iter().position(|late| late.number == number)?;
-        let late = self.late.remove(at);
-        match verdict {
-            Verdict::Once => self.grants.once(late.same, channel, late.until),
-            Verdict::Session => self.grants.session(&late.tool, late.same, late.scope, channel),
-            Verdict::Refused { .. } => {}
+    /// Handles a late answer, which is a grant if it is an approval. Returns the question; `None` if it is not late.
+    pub(super) fn answer_late(
+        &mut self,
+        number: u64,
+        answer: &ApprovalAnswer,
+        channel: Channel,
+    ) -> Option<OpenQuestion> {
+        let late = self.take_late(|late| late.question.number == number)?;
+        match answer {
+            ApprovalAnswer::Once => self.grants.add_once(late.digest, channel, late.until),
+            ApprovalAnswer::Session => self.grants.add_session(&late.tool, late.digest, late.scope, channel),
+            ApprovalAnswer::Refused { .. } => {}
         }
-        Some(late.close())
+        Some(late.question.answered_on(channel))
     }
 
-    /// Whether a late question was about this call.
-    pub(super) fn is_late_for(&self, number: u64, same: Digest) -> bool {
-        self.late.iter().any(|late| late.number == number && late.same == same)
+    /// Returns whether a late question is about this call.
+    pub(super) fn is_late_for(&self, number: u64, digest: Digest) -> bool {
+        self.late.iter().any(|late| late.question.number == number && late.digest == digest)
     }
 
-    /// The same call comes again: it is asked about anew, and what was asked of the late one is over.
-    pub(super) fn comes_again(&mut self, same: Digest) -> Option<Closed> {
-        let at = self.late.iter().position(|late| late.same == same)?;
-        Some(self.late.remove(at).close())
+    /// Removes the late question about a call that comes again and is asked about anew.
+    pub(super) fn take_repeated(&mut self, digest: Digest) -> Option<OpenQuestion> {
+        Some(self.take_late(|late| late.digest == digest)?.question)
     }
 
-    /// What can no longer be answered.
-    pub(super) fn too_late(&mut self, now: Duration) -> Option<Closed> {
-        let at = self.late.iter().position(|late| late.until <= now)?;
-        Some(self.late.remove(at).close())
+    /// Removes a question that can no longer be answered.
+    pub(super) fn take_expired(&mut self, now: Duration) -> Option<OpenQuestion> {
+        Some(self.take_late(|late| late.until <= now)?.question)
     }
 
-    /// Every late question, when the session ends.
-    pub(super) fn drain_late(&mut self) -> Vec<Closed> {
-        std::mem::take(&mut self.late).into_iter().map(Late::close).collect()
+    fn take_late(&mut self, is_it: impl Fn(&LateQuestion) -> bool) -> Option<LateQuestion> {
+        let at = self.late.iter().position(is_it)?;
+        Some(self.late.remove(at))
     }
 
-    /// Those calls whose client is to be told that they still wait.
-    pub(super) fn waiting(&mut self) -> impl Iterator<Item = &mut Waiting> {
-        self.waiting.iter_mut()
+    pub(super) fn drain_late(&mut self) -> impl Iterator<Item = OpenQuestion> {
+        std::mem::take(&mut self.late).into_iter().map(|late| late.question)
     }
 
-    /// When something has to be done next.
-    pub(super) fn next(&self) -> Option<Duration> {
-        let waiting = self.waiting.iter().map(|waiting| {
-            let progress = waiting.progress.as_ref().map_or(Duration::MAX, Progress::next);
-            waiting.until().min(progress)
+    pub(super) fn due_progress(&mut self, now: Duration) -> impl Iterator<Item = Vec<u8>> {
+        self.held.iter_mut().filter_map(move |held| held.progress.as_mut()?.due(&held.question.tool, now))
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        let held = self.held.iter().map(|held| {
+            let progress = held.progress.as_ref().map_or(Duration::MAX, Progress::next);
+            held.deadline().min(progress)
         });
-        waiting.chain(self.late.iter().map(|late| late.until)).min()
+        held.chain(self.late.iter().map(|late| late.until)).min()
     }
 }
 
-impl Late {
-    fn close(self) -> Closed {
-        Closed { number: self.number, dialogue: self.dialogue, local: self.local }
-    }
-}
-
-/// What makes two calls the same: tool and arguments, as written.
-pub(super) fn same(tool: &str, arguments: &str) -> Digest {
+/// Returns a digest that two calls share if their tool and their arguments, as written, are the same.
+pub(super) fn digest_of(tool: &str, arguments: &str) -> Digest {
     // A tool's name holds no NUL.
     Digest::of(&[tool.as_bytes(), b"\0", arguments.as_bytes()].concat())
 }

@@ -1,4 +1,4 @@
-//! What a counter let through in the current minute, hour or day.
+//! The amount that a counter let through in the current minute, hour or day.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use crate::policy::{Amount, Calendar};
 
 /// The amount of one unit of the calendar.
 ///
-/// Time here never goes back: a clock that is set back stays in the later unit, and its amount, until real time has
-/// passed that unit. That refuses too much rather than too little, and ends by itself.
+/// Time never goes back here: after the clock is set back, the later unit and its amount stay until real time has passed that
+/// unit. That refuses too much rather than too little, and ends by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bucket {
     /// When the unit began, since 1970.
     pub(crate) since: Duration,
-    /// When the latest amount was taken. The unit may be changed in the policy, so its end is not kept.
+    /// When the latest amount was taken. The policy may change the unit, so its end is not kept.
     pub(crate) last: Duration,
-    /// What was taken.
+    /// The amount.
     pub(crate) used: Amount,
 }
 
 impl Bucket {
-    /// When nothing of it counts any more in any unit.
+    /// Returns when it does not count any more in any unit.
     pub(crate) fn expires(&self) -> Duration {
         if self.used == Amount::ZERO { Duration::ZERO } else { self.last.saturating_add(Calendar::Day.length()) }
     }
 
-    /// When `amount` more fits under `max`: `now` where it does at once, `None` where it never does.
+    /// Returns when `amount` more fits under `max`: `now` if it fits at once, `None` if it never fits.
     pub(super) fn fits(&self, amount: Amount, max: Amount, unit: Calendar, now: Duration) -> Option<Duration> {
         let room = max.checked_sub(amount)?;
         let start = unit.start(self.last.max(now));
@@ -34,7 +34,7 @@ impl Bucket {
         Some(now)
     }
 
-    /// Takes an amount that fits; returns the time that it is counted under.
+    /// Takes an amount that fits. Returns its time.
     pub(super) fn take(&mut self, amount: Amount, unit: Calendar, now: Duration) -> Duration {
         let now = self.last.max(now);
         let start = unit.start(now);
@@ -46,7 +46,7 @@ impl Bucket {
         now
     }
 
-    /// Returns what was taken at a time, unless that was before the unit.
+    /// Gives back an amount that was taken at a time, unless that was before the unit.
     pub(super) fn refund(&mut self, amount: Amount, taken: Duration) {
         if taken >= self.since
             && let Some(rest) = self.used.checked_sub(amount)

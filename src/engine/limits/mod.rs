@@ -1,15 +1,15 @@
-//! Counting what is let through, and refusing what is too much.
+//! Counts calls, and refuses those that are over a limit.
 //!
 //! ```text
-//! Charge… ─▶ Limits ─▶ session: Memory        all fit: Reserved, to be refunded where the call was not forwarded
+//! Charge… ─▶ Limits ─▶ session: Memory        all fit: Reserved, to refund if the call is not sent
 //!                  └─▶ server: another Store   one does not: Denied, and nothing is taken
 //! ```
-//! Time is passed in and counts are exact. No clock that is set back, and no argument, frees or lowers a count.
+//! Time is passed in, and counts are exact. Neither a clock that is set back nor an argument lowers a count.
 
 pub(crate) mod bucket;
 pub(crate) mod counts;
-pub(crate) mod log;
 mod memory;
+pub(crate) mod window_log;
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub use memory::Memory;
 use super::now::Now;
 use crate::policy::{Amount, CounterId, Scope, Window};
 
-/// What one limit asks of a counter for one call.
+/// What one call takes from the counter of one limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Charge<'a> {
     /// Whose calls are counted.
@@ -28,38 +28,30 @@ pub struct Charge<'a> {
     pub counter: &'a CounterId,
     /// The window.
     pub window: Window,
-    /// How much the window lets through.
+    /// The maximum in the window.
     pub max: Amount,
-    /// How much the call takes. Nothing always fits.
+    /// What the call takes. Zero always fits.
     pub amount: Amount,
-    /// The caller's own number of the limit, for [`Denied::Exceeded`].
+    /// The caller's number of the limit, for [`Denied::Exceeded`].
     pub limit: usize,
 }
 
-/// What a call has taken. Hand it back with [`Store::refund`] where the call was not forwarded, else drop it.
+/// What a call has taken. Give it back with [`Store::refund`] if the call is not sent, else drop it.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Reserved {
-    taken: Vec<Taken>,
+    pub(crate) taken: Vec<Taken>,
 }
 
 impl Reserved {
-    /// Whether there is nothing to hand back.
+    /// Returns whether there is nothing to give back.
     pub fn is_empty(&self) -> bool {
         self.taken.is_empty()
     }
 
-    /// Only what was taken from these counters. The rest stays taken.
+    /// Returns what was taken from the wanted counters. The rest stays taken.
     pub(crate) fn only(&self, wanted: impl Fn(&CounterId) -> bool) -> Self {
         Self { taken: self.taken.iter().filter(|taken| wanted(&taken.counter)).cloned().collect() }
-    }
-
-    pub(crate) fn new(taken: Vec<Taken>) -> Self {
-        Self { taken }
-    }
-
-    pub(crate) fn taken(&self) -> &[Taken] {
-        &self.taken
     }
 }
 
@@ -82,9 +74,8 @@ pub enum Denied {
     Exceeded {
         /// [`Charge::limit`] of the first charge that does not fit.
         limit: usize,
-        /// After how long the very same call fits, if nothing else is let through until then: at that moment and not
-        /// before. `None` where it never does. Where a limit of the session is reached, those of the server were not
-        /// asked, and may be reached then.
+        /// How long the same call does not fit, if nothing else is let through meanwhile. `None` if it never fits. If a
+        /// limit of the session is reached, those of the server were not checked, and may be reached as well.
         retry_after: Option<Duration>,
     },
     /// The counts cannot be read or written.
@@ -92,7 +83,7 @@ pub enum Denied {
     Unavailable(#[from] Unavailable),
 }
 
-/// A store cannot count. The message says what is wrong and what to do.
+/// A store cannot count. The message says what is wrong, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unavailable(pub String);
@@ -102,13 +93,13 @@ pub trait Store: fmt::Debug + Send {
     /// Takes all charges of a call, or none of them.
     ///
     /// # Errors
-    /// Where one does not fit, or cannot be counted.
+    /// If one does not fit, or cannot be counted.
     fn reserve(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied>;
 
-    /// Returns what a call has taken and not used. What has left its window is forgotten.
+    /// Gives back what a call has taken and not used. What has left its window is ignored.
     ///
     /// # Errors
-    /// Where it cannot be counted: then it stays taken until its windows are over.
+    /// If it cannot be counted: then it stays taken until its windows are over.
     fn refund(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable>;
 }
 
@@ -120,7 +111,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Counts that begin at zero for the session, and those of `server`, which is only asked where a charge needs it.
+    /// Creates counts that begin at zero for the session, beside those of `server`, which is only used if a charge needs it.
     pub fn new(server: Box<dyn Store>) -> Self {
         Self { session: Memory::default(), server }
     }
@@ -133,10 +124,10 @@ impl Store for Limits {
         }
         let (session, server): (Vec<_>, Vec<_>) =
             charges.iter().copied().partition(|charge| charge.scope == Scope::Session);
-        // The session first: what it refuses costs no I/O, and what it has taken can be put back without fail.
+        // The session comes first: its refusal costs no I/O, and its refund cannot fail.
         let taken = self.session.reserve(&session, now)?;
         match self.server.reserve(&server, now) {
-            Ok(reserved) => Ok(Reserved::new([taken.taken, reserved.taken].concat())),
+            Ok(reserved) => Ok(Reserved { taken: [taken.taken, reserved.taken].concat() }),
             Err(denied) => {
                 self.session.refund(taken, now)?;
                 Err(denied)
@@ -147,7 +138,7 @@ impl Store for Limits {
     fn refund(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
         let (session, server): (Vec<_>, Vec<_>) =
             reserved.taken.into_iter().partition(|taken| taken.scope == Scope::Session);
-        self.session.refund(Reserved::new(session), now)?;
-        if server.is_empty() { Ok(()) } else { self.server.refund(Reserved::new(server), now) }
+        self.session.refund(Reserved { taken: session }, now)?;
+        if server.is_empty() { Ok(()) } else { self.server.refund(Reserved { taken: server }, now) }
     }
 }

@@ -1,4 +1,4 @@
-//! The server as a process: one face for unix and Windows.
+//! The server as a process: one interface for unix and Windows.
 
 mod start_error;
 #[cfg(unix)]
@@ -13,27 +13,27 @@ use std::path::PathBuf;
 pub use self::start_error::StartError;
 use crate::lookup::SearchEnv;
 #[cfg(unix)]
-pub(super) use unix::{Child, Group, forget_the_start, ignores_hangup, unblock_signals, watcher_command};
+pub(super) use unix::{Child, ProcessGroup, ignores_hangup, unblock_signals, watcher_command};
 #[cfg(windows)]
 pub(super) use windows::Child;
 
-/// What a server is started in, where that is not what we are in ourselves.
+/// The environment and working directory of a server, if they are not our own.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct SpawnEnv {
     /// All of its environment.
     pub vars: Vec<(OsString, OsString)>,
-    /// Its working folder.
-    pub folder: PathBuf,
+    /// Its working directory.
+    pub dir: PathBuf,
 }
 
-impl Surroundings {
-    /// Looks for programs as a process that is started in them.
+impl SpawnEnv {
+    /// Returns the search for programs of a process that is started in this environment.
     pub fn search(&self) -> SearchEnv {
-        SearchEnv::new(self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())), &self.folder)
+        SearchEnv::new(self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())), &self.dir)
     }
 }
 
-/// What asks the server to end.
+/// A request to the server to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// SIGTERM, or what the platform has instead.
@@ -46,16 +46,16 @@ pub(super) enum Stop {
 
 /// How the server ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
-    /// What the wrapper ends with: the server's own code, which has 32 bits on Windows, or 128 + N after signal N.
+pub(super) struct ServerExit {
+    /// The wrapper's exit code: the server's own, which has 32 bits on Windows, or 128 + N after signal N.
     pub(super) code: i32,
-    /// The same in words, such as "it exited with code 1".
+    /// A description, such as "it exited with code 1".
     pub(super) how: String,
 }
 
-impl Ended {
+impl ServerExit {
     fn exited(code: i32) -> Self {
-        // What Windows ends a process with, such as 0xC0000005, is known by its hexadecimal form.
+        // Codes with which Windows ends a process, such as 0xC0000005, are known in hexadecimal.
         let how =
             if code < 0 { format!("it exited with code 0x{code:08X}") } else { format!("it exited with code {code}") };
         Self { code, how }
@@ -73,17 +73,13 @@ impl Ended {
         Self { code: 128 + signal, how }
     }
 
-    /// It could not be ended, or the system would not say how it ended.
+    /// Describes a server that could not be ended, or whose end the system does not describe.
     pub(super) fn unknown() -> Self {
         Self { code: 137, how: "it did not end in time and was abandoned".to_owned() }
     }
 }
 
-/// The program and its arguments; a command without a program is none.
 fn split(command: &[OsString]) -> Result<(&OsStr, &[OsString]), StartError> {
-    let (program, args) = command.split_first().ok_or_else(|| StartError::Other {
-        command: String::new(),
-        error: io::Error::new(io::ErrorKind::InvalidInput, "no command was given"),
-    })?;
-    Ok((program, args))
+    let none = || StartError::other("", io::Error::new(io::ErrorKind::InvalidInput, "no command was given"));
+    command.split_first().map(|(program, args)| (program.as_os_str(), args)).ok_or_else(none)
 }

@@ -1,4 +1,4 @@
-//! Why a server could not be started, in words for the person who wrote the command.
+//! Why a server could not be started, explained to the person who wrote the command.
 
 use std::ffi::OsStr;
 #[cfg(any(windows, test))]
@@ -11,237 +11,171 @@ use crate::lookup;
 use crate::lookup::{Found, SearchEnv};
 use crate::visible::visible;
 
-/// What prints where a command is, in a terminal.
+/// The command that prints where a program is.
 const LOCATE: &str = if cfg!(windows) { "where" } else { "command -v" };
 
-/// What is to be seen to where the system has no room.
-const MORE_ROOM: &str = if cfg!(windows) {
+/// The fix if the system has no more handles.
+const MORE_HANDLES: &str = if cfg!(windows) {
     "end programs that are not needed: the system has no room for another pipe or thread"
 } else {
     "see that a few more files and threads may be opened (`ulimit -a`)"
 };
 
-/// Why the server could not be started. The message is complete: what, why, and what to do.
+/// Why the server could not be started. The message is complete: what is wrong, and what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// There is no such command, or its interpreter is missing.
-    #[error(
-        "cannot start the server: there is no command `{command}` in PATH ({path})\nwhat to do: clients start \
-         servers with a short PATH of their own; write the absolute path of `{command}` (in your {}, \
-         `{LOCATE} {command}` prints it)",
-        if cfg!(windows) { "terminal" } else { "shell" }
-    )]
-    NotInPath {
-        /// The command as given.
-        command: String,
-        /// The PATH that was searched.
-        path: String,
-    },
-    /// There is no such file.
-    #[error(
-        "cannot start the server: there is no file `{command}` (working folder: {folder})\nwhat to do: correct the \
-         path; an absolute one does not depend on the folder in which the client starts"
-    )]
-    NoFile {
-        /// The command as given.
-        command: String,
-        /// The working folder.
-        folder: String,
-    },
-    /// The working folder, in which the server is to be started, is not there.
-    #[error(
-        "cannot start the server: its working folder `{folder}` is not there, so `{command}` has nowhere to run\nwhat to do: \
-         correct the working folder"
-    )]
-    NoFolder {
-        /// The file that was found.
-        command: String,
-        /// The working folder.
-        folder: String,
-    },
-    /// The file is there, and what its first line names as its interpreter is not.
-    #[error(
-        "cannot start the server: `{command}` is there, but the program that runs it is not (see its first line, \
-         after `#!`)\nwhat to do: install that program, or name it and the file, as in `node {command}`"
-    )]
-    NoInterpreter {
-        /// The command as given.
-        command: String,
-    },
-    /// It is a folder.
-    #[error(
-        "cannot start the server: `{command}` is a folder\nwhat to do: name the program in it, or the program that runs \
-         what is in it, as in `node {command}{}index.js`",
-        std::path::MAIN_SEPARATOR
-    )]
-    Folder {
-        /// The command as given.
-        command: String,
-    },
-    /// The file may not be executed.
-    #[error(
-        "cannot start the server: `{command}` may not be executed ({error})\nwhat to do: `chmod +x` it, or name the \
-         program that runs it, as in `node {command}`"
-    )]
-    NotExecutable {
-        /// The command as given.
-        command: String,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// Windows: the file is a script or data, which only another program can run.
-    #[error(
-        "cannot start the server: `{file}` is not a program, and Windows starts nothing else\nwhat to do: name the program \
-         that runs it, as in `{runner} {file}`"
-    )]
-    NoProgram {
-        /// The file that was found.
-        file: String,
-        /// What probably runs it.
-        runner: &'static str,
-    },
-    /// Windows: an argument of a batch file that cmd.exe would not hand on as it is.
-    #[error(
-        "cannot start the server: `{file}` is a batch file, so its arguments pass through cmd.exe, and argument {number}, \
-         `{argument}`, {why}\nwhat to do: name the program behind the batch file instead, as in `node C:\\path\\to\\cli.js`, or \
-         change that argument"
-    )]
-    BatchArgument {
-        /// The batch file.
-        file: String,
-        /// Which argument, from 1.
-        number: usize,
-        /// The argument.
-        argument: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// Windows: a batch file whose own path cmd.exe would change.
-    #[error(
-        "cannot start the server: the path of the batch file `{file}` has a `%`, and cmd.exe, which runs batch files, would \
-         take it for the name of a variable\nwhat to do: move it to a folder without a `%`, or name the program behind it"
-    )]
-    BatchPath {
-        /// The batch file.
-        file: String,
-    },
-    /// Windows refuses to start the file.
-    #[error("cannot start the server: `{file}` {what} ({error})\nwhat to do: {remedy}")]
-    Refused {
-        /// The file that was found.
-        file: String,
-        /// What Windows says, in our words.
-        what: &'static str,
-        /// What to do about it.
-        remedy: &'static str,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// The watcher, which ends the server when the wrapper is killed, could not be started.
-    #[error(
-        "cannot start the watcher that ends the server if the wrapper is killed: {0}\nwhat to do: check that the \
-         policylayer program is still where it was and that another process may be started"
-    )]
-    Watcher(io::Error),
-    /// The system refused something that the wrapper needs before any server.
-    #[error("the wrapper cannot start: {0}\nwhat to do: {MORE_ROOM}")]
-    System(io::Error),
-    /// Anything else.
-    #[error("cannot start the server `{command}`: {error}\nwhat to do: run the command by itself in a terminal")]
-    Other {
-        /// The command as given.
-        command: String,
-        /// What the system said.
-        error: io::Error,
-    },
+#[error("{problem}\nwhat to do: {fix}")]
+pub struct StartError {
+    problem: String,
+    fix: String,
 }
 
 impl StartError {
-    /// What the system's refusal to start `command` means.
+    fn server(problem: impl std::fmt::Display, fix: impl Into<String>) -> Self {
+        Self { problem: format!("cannot start the server: {problem}"), fix: fix.into() }
+    }
+
+    /// The watcher, which ends the server if the wrapper is killed, could not be started.
+    #[cfg(unix)]
+    pub(super) fn watcher(error: io::Error) -> Self {
+        let fix = "check that the policylayer program is still where it was and that another process may be started";
+        let problem = format!("cannot start the watcher that ends the server if the wrapper is killed: {error}");
+        Self { problem, fix: fix.to_owned() }
+    }
+
+    /// The system refused something that the wrapper needs before it starts a server.
+    pub(in crate::proxy) fn system(error: io::Error) -> Self {
+        Self { problem: format!("the wrapper cannot start: {error}"), fix: MORE_HANDLES.to_owned() }
+    }
+
+    /// Anything else.
+    pub(super) fn other(command: &str, error: io::Error) -> Self {
+        let problem = format!("cannot start the server `{command}`: {error}");
+        Self { problem, fix: "run the command by itself in a terminal".to_owned() }
+    }
+
+    fn not_in_path(command: &str, path: &str) -> Self {
+        let terminal = if cfg!(windows) { "terminal" } else { "shell" };
+        Self::server(
+            format!("there is no command `{command}` in PATH ({path})"),
+            format!(
+                "clients start servers with a short PATH of their own; write the absolute path of `{command}` (in your \
+                 {terminal}, `{LOCATE} {command}` prints it)"
+            ),
+        )
+    }
+
+    fn no_file(command: &str, dir: &str) -> Self {
+        Self::server(
+            format!("there is no file `{command}` (working directory: {dir})"),
+            "correct the path; an absolute one does not depend on the directory in which the client starts",
+        )
+    }
+
+    fn directory(command: &str) -> Self {
+        let index = format!("{command}{}index.js", std::path::MAIN_SEPARATOR);
+        Self::server(
+            format!("`{command}` is a directory"),
+            format!("name the program in it, or the program that runs what is in it, as in `node {index}`"),
+        )
+    }
+
+    /// Explains the system's refusal to start `command`.
     #[cfg(unix)]
     pub(super) fn of(command: &OsStr, error: io::Error) -> Self {
         let path = Path::new(command);
         let is_path = path.components().count() > 1 || path.is_absolute() || lookup::is_path(command);
-        let command = shown(command);
+        let command = &shown(command);
         match error.kind() {
             io::ErrorKind::NotFound if !is_path => {
                 let path = std::env::var_os("PATH").map_or("which is not set".to_owned(), |path| shown(&path));
-                Self::NotInPath { command, path }
+                Self::not_in_path(command, &path)
             }
-            io::ErrorKind::NotFound if path.exists() => Self::NoInterpreter { command },
+            // The file is there, so what its first line names as its interpreter is not.
+            io::ErrorKind::NotFound if path.exists() => Self::server(
+                format!("`{command}` is there, but the program that runs it is not (see its first line, after `#!`)"),
+                format!("install that program, or name it and the file, as in `node {command}`"),
+            ),
             io::ErrorKind::NotFound => {
-                let folder = std::env::current_dir().map_or("gone".to_owned(), |folder| shown(folder.as_os_str()));
-                Self::NoFile { command, folder }
+                let dir = std::env::current_dir().map_or("gone".to_owned(), |dir| shown(dir.as_os_str()));
+                Self::no_file(command, &dir)
             }
-            io::ErrorKind::PermissionDenied if path.is_dir() => Self::Folder { command },
-            io::ErrorKind::PermissionDenied => Self::NotExecutable { command, error },
-            _ => Self::Other { command, error },
+            io::ErrorKind::PermissionDenied if path.is_dir() => Self::directory(command),
+            io::ErrorKind::PermissionDenied => Self::server(
+                format!("`{command}` may not be executed ({error})"),
+                format!("`chmod +x` it, or name the program that runs it, as in `node {command}`"),
+            ),
+            _ => Self::other(command, error),
         }
     }
 
-    /// What it means that `program` was not found as a program.
+    /// Explains why `program` was not found as a program.
     #[cfg(any(windows, test))]
     pub(super) fn not_found(program: &OsStr, found: &Found, search: &SearchEnv) -> Self {
-        let command = shown(program);
+        let command = &shown(program);
         match found {
-            Found::NotExecutable(file) if file.is_dir() => Self::Folder { command: shown(file.as_os_str()) },
+            Found::NotExecutable(file) if file.is_dir() => Self::directory(&shown(file.as_os_str())),
             Found::NotExecutable(file) | Found::At(file) => {
-                Self::NoProgram { file: shown(file.as_os_str()), runner: lookup::interpreter(file).unwrap_or("node") }
+                let (name, runner) = (shown(file.as_os_str()), lookup::interpreter(file).unwrap_or("node"));
+                Self::server(
+                    format!("`{name}` is not a program, and Windows starts nothing else"),
+                    format!("name the program that runs it, as in `{runner} {name}`"),
+                )
             }
-            Found::Nowhere if lookup::is_path(program) => {
-                Self::NoFile { command, folder: shown(search.dir().as_os_str()) }
-            }
-            Found::Nowhere if search.path().is_empty() => {
-                Self::NotInPath { command, path: "which is not set".to_owned() }
-            }
-            Found::Nowhere => Self::NotInPath { command, path: shown(search.path()) },
+            Found::Nowhere if lookup::is_path(program) => Self::no_file(command, &shown(search.dir().as_os_str())),
+            Found::Nowhere if search.path().is_empty() => Self::not_in_path(command, "which is not set"),
+            Found::Nowhere => Self::not_in_path(command, &shown(search.path())),
         }
     }
 
-    /// Checks what cmd.exe would not hand on as it is, which the standard library refuses to quote or leaves as it is.
-    ///
-    /// # Errors
-    /// When there is any such thing in the path or the arguments.
+    /// Checks for what cmd.exe would change, and the standard library refuses to quote or does not see.
     #[cfg(any(windows, test))]
     pub(super) fn check_batch(file: &Path, args: &[OsString]) -> Result<(), Self> {
-        let path = file.to_string_lossy();
+        let path = shown(file.as_os_str());
         // The library quotes it, and a `%` counts between quotes too.
         if path.contains('%') {
-            return Err(Self::BatchPath { file: visible(&path) });
+            return Err(Self::server(
+                format!(
+                    "the path of the batch file `{path}` has a `%`, and cmd.exe, which runs batch files, would take it for \
+                     the name of a variable"
+                ),
+                "move it to a directory without a `%`, or name the program behind it",
+            ));
         }
-        for (at, arg) in args.iter().enumerate() {
-            let text = arg.to_string_lossy();
-            if text.contains(['\r', '\n']) {
-                return Err(Self::BatchArgument {
-                    file: visible(&path),
-                    number: at + 1,
-                    argument: visible(&text),
-                    why: "has a line break, where the command line would end",
-                });
-            }
-        }
-        Ok(())
+        let broken = args.iter().position(|arg| arg.to_string_lossy().contains(['\r', '\n']));
+        let Some((at, arg)) = broken.and_then(|at| Some((at, args.get(at)?))) else { return Ok(()) };
+        Err(Self::server(
+            format!(
+                "`{path}` is a batch file, so its arguments pass through cmd.exe, and argument {}, `{}`, has a line break, \
+                 where the command line would end",
+                at + 1,
+                shown(arg)
+            ),
+            "name the program behind the batch file instead, as in `node C:\\path\\to\\cli.js`, or change that argument",
+        ))
     }
 
-    /// What it means that Windows did not start this file.
+    /// Explains why Windows did not start this file.
     #[cfg(any(windows, test))]
     pub(super) fn refused(file: &Path, search: &SearchEnv, error: io::Error) -> Self {
         const INVALID_DIRECTORY: i32 = 267;
-        let file = shown(file.as_os_str());
-        match error.raw_os_error() {
-            Some(INVALID_DIRECTORY) => Self::NoFolder { command: file, folder: shown(search.dir().as_os_str()) },
-            Some(code) => match words(code) {
-                Some((what, remedy)) => Self::Refused { file, what, remedy, error },
-                None => Self::Other { command: file, error },
-            },
-            None => Self::Other { command: file, error },
+        let file = &shown(file.as_os_str());
+        match (error.raw_os_error(), error.raw_os_error().and_then(explain_code)) {
+            (Some(INVALID_DIRECTORY), _) => {
+                let dir = shown(search.dir().as_os_str());
+                Self::server(
+                    format!("its working directory `{dir}` is not there, so `{file}` has nowhere to run"),
+                    "correct the working directory",
+                )
+            }
+            (_, Some((problem, fix))) => Self::server(format!("`{file}` {problem} ({error})"), fix),
+            (_, None) => Self::other(file, error),
         }
     }
 }
 
-/// What is wrong with a file that Windows refuses to start with this error, and what to do.
+/// Explains what is wrong with a file that Windows refuses to start with this error, and the fix.
 #[cfg(any(windows, test))]
-fn words(code: i32) -> Option<(&'static str, &'static str)> {
+fn explain_code(code: i32) -> Option<(&'static str, &'static str)> {
     let again = "wait a moment and start the client again; if it stays, see which program has it open";
     Some(match code {
         // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND: gone since it was looked for, or a link to what is not there.
@@ -284,7 +218,6 @@ fn words(code: i32) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// As a message may show it: a terminal reads what a client was told to start.
 fn shown(text: &OsStr) -> String {
     visible(&text.to_string_lossy())
 }
@@ -322,7 +255,7 @@ mod tests {
             (193, "not a program for this Windows"),
             (206, "too long a command line"),
             (225, "antivirus"),
-            (267, "working folder `/nowhere` is not there"),
+            (267, "working directory `/nowhere` is not there"),
             (740, "administrator rights"),
             (1260, "blocked by a policy"),
             (4551, "blocked by a policy"),
@@ -341,11 +274,11 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let search = SearchEnv::new([(OsStr::new("PATH"), OsStr::new("/bin"))], home.path());
         let said = |program: &str, found| StartError::not_found(OsStr::new(program), &found, &search).to_string();
-        let folder = home.path().display().to_string();
+        let dir = home.path().display().to_string();
         assert!(said("npx", Found::Nowhere).contains("no command `npx` in PATH (/bin)"));
         let error = said("./npx", Found::Nowhere);
-        assert!(error.contains("there is no file `./npx`") && error.contains(&folder), "{error}");
-        assert!(said("./x", Found::NotExecutable(home.path().to_owned())).contains("is a folder"));
+        assert!(error.contains("there is no file `./npx`") && error.contains(&dir), "{error}");
+        assert!(said("./x", Found::NotExecutable(home.path().to_owned())).contains("is a directory"));
         for (file, expected) in
             [("x.js", "`node x.js`"), ("x.PY", "`python x.PY`"), ("x.vbs", "`cscript //nologo x.vbs`")]
         {

@@ -11,10 +11,9 @@ use std::process::Stdio;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, CreationFlags, JobObject, KillOnDrop};
 
-use super::{Ended, StartError, Stop, Surroundings};
+use super::{ServerExit, SpawnEnv, StartError, Stop};
 use crate::lookup::{Found, SearchEnv};
 
-/// The process creation flag of this name.
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
 /// The server's process and its job.
@@ -25,9 +24,9 @@ pub(in crate::proxy) struct Child {
 
 /// Stands for the server's job, which ends by itself when we end.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::proxy) struct Group;
+pub(in crate::proxy) struct ProcessGroup;
 
-impl Group {
+impl ProcessGroup {
     /// Does nothing: a release aborts after a panic's message, which closes the job's only handle.
     pub(in crate::proxy) fn kill(self) {}
 }
@@ -36,13 +35,13 @@ impl Child {
     /// Starts the server between two pipes, with this stderr.
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
-        surroundings: Option<&Surroundings>,
+        spawn_env: Option<&SpawnEnv>,
         stdin: PipeReader,
         stdout: PipeWriter,
         stderr: Stdio,
     ) -> Result<Self, StartError> {
         let (program, args) = super::split(command)?;
-        let search = surroundings.map_or_else(SearchEnv::ours, Surroundings::search);
+        let search = spawn_env.map_or_else(SearchEnv::ours, SpawnEnv::search);
         let file = match search.find(program) {
             Found::At(file) => file,
             found => return Err(StartError::not_found(program, &found, &search)),
@@ -57,8 +56,8 @@ impl Child {
         }
         let mut wrapped = CommandWrap::with_new(&file, |command| {
             command.args(args).stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(stderr);
-            if let Some(Surroundings { vars, folder }) = surroundings {
-                command.env_clear().envs(vars.iter().map(|(name, value)| (name, value))).current_dir(folder);
+            if let Some(SpawnEnv { vars, dir }) = spawn_env {
+                command.env_clear().envs(vars.iter().map(|(name, value)| (name, value))).current_dir(dir);
             }
         });
         wrapped.wrap(KillOnDrop).wrap(JobObject).wrap(flags);
@@ -66,24 +65,21 @@ impl Child {
         Ok(Self { server })
     }
 
-    /// The server's job, for a panic's last act.
-    pub(in crate::proxy) fn group(&self) -> Group {
-        Group
+    /// Returns the server's job, for the panic hook.
+    pub(in crate::proxy) fn group(&self) -> ProcessGroup {
+        ProcessGroup
     }
 
     /// There is no watcher that could end.
-    ///
-    /// # Errors
-    /// None.
     pub(in crate::proxy) fn keep_watcher(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 
     /// Waits for the server to end. May be dropped and called again.
-    pub(in crate::proxy) async fn wait(&mut self) -> Ended {
+    pub(in crate::proxy) async fn wait(&mut self) -> ServerExit {
         match self.server.inner_mut().wait().await {
-            Ok(status) => status.code().map_or_else(Ended::unknown, Ended::exited),
-            Err(_) => Ended::unknown(),
+            Ok(status) => status.code().map_or_else(ServerExit::unknown, ServerExit::exited),
+            Err(_) => ServerExit::unknown(),
         }
     }
 
@@ -91,7 +87,6 @@ impl Child {
     /// server's stdin is closed, which asks it to end.
     pub(in crate::proxy) fn stop(&self, _stop: Stop) {}
 
-    /// Ends the server and its descendants.
     pub(in crate::proxy) fn kill(&mut self) {
         let _ = self.server.start_kill();
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::targets::Target;
 use crate::clients::document::{Document, Value};
 use crate::env::Env;
-use crate::proxy::Surroundings;
+use crate::proxy::SpawnEnv;
 
 /// What the MCP SDKs pass on unless they are told otherwise: `getDefaultEnvironment` in src/client/stdio.ts of
 /// modelcontextprotocol/typescript-sdk, and the same in the SDK for Python.
@@ -40,8 +40,11 @@ pub(super) const DESKTOP_PATH: &str = if cfg!(target_os = "macos") {
 };
 
 /// The PATH that Claude Desktop starts servers with: on macOS it adds Homebrew's directories, as its own log (`paths`) tells.
-const CLAUDE_PATH: &str =
-    if cfg!(target_os = "macos") { "/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin:/usr/sbin:/sbin" } else { DESKTOP_PATH };
+const CLAUDE_PATH: &str = if cfg!(target_os = "macos") {
+    "/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+} else {
+    DESKTOP_PATH
+};
 
 /// Where a client has its environment from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,8 +209,8 @@ impl ClientEnv {
         }
     }
 
-    pub(super) fn surroundings(&self) -> Surroundings {
-        Surroundings { vars: self.vars.clone(), folder: self.dir.clone() }
+    pub(super) fn surroundings(&self) -> SpawnEnv {
+        SpawnEnv { vars: self.vars.clone(), dir: self.dir.clone() }
     }
 
     /// Returns a text without the values of the entry's variables.

@@ -62,7 +62,13 @@ fn settings_error(error: SettingsError) -> StepReport {
     StepReport::failed(StepId::Config, what, remedy)
 }
 
-fn check_policy(chain: &LaunchChain<'_>, server: &ServerName, settings: &Settings, env: &Env, here: &Env) -> StepReport {
+fn check_policy(
+    chain: &LaunchChain<'_>,
+    server: &ServerName,
+    settings: &Settings,
+    env: &Env,
+    here: &Env,
+) -> StepReport {
     let named = chain.wrapped.as_ref().and_then(|wrapped| wrapped.policy.as_deref()).map(Path::new);
     let named = named.or_else(|| env.var(POLICY_VARIABLE).map(Path::new).filter(|path| !path.as_os_str().is_empty()));
     // A relative path starts at the directory in which the client starts the server.

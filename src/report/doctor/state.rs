@@ -39,8 +39,7 @@ fn try_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> Result
     let no_home = |error: NoStateFolder| {
         (error.to_string(), format!("give the server a {HOME}, in `env` of {}", chain.entry_place()))
     };
-    let (dir, audit) =
-        (paths::state_folder(&env).map_err(no_home)?, paths::audit_folder(&env).map_err(no_home)?);
+    let (dir, audit) = (paths::state_folder(&env).map_err(no_home)?, paths::audit_folder(&env).map_err(no_home)?);
     for dir in [&dir, &audit] {
         create_private_folder(dir).and_then(|()| tempfile::NamedTempFile::new_in(dir)).map_err(|error| {
             let dir = dir.display();

@@ -81,7 +81,9 @@ impl Doctor<'_> {
         };
         let remedy = match nearest(key, names.iter().map(String::as_str)) {
             Some(near) => format!("policylayer doctor {}{client}", as_word(near)),
-            None if is_broken => "`policylayer clients` says which client's file cannot be read; fix that first".to_owned(),
+            None if is_broken => {
+                "`policylayer clients` says which client's file cannot be read; fix that first".to_owned()
+            }
             None if names.is_empty() => {
                 format!("add it: policylayer register {}{client} {} COMMAND", as_word(key), as_word("--"))
             }

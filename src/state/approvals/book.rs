@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::entry::{COLUMNS, Confirm, Entry, State};
 use super::{LOCKS, clock, sweep};
-use crate::engine::{Approval, Channel};
+use crate::engine::{ApprovalAnswer, Channel};
 use crate::state::database::{Database, Fault, explain, time};
 
 /// The questions of all sessions of a user.
@@ -69,7 +69,7 @@ impl Book {
     pub fn answer(
         &mut self,
         id: &str,
-        verdict: &Approval,
+        verdict: &ApprovalAnswer,
         given: Confirm,
     ) -> Result<Result<Entry, NotAnswered>, StoreFault> {
         if !self.database.path().exists() {
@@ -93,14 +93,14 @@ impl Book {
 fn answer(
     connection: &Connection,
     id: &str,
-    verdict: &Approval,
+    verdict: &ApprovalAnswer,
     given: Confirm,
     now: Duration,
 ) -> Result<Result<Entry, NotAnswered>, Fault> {
     let (state, word, note) = match verdict {
-        Approval::Once => (State::Approved, Some("once"), None),
-        Approval::Session => (State::Approved, Some("session"), None),
-        Approval::Refused { note } => (State::Denied, None, note.as_deref()),
+        ApprovalAnswer::Once => (State::Approved, Some("once"), None),
+        ApprovalAnswer::Session => (State::Approved, Some("session"), None),
+        ApprovalAnswer::Refused { note } => (State::Denied, None, note.as_deref()),
     };
     let find = format!("SELECT {COLUMNS} FROM approvals WHERE id = ?1");
     let Some(entry) = connection.query_row(&find, [id], Entry::read).optional()? else {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use super::alive::Lock;
 use super::entry::Confirm;
 use super::{LOCKS, clock, sweep};
-use crate::engine::{Approval, LocalDesk, Question, Settled};
+use crate::engine::{ApprovalAnswer, LocalChannel, Question, Settled};
 use crate::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use crate::state::database::{Database, Fault, explain, time};
 
@@ -126,7 +126,7 @@ impl Desk {
         })
     }
 
-    fn picked_up(&mut self) -> Result<Vec<(u64, Approval)>, Fault> {
+    fn picked_up(&mut self) -> Result<Vec<(u64, ApprovalAnswer)>, Fault> {
         let Some((first, _)) = self.open.first_key_value() else { return Ok(Vec::new()) };
         let (session, open, first) = (&self.session, &self.open, number(*first));
         let answers = self.database.read(|transaction| {
@@ -144,9 +144,9 @@ impl Desk {
                     continue;
                 }
                 let approval = match (state.as_str(), answer.as_deref()) {
-                    ("approved", Some("session")) => Approval::Session,
-                    ("approved", Some("once")) => Approval::Once,
-                    _ => Approval::Refused { note: row.get(4)? },
+                    ("approved", Some("session")) => ApprovalAnswer::Session,
+                    ("approved", Some("once")) => ApprovalAnswer::Once,
+                    _ => ApprovalAnswer::Refused { note: row.get(4)? },
                 };
                 answers.push((number, approval));
             }
@@ -175,7 +175,7 @@ impl From<Fault> for Failure {
     }
 }
 
-impl LocalDesk for Desk {
+impl LocalChannel for Desk {
     fn open(&mut self, question: &Question, expires: Duration) -> Result<(), String> {
         match self.lay_out(question, expires) {
             Ok(id) => {
@@ -200,7 +200,7 @@ impl LocalDesk for Desk {
         }
     }
 
-    fn answers(&mut self) -> Vec<(u64, Approval)> {
+    fn answers(&mut self) -> Vec<(u64, ApprovalAnswer)> {
         let answers = self.picked_up();
         let was_failing = std::mem::replace(&mut self.is_failing, answers.is_err());
         answers.unwrap_or_else(|fault| {

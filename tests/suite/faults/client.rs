@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
-/// What a wrapper may hold in memory for a client that keeps it waiting. A debug build is some 10 MB by itself.
-const MEMORY: usize = 48_000_000;
+/// What a wrapper may hold in private memory for a client that keeps it waiting.
+const MEMORY: usize = 40_000_000;
 
 /// Sends calls from a thread; how many bytes of them were taken can be seen from outside.
 fn pushing(session: &mut Wrapped, text: String) -> (thread::JoinHandle<ChildStdin>, Arc<AtomicUsize>) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use policylayer::engine::{Action, Engine, Now};
+use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::state::Sqlite;
 
@@ -49,14 +49,13 @@ impl Clocked {
     fn passes(&mut self, tool: &str) -> bool {
         let mut actions = Vec::new();
         self.engine.client_line(call(1, tool).as_bytes(), self.now, &mut actions);
-        let passed = actions.contains(&Action::Forward);
+        let passed = actions.contains(&Action::ToServer(Payload::Received));
         if passed {
             actions.clear();
             self.engine.server_line(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#, self.now, &mut actions);
-            assert!(actions.contains(&Action::Forward), "{tool}: the answer passes: {actions:?}");
+            assert!(actions.contains(&Action::ToClient(Payload::Received)), "{tool}: the answer passes: {actions:?}");
         } else {
-            let is_refusal =
-                |action: &Action| matches!(action, Action::Reply(line) if is_refused(&String::from_utf8_lossy(line)));
+            let is_refusal = |action: &Action| matches!(action, Action::ToClient(Payload::Written(line)) if is_refused(&String::from_utf8_lossy(line)));
             assert!(actions.iter().any(is_refusal), "{tool}: the call is answered: {actions:?}");
         }
         passed

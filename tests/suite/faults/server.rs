@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// What a wrapper may hold in memory whatever a server prints. A debug build is some 10 MB by itself.
-const MEMORY: usize = 48_000_000;
+/// What a wrapper may hold in private memory whatever a server prints.
+const MEMORY: usize = 40_000_000;
 
 #[test]
 fn that_floods_stdout_keeps_no_answer_from_the_client() {

@@ -189,7 +189,7 @@ impl Wrapped {
         }
     }
 
-    /// Asserts that the wrapper has never had more memory than this. /proc tells it, which only Linux has.
+    /// Asserts that the wrapper has never had more private memory than this. /proc tells it, which only Linux has.
     #[track_caller]
     pub(crate) fn assert_memory_below(&self, bytes: usize) {
         #[cfg(target_os = "linux")]
@@ -197,10 +197,11 @@ impl Wrapped {
         let _ = bytes;
     }
 
-    /// The most memory that the wrapper has had, in bytes.
+    /// The most private memory that the wrapper has had, in bytes: the peak without the pages of the program's own file, which a
+    /// debug build has many of.
     #[cfg(target_os = "linux")]
     pub(crate) fn memory(&self) -> usize {
-        self.status("VmHWM:")
+        self.status("VmHWM:").saturating_sub(self.status("RssFile:"))
     }
 
     /// The memory that the wrapper has now, in bytes.

@@ -190,7 +190,7 @@ fn cut(text: &mut String, columns: usize) {
 mod tests {
     use super::super::model::{Act, Model};
     use super::*;
-    use crate::engine::Approval;
+    use crate::engine::ApprovalAnswer;
     use crate::state::approvals::Confirm;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(yes(&mut model, 0), Act::None, "there is nothing");
         model.update(vec![entry("first", State::Waiting), entry("next", State::Waiting)], at(0));
         assert_eq!(yes(&mut model, 100), Act::None);
-        assert_eq!(yes(&mut model, 1000), Act::Answer("first".to_owned(), Approval::Once, Confirm::None));
+        assert_eq!(yes(&mut model, 1000), Act::Answer("first".to_owned(), ApprovalAnswer::Once, Confirm::None));
         // Another comes to stand in its place just before the key.
         model.update(vec![entry("next", State::Waiting)], at(1000));
         assert_eq!(yes(&mut model, 1100), Act::None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::super::confirm;
-use crate::engine::Approval;
+use crate::engine::ApprovalAnswer;
 use crate::limits::MAX_NOTE;
 use crate::state::approvals::{Confirm, Entry};
 
@@ -19,7 +19,7 @@ pub(super) enum Act {
     None,
     Quit,
     /// An answer to the question of this id, and what was given beside it.
-    Answer(String, Approval, Confirm),
+    Answer(String, ApprovalAnswer, Confirm),
 }
 
 /// What the keys are for at the moment.
@@ -34,7 +34,7 @@ pub(super) enum Mode {
     /// The code is typed back.
     Code {
         id: String,
-        verdict: Approval,
+        verdict: ApprovalAnswer,
         code: String,
         typed: String,
     },
@@ -127,8 +127,8 @@ impl Model {
             KeyCode::PageUp | KeyCode::Backspace => self.scroll = self.scroll.saturating_sub(10),
             KeyCode::Home | KeyCode::Char('g') => self.scroll = 0,
             KeyCode::End | KeyCode::Char('G') => self.scroll = usize::MAX,
-            KeyCode::Char('y') => return self.approve(Approval::Once, now),
-            KeyCode::Char('a') => return self.approve(Approval::Session, now),
+            KeyCode::Char('y') => return self.approve(ApprovalAnswer::Once, now),
+            KeyCode::Char('a') => return self.approve(ApprovalAnswer::Session, now),
             KeyCode::Char('n') => {
                 if let Some(id) = self.seen(now) {
                     self.mode = Mode::Note { id, text: String::new() };
@@ -140,7 +140,7 @@ impl Model {
         Ok(Act::None)
     }
 
-    fn approve(&mut self, verdict: Approval, now: Duration) -> anyhow::Result<Act> {
+    fn approve(&mut self, verdict: ApprovalAnswer, now: Duration) -> anyhow::Result<Act> {
         let Some(id) = self.seen(now) else { return Ok(Act::None) };
         let needed = self.selected().map_or(Confirm::Code, |entry| entry.confirm.max(self.required));
         if needed == Confirm::Code {
@@ -177,7 +177,7 @@ impl Model {
             KeyCode::Enter => match std::mem::replace(&mut self.mode, Mode::Browse) {
                 Mode::Note { id, text } => {
                     let note = Some(text.trim().to_owned()).filter(|note| !note.is_empty());
-                    return Act::Answer(id, Approval::Refused { note }, Confirm::None);
+                    return Act::Answer(id, ApprovalAnswer::Refused { note }, Confirm::None);
                 }
                 Mode::Code { id, verdict, code, typed } if confirm::matches(&typed, &code) => {
                     return Act::Answer(id, verdict, Confirm::Code);

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::report::limit::scope_word;
 use super::tally::Tally;
 use super::{Limits, NEAR};
 use crate::policy::{Amount, Window};
+use crate::report::limit::scope_word;
 
 #[derive(Serialize)]
 pub(super) struct Json<'t> {

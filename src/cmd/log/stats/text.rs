@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use anstyle::Style;
 use jiff::Zoned;
 
-use crate::report::limit::{WindowText, scope_word};
 use super::super::super::plural;
 use super::tally::{Tally, Tool};
 use super::{Limits, NEAR};
+use crate::report::limit::{WindowText, scope_word};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, local, milliseconds, terminal_width};
 use crate::term::table::{Cell, Table};
 use crate::visible::visible;

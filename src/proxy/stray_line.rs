@@ -1,16 +1,16 @@
-//! Lines of the server that are no messages, shown on stderr so that they cannot drive a terminal.
+//! Lines of the server that are not messages, shown on stderr in a form that cannot control a terminal.
 
 use std::fmt::Write as _;
 
 use crate::limits::MAX_STRAY;
 use crate::visible::visible;
 
-/// One line as stderr gets it, with a prefix.
+/// Formats a line for stderr, with a prefix.
 pub(super) fn shown(line: &[u8]) -> Vec<u8> {
     format!("[server stdout] {}\n", text(line)).into_bytes()
 }
 
-/// The text of a line, cut at [`MAX_STRAY`] and made visible.
+/// Returns the text of a line, cut at [`MAX_STRAY`] and made visible.
 pub(super) fn text(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -1,5 +1,4 @@
-//! A server without a session: started as the wrapper starts it, spoken to by whoever asks for it, and stopped as the MCP
-//! specification says.
+//! A server without a session: started as the wrapper starts it, used by the caller, and stopped as the MCP specification says.
 
 use std::ffi::OsString;
 use std::io;
@@ -9,19 +8,19 @@ use std::time::Duration;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
-use super::child::{Child, Ended, StartError, Stop, Surroundings};
+use super::child::{Child, ServerExit, SpawnEnv, StartError, Stop};
+use super::pipe::owned;
 use super::signals::{ChildSignals, Signals};
-use super::system;
 use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
 
 /// A running server, and the signals that end it with us.
 #[derive(Debug)]
-pub struct Alone {
+pub struct ProbeServer {
     child: Child,
     signals: Signals,
     children: ChildSignals,
     stopped_by: Option<Stop>,
-    ended: Option<Ended>,
+    ended: Option<ServerExit>,
 }
 
 /// Our ends of the server's pipes.
@@ -31,43 +30,44 @@ pub struct Pipes {
     pub stdin: ChildStdin,
     /// Where it answers.
     pub stdout: ChildStdout,
-    /// Where it says what is no protocol.
+    /// Everything that is not protocol.
     pub stderr: ChildStderr,
 }
 
-/// How the server went.
+/// How the server ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gone {
-    /// It ended by itself, as these words say: "it exited with code 1".
+pub enum ProbeExit {
+    /// It ended by itself, as in "it exited with code 1".
     Itself(String),
-    /// A person, or the system, has ended us.
+    /// A signal has ended us.
     Interrupted,
     /// We have stopped it.
     Stopped,
 }
 
-impl Alone {
-    /// Starts the server, in these surroundings where they are not ours. To be called on the main thread, in a tokio runtime.
+impl ProbeServer {
+    /// Starts the server, in `spawn_env` if that is not our own environment. Call this on the main thread, in a tokio runtime.
     ///
     /// # Errors
-    /// When it cannot be started.
-    pub fn start(command: &[OsString], surroundings: Option<&Surroundings>) -> Result<(Self, Pipes), StartError> {
-        let (signals, children) = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
-        let (server_reads, stdin) = io::pipe().map_err(system)?;
-        let (stdout, server_writes) = io::pipe().map_err(system)?;
-        let (stderr, server_says) = io::pipe().map_err(system)?;
-        // Before the server runs: what fails here leaves nothing behind.
+    /// If it cannot be started.
+    pub fn start(command: &[OsString], spawn_env: Option<&SpawnEnv>) -> Result<(Self, Pipes), StartError> {
+        let (signals, children) =
+            (Signals::new().map_err(StartError::system)?, ChildSignals::new().map_err(StartError::system)?);
+        let (server_reads, stdin) = io::pipe().map_err(StartError::system)?;
+        let (stdout, server_writes) = io::pipe().map_err(StartError::system)?;
+        let (stderr, server_says) = io::pipe().map_err(StartError::system)?;
+        // Before the server runs, so that a failure leaves nothing behind.
         let pipes = Pipes {
-            stdin: ChildStdin::from_std(process::ChildStdin::from(ours(stdin))).map_err(system)?,
-            stdout: ChildStdout::from_std(process::ChildStdout::from(ours(stdout))).map_err(system)?,
-            stderr: ChildStderr::from_std(process::ChildStderr::from(ours(stderr))).map_err(system)?,
+            stdin: ChildStdin::from_std(process::ChildStdin::from(owned(stdin))).map_err(StartError::system)?,
+            stdout: ChildStdout::from_std(process::ChildStdout::from(owned(stdout))).map_err(StartError::system)?,
+            stderr: ChildStderr::from_std(process::ChildStderr::from(owned(stderr))).map_err(StartError::system)?,
         };
-        let child = Child::spawn(command, surroundings, server_reads, server_writes, Stdio::from(server_says))?;
+        let child = Child::spawn(command, spawn_env, server_reads, server_writes, Stdio::from(server_says))?;
         Ok((Self { child, signals, children, stopped_by: None, ended: None }, pipes))
     }
 
-    /// Does `talk` for as long as the server lives and nobody wants us to end; `None` where it was cut short.
-    pub async fn during<T>(&mut self, talk: impl Future<Output = T>) -> Option<T> {
+    /// Runs `talk` until it is done; `None` if the server or a signal to us ends it earlier.
+    pub async fn run_until<T>(&mut self, talk: impl Future<Output = T>) -> Option<T> {
         let mut talk = std::pin::pin!(talk);
         loop {
             tokio::select! {
@@ -79,7 +79,7 @@ impl Alone {
                 }
                 ended = self.child.wait() => {
                     self.ended = Some(ended);
-                    // What it wrote last may still be in its pipe.
+                    // Its last lines may still be in its pipe.
                     return timeout(DRAIN, talk).await.ok();
                 }
                 () = self.children.next() => {
@@ -90,16 +90,16 @@ impl Alone {
         }
     }
 
-    /// Stops the server, whose stdin is closed: it has `grace` to end by itself, is then asked to, and is then ended, with
+    /// Stops the server, whose stdin is closed: it has `grace` to end by itself, is then asked to end, and is then killed, with
     /// all that it started.
-    pub async fn stop(mut self, grace: Duration) -> Gone {
+    pub async fn stop(mut self, grace: Duration) -> ProbeExit {
         if self.ended.is_none() && self.stopped_by.is_none() {
             self.wait(grace).await;
         }
         let gone = match (&self.ended, self.stopped_by) {
-            (_, Some(_)) => Gone::Interrupted,
-            (Some(ended), None) => Gone::Itself(ended.how.clone()),
-            (None, None) => Gone::Stopped,
+            (_, Some(_)) => ProbeExit::Interrupted,
+            (Some(ended), None) => ProbeExit::Itself(ended.how.clone()),
+            (None, None) => ProbeExit::Stopped,
         };
         if self.ended.is_none() {
             let (stop, patience) = match self.stopped_by {
@@ -117,7 +117,7 @@ impl Alone {
         gone
     }
 
-    /// Waits until the server has ended, at most so long, and no longer once somebody wants us to end.
+    /// Waits until the server has ended, at most for `patience`, and no longer after a signal to us.
     async fn wait(&mut self, patience: Duration) {
         let waited = tokio::select! {
             waited = timeout(patience, self.child.wait()) => waited.ok(),
@@ -128,14 +128,4 @@ impl Alone {
         };
         self.ended = waited;
     }
-}
-
-#[cfg(unix)]
-fn ours(pipe: impl Into<std::os::fd::OwnedFd>) -> std::os::fd::OwnedFd {
-    pipe.into()
-}
-
-#[cfg(windows)]
-fn ours(pipe: impl Into<std::os::windows::io::OwnedHandle>) -> std::os::windows::io::OwnedHandle {
-    pipe.into()
 }

@@ -1,4 +1,4 @@
-//! Takes hidden items out of a list that the server sends, and leaves every other byte as it was.
+//! Removes hidden items from a list that the server sends, and leaves every other byte as it was.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,15 +7,14 @@ use crate::wire::fault::Fault;
 use crate::wire::message::read_name;
 use crate::wire::view;
 
-/// Which list a result holds, by the member it stands in.
+/// What a list holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum List {
+pub(super) enum ListKind {
     Tools,
     Prompts,
 }
 
-impl List {
-    /// The member of the result.
+impl ListKind {
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::Tools => "tools",
@@ -24,25 +23,17 @@ impl List {
     }
 }
 
-/// Whether an item stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    Visible,
-    Hidden,
-}
-
-/// Filters `result`, an object as written, by each item's name and text; `None` where nothing is hidden, so that the line
-/// can pass as it is.
+/// Filters `result`, an object as written, by each item's name and text; returns `None` if nothing is hidden and the line can
+/// pass as it is.
 ///
-/// From revision 2026-07-28 on, a list from which something was taken is no longer everybody's: `cacheScope`
-/// becomes "private".
+/// From revision 2026-07-28 on, a filtered list must not be shared between users: `cacheScope` becomes "private".
 ///
 /// # Errors
 /// When parsers could read the list differently, or an item is no object with one string `name`.
 pub(super) fn filter(
     result: &str,
-    list: List,
-    mut keep: impl FnMut(Cow<'_, str>, &str) -> Keep,
+    list: ListKind,
+    mut is_hidden: impl FnMut(Cow<'_, str>, &str) -> bool,
 ) -> Result<Option<String>, Fault> {
     if !result.starts_with('{') {
         return Err(Fault::Type { name: "result", expected: "an object" });
@@ -52,7 +43,7 @@ pub(super) fn filter(
     for member in view::members(result) {
         match member.known(&[list.key(), "cacheScope"])? {
             Some("cacheScope") => scope = Some(member.range),
-            Some(_) => filtered = filter_array(member.value, list, &mut keep)?.map(|array| (member.range, array)),
+            Some(_) => filtered = filter_array(member.value, list, &mut is_hidden)?.map(|array| (member.range, array)),
             None => {}
         }
     }
@@ -60,14 +51,14 @@ pub(super) fn filter(
     let mut edits: Vec<(Range<usize>, String)> = vec![filtered];
     edits.extend(scope.map(|range| (range, "\"private\"".to_owned())));
     edits.sort_by_key(|(range, _)| range.start);
-    Ok(Some(apply(result, &edits)))
+    Ok(Some(apply_edits(result, &edits)))
 }
 
-/// The array without its hidden items; `None` where none is hidden.
+/// Returns the array without its hidden items; `None` if no item is hidden.
 fn filter_array(
     array: &str,
-    list: List,
-    mut keep: impl FnMut(Cow<'_, str>, &str) -> Keep,
+    list: ListKind,
+    mut is_hidden: impl FnMut(Cow<'_, str>, &str) -> bool,
 ) -> Result<Option<String>, Fault> {
     if !array.starts_with('[') {
         return Err(Fault::Type { name: list.key(), expected: "an array" });
@@ -76,22 +67,20 @@ fn filter_array(
     let mut hidden = 0_usize;
     for item in view::elements(array) {
         let item = array.get(item).unwrap_or_default();
-        match keep(name(item, list)?, item) {
-            Keep::Hidden => hidden += 1,
-            Keep::Visible => {
-                if visible.len() > 1 {
-                    visible.push(',');
-                }
-                visible.push_str(item);
-            }
+        if is_hidden(name(item, list)?, item) {
+            hidden += 1;
+            continue;
         }
+        if visible.len() > 1 {
+            visible.push(',');
+        }
+        visible.push_str(item);
     }
     visible.push(']');
     Ok((hidden > 0).then_some(visible))
 }
 
-/// The one name of an item.
-fn name(item: &str, list: List) -> Result<Cow<'_, str>, Fault> {
+fn name(item: &str, list: ListKind) -> Result<Cow<'_, str>, Fault> {
     if !item.starts_with('{') {
         return Err(Fault::Type { name: list.key(), expected: "a list of objects" });
     }
@@ -104,8 +93,8 @@ fn name(item: &str, list: List) -> Result<Cow<'_, str>, Fault> {
     read_name(name.unwrap_or_default())
 }
 
-/// Replaces ranges, which are in order, in a text.
-fn apply(text: &str, edits: &[(Range<usize>, String)]) -> String {
+/// Replaces ranges of a text, in their order.
+pub(super) fn apply_edits(text: &str, edits: &[(Range<usize>, String)]) -> String {
     let mut edited = String::with_capacity(text.len());
     let mut at = 0;
     for (range, new) in edits {
@@ -117,17 +106,12 @@ fn apply(text: &str, edits: &[(Range<usize>, String)]) -> String {
     edited
 }
 
-/// The line with `part`, which is a piece of it, replaced by `new`; with a newline at its end.
+/// Replaces `part`, a slice of `line`, by `new`, and adds a missing newline.
 pub(super) fn splice(line: &[u8], part: &str, new: &str) -> Vec<u8> {
     let place = view::place_of(line, part);
-    let mut spliced = Vec::with_capacity(line.len());
-    spliced.extend_from_slice(line.get(..place.start).unwrap_or_default());
-    spliced.extend_from_slice(new.as_bytes());
-    spliced.extend_from_slice(line.get(place.end..).unwrap_or_default());
-    if !spliced.ends_with(b"\n") {
-        spliced.push(b'\n');
-    }
-    spliced
+    let (before, after) = (line.get(..place.start).unwrap_or_default(), line.get(place.end..).unwrap_or_default());
+    let newline: &[u8] = if after.ends_with(b"\n") { b"" } else { b"\n" };
+    [before, new.as_bytes(), after, newline].concat()
 }
 
 #[cfg(test)]
@@ -135,7 +119,7 @@ mod tests {
     use super::*;
 
     fn tools(result: &str) -> Result<Option<String>, Fault> {
-        filter(result, List::Tools, |name, _| if name.starts_with('h') { Keep::Hidden } else { Keep::Visible })
+        filter(result, ListKind::Tools, |name, _| name.starts_with('h'))
     }
 
     #[test]

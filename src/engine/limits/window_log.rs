@@ -1,4 +1,4 @@
-//! What a counter let through, and when: the exact log behind sliding windows.
+//! The amounts that a counter let through, with their times: the exact log behind sliding windows.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,29 +6,29 @@ use std::time::Duration;
 use crate::limits::MAX_LOG_ENTRIES;
 use crate::policy::Amount;
 
-/// An amount and when it was let through.
+/// An amount, and when it was let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct WindowEntry {
     pub(crate) at: Duration,
     pub(crate) amount: Amount,
 }
 
-/// The amounts that a counter let through, oldest first, as far back as any window looks.
+/// The amounts that a counter let through, oldest first, as far back as the longest window reaches.
 ///
-/// Time here never goes back: it is the later of the clock and the newest entry, so that setting the clock back frees
-/// nothing. An entry stops counting a whole window after its time: at that moment, not just before it.
+/// Time never goes back here: it is the later of the clock and the newest entry, so that setting the clock back frees
+/// nothing. An entry stops counting exactly one window after its time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Log {
-    entries: VecDeque<Entry>,
+pub(crate) struct WindowLog {
+    entries: VecDeque<WindowEntry>,
     /// The sum of all entries.
     total: Amount,
-    /// The longest window that looked at these entries: a policy may be changed while they count.
+    /// The longest window that was used with these entries: a policy may change while they count.
     retention: Duration,
 }
 
-impl Log {
-    /// The log of these parts; `None` where they cannot have come from one.
-    pub(crate) fn from_parts(retention: Duration, entries: impl IntoIterator<Item = Entry>) -> Option<Self> {
+impl WindowLog {
+    /// Restores a log from its parts; `None` if they are not those of a log.
+    pub(crate) fn from_parts(retention: Duration, entries: impl IntoIterator<Item = WindowEntry>) -> Option<Self> {
         let mut log = Self { retention, ..Self::default() };
         for entry in entries {
             if log.entries.len() >= MAX_LOG_ENTRIES || log.entries.back().is_some_and(|last| last.at > entry.at) {
@@ -40,34 +40,33 @@ impl Log {
         Some(log)
     }
 
-    /// The longest window that looked at the entries.
+    /// Returns the longest window that was used with the entries.
     pub(crate) fn retention(&self) -> Duration {
         self.retention
     }
 
-    /// The entries, oldest first.
-    pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+    pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = &WindowEntry> {
         self.entries.iter()
     }
 
-    /// When nothing of it counts any more.
+    /// Returns when no entry counts any more.
     pub(crate) fn expires(&self) -> Duration {
         self.entries.back().map_or(Duration::ZERO, |last| last.at.saturating_add(self.retention))
     }
 
-    /// When `amount` more fits under `max`: `now` where it does at once, `None` where it never does.
+    /// Returns when `amount` more fits under `max`: `now` if it fits at once, `None` if it never fits.
     pub(super) fn fits(&mut self, amount: Amount, max: Amount, window: Duration, now: Duration) -> Option<Duration> {
         let room = max.checked_sub(amount)?;
         let effective = self.forget(window, now);
         let mut fits = self.frees(room, window, effective);
         if self.retention > window {
-            // Entries that only a longer window counts are in the sum, too, and it must not overflow.
+            // The sum includes entries that only a longer window counts, and it must not overflow.
             fits = fits.max(self.frees(Amount::MAX.checked_sub(amount)?, self.retention, effective));
         }
         Some(if fits > effective { fits } else { now })
     }
 
-    /// Takes an amount that fits; returns the time that it is logged under.
+    /// Takes an amount that fits. Returns its time in the log.
     pub(super) fn take(&mut self, amount: Amount, window: Duration, now: Duration) -> Duration {
         let now = self.forget(window, now);
         self.total = self.total.checked_add(amount).unwrap_or(Amount::MAX);
@@ -77,20 +76,20 @@ impl Log {
                 if self.entries.len() >= MAX_LOG_ENTRIES {
                     self.merge();
                 }
-                self.entries.push_back(Entry { at: now, amount });
+                self.entries.push_back(WindowEntry { at: now, amount });
             }
         }
         now
     }
 
-    /// Returns what was taken at a time. What does not count any more is not looked for: its entry is gone.
+    /// Gives back an amount that was taken at a time, unless it does not count any more.
     pub(super) fn refund(&mut self, amount: Amount, taken: Duration, window: Duration, now: Duration) {
         let now = self.now(now);
         if taken.saturating_add(window) <= now {
             return;
         }
-        // Entries only ever move to a later time, onto the next one: the first that is not earlier holds the amount.
-        // It stays, even when it is empty, so that time does not go back.
+        // Merging moves an entry to a later time, onto the next one, so the first entry that is not earlier has the amount.
+        // It stays even if it is empty, so that time does not go back.
         let place = self.entries.partition_point(|entry| entry.at < taken);
         if let Some(entry) = self.entries.get_mut(place)
             && let (Some(rest), Some(total)) = (entry.amount.checked_sub(amount), self.total.checked_sub(amount))
@@ -103,7 +102,7 @@ impl Log {
         self.entries.back().map_or(clock, |last| last.at.max(clock))
     }
 
-    /// Forgets what no window counts any more; returns the time.
+    /// Removes the entries that no window counts any more. Returns the time.
     fn forget(&mut self, window: Duration, clock: Duration) -> Duration {
         let now = self.now(clock);
         self.retention = if self.entries.is_empty() { window } else { self.retention.max(window) };
@@ -119,7 +118,7 @@ impl Log {
         now
     }
 
-    /// The earliest time, `now` or later, at which the window holds no more than `room`.
+    /// Returns the earliest time, `now` or later, at which the window holds no more than `room`.
     fn frees(&self, room: Amount, window: Duration, now: Duration) -> Duration {
         let (first, mut used) = if window == self.retention {
             (0, self.total)
@@ -139,13 +138,13 @@ impl Log {
         free
     }
 
-    /// Joins entries that are close together, so that at most half of them stay. The joint entry has the later time,
-    /// so what it holds counts longer, by at most 2/[`MAX_LOG_ENTRIES`] of the window: never more is let through. The
-    /// grid is fixed, so that merging again moves nothing further.
+    /// Merges entries that are close together, so that at most half of them stay. A merged entry has the later time, so it
+    /// counts longer, by at most 2/[`MAX_LOG_ENTRIES`] of the window: never more is let through. The grid is fixed, so that
+    /// another merge moves nothing further.
     fn merge(&mut self) {
         let cell = (self.retention.as_nanos() / (MAX_LOG_ENTRIES as u128 / 2)).saturating_add(1);
         let cell_of = |at: Duration| at.as_nanos() / cell;
-        let mut merged: VecDeque<Entry> = VecDeque::with_capacity(MAX_LOG_ENTRIES);
+        let mut merged: VecDeque<WindowEntry> = VecDeque::with_capacity(MAX_LOG_ENTRIES);
         for entry in self.entries.drain(..) {
             match merged.back_mut() {
                 Some(last) if cell_of(last.at) == cell_of(entry.at) => {

@@ -1,5 +1,5 @@
-//! The tools that the server has listed in this session: what class they count as, which prompts are named after hidden
-//! ones, and whether another policy would show others.
+//! The tools that the server has listed in this session: their classes, the prompts that are named after hidden tools, and
+//! whether another policy would show other tools.
 
 use std::collections::HashMap;
 
@@ -7,20 +7,21 @@ use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_TOOLS};
 use crate::policy::{Decision, Effect, Listing, Policy, Seen, ToolRef};
 use crate::risk::{Class, Listed, classify};
 
-/// The names of listed tools, by the one spelling that prompts named after them share.
+/// The listed tools.
 #[derive(Debug, Default)]
-pub(super) struct ListedTools {
+pub(super) struct ToolIndex {
+    /// Names of tools, by the spelling that prompts named after them share.
     by_spelling: HashMap<Box<str>, Vec<Box<str>>>,
     count: usize,
-    /// What the listings tell of tools that no catalogue knows.
+    /// The classes that listings give to tools that are not in a catalogue.
     classes: HashMap<Box<str>, Class>,
-    /// What tools count as that were called before they were listed, so that their names are read once.
+    /// The classes of tools that were called before they were listed, so that each name is classified once.
     unlisted: HashMap<Box<str>, Class>,
 }
 
-impl ListedTools {
-    /// Remembers a tool, and what its listing, an item of tools/list as written, says of it. What it said before is not
-    /// taken back: a server that lists a tool anew can only raise its class. Says whether it did.
+impl ToolIndex {
+    /// Adds a tool with its listing, an item of tools/list as written. A server that lists a tool again can only raise its
+    /// class. Returns whether it did.
     #[must_use]
     pub(super) fn insert(&mut self, tool: &str, item: &str, policy: &Policy) -> bool {
         let is_raised = !policy.has_in_catalogue(tool) && self.classify(tool, item);
@@ -38,7 +39,7 @@ impl ListedTools {
     fn classify(&mut self, tool: &str, item: &str) -> bool {
         let class = class_of(tool, item);
         if let Some(known) = self.classes.get_mut(tool) {
-            // What is critical already stays what it is: a rule against deleting must not be evaded by talk of money.
+            // A critical class does not change: a rule against deleting must not be evaded by a mention of money.
             let is_raised = class > *known && *known < Class::Destructive;
             if is_raised {
                 *known = class;
@@ -46,13 +47,13 @@ impl ListedTools {
             return is_raised;
         }
         if self.classes.len() < MAX_LISTED_TOOLS {
-            // One that finds no room stays as if it had not been listed.
+            // Beyond the limit, a tool counts as not listed.
             self.classes.insert(tool.into(), class);
         }
         false
     }
 
-    /// The tool of this name that is called. Only the first call of one that was not listed allocates.
+    /// Looks up a tool that is called. Allocates only for the first call of a tool that was not listed.
     pub(super) fn called<'t>(&mut self, name: &'t str, policy: &Policy) -> ToolRef<'t> {
         let tool = self.tool(name);
         if tool.listing != Listing::Missing || policy.has_in_catalogue(name) {
@@ -68,16 +69,15 @@ impl ListedTools {
         ToolRef { name, listing: Listing::As(class) }
     }
 
-    /// The tool of this name, with what its listing has told. Allocates nothing.
+    /// Looks up a tool. Does not allocate.
     pub(super) fn tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
         ToolRef { name, listing: self.classes.get(name).copied().map_or(Listing::Missing, Listing::As) }
     }
 
-    /// By which rule the prompt of this name is hidden with the tool that it is named after.
+    /// Returns the decision that hides a prompt together with the tool that it is named after.
     ///
-    /// Prompts have the name of their tool, or the same words joined by the other of `-` and `_`: Iterable's server calls
-    /// the prompt of `get_lists` `get-lists`. Once there are too many tools to remember, every prompt counts as named
-    /// after one.
+    /// A prompt has the name of its tool, or the same words joined by the other of `-` and `_`: Iterable's server calls
+    /// the prompt of `get_lists` `get-lists`. Beyond the limit of tools, every prompt counts as named after one.
     pub(super) fn prompt<'p>(&self, policy: &'p Policy, prompt: &str) -> Option<Decision<'p>> {
         let hidden =
             |tool: &str| Some(policy.decide(self.tool(tool))).filter(|decision| decision.effect == Effect::Hide);
@@ -90,7 +90,7 @@ impl ListedTools {
         spellings.iter().find_map(|name| policy.hides_prompt(name, seen))
     }
 
-    /// Whether the client would see other tools under `new` than under `old`.
+    /// Returns whether the client would see other tools under `new` than under `old`.
     pub(super) fn differ(&self, old: &Policy, new: &Policy) -> bool {
         let is_hidden = |policy: &Policy, tool: &str| policy.decide(self.tool(tool)).effect == Effect::Hide;
         let mut tools = self.by_spelling.values().flatten();
@@ -102,7 +102,7 @@ impl ListedTools {
     }
 }
 
-/// The class that a listing tells; one that cannot be read, or is too large to be, tells as much as none.
+/// Classifies a tool by its listing, or by its name if the listing cannot be read or is too large.
 fn class_of(tool: &str, item: &str) -> Class {
     match Some(item).filter(|item| item.len() <= MAX_CLASSIFIED_ITEM).and_then(Listed::parse) {
         Some(listed) => classify(&listed).counts_as(),
@@ -110,7 +110,7 @@ fn class_of(tool: &str, item: &str) -> Class {
     }
 }
 
-/// A name with all its words joined by one character.
+/// Joins all words of a name by one character.
 fn spelled(name: &str, joint: char) -> String {
     name.replace(['-', '_'], joint.encode_utf8(&mut [0; 4]))
 }

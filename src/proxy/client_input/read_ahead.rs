@@ -1,4 +1,4 @@
-//! A source that is read ahead by a thread of its own.
+//! Reads a source ahead on a thread of its own.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,45 +8,44 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::limits::CLIENT_AHEAD;
-use crate::proxy::link::lock;
+use crate::proxy::shared_session::lock;
 
-/// A source that is read ahead, from the first time that somebody asks for something of it.
+/// A source that is read ahead, from the first read on.
 #[derive(Clone, Debug)]
-pub(super) struct Ahead(Arc<Shared>);
+pub(in crate::proxy) struct ReadAhead(Arc<ReadAheadState>);
 
 #[derive(Debug)]
-struct Shared {
-    buffer: Mutex<Buffer>,
+struct ReadAheadState {
+    buffer: Mutex<ReadAheadBuffer>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct Buffer {
+struct ReadAheadBuffer {
     /// At most [`CLIENT_AHEAD`] bytes.
     bytes: VecDeque<u8>,
     /// When the source was at its end, or failed.
     ended: Option<Instant>,
-    /// Not started yet.
-    source: Option<Source>,
+    /// The source, until the thread is started.
+    source: Option<AheadSource>,
 }
 
-struct Source(Box<dyn Read + Send>);
+struct AheadSource(Box<dyn Read + Send>);
 
-impl fmt::Debug for Source {
+impl fmt::Debug for AheadSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Source")
+        f.write_str("AheadSource")
     }
 }
 
-impl Ahead {
-    /// Nothing is read yet.
+impl ReadAhead {
     pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
-        let buffer = Buffer { bytes: VecDeque::new(), ended: None, source: Some(Source(source)) };
-        Self(Arc::new(Shared { buffer: Mutex::new(buffer), changed: Condvar::new() }))
+        let buffer = ReadAheadBuffer { bytes: VecDeque::new(), ended: None, source: Some(AheadSource(source)) };
+        Self(Arc::new(ReadAheadState { buffer: Mutex::new(buffer), changed: Condvar::new() }))
     }
 
-    /// Reads what is there; waits where that is nothing; 0 at the end.
-    pub(super) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
+    /// Reads what is there, and waits if that is nothing; 0 at the end.
+    pub(in crate::proxy) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
         self.wait_readable()?;
         let mut buffer = lock(&self.0.buffer);
         let mut count = buffer.bytes.read(room)?;
@@ -57,27 +56,41 @@ impl Ahead {
         Ok(count)
     }
 
-    /// Whether a read would not wait.
-    pub(super) fn is_readable(&self) -> bool {
+    /// Returns whether there are bytes, or the end, to read.
+    pub(in crate::proxy) fn is_readable(&self) -> bool {
         lock(&self.0.buffer).is_readable()
     }
 
-    /// Waits until a read would not.
-    pub(super) fn wait_readable(&self) -> io::Result<()> {
+    /// Waits until [`Self::is_readable`] sees what the client has sent so far, which the thread first has to read.
+    #[cfg(windows)]
+    pub(in crate::proxy) fn settle(&self) {
+        if !self.is_hung_up() {
+            thread::sleep(crate::limits::LAST_READ_AHEAD);
+        }
+    }
+
+    /// Waits until there are bytes, or the end, to read.
+    pub(in crate::proxy) fn wait_readable(&self) -> io::Result<()> {
         self.start()?;
-        let waits = |buffer: &mut Buffer| !buffer.is_readable();
+        let waits = |buffer: &mut ReadAheadBuffer| !buffer.is_readable();
         drop(self.0.changed.wait_while(lock(&self.0.buffer), waits).unwrap_or_else(PoisonError::into_inner));
         Ok(())
     }
 
-    /// How long ago the source was at its end; `None` where it is not.
-    pub(super) fn ended_for(&self) -> Option<Duration> {
+    /// Returns whether the source is at its end, also while bytes are left to read.
+    #[cfg(windows)]
+    pub(in crate::proxy) fn is_hung_up(&self) -> bool {
+        self.hung_up_for().is_some()
+    }
+
+    /// Returns how long ago the source was at its end; `None` if it is not.
+    pub(in crate::proxy) fn hung_up_for(&self) -> Option<Duration> {
         lock(&self.0.buffer).ended.map(|at| at.elapsed())
     }
 
     fn start(&self) -> io::Result<()> {
         let mut buffer = lock(&self.0.buffer);
-        let Some(Source(source)) = buffer.source.take() else { return Ok(()) };
+        let Some(AheadSource(source)) = buffer.source.take() else { return Ok(()) };
         let shared = Arc::clone(&self.0);
         let started = thread::Builder::new().name("stdin".to_owned()).spawn(move || shared.fill(source));
         if let Err(error) = started {
@@ -88,14 +101,13 @@ impl Ahead {
     }
 }
 
-impl Buffer {
+impl ReadAheadBuffer {
     fn is_readable(&self) -> bool {
         !self.bytes.is_empty() || self.ended.is_some()
     }
 }
 
-impl Shared {
-    /// What the thread does.
+impl ReadAheadState {
     fn fill(&self, mut source: Box<dyn Read + Send>) {
         let mut chunk = vec![0; 64 * 1024];
         loop {
@@ -105,7 +117,7 @@ impl Shared {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => 0,
             };
-            let is_full = |buffer: &mut Buffer| buffer.bytes.len() + count > CLIENT_AHEAD;
+            let is_full = |buffer: &mut ReadAheadBuffer| buffer.bytes.len() + count > CLIENT_AHEAD;
             let mut buffer =
                 self.changed.wait_while(lock(&self.buffer), is_full).unwrap_or_else(PoisonError::into_inner);
             buffer.bytes.extend(chunk.get(..count).unwrap_or_default());
@@ -141,14 +153,14 @@ mod tests {
     #[test]
     fn what_comes_is_read_in_order_and_the_end_is_known_before_the_last_byte_is_read() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let ahead = Ahead::new(Box::new(reader));
+        let ahead = ReadAhead::new(Box::new(reader));
         writer.write_all(b"one\ntwo\n").unwrap();
         // Nobody has asked yet.
         thread::sleep(Duration::from_millis(20));
         assert!(!ahead.is_readable());
         ahead.wait_readable().unwrap();
         drop(writer);
-        until(|| ahead.ended_for().is_some());
+        until(|| ahead.hung_up_for().is_some());
         assert!(ahead.is_readable());
         let mut room = [0; 5];
         assert_eq!(ahead.read(&mut room).unwrap(), 5);
@@ -182,7 +194,7 @@ mod tests {
     #[test]
     fn no_more_is_read_ahead_than_there_is_room_for() {
         let (tell, given) = mpsc::channel();
-        let ahead = Ahead::new(Box::new(Endless(tell, 0)));
+        let ahead = ReadAhead::new(Box::new(Endless(tell, 0)));
         ahead.wait_readable().unwrap();
         let first = last(&given);
         // The last piece waits with the thread.

@@ -1,0 +1,180 @@
+//! The requests of one direction that wait for their answer.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::call_gate::CountedCall;
+use super::list_filter::ListKind;
+use crate::limits::{MAX_CANCELLED, MAX_OPEN};
+use crate::record::{Approval, Draft};
+use crate::wire::id::IdKey;
+use crate::wire::message::AnswerShape;
+
+/// What to do with the answer to a request.
+#[derive(Debug)]
+pub(super) enum RequestKind {
+    /// `initialize`: it opens the session, so it cannot be cancelled.
+    Initialize,
+    /// A list: filter it.
+    List(ListKind),
+    /// A stream of notifications: its answer ends it.
+    Subscription,
+    /// A call that waits for a person, with the number of the question. The server does not know about it.
+    Held(u64),
+    /// A call, or a prompt that is fetched: count and record its answer.
+    Call(PendingCall),
+    /// Anything else: forward it.
+    Other,
+    /// A request that was cancelled: drop its late answer.
+    Cancelled,
+}
+
+/// A call without an answer yet.
+#[derive(Debug)]
+pub(super) struct PendingCall {
+    /// What it was counted with; `None` if no limit counts it.
+    pub(super) counted: Option<Box<CountedCall>>,
+    /// Its record; `None` if no log is kept.
+    pub(super) draft: Option<Draft>,
+    /// The shape of the expected answer.
+    pub(super) shape: AnswerShape,
+}
+
+impl PendingCall {
+    /// Records how the question about the call ended.
+    pub(super) fn set_approval(&mut self, approval: Approval) {
+        if let Some(draft) = &mut self.draft {
+            draft.set_approval(approval);
+        }
+    }
+
+    /// Records that a person approved the call, which goes on at `session`.
+    pub(super) fn approve(&mut self, approval: Approval, session: std::time::Duration) {
+        if let Some(draft) = &mut self.draft {
+            draft.set_approval(approval);
+            draft.passed_on(session);
+        }
+        if let Some(counted) = &mut self.counted {
+            counted.approve();
+        }
+    }
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub(super) struct OpenRequest {
+    /// The id as its sender wrote it.
+    pub(super) id: Box<str>,
+    pub(super) kind: RequestKind,
+}
+
+/// Why a request is not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AdmitError {
+    /// Its id is in use.
+    InFlight,
+    /// Too many requests are open.
+    TooMany,
+}
+
+/// The requests of one direction. Each direction has its own ids, and they do collide.
+#[derive(Debug, Default)]
+pub(super) struct OpenRequests {
+    by_id: HashMap<IdKey, OpenRequest>,
+    /// Cancelled requests, oldest first. The oldest is forgotten when there are too many.
+    cancelled: VecDeque<IdKey>,
+}
+
+impl OpenRequests {
+    /// Checks that a request with this id can be admitted.
+    pub(super) fn check_capacity(&self, key: &IdKey) -> Result<(), AdmitError> {
+        if self.by_id.contains_key(key) {
+            Err(AdmitError::InFlight)
+        } else if self.by_id.len() - self.cancelled.len() >= MAX_OPEN {
+            Err(AdmitError::TooMany)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Admits a request after [`check_capacity`](Self::check_capacity).
+    pub(super) fn insert(&mut self, key: IdKey, id: &str, kind: RequestKind) {
+        self.by_id.insert(key, OpenRequest { id: id.into(), kind });
+    }
+
+    /// Removes and returns the request that a response answers.
+    pub(super) fn answer(&mut self, key: &IdKey) -> Option<OpenRequest> {
+        // The server never saw a held call, so it cannot answer it.
+        if self.held(key).is_some() {
+            return None;
+        }
+        let open = self.by_id.remove(key)?;
+        if let RequestKind::Cancelled = open.kind {
+            self.cancelled.retain(|cancelled| cancelled != key);
+        }
+        Some(open)
+    }
+
+    /// Removes and returns the request that a response answers, unless it was cancelled.
+    pub(super) fn answer_waiting(&mut self, key: &IdKey) -> Option<OpenRequest> {
+        self.answer(key).filter(|open| !matches!(open.kind, RequestKind::Cancelled))
+    }
+
+    /// Returns the number of the question that a held call waits for.
+    pub(super) fn held(&self, key: &IdKey) -> Option<u64> {
+        match self.by_id.get(key) {
+            Some(OpenRequest { kind: RequestKind::Held(number), .. }) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// Removes a request that the engine answers.
+    pub(super) fn remove(&mut self, key: &IdKey) {
+        self.by_id.remove(key);
+    }
+
+    /// Marks a request as cancelled, and returns its kind. `initialize` cannot be cancelled (basic/utilities/cancellation).
+    pub(super) fn cancel(&mut self, key: &IdKey) -> Option<RequestKind> {
+        let open = self.by_id.get_mut(key)?;
+        if matches!(open.kind, RequestKind::Initialize | RequestKind::Cancelled) {
+            return None;
+        }
+        let kind = std::mem::replace(&mut open.kind, RequestKind::Cancelled);
+        self.cancelled.push_back(key.clone());
+        if self.cancelled.len() > MAX_CANCELLED
+            && let Some(oldest) = self.cancelled.pop_front()
+        {
+            self.by_id.remove(&oldest);
+        }
+        Some(kind)
+    }
+
+    /// Removes the call with this record number, and returns it with its id as its sender wrote it.
+    pub(super) fn take_call(&mut self, number: u64) -> Option<(Box<str>, PendingCall)> {
+        let has_number = |call: &PendingCall| call.draft.as_ref().is_some_and(|draft| draft.made().number == number);
+        let key = self.by_id.iter().find_map(|(key, open)| match &open.kind {
+            RequestKind::Call(call) if has_number(call) => Some(key.clone()),
+            _ => None,
+        })?;
+        match self.by_id.remove(&key)? {
+            OpenRequest { id, kind: RequestKind::Call(call), .. } => Some((id, call)),
+            _ => None,
+        }
+    }
+
+    /// Returns the calls that wait for an answer of the server.
+    pub(super) fn calls(&self) -> impl Iterator<Item = &PendingCall> {
+        self.by_id.values().filter_map(|open| match &open.kind {
+            RequestKind::Call(call) => Some(call),
+            _ => None,
+        })
+    }
+
+    /// Removes all waiting requests; those with numeric ids come in the order of their ids.
+    pub(super) fn drain(&mut self) -> Vec<OpenRequest> {
+        self.cancelled.clear();
+        let mut open: Vec<_> = self.by_id.drain().map(|(_, open)| open).collect();
+        open.retain(|open| !matches!(open.kind, RequestKind::Cancelled));
+        open.sort_by(|one, other| (one.id.len(), &one.id).cmp(&(other.id.len(), &other.id)));
+        open
+    }
+}

@@ -1,0 +1,183 @@
+//! Calls and fetched prompts: judged, refused or forwarded, and recorded.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::action::{Action, Commit, Payload, Turn};
+use super::approval_flow::{RoundOutcome, UnapprovedCall};
+use super::call_gate::AdmittedCall;
+use super::open_requests::{PendingCall, RequestKind};
+use super::recorder::outcome_of;
+use super::refusal::{Refusal, Refused, Remedy, Subject, refusal};
+use super::{ClientRequest, Engine, Now, approvals, describe_refusal, list_filter};
+use crate::policy::{Decision, Effect};
+use crate::record::{Direction, Draft, Enforcement, Entry, Facts, Outcome, REQUIRED_RULE, Required};
+use crate::wire::fault::Fault;
+use crate::wire::id::IdKey;
+use crate::wire::message::{Answer, AnswerShape, CallParams};
+use crate::wire::reply;
+
+/// The rule in the log for a prompt that passes, since no rule of a policy is about prompts.
+const PROMPTS_RULE: &str = "prompts";
+
+impl Engine {
+    pub(super) fn tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let ClientRequest { id, method, params, line, .. } = request;
+        let call = CallParams::read(params)?;
+        self.recorder.introduced(|| call.client_info());
+        let is_our_round = self.is_our_round(&call);
+        let round = self.round_answered(&request, &call, turn);
+        if let RoundOutcome::Settled = round {
+            return Ok(());
+        }
+        let payload = match params {
+            Some(params) if is_our_round => {
+                Payload::Written(list_filter::splice(line, params, &approvals::without_ours(params)))
+            }
+            _ => Payload::Received,
+        };
+        let policy = Arc::clone(&self.policy);
+        let tool = self.tools.called(&call.name, &policy);
+        let shape = call.answer_shape();
+        let facts = |rule| Facts { class: Some(policy.class(tool)), ..call_facts(method, &call, rule) };
+        let pending = match self.gate.judge(&policy, &call, tool.listing, turn.now) {
+            Ok(AdmittedCall { decision, asking, counted }) => {
+                let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
+                let facts = Facts { effect: decision.effect, enforcement, ..facts(decision.rule) };
+                let pending = PendingCall { counted, draft: self.recorder.decided(&facts, turn), shape };
+                if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
+                    let unapproved = UnapprovedCall { request, payload, call: &call, decision, asking, pending };
+                    self.ask(unapproved, round, turn);
+                    return Ok(());
+                }
+                pending
+            }
+            Err(why) => {
+                let decision = why.decision;
+                let refusal = refusal(why, Subject::Tool, &call.name);
+                let facts = Facts { effect: decision.effect, ..facts(decision.rule) };
+                let ControlFlow::Continue(draft) = self.refuse(id, shape, &refusal, facts, turn) else { return Ok(()) };
+                PendingCall { counted: None, draft, shape }
+            }
+        };
+        self.forward_call(id, request.key, (Subject::Tool, &call.name), payload, pending, turn);
+        Ok(())
+    }
+
+    pub(super) fn prompts_get(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let ClientRequest { id, key, method, params, .. } = request;
+        let call = CallParams::read(params)?;
+        let facts = call_facts(method, &call, PROMPTS_RULE);
+        let shape = AnswerShape::Task;
+        let policy = Arc::clone(&self.policy);
+        let draft = match self.tools.prompt(&policy, &call.name) {
+            None => self.recorder.decided(&facts, turn),
+            Some(decision) => {
+                let refusal = refusal(Refused::from(decision), Subject::Prompt, &call.name);
+                let facts = Facts { effect: decision.effect, rule: decision.rule, ..facts };
+                let ControlFlow::Continue(draft) = self.refuse(id, shape, &refusal, facts, turn) else { return Ok(()) };
+                draft
+            }
+        };
+        let pending = PendingCall { counted: None, draft, shape };
+        self.forward_call(id, key, (Subject::Prompt, &call.name), Payload::Received, pending, turn);
+        Ok(())
+    }
+
+    /// Refuses a request, or, in a session that only observes, returns the draft for the request that is forwarded instead.
+    fn refuse(
+        &mut self,
+        id: &str,
+        shape: AnswerShape,
+        refusal: &Refusal<'_>,
+        facts: Facts<'_>,
+        turn: &mut Turn<'_>,
+    ) -> ControlFlow<(), Option<Draft>> {
+        let text = describe_refusal(facts.method.unwrap_or_default(), id, refusal);
+        let facts = Facts { reason: Some(refusal.meta().reason), enforcement: self.enforcement, ..facts };
+        match self.enforcement {
+            Enforcement::Observed => {
+                turn.note(format!("observing, so passed on: would have {text}"));
+                ControlFlow::Continue(self.recorder.decided(&facts, turn))
+            }
+            Enforcement::Enforced => {
+                turn.note(text);
+                self.recorder.refused(&facts, turn);
+                turn.send_to_client(reply::refusal(id, shape, &refusal.text, refusal.meta()));
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// Sends a call to the server, after it is in the log if the log is required.
+    pub(super) fn forward_call(
+        &mut self,
+        id: &str,
+        key: IdKey,
+        (subject, name): (Subject, &str),
+        payload: Payload,
+        pending: PendingCall,
+        turn: &mut Turn<'_>,
+    ) {
+        turn.push(match (self.required, &pending.draft) {
+            (Required::Yes, Some(draft)) => {
+                let entry = unanswered_entry(draft, turn.now);
+                Action::Commit(Box::new(Commit { entry, payload, subject, name: name.into() }))
+            }
+            _ => Action::ToServer(payload),
+        });
+        self.client_requests.insert(key, id, RequestKind::Call(pending));
+    }
+
+    pub(super) fn answered(&mut self, call: PendingCall, answer: Answer<'_>, turn: &mut Turn<'_>) {
+        if call.counted.is_none() && call.draft.is_none() {
+            return;
+        }
+        let outcome = outcome_of(answer);
+        if let Some(counted) = call.counted {
+            self.gate.answered(*counted, answer, outcome, turn.now);
+        }
+        turn.record(call.draft, outcome);
+    }
+
+    /// Handles a [`Commit`] that could not be written to the log, as `why` says: adds the refusal of the call, unless it was
+    /// cancelled meanwhile.
+    pub fn handle_commit_failed(&mut self, commit: &Commit, why: &str, now: Now, actions: &mut Vec<Action>) {
+        let turn = &mut Turn::new(now, actions);
+        let Some((id, call)) = self.client_requests.take_call(commit.entry.number()) else { return };
+        if let Some(counted) = call.counted {
+            self.gate.withdrawn(*counted, now);
+        }
+        let decision = Decision { effect: Effect::Deny, rule: REQUIRED_RULE, reason: None, file: None };
+        let otherwise = format!("The audit log is required and cannot be written: {why}");
+        let refused = Refused { decision, otherwise: Some(otherwise), remedy: Remedy::Log };
+        let refusal = refusal(refused, commit.subject, &commit.name);
+        turn.record(call.draft, Outcome::Refused);
+        turn.note(format!("refused a call (id {id}) by {REQUIRED_RULE}: {why}"));
+        turn.send_to_client(reply::refusal(&id, call.shape, &refusal.text, refusal.meta()));
+    }
+
+    /// Adds a record for each call that waits for its answer, as it is if no answer comes.
+    pub fn unanswered(&self, now: Now, entries: &mut Vec<Entry>) {
+        let drafts = self.client_requests.calls().filter_map(|call| call.draft.as_ref());
+        entries.extend(drafts.map(|draft| unanswered_entry(draft, now)));
+    }
+}
+
+fn call_facts<'a>(method: &'a str, call: &'a CallParams<'_>, rule: &'a str) -> Facts<'a> {
+    Facts {
+        direction: Direction::Client,
+        method: Some(method),
+        tool: Some(&call.name),
+        class: None,
+        effect: Effect::Allow,
+        rule,
+        reason: None,
+        enforcement: Enforcement::Enforced,
+        arguments: Some(call.arguments.unwrap_or("{}")),
+    }
+}
+
+fn unanswered_entry(draft: &Draft, now: Now) -> Entry {
+    draft.clone().finish(Outcome::Unknown, now.session)
+}

@@ -1,0 +1,104 @@
+//! The thread that asks on the local channel, and keeps the deadlines of all calls that wait for a person.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+use std::{io, mem, thread};
+
+use super::outbox::{Outbox, ServerRoute};
+use super::shared_session::{SharedSession, lock};
+use crate::engine::{Local, LocalChannel, Question, Settled};
+use crate::limits::{APPROVAL_POLL, LATE_APPROVAL};
+use crate::wire::frame::Framer;
+
+/// Work for the thread.
+#[derive(Debug)]
+pub(super) enum ApprovalEvent {
+    /// Ask this question.
+    Ask(Box<Question>),
+    /// Close the question with this number.
+    Settle(u64, Settled),
+}
+
+/// The events that other threads post.
+#[derive(Debug, Default)]
+pub(super) struct ApprovalInbox {
+    events: Mutex<Vec<ApprovalEvent>>,
+    posted: Condvar,
+}
+
+impl ApprovalInbox {
+    pub(super) fn post(&self, events: &mut Vec<ApprovalEvent>) {
+        if !events.is_empty() {
+            lock(&self.events).append(events);
+            self.posted.notify_one();
+        }
+    }
+
+    fn wait(&self, limit: Duration) -> Vec<ApprovalEvent> {
+        let waited = self.posted.wait_timeout_while(lock(&self.events), limit, |events| events.is_empty());
+        let (mut events, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        mem::take(&mut *events)
+    }
+}
+
+/// The state of the thread.
+#[derive(Debug)]
+pub(super) struct ApprovalWorker {
+    session: Arc<SharedSession>,
+    local: Box<dyn LocalChannel>,
+    /// The questions that can be answered on the local channel.
+    open: BTreeSet<u64>,
+    outbox: Outbox,
+}
+
+impl ApprovalWorker {
+    /// Starts the thread, which ends with the process.
+    pub(super) fn spawn(session: Arc<SharedSession>, local: Box<dyn LocalChannel>) -> io::Result<()> {
+        let outbox = Outbox::new(Arc::clone(&session), ServerRoute::Queue);
+        let mut worker = Self { session, local, open: BTreeSet::new(), outbox };
+        thread::Builder::new().name("approvals".to_owned()).spawn(move || {
+            loop {
+                worker.step();
+            }
+        })?;
+        Ok(())
+    }
+
+    fn step(&mut self) {
+        let now = self.session.now();
+        let deadline = self.session.lock_engine().poll_timeout().map(|next| next.saturating_sub(now.session));
+        let poll = if self.open.is_empty() { Duration::MAX } else { APPROVAL_POLL };
+        for event in self.session.approvals.wait(deadline.unwrap_or(Duration::MAX).min(poll)) {
+            self.handle(event);
+        }
+        let answers = if self.open.is_empty() { Vec::new() } else { self.local.answers() };
+        self.outbox.decide(|engine, now, actions| {
+            for (number, answer) in answers {
+                engine.answered_locally(number, answer, now, actions);
+            }
+            engine.handle_timeout(now, actions);
+        });
+        // A client that is gone ends the session elsewhere.
+        let _ = self.outbox.deliver(&Framer::new(0));
+    }
+
+    fn handle(&mut self, event: ApprovalEvent) {
+        let unix = self.session.now().unix;
+        match event {
+            ApprovalEvent::Ask(question) if question.local == Local::Not => {}
+            ApprovalEvent::Ask(question) => match self.local.open(&question, unix.saturating_add(question.timeout)) {
+                Ok(()) => _ = self.open.insert(question.number),
+                Err(why) => self.outbox.decide(|engine, now, actions| {
+                    engine.local_failed(question.number, &why, now, actions);
+                }),
+            },
+            ApprovalEvent::Settle(number, how) => {
+                self.local.settle(number, how, unix.saturating_add(LATE_APPROVAL));
+                if how != Settled::Late {
+                    self.open.remove(&number);
+                }
+            }
+        }
+    }
+}

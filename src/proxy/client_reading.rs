@@ -1,0 +1,84 @@
+//! Whether the client is still read: at the end of a session, each request that was read needs its answer.
+
+use std::sync::Mutex;
+use std::thread;
+use std::time::Instant;
+
+use super::client_input::ClientInput;
+use super::shared_session::lock;
+use crate::limits::{LAST_LOOK, LAST_REQUESTS};
+
+/// The state of the pump that reads the client.
+#[derive(Debug)]
+pub(super) struct ClientReading {
+    state: Mutex<ReadState>,
+    /// Our stdin, only to see whether there is something in it.
+    client: ClientInput,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ReadState {
+    /// It waits for something to read, and has handled all that it has read.
+    Waiting,
+    /// It reads, decides or writes.
+    Busy,
+    /// It does so for the last time: there may be more to read, but the time for it is over.
+    Last,
+    /// It does not read any more.
+    Over,
+}
+
+impl ClientReading {
+    /// Starts in the state of a pump that waits for this input.
+    pub(super) fn new(client: ClientInput) -> Self {
+        Self { state: Mutex::new(ReadState::Waiting), client }
+    }
+
+    /// The pump is about to read. Returns whether it may.
+    #[must_use]
+    pub(super) fn begin(&self) -> bool {
+        let mut state = lock(&self.state);
+        if *state != ReadState::Waiting {
+            return false;
+        }
+        *state = ReadState::Busy;
+        true
+    }
+
+    /// The pump has handled all that it has read, and has written the answers.
+    pub(super) fn pause(&self) {
+        let mut state = lock(&self.state);
+        match *state {
+            ReadState::Busy => *state = ReadState::Waiting,
+            ReadState::Last => *state = ReadState::Over,
+            ReadState::Waiting | ReadState::Over => {}
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        *lock(&self.state) = ReadState::Over;
+    }
+
+    /// Waits until the pump has handled what the client has sent already, at most for [`LAST_REQUESTS`], and keeps it from reading
+    /// more.
+    pub(super) fn finish(&self) {
+        let start = Instant::now();
+        self.client.settle();
+        loop {
+            // This comes first: what leaves the pipe after it was read by a pump that is busy from before.
+            let is_late = start.elapsed() >= LAST_REQUESTS;
+            let more = !is_late && self.client.is_readable();
+            let mut state = lock(&self.state);
+            if *state == ReadState::Over || (*state == ReadState::Waiting && !more) {
+                *state = ReadState::Over;
+                return;
+            }
+            // A client that never stops sending might never let the pump be seen waiting.
+            if is_late && *state == ReadState::Busy {
+                *state = ReadState::Last;
+            }
+            drop(state);
+            thread::sleep(LAST_LOOK);
+        }
+    }
+}

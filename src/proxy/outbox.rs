@@ -1,0 +1,365 @@
+//! Carries out what the engine decides, whatever caused it: a line, a deadline, a person's answer, a new policy, or the end of
+//! the server.
+//!
+//! ```text
+//! engine locked     decide ─▶ Action… ─▶ Outbox     what another thread writes to the server: ServerQueue
+//! engine unlocked   deliver ─▶ server and client, then stderr, audit log, approval worker
+//! ```
+//! Actions are taken in before the engine is unlocked. So the server queue has its lines in the order in which the engine
+//! decided on them, and whoever writes to the server writes the queue first. That is why the cancellation of a call never
+//! reaches the server before the call.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::approval_worker::ApprovalEvent;
+use super::server_queue::QueuedLine;
+use super::shared_session::SharedSession;
+use super::stray_line;
+use crate::engine::{Action, Commit, Engine, Note, Now, Payload};
+use crate::record::Entry;
+use crate::wire::frame::Framer;
+
+/// Who writes the lines for the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ServerRoute {
+    /// This thread, which may wait for the server to read.
+    Direct,
+    /// The server queue.
+    Queue,
+    /// The server queue, unless it is full: the lines are answers to the server's own messages.
+    QueueOrDrop,
+}
+
+/// The client does not read our stdout any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ClientGone;
+
+/// The actions of one thread. Its buffers are kept, so that forwarding a line allocates nothing.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    session: Arc<SharedSession>,
+    route: ServerRoute,
+    actions: Vec<Action>,
+    writes: Vec<Write>,
+    strays: Vec<Range<usize>>,
+    notes: Vec<Note>,
+    entries: Vec<Entry>,
+    events: Vec<ApprovalEvent>,
+}
+
+/// One thing to write. A range is where the received line is in the framer's buffer.
+#[derive(Debug)]
+enum Write {
+    ToServer(Payload, Range<usize>),
+    ToClient(Payload, Range<usize>),
+    /// To the log, and then to the server.
+    Commit(Box<Commit>, Range<usize>),
+}
+
+/// The line that the engine decides on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ReceivedLine<'a> {
+    /// Its bytes.
+    pub(super) bytes: &'a [u8],
+    /// Where it is in the framer's buffer.
+    pub(super) range: Range<usize>,
+}
+
+impl Outbox {
+    pub(super) fn new(session: Arc<SharedSession>, route: ServerRoute) -> Self {
+        let (actions, writes, strays) = (Vec::new(), Vec::new(), Vec::new());
+        let (notes, entries, events) = (Vec::new(), Vec::new(), Vec::new());
+        Self { session, route, actions, writes, strays, notes, entries, events }
+    }
+
+    /// Lets the engine decide on something that is not a line.
+    pub(super) fn decide(&mut self, decide: impl FnOnce(&mut Engine, Now, &mut Vec<Action>)) {
+        let session = Arc::clone(&self.session);
+        let now = session.now();
+        let mut engine = session.lock_engine();
+        self.decide_on(ReceivedLine::default(), &mut engine, |engine, actions| decide(engine, now, actions));
+    }
+
+    /// Lets the engine, which stays locked, decide on a line, and takes in the actions.
+    pub(super) fn decide_on(
+        &mut self,
+        line: ReceivedLine<'_>,
+        engine: &mut Engine,
+        decide: impl FnOnce(&mut Engine, &mut Vec<Action>),
+    ) {
+        let mut actions = std::mem::take(&mut self.actions);
+        decide(engine, &mut actions);
+        for action in actions.drain(..) {
+            self.take_in(action, &line);
+        }
+        self.actions = actions;
+    }
+
+    fn take_in(&mut self, action: Action, line: &ReceivedLine<'_>) {
+        match action {
+            Action::ToServer(payload) => match self.route {
+                ServerRoute::Direct => self.push(Write::ToServer(payload, line.range.clone())),
+                ServerRoute::Queue => self.session.queue.push(QueuedLine::Line(payload.into_bytes(line.bytes))),
+                ServerRoute::QueueOrDrop => {
+                    if !self.session.queue.push_unless_full(payload.into_bytes(line.bytes)) {
+                        tracing::warn!("dropped an answer to the server: it does not read its stdin");
+                    }
+                }
+            },
+            Action::Commit(commit) => match self.route {
+                ServerRoute::Direct => self.push(Write::Commit(commit, line.range.clone())),
+                ServerRoute::Queue | ServerRoute::QueueOrDrop => {
+                    self.session.queue.push(QueuedLine::Commit(Box::new(commit.with_bytes(line.bytes))));
+                }
+            },
+            Action::ToClient(payload) => self.push(Write::ToClient(payload, line.range.clone())),
+            Action::Stray => self.strays.push(line.range.clone()),
+            Action::Record(entry) => self.entries.push(entry),
+            Action::Ask(question) => self.events.push(ApprovalEvent::Ask(question)),
+            Action::Settle(number, how) => self.events.push(ApprovalEvent::Settle(number, how)),
+            Action::Note(note) => self.notes.push(note),
+        }
+    }
+
+    fn push(&mut self, write: Write) {
+        use Payload::Received;
+        match (self.writes.last_mut(), &write) {
+            // Lines that follow one another in the buffer become one write.
+            (Some(Write::ToServer(Received, lines)), Write::ToServer(Received, next))
+            | (Some(Write::ToClient(Received, lines)), Write::ToClient(Received, next))
+                if lines.end == next.start =>
+            {
+                lines.end = next.end;
+            }
+            _ => self.writes.push(write),
+        }
+    }
+
+    /// Carries out what was taken in. `framer` has the received lines.
+    pub(super) fn deliver(&mut self, framer: &Framer) -> Result<(), ClientGone> {
+        let written = self.write(framer);
+        self.hand_over(framer);
+        written
+    }
+
+    fn write(&mut self, framer: &Framer) -> Result<(), ClientGone> {
+        for write in self.writes.drain(..) {
+            match write {
+                Write::ToServer(payload, range) => self.session.write_to_server(payload.bytes(framer.bytes(&range))),
+                Write::ToClient(payload, range) => {
+                    let line = payload.bytes(framer.bytes(&range));
+                    // The last line of a server that ends may lack its newline; the client gets whole lines.
+                    let newline: &[u8] = if line.ends_with(b"\n") { b"" } else { b"\n" };
+                    self.session.client.write(&[line, newline]).map_err(|_| ClientGone)?;
+                }
+                Write::Commit(commit, range) => match self.session.commit(&commit.entry) {
+                    Ok(()) => self.session.write_to_server(commit.payload.bytes(framer.bytes(&range))),
+                    Err(why) => self.session.refuse_uncommitted(&commit, &why),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out what is not written to the server or the client: nothing of it waits for anybody.
+    pub(super) fn hand_over(&mut self, framer: &Framer) {
+        for stray in self.strays.drain(..) {
+            self.session.stderr.say(&stray_line::shown(framer.bytes(&stray)));
+        }
+        for note in self.notes.drain(..) {
+            tracing::info!("{}", stray_line::text(note.to_string().as_bytes()));
+        }
+        self.session.record(&mut self.entries);
+        self.session.approvals.post(&mut self.events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, PipeReader, Read as _};
+    use std::sync::Mutex;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::super::approval_worker::ApprovalInbox;
+    use super::super::client_input;
+    use super::super::client_reading::ClientReading;
+    use super::super::raw_output::RawOutput;
+    use super::super::server_queue::ServerQueue;
+    use super::super::shared_session::{ClientWriter, ServerWriter, SessionClock};
+    use super::super::stderr::Stderr;
+    use super::super::{pipe::file, start_log};
+    use super::*;
+    use crate::audit::Options;
+    use crate::engine::limits::Memory;
+    use crate::engine::{ApprovalAnswer, ApprovalOptions, Channel};
+    use crate::limits::MAX_SERVER_REPLIES;
+    use crate::policy::{self, Format, ServerName, Source};
+    use crate::proxy::LogPlace;
+    use crate::record::{ArgumentsLogged, Key, Keyed, Required};
+
+    const CALL: &str = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"send\"}}\n";
+    const CANCEL: &str = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}\n";
+
+    fn server_name() -> ServerName {
+        ServerName::parse("stub").unwrap()
+    }
+
+    fn engine(required: Required) -> Engine {
+        let text = r#"{"version":"1","default":"allow","tools":{"send":{"action":"require_approval"}}}"#;
+        let policy = policy::load(&Source::new("p.json", Format::Json, text), &server_name()).policy.unwrap();
+        let options = ApprovalOptions { channels: vec![Channel::Local], ..ApprovalOptions::default() };
+        let keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| Some(Key([3; 32]))));
+        Engine::new(Arc::new(policy), Box::new(Memory::default())).asking(options).recording(keyed, required)
+    }
+
+    /// A session whose threads are this test, and the pipes of its server and its client.
+    fn session(required: Required, log: Option<LogPlace>) -> (Arc<SharedSession>, PipeReader, PipeReader) {
+        let ((server_reads, to_server), (client_reads, to_client)) = (io::pipe().unwrap(), io::pipe().unwrap());
+        let (stdin, grace) = (client_input::stdin().unwrap(), Duration::from_secs(60));
+        let (engine, clock) = (Arc::new(Mutex::new(engine(required))), SessionClock::start());
+        let session = SharedSession {
+            engine: Arc::clone(&engine),
+            client: ClientWriter::new(RawOutput::Pipe(file(to_client))),
+            server: ServerWriter::new(file(to_server), stdin.clone(), grace).unwrap(),
+            queue: ServerQueue::default(),
+            reading: ClientReading::new(stdin),
+            max_message: 1 << 20,
+            grace,
+            stderr: Stderr::start().unwrap(),
+            approvals: ApprovalInbox::default(),
+            log: log.map(|place| start_log(place, engine, clock).unwrap()),
+            clock,
+        };
+        (Arc::new(session), server_reads, client_reads)
+    }
+
+    /// The thread that reads the client.
+    struct Client(Arc<SharedSession>, Outbox);
+
+    impl Client {
+        fn new(session: &Arc<SharedSession>) -> Self {
+            Self(Arc::clone(session), Outbox::new(Arc::clone(session), ServerRoute::Direct))
+        }
+
+        fn send(&mut self, line: &str) {
+            let mut framer = Framer::new(1 << 20);
+            framer.room()[..line.len()].copy_from_slice(line.as_bytes());
+            framer.filled(line.len());
+            let Some(crate::wire::frame::Frame::Line(range)) = framer.next_frame() else { panic!("{line:?}") };
+            let received = ReceivedLine { bytes: framer.bytes(&range), range: range.clone() };
+            let bytes = received.bytes;
+            let now = self.0.now();
+            self.1.decide_on(received, &mut self.0.lock_engine(), |engine, actions| {
+                engine.client_line(bytes, now, actions);
+            });
+            self.1.deliver(&framer).unwrap();
+        }
+    }
+
+    /// Approves the call as the approval worker does, without delivery.
+    fn approve(session: &Arc<SharedSession>, number: u64) -> Outbox {
+        let mut outbox = Outbox::new(Arc::clone(session), ServerRoute::Queue);
+        outbox.decide(|engine, now, actions| engine.answered_locally(number, ApprovalAnswer::Once, now, actions));
+        outbox
+    }
+
+    /// What the other end has got, once nobody writes any more.
+    fn rest(mut reader: PipeReader) -> String {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_cancellation_never_overtakes_the_approved_call() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { max_size: 1 << 20, keep: Duration::from_secs(3600) };
+        let place = LogPlace { dir: dir.path().to_owned(), server: server_name(), options };
+        for (required, log) in [(Required::No, None), (Required::Yes, Some(place))] {
+            let (session, server, _client) = session(required, log);
+            let mut client = Client::new(&session);
+            client.send(CALL);
+            // The worker has decided, and is interrupted before it has written anything.
+            let mut worker = approve(&session, 1);
+            client.send(CANCEL);
+            worker.deliver(&Framer::new(0)).unwrap();
+            session.server.close();
+            assert_eq!(rest(server), format!("{CALL}{CANCEL}"), "{required:?}");
+        }
+    }
+
+    #[test]
+    fn a_cancelled_call_is_not_released() {
+        let (session, server, _client) = session(Required::No, None);
+        let mut client = Client::new(&session);
+        client.send(CALL);
+        client.send(CANCEL);
+        approve(&session, 1).deliver(&Framer::new(0)).unwrap();
+        session.write_to_server(b"");
+        session.server.close();
+        assert_eq!(rest(server), "", "the server knows nothing of the call");
+    }
+
+    #[test]
+    fn a_call_that_cannot_be_committed_is_refused_unless_it_was_cancelled() {
+        for (lines, to_server, is_refused) in [(&[CALL][..], "", true), (&[CALL, CANCEL], CANCEL, false)] {
+            let (session, server, client_reads) = session(Required::Yes, None);
+            let mut client = Client::new(&session);
+            client.send(CALL);
+            let worker = approve(&session, 1);
+            lines.iter().skip(1).for_each(|line| client.send(line));
+            session.write_to_server(b"");
+            session.server.close();
+            assert_eq!(rest(server), to_server);
+            drop((client, worker, session));
+            assert_eq!(rest(client_reads).contains("audit.required"), is_refused);
+        }
+    }
+
+    #[test]
+    fn whoever_writes_first_the_order_is_the_same() {
+        let (session, mut server, _client) = session(Required::No, None);
+        let writer = Arc::clone(&session);
+        thread::spawn(move || writer.write_queue());
+        let mut client = Client::new(&session);
+        for round in 1..=300 {
+            client.send(CALL);
+            let worker = Arc::clone(&session);
+            let worker = thread::spawn(move || approve(&worker, round).deliver(&Framer::new(0)));
+            client.send(CANCEL);
+            worker.join().unwrap().unwrap();
+            // A mark after all that the round has decided.
+            session.write_to_server(b"mark\n");
+            let mut got = Vec::new();
+            while !got.ends_with(b"mark\n") {
+                let mut byte = [0];
+                server.read_exact(&mut byte).unwrap();
+                got.push(byte[0]);
+            }
+            let got = String::from_utf8(got).unwrap();
+            assert!(got == "mark\n" || got == format!("{CALL}{CANCEL}mark\n"), "round {round}: {got}");
+            // The id is free again: the server answers late, or never knew of it.
+            session.lock_engine().server_line(
+                b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}",
+                session.now(),
+                &mut Vec::new(),
+            );
+        }
+    }
+
+    #[test]
+    fn answers_to_the_server_are_dropped_when_too_many_wait_and_calls_never() {
+        let queue = ServerQueue::default();
+        for _ in 0..MAX_SERVER_REPLIES {
+            assert!(queue.push_unless_full(b"{}\n".to_vec()));
+        }
+        assert!(!queue.push_unless_full(b"{}\n".to_vec()));
+        assert!(!queue.is_backlogged());
+        queue.push(QueuedLine::Line(vec![b'x'; crate::limits::MAX_HELD_BYTES]));
+        assert!(queue.is_backlogged());
+        let waiting = std::iter::from_fn(|| queue.pop()).count();
+        assert_eq!(waiting, MAX_SERVER_REPLIES + 1);
+    }
+}

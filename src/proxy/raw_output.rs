@@ -1,0 +1,70 @@
+//! Our own stdout and stderr, unbuffered.
+
+use std::fs::File;
+use std::io;
+
+use super::pipe;
+
+/// One of our output streams.
+#[derive(Debug)]
+pub(super) enum RawOutput {
+    /// A pipe or a file. It is written without the library's lock, for which the message of a panic would wait.
+    Pipe(File),
+    /// The stdout of a person at a console of Windows. A console takes raw bytes for text of its own code page, and the library
+    /// writes UTF-16 to it.
+    #[cfg(windows)]
+    ConsoleOut(io::Stdout),
+    /// The stderr of a person at a console of Windows.
+    #[cfg(windows)]
+    ConsoleErr(io::Stderr),
+}
+
+impl RawOutput {
+    /// Opens our stdout.
+    pub(super) fn stdout() -> io::Result<Self> {
+        let stdout = io::stdout();
+        #[cfg(windows)]
+        if io::IsTerminal::is_terminal(&stdout) {
+            return Ok(Self::ConsoleOut(stdout));
+        }
+        Ok(Self::Pipe(pipe::duplicate(&stdout)?))
+    }
+
+    /// Opens our stderr.
+    pub(super) fn stderr() -> io::Result<Self> {
+        let stderr = io::stderr();
+        #[cfg(windows)]
+        if io::IsTerminal::is_terminal(&stderr) {
+            // This switches colours on; a console without colours shows the text with its escapes.
+            let _ = crossterm::ansi_support::supports_ansi();
+            return Ok(Self::ConsoleErr(stderr));
+        }
+        Ok(Self::Pipe(pipe::duplicate(&stderr)?))
+    }
+
+    /// Writes all of `bytes`, however long the reader takes.
+    pub(super) fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Pipe(pipe) => pipe::write_all(pipe, bytes),
+            #[cfg(windows)]
+            Self::ConsoleOut(console) => write_text(console.lock(), bytes),
+            #[cfg(windows)]
+            Self::ConsoleErr(console) => write_text(console.lock(), bytes),
+        }
+    }
+
+    /// Lets a pipe hold so many bytes, if the system can.
+    pub(super) fn widen(&self, size: usize) {
+        match self {
+            Self::Pipe(pipe) => pipe::widen(pipe, size),
+            #[cfg(windows)]
+            Self::ConsoleOut(_) | Self::ConsoleErr(_) => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+fn write_text(mut console: impl io::Write, bytes: &[u8]) -> io::Result<()> {
+    console.write_all(String::from_utf8_lossy(bytes).as_bytes())?;
+    console.flush()
+}

@@ -1,0 +1,225 @@
+//! What the threads of a session share: the engine, the way to the server and the way to the client.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::approval_worker::ApprovalInbox;
+use super::client_input::ClientInput;
+use super::client_reading::ClientReading;
+use super::outbox::{Outbox, ServerRoute};
+use super::pipe;
+use super::raw_output::RawOutput;
+use super::server_queue::{QueuedLine, ServerQueue};
+use super::stderr::Stderr;
+use crate::audit::Log;
+use crate::engine::{Commit, Engine, Now};
+use crate::record::Entry;
+use crate::wire::frame::Framer;
+
+/// What the threads of a session share.
+#[derive(Debug)]
+pub(super) struct SharedSession {
+    /// Never locked while something is written.
+    pub(super) engine: Arc<Mutex<Engine>>,
+    /// Our stdout.
+    pub(super) client: ClientWriter,
+    /// The server's stdin.
+    pub(super) server: ServerWriter,
+    /// Lines for the server that a thread leaves to others to write.
+    pub(super) queue: ServerQueue,
+    /// Whether our stdin is still read.
+    pub(super) reading: ClientReading,
+    /// The longest line in either direction, in bytes.
+    pub(super) max_message: usize,
+    /// How long the server has to end by itself once its stdin is closed.
+    pub(super) grace: Duration,
+    /// Everything that is not protocol.
+    pub(super) stderr: Stderr,
+    /// Questions for a person.
+    pub(super) approvals: ApprovalInbox,
+    /// The audit log, if one is kept.
+    pub(super) log: Option<Log>,
+    /// The session's clock.
+    pub(super) clock: SessionClock,
+}
+
+/// A clock that starts with the session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SessionClock(Instant);
+
+impl SessionClock {
+    pub(super) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(super) fn now(self) -> Now {
+        // A time before 1970 counts as 1970.
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { session: self.0.elapsed(), unix }
+    }
+}
+
+impl SharedSession {
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    pub(super) fn lock_engine(&self) -> MutexGuard<'_, Engine> {
+        lock(&self.engine)
+    }
+
+    /// Returns how long ago the client closed our stdin, on systems on which only reading ahead tells.
+    pub(super) fn client_left_for(&self) -> Option<Duration> {
+        self.server.client.hung_up_for()
+    }
+
+    /// Writes whole lines to the server, after those in the queue, which were decided earlier. Waits for a server that is slow
+    /// to read.
+    pub(super) fn write_to_server(self: &Arc<Self>, lines: &[u8]) {
+        let mut uncommitted = Vec::new();
+        let mut stdin = lock(&self.server.stdin);
+        while let Some(queued) = self.queue.pop() {
+            match queued {
+                QueuedLine::Line(line) => self.server.write(&mut stdin, &line),
+                QueuedLine::Commit(commit) => match self.commit(&commit.entry) {
+                    Ok(()) => self.server.write(&mut stdin, commit.payload.bytes(b"")),
+                    Err(why) => uncommitted.push((commit, why)),
+                },
+            }
+        }
+        self.server.write(&mut stdin, lines);
+        drop(stdin);
+        for (commit, why) in uncommitted {
+            self.refuse_uncommitted(&commit, &why);
+        }
+    }
+
+    /// Writes the server queue until the process ends.
+    pub(super) fn write_queue(self: &Arc<Self>) {
+        loop {
+            self.queue.wait();
+            self.write_to_server(b"");
+        }
+    }
+
+    pub(super) fn record(&self, entries: &mut Vec<Entry>) {
+        match &self.log {
+            Some(log) if !entries.is_empty() => log.push(entries),
+            _ => entries.clear(),
+        }
+    }
+
+    /// Writes a call to the log before the server gets it.
+    pub(super) fn commit(&self, entry: &Entry) -> Result<(), String> {
+        let log = self.log.as_ref().ok_or("there is none")?;
+        log.trouble().map_or_else(|| log.commit(entry), Err)
+    }
+
+    /// Refuses a call that could not be written to the log.
+    pub(super) fn refuse_uncommitted(self: &Arc<Self>, commit: &Commit, why: &str) {
+        let mut outbox = Outbox::new(Arc::clone(self), ServerRoute::Queue);
+        outbox.decide(|engine, now, actions| engine.handle_commit_failed(commit, why, now, actions));
+        // A client that is gone ends the session elsewhere.
+        let _ = outbox.deliver(&Framer::new(0));
+    }
+}
+
+/// Locks what no panic leaves half done: a panic ends the session.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Our stdout: whole lines, one writer at a time.
+#[derive(Debug)]
+pub(super) struct ClientWriter {
+    stdout: Mutex<RawOutput>,
+    /// Whether a thread is writing, or waiting for the client to read.
+    writing: AtomicBool,
+    /// The number of finished writes.
+    written: AtomicU64,
+}
+
+impl ClientWriter {
+    pub(super) fn new(stdout: RawOutput) -> Self {
+        Self { stdout: Mutex::new(stdout), writing: AtomicBool::new(false), written: AtomicU64::new(0) }
+    }
+
+    /// Writes whole lines.
+    pub(super) fn write(&self, lines: &[&[u8]]) -> io::Result<()> {
+        let stdout = lock(&self.stdout);
+        self.writing.store(true, Ordering::Relaxed);
+        let result = lines.iter().try_for_each(|line| stdout.write_all(line));
+        self.written.fetch_add(1, Ordering::Relaxed);
+        self.writing.store(false, Ordering::Relaxed);
+        result
+    }
+
+    /// Blocks all further writes, so that the end of the process cuts no line.
+    pub(super) fn close(&self) {
+        std::mem::forget(lock(&self.stdout));
+    }
+
+    /// Returns the number of finished writes if the client keeps a thread waiting.
+    pub(super) fn waiting(&self) -> Option<u64> {
+        self.writing.load(Ordering::Relaxed).then(|| self.written.load(Ordering::Relaxed))
+    }
+}
+
+/// The server's stdin, until it is closed.
+#[derive(Debug)]
+pub(super) struct ServerWriter {
+    stdin: Mutex<Option<File>>,
+    closing: AtomicBool,
+    /// Whether a write failed because the server has closed its end.
+    refused: AtomicBool,
+    /// Our own stdin, which tells whether the client has left while the server does not read.
+    client: ClientInput,
+    /// How long a write goes on waiting for the server once the client has left.
+    grace: Duration,
+}
+
+impl ServerWriter {
+    /// Creates a writer to `stdin`. A write waits for the server while `client`, our own stdin, is open, and at least for
+    /// `grace`.
+    pub(super) fn new(stdin: File, client: ClientInput, grace: Duration) -> io::Result<Self> {
+        // Non-blocking, so that a server that reads nothing cannot hold us back from ending it.
+        pipe::set_nonblocking(&stdin)?;
+        Ok(Self {
+            stdin: Mutex::new(Some(stdin)),
+            closing: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
+            client,
+            grace,
+        })
+    }
+
+    /// Writes whole lines to the locked `stdin`; waits for a server that is slow to read, but not if the session has to end.
+    fn write(&self, stdin: &mut Option<File>, lines: &[u8]) {
+        let Some(pipe) = stdin.as_ref() else { return };
+        let result = pipe::write_while(pipe, lines, |blocked| {
+            !self.closing.load(Ordering::Relaxed) && (blocked < self.grace || !self.client.is_hung_up())
+        });
+        // If either side has closed it, the calls stay open and are answered when the server ends. The client is still read:
+        // each of its requests needs an answer.
+        if let Err(error) = result {
+            *stdin = None;
+            self.refused.store(error.kind() != ErrorKind::TimedOut, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether the server has closed its end. Never waits.
+    pub(super) fn is_refused(&self) -> bool {
+        // A running write finds out by itself.
+        let is_hung_up = || self.stdin.try_lock().is_ok_and(|stdin| stdin.as_ref().is_some_and(pipe::is_hung_up));
+        self.refused.load(Ordering::Relaxed) || is_hung_up()
+    }
+
+    /// Closes the server's stdin. Waits a moment if a write is blocked, so this is not for the main thread.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+        *lock(&self.stdin) = None;
+    }
+}
