@@ -11,60 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use policylayer::audit::verify::{Note, What};
-use policylayer::audit::{Log, Options, Place, Report, Trouble, key, verify};
-use policylayer::policy::{Effect, ServerName};
-use policylayer::record::{
-    About, ArgumentsLogged, Direction, Draft, Enforcement, Entry, Facts, Keyed, Moment, Outcome, read,
-};
+use policylayer::audit::{Options, Place, Report, Trouble, key, verify};
+use policylayer::record::{About, Outcome, read};
 
-const LONG: Duration = Duration::from_secs(60);
-
-fn server() -> ServerName {
-    ServerName::parse("demo").unwrap()
-}
-
-fn draft(number: u64, unix: Duration) -> Draft {
-    let facts = Facts {
-        direction: Direction::Client,
-        method: Some("tools/call"),
-        tool: Some("get_lists"),
-        class: None,
-        effect: Effect::Allow,
-        rule: "default",
-        reason: None,
-        enforcement: Enforcement::Enforced,
-        arguments: None,
-    };
-    let mut keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| None));
-    let made = Moment { number, unix, session: Duration::from_secs(number) };
-    Draft::new(&facts, None, &mut keyed, made)
-}
-
-fn entry(number: u64) -> Entry {
-    let unix = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    draft(number, unix).finish(Outcome::Ok, Duration::from_secs(number + 1))
-}
-
-fn open_entry(number: u64) -> Entry {
-    let unix = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    draft(number, unix).finish(Outcome::Unknown, Duration::from_secs(number + 1))
-}
-
-type Said = Arc<Mutex<Vec<Trouble>>>;
-
-fn start(folder: &Path, options: Options, open: Arc<Mutex<Vec<Entry>>>) -> (Log, Said) {
-    let said = Said::default();
-    let say = {
-        let said = Arc::clone(&said);
-        Box::new(move |trouble| said.lock().unwrap().push(trouble))
-    };
-    let unanswered = Box::new(move |into: &mut Vec<Entry>| into.extend(open.lock().unwrap().iter().cloned()));
-    (Log::start(folder.to_owned(), &server(), options, say, unanswered).unwrap(), said)
-}
-
-fn log(folder: &Path, options: Options) -> (Log, Said) {
-    start(folder, options, Arc::default())
-}
+use crate::support::audit_log::{draft, entry, log, open_entry, server, start};
+use crate::support::system::PATIENCE;
 
 fn small() -> Options {
     Options { max_size: 2_000, ..Options::default() }
@@ -74,7 +25,7 @@ fn small() -> Options {
 fn session(folder: &Path, options: Options, numbers: impl IntoIterator<Item = u64>) {
     let (log, said) = log(folder, options);
     log.push(&mut numbers.into_iter().map(entry).collect());
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(*said.lock().unwrap(), []);
 }
 
@@ -116,7 +67,7 @@ fn calls(folder: &Path) -> Vec<(String, u64, Outcome)> {
 fn until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < LONG, "in vain: {what}");
+        assert!(start.elapsed() < PATIENCE, "in vain: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -146,7 +97,7 @@ fn nothing_is_made_before_the_first_entry_and_all_is_private() {
             }
         }
     }
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(place(&audit).journals().unwrap(), [""; 0]);
     let report = sound(&audit);
     assert_eq!((report.lines, report.running, &*report.notes), (1, 0, &[][..]));
@@ -338,7 +289,7 @@ fn several_writers_give_one_chain() {
                     log.push(&mut (batch * 10 + 1..=batch * 10 + 10).map(entry).collect());
                     thread::sleep(Duration::from_millis(batch % 8));
                 }
-                assert_eq!(log.finish(LONG), 0);
+                assert_eq!(log.finish(PATIENCE), 0);
                 assert_eq!(*said.lock().unwrap(), []);
             })
         })
@@ -363,9 +314,9 @@ fn what_is_too_old_is_pruned_and_the_rest_verifies() {
     let options = Options { keep, ..small() };
     let (log, _) = log(folder.path(), options);
     let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    let old = |number| draft(number, now - keep * 2).finish(Outcome::Ok, LONG);
+    let old = |number| draft(number, now - keep * 2).finish(Outcome::Ok, PATIENCE);
     log.push(&mut (1..=30).map(old).chain((31..=60).map(entry)).collect());
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     let report = sound(folder.path());
     assert!(report.pruned >= 20 && report.pruned <= 30, "{report:?}");
     assert_eq!(report.pruned + report.lines, 60);
@@ -419,7 +370,7 @@ fn unanswered_calls_are_in_the_journal_and_taken_over() {
     session(after.path(), Options::default(), 1..=1);
     assert_eq!(sound(after.path()).lines, 6);
     // The session itself ends well, and writes down what was not answered.
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(sound(folder.path()).lines, 3);
     assert!(!journal.exists());
     assert_eq!(*said.lock().unwrap(), []);
@@ -442,7 +393,7 @@ fn writer_process() {
             thread::sleep(Duration::from_millis(1));
         }
     }
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     for trouble in said.lock().unwrap().iter() {
         writeln!(std::io::stderr(), "said {trouble}").unwrap();
     }
@@ -517,7 +468,7 @@ fn a_log_that_cannot_be_written_says_so_once_and_tells_what_is_missing() {
     fs::remove_dir(&current).unwrap();
     until("it is mended", || log.trouble().is_none());
     log.push(&mut vec![entry(4)]);
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(said.lock().unwrap()[1..], [Trouble::Written { lost: 3 }]);
     let report = sound(folder.path());
     assert_eq!((report.lines, report.gaps, report.lost), (2, 1, 3));
@@ -533,7 +484,7 @@ fn a_folder_that_is_a_file_is_trouble() {
     until("trouble", || log.trouble().is_some());
     assert!(log.commit(&open_entry(2)).is_err());
     assert!(key(&audit).is_err());
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(said.lock().unwrap().iter().filter(|said| matches!(said, Trouble::Unwritable(_))).count(), 1);
 }
 
@@ -563,7 +514,7 @@ fn a_full_disk_is_a_gap_once_there_is_room() {
         fs::remove_file(&filler).unwrap();
         until("it is mended", || log.trouble().is_none());
         log.push(&mut vec![entry(202)]);
-        assert_eq!(log.finish(LONG), 0);
+        assert_eq!(log.finish(PATIENCE), 0);
         let report = sound(&audit);
         assert!(report.gaps >= 1 && report.lost > 0, "{report:?}");
         assert_eq!(calls(&audit).len() as u64 + report.lost, 202);
@@ -663,7 +614,7 @@ fn no_file_that_is_read_is_locked() {
         let other = fs::File::options().read(true).write(true).open(path).unwrap();
         assert!(path == &opened && cfg!(unix) || other.try_lock().is_ok(), "{}", path.display());
     }
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     assert!(files(&folder.path().join("open")).is_empty(), "the session leaves nothing");
     assert_eq!(*said.lock().unwrap(), []);
 }

@@ -3,59 +3,27 @@
 #![cfg(windows)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::support::system::is_wine;
+use crate::support::audit_log::{entry, log, server};
+use crate::support::system::{PATIENCE, is_wine};
 use std::fs::{self, File};
 use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use policylayer::audit::{Log, Options, Place, Trouble, key, verify};
+use policylayer::audit::{Options, Place, key, verify};
 use policylayer::engine::Now;
 use policylayer::engine::limits::{Charge, Store as _};
 use policylayer::limits::HELD_WAIT;
 use policylayer::paths::{ReplaceError, replace_file};
-use policylayer::policy::{Amount, CounterId, Effect, Scope, ServerName, Window};
-use policylayer::record::{ArgumentsLogged, Direction, Draft, Enforcement, Entry, Facts, Keyed, Moment, Outcome};
+use policylayer::policy::{Amount, CounterId, Scope, Window};
 use policylayer::state::Sqlite;
-
-const LONG: Duration = Duration::from_secs(60);
 
 /// Opens a file as a program does that lets others read and write it, but not remove it: most of them.
 fn hold(path: &Path) -> File {
     File::options().read(true).share_mode(3).open(path).unwrap()
-}
-
-fn server() -> ServerName {
-    ServerName::parse("demo").unwrap()
-}
-
-fn entry(number: u64) -> Entry {
-    let facts = Facts {
-        direction: Direction::Client,
-        method: Some("tools/call"),
-        tool: Some("get_lists"),
-        class: None,
-        effect: Effect::Allow,
-        rule: "default",
-        reason: None,
-        enforcement: Enforcement::Enforced,
-        arguments: None,
-    };
-    let mut keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| None));
-    let unix = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
-    let made = Moment { number, unix, session: Duration::from_secs(number) };
-    Draft::new(&facts, None, &mut keyed, made).finish(Outcome::Ok, Duration::from_secs(number + 1))
-}
-
-fn log(folder: &Path, options: Options) -> (Log, Arc<Mutex<Vec<Trouble>>>) {
-    let said = Arc::<Mutex<Vec<Trouble>>>::default();
-    let say = Arc::clone(&said);
-    let say = Box::new(move |trouble| say.lock().unwrap().push(trouble));
-    (Log::start(folder.to_owned(), &server(), options, say, Box::new(|_| {})).unwrap(), said)
 }
 
 #[test]
@@ -169,7 +137,7 @@ fn paths_of_more_than_260_characters_are_no_different() {
     let audit = deep.join("audit");
     let (log, said) = log(&audit, Options { max_size: 2_000, ..Options::default() });
     log.push(&mut (1..=20).map(entry).collect());
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(*said.lock().unwrap(), []);
     assert_eq!(key(&audit).unwrap().0.len(), 32);
     let report = verify(&audit, &server()).unwrap();
@@ -195,7 +163,7 @@ fn a_log_whose_files_others_hold_open_goes_on_and_is_whole() {
     let place = Place::new(folder.path(), &server());
     let start = Instant::now();
     while !place.current().exists() {
-        assert!(start.elapsed() < LONG);
+        assert!(start.elapsed() < PATIENCE);
         thread::sleep(Duration::from_millis(5));
     }
     let holder = hold(&place.current());
@@ -204,13 +172,13 @@ fn a_log_whose_files_others_hold_open_goes_on_and_is_whole() {
         thread::sleep(Duration::from_millis(8));
     }
     while verify(folder.path(), &server()).unwrap().lines < 60 {
-        assert!(start.elapsed() < LONG, "{said:?}");
+        assert!(start.elapsed() < PATIENCE, "{said:?}");
         thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(place.rotated_numbers().unwrap(), [0_u64; 0], "it grows on");
     drop(holder);
     log.push(&mut (61..=90).map(entry).collect());
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(*said.lock().unwrap(), []);
     assert!(!place.rotated_numbers().unwrap().is_empty(), "and is rotated once it can be");
     let report = verify(folder.path(), &server()).unwrap();
@@ -224,7 +192,7 @@ fn what_is_pruned_while_it_is_read_is_not_in_the_way() {
     let options = Options { max_size: 2_000, keep: Duration::ZERO };
     let (first, _) = log(folder.path(), Options { max_size: 2_000, ..Options::default() });
     first.push(&mut (1..=30).map(entry).collect());
-    assert_eq!(first.finish(LONG), 0);
+    assert_eq!(first.finish(PATIENCE), 0);
     let place = Place::new(folder.path(), &server());
     let numbers = place.rotated_numbers().unwrap();
     assert!(numbers.len() > 2);
@@ -235,14 +203,14 @@ fn what_is_pruned_while_it_is_read_is_not_in_the_way() {
     for round in 0..3 {
         let (log, said) = log(folder.path(), options);
         log.push(&mut (1..=5).map(entry).collect());
-        assert_eq!(log.finish(LONG), 0);
+        assert_eq!(log.finish(PATIENCE), 0);
         assert_eq!(*said.lock().unwrap(), [], "round {round}");
         assert_eq!(verify(folder.path(), &server()).unwrap().broken, None, "round {round}");
     }
     drop((ours, other));
     let (log, said) = log(folder.path(), options);
     log.push(&mut vec![entry(1)]);
-    assert_eq!(log.finish(LONG), 0);
+    assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(*said.lock().unwrap(), []);
     assert!(!place.rotated(numbers[0]).exists() && !place.rotated(numbers[1]).exists());
 }

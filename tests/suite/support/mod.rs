@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod api;
+pub(crate) mod audit_log;
 pub(crate) mod client;
 pub(crate) mod log;
 pub(crate) mod node;
