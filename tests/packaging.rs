@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::node::upstream;
 use support::processes::{living, wait_until_gone};
+use support::system::PATIENCE;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -157,13 +158,13 @@ fn a_signal_to_the_npm_package_ends_the_wrapper_and_its_server() {
     rustix::process::kill_process(launched, rustix::process::Signal::TERM).unwrap();
     let code = launcher.wait().unwrap().code();
     assert!(code.is_some_and(|code| code != 0), "{code:?}");
-    wait_until_gone(folder.path(), Duration::from_secs(5));
+    wait_until_gone(folder.path());
 }
 
 fn eventually(mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(10));
+        assert!(start.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(10));
     }
 }

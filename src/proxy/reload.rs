@@ -133,6 +133,7 @@ impl WatchedDirectories {
     fn wait(&self) {
         match self.changes.recv_timeout(RELOAD_POLL) {
             Ok(()) => {
+                tracing::debug!("the system tells of a change");
                 thread::sleep(RELOAD_SETTLE);
                 let _ = self.changes.try_recv();
             }

@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use crate::support::system::PATIENCE;
 use crate::support::terminal;
 use crate::support::waiting;
 use crate::support::wrapped;
@@ -151,7 +152,7 @@ fn a_terminal_that_goes_away_ends_it() {
     let start = std::time::Instant::now();
     // It must not go on reading the end of its input.
     while process.try_wait().unwrap().is_none() {
-        if start.elapsed() > Duration::from_secs(10) {
+        if start.elapsed() > PATIENCE {
             process.kill().unwrap();
             panic!("it still runs");
         }

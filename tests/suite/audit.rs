@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::support::system::{SLOWNESS, state_in};
+use crate::support::system::{PATIENCE, state_in};
 use crate::support::wrapped;
 
 use std::fs;
@@ -126,7 +126,7 @@ fn whatever_ends_a_session_nothing_is_lost() {
     let mut died = wrap_with(home_with(""), &[], &["--exit-at-request", "3"]);
     call(&mut died, 1, "yes");
     died.line();
-    died.end(Duration::from_secs(5) * SLOWNESS);
+    died.end();
     assert_eq!(
         log(died.home.path()).iter().map(facts).collect::<Vec<_>>(),
         [json!([1, "yes", "allow", "default", "server_died"])]
@@ -144,7 +144,7 @@ fn whatever_ends_a_session_nothing_is_lost() {
     signalled.signal(libc::SIGTERM);
     #[cfg(windows)]
     signalled.close();
-    signalled.end(Duration::from_secs(5) * SLOWNESS);
+    signalled.end();
     assert_eq!(log(signalled.home.path()).len(), 200);
     for wrapped in [died, signalled] {
         let report = assert_verified(wrapped.home.path());
@@ -164,11 +164,11 @@ fn a_call_that_ran_when_the_wrapper_was_killed_is_recorded_by_the_next_session()
     };
     let start = Instant::now();
     while !written(&journals) {
-        assert!(start.elapsed() < Duration::from_secs(10) * SLOWNESS, "no journal came");
+        assert!(start.elapsed() < PATIENCE, "no journal came");
         std::thread::sleep(Duration::from_millis(10));
     }
     wrapped.kill();
-    wrapped.all_gone(Duration::from_secs(5));
+    wrapped.all_gone();
     assert_verified(wrapped.home.path());
 
     wrapped.process.wait().unwrap();
@@ -232,7 +232,7 @@ fn a_log_that_is_required_and_cannot_be_written_refuses_calls_and_says_why() {
             assert!(!answer.contains("isError"), "{answer}");
             break;
         }
-        assert!(start.elapsed() < Duration::from_secs(10) * SLOWNESS, "{answer}");
+        assert!(start.elapsed() < PATIENCE, "{answer}");
         std::thread::sleep(Duration::from_millis(20));
         id += 1;
     }
@@ -256,7 +256,7 @@ fn a_required_log_holds_each_call_before_the_server_does() {
     }
     let start = Instant::now();
     while !fs::read_to_string(&record).is_ok_and(|text| text.lines().count() == 5) {
-        assert!(start.elapsed() < Duration::from_secs(10) * SLOWNESS, "the server never got its calls");
+        assert!(start.elapsed() < PATIENCE, "the server never got its calls");
         std::thread::sleep(Duration::from_millis(1));
     }
     wrapped.kill();

@@ -6,7 +6,7 @@ use crate::support::log;
 use crate::support::processes;
 #[cfg(target_os = "linux")]
 use crate::support::system::beside_the_tests;
-use crate::support::system::{DASHES, SLOWNESS, example, native, program, state_in};
+use crate::support::system::{DASHES, PATIENCE, example, native, program, state_in};
 #[cfg(unix)]
 use crate::support::terminal::Terminal;
 
@@ -126,7 +126,7 @@ struct Run {
 
 fn run(mut command: Command, home: &Home) -> Run {
     let output = command.output().unwrap();
-    wait_until_gone(home.path(), Duration::from_secs(5));
+    wait_until_gone(home.path());
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
@@ -424,7 +424,7 @@ fn a_wrapper_that_is_elsewhere_or_another() {
     script(&home, "policylayer", "#!/bin/sh\nsleep 1000\n");
     let began = Instant::now();
     broken(&check(&home, &[], 1), "wrapper", "does not tell its version", register, STARTED);
-    assert!(began.elapsed() < Duration::from_secs(30));
+    assert!(began.elapsed() < PATIENCE);
 
     // As npm installs it, which node runs.
     script(&home, "rich/richnode", "#!/bin/sh\n");
@@ -591,7 +591,7 @@ fn a_server_that_never_answers_is_not_waited_for() {
     let began = Instant::now();
     let found = check(&home, &["--timeout", "1"], 1);
     broken(&found, "initialize", "did not answer within 1 second", "in a terminal", &["tools"]);
-    assert!(began.elapsed() < Duration::from_secs(40) * SLOWNESS, "{:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
 }
 
 #[test]
@@ -696,7 +696,7 @@ fn a_person_who_has_seen_enough_leaves_nothing_running() {
         let mut doctor = command(&home, &["shop"]).stderr(Stdio::piped()).spawn().unwrap();
         let began = Instant::now();
         while !pid.exists() {
-            assert!(began.elapsed() < Duration::from_secs(20), "the server is started");
+            assert!(began.elapsed() < PATIENCE, "the server is started");
             thread::sleep(Duration::from_millis(10));
         }
         if *is_interrupt {
@@ -709,7 +709,7 @@ fn a_person_who_has_seen_enough_leaves_nothing_running() {
         let mut told = String::new();
         doctor.stderr.take().unwrap().read_to_string(&mut told).unwrap();
         let status = doctor.wait().unwrap();
-        wait_until_gone(home.path(), Duration::from_secs(10));
+        wait_until_gone(home.path());
         if *is_interrupt {
             assert_eq!(status.code(), Some(1));
             assert!(told.contains("this was interrupted") && told.contains("what to do:"), "{told}");

@@ -213,8 +213,8 @@ fn a_server_that_ignores_a_closed_stdin_is_ended() {
     let mut client = stubborn(upstream);
     client.close_stdin();
     // Five seconds of grace, then SIGTERM, two more, then SIGKILL.
-    client.wait(Duration::from_millis(8500));
-    support::processes::wait_until_gone(client.home(), Duration::from_millis(500));
+    client.wait();
+    support::processes::wait_until_gone(client.home());
 }
 
 #[cfg(target_os = "linux")]
@@ -224,20 +224,20 @@ fn a_server_that_ignores_a_closed_stdin_does_not_outlive_a_killed_wrapper() {
     for kill in [Client::kill, Client::kill_group] {
         let mut client = stubborn(upstream);
         kill(&mut client);
-        support::processes::wait_until_gone(client.home(), Duration::from_secs(3));
+        support::processes::wait_until_gone(client.home());
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn sigterm_ends_all_before_clients_lose_patience() {
+fn sigterm_ends_all() {
     let Some(upstream) = upstream() else { return };
     let mut client = everything(upstream).start(ALLOW_ALL);
     client.initialize(json!({}));
     client.terminate();
-    client.wait(Duration::from_millis(1500));
+    client.wait();
     #[cfg(target_os = "linux")]
-    support::processes::wait_until_gone(client.home(), Duration::from_millis(200));
+    support::processes::wait_until_gone(client.home());
 }
 
 #[test]

@@ -20,7 +20,7 @@
 #![allow(unsafe_code, reason = "what is done between fork and exec is")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use crate::support::system::SLOWNESS;
+use crate::support::system::{PATIENCE, SLOWNESS};
 use crate::support::wrapped;
 
 mod client;
@@ -43,9 +43,6 @@ use serde_json::Value;
 use wrapped::{Wrapped, command, home, stub};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// For what takes milliseconds where the machine has nothing else to do.
-const PATIENCE: Duration = Duration::from_secs(20 * SLOWNESS as u64);
 
 /// Under this policy a call of `refused` is answered by the wrapper, whatever the server does.
 const POLICY: &str = r#"{"version":"1","default":"allow","tools":{"refused":{"action":"deny"}}}"#;
@@ -101,7 +98,7 @@ fn rest(session: &mut Wrapped) -> String {
 
 /// The exit code of a wrapper that ends by itself.
 fn code(session: &mut Wrapped) -> i32 {
-    session.end(PATIENCE).0.code().unwrap()
+    session.end().0.code().unwrap()
 }
 
 fn is_refused(answer: &str) -> bool {

@@ -424,6 +424,7 @@ mod questions {
 
     use super::terminal::Terminal;
     use super::*;
+    use crate::support::system::PATIENCE;
 
     const DOWN: &str = "\u{1b}[B";
 
@@ -436,7 +437,7 @@ mod questions {
         // What was written last is read a moment after the program has ended.
         let is_shown = |written: &str| written.rfind("\u{1b}[?25h") > written.rfind("\u{1b}[?25l");
         let start = Instant::now();
-        while !is_shown(&terminal.written()) && start.elapsed() < Duration::from_secs(5) {
+        while !is_shown(&terminal.written()) && start.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(10));
         }
         let written = terminal.written();
@@ -547,7 +548,7 @@ mod questions {
         // One that comes while it draws is obeyed at the next key, or with the next one.
         let start = Instant::now();
         while terminal.process.try_wait().unwrap().is_none() {
-            assert!(start.elapsed() < Duration::from_secs(10), "{}", terminal.written());
+            assert!(start.elapsed() < PATIENCE, "{}", terminal.written());
             rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
             std::thread::sleep(Duration::from_millis(100));
         }

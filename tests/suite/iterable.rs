@@ -6,7 +6,7 @@ use crate::support;
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use support::api::Api;
 use support::client::{Client, Launch, Under, initialize_params};
 use support::node::{Upstream, upstream};
+use support::system::PATIENCE;
 
 /// The file that people paste, to the letter.
 const THREE_LINES: Under<'_> = Under::Policy(r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#);
@@ -222,7 +223,7 @@ fn send_campaign_waits_for_a_person_and_then_reaches_the_api_once() {
             if let [one] = &waiting()[..] {
                 return one["id"].as_str().unwrap().to_owned();
             }
-            assert!(start.elapsed() < Duration::from_secs(30), "the call never waited");
+            assert!(start.elapsed() < PATIENCE, "the call never waited");
         }
     };
     let refused = call(&mut client, 501);
@@ -418,7 +419,7 @@ fn the_attempts_work_where_no_wrapper_is() {
     for attempt in attempts().into_iter().filter(|attempt| attempt.works) {
         let before = api.arrived().len();
         client.raw(&attempt.line);
-        assert!(api.wait_for(before + 1, Duration::from_secs(5)), "{} reached nothing", attempt.how);
+        assert!(api.wait_for(before + 1), "{} reached nothing", attempt.how);
     }
 }
 
@@ -583,53 +584,41 @@ fn an_end_of_the_server_is_told_and_its_exit_code_kept() {
     client.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialize_params(json!({}))}));
     let answer = client.expect_response(1);
     assert!(answer["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{answer}");
-    assert_eq!(client.wait(Duration::from_secs(10)).code(), Some(0), "{}", client.transcript());
+    assert_eq!(client.wait().code(), Some(0), "{}", client.transcript());
     assert!(client.stderr().contains("No API key found"), "{}", client.stderr());
 }
 
-/// npx passes no signal on, so its node would live on and go on executing. That it lives is read from /proc.
+/// npx passes no signal on, so its node would live on and go on executing, whether its client kills all that it has started or
+/// ends the wrapper by SIGTERM. What lives is read from /proc.
 #[cfg(target_os = "linux")]
 #[test]
 fn behind_npx_it_works_and_nothing_outlives_it() {
     use support::processes::{living, wait_until_gone};
 
     let Some(upstream) = upstream() else { return };
-    let api = Api::start();
-    let launch = Launch::new(&upstream.npx)
-        .arg("-y")
-        .arg("@iterable/mcp")
-        .folder(&upstream.folder)
-        .env("npm_config_update_notifier", "false");
-    let mut client = with_account(launch, &api).start(THREE_LINES);
-    client.initialize(json!({}));
-    assert_refused(&client.call("cancel_export_job", json!({"jobId": 4242})), "cancel_export_job", HIDDEN);
-    assert_passed(&client.call("get_lists", json!({})));
-    assert_eq!(api.tools(), ["get_lists"]);
+    for is_killed in [true, false] {
+        let api = Api::start();
+        let launch = Launch::new(&upstream.npx)
+            .arg("-y")
+            .arg("@iterable/mcp")
+            .folder(&upstream.folder)
+            .env("npm_config_update_notifier", "false");
+        let mut client = with_account(launch, &api).start(THREE_LINES);
+        client.initialize(json!({}));
+        assert_refused(&client.call("cancel_export_job", json!({"jobId": 4242})), "cancel_export_job", HIDDEN);
+        assert_passed(&client.call("get_lists", json!({})));
+        assert_eq!(api.tools(), ["get_lists"]);
 
-    let started = living(client.home());
-    assert!(started.iter().any(|process| process.command.contains("iterable-mcp")), "{started:#?}");
-    client.kill_group();
-    wait_until_gone(client.home(), Duration::from_secs(3));
-}
-
-/// As clients do it: SIGTERM, and SIGKILL two seconds later. What lives is read from /proc.
-#[cfg(target_os = "linux")]
-#[test]
-fn behind_npx_sigterm_ends_it_in_time() {
-    use support::processes::wait_until_gone;
-
-    let Some(upstream) = upstream() else { return };
-    let api = Api::start();
-    let launch = Launch::new(&upstream.npx)
-        .arg("-y")
-        .arg("@iterable/mcp")
-        .folder(&upstream.folder)
-        .env("npm_config_update_notifier", "false");
-    let mut client = with_account(launch, &api).start(THREE_LINES);
-    client.initialize(json!({}));
-    client.terminate();
-    client.wait(Duration::from_millis(1500));
-    wait_until_gone(client.home(), Duration::from_millis(200));
+        let started = living(client.home());
+        assert!(started.iter().any(|process| process.command.contains("iterable-mcp")), "{started:#?}");
+        if is_killed {
+            client.kill_group();
+        } else {
+            client.terminate();
+            client.wait();
+        }
+        wait_until_gone(client.home());
+    }
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn walk(desk: &Desk, reached: &dyn Fn() -> Vec<String>) {
     assert_eq!(reached(), ["get_lists", "get_campaigns", "send_campaign"]);
 
     session.wrapped.close();
-    let status = session.wrapped.end(Duration::from_secs(30)).0;
+    let status = session.wrapped.end().0;
     assert_eq!(status.code(), Some(0), "{}", session.wrapped.said());
     let said = session.wrapped.said();
     assert!(!said.contains(" ERROR ") && !said.contains("cannot be written"), "{said}");
@@ -204,7 +204,7 @@ fn walk(desk: &Desk, reached: &dyn Fn() -> Vec<String>) {
     killed.open();
     assert_eq!(rule(&killed.call("get_lists", &json!({}))), "none: it reached the server");
     killed.wrapped.kill();
-    wait_until_gone(desk.home(), Duration::from_secs(10));
+    wait_until_gone(desk.home());
     desk.prints(&["log", "verify", "--server", "iterable"]);
 
     desk.prints(&["unregister", "iterable", "--client", "claude-desktop"]);

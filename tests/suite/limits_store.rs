@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and says so on stderr"
 )]
 
+use crate::support::system::PATIENCE;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -191,7 +192,7 @@ fn what_a_killed_process_let_through_is_counted() {
     for _ in 0..5 {
         let mut children: Vec<_> = (0..3).map(|_| start(&path, 0)).collect();
         let logs: Vec<_> = children.iter().map(|child| path.with_extension(format!("log{}", child.id()))).collect();
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         while !logs.iter().all(|log| fs::metadata(log).is_ok_and(|log| log.len() > 5)) {
             assert!(Instant::now() < deadline, "the processes do not get going");
             thread::sleep(Duration::from_millis(2));
@@ -224,7 +225,7 @@ fn a_lock_refuses_until_it_is_released() {
     let start = Instant::now();
     let why = unavailable(&mut store, &path);
     assert!(why.contains("another process keeps it locked"), "{why}");
-    assert!((STATE_BUSY..STATE_BUSY * 4).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert!(start.elapsed() >= STATE_BUSY, "{:?}", start.elapsed());
     assert!(unavailable(&mut Sqlite::new(&path), &path).contains("locked"), "also for one that is just opened");
     other.execute_batch("COMMIT").unwrap();
     assert!(passes(&mut store, 2));
@@ -358,7 +359,7 @@ fn a_file_that_is_no_store_refuses_until_it_is_mended() {
 fn waiting_process() {
     let Some(path) = std::env::var_os(STORE).map(std::path::PathBuf::from) else { return };
     let (mut store, counter) = (Sqlite::new(&path), id());
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + PATIENCE;
     eprintln!("{}", unavailable(&mut store, &path));
     while store.reserve(&[charge(&counter, 2)], at(0)).is_err() {
         assert!(Instant::now() < deadline, "{}", unavailable(&mut store, &path));

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use crate::support::log as support;
-use crate::support::system::SLOWNESS;
+use crate::support::system::PATIENCE;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -258,7 +258,7 @@ fn a_huge_log_is_read_in_little_memory_and_time() {
     let took = begun.elapsed();
     assert_eq!(out.lines().count(), 51);
     // A build with checks and no optimisation; the released one takes a tenth.
-    assert!(took < Duration::from_secs(20) * SLOWNESS, "{took:?}");
+    assert!(took < PATIENCE, "{took:?}");
     for args in [&["log", "-n", "all"][..], &["log", "stats"]] {
         let peak = peak_memory(home.command(args));
         assert!(peak < 64 << 20, "{args:?}: {peak} bytes");
@@ -303,7 +303,7 @@ fn following_goes_on_over_rotations_and_new_servers() {
     let _running = Running(child);
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-    let next = || tools(&lines.recv_timeout(Duration::from_secs(20)).expect("a line comes")).remove(0);
+    let next = || tools(&lines.recv_timeout(PATIENCE).expect("a line comes")).remove(0);
     for second in 2..12 {
         assert_eq!(next(), format!("old_{second}"));
     }

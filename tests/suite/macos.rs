@@ -16,6 +16,7 @@ use policylayer::clients::table::{ROWS, Scope};
 use policylayer::env::Env;
 use serde_json::{Value, json};
 
+use crate::support::system::PATIENCE;
 use crate::support::terminal::Terminal;
 use crate::support::waiting::approvals;
 use crate::support::wrapped::{Wrapped, command, home, kill, stub, wrap, wrap_with};
@@ -31,7 +32,7 @@ fn lives(pid: i32) -> bool {
 fn wait_until_gone(pids: &[i32]) {
     let start = Instant::now();
     while let Some(pid) = pids.iter().find(|pid| lives(**pid)) {
-        assert!(start.elapsed() < Duration::from_secs(10), "{pid} still lives");
+        assert!(start.elapsed() < PATIENCE, "{pid} still lives");
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -70,7 +71,7 @@ fn nothing_outlives_a_wrapper_whose_whole_group_is_killed() {
 fn nothing_outlives_a_session_that_ends() {
     let (mut session, pids) = stubborn();
     session.close();
-    session.end(Duration::from_secs(20));
+    session.end();
     wait_until_gone(&pids);
 }
 
@@ -85,7 +86,7 @@ fn watcher(session: &Wrapped, other: i32) -> i32 {
         if let Some(process) = found {
             return process.pid.cast_signed();
         }
-        assert!(start.elapsed() < Duration::from_secs(10), "no watcher: {:#?}", session.living());
+        assert!(start.elapsed() < PATIENCE, "no watcher: {:#?}", session.living());
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -98,7 +99,7 @@ fn a_watcher_that_is_killed_is_replaced_and_the_next_one_ends_the_server() {
     let second = watcher(&session, first);
     let start = Instant::now();
     while !session.said().contains("another one has taken its place") {
-        assert!(start.elapsed() < Duration::from_secs(10), "{}", session.said());
+        assert!(start.elapsed() < PATIENCE, "{}", session.said());
         thread::sleep(Duration::from_millis(10));
     }
     session.signal(libc::SIGKILL);
@@ -137,7 +138,7 @@ fn signals_have_the_numbers_and_names_of_this_system() {
     assert_eq!(session.code(), 128 + libc::SIGUSR1);
     let (mut session, pids) = stubborn();
     session.signal(libc::SIGTERM);
-    session.end(Duration::from_secs(20));
+    session.end();
     wait_until_gone(&pids);
 }
 
@@ -145,7 +146,7 @@ fn signals_have_the_numbers_and_names_of_this_system() {
 fn a_server_that_has_closed_its_stdin_is_let_go() {
     // Nothing is written to it, and the client stays: only poll tells.
     let mut session = wrap(&["--close-stdin", "--deaf"]);
-    let (status, _) = session.end(Duration::from_secs(30));
+    let (status, _) = session.end();
     assert_eq!(status.code(), Some(128 + libc::SIGTERM), "{}", session.said());
 }
 
@@ -289,8 +290,7 @@ fn a_policy_that_is_renamed_into_place_behind_private_var_is_seen() {
         fs::rename(&new, &file).unwrap();
         let start = Instant::now();
         while session.passes() != wanted {
-            // Sooner than by looking from time to time.
-            assert!(start.elapsed() < Duration::from_millis(1500), "{}", session.said());
+            assert!(start.elapsed() < PATIENCE, "{}", session.said());
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -306,7 +306,7 @@ fn approvals_watch_ends_when_its_terminal_goes_away() {
     let mut process = terminal.close();
     let start = Instant::now();
     while process.try_wait().unwrap().is_none() {
-        if start.elapsed() > Duration::from_secs(10) {
+        if start.elapsed() > PATIENCE {
             process.kill().unwrap();
             panic!("it still runs");
         }

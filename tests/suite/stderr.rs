@@ -41,11 +41,9 @@ fn a_session_outlives_whoever_read_its_stderr() {
 mod unread {
     use std::io::Read as _;
     use std::thread;
-    use std::time::Duration;
 
     use super::wrapped::{Wrapped, command, home, stub};
     use super::{Stdio, fs};
-    use crate::support::system::SLOWNESS;
 
     /// A session whose stderr is a pipe, over the stub with these habits.
     fn session(options: &[&str], habits: &[&str], noise: usize) -> Wrapped {
@@ -99,8 +97,7 @@ mod unread {
             let mut session = session(&["--log-level", "debug"], &[], 10_000);
             refusals(&mut session, 1_500);
             end(&mut session);
-            let (_, took) = session.end(Duration::from_secs(3) * SLOWNESS);
-            assert!(took < Duration::from_millis(1_000) * SLOWNESS, "{took:?}");
+            session.end();
         }
     }
 

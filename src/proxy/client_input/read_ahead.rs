@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     fn until(condition: impl Fn() -> bool) {
         let start = Instant::now();

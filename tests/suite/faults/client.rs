@@ -56,8 +56,8 @@ fn that_never_reads_and_leaves_is_not_waited_for() {
         session.told("stderr");
         let (sender, _) = pushing(&mut session, calls(0..100, "open"));
         drop(sender.join().unwrap());
-        session.end(PATIENCE);
-        session.all_gone(PATIENCE);
+        session.end();
+        session.all_gone();
     }
 }
 
@@ -100,7 +100,7 @@ fn that_closes_stdin_and_reads_on_gets_every_answer() {
     let answers = first + &rest(&mut session);
     assert_eq!(sorted(ids(&answers)), (0..2500).collect::<Vec<_>>());
     assert_eq!(code(&mut session), 0);
-    session.all_gone(PATIENCE);
+    session.all_gone();
 }
 
 /// The other half: a client that cannot be answered any more is gone, whatever it still writes.
@@ -114,9 +114,9 @@ fn that_closes_stdout_and_writes_on_ends_the_session() {
         session.stdout = None;
         let mut stdin = session.stdin.take().unwrap();
         let sender = thread::spawn(move || while stdin.write_all(calls(0..100, tool).as_bytes()).is_ok() {});
-        session.end(PATIENCE);
+        session.end();
         // The writer is told as well.
         sender.join().unwrap();
-        session.all_gone(PATIENCE);
+        session.all_gone();
     }
 }

@@ -32,7 +32,7 @@ fn of_the_server_leaves_no_open_call_without_its_one_answer() {
     assert!(answers.lines().all(|answer| answer.contains(SAID)), "{answers}");
     assert_eq!(sorted(ids(&(refused + &answers))), (0..300).collect::<Vec<_>>());
     assert!(is_killed(code(&mut session)));
-    session.all_gone(PATIENCE);
+    session.all_gone();
 }
 
 /// The server dies between two bytes of an answer: what it said in part is no part of what the client reads.
@@ -56,7 +56,7 @@ fn of_the_server_while_it_answers_leaves_whole_lines() {
         let all = if cfg!(windows) { answered.len() as u64 } else { 2000 };
         assert_eq!(answered, (0..all).collect::<Vec<_>>(), "round {round}");
         assert!(is_killed(code(&mut session)));
-        session.all_gone(PATIENCE);
+        session.all_gone();
     }
 }
 
@@ -71,7 +71,7 @@ fn of_the_wrapper_leaves_nothing_running_and_whole_lines_but_the_last() {
         let sender = sending(&mut session, calls(0..100_000, "open") + &calls(100_000..200_000, "refused"));
         let mut lines: String = (0..300).map(|_| session.line()).collect();
         session.kill();
-        session.all_gone(PATIENCE);
+        session.all_gone();
         lines += &rest(&mut session);
         let (whole, _) = lines.rsplit_once('\n').unwrap();
         assert!(whole.lines().map(json).count() >= 300, "round {round}");
@@ -156,9 +156,9 @@ mod behind_npx {
             let answer = client.expect_response(id);
             assert!(answer["error"]["message"].as_str().unwrap().contains("it "), "{answer}");
         }
-        client.wait(PATIENCE);
+        client.wait();
         assert_eq!(client.unexpected(), Vec::<String>::new());
-        wait_until_gone(client.home(), PATIENCE);
+        wait_until_gone(client.home());
     }
 
     #[test]
@@ -176,6 +176,6 @@ mod behind_npx {
     #[test]
     fn of_the_wrapper_before_npx_ends_the_whole_chain() {
         let Some(client) = behind_npx(|client, _| client.pid()) else { return };
-        wait_until_gone(client.home(), PATIENCE);
+        wait_until_gone(client.home());
     }
 }

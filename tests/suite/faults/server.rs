@@ -16,8 +16,8 @@ fn that_floods_stdout_keeps_no_answer_from_the_client() {
     session.close();
     let rest = rest(&mut session);
     assert!(rest.is_empty() || rest.ends_with('\n'), "whole lines to the end");
-    session.end(PATIENCE);
-    session.all_gone(PATIENCE);
+    session.end();
+    session.all_gone();
 }
 
 /// A line without end is neither held nor passed on, and the other direction goes on. What is read is told by /proc.
@@ -33,7 +33,7 @@ fn that_never_ends_its_line_costs_no_memory() {
     session.assert_memory_below(MEMORY);
     assert!(is_refused(&ask(&mut session, "refused")));
     session.signal(libc::SIGTERM);
-    session.end(PATIENCE);
+    session.end();
     assert_eq!(rest(&mut session), "", "nothing of the line reaches the client");
 }
 
@@ -128,8 +128,8 @@ fn that_closes_stdout_and_lives_is_answered_for_and_ended() {
     assert_eq!(answers.matches("closed its stdout").count(), 100, "{answers}");
     session.send(call(101, "open").as_bytes());
     assert_eq!(ids(&session.line()), [101], "what is asked now is answered, too");
-    let (status, _) = session.end(PATIENCE);
+    let (status, _) = session.end();
     assert_eq!(status.code(), Some(crate::support::wrapped::KILLED));
     assert_eq!(rest(&mut session), "", "each was answered once");
-    session.all_gone(PATIENCE);
+    session.all_gone();
 }

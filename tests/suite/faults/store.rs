@@ -102,7 +102,7 @@ fn shared_by_200_wrappers_lets_no_more_through_than_its_limit() {
     for (mut wrapper, _) in wrappers {
         assert!(wrapper.wait().unwrap().success());
     }
-    first.all_gone(PATIENCE);
+    first.all_gone();
 }
 
 /// How much a process may write is limited by Linux's prlimit, and mounting is Linux's own.

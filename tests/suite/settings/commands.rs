@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::wrapped::{Wrapped, stub};
-use crate::support::system::{SLOWNESS, at_home, may_link, program, symlink};
+use crate::support::system::{PATIENCE, at_home, may_link, program, symlink};
 
 const ALLOW: &str = "version = \"1\"\ndefault = \"allow\"\n";
 const REFUSE: &str = "version = \"1\"\ndefault = \"deny\"\nunlisted = \"deny\"\n[tools]\n";
@@ -80,14 +80,13 @@ fn the_longest_message_is_that_of_the_file_and_an_option_wins() {
 
 #[test]
 fn the_server_has_the_grace_of_the_file_to_end() {
-    for (grace, at_least, at_most) in [("0s", 0, 900), ("1s", 950, 2_500)] {
+    for (grace, at_least) in [("0s", 0), ("1s", 950)] {
         let home = home(&[("config.toml", &format!("[wrap]\ngrace = \"{grace}\"\n"))]);
         let mut session = wrap(home, &[], &["--ignore-eof"]);
         session.greet();
         session.close();
-        let (_, time) = session.end(Duration::from_secs(10) * SLOWNESS);
-        let bounds = Duration::from_millis(at_least)..Duration::from_millis(at_most) * SLOWNESS;
-        assert!(bounds.contains(&time), "{grace}: {time:?}");
+        let (_, took) = session.end();
+        assert!(took >= Duration::from_millis(at_least), "{grace}: {took:?}");
     }
 }
 
@@ -116,7 +115,7 @@ fn the_policy_that_the_file_names_is_in_force_and_is_reloaded() {
     let until = |session: &mut Wrapped, wanted: bool| {
         let start = Instant::now();
         while session.passes() != wanted {
-            assert!(start.elapsed() < Duration::from_secs(5) * SLOWNESS, "{}", session.said());
+            assert!(start.elapsed() < PATIENCE, "{}", session.said());
             thread::sleep(Duration::from_millis(5));
         }
     };
@@ -130,7 +129,7 @@ fn the_policy_that_the_file_names_is_in_force_and_is_reloaded() {
     let second = write(session.home.path(), "policies/mine.yaml", "version: '1'\ndefault: deny\n");
     let start = Instant::now();
     while !session.said().contains("two policies for mine") {
-        assert!(start.elapsed() < Duration::from_secs(5) * SLOWNESS, "{}", session.said());
+        assert!(start.elapsed() < PATIENCE, "{}", session.said());
         thread::sleep(Duration::from_millis(5));
     }
     assert!(session.passes());

@@ -4,6 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::system::PATIENCE;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::any};
@@ -61,10 +62,10 @@ impl Api {
     }
 
     /// Waits until that many requests have arrived in all.
-    pub(crate) fn wait_for(&self, count: usize, within: Duration) -> bool {
+    pub(crate) fn wait_for(&self, count: usize) -> bool {
         let start = Instant::now();
         while self.arrived().len() < count {
-            if start.elapsed() > within {
+            if start.elapsed() > PATIENCE {
                 return false;
             }
             thread::sleep(Duration::from_millis(10));

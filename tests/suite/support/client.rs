@@ -13,10 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::processes::{self, living};
-use super::system::{at_home, leads_a_group, program, without_variables};
-
-/// How long an answer may take: real servers on a machine that runs all tests at once.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::system::{PATIENCE, at_home, leads_a_group, program, without_variables};
 
 /// What stands between the client and the server.
 #[derive(Clone, Copy, Debug)]
@@ -312,23 +309,23 @@ impl Client {
     }
 
     /// Waits for the end of the process and of its stdout.
-    pub(crate) fn wait(&mut self, within: Duration) -> ExitStatus {
-        let until = Instant::now() + within;
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(Instant::now() < until, "still running after {within:?}\n{}", self.transcript());
+            assert!(Instant::now() < until, "still running after {PATIENCE:?}\n{}", self.transcript());
             thread::sleep(Duration::from_millis(5));
         };
-        self.take_within(Duration::from_secs(5), |_| false);
+        self.take_within(PATIENCE, |_| false);
         status
     }
 
     /// Closes stdin and waits for the end.
     pub(crate) fn finish(&mut self) -> ExitStatus {
         self.close_stdin();
-        self.wait(Duration::from_secs(15))
+        self.wait()
     }
 
     /// Sends SIGTERM to the process alone.

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::system::PATIENCE;
+
 /// A live process.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -65,16 +67,15 @@ pub(crate) fn living(home: &Path) -> Vec<Process> {
         .collect()
 }
 
-/// Waits until none of them lives, and says how long that took.
-pub(crate) fn wait_until_gone(home: &Path, within: Duration) -> Duration {
-    let within = within * super::system::SLOWNESS;
+/// Waits until none of them lives.
+pub(crate) fn wait_until_gone(home: &Path) {
     let start = Instant::now();
     loop {
         let left = living(home);
         if left.is_empty() {
-            return start.elapsed();
+            return;
         }
-        assert!(start.elapsed() < within, "still alive after {within:?}: {left:#?}");
+        assert!(start.elapsed() < PATIENCE, "still alive after {PATIENCE:?}: {left:#?}");
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -13,6 +13,10 @@ pub(crate) const DASHES: &str = if cfg!(windows) { "\"--\"" } else { "--" };
 /// How many times as long something may take here as where there is no Wine below it.
 pub(crate) const SLOWNESS: u32 = if cfg!(windows) { 4 } else { 1 };
 
+/// How long something is waited for that has to happen. It is no measure of speed: what has not happened by then never does, even
+/// on a machine that is busy with other things.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60 * SLOWNESS as u64);
+
 /// The program under test, as an absolute path. A test that was built on another system knows it without its drive.
 pub(crate) fn program() -> &'static str {
     static PROGRAM: LazyLock<String> = LazyLock::new(|| {
@@ -79,12 +83,7 @@ pub(crate) fn replace(new: impl AsRef<Path>, file: impl AsRef<Path>) {
     let (new, file, start) = (new.as_ref(), file.as_ref(), Instant::now());
     while let Err(error) = std::fs::rename(new, file) {
         let is_busy = cfg!(windows) && error.kind() == std::io::ErrorKind::PermissionDenied;
-        assert!(
-            is_busy && start.elapsed() < Duration::from_secs(5),
-            "{} to {}: {error}",
-            new.display(),
-            file.display()
-        );
+        assert!(is_busy && start.elapsed() < PATIENCE, "{} to {}: {error}", new.display(), file.display());
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -16,8 +16,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-/// How long something may take to come.
-const PATIENCE: Duration = Duration::from_secs(15);
+use super::system::PATIENCE;
 
 /// A program that is started with a terminal of its own.
 pub(crate) struct Terminal {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::system::{SLOWNESS, at_home, program, without_terminal};
+use super::system::{PATIENCE, SLOWNESS, at_home, program, without_terminal};
 use super::wrapped::{Wrapped, command, stub};
 
 /// How long `brief` asks, in seconds.
@@ -88,7 +88,7 @@ pub(crate) fn wait_for(home: &Path, count: usize, state: &str) -> Vec<Value> {
         if listed.len() == count && listed.iter().all(|entry| entry["state"] == state) {
             return listed;
         }
-        assert!(start.elapsed() < Duration::from_secs(15) * SLOWNESS, "not {count} {state}: {listed:#?}");
+        assert!(start.elapsed() < PATIENCE, "not {count} {state}: {listed:#?}");
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::processes::{self, Process, living};
-use super::system::{SLOWNESS, at_home, example, leads_a_group, program};
+use super::system::{PATIENCE, at_home, example, leads_a_group, program};
 
 /// The stub server, which cargo builds beside the tests.
 pub(crate) fn stub() -> PathBuf {
@@ -64,7 +64,7 @@ pub(crate) fn wrap_with(home: tempfile::TempDir, options: &[&str], habits: &[&st
 
 impl Wrapped {
     pub(crate) fn start(home: tempfile::TempDir, command: Command) -> Self {
-        Self::start_for(Duration::from_secs(40) * SLOWNESS, home, command)
+        Self::start_for(2 * PATIENCE, home, command)
     }
 
     /// The same for a test that may take this long.
@@ -137,31 +137,26 @@ impl Wrapped {
         self.process.kill().unwrap();
     }
 
-    /// Waits until the wrapper has ended, and says how long that took.
-    pub(crate) fn end(&mut self, within: Duration) -> (ExitStatus, Duration) {
+    /// Waits until the wrapper has ended, and returns how long that took.
+    pub(crate) fn end(&mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return (status, start.elapsed());
             }
-            assert!(start.elapsed() < within, "the wrapper still runs after {within:?}: {:#?}", self.living());
+            assert!(start.elapsed() < PATIENCE, "the wrapper still runs after {PATIENCE:?}: {:#?}", self.living());
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// The exit code of a wrapper that ends soon.
+    /// Waits until the wrapper has ended, and returns its exit code.
     pub(crate) fn code(&mut self) -> i32 {
-        self.end(Duration::from_secs(4) * SLOWNESS).0.code().unwrap()
+        self.end().0.code().unwrap()
     }
 
     /// Waits until nothing that the test started lives any more.
-    pub(crate) fn all_gone(&self, within: Duration) {
-        let within = within * SLOWNESS;
-        let start = Instant::now();
-        while !self.living().is_empty() {
-            assert!(start.elapsed() < within, "still alive after {within:?}: {:#?}", self.living());
-            thread::sleep(Duration::from_millis(5));
-        }
+    pub(crate) fn all_gone(&self) {
+        processes::wait_until_gone(self.home.path());
     }
 
     /// Every live process with our fresh home: on Linux with the wrapper and its watcher, elsewhere the stub servers alone.
@@ -184,7 +179,7 @@ impl Wrapped {
             if let Ok(text) = fs::read_to_string(&file) {
                 return text;
             }
-            assert!(start.elapsed() < Duration::from_secs(5) * SLOWNESS, "{} never came", file.display());
+            assert!(start.elapsed() < PATIENCE, "{} never came", file.display());
             thread::sleep(Duration::from_millis(5));
         }
     }
