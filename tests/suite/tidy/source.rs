@@ -180,7 +180,7 @@ fn is_crate_name(name: &str) -> bool {
 }
 
 /// Whether an attribute keeps its item out of everything but tests.
-fn is_test(attribute: &Attribute) -> bool {
+pub(super) fn is_test(attribute: &Attribute) -> bool {
     match &attribute.meta {
         Meta::List(list) if list.path.is_ident("cfg") => {
             list.parse_args::<Meta>().is_ok_and(|meta| implies_test(&meta))
@@ -212,7 +212,7 @@ fn implies_test(meta: &Meta) -> bool {
     }
 }
 
-pub(super) fn attributes_of(item: &Item) -> &[Attribute] {
+fn attributes_of(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
         Item::Enum(item) => &item.attrs,
