@@ -3,7 +3,7 @@
 use super::id::IdError;
 use crate::limits::{MAX_DEPTH, MAX_NAME, MAX_QUOTED};
 
-/// Why a line is not acceptable. The text says what is wrong, and where where that helps.
+/// Why a line is not acceptable. The text says what is wrong, and at which byte if that helps.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The bytes are not UTF-8.
@@ -97,19 +97,11 @@ impl Fault {
 
     /// Whether the bytes are no JSON text at all, rather than a JSON value that is no acceptable message.
     pub fn is_parse_error(&self) -> bool {
-        matches!(
-            self,
-            Self::Utf8(_)
-                | Self::ByteOrderMark
-                | Self::Control { .. }
-                | Self::CarriageReturn(_)
-                | Self::Syntax(_)
-                | Self::Trailing(_)
-        )
+        self.at().is_some() || *self == Self::ByteOrderMark
     }
 }
 
-/// A text as a fault quotes it.
+/// Cuts a text to what an error quotes of it.
 pub(super) fn excerpt(text: &str) -> String {
     match text.char_indices().nth(MAX_QUOTED) {
         Some((cut, _)) => format!("{}…", text.get(..cut).unwrap_or_default()),

@@ -92,8 +92,7 @@ impl Framer {
             return Some(Frame::Oversize(self.skipped()));
         }
         let line = self.start..self.end;
-        self.start = self.end;
-        self.searched = self.end;
+        (self.start, self.searched) = (self.end, self.end);
         (!line.is_empty()).then_some(Frame::Line(line))
     }
 
@@ -103,7 +102,7 @@ impl Framer {
     }
 
     fn skip_to(&mut self, end: usize) {
-        let skimmer = self.skipping.get_or_insert_with(Skimmer::new);
+        let skimmer = self.skipping.get_or_insert_with(Skimmer::default);
         skimmer.feed(&self.buffer[self.start..end]);
         self.start = end;
     }

@@ -99,11 +99,13 @@ impl<'l> Message<'l> {
                     None => Ok(Self::Notification { method, params }),
                 }
             }
-            (None, Some(id), Some(result), None) => {
-                Ok(Self::Response { id, key: key(id)?, answer: Answer::Result(result) })
-            }
-            (None, Some(id), None, Some(error)) => {
-                Ok(Self::Response { id, key: key(id)?, answer: Answer::Error(error) })
+            (None, Some(id), result, error) => {
+                let answer = match (result, error) {
+                    (Some(result), None) => Answer::Result(result),
+                    (None, Some(error)) => Answer::Error(error),
+                    _ => return Err(Fault::Shape),
+                };
+                Ok(Self::Response { id, key: key(id)?, answer })
             }
             _ => Err(Fault::Shape),
         }

@@ -55,17 +55,20 @@ pub struct DecisionMeta<'a> {
     pub retry_after: Option<u64>,
 }
 
+/// A response: either `result` or `error` is there.
 #[derive(Serialize)]
-struct Reply<'a, B: Serialize> {
+struct ReplyLine<'a> {
     jsonrpc: &'static str,
     id: Option<&'a RawValue>,
     #[serde(flatten)]
-    body: B,
+    body: Body<'a>,
 }
 
 #[derive(Serialize)]
-struct ErrorBody<'a> {
-    error: ErrorObject<'a>,
+#[serde(rename_all = "lowercase")]
+enum Body<'a> {
+    Error(ErrorObject<'a>),
+    Result(ToolResult<'a>),
 }
 
 #[derive(Serialize)]
@@ -73,12 +76,7 @@ struct ErrorObject<'a> {
     code: i32,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Meta<'a>>,
-}
-
-#[derive(Serialize)]
-struct ResultBody<'a> {
-    result: ToolResult<'a>,
+    data: Option<ReplyMeta<'a>>,
 }
 
 #[derive(Serialize)]
@@ -89,7 +87,7 @@ struct ToolResult<'a> {
     content: [TextBlock<'a>; 1],
     is_error: bool,
     #[serde(rename = "_meta")]
-    meta: Meta<'a>,
+    meta: ReplyMeta<'a>,
 }
 
 #[derive(Serialize)]
@@ -99,32 +97,31 @@ struct TextBlock<'a> {
 }
 
 #[derive(Serialize)]
-struct Meta<'a> {
+struct ReplyMeta<'a> {
     #[serde(rename = "policylayer/decision")]
     decision: DecisionMeta<'a>,
 }
 
 /// An error line for the request `id`, as its sender wrote it; `None` where it has none that is certain.
 pub fn error(id: Option<&str>, code: ErrorCode, message: &str) -> Vec<u8> {
-    line(id, ErrorBody { error: ErrorObject { code: code.number(), message, data: None } })
+    line(id, Body::Error(ErrorObject { code: code.number(), message, data: None }))
 }
 
 /// A refusal of the request `id` in the shape that its caller expects.
 pub fn refusal(id: &str, shape: AnswerShape, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
-    let meta = Meta { decision };
-    let result_type = match shape {
+        let result_type = match shape {
         AnswerShape::Task => return refusal_error(id, text, decision),
         AnswerShape::TypedResult => Some("complete"),
         AnswerShape::Result => None,
     };
-    let content = [TextBlock { r#type: "text", text }];
-    line(Some(id), ResultBody { result: ToolResult { result_type, content, is_error: true, meta } })
+    let (content, meta) = ([TextBlock { r#type: "text", text }], ReplyMeta { decision });
+    line(Some(id), Body::Result(ToolResult { result_type, content, is_error: true, meta }))
 }
 
 /// A refusal of the request `id` as a JSON-RPC error.
 pub fn refusal_error(id: &str, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
-    let data = Some(Meta { decision });
-    line(Some(id), ErrorBody { error: ErrorObject { code: ErrorCode::Refused.number(), message: text, data } })
+    let data = Some(ReplyMeta { decision });
+    line(Some(id), Body::Error(ErrorObject { code: ErrorCode::Refused.number(), message: text, data }))
 }
 
 /// The notification that the list of tools has changed; into a subscription, by its id as its sender wrote it.
@@ -135,11 +132,11 @@ pub fn tools_list_changed(subscription: Option<&str>) -> Vec<u8> {
     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"{params}}}\n").into_bytes()
 }
 
-fn line(id: Option<&str>, body: impl Serialize) -> Vec<u8> {
+fn line(id: Option<&str>, body: Body<'_>) -> Vec<u8> {
     // An id that was read before is JSON; were it none, null would still be a valid answer.
     let id = id.and_then(|id| serde_json::from_str::<&RawValue>(id).ok());
     // Serializing strings and numbers into memory has no way to fail.
-    let mut line = serde_json::to_vec(&Reply { jsonrpc: "2.0", id, body }).unwrap_or_default();
+    let mut line = serde_json::to_vec(&ReplyLine { jsonrpc: "2.0", id, body }).unwrap_or_default();
     line.push(b'\n');
     line
 }

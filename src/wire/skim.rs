@@ -43,12 +43,12 @@ pub enum Shape {
 }
 
 impl Skim {
-    /// The id to answer to, where the line is a request, or cannot be told to be something else.
+    /// The id to answer to, if the line is a request or nothing shows that it is something else.
     pub fn request_id(&self) -> Option<&Id> {
         self.id.as_ref().filter(|_| matches!(self.shape, Shape::Request | Shape::Unknown))
     }
 
-    /// The id that the line answers, where it is a response.
+    /// The id that the line answers, if it is a response.
     pub fn response_id(&self) -> Option<&Id> {
         self.id.as_ref().filter(|_| self.shape == Shape::Response)
     }
@@ -56,7 +56,7 @@ impl Skim {
 
 /// Skims a line that is whole in memory.
 pub fn skim(line: &[u8]) -> Skim {
-    let mut skimmer = Skimmer::new();
+    let mut skimmer = Skimmer::default();
     skimmer.feed(line);
     skimmer.finish()
 }
@@ -65,9 +65,10 @@ pub fn skim(line: &[u8]) -> Skim {
 const MAX_KEY: usize = 64;
 
 /// Where the skimmer is in the outermost object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum SkimState {
     /// Before the object: blanks, control bytes and a byte order mark are passed over.
+    #[default]
     Before,
     /// Before a key of the outermost object, or its end.
     Key,
@@ -80,9 +81,9 @@ enum At {
 }
 
 /// Reads a line piece by piece; see the module's page.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Skimmer {
-    at: At,
+    at: SkimState,
     depth: u64,
     in_string: bool,
     escaped: bool,
@@ -99,35 +100,11 @@ pub struct Skimmer {
     version: Version,
 }
 
-impl Default for Skimmer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Skimmer {
-    /// A skimmer at the start of a line.
-    pub fn new() -> Self {
-        Self {
-            at: At::Before,
-            depth: 0,
-            in_string: false,
-            escaped: false,
-            text: Vec::new(),
-            taking: false,
-            member: None,
-            id: None,
-            ids: 0,
-            has_method: false,
-            has_answer: false,
-            version: Version::Absent,
-        }
-    }
-
     /// Reads the next piece of the line.
     pub fn feed(&mut self, mut bytes: &[u8]) {
         while let Some((&byte, rest)) = bytes.split_first() {
-            if self.at == At::Broken {
+            if self.at == SkimState::Broken {
                 return;
             }
             if self.in_string && !self.escaped && !self.taking {
@@ -148,7 +125,7 @@ impl Skimmer {
 
     /// What the whole line was.
     pub fn finish(self) -> Skim {
-        if self.at != At::After {
+        if self.at != SkimState::After {
             return Skim::default();
         }
         let shape = match (self.has_method, self.has_answer) {
@@ -168,7 +145,7 @@ impl Skimmer {
                 b'\\' => self.escaped = true,
                 b'"' => {
                     self.in_string = false;
-                    if self.at == At::Key {
+                    if self.at == SkimState::Key {
                         self.key();
                     }
                 }
@@ -177,32 +154,32 @@ impl Skimmer {
             return;
         }
         match (self.at, byte) {
-            (At::Before, b'{') => {
-                self.at = At::Key;
+            (SkimState::Before, b'{') => {
+                self.at = SkimState::Key;
                 self.depth = 1;
             }
-            (At::Before, 0..=b' ' | 0xEF | 0xBB | 0xBF) | (At::After, b' ' | b'\t' | b'\r' | b'\n') => {}
-            (At::Before | At::After | At::Broken, _) => self.at = At::Broken,
-            (At::Key, b'"') => {
+            (SkimState::Before, 0..=b' ' | 0xEF | 0xBB | 0xBF) | (SkimState::After, b' ' | b'\t' | b'\r' | b'\n') => {}
+            (SkimState::Before | SkimState::After | SkimState::Broken, _) => self.at = SkimState::Broken,
+            (SkimState::Key, b'"') => {
                 self.in_string = true;
                 self.taking = true;
                 self.text.clear();
                 self.text.push(byte);
             }
-            (At::Key, b'}') => self.at = At::After,
-            (At::Key, b':') => {
-                self.at = At::Value;
+            (SkimState::Key, b'}') => self.at = SkimState::After,
+            (SkimState::Key, b':') => {
+                self.at = SkimState::Value;
                 self.taking = self.member == Some("id");
                 self.text.clear();
             }
-            (At::Key, _) => {}
-            (At::Value, b',' | b'}') if self.depth == 1 => {
+            (SkimState::Key, _) => {}
+            (SkimState::Value, b',' | b'}') if self.depth == 1 => {
                 self.value();
-                self.at = if byte == b',' { At::Key } else { At::After };
+                self.at = if byte == b',' { SkimState::Key } else { SkimState::After };
             }
             // It closes what was never opened.
-            (At::Value, b']') if self.depth == 1 => self.at = At::Broken,
-            (At::Value, _) => {
+            (SkimState::Value, b']') if self.depth == 1 => self.at = SkimState::Broken,
+            (SkimState::Value, _) => {
                 self.take(byte);
                 match byte {
                     b'"' => self.in_string = true,
@@ -215,7 +192,7 @@ impl Skimmer {
     }
 
     fn take(&mut self, byte: u8) {
-        // One byte over the bound is kept, so that what was cut is known to be too long.
+        // One byte over the bound is kept, so that an id that was cut is seen to be too long.
         if self.taking && self.text.len() <= MAX_ID {
             self.text.push(byte);
         }
@@ -260,7 +237,7 @@ mod tests {
     /// `line` skimmed whole and byte by byte: shape and id as written.
     fn seen(line: &str) -> (Shape, Option<String>) {
         let whole = skim(line.as_bytes());
-        let mut pieces = Skimmer::new();
+        let mut pieces = Skimmer::default();
         for byte in line.bytes() {
             pieces.feed(&[byte]);
         }

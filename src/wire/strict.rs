@@ -78,7 +78,7 @@ enum Level {
 
 /// A key: in the line, or decoded in the reader's arena.
 #[derive(Clone, Copy, Debug)]
-struct Key {
+struct KeyPlace {
     /// `start << 1`, with the lowest bit set where the key is in the arena.
     place: u32,
     len: u32,
@@ -88,7 +88,7 @@ struct Key {
 #[derive(Debug, Default)]
 pub struct Reader {
     levels: Vec<Level>,
-    keys: Vec<Key>,
+    keys: Vec<KeyPlace>,
     /// Decoded keys, for those that are written with escapes.
     arena: String,
     /// Whether one of them holds a lone surrogate, which some parsers replace and others leave out.
@@ -101,15 +101,8 @@ impl Reader {
     /// # Errors
     /// With the first thing that is wrong with it.
     pub fn read<'l>(&mut self, line: &'l [u8], depth: StrictDepth) -> Result<Envelope<'l>, Fault> {
-        self.levels.clear();
-        self.keys.clear();
-        self.arena.clear();
-        self.has_lone_surrogate = false;
-        if self.keys.capacity() * size_of::<Key>() + self.arena.capacity() > KEEP_BUFFER {
-            *self = Self::default();
-        }
         let text = std::str::from_utf8(without_line_end(line)).map_err(|error| Fault::Utf8(error.valid_up_to()))?;
-        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, depth }.message()
+        self.scan(text, depth).message()
     }
 
     /// Reads one object as strictly as those inside a line, and nothing but it: what may stand as a member of a message.
@@ -117,11 +110,18 @@ impl Reader {
     /// # Errors
     /// With the first thing that is wrong with it. Places are bytes of `text`.
     pub fn read_object(&mut self, text: &str) -> Result<(), Fault> {
+        self.scan(text, StrictDepth::EVERYTHING).object()
+    }
+
+    fn scan<'l>(&mut self, text: &'l str, depth: StrictDepth) -> Scan<'_, 'l> {
         self.levels.clear();
         self.keys.clear();
         self.arena.clear();
         self.has_lone_surrogate = false;
-        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, depth: StrictDepth::EVERYTHING }.object()
+        if self.keys.capacity() * size_of::<KeyPlace>() + self.arena.capacity() > KEEP_BUFFER {
+            *self = Self::default();
+        }
+        Scan { reader: self, text, bytes: text.as_bytes(), at: 0, depth }
     }
 }
 
@@ -132,7 +132,7 @@ pub fn without_line_end(line: &[u8]) -> &[u8] {
 }
 
 /// A string as it is written: where, between its quotes, and whether escapes are in it.
-struct Text {
+struct RawText {
     range: Range<usize>,
     spelling: Spelling,
 }
@@ -164,7 +164,7 @@ impl<'l> Scan<'_, 'l> {
             if let Some(name) = name {
                 *envelope.member(name) = self.text.get(start..self.at);
             }
-            more = self.next_in_object()?;
+            more = self.next_in(b'}')?;
         }
         self.blanks();
         match self.peek() {
@@ -218,15 +218,9 @@ impl<'l> Scan<'_, 'l> {
             self.blanks();
             let mut more = match self.peek() {
                 Some(b'{') => self.enter_object()?,
-                Some(b'[') => self.enter_array()?,
-                Some(b'"') => {
-                    self.string()?;
-                    false
-                }
-                Some(b'-' | b'0'..=b'9') => {
-                    self.number()?;
-                    false
-                }
+                Some(b'[') => self.enter(Level::Array, b']')?,
+                Some(b'"') => self.string().map(|_| false)?,
+                Some(b'-' | b'0'..=b'9') => self.number().map(|()| false)?,
                 Some(b't') => self.literal(b"true")?,
                 Some(b'f') => self.literal(b"false")?,
                 Some(b'n') => self.literal(b"null")?,
@@ -238,8 +232,8 @@ impl<'l> Scan<'_, 'l> {
                     return Ok(());
                 }
                 more = match self.reader.levels.last() {
-                    Some(Level::Object { .. }) => self.next_in_object()?,
-                    _ => self.next_in_array()?,
+                    Some(Level::Object { .. }) => self.next_in(b'}')?,
+                    _ => self.next_in(b']')?,
                 };
             }
             if let Some(Level::Object { .. }) = self.reader.levels.last() {
@@ -250,32 +244,22 @@ impl<'l> Scan<'_, 'l> {
 
     /// Opens an object; whether a key follows.
     fn enter_object(&mut self) -> Result<bool, Fault> {
-        self.open(Level::Object { keys: self.reader.keys.len() })?;
-        if self.peek() == Some(b'}') {
-            self.close();
-            return Ok(false);
-        }
-        Ok(true)
+        self.enter(Level::Object { keys: self.reader.keys.len() }, b'}')
     }
 
-    /// Opens an array; whether an element follows.
-    fn enter_array(&mut self) -> Result<bool, Fault> {
-        self.open(Level::Array)?;
-        if self.peek() == Some(b']') {
-            self.close();
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    fn open(&mut self, level: Level) -> Result<(), Fault> {
+    /// Opens a container; whether something is in it.
+    fn enter(&mut self, level: Level, end: u8) -> Result<bool, Fault> {
         if self.reader.levels.len() == MAX_DEPTH {
             return Err(Fault::Depth);
         }
         self.reader.levels.push(level);
         self.at += 1;
         self.blanks();
-        Ok(())
+        let is_empty = self.peek() == Some(end);
+        if is_empty {
+            self.close();
+        }
+        Ok(!is_empty)
     }
 
     fn close(&mut self) {
@@ -283,42 +267,26 @@ impl<'l> Scan<'_, 'l> {
         self.reader.levels.pop();
     }
 
-    /// After a value in an object: whether another key follows.
-    fn next_in_object(&mut self) -> Result<bool, Fault> {
+    /// After a value in an object or array: whether another member follows.
+    fn next_in(&mut self, end: u8) -> Result<bool, Fault> {
         self.blanks();
-        match self.peek() {
-            Some(b',') => {
-                self.at += 1;
-                self.blanks();
-                Ok(true)
-            }
-            Some(b'}') => {
-                self.no_duplicates()?;
-                self.close();
-                Ok(false)
-            }
-            _ => Err(self.unexpected()),
+        let is_next = match self.peek() {
+            Some(b',') => true,
+            Some(byte) if byte == end => false,
+            _ => return Err(self.unexpected()),
+        };
+        if is_next {
+            self.at += 1;
+            self.blanks();
+        } else {
+            self.no_duplicates()?;
+            self.close();
         }
-    }
-
-    /// After a value in an array: whether another one follows.
-    fn next_in_array(&mut self) -> Result<bool, Fault> {
-        self.blanks();
-        match self.peek() {
-            Some(b',') => {
-                self.at += 1;
-                Ok(true)
-            }
-            Some(b']') => {
-                self.close();
-                Ok(false)
-            }
-            _ => Err(self.unexpected()),
-        }
+        Ok(is_next)
     }
 
     /// A key and its colon. Where the object is judged, the key is remembered and compared.
-    fn key(&mut self) -> Result<Text, Fault> {
+    fn key(&mut self) -> Result<RawText, Fault> {
         self.blanks();
         if self.peek() != Some(b'"') {
             return Err(self.unexpected());
@@ -336,7 +304,7 @@ impl<'l> Scan<'_, 'l> {
         Ok(key)
     }
 
-    fn remember(&mut self, key: &Text) -> Result<(), Fault> {
+    fn remember(&mut self, key: &RawText) -> Result<(), Fault> {
         let too_long = || Fault::Syntax(key.range.start);
         let (start, len, arena) = match key.spelling {
             Spelling::Plain => (key.range.start, key.range.len(), 0),
@@ -349,7 +317,7 @@ impl<'l> Scan<'_, 'l> {
             }
         };
         let place = u32::try_from(start).ok().and_then(|start| start.checked_mul(2)).ok_or_else(too_long)? | arena;
-        let key = Key { place, len: u32::try_from(len).map_err(|_| too_long())? };
+        let key = KeyPlace { place, len: u32::try_from(len).map_err(|_| too_long())? };
         let text = self.decoded(key);
         if arena == 1 && text.contains('\0') {
             return Err(Fault::NulInKey(excerpt(text)));
@@ -368,21 +336,15 @@ impl<'l> Scan<'_, 'l> {
     fn no_duplicates(&mut self) -> Result<(), Fault> {
         let Some(Level::Object { keys: start }) = self.reader.levels.last().copied() else { return Ok(()) };
         let mut keys = std::mem::take(&mut self.reader.keys);
-        let kept = |key: &Key| self.decoded(*key).chars().filter(|c| *c != char::REPLACEMENT_CHARACTER);
+        let certain = |key: &KeyPlace| self.decoded(*key).chars().filter(|c| *c != char::REPLACEMENT_CHARACTER);
+        let compare = |one: &KeyPlace, other: &KeyPlace| match self.reader.has_lone_surrogate {
+            true => certain(one).cmp(certain(other)),
+            false => self.decoded(*one).cmp(self.decoded(*other)),
+        };
         let twice = match keys.get_mut(start..) {
-            Some(keys) if self.reader.has_lone_surrogate => {
-                keys.sort_unstable_by(|one, other| kept(one).cmp(kept(other)));
-                keys.windows(2).find_map(|pair| match pair {
-                    [one, other] if kept(one).eq(kept(other)) => Some(excerpt(self.decoded(*one))),
-                    _ => None,
-                })
-            }
-            Some(keys) if keys.len() > FEW_KEYS => {
-                keys.sort_unstable_by(|one, other| self.decoded(*one).cmp(self.decoded(*other)));
-                keys.windows(2).find_map(|pair| match pair {
-                    [one, other] if self.decoded(*one) == self.decoded(*other) => Some(excerpt(self.decoded(*one))),
-                    _ => None,
-                })
+            Some(keys) if self.reader.has_lone_surrogate || keys.len() > FEW_KEYS => {
+                keys.sort_unstable_by(compare);
+                keys.array_windows().find(|[one, other]| compare(one, other).is_eq()).map(|[one, _]| excerpt(self.decoded(*one)))
             }
             _ => None,
         };
@@ -394,14 +356,14 @@ impl<'l> Scan<'_, 'l> {
         twice.map_or(Ok(()), |key| Err(Fault::Duplicate(key)))
     }
 
-    fn decoded(&self, key: Key) -> &str {
+    fn decoded(&self, key: KeyPlace) -> &str {
         let start = (key.place >> 1) as usize;
         let source = if key.place & 1 == 0 { self.text } else { &self.reader.arena };
         source.get(start..start + key.len as usize).unwrap_or_default()
     }
 
     /// The decoded text of the key that was remembered last.
-    fn pushed_key_text(&self, key: &Text) -> &str {
+    fn pushed_key_text(&self, key: &RawText) -> &str {
         match self.reader.keys.last() {
             Some(last) => self.decoded(*last),
             None => self.text.get(key.range.clone()).unwrap_or_default(),
@@ -409,7 +371,7 @@ impl<'l> Scan<'_, 'l> {
     }
 
     /// A string, the cursor on its opening quote.
-    fn string(&mut self) -> Result<Text, Fault> {
+    fn string(&mut self) -> Result<RawText, Fault> {
         let start = self.at + 1;
         let (mut at, mut until) = (start, start + LONG);
         let mut spelling = Spelling::Plain;
@@ -432,7 +394,7 @@ impl<'l> Scan<'_, 'l> {
             }
         }
         self.at = at + 1;
-        Ok(Text { range: start..at, spelling })
+        Ok(RawText { range: start..at, spelling })
     }
 
     /// Goes on in a string block by block, up to its end, a fault, or the last bytes of the line.

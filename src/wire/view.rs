@@ -55,7 +55,7 @@ pub fn members(object: &str) -> impl Iterator<Item = Member<'_>> {
         let key = walk.value()?;
         walk.pass(b':')?;
         let value = walk.value()?;
-        walk.pass_comma();
+        let _ = walk.pass(b',');
         Some(Member { key: object.get(key)?, value: object.get(value.clone())?, range: value })
     })
 }
@@ -70,7 +70,7 @@ pub fn elements(array: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut walk = Walk::into(array, b'[');
     std::iter::from_fn(move || {
         let element = walk.value()?;
-        walk.pass_comma();
+        let _ = walk.pass(b',');
         Some(element)
     })
 }
@@ -114,10 +114,6 @@ impl<'l> Walk<'l> {
         (self.peek() == Some(byte)).then(|| self.at += 1)
     }
 
-    fn pass_comma(&mut self) {
-        let _ = self.pass(b',');
-    }
-
     /// Passes over one value; `None` at the end of the container.
     fn value(&mut self) -> Option<Range<usize>> {
         self.blanks();
@@ -157,10 +153,7 @@ impl<'l> Walk<'l> {
     }
 
     fn scalar(&mut self) {
-        while let Some(byte) = self.peek() {
-            if matches!(byte, b'}' | b']' | b',' | b':' | b' ' | b'\t') {
-                return;
-            }
+        while self.peek().is_some_and(|byte| !matches!(byte, b'}' | b']' | b',' | b':' | b' ' | b'\t')) {
             self.at += 1;
         }
     }
