@@ -1,5 +1,7 @@
 //! Text from elsewhere as a terminal may be given it: what would drive the terminal, or deceive whoever reads, is escaped.
 
+use std::borrow::Cow;
+
 /// The text with every character escaped, as in `\u{1b}`, that controls a terminal, hides, or reorders what stands around it.
 /// A tab stays.
 pub(crate) fn visible(text: &str) -> String {
@@ -45,6 +47,14 @@ pub(crate) fn is_invisible(c: char) -> bool {
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
         // Tags, which can spell a whole text that nobody sees.
         | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text, cut to so many characters and marked with `…` where it has more.
+pub(crate) fn shorten(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
+        None => text.into(),
+    }
 }
 
 /// `1 call`, `2 calls`.

@@ -7,8 +7,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::chain::hexadecimal;
-use super::string;
+use super::json;
 use crate::limits::{MAX_LOGGED_ARGUMENTS, MAX_LOGGED_KEY, MAX_LOGGED_KEYS};
+use crate::visible::shorten;
 use crate::wire::view;
 
 /// How much of the arguments the log keeps.
@@ -65,16 +66,14 @@ impl Keyed {
             if count > 0 {
                 out.push(b',');
             }
-            match member.key() {
-                Some(key) => string(&cut(&key), out),
-                // It holds a lone surrogate.
-                None => string("\u{fffd}", out),
-            }
+            // Without a key, it holds a lone surrogate.
+            let key = member.key().unwrap_or("\u{fffd}".into());
+            json(&shorten(&key, MAX_LOGGED_KEY), out);
         }
         out.push(b']');
         if left_out > 0 {
             out.extend_from_slice(b",\"keys_left_out\":");
-            super::number(left_out, out);
+            json(&left_out, out);
         }
         out.extend_from_slice(b",\"hmac_sha256\":");
         match self.digest(arguments) {
@@ -85,20 +84,17 @@ impl Keyed {
             }
             None => out.extend_from_slice(b"null"),
         }
-        let name: &[u8] = match self.logged {
-            ArgumentsLogged::Keys => b"",
-            ArgumentsLogged::Redacted => b",\"redacted\":",
-            ArgumentsLogged::Full => b",\"full\":",
+        let (name, append): (&[u8], fn(&str, &mut Vec<u8>)) = match self.logged {
+            ArgumentsLogged::Keys => (b"", |_, _| ()),
+            ArgumentsLogged::Redacted => (b",\"redacted\":", redact),
+            ArgumentsLogged::Full => (b",\"full\":", |arguments, out| out.extend_from_slice(arguments.as_bytes())),
         };
         out.extend_from_slice(name);
-        match self.logged {
-            ArgumentsLogged::Keys => {}
-            _ if arguments.len() > MAX_LOGGED_ARGUMENTS => {
-                out.extend_from_slice(b"null,\"bytes\":");
-                super::number(arguments.len() as u64, out);
-            }
-            ArgumentsLogged::Redacted => redact(arguments, out),
-            ArgumentsLogged::Full => out.extend_from_slice(arguments.as_bytes()),
+        if name.is_empty() || arguments.len() <= MAX_LOGGED_ARGUMENTS {
+            append(arguments, out);
+        } else {
+            out.extend_from_slice(b"null,\"bytes\":");
+            json(&arguments.len(), out);
         }
         out.push(b'}');
     }
@@ -111,13 +107,6 @@ impl Keyed {
         let mut digest = self.begun.clone()?;
         digest.update(arguments.as_bytes());
         Some(digest.finalize().into_bytes().into())
-    }
-}
-
-fn cut(key: &str) -> std::borrow::Cow<'_, str> {
-    match key.char_indices().nth(MAX_LOGGED_KEY) {
-        Some((end, _)) => format!("{}…", key.get(..end).unwrap_or_default()).into(),
-        None => key.into(),
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 pub use arguments::{ArgumentsLogged, Key, Keyed};
 pub use chain::Digest;
@@ -115,7 +116,7 @@ impl fmt::Display for Outcome {
 }
 
 /// What the client says it is. A claim, never an identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Client {
     name: String,
     version: String,
@@ -194,16 +195,7 @@ impl Draft {
     pub fn new(facts: &Facts<'_>, client: Option<&Client>, keyed: &mut Keyed, made: Moment) -> Self {
         let mut body = Vec::with_capacity(384);
         body.extend_from_slice(b"\"client\":");
-        match client {
-            Some(client) => {
-                body.extend_from_slice(b"{\"name\":");
-                string(&client.name, &mut body);
-                body.extend_from_slice(b",\"version\":");
-                string(&client.version, &mut body);
-                body.push(b'}');
-            }
-            None => body.extend_from_slice(b"null"),
-        }
+        json(&client, &mut body);
         member("direction", Some(facts.direction.as_str()), &mut body);
         member("method", facts.method, &mut body);
         member("tool", facts.tool, &mut body);
@@ -278,7 +270,7 @@ impl Entry {
     pub fn write(&self, session: &Session, previous: Digest, out: &mut Vec<u8>) {
         head(previous, self.draft.made.unix, session, out);
         out.extend_from_slice(b",\"call\":");
-        number(self.draft.made.number, out);
+        json(&self.draft.made.number, out);
         out.push(b',');
         out.extend_from_slice(&self.draft.body);
         out.extend_from_slice(b"\"outcome\":\"");
@@ -292,7 +284,7 @@ impl Entry {
         match &self.draft.approval {
             Some(approval) => {
                 out.extend_from_slice(b"{\"verdict\":");
-                string(approval.verdict, out);
+                json(approval.verdict, out);
                 member("channel", approval.channel, out);
                 out.extend_from_slice(b",\"waited_ms\":");
                 milliseconds(approval.waited, out);
@@ -312,7 +304,7 @@ pub fn write_event(event: &Event, session: &Session, previous: Digest, unix: Dur
     match event {
         Event::Gap { lost, why } => {
             out.extend_from_slice(b",\"event\":\"gap\",\"lost\":");
-            number(*lost, out);
+            json(lost, out);
             member("why", Some(why), out);
         }
         Event::Resumed { after } => {
@@ -322,7 +314,7 @@ pub fn write_event(event: &Event, session: &Session, previous: Digest, unix: Dur
         }
         Event::Killed { unanswered } => {
             out.extend_from_slice(b",\"event\":\"killed\",\"unanswered\":");
-            number(*unanswered, out);
+            json(unanswered, out);
         }
     }
     out.extend_from_slice(b"}\n");
@@ -332,11 +324,11 @@ fn head(previous: Digest, unix: Duration, session: &Session, out: &mut Vec<u8>) 
     out.extend_from_slice(b"{\"prev\":\"");
     previous.write(out);
     out.extend_from_slice(b"\",\"v\":");
-    number(VERSION, out);
+    json(&VERSION, out);
     out.extend_from_slice(b",\"time\":\"");
     time(unix, out);
     out.extend_from_slice(b"\",\"session\":");
-    string(&session.id, out);
+    json(&session.id, out);
     member("server", Some(&session.server), out);
 }
 
@@ -352,31 +344,18 @@ fn member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
-    match value {
-        Some(value) => string(value, out),
-        None => out.extend_from_slice(b"null"),
-    }
+    json(&value, out);
 }
 
-/// Appends a JSON string.
-fn string(text: &str, out: &mut Vec<u8>) {
-    // Writing a string to memory cannot fail.
-    let _ = serde_json::to_writer(out, text);
-}
-
-fn number(value: u64, out: &mut Vec<u8>) {
-    let _ = serde_json::to_writer(out, &value);
+/// Appends a value as JSON.
+fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    // Writing texts and numbers to memory cannot fail.
+    let _ = serde_json::to_writer(out, value);
 }
 
 fn milliseconds(time: Duration, out: &mut Vec<u8>) {
     let micros = time.as_micros();
-    number(u64::try_from(micros / 1_000).unwrap_or(u64::MAX), out);
-    out.extend_from_slice(&[b'.', digit(micros / 100), digit(micros / 10), digit(micros)]);
-}
-
-/// The last decimal digit.
-fn digit(value: u128) -> u8 {
-    b'0' + u8::try_from(value % 10).unwrap_or_default()
+    out.extend_from_slice(format!("{}.{:03}", micros / 1_000, micros % 1_000).as_bytes());
 }
 
 #[cfg(test)]

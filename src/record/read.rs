@@ -77,13 +77,12 @@ pub struct RecordedArguments<'l> {
     /// The keyed digest, in hexadecimal digits.
     pub hmac_sha256: Option<String>,
     /// Their structure.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub redacted: Option<&'l RawValue>,
     /// The arguments as they were written.
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub full: Option<&'l RawValue>,
     /// Their length, where they were too long to be kept.
-    #[serde(default)]
     pub bytes: Option<u64>,
 }
 
@@ -139,7 +138,7 @@ pub enum Unreadable {
 /// # Errors
 /// Where it is no line of the log, or one of a version that is not known.
 pub fn read(line: &str) -> Result<Line<'_>, Unreadable> {
-    let malformed = |why: String| Unreadable::Malformed(why);
+    let malformed = Unreadable::Malformed;
     let raw: Raw<'_> =
         serde_json::from_str(line.trim_end_matches('\n')).map_err(|error| malformed(error.to_string()))?;
     if raw.v != VERSION {
@@ -195,36 +194,25 @@ struct Raw<'l> {
     #[serde(borrow)]
     server: Cow<'l, str>,
     call: Option<u64>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     client: Option<RawClient<'l>>,
-    #[serde(borrow, default)]
     direction: Option<Cow<'l, str>>,
-    #[serde(borrow, default)]
     method: Option<Cow<'l, str>>,
-    #[serde(borrow, default)]
     tool: Option<Cow<'l, str>>,
-    #[serde(borrow, default)]
     class: Option<Cow<'l, str>>,
-    #[serde(borrow, default)]
     effect: Option<Cow<'l, str>>,
-    #[serde(borrow, default)]
     rule: Option<Cow<'l, str>>,
-    #[serde(borrow, default)]
     reason: Option<Cow<'l, str>>,
     observed: Option<bool>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     arguments: Option<RecordedArguments<'l>>,
-    #[serde(borrow, default)]
     outcome: Option<Cow<'l, str>>,
     duration_ms: Option<f64>,
     approval: Option<RecordedApproval>,
-    #[serde(borrow, default)]
     event: Option<Cow<'l, str>>,
     lost: Option<u64>,
     unanswered: Option<u64>,
-    #[serde(borrow, default)]
     why: Option<Cow<'l, str>>,
-    #[serde(borrow, default)]
     after: Option<Cow<'l, str>>,
 }
 

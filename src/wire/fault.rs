@@ -2,6 +2,7 @@
 
 use super::id::IdError;
 use crate::limits::{MAX_DEPTH, MAX_NAME, MAX_QUOTED};
+use crate::visible::shorten;
 
 /// Why a line is not acceptable. The text says what is wrong, and at which byte if that helps.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,8 +104,5 @@ impl Fault {
 
 /// Cuts a text to what an error quotes of it.
 pub(super) fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(MAX_QUOTED) {
-        Some((cut, _)) => format!("{}…", text.get(..cut).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+    shorten(text, MAX_QUOTED).into_owned()
 }
