@@ -1,4 +1,4 @@
-//! The surroundings of the process, captured once and passed down.
+//! The environment of the process, captured once and passed down.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 
-/// The process's surroundings, captured once, so that what depends on them can be tested with others.
+/// The process's environment, captured once, so that what depends on it can be tested with another one.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     vars: HashMap<OsString, OsString>,
     home: Option<PathBuf>,
-    folder: PathBuf,
+    dir: PathBuf,
     program: Option<PathBuf>,
     stdin_is_terminal: bool,
     stderr_is_terminal: bool,
 }
 
-/// The home folder that the environment names on Windows. The system would tell the user's own even where a client's entry,
+/// The home directory that the environment names on Windows. The system would tell the user's own even where a client's entry,
 /// or a test, names another one. HOME is not looked at: Git's and MSYS2's shells set it, and the clients' files are where
 /// USERPROFILE is.
 #[cfg(windows)]
@@ -33,28 +33,28 @@ fn profile(_: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
 }
 
 impl Env {
-    /// The surroundings of this process.
+    /// Captures the environment of this process.
     pub fn capture() -> Self {
         Self {
             vars: std::env::vars_os().collect(),
             home: profile(|name| std::env::var_os(name))
                 .or_else(|| BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())),
-            // A folder that is gone makes relative paths fail where they are used, with their names.
-            folder: std::env::current_dir().unwrap_or_default(),
+            // A directory that is gone makes relative paths fail where they are used, with their names.
+            dir: std::env::current_dir().unwrap_or_default(),
             program: std::env::current_exe().ok(),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
         }
     }
 
-    /// Surroundings with these variables and this working folder, and no terminal.
+    /// Creates an environment with these variables and this working directory, and no terminal.
     pub fn new<K: Into<OsString>, V: Into<OsString>>(
         vars: impl IntoIterator<Item = (K, V)>,
-        folder: impl Into<PathBuf>,
+        dir: impl Into<PathBuf>,
     ) -> Self {
         let vars: HashMap<OsString, OsString> =
             vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        let mut env = Self { vars, folder: folder.into(), ..Self::default() };
+        let mut env = Self { vars, dir: dir.into(), ..Self::default() };
         // There is no system to ask, so Windows' second choice is HOME.
         env.home = profile(|name| env.var(name).map(OsString::from)).or_else(|| env.var("HOME").map(PathBuf::from));
         env
@@ -76,14 +76,14 @@ impl Env {
         self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// The home folder, as an absolute path.
+    /// The home directory, as an absolute path.
     pub fn home(&self) -> Option<&Path> {
         self.home.as_deref().filter(|home| home.is_absolute())
     }
 
-    /// The working folder.
+    /// The working directory.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        &self.dir
     }
 
     /// The file of the running program, where the system tells.
@@ -91,13 +91,13 @@ impl Env {
         self.program.as_deref()
     }
 
-    /// The same surroundings for a program at another place.
+    /// The same environment for a program at another place.
     #[cfg(test)]
     pub(crate) fn with_program(self, program: impl Into<PathBuf>) -> Self {
         Self { program: Some(program.into()), ..self }
     }
 
-    /// The same surroundings without a variable.
+    /// The same environment without a variable.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.vars.retain(|other, _| !(other == name || (cfg!(windows) && other.eq_ignore_ascii_case(name))));

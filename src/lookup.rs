@@ -19,7 +19,7 @@ pub struct SearchEnv {
 
 /// The result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum SearchResult {
     /// The file to start.
     At(PathBuf),
     /// A directory, or a file that the system does not start as a program.
@@ -69,7 +69,7 @@ impl SearchEnv {
     }
 
     /// Finds the file that is started for `program`, the first word of a command.
-    pub fn find(&self, program: &OsStr) -> Found {
+    pub fn find(&self, program: &OsStr) -> SearchResult {
         system::find(program, self)
     }
 }
@@ -112,30 +112,30 @@ mod system {
     use std::fs;
     use std::path::Path;
 
-    use super::{Found, SearchEnv, is_path, plain};
+    use super::{SearchEnv, SearchResult, is_path, plain};
 
-    pub(super) fn find(program: &OsStr, search: &SearchEnv) -> Found {
+    pub(super) fn find(program: &OsStr, search: &SearchEnv) -> SearchResult {
         if is_path(program) {
             return file(&search.dir.join(program));
         }
-        let mut found = Found::Nowhere;
+        let mut found = SearchResult::Nowhere;
         for dir in std::env::split_paths(&search.path).filter(|dir| !dir.as_os_str().is_empty()) {
             match file(&search.dir.join(dir).join(program)) {
-                at @ Found::At(_) => return at,
-                Found::Nowhere => {}
-                first if found == Found::Nowhere => found = first,
-                Found::NotExecutable(_) => {}
+                at @ SearchResult::At(_) => return at,
+                SearchResult::Nowhere => {}
+                first if found == SearchResult::Nowhere => found = first,
+                SearchResult::NotExecutable(_) => {}
             }
         }
         found
     }
 
-    fn file(path: &Path) -> Found {
+    fn file(path: &Path) -> SearchResult {
         let path = plain(path);
         match fs::metadata(&path) {
-            Ok(found) if is_executable(&found) => Found::At(path),
-            Ok(_) => Found::NotExecutable(path),
-            Err(_) => Found::Nowhere,
+            Ok(found) if is_executable(&found) => SearchResult::At(path),
+            Ok(_) => SearchResult::NotExecutable(path),
+            Err(_) => SearchResult::Nowhere,
         }
     }
 
@@ -158,18 +158,18 @@ mod system {
     use std::io::Read as _;
     use std::path::{Path, PathBuf};
 
-    use super::windows_rules::{self, FileKind, Outcome, has_ending};
-    use super::{Found, SearchEnv, plain};
+    use super::windows_rules::{self, FileKind, has_ending};
+    use super::{SearchEnv, SearchResult, plain};
 
-    pub(super) fn find(program: &OsStr, search: &SearchEnv) -> Found {
+    pub(super) fn find(program: &OsStr, search: &SearchEnv) -> SearchResult {
         // What is not Unicode is in no client's file, and is not found.
         let (program, path) = (program.to_string_lossy(), search.path.to_string_lossy());
         let pathext = search.pathext.as_deref().map(OsStr::to_string_lossy);
         let dir = search.dir.to_string_lossy();
         match windows_rules::find(&program, &path, pathext.as_deref(), &dir, |path| kind(Path::new(path))) {
-            Outcome::Program(path) => Found::At(as_started(plain(Path::new(&path)))),
-            Outcome::Other(path) => Found::NotExecutable(plain(Path::new(&path))),
-            Outcome::Nowhere => Found::Nowhere,
+            SearchResult::At(path) => SearchResult::At(as_started(plain(&path))),
+            SearchResult::NotExecutable(path) => SearchResult::NotExecutable(plain(&path)),
+            SearchResult::Nowhere => SearchResult::Nowhere,
         }
     }
 
@@ -204,6 +204,8 @@ mod system {
 /// The rules of Windows as text, so that they are tested on every system.
 #[cfg_attr(not(windows), allow(dead_code, reason = "only Windows looks for programs so"))]
 mod windows_rules {
+    use super::SearchResult;
+
     /// What PATHEXT is where it is not set; it holds more by default, none of which can be started as a program.
     const DEFAULT_PATHEXT: &str = ".COM;.EXE;.BAT;.CMD";
 
@@ -221,36 +223,30 @@ mod windows_rules {
         Other,
     }
 
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub(super) enum Outcome {
-        Program(String),
-        /// A directory, or a file that cannot be started.
-        Other(String),
-        Nowhere,
-    }
-
     pub(super) fn find(
         program: &str,
         path: &str,
         pathext: Option<&str>,
         dir: &str,
         kind: impl Fn(&str) -> FileKind,
-    ) -> Outcome {
+    ) -> SearchResult {
         let endings = endings(pathext);
         if is_path(program) {
             return by_path(&join(dir, program), &endings, kind);
         }
-        let mut other = Outcome::Nowhere;
+        let mut other = SearchResult::Nowhere;
         for dir in dirs(path) {
             let base = join(&dir, program);
             // A file without an ending is not what a bare name means: npm puts a shell script `npx` beside `npx.cmd`.
             let exact = Some(base.clone()).filter(|_| is_complete(program));
             for file in exact.into_iter().chain(endings.iter().map(|ending| format!("{base}{ending}"))) {
                 match kind(&file) {
-                    FileKind::Program => return Outcome::Program(file),
+                    FileKind::Program => return SearchResult::At(file.into()),
                     // cmd.exe would hand it to the program that opens such files.
-                    FileKind::Other if has_ending(&file, &endings) => return Outcome::Other(file),
-                    FileKind::Other if other == Outcome::Nowhere => other = Outcome::Other(file),
+                    FileKind::Other if has_ending(&file, &endings) => return SearchResult::NotExecutable(file.into()),
+                    FileKind::Other if other == SearchResult::Nowhere => {
+                        other = SearchResult::NotExecutable(file.into())
+                    }
                     FileKind::Other | FileKind::Directory | FileKind::Missing => {}
                 }
             }
@@ -259,22 +255,28 @@ mod windows_rules {
     }
 
     /// Finds a file that was named by its place.
-    fn by_path(file: &str, endings: &[String], kind: impl Fn(&str) -> FileKind) -> Outcome {
+    fn by_path(file: &str, endings: &[String], kind: impl Fn(&str) -> FileKind) -> SearchResult {
         let name = file.rsplit(['\\', '/']).next().unwrap_or(file);
         let completed = endings.iter().map(|ending| format!("{file}{ending}"));
         // With an ending the name itself comes first, else last: an image need not have one.
         let (first, last) = if is_complete(name) { (Some(file), None) } else { (None, Some(file)) };
         let names = first.map(str::to_owned).into_iter().chain(completed).chain(last.map(str::to_owned));
-        let mut other = Outcome::Nowhere;
+        let mut other = SearchResult::Nowhere;
         for file in names.filter(|_| !name.is_empty()) {
             match kind(&file) {
-                FileKind::Program => return Outcome::Program(file),
-                FileKind::Other | FileKind::Directory if other == Outcome::Nowhere => other = Outcome::Other(file),
+                FileKind::Program => return SearchResult::At(file.into()),
+                FileKind::Other | FileKind::Directory if other == SearchResult::Nowhere => {
+                    other = SearchResult::NotExecutable(file.into())
+                }
                 FileKind::Other | FileKind::Directory | FileKind::Missing => {}
             }
         }
         // `C:\tools\` names a directory at most.
-        if name.is_empty() && kind(file) == FileKind::Directory { Outcome::Other(file.to_owned()) } else { other }
+        if name.is_empty() && kind(file) == FileKind::Directory {
+            SearchResult::NotExecutable(file.into())
+        } else {
+            other
+        }
     }
 
     pub(super) fn is_path(program: &str) -> bool {
@@ -392,9 +394,9 @@ mod windows_rules {
                 FILES.iter().find(same).map_or(FileKind::Missing, |(_, kind)| *kind)
             };
             match find(program, path, pathext, r"C:\work", kind) {
-                Outcome::Program(path) => path,
-                Outcome::Other(path) => format!("no program: {path}"),
-                Outcome::Nowhere => "nowhere".to_owned(),
+                SearchResult::At(path) => path.display().to_string(),
+                SearchResult::NotExecutable(path) => format!("no program: {}", path.display()),
+                SearchResult::Nowhere => "nowhere".to_owned(),
             }
         }
 
@@ -498,9 +500,9 @@ mod tests {
         let (data, program) = (file("a/tool", 0o644), file("b/tool", 0o755));
         let path = std::env::join_paths([Path::new("a"), Path::new("b")]).unwrap();
         let search = |path: &OsStr| SearchEnv::new([(OsStr::new("PATH"), path)], home.path());
-        assert_eq!(search(&path).find(OsStr::new("tool")), Found::At(program.clone()));
-        assert_eq!(search(OsStr::new("a")).find(OsStr::new("tool")), Found::NotExecutable(data));
-        assert_eq!(search(OsStr::new("")).find(OsStr::new("tool")), Found::Nowhere);
-        assert_eq!(search(OsStr::new("")).find(OsStr::new("./b/./tool")), Found::At(program));
+        assert_eq!(search(&path).find(OsStr::new("tool")), SearchResult::At(program.clone()));
+        assert_eq!(search(OsStr::new("a")).find(OsStr::new("tool")), SearchResult::NotExecutable(data));
+        assert_eq!(search(OsStr::new("")).find(OsStr::new("tool")), SearchResult::Nowhere);
+        assert_eq!(search(OsStr::new("")).find(OsStr::new("./b/./tool")), SearchResult::At(program));
     }
 }

@@ -1,35 +1,34 @@
 //! Where the configuration lives, and which policy file is in force.
 //!
 //! The order: the file that was named, else `POLICYLAYER_POLICY`, else the one that config.toml names for the server, else
-//! `policies/SERVER.{toml,json,yaml,yml}` in the configuration folder, else the built-in policy. A file that is named or
+//! `policies/SERVER.{toml,json,yaml,yml}` in the configuration directory, else the built-in policy. A file that is named or
 //! found and cannot be used is an error: falling back to another policy would let through what its author forbade.
 
 mod config;
-mod listing;
+mod policy_list;
 mod replace;
 mod text;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 pub use self::config::{SETTINGS_FILE, SettingsError, load_settings, read_settings};
-pub use self::listing::{Listing, list_policies, stem_of_tested};
+pub use self::policy_list::{PolicyList, list_policies, stem_of_tested};
 pub use self::replace::{ReplaceError, replace_file};
-pub use self::text::Unreadable;
+pub use self::text::TextError;
 
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source};
 use crate::settings::Settings;
-use crate::state::file;
+use crate::state::file::{self, is_missing};
 use crate::visible::visible;
 
 /// The environment variable that names a policy file.
 pub const POLICY_VARIABLE: &str = "POLICYLAYER_POLICY";
 
-/// The state store, in the state folder.
+/// The state store, in the state directory.
 pub const STATE_FILE: &str = "state.sqlite3";
 
 /// The policy in force, and the document that it came from.
@@ -59,10 +58,10 @@ pub enum PolicyError {
         "{POLICY_VARIABLE} is set but empty, so it is unclear which policy is meant. Set it to the path of a policy file, or unset it."
     )]
     EmptyVariable,
-    /// Nothing says where the configuration folder is.
-    #[error("The configuration folder cannot be found: {0}. Or name the policy with --policy FILE.")]
-    NoConfigurationFolder(&'static str),
-    /// Two files in the configuration folder are for the same server.
+    /// Nothing says where the configuration directory is.
+    #[error("The configuration directory cannot be found: {0}. Or name the policy with --policy FILE.")]
+    NoConfigurationDir(&'static str),
+    /// Two files in the configuration directory are for the same server.
     #[error(
         "There are two policies for {server}: {} and {}. Keep one of them, or name the one that is meant with --policy.",
         shown(.first), shown(.second)
@@ -75,7 +74,7 @@ pub enum PolicyError {
         /// The other.
         second: PathBuf,
     },
-    /// config.toml names a policy for the server, and the folder of the policies has another.
+    /// config.toml names a policy for the server, and the directory of the policies has another.
     #[error(
         "There are two policies for {server}: config.toml names {}, and there is {} as well. Take `policy` out of \
          [servers.{server}], or move the other file away, or name the one that is meant with --policy.",
@@ -89,7 +88,7 @@ pub enum PolicyError {
         /// The file that is named after the server.
         found: PathBuf,
     },
-    /// A file in the folder of the policies is meant for the server, and its name is not the server's.
+    /// A file in the directory of the policies is meant for the server, and its name is not the server's.
     #[error(
         "The policy {} would not be read: {}. Rename it to {wanted}.", shown(.file),
         if .server.device().is_some() { "on Windows that is the name of a device, so no server has it" }
@@ -109,32 +108,13 @@ pub enum PolicyError {
     /// There is no such file.
     #[error("The policy {} does not exist. {}", shown(.0), missing_remedy(.0))]
     Missing(PathBuf),
-    /// It is a folder, a pipe or a device.
-    #[error("The policy {} is {what}, not a file. Name a .toml, .json or .yaml file.", shown(.path))]
-    NotAFile {
-        /// What was named.
-        path: PathBuf,
-        /// What it is.
-        what: &'static str,
-    },
-    /// It cannot be read.
-    #[error("The policy {} cannot be read: {error}. Make it readable for the user who runs policylayer.", shown(.path))]
+    /// It gives no text.
+    #[error("The policy {} cannot be read: {why}", shown(.path))]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// It is larger than any policy.
-    #[error("The policy {} is larger than 1 MiB, and no policy is. Name the policy file itself.", shown(.0))]
-    TooLarge(PathBuf),
-    /// It is not UTF-8.
-    #[error("The policy {} is not UTF-8 text (byte {offset}). Save it as UTF-8; some editors and shells write UTF-16.", shown(.path))]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// The first byte that is not UTF-8, from 0.
-        offset: usize,
+        /// What is wrong with it.
+        why: TextError,
     },
     /// The document has errors.
     #[error("The policy {} is invalid, so it is not put in force.\n\n{rendered}\nMend it, and try it with `policylayer check {}`.", shown(.path), shown(.path))]
@@ -148,15 +128,9 @@ pub enum PolicyError {
 
 impl PolicyError {
     /// The error for a policy that gives no text.
-    fn of(path: &Path, why: Unreadable) -> Self {
+    fn of(path: &Path, why: TextError) -> Self {
         let path = path.to_owned();
-        match why {
-            Unreadable::Missing => Self::Missing(path),
-            Unreadable::NotAFile(what) => Self::NotAFile { path, what },
-            Unreadable::Failed(error) => Self::Unreadable { path, error },
-            Unreadable::TooLarge => Self::TooLarge(path),
-            Unreadable::NotUtf8(offset) => Self::NotUtf8 { path, offset },
-        }
+        if matches!(why, TextError::Missing) { Self::Missing(path) } else { Self::Unreadable { path, why } }
     }
 
     /// How a run ends that failed because of it.
@@ -192,7 +166,7 @@ fn load_document(path: PathBuf, source: Source, server: &ServerName) -> Result<L
     }
 }
 
-/// What the place of a policy says now, compared with the policy in force.
+/// What is at the place of a policy now, compared with the policy in force.
 #[derive(Debug)]
 #[must_use]
 pub enum Current {
@@ -235,23 +209,23 @@ pub fn policy_files(named: Option<&Path>, server: &ServerName, settings: &Settin
         (None, Some(path)) => vec![PathBuf::from(path)],
         (None, None) => configuration_folder(env).map_or_else(
             |_| Vec::new(),
-            |folder| {
-                let configured = settings.policy_of(server).map(|path| folder.join(path));
-                configured.into_iter().chain(named_after(server, &folder)).collect()
+            |dir| {
+                let configured = settings.policy_of(server).map(|path| dir.join(path));
+                configured.into_iter().chain(named_after(server, &dir)).collect()
             },
         ),
     }
 }
 
 /// The files that are a server's policy by their names.
-fn named_after(server: &ServerName, folder: &Path) -> [PathBuf; 4] {
-    Format::ENDINGS.map(|ending| folder.join("policies").join(format!("{server}.{ending}")))
+fn named_after(server: &ServerName, dir: &Path) -> [PathBuf; 4] {
+    Format::ENDINGS.map(|ending| dir.join("policies").join(format!("{server}.{ending}")))
 }
 
 /// The policy file in force for a server; `None` where the built-in policy is.
 ///
 /// # Errors
-/// Where the variable is empty, two files compete, or the configuration folder cannot be found or looked into.
+/// Where the variable is empty, two files compete, or the configuration directory cannot be found or looked into.
 pub fn find_policy(
     named: Option<&Path>,
     server: &ServerName,
@@ -264,10 +238,10 @@ pub fn find_policy(
     if let Some(path) = env.var(POLICY_VARIABLE) {
         return if path.is_empty() { Err(PolicyError::EmptyVariable) } else { Ok(Some(PathBuf::from(path))) };
     }
-    let folder = configuration_folder(env)?;
-    let configured = settings.policy_of(server).map(|path| folder.join(path));
+    let dir = configuration_folder(env)?;
+    let configured = settings.policy_of(server).map(|path| dir.join(path));
     let mut found: Option<PathBuf> = None;
-    for path in named_after(server, &folder) {
+    for path in named_after(server, &dir) {
         // Not `exists`: a link that leads nowhere is a policy that somebody wanted.
         match fs::symlink_metadata(&path) {
             Ok(_) if configured.as_ref().is_some_and(|configured| is_same(configured, &path)) => {}
@@ -284,21 +258,21 @@ pub fn find_policy(
                 }
                 (None, None) => found = Some(path),
             },
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) => return Err(PolicyError::Unreadable { path, error }),
+            Err(error) if is_missing(&error) => {}
+            Err(error) => return Err(PolicyError::Unreadable { path, why: TextError::Failed(error) }),
         }
     }
     if configured.is_none() && found.is_none() {
-        expect_no_misnamed(server, &folder.join("policies"))?;
+        expect_no_misnamed(server, &dir.join("policies"))?;
     }
     Ok(configured.or(found))
 }
 
-/// That the folder of the policies has no file that somebody means for the server although it is not named after it: in
+/// That the directory of the policies has no file that somebody means for the server although it is not named after it: in
 /// upper case where that is another file, or after a device of Windows.
-fn expect_no_misnamed(server: &ServerName, folder: &Path) -> Result<(), PolicyError> {
-    // A folder that cannot be looked into was found out before.
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+fn expect_no_misnamed(server: &ServerName, dir: &Path) -> Result<(), PolicyError> {
+    // A directory that cannot be looked into was found out before.
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
     let device = server.device();
     for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
         let lower = name.to_ascii_lowercase();
@@ -307,7 +281,7 @@ fn expect_no_misnamed(server: &ServerName, folder: &Path) -> Result<(), PolicyEr
         if is_meant && Format::from_ending(ending).is_some() {
             return Err(PolicyError::Misnamed {
                 server: server.clone(),
-                file: folder.join(&name),
+                file: dir.join(&name),
                 wanted: format!("{server}.{ending}"),
             });
         }
@@ -320,7 +294,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
     one == other || matches!((file::real(one), file::real(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The configuration folder: `$XDG_CONFIG_HOME/policylayer` where that is an absolute path, else
+/// The configuration directory: `$XDG_CONFIG_HOME/policylayer` where that is an absolute path, else
 /// `~/.config/policylayer` on Linux and macOS and `%APPDATA%\policylayer` on Windows. It need not exist.
 ///
 /// # Errors
@@ -335,15 +309,15 @@ pub fn configuration_folder(env: &Env) -> Result<PathBuf, PolicyError> {
     absolute("XDG_CONFIG_HOME")
         .or(base)
         .map(|base| base.join("policylayer"))
-        .ok_or(PolicyError::NoConfigurationFolder(remedy))
+        .ok_or(PolicyError::NoConfigurationDir(remedy))
 }
 
-/// Nothing says where the state folder is.
+/// Nothing says where the state directory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("The state folder cannot be found: {0}.")]
-pub struct NoStateFolder(&'static str);
+#[error("The state directory cannot be found: {0}.")]
+pub struct NoStateDir(&'static str);
 
-/// The state folder: `$XDG_STATE_HOME/policylayer` where that is an absolute path, else `~/.local/state/policylayer` on
+/// The state directory: `$XDG_STATE_HOME/policylayer` where that is an absolute path, else `~/.local/state/policylayer` on
 /// Linux and Windows and `~/Library/Application Support/policylayer` on macOS. It need not exist.
 ///
 /// On Windows it is not below `%LOCALAPPDATA%`: what Claude Desktop starts, as it is installed there, writes to a copy of that
@@ -352,21 +326,21 @@ pub struct NoStateFolder(&'static str);
 ///
 /// # Errors
 /// Where the environment does not tell.
-pub fn state_folder(env: &Env) -> Result<PathBuf, NoStateFolder> {
+pub fn state_folder(env: &Env) -> Result<PathBuf, NoStateDir> {
     let absolute = |name| env.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
-    // By parts, so that Windows is told of it with its own separator.
-    let base = env.home().map(|home| folder.split('/').fold(home.to_owned(), |path, part| path.join(part)));
+    let dir = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
+    // By parts, so that Windows gets its own separator.
+    let base = env.home().map(|home| dir.split('/').fold(home.to_owned(), |path, part| path.join(part)));
     let remedy = if cfg!(windows) { "set USERPROFILE to an absolute path" } else { "set HOME to an absolute path" };
-    absolute("XDG_STATE_HOME").or(base).map(|base| base.join("policylayer")).ok_or(NoStateFolder(remedy))
+    absolute("XDG_STATE_HOME").or(base).map(|base| base.join("policylayer")).ok_or(NoStateDir(remedy))
 }
 
-/// The folder of the audit log, in the state folder. It need not exist.
+/// The directory of the audit log, in the state directory. It need not exist.
 ///
 /// # Errors
 /// Where the environment does not tell.
-pub fn audit_folder(env: &Env) -> Result<PathBuf, NoStateFolder> {
-    state_folder(env).map(|folder| folder.join("audit"))
+pub fn audit_folder(env: &Env) -> Result<PathBuf, NoStateDir> {
+    state_folder(env).map(|dir| dir.join("audit"))
 }
 
 /// Reads a policy file.

@@ -7,11 +7,11 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub usize);
 
-/// Why a text is no size.
+/// Why a text is not a size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSize {
     /// There is no such unit.
-    #[error("`{0}` is no unit; write KiB, MiB or GiB, or bytes without a unit")]
+    #[error("`{0}` is not a unit; write KiB, MiB or GiB, or bytes without a unit")]
     Unit(String),
     /// It does not begin with a whole number.
     #[error("write a whole number and a unit, such as 64MiB")]

@@ -1,4 +1,4 @@
-//! Text from elsewhere as a terminal may be given it: what would drive the terminal, or deceive whoever reads, is escaped.
+//! Text from elsewhere made safe for a terminal: what would control the terminal, or deceive the reader, is escaped.
 
 use std::borrow::Cow;
 

@@ -6,19 +6,19 @@ use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
-use super::lines::{Lines, parse};
-use super::place::Place;
-use super::session_lock::{self, SessionLock};
+use super::lines::{LogLines, parse};
+use super::paths::LogPaths;
+use super::session_lock::lock_journal;
 use crate::limits::{JOURNAL_COMPACT, MAX_JOURNAL};
-use crate::record::{About, Digest, Entry, Session};
-use crate::state::file;
+use crate::record::{About, Digest, LogEntry, SessionName};
+use crate::state::file::{self, FileLock};
 
 #[derive(Debug)]
 pub(super) struct Journal {
-    place: Place,
+    paths: LogPaths,
     path: PathBuf,
-    session: Session,
-    lock: Option<SessionLock>,
+    session: SessionName,
+    lock: Option<FileLock>,
     file: Option<File>,
     /// The numbers of the calls in it that the log has not yet.
     open: BTreeSet<u64>,
@@ -31,10 +31,10 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(place: &Place, session: &Session) -> Self {
+    pub(super) fn new(paths: &LogPaths, session: &SessionName) -> Self {
         Self {
-            place: place.clone(),
-            path: place.journal(&session.id),
+            paths: paths.clone(),
+            path: paths.journal(&session.id),
             session: session.clone(),
             lock: None,
             file: None,
@@ -54,14 +54,16 @@ impl Journal {
     pub(super) fn begin(&mut self) -> io::Result<()> {
         if self.file.is_none() {
             // One that was closed to be replaced, and could not be, is still there.
-            let is_there = self.size > 0;
-            self.file = Some(if is_there { self.reopen()? } else { self.make(&[])? });
+            self.file = Some(match self.size {
+                0 => self.make(&[])?,
+                _ => file::open(File::options().read(true).write(true), &self.path)?,
+            });
         }
         Ok(())
     }
 
     /// Writes a call down.
-    pub(super) fn commit(&mut self, entry: &Entry) -> io::Result<()> {
+    pub(super) fn commit(&mut self, entry: &LogEntry) -> io::Result<()> {
         self.buffer.clear();
         entry.write(&self.session, Digest::START, &mut self.buffer);
         self.write()?;
@@ -71,7 +73,7 @@ impl Journal {
     }
 
     /// Writes those of the unanswered calls down that were so at the last tick already.
-    pub(super) fn tick(&mut self, unanswered: &[Entry]) -> io::Result<()> {
+    pub(super) fn tick(&mut self, unanswered: &[LogEntry]) -> io::Result<()> {
         self.buffer.clear();
         let mut added = Vec::new();
         for entry in unanswered {
@@ -81,7 +83,7 @@ impl Journal {
                 added.push(number);
             }
         }
-        let highest = unanswered.iter().map(Entry::number).max();
+        let highest = unanswered.iter().map(LogEntry::number).max();
         let written = if self.buffer.is_empty() { self.shrink() } else { self.write() };
         self.known = self.known.max(highest.unwrap_or_default());
         written?;
@@ -89,12 +91,10 @@ impl Journal {
         Ok(())
     }
 
-    /// The log has it now.
-    pub(super) fn done(&mut self, entries: &[Entry]) {
-        if !self.open.is_empty() {
-            for entry in entries {
-                self.open.remove(&entry.number());
-            }
+    /// Forgets calls that the log has now.
+    pub(super) fn done(&mut self, entries: &[LogEntry]) {
+        for entry in entries {
+            self.open.remove(&entry.number());
         }
     }
 
@@ -102,7 +102,7 @@ impl Journal {
     pub(super) fn left_open(&self) -> io::Result<Vec<Vec<u8>>> {
         let mut left = Vec::new();
         if let Some(file) = self.file.as_ref().filter(|_| !self.open.is_empty()) {
-            let mut lines = Lines::new(file.try_clone()?, 0, self.size)?;
+            let mut lines = LogLines::new(file.try_clone()?, 0, self.size)?;
             while let Some(line) = lines.read()? {
                 if let Some(About::Decision(record)) = parse(line).map(|line| line.about)
                     && self.open.contains(&record.call)
@@ -164,21 +164,17 @@ impl Journal {
         Ok(())
     }
 
-    fn reopen(&self) -> io::Result<File> {
-        file::open(File::options().read(true).write(true), &self.path)
-    }
-
     /// Makes the file with these lines. It has its name only once its session is locked: nobody takes it over.
     fn make(&mut self, lines: &[Vec<u8>]) -> io::Result<File> {
-        if let Some(folder) = self.path.parent() {
-            file::create_private_folder(folder)?;
+        if let Some(dir) = self.path.parent() {
+            file::create_private_folder(dir)?;
         }
         if self.lock.is_none() {
-            self.lock = Some(SessionLock::take(&self.place, &self.session.id)?);
+            self.lock = Some(FileLock::take(&self.paths.session_lock(&self.session.id), None)?);
         }
         let new = self.path.with_extension("new");
         let mut file = file::open_private(File::options().read(true).write(true).create(true).truncate(true), &new)?;
-        session_lock::lock_journal(&file)?;
+        lock_journal(&file)?;
         let made = lines.iter().try_for_each(|line| file.write_all(line)).and_then(|()| file::rename(&new, &self.path));
         if made.is_err() {
             let _ = file::remove(&new);

@@ -3,40 +3,41 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::record::Key;
+use crate::record::DigestKey;
 use crate::state::file;
 
-/// The key in the audit folder. It is made where there is none; of several that make one at once, all get the same.
+/// The key in the audit directory. It is made where there is none; of several that make one at once, all get the same.
 ///
 /// # Errors
 /// Where it can be neither read nor made, or is not 32 bytes long. A key that is damaged is not replaced: digests under
 /// another one could not be compared with those in the log.
-pub fn key(folder: &Path) -> io::Result<Key> {
-    let path = folder.join("key");
-    match file::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(folder, &path)?,
-        Err(error) => return Err(error),
-        Ok(bytes) => return parse(&bytes),
+pub fn key(dir: &Path) -> io::Result<DigestKey> {
+    let path = dir.join("key");
+    match file::if_there(file::read(&path))? {
+        Some(bytes) => parse(&bytes),
+        None => {
+            make(dir, &path)?;
+            parse(&file::read(&path)?)
+        }
     }
-    parse(&file::read(&path)?)
 }
 
-fn parse(bytes: &[u8]) -> io::Result<Key> {
+fn parse(bytes: &[u8]) -> io::Result<DigestKey> {
     let key = bytes.try_into().map_err(|_| {
         io::Error::other(format!(
             "it has {} bytes and not 32. Remove it to have a new one made; digests under it will differ from the old ones",
             bytes.len()
         ))
     })?;
-    Ok(Key(key))
+    Ok(DigestKey(key))
 }
 
-fn make(folder: &Path, path: &Path) -> io::Result<()> {
+fn make(dir: &Path, path: &Path) -> io::Result<()> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    file::create_private_folder(folder)?;
+    file::create_private_folder(dir)?;
     // Temporary files are for this user only.
-    let mut made = file::temporary_in(folder)?;
+    let mut made = file::temporary_in(dir)?;
     made.write_all(&key)?;
     made.as_file().sync_data()?;
     match file::persist_new(made, path) {

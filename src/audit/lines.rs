@@ -4,17 +4,17 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
-use crate::record::{self, Line};
+use crate::record::{self, LogLine};
 
 /// The lines between two places of a file.
 #[derive(Debug)]
-pub struct Lines {
+pub struct LogLines {
     file: io::Take<BufReader<File>>,
     line: Vec<u8>,
     left: u64,
 }
 
-impl Lines {
+impl LogLines {
     /// The lines of `file` from the byte `from` to the byte `to`.
     ///
     /// # Errors
@@ -41,6 +41,15 @@ impl Lines {
         Ok((read > 0).then_some(&*self.line))
     }
 
+    /// Reads the rest, and returns how many lines that is.
+    pub(super) fn count_rest(&mut self) -> io::Result<u64> {
+        let mut count = 0;
+        while self.read()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// The line that was read last, also once there are no more.
     pub fn last(&self) -> &[u8] {
         &self.line
@@ -48,6 +57,6 @@ impl Lines {
 }
 
 /// A line as what it records; `None` where it is no record.
-pub(super) fn parse(line: &[u8]) -> Option<Line<'_>> {
+pub(super) fn parse(line: &[u8]) -> Option<LogLine<'_>> {
     str::from_utf8(line).ok().and_then(|text| record::read(text).ok())
 }

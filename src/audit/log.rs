@@ -8,33 +8,33 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Options;
+use super::LogOptions;
 use super::append::Appender;
 use super::journal::Journal;
-use super::place::Place;
-use super::trouble::{Trouble, unwritable, unwritable_journal};
+use super::notice::{LogNotice, unwritable, unwritable_journal};
+use super::paths::LogPaths;
 use super::writer::Writer;
 use crate::limits::{LOG_WAIT, MAX_LOG_QUEUE};
 use crate::policy::ServerName;
-use crate::record::{Entry, Session};
+use crate::record::{LogEntry, SessionName};
 
 /// Adds the calls that were forwarded and are not yet answered.
-pub type Unanswered = Box<dyn Fn(&mut Vec<Entry>) + Send>;
+pub type Unanswered = Box<dyn Fn(&mut Vec<LogEntry>) + Send>;
 
 /// The log of a session. Its clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Log(Arc<Shared>);
+pub struct AuditLog(Arc<LogShared>);
 
 /// What the session's threads and the writer share. A thread takes at most one of its locks at a time, but for the
 /// writer, which asks for the unanswered calls with the journal locked.
-pub(super) struct Shared {
-    pub(super) session: Session,
-    pub(super) place: Place,
-    options: Options,
+pub(super) struct LogShared {
+    pub(super) session: SessionName,
+    pub(super) paths: LogPaths,
+    options: LogOptions,
     queue: Mutex<Queue>,
-    /// Told to the writer: there is something to do.
+    /// Wakes the writer: there is something to do.
     wake: Condvar,
-    /// Told to whoever waits for the writer: it got on.
+    /// Wakes those who wait for the writer: it has made progress.
     progress: Condvar,
     in_trouble: AtomicBool,
     why: Mutex<String>,
@@ -46,47 +46,47 @@ pub(super) struct Shared {
 /// What waits to be written.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<LogEntry>,
     pub(super) weight: usize,
     /// How many records neither stand in the log nor were given up.
     pub(super) unwritten: u64,
     /// How many records there was no room for.
     pub(super) lost: u64,
-    /// How often the writer got on.
+    /// How often the writer has made progress.
     progress: u64,
     pub(super) finishing: bool,
     finished: bool,
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for LogShared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("session", &self.session).field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("LogShared").field("session", &self.session).field("paths", &self.paths).finish_non_exhaustive()
     }
 }
 
-impl Log {
-    /// The log of a new session in the audit folder. Its thread starts, and no file is made before the first record.
+impl AuditLog {
+    /// The log of a new session in the audit directory. Its thread starts, and no file is made before the first record.
     ///
-    /// `say` is told what is to be said on stderr. `unanswered` adds the calls that were forwarded and are not yet
+    /// `say` gets each notice for stderr. `unanswered` adds the calls that were forwarded and are not yet
     /// answered, as entries with the outcome [`Unknown`](crate::record::Outcome::Unknown); it may take locks that no caller of
-    /// [`Log::push`] or [`Log::commit`] holds.
+    /// [`AuditLog::push`] or [`AuditLog::commit`] holds.
     ///
     /// # Errors
     /// Where the system has no randomness or no thread to give.
     pub fn start(
-        folder: PathBuf,
+        dir: PathBuf,
         server: &ServerName,
-        options: Options,
-        say: Box<dyn Fn(Trouble) + Send>,
+        options: LogOptions,
+        say: Box<dyn Fn(LogNotice) + Send>,
         unanswered: Unanswered,
     ) -> io::Result<Self> {
         let id = getrandom::u64().map_err(io::Error::other)?;
-        let session = Session { id: format!("{id:016x}"), server: server.as_str().to_owned() };
-        let place = Place::new(folder, server);
-        let shared = Arc::new(Shared {
-            journal: Mutex::new(Journal::new(&place, &session)),
+        let session = SessionName { id: format!("{id:016x}"), server: server.as_str().to_owned() };
+        let paths = LogPaths::new(dir, server);
+        let shared = Arc::new(LogShared {
+            journal: Mutex::new(Journal::new(&paths, &session)),
             session,
-            place,
+            paths,
             options,
             queue: Mutex::default(),
             wake: Condvar::new(),
@@ -101,7 +101,7 @@ impl Log {
     }
 
     /// The session, as its records name it.
-    pub fn session(&self) -> &Session {
+    pub fn session(&self) -> &SessionName {
         &self.0.session
     }
 
@@ -110,11 +110,11 @@ impl Log {
     ///
     /// Where too many wait already, it waits as long as the writer gets on, and at most [`LOG_WAIT`] for it to; then
     /// the entries are dropped and counted.
-    pub fn push(&self, entries: &mut Vec<Entry>) {
+    pub fn push(&self, entries: &mut Vec<LogEntry>) {
         if entries.is_empty() {
             return;
         }
-        let weight: usize = entries.iter().map(Entry::weight).sum();
+        let weight: usize = entries.iter().map(LogEntry::weight).sum();
         let shared = &*self.0;
         let mut queue = shared.queue();
         if queue.weight > 0 && queue.weight + weight > MAX_LOG_QUEUE {
@@ -151,13 +151,13 @@ impl Log {
     ///
     /// # Errors
     /// Where it cannot be written; the text says why, and what to do.
-    pub fn commit(&self, entry: &Entry) -> Result<(), String> {
+    pub fn commit(&self, entry: &LogEntry) -> Result<(), String> {
         let shared = &*self.0;
         if let Some(why) = self.trouble() {
             return Err(why);
         }
         if !shared.probed.load(Ordering::Acquire) {
-            shared.appender().probe().map_err(|error| unwritable(&shared.place.current(), &error))?;
+            shared.appender().probe().map_err(|error| unwritable(&shared.paths.current(), &error))?;
             shared.probed.store(true, Ordering::Release);
         }
         let mut journal = lock(&shared.journal);
@@ -182,9 +182,9 @@ const WAKE: usize = MAX_LOG_QUEUE / 4;
 /// The threads' stacks, in bytes.
 pub(super) const STACK: usize = 256 * 1024;
 
-impl Shared {
+impl LogShared {
     fn appender(&self) -> Appender {
-        Appender::new(self.place.clone(), self.session.clone(), self.options)
+        Appender::new(self.paths.clone(), self.session.clone(), self.options)
     }
 
     pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -199,7 +199,7 @@ impl Shared {
             if left.is_zero() {
                 drop(queue);
                 let stuck = io::Error::new(io::ErrorKind::TimedOut, "another process or a slow disk keeps it");
-                self.set_trouble(Some(unwritable(&self.place.current(), &stuck)));
+                self.set_trouble(Some(unwritable(&self.paths.current(), &stuck)));
                 return self.queue();
             }
             if self.in_trouble.load(Ordering::Acquire) {
@@ -231,12 +231,7 @@ impl Shared {
         queue.weight >= WAKE
     }
 
-    pub(super) fn got_on(&self) {
-        self.queue().progress += 1;
-        self.progress.notify_all();
-    }
-
-    /// The writer is done with so many records: they are written, or counted as lost.
+    /// The writer got on, and is done with so many records: they are written, or counted as lost.
     pub(super) fn done_with(&self, records: usize) {
         let mut queue = self.queue();
         queue.unwritten = queue.unwritten.saturating_sub(records as u64);
@@ -261,7 +256,7 @@ impl Shared {
     }
 }
 
-/// A lock whose holder has panicked is taken all the same: the log tells of as much as it can.
+/// Takes a lock even if its holder has panicked: the log records as much as it can.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

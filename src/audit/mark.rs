@@ -9,7 +9,7 @@ use crate::record::Digest;
 use crate::state::file;
 
 /// A place in the chain: behind one of its lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// How many lines there are up to here since the first one ever.
     pub lines: u64,
@@ -21,14 +21,6 @@ pub struct Mark {
     pub end: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Written {
-    lines: u64,
-    last: String,
-    file: u64,
-    end: u64,
-}
-
 impl Mark {
     /// Before the first line.
     pub const START: Self = Self { lines: 0, last: Digest::START, file: 1, end: 0 };
@@ -38,16 +30,11 @@ impl Mark {
     /// # Errors
     /// Where it cannot be read, or (as [`io::ErrorKind::InvalidData`]) is none.
     pub fn read(path: &Path) -> io::Result<Option<Self>> {
-        let text = match file::read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            text => text?,
-        };
-        let name = path.file_name().unwrap_or_default().display();
-        let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{name} is damaged: {why}"));
-        let Written { lines, last, file, end } =
-            serde_json::from_slice(&text).map_err(|error| invalid(&error.to_string()))?;
-        let last = Digest::parse(&last).ok_or_else(|| invalid("its digest is not 64 hexadecimal digits"))?;
-        Ok(Some(Self { lines, last, file, end }))
+        let Some(text) = file::if_there(file::read(path))? else { return Ok(None) };
+        serde_json::from_slice(&text).map(Some).map_err(|error| {
+            let name = path.file_name().unwrap_or_default().display();
+            io::Error::new(io::ErrorKind::InvalidData, format!("{name} is damaged: {error}"))
+        })
     }
 
     /// Puts the mark in the place of the one that is there. It outlives a power cut.
@@ -58,11 +45,10 @@ impl Mark {
 
     /// Writes the mark to the disk, which may take long, so that it can be put in its place at once.
     pub(super) fn prepare<'p>(&self, path: &'p Path) -> io::Result<PreparedMark<'p>> {
-        let folder = path.parent().ok_or_else(|| io::Error::other("it has no folder"))?;
-        let Self { lines, last, file, end } = *self;
+        let dir = path.parent().ok_or_else(|| io::Error::other("it has no directory"))?;
         // Temporary files are for this user only.
-        let mut made = file::temporary_in(folder)?;
-        serde_json::to_writer(&mut made, &Written { lines, last: last.to_string(), file, end })?;
+        let mut made = file::temporary_in(dir)?;
+        serde_json::to_writer(&mut made, self)?;
         made.write_all(b"\n")?;
         made.as_file().sync_data()?;
         Ok(PreparedMark { made, path })

@@ -1,4 +1,4 @@
-//! The audit log: every decision as one line in the state folder, chained so that a change shows.
+//! The audit log: every decision as one line in the state directory, chained so that a change shows.
 
 mod append;
 mod journal;
@@ -6,10 +6,10 @@ mod key;
 mod lines;
 mod log;
 mod mark;
-mod place;
+mod notice;
+mod paths;
 pub mod reader;
 mod session_lock;
-mod trouble;
 pub mod verify;
 mod writer;
 
@@ -18,23 +18,23 @@ use std::time::Duration;
 use crate::limits::{AUDIT_FILE, KEEP_DAYS};
 
 pub use key::key;
-pub use lines::Lines;
-pub use log::{Log, Unanswered};
+pub use lines::LogLines;
+pub use log::{AuditLog, Unanswered};
 pub use mark::Mark;
-pub use place::Place;
-pub use trouble::Trouble;
-pub use verify::{Report, verify};
+pub use notice::LogNotice;
+pub use paths::LogPaths;
+pub use verify::{VerifyReport, verify};
 
 /// How the log's files are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
+pub struct LogOptions {
     /// From which size on a file is rotated away, in bytes.
     pub max_size: u64,
     /// How long a rotated file is kept after its last record.
     pub keep: Duration,
 }
 
-impl Default for Options {
+impl Default for LogOptions {
     fn default() -> Self {
         Self { max_size: AUDIT_FILE as u64, keep: Duration::from_secs(u64::from(KEEP_DAYS) * 24 * 60 * 60) }
     }

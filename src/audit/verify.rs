@@ -7,17 +7,17 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-pub use report::{Broken, Note, Report, What};
+pub use report::{BreakKind, ChainBreak, VerifyNote, VerifyReport};
 
-use self::check::Check;
-use super::lines::Lines;
+use self::check::ChainCheck;
+use super::lines::LogLines;
 use super::mark::Mark;
-use super::place::Place;
+use super::paths::LogPaths;
 use super::session_lock::is_running;
 use crate::policy::ServerName;
 use crate::state::file;
 
-/// What there is to verify, as it was at one moment; lines that are appended later are left out.
+/// BreakKind there is to verify, as it was at one moment; lines that are appended later are left out.
 struct Snapshot {
     anchor: Option<Mark>,
     head: Option<Mark>,
@@ -30,11 +30,11 @@ struct Snapshot {
 /// Verifies the log of a server, in bounded memory, while others go on appending to it.
 ///
 /// # Errors
-/// Where a file cannot be read. What is wrong with the log is no error but in the report.
-pub fn verify(folder: &Path, server: &ServerName) -> io::Result<Report> {
-    let place = Place::new(folder, server);
+/// Where a file cannot be read. BreakKind is wrong with the log is no error but in the report.
+pub fn verify(dir: &Path, server: &ServerName) -> io::Result<VerifyReport> {
+    let paths = LogPaths::new(dir, server);
     loop {
-        match follow(&place) {
+        match follow(&paths) {
             // It was pruned meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             done => return done,
@@ -42,50 +42,56 @@ pub fn verify(folder: &Path, server: &ServerName) -> io::Result<Report> {
     }
 }
 
-fn follow(place: &Place) -> io::Result<Report> {
-    let Snapshot { anchor, head, head_damage, anchor_damage, numbers, current } = snapshot(place)?;
+fn follow(paths: &LogPaths) -> io::Result<VerifyReport> {
+    let Snapshot { anchor, head, head_damage, anchor_damage, numbers, current } = snapshot(paths)?;
     let first = anchor.map_or(1, |anchor| anchor.file + 1);
-    let mut check = Check::new(anchor, head, place.server());
+    let mut check = ChainCheck::new(anchor, head, paths.server());
     let mut expected = first;
     for number in numbers.into_iter().filter(|number| *number >= first) {
         if number != expected {
-            check.file_is_missing(place.rotated(expected));
+            check.file_is_missing(paths.rotated(expected));
         }
         expected = number + 1;
-        let file = file::open(File::options().read(true), &place.rotated(number))?;
+        let file = file::open_to_read(&paths.rotated(number))?;
         let length = file.metadata()?.len();
-        read(&mut check, place.rotated(number).as_path(), file, length)?;
+        read(&mut check, paths.rotated(number).as_path(), file, length)?;
     }
     let has_current = current.is_some();
     if let Some((file, length)) = current {
-        read(&mut check, &place.current(), file, length)?;
+        read(&mut check, &paths.current(), file, length)?;
     }
-    let mut report = check.finish(&place.current(), has_current);
+    let mut report = check.finish(&paths.current(), has_current);
     if let Some(why) = anchor_damage {
         // Whatever else was found may come of it.
-        report.broken = Some(Broken { file: place.anchor(), line: None, what: What::Anchor(why) });
+        report.broken = Some(ChainBreak { file: paths.anchor(), line: None, what: BreakKind::Anchor(why) });
     }
     if let Some(why) = head_damage {
-        report.head_is_damaged(place.head(), why);
+        report.head_is_damaged(paths.head(), why);
     } else if head.is_none() && report.lines > 0 {
-        report.head_is_damaged(place.head(), "it is missing".to_owned());
+        report.head_is_damaged(paths.head(), "it is missing".to_owned());
     }
-    journals(place, &mut report)?;
+    for session in paths.journals()? {
+        match is_running(paths, &session)? {
+            Some(true) => report.running += 1,
+            Some(false) => report.note(VerifyNote::Killed { session, unanswered: None }),
+            None => {}
+        }
+    }
     Ok(report)
 }
 
-fn read(check: &mut Check, path: &Path, file: File, length: u64) -> io::Result<()> {
+fn read(check: &mut ChainCheck, path: &Path, file: File, length: u64) -> io::Result<()> {
     check.begin(path);
-    let mut lines = Lines::new(file, 0, length)?;
+    let mut lines = LogLines::new(file, 0, length)?;
     while let Some(line) = lines.read()? {
         check.line(line);
     }
     Ok(())
 }
 
-fn snapshot(place: &Place) -> io::Result<Snapshot> {
+fn snapshot(paths: &LogPaths) -> io::Result<Snapshot> {
     // Without the right to lock it, it is read as it is.
-    let lock = file::open(File::options().read(true), &place.lock()).ok();
+    let lock = file::open_to_read(&paths.lock()).ok();
     if let Some(lock) = &lock {
         file::wait_for_lock(lock)?;
     }
@@ -93,31 +99,13 @@ fn snapshot(place: &Place) -> io::Result<Snapshot> {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok((None, Some(error.to_string()))),
         mark => mark.map(|mark| (mark, None)),
     };
-    let (head, head_damage) = mark(&place.head())?;
-    let (anchor, anchor_damage) = mark(&place.anchor())?;
-    let current = match file::open(File::options().read(true), &place.current()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        file => {
-            let file = file?;
-            let length = file.metadata()?.len();
-            Some((file, length))
-        }
-    };
-    let numbers = place.rotated_numbers()?;
+    let (head, head_damage) = mark(&paths.head())?;
+    let (anchor, anchor_damage) = mark(&paths.anchor())?;
+    let current = file::if_there(file::open_to_read(&paths.current()))?;
+    let current = current.map(|file| file.metadata().map(|found| (file, found.len()))).transpose()?;
+    let numbers = paths.rotated_numbers()?;
     if let Some(lock) = lock {
         file::release(&lock);
     }
     Ok(Snapshot { anchor, head, head_damage, anchor_damage, numbers, current })
-}
-
-/// The sessions that run, and those that were killed.
-fn journals(place: &Place, report: &mut Report) -> io::Result<()> {
-    for session in place.journals()? {
-        match is_running(place, &session)? {
-            Some(true) => report.running += 1,
-            Some(false) => report.note(Note::Killed { session, unanswered: None }),
-            None => {}
-        }
-    }
-    Ok(())
 }

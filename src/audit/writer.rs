@@ -8,21 +8,21 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::append::{Appender, Sync};
-use super::log::{STACK, Shared, Unanswered, lock};
-use super::trouble::{Trouble, unsynced, unwritable, unwritable_journal};
+use super::log::{LogShared, STACK, Unanswered, lock};
+use super::notice::{LogNotice, unsynced, unwritable, unwritable_journal};
 use crate::limits::{
     JOURNAL_IDLE, JOURNAL_IDLE_TICK, JOURNAL_TICK, LOG_COLLECT, LOG_RETRY, LOG_SAY_AGAIN, LOG_SYNC, MAX_LOG_UNSYNCED,
 };
-use crate::record::{Entry, Event};
+use crate::record::{Event, LogEntry};
 
 pub(super) struct Writer {
-    shared: Arc<Shared>,
+    shared: Arc<LogShared>,
     appender: Appender,
-    say: Box<dyn Fn(Trouble) + Send>,
+    say: Box<dyn Fn(LogNotice) + Send>,
     unanswered: Unanswered,
     /// The entries that are being written; the queue's own list is given in exchange.
-    taken: Vec<Entry>,
-    open: Vec<Entry>,
+    taken: Vec<LogEntry>,
+    open: Vec<LogEntry>,
     /// How many records were dropped, and why.
     lost: u64,
     why: String,
@@ -43,9 +43,9 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<LogShared>,
         appender: Appender,
-        say: Box<dyn Fn(Trouble) + Send>,
+        say: Box<dyn Fn(LogNotice) + Send>,
         unanswered: Unanswered,
     ) -> Self {
         let now = Instant::now();
@@ -71,18 +71,10 @@ impl Writer {
     }
 
     pub(super) fn run(mut self) {
-        loop {
-            let is_last = self.take();
+        while !self.take() {
             let now = Instant::now();
             if !self.taken.is_empty() {
                 self.busy = now;
-            }
-            if is_last {
-                // One last try.
-                self.retry = None;
-                self.write();
-                self.finish();
-                return;
             }
             self.write();
             if now >= self.next_tick {
@@ -92,14 +84,18 @@ impl Writer {
             }
             self.sync();
         }
+        // One last try.
+        self.retry = None;
+        self.write();
+        self.finish();
     }
 
-    /// Waits for something to do and takes what is in the queue. Whether the session ends is returned.
+    /// Waits for something to do and takes what is in the queue. Returns whether the session ends.
     fn take(&mut self) -> bool {
         let until = [self.retry, self.sync_at].into_iter().flatten().fold(self.next_tick, Instant::min);
         let mut queue = self.shared.wait(self.shared.queue(), until, |queue| queue.weight > 0);
-        if queue.weight > 0 && !Shared::is_much(&queue) {
-            queue = self.shared.wait(queue, Instant::now() + LOG_COLLECT, Shared::is_much);
+        if queue.weight > 0 && !LogShared::is_much(&queue) {
+            queue = self.shared.wait(queue, Instant::now() + LOG_COLLECT, LogShared::is_much);
         }
         std::mem::swap(&mut queue.entries, &mut self.taken);
         queue.weight = 0;
@@ -111,7 +107,7 @@ impl Writer {
             if self.retry.is_none() {
                 "the log was written too slowly".clone_into(&mut self.why);
                 if self.may_say() {
-                    (self.say)(Trouble::Behind { lost });
+                    (self.say)(LogNotice::Behind { lost });
                 }
             }
         }
@@ -123,7 +119,9 @@ impl Writer {
         if !is_due {
             self.lost += self.taken.len() as u64;
         } else if !self.taken.is_empty() || self.lost > 0 || self.retry.is_some() {
-            self.begin_journal();
+            // If the session is killed, its journal shows it.
+            let begun = lock(&self.shared.journal).begin();
+            self.journal_is(begun);
             let mut written = 0;
             match self.append(&mut written) {
                 Ok(()) => self.works(),
@@ -143,7 +141,7 @@ impl Writer {
         if self.lost > 0 {
             self.appender.append_event(&Event::Gap { lost: self.lost, why: self.why.clone() })?;
             if self.owes_end {
-                (self.say)(Trouble::Written { lost: self.lost });
+                (self.say)(LogNotice::Written { lost: self.lost });
                 self.owes_end = false;
             }
             self.lost = 0;
@@ -154,13 +152,13 @@ impl Writer {
         self.appender.append(&self.taken, |done| {
             *written += done.len();
             lock(&shared.journal).done(done);
-            shared.got_on();
+            shared.done_with(0);
         })
     }
 
     fn works(&mut self) {
         if self.retry.take().is_some() && self.owes_end {
-            (self.say)(Trouble::Written { lost: 0 });
+            (self.say)(LogNotice::Written { lost: 0 });
             self.owes_end = false;
         }
         if self.shared.in_trouble() {
@@ -169,13 +167,13 @@ impl Writer {
     }
 
     fn fails(&mut self, error: &io::Error) {
-        let why = unwritable(&self.shared.place.current(), error);
+        let why = unwritable(&self.shared.paths.current(), error);
         self.why = error.to_string();
         self.shared.set_trouble(Some(why.clone()));
         let is_new = self.retry.is_none();
         self.retry = Some(Instant::now() + LOG_RETRY);
         if is_new && self.may_say() {
-            (self.say)(Trouble::Unwritable(why));
+            (self.say)(LogNotice::Unwritable(why));
             self.owes_end = true;
         }
     }
@@ -187,12 +185,6 @@ impl Writer {
             self.said = Some(Instant::now());
         }
         may
-    }
-
-    /// Where the session is killed, its journal tells so.
-    fn begin_journal(&mut self) {
-        let begun = lock(&self.shared.journal).begin();
-        self.journal_is(begun);
     }
 
     fn tick(&mut self) {
@@ -208,26 +200,17 @@ impl Writer {
     }
 
     fn journal_is(&mut self, written: io::Result<()>) {
-        let Err(error) = written else {
-            self.journal_failed = false;
-            return;
-        };
-        // Where the log itself fails too, that is enough said.
-        if !self.journal_failed && self.retry.is_none() {
+        let was_failing = std::mem::replace(&mut self.journal_failed, written.is_err());
+        // If the log itself fails too, that is enough said.
+        if let (Err(error), false, None) = (written, was_failing, self.retry) {
             let why = unwritable_journal(lock(&self.shared.journal).path(), &error);
-            (self.say)(Trouble::Beside(why));
+            (self.say)(LogNotice::Beside(why));
         }
-        self.journal_failed = true;
     }
 
     /// Has what is written synced, at most once a second.
     fn sync(&mut self) {
-        if let Some(syncer) = &mut self.syncer
-            && let Ok(done) = syncer.results.try_recv()
-        {
-            syncer.is_busy = false;
-            self.sync_is(done);
-        }
+        self.take_result(|results| results.try_recv().ok());
         let is_due = self.sync_at.is_some_and(|at| Instant::now() >= at);
         if !is_due && self.appender.unsynced_files() < MAX_LOG_UNSYNCED {
             return;
@@ -237,21 +220,12 @@ impl Writer {
                 self.sync_at = Some(Instant::now() + LOG_SYNC);
                 return;
             }
-            // The disk is that slow that the writer has to wait for it.
-            if let Some(syncer) = &mut self.syncer
-                && let Ok(done) = syncer.results.recv()
-            {
-                syncer.is_busy = false;
-                self.sync_is(done);
-            }
+            // The disk is so slow that the writer has to wait for it.
+            self.take_result(|results| results.recv().ok());
         }
         self.sync_at = None;
         let Some(sync) = self.appender.unsynced() else { return };
-        let syncer = match self.syncer.take() {
-            Some(syncer) => Ok(syncer),
-            None => Syncer::start(),
-        };
-        match syncer {
+        match self.syncer.take().map_or_else(Syncer::start, Ok) {
             Ok(mut syncer) => {
                 syncer.is_busy = syncer.jobs.send(sync).is_ok();
                 self.syncer = Some(syncer);
@@ -260,15 +234,20 @@ impl Writer {
         }
     }
 
-    fn sync_is(&mut self, done: io::Result<()>) {
-        let Err(error) = done else {
-            self.sync_failed = false;
-            return;
-        };
-        if !self.sync_failed && self.retry.is_none() {
-            (self.say)(Trouble::Beside(unsynced(&self.shared.place.current(), &error)));
+    fn take_result(&mut self, receive: impl FnOnce(&Receiver<io::Result<()>>) -> Option<io::Result<()>>) {
+        if let Some(syncer) = &mut self.syncer
+            && let Some(done) = receive(&syncer.results)
+        {
+            syncer.is_busy = false;
+            self.sync_is(done);
         }
-        self.sync_failed = true;
+    }
+
+    fn sync_is(&mut self, done: io::Result<()>) {
+        let was_failing = std::mem::replace(&mut self.sync_failed, done.is_err());
+        if let (Err(error), false, None) = (done, was_failing, self.retry) {
+            (self.say)(LogNotice::Beside(unsynced(&self.shared.paths.current(), &error)));
+        }
     }
 
     fn finish(mut self) {

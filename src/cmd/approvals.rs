@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::limits::{LATE_APPROVAL, MAX_NOTE};
 use crate::paths;
 use crate::settings::LocalConfirm;
-use crate::state::approvals::{Book, Confirm, Entry, NotAnswered, State, clock};
+use crate::state::approvals::{ApprovalEntry, ApprovalState, Book, Confirm, NotAnswered, clock};
 use crate::term::table::{self, Cell};
 use crate::visible::visible;
 
@@ -70,8 +70,9 @@ fn list(book: &mut Book, format: Format, env: &Env) -> anyhow::Result<Exit> {
         }
         Format::Text => {
             // What has just expired is missed by whoever wanted to answer it.
-            let is_shown = |entry: &&Entry| {
-                let has_expired = entry.state == State::Expired && now < entry.expires.saturating_add(LATE_APPROVAL);
+            let is_shown = |entry: &&ApprovalEntry| {
+                let has_expired =
+                    entry.state == ApprovalState::Expired && now < entry.expires.saturating_add(LATE_APPROVAL);
                 entry.state.is_open() || has_expired
             };
             let shown: Vec<_> = all.iter().filter(is_shown).collect();
@@ -93,7 +94,7 @@ fn asks_here(env: &Env) -> bool {
     paths::load_settings(env).map_or(true, |settings| settings.approvals.channels.contains(&Channel::Local))
 }
 
-fn write_list(out: &mut dyn Write, shown: &[&Entry], now: Duration) -> anyhow::Result<()> {
+fn write_list(out: &mut dyn Write, shown: &[&ApprovalEntry], now: Duration) -> anyhow::Result<()> {
     if shown.is_empty() {
         writeln!(out, "Nothing waits for a person.")?;
         return Ok(());
@@ -107,7 +108,7 @@ fn write_list(out: &mut dyn Write, shown: &[&Entry], now: Duration) -> anyhow::R
             "\n`policylayer approvals show {id}` shows a call in full, `approve {id}` lets it through, `deny {id}` refuses it."
         )?;
     }
-    if shown.iter().any(|entry| entry.state == State::Late) {
+    if shown.iter().any(|entry| entry.state == ApprovalState::Late) {
         writeln!(
             out,
             "What is late was refused when its time was over; once approved, the agent may repeat it, one time."
@@ -116,10 +117,10 @@ fn write_list(out: &mut dyn Write, shown: &[&Entry], now: Duration) -> anyhow::R
     Ok(())
 }
 
-fn row(entry: &Entry, now: Duration) -> Vec<Cell> {
+fn row(entry: &ApprovalEntry, now: Duration) -> Vec<Cell> {
     let style = match entry.state {
-        State::Waiting => Style::new().bold(),
-        State::Late => AnsiColor::Yellow.on_default(),
+        ApprovalState::Waiting => Style::new().bold(),
+        ApprovalState::Late => AnsiColor::Yellow.on_default(),
         _ => Style::new().dimmed(),
     };
     let left = if entry.state.is_open() { Left(entry.left(now)).to_string() } else { "-".to_owned() };
@@ -134,7 +135,7 @@ fn row(entry: &Entry, now: Duration) -> Vec<Cell> {
     ]
 }
 
-fn summary(entry: &Entry) -> String {
+fn summary(entry: &ApprovalEntry) -> String {
     let written = entry.arguments.as_deref().unwrap_or("-");
     let shown = visible(&written.chars().take(SHOWN + 1).collect::<String>()).replace('\t', " ");
     match shown.char_indices().nth(SHOWN) {
@@ -192,7 +193,7 @@ fn answer(book: &mut Book, id: &str, verdict: &ApprovalAnswer, given: Confirm) -
 /// What came of an answer to a question that was in this state.
 fn done(entry: &Entry, verdict: &ApprovalAnswer, now: Duration) -> String {
     let what = format!("{} of {}", visible(&entry.tool), visible(&entry.server));
-    let is_late = entry.state == State::Late || entry.expires <= now;
+    let is_late = entry.state == ApprovalState::Late || entry.expires <= now;
     match (verdict, is_late) {
         (ApprovalAnswer::Once, false) => format!("Approved: {what} goes on, this once."),
         (ApprovalAnswer::Session, false) => {
@@ -220,7 +221,7 @@ fn done(entry: &Entry, verdict: &ApprovalAnswer, now: Duration) -> String {
 }
 
 /// Why a question takes no answer any more.
-fn over(entry: &Entry, now: Duration) -> String {
+fn over(entry: &ApprovalEntry, now: Duration) -> String {
     let id = &entry.id;
     let ago = entry.answered.map(|then| format!(", {}", Ago(now.saturating_sub(then)))).unwrap_or_default();
     let channel = match entry.channel.as_deref() {
@@ -228,17 +229,17 @@ fn over(entry: &Entry, now: Duration) -> String {
         _ => "with `policylayer approvals`",
     };
     match entry.state {
-        State::Approved => {
+        ApprovalState::Approved => {
             format!("The call {id} was already approved {channel}{ago}. The first answer counts; nothing has changed.")
         }
-        State::Denied => format!(
+        ApprovalState::Denied => format!(
             "The call {id} was already refused {channel}{ago}. The first answer counts: if it is wanted after all, ask the agent \
              to make the call again, and approve that."
         ),
-        State::Settled => {
+        ApprovalState::Settled => {
             format!("The call {id} was already answered {channel}{ago}. The first answer counts; nothing has changed.")
         }
-        State::Expired | State::Waiting | State::Late => format!(
+        ApprovalState::Expired | ApprovalState::Waiting | ApprovalState::Late => format!(
             "The call {id} has expired: the client took it back, its session has ended, or more than {} minutes have passed since \
              it timed out. If it is still wanted, ask the agent to make it again, and approve that.",
             LATE_APPROVAL.as_secs() / 60
@@ -246,12 +247,12 @@ fn over(entry: &Entry, now: Duration) -> String {
     }
 }
 
-fn find<'a>(all: &'a [Entry], id: &str) -> Result<&'a Entry, Failure> {
+fn find<'a>(all: &'a [ApprovalEntry], id: &str) -> Result<&'a ApprovalEntry, Failure> {
     let id = id.to_lowercase();
     all.iter().find(|entry| entry.id == id).ok_or_else(|| unknown(&id, all))
 }
 
-fn unknown(id: &str, all: &[Entry]) -> Failure {
+fn unknown(id: &str, all: &[ApprovalEntry]) -> Failure {
     let open = || all.iter().filter(|entry| entry.state.is_open()).map(|entry| entry.id.as_str());
     let remedy = match (nearest(id, open()), open().count()) {
         (Some(near), _) => format!("Did you mean {near}? `policylayer approvals` lists what waits."),

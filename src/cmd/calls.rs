@@ -11,7 +11,7 @@ use crate::engine::limits::{Charge, Denied, Memory, Reserved, Store, Unavailable
 use crate::engine::{Now, Trial, TrialDecision};
 use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS};
 use crate::policy::{Effect, Listing, Policy, ToolRef};
-use crate::record::{About, Line, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record};
+use crate::record::{About, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record};
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
 use crate::wire::message::method;
@@ -35,7 +35,7 @@ pub(super) struct Call {
 
 impl Call {
     /// The call that a line tells of; `None` where it tells of something else, or of one that no policy decided.
-    pub(super) fn of(line: &Line<'_>) -> Option<Self> {
+    pub(super) fn of(line: &LogLine<'_>) -> Option<Self> {
         let About::Decision(record) = &line.about else { return None };
         let is_policys = ![PROTOCOL_RULE, REQUIRED_RULE].contains(&&*record.rule);
         if record.method.as_deref() != Some(method::TOOLS_CALL) || !is_policys {

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::limits::MAX_UNREADABLE_TOLD;
 use crate::paths;
 use crate::policy::ServerName;
-use crate::record::Line;
+use crate::record::LogLine;
 use crate::term::message;
 use crate::visible::visible;
 
@@ -37,7 +37,7 @@ impl Records {
     }
 
     /// Hands over each line that is there and was not handed over yet.
-    pub(super) fn each(&mut self, mut on: impl FnMut(&Line<'_>, &str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub(super) fn each(&mut self, mut on: impl FnMut(&LogLine<'_>, &str) -> anyhow::Result<()>) -> anyhow::Result<()> {
         loop {
             let found = match self.reader.next().with_context(|| cannot_read(&self.folder))? {
                 Some(found) => found,
@@ -128,7 +128,7 @@ pub(super) fn the_server(
 
 /// The folder of the log. It need not exist.
 pub(super) fn folder(env: &Env) -> anyhow::Result<PathBuf> {
-    Ok(paths::state_folder(env)?.join(reader::FOLDER))
+    Ok(paths::audit_folder(env)?)
 }
 
 fn cannot_read(folder: &Path) -> String {

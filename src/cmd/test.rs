@@ -41,7 +41,7 @@ fn find_tests(env: &Env) -> anyhow::Result<Vec<PathBuf>> {
         bail!(
             "There is no policy test in {}. Write one beside a policy, such as iterable.test.toml beside iterable.toml \
              (docs/testing.md says how), or name a file: `policylayer test FILE`.",
-            visible(&listing.folder.display().to_string())
+            visible(&listing.dir.display().to_string())
         );
     }
     Ok(listing.tests)

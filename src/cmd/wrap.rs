@@ -15,11 +15,11 @@ use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::Store;
 use crate::engine::{ApprovalOptions, Engine, LocalChannel};
 use crate::exit::Exit;
-use crate::paths::{self, NoStateFolder, PolicyError, SettingsError};
+use crate::paths::{self, NoStateDir, PolicyError, SettingsError};
 use crate::policy::{BadServerName, Colour, ServerName, Source};
 use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, LogPlace, Reload, StartError, Wrap, notification, start_failure};
-use crate::record::{Enforcement, Keyed, Required};
+use crate::record::{ArgumentRecorder, Enforcement, Required};
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings, TwoNames};
 use crate::state::approvals::{self, Confirm, Desk};
 use crate::state::{Nowhere, Sqlite};
@@ -37,7 +37,7 @@ enum Failure {
     #[error("{0}")]
     Policy(#[from] PolicyError),
     #[error("The audit log is required by config.toml, and there is no place for it. {0}")]
-    NoLog(NoStateFolder),
+    NoLog(NoStateDir),
     #[error("The system has no randomness to give: {0}")]
     NoRandomness(getrandom::Error),
     #[error(transparent)]
@@ -137,7 +137,7 @@ fn recording(
             key.ok()
         }
     };
-    let options = audit::Options {
+    let options = audit::LogOptions {
         max_size: settings.max_size,
         keep: Duration::from_secs(u64::from(settings.keep_days) * 24 * 60 * 60),
     };

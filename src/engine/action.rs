@@ -5,7 +5,7 @@ use std::fmt;
 use super::Now;
 use super::approvals::{Question, Settled};
 use super::refusal::Subject;
-use crate::record::{Draft, Entry, Outcome};
+use crate::record::{Draft, LogEntry, Outcome};
 
 /// One thing to do. A line that causes neither [`ToServer`](Self::ToServer), [`ToClient`](Self::ToClient) nor
 /// [`Commit`](Self::Commit) reaches nobody.
@@ -19,7 +19,7 @@ pub enum Action {
     /// Show the received line on stderr: it is not a message of the protocol.
     Stray,
     /// Write this decision, with its outcome, to the audit log.
-    Record(Entry),
+    Record(LogEntry),
     /// Write this call to the audit log, and then to the server. If the log cannot be written, do not send the call, and call
     /// [`Engine::handle_commit_failed`](super::Engine::handle_commit_failed).
     Commit(Box<Commit>),
@@ -63,7 +63,7 @@ impl Payload {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// What the log gets.
-    pub entry: Entry,
+    pub entry: LogEntry,
     /// What the server gets afterwards.
     pub payload: Payload,
     pub(super) subject: Subject,

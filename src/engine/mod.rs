@@ -35,7 +35,7 @@ pub use trial::{Trial, TrialDecision};
 
 use crate::limits::MAX_OPEN;
 use crate::policy::{Decision, Effect, Policy, ToolRef};
-use crate::record::{Direction, Enforcement, Keyed, Outcome, Required};
+use crate::record::{ArgumentRecorder, Direction, Enforcement, Outcome, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message, method};
@@ -83,7 +83,7 @@ impl Engine {
     /// Records every decision with an [`Action::Record`]. If the log is required, a call that passes is an
     /// [`Action::Commit`].
     #[must_use]
-    pub fn recording(mut self, keyed: Keyed, required: Required) -> Self {
+    pub fn recording(mut self, keyed: ArgumentRecorder, required: Required) -> Self {
         self.recorder = Recorder::new(keyed);
         self.required = required;
         self

@@ -2,14 +2,14 @@
 
 use super::action::Turn;
 use crate::policy::Effect;
-use crate::record::{Client, Direction, Draft, Enforcement, Facts, Keyed, Moment, Outcome, PROTOCOL_RULE};
+use crate::record::{ArgumentRecorder, Client, Direction, Draft, Enforcement, Facts, Moment, Outcome, PROTOCOL_RULE};
 use crate::wire::message::Answer;
 use crate::wire::view;
 
 /// Numbers decisions and formats them for the log, if one is kept.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
-    keyed: Option<Keyed>,
+    keyed: Option<ArgumentRecorder>,
     client: Option<Client>,
     decided: u64,
 }

@@ -11,7 +11,7 @@ use super::recorder::outcome_of;
 use super::refusal::{Refusal, Refused, Remedy, Subject, refusal};
 use super::{ClientRequest, Engine, Now, approvals, describe_refusal, list_filter};
 use crate::policy::{Decision, Effect};
-use crate::record::{Direction, Draft, Enforcement, Entry, Facts, Outcome, REQUIRED_RULE, Required};
+use crate::record::{Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
@@ -158,7 +158,7 @@ impl Engine {
     }
 
     /// Adds a record for each call that waits for its answer, as it is if no answer comes.
-    pub fn unanswered(&self, now: Now, entries: &mut Vec<Entry>) {
+    pub fn unanswered(&self, now: Now, entries: &mut Vec<LogEntry>) {
         let drafts = self.client_requests.calls().filter_map(|call| call.draft.as_ref());
         entries.extend(drafts.map(|draft| unanswered_entry(draft, now)));
     }
@@ -178,6 +178,6 @@ fn call_facts<'a>(method: &'a str, call: &'a CallParams<'_>, rule: &'a str) -> F
     }
 }
 
-fn unanswered_entry(draft: &Draft, now: Now) -> Entry {
+fn unanswered_entry(draft: &Draft, now: Now) -> LogEntry {
     draft.clone().finish(Outcome::Unknown, now.session)
 }

@@ -1,18 +1,18 @@
-//! Where the settings are: config.toml in the configuration folder.
+//! Where the settings are: config.toml in the configuration directory.
 
 use std::fs;
-use std::io;
 use std::path::PathBuf;
 
-use super::text::{self, Unreadable};
+use super::text::{self, TextError};
 use super::{configuration_folder, shown};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::limits::MAX_SETTINGS_FILE;
 use crate::policy::{self, Colour, Format, Source};
 use crate::settings::{self, Settings};
+use crate::state::file::is_missing;
 
-/// The file of the settings, in the configuration folder.
+/// The file of the settings, in the configuration directory.
 pub const SETTINGS_FILE: &str = "config.toml";
 
 /// Why there are no settings to go by. Each message says what is wrong and what to do, in plain text.
@@ -24,7 +24,7 @@ pub enum SettingsError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        why: Unreadable,
+        why: TextError,
     },
     /// The file has errors.
     #[error("The settings {} are invalid, so nothing is started with them.\n\n{rendered}\nMend them, and try them with `policylayer check`.", shown(.path))]
@@ -65,20 +65,14 @@ pub fn read_settings(env: &Env) -> Result<Option<Source>, SettingsError> {
 }
 
 fn settings_source(env: &Env) -> Result<Option<(PathBuf, Source)>, SettingsError> {
-    let Ok(folder) = configuration_folder(env) else { return Ok(None) };
-    let path = folder.join(SETTINGS_FILE);
+    let Ok(dir) = configuration_folder(env) else { return Ok(None) };
+    let path = dir.join(SETTINGS_FILE);
     // A link that leads nowhere is a file that somebody wanted.
-    match fs::symlink_metadata(&path) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        _ => {}
+    if fs::symlink_metadata(&path).is_err_and(|error| is_missing(&error)) {
+        return Ok(None);
     }
     match text::read(&path, MAX_SETTINGS_FILE) {
-        Ok(text) => {
-            let source = Source::new(shown(&path), Format::Toml, text);
-            Ok(Some((path, source)))
-        }
+        Ok(text) => Ok(Some((path.clone(), Source::new(shown(&path), Format::Toml, text)))),
         Err(why) => Err(SettingsError::Unreadable { path, why }),
     }
 }

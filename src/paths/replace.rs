@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::shown;
 use crate::limits::HELD_WAIT;
-use crate::state::file::{self, create_folder, sync_folder};
+use crate::state::file::{self, create_folder, is_missing, sync_folder};
 
 /// Why a file was left as it was. Each message says what is wrong and what to do, in plain text.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum ReplaceError {
     /// It is a link, and what it leads to is not there.
     #[error("{} is a link that leads nowhere, so nothing was written. Mend the link, or take it away.", shown(.0))]
     LeadsNowhere(PathBuf),
-    /// It is a folder, a pipe or a device.
+    /// It is a directory, a pipe or a device.
     #[error("{} is {what}, not a file, so nothing was written. Move it out of the way.", shown(.path))]
     NotAFile {
         /// What was named.
@@ -55,21 +55,21 @@ pub enum ReplaceError {
         /// What the system says.
         error: io::Error,
     },
-    /// Its folder takes no new file.
+    /// Its directory takes no new file.
     #[error(
-        "Nothing can be written in the folder {}: {error}. A file's new text is put beside it and then takes its place, so \
-         make the folder writable for the user who runs policylayer.",
-        shown(.folder)
+        "Nothing can be written in the directory {}: {error}. A file's new text is put beside it and then takes its place, so \
+         make the directory writable for the user who runs policylayer.",
+        shown(.dir)
     )]
     Folder {
-        /// The folder.
-        folder: PathBuf,
+        /// The directory.
+        dir: PathBuf,
         /// What the system says.
         error: io::Error,
     },
     /// The new text cannot take the file's place.
     #[error(
-        "{} cannot be replaced: {error}. It is as it was. See that the disk has room, and that the file and its folder \
+        "{} cannot be replaced: {error}. It is as it was. See that the disk has room, and that the file and its directory \
          belong to the user who runs policylayer.",
         shown(.path)
     )]
@@ -82,7 +82,7 @@ pub enum ReplaceError {
 }
 
 /// Puts a new text in a file's place. `expected` is what was read of it; `None` where it must not be there yet: then it
-/// is made, with the folders above it, for this user only.
+/// is made, with the directories above it, for this user only.
 ///
 /// Whoever reads the file meanwhile sees the old text or the new one, never a part. Where the path is a link, the file
 /// behind it is replaced and the link stays. The mode is kept, and, where the system lets us, the owner.
@@ -95,17 +95,17 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
         false => ReplaceError::Failed { path: path.to_owned(), error },
     };
     let real = real_path(path)?;
-    let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let in_folder = |error| ReplaceError::Folder { folder: folder.to_owned(), error };
+    let dir = real.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let in_folder = |error| ReplaceError::Folder { dir: dir.to_owned(), error };
     // Of two edits at once, one would take the other's place between its last look and its writing.
     let _lock = lock(path, &real)?;
     let found = verify(path, &real, expected)?;
     if found.is_none() {
-        create_folder(folder).map_err(in_folder)?;
+        create_folder(dir).map_err(in_folder)?;
     }
-    // In the same folder, so that it can take the file's place in one step; for this user only.
-    // The error would name a file that nobody knows.
-    let mut made = file::temporary_in(folder).map_err(|error| in_folder(error.kind().into()))?;
+    // In the same directory, so that it can take the file's place in one step; for this user only.
+    // The error would name the temporary file.
+    let mut made = file::temporary_in(dir).map_err(|error| in_folder(error.kind().into()))?;
     made.write_all(new).map_err(failed)?;
     if let Some(found) = &found {
         keep_owner_and_mode(made.as_file(), found).map_err(failed)?;
@@ -120,8 +120,8 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
             _ => failed(error),
         })?,
     }
-    // The file is in place; that its name might not outlive a power cut is no failure to tell of.
-    let _ = sync_folder(folder);
+    // The file is in place; that its name might not outlive a power cut is not reported.
+    let _ = sync_folder(dir);
     Ok(())
 }
 
@@ -131,7 +131,7 @@ fn real_path(path: &Path) -> Result<PathBuf, ReplaceError> {
         Ok(real) => return Ok(real),
         Err(error) => error,
     };
-    if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
+    if !is_missing(&error) {
         return Err(ReplaceError::Unreadable { path: path.to_owned(), error });
     }
     if fs::symlink_metadata(path).is_ok() {
@@ -167,13 +167,13 @@ fn verify(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<Option<Me
     };
     let found = match fs::metadata(real) {
         Ok(found) => found,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Err(error) if is_missing(&error) => {
             return if expected.is_some() { Err(ReplaceError::Changed(path.to_owned())) } else { Ok(None) };
         }
         Err(error) => return Err(unreadable(error)),
     };
     if !found.is_file() {
-        let what = if found.is_dir() { "a folder" } else { "a pipe or device" };
+        let what = if found.is_dir() { "a directory" } else { "a pipe or device" };
         return Err(ReplaceError::NotAFile { path: path.to_owned(), what });
     }
     let Some(expected) = expected else { return Err(ReplaceError::Exists(path.to_owned())) };
@@ -202,7 +202,7 @@ fn keep_owner_and_mode(made: &File, found: &Metadata) -> io::Result<()> {
     made.set_permissions(found.permissions())
 }
 
-/// What may be done with a file here hangs on its folder.
+/// What may be done with a file here hangs on its directory.
 #[cfg(not(unix))]
 fn keep_owner_and_mode(_: &File, _: &Metadata) -> io::Result<()> {
     Ok(())
@@ -218,8 +218,8 @@ mod tests {
 
     #[test]
     fn a_file_is_replaced_whole_where_it_is_what_was_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("deep/er/policy.toml");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("deep/er/policy.toml");
         replace_file(&file, None, b"one").unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"one");
         replace_file(&file, Some(b"one"), b"two").unwrap();
@@ -231,15 +231,15 @@ mod tests {
         fs::remove_file(&file).unwrap();
         assert!(said(replace_file(&file, Some(b"two"), b"three")).contains("somebody else"));
         assert!(!file.exists());
-        assert!(said(replace_file(folder.path(), None, b"")).contains("is a folder, not a file"));
+        assert!(said(replace_file(dir.path(), None, b"")).contains("is a directory, not a file"));
         // Nothing is left behind.
         assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 0);
     }
 
     #[test]
     fn two_do_not_replace_a_file_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("policy.toml");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("policy.toml");
         fs::write(&file, "one").unwrap();
         #[cfg(unix)]
         let other = File::open(&file).unwrap();
@@ -259,8 +259,8 @@ mod tests {
     fn links_and_modes_stay() {
         use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-        let folder = tempfile::tempdir().unwrap();
-        let (file, link) = (folder.path().join("real.toml"), folder.path().join("link.toml"));
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("real.toml"), dir.path().join("link.toml"));
         fs::write(&file, "one").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o664)).unwrap();
         symlink("real.toml", &link).unwrap();
@@ -273,11 +273,11 @@ mod tests {
         assert!(said(replace_file(&link, Some(b"two"), b"three")).contains("write-protected"));
         assert_eq!(fs::read(&file).unwrap(), b"two");
 
-        let nowhere = folder.path().join("nowhere.toml");
+        let nowhere = dir.path().join("nowhere.toml");
         symlink("gone.toml", &nowhere).unwrap();
         assert!(said(replace_file(&nowhere, None, b"")).contains("leads nowhere"));
         // What is made is for this user only.
-        let made = folder.path().join("made/policy.toml");
+        let made = dir.path().join("made/policy.toml");
         replace_file(&made, None, b"one").unwrap();
         assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(made.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);

@@ -8,42 +8,42 @@ use crate::state::file;
 
 /// Why a file gives no text.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum TextError {
     /// There is no such file.
     #[error("it does not exist. Create it, or mend the path.")]
     Missing,
-    /// It is a folder, a pipe or a device.
-    #[error("it is {0}, not a file. Move it out of the way.")]
+    /// It is a directory, a pipe or a device.
+    #[error("it is {0}, not a file. Name a file, or move it out of the way.")]
     NotAFile(&'static str),
     /// It cannot be read.
     #[error("{0}. Make it readable for the user who runs policylayer.")]
     Failed(io::Error),
     /// It is larger than any such file.
-    #[error("it is larger than 1 MiB, and no such file is. Put the right file in its place.")]
+    #[error("it is larger than 1 MiB, and no such file is. Put the right file in its place, or name that one.")]
     TooLarge,
     /// It is not UTF-8.
     #[error("it is not UTF-8 text (byte {0}, from 0). Save it as UTF-8; some editors and shells write UTF-16.")]
     NotUtf8(usize),
 }
 
-impl From<io::Error> for Unreadable {
+impl From<io::Error> for TextError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::NotFound { Self::Missing } else { Self::Failed(error) }
     }
 }
 
 /// That the path leads to a file.
-pub(super) fn expect_file(path: &Path) -> Result<(), Unreadable> {
+pub(super) fn expect_file(path: &Path) -> Result<(), TextError> {
     // Asked before it is opened: opening a pipe would wait for a writer, and stdin is the client's.
     let kind = fs::metadata(path)?;
     if kind.is_file() {
         return Ok(());
     }
-    Err(Unreadable::NotAFile(if kind.is_dir() { "a folder" } else { "a pipe or device" }))
+    Err(TextError::NotAFile(if kind.is_dir() { "a directory" } else { "a pipe or device" }))
 }
 
 /// The text of a file of at most so many bytes.
-pub(super) fn read(path: &Path, most: usize) -> Result<String, Unreadable> {
+pub(super) fn read(path: &Path, most: usize) -> Result<String, TextError> {
     expect_file(path)?;
     let mut bytes = Vec::new();
     file::wait_for_release(path, || {
@@ -51,7 +51,7 @@ pub(super) fn read(path: &Path, most: usize) -> Result<String, Unreadable> {
         file::open(File::options().read(true), path)?.take(most as u64 + 1).read_to_end(&mut bytes)
     })?;
     if bytes.len() > most {
-        return Err(Unreadable::TooLarge);
+        return Err(TextError::TooLarge);
     }
-    String::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8(error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| TextError::NotUtf8(error.utf8_error().valid_up_to()))
 }

@@ -49,12 +49,12 @@ use self::session::{PumpEvent, SessionEnd, SessionLoop};
 use self::shared_session::{ClientWriter, ServerWriter, SessionClock, SharedSession, lock};
 use self::signals::{ChildSignals, Signals};
 use self::stderr::Stderr;
-use crate::audit::{self, Log, Trouble};
+use crate::audit::{self, AuditLog, LogNotice};
 use crate::engine::{Engine, LocalChannel};
 use crate::exit::Exit;
 use crate::limits::SERVER_PIPE;
 use crate::policy::ServerName;
-use crate::record::Entry;
+use crate::record::LogEntry;
 
 /// What to run, and how.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ pub struct LogPlace {
     /// The server's name.
     pub server: ServerName,
     /// Its size and age.
-    pub options: audit::Options,
+    pub options: audit::LogOptions,
 }
 
 /// Runs the server until the session ends, and returns the wrapper's exit code. Call this on the main thread.
@@ -179,13 +179,13 @@ fn start_threads(
     reload::spawn(reload, Arc::clone(session))
 }
 
-fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, clock: SessionClock) -> io::Result<Log> {
+fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, clock: SessionClock) -> io::Result<AuditLog> {
     let unanswered = move |entries: &mut Vec<Entry>| lock(&engine).unanswered(clock.now(), entries);
-    let say = |trouble: Trouble| match trouble {
-        Trouble::Unwritable(_) => tracing::error!("{trouble}"),
-        Trouble::Written { .. } | Trouble::Behind { .. } | Trouble::Beside(_) => tracing::warn!("{trouble}"),
+    let say = |trouble: LogNotice| match trouble {
+        LogNotice::Unwritable(_) => tracing::error!("{trouble}"),
+        LogNotice::Written { .. } | LogNotice::Behind { .. } | LogNotice::Beside(_) => tracing::warn!("{trouble}"),
     };
-    Log::start(place.dir, &place.server, place.options, Box::new(say), Box::new(unanswered))
+    AuditLog::start(place.dir, &place.server, place.options, Box::new(say), Box::new(unanswered))
 }
 
 fn named(name: &str) -> thread::Builder {

@@ -17,7 +17,7 @@ use super::server_queue::QueuedLine;
 use super::shared_session::SharedSession;
 use super::stray_line;
 use crate::engine::{Action, Commit, Engine, Note, Now, Payload};
-use crate::record::Entry;
+use crate::record::LogEntry;
 use crate::wire::frame::Framer;
 
 /// Who writes the lines for the server.
@@ -44,7 +44,7 @@ pub(super) struct Outbox {
     writes: Vec<Write>,
     strays: Vec<Range<usize>>,
     notes: Vec<Note>,
-    entries: Vec<Entry>,
+    entries: Vec<LogEntry>,
     events: Vec<ApprovalEvent>,
 }
 
@@ -191,13 +191,13 @@ mod tests {
     use super::super::stderr::Stderr;
     use super::super::{pipe::file, start_log};
     use super::*;
-    use crate::audit::Options;
+    use crate::audit::LogOptions;
     use crate::engine::limits::Memory;
     use crate::engine::{ApprovalAnswer, ApprovalOptions, Channel};
     use crate::limits::MAX_SERVER_REPLIES;
     use crate::policy::{self, Format, ServerName, Source};
     use crate::proxy::LogPlace;
-    use crate::record::{ArgumentsLogged, Key, Keyed, Required};
+    use crate::record::{ArgumentRecorder, ArgumentsLogged, DigestKey, Required};
 
     const CALL: &str = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"send\"}}\n";
     const CANCEL: &str = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":1}}\n";
@@ -210,7 +210,7 @@ mod tests {
         let text = r#"{"version":"1","default":"allow","tools":{"send":{"action":"require_approval"}}}"#;
         let policy = policy::load(&Source::new("p.json", Format::Json, text), &server_name()).policy.unwrap();
         let options = ApprovalOptions { channels: vec![Channel::Local], ..ApprovalOptions::default() };
-        let keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| Some(Key([3; 32]))));
+        let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
         Engine::new(Arc::new(policy), Box::new(Memory::default())).asking(options).recording(keyed, required)
     }
 
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn a_cancellation_never_overtakes_the_approved_call() {
         let dir = tempfile::tempdir().unwrap();
-        let options = Options { max_size: 1 << 20, keep: Duration::from_secs(3600) };
+        let options = LogOptions { max_size: 1 << 20, keep: Duration::from_secs(3600) };
         let place = LogPlace { dir: dir.path().to_owned(), server: server_name(), options };
         for (required, log) in [(Required::No, None), (Required::Yes, Some(place))] {
             let (session, server, _client) = session(required, log);

@@ -14,9 +14,9 @@ use super::pipe;
 use super::raw_output::RawOutput;
 use super::server_queue::{QueuedLine, ServerQueue};
 use super::stderr::Stderr;
-use crate::audit::Log;
+use crate::audit::AuditLog;
 use crate::engine::{Commit, Engine, Now};
-use crate::record::Entry;
+use crate::record::LogEntry;
 use crate::wire::frame::Framer;
 
 /// What the threads of a session share.
@@ -41,7 +41,7 @@ pub(super) struct SharedSession {
     /// Questions for a person.
     pub(super) approvals: ApprovalInbox,
     /// The audit log, if one is kept.
-    pub(super) log: Option<Log>,
+    pub(super) log: Option<AuditLog>,
     /// The session's clock.
     pub(super) clock: SessionClock,
 }
@@ -105,7 +105,7 @@ impl SharedSession {
         }
     }
 
-    pub(super) fn record(&self, entries: &mut Vec<Entry>) {
+    pub(super) fn record(&self, entries: &mut Vec<LogEntry>) {
         match &self.log {
             Some(log) if !entries.is_empty() => log.push(entries),
             _ => entries.clear(),
@@ -113,7 +113,7 @@ impl SharedSession {
     }
 
     /// Writes a call to the log before the server gets it.
-    pub(super) fn commit(&self, entry: &Entry) -> Result<(), String> {
+    pub(super) fn commit(&self, entry: &LogEntry) -> Result<(), String> {
         let log = self.log.as_ref().ok_or("there is none")?;
         log.trouble().map_or_else(|| log.commit(entry), Err)
     }

@@ -26,31 +26,32 @@ pub enum ArgumentsLogged {
 
 /// The secret of the digests, 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Key(pub [u8; 32]);
+pub struct DigestKey(pub [u8; 32]);
 
-impl fmt::Debug for Key {
+impl fmt::Debug for DigestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key")
+        f.write_str("DigestKey")
     }
 }
 
 /// Writes arguments down, with digests under a key that is fetched when the first one is needed.
-pub struct Keyed {
+pub struct ArgumentRecorder {
     logged: ArgumentsLogged,
-    fetch: Box<dyn FnMut() -> Option<Key> + Send>,
+    fetch: Box<dyn FnMut() -> Option<DigestKey> + Send>,
     /// The state of the digest with the key taken in.
     begun: Option<Hmac<Sha256>>,
 }
 
-impl fmt::Debug for Keyed {
+impl fmt::Debug for ArgumentRecorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyed").field("logged", &self.logged).finish_non_exhaustive()
+        f.debug_struct("ArgumentRecorder").field("logged", &self.logged).finish_non_exhaustive()
     }
 }
 
-impl Keyed {
-    /// Keeps as much as `logged` says. `fetch` is asked for the key until it has one; without it there is no digest.
-    pub fn new(logged: ArgumentsLogged, fetch: Box<dyn FnMut() -> Option<Key> + Send>) -> Self {
+impl ArgumentRecorder {
+    /// Creates a recorder that keeps as much as `logged` allows. It calls `fetch` for the key until it gets one; without a key
+    /// there is no digest.
+    pub fn new(logged: ArgumentsLogged, fetch: Box<dyn FnMut() -> Option<DigestKey> + Send>) -> Self {
         Self { logged, fetch, begun: None }
     }
 
@@ -101,7 +102,7 @@ impl Keyed {
 
     fn digest(&mut self, arguments: &str) -> Option<[u8; 32]> {
         if self.begun.is_none() {
-            let Key(key) = (self.fetch)()?;
+            let DigestKey(key) = (self.fetch)()?;
             self.begun = Hmac::new_from_slice(&key).ok();
         }
         let mut digest = self.begun.clone()?;
@@ -148,7 +149,7 @@ mod tests {
 
     fn written(logged: ArgumentsLogged, arguments: &str) -> String {
         let mut out = Vec::new();
-        Keyed::new(logged, Box::new(|| Some(Key([7; 32])))).write(arguments, &mut out);
+        ArgumentRecorder::new(logged, Box::new(|| Some(DigestKey([7; 32])))).write(arguments, &mut out);
         let text = String::from_utf8(out).unwrap();
         serde_json::from_str::<&serde_json::value::RawValue>(&text).unwrap();
         text
@@ -166,7 +167,7 @@ mod tests {
         };
         assert_eq!(text, format!(r#"{{"keys":["email","n"],"hmac_sha256":"{digest}"}}"#));
         let mut without = Vec::new();
-        Keyed::new(ArgumentsLogged::Keys, Box::new(|| None)).write("{}", &mut without);
+        ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None)).write("{}", &mut without);
         assert_eq!(without, br#"{"keys":[],"hmac_sha256":null}"#);
     }
 

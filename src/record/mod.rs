@@ -1,7 +1,7 @@
 //! A decision as one line of the audit log. Pure: what is decided, the time and the key come in, bytes go out.
 //!
 //! ```text
-//! engine: Facts ─▶ Draft (when it is decided) ─▶ Entry (when it is answered) ─▶ line, chained by whoever writes it
+//! engine: Facts ─▶ Draft (when it is decided) ─▶ LogEntry (when it is answered) ─▶ line, chained by whoever writes it
 //! ```
 
 mod arguments;
@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub use arguments::{ArgumentsLogged, Key, Keyed};
+pub use arguments::{ArgumentRecorder, ArgumentsLogged, DigestKey};
 pub use chain::Digest;
-pub use read::{About, Event, Line, Record, RecordedApproval, RecordedArguments, Unreadable, read};
+pub use read::{About, Event, LineError, LogLine, Record, RecordedApproval, RecordedArguments, RecordedClient, read};
 
 use crate::limits::MAX_CLIENT_NAME;
 use crate::policy::Effect;
@@ -72,7 +72,8 @@ pub enum Enforcement {
 }
 
 /// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It was not passed on.
     Refused,
@@ -192,7 +193,7 @@ pub struct Draft {
 
 impl Draft {
     /// Puts a decision into JSON.
-    pub fn new(facts: &Facts<'_>, client: Option<&Client>, keyed: &mut Keyed, made: Moment) -> Self {
+    pub fn new(facts: &Facts<'_>, client: Option<&Client>, keyed: &mut ArgumentRecorder, made: Moment) -> Self {
         let mut body = Vec::with_capacity(384);
         body.extend_from_slice(b"\"client\":");
         json(&client, &mut body);
@@ -231,15 +232,15 @@ impl Draft {
     }
 
     /// The decision with its outcome, `session` after the session began. What was never passed on took no time.
-    pub fn finish(self, outcome: Outcome, session: Duration) -> Entry {
+    pub fn finish(self, outcome: Outcome, session: Duration) -> LogEntry {
         let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.passed_on));
-        Entry { draft: self, outcome, took }
+        LogEntry { draft: self, outcome, took }
     }
 }
 
 /// A decision with its outcome, ready to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct LogEntry {
     draft: Draft,
     outcome: Outcome,
     /// How long the answer took.
@@ -248,14 +249,14 @@ pub struct Entry {
 
 /// One run of the wrapper, as its lines name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct SessionName {
     /// A name that no other session has.
     pub id: String,
     /// The server's name.
     pub server: String,
 }
 
-impl Entry {
+impl LogEntry {
     /// The number of the decision in its session, from 1.
     pub fn number(&self) -> u64 {
         self.draft.made.number
@@ -267,7 +268,7 @@ impl Entry {
     }
 
     /// Appends the line, newline included, that follows the line with the digest `previous`.
-    pub fn write(&self, session: &Session, previous: Digest, out: &mut Vec<u8>) {
+    pub fn write(&self, session: &SessionName, previous: Digest, out: &mut Vec<u8>) {
         head(previous, self.draft.made.unix, session, out);
         out.extend_from_slice(b",\"call\":");
         json(&self.draft.made.number, out);
@@ -299,7 +300,7 @@ impl Entry {
 
 /// Appends the line of something that happened to the log itself and follows the line with the digest `previous`, at
 /// `unix` since 1970.
-pub fn write_event(event: &Event, session: &Session, previous: Digest, unix: Duration, out: &mut Vec<u8>) {
+pub fn write_event(event: &Event, session: &SessionName, previous: Digest, unix: Duration, out: &mut Vec<u8>) {
     head(previous, unix, session, out);
     match event {
         Event::Gap { lost, why } => {
@@ -320,7 +321,7 @@ pub fn write_event(event: &Event, session: &Session, previous: Digest, unix: Dur
     out.extend_from_slice(b"}\n");
 }
 
-fn head(previous: Digest, unix: Duration, session: &Session, out: &mut Vec<u8>) {
+fn head(previous: Digest, unix: Duration, session: &SessionName, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"prev\":\"");
     previous.write(out);
     out.extend_from_slice(b"\",\"v\":");
@@ -362,8 +363,8 @@ fn milliseconds(time: Duration, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn session() -> Session {
-        Session { id: "0011223344556677".to_owned(), server: "iterable".to_owned() }
+    fn session() -> SessionName {
+        SessionName { id: "0011223344556677".to_owned(), server: "iterable".to_owned() }
     }
 
     #[test]
@@ -380,7 +381,7 @@ mod tests {
             enforcement: Enforcement::Observed,
             arguments: Some(r#"{"campaignId":7}"#),
         };
-        let mut keyed = Keyed::new(ArgumentsLogged::Full, Box::new(|| Some(Key([1; 32]))));
+        let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Full, Box::new(|| Some(DigestKey([1; 32]))));
         let made = Moment { number: 3, unix: Duration::new(1_767_225_600, 5_000), session: Duration::from_secs(1) };
         let draft = Draft::new(&facts, Some(&client), &mut keyed, made);
         let entry = draft.finish(Outcome::ToolError, Duration::from_micros(1_012_345));
@@ -396,7 +397,7 @@ mod tests {
         );
         let About::Decision(record) = read.about else { panic!("{line}") };
         assert_eq!((record.call, record.observed, record.duration_ms), (3, true, Some(12.345)));
-        assert_eq!(record.client, Some(("a \"client\"".into(), "1.0".into())));
+        assert_eq!(record.client, Some(RecordedClient { name: "a \"client\"".into(), version: "1.0".into() }));
         assert_eq!((&*record.effect, &*record.rule), ("deny", "tools.send_campaign"));
         assert_eq!(record.reason.as_deref(), Some("Not on a Friday.\n"));
         assert_eq!(record.outcome, Outcome::ToolError);
@@ -423,9 +424,9 @@ mod tests {
         let mut line = Vec::new();
         write_event(&Event::Resumed { after: Digest::START }, &session(), Digest::START, Duration::ZERO, &mut line);
         let line = String::from_utf8(line).unwrap();
-        assert!(matches!(read(&line[..line.len() / 2]), Err(Unreadable::Malformed(_))));
-        assert_eq!(read(&line.replace("\"v\":1", "\"v\":2")).unwrap_err(), Unreadable::Version(2));
-        assert!(matches!(read(&line.replace("resumed", "tampered")), Err(Unreadable::Malformed(_))));
-        assert!(matches!(read("{}"), Err(Unreadable::Malformed(_))));
+        assert!(matches!(read(&line[..line.len() / 2]), Err(LineError::Malformed(_))));
+        assert_eq!(read(&line.replace("\"v\":1", "\"v\":2")).unwrap_err(), LineError::Version(2));
+        assert!(matches!(read(&line.replace("resumed", "tampered")), Err(LineError::Malformed(_))));
+        assert!(matches!(read("{}"), Err(LineError::Malformed(_))));
     }
 }

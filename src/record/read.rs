@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::chain::Digest;
@@ -11,20 +12,20 @@ use super::{Outcome, VERSION};
 
 /// A line of the log.
 #[derive(Debug)]
-pub struct Line<'l> {
+pub struct LogLine<'l> {
     /// The digest of the line before.
     pub previous: Digest,
-    /// When what it tells of was decided or happened.
+    /// When the decision was made, or the event happened.
     pub time: Timestamp,
     /// The session's name.
     pub session: Cow<'l, str>,
     /// The server's name.
     pub server: Cow<'l, str>,
-    /// What it tells of.
+    /// What it records.
     pub about: About<'l>,
 }
 
-/// What a line tells of.
+/// What a line records.
 #[derive(Debug)]
 pub enum About<'l> {
     /// A decision.
@@ -34,12 +35,13 @@ pub enum About<'l> {
 }
 
 /// A decision, as recorded.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
 pub struct Record<'l> {
     /// The number of the decision in its session, from 1.
     pub call: u64,
-    /// The client's name and version, where it told.
-    pub client: Option<(Cow<'l, str>, Cow<'l, str>)>,
+    /// What the client has said that it is.
+    #[serde(borrow)]
+    pub client: Option<RecordedClient<'l>>,
     /// `client` or `server`: which side the message came from.
     pub direction: Cow<'l, str>,
     /// The message's method.
@@ -57,6 +59,7 @@ pub struct Record<'l> {
     /// Whether the decision was only written down (`wrap --observe`), and the message passed on.
     pub observed: bool,
     /// What was kept of the arguments.
+    #[serde(borrow)]
     pub arguments: Option<RecordedArguments<'l>>,
     /// What became of it.
     pub outcome: Outcome,
@@ -64,6 +67,15 @@ pub struct Record<'l> {
     pub duration_ms: Option<f64>,
     /// Who was asked.
     pub approval: Option<RecordedApproval>,
+}
+
+/// What a client has said that it is: a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct RecordedClient<'l> {
+    /// Its name.
+    pub name: Cow<'l, str>,
+    /// Its version.
+    pub version: Cow<'l, str>,
 }
 
 /// What was kept of a call's arguments.
@@ -100,7 +112,8 @@ pub struct RecordedApproval {
 }
 
 /// Something that happened to the log itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// Decisions could not be written.
     Gap {
@@ -122,9 +135,9 @@ pub enum Event {
     },
 }
 
-/// A line that is none of the log's.
+/// Why a line is not a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
+pub enum LineError {
     /// It is not what a wrapper writes.
     #[error("it is no record: {0}")]
     Malformed(String),
@@ -137,55 +150,28 @@ pub enum Unreadable {
 ///
 /// # Errors
 /// Where it is no line of the log, or one of a version that is not known.
-pub fn read(line: &str) -> Result<Line<'_>, Unreadable> {
-    let malformed = Unreadable::Malformed;
-    let raw: Raw<'_> =
-        serde_json::from_str(line.trim_end_matches('\n')).map_err(|error| malformed(error.to_string()))?;
-    if raw.v != VERSION {
-        return Err(Unreadable::Version(raw.v));
+pub fn read(line: &str) -> Result<LogLine<'_>, LineError> {
+    let line = line.trim_end_matches('\n');
+    let head: LineHead<'_> = parse(line)?;
+    if head.v != VERSION {
+        return Err(LineError::Version(head.v));
     }
-    let missing = |name: &'static str| move || malformed(format!("it has no `{name}`"));
-    let digest =
-        |text: &str| Digest::parse(text).ok_or_else(|| malformed("a digest is not 64 hexadecimal digits".into()));
-    let previous = digest(&raw.prev)?;
-    let time = raw.time.parse().map_err(|error: jiff::Error| malformed(error.to_string()))?;
-    let about = match raw.event.as_deref() {
-        None => About::Decision(Box::new(Record {
-            call: raw.call.ok_or_else(missing("call"))?,
-            client: raw.client.map(|client| (client.name, client.version)),
-            direction: raw.direction.ok_or_else(missing("direction"))?,
-            method: raw.method,
-            tool: raw.tool,
-            class: raw.class,
-            effect: raw.effect.ok_or_else(missing("effect"))?,
-            rule: raw.rule.ok_or_else(missing("rule"))?,
-            reason: raw.reason,
-            observed: raw.observed.ok_or_else(missing("observed"))?,
-            arguments: raw.arguments,
-            outcome: outcome(&raw.outcome.ok_or_else(missing("outcome"))?)?,
-            duration_ms: raw.duration_ms,
-            approval: raw.approval,
-        })),
-        Some("gap") => About::Event(Event::Gap {
-            lost: raw.lost.ok_or_else(missing("lost"))?,
-            why: raw.why.ok_or_else(missing("why"))?.into_owned(),
-        }),
-        Some("resumed") => About::Event(Event::Resumed { after: digest(&raw.after.ok_or_else(missing("after"))?)? }),
-        Some("killed") => About::Event(Event::Killed { unanswered: raw.unanswered.ok_or_else(missing("unanswered"))? }),
-        Some(other) => return Err(malformed(format!("`{other}` is no event"))),
+    let time = head.time.parse().map_err(|error: jiff::Error| LineError::Malformed(error.to_string()))?;
+    let about = match head.event {
+        None => About::Decision(parse(line)?),
+        Some(_) => About::Event(parse(line)?),
     };
-    Ok(Line { previous, time, session: raw.session, server: raw.server, about })
+    Ok(LogLine { previous: head.prev, time, session: head.session, server: head.server, about })
 }
 
-fn outcome(word: &str) -> Result<Outcome, Unreadable> {
-    let found = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == word);
-    found.ok_or_else(|| Unreadable::Malformed(format!("`{word}` is no outcome")))
+fn parse<'l, T: Deserialize<'l>>(line: &'l str) -> Result<T, LineError> {
+    serde_json::from_str(line).map_err(|error| LineError::Malformed(error.to_string()))
 }
 
+/// What every line has.
 #[derive(Deserialize)]
-struct Raw<'l> {
-    #[serde(borrow)]
-    prev: Cow<'l, str>,
+struct LineHead<'l> {
+    prev: Digest,
     v: u64,
     #[serde(borrow)]
     time: Cow<'l, str>,
@@ -193,33 +179,5 @@ struct Raw<'l> {
     session: Cow<'l, str>,
     #[serde(borrow)]
     server: Cow<'l, str>,
-    call: Option<u64>,
-    #[serde(borrow)]
-    client: Option<RawClient<'l>>,
-    direction: Option<Cow<'l, str>>,
-    method: Option<Cow<'l, str>>,
-    tool: Option<Cow<'l, str>>,
-    class: Option<Cow<'l, str>>,
-    effect: Option<Cow<'l, str>>,
-    rule: Option<Cow<'l, str>>,
-    reason: Option<Cow<'l, str>>,
-    observed: Option<bool>,
-    #[serde(borrow)]
-    arguments: Option<RecordedArguments<'l>>,
-    outcome: Option<Cow<'l, str>>,
-    duration_ms: Option<f64>,
-    approval: Option<RecordedApproval>,
-    event: Option<Cow<'l, str>>,
-    lost: Option<u64>,
-    unanswered: Option<u64>,
-    why: Option<Cow<'l, str>>,
-    after: Option<Cow<'l, str>>,
-}
-
-#[derive(Deserialize)]
-struct RawClient<'l> {
-    #[serde(borrow)]
-    name: Cow<'l, str>,
-    #[serde(borrow)]
-    version: Cow<'l, str>,
+    event: Option<IgnoredAny>,
 }

@@ -1,7 +1,6 @@
 //! The file that all wrappers of a user share: how it is opened, how its lock is waited for, and what is said where it
 //! cannot be used.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -61,49 +60,40 @@ const LOCKED_LOOK: Duration = Duration::from_micros(500);
 #[derive(Debug)]
 pub(super) struct Database {
     path: PathBuf,
-    open: Option<Open>,
+    open: Option<OpenDatabase>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenDatabase {
     connection: Connection,
     identity: Identity,
 }
 
 /// Why the file cannot be used.
-#[derive(Debug)]
-pub(super) enum Fault {
-    Io(io::Error),
-    Sqlite(rusqlite::Error),
-    /// The tables are of another version.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DatabaseError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("it is of version {0}, and this policylayer knows version {VERSION}. Use the same policylayer everywhere")]
     Version(i32),
-    /// The file belongs to another program.
+    #[error("it belongs to another program")]
     Foreign,
-    /// What is in it is not what we write.
+    #[error("what is in it is not readable")]
     Unreadable,
-    /// The clock shows a time that cannot be kept.
+    #[error("the system's clock shows a time after the year 2262. Set the clock")]
     Clock,
 }
 
-impl From<io::Error> for Fault {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
+impl DatabaseError {
+    fn code(&self) -> Option<ErrorCode> {
+        let Self::Sqlite(error) = self else { return None };
+        error.sqlite_error_code()
     }
-}
 
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl Fault {
     fn is_busy(&self) -> bool {
-        matches!(
-            self,
-            Self::Sqlite(error)
-                if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-        )
+        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
     }
 }
 
@@ -118,20 +108,26 @@ impl Database {
     }
 
     /// Runs a transaction that has the write lock; `work` commits it. Waits up to [`STATE_BUSY`] for the lock.
-    pub(super) fn write<T>(&mut self, work: impl FnMut(Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn write<T>(
+        &mut self,
+        work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
         self.transact(TransactionBehavior::Immediate, work)
     }
 
     /// Runs a transaction that only reads, and so keeps nobody waiting.
-    pub(super) fn read<T>(&mut self, work: impl FnMut(Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn read<T>(
+        &mut self,
+        work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
         self.transact(TransactionBehavior::Deferred, work)
     }
 
     fn transact<T>(
         &mut self,
         behavior: TransactionBehavior,
-        mut work: impl FnMut(Transaction<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+        mut work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
         let deadline = Instant::now() + STATE_BUSY;
         let mut looks = 0;
         loop {
@@ -163,12 +159,9 @@ impl Database {
         }
     }
 
-    fn opened(&mut self) -> Result<&mut Open, Fault> {
-        let current = match &self.open {
-            Some(open) => Identity::of(&self.path).is_ok_and(|identity| identity == open.identity),
-            None => false,
-        };
-        if !current {
+    fn opened(&mut self) -> Result<&mut OpenDatabase, DatabaseError> {
+        let is_there = |open: &OpenDatabase| Identity::of(&self.path).is_ok_and(|identity| identity == open.identity);
+        if !self.open.as_ref().is_some_and(is_there) {
             self.abandon();
         }
         match &mut self.open {
@@ -186,11 +179,11 @@ fn until_next_look(looks: u32, left: Duration) -> Duration {
 }
 
 /// A time as it is kept.
-pub(super) fn time(time: Duration) -> Result<i64, Fault> {
-    codec::nanoseconds(time).ok_or(Fault::Clock)
+pub(super) fn time(time: Duration) -> Result<i64, DatabaseError> {
+    codec::nanoseconds(time).ok_or(DatabaseError::Clock)
 }
 
-fn open(path: &Path) -> Result<Open, Fault> {
+fn open(path: &Path) -> Result<OpenDatabase, DatabaseError> {
     file::prepare(path)?;
     let identity = Identity::of(path)?;
     // Whoever needs a lock waits in `transact`.
@@ -213,10 +206,10 @@ fn open(path: &Path) -> Result<Open, Fault> {
     if new || !asks(&connection)? {
         create_tables(&mut connection)?;
     }
-    Ok(Open { connection, identity })
+    Ok(OpenDatabase { connection, identity })
 }
 
-fn create_tables(connection: &mut Connection) -> Result<(), Fault> {
+fn create_tables(connection: &mut Connection) -> Result<(), DatabaseError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another may have been faster.
     if is_new(&transaction)? {
@@ -229,62 +222,52 @@ fn create_tables(connection: &mut Connection) -> Result<(), Fault> {
 }
 
 /// Whether the file has the table of questions, which came later than the others.
-fn asks(connection: &Connection) -> Result<bool, Fault> {
+fn asks(connection: &Connection) -> Result<bool, DatabaseError> {
     let asks = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'approvals_state')";
     Ok(connection.query_row(asks, [], |row| row.get(0))?)
 }
 
 /// Whether the file is empty. One that is not must be ours, and of the version that we know.
-fn is_new(connection: &Connection) -> Result<bool, Fault> {
+fn is_new(connection: &Connection) -> Result<bool, DatabaseError> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     match (number("application_id")?, number("user_version")?) {
         (APPLICATION, VERSION) => Ok(false),
-        (APPLICATION, other) => Err(Fault::Version(other)),
+        (APPLICATION, other) => Err(DatabaseError::Version(other)),
         (0, 0) => {
             let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-            if tables == 0 { Ok(true) } else { Err(Fault::Foreign) }
+            if tables == 0 { Ok(true) } else { Err(DatabaseError::Foreign) }
         }
-        _ => Err(Fault::Foreign),
+        _ => Err(DatabaseError::Foreign),
     }
 }
 
-/// What is said where the file cannot be used: it `cannot do what`.
-pub(super) fn explain(fault: &Fault, path: &Path, cannot: &str) -> String {
+/// Explains why the file cannot be used: it `cannot do what`.
+pub(super) fn explain(error: &DatabaseError, path: &Path, cannot: &str) -> String {
     let store = visible(&path.display().to_string());
-    let damaged = |why: &dyn fmt::Display| {
-        format!(
-            "it is damaged ({why}). Move {store} away, and the files {store}-wal and {store}-shm with it, to count from \
-             zero again"
-        )
-    };
-    let unusable = |why: &dyn fmt::Display| {
-        format!(
-            "it cannot be used ({why}). Make it a file that the user who runs policylayer may write, in a folder that \
-             this user may write to"
-        )
-    };
-    let what = match fault {
-        Fault::Io(error) => unusable(error),
-        Fault::Version(version) => format!(
-            "it is of version {version}, and this policylayer knows version {VERSION}. Use the same policylayer everywhere"
+    let what = match (error, error.code()) {
+        _ if error.is_busy() => {
+            "another process keeps it locked. Try again; if that goes on, end the process that has it \
+             open"
+                .to_owned()
+        }
+        (DatabaseError::Version(_) | DatabaseError::Clock, _) => error.to_string(),
+        (DatabaseError::Foreign, _) => format!("{error}. Move {store} away"),
+        (_, Some(ErrorCode::DiskFull)) => format!(
+            "it cannot grow: the disk is full, or it has reached {} MiB. Make room on the disk, or use fewer limits of the scope \
+             server",
+            MAX_STATE >> 20
         ),
-        Fault::Foreign => format!("it belongs to another program. Move {store} away"),
-        Fault::Unreadable => damaged(&"what is in it is not readable"),
-        Fault::Clock => "the system's clock shows a time after the year 2262. Set the clock".to_owned(),
-        Fault::Sqlite(error) => match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                "another process keeps it locked. Try again; if that goes on, end the process that has it open"
-                    .to_owned()
-            }
-            Some(ErrorCode::DiskFull) => format!(
-                "it cannot grow: the disk is full, or it has reached {} MiB. Make room on the disk, or use fewer limits of \
-                 the scope server",
-                MAX_STATE >> 20
-            ),
-            // A table or a column that is not there, or a value of another type: somebody changed it.
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) | None => damaged(error),
-            Some(_) => unusable(error),
-        },
+        // A table or a column that is not there, or a value of another type: somebody changed it.
+        (DatabaseError::Unreadable, _)
+        | (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown))
+        | (DatabaseError::Sqlite(_), None) => format!(
+            "it is damaged ({error}). Move {store} away, and the files {store}-wal and {store}-shm with it, to count from zero \
+             again"
+        ),
+        _ => format!(
+            "it cannot be used ({error}). Make it a file that the user who runs policylayer may write, in a directory that this \
+             user may write to"
+        ),
     };
     format!("the state store {store} {cannot}: {what}.")
 }

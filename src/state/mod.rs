@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::engine::limits::{Charge, Denied, Reserved, Store, Unavailable};
 use crate::engine::{ApprovalAnswer, LocalChannel, Now, Question, Settled};
 
-/// A store that there is no place for: what has to be counted in it is refused.
+/// The store where there is no state directory: what has to be counted in it is refused.
 #[derive(Debug)]
 pub struct Nowhere(pub String);
 

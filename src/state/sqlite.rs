@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::codec;
-use super::database::{Database, Fault, explain, time};
+use super::database::{Database, DatabaseError, explain, time};
 use crate::engine::Now;
 use crate::engine::limits::counts::{Clock, Count, Counts};
 use crate::engine::limits::{Charge, Denied, Reserved, Store, Unavailable};
@@ -32,7 +32,7 @@ impl Sqlite {
         Self { database: Database::new(path), latest: Clock::default(), until_prune: 0 }
     }
 
-    fn unavailable(&self, fault: &Fault) -> Unavailable {
+    fn unavailable(&self, fault: &DatabaseError) -> Unavailable {
         Unavailable(explain(fault, self.database.path(), "cannot count this call"))
     }
 }
@@ -87,7 +87,7 @@ fn read<'a>(
     transaction: &Transaction<'_>,
     counters: impl Iterator<Item = &'a CounterId>,
     latest: Clock,
-) -> Result<Counts, Fault> {
+) -> Result<Counts, DatabaseError> {
     let mut counts = Counts { latest, ..Counts::default() };
     let mut statement = transaction.prepare("SELECT count FROM counts WHERE counter = ?1")?;
     for counter in counters {
@@ -98,13 +98,13 @@ fn read<'a>(
             .query_row([counter.as_str()], |row| Ok(codec::decode(row.get_ref(0)?.as_blob()?)))
             .optional()?
             .map_or(Some(Count::default()), |count| count)
-            .ok_or(Fault::Unreadable)?;
+            .ok_or(DatabaseError::Unreadable)?;
         counts.by_counter.insert(counter.clone(), count);
     }
     Ok(counts)
 }
 
-fn write(transaction: &Transaction<'_>, counts: &Counts) -> Result<(), Fault> {
+fn write(transaction: &Transaction<'_>, counts: &Counts) -> Result<(), DatabaseError> {
     let mut statement = transaction.prepare(
         "INSERT INTO counts VALUES (?1, ?2, ?3)
          ON CONFLICT (counter) DO UPDATE SET expires = excluded.expires, count = excluded.count",
@@ -112,7 +112,7 @@ fn write(transaction: &Transaction<'_>, counts: &Counts) -> Result<(), Fault> {
     for (counter, count) in &counts.by_counter {
         // What counts until after the last time that can be kept is never removed.
         let expires = codec::nanoseconds(count.log.expires().max(count.bucket.expires())).unwrap_or(i64::MAX);
-        let bytes = codec::encode(count).ok_or(Fault::Clock)?;
+        let bytes = codec::encode(count).ok_or(DatabaseError::Clock)?;
         statement.execute(params![counter.as_str(), expires, bytes])?;
     }
     Ok(())

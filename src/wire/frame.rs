@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::skim::{Skim, Skimmer};
 use crate::limits::{KEEP_BUFFER, READ_CHUNK};
 
-/// What the framer found next in the stream.
+/// The next thing in the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
     /// A line: where it is in the buffer, its newline included. Only the last line of a stream may have none.
@@ -17,7 +17,7 @@ pub enum Frame {
 
 /// Cuts a byte stream into lines of at most `max_line` bytes, in place.
 ///
-/// Read into [`room`](Self::room), say how much with [`filled`](Self::filled), then take frames until there is none.
+/// Read into [`room`](Self::room), report how much with [`filled`](Self::filled), then take frames until there are no more.
 /// Ranges stay valid until the next call of `room`.
 #[derive(Debug)]
 pub struct Framer {
@@ -39,7 +39,7 @@ impl Framer {
         Self { buffer: Vec::new(), start: 0, searched: 0, end: 0, max_line, skipping: None }
     }
 
-    /// Where to read the next bytes to; never empty. Ends the life of all ranges given out before.
+    /// Returns where to read the next bytes to; never empty. Invalidates all ranges that were returned before.
     pub fn room(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -57,12 +57,12 @@ impl Framer {
         &mut self.buffer[self.end..]
     }
 
-    /// Says that `count` bytes of [`room`](Self::room) were read.
+    /// Records that `count` bytes were read into [`room`](Self::room).
     pub fn filled(&mut self, count: usize) {
         self.end = (self.end + count).min(self.buffer.len());
     }
 
-    /// The next frame, if the bytes so far hold one.
+    /// Returns the next frame, if the bytes so far hold a whole one.
     #[must_use = "a frame that is not handled is lost"]
     pub fn next_frame(&mut self) -> Option<Frame> {
         let Some(newline) = memchr::memchr(b'\n', &self.buffer[self.searched..self.end]) else {
@@ -84,7 +84,7 @@ impl Framer {
         Some(frame)
     }
 
-    /// What is left when the stream has ended: a last line without a newline, if there are bytes.
+    /// Returns what is left when the stream has ended: a last line without a newline, if there are bytes.
     #[must_use = "a frame that is not handled is lost"]
     pub fn finish(&mut self) -> Option<Frame> {
         if self.skipping.is_some() {
@@ -96,7 +96,7 @@ impl Framer {
         (!line.is_empty()).then_some(Frame::Line(line))
     }
 
-    /// The bytes of a range that this framer gave out.
+    /// Returns the bytes of a range that this framer returned.
     pub fn bytes(&self, range: &Range<usize>) -> &[u8] {
         self.buffer.get(range.clone()).unwrap_or_default()
     }

@@ -213,7 +213,7 @@ impl<'l> CallParams<'l> {
         view::find_member(self.input?, question)
     }
 
-    /// Returns the client's capability of dialogues, as written, if the call declares it (from revision 2026-07-28 on).
+    /// Returns the client's `elicitation` capability as written, if the call declares it (from revision 2026-07-28 on).
     pub fn elicitation(&self) -> Option<&'l str> {
         view::find_member(view::find_member(self.meta?, CLIENT_CAPABILITIES_KEY)?, "elicitation")
     }
@@ -250,7 +250,7 @@ pub(crate) fn read_name(json: &str) -> Result<Cow<'_, str>, Fault> {
     }
 }
 
-/// What the client says it is in `initialize`, an object as written.
+/// The client's description of itself in `initialize`, an object as written.
 pub fn client_info(params: Option<&str>) -> Option<&str> {
     view::find_member(params?, "clientInfo")
 }

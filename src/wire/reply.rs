@@ -109,7 +109,7 @@ pub fn error(id: Option<&str>, code: ErrorCode, message: &str) -> Vec<u8> {
 
 /// A refusal of the request `id` in the shape that its caller expects.
 pub fn refusal(id: &str, shape: AnswerShape, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
-        let result_type = match shape {
+    let result_type = match shape {
         AnswerShape::Task => return refusal_error(id, text, decision),
         AnswerShape::TypedResult => Some("complete"),
         AnswerShape::Result => None,

@@ -61,7 +61,7 @@ pub fn skim(line: &[u8]) -> Skim {
     skimmer.finish()
 }
 
-/// A key longer than this, as written, is none that matters; long enough for a key written in escapes alone.
+/// The longest key that can matter, as written: one that is written in escapes alone.
 const MAX_KEY: usize = 64;
 
 /// Where the skimmer is in the outermost object.

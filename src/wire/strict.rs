@@ -344,7 +344,9 @@ impl<'l> Scan<'_, 'l> {
         let twice = match keys.get_mut(start..) {
             Some(keys) if self.reader.has_lone_surrogate || keys.len() > FEW_KEYS => {
                 keys.sort_unstable_by(compare);
-                keys.array_windows().find(|[one, other]| compare(one, other).is_eq()).map(|[one, _]| excerpt(self.decoded(*one)))
+                keys.array_windows()
+                    .find(|[one, other]| compare(one, other).is_eq())
+                    .map(|[one, _]| excerpt(self.decoded(*one)))
             }
             _ => None,
         };

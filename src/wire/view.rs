@@ -75,7 +75,7 @@ pub fn elements(array: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
-/// Decodes a JSON string; `None` where it is none, or holds a lone surrogate.
+/// Decodes a JSON string. Returns `None` if it is not a string, or has a lone surrogate.
 pub fn string(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
     if inside.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }

@@ -13,7 +13,7 @@ use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::limits::{MAX_CANCELLED, MAX_OPEN};
 use policylayer::policy::{Effect, Policy};
-use policylayer::record::{self, About, ArgumentsLogged, Digest, Entry, Key, Keyed, Required};
+use policylayer::record::{self, About, ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required};
 use policylayer::wire::id::IdKey;
 use policylayer::wire::message::{Message, cancelled_request, method};
 use policylayer::wire::skim::{Shape, skim};
@@ -176,9 +176,9 @@ impl Lines {
 }
 
 /// The number of a decision, whose record is a line that is read back.
-fn recorded(entry: &Entry) -> u64 {
+fn recorded(entry: &LogEntry) -> u64 {
     let mut line = Vec::new();
-    let session = record::Session { id: "0".to_owned(), server: "stub".to_owned() };
+    let session = record::SessionName { id: "0".to_owned(), server: "stub".to_owned() };
     entry.write(&session, Digest::START, &mut line);
     let text = String::from_utf8(line).expect("a record is UTF-8");
     assert_eq!(text.find('\n'), Some(text.len() - 1), "a record is one line: {text:?}");
@@ -227,8 +227,10 @@ impl Session {
     fn new() -> Self {
         let unix = Duration::from_secs(20_000 * 86_400);
         Self {
-            engine: Engine::new(policies()[0].0.clone(), Box::new(Memory::default()))
-                .recording(Keyed::new(ArgumentsLogged::Full, Box::new(|| Some(Key([5; 32])))), Required::No),
+            engine: Engine::new(policies()[0].0.clone(), Box::new(Memory::default())).recording(
+                ArgumentRecorder::new(ArgumentsLogged::Full, Box::new(|| Some(DigestKey([5; 32])))),
+                Required::No,
+            ),
             policy: 0,
             now: Now { session: Duration::ZERO, unix },
             client_requests: Requests::default(),

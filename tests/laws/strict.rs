@@ -127,7 +127,7 @@ fn partly_judged(line: &[u8]) {
 
 fn skimmed(line: &[u8]) {
     let size = 1 + line.len() % 5;
-    let mut skimmer = Skimmer::new();
+    let mut skimmer = Skimmer::default();
     for piece in line.chunks(size) {
         skimmer.feed(piece);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, ApprovalAnswer, ApprovalOptions, Channel, Engine, Local, Now, Payload, Settled};
 use policylayer::policy::{self, Format, Policy, ServerName, Source};
-use policylayer::record::{ArgumentsLogged, Digest, Key, Keyed, Required, Session};
+use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Required, SessionName};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"{"version":"1","default":"allow","tools":{
@@ -136,7 +136,7 @@ impl Done {
             Action::ToServer(Payload::Written(line)) => Self::ToServer(String::from_utf8(line).unwrap()),
             Action::Record(entry) => {
                 let mut line = Vec::new();
-                entry.write(&Session { id: "0".to_owned(), server: "stub".to_owned() }, Digest::START, &mut line);
+                entry.write(&SessionName { id: "0".to_owned(), server: "stub".to_owned() }, Digest::START, &mut line);
                 let record: Value = serde_json::from_slice(&line).unwrap();
                 Self::Recorded(json!([record["tool"], record["effect"], record["outcome"], record["approval"]]))
             }

@@ -12,7 +12,7 @@ use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::record::Digest;
 use policylayer::settings;
-use policylayer::state::approvals::{Book, Confirm, Desk, NotAnswered, State, clock};
+use policylayer::state::approvals::{ApprovalState, Book, Confirm, Desk, NotAnswered, clock};
 use serde_json::json;
 use waiting::{BRIEF, approvals, call, fails, home, listed, prints, received, run, the_one, wait_for, wrapper_in};
 
@@ -327,13 +327,13 @@ fn a_question_goes_through_its_states() {
         all.iter().zip([ApprovalAnswer::Once, ApprovalAnswer::Once, ApprovalAnswer::Session, ApprovalAnswer::Once])
     {
         let answered = book.answer(&entry.id, &approval, Confirm::None).unwrap();
-        assert_eq!(answered.is_ok(), entry.state == State::Late, "{answered:?}");
+        assert_eq!(answered.is_ok(), entry.state == ApprovalState::Late, "{answered:?}");
     }
     assert_eq!(desk.answers(), [(3, ApprovalAnswer::Session)]);
     assert_eq!(desk.answers(), [], "once");
     // What settles it afterwards changes nothing any more.
     desk.settle(3, Settled::Over, until);
-    assert_eq!(book.all().unwrap()[2].state, State::Approved);
+    assert_eq!(book.all().unwrap()[2].state, ApprovalState::Approved);
     // Another wrapper that happens to count alike gets nothing of it.
     let mut other = self::desk(&folder, "0b");
     other.open(&question(3, "{}"), until).unwrap();

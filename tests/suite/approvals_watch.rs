@@ -174,7 +174,7 @@ fn what_fails_meanwhile_is_told_on_a_terminal_that_is_given_back() {
     is_given_back(&terminal);
     let written = terminal.written();
     let (_, told) = written.rsplit_once(SCREEN_IS_LEFT).unwrap();
-    assert!(told.contains("it is a folder, not a file"), "{told}");
+    assert!(told.contains("it is a directory, not a file"), "{told}");
 }
 
 /// The code that the terminal asks for.

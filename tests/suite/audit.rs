@@ -40,7 +40,7 @@ fn log(home: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn assert_verified(home: &Path) -> audit::Report {
+fn assert_verified(home: &Path) -> audit::VerifyReport {
     let report = audit::verify(&folder(home), &ServerName::parse("stub").unwrap()).unwrap();
     assert!(report.broken.is_none(), "{report:?}");
     report
@@ -206,7 +206,7 @@ fn a_log_that_cannot_be_written_is_said_once_and_stops_nothing() {
     assert_eq!(wrapped.code(), 0);
     let stderr = fs::read_to_string(wrapped.home.path().join("stderr")).unwrap();
     assert_eq!(stderr.matches("stub.jsonl cannot be written").count(), 1, "{stderr}");
-    assert!(stderr.contains("Make its folder"), "{stderr}");
+    assert!(stderr.contains("Make its directory"), "{stderr}");
 }
 
 #[test]

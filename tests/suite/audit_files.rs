@@ -10,34 +10,34 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use policylayer::audit::verify::{Note, What};
-use policylayer::audit::{Options, Place, Report, Trouble, key, verify};
+use policylayer::audit::verify::{BreakKind, VerifyNote};
+use policylayer::audit::{LogNotice, LogOptions, LogPaths, VerifyReport, key, verify};
 use policylayer::record::{About, Outcome, read};
 
 use crate::support::audit_log::{draft, entry, log, open_entry, server, start};
 use crate::support::system::PATIENCE;
 
-fn small() -> Options {
-    Options { max_size: 2_000, ..Options::default() }
+fn small() -> LogOptions {
+    LogOptions { max_size: 2_000, ..LogOptions::default() }
 }
 
 /// A session that writes entries with these numbers and ends well.
-fn session(folder: &Path, options: Options, numbers: impl IntoIterator<Item = u64>) {
+fn session(folder: &Path, options: LogOptions, numbers: impl IntoIterator<Item = u64>) {
     let (log, said) = log(folder, options);
     log.push(&mut numbers.into_iter().map(entry).collect());
     assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(*said.lock().unwrap(), []);
 }
 
-fn place(folder: &Path) -> Place {
-    Place::new(folder, &server())
+fn place(folder: &Path) -> LogPaths {
+    LogPaths::new(folder, &server())
 }
 
-fn verified(folder: &Path) -> Report {
+fn verified(folder: &Path) -> VerifyReport {
     verify(folder, &server()).unwrap()
 }
 
-fn sound(folder: &Path) -> Report {
+fn sound(folder: &Path) -> VerifyReport {
     let report = verified(folder);
     assert_eq!(report.broken, None);
     report
@@ -52,7 +52,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<String>)> {
     paths.into_iter().filter(|path| path.exists()).map(|path| (path.clone(), lines(&path))).collect()
 }
 
-/// What (session, call) the log has.
+/// BreakKind (session, call) the log has.
 fn calls(folder: &Path) -> Vec<(String, u64, Outcome)> {
     let mut calls = Vec::new();
     for line in files(folder).iter().flat_map(|(_, lines)| lines) {
@@ -76,7 +76,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 fn nothing_is_made_before_the_first_entry_and_all_is_private() {
     let folder = tempfile::tempdir().unwrap();
     let audit = folder.path().join("state/audit");
-    let (log, said) = log(&audit, Options::default());
+    let (log, said) = log(&audit, LogOptions::default());
     thread::sleep(Duration::from_millis(600));
     assert!(!audit.exists());
     assert_eq!(sound(&audit).lines, 0);
@@ -121,7 +121,7 @@ fn the_chain_goes_on_over_sessions_and_files() {
 #[test]
 fn sha256sum_follows_the_chain() {
     let folder = tempfile::tempdir().unwrap();
-    session(folder.path(), Options::default(), 1..=4);
+    session(folder.path(), LogOptions::default(), 1..=4);
     let current = place(folder.path()).current();
     let script = "sed -n 3p \"$1\" | sha256sum | cut -c1-64";
     let sum = Command::new("sh").args(["-c", script, "sh"]).arg(&current).output().unwrap();
@@ -131,32 +131,32 @@ fn sha256sum_follows_the_chain() {
 }
 
 /// A way to tamper with the lines of the middle file, and what is found: the line counted from the first of the log.
-type Tampering = (&'static str, fn(&mut Vec<String>), usize, What);
+type Tampering = (&'static str, fn(&mut Vec<String>), usize, BreakKind);
 
 #[test]
 fn whatever_is_done_to_lines_is_found_where_it_was_done() {
     let folder = tempfile::tempdir().unwrap();
-    session(folder.path(), Options::default(), 1..=10);
+    session(folder.path(), LogOptions::default(), 1..=10);
     let current = place(folder.path()).current();
     let whole = files(folder.path())[0].1.clone();
     let cases: [Tampering; 12] = [
-        ("an edit", |lines| lines[4] = lines[4].replace("get_lists", "get_listz"), 5, What::Changed),
-        ("an edit of the first", |lines| lines[0] = lines[0].replace("get_lists", "get_listz"), 1, What::Changed),
-        ("an edit of the last", |lines| lines[9] = lines[9].replace("get_lists", "get_listz"), 10, What::Changed),
+        ("an edit", |lines| lines[4] = lines[4].replace("get_lists", "get_listz"), 5, BreakKind::Changed),
+        ("an edit of the first", |lines| lines[0] = lines[0].replace("get_lists", "get_listz"), 1, BreakKind::Changed),
+        ("an edit of the last", |lines| lines[9] = lines[9].replace("get_lists", "get_listz"), 10, BreakKind::Changed),
         (
             "an edit of the chain",
             |lines| lines[4] = lines[4].replacen(|c: char| c.is_ascii_digit(), "e", 1),
             5,
-            What::Changed,
+            BreakKind::Changed,
         ),
-        ("a line less", |lines| drop(lines.remove(4)), 5, What::Removed(Some(1))),
-        ("two lines less", |lines| drop(lines.drain(4..6)), 5, What::Removed(Some(2))),
-        ("the first line less", |lines| drop(lines.remove(0)), 1, What::Removed(Some(1))),
-        ("a line twice", |lines| lines.insert(5, lines[4].clone()), 6, What::Inserted),
-        ("a line more", |lines| lines.insert(5, lines[4].replace("get_lists", "get_listz")), 6, What::Inserted),
-        ("two lines swapped", |lines| lines.swap(4, 5), 5, What::Swapped),
-        ("the end cut at a line", |lines| lines.truncate(8), 8, What::CutEnd(2)),
-        ("nothing left", Vec::clear, 0, What::CutEnd(10)),
+        ("a line less", |lines| drop(lines.remove(4)), 5, BreakKind::Removed(Some(1))),
+        ("two lines less", |lines| drop(lines.drain(4..6)), 5, BreakKind::Removed(Some(2))),
+        ("the first line less", |lines| drop(lines.remove(0)), 1, BreakKind::Removed(Some(1))),
+        ("a line twice", |lines| lines.insert(5, lines[4].clone()), 6, BreakKind::Inserted),
+        ("a line more", |lines| lines.insert(5, lines[4].replace("get_lists", "get_listz")), 6, BreakKind::Inserted),
+        ("two lines swapped", |lines| lines.swap(4, 5), 5, BreakKind::Swapped),
+        ("the end cut at a line", |lines| lines.truncate(8), 8, BreakKind::CutEnd(2)),
+        ("nothing left", Vec::clear, 0, BreakKind::CutEnd(10)),
     ];
     for (name, tamper, line, what) in cases {
         let mut lines = whole.clone();
@@ -169,7 +169,7 @@ fn whatever_is_done_to_lines_is_found_where_it_was_done() {
         for file in ["demo.jsonl", "demo.head"] {
             fs::copy(folder.path().join(file), copy.path().join(file)).unwrap();
         }
-        session(copy.path(), Options::default(), 1..=3);
+        session(copy.path(), LogOptions::default(), 1..=3);
         assert!(verified(copy.path()).broken.is_some(), "{name} is covered up by the next session");
     }
     // Every byte of a line, and of the newline behind it.
@@ -210,11 +210,11 @@ fn whatever_is_done_to_files_is_found() {
         (file, Box::new(swap) as Box<dyn Fn()>)
     };
     let cases = [
-        ("the first", removed(place.rotated(1)), What::Missing),
-        ("a middle one", removed(place.rotated(2)), What::Missing),
-        ("the current one", removed(place.current()), What::Missing),
-        ("two", swapped, What::OutOfOrder),
-        ("the head", removed(place.head()), What::Head("it is missing".to_owned())),
+        ("the first", removed(place.rotated(1)), BreakKind::Missing),
+        ("a middle one", removed(place.rotated(2)), BreakKind::Missing),
+        ("the current one", removed(place.current()), BreakKind::Missing),
+        ("two", swapped, BreakKind::OutOfOrder),
+        ("the head", removed(place.head()), BreakKind::Head("it is missing".to_owned())),
     ];
     for (name, (file, tamper), what) in cases {
         tamper();
@@ -230,30 +230,30 @@ fn whatever_is_done_to_files_is_found() {
 #[test]
 fn an_old_copy_is_found_and_stays_found() {
     let folder = tempfile::tempdir().unwrap();
-    session(folder.path(), Options::default(), 1..=5);
+    session(folder.path(), LogOptions::default(), 1..=5);
     let current = place(folder.path()).current();
     let old = fs::read(&current).unwrap();
-    session(folder.path(), Options::default(), 1..=3);
+    session(folder.path(), LogOptions::default(), 1..=3);
     fs::write(&current, old).unwrap();
-    assert_eq!(verified(folder.path()).broken.unwrap().what, What::CutEnd(3));
-    session(folder.path(), Options::default(), 1..=30);
+    assert_eq!(verified(folder.path()).broken.unwrap().what, BreakKind::CutEnd(3));
+    session(folder.path(), LogOptions::default(), 1..=30);
     let broken = verified(folder.path()).broken.unwrap();
-    assert_eq!((broken.line, broken.what), (Some(6), What::Removed(Some(3))));
+    assert_eq!((broken.line, broken.what), (Some(6), BreakKind::Removed(Some(3))));
 }
 
 #[test]
 fn a_line_that_is_cut_anywhere_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
-    session(folder.path(), Options::default(), 1..=2);
+    session(folder.path(), LogOptions::default(), 1..=2);
     let current = place(folder.path()).current();
     let whole = fs::read(&current).unwrap();
-    // What another session had begun to write: lines that no head has.
+    // BreakKind another session had begun to write: lines that no head has.
     let tail = {
         let other = tempfile::tempdir().unwrap();
         for name in ["demo.jsonl", "demo.head"] {
             fs::copy(folder.path().join(name), other.path().join(name)).unwrap();
         }
-        session(other.path(), Options::default(), 3..=3);
+        session(other.path(), LogOptions::default(), 3..=3);
         fs::read(place(other.path()).current()).unwrap()[whole.len()..].to_vec()
     };
     let head = fs::read(place(folder.path()).head()).unwrap();
@@ -267,9 +267,9 @@ fn a_line_that_is_cut_anywhere_is_resumed() {
             fs::write(place(folder.path()).head(), &head).unwrap();
             let report = sound(folder.path());
             let is_whole = mend == b"\n" && length == tail.len() - 1;
-            assert!(is_whole || report.notes.iter().any(|note| matches!(note, Note::Cut { .. })), "{length}");
-            session(folder.path(), Options::default(), 4..=5);
-            session(folder.path(), Options::default(), 6..=6);
+            assert!(is_whole || report.notes.iter().any(|note| matches!(note, VerifyNote::Cut { .. })), "{length}");
+            session(folder.path(), LogOptions::default(), 4..=5);
+            session(folder.path(), LogOptions::default(), 6..=6);
             let report = verified(folder.path());
             assert_eq!(report.broken, None, "{length} bytes, then {mend:?}");
             assert_eq!(calls(folder.path()).iter().filter(|(_, call, _)| *call > 3).count(), 3);
@@ -284,7 +284,7 @@ fn several_writers_give_one_chain() {
         .map(|_| {
             let folder = folder.path().to_owned();
             thread::spawn(move || {
-                let (log, said) = log(&folder, Options { max_size: 20_000, ..Options::default() });
+                let (log, said) = log(&folder, LogOptions { max_size: 20_000, ..LogOptions::default() });
                 for batch in 0..50 {
                     log.push(&mut (batch * 10 + 1..=batch * 10 + 10).map(entry).collect());
                     thread::sleep(Duration::from_millis(batch % 8));
@@ -311,7 +311,7 @@ fn several_writers_give_one_chain() {
 fn what_is_too_old_is_pruned_and_the_rest_verifies() {
     let folder = tempfile::tempdir().unwrap();
     let keep = Duration::from_secs(3600);
-    let options = Options { keep, ..small() };
+    let options = LogOptions { keep, ..small() };
     let (log, _) = log(folder.path(), options);
     let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
     let old = |number| draft(number, now - keep * 2).finish(Outcome::Ok, PATIENCE);
@@ -330,19 +330,19 @@ fn what_is_too_old_is_pruned_and_the_rest_verifies() {
     assert!(!place.rotated(1).exists());
     let anchor = fs::read(place.anchor()).unwrap();
     fs::write(place.anchor(), "{}").unwrap();
-    assert!(matches!(verified(folder.path()).broken.unwrap().what, What::Anchor(_)));
+    assert!(matches!(verified(folder.path()).broken.unwrap().what, BreakKind::Anchor(_)));
     fs::write(place.anchor(), anchor).unwrap();
     // Others are not to go missing.
     let first = place.rotated_numbers().unwrap()[0];
     fs::remove_file(place.rotated(first)).unwrap();
-    assert_eq!(verified(folder.path()).broken.unwrap().what, What::Missing);
+    assert_eq!(verified(folder.path()).broken.unwrap().what, BreakKind::Missing);
 }
 
 #[test]
 fn unanswered_calls_are_in_the_journal_and_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let open = Arc::new(Mutex::new(vec![open_entry(1), open_entry(2)]));
-    let (log, said) = start(folder.path(), Options::default(), Arc::clone(&open));
+    let (log, said) = start(folder.path(), LogOptions::default(), Arc::clone(&open));
     let journal = place(folder.path()).journal(&log.session().id);
     let journalled = || fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
     until("two calls", || journalled() == 2);
@@ -357,9 +357,9 @@ fn unanswered_calls_are_in_the_journal_and_taken_over() {
     for name in ["demo.jsonl", "demo.head", &format!("open/demo-{}.jsonl", log.session().id)] {
         fs::copy(folder.path().join(name), after.path().join(name)).unwrap();
     }
-    let killed = |unanswered| Note::Killed { session: log.session().id.clone(), unanswered };
+    let killed = |unanswered| VerifyNote::Killed { session: log.session().id.clone(), unanswered };
     assert_eq!(sound(after.path()).notes, [killed(None)]);
-    session(after.path(), Options::default(), 1..=1);
+    session(after.path(), LogOptions::default(), 1..=1);
     let report = sound(after.path());
     assert_eq!((report.notes, report.unknown, report.lines), (vec![killed(Some(2))], 2, 5));
     assert_eq!(place(after.path()).journals().unwrap(), [""; 0]);
@@ -367,7 +367,7 @@ fn unanswered_calls_are_in_the_journal_and_taken_over() {
     assert_eq!(calls(after.path())[..3], [id(1, Outcome::Ok), id(2, Outcome::Unknown), id(3, Outcome::Unknown)]);
     // One that was killed while it took them over: nothing is told twice.
     fs::copy(&journal, place(after.path()).journal(&log.session().id)).unwrap();
-    session(after.path(), Options::default(), 1..=1);
+    session(after.path(), LogOptions::default(), 1..=1);
     assert_eq!(sound(after.path()).lines, 6);
     // The session itself ends well, and writes down what was not answered.
     assert_eq!(log.finish(PATIENCE), 0);
@@ -381,11 +381,11 @@ fn unanswered_calls_are_in_the_journal_and_taken_over() {
 fn writer_process() {
     let Ok(folder) = std::env::var("POLICYLAYER_TEST_AUDIT") else { return };
     let count: u64 = std::env::var("POLICYLAYER_TEST_COUNT").unwrap().parse().unwrap();
-    let (log, said) = log(Path::new(&folder), Options { max_size: 100_000, ..Options::default() });
+    let (log, said) = log(Path::new(&folder), LogOptions { max_size: 100_000, ..LogOptions::default() });
     for number in 1..=count {
         if number % 3 == 0 {
             log.commit(&open_entry(number)).unwrap_or_default();
-            // What is told here was forwarded.
+            // BreakKind is told here was forwarded.
             writeln!(std::io::stderr(), "forwarded {} {number}", log.session().id).unwrap();
         }
         log.push(&mut vec![entry(number)]);
@@ -441,9 +441,12 @@ fn a_kill_never_looks_like_tampering_and_loses_no_call() {
         }
         sound(folder.path());
     }
-    session(folder.path(), Options::default(), 1..=1);
+    session(folder.path(), LogOptions::default(), 1..=1);
     let report = sound(folder.path());
-    assert!(report.notes.iter().any(|note| matches!(note, Note::Killed { unanswered: Some(_), .. })), "{report:?}");
+    assert!(
+        report.notes.iter().any(|note| matches!(note, VerifyNote::Killed { unanswered: Some(_), .. })),
+        "{report:?}"
+    );
     let calls = calls(folder.path());
     let known: BTreeSet<_> = calls.iter().map(|(session, call, _)| (session.clone(), *call)).collect();
     assert_eq!(known.len(), calls.len(), "a call is there twice");
@@ -457,19 +460,19 @@ fn a_log_that_cannot_be_written_says_so_once_and_tells_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let current = place(folder.path()).current();
     fs::create_dir(&current).unwrap();
-    let (log, said) = log(folder.path(), Options::default());
+    let (log, said) = log(folder.path(), LogOptions::default());
     assert!(log.commit(&open_entry(1)).unwrap_err().contains("cannot be written"));
     assert_eq!(log.trouble(), None);
     log.push(&mut vec![entry(1), entry(2)]);
     until("trouble", || log.trouble().is_some());
     log.push(&mut vec![entry(3)]);
     thread::sleep(Duration::from_millis(1_500));
-    assert!(matches!(&said.lock().unwrap()[..], [Trouble::Unwritable(_)]), "{said:?}");
+    assert!(matches!(&said.lock().unwrap()[..], [LogNotice::Unwritable(_)]), "{said:?}");
     fs::remove_dir(&current).unwrap();
     until("it is mended", || log.trouble().is_none());
     log.push(&mut vec![entry(4)]);
     assert_eq!(log.finish(PATIENCE), 0);
-    assert_eq!(said.lock().unwrap()[1..], [Trouble::Written { lost: 3 }]);
+    assert_eq!(said.lock().unwrap()[1..], [LogNotice::Written { lost: 3 }]);
     let report = sound(folder.path());
     assert_eq!((report.lines, report.gaps, report.lost), (2, 1, 3));
 }
@@ -479,13 +482,13 @@ fn a_folder_that_is_a_file_is_trouble() {
     let folder = tempfile::tempdir().unwrap();
     let audit = folder.path().join("audit");
     fs::write(&audit, "").unwrap();
-    let (log, said) = log(&audit, Options::default());
+    let (log, said) = log(&audit, LogOptions::default());
     log.push(&mut vec![entry(1)]);
     until("trouble", || log.trouble().is_some());
     assert!(log.commit(&open_entry(2)).is_err());
     assert!(key(&audit).is_err());
     assert_eq!(log.finish(PATIENCE), 0);
-    assert_eq!(said.lock().unwrap().iter().filter(|said| matches!(said, Trouble::Unwritable(_))).count(), 1);
+    assert_eq!(said.lock().unwrap().iter().filter(|said| matches!(said, LogNotice::Unwritable(_))).count(), 1);
 }
 
 /// A full disk, where this user may mount one, as Linux does it; the test after it is run by everyone.
@@ -501,7 +504,7 @@ fn a_full_disk_is_a_gap_once_there_is_room() {
     let done = std::panic::catch_unwind(|| {
         let filler = folder.path().join("filler");
         let audit = folder.path().join("audit");
-        let (log, said) = log(&audit, Options::default());
+        let (log, said) = log(&audit, LogOptions::default());
         log.push(&mut vec![entry(1)]);
         until("a line", || sound(&audit).lines == 1);
         // A write fails when the file system has no room: all of it is taken.
@@ -518,7 +521,7 @@ fn a_full_disk_is_a_gap_once_there_is_room() {
         let report = sound(&audit);
         assert!(report.gaps >= 1 && report.lost > 0, "{report:?}");
         assert_eq!(calls(&audit).len() as u64 + report.lost, 202);
-        assert!(matches!(said.lock().unwrap()[0], Trouble::Unwritable(_)));
+        assert!(matches!(said.lock().unwrap()[0], LogNotice::Unwritable(_)));
     });
     assert!(Command::new("umount").arg("-l").arg(folder.path()).status().unwrap().success());
     done.unwrap();
@@ -540,7 +543,7 @@ fn a_write_that_stops_halfway_leaves_whole_lines() {
     assert!(fs::read(place(folder.path()).current()).unwrap().ends_with(b"\n"));
     let lines = sound(folder.path()).lines;
     assert!(lines > 0 && lines < 400);
-    session(folder.path(), Options::default(), 1..=3);
+    session(folder.path(), LogOptions::default(), 1..=3);
     assert!(sound(folder.path()).lines >= lines + 3);
 }
 
@@ -563,13 +566,13 @@ fn all_get_the_same_key_and_a_damaged_one_is_not_replaced() {
     assert!(key(&audit).is_err());
 }
 
-/// What version 0.1.0 does: its only sign that a session runs is the lock of the journal.
+/// BreakKind version 0.1.0 does: its only sign that a session runs is the lock of the journal.
 #[cfg(unix)]
 #[test]
 fn the_journals_of_version_0_1_0_are_known_and_ours_are_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let open = Arc::new(Mutex::new(vec![open_entry(1)]));
-    let (ours, _) = start(folder.path(), Options::default(), open);
+    let (ours, _) = start(folder.path(), LogOptions::default(), open);
     let journal = place(folder.path()).journal(&ours.session().id);
     until("a call", || fs::read_to_string(&journal).is_ok_and(|text| text.lines().count() == 1));
     // It leaves alone what it cannot lock.
@@ -581,13 +584,13 @@ fn the_journals_of_version_0_1_0_are_known_and_ours_are_to_it() {
     fs::write(&theirs, text).unwrap();
     let running = fs::File::open(&theirs).unwrap();
     running.lock().unwrap();
-    session(folder.path(), Options::default(), 1..=1);
+    session(folder.path(), LogOptions::default(), 1..=1);
     let report = sound(folder.path());
     assert_eq!((report.running, &*report.notes), (2, &[][..]), "both sessions run");
     drop(running);
-    session(folder.path(), Options::default(), 1..=1);
+    session(folder.path(), LogOptions::default(), 1..=1);
     let report = sound(folder.path());
-    let killed = Note::Killed { session: "00000000000000aa".to_owned(), unanswered: Some(1) };
+    let killed = VerifyNote::Killed { session: "00000000000000aa".to_owned(), unanswered: Some(1) };
     assert_eq!((report.running, report.notes, report.unknown), (1, vec![killed], 1));
     assert!(!theirs.exists() && journal.exists());
     drop(ours);
@@ -598,7 +601,7 @@ fn the_journals_of_version_0_1_0_are_known_and_ours_are_to_it() {
 fn no_file_that_is_read_is_locked() {
     let folder = tempfile::tempdir().unwrap();
     let open = Arc::new(Mutex::new(vec![open_entry(1)]));
-    let (log, said) = start(folder.path(), Options::default(), open);
+    let (log, said) = start(folder.path(), LogOptions::default(), open);
     log.push(&mut vec![entry(2)]);
     let opened = place(folder.path()).journal(&log.session().id);
     until("a call", || fs::read_to_string(&opened).is_ok_and(|text| text.lines().count() == 1));
@@ -619,22 +622,22 @@ fn no_file_that_is_read_is_locked() {
     assert_eq!(*said.lock().unwrap(), []);
 }
 
-/// What a session leaves that was killed before it had a journal.
+/// BreakKind a session leaves that was killed before it had a journal.
 #[test]
 fn a_stale_lock_file_is_removed_and_one_that_is_held_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    session(folder.path(), Options::default(), 1..=1);
+    session(folder.path(), LogOptions::default(), 1..=1);
     let (stale, held) =
         (folder.path().join("open/demo-00000000000000bb.lock"), folder.path().join("open/demo-00000000000000cc.lock"));
     fs::write(&stale, "").unwrap();
     fs::write(stale.with_extension("new"), "").unwrap();
     let holder = fs::File::create(&held).unwrap();
     holder.lock().unwrap();
-    session(folder.path(), Options::default(), 1..=1);
+    session(folder.path(), LogOptions::default(), 1..=1);
     assert!(!stale.exists() && !stale.with_extension("new").exists());
     assert!(held.exists());
     drop(holder);
-    session(folder.path(), Options::default(), 1..=1);
+    session(folder.path(), LogOptions::default(), 1..=1);
     assert!(!held.exists());
 }
 
@@ -642,7 +645,7 @@ fn a_stale_lock_file_is_removed_and_one_that_is_held_is_not() {
 #[test]
 fn a_log_is_whole_while_everybody_works_on_it() {
     let folder = tempfile::tempdir().unwrap();
-    session(folder.path(), Options { max_size: 20_000, ..Options::default() }, 1..=1);
+    session(folder.path(), LogOptions { max_size: 20_000, ..LogOptions::default() }, 1..=1);
     let mut writers: Vec<Child> =
         (0..3).map(|_| command(folder.path(), 600).stderr(Stdio::piped()).spawn().unwrap()).collect();
     let mut reader = policylayer::audit::reader::Reader::open(folder.path(), None).unwrap();
@@ -655,7 +658,7 @@ fn a_log_is_whole_while_everybody_works_on_it() {
             followed += 1;
         }
         sessions += 1;
-        session(folder.path(), Options { max_size: 20_000, ..Options::default() }, sessions..=sessions);
+        session(folder.path(), LogOptions { max_size: 20_000, ..LogOptions::default() }, sessions..=sessions);
     }
     for writer in writers {
         let said = String::from_utf8(writer.wait_with_output().unwrap().stderr).unwrap();

@@ -165,7 +165,7 @@ fn a_policy_that_cannot_be_used_is_an_error_that_says_what_to_do() {
     let cases: Vec<(PathBuf, &str)> = vec![
         (home.path().join("missing.toml"), "does not exist"),
         (PathBuf::from("~/policy.toml"), "`~` is not expanded"),
-        (folder, "is a folder"),
+        (folder, "is a directory"),
         (text, "does not end in .toml"),
         (large, "larger than 1 MiB"),
         (utf16, "not UTF-8"),
@@ -179,7 +179,7 @@ fn a_policy_that_cannot_be_used_is_an_error_that_says_what_to_do() {
     assert!(ran.code == Some(1) && ran.err.contains("POLICYLAYER_POLICY is set but empty"), "{}", ran.err);
     let base = if cfg!(windows) { "APPDATA" } else { "HOME" };
     let ran = run(check(home.path()).env(base, "relative").env_remove("XDG_CONFIG_HOME"));
-    assert!(ran.code == Some(1) && ran.err.contains("configuration folder"), "{}", ran.err);
+    assert!(ran.code == Some(1) && ran.err.contains("configuration directory"), "{}", ran.err);
 }
 
 /// A link that leads nowhere, a folder and a pipe are policies that somebody wanted: no falling back.
@@ -189,7 +189,7 @@ fn a_policy_that_is_there_and_cannot_be_read_is_not_passed_over() {
     let file = configure(home.path(), "x", "").with_file_name("iterable.toml");
     std::fs::create_dir(&file).expect("a folder");
     let ran = run(check(home.path()).args(["--server", "iterable"]));
-    assert!(ran.code == Some(1) && ran.err.contains("is a folder"), "{}", ran.err);
+    assert!(ran.code == Some(1) && ran.err.contains("is a directory"), "{}", ran.err);
     std::fs::remove_dir(&file).expect("it goes");
 
     // Windows has no file that stands for stdin.

@@ -291,8 +291,8 @@ fn remove(path: &Path) {
 #[test]
 fn a_file_that_is_no_store_refuses_until_it_is_mended() {
     breaks_and_heals(
-        "a folder",
-        "it is a folder",
+        "a directory",
+        "it is a directory",
         |path| {
             remove(path);
             fs::create_dir(path).unwrap()
@@ -344,7 +344,7 @@ fn a_file_that_is_no_store_refuses_until_it_is_mended() {
         remove,
     );
     breaks_and_heals(
-        "a file where the folder should be",
+        "a file where the directory should be",
         "cannot be used",
         |path| {
             fs::remove_dir_all(path.parent().unwrap()).unwrap();

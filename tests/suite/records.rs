@@ -8,7 +8,7 @@ use std::time::Duration;
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::policy::{self, Format, ServerName, Source};
-use policylayer::record::{ArgumentsLogged, Digest, Entry, Key, Keyed, Required, Session};
+use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required, SessionName};
 use policylayer::wire::skim::skim;
 use serde_json::{Value, json};
 
@@ -82,12 +82,12 @@ fn engine() -> Engine {
     Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
 }
 
-fn keyed() -> Keyed {
-    Keyed::new(ArgumentsLogged::Keys, Box::new(|| Some(Key([3; 32]))))
+fn keyed() -> ArgumentRecorder {
+    ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))))
 }
 
-fn record(entry: &Entry) -> Value {
-    let session = Session { id: "00".to_owned(), server: "iterable".to_owned() };
+fn record(entry: &LogEntry) -> Value {
+    let session = SessionName { id: "00".to_owned(), server: "iterable".to_owned() };
     let mut line = Vec::new();
     entry.write(&session, Digest::START, &mut line);
     serde_json::from_slice(&line).unwrap()

@@ -118,7 +118,7 @@ fn what_cannot_be_loaded_leaves_the_last_good_policy_in_force() {
     let break_it: [(&str, &dyn Fn()); 4] = [
         ("is invalid", &|| fs::write(&file, r#"{"version":"1","default":"alow"}"#).unwrap()),
         ("does not exist", &|| fs::remove_file(&file).unwrap()),
-        ("a folder", &|| fs::create_dir(&file).unwrap()),
+        ("a directory", &|| fs::create_dir(&file).unwrap()),
         ("not UTF-8", &|| {
             fs::remove_dir(&file).unwrap();
             fs::write(&file, b"{\"version\":\"\xff\"}").unwrap();
@@ -225,7 +225,7 @@ fn the_client_is_told_when_it_would_see_other_tools() {
     let file = session.home.path().join("policy.json");
     // A policy under which the same tools are seen is none of the client's business.
     fs::write(&file, r#"{"version":"1","default":"allow","hide":["no_such_tool"]}"#).unwrap();
-    thread::sleep(Duration::from_millis(300));
+    says(&session, "a new policy is in force");
     fs::write(&file, r#"{"version":"1","default":"allow","hide":["delete_*"]}"#).unwrap();
     let told: serde_json::Value = serde_json::from_str(&session.line()).unwrap();
     assert_eq!(told, serde_json::json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}));

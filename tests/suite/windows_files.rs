@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use policylayer::audit::{Options, Place, key, verify};
+use policylayer::audit::{LogOptions, LogPaths, key, verify};
 use policylayer::engine::Now;
 use policylayer::engine::limits::{Charge, Store as _};
 use policylayer::limits::HELD_WAIT;
@@ -135,7 +135,7 @@ fn paths_of_more_than_260_characters_are_no_different() {
     assert_eq!(fs::read(&file).unwrap(), b"two");
 
     let audit = deep.join("audit");
-    let (log, said) = log(&audit, Options { max_size: 2_000, ..Options::default() });
+    let (log, said) = log(&audit, LogOptions { max_size: 2_000, ..LogOptions::default() });
     log.push(&mut (1..=20).map(entry).collect());
     assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(*said.lock().unwrap(), []);
@@ -157,10 +157,10 @@ fn paths_of_more_than_260_characters_are_no_different() {
 #[test]
 fn a_log_whose_files_others_hold_open_goes_on_and_is_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { max_size: 4_000, ..Options::default() };
+    let options = LogOptions { max_size: 4_000, ..LogOptions::default() };
     let (log, said) = log(folder.path(), options);
     log.push(&mut vec![entry(1)]);
-    let place = Place::new(folder.path(), &server());
+    let place = LogPaths::new(folder.path(), &server());
     let start = Instant::now();
     while !place.current().exists() {
         assert!(start.elapsed() < PATIENCE);
@@ -189,11 +189,11 @@ fn a_log_whose_files_others_hold_open_goes_on_and_is_whole() {
 #[test]
 fn what_is_pruned_while_it_is_read_is_not_in_the_way() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { max_size: 2_000, keep: Duration::ZERO };
-    let (first, _) = log(folder.path(), Options { max_size: 2_000, ..Options::default() });
+    let options = LogOptions { max_size: 2_000, keep: Duration::ZERO };
+    let (first, _) = log(folder.path(), LogOptions { max_size: 2_000, ..LogOptions::default() });
     first.push(&mut (1..=30).map(entry).collect());
     assert_eq!(first.finish(PATIENCE), 0);
-    let place = Place::new(folder.path(), &server());
+    let place = LogPaths::new(folder.path(), &server());
     let numbers = place.rotated_numbers().unwrap();
     assert!(numbers.len() > 2);
     // Two kinds of readers: ours, and one that lets nobody remove what it reads.

@@ -1,4 +1,4 @@
-//! Takes over what killed sessions have left behind: which of their calls nobody saw answered.
+//! Takes over the journals of killed sessions: the calls that were not answered.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use memchr::memmem;
 
 use super::{Appender, now};
-use crate::audit::lines::{Lines, parse};
+use crate::audit::lines::{LogLines, parse};
 use crate::audit::session_lock::{AbandonedJournal, remove_stale_lock};
-use crate::record::{About, Event, Session, write_event};
+use crate::record::{About, Event, SessionName, write_event};
 use crate::state::file;
 
 /// How far the clock may have been set back for a call to be found where it is recorded.
@@ -20,26 +20,26 @@ const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 impl Appender {
     /// Appends the calls of killed sessions that are in their journals and not in the log, and removes the journals.
     pub(super) fn adopt(&mut self) -> io::Result<()> {
-        for session in self.place.journals()? {
-            // What cannot be read is left for `verify` to tell of; the log itself can be written.
+        for session in self.paths.journals()? {
+            // What cannot be read is left for `verify` to report; the log itself can be written.
             if session != self.session.id
-                && let Ok(Some(journal)) = AbandonedJournal::find(&self.place, &session)
-                && let Ok(calls) = unanswered(&journal.file, &session, self.place.server())
+                && let Ok(Some(journal)) = AbandonedJournal::find(&self.paths, &session)
+                && let Ok(calls) = unanswered(&journal.file, &session, self.paths.server())
             {
                 self.take_over(session.clone(), calls)?;
-                journal.remove(&self.place, &session);
+                journal.remove(&self.paths, &session);
             }
         }
-        for session in self.place.session_locks()?.into_iter().filter(|session| *session != self.session.id) {
-            remove_stale_lock(&self.place, &session);
+        for session in self.paths.session_locks()?.into_iter().filter(|session| *session != self.session.id) {
+            remove_stale_lock(&self.paths, &session);
         }
         Ok(())
     }
 
     fn take_over(&mut self, id: String, mut calls: BTreeMap<u64, (Timestamp, Vec<u8>)>) -> io::Result<()> {
-        let is_told = self.forget_recorded(&id, &mut calls)?;
-        let session = Session { id, server: self.place.server().to_owned() };
-        if !is_told {
+        let is_recorded = self.forget_recorded(&id, &mut calls)?;
+        let session = SessionName { id, server: self.paths.server().to_owned() };
+        if !is_recorded {
             let event = Event::Killed { unanswered: calls.len() as u64 };
             self.line(|_, previous, out| write_event(&event, &session, previous, now(), out));
         }
@@ -49,43 +49,40 @@ impl Appender {
         self.flush()
     }
 
-    /// Removes from `calls` what the log has of the session, and tells whether it has that it was killed.
+    /// Removes from `calls` what the log has of the session. Returns whether it has that the session was killed.
     fn forget_recorded(&self, session: &str, calls: &mut BTreeMap<u64, (Timestamp, Vec<u8>)>) -> io::Result<bool> {
         // A call's line is written after the call was made, and that a session was killed is written now.
         let earliest = calls.values().map(|(time, _)| SystemTime::from(*time)).min();
         let since = earliest.unwrap_or_else(SystemTime::now).checked_sub(CLOCK_SLACK).unwrap_or(SystemTime::UNIX_EPOCH);
-        let rotated = self.place.rotated_numbers()?.into_iter().rev().map(|number| self.place.rotated(number));
+        let rotated = self.paths.rotated_numbers()?.into_iter().rev().map(|number| self.paths.rotated(number));
         let depth = if earliest.is_some() { usize::MAX } else { 2 };
         let named = format!("\"session\":\"{session}\"");
         let named = memmem::Finder::new(&named);
-        let mut is_told = false;
-        for path in std::iter::once(self.place.current()).chain(rotated).take(depth) {
-            let file = match file::open(File::options().read(true), &path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                file => file?,
-            };
+        let mut is_recorded = false;
+        for path in std::iter::once(self.paths.current()).chain(rotated).take(depth) {
+            let Some(file) = file::if_there(file::open_to_read(&path))? else { continue };
             let found = file.metadata()?;
             if found.modified().is_ok_and(|modified| modified < since) {
                 break;
             }
-            let mut lines = Lines::new(file, 0, found.len())?;
+            let mut lines = LogLines::new(file, 0, found.len())?;
             while let Some(line) = lines.read()? {
                 let Some(line) = named.find(line).and_then(|_| parse(line)) else { continue };
                 match line.about {
                     _ if line.session != session => {}
                     About::Decision(record) => drop(calls.remove(&record.call)),
-                    About::Event(event) => is_told |= matches!(event, Event::Killed { .. }),
+                    About::Event(event) => is_recorded |= matches!(event, Event::Killed { .. }),
                 }
             }
         }
-        Ok(is_told)
+        Ok(is_recorded)
     }
 }
 
 /// The calls in a journal, and when they were made.
 fn unanswered(journal: &File, session: &str, server: &str) -> io::Result<BTreeMap<u64, (Timestamp, Vec<u8>)>> {
     let mut calls = BTreeMap::new();
-    let mut lines = Lines::new(journal.try_clone()?, 0, journal.metadata()?.len())?;
+    let mut lines = LogLines::new(journal.try_clone()?, 0, journal.metadata()?.len())?;
     while let Some(line) = lines.read()? {
         // One that is cut was not yet forwarded, or less than a tick ago.
         if let Some(read) = parse(line).filter(|_| line.ends_with(b"\n"))

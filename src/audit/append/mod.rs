@@ -11,20 +11,20 @@ use std::time::{Duration, SystemTime};
 
 pub(super) use sync::Sync;
 
-use super::Options;
-use super::lines::{Lines, parse};
+use super::LogOptions;
+use super::lines::{LogLines, parse};
 use super::mark::Mark;
-use super::place::Place;
+use super::paths::LogPaths;
 use crate::limits::LOG_WRITE;
-use crate::record::{Digest, Entry, Event, Session, write_event};
+use crate::record::{Digest, Event, LogEntry, SessionName, write_event};
 use crate::state::file::{self, FileLock, Identity};
 
-/// One session's hand on its server's log.
+/// One session's access to its server's log.
 #[derive(Debug)]
 pub(super) struct Appender {
-    place: Place,
-    session: Session,
-    options: Options,
+    paths: LogPaths,
+    session: SessionName,
+    options: LogOptions,
     /// The lock file as it was last open.
     lock: Option<File>,
     /// Where this session left the log.
@@ -48,9 +48,9 @@ struct Current {
 }
 
 impl Appender {
-    pub(super) fn new(place: Place, session: Session, options: Options) -> Self {
+    pub(super) fn new(paths: LogPaths, session: SessionName, options: LogOptions) -> Self {
         Self {
-            place,
+            paths,
             session,
             options,
             lock: None,
@@ -70,8 +70,8 @@ impl Appender {
         self.locked(|log| log.event(event))
     }
 
-    /// Writes entries; `written` is told of those that are in the file, also where the others fail.
-    pub(super) fn append(&mut self, entries: &[Entry], mut written: impl FnMut(&[Entry])) -> io::Result<()> {
+    /// Writes entries, and calls `written` with those that are in the file, also if the others fail.
+    pub(super) fn append(&mut self, entries: &[LogEntry], mut written: impl FnMut(&[LogEntry])) -> io::Result<()> {
         self.locked(|log| {
             let mut rest = entries;
             while !rest.is_empty() {
@@ -109,7 +109,7 @@ impl Appender {
     /// What is to be synced, where something is; it is then on its way.
     pub(super) fn unsynced(&mut self) -> Option<Sync> {
         let mark = self.left.filter(|_| !self.unsynced.is_empty())?;
-        Some(Sync { place: self.place.clone(), files: std::mem::take(&mut self.unsynced), mark })
+        Some(Sync { paths: self.paths.clone(), files: std::mem::take(&mut self.unsynced), mark })
     }
 
     pub(super) fn unsynced_files(&self) -> usize {
@@ -118,7 +118,7 @@ impl Appender {
 
     /// Works on the log while nobody else does.
     fn locked(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
-        let lock = lock(&self.place, self.lock.take())?;
+        let lock = lock(&self.paths, self.lock.take())?;
         let done = self.catch_up().and_then(|()| self.settle()).and_then(|()| work(self));
         if done.is_err() {
             // The next one finds out anew where the log ends.
@@ -132,11 +132,11 @@ impl Appender {
 
     /// Goes to the end of the log, wherever others have left it.
     fn catch_up(&mut self) -> io::Result<()> {
-        let path = self.place.current();
+        let path = self.paths.current();
         if let (Some(current), Some(left)) = (&self.current, self.left)
             && Identity::of(&path).is_ok_and(|identity| identity == current.identity)
             // Some network file systems give no numbers to files; one that was rotated away is known by its new name.
-            && (cfg!(unix) || !self.place.rotated(left.file).exists())
+            && (cfg!(unix) || !self.paths.rotated(left.file).exists())
         {
             let (file, length) = (Arc::clone(&current.file), current.file.metadata()?.len());
             (self.at, self.next) = (left, left.last);
@@ -148,25 +148,25 @@ impl Appender {
     /// Finds the end of the log from where this session left it, or from where it was last synced.
     fn find(&mut self) -> io::Result<()> {
         self.current = None;
-        let numbers = self.place.rotated_numbers()?;
-        let is_new = numbers.is_empty() && !self.place.current().try_exists()?;
+        let numbers = self.paths.rotated_numbers()?;
+        let is_new = numbers.is_empty() && !self.paths.current().try_exists()?;
         let mut headless = false;
         self.at = match self.left {
             Some(left) => left,
             None => {
-                let anchor = Mark::read(&self.place.anchor())?.map_or(Mark::START, |anchor| Mark {
+                let anchor = Mark::read(&self.paths.anchor())?.map_or(Mark::START, |anchor| Mark {
                     file: anchor.file.saturating_add(1),
                     end: 0,
                     ..anchor
                 });
-                match Mark::read(&self.place.head()) {
+                match Mark::read(&self.paths.head()) {
                     Ok(Some(head)) if head.lines >= anchor.lines => head,
                     Ok(Some(_)) => anchor,
                     Err(error) if error.kind() != io::ErrorKind::InvalidData => return Err(error),
                     missing => {
                         headless = missing.is_err() || !is_new;
                         if is_new {
-                            anchor.write(&self.place.head())?;
+                            anchor.write(&self.paths.head())?;
                         }
                         anchor
                     }
@@ -175,13 +175,10 @@ impl Appender {
         };
         let known = self.at;
         for number in numbers.into_iter().filter(|number| *number >= known.file) {
-            let file = file::open(File::options().read(true).write(true), &self.place.rotated(number))?;
+            let file = file::open(File::options().read(true).write(true), &self.paths.rotated(number))?;
             let from = if number == known.file { known.end } else { 0 };
-            let mut lines = Lines::new(file.try_clone()?, from, file.metadata()?.len())?;
-            let mut count = 0;
-            while lines.read()?.is_some() {
-                count += 1;
-            }
+            let mut lines = LogLines::new(file.try_clone()?, from, file.metadata()?.len())?;
+            let count = lines.count_rest()?;
             if count > 0 {
                 self.at.lines += count;
                 self.at.last = digest(lines.last());
@@ -190,17 +187,16 @@ impl Appender {
             self.unsynced.push(Arc::new(file));
         }
         self.next = self.at.last;
-        match self.open_current(&mut OpenOptions::new()) {
-            Ok(current) => {
+        match file::if_there(self.open_current(&mut OpenOptions::new()))? {
+            Some(current) => {
                 let length = current.metadata()?.len();
                 self.go_on(&current, length)?;
             }
-            // Where the head says that there were lines, the chain goes on from them, so that it shows they are gone.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.at.end = 0,
-            Err(error) => return Err(error),
+            // If the head says that there were lines, the chain goes on from them, so that it shows they are gone.
+            None => self.at.end = 0,
         }
         if headless {
-            let head = self.place.head().file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let head = self.paths.head().file_name().unwrap_or_default().to_string_lossy().into_owned();
             let why =
                 format!("{head} was missing or damaged, so nobody can tell whether lines before this one were removed");
             self.event(&Event::Gap { lost: 0, why })?;
@@ -214,17 +210,16 @@ impl Appender {
         self.at.end = length;
         if length <= from {
             // A file that is shorter than it was lost lines; the chain goes on from them, so that it shows.
-            if length < from && length > 0 && Lines::new(file.try_clone()?, length - 1, length)?.read()? != Some(b"\n")
+            if length < from
+                && length > 0
+                && LogLines::new(file.try_clone()?, length - 1, length)?.read()? != Some(b"\n")
             {
                 self.end_cut_line();
             }
             return Ok(());
         }
-        let mut lines = Lines::new(file.try_clone()?, from, length)?;
-        let mut count = 0;
-        while lines.read()?.is_some() {
-            count += 1;
-        }
+        let mut lines = LogLines::new(file.try_clone()?, from, length)?;
+        let count = lines.count_rest()?;
         let last = lines.last();
         let is_cut = !last.ends_with(b"\n");
         if !is_cut && parse(last).is_some() {
@@ -236,7 +231,7 @@ impl Appender {
         // Whoever wrote it was killed in the middle.
         let cut = digest(last);
         let mut after = self.at.last;
-        let mut lines = Lines::new(file.try_clone()?, from, length)?;
+        let mut lines = LogLines::new(file.try_clone()?, from, length)?;
         while let Some(line) = lines.read()? {
             if line.ends_with(b"\n") && parse(line).is_some() {
                 after = Digest::of(line);
@@ -260,7 +255,7 @@ impl Appender {
         self.buffer.len() >= LOG_WRITE || self.at.end + self.buffer.len() as u64 >= self.options.max_size
     }
 
-    fn line(&mut self, write: impl FnOnce(&Session, Digest, &mut Vec<u8>)) {
+    fn line(&mut self, write: impl FnOnce(&SessionName, Digest, &mut Vec<u8>)) {
         let start = self.buffer.len();
         write(&self.session, self.next, &mut self.buffer);
         self.next = Digest::of(self.buffer.get(start..).unwrap_or_default());
@@ -272,7 +267,7 @@ impl Appender {
         self.flush()
     }
 
-    /// A record that has another digest in the place of that of the line before.
+    /// Buffers a record whose digest of the line before is still to be replaced.
     fn raw(&mut self, line: &[u8]) -> io::Result<()> {
         let Some(tail) = line.get(BEFORE_DIGEST.len() + 64..) else { return Ok(()) };
         self.line(|_, previous, out| {
@@ -296,7 +291,7 @@ impl Appender {
             Some(current) => Arc::clone(&current.file),
             None => self.open_current(OpenOptions::new().create(true))?,
         };
-        let path = self.place.current();
+        let path = self.paths.current();
         file::wait_for_release(&path, || {
             (&mut &*file).write_all(&self.buffer).inspect_err(|_| {
                 // What was written of it is taken back. Where even that fails, the next writer finds a line that is cut.
@@ -320,7 +315,7 @@ impl Appender {
 
     /// Gives the current file its number, and begins a new one.
     fn rotate(&mut self) -> io::Result<()> {
-        if !file::rename_unless_held(&self.place.current(), &self.place.rotated(self.at.file))? {
+        if !file::rename_unless_held(&self.paths.current(), &self.paths.rotated(self.at.file))? {
             // It grows on until the program that holds it open lets go.
             return Ok(());
         }
@@ -333,7 +328,7 @@ impl Appender {
     }
 
     fn open_current(&mut self, options: &mut OpenOptions) -> io::Result<Arc<File>> {
-        let path = self.place.current();
+        let path = self.paths.current();
         let file = Arc::new(file::open_private(options.read(true).append(true), &path)?);
         let found = file.metadata()?;
         if !found.is_file() {
@@ -367,13 +362,13 @@ fn now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Locks the log, and makes its folder and lock file where there are none. `held` is the lock file as it was last open.
-fn lock(place: &Place, held: Option<File>) -> io::Result<FileLock> {
-    match FileLock::take(&place.lock(), held) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            file::create_private_folder(place.folder())?;
-            FileLock::take(&place.lock(), None)
+/// Locks the log, and makes its directory and lock file where there are none. `held` is the lock file as it was last open.
+fn lock(paths: &LogPaths, held: Option<File>) -> io::Result<FileLock> {
+    match file::if_there(FileLock::take(&paths.lock(), held))? {
+        Some(lock) => Ok(lock),
+        None => {
+            file::create_private_folder(paths.folder())?;
+            FileLock::take(&paths.lock(), None)
         }
-        taken => taken,
     }
 }

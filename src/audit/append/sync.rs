@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::lock;
 use crate::audit::mark::Mark;
-use crate::audit::place::Place;
+use crate::audit::paths::LogPaths;
 use crate::state::file;
 
 /// What is written and not yet synced. It is synced away from the writer, which a slow disk would hold up.
 #[derive(Debug)]
 pub(in crate::audit) struct Sync {
-    pub(super) place: Place,
+    pub(super) paths: LogPaths,
     pub(super) files: Vec<Arc<File>>,
     pub(super) mark: Mark,
 }
@@ -24,11 +24,11 @@ impl Sync {
             file.sync_data()?;
         }
         // The files' names.
-        file::sync_folder(self.place.folder())?;
+        file::sync_folder(self.paths.folder())?;
         // A slow disk is waited for without the lock, which keeps all other sessions from writing.
-        let path = self.place.head();
+        let path = self.paths.head();
         let head = self.mark.prepare(&path)?;
-        let lock = lock(&self.place, None)?;
+        let lock = lock(&self.paths, None)?;
         let is_news = match Mark::read(&path) {
             Ok(head) => head.is_none_or(|head| head.lines < self.mark.lines),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => true,
@@ -38,6 +38,6 @@ impl Sync {
             head.put()?;
         }
         lock.release();
-        file::sync_folder(self.place.folder())
+        file::sync_folder(self.paths.folder())
     }
 }

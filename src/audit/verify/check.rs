@@ -3,42 +3,42 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::report::{Broken, Note, Report, What};
+use super::report::{BreakKind, ChainBreak, VerifyNote, VerifyReport};
 use crate::audit::mark::Mark;
 use crate::limits::MAX_VERIFIED_SESSIONS;
 use crate::record::{self, About, Digest, Event, Outcome};
 
-/// A line's place.
-#[derive(Clone, Debug)]
-struct At {
+/// Where a line stands; the line 0 is before the first one.
+#[derive(Clone, Debug, Default)]
+struct LinePlace {
     file: PathBuf,
     line: u64,
 }
 
-impl At {
-    fn broken(self, what: What) -> Broken {
-        Broken { file: self.file, line: Some(self.line), what }
+impl LinePlace {
+    fn broken(self, what: BreakKind) -> ChainBreak {
+        ChainBreak { file: self.file, line: Some(self.line), what }
     }
 }
 
 /// A line that names another one than the line before; the next tells what was done.
 #[derive(Clone, Debug)]
 struct Suspect {
-    at: At,
-    before: Option<At>,
+    at: LinePlace,
+    before: Option<LinePlace>,
     named: Digest,
     expected: Digest,
     before_expected: Digest,
     digest: Digest,
 }
 
-pub(super) struct Check<'c> {
+pub(super) struct ChainCheck<'c> {
     server: &'c str,
     head: Option<Mark>,
-    report: Report,
+    report: VerifyReport,
     sessions: HashSet<String>,
-    at: At,
-    previous: Option<At>,
+    at: LinePlace,
+    previous: Option<LinePlace>,
     /// How many lines there are with this one since the first ever.
     index: u64,
     last: Digest,
@@ -47,39 +47,25 @@ pub(super) struct Check<'c> {
     good: Digest,
     good_before: Digest,
     /// The first of a run of lines that are no records, which is right only where a session was killed.
-    unreadable: Option<(At, String, u64)>,
+    unreadable: Option<(LinePlace, String, u64)>,
     suspect: Option<Suspect>,
     /// A line that is whole itself and follows none that is there: where it is, and the line before.
-    loose: Option<(At, Option<At>)>,
+    loose: Option<(LinePlace, Option<LinePlace>)>,
     /// Where the line is that the head names.
     head_at: Option<u64>,
     is_cut: bool,
 }
 
-impl<'c> Check<'c> {
+impl<'c> ChainCheck<'c> {
     pub(super) fn new(anchor: Option<Mark>, head: Option<Mark>, server: &'c str) -> Self {
         let anchor = anchor.unwrap_or(Mark { file: 0, ..Mark::START });
         let head_is_start = head.is_some_and(|head| head.lines <= anchor.lines);
         Self {
             server,
             head,
-            report: Report {
-                lines: 0,
-                pruned: anchor.lines,
-                files: 0,
-                span: None,
-                sessions: 0,
-                running: 0,
-                gaps: 0,
-                lost: 0,
-                unknown: 0,
-                last: anchor.last,
-                notes: Vec::new(),
-                notes_left_out: 0,
-                broken: None,
-            },
+            report: VerifyReport { pruned: anchor.lines, last: anchor.last, ..VerifyReport::default() },
             sessions: HashSet::new(),
-            at: At { file: PathBuf::new(), line: 0 },
+            at: LinePlace::default(),
             previous: None,
             index: anchor.lines,
             last: anchor.last,
@@ -96,12 +82,12 @@ impl<'c> Check<'c> {
 
     pub(super) fn begin(&mut self, file: &Path) {
         self.report.files += 1;
-        self.at = At { file: file.to_owned(), line: 0 };
+        self.at = LinePlace { file: file.to_owned(), line: 0 };
     }
 
     pub(super) fn file_is_missing(&mut self, file: PathBuf) {
         self.settle(None);
-        self.breaks(Broken { file, line: None, what: What::Missing });
+        self.breaks(ChainBreak { file, line: None, what: BreakKind::Missing });
     }
 
     pub(super) fn line(&mut self, line: &[u8]) {
@@ -109,12 +95,12 @@ impl<'c> Check<'c> {
         if !line.ends_with(b"\n") {
             // It is only the end of what a session wrote when it was killed, where nothing follows.
             self.is_cut = true;
-            self.report.note(Note::Cut { file: self.at.file.clone(), line: self.at.line });
+            self.report.note(VerifyNote::Cut { file: self.at.file.clone(), line: self.at.line });
             return;
         }
         if std::mem::take(&mut self.is_cut) {
             let at = self.previous.clone().unwrap_or_else(|| self.at.clone());
-            self.breaks(at.broken(What::NoRecord("a file ends within a line".to_owned())));
+            self.breaks(at.broken(BreakKind::NoRecord("a file ends within a line".to_owned())));
         }
         let digest = Digest::of(line);
         self.report.lines += 1;
@@ -124,9 +110,7 @@ impl<'c> Check<'c> {
         match read {
             Err(why) => {
                 self.settle(None);
-                if self.unreadable.is_none() {
-                    self.unreadable = Some((self.at.clone(), why, self.index));
-                }
+                self.unreadable.get_or_insert_with(|| (self.at.clone(), why, self.index));
             }
             Ok(read) => {
                 self.settle(Some((read.previous, digest)));
@@ -144,35 +128,29 @@ impl<'c> Check<'c> {
             if head.last == digest && self.head_at.is_none() {
                 self.head_at = Some(self.index);
             }
-            if head.lines == self.index && head.last != digest && self.suspect.is_none() && self.loose.is_none() {
-                // Only the head tells of it: as long as nothing follows.
-                self.head_mismatch();
+            // The line that the head names is another one. Only the head shows it, as long as nothing follows.
+            let is_unsettled = self.suspect.is_some() || self.loose.is_some() || self.unreadable.is_some();
+            if head.lines == self.index && head.last != digest && !is_unsettled && self.report.broken.is_none() {
+                self.loose = Some((self.at.clone(), None));
             }
         }
     }
 
-    /// The line that the head names is another one.
-    fn head_mismatch(&mut self) {
-        if self.report.broken.is_none() && self.unreadable.is_none() {
-            self.loose = Some((self.at.clone(), None));
-        }
-    }
-
-    fn follows(&mut self, read: &record::Line<'_>, digest: Digest) {
+    fn follows(&mut self, read: &record::LogLine<'_>, digest: Digest) {
         let resumed = match &read.about {
             About::Event(Event::Resumed { after }) => Some(*after),
             _ => None,
         };
         if let Some((at, why, _)) = self.unreadable.take() {
             if resumed == Some(self.good) && read.previous == self.last {
-                self.report.note(Note::Cut { file: at.file, line: at.line });
+                self.report.note(VerifyNote::Cut { file: at.file, line: at.line });
             } else {
-                self.breaks(at.broken(What::NoRecord(why)));
+                self.breaks(at.broken(BreakKind::NoRecord(why)));
             }
             return;
         }
         if read.server != self.server {
-            self.breaks(self.at.clone().broken(What::OtherServer(read.server.clone().into_owned())));
+            self.breaks(self.at.clone().broken(BreakKind::OtherServer(read.server.clone().into_owned())));
         }
         if read.previous != self.last {
             if self.report.broken.is_none() && self.loose.as_ref().is_none_or(|loose| loose.1.is_none()) {
@@ -188,35 +166,35 @@ impl<'c> Check<'c> {
         } else if let Some(after) = resumed
             && after != self.good_before
         {
-            self.breaks(self.at.clone().broken(What::Changed));
+            self.breaks(self.at.clone().broken(BreakKind::Changed));
         }
     }
 
-    /// What was done to a line that is suspect, as the `next` one shows: what that names, and its digest.
+    /// BreakKind was done to a line that is suspect, as the `next` one shows: what that names, and its digest.
     fn settle(&mut self, next: Option<(Digest, Digest)>) {
         let Some(suspect) = self.suspect.take() else { return };
         let Suspect { at, before, named, expected, before_expected, digest } = suspect;
         let what = match (before.clone(), next) {
-            (_, Some((next, other))) if next == expected && named == other => What::Swapped,
-            (_, Some((next, _))) if next == expected => What::Inserted,
-            (Some(before), _) if named == before_expected => return self.breaks(before.broken(What::Inserted)),
-            (_, Some((next, _))) if next != digest => What::Changed,
+            (_, Some((next, other))) if next == expected && named == other => BreakKind::Swapped,
+            (_, Some((next, _))) if next == expected => BreakKind::Inserted,
+            (Some(before), _) if named == before_expected => return self.breaks(before.broken(BreakKind::Inserted)),
+            (_, Some((next, _))) if next != digest => BreakKind::Changed,
             _ => {
                 // It is whole itself: the head tells whether lines are missing before it.
-                self.loose = Some((at, Some(before.unwrap_or(At { file: PathBuf::new(), line: 0 }))));
+                self.loose = Some((at, Some(before.unwrap_or_default())));
                 return;
             }
         };
         self.breaks(at.broken(what));
     }
 
-    fn breaks(&mut self, broken: Broken) {
+    fn breaks(&mut self, broken: ChainBreak) {
         if self.report.broken.is_none() && self.loose.is_none() {
             self.report.broken = Some(broken);
         }
     }
 
-    fn tally(&mut self, read: &record::Line<'_>) {
+    fn tally(&mut self, read: &record::LogLine<'_>) {
         let first = self.report.span.map_or(read.time, |(first, _)| first);
         self.report.span = Some((first, read.time));
         if self.sessions.len() < MAX_VERIFIED_SESSIONS && !self.sessions.contains(&*read.session) {
@@ -227,25 +205,27 @@ impl<'c> Check<'c> {
             About::Event(Event::Gap { lost, why }) => {
                 self.report.gaps += 1;
                 self.report.lost += lost;
-                let At { file, line } = self.at.clone();
-                self.report.note(Note::Gap { file, line, lost: *lost, why: why.clone() });
+                let LinePlace { file, line } = self.at.clone();
+                self.report.note(VerifyNote::Gap { file, line, lost: *lost, why: why.clone() });
             }
             About::Event(Event::Killed { unanswered }) => {
-                self.report
-                    .note(Note::Killed { session: read.session.clone().into_owned(), unanswered: Some(*unanswered) });
+                self.report.note(VerifyNote::Killed {
+                    session: read.session.clone().into_owned(),
+                    unanswered: Some(*unanswered),
+                });
             }
             About::Event(Event::Resumed { .. }) => {}
         }
     }
 
-    /// What the whole log tells, which ends with the `current` file.
-    pub(super) fn finish(mut self, current: &Path, has_current: bool) -> Report {
+    /// BreakKind the whole log tells, which ends with the `current` file.
+    pub(super) fn finish(mut self, current: &Path, has_current: bool) -> VerifyReport {
         self.settle(None);
         if let Some((at, why, index)) = self.unreadable.take() {
             if self.head.is_some_and(|head| head.lines >= index) {
-                self.breaks(at.broken(What::NoRecord(why)));
+                self.breaks(at.broken(BreakKind::NoRecord(why)));
             } else {
-                self.report.note(Note::Cut { file: at.file, line: at.line });
+                self.report.note(VerifyNote::Cut { file: at.file, line: at.line });
             }
         }
         if let Some((at, before)) = self.loose.take() {
@@ -253,9 +233,9 @@ impl<'c> Check<'c> {
             self.report.broken.get_or_insert(broken);
         }
         if let Some(head) = self.head.filter(|head| head.lines > self.index) {
-            let what = if has_current { What::CutEnd(head.lines - self.index) } else { What::Missing };
+            let what = if has_current { BreakKind::CutEnd(head.lines - self.index) } else { BreakKind::Missing };
             let line = has_current.then_some(self.at.line);
-            self.report.broken.get_or_insert(Broken { file: current.to_owned(), line, what });
+            self.report.broken.get_or_insert(ChainBreak { file: current.to_owned(), line, what });
         }
         self.report.sessions = self.sessions.len() as u64;
         self.report
@@ -263,16 +243,16 @@ impl<'c> Check<'c> {
 
     /// A line that follows none that is there: by how many lines the log is shorter, where the head tells, and so what
     /// was done.
-    fn loosened(&self, at: At, before: Option<At>) -> Broken {
-        let Some(before) = before else { return at.broken(What::Changed) };
+    fn loosened(&self, at: LinePlace, before: Option<LinePlace>) -> ChainBreak {
+        let Some(before) = before else { return at.broken(BreakKind::Changed) };
         let missing = self.head.zip(self.head_at).map(|(head, found)| head.lines.checked_sub(found));
         match missing {
-            Some(Some(0)) if before.file != at.file => at.broken(What::OutOfOrder),
-            Some(Some(0)) => before.broken(What::Changed),
-            Some(Some(count)) => at.broken(What::Removed(Some(count))),
-            Some(None) => before.broken(What::Inserted),
-            None if before.line == 0 => at.broken(What::Removed(None)),
-            None => at.broken(What::ChangedOrRemoved),
+            Some(Some(0)) if before.file != at.file => at.broken(BreakKind::OutOfOrder),
+            Some(Some(0)) => before.broken(BreakKind::Changed),
+            Some(Some(count)) => at.broken(BreakKind::Removed(Some(count))),
+            Some(None) => before.broken(BreakKind::Inserted),
+            None if before.line == 0 => at.broken(BreakKind::Removed(None)),
+            None => at.broken(BreakKind::ChangedOrRemoved),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a verification found.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -10,8 +10,8 @@ use crate::record::Digest;
 use crate::visible::visible;
 
 /// What a verification found.
-#[derive(Clone, Debug)]
-pub struct Report {
+#[derive(Clone, Debug, Default)]
+pub struct VerifyReport {
     /// How many lines were read.
     pub lines: u64,
     /// How many lines were pruned before.
@@ -33,17 +33,18 @@ pub struct Report {
     /// The digest of the last line. Kept elsewhere, it shows whether the whole log was written anew.
     pub last: Digest,
     /// What is to be known and is no tampering, at most [`MAX_VERIFY_NOTES`].
-    pub notes: Vec<Note>,
+    pub notes: Vec<VerifyNote>,
     /// How many notes more there were.
     pub notes_left_out: u64,
     /// The first place where the log is not as it was written.
-    pub broken: Option<Broken>,
+    pub broken: Option<ChainBreak>,
 }
 
 /// What is to be known of a log and is no tampering.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyNote {
     /// A session was killed.
+    #[error("session {} was killed; its last records may be missing{}", visible(.session), left_open(*.unanswered))]
     Killed {
         /// The session.
         session: String,
@@ -51,6 +52,7 @@ pub enum Note {
         unanswered: Option<u64>,
     },
     /// A line is cut, as its session was killed while it wrote.
+    #[error("{}, line {line}: it is cut, as its session was killed while it wrote it", path(.file))]
     Cut {
         /// The file.
         file: PathBuf,
@@ -58,6 +60,7 @@ pub enum Note {
         line: u64,
     },
     /// Records could not be written.
+    #[error("{}, line {line}: {lost} records could not be written before it ({})", path(.file), visible(.why))]
     Gap {
         /// The file.
         file: PathBuf,
@@ -70,95 +73,59 @@ pub enum Note {
     },
 }
 
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Killed { session, unanswered } => {
-                write!(f, "session {} was killed; its last records may be missing", visible(session))?;
-                match unanswered {
-                    Some(0) => Ok(()),
-                    Some(calls) => write!(f, "; of {calls} calls nobody knows how they ended"),
-                    None => write!(f, "; the next session records what it left unanswered"),
-                }
-            }
-            Self::Cut { file, line } => write!(
-                f,
-                "{}, line {line}: it is cut, as its session was killed while it wrote it",
-                visible(&file.display().to_string())
-            ),
-            Self::Gap { file, line, lost, why } => write!(
-                f,
-                "{}, line {line}: {lost} records could not be written before it ({})",
-                visible(&file.display().to_string()),
-                visible(why)
-            ),
-        }
-    }
-}
-
 /// The first place where a log is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct ChainBreak {
     /// The file.
     pub file: PathBuf,
     /// The line, from 1; `None` where it is the whole file.
     pub line: Option<u64>,
     /// What is wrong.
-    pub what: What,
+    pub what: BreakKind,
 }
 
 /// What is wrong with a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BreakKind {
     /// The line is another one than was written.
+    #[error("it was changed after it was written")]
     Changed,
-    /// Lines are missing before it.
+    /// LogLines are missing before it.
+    #[error("{} removed", lines_before(*.0))]
     Removed(Option<u64>),
     /// The line before was changed, or lines between were removed.
+    #[error("the line before it was changed, or lines before it were removed")]
     ChangedOrRemoved,
     /// The line was not there.
+    #[error("it was inserted")]
     Inserted,
     /// The line and the next have changed places.
+    #[error("it has changed places with the next one")]
     Swapped,
     /// The line is no record, for this reason.
+    #[error("it was changed after it was written: {}", visible(.0))]
     NoRecord(String),
     /// The line is of another server's log.
+    #[error("it is of the log of {}", visible(.0))]
     OtherServer(String),
     /// The file does not follow the one before it.
+    #[error("the file does not follow the one before it: files have changed places")]
     OutOfOrder,
     /// The file is missing.
+    #[error("the file is missing")]
     Missing,
-    /// Lines are missing at the end.
+    /// LogLines are missing at the end.
+    #[error("the last {} missing at the end", if *.0 == 1 { "line is".to_owned() } else { format!("{} lines are", .0) })]
     CutEnd(u64),
     /// The head tells not what is the log's end, for this reason.
+    #[error("it cannot be told whether the log's end was cut off: {}", visible(.0))]
     Head(String),
     /// The anchor tells not what was pruned, for this reason.
+    #[error("it cannot be told what was pruned: {}", visible(.0))]
     Anchor(String),
 }
 
-impl fmt::Display for What {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Changed => f.write_str("it was changed after it was written"),
-            Self::Removed(None) => f.write_str("lines before it were removed"),
-            Self::Removed(Some(1)) => f.write_str("one line before it was removed"),
-            Self::Removed(Some(count)) => write!(f, "{count} lines before it were removed"),
-            Self::ChangedOrRemoved => f.write_str("the line before it was changed, or lines before it were removed"),
-            Self::Inserted => f.write_str("it was inserted"),
-            Self::Swapped => f.write_str("it has changed places with the next one"),
-            Self::NoRecord(why) => write!(f, "it was changed after it was written: {}", visible(why)),
-            Self::OtherServer(server) => write!(f, "it is of the log of {}", visible(server)),
-            Self::OutOfOrder => f.write_str("the file does not follow the one before it: files have changed places"),
-            Self::Missing => f.write_str("the file is missing"),
-            Self::CutEnd(1) => f.write_str("the last line is missing at the end"),
-            Self::CutEnd(count) => write!(f, "the last {count} lines are missing at the end"),
-            Self::Anchor(why) => write!(f, "it cannot be told what was pruned: {}", visible(why)),
-            Self::Head(why) => write!(f, "it cannot be told whether the log's end was cut off: {}", visible(why)),
-        }
-    }
-}
-
-impl Broken {
+impl ChainBreak {
     /// What to do.
     pub fn remedy(&self) -> &'static str {
         "Compare the log with a backup, and find out who changed it. To begin a new one, move all files of this server's \
@@ -166,9 +133,9 @@ impl Broken {
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for ChainBreak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&visible(&self.file.display().to_string()))?;
+        f.write_str(&path(&self.file))?;
         if let Some(line) = self.line {
             write!(f, ", line {line}")?;
         }
@@ -176,12 +143,33 @@ impl fmt::Display for Broken {
     }
 }
 
-impl Report {
-    pub(super) fn note(&mut self, note: Note) {
+fn left_open(calls: Option<u64>) -> String {
+    match calls {
+        Some(0) => String::new(),
+        Some(calls) => format!("; of {calls} calls nobody knows how they ended"),
+        None => "; the next session records what it left unanswered".to_owned(),
+    }
+}
+
+fn lines_before(count: Option<u64>) -> String {
+    match count {
+        None => "lines before it were".to_owned(),
+        Some(1) => "one line before it was".to_owned(),
+        Some(count) => format!("{count} lines before it were"),
+    }
+}
+
+/// A path as a person reads it.
+fn path(path: &Path) -> String {
+    visible(&path.display().to_string())
+}
+
+impl VerifyReport {
+    pub(super) fn note(&mut self, note: VerifyNote) {
         if self.notes.len() < MAX_VERIFY_NOTES { self.notes.push(note) } else { self.notes_left_out += 1 }
     }
 
     pub(super) fn head_is_damaged(&mut self, file: PathBuf, why: String) {
-        self.broken.get_or_insert(Broken { file, line: None, what: What::Head(why) });
+        self.broken.get_or_insert(ChainBreak { file, line: None, what: BreakKind::Head(why) });
     }
 }

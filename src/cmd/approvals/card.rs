@@ -7,7 +7,7 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::pretty;
-use crate::state::approvals::{Entry, State};
+use crate::state::approvals::{ApprovalEntry, ApprovalState};
 use crate::visible::visible;
 
 const BOLD: Style = Style::new().bold();
@@ -39,7 +39,7 @@ impl fmt::Display for Ago {
 }
 
 /// What a question is about, each with its name: all but the arguments.
-pub(super) fn facts(entry: &Entry, now: Duration) -> Vec<(&'static str, String)> {
+pub(super) fn facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("server", visible(&entry.server)),
         ("tool", visible(&entry.tool)),
@@ -49,15 +49,15 @@ pub(super) fn facts(entry: &Entry, now: Duration) -> Vec<(&'static str, String)>
     facts.extend(entry.reason.as_ref().map(|reason| ("reason", visible(reason))));
     facts.push(("asked", Ago(now.saturating_sub(entry.asked)).to_string()));
     facts.push(match entry.state {
-        State::Waiting => ("left", Left(entry.left(now)).to_string()),
-        State::Late => ("left", format!("{}, for one repetition of the call", Left(entry.left(now)))),
+        ApprovalState::Waiting => ("left", Left(entry.left(now)).to_string()),
+        ApprovalState::Late => ("left", format!("{}, for one repetition of the call", Left(entry.left(now)))),
         state => ("state", state.as_str().to_owned()),
     });
     facts
 }
 
 /// The arguments, a line for each, and what is to be said of them.
-pub(super) fn arguments(entry: &Entry) -> Vec<String> {
+pub(super) fn arguments(entry: &ApprovalEntry) -> Vec<String> {
     let Some(arguments) = &entry.arguments else {
         return vec!["(no longer kept, since there is nothing to be answered)".to_owned()];
     };
@@ -73,14 +73,14 @@ pub(super) fn arguments(entry: &Entry) -> Vec<String> {
 }
 
 /// Writes all there is to know of a question.
-pub(super) fn write(out: &mut dyn Write, entry: &Entry, now: Duration) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, entry: &ApprovalEntry, now: Duration) -> io::Result<()> {
     let state = match entry.state {
-        State::Waiting => "waits for your approval",
-        State::Late => "timed out, and can still be approved for one repetition",
-        State::Approved => "was approved",
-        State::Denied => "was refused",
-        State::Expired => "has expired",
-        State::Settled => "was answered in the client",
+        ApprovalState::Waiting => "waits for your approval",
+        ApprovalState::Late => "timed out, and can still be approved for one repetition",
+        ApprovalState::Approved => "was approved",
+        ApprovalState::Denied => "was refused",
+        ApprovalState::Expired => "has expired",
+        ApprovalState::Settled => "was answered in the client",
     };
     let id = &entry.id;
     writeln!(out, "{BOLD}{id}{BOLD:#}  {BOLD}{}{BOLD:#} {state}\n", visible(&entry.tool))?;

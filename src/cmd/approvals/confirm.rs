@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
 
 use super::card;
-use crate::state::approvals::{self, Entry, clock};
+use crate::state::approvals::{self, ApprovalEntry, clock};
 
 /// No look-alikes.
 const ALPHABET: &[u8; 25] = b"23456789bcdfghjkmnpqrtwxz";
@@ -46,7 +46,7 @@ pub(super) fn matches(typed: &str, code: &str) -> bool {
 
 /// Shows a question with a code on the terminal of this process, and reads the code back from there, whatever stdin and
 /// stdout are.
-pub(super) fn on_terminal(entry: &Entry) -> anyhow::Result<()> {
+pub(super) fn on_terminal(entry: &ApprovalEntry) -> anyhow::Result<()> {
     let (input, output) = terminal().map_err(Failure::NoTerminal)?;
     let code = code()?;
     let mut text = Vec::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::state::approvals::Entry;
+use crate::state::approvals::ApprovalEntry;
 use crate::visible::visible_json;
 
 #[derive(Serialize)]
@@ -47,12 +47,12 @@ impl Serialize for Arguments<'_> {
 }
 
 /// An array of them.
-pub(super) fn list(entries: &[&Entry]) -> serde_json::Result<String> {
+pub(super) fn list(entries: &[&ApprovalEntry]) -> serde_json::Result<String> {
     write(&entries.iter().map(|entry| shown(entry)).collect::<Vec<_>>())
 }
 
 /// An object.
-pub(super) fn one(entry: &Entry) -> serde_json::Result<String> {
+pub(super) fn one(entry: &ApprovalEntry) -> serde_json::Result<String> {
     write(&shown(entry))
 }
 
@@ -60,7 +60,7 @@ fn write(value: &impl Serialize) -> serde_json::Result<String> {
     Ok(visible_json(&serde_json::to_string_pretty(value)?) + "\n")
 }
 
-fn shown(entry: &Entry) -> Shown<'_> {
+fn shown(entry: &ApprovalEntry) -> Shown<'_> {
     let arguments = entry.arguments.as_deref().map(|written| match serde_json::from_str(written) {
         Ok(object) if entry.left_out() == 0 => Arguments::Whole(object),
         _ => Arguments::Cut(written),

@@ -4,7 +4,7 @@ use jiff::{Timestamp, Zoned};
 
 use crate::cli::Filters;
 use crate::policy::{BadServerName, ServerName};
-use crate::record::{About, Line};
+use crate::record::{About, LogLine};
 
 /// The filters of the command line, made ready.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl<'f> Filter<'f> {
     }
 
     /// Whether a line is meant. What happened to the log itself belongs to no tool.
-    pub(super) fn takes(&self, line: &Line<'_>) -> bool {
+    pub(super) fn takes(&self, line: &LogLine<'_>) -> bool {
         let Filters { tool, effect, outcome, session, .. } = self.filters;
         let is_meant = self.since.is_none_or(|since| line.time >= since)
             && session.as_ref().is_none_or(|session| line.session.starts_with(session.as_str()));

@@ -7,7 +7,7 @@ use jiff::Zoned;
 
 use super::super::plural;
 use crate::limits::ALIGNED_ROWS;
-use crate::record::{About, Event, Line, Outcome, Record};
+use crate::record::{About, Event, LogLine, Outcome, Record};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, local, milliseconds, terminal_width};
 use crate::term::table::{Cell, Table};
 use crate::visible::visible;
@@ -41,7 +41,7 @@ impl<'o> Rows<'o> {
     }
 
     /// Adds a row.
-    pub(super) fn push(&mut self, line: &Line<'_>) -> io::Result<()> {
+    pub(super) fn push(&mut self, line: &LogLine<'_>) -> io::Result<()> {
         let time = local(line.time, &self.now);
         self.waiting.push(match &line.about {
             About::Event(event) => vec![Cell::styled(format!("{time}  {}", happened(event, &line.server)), WARN)],

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::records::{Records, folder};
 use super::super::{Env, plural};
-use crate::audit::verify::{Note, Report, verify};
+use crate::audit::verify::{VerifyNote, VerifyReport, verify};
 use crate::cli::{Format, VerifyArgs};
 use crate::exit::Exit;
 use crate::policy::ServerName;
@@ -54,7 +54,7 @@ pub(super) fn run(args: &VerifyArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(if is_whole { Exit::Ok } else { Exit::Failed })
 }
 
-fn text(server: &str, report: &Report, now: &Zoned) -> String {
+fn text(server: &str, report: &VerifyReport, now: &Zoned) -> String {
     let mut out = match &report.broken {
         None => format!("{SUCCESS}✔ {server}: whole{SUCCESS:#}"),
         Some(broken) => format!("{ERROR}✘ {server}: broken{ERROR:#}: {broken}"),
@@ -119,7 +119,7 @@ struct Broken {
 }
 
 impl<'r> Server<'r> {
-    fn new(server: &'r str, report: &Report) -> Self {
+    fn new(server: &'r str, report: &VerifyReport) -> Self {
         let broken = report.broken.as_ref().map(|broken| Broken {
             file: visible(&broken.file.display().to_string()),
             line: broken.line,
@@ -140,7 +140,7 @@ impl<'r> Server<'r> {
             lost: report.lost,
             unknown: report.unknown,
             last_sha256: report.last.to_string(),
-            notes: report.notes.iter().map(Note::to_string).collect(),
+            notes: report.notes.iter().map(VerifyNote::to_string).collect(),
             notes_left_out: report.notes_left_out,
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::lookup;
 #[cfg(any(windows, test))]
-use crate::lookup::{Found, SearchEnv};
+use crate::lookup::{SearchEnv, SearchResult};
 use crate::visible::visible;
 
 /// The command that prints where a program is.
@@ -282,7 +282,7 @@ mod tests {
         for (file, expected) in
             [("x.js", "`node x.js`"), ("x.PY", "`python x.PY`"), ("x.vbs", "`cscript //nologo x.vbs`")]
         {
-            let error = said(file, Found::NotExecutable(file.into()));
+            let error = said(file, SearchResult::NotExecutable(file.into()));
             assert!(error.contains("is not a program") && error.contains(expected), "{error}");
         }
     }

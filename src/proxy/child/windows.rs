@@ -12,7 +12,7 @@ use std::process::Stdio;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, CreationFlags, JobObject, KillOnDrop};
 
 use super::{ServerExit, SpawnEnv, StartError, Stop};
-use crate::lookup::{Found, SearchEnv};
+use crate::lookup::{SearchEnv, SearchResult};
 
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
@@ -43,7 +43,7 @@ impl Child {
         let (program, args) = super::split(command)?;
         let search = spawn_env.map_or_else(SearchEnv::ours, SpawnEnv::search);
         let file = match search.find(program) {
-            Found::At(file) => file,
+            SearchResult::At(file) => file,
             found => return Err(StartError::not_found(program, &found, &search)),
         };
         if is_batch(&file) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::client_env::DESKTOP_PATH;
 use super::{LaunchChain, StepId, StepReport};
 use crate::env::Env;
-use crate::lookup::{self, Found, SearchEnv};
+use crate::lookup::{self, SearchEnv, SearchResult};
 use crate::shell::as_word;
 
 /// What prints the path of a program in a terminal.
@@ -47,7 +47,7 @@ pub(super) fn check(chain: &LaunchChain<'_>, here: &Env) -> StepReport {
         Err(missing) => return missing.into_step(StepId::Command),
     };
     let without_shell = || chain.search().with_path(DESKTOP_PATH).find(OsStr::new(program));
-    let through = match chain.env.asks_shell() && without_shell() == Found::Nowhere {
+    let through = match chain.env.asks_shell() && without_shell() == SearchResult::Nowhere {
         true => format!(", in the PATH that {} asks your shell for", chain.client),
         false => String::new(),
     };
@@ -58,20 +58,20 @@ pub(super) fn check(chain: &LaunchChain<'_>, here: &Env) -> StepReport {
 pub(super) fn locate(program: &str, chain: &LaunchChain<'_>, here: &Env) -> Result<PathBuf, Missing> {
     let (search, entry) = (chain.search(), chain.entry_place());
     Err(match search.find(OsStr::new(program)) {
-        Found::At(path) => return check_interpreter(&path, chain, here).map_or(Ok(path), Err),
-        Found::NotExecutable(path) if path.is_dir() => Missing::new(
+        SearchResult::At(path) => return check_interpreter(&path, chain, here).map_or(Ok(path), Err),
+        SearchResult::NotExecutable(path) if path.is_dir() => Missing::new(
             format!("{} is a directory", path.display()),
             format!("in {entry}, name the program in it, or the program that runs what is in it"),
         ),
-        Found::NotExecutable(path) => not_executable(&path, &entry),
-        Found::Nowhere if Path::new(program).is_absolute() => {
+        SearchResult::NotExecutable(path) => not_executable(&path, &entry),
+        SearchResult::Nowhere if Path::new(program).is_absolute() => {
             Missing::new(format!("there is no file {program}"), format!("in {entry}, correct the path"))
         }
-        Found::Nowhere if program.contains(['/', '\\']) => Missing::new(
+        SearchResult::Nowhere if program.contains(['/', '\\']) => Missing::new(
             format!("there is no file {program} in {}", search.dir().display()),
             format!("in {entry}, write the absolute path: clients start servers anywhere"),
         ),
-        Found::Nowhere => not_in_path(program, search.path(), chain, here),
+        SearchResult::Nowhere => not_in_path(program, search.path(), chain, here),
     })
 }
 
@@ -100,14 +100,14 @@ fn interpreter(path: &Path) -> Option<String> {
 /// Describes the program that the first line of a script looks for, if that is missing.
 pub(super) fn check_interpreter(path: &Path, chain: &LaunchChain<'_>, here: &Env) -> Option<Missing> {
     let search = chain.search();
-    let needed = interpreter(path).filter(|needed| search.find(OsStr::new(needed)) == Found::Nowhere)?;
+    let needed = interpreter(path).filter(|needed| search.find(OsStr::new(needed)) == SearchResult::Nowhere)?;
     let what = format!(
         "{} is there, and the program that runs it is not: {needed}, which its first line looks for in {}",
         path.display(),
         display_path(search.path())
     );
     let remedy = match search_here(here).find(OsStr::new(&needed)) {
-        Found::At(needed) => extend_path(&[&needed], search.path(), chain),
+        SearchResult::At(needed) => extend_path(&[&needed], search.path(), chain),
         _ => format!("install {needed}"),
     };
     Some(Missing::new(what, remedy))
@@ -116,12 +116,13 @@ pub(super) fn check_interpreter(path: &Path, chain: &LaunchChain<'_>, here: &Env
 /// Describes a command that is in no directory of the PATH.
 fn not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>, here: &Env) -> Missing {
     let (entry, here) = (chain.entry_place(), search_here(here));
-    let is_missing = |program: &Path| chain.search().find(program.file_name().unwrap_or_default()) == Found::Nowhere;
+    let is_missing =
+        |program: &Path| chain.search().find(program.file_name().unwrap_or_default()) == SearchResult::Nowhere;
     let remedy = match here.find(OsStr::new(program)) {
-        Found::At(found) if chain.file.is_some() => {
+        SearchResult::At(found) if chain.file.is_some() => {
             match interpreter(&found).map(|needed| here.find(OsStr::new(&needed))) {
                 // Its absolute path alone would not do: what runs it is looked for in the PATH as well.
-                Some(Found::At(needed)) if is_missing(&needed) => extend_path(&[&found, &needed], path, chain),
+                Some(SearchResult::At(needed)) if is_missing(&needed) => extend_path(&[&found, &needed], path, chain),
                 _ => format!(
                     "in {entry}, write {} instead of {program} (`{LOCATE} {program}` in a terminal prints it)",
                     found.display()

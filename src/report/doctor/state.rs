@@ -7,9 +7,9 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{LaunchChain, StepId, StepReport};
-use crate::audit::{Lines, Place, reader};
+use crate::audit::{LogLines, LogPaths, reader};
 use crate::limits::NEWEST_RECORD_TAIL;
-use crate::paths::{self, NoStateFolder};
+use crate::paths::{self, NoStateDir};
 use crate::policy::ServerName;
 use crate::record;
 use crate::state::approvals::Book;
@@ -36,7 +36,7 @@ pub(super) fn check_directory(chain: &LaunchChain<'_>, server: Option<&ServerNam
 /// Returns the directory, or what is wrong and what to do.
 fn try_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> Result<String, (String, String)> {
     let env = chain.env.as_env();
-    let no_home = |error: NoStateFolder| {
+    let no_home = |error: NoStateDir| {
         (error.to_string(), format!("give the server a {HOME}, in `env` of {}", chain.entry_place()))
     };
     let (dir, audit) = (paths::state_folder(&env).map_err(no_home)?, paths::audit_folder(&env).map_err(no_home)?);
@@ -46,7 +46,7 @@ fn try_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> Result
             (format!("{dir} cannot be written to: {error}"), format!("make {dir} a directory that you may write to"))
         })?;
     }
-    let log = server.map(|server| Place::new(&audit, server).current());
+    let log = server.map(|server| LogPaths::new(&audit, server).current());
     if let Some(log) = log.filter(|log| log.exists()) {
         OpenOptions::new().append(true).open(&log).map_err(|error| {
             let log = log.display();
@@ -96,9 +96,9 @@ pub(super) fn check_clock(chain: &LaunchChain<'_>) -> StepReport {
 fn newest_record(dir: &Path) -> io::Result<Option<(ServerName, Timestamp)>> {
     let mut newest: Option<(ServerName, Timestamp)> = None;
     for server in reader::servers(dir)? {
-        let Ok(file) = File::open(Place::new(dir, &server).current()) else { continue };
+        let Ok(file) = File::open(LogPaths::new(dir, &server).current()) else { continue };
         let end = file.metadata()?.len();
-        let mut lines = Lines::new(file, end.saturating_sub(NEWEST_RECORD_TAIL), end)?;
+        let mut lines = LogLines::new(file, end.saturating_sub(NEWEST_RECORD_TAIL), end)?;
         while let Some(line) = lines.read()? {
             let Some(time) =
                 std::str::from_utf8(line).ok().and_then(|line| Some(record::read(line.trim_end()).ok()?.time))

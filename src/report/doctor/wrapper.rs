@@ -7,7 +7,7 @@ use super::command::{check_interpreter, locate, not_executable};
 use super::{LaunchChain, StepId, StepReport};
 use crate::env::Env;
 use crate::limits::VERSION_PATIENCE;
-use crate::lookup::Found;
+use crate::lookup::SearchResult;
 use crate::probe::{self, ProbeError, ProbeTarget};
 use crate::state::file::real;
 use crate::visible::visible;
@@ -38,11 +38,11 @@ pub(super) fn check_program(chain: &LaunchChain<'_>, here: &Env) -> Result<StepR
         };
     }
     let path = match chain.search().find(OsStr::new(program)) {
-        Found::At(path) => path,
-        Found::NotExecutable(path) => {
+        SearchResult::At(path) => path,
+        SearchResult::NotExecutable(path) => {
             return Ok(not_executable(&path, &chain.entry_place()).into_step(StepId::Wrapper));
         }
-        Found::Nowhere => {
+        SearchResult::Nowhere => {
             let what = match Path::new(program).is_absolute() {
                 true => format!("{program} is not there"),
                 false => format!("there is no {program} in the PATH that {} gives", chain.client),

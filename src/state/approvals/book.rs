@@ -1,14 +1,14 @@
-//! The other side: what waits is found and answered, from any terminal of the user.
+//! The other side: questions are found and answered from any terminal of the user.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::entry::{COLUMNS, Confirm, Entry, State};
+use super::entry::{ApprovalEntry, ApprovalState, COLUMNS, Confirm};
 use super::{LOCKS, clock, sweep};
 use crate::engine::{ApprovalAnswer, Channel};
-use crate::state::database::{Database, Fault, explain, time};
+use crate::state::database::{Database, DatabaseError, explain, time};
 
 /// The questions of all sessions of a user.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Book {
 /// The store cannot be used. The message is complete.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct StoreFault(String);
+pub struct StoreError(String);
 
 /// Why an answer is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,22 +28,22 @@ pub enum NotAnswered {
     /// There is no such question.
     Unknown,
     /// It was answered, or nobody can answer it any more.
-    Over(Box<Entry>),
+    Over(Box<ApprovalEntry>),
     /// It can only be approved with a code.
     NeedsCode,
 }
 
 impl Book {
-    /// The book of a user; `store` is the file in `folder`. It is not made where it is missing: then nothing waits.
-    pub fn new(folder: &Path, store: &str) -> Self {
-        Self { database: Database::new(folder.join(store)), locks: folder.join(LOCKS) }
+    /// The book of a user; `store` is the file in `dir`. It is not made where it is missing: then nothing waits.
+    pub fn new(dir: &Path, store: &str) -> Self {
+        Self { database: Database::new(dir.join(store)), locks: dir.join(LOCKS) }
     }
 
     /// Every question that is known, the oldest first.
     ///
     /// # Errors
     /// Where the store cannot be used.
-    pub fn all(&mut self) -> Result<Vec<Entry>, StoreFault> {
+    pub fn all(&mut self) -> Result<Vec<ApprovalEntry>, StoreError> {
         if !self.database.path().exists() {
             return Ok(Vec::new());
         }
@@ -53,7 +53,7 @@ impl Book {
             let all = {
                 let mut all =
                     transaction.prepare(&format!("SELECT {COLUMNS} FROM approvals ORDER BY asked, number"))?;
-                all.query_map([], Entry::read)?.collect::<Result<Vec<_>, _>>()?
+                all.query_map([], ApprovalEntry::read)?.collect::<Result<Vec<_>, _>>()?
             };
             transaction.commit()?;
             Ok(all)
@@ -61,8 +61,8 @@ impl Book {
         all.map_err(|fault| self.fault(&fault))
     }
 
-    /// Answers a question, which counts if nobody has done so before. `given` is what the person has given beside it.
-    /// Gives the question as it was.
+    /// Answers a question, if nobody has done so before, and returns it as it was. `given` is what the person gave with the
+    /// answer.
     ///
     /// # Errors
     /// Where the store cannot be used.
@@ -71,7 +71,7 @@ impl Book {
         id: &str,
         verdict: &ApprovalAnswer,
         given: Confirm,
-    ) -> Result<Result<Entry, NotAnswered>, StoreFault> {
+    ) -> Result<Result<ApprovalEntry, NotAnswered>, StoreError> {
         if !self.database.path().exists() {
             return Ok(Err(NotAnswered::Unknown));
         }
@@ -85,8 +85,8 @@ impl Book {
         answered.map_err(|fault| self.fault(&fault))
     }
 
-    fn fault(&self, fault: &Fault) -> StoreFault {
-        StoreFault(explain(fault, self.database.path(), "cannot be asked what waits for a person"))
+    fn fault(&self, fault: &DatabaseError) -> StoreError {
+        StoreError(explain(fault, self.database.path(), "cannot be asked what waits for a person"))
     }
 }
 
@@ -96,20 +96,20 @@ fn answer(
     verdict: &ApprovalAnswer,
     given: Confirm,
     now: Duration,
-) -> Result<Result<Entry, NotAnswered>, Fault> {
+) -> Result<Result<ApprovalEntry, NotAnswered>, DatabaseError> {
     let (state, word, note) = match verdict {
-        ApprovalAnswer::Once => (State::Approved, Some("once"), None),
-        ApprovalAnswer::Session => (State::Approved, Some("session"), None),
-        ApprovalAnswer::Refused { note } => (State::Denied, None, note.as_deref()),
+        ApprovalAnswer::Once => (ApprovalState::Approved, Some("once"), None),
+        ApprovalAnswer::Session => (ApprovalState::Approved, Some("session"), None),
+        ApprovalAnswer::Refused { note } => (ApprovalState::Denied, None, note.as_deref()),
     };
     let find = format!("SELECT {COLUMNS} FROM approvals WHERE id = ?1");
-    let Some(entry) = connection.query_row(&find, [id], Entry::read).optional()? else {
+    let Some(entry) = connection.query_row(&find, [id], ApprovalEntry::read).optional()? else {
         return Ok(Err(NotAnswered::Unknown));
     };
     if !entry.state.is_open() {
         return Ok(Err(NotAnswered::Over(Box::new(entry))));
     }
-    if state == State::Approved && entry.confirm > given {
+    if state == ApprovalState::Approved && entry.confirm > given {
         return Ok(Err(NotAnswered::NeedsCode));
     }
     connection.execute(

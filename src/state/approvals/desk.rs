@@ -1,4 +1,4 @@
-//! The wrapper's side: questions are laid out, and answers picked up.
+//! The wrapper's side: it stores questions, and reads the answers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::alive::Lock;
+use super::alive::AliveLock;
 use super::entry::Confirm;
 use super::{LOCKS, clock, sweep};
 use crate::engine::{ApprovalAnswer, LocalChannel, Question, Settled};
 use crate::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
-use crate::state::database::{Database, Fault, explain, time};
+use crate::state::database::{Database, DatabaseError, explain, time};
 
-/// Told of each question: what it is called by, and the tool.
+/// Called for each question with its id and the tool.
 pub type Announce = Box<dyn Fn(&str, &str) + Send>;
 
 /// What ids are made of: neither look-alikes nor vowels, which spell words.
@@ -31,18 +31,18 @@ pub struct Desk {
     server: String,
     confirm: Confirm,
     announce: Announce,
-    lock: Option<Lock>,
+    lock: Option<AliveLock>,
     /// The lines of the questions that can be answered.
     open: BTreeMap<u64, String>,
     is_failing: bool,
 }
 
 impl Desk {
-    /// The desk of a session. `session` is its name, in lower-case hexadecimal digits; `store` is the file in `folder`.
-    pub fn new(folder: &Path, store: &str, session: String, server: String, confirm: Confirm) -> Self {
+    /// The desk of a session. `session` is its name, in lower-case hexadecimal digits; `store` is the file in `dir`.
+    pub fn new(dir: &Path, store: &str, session: String, server: String, confirm: Confirm) -> Self {
         Self {
-            database: Database::new(folder.join(store)),
-            locks: folder.join(LOCKS),
+            database: Database::new(dir.join(store)),
+            locks: dir.join(LOCKS),
             session,
             server,
             confirm,
@@ -53,27 +53,27 @@ impl Desk {
         }
     }
 
-    /// The same desk, which tells of each question.
+    /// Calls `announce` for each question.
     #[must_use]
     pub fn announcing(self, announce: Announce) -> Self {
         Self { announce, ..self }
     }
 
-    fn lay_out(&mut self, question: &Question, expires: Duration) -> Result<String, Failure> {
+    /// Puts a question into the store, and returns its id; `None` if what waits already takes all the room there is.
+    fn lay_out(&mut self, question: &Question, expires: Duration) -> Result<Option<String>, DatabaseError> {
         if self.lock.is_none() {
-            self.lock = Some(Lock::take(&self.locks, &self.session).map_err(Fault::Io)?);
+            self.lock = Some(AliveLock::take(&self.locks, &self.session)?);
         }
         let asked = expires.saturating_sub(question.timeout);
         let cut = question.arguments.floor_char_boundary(MAX_ASKED_ARGUMENTS);
         let kept = question.arguments.get(..cut).unwrap_or_default();
         let length = |of: &str| i64::try_from(of.len()).unwrap_or(i64::MAX);
-        self.database
-            .write(|transaction| {
+        self.database.write(|transaction| {
                 sweep(&transaction, &self.locks, clock())?;
                 let sum = "SELECT coalesce(sum(length(CAST(arguments AS BLOB))), 0) FROM approvals";
                 let room: i64 = MAX_ASKED - transaction.query_row(sum, [], |row| row.get::<_, i64>(0))?;
                 if room < length(kept) {
-                    return Ok(Err(Failure::Full));
+                    return Ok(None);
                 }
                 let id = unused(&transaction)?;
                 transaction.execute(
@@ -98,11 +98,11 @@ impl Desk {
                     ],
                 )?;
                 transaction.commit()?;
-                Ok(Ok(id))
-            })?
+                Ok(Some(id))
+        })
     }
 
-    fn settled(&mut self, question: u64, how: Settled, expires: Duration) -> Result<(), Fault> {
+    fn settled(&mut self, question: u64, how: Settled, expires: Duration) -> Result<(), DatabaseError> {
         let (session, question) = (&self.session, number(question));
         self.database.write(|transaction| {
             match how {
@@ -126,7 +126,7 @@ impl Desk {
         })
     }
 
-    fn picked_up(&mut self) -> Result<Vec<(u64, ApprovalAnswer)>, Fault> {
+    fn picked_up(&mut self) -> Result<Vec<(u64, ApprovalAnswer)>, DatabaseError> {
         let Some((first, _)) = self.open.first_key_value() else { return Ok(Vec::new()) };
         let (session, open, first) = (&self.session, &self.open, number(*first));
         let answers = self.database.read(|transaction| {
@@ -156,35 +156,21 @@ impl Desk {
         Ok(answers)
     }
 
-    fn explain(&self, fault: &Fault) -> String {
+    fn explain(&self, fault: &DatabaseError) -> String {
         explain(fault, self.database.path(), "cannot keep questions for a person")
-    }
-}
-
-/// Why a question cannot be laid out.
-#[derive(Debug)]
-enum Failure {
-    Fault(Fault),
-    /// What waits already takes all the room there is.
-    Full,
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
     }
 }
 
 impl LocalChannel for Desk {
     fn open(&mut self, question: &Question, expires: Duration) -> Result<(), String> {
         match self.lay_out(question, expires) {
-            Ok(id) => {
+            Ok(Some(id)) => {
                 self.open.insert(question.number, question.line.to_string());
                 (self.announce)(&id, &question.tool);
                 Ok(())
             }
-            Err(Failure::Fault(fault)) => Err(self.explain(&fault)),
-            Err(Failure::Full) => Err(format!(
+            Err(error) => Err(self.explain(&error)),
+            Ok(None) => Err(format!(
                 "the arguments of the calls that wait already fill {} MiB. Answer some of them with `policylayer approvals`.",
                 MAX_ASKED >> 20
             )),
@@ -224,7 +210,7 @@ fn number(number: u64) -> i64 {
 }
 
 /// An id that no question in the store has.
-fn unused(connection: &Connection) -> Result<String, Fault> {
+fn unused(connection: &Connection) -> Result<String, DatabaseError> {
     loop {
         let id = super::code(ALPHABET, ID).map_err(|error| std::io::Error::other(error.to_string()))?;
         let taken = "SELECT EXISTS (SELECT 1 FROM approvals WHERE id = ?1)";

@@ -26,7 +26,7 @@ impl Confirm {
 
 /// What became of a question so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ApprovalState {
     /// Its call waits for the answer.
     Waiting,
     /// Nobody answered in time; an approval is for one repetition of the call.
@@ -41,7 +41,7 @@ pub enum State {
     Settled,
 }
 
-impl State {
+impl ApprovalState {
     const ALL: [Self; 6] = [Self::Waiting, Self::Late, Self::Approved, Self::Denied, Self::Expired, Self::Settled];
 
     /// The word in the store and for programs.
@@ -64,7 +64,7 @@ impl State {
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ApprovalEntry {
     /// What it is called by in commands.
     pub id: String,
     /// The session that asks.
@@ -93,7 +93,7 @@ pub struct Entry {
     /// What an approval needs.
     pub confirm: Confirm,
     /// What became of it.
-    pub state: State,
+    pub state: ApprovalState,
     /// The channel that has answered.
     pub channel: Option<String>,
     /// When it was answered, since 1970.
@@ -102,15 +102,15 @@ pub struct Entry {
     pub note: Option<String>,
 }
 
-/// The columns that [`Entry::read`] reads.
+/// The columns that [`ApprovalEntry::read`] reads.
 pub(super) const COLUMNS: &str = "id, session, server, tool, class, rule, reason, arguments, length, line, asked, expires, \
                                   confirm, state, channel, answered, note";
 
-impl Entry {
+impl ApprovalEntry {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let state: String = row.get("state")?;
         let confirm: String = row.get("confirm")?;
-        let state = State::ALL.into_iter().find(|known| known.as_str() == state);
+        let state = ApprovalState::ALL.into_iter().find(|known| known.as_str() == state);
         Ok(Self {
             id: row.get("id")?,
             session: row.get("session")?,

@@ -1,4 +1,4 @@
-//! Questions for persons at this machine: wrappers lay them out in the state store ([`Desk`]), and commands in other
+//! Questions for persons at this machine: wrappers put them into the state store ([`Desk`]), and commands in other
 //! terminals find and answer them there ([`Book`]).
 //!
 //! ```text
@@ -15,18 +15,18 @@ mod book;
 mod desk;
 mod entry;
 
-pub use book::{Book, NotAnswered, StoreFault};
+pub use book::{Book, NotAnswered, StoreError};
 pub use desk::{Announce, Desk};
-pub use entry::{Confirm, Entry, State};
+pub use entry::{ApprovalEntry, ApprovalState, Confirm};
 
 use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, params};
 
-use super::database::{Fault, time};
+use super::database::{DatabaseError, time};
 use crate::limits::KEEP_ASKED;
 
-/// The folder of the sessions' locks, in the state folder.
+/// The directory of the sessions' locks, in the state directory.
 const LOCKS: &str = "approvals";
 
 /// The time since 1970.
@@ -51,8 +51,8 @@ pub fn code(alphabet: &[u8], length: usize) -> Result<String, getrandom::Error> 
     Ok(code)
 }
 
-/// Marks what can no longer be answered, and removes what nobody wants to know any more.
-fn sweep(connection: &Connection, locks: &std::path::Path, now: Duration) -> Result<(), Fault> {
+/// Marks the questions that can no longer be answered, and removes those that are too old.
+fn sweep(connection: &Connection, locks: &std::path::Path, now: Duration) -> Result<(), DatabaseError> {
     let mut sessions =
         connection.prepare("SELECT DISTINCT session FROM approvals WHERE state IN ('waiting', 'late')")?;
     let sessions: Vec<String> = sessions.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;

@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn a_file_that_was_replaced_moved_or_removed_is_not_at_its_path() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, other) = (folder.path().join("a"), folder.path().join("b"));
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("a"), dir.path().join("b"));
         fs::write(&path, "one").unwrap();
         let file = File::open(&path).unwrap();
         assert!(Identity::is_at(&file, &path));

@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Identity, open_private, remove};
+use super::{Identity, open_private, open_to_read, remove};
 
 /// A lock file that this process has locked. The system takes the lock back however the process ends.
 #[derive(Debug)]
@@ -43,25 +43,18 @@ impl FileLock {
 
     /// Whether a process has the lock of this file. Two who ask do not take each other for it.
     pub(crate) fn is_taken(path: &Path) -> io::Result<bool> {
-        match super::open(File::options().read(true), path)?.try_lock_shared() {
-            Ok(()) => Ok(false),
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        is_locked(&open_to_read(path)?)
     }
 
     /// Removes a lock file that no process has locked, and tells whether one has. Two who ask do not take each other for it.
     pub(crate) fn remove_unless_taken(path: &Path) -> io::Result<bool> {
-        let file = super::open(File::options().read(true), path)?;
-        match file.try_lock_shared() {
-            Ok(()) => {
-                // One that stays is removed by whoever asks next.
-                let _ = remove(path);
-                Ok(false)
-            }
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => Err(error),
+        let file = open_to_read(path)?;
+        let is_locked = is_locked(&file)?;
+        if !is_locked {
+            // One that stays is removed by whoever asks next.
+            let _ = remove(path);
         }
+        Ok(is_locked)
     }
 
     /// Gives the lock back; the open file is returned where it can be locked again.
@@ -73,6 +66,15 @@ impl FileLock {
     pub(crate) fn remove(self) {
         // One that stays is removed by whoever finds it and gets its lock.
         let _ = remove(&self.path);
+    }
+}
+
+/// Whether another handle has a file locked; if not, this one has it until it is closed, shared with others who ask.
+fn is_locked(file: &File) -> io::Result<bool> {
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -134,7 +136,7 @@ pub(crate) fn lock_beside(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Keeps other edits of a file away, until it is dropped; `None` where another edit is under way. Here a lock hinders nobody
+/// Keeps other edits of a file away, until it is dropped; `None` where another edit is under way. Here a lock keeps nobody
 /// from reading, so it is on the file itself.
 #[cfg(not(windows))]
 pub(crate) fn lock_beside(path: &Path) -> io::Result<Option<File>> {

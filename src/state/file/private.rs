@@ -1,43 +1,43 @@
-//! Folders and files that are for this user only.
+//! Directories and files that are for this user only.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Creates a folder, and those above it, for this user only where the system has modes. One that is there stays as it is.
+/// Creates a directory, and those above it, for this user only where the system has modes. One that is there stays as it is.
 #[cfg(unix)]
-pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn create_folder(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// Creates a folder, and those above it. On Windows they are as open as what they are in.
+/// Creates a directory, and those above it. On Windows they are as open as what they are in.
 #[cfg(windows)]
-pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
+pub(crate) fn create_folder(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)
 }
 
-/// Creates a folder of the state, and those above it, for this user only. One that is there stays as it is.
+/// Creates a directory of the state, and those above it, for this user only. One that is there stays as it is.
 #[cfg(unix)]
-pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
-    create_folder(folder)
+pub(crate) fn create_private_folder(dir: &Path) -> io::Result<()> {
+    create_folder(dir)
 }
 
-/// Creates a folder of the state, and those above it, for this user, the system and administrators only. One that is there
+/// Creates a directory of the state, and those above it, for this user, the system and administrators only. One that is there
 /// stays as it is, and so does what a new one inherits in the user's profile, which is theirs alone.
 #[cfg(windows)]
-pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
+pub(crate) fn create_private_folder(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
         return Ok(());
     }
-    let highest = folder.ancestors().take_while(|folder| !folder.exists()).last().map(Path::to_owned);
-    fs::create_dir_all(folder)?;
+    let highest = dir.ancestors().take_while(|dir| !dir.exists()).last().map(Path::to_owned);
+    fs::create_dir_all(dir)?;
     let Some(highest) = highest.filter(|new| !windows::is_in_profile(new)) else { return Ok(()) };
     if let Err(why) = windows::restrict(&highest) {
         let shown = crate::visible::visible(&highest.display().to_string());
         tracing::warn!(
             "{shown} was made, and other users of this machine may be able to read it: {why}. Take their rights away, or \
-             move the state to a folder of your own (XDG_STATE_HOME)."
+             move the state to a directory of your own (XDG_STATE_HOME)."
         );
     }
     Ok(())
@@ -51,7 +51,7 @@ pub(crate) fn protect(path: &Path, found: &fs::Metadata) -> io::Result<()> {
     if mode & 0o077 == 0 { Ok(()) } else { fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) }
 }
 
-/// What may be done with a file here hangs on its folder.
+/// What may be done with a file here hangs on its directory.
 #[cfg(windows)]
 pub(crate) fn protect(_: &Path, _: &fs::Metadata) -> io::Result<()> {
     Ok(())
@@ -69,21 +69,21 @@ mod windows {
     const ADMINISTRATORS: &str = "*S-1-5-32-544:(OI)(CI)F";
     const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
-    /// Whether a folder is in the profile of the user.
-    pub(super) fn is_in_profile(folder: &Path) -> bool {
+    /// Whether a directory is in the profile of the user.
+    pub(super) fn is_in_profile(dir: &Path) -> bool {
         let profile = env::var_os("USERPROFILE").map(PathBuf::from).filter(|profile| profile.is_absolute());
         profile.is_some_and(|profile| {
             super::super::real(&profile)
-                .is_ok_and(|profile| super::super::real(folder).is_ok_and(|folder| folder.starts_with(profile)))
+                .is_ok_and(|profile| super::super::real(dir).is_ok_and(|dir| dir.starts_with(profile)))
         })
     }
 
-    /// Gives a folder, and what will be in it, to this user, the system and administrators.
-    pub(super) fn restrict(folder: &Path) -> Result<(), String> {
+    /// Gives a directory, and what will be in it, to this user, the system and administrators.
+    pub(super) fn restrict(dir: &Path) -> Result<(), String> {
         let user = user()?;
         let grants = [format!("*{user}:(OI)(CI)F"), SYSTEM.to_owned(), ADMINISTRATORS.to_owned()];
         let mut icacls = program("icacls.exe");
-        icacls.arg(folder).args(["/inheritance:r", "/q"]);
+        icacls.arg(dir).args(["/inheritance:r", "/q"]);
         for grant in grants {
             icacls.args(["/grant:r", &grant]);
         }

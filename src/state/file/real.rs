@@ -103,8 +103,8 @@ mod tests {
         assert_eq!(plain(Path::new(r"\\?\C:\a.\b")), None);
         assert_eq!(plain(Path::new(r"C:\a")), None);
         assert_eq!(plain(Path::new(r"\\?\Volume{1}\a")), None);
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a.toml");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.toml");
         std::fs::write(&file, "").unwrap();
         let real = real(&file).unwrap();
         assert!(!real.display().to_string().contains(r"\\?\"), "{}", real.display());

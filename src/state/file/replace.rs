@@ -6,19 +6,19 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::held::{Holder, holder, holder_of_name, wait};
 use super::long;
+use super::sharing::{Holder, holder, holder_of_name, wait};
 
-/// A new file in a folder, under a name of its own, for this user only where the system has modes. It is removed again
+/// A new file in a directory, under a name of its own, for this user only where the system has modes. It is removed again
 /// unless it is put in place.
 ///
 /// On Windows it is not marked as temporary: the mark would have to be taken back before it is put in place.
-pub(crate) fn temporary_in(folder: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn temporary_in(dir: &Path) -> io::Result<NamedTempFile> {
     #[cfg(not(windows))]
-    return NamedTempFile::new_in(folder);
+    return NamedTempFile::new_in(dir);
     #[cfg(windows)]
     return tempfile::Builder::new()
-        .make_in(long(folder), |path| fs::File::options().read(true).write(true).create_new(true).open(path));
+        .make_in(long(dir), |path| fs::File::options().read(true).write(true).create_new(true).open(path));
 }
 
 /// Puts a file in the place of another one, or where none was, in one step. On Windows 10 and later that works too while
@@ -108,10 +108,10 @@ mod tests {
 
     #[test]
     fn a_file_takes_its_place_or_is_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let to = folder.path().join("a");
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("a");
         let made = |text: &str| {
-            let mut made = temporary_in(folder.path()).unwrap();
+            let mut made = temporary_in(dir.path()).unwrap();
             made.write_all(text.as_bytes()).unwrap();
             made
         };
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&to).unwrap(), "two");
         remove(&to).unwrap();
         assert_eq!(remove(&to).unwrap_err().kind(), io::ErrorKind::NotFound);
-        assert!(persist(made("three"), &folder.path().join("none/a")).is_err());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(persist(made("three"), &dir.path().join("none/a")).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

@@ -62,7 +62,7 @@ fn that_is_lost_leaves_the_last_good_policy() {
     let (to_nothing, to_itself) = (link("nowhere/policy.json"), link("policy.json"));
     let cases: &[(&str, &str, Change<'_>, Change<'_>)] = &[
         ("deleted", "does not exist", &|file| fs::remove_file(file).unwrap(), nothing),
-        ("replaced by a folder", "folder", &make_folder, folder),
+        ("replaced by a directory", "directory", &make_folder, folder),
         ("invalid UTF-8", "not UTF-8", &|file| fs::write(file, b"{\"version\":\"\xff\"}").unwrap(), nothing),
         ("emptied", "is invalid", &|file| fs::write(file, "").unwrap(), nothing),
     ];

@@ -180,7 +180,7 @@ fn a_file_that_cannot_be_read_is_not_passed_over() {
     type Make = fn(&Path);
     let cases: &[(&str, Make)] = &[
         ("larger than 1 MiB", |path| fs::write(path, "#".repeat(1024 * 1024 + 1)).unwrap()),
-        ("is a folder", |path| fs::create_dir(path).unwrap()),
+        ("is a directory", |path| fs::create_dir(path).unwrap()),
         ("not UTF-8 text (byte 2", |path| fs::write(path, b"# \xff").unwrap()),
         ("does not exist", |path| symlink("/nowhere/at/all.toml", path)),
     ];

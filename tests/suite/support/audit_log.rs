@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use policylayer::audit::{Log, Options, Trouble};
+use policylayer::audit::{AuditLog, LogNotice, LogOptions};
 use policylayer::policy::{Effect, ServerName};
-use policylayer::record::{ArgumentsLogged, Direction, Draft, Enforcement, Entry, Facts, Keyed, Moment, Outcome};
+use policylayer::record::{
+    ArgumentRecorder, ArgumentsLogged, Direction, Draft, Enforcement, Facts, LogEntry, Moment, Outcome,
+};
 
 /// The server whose log the tests write.
 pub(crate) fn server() -> ServerName {
@@ -26,38 +28,38 @@ pub(crate) fn draft(number: u64, unix: Duration) -> Draft {
         enforcement: Enforcement::Enforced,
         arguments: None,
     };
-    let mut keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| None));
+    let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None));
     let made = Moment { number, unix, session: Duration::from_secs(number) };
     Draft::new(&facts, None, &mut keyed, made)
 }
 
 /// The same, answered.
-pub(crate) fn entry(number: u64) -> Entry {
+pub(crate) fn entry(number: u64) -> LogEntry {
     let unix = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
     draft(number, unix).finish(Outcome::Ok, Duration::from_secs(number + 1))
 }
 
 /// The same, of which nobody knows how it ended.
-pub(crate) fn open_entry(number: u64) -> Entry {
+pub(crate) fn open_entry(number: u64) -> LogEntry {
     let unix = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap();
     draft(number, unix).finish(Outcome::Unknown, Duration::from_secs(number + 1))
 }
 
 /// What a log has said on stderr.
-pub(crate) type Said = Arc<Mutex<Vec<Trouble>>>;
+pub(crate) type Said = Arc<Mutex<Vec<LogNotice>>>;
 
 /// Starts a session's log; `open` are its unanswered calls.
-pub(crate) fn start(folder: &Path, options: Options, open: Arc<Mutex<Vec<Entry>>>) -> (Log, Said) {
+pub(crate) fn start(folder: &Path, options: LogOptions, open: Arc<Mutex<Vec<LogEntry>>>) -> (AuditLog, Said) {
     let said = Said::default();
     let say = {
         let said = Arc::clone(&said);
         Box::new(move |trouble| said.lock().unwrap().push(trouble))
     };
-    let unanswered = Box::new(move |into: &mut Vec<Entry>| into.extend(open.lock().unwrap().iter().cloned()));
-    (Log::start(folder.to_owned(), &server(), options, say, unanswered).unwrap(), said)
+    let unanswered = Box::new(move |into: &mut Vec<LogEntry>| into.extend(open.lock().unwrap().iter().cloned()));
+    (AuditLog::start(folder.to_owned(), &server(), options, say, unanswered).unwrap(), said)
 }
 
 /// Starts the log of a session in which every call is answered.
-pub(crate) fn log(folder: &Path, options: Options) -> (Log, Said) {
+pub(crate) fn log(folder: &Path, options: LogOptions) -> (AuditLog, Said) {
     start(folder, options, Arc::default())
 }

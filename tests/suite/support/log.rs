@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::system::{at_home, program, without_variables};
 use policylayer::policy::Effect;
 use policylayer::record::{
-    ArgumentsLogged, Client, Digest, Direction, Draft, Enforcement, Event, Facts, Key, Keyed, Moment, Outcome, Session,
-    write_event,
+    ArgumentRecorder, ArgumentsLogged, Client, Digest, DigestKey, Direction, Draft, Enforcement, Event, Facts, Moment,
+    Outcome, SessionName, write_event,
 };
 use policylayer::risk::Class;
 
@@ -88,7 +88,7 @@ pub(crate) struct Log {
     folder: PathBuf,
     server: String,
     previous: Digest,
-    keyed: Keyed,
+    keyed: ArgumentRecorder,
     number: u64,
     rotated: u64,
     lines: u64,
@@ -166,7 +166,7 @@ impl Log {
             folder,
             server: server.to_owned(),
             previous: Digest::START,
-            keyed: Keyed::new(arguments, Box::new(|| Some(Key([7; 32])))),
+            keyed: ArgumentRecorder::new(arguments, Box::new(|| Some(DigestKey([7; 32])))),
             number: 0,
             rotated: 0,
             lines: 0,
@@ -191,7 +191,7 @@ impl Log {
         self.number += 1;
         let made = Moment { number: self.number, unix: decision.at, session: Duration::ZERO };
         let draft = Draft::new(&facts, Some(&client), &mut self.keyed, made);
-        let session = Session { id: decision.session.to_owned(), server: self.server.clone() };
+        let session = SessionName { id: decision.session.to_owned(), server: self.server.clone() };
         let mut line = Vec::new();
         draft.finish(decision.outcome, decision.took).write(&session, self.previous, &mut line);
         self.line(&line)
@@ -199,7 +199,7 @@ impl Log {
 
     /// Adds something that happened to the log.
     pub(crate) fn event(&mut self, seconds: u64, event: &Event) -> &mut Self {
-        let session = Session { id: "00000000000000aa".to_owned(), server: self.server.clone() };
+        let session = SessionName { id: "00000000000000aa".to_owned(), server: self.server.clone() };
         let mut line = Vec::new();
         write_event(event, &session, self.previous, Duration::from_secs(TEN + seconds), &mut line);
         self.line(&line)

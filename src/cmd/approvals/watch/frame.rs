@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::super::card::{self, Left};
 use super::model::{Mode, Model};
-use crate::state::approvals::{Entry, State};
+use crate::state::approvals::{ApprovalEntry, ApprovalState};
 use crate::visible::visible;
 
 const PLAIN: Style = Style::new();
@@ -86,7 +86,7 @@ impl Painter {
         lines
     }
 
-    fn arguments(&mut self, entry: &Entry, columns: usize) -> &[String] {
+    fn arguments(&mut self, entry: &ApprovalEntry, columns: usize) -> &[String] {
         if !matches!(&self.wrapped, Some((id, width, _)) if *id == entry.id && *width == columns) {
             let lines = card::arguments(entry).iter().flat_map(|line| wrap(line, columns)).collect();
             self.wrapped = Some((entry.id.clone(), columns, lines));
@@ -96,20 +96,20 @@ impl Painter {
 }
 
 fn head(model: &Model) -> Line {
-    let waiting = model.entries().iter().filter(|entry| entry.state == State::Waiting).count();
+    let waiting = model.entries().iter().filter(|entry| entry.state == ApprovalState::Waiting).count();
     let late = model.entries().len() - waiting;
     let late = if late == 0 { String::new() } else { format!(", {late} late") };
     Line { text: format!("policylayer approvals: {waiting} waiting{late}"), style: BOLD }
 }
 
-fn row(entry: &Entry, is_chosen: bool, now: Duration) -> Line {
+fn row(entry: &ApprovalEntry, is_chosen: bool, now: Duration) -> Line {
     let mark = if is_chosen { '>' } else { ' ' };
-    let late = if entry.state == State::Late { "late, " } else { "" };
+    let late = if entry.state == ApprovalState::Late { "late, " } else { "" };
     let (tool, server, left) = (visible(&entry.tool), visible(&entry.server), Left(entry.left(now)));
     let text = format!("{mark} {}  {tool} of {server} ({})  {late}{left} left", entry.id, visible(&entry.class));
     let style = match (is_chosen, entry.state) {
         (true, _) => CHOSEN,
-        (false, State::Late) => LATE,
+        (false, ApprovalState::Late) => LATE,
         (false, _) => PLAIN,
     };
     Line { text, style }
@@ -198,8 +198,8 @@ mod tests {
         Duration::from_secs(1_700_000_000) + Duration::from_millis(millis)
     }
 
-    fn entry(id: &str, state: State) -> Entry {
-        Entry {
+    fn entry(id: &str, state: ApprovalState) -> ApprovalEntry {
+        ApprovalEntry {
             id: id.to_owned(),
             session: "0a".to_owned(),
             server: "stub".to_owned(),
@@ -229,8 +229,9 @@ mod tests {
         let mut model = Model::new(Confirm::None);
         let mut painter = Painter::default();
         for entries in [0, 1, 40] {
-            let all =
-                (0..entries).map(|n| entry(&format!("id{n}"), if n % 2 == 0 { State::Waiting } else { State::Late }));
+            let all = (0..entries).map(|n| {
+                entry(&format!("id{n}"), if n % 2 == 0 { ApprovalState::Waiting } else { ApprovalState::Late })
+            });
             model.update(all.collect(), at(0));
             for code in [KeyCode::Char('n'), KeyCode::Esc, KeyCode::End, KeyCode::Up, KeyCode::Down] {
                 press(&mut model, code, at(10_000));
@@ -250,14 +251,14 @@ mod tests {
     fn scrolling_shows_every_line_of_the_arguments() {
         let mut model = Model::new(Confirm::None);
         let mut painter = Painter::default();
-        model.update(vec![entry("k7m2p", State::Waiting)], at(0));
+        model.update(vec![entry("k7m2p", ApprovalState::Waiting)], at(0));
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..60 {
             seen.extend(painter.paint(&mut model, (40, 20), at(0)).into_iter().map(|line| line.text));
             press(&mut model, KeyCode::PageDown, at(0));
         }
         let all: Vec<_> =
-            card::arguments(&entry("k7m2p", State::Waiting)).iter().flat_map(|line| wrap(line, 40)).collect();
+            card::arguments(&entry("k7m2p", ApprovalState::Waiting)).iter().flat_map(|line| wrap(line, 40)).collect();
         assert!(all.iter().any(|line| line.contains("NOT shown")));
         for line in all {
             assert!(seen.contains(&line), "{line:?} was never shown");
@@ -269,16 +270,16 @@ mod tests {
         let mut model = Model::new(Confirm::None);
         let yes = |model: &mut Model, millis| press(model, KeyCode::Char('y'), at(millis));
         assert_eq!(yes(&mut model, 0), Act::None, "there is nothing");
-        model.update(vec![entry("first", State::Waiting), entry("next", State::Waiting)], at(0));
+        model.update(vec![entry("first", ApprovalState::Waiting), entry("next", ApprovalState::Waiting)], at(0));
         assert_eq!(yes(&mut model, 100), Act::None);
         assert_eq!(yes(&mut model, 1000), Act::Answer("first".to_owned(), ApprovalAnswer::Once, Confirm::None));
         // Another comes to stand in its place just before the key.
-        model.update(vec![entry("next", State::Waiting)], at(1000));
+        model.update(vec![entry("next", ApprovalState::Waiting)], at(1000));
         assert_eq!(yes(&mut model, 1100), Act::None);
         assert!(model.message.contains("next has only just come up"));
         // One that goes while its note is written is not exchanged for another.
         press(&mut model, KeyCode::Char('n'), at(3000));
-        model.update(vec![entry("third", State::Waiting)], at(3000));
+        model.update(vec![entry("third", ApprovalState::Waiting)], at(3000));
         assert_eq!(press(&mut model, KeyCode::Enter, at(9000)), Act::None);
         assert!(model.message.contains("next can no longer be answered"), "{}", model.message);
     }

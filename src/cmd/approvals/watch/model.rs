@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::super::confirm;
 use crate::engine::ApprovalAnswer;
 use crate::limits::MAX_NOTE;
-use crate::state::approvals::{Confirm, Entry};
+use crate::state::approvals::{ApprovalEntry, Confirm};
 
 /// How long a call must have been shown before a key answers it: a key that was meant for another, or typed before this
 /// one came up, must not.
@@ -43,7 +43,7 @@ pub(super) enum Mode {
 #[derive(Debug)]
 pub(super) struct Model {
     required: Confirm,
-    entries: Vec<Entry>,
+    entries: Vec<ApprovalEntry>,
     /// The id of the call that is shown, and since when it is.
     selected: Option<(String, Duration)>,
     /// The first line of it that is shown.
@@ -59,7 +59,7 @@ impl Model {
     }
 
     /// What can be answered, the oldest first.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(super) fn entries(&self) -> &[ApprovalEntry] {
         &self.entries
     }
 
@@ -70,7 +70,7 @@ impl Model {
     }
 
     /// The call that is shown.
-    pub(super) fn selected(&self) -> Option<&Entry> {
+    pub(super) fn selected(&self) -> Option<&ApprovalEntry> {
         self.entries.get(self.place()?)
     }
 
@@ -79,7 +79,7 @@ impl Model {
     }
 
     /// Shows what there is now. The call that was shown stays the one that is shown, as long as it is there.
-    pub(super) fn update(&mut self, all: Vec<Entry>, now: Duration) {
+    pub(super) fn update(&mut self, all: Vec<ApprovalEntry>, now: Duration) {
         let place = self.place();
         self.entries = all.into_iter().filter(|entry| entry.state.is_open()).collect();
         if self.place().is_none() {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::super::latency::Latency;
 use crate::limits::MAX_TOLD_APART;
-use crate::record::{About, Event, Line, Outcome, Record};
+use crate::record::{About, Event, LogLine, Outcome, Record};
 use crate::wire::message::method;
 
 /// What lines come to.
@@ -70,7 +70,7 @@ pub(super) struct Session {
 
 impl Tally {
     /// Counts a line.
-    pub(super) fn add(&mut self, line: &Line<'_>) {
+    pub(super) fn add(&mut self, line: &LogLine<'_>) {
         self.first = Some(self.first.map_or(line.time, |first| first.min(line.time)));
         self.last = Some(self.last.map_or(line.time, |last| last.max(line.time)));
         match &line.about {
@@ -85,7 +85,7 @@ impl Tally {
         }
     }
 
-    fn session(&mut self, line: &Line<'_>, record: &Record<'_>) -> Option<()> {
+    fn session(&mut self, line: &LogLine<'_>, record: &Record<'_>) -> Option<()> {
         let new = || Session {
             server: line.server.to_string(),
             client: None,
@@ -97,13 +97,13 @@ impl Tally {
         session.decisions += 1;
         session.first = session.first.min(line.time);
         session.last = session.last.max(line.time);
-        if let Some((name, version)) = &record.client {
-            session.client = Some((name.to_string(), version.to_string()));
+        if let Some(client) = &record.client {
+            session.client = Some((client.name.to_string(), client.version.to_string()));
         }
         Some(())
     }
 
-    fn tool(&mut self, line: &Line<'_>, record: &Record<'_>) -> Option<()> {
+    fn tool(&mut self, line: &LogLine<'_>, record: &Record<'_>) -> Option<()> {
         let (Some(method::TOOLS_CALL), Some(tool)) = (record.method.as_deref(), &record.tool) else {
             self.others += 1;
             return Some(());
@@ -134,7 +134,7 @@ impl Tally {
         Some(())
     }
 
-    fn refusal(&mut self, line: &Line<'_>, record: &Record<'_>) -> Option<()> {
+    fn refusal(&mut self, line: &LogLine<'_>, record: &Record<'_>) -> Option<()> {
         if record.effect == "allow" {
             return Some(());
         }

@@ -10,8 +10,8 @@
 //! audit/open/SERVER-SESSION.lock    locked for as long as the session runs
 //! audit/key                   the key of the arguments' digests
 //! ```
-//! The files that are locked are never read, as a lock hinders all others from reading on Windows. Version 0.1.0 had no
-//! `open/SERVER-SESSION.lock` and locked the journal itself. Where a lock hinders nobody from reading, journals are
+//! The files that are locked are never read, as on Windows a lock keeps all others from reading. Version 0.1.0 had no
+//! `open/SERVER-SESSION.lock` and locked the journal itself. Where a lock does not keep others from reading, journals are
 //! therefore locked as well: wrappers of both versions leave each other's journals alone, and take over what was left behind.
 
 use std::fs;
@@ -19,24 +19,24 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::policy::ServerName;
-use crate::state::file::is_being_removed;
+use crate::state::file::{is_being_removed, is_missing};
 
 /// The files of one server's log.
 #[derive(Clone, Debug)]
-pub struct Place {
-    folder: PathBuf,
+pub struct LogPaths {
+    dir: PathBuf,
     server: String,
 }
 
-impl Place {
-    /// The log of a server in the audit folder.
-    pub fn new(folder: impl Into<PathBuf>, server: &ServerName) -> Self {
-        Self { folder: folder.into(), server: server.as_str().to_owned() }
+impl LogPaths {
+    /// The log of a server in the audit directory.
+    pub fn new(dir: impl Into<PathBuf>, server: &ServerName) -> Self {
+        Self { dir: dir.into(), server: server.as_str().to_owned() }
     }
 
-    /// The audit folder.
+    /// The audit directory.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        &self.dir
     }
 
     /// The server's name.
@@ -57,16 +57,11 @@ impl Place {
     /// The numbers of the rotated files that are there, oldest first.
     ///
     /// # Errors
-    /// Where the folder is there and cannot be read.
+    /// Where the directory is there and cannot be read.
     pub fn rotated_numbers(&self) -> io::Result<Vec<u64>> {
-        let prefix = format!("{}.jsonl.", self.server);
-        let mut numbers = names(&self.folder)?
-            .iter()
-            .filter_map(|name| name.strip_prefix(&prefix))
-            .filter(|number| number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit()))
-            .filter_map(|number| number.parse().ok())
-            .filter(|number| !is_being_removed(&self.rotated(*number)))
-            .collect::<Vec<u64>>();
+        let files = names(&self.dir)?.into_iter().filter_map(|name| parse_name(&name));
+        let numbers = files.filter(|(server, _)| server.as_str() == self.server).filter_map(|(_, number)| number);
+        let mut numbers: Vec<_> = numbers.filter(|number| !is_being_removed(&self.rotated(*number))).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
@@ -88,18 +83,18 @@ impl Place {
 
     /// The journal of a session.
     pub fn journal(&self, session: &str) -> PathBuf {
-        self.folder.join("open").join(format!("{}-{session}.jsonl", self.server))
+        self.dir.join("open").join(format!("{}-{session}.jsonl", self.server))
     }
 
     /// The file that is locked for as long as a session runs.
     pub(super) fn session_lock(&self, session: &str) -> PathBuf {
-        self.folder.join("open").join(format!("{}-{session}.lock", self.server))
+        self.dir.join("open").join(format!("{}-{session}.lock", self.server))
     }
 
     /// The sessions that have a journal: those that run, and those that were killed.
     ///
     /// # Errors
-    /// Where the folder is there and cannot be read.
+    /// Where the directory is there and cannot be read.
     pub fn journals(&self) -> io::Result<Vec<String>> {
         self.sessions(".jsonl")
     }
@@ -111,7 +106,7 @@ impl Place {
 
     fn sessions(&self, ending: &str) -> io::Result<Vec<String>> {
         let prefix = format!("{}-", self.server);
-        let mut sessions = names(&self.folder.join("open"))?
+        let mut sessions = names(&self.dir.join("open"))?
             .iter()
             .filter_map(|name| name.strip_prefix(&prefix)?.strip_suffix(ending))
             .filter(|session| session.len() == 16 && session.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -122,17 +117,39 @@ impl Place {
     }
 
     fn file(&self, ending: &str) -> PathBuf {
-        self.folder.join(format!("{}.{ending}", self.server))
+        self.dir.join(format!("{}.{ending}", self.server))
     }
 }
 
-/// The names in a folder that are text; none where it is missing.
-fn names(folder: &Path) -> io::Result<Vec<String>> {
-    match fs::read_dir(folder) {
+/// The server of a file of the log, and the number that it got when it was rotated; `None` of the one that is written.
+fn parse_name(name: &str) -> Option<(ServerName, Option<u64>)> {
+    let (rest, number) = match name.rsplit_once('.') {
+        Some((rest, number)) if number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (rest, Some(number.parse().ok()?))
+        }
+        _ => (name, None),
+    };
+    Some((ServerName::parse(rest.strip_suffix(".jsonl")?).ok()?, number))
+}
+
+/// The servers that have a log in a directory, by name; none where there is no directory.
+///
+/// # Errors
+/// Where the directory cannot be looked into.
+pub fn servers(dir: &Path) -> io::Result<Vec<ServerName>> {
+    let mut servers: Vec<_> = names(dir)?.iter().filter_map(|name| Some(parse_name(name)?.0)).collect();
+    servers.sort();
+    servers.dedup();
+    Ok(servers)
+}
+
+/// The names in a directory that are text; none where it is missing.
+fn names(dir: &Path) -> io::Result<Vec<String>> {
+    match fs::read_dir(dir) {
         Ok(entries) => {
             entries.filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose()).collect()
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if is_missing(&error) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
@@ -143,18 +160,18 @@ mod tests {
 
     #[test]
     fn names_that_look_alike_are_told_apart() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = |server| Place::new(folder.path(), &ServerName::parse(server).unwrap());
-        assert_eq!(place("a").rotated_numbers().unwrap(), [0_u64; 0]);
-        assert_eq!(place("a").journals().unwrap(), [""; 0]);
-        let (one, other) = (place("a"), place("a-0011223344556677"));
-        fs::create_dir(folder.path().join("open")).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let paths = |server| LogPaths::new(dir.path(), &ServerName::parse(server).unwrap());
+        assert_eq!(paths("a").rotated_numbers().unwrap(), [0_u64; 0]);
+        assert_eq!(paths("a").journals().unwrap(), [""; 0]);
+        let (one, other) = (paths("a"), paths("a-0011223344556677"));
+        fs::create_dir(dir.path().join("open")).unwrap();
         for path in [
             one.rotated(2),
             one.rotated(1_000_000),
             one.rotated(1),
-            place("a.jsonl").current(),
-            place("a.jsonl.000003").current(),
+            paths("a.jsonl").current(),
+            paths("a.jsonl.000003").current(),
             one.journal("8899aabbccddeeff"),
             other.journal("0123456789abcdef"),
         ] {

@@ -119,11 +119,29 @@ fn is_removal(error: &io::Error, path: &Path) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && is_being_removed(path)
 }
 
+/// Opens a file that is there, to read it.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
+    open(File::options().read(true), path)
+}
+
+/// Whether an error says that nothing is at a path.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Takes a file that is not there for `None`.
+pub(crate) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
+}
+
 /// Reads a whole file.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     wait_for_release(path, || {
         let mut bytes = Vec::new();
-        open(File::options().read(true), path)?.read_to_end(&mut bytes)?;
+        open_to_read(path)?.read_to_end(&mut bytes)?;
         Ok(bytes)
     })
 }

@@ -1,37 +1,35 @@
-//! What is in the folder of the policies.
+//! What is in the directory of the policies.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{PolicyError, configuration_folder};
+use super::{PolicyError, TextError, configuration_folder};
 use crate::env::Env;
 use crate::policy::{Format, ServerName};
+use crate::state::file::is_missing;
 
-/// What is in the folder of the policies.
+/// What is in the directory of the policies.
 #[derive(Debug, Default)]
-pub struct Listing {
-    /// The folder. It need not exist.
-    pub folder: PathBuf,
+pub struct PolicyList {
+    /// The directory. It need not exist.
+    pub dir: PathBuf,
     /// The servers that have a policy there, in the order of their names.
     pub servers: Vec<ServerName>,
     /// The tests of policies, each `NAME.test.ENDING`, in the order of their names.
     pub tests: Vec<PathBuf>,
 }
 
-/// Lists the folder of the policies, `policies` in the configuration folder.
+/// Lists the directory of the policies, `policies` in the configuration directory.
 ///
 /// # Errors
-/// Where the configuration folder cannot be found or looked into.
-pub fn list_policies(env: &Env) -> Result<Listing, PolicyError> {
-    let mut listing = Listing { folder: configuration_folder(env)?.join("policies"), ..Listing::default() };
-    let folder = listing.folder.clone();
-    let failed = |error| PolicyError::Unreadable { path: folder.clone(), error };
-    let entries = match fs::read_dir(&folder) {
+/// Where the configuration directory cannot be found or looked into.
+pub fn list_policies(env: &Env) -> Result<PolicyList, PolicyError> {
+    let mut listing = PolicyList { dir: configuration_folder(env)?.join("policies"), ..PolicyList::default() };
+    let dir = listing.dir.clone();
+    let failed = |error| PolicyError::Unreadable { path: dir.clone(), why: TextError::Failed(error) };
+    let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(listing);
-        }
+        Err(error) if is_missing(&error) => return Ok(listing),
         Err(error) => return Err(failed(error)),
     };
     for entry in entries {

@@ -1,46 +1,35 @@
 //! What is said on stderr of a log that cannot be written.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
 
 use crate::state::file::is_held_open;
 use crate::visible::visible;
 
-/// News of the log's condition, in whole sentences.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+/// What a person is told of the log's condition, in whole sentences.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogNotice {
     /// It cannot be written.
+    #[error("{0} Until then records are dropped and counted, and writing is tried again every second.")]
     Unwritable(String),
     /// It can be written again.
+    #[error("The audit log is written again; {lost} records are missing from it.")]
     Written {
         /// How many records are missing.
         lost: u64,
     },
     /// Its writer did not keep up.
+    #[error(
+        "The audit log is written too slowly: {lost} records are missing from it. Put the state directory on a faster disk, or \
+         keep less of the arguments."
+    )]
     Behind {
         /// How many records are missing.
         lost: u64,
     },
     /// It is written, and something beside it is not.
+    #[error("{0}")]
     Beside(String),
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unwritable(why) => {
-                write!(f, "{why} Until then records are dropped and counted, and writing is tried again every second.")
-            }
-            Self::Written { lost } => write!(f, "The audit log is written again; {lost} records are missing from it."),
-            Self::Behind { lost } => write!(
-                f,
-                "The audit log is written too slowly: {lost} records are missing from it. Put the state folder on a faster \
-                 disk, or keep less of the arguments."
-            ),
-            Self::Beside(why) => f.write_str(why),
-        }
-    }
 }
 
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> String {
@@ -53,7 +42,7 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> String {
         }
         // The error says it all.
         _ if is_held_open(error) => "",
-        _ => "Make its folder one that the user who runs policylayer may write to.",
+        _ => "Make its directory one that the user who runs policylayer may write to.",
     };
     format!(
         "The audit log {} cannot be written ({error}).{}{remedy}",
@@ -64,7 +53,7 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> String {
 
 pub(super) fn unwritable_journal(path: &Path, error: &io::Error) -> String {
     format!(
-        "The journal {} cannot be written ({error}), so calls that are not yet answered are not recorded. Make its folder \
+        "The journal {} cannot be written ({error}), so calls that are not yet answered are not recorded. Make its directory \
          one that the user who runs policylayer may write to, and make room on the disk.",
         visible(&path.display().to_string())
     )
