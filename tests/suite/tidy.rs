@@ -75,6 +75,16 @@ fn nothing_is_unfinished_or_skipped() {
 }
 
 #[test]
+fn no_test_fails_because_a_machine_is_busy() {
+    for (file, text) in files("src", &["rs"]).into_iter().chain(files("tests", &["rs"])) {
+        let bounds = text.lines().filter(|line| line.contains("assert!(") && line.contains(".elapsed() <"));
+        let hasty = bounds.filter(|line| !line.contains("PATIENCE") && !line.contains("from_secs(60)"));
+        let hasty: Vec<_> = hasty.filter(|_| file != "tests/suite/tidy.rs").collect();
+        assert!(hasty.is_empty(), "{file}: less than a minute is too little for a busy machine: {hasty:#?}");
+    }
+}
+
+#[test]
 fn files_are_small_enough_to_be_one_module() {
     for (file, text) in files("src", &["rs"]) {
         let lines = code(&text).lines().count();
