@@ -22,7 +22,7 @@ impl Prompter {
     /// # Errors
     /// When a signal handler cannot be registered.
     pub(crate) fn new() -> io::Result<Self> {
-        TerminalGuard::new(restore).map(Self)
+        TerminalGuard::new(restore_terminal).map(Self)
     }
 
     /// Returns the index of the item that the person chooses, or `None` if they leave with Esc, `q` or Ctrl-C. The cursor
@@ -32,7 +32,7 @@ impl Prompter {
     /// When the terminal cannot be read or written.
     pub(crate) fn select(&self, title: &str, items: &[String]) -> io::Result<Option<usize>> {
         let selected = self.show_list(title, items);
-        restore();
+        restore_terminal();
         end_by_signal(self.0.signal());
         let selected = selected?;
         if let Some(item) = selected.and_then(|index| items.get(index)) {
@@ -47,7 +47,7 @@ impl Prompter {
         execute!(io::stderr(), Hide, DisableLineWrap)?;
         let mut selected = 0;
         loop {
-            let height = draw(title, items, selected)?;
+            let height = draw_list(title, items, selected)?;
             let action = self.read_action(selected, items.len());
             queue!(io::stderr(), MoveUp(height), MoveToColumn(0), Clear(ClearType::FromCursorDown))?;
             match action? {
@@ -107,7 +107,7 @@ fn action_of(key: KeyEvent, selected: usize, count: usize) -> Option<ListAction>
 }
 
 /// Draws the title and the page of items with the selected one, and returns how many lines that takes.
-fn draw(title: &str, items: &[String], selected: usize) -> io::Result<u16> {
+fn draw_list(title: &str, items: &[String], selected: usize) -> io::Result<u16> {
     // The title and the line of the cursor take one row each.
     let (_, rows) = terminal::size()?;
     let page = usize::from(rows).saturating_sub(2).max(1);
@@ -125,7 +125,7 @@ fn draw(title: &str, items: &[String], selected: usize) -> io::Result<u16> {
 }
 
 /// Gives the terminal back. If that fails there is no terminal any more.
-fn restore() {
+fn restore_terminal() {
     let _ = execute!(io::stderr(), Show, EnableLineWrap);
     let _ = terminal::disable_raw_mode();
 }

@@ -31,11 +31,11 @@ impl Spinner {
         }
         let (stop, stopped) = mpsc::channel();
         let message = message.to_owned();
-        let spin = move || {
-            // Nobody may be reading stderr, and then there is nothing to show.
-            let _ = spin(&message, &stopped);
+        let draw = move || {
+            // If nobody reads stderr, there is nothing to show.
+            let _ = draw_frames(&message, &stopped);
         };
-        let thread = thread::Builder::new().name("spinner".to_owned()).spawn(spin);
+        let thread = thread::Builder::new().name("spinner".to_owned()).spawn(draw);
         Self(thread.ok().map(|thread| Running { stop, thread }))
     }
 }
@@ -49,17 +49,18 @@ impl Drop for Spinner {
     }
 }
 
-fn spin(message: &str, stopped: &Receiver<()>) -> io::Result<()> {
+fn draw_frames(message: &str, stopped: &Receiver<()>) -> io::Result<()> {
     let start = Instant::now();
     for frame in FRAMES.iter().cycle() {
+        let mut out = io::stderr().lock();
+        queue!(out, DisableLineWrap, MoveToColumn(0))?;
+        write!(out, "{frame} {message} {}", format_elapsed(start.elapsed()))?;
+        queue!(out, Clear(ClearType::UntilNewLine), EnableLineWrap)?;
+        out.flush()?;
+        drop(out);
         if stopped.recv_timeout(FRAME) != Err(RecvTimeoutError::Timeout) {
             break;
         }
-        let mut out = io::stderr().lock();
-        queue!(out, DisableLineWrap, MoveToColumn(0))?;
-        write!(out, "{frame} {message} {}", elapsed(start.elapsed()))?;
-        queue!(out, Clear(ClearType::UntilNewLine), EnableLineWrap)?;
-        out.flush()?;
     }
     let mut out = io::stderr().lock();
     queue!(out, MoveToColumn(0), Clear(ClearType::CurrentLine))?;
@@ -67,7 +68,7 @@ fn spin(message: &str, stopped: &Receiver<()>) -> io::Result<()> {
 }
 
 /// `59s`, then `1m`.
-fn elapsed(duration: Duration) -> String {
+fn format_elapsed(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ ..60 => format!("{seconds}s"),
         seconds => format!("{}m", seconds / 60),

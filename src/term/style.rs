@@ -5,30 +5,28 @@ use std::io::{self, IsTerminal as _};
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, Zoned};
 
-/// What passes.
+/// Text about what passes.
 pub(crate) const SUCCESS: Style = AnsiColor::Green.on_default();
-/// What is refused.
+/// Text about what is refused.
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default();
-/// What to look into.
+/// Text about what deserves a look.
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
-/// What is read last.
+/// Text of minor importance.
 pub(crate) const DIM: Style = Style::new().dimmed();
 
-/// How wide the terminal is that stdout goes to.
+/// The width of the terminal that stdout goes to; at least 40 columns, since nobody can read less.
 pub(crate) fn terminal_width() -> Option<usize> {
-    let stdout = io::stdout();
-    let size = stdout.is_terminal().then(|| terminal_size::terminal_size_of(stdout))?;
-    // Narrower is no help to anybody.
-    size.map(|(width, _)| usize::from(width.0).max(40))
+    let (columns, _) = io::stdout().is_terminal().then(crossterm::terminal::size)?.ok()?;
+    (columns > 0).then(|| usize::from(columns).max(40))
 }
 
-/// A time as the clock on the wall shows it.
+/// Formats a time in the local time zone, without the year if it is this one.
 pub(crate) fn local(time: Timestamp, now: &Zoned) -> String {
     let then = time.to_zoned(now.time_zone().clone());
     then.strftime(if then.year() == now.year() { "%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
 }
 
-/// A duration as a person compares it.
+/// Formats milliseconds with as many digits as matter.
 pub(crate) fn milliseconds(ms: f64) -> String {
     if ms < 100.0 { format!("{ms:.1}") } else { format!("{ms:.0}") }
 }

@@ -15,6 +15,7 @@ use self::screen::Screen;
 use super::{Env, done, over};
 use crate::exit::Exit;
 use crate::state::approvals::{Book, Confirm, NotAnswered, clock};
+use crate::term::guard::end_by_signal;
 
 /// How often what waits is looked at.
 const LOOK: Duration = Duration::from_millis(300);
@@ -49,7 +50,7 @@ pub(super) fn run(book: &mut Book, required: Confirm, env: &Env) -> anyhow::Resu
     let watched = watch(book, &mut model, &mut screen);
     let signal = screen.signal();
     drop(screen);
-    screen::end_by(signal);
+    end_by_signal(signal);
     watched.map(|()| Exit::Ok)
 }
 

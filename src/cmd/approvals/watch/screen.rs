@@ -1,13 +1,6 @@
 //! The terminal while it is ours, and given back however that ends.
 
 use std::io::{self, Write as _};
-use std::panic;
-#[cfg(unix)]
-use std::sync::Arc;
-#[cfg(unix)]
-use std::sync::atomic::{AtomicUsize, Ordering};
-#[cfg(unix)]
-use std::{io::IsTerminal as _, thread, time::Duration};
 
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::terminal::{
@@ -19,14 +12,14 @@ use anstyle::Style;
 
 use super::frame::{Line, Size};
 use crate::env::Env;
+use crate::term::guard::TerminalGuard;
 
-/// The terminal, in raw mode and on a screen of its own. Dropping it gives it back.
+/// The terminal, in raw mode and on a screen of its own, until it is dropped.
 pub(super) struct Screen {
     size: Size,
     colours: Colours,
     drawn: Vec<Line>,
-    #[cfg(unix)]
-    signal: Arc<AtomicUsize>,
+    guard: TerminalGuard,
 }
 
 /// Which escape sequences a line may have.
@@ -40,28 +33,12 @@ enum Colours {
     None,
 }
 
-/// How often it is looked whether the terminal is still there.
-#[cfg(unix)]
-const TERMINAL_LOOK: Duration = Duration::from_millis(200);
-
 impl Screen {
     pub(super) fn take(env: &Env) -> io::Result<Self> {
         let (columns, rows) = terminal::size()?;
         let plain = env.var("NO_COLOR").is_some_and(|value| !value.is_empty());
-        #[cfg(unix)]
-        let signal = {
-            let signal = Arc::new(AtomicUsize::new(0));
-            for number in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP, signal_hook::consts::SIGINT] {
-                let told = usize::try_from(number).unwrap_or_default();
-                signal_hook::flag::register_usize(number, Arc::clone(&signal), told)?;
-            }
-            signal
-        };
-        let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            give_back();
-            previous(info);
-        }));
+        // From here on everything is given back, also if a step fails.
+        let guard = TerminalGuard::new(give_back)?;
         let screen = Self {
             size: (usize::from(columns), usize::from(rows)),
             colours: match (takes_escapes(), plain) {
@@ -70,12 +47,8 @@ impl Screen {
                 (true, false) => Colours::Shown,
             },
             drawn: Vec::new(),
-            #[cfg(unix)]
-            signal,
+            guard,
         };
-        #[cfg(unix)]
-        end_without_terminal()?;
-        // From here on dropping it gives everything back, also what fails half-way.
         terminal::enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, Hide)?;
         Ok(screen)
@@ -97,16 +70,9 @@ impl Screen {
         Ok(())
     }
 
-    /// The signal that asks for the end, if one has come.
-    #[cfg(unix)]
+    /// The signal that asked the program to end, if one has come.
     pub(super) fn signal(&self) -> Option<i32> {
-        i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|number| *number != 0)
-    }
-
-    /// There are none here.
-    #[cfg(not(unix))]
-    pub(super) fn signal(&self) -> Option<i32> {
-        None
+        self.guard.signal()
     }
 
     /// Draws the lines that have changed.
@@ -133,12 +99,6 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
-    fn drop(&mut self) {
-        give_back();
-    }
-}
-
 /// Gives the terminal back. Where that fails there is no terminal any more.
 fn give_back() {
     let _ = execute!(io::stdout(), Show, EnableLineWrap, LeaveAlternateScreen);
@@ -154,29 +114,3 @@ fn takes_escapes() -> bool {
     #[cfg(not(windows))]
     true
 }
-
-/// Ends the program when its terminal is gone, as when a tmux session is killed. What waits for keys reads on and on then,
-/// and nothing on its thread gets a turn: so this is a thread of its own. On Windows the system ends us.
-#[cfg(unix)]
-fn end_without_terminal() -> io::Result<()> {
-    let watch = || {
-        while io::stdin().is_terminal() {
-            thread::sleep(TERMINAL_LOOK);
-        }
-        end_by(Some(signal_hook::consts::SIGHUP));
-    };
-    thread::Builder::new().name("terminal".to_owned()).spawn(watch).map(drop)
-}
-
-/// Ends as the signal would have ended us.
-#[cfg(unix)]
-pub(super) fn end_by(signal: Option<i32>) {
-    if let Some(signal) = signal {
-        // It does not come back; where it fails, the program ends as after a `q`.
-        let _ = signal_hook::low_level::emulate_default_handler(signal);
-    }
-}
-
-/// There are no signals here.
-#[cfg(not(unix))]
-pub(super) fn end_by(_: Option<i32>) {}
