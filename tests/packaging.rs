@@ -179,6 +179,9 @@ fn every_package_is_of_a_target_that_a_release_builds() {
         assert!(workflow.contains(&format!("target: {name}, program: {program} }}")), "{name} is not built");
     }
     assert_eq!(workflow.matches("- { os: ").count(), targets.len());
+    // Built by the profile for it, and taken from where that puts it.
+    assert_eq!(workflow.matches("cargo build --profile dist --locked").count(), 1);
+    assert!(workflow.contains("PROGRAM: target/${{ matrix.target }}/dist/${{ matrix.program }}\n"));
     assert!(read("CHANGELOG.md").contains(&format!("\n## {VERSION}\n")), "CHANGELOG.md has no section for {VERSION}");
 }
 
