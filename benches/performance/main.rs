@@ -1,7 +1,7 @@
 //! `cargo bench`: what the wrapper costs, in its core and between real pipes. See docs/performance.md.
 //!
-//! The program is its own echo server and its own relay, by a hidden first argument. Without `--bench`, as `cargo test`
-//! runs it, it measures nothing and only tries its parts.
+//! The program is its own echo server and its own relay, by a hidden first argument. Without `--bench`, as `cargo test` runs
+//! it, it measures nothing and only tries its parts.
 #![allow(missing_docs, unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod allocations;
@@ -9,6 +9,7 @@ mod echo;
 mod engine;
 mod lines;
 mod pipes;
+mod program;
 mod relay;
 mod session;
 mod table;
@@ -43,9 +44,10 @@ fn main() -> io::Result<()> {
     }
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
     if !has("--bench") {
-        return pipes::try_parts();
+        return pipes::try_parts(program::beside_tests()?);
     }
+    let program = program::build()?;
     let length = if has("--quick") { Length::Quick } else { Length::Full };
     let mut out = io::stdout().lock();
-    writeln!(out, "{}\n{}", engine::measure(length), pipes::measure(length)?)
+    writeln!(out, "{}\n{}", engine::measure(length), pipes::measure(length, program)?)
 }

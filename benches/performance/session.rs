@@ -22,20 +22,23 @@ impl Between {
     pub(crate) const ALL: [Self; 3] = [Self::Nothing, Self::Relay, Self::Wrapper];
 }
 
-/// A home of its own for the wrapper, with the policy in it and nothing else.
-pub(crate) struct Home(tempfile::TempDir);
+/// A home of its own for the wrapper, with the policy in it and nothing else, and the program that is measured.
+pub(crate) struct Home {
+    directory: tempfile::TempDir,
+    pub(crate) program: PathBuf,
+}
 
 impl Home {
-    pub(crate) fn new() -> io::Result<Self> {
-        let home = tempfile::tempdir()?;
-        let policies = home.path().join("config/policylayer/policies");
+    pub(crate) fn new(program: PathBuf) -> io::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let policies = directory.path().join("config/policylayer/policies");
         fs::create_dir_all(&policies)?;
         fs::write(policies.join("echo.toml"), lines::policy())?;
-        Ok(Self(home))
+        Ok(Self { directory, program })
     }
 
     fn path(&self, of: impl AsRef<Path>) -> PathBuf {
-        self.0.path().join(of)
+        self.directory.path().join(of)
     }
 }
 
@@ -59,7 +62,7 @@ impl Session {
                 command
             }
             Between::Wrapper => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_policylayer"));
+                let mut command = Command::new(&home.program);
                 command.args(["wrap", "--server", "echo", "--"]).arg(&this);
                 command
             }
@@ -73,14 +76,12 @@ impl Session {
         Ok(Self { child, stdin, stdout, buffer: vec![0; 256 * 1024], next_id: 1 })
     }
 
-    /// From before the start to the first answer.
-    pub(crate) fn first_answer(between: Between, home: &Home) -> io::Result<Duration> {
+    /// A session that is started now, and how long it took from before its start to the first answer.
+    pub(crate) fn first_answer(between: Between, home: &Home) -> io::Result<(Duration, Self)> {
         let start = Instant::now();
         let mut session = Self::start(between, home)?;
         session.round_trip()?;
-        let took = start.elapsed();
-        session.end()?;
-        Ok(took)
+        Ok((start.elapsed(), session))
     }
 
     /// One call and its answer.
@@ -132,7 +133,7 @@ impl Session {
         let received = thread::scope(|scope| {
             scope.spawn(move || {
                 for chunk in calls {
-                    // Where the reader has failed, it tells.
+                    // If the reader has failed, it reports that.
                     if allowed.recv().is_err() || stdin.write_all(chunk.as_bytes()).is_err() {
                         return;
                     }
@@ -152,10 +153,11 @@ impl Session {
         Ok(start.elapsed())
     }
 
-    /// The most memory that the first process has held so far, in bytes; only Linux tells.
-    pub(crate) fn peak_memory(&self) -> Option<f64> {
+    /// The private memory of the first process, in bytes; only Linux tells. Pages of the program and of libraries, which are
+    /// shared and can be read from their files again, do not count.
+    pub(crate) fn private_memory(&self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
         line.trim().strip_suffix(" kB")?.parse().ok().map(|kib: f64| kib * 1024.0)
     }
 

@@ -47,11 +47,11 @@ fn a_million_messages_leave_memory_and_open_files_as_they_were() {
         }
         assert!(answered.iter().all(|answered| *answered), "round {round}");
         if round == rounds / 10 {
-            warm = Some((session.resident(), session.open_files()));
+            warm = Some((session.private_memory(), session.open_files()));
         }
     }
     let (took, (memory, files)) = (start.elapsed(), warm.unwrap());
-    let after = (session.resident(), session.open_files());
+    let after = (session.private_memory(), session.open_files());
     tell(&format!(
         "{} messages in {took:.1?}; memory {} KiB, then {} KiB; open files {files}, then {}",
         rounds * BATCH * 2,

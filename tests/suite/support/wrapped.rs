@@ -199,10 +199,10 @@ impl Wrapped {
         self.status("VmHWM:").saturating_sub(self.status("RssFile:"))
     }
 
-    /// The memory that the wrapper has now, in bytes.
+    /// The private memory that the wrapper has now, in bytes.
     #[cfg(target_os = "linux")]
-    pub(crate) fn resident(&self) -> usize {
-        self.status("VmRSS:")
+    pub(crate) fn private_memory(&self) -> usize {
+        self.status("RssAnon:")
     }
 
     /// A line of the wrapper's status, which is in KiB, in bytes.
