@@ -13,8 +13,8 @@ pub enum Exit {
     InvalidPolicy,
     /// `decide`: the call is refused, or its tool hidden.
     Refused,
-    /// `decide`: the call asks a person.
-    Asks,
+    /// `decide`: the call needs a person's approval.
+    NeedsApproval,
     /// The upstream's own exit code, which has 32 bits on Windows, or 128 + N where signal N ended it.
     Upstream(i32),
 }
@@ -28,7 +28,7 @@ impl Exit {
             Self::Usage => 2,
             Self::InvalidPolicy => 3,
             Self::Refused => 4,
-            Self::Asks => 5,
+            Self::NeedsApproval => 5,
             Self::Upstream(code) => code,
         }
     }

@@ -1,22 +1,70 @@
 //! policylayer stands between an MCP client and its server and lets through what a local policy allows.
 //!
-//! Bytes come in, decisions go out. The core is sans-IO: it never reads a file, a clock, a socket or the environment, so that
-//! every protocol and policy question is tested by feeding it lines and comparing actions. The rooms, each of which uses
-//! only those before it:
+//! Bytes come in, decisions go out. The core is sans-IO: it never reads a file, a clock, a socket or the environment, so every
+//! question of protocol and policy is tested by feeding lines to an [`Engine`](engine::Engine) and comparing its actions:
 //!
-//! - The core: `limits` (every bound by its name), `visible` (text from elsewhere as a terminal may have it), `size`, `wire`
-//!   (lines and JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns),
-//!   `policy` (from a document to decisions, and edits of documents), `engine` (a session: requests, lists, limits,
-//!   approvals), `settings` (config.toml).
-//! - What is kept: `state` (what wrappers share), `exit` (the exit codes), `env` (the environment of the process), `shell` (commands that a person is told to run), `lookup` (which
-//!   file a command starts), `paths` (where
-//!   configuration, policies, state and logs are), `audit` (the log; its records are part of the core).
-//! - The I/O layer: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals),
-//!   `probe` (what a server offers), `term` (the terminal), and the log's lines in `record`
-//!   `report` (answers to questions, each a plain type),
-//!   `cli` (the command line), `cmd` (a file a verb).
+//! ```
+//! use std::sync::Arc;
 //!
-//! The invariants that every change keeps:
+//! use policylayer::engine::limits::Memory;
+//! use policylayer::engine::{Action, Engine, Now, Payload};
+//! use policylayer::policy::{self, Format, ServerName, Source};
+//!
+//! let source = Source::new("shop.toml", Format::Toml, "version = \"1\"\ndefault = \"allow\"\nhide = [\"drop_shop\"]\n");
+//! let loaded = policy::load(&source, &ServerName::parse("shop")?);
+//! let policy = loaded.policy.expect("the policy is valid");
+//! let mut engine = Engine::new(Arc::new(policy), Box::new(Memory::default()));
+//! let mut actions = Vec::new();
+//!
+//! // A call that the policy allows goes to the server byte for byte.
+//! let call = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_orders","arguments":{}}}"#;
+//! engine.client_line(call, Now::default(), &mut actions);
+//! assert_eq!(actions, [Action::ToServer(Payload::Received)]);
+//!
+//! // A call of a hidden tool never reaches the server: the client gets an error.
+//! actions.clear();
+//! let call = br#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"drop_shop"}}"#;
+//! engine.client_line(call, Now::default(), &mut actions);
+//! assert!(matches!(&actions[..], [Action::ToClient(Payload::Written(_))]));
+//!
+//! // And the list that the server sends reaches the client without that tool.
+//! actions.clear();
+//! let request = br#"{"jsonrpc":"2.0","id":3,"method":"tools/list"}"#;
+//! engine.client_line(request, Now::default(), &mut actions);
+//! assert_eq!(actions, [Action::ToServer(Payload::Received)]);
+//! actions.clear();
+//! let list = br#"{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"get_orders"},{"name":"drop_shop"}]}}"#;
+//! engine.server_line(list, Now::default(), &mut actions);
+//! let filtered = br#"{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"get_orders"}]}}"#;
+//! let filtered = [&filtered[..], b"\n"].concat();
+//! assert_eq!(actions, [Action::ToClient(Payload::Written(filtered))]);
+//! # Ok::<(), policylayer::policy::BadServerName>(())
+//! ```
+//!
+//! # Modules
+//!
+//! Each module imports only those that stand before it:
+//!
+//! - The core: `limits` (every bound by its name), `visible` (foreign text made safe for a terminal), `size`, `wire` (lines and
+//!   JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns), `policy` (from a
+//!   document to decisions), `record` (the log's lines), `engine` (a session: requests, lists, limits, approvals).
+//! - Kept between sessions and around the program: `state` (what wrappers share), `exit` (the exit codes), `env` (the
+//!   environment of the process), `shell` (commands that a person is advised to run), `lookup` (which file a command starts),
+//!   `settings` (config.toml), `paths` (where configuration, policies, state and logs are), `audit` (the log's files).
+//! - I/O: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals), `probe`
+//!   (starts a server and lists what it has).
+//! - Answers and faces: `report` (one serializable type per question), `author` (writes policies), `term` (the terminal), `cli`
+//!   (the command line), `cmd` (one module per subcommand), `program` (parse, run, report, exit code).
+//!
+//! # What semantic versioning covers
+//!
+//! First the program: its options, exit codes and `--format json`, the policy files and config.toml that it reads, and the lines
+//! of its log. Of the library: [`engine`], [`policy`], [`record`], [`risk`] and [`size`], which is what an embedding of the engine
+//! needs. All other modules are public for the program and its tests, and may change with any release.
+//!
+//! # Invariants
+//!
+//! Every change keeps these:
 //!
 //! 1. **Fail closed.** What is not understood is refused with a clear error; nothing is forwarded because something failed.
 //! 2. **What is forwarded is what was judged**, byte for byte, and only when every reasonable JSON parser reads it alike.
@@ -28,9 +76,10 @@
 //! 8. **Bounded memory.** Every table and buffer has a limit, named in [`limits`].
 
 pub mod audit;
-pub mod cli;
+mod cli;
 pub mod clients;
-pub mod cmd;
+#[allow(unreachable_pub, reason = "the entry of a subcommand is `pub` in its module")]
+mod cmd;
 pub mod engine;
 pub mod env;
 pub mod exit;
@@ -39,6 +88,8 @@ pub mod lookup;
 pub mod paths;
 pub mod policy;
 pub mod probe;
+#[doc(hidden)]
+pub mod program;
 pub mod proxy;
 pub mod record;
 pub mod report;
@@ -47,6 +98,6 @@ pub mod settings;
 mod shell;
 pub mod size;
 pub mod state;
-pub mod term;
+mod term;
 mod visible;
 pub mod wire;

@@ -32,7 +32,7 @@ pub fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(match report.effect {
         Effect::Allow => Exit::Ok,
         Effect::Deny | Effect::Hide => Exit::Refused,
-        Effect::RequireApproval => Exit::Asks,
+        Effect::RequireApproval => Exit::NeedsApproval,
     })
 }
 

@@ -7,10 +7,10 @@ use super::files;
 use super::source::{Crate, Mention, Module, Segments, What};
 
 /// The modules, lowest first: each may use those before it. `web`, `lock` and `content` are not there yet.
-const ORDER: [&str; 30] = [
+const ORDER: [&str; 31] = [
     "limits", "visible", "size", "wire", "risk", "policy", "lock", "content", "record", "engine", "state", "exit",
     "env", "shell", "lookup", "settings", "paths", "audit", "clients", "proxy", "probe", "report", "author", "term",
-    "web", "cli", "cmd", "main", "lib", "",
+    "web", "cli", "cmd", "program", "main", "lib", "",
 ];
 
 /// The modules that do no I/O.

@@ -1,0 +1,107 @@
+//! What the program does: it parses its command line, runs the subcommand, reports an error and ends with its exit code.
+
+use std::ffi::OsStr;
+use std::io::{self, Write as _};
+
+use clap::CommandFactory as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::cli::{Cli, WrapArgs};
+use crate::cmd::{self, demo};
+use crate::env::Env;
+use crate::exit::Exit;
+use crate::policy::BadServerName;
+use crate::proxy::start_failure;
+#[cfg(unix)]
+use crate::proxy::watcher;
+use crate::term::message;
+
+/// Runs what the command line of this process asks for.
+pub fn run() -> Exit {
+    // Helper processes of our own, which no help and no completion shows.
+    match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
+        #[cfg(unix)]
+        Some(watcher::SUBCOMMAND) => return report_exit(watcher::watch().map(|()| Exit::Ok).map_err(Into::into)),
+        Some(demo::SERVER_SUBCOMMAND) => return report_exit(demo::serve_stand_in()),
+        _ => {}
+    }
+    if let Some(args) = WrapArgs::read(std::env::args_os().skip(1)) {
+        return report_exit(cmd::wrap::run(&args, &Env::capture()));
+    }
+    match Cli::read() {
+        Ok(cli) => report_exit(cmd::run(&cli, &Env::capture())),
+        Err(error) => report_usage(&error),
+    }
+}
+
+/// The definition of the command line, for man pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+fn report_exit(result: anyhow::Result<Exit>) -> Exit {
+    result.unwrap_or_else(|error| {
+        // The reader of our output has seen enough, as `head` does.
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            return Exit::Ok;
+        }
+        message::print_error(&format!("{error:#}"));
+        if error.is::<BadServerName>() { Exit::Usage } else { Exit::Failed }
+    })
+}
+
+/// Prints the help, or what is wrong with the command line.
+fn report_usage(error: &clap::Error) -> Exit {
+    let _ = error.print();
+    if !error.use_stderr() {
+        return Exit::Ok;
+    }
+    // A client started this: it hides what was printed, and shows an answer in the protocol.
+    if std::env::args_os().nth(1).is_some_and(|subcommand| subcommand == "wrap") {
+        let remedy = remedy_for(error);
+        let _ = io::stderr().write_all(remedy.as_bytes());
+        start_failure::answer(&format!("policylayer: {error}{remedy}"));
+    }
+    Exit::Usage
+}
+
+/// What to do about a wrong command line of `wrap`.
+fn remedy_for(error: &clap::Error) -> String {
+    match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::MissingRequiredArgument, _) => {
+            "what to do: put the server's command after `--`, as in `policylayer wrap -- npx -y @iterable/mcp`\n".to_owned()
+        }
+        (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(ContextValue::String(option))) => {
+            format!("what to do: change the value of `{option}`; `policylayer wrap --help` says what it can be\n")
+        }
+        (ErrorKind::ArgumentConflict, Some(ContextValue::String(option))) => {
+            format!("what to do: give `{option}` once\n")
+        }
+        _ => "what to do: policylayer's own options come before `--`, the server's command and its options after it\n"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn the_remedy_names_what_to_change() {
+        for (line, expected) in [
+            ("wrap", "put the server's command after `--`"),
+            ("wrap --max-message banana -- cat", "change the value of `--max-message <SIZE>`; `policylayer wrap --help`"),
+            ("wrap --max-message 12 -- cat", "change the value of `--max-message <SIZE>`"),
+            ("wrap --log-level loud -- cat", "change the value of `--log-level <LEVEL>`"),
+            ("wrap --policy", "change the value of `--policy <FILE>`"),
+            ("wrap --policy a --policy b -- cat", "give `--policy <FILE>` once"),
+            ("wrap --polisy p.toml -- cat", "policylayer's own options come before `--`"),
+        ] {
+            let words = ["policylayer"].into_iter().chain(line.split_whitespace());
+            let error = Cli::try_parse_from(words).unwrap_err();
+            assert!(remedy_for(&error).starts_with(&format!("what to do: {expected}")), "{line}: {}", remedy_for(&error));
+        }
+    }
+}
