@@ -28,43 +28,44 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -s h -l help -d 'P
 complete -c policylayer -n "__fish_policylayer_needs_command" -s V -l version -d 'Print version'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "wrap" -d 'Start an MCP server and enforce the policy on everything that passes between it and the client'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "clients" -d 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "register" -d 'Put the policy before a server in a client\'s configuration'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "unregister" -d 'Take the policy out of a client\'s configuration again'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "doctor" -d 'Start a server as its client would, and say of each step whether it goes well and what to do where it does not'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "inspect" -d 'Start a server, and print what an agent would see of it: each tool\'s class, decision and rule. Nothing is called'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "init" -d 'Write a policy for a server from the tools that it lists, and ask about each kind of them first'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and what to do'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "explain" -d 'Say what a tool does, how it is abused, which rule is recommended for it, and what is in force'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "test" -d 'Run policy tests: the calls that they describe, and what the policy is expected to make of each'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "allow" -d 'Let tools through: edit the policy so that they may be called'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "deny" -d 'Refuse tools: edit the policy so that they stay visible, and every call is refused'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "hide" -d 'Hide tools: edit the policy so that the agent does not see them, and every call is refused'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "limit" -d 'Limit tools: edit the policy so that no more than so many calls pass'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "ask" -d 'Have a person asked: edit the policy so that each call of the tools needs an approval'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "reset" -d 'Take what the policy says of tools by their names out of it, so that the rest of it decides'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "add" -d 'Merge a pasted policy, or a part of one, into the policy in force'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "approvals" -d 'See and answer the calls that wait for a person\'s approval'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "log" -d 'Print the audit log: every decision, and what became of it'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "suggest" -d 'Suggest the least policy that would have let through what was used, from the audit log'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "replay" -d 'Decide the recorded calls again under another policy, and show which decisions change'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "register" -d 'Put a policy in front of a server in a client\'s configuration'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "unregister" -d 'Undo `register`: the client starts the server directly again'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "doctor" -d 'Start a server as its client would, and check each step; for each that fails, say what to do'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "inspect" -d 'Start a server and print what an agent would see of it: each tool\'s class, decision and rule. No tool is called'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "init" -d 'Write a policy for a server from the tools that it lists, after asking about each class of them'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and a fix'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "decide" -d 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "explain" -d 'Print what a tool does, how it is abused, which rule is recommended for it, and which one is in force'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "test" -d 'Run policy tests: calls, and the decision that is expected for each'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "allow" -d 'Allow tools: edit the policy so that they may be called'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "deny" -d 'Deny tools: edit the policy so that they stay visible and every call is refused'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "hide" -d 'Hide tools: edit the policy so that the agent does not see them and every call is refused'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "limit" -d 'Limit tools: edit the policy so that only so many calls pass in a time'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "ask" -d 'Ask a person: edit the policy so that each call of the tools needs an approval'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "reset" -d 'Remove what the policy says about tools by name, so that the rest of it decides'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "add" -d 'Merge a policy, or a part of one, into the policy in force'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "approvals" -d 'List and answer the calls that wait for a person\'s approval'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "log" -d 'Print the audit log: every decision and its outcome'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "suggest" -d 'Suggest, from the audit log, the least policy that would have allowed what was used'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "replay" -d 'Decide the recorded calls again under another policy and print which decisions change'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "schema" -d 'Print the JSON Schema of policy files, for editors'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "demo" -d 'Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force'
-complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "completions" -d 'Print the completions for a shell'
-complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that is found by the server\'s name' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it (`npx -y @iterable/mcp` is `iterable`)' -r
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "demo" -d 'Show what an agent sees, and what happens to its calls, while a policy is in force'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one found by the server\'s name' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from the command (`npx -y @iterable/mcp` is `iterable`)' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l log-level -d 'How much to say on stderr: `info` has a line for the start and one for each refusal' -r -f -a "error\t'What makes the session fail'
-warn\t'And what a person should look into'
-info\t'And the start, and each refused or dropped message'
-debug\t'And the steps of a session\'s start and end'
-trace\t'And everything else'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-message -d 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l observe -d 'Refuse nothing but what breaks the protocol, and write down what the policy would have refused: to try a policy on real work. `policylayer log` shows it, `policylayer suggest` makes a policy of it'
+warn\t'Also what a person should look into'
+info\t'Also the start, and each refused or dropped message'
+debug\t'Also the steps of a session\'s start and end'
+trace\t'Everything'"
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-message -d 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused and the session goes on [default: `max_message` of config.toml, else 64MiB]' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l observe -d 'Try a policy on real work: log what it would refuse, and refuse only what breaks the protocol. `policylayer log` shows the result, `policylayer suggest` turns it into a policy'
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l client -d 'Only this client; may be given several times' -r -f -a "claude-desktop\t''
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
 cursor\t''
 vscode\t''
@@ -75,12 +76,12 @@ zed\t''
 codex\t''
 cline\t''
 lm-studio\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l server -d 'The server\'s name, which finds its policy, where another than the one that `wrap` derives from its command is meant' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l policy -d 'The policy file, where another than the one that is found by the server\'s name is meant' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l all-clients -d 'Every client that has the server; for `register` with a command, every client that is installed'
-complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l dry-run -d 'Write nothing, and show what would change'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l server -d 'The server\'s name, which finds its policy, instead of the one that `wrap` derives from its command' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l policy -d 'The policy file, instead of the one found by the server\'s name' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l all-clients -d 'Every client that has the server; with a command for `register`, every installed client'
+complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -s h -l help -d 'Print help'
-complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l client -d 'Only this client; may be given several times' -r -f -a "claude-desktop\t''
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
 cursor\t''
 vscode\t''
@@ -91,10 +92,10 @@ zed\t''
 codex\t''
 cline\t''
 lm-studio\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; for `register` with a command, every client that is installed'
-complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l dry-run -d 'Write nothing, and show what would change'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l all-clients -d 'Every client that has the server; with a command for `register`, every installed client'
+complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand unregister" -s h -l help -d 'Print help'
-complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l client -d 'Only this client; may be given several times' -r -f -a "claude-desktop\t''
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
 cursor\t''
 vscode\t''
@@ -105,37 +106,37 @@ zed\t''
 codex\t''
 cline\t''
 lm-studio\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l timeout -d 'How long a server may take to open a session, and then to list its tools, in seconds' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l timeout -d 'How many seconds a server may take to open a session, and again to list its tools' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server\'s name' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from the command' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, `-` for stdout [default: where the server\'s policy is looked for: policies/SERVER.toml in the configuration folder]' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'How to write it [default: as the file\'s ending says, else toml]' -r -f -a "toml\t'With comments'
-json\t'JSON has no comments, so it says less'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from the command' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, or `-` for stdout [default: policies/SERVER.toml in the configuration directory, where `wrap` finds it]' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'The format to write [default: by the file\'s extension, else toml]' -r -f -a "toml\t'With comments'
+json\t'Without comments, which JSON does not have'
 yaml\t'With comments'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l yes -d 'Ask nothing: take what is recommended'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Write even if there is a policy already, which is kept as SERVER.toml.before-init'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l yes -d 'Ask nothing and take the recommendations'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for: its tools are known, so more can be said' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for; its known tools allow more checks' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l tool -d 'The tool\'s name, as in tools/list' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l args -d 'The call\'s arguments, as one JSON object; `-` reads them from stdin. Without it the call has none' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l args -d 'The call\'s arguments as a JSON object, or `-` to read them from stdin; without it the call has none' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration folder, else `iterable` where that has a tool of this name' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration folder, else `iterable` where that has a tool of this name' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l format -d 'How to print: for a person, for a program, or as a section of a page' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l format -d 'How to print: for a person, for a program, or as a section of a wiki page' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'
 markdown\t'For a wiki: a section in Markdown'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -143,130 +144,174 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand test" -l format 
 json\t'For a program: one JSON document'
 junit\t'For CI: JUnit\'s XML'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand test" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l reason -d 'What the agent is told where a call is refused' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l reason -d 'What the agent is told if a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l reason -d 'What the agent is told where a call is refused' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l reason -d 'What the agent is told if a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l reason -d 'What the agent is told where a call is refused' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l reason -d 'What the agent is told if a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l scope -d 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]' -r -f -a "session\t'Those of one session'
 server\t'Those of all sessions with the server, across restarts'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l reason -d 'What the agent is told where the limit is reached' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l reason -d 'What the agent is told if the limit is reached' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l timeout -d 'How long a call waits for a person before it is refused, such as 90s, 10m or 2h' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l reason -d 'What the agent is told where a call is refused' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l reason -d 'What the agent is told if a call is refused' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has a policy file' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in policy is written out first' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l dry-run -d 'Show what would change, and write nothing'
+complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -f -a "list" -d 'List what waits, and what timed out within the last 5 minutes and can still be approved'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -f -a "show" -d 'Show a call with its arguments in full'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -f -a "approve" -d 'Let a call through'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -f -a "deny" -d 'Refuse a call, and tell the agent why'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch" -f -a "watch" -d 'Keep a list of what waits open in this terminal, and answer with a key'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "list" -d 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "show" -d 'Print a call with its arguments in full'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "approve" -d 'Approve a call'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "deny" -d 'Deny a call and tell the agent why'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "watch" -d 'Keep a list of the waiting calls open in this terminal, and answer with single keys'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from show" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l session -d 'And further calls of the tool until the session ends: all of them, or, with `approval_scope = "arguments"` in the policy, those with the same arguments'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l session -d 'Approve further calls of the tool as well, until the session ends: all of them, or, with `approval_scope = "arguments"` in the policy, those with the same arguments'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
-complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l reason -d 'What the agent is to be told, at most 500 characters' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from deny" -l reason -d 'The reason that the agent gets, at most 500 characters' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l server -d 'Only those of this server' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l tool -d 'Only those of this tool; a glob such as \'send_*\' means several' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print a call with its arguments in full'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Approve a call'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "deny" -d 'Deny a call and tell the agent why'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Keep a list of the waiting calls open in this terminal, and answer with single keys'
+complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l server -d 'Only lines of this server' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l tool -d 'Only lines of this tool, or of the tools that match a glob such as \'send_*\'' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
 deny\t''
 hide\t''
 require_approval\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l outcome -d 'Only those with this outcome' -r -f -a "refused\t''
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l outcome -d 'Only lines with this outcome' -r -f -a "refused\t''
 ok\t''
 tool_error\t''
 error\t''
 cancelled\t''
 server_died\t''
 unknown\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l session -d 'Only those of this session; the first digits of its name are enough' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l since -d 'Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -s n -l limit -d 'Print the last N decisions, or `all` of them. Without it: all with --since, 10 with --follow, else 50' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -l format -d 'How to print: for a person, or the log\'s own lines, one JSON document each' -r -f -a "text\t'For a person'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l session -d 'Only lines of this session; the first digits of its id are enough' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l since -d 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -s n -l limit -d 'Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -l format -d 'How to print: for a person, or as the log\'s own lines, one JSON document each' -r -f -a "text\t'For a person'
 json\t'For a program'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -s f -l follow -d 'Go on, and print each decision as it is written'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -f -a "stats" -d 'Count: calls by tool and effect, what was refused and why, latency, limits near their ceiling'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify" -f -a "verify" -d 'Check that no line was changed, taken out or cut off. Exit 0 where the log is whole, 1 where it is not'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l server -d 'Only those of this server' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l tool -d 'Only those of this tool; a glob such as \'send_*\' means several' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -s f -l follow -d 'Keep running, and print each decision as it is written'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -f -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -f -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and not __fish_seen_subcommand_from stats verify help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l server -d 'Only lines of this server' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l tool -d 'Only lines of this tool, or of the tools that match a glob such as \'send_*\'' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l effect -d 'Only decisions with this effect' -r -f -a "allow\t''
 deny\t''
 hide\t''
 require_approval\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l outcome -d 'Only those with this outcome' -r -f -a "refused\t''
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l outcome -d 'Only lines with this outcome' -r -f -a "refused\t''
 ok\t''
 tool_error\t''
 error\t''
 cancelled\t''
 server_died\t''
 unknown\t''"
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l session -d 'Only those of this session; the first digits of its name are enough' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l since -d 'Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l session -d 'Only lines of this session; the first digits of its id are enough' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l since -d 'Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l server -d 'The server whose log is verified; without it, every server\'s' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l server -d 'The server whose log to verify; without it, every server\'s' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l server -d 'The server; needed where the log has several' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'
+complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l server -d 'The server; required if the log has several' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l policy -d 'The policy to start from; without it, the one in force for the server' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l since -d 'Look only at calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -s o -l output -d 'Write the whole suggested policy to this file, which must not exist yet, instead of printing what changes' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -l since -d 'Use only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -s o -l output -d 'Write the whole suggested policy to this file, which must not exist, instead of printing what changes' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand suggest" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l policy -d 'The policy to try on the recorded calls' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l server -d 'The server; without it, the one that the policy file is named after, or the only one that has a log' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l since -d 'Replay only calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l since -d 'Replay only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -l format -d 'How to print: for a person, or one JSON document' -r -f -a "text\t'For a person'
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand schema" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c policylayer -n "__fish_policylayer_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "wrap" -d 'Start an MCP server and enforce the policy on everything that passes between it and the client'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "clients" -d 'List the MCP clients on this machine, their servers, and which of them are behind a policy'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "register" -d 'Put a policy in front of a server in a client\'s configuration'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "unregister" -d 'Undo `register`: the client starts the server directly again'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "doctor" -d 'Start a server as its client would, and check each step; for each that fails, say what to do'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "inspect" -d 'Start a server and print what an agent would see of it: each tool\'s class, decision and rule. No tool is called'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "init" -d 'Write a policy for a server from the tools that it lists, after asking about each class of them'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "check" -d 'Load a policy and print its errors and warnings, each with its place and a fix'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "decide" -d 'Print what would happen to a call, and which rule decides. No tool is called and no limit is counted'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "explain" -d 'Print what a tool does, how it is abused, which rule is recommended for it, and which one is in force'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "test" -d 'Run policy tests: calls, and the decision that is expected for each'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "allow" -d 'Allow tools: edit the policy so that they may be called'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "deny" -d 'Deny tools: edit the policy so that they stay visible and every call is refused'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "hide" -d 'Hide tools: edit the policy so that the agent does not see them and every call is refused'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "limit" -d 'Limit tools: edit the policy so that only so many calls pass in a time'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "ask" -d 'Ask a person: edit the policy so that each call of the tools needs an approval'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "reset" -d 'Remove what the policy says about tools by name, so that the rest of it decides'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "add" -d 'Merge a policy, or a part of one, into the policy in force'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "approvals" -d 'List and answer the calls that wait for a person\'s approval'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "log" -d 'Print the audit log: every decision and its outcome'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "suggest" -d 'Suggest, from the audit log, the least policy that would have allowed what was used'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "replay" -d 'Decide the recorded calls again under another policy and print which decisions change'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "schema" -d 'Print the JSON Schema of policy files, for editors'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "demo" -d 'Show what an agent sees, and what happens to its calls, while a policy is in force'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "completions" -d 'Print the completion script for a shell'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and not __fish_seen_subcommand_from wrap clients register unregister doctor inspect init check decide explain test allow deny hide limit ask reset add approvals log suggest replay schema demo completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "list" -d 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "show" -d 'Print a call with its arguments in full'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "approve" -d 'Approve a call'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "deny" -d 'Deny a call and tell the agent why'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from approvals" -f -a "watch" -d 'Keep a list of the waiting calls open in this terminal, and answer with single keys'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
+complete -c policylayer -n "__fish_policylayer_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'

@@ -14,11 +14,11 @@ use crate::clients::table;
     override_usage = "policylayer doctor [OPTIONS] [SERVER]\n       policylayer doctor [OPTIONS] -- <COMMAND> [ARGS]...",
     after_help = DOCTOR
 )]
-pub struct DoctorArgs {
-    /// The server, by its key in the clients' files; without it, every server that is behind a policy
+pub(crate) struct DoctorArgs {
+    /// The server, by its key in the clients' files; without it, every server behind a policy
     #[arg(value_name = "SERVER", conflicts_with = "command")]
     pub server: Option<String>,
-    /// Only this client; may be given several times
+    /// Only this client; may be repeated
     #[arg(
         long,
         value_name = "CLIENT",
@@ -28,13 +28,13 @@ pub struct DoctorArgs {
         conflicts_with = "command"
     )]
     pub client: Vec<String>,
-    /// How long a server may take to open a session, and then to list its tools, in seconds
+    /// How many seconds a server may take to open a session, and again to list its tools
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub timeout: u64,
     /// How to print: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// A command, after `--`: it is started as `wrap` would start it from here, and no client is looked at
+    /// A command, after `--`: it is started from here as `wrap` would start it, without any client
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
@@ -48,9 +48,9 @@ Examples:
   policylayer doctor --format json | jq '.checks[].steps[]'
 
 The server is started as the client starts it: with the command, environment
-and working folder of its entry, and the PATH that the client has, which is
-often poorer than a terminal's. No tool is called, and nothing is left running.
-docs/doctor.md says what each step means, and what each client gives.
+and working directory of its entry, and with the client's PATH, which is often
+shorter than a terminal's. No tool is called and nothing is left running.
+docs/doctor.md explains each step and what each client passes on.
 
 Exit codes:
-  0 all is well   1 a step failed, or there is nothing to try   2 wrong usage";
+  0 everything works   1 a step failed, or nothing to check   2 wrong usage";

@@ -1,4 +1,4 @@
-//! The command lines of the verbs that edit a policy.
+//! The command lines of the subcommands that edit a policy.
 
 use std::path::PathBuf;
 
@@ -7,18 +7,18 @@ use clap::{Args, ValueEnum};
 use super::Format;
 use crate::policy::{Scope, edit};
 
-/// Which policy, and how.
+/// Which policy to edit, and how.
 #[derive(Debug, Args)]
-pub struct EditArgs {
-    /// The server whose policy is edited; without it, the one that the policy file is named after, or the only one that has
-    /// a policy file
+pub(crate) struct EditArgs {
+    /// The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a
+    /// policy file
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
-    /// The policy file; without it, the one that `wrap` would use for the server. Where the server has none yet, the built-in
+    /// The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in
     /// policy is written out first
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// Show what would change, and write nothing
+    /// Print what would change, and write nothing
     #[arg(long)]
     pub dry_run: bool,
     /// How to print: for a person, or for a program
@@ -28,41 +28,41 @@ pub struct EditArgs {
 
 /// `policylayer allow`, `policylayer deny` and `policylayer hide`
 #[derive(Debug, Args)]
-pub struct ToolsArgs {
+pub(crate) struct ToolsArgs {
     /// The tools: names as in tools/list, or globs such as 'delete_*'
     #[arg(value_name = "TOOL", required = true)]
     pub tools: Vec<String>,
-    /// What the agent is told where a call is refused
+    /// What the agent is told if a call is refused
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Which policy, and how.
+    /// Which policy to edit, and how.
     #[command(flatten)]
     pub edit: EditArgs,
 }
 
 /// `policylayer limit`
 #[derive(Debug, Args)]
-pub struct LimitArgs {
+pub(crate) struct LimitArgs {
     /// The tools: names as in tools/list; '*' limits all of them together
     #[arg(value_name = "TOOL", required = true)]
     pub tools: Vec<String>,
-    /// How many calls may pass in which time: 10/minute, 5/hour, 100/day, 3/90s
+    /// How many calls may pass in a time: 10/minute, 5/hour, 100/day, 3/90s
     #[arg(value_name = "RATE", value_parser = rate)]
     pub rate: String,
     /// Which calls are counted together: those of a session, or those of all sessions with the server [default: session]
     #[arg(long, value_name = "SCOPE", value_enum)]
     pub scope: Option<LimitScope>,
-    /// What the agent is told where the limit is reached
+    /// What the agent is told if the limit is reached
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Which policy, and how.
+    /// Which policy to edit, and how.
     #[command(flatten)]
     pub edit: EditArgs,
 }
 
 /// Which calls are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LimitScope {
+pub(crate) enum LimitScope {
     /// Those of one session.
     Session,
     /// Those of all sessions with the server, across restarts.
@@ -80,7 +80,7 @@ impl From<LimitScope> for Scope {
 
 /// `policylayer ask`
 #[derive(Debug, Args)]
-pub struct AskArgs {
+pub(crate) struct AskArgs {
     /// How long a call waits for a person before it is refused, such as 90s, 10m or 2h
     #[arg(long, value_name = "TIME", value_parser = length)]
     pub timeout: Option<String>,
@@ -91,22 +91,22 @@ pub struct AskArgs {
 
 /// `policylayer reset`
 #[derive(Debug, Args)]
-pub struct ResetArgs {
-    /// The tools, or globs, as they are written in the policy
+pub(crate) struct ResetArgs {
+    /// The tools or globs, as the policy has them
     #[arg(value_name = "TOOL", required = true)]
     pub tools: Vec<String>,
-    /// Which policy, and how.
+    /// Which policy to edit, and how.
     #[command(flatten)]
     pub edit: EditArgs,
 }
 
 /// `policylayer add`
 #[derive(Debug, Args)]
-pub struct AddArgs {
-    /// The document, in TOML, JSON or YAML; `-` reads it from stdin
+pub(crate) struct AddArgs {
+    /// The document, in TOML, JSON or YAML, or `-` to read it from stdin
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Which policy, and how.
+    /// Which policy to edit, and how.
     #[command(flatten)]
     pub edit: EditArgs,
 }
@@ -124,14 +124,14 @@ Examples:
   policylayer allow get_lists --server iterable
   policylayer allow 'get_*' --dry-run            what would change
 
-The limits and conditions of a tool stay. What another rule refuses all the same is told, and nothing is written.";
+The limits and conditions of a tool stay. If another rule still refuses it, that rule is named and nothing is written.";
 
 pub(super) const DENY: &str = "\
 Examples:
   policylayer deny send_campaign --reason \"Campaigns are sent from the web app.\"
   policylayer deny update_webhook create_catalog --dry-run
 
-The tool stays visible. `policylayer hide` takes it out of tools/list as well, which costs the agent no context.";
+The tool stays visible. `policylayer hide` also removes it from tools/list, which saves the agent's context.";
 
 pub(super) const HIDE: &str = "\
 Examples:
@@ -144,27 +144,27 @@ Examples:
   policylayer limit update_user update_email 100/day --scope server
   policylayer limit '*' 120/minute               all tools together
 
-What else is said of the tool stays, so a limit never lets through what was refused.";
+The tool's other rules stay, so a limit never allows what was refused.";
 
 pub(super) const ASK: &str = "\
 Examples:
   policylayer ask send_campaign --server iterable
   policylayer ask start_export_job --timeout 10m --reason \"Two pairs of eyes.\"
 
-docs/approvals.md says where a person is asked.";
+docs/approvals.md explains where a person is asked.";
 
 pub(super) const RESET: &str = "\
 Examples:
   policylayer reset send_campaign                its class decides again
-  policylayer reset 'delete_*'                   the glob is taken out of `hide`
+  policylayer reset 'delete_*'                   the glob is removed from `hide`
 
-What is said of the tool by its name is taken out: its entry, and its item in `hide`.";
+What the policy says about the tool by name is removed: its entry, and its item in `hide`.";
 
 pub(super) const ADD: &str = "\
 Examples:
   echo '{\"hide\":[\"cancel_export_job\"]}' | policylayer add - --server iterable
   policylayer add pasted.yaml --dry-run          what would change
 
-The lists `hide` are joined. An entry that is pasted takes the place of the whole entry for that tool, and so does each key \
-of `all_tools`. The policy's own `default` and `unlisted` stay, and so do all other tools. `version` and `default` may be \
-missing in what is pasted. docs/editing.md has the whole of it.";
+The two `hide` lists are joined. A pasted entry replaces the whole entry for that tool, and a pasted key of `all_tools` \
+replaces that key. The policy's own `default` and `unlisted` stay, and so do all other tools. What is pasted needs neither \
+`version` nor `default`. docs/editing.md has the details.";

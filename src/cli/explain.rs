@@ -8,25 +8,25 @@ use clap::{Args, ValueEnum};
 /// `policylayer explain`
 #[derive(Debug, Args)]
 #[command(after_help = EXPLAIN, arg_required_else_help = true)]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// The tool's name, as in tools/list
     #[arg(value_name = "TOOL", value_parser = NonEmptyStringValueParser::new())]
     pub tool: String,
     /// The server that has the tool; without it, the one that the policy file is named after, else the only one with a
-    /// policy in the configuration folder, else `iterable` where that has a tool of this name
+    /// policy in the configuration directory, else `iterable` if it has a tool of this name
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
     /// The policy file; without it, the policy that `wrap` would use for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// How to print: for a person, for a program, or as a section of a page
+    /// How to print: for a person, for a program, or as a section of a wiki page
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ExplainFormat::Text)]
     pub format: ExplainFormat,
 }
 
-/// How to print what is known of a tool.
+/// How to print what is known about a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExplainFormat {
+pub(crate) enum ExplainFormat {
     /// For a person.
     Text,
     /// For a program: one JSON document.
@@ -41,8 +41,8 @@ Examples:
   policylayer explain send_campaign --server iterable --format markdown
   policylayer explain create_issue --policy github.toml
 
-Nothing is started and nothing is changed. A tool that no catalogue has is judged by its name. \
-docs/explain.md has more, and docs/attacks.md all attack patterns.
+Nothing is started and nothing is changed. A tool that is in no catalogue is judged by its name. \
+docs/explain.md has more, and docs/attacks.md has all attack patterns.
 
 Exit codes:
   0 explained   1 something failed   2 wrong usage

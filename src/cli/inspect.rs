@@ -10,11 +10,11 @@ use super::Format;
 /// `policylayer inspect`
 #[derive(Debug, Args)]
 #[command(override_usage = "policylayer inspect [OPTIONS] -- <COMMAND> [ARGS]...", after_help = INSPECT)]
-pub struct InspectArgs {
+pub(crate) struct InspectArgs {
     /// The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server's name
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// The server's name, instead of the one that config.toml has for its command or that is derived from it
+    /// The server's name, instead of the one that config.toml has for its command or that is derived from the command
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
     /// How to print: for a person, or for a program
@@ -33,8 +33,8 @@ Examples:
 
 The server is started as `wrap` would start it, asked for its lists, and stopped. \
 The lists pass through the policy as they would on the way to the agent. \
-No tool is called. docs/inspect.md says what each column means.
+No tool is called. docs/inspect.md explains each column.
 
 Exit codes:
-  0 done   1 the server cannot be started, or does not answer   2 wrong usage
+  0 done   1 the server cannot be started or does not answer   2 wrong usage
   3 the policy or config.toml is invalid";

@@ -1,6 +1,5 @@
-//! The command lines of the verbs that read the audit log.
+//! The command lines of the subcommands that read the audit log.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -14,20 +13,20 @@ use crate::record::Outcome;
 /// `policylayer log`
 #[derive(Debug, Args)]
 #[command(after_help = LOG, args_conflicts_with_subcommands = true)]
-pub struct LogArgs {
-    /// What to make of the log; without it, its decisions are printed.
+pub(crate) struct LogArgs {
+    /// What to do with the log; by default, print its decisions.
     #[command(subcommand)]
     pub command: Option<LogCommand>,
-    /// Which lines.
+    /// Selects lines.
     #[command(flatten)]
     pub filters: Filters,
-    /// Print the last N decisions, or `all` of them. Without it: all with --since, 10 with --follow, else 50
+    /// Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]
     #[arg(long, short = 'n', value_name = "N", value_parser = last)]
     pub limit: Option<Last>,
-    /// Go on, and print each decision as it is written
+    /// Keep running, and print each decision as it is written
     #[arg(long, short = 'f')]
     pub follow: bool,
-    /// How to print: for a person, or the log's own lines, one JSON document each
+    /// How to print: for a person, or as the log's own lines, one JSON document each
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Table)]
     pub format: LogFormat,
 }
@@ -36,27 +35,27 @@ const LOG: &str = "\
 Examples:
   policylayer log                              the last 50 decisions
   policylayer log -f --server iterable         each decision as it is made
-  policylayer log --effect deny --since 2h     what was refused lately
+  policylayer log --effect deny --since 2h     recent refusals
   policylayer log --tool 'send_*' --since 2026-11-01 --format json | jq .reason
   policylayer log stats --since 7d             calls, refusals, latency, limits
-  policylayer log verify                       is the log whole, and unchanged?
+  policylayer log verify                       is the log intact?
 
-docs/log.md has every field of a line.";
+docs/log.md describes every field of a line.";
 
-/// What to make of the log.
+/// What to do with the log.
 #[derive(Debug, Subcommand)]
-pub enum LogCommand {
-    /// Count: calls by tool and effect, what was refused and why, latency, limits near their ceiling
+pub(crate) enum LogCommand {
+    /// Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached
     Stats(StatsArgs),
-    /// Check that no line was changed, taken out or cut off. Exit 0 where the log is whole, 1 where it is not
+    /// Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1
     Verify(VerifyArgs),
 }
 
 /// `policylayer log stats`
 #[derive(Debug, Args)]
 #[command(after_help = STATS)]
-pub struct StatsArgs {
-    /// Which lines.
+pub(crate) struct StatsArgs {
+    /// Selects lines.
     #[command(flatten)]
     pub filters: Filters,
     /// How to print: for a person, or one JSON document
@@ -70,14 +69,14 @@ Examples:
   policylayer log stats --server iterable --since 24h
   policylayer log stats --since 7d --format json | jq '.limits'
 
-Limits are those of the policy that is in force now: near its ceiling is one of which the calls that were passed on came \
-to four fifths or more in some window.";
+The limits are those of the policy in force now. A limit is nearly reached if the calls that passed in some window came to \
+four fifths of it or more.";
 
 /// `policylayer log verify`
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY)]
-pub struct VerifyArgs {
-    /// The server whose log is verified; without it, every server's
+pub(crate) struct VerifyArgs {
+    /// The server whose log to verify; without it, every server's
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
     /// How to print: for a person, or for a program
@@ -86,26 +85,26 @@ pub struct VerifyArgs {
 }
 
 const VERIFY: &str = "\
-Each line names the SHA-256 of the line before it, so a change anywhere shows. docs/log.md says what this can prove, and \
-how to follow the chain with sha256sum.
+Each line holds the SHA-256 of the line before it, so a change anywhere shows. docs/log.md explains what this can prove, \
+and how to follow the chain with sha256sum.
 
 Exit codes:
-  0 whole   1 broken, or it cannot be read   2 wrong usage";
+  0 intact   1 broken or unreadable   2 wrong usage";
 
 /// `policylayer suggest`
 #[derive(Debug, Args)]
 #[command(after_help = SUGGEST)]
-pub struct SuggestArgs {
-    /// The server; needed where the log has several
+pub(crate) struct SuggestArgs {
+    /// The server; required if the log has several
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
     /// The policy to start from; without it, the one in force for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// Look only at calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
+    /// Use only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
     #[arg(long, value_name = "TIME", value_parser = Since::parse)]
     pub since: Option<Since>,
-    /// Write the whole suggested policy to this file, which must not exist yet, instead of printing what changes
+    /// Write the whole suggested policy to this file, which must not exist, instead of printing what changes
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
@@ -114,22 +113,22 @@ const SUGGEST: &str = "\
 Examples:
   policylayer wrap --observe -- npx -y @iterable/mcp   first, for a while
   policylayer suggest --server iterable                what the policy lacks
-  policylayer suggest --server iterable -o new.toml    the whole policy with it
+  policylayer suggest --server iterable -o new.toml    the whole new policy
   policylayer replay --server iterable --policy new.toml
 
-It suggests the least that would have let through what reached the server. Nothing is put in force: read it, then do so.";
+It suggests the least that would have allowed what reached the server. Nothing takes effect until you put it in place.";
 
 /// `policylayer replay`
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY)]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// The policy to try on the recorded calls
     #[arg(long, value_name = "FILE")]
     pub policy: PathBuf,
     /// The server; without it, the one that the policy file is named after, or the only one that has a log
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
-    /// Replay only calls from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
+    /// Replay only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
     #[arg(long, value_name = "TIME", value_parser = Since::parse)]
     pub since: Option<Since>,
     /// How to print: for a person, or one JSON document
@@ -142,37 +141,37 @@ Examples:
   policylayer replay --policy new.toml --server iterable
   policylayer replay --policy new.toml --since 7d --format json | jq '.changes'
 
-Each recorded call is decided again, limits counted at the times at which it was made. Changed decisions are no failure: \
-the exit code is 0 with them and without.";
+Each recorded call is decided again, and limits count at the recorded times. Changed decisions are not a failure: the exit \
+code is 0 with or without them.";
 
-/// Which lines of the log are meant.
+/// Selects lines of the log.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Filters {
-    /// Only those of this server
+pub(crate) struct Filters {
+    /// Only lines of this server
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
-    /// Only those of this tool; a glob such as 'send_*' means several
+    /// Only lines of this tool, or of the tools that match a glob such as 'send_*'
     #[arg(long, value_name = "GLOB", value_parser = ToolGlob::parse)]
     pub tool: Option<ToolGlob>,
     /// Only decisions with this effect
     #[arg(long, value_name = "EFFECT", value_parser = PossibleValuesParser::new(EFFECTS.map(Effect::as_str)))]
     pub effect: Option<String>,
-    /// Only those with this outcome
+    /// Only lines with this outcome
     #[arg(long, value_name = "OUTCOME", value_parser = PossibleValuesParser::new(Outcome::ALL.map(Outcome::as_str)))]
     pub outcome: Option<String>,
-    /// Only those of this session; the first digits of its name are enough
+    /// Only lines of this session; the first digits of its id are enough
     #[arg(long, value_name = "ID")]
     pub session: Option<String>,
-    /// Only from then on: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
+    /// Only lines since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
     #[arg(long, value_name = "TIME", value_parser = Since::parse)]
     pub since: Option<Since>,
 }
 
 const EFFECTS: [Effect; 4] = [Effect::Allow, Effect::Deny, Effect::Hide, Effect::RequireApproval];
 
-/// How to print what the log says.
+/// How to print the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For a person.
     #[value(name = "text", alias = "table")]
     Table,
@@ -180,22 +179,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// How many of the last lines.
+/// How many of the last lines to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Last {
-    /// As many.
+pub(crate) enum Last {
+    /// This many.
     Some(usize),
-    /// Every one.
+    /// All of them.
     All,
-}
-
-impl fmt::Display for Last {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Some(count) => write!(f, "{count}"),
-            Self::All => f.write_str("all"),
-        }
-    }
 }
 
 fn last(text: &str) -> Result<Last, String> {

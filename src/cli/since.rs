@@ -1,35 +1,33 @@
-//! A point in time as a person gives it.
-
-use std::fmt;
+//! A point in time as a person writes it.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Span, SpanRelativeTo, Timestamp, Zoned};
+use jiff::{Span, Timestamp, Zoned};
 
-/// From when on.
+/// The start of a period that ends now.
 #[derive(Clone, Copy, Debug)]
-pub enum Since {
+pub(crate) enum Since {
     /// This long before now.
     Ago(Span),
-    /// This time of the calendar and clock on the wall.
+    /// This date and time in the local time zone.
     Local(DateTime),
     /// This moment.
     At(Timestamp),
 }
 
-/// A text that tells no time.
+/// A text that is not a point in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0}; write how long ago (30m, 2h, 7d), a day (2026-11-22), or a time (2026-11-22T14:30, 2026-11-22T14:30:00Z)"
 )]
-pub struct BadSince(&'static str);
+pub(crate) struct BadSince(&'static str);
 
 impl Since {
     /// Reads `2h`, `2026-11-22`, `2026-11-22T14:30` or a time with its zone.
     ///
     /// # Errors
-    /// Where it is none of them, or lies in the future.
-    pub fn parse(text: &str) -> Result<Self, BadSince> {
+    /// If it is none of them or lies in the future.
+    pub(crate) fn parse(text: &str) -> Result<Self, BadSince> {
         let text = text.trim();
         if text.is_empty() {
             return Err(BadSince("it is empty"));
@@ -37,7 +35,7 @@ impl Since {
         if let Ok(at) = text.parse::<Timestamp>() {
             return Ok(Self::At(at));
         }
-        // A day alone would be read as its first moment, too; a zone that a date cannot have is not dropped in silence.
+        // `Date` also parses a time with a zone and drops the zone, so only a bare date is accepted here.
         if let Ok(day) = text.parse::<Date>()
             && text.len() == "2026-11-22".len()
         {
@@ -50,14 +48,14 @@ impl Since {
         }
         match text.trim_end_matches("ago").trim_end().parse::<Span>() {
             Ok(span) if span.is_negative() => Err(BadSince("it lies in the future")),
-            Ok(span) if span.is_zero() => Err(BadSince("it is no time at all")),
+            Ok(span) if span.is_zero() => Err(BadSince("it is zero")),
             Ok(span) => Ok(Self::Ago(span)),
-            Err(_) => Err(BadSince("it tells no time")),
+            Err(_) => Err(BadSince("it is not a time")),
         }
     }
 
-    /// The moment that is meant, `now`, where the clocks of this zone are meant.
-    pub fn moment(&self, now: &Zoned) -> Timestamp {
+    /// Resolves it against the current time and its time zone.
+    pub(crate) fn moment(&self, now: &Zoned) -> Timestamp {
         match self {
             Self::Ago(span) => now.checked_sub(*span).map_or(Timestamp::MIN, |then| then.timestamp()),
             Self::Local(time) => {
@@ -69,29 +67,6 @@ impl Since {
     }
 }
 
-impl PartialEq for Since {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Ago(one), Self::Ago(other)) => {
-                one.compare((*other, SpanRelativeTo::days_are_24_hours())).is_ok_and(std::cmp::Ordering::is_eq)
-            }
-            (Self::Local(one), Self::Local(other)) => one == other,
-            (Self::At(one), Self::At(other)) => one == other,
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Display for Since {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ago(span) => write!(f, "{span:#} ago"),
-            Self::Local(time) => write!(f, "{time}"),
-            Self::At(at) => write!(f, "{at}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,7 +74,7 @@ mod tests {
     #[test]
     fn times_are_read_as_people_write_them() {
         let now: Zoned = "2026-11-22T12:00:00+01:00[Europe/Berlin]".parse().unwrap_or_else(|_| {
-            // Where the machine has no database of zones.
+            // If the machine has no time zone database.
             "2026-11-22T11:00:00Z".parse::<Timestamp>().unwrap().to_zoned(TimeZone::fixed(jiff::tz::offset(1)))
         });
         for (text, moment) in [

@@ -1,8 +1,8 @@
-//! The examples of `--help` as the shell of the system takes them. They are written for a POSIX shell.
+//! Rewrites the examples of `--help`, which are written for a POSIX shell, for the shell of the operating system.
 
 use clap::Command;
 
-/// The command line with the examples of this system.
+/// Returns the command line with examples for this operating system.
 pub(super) fn for_system(command: Command) -> Command {
     if cfg!(windows) { for_powershell(command) } else { command }
 }
@@ -16,7 +16,7 @@ fn for_powershell(command: Command) -> Command {
     command.mut_subcommands(for_powershell)
 }
 
-/// The same examples for PowerShell. Explanations stay in their column where there is room.
+/// Rewrites examples for PowerShell. Explanations stay in their column if they fit.
 fn powershell(text: &str) -> String {
     text.lines().map(example).collect::<Vec<_>>().join("\n")
 }
@@ -34,7 +34,7 @@ fn example(line: &str) -> String {
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
     let words = command.split(' ').map(|word| match word.split_once('=') {
         Some((name, value)) if is_name(name) => format!("$env:{name} = '{value}';"),
-        // The script that npm puts before a program gets no bare `--`, and `@a` stands for the members of a variable.
+        // PowerShell drops a bare `--` before the script that npm installs, and `@a` is its splatting operator.
         _ if word == "--" || word.starts_with('@') => format!("\"{word}\""),
         _ => word.to_owned(),
     });

@@ -8,31 +8,32 @@ use imara_diff::{Algorithm, Diff, InternedInput};
 
 use crate::term::style::{DIM, ERROR, SUCCESS};
 
-/// How many unchanged lines stand around a change.
+/// How many unchanged lines are shown around a change.
 const CONTEXT: usize = 3;
 
-/// What changes at one place: lines of the old text, and of the new one.
+/// A run of lines of the old text, and the lines of the new text that replace it.
 #[derive(Clone, Debug)]
-struct Change {
+struct Replacement {
     old: Range<usize>,
     new: Range<usize>,
 }
 
-/// Writes what changes from `old` to `new`, without the lines that name the files.
+/// Writes the hunks of a unified diff, without the lines that name the files.
 pub(crate) fn write(out: &mut dyn Write, old: &str, new: &str) -> io::Result<()> {
     let input = InternedInput::new(old, new);
     let mut diff = Diff::compute(Algorithm::Histogram, &input);
     diff.postprocess_lines(&input);
     let range = |range: Range<u32>| range.start as usize..range.end as usize;
-    let changes: Vec<_> = diff.hunks().map(|hunk| Change { old: range(hunk.before), new: range(hunk.after) }).collect();
+    let changes = diff.hunks().map(|hunk| Replacement { old: range(hunk.before), new: range(hunk.after) });
+    let changes: Vec<_> = changes.collect();
     let (old, new): (Vec<_>, Vec<_>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
     // Changes whose context would touch are shown together.
     for group in changes.chunk_by(|one, next| next.old.start - one.old.end <= 2 * CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let before = first.old.start.min(CONTEXT);
         let after = old.len().saturating_sub(last.old.end).min(CONTEXT);
-        let span = |start: usize, end: usize| Span(start - before..end + after);
-        let (from, to) = (span(first.old.start, last.old.end), span(first.new.start, last.new.end));
+        let widen = |start: usize, end: usize| HunkRange(start - before..end + after);
+        let (from, to) = (widen(first.old.start, last.old.end), widen(first.new.start, last.new.end));
         writeln!(out, "{DIM}@@ -{from} +{to} @@{DIM:#}")?;
         let mut at = from.0.start;
         for change in group {
@@ -56,10 +57,11 @@ fn lines(out: &mut dyn Write, sign: char, style: Style, lines: &[&str], range: R
     Ok(())
 }
 
-/// Lines as the head of a hunk names them: from 1, with their number where it is not 1; none stand after a line.
-struct Span(Range<usize>);
+/// A range of lines as a hunk's header writes it: lines count from 1, the length is left out if it is 1, and an empty range
+/// names the line before it.
+struct HunkRange(Range<usize>);
 
-impl std::fmt::Display for Span {
+impl std::fmt::Display for HunkRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0.len() {
             0 => write!(f, "{},0", self.0.start),
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_stand_in_their_context() {
+    fn changes_are_shown_in_their_context() {
         let numbers = |from: u32, to: u32| (from..=to).map(|n| format!("{n}\n")).collect::<String>();
         assert_eq!(diff("a\n", "a\n"), "");
         assert_eq!(diff("", "a\nb\n"), "@@ -0,0 +1,2 @@\n+a\n+b\n");

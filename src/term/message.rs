@@ -2,23 +2,23 @@
 
 use std::io::Write as _;
 
-/// Tells a person what went wrong. The message is complete: what, where, why and what to do.
-pub fn print_error(message: &str) {
-    // Nobody may be reading stderr; there is no better place to say it.
+/// Prints an error. The message is complete: what is wrong, where, why and what to do.
+pub(crate) fn print_error(message: &str) {
+    // If nobody reads stderr, there is no better place for it.
     let _ = anstream::stderr().lock().write_all(error_line(message).as_bytes());
 }
 
-/// Tells a person what they should look into. The command continues.
+/// Prints a warning. The command continues.
 pub(crate) fn print_warning(message: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{WARNING_LABEL}warning:{WARNING_LABEL:#} {message}");
 }
 
-/// Tells a person something that is not part of the output.
+/// Prints something that is not part of the output.
 pub(crate) fn print_note(message: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{message}");
 }
 
-/// What went wrong, as a terminal with colours shows it.
+/// Formats an error as a terminal with colours shows it.
 pub(crate) fn error_line(message: &str) -> String {
     format!("{ERROR_LABEL}error:{ERROR_LABEL:#} {message}\n")
 }

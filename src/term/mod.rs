@@ -2,7 +2,7 @@
 
 pub(crate) mod diff;
 pub(crate) mod guard;
-pub mod message;
+pub(crate) mod message;
 pub(crate) mod prompt;
 pub(crate) mod spinner;
 pub(crate) mod style;

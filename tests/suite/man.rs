@@ -1,4 +1,4 @@
-//! The man pages kept in man/ are those of the command line as it is, one a verb.
+//! The man pages kept in man/ are those of the command line as it is, one page per subcommand.
 //! `UPDATE_MAN=1 cargo test --test suite man::` writes them anew.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -6,27 +6,37 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use clap::CommandFactory as _;
-use policylayer::cli::Cli;
+use policylayer::program;
 
-/// The page of each verb and of each verb's verbs, by file name.
+/// The page of each subcommand at any depth, by file name.
 fn pages() -> BTreeMap<String, String> {
     let mut pages = BTreeMap::new();
-    let root = Cli::command().name("policylayer");
+    let mut root = program::command().name("policylayer");
+    root.build();
     let mut waiting = vec![("policylayer".to_owned(), root)];
     while let Some((name, command)) = waiting.pop() {
-        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
-            waiting.push((format!("{name}-{}", verb.get_name()), verb.clone()));
+        // Below `help` stand all subcommands once more.
+        let is_help = command.get_name() == "help";
+        for subcommand in command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set() && !is_help) {
+            waiting.push((format!("{name}-{}", subcommand.get_name()), subcommand.clone()));
         }
+        let command = if is_help { without_subcommands(&command) } else { command };
         let mut page = Vec::new();
-        // A page tells how the verb is called: `policylayer log stats`, and its name is `policylayer-log-stats`.
+        // A page says how the subcommand is called, `policylayer log stats`, and is named `policylayer-log-stats`.
         let command = command.bin_name(name.replace('-', " ")).display_name(&name);
         let source = concat!("policylayer ", env!("CARGO_PKG_VERSION"));
         clap_mangen::Man::new(command).title(name.to_uppercase()).source(source).date("").render(&mut page).unwrap();
         pages.insert(format!("{name}.1"), unfilled(&String::from_utf8(page).unwrap()));
     }
     pages
+}
+
+/// The subcommand `help` with an argument in the place of the subcommands that stand below it.
+fn without_subcommands(help: &clap::Command) -> clap::Command {
+    let subcommand = clap::Arg::new("SUBCOMMAND").num_args(0..).help("The subcommand; without it, all of them");
+    clap::Command::new("help").about(help.get_about().unwrap().clone()).arg(subcommand)
 }
 
 /// The page, in which what the help has indented, such as an example, keeps its lines.
@@ -78,7 +88,7 @@ fn the_pages_are_of_the_command_line_as_it_is() {
 
 #[test]
 fn help_is_whole_on_eighty_columns() {
-    let mut waiting = vec![Cli::command()];
+    let mut waiting = vec![program::command()];
     let mut wrong = Vec::new();
     while let Some(command) = waiting.pop() {
         waiting.extend(command.get_subcommands().cloned());
@@ -92,4 +102,22 @@ fn help_is_whole_on_eighty_columns() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn help_is_a_subcommand() {
+    let run = |args: &[&str]| {
+        let output = Command::new(crate::support::system::program()).args(args).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    for subcommand in [&[][..], &["wrap"], &["log"], &["log", "stats"], &["approvals", "watch"]] {
+        let (code, help, error) = run(&[&["help"], subcommand].concat());
+        assert_eq!((code, error.as_str()), (Some(0), ""), "{subcommand:?}");
+        assert!(help.contains("Usage: policylayer"), "{help}");
+        assert_eq!(help, run(&[subcommand, &["--help"]].concat()).1, "{subcommand:?}");
+    }
+    assert_eq!(run(&["approvals", "help", "watch"]).1, run(&["approvals", "watch", "--help"]).1);
+    let (code, help, error) = run(&["help", "wrapp"]);
+    assert_eq!((code, help.as_str()), (Some(2), ""));
+    assert!(error.contains("wrapp"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The command line: definitions, nothing else.
+//! The definitions of the command line.
 
 mod clients;
 mod doctor;
@@ -16,14 +16,13 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
-pub use doctor::DoctorArgs;
-pub use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, LimitScope, ResetArgs, ToolsArgs};
-pub use explain::{ExplainArgs, ExplainFormat};
-pub use init::{InitArgs, PolicyFormat};
-pub use inspect::InspectArgs;
-pub use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
-pub use since::{BadSince, Since};
+pub(crate) use clients::{ClientsArgs, RegisterArgs, UnregisterArgs, Which};
+pub(crate) use doctor::DoctorArgs;
+pub(crate) use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, ResetArgs, ToolsArgs};
+pub(crate) use explain::{ExplainArgs, ExplainFormat};
+pub(crate) use init::{InitArgs, PolicyFormat};
+pub(crate) use inspect::InspectArgs;
+pub(crate) use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 
 use crate::engine::ApprovalAnswer;
 use crate::limits::MIN_MESSAGE;
@@ -32,9 +31,9 @@ use crate::size::{BadSize, Size};
 
 const EXAMPLES: &str = "\
 Examples:
-  policylayer register iterable              put the policy before a server
+  policylayer register iterable              put a policy in front of a server
   policylayer wrap -- npx -y @iterable/mcp   what the client then starts
-  policylayer doctor iterable                does all of it work?
+  policylayer doctor iterable                does everything work?
   policylayer inspect -- npx -y @iterable/mcp
                                              what the agent would see
   policylayer init -- npx -y @iterable/mcp   a first policy for a server
@@ -43,7 +42,7 @@ Examples:
                                              what would happen to a call
   policylayer explain send_campaign          what a tool does, how it is abused
   policylayer hide 'delete_*'                edit the policy; also allow, limit
-  policylayer test iterable.test.toml        do the policy's tests hold?
+  policylayer test iterable.test.toml        do the policy's tests pass?
   policylayer approvals watch                answer calls that wait for a person
   policylayer log --follow                   each decision as it is made
   policylayer demo                           a policy at work; needs no account
@@ -51,13 +50,13 @@ Examples:
 Exit codes:
   0 done or allowed   1 something failed   2 wrong usage
   3 the policy, a policy test or config.toml is invalid
-  4 refused or hidden (decide)   5 asks a person (decide)
+  4 refused or hidden (decide)   5 needs a person's approval (decide)
   wrap ends with the server's own code, 128 + N after signal N";
 
 /// A local policy between an MCP client and its server: allow, deny or hide a tool before the call arrives.
 #[derive(Debug, Parser)]
-#[command(name = "policylayer", version, max_term_width = 110, after_help = EXAMPLES, disable_help_subcommand = true)]
-pub struct Cli {
+#[command(name = "policylayer", version, max_term_width = 110, after_help = EXAMPLES)]
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -65,72 +64,72 @@ pub struct Cli {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Start an MCP server and enforce the policy on everything that passes between it and the client
     Wrap(WrapArgs),
     /// List the MCP clients on this machine, their servers, and which of them are behind a policy
     Clients(ClientsArgs),
-    /// Put the policy before a server in a client's configuration
+    /// Put a policy in front of a server in a client's configuration
     Register(RegisterArgs),
-    /// Take the policy out of a client's configuration again
+    /// Undo `register`: the client starts the server directly again
     Unregister(UnregisterArgs),
-    /// Start a server as its client would, and say of each step whether it goes well and what to do where it does not
+    /// Start a server as its client would, and check each step; for each that fails, say what to do
     Doctor(DoctorArgs),
-    /// Start a server, and print what an agent would see of it: each tool's class, decision and rule. Nothing is called
+    /// Start a server and print what an agent would see of it: each tool's class, decision and rule. No tool is called
     Inspect(InspectArgs),
-    /// Write a policy for a server from the tools that it lists, and ask about each kind of them first
+    /// Write a policy for a server from the tools that it lists, after asking about each class of them
     Init(InitArgs),
-    /// Load a policy and print its errors and warnings, each with its place and what to do
+    /// Load a policy and print its errors and warnings, each with its place and a fix
     Check(CheckArgs),
-    /// Say what would happen to a call, and which rule says so. Nothing is called and nothing is counted
+    /// Print what would happen to a call, and which rule decides. No tool is called and no limit is counted
     Decide(DecideArgs),
-    /// Say what a tool does, how it is abused, which rule is recommended for it, and what is in force
+    /// Print what a tool does, how it is abused, which rule is recommended for it, and which one is in force
     Explain(ExplainArgs),
-    /// Run policy tests: the calls that they describe, and what the policy is expected to make of each
+    /// Run policy tests: calls, and the decision that is expected for each
     Test(TestArgs),
-    /// Let tools through: edit the policy so that they may be called
+    /// Allow tools: edit the policy so that they may be called
     #[command(after_help = edit::ALLOW)]
     Allow(ToolsArgs),
-    /// Refuse tools: edit the policy so that they stay visible, and every call is refused
+    /// Deny tools: edit the policy so that they stay visible and every call is refused
     #[command(after_help = edit::DENY)]
     Deny(ToolsArgs),
-    /// Hide tools: edit the policy so that the agent does not see them, and every call is refused
+    /// Hide tools: edit the policy so that the agent does not see them and every call is refused
     #[command(after_help = edit::HIDE)]
     Hide(ToolsArgs),
-    /// Limit tools: edit the policy so that no more than so many calls pass
+    /// Limit tools: edit the policy so that only so many calls pass in a time
     #[command(after_help = edit::LIMIT)]
     Limit(LimitArgs),
-    /// Have a person asked: edit the policy so that each call of the tools needs an approval
+    /// Ask a person: edit the policy so that each call of the tools needs an approval
     #[command(after_help = edit::ASK)]
     Ask(AskArgs),
-    /// Take what the policy says of tools by their names out of it, so that the rest of it decides
+    /// Remove what the policy says about tools by name, so that the rest of it decides
     #[command(after_help = edit::RESET)]
     Reset(ResetArgs),
-    /// Merge a pasted policy, or a part of one, into the policy in force
+    /// Merge a policy, or a part of one, into the policy in force
     #[command(after_help = edit::ADD)]
     Add(AddArgs),
-    /// See and answer the calls that wait for a person's approval
+    /// List and answer the calls that wait for a person's approval
     Approvals(ApprovalsArgs),
-    /// Print the audit log: every decision, and what became of it
+    /// Print the audit log: every decision and its outcome
     Log(Box<LogArgs>),
-    /// Suggest the least policy that would have let through what was used, from the audit log
+    /// Suggest, from the audit log, the least policy that would have allowed what was used
     Suggest(SuggestArgs),
-    /// Decide the recorded calls again under another policy, and show which decisions change
+    /// Decide the recorded calls again under another policy and print which decisions change
     Replay(ReplayArgs),
     /// Print the JSON Schema of policy files, for editors
     Schema(SchemaArgs),
-    /// Show on this terminal what an agent sees, and what happens to its calls, when a policy is in force
+    /// Show what an agent sees, and what happens to its calls, while a policy is in force
     Demo(DemoArgs),
-    /// Print the completions for a shell
+    /// Print the completion script for a shell
     Completions(CompletionsArgs),
 }
 
 impl Cli {
-    /// Reads the command line of this process. Its help has the examples of the system that it runs on.
+    /// Reads the command line of this process. Its help has the examples of this operating system.
     ///
     /// # Errors
-    /// Where it is wrong, and where help or the version was asked for.
-    pub fn read() -> Result<Self, clap::Error> {
+    /// If it is wrong, or if it asks for help or the version.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
         let mut command = system::for_system(Self::command());
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
@@ -141,27 +140,27 @@ impl Cli {
 #[derive(Debug, Args)]
 #[command(
     override_usage = "policylayer wrap [OPTIONS] -- <COMMAND> [ARGS]...",
-    after_help = "The policy is --policy, else POLICYLAYER_POLICY, else the one that config.toml names for the server, \
-                  else policies/SERVER.{toml,json,yaml,yml} in the configuration folder, else the built-in policy of \
-                  the server. docs/configuration.md has every key of config.toml, which is read once, at the start."
+    after_help = "The policy is the first of: --policy, POLICYLAYER_POLICY, the one that config.toml names for the server, \
+                  policies/SERVER.{toml,json,yaml,yml} in the configuration directory, the server's built-in policy. \
+                  docs/configuration.md has every key of config.toml, which is read once, at the start."
 )]
-pub struct WrapArgs {
-    /// The policy file (.toml, .json, .yaml or .yml), instead of the one that is found by the server's name
+pub(crate) struct WrapArgs {
+    /// The policy file (.toml, .json, .yaml or .yml), instead of the one found by the server's name
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// The server's name, instead of the one that config.toml has for its command or that is derived from it
+    /// The server's name, instead of the one that config.toml has for its command or that is derived from the command
     /// (`npx -y @iterable/mcp` is `iterable`)
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
-    /// Refuse nothing but what breaks the protocol, and write down what the policy would have refused: to try a policy on
-    /// real work. `policylayer log` shows it, `policylayer suggest` makes a policy of it
+    /// Try a policy on real work: log what it would refuse, and refuse only what breaks the protocol. `policylayer log`
+    /// shows the result, `policylayer suggest` turns it into a policy
     #[arg(long)]
     pub observe: bool,
     /// How much to say on stderr: `info` has a line for the start and one for each refusal
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     pub log_level: LogLevel,
     /// The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB.
-    /// A longer one is refused, and the session goes on [default: `max_message` of config.toml, else 64MiB]
+    /// A longer one is refused and the session goes on [default: `max_message` of config.toml, else 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = message_size)]
     pub max_message: Option<Size>,
     /// The server's command and its arguments, after `--`
@@ -170,29 +169,29 @@ pub struct WrapArgs {
 }
 
 impl WrapArgs {
-    /// Reads a command line, without the program's name, that begins with `wrap` and has nothing wrong with it. A client
-    /// need not wait for the definitions of the other verbs; `None` is for [`Cli`], which knows what to say.
-    pub fn read(line: impl IntoIterator<Item = OsString>) -> Option<Self> {
+    /// Reads a valid command line of `wrap`, without the program's name. It saves the client the time that the definitions of
+    /// the other subcommands take. `None` is for [`Cli::read`], which reports what is wrong.
+    pub(crate) fn read(line: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let mut line = line.into_iter();
-        line.next().filter(|verb| verb == "wrap")?;
+        line.next().filter(|subcommand| subcommand == "wrap")?;
         let definition = Self::augment_args(clap::Command::new("wrap")).no_binary_name(true);
         Self::from_arg_matches(&definition.try_get_matches_from(line).ok()?).ok()
     }
 
-    /// Whether the policy is obeyed, or only written down.
-    pub fn mode(&self) -> Enforcement {
+    /// Whether the policy is enforced or only observed.
+    pub(crate) fn mode(&self) -> Enforcement {
         if self.observe { Enforcement::Observed } else { Enforcement::Enforced }
     }
 }
 
 /// `policylayer check`
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// The policy file; without it, the policy that `wrap` would use for the server, or config.toml and every policy in
-    /// the configuration folder
+    /// the configuration directory
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// The server that the policy is for: its tools are known, so more can be said
+    /// The server that the policy is for; its known tools allow more checks
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
     /// How to print: for a person, or for an editor or CI
@@ -203,18 +202,18 @@ pub struct CheckArgs {
 /// `policylayer decide`
 #[derive(Debug, Args)]
 #[command(after_help = DECIDE)]
-pub struct DecideArgs {
+pub(crate) struct DecideArgs {
     /// The tool's name, as in tools/list
     #[arg(long, value_name = "NAME")]
     pub tool: String,
-    /// The call's arguments, as one JSON object; `-` reads them from stdin. Without it the call has none
+    /// The call's arguments as a JSON object, or `-` to read them from stdin; without it the call has none
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub args: Option<String>,
     /// The policy file; without it, the policy that `wrap` would use for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// The server that has the tool; without it, the one that the policy file is named after, else the only one with a
-    /// policy in the configuration folder, else `iterable` where that has a tool of this name
+    /// policy in the configuration directory, else `iterable` if it has a tool of this name
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
     /// How to print: for a person, or for a program
@@ -228,19 +227,19 @@ Examples:
   policylayer decide --tool send_campaign --args '{\"campaignId\": 77}'
   policylayer decide --policy new.toml --tool create_list --args - < args.json
 
-The call is judged as the first one of a session, and a tool that no catalogue has by its name alone: what the server lists \
-of it may raise its class. `policylayer test` tries several calls, and what time does to limits.
+The call is judged as the first one of a session. A tool that is in no catalogue is judged by its name alone; what the \
+server lists about it may raise its class. `policylayer test` tries several calls, and limits over time.
 
 Exit codes:
   0 allowed   1 something failed   2 wrong usage   3 the policy is invalid
-  4 refused or hidden   5 asks a person";
+  4 refused or hidden   5 needs a person's approval";
 
 /// `policylayer test`
 #[derive(Debug, Args)]
 #[command(after_help = TEST)]
-pub struct TestArgs {
-    /// The test files (.test.toml, .test.json, .test.yaml or .test.yml); without any, all in the folder policies/ of the
-    /// configuration folder
+pub(crate) struct TestArgs {
+    /// The test files (.test.toml, .test.json, .test.yaml or .test.yml); without any, all in policies/ in the configuration
+    /// directory
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// How to print: for a person, for a program, or for CI
@@ -249,7 +248,7 @@ pub struct TestArgs {
 }
 
 const TEST: &str = "\
-A test file stands beside its policy: iterable.test.toml tests iterable.toml.
+A test file lives beside its policy: iterable.test.toml tests iterable.toml.
 
   [[case]]
   name = \"sends ask a person\"
@@ -265,34 +264,34 @@ Exit codes:
 
 /// `policylayer approvals`
 #[derive(Debug, Args)]
-#[command(after_help = APPROVALS, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
-pub struct ApprovalsArgs {
-    /// What to do; without it, `list`.
+#[command(after_help = APPROVALS, args_conflicts_with_subcommands = true)]
+pub(crate) struct ApprovalsArgs {
+    /// What to do; `list` by default.
     #[command(subcommand)]
     pub command: Option<ApprovalsCommand>,
-    /// How to list, where nothing else is to be done.
+    /// How to list, if there is no subcommand.
     #[command(flatten)]
     pub list: ApprovalsListArgs,
 }
 
 /// What to do about calls that wait.
 #[derive(Debug, Subcommand)]
-pub enum ApprovalsCommand {
-    /// List what waits, and what timed out within the last 5 minutes and can still be approved
+pub(crate) enum ApprovalsCommand {
+    /// List the calls that wait, and those that timed out within the last 5 minutes and can still be approved
     List(ApprovalsListArgs),
-    /// Show a call with its arguments in full
+    /// Print a call with its arguments in full
     Show(ApprovalsShowArgs),
-    /// Let a call through
+    /// Approve a call
     Approve(ApprovalsApproveArgs),
-    /// Refuse a call, and tell the agent why
+    /// Deny a call and tell the agent why
     Deny(ApprovalsDenyArgs),
-    /// Keep a list of what waits open in this terminal, and answer with a key
+    /// Keep a list of the waiting calls open in this terminal, and answer with single keys
     Watch,
 }
 
 /// `policylayer approvals list`
 #[derive(Debug, Args)]
-pub struct ApprovalsListArgs {
+pub(crate) struct ApprovalsListArgs {
     /// How to print: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -300,7 +299,7 @@ pub struct ApprovalsListArgs {
 
 /// `policylayer approvals show`
 #[derive(Debug, Args)]
-pub struct ApprovalsShowArgs {
+pub(crate) struct ApprovalsShowArgs {
     /// The id of the call, as `list` shows it
     #[arg(value_name = "ID")]
     pub id: String,
@@ -312,79 +311,79 @@ pub struct ApprovalsShowArgs {
 /// `policylayer approvals approve`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The very bytes that are held are forwarded, once. If the call has timed out already, the agent may make it \
-                  once more, with the same arguments, within 5 minutes.\n\nWith `local_confirm = \"code\"` in config.toml, the \
-                  terminal shows a code that is to be typed back."
+    after_help = "The held call is forwarded byte for byte, once. If it has timed out already, the agent may make it once \
+                  more, with the same arguments, within 5 minutes.\n\nWith `local_confirm = \"code\"` in config.toml, the \
+                  terminal shows a code to type back."
 )]
-pub struct ApprovalsApproveArgs {
+pub(crate) struct ApprovalsApproveArgs {
     /// The id of the call, as `list` shows it
     #[arg(value_name = "ID")]
     pub id: String,
-    /// And further calls of the tool until the session ends: all of them, or, with `approval_scope = "arguments"` in the
-    /// policy, those with the same arguments
+    /// Approve further calls of the tool as well, until the session ends: all of them, or, with `approval_scope =
+    /// "arguments"` in the policy, those with the same arguments
     #[arg(long)]
     pub session: bool,
 }
 
 impl ApprovalsApproveArgs {
-    /// What is said to the call.
-    pub fn verdict(&self) -> ApprovalAnswer {
+    /// How far the approval reaches.
+    pub(crate) fn verdict(&self) -> ApprovalAnswer {
         if self.session { ApprovalAnswer::Session } else { ApprovalAnswer::Once }
     }
 }
 
 /// `policylayer approvals deny`
 #[derive(Debug, Args)]
-pub struct ApprovalsDenyArgs {
+pub(crate) struct ApprovalsDenyArgs {
     /// The id of the call, as `list` shows it
     #[arg(value_name = "ID")]
     pub id: String,
-    /// What the agent is to be told, at most 500 characters
+    /// The reason that the agent gets, at most 500 characters
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
 
 const APPROVALS: &str = "\
 Examples:
-  policylayer approvals                            what waits
+  policylayer approvals                            the calls that wait
   policylayer approvals show k7m2p                 its arguments in full
   policylayer approvals approve k7m2p              this call goes on
   policylayer approvals approve k7m2p --session    and others like it
   policylayer approvals deny k7m2p --reason \"Not before Monday.\"
   policylayer approvals watch                      all of that with single keys
 
-Whoever can run this as your user can approve, an agent with a shell too.
-docs/approvals.md says what helps against that.";
+Anyone who can run this as your user can approve calls, and so can an agent with
+a shell. docs/approvals.md describes what helps against that.";
 
 /// `policylayer schema`
 #[derive(Debug, Args)]
 #[command(after_help = SCHEMA)]
-pub struct SchemaArgs {}
+pub(crate) struct SchemaArgs {}
 
 const SCHEMA: &str = "\
-An editor that knows the schema completes keys and marks mistakes as you type. Save it where your policies are:
+An editor that knows the schema completes keys and marks mistakes as you type. Save it beside your policies:
 
   policylayer schema > policy.schema.json
 
-And name it on the first line of a policy:
+Then name it in the first line of a policy:
   TOML   #:schema ./policy.schema.json
   YAML   # yaml-language-server: $schema=./policy.schema.json
   JSON   \"$schema\": \"./policy.schema.json\", as a key
 
-`policylayer check` knows more than a schema can say; it has the last word.";
+`policylayer check` checks more than a schema can express, and has the last word.";
 
 /// `policylayer demo`
 #[derive(Debug, Args)]
 #[command(override_usage = "policylayer demo [-- <COMMAND> [ARGS]...]")]
-pub struct DemoArgs {
-    /// A server to show, after `--`, instead of the built-in stand-in: its tools are listed and none is called
+pub(crate) struct DemoArgs {
+    /// A server to show instead of the built-in example, after `--`: its tools are listed and none is called
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 
 /// `policylayer completions`
 #[derive(Debug, Args)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub shell: Shell,
@@ -392,31 +391,31 @@ pub struct CompletionsArgs {
 
 /// How much to say on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogLevel {
+pub(crate) enum LogLevel {
     /// What makes the session fail.
     Error,
-    /// And what a person should look into.
+    /// Also what a person should look into.
     Warn,
-    /// And the start, and each refused or dropped message.
+    /// Also the start, and each refused or dropped message.
     Info,
-    /// And the steps of a session's start and end.
+    /// Also the steps of a session's start and end.
     Debug,
-    /// And everything else.
+    /// Everything.
     Trace,
 }
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For a person.
     Text,
     /// For a program: one JSON document.
     Json,
 }
 
-/// How to print what came of tests.
+/// How to print the results of tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TestFormat {
+pub(crate) enum TestFormat {
     /// For a person.
     Text,
     /// For a program: one JSON document.
@@ -443,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn wrap_alone_is_read_as_among_the_other_verbs() {
+    fn wrap_alone_is_read_as_among_the_other_subcommands() {
         for line in [
             "wrap -- npx -y @iterable/mcp --help",
             "wrap --observe --policy p.toml --server x --log-level warn --max-message 2MiB -- cat -- -h",
