@@ -69,7 +69,8 @@ fn report_usage(error: &clap::Error) -> Exit {
 fn remedy_for(error: &clap::Error) -> String {
     match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::MissingRequiredArgument, _) => {
-            "what to do: put the server's command after `--`, as in `policylayer wrap -- npx -y @iterable/mcp`\n".to_owned()
+            "what to do: put the server's command after `--`, as in `policylayer wrap -- npx -y @iterable/mcp`\n"
+                .to_owned()
         }
         (ErrorKind::InvalidValue | ErrorKind::ValueValidation, Some(ContextValue::String(option))) => {
             format!("what to do: change the value of `{option}`; `policylayer wrap --help` says what it can be\n")
@@ -92,7 +93,10 @@ mod tests {
     fn the_remedy_names_what_to_change() {
         for (line, expected) in [
             ("wrap", "put the server's command after `--`"),
-            ("wrap --max-message banana -- cat", "change the value of `--max-message <SIZE>`; `policylayer wrap --help`"),
+            (
+                "wrap --max-message banana -- cat",
+                "change the value of `--max-message <SIZE>`; `policylayer wrap --help`",
+            ),
             ("wrap --max-message 12 -- cat", "change the value of `--max-message <SIZE>`"),
             ("wrap --log-level loud -- cat", "change the value of `--log-level <LEVEL>`"),
             ("wrap --policy", "change the value of `--policy <FILE>`"),
@@ -101,7 +105,11 @@ mod tests {
         ] {
             let words = ["policylayer"].into_iter().chain(line.split_whitespace());
             let error = Cli::try_parse_from(words).unwrap_err();
-            assert!(remedy_for(&error).starts_with(&format!("what to do: {expected}")), "{line}: {}", remedy_for(&error));
+            assert!(
+                remedy_for(&error).starts_with(&format!("what to do: {expected}")),
+                "{line}: {}",
+                remedy_for(&error)
+            );
         }
     }
 }

@@ -27,5 +27,8 @@ pub(crate) fn beside_tests() -> io::Result<PathBuf> {
 /// The directory above that of the examples, such as target/debug.
 fn profile_directory() -> io::Result<PathBuf> {
     let this = env::current_exe()?;
-    this.ancestors().nth(2).map(Path::to_owned).ok_or_else(|| io::Error::other("the benchmark is in no target directory"))
+    this.ancestors()
+        .nth(2)
+        .map(Path::to_owned)
+        .ok_or_else(|| io::Error::other("the benchmark is in no target directory"))
 }

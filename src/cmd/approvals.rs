@@ -191,7 +191,7 @@ fn answer(book: &mut Book, id: &str, verdict: &ApprovalAnswer, given: Confirm) -
 }
 
 /// What came of an answer to a question that was in this state.
-fn done(entry: &Entry, verdict: &ApprovalAnswer, now: Duration) -> String {
+fn done(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duration) -> String {
     let what = format!("{} of {}", visible(&entry.tool), visible(&entry.server));
     let is_late = entry.state == ApprovalState::Late || entry.expires <= now;
     match (verdict, is_late) {

@@ -141,7 +141,7 @@ fn recording(
         max_size: settings.max_size,
         keep: Duration::from_secs(u64::from(settings.keep_days) * 24 * 60 * 60),
     };
-    let engine = engine.recording(Keyed::new(settings.arguments, Box::new(key)), settings.required);
+    let engine = engine.recording(ArgumentRecorder::new(settings.arguments, Box::new(key)), settings.required);
     Ok((engine, Some(LogPlace { dir: folder, server: server.clone(), options })))
 }
 

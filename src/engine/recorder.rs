@@ -15,7 +15,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(keyed: Keyed) -> Self {
+    pub(super) fn new(keyed: ArgumentRecorder) -> Self {
         Self { keyed: Some(keyed), ..Self::default() }
     }
 

@@ -180,7 +180,7 @@ fn start_threads(
 }
 
 fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, clock: SessionClock) -> io::Result<AuditLog> {
-    let unanswered = move |entries: &mut Vec<Entry>| lock(&engine).unanswered(clock.now(), entries);
+    let unanswered = move |entries: &mut Vec<LogEntry>| lock(&engine).unanswered(clock.now(), entries);
     let say = |trouble: LogNotice| match trouble {
         LogNotice::Unwritable(_) => tracing::error!("{trouble}"),
         LogNotice::Written { .. } | LogNotice::Behind { .. } | LogNotice::Beside(_) => tracing::warn!("{trouble}"),

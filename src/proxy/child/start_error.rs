@@ -110,20 +110,22 @@ impl StartError {
 
     /// Explains why `program` was not found as a program.
     #[cfg(any(windows, test))]
-    pub(super) fn not_found(program: &OsStr, found: &Found, search: &SearchEnv) -> Self {
+    pub(super) fn not_found(program: &OsStr, found: &SearchResult, search: &SearchEnv) -> Self {
         let command = &shown(program);
         match found {
-            Found::NotExecutable(file) if file.is_dir() => Self::directory(&shown(file.as_os_str())),
-            Found::NotExecutable(file) | Found::At(file) => {
+            SearchResult::NotExecutable(file) if file.is_dir() => Self::directory(&shown(file.as_os_str())),
+            SearchResult::NotExecutable(file) | SearchResult::At(file) => {
                 let (name, runner) = (shown(file.as_os_str()), lookup::interpreter(file).unwrap_or("node"));
                 Self::server(
                     format!("`{name}` is not a program, and Windows starts nothing else"),
                     format!("name the program that runs it, as in `{runner} {name}`"),
                 )
             }
-            Found::Nowhere if lookup::is_path(program) => Self::no_file(command, &shown(search.dir().as_os_str())),
-            Found::Nowhere if search.path().is_empty() => Self::not_in_path(command, "which is not set"),
-            Found::Nowhere => Self::not_in_path(command, &shown(search.path())),
+            SearchResult::Nowhere if lookup::is_path(program) => {
+                Self::no_file(command, &shown(search.dir().as_os_str()))
+            }
+            SearchResult::Nowhere if search.path().is_empty() => Self::not_in_path(command, "which is not set"),
+            SearchResult::Nowhere => Self::not_in_path(command, &shown(search.path())),
         }
     }
 
@@ -275,10 +277,10 @@ mod tests {
         let search = SearchEnv::new([(OsStr::new("PATH"), OsStr::new("/bin"))], home.path());
         let said = |program: &str, found| StartError::not_found(OsStr::new(program), &found, &search).to_string();
         let dir = home.path().display().to_string();
-        assert!(said("npx", Found::Nowhere).contains("no command `npx` in PATH (/bin)"));
-        let error = said("./npx", Found::Nowhere);
+        assert!(said("npx", SearchResult::Nowhere).contains("no command `npx` in PATH (/bin)"));
+        let error = said("./npx", SearchResult::Nowhere);
         assert!(error.contains("there is no file `./npx`") && error.contains(&dir), "{error}");
-        assert!(said("./x", Found::NotExecutable(home.path().to_owned())).contains("is a directory"));
+        assert!(said("./x", SearchResult::NotExecutable(home.path().to_owned())).contains("is a directory"));
         for (file, expected) in
             [("x.js", "`node x.js`"), ("x.PY", "`python x.PY`"), ("x.vbs", "`cscript //nologo x.vbs`")]
         {
