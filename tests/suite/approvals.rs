@@ -33,7 +33,7 @@ fn policy(text: &str) -> Arc<Policy> {
 impl Desk {
     fn new(channels: &[Channel]) -> Self {
         let asks = ApprovalOptions { channels: channels.to_vec(), timeout: Duration::from_secs(55), secret: [9; 32] };
-        let keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| Some(Key([3; 32]))));
+        let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
         let engine = Engine::new(policy(POLICY), Box::new(Memory::default())).asking(asks);
         Self { engine: engine.recording(keyed, Required::No), seconds: 0.0 }
     }
@@ -591,7 +591,7 @@ fn a_call_that_is_approved_and_then_cancelled_reaches_the_server_before_its_canc
 fn where_the_log_is_required_an_approved_call_is_committed_with_its_line() {
     for (is_cancelled, answers) in [(false, 1), (true, 0)] {
         let mut desk = Desk::new(BOTH);
-        let keyed = Keyed::new(ArgumentsLogged::Keys, Box::new(|| Some(Key([3; 32]))));
+        let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
         desk.engine = desk.engine.recording(keyed, Required::Yes);
         desk.call(1, "send");
         let mut actions = Vec::new();

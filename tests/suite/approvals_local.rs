@@ -322,7 +322,7 @@ fn a_question_goes_through_its_states() {
     desk.settle(4, Settled::Late, clock());
     let all = book.all().unwrap();
     let states: Vec<_> = all.iter().map(|entry| entry.state).collect();
-    assert_eq!(states, [State::Settled, State::Expired, State::Late, State::Expired]);
+    assert_eq!(states, [ApprovalState::Settled, ApprovalState::Expired, ApprovalState::Late, ApprovalState::Expired]);
     for (entry, approval) in
         all.iter().zip([ApprovalAnswer::Once, ApprovalAnswer::Once, ApprovalAnswer::Session, ApprovalAnswer::Once])
     {
