@@ -13,12 +13,13 @@ use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 
 use self::card::{Ago, Left};
-use super::{Env, nearest};
+use super::Env;
 use crate::cli::{ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsShowArgs, Format};
 use crate::engine::{ApprovalAnswer, Channel};
 use crate::exit::Exit;
 use crate::limits::{LATE_APPROVAL, MAX_NOTE};
 use crate::paths;
+use crate::policy::nearest;
 use crate::settings::LocalConfirm;
 use crate::state::approvals::{ApprovalEntry, ApprovalState, Book, Confirm, NotAnswered, clock};
 use crate::term::table::{self, Cell};

@@ -90,12 +90,6 @@ fn server_for(named: Option<&str>, file: Option<&Path>, env: &Env) -> Result<Ser
     Ok(file.and_then(ServerName::from_policy_file).unwrap_or_else(ServerName::unknown))
 }
 
-/// The name that a person may have meant.
-fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let distances = known.map(|known| (strsim::damerau_levenshtein(written, known), known));
-    distances.filter(|(distance, _)| *distance <= 2).min().map(|(_, known)| known)
-}
-
 /// Prints an error that has an exit code of its own.
 fn report_exit(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
     message::print_error(&error.to_string());

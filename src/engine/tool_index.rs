@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_TOOLS};
-use crate::policy::{Decision, Effect, Listing, Policy, Seen, ToolRef};
+use crate::policy::{Decision, Effect, Listing, Policy, ToolRef, ToolSeen};
 use crate::risk::{Class, Listed, classify};
 
 /// The listed tools.
@@ -85,7 +85,7 @@ impl ToolIndex {
         if let Some(decision) = listed.and_then(|tools| tools.iter().find_map(|tool| hidden(tool))) {
             return Some(decision);
         }
-        let seen = if self.is_full() { Seen::Tool } else { Seen::Unknown };
+        let seen = if self.is_full() { ToolSeen::Tool } else { ToolSeen::Unknown };
         let spellings = [prompt.to_owned(), spelled(prompt, '_'), spelled(prompt, '-')];
         spellings.iter().find_map(|name| policy.hides_prompt(name, seen))
     }

@@ -16,7 +16,7 @@ pub struct Amount {
     nanos: i128,
 }
 
-/// Why something is no amount.
+/// Why something is not an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     /// Below zero.
@@ -54,7 +54,7 @@ impl Amount {
     /// Reads an amount from an argument as written in JSON.
     ///
     /// # Errors
-    /// When it is no number, or one that is negative, above [`Amount::MAX`] or finer than nine decimals.
+    /// When it is not a number, or one that is negative, above [`Amount::MAX`] or finer than nine decimals.
     pub fn parse(json: &str) -> Result<Self, AmountError> {
         Self::from_number(&Number::parse(json).ok_or(AmountError::NotANumber)?)
     }
@@ -86,13 +86,13 @@ impl Amount {
         }
     }
 
-    /// The sum; `None` where it overflows, which takes more than 10^11 of the largest amounts.
+    /// The sum; `None` if it overflows, which takes more than 10^11 of the largest amounts.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
         Some(Self { nanos: self.nanos.checked_add(other.nanos)? })
     }
 
-    /// The difference; `None` where it is negative.
+    /// The difference; `None` if it is negative.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         Self::from_nanos(self.nanos.checked_sub(other.nanos)?)
@@ -120,7 +120,7 @@ impl Amount {
         self.nanos
     }
 
-    /// An amount from units of 10^-9; `None` where they are negative.
+    /// An amount from units of 10^-9; `None` if they are negative.
     pub fn from_nanos(nanos: i128) -> Option<Self> {
         (nanos >= 0).then_some(Self { nanos })
     }

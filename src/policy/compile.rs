@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::asking::Asking;
+use super::approval_terms::Asking;
 use super::builtin;
-use super::condition::Group;
 use super::decision::Effect;
 use super::diagnostic::visible;
-use super::document::{ClassEntry, Document, Otherwise, Unlisted};
-use super::entry::{Body, Check, RuleCheck};
-use super::glob::{Name, Pattern};
+use super::document::{Otherwise, PolicyDocument, Unlisted};
+use super::entry::EntryBody;
+use super::glob::{NamePattern, Pattern};
+use super::group_keys::GroupCheck;
 use super::limit::{CounterId, Limit};
+use super::rule_keys::RuleCheck;
 use super::server::ServerName;
 use super::window::Window;
 use crate::risk::Class;
@@ -56,29 +57,12 @@ impl Rule {
 /// What an entry asks of a call beyond its name.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
-    pub(super) deny_if: Vec<Tested>,
-    pub(super) require: Vec<Tested>,
-    pub(super) rules: Vec<Requirement>,
+    pub(super) deny_if: Vec<GroupCheck>,
+    pub(super) require: Vec<GroupCheck>,
+    pub(super) rules: Vec<RuleCheck>,
     pub(super) limits: Vec<Limit>,
-    pub(super) approve_if: Vec<Tested>,
+    pub(super) approve_if: Vec<GroupCheck>,
     pub(super) asking: Asking,
-}
-
-/// A group of conditions, with its path in the document and what to say of it.
-#[derive(Debug)]
-pub(super) struct Tested {
-    pub(super) path: String,
-    pub(super) group: Group,
-    pub(super) reason: Option<String>,
-}
-
-/// One of Intercept's rules.
-#[derive(Debug)]
-pub(super) enum Requirement {
-    /// It refuses always.
-    Never { path: String, reason: Option<String> },
-    /// It refuses unless this holds.
-    Holds(Tested),
 }
 
 /// What is in force.
@@ -105,7 +89,7 @@ impl Mode {
 }
 
 impl Policy {
-    /// A policy that refuses every tool, for want of one that could be read.
+    /// A policy that refuses every tool, because none could be read.
     pub(super) fn refuse_everything(server: &ServerName, path: &str, reason: String) -> Self {
         let otherwise = Rule::plain(Effect::Deny, path, Some(reason));
         Self {
@@ -137,8 +121,8 @@ impl Policy {
     }
 }
 
-/// Compiles a document without errors; `None` where what must be there is missing.
-pub(super) fn compile(document: &Document, file: &str, server: &ServerName) -> Option<Policy> {
+/// Compiles a document without errors; `None` if what must be there is missing.
+pub(super) fn compile(document: &PolicyDocument, file: &str, server: &ServerName) -> Option<Policy> {
     let otherwise = otherwise(document)?;
     // `hide` alone promises that the rest of the server keeps working, so the rest is left to the built-in policy.
     let is_patch = document.hide.is_some() && document.tools.is_none() && document.classes.is_none();
@@ -155,7 +139,7 @@ pub(super) fn compile(document: &Document, file: &str, server: &ServerName) -> O
 }
 
 /// Compiles the document that is built in for a server.
-pub(super) fn compile_builtin(document: &Document, server: &ServerName, reason: String) -> Option<Policy> {
+pub(super) fn compile_builtin(document: &PolicyDocument, server: &ServerName, reason: String) -> Option<Policy> {
     let effect = otherwise(document)?.effect;
     let mut policy = Policy::refuse_everything(server, "builtin:default", reason);
     policy.otherwise.effect = effect;
@@ -163,7 +147,7 @@ pub(super) fn compile_builtin(document: &Document, server: &ServerName, reason: 
     Some(policy)
 }
 
-fn otherwise(document: &Document) -> Option<Rule> {
+fn otherwise(document: &PolicyDocument) -> Option<Rule> {
     let unlisted = document.unlisted.as_ref().map_or(Unlisted::Hide, |unlisted| unlisted.value);
     let effect = match (document.default.as_ref()?.value, unlisted) {
         (Otherwise::Allow, _) => Effect::Allow,
@@ -182,20 +166,19 @@ impl Policy {
         self
     }
 
-    fn add_rules(&mut self, document: &Document, prefix: &str) {
+    fn add_rules(&mut self, document: &PolicyDocument, prefix: &str) {
         for item in document.hide.iter().flatten() {
-            let path = format!("{prefix}{}", item.path());
+            let path = format!("{prefix}{}", item.path);
             let rule = Arc::new(Rule::plain(Effect::Hide, path, None));
-            match &item.name {
+            match &item.tool.pattern {
                 // A name that is hidden twice keeps the rule that stands first.
-                Name::Exact(name) => drop(self.hidden.entry(name.clone()).or_insert(rule)),
-                Name::Glob(patterns) => {
+                NamePattern::Exact(name) => drop(self.hidden.entry(name.clone()).or_insert(rule)),
+                NamePattern::Glob(patterns) => {
                     self.hidden_globs.extend(patterns.iter().map(|pattern| (pattern.clone(), Arc::clone(&rule))));
                 }
             }
         }
-        let classes: &[ClassEntry] = document.classes.as_deref().unwrap_or_default();
-        for entry in classes {
+        for entry in document.classes.iter().flatten() {
             let path = format!("{prefix}classes.{}", entry.class.as_str());
             self.classes.insert(entry.class, Arc::new(self.rule(&path, &entry.body)));
         }
@@ -204,16 +187,16 @@ impl Policy {
         }
         for entry in document.tools.iter().flatten() {
             if let Some(class) = entry.body.class {
-                match &entry.name {
-                    Name::Exact(name) => drop(self.class_names.insert(name.clone(), class)),
-                    Name::Glob(patterns) => {
+                match &entry.tool.pattern {
+                    NamePattern::Exact(name) => drop(self.class_names.insert(name.clone(), class)),
+                    NamePattern::Glob(patterns) => {
                         self.class_globs.extend(patterns.iter().map(|pattern| (pattern.clone(), class)));
                     }
                 }
             }
             let rule = match entry.body.class {
                 // An entry that says nothing but the class leaves the rest to the rules for that class, and to no glob.
-                Some(class) if entry.body.only_classifies() && document.classes.is_some() => {
+                Some(class) if entry.body.only_classifies && document.classes.is_some() => {
                     let otherwise = || {
                         let Rule { effect, path, reason, .. } = &self.otherwise;
                         Arc::new(Rule::plain(*effect, path.clone(), reason.clone()))
@@ -222,9 +205,9 @@ impl Policy {
                 }
                 _ => Arc::new(self.rule(&format!("{prefix}{}", entry.path()), &entry.body)),
             };
-            match &entry.name {
-                Name::Exact(name) => drop(self.exact.insert(name.clone(), rule)),
-                Name::Glob(patterns) => {
+            match &entry.tool.pattern {
+                NamePattern::Exact(name) => drop(self.exact.insert(name.clone(), rule)),
+                NamePattern::Glob(patterns) => {
                     self.globs.extend(patterns.iter().map(|pattern| (pattern.clone(), Arc::clone(&rule))));
                 }
             }
@@ -233,30 +216,30 @@ impl Policy {
         self.globs.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal()));
     }
 
-    fn rule(&self, path: &str, body: &Body) -> Rule {
+    fn rule(&self, path: &str, body: &EntryBody) -> Rule {
         let effect = body.action.unwrap_or(Effect::Allow);
         Rule { effect, path: path.to_owned(), reason: body.reason.clone(), checks: self.checks(path, body) }
     }
 
-    fn checks(&self, path: &str, body: &Body) -> Option<Box<Checks>> {
+    fn checks(&self, path: &str, body: &EntryBody) -> Option<Box<Checks>> {
         if !body.has_checks() {
             return None;
         }
-        let tested = |check: &Check| Tested {
-            path: format!("{path}.{}", check.path),
-            group: check.group.clone(),
-            reason: check.group.reason.clone().or_else(|| body.reason.clone()),
+        let or_own = |reason: &Option<String>| reason.clone().or_else(|| body.reason.clone());
+        let in_document = |check: &GroupCheck| {
+            let mut group = check.group.clone();
+            group.reason = or_own(&group.reason);
+            GroupCheck { path: format!("{path}.{}", check.path), group }
         };
-        let all = |checks: &[Check]| checks.iter().map(tested).collect();
+        let all = |checks: &[GroupCheck]| checks.iter().map(in_document).collect();
         let rules = body.rules.iter().map(|rule| match rule {
             RuleCheck::Deny { path: own, reason } => {
-                let reason = reason.clone().or_else(|| body.reason.clone());
-                Requirement::Never { path: format!("{path}.{own}"), reason }
+                RuleCheck::Deny { path: format!("{path}.{own}"), reason: or_own(reason) }
             }
-            RuleCheck::Require(check) => Requirement::Holds(tested(check)),
+            RuleCheck::Require(check) => RuleCheck::Require(in_document(check)),
         });
         let limits = body.limits.iter().map(|limit| {
-            let name = limit.counter.as_ref().map_or(limit.path.as_str(), |(name, _)| name);
+            let name = limit.counter_name();
             // A calendar's units count apart: a minute that ends must not forget what the day has counted.
             let name = match limit.window {
                 Window::Sliding(_) => name.to_owned(),
@@ -269,7 +252,7 @@ impl Policy {
                 window: limit.window,
                 scope: limit.scope,
                 increment: limit.increment.clone(),
-                reason: limit.reason.clone().or_else(|| body.reason.clone()),
+                reason: or_own(&limit.reason),
                 on_error: limit.on_error,
             }
         });

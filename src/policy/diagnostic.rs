@@ -79,13 +79,35 @@ impl Report {
         }
     }
 
+    /// Adds an error at `span`, and what to do about it.
+    pub(crate) fn error(
+        &mut self,
+        code: &'static str,
+        span: &Span,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(Diagnostic::error(code, span.clone(), message).hint(hint));
+    }
+
+    /// Adds a warning at `span`, and what to do about it.
+    pub(super) fn warning(
+        &mut self,
+        code: &'static str,
+        span: &Span,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(Diagnostic::warning(code, span.clone(), message).hint(hint));
+    }
+
     /// Whether what is pushed is only counted: no need then to put much work into it.
     pub(super) fn is_full(&self) -> bool {
         self.kept.len() >= MAX_DIAGNOSTICS
     }
 
     /// How many errors there are so far.
-    pub(super) fn errors(&self) -> usize {
+    pub(crate) fn errors(&self) -> usize {
         self.errors
     }
 

@@ -1,25 +1,92 @@
 //! From the tree to the document: what a policy says, each part with its place, and everything that is wrong with it.
 
+use serde_json::json;
+
 use super::decision::Effect;
-use super::diagnostic::{Diagnostic, Report, quote, visible};
-use super::entry::{self, Body, Of};
-use super::glob::Name;
-use super::keys::{DOCUMENT, list, nearest};
+use super::diagnostic::{Report, quote, visible};
+use super::entry::{ALL_TOOLS, EntryBody, EntryKeys};
+use super::glob::NamePattern;
+use super::group_keys::{GroupKeys, GroupedCondition};
+use super::keys::kinds::{Located, read_members};
+use super::keys::words::{Words as _, list, nearest, words};
+use super::keys::{Family, FromDocument, TableSpec, ValueKind, read_text, table, table_kind};
+use super::limit_keys::LimitKeys;
 use super::source::Span;
-use super::tree::{Key, Node, Value};
+use super::tree::{DocumentMember, DocumentNode, DocumentValue};
 use crate::limits::MAX_CONDITIONS;
 use crate::risk::Class;
 
+/// The tables of a policy.
+pub(super) const POLICY: Family = Family {
+    tables: || {
+        const { &[DocumentKeys::SPEC, EntryKeys::SPEC, LimitKeys::SPEC, GroupKeys::SPEC, GroupedCondition::SPEC] }
+            .iter()
+            .collect()
+    },
+    reserved: &[("when", "`when` is reserved: write conditions under `deny_if`, `require` or `approve_if`")],
+};
+
+table! {
+    /// What an agent may do with the tools of an MCP server.
+    pub(crate) DocumentKeys = TableSpec {
+        of: "a policy",
+        many: "policies",
+        definition: "Document",
+        example: "{ version = \"1\", default = \"deny\" }",
+        place: "it belongs to a policy: put it at its top, outside `tools`",
+        family: POLICY,
+        ..TableSpec::EMPTY
+    };
+    /// The version of the language: always `"1"`, in quotes.
+    required "version" => _version: Version,
+    /// For people. It decides nothing.
+    "description" => _description: String,
+    /// What a tool gets that is not listed.
+    required "default" => default: Located<Otherwise>,
+    /// How `default = "deny"` refuses: `"hide"` (which is meant without the key) takes unlisted tools out of tools/list,
+    /// `"deny"` leaves them visible.
+    "unlisted" => unlisted: Located<Unlisted>,
+    /// Tools that are taken out of tools/list and refused, as names or globs (`*`, `?`, `[a-z]`, `{a,b}`). A document with
+    /// `hide` and neither `tools` nor `classes` is laid over the built-in policy.
+    "hide" => hide: Vec<Located<ToolName>>,
+    /// What applies to every tool, on top of its own rule. It can only restrict.
+    "all_tools" => all_tools: AllToolsKeys,
+    /// Rules by risk class, for tools with no entry of their own.
+    "classes" => classes: ClassMembers,
+    /// The tools that are listed, by name or glob. Listed means allowed, unless the entry says otherwise.
+    "tools" => tools: ToolMembers,
+    /// The schema, for editors.
+    "$schema" => _schema: String,
+}
+
+words! {
+    /// What an unlisted tool gets.
+    pub(crate) enum Otherwise("Default");
+    /// Tools that are not listed are allowed, also those that the server gains later.
+    "allow" => Allow,
+    /// Tools that are not listed are refused.
+    "deny" => Deny,
+}
+
+words! {
+    /// How `default = "deny"` refuses.
+    pub(crate) enum Unlisted("Unlisted");
+    /// Not in tools/list, and refused.
+    "hide" => Hide,
+    /// In tools/list, and refused.
+    "deny" => Deny,
+}
+
 /// A policy document as written. What is `None` is absent or was reported as wrong.
 #[derive(Debug, Default)]
-pub(super) struct Document {
+pub(super) struct PolicyDocument {
     pub(super) default: Option<Located<Otherwise>>,
     pub(super) unlisted: Option<Located<Unlisted>>,
-    pub(super) hide: Option<Vec<Hidden>>,
+    pub(super) hide: Option<Vec<HiddenTool>>,
     /// What applies to every tool.
     pub(super) all_tools: Option<AllTools>,
     pub(super) classes: Option<Vec<ClassEntry>>,
-    pub(super) tools: Option<Vec<Entry>>,
+    pub(super) tools: Option<Vec<ToolEntry>>,
 }
 
 /// The rules for all tools.
@@ -29,7 +96,7 @@ pub(super) struct AllTools {
     pub(super) span: Span,
     /// The path in the document, as it was written.
     pub(super) path: String,
-    pub(super) body: Body,
+    pub(super) body: EntryBody,
 }
 
 /// One entry under `classes`.
@@ -38,73 +105,41 @@ pub(super) struct ClassEntry {
     /// Of the key.
     pub(super) span: Span,
     pub(super) class: Class,
-    pub(super) body: Body,
-}
-
-/// A value with its place.
-#[derive(Clone, Debug)]
-pub(crate) struct Located<T> {
-    pub(crate) span: Span,
-    pub(crate) value: T,
-}
-
-/// What an unlisted tool gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Otherwise {
-    Allow,
-    Deny,
-}
-
-/// How `default = "deny"` refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unlisted {
-    Hide,
-    Deny,
+    pub(super) body: EntryBody,
 }
 
 /// One item of `hide`.
 #[derive(Debug)]
-pub(super) struct Hidden {
+pub(super) struct HiddenTool {
     pub(super) span: Span,
-    /// As written.
-    pub(super) text: String,
-    pub(super) name: Name,
-    /// Where it stands in the list, from 0.
-    pub(super) index: usize,
+    pub(super) tool: ToolName,
+    /// The path of the rule in the document.
+    pub(super) path: String,
 }
 
 /// One entry under `tools`.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ToolEntry {
     /// Of the key.
     pub(super) span: Span,
-    /// The key as written.
-    pub(super) text: String,
-    pub(super) name: Name,
-    pub(super) body: Body,
+    pub(super) tool: ToolName,
+    pub(super) body: EntryBody,
 }
 
-impl Hidden {
-    /// The path of the rule in the document.
-    pub(super) fn path(&self) -> String {
-        format!("hide[{}]", self.index)
-    }
-}
-
-impl Entry {
-    /// What the entry's action says; being listed means allowed.
+impl ToolEntry {
+    /// The effect of the entry's action; being listed means allowed.
     pub(super) fn effect(&self) -> Effect {
         self.body.action.unwrap_or(Effect::Allow)
     }
 
-    /// The path of the rule in the document, its key bare where TOML would take it bare, else quoted.
+    /// The path of the rule in the document.
     pub(super) fn path(&self) -> String {
-        format!("tools.{}", quoted(&self.text))
+        format!("tools.{}", quoted_key(&self.tool.text))
     }
 }
 
-/// A key as a path has it: bare where TOML would take it bare, else quoted.
-fn quoted(key: &str) -> String {
+/// A key as a path has it: bare where TOML takes it bare, else quoted.
+fn quoted_key(key: &str) -> String {
     if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return key.to_owned();
     }
@@ -112,209 +147,187 @@ fn quoted(key: &str) -> String {
 }
 
 /// Reads a document out of a tree, reporting everything that is wrong with it at once.
-pub(super) fn read(root: &Node, report: &mut Report) -> Document {
-    let mut document = Document::default();
-    let Value::Table(pairs) = &root.value else {
-        let message = format!("a policy is a table of keys, and this is {}", root.value.kind());
-        report.push(Diagnostic::error("wrong-type", root.span.clone(), message).hint(MINIMAL));
-        return document;
-    };
-    for (key, value) in pairs {
-        match key.name.as_str() {
-            "version" => version(value, report),
-            "default" => {
-                document.default =
-                    choice(value, "default", &[("allow", Otherwise::Allow), ("deny", Otherwise::Deny)], report);
-            }
-            "unlisted" => {
-                document.unlisted =
-                    choice(value, "unlisted", &[("hide", Unlisted::Hide), ("deny", Unlisted::Deny)], report);
-            }
-            "hide" => document.hide = hide(value, report),
-            "all_tools" => everybody(key, "all_tools".to_owned(), value, &mut document.all_tools, report),
-            "classes" => document.classes = classes(value, report),
-            "tools" => document.tools = tools(value, &mut document.all_tools, report),
-            "description" | "$schema" => {
-                let _ = string(value, &quote(&key.name), report);
-            }
-            other => report.push(DOCUMENT.reject(other, key.span.clone())),
+pub(super) fn read(root: &DocumentNode, report: &mut Report) -> PolicyDocument {
+    let Some(keys) = DocumentKeys::read(root, DocumentKeys::SPEC.of, report) else { return PolicyDocument::default() };
+    let span = keys.table.written.iter().find(|(key, _)| *key == "all_tools").map(|(_, span)| span.clone());
+    let all_tools = span.zip(keys.all_tools).map(|(span, all)| (span, "all_tools".to_owned(), all.0));
+    let mut document = PolicyDocument { default: keys.default, unlisted: keys.unlisted, ..PolicyDocument::default() };
+    document.hide = keys.hide.map(|hide| {
+        let hidden = hide.into_iter().enumerate().map(|(index, Located { span, value })| {
+            let path = format!("hide[{index}]");
+            HiddenTool { span, tool: value, path }
+        });
+        hidden.collect()
+    });
+    document.classes = keys.classes.map(|classes| read_classes(&classes.0, report));
+    let (tools, stars) = keys.tools.map(|tools| read_tools(&tools.0, report)).unzip();
+    document.tools = tools;
+    let mut all_tools: Vec<_> = all_tools.into_iter().chain(stars.into_iter().flatten()).collect();
+    all_tools.sort_by_key(|(span, ..)| span.start);
+    for (span, path, keys) in all_tools {
+        let body = EntryBody::new(keys, report);
+        if document.all_tools.is_some() {
+            let message = "`all_tools` and `tools.\"*\"` are the same thing, and both are here";
+            report.error("conflicting-keys", &span, message, "join them in one place");
+        } else {
+            document.all_tools = Some(AllTools { span, path, body });
         }
     }
-    let bodies = document.all_tools.iter().map(|all| (&all.span, &all.body));
-    let bodies = bodies.chain(document.classes.iter().flatten().map(|entry| (&entry.span, &entry.body)));
-    let bodies = bodies.chain(document.tools.iter().flatten().map(|entry| (&entry.span, &entry.body)));
-    let mut conditions = 0;
-    for (span, body) in bodies {
-        conditions += body.conditions();
-        if conditions > MAX_CONDITIONS {
-            let message = format!("the policy has more than {MAX_CONDITIONS} conditions");
-            report.push(
-                Diagnostic::error("too-many-conditions", span.clone(), message).hint("use `in` for several values"),
-            );
-            break;
-        }
-    }
-    for (name, hint) in [
-        ("version", "add the key `version` with \"1\""),
-        ("default", "say what a tool gets that is not listed: \"deny\" or \"allow\""),
-    ] {
-        if !pairs.iter().any(|(key, _)| key.name == name) {
-            let message = format!("the policy has no `{name}`");
-            report.push(Diagnostic::error("missing-key", root.span.clone(), message).hint(hint));
-        }
-    }
+    document.report_too_many_conditions(report);
     document
 }
 
-const MINIMAL: &str = "the smallest policy has two keys: `version` with \"1\" and `default` with \"deny\" or \"allow\"";
-
-fn version(node: &Node, report: &mut Report) {
-    match &node.value {
-        Value::String(text) if text == "1" => {}
-        Value::Integer(number) | Value::Float(number) if number == "1" => report.push(
-            Diagnostic::error("bad-version", node.span.clone(), "the version is a string, and this is a number")
-                .hint("put it in quotes: \"1\""),
-        ),
-        Value::String(text) => report.push(
-            Diagnostic::error("bad-version", node.span.clone(), format!("there is no version {}", quote(text)))
-                .hint("the only version of the language is \"1\""),
-        ),
-        other => {
-            let message = format!("the version is the string \"1\", and this is {}", other.kind());
-            report.push(
-                Diagnostic::error("bad-version", node.span.clone(), message).hint("write \"1\", with the quotes"),
-            );
-        }
-    }
-}
-
-fn hide(node: &Node, report: &mut Report) -> Option<Vec<Hidden>> {
-    let Value::Array(items) = &node.value else {
-        report.push(
-            wrong_type(node, "`hide`", "a list of tool names").hint("put the names into brackets: [\"delete_*\"]"),
-        );
-        return None;
-    };
-    let mut hidden = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        if let Some(text) = string(item, "an item of `hide`", report)
-            && let Some(name) = name(text, &item.span, report)
-        {
-            hidden.push(Hidden { span: item.span.clone(), text: text.to_owned(), name, index });
-        }
-    }
-    Some(hidden)
-}
-
-fn tools(node: &Node, all: &mut Option<AllTools>, report: &mut Report) -> Option<Vec<Entry>> {
-    let Value::Table(pairs) = &node.value else {
-        report.push(
-            wrong_type(node, "`tools`", "a table with an entry a tool")
-                .hint("write {} for a policy that lists no tool"),
-        );
-        return None;
-    };
-    let mut entries = Vec::with_capacity(pairs.len());
-    for (key, value) in pairs {
-        let name = name(&key.name, &key.span, report);
-        if name.as_ref().is_some_and(Name::matches_all) {
-            everybody(key, format!("tools.{}", quoted(&key.name)), value, all, report);
-            continue;
-        }
-        let body = entry::read(&key.name, Of::Some, value, report);
-        let (Some(name), Some(body)) = (name, body) else { continue };
-        entries.push(Entry { span: key.span.clone(), text: key.name.clone(), name, body });
-    }
-    Some(entries)
-}
-
-/// The rules for all tools, which may be written in one of two places.
-fn everybody(key: &Key, path: String, node: &Node, all: &mut Option<AllTools>, report: &mut Report) {
-    let Some(body) = entry::read("*", Of::All, node, report) else { return };
-    if all.is_some() {
-        let message = "`all_tools` and `tools.\"*\"` are the same thing, and both are here";
-        report.push(Diagnostic::error("conflicting-keys", key.span.clone(), message).hint("join them in one place"));
-        return;
-    }
-    *all = Some(AllTools { span: key.span.clone(), path, body });
-}
-
-fn classes(node: &Node, report: &mut Report) -> Option<Vec<ClassEntry>> {
-    let Value::Table(pairs) = &node.value else {
-        report.push(
-            wrong_type(node, "`classes`", "a table with an entry a class")
-                .hint("such as { read = { action = \"allow\" } }"),
-        );
-        return None;
-    };
-    let mut entries = Vec::with_capacity(pairs.len());
-    for (key, value) in pairs {
-        let class = Class::ALL.into_iter().find(|class| class.as_str() == key.name);
-        let body = entry::read(&key.name, Of::Some, value, report);
-        match (class, body) {
-            (Some(class), Some(body)) => entries.push(ClassEntry { span: key.span.clone(), class, body }),
-            (Some(_), None) => {}
-            (None, _) => {
-                let words = Class::ALL.map(Class::as_str);
-                let message = format!("there is no class {}", quote(&key.name));
-                let error = Diagnostic::error("unknown-key", key.span.clone(), message);
-                report.push(match nearest(&key.name, words.into_iter()) {
-                    Some(word) => error.hint(format!("did you mean `{word}`?")),
-                    None => error.hint(format!("the classes are {}", list(&words))),
-                });
+impl PolicyDocument {
+    fn report_too_many_conditions(&self, report: &mut Report) {
+        let all = self.all_tools.iter().map(|all| (&all.span, &all.body));
+        let classes = self.classes.iter().flatten().map(|entry| (&entry.span, &entry.body));
+        let tools = self.tools.iter().flatten().map(|entry| (&entry.span, &entry.body));
+        let mut conditions = 0;
+        for (span, body) in all.chain(classes).chain(tools) {
+            conditions += body.count_conditions();
+            if conditions > MAX_CONDITIONS {
+                let message = format!("the policy has more than {MAX_CONDITIONS} conditions");
+                return report.error("too-many-conditions", span, message, "use `in` for several values");
             }
         }
     }
-    Some(entries)
 }
 
-/// A string that is one of a few words.
-pub(crate) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], report: &mut Report) -> Option<Located<T>> {
-    let text = string(node, &quote(key), report)?;
-    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-        return Some(Located { span: node.span.clone(), value: *value });
+/// Where rules for all tools were found: the place of the key, and the path.
+type Star = (Span, String, EntryKeys);
+
+/// Reads the entries under `tools`, those that are for all tools apart.
+fn read_tools(members: &[DocumentMember], report: &mut Report) -> (Vec<ToolEntry>, Vec<Star>) {
+    let (mut entries, mut stars) = (Vec::with_capacity(members.len()), Vec::new());
+    for (key, value) in members {
+        let name = DocumentNode { span: key.span.clone(), value: DocumentValue::String(key.name.clone()) };
+        let tool = ToolName::read(&name, "a tool", report);
+        let what = format!("the entry {}", quote(&key.name));
+        if tool.as_ref().is_some_and(|tool| tool.pattern.matches_all()) {
+            let keys = AllToolsKeys::read(value, &what, report);
+            stars.extend(keys.map(|keys| (key.span.clone(), format!("tools.{}", quoted_key(&key.name)), keys.0)));
+            continue;
+        }
+        let body = EntryKeys::read(value, &what, report).map(|keys| EntryBody::new(keys, report));
+        let (Some(tool), Some(body)) = (tool, body) else { continue };
+        entries.push(ToolEntry { span: key.span.clone(), tool, body });
     }
-    let quoted: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-    let known = one_of(&quoted);
-    let error = Diagnostic::error("bad-value", node.span.clone(), format!("`{key}` is {}, not {}", known, quote(text)));
-    report.push(match nearest(text, words.iter().map(|(word, _)| *word)) {
-        Some(word) => error.hint(format!("did you mean \"{word}\"?")),
-        None => error.hint(format!("write {}", known)),
-    });
-    None
+    (entries, stars)
 }
 
-pub(crate) fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n str> {
-    if let Value::String(text) = &node.value {
-        return Some(text);
+fn read_classes(members: &[DocumentMember], report: &mut Report) -> Vec<ClassEntry> {
+    let mut entries = Vec::with_capacity(members.len());
+    for (key, value) in members {
+        let class = Class::ALL.into_iter().find(|class| class.as_str() == key.name);
+        if class.is_none() {
+            let words = Class::ALL.map(Class::as_str);
+            let hint = match nearest(&key.name, words.into_iter()) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("the classes are {}", list(&words)),
+            };
+            report.error("unknown-key", &key.span, format!("there is no class {}", quote(&key.name)), hint);
+        }
+        let keys = EntryKeys::read(value, &format!("the entry {}", quote(&key.name)), report);
+        let body = keys.map(|keys| EntryBody::new(keys, report));
+        let (Some(class), Some(body)) = (class, body) else { continue };
+        entries.push(ClassEntry { span: key.span.clone(), class, body });
     }
-    report.push(wrong_type(node, what, "a string").hint("put it in quotes"));
-    None
+    entries
 }
 
-fn name(text: &str, span: &Span, report: &mut Report) -> Option<Name> {
-    match Name::parse(text) {
-        Ok(name) => Some(name),
-        Err(bad) => {
-            let message = format!("{} is no tool name or glob: {}", quote(text), bad.message);
-            report.push(Diagnostic::error("bad-glob", span.clone(), message).hint(bad.hint));
-            None
+/// The keys of `all_tools`.
+#[derive(Clone, Debug)]
+pub(crate) struct AllToolsKeys(EntryKeys);
+
+table_kind!(AllToolsKeys, ALL_TOOLS, |read| Self(read));
+
+/// The members of `tools`.
+#[derive(Clone, Debug)]
+pub(crate) struct ToolMembers(Vec<DocumentMember>);
+
+/// The members of `classes`.
+#[derive(Clone, Debug)]
+pub(crate) struct ClassMembers(Vec<DocumentMember>);
+
+impl FromDocument for ToolMembers {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("a table with one entry per tool", "Tools", |definitions| {
+            let all = definitions.described(AllToolsKeys::value_kind(), "The same as `all_tools`.");
+            let others = definitions.schema(EntryKeys::value_kind());
+            json!({ "type": "object", "properties": { "*": all }, "additionalProperties": others })
+        })
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        read_members(node, [what, &Self::value_kind().kind, "write {} for a policy that lists no tool"], report)
+            .map(Self)
+    }
+}
+
+impl FromDocument for ClassMembers {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("a table with one entry per class", "Classes", |definitions| {
+            let entry = |(word, _, doc): &(&str, Class, &[&str])| {
+                ((*word).to_owned(), definitions.described(EntryKeys::value_kind(), doc.concat().trim()))
+            };
+            let properties: serde_json::Map<_, _> = Class::WORDS.iter().map(entry).collect();
+            json!({ "type": "object", "properties": properties, "additionalProperties": false })
+        })
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        read_members(node, [what, &Self::value_kind().kind, "such as { read = { action = \"allow\" } }"], report)
+            .map(Self)
+    }
+}
+
+/// The version of the language.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Version;
+
+impl FromDocument for Version {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("`\"1\"`", "Version", |_| json!({ "type": "string", "enum": ["1"] }))
+    }
+
+    fn read(node: &DocumentNode, _: &str, report: &mut Report) -> Option<Self> {
+        let (message, hint) = match &node.value {
+            DocumentValue::String(text) if text == "1" => return Some(Self),
+            DocumentValue::String(text) => {
+                (format!("there is no version {}", quote(text)), "the only version of the language is \"1\"")
+            }
+            _ => (format!("the version is the string \"1\", and this is {}", node.kind()), "put it in quotes: \"1\""),
+        };
+        report.error("bad-version", &node.span, message, hint);
+        None
+    }
+}
+
+/// The name of a tool, or a glob.
+#[derive(Clone, Debug)]
+pub(crate) struct ToolName {
+    /// As written.
+    pub(super) text: String,
+    pub(super) pattern: NamePattern,
+}
+
+impl FromDocument for ToolName {
+    fn value_kind() -> ValueKind {
+        let schema = json!({ "description": "The name of a tool, or a glob.", "type": "string", "minLength": 1 });
+        ValueKind {
+            many: "tool names",
+            example: "\"delete_*\"",
+            ..ValueKind::new("a name or glob", "Name", |_| schema)
         }
     }
-}
 
-/// `a`, `b` or `c`.
-fn one_of(words: &[String]) -> String {
-    match words.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => words.concat(),
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        read_text(node, what, report, |text| match NamePattern::parse(text) {
+            Ok(pattern) => Ok(Self { text: text.to_owned(), pattern }),
+            Err(bad) => {
+                let message = format!("{} is not a tool name or glob: {}", quote(text), bad.message);
+                Err(("bad-glob", message, bad.hint))
+            }
+        })
     }
-}
-
-pub(crate) fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
-    Diagnostic::error(
-        "wrong-type",
-        node.span.clone(),
-        format!("{what} takes {wanted}, and this is {}", node.value.kind()),
-    )
 }

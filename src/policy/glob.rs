@@ -7,7 +7,7 @@ use crate::limits::{MAX_GLOB_ALTERNATIVES, MAX_GLOB_LENGTH};
 
 /// A name as a policy writes it.
 #[derive(Clone, Debug)]
-pub(super) enum Name {
+pub(super) enum NamePattern {
     /// One tool.
     Exact(String),
     /// Every tool that one of the patterns matches.
@@ -29,14 +29,14 @@ enum Token {
     Star,
 }
 
-/// Why a text is no glob, and what to do about it.
+/// Why a text is not a glob, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BadGlob {
     pub(super) message: &'static str,
     pub(super) hint: &'static str,
 }
 
-impl Name {
+impl NamePattern {
     /// Reads a name or glob. A text without wildcards, or with all of them escaped, is an exact name.
     pub(super) fn parse(text: &str) -> Result<Self, BadGlob> {
         if text.is_empty() {

@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::{Name, Pattern, Token};
+use super::{NamePattern, Pattern, Token};
 
 fn pattern(glob: &str) -> Pattern {
-    match Name::parse(glob) {
-        Ok(Name::Glob(mut patterns)) if patterns.len() == 1 => patterns.remove(0),
+    match NamePattern::parse(glob) {
+        Ok(NamePattern::Glob(mut patterns)) if patterns.len() == 1 => patterns.remove(0),
         other => panic!("{glob}: {other:?}"),
     }
 }
@@ -54,7 +54,7 @@ proptest! {
     #[test]
     fn any_text_parses_or_says_why(text in "\\PC{0,40}", globby in "[ab*?\\[\\]{},\\\\!^-]{0,40}") {
         for text in [text, globby] {
-            if let Ok(name) = Name::parse(&text) {
+            if let Ok(name) = NamePattern::parse(&text) {
                 let _ = name.matches("ab");
             }
         }
@@ -71,12 +71,12 @@ fn what_does_not_overlap() {
 #[test]
 fn bad_globs_say_why() {
     for glob in ["", "[", "a[]", "[!a]", "[^a]", "]", "{", "{a,{b}}", "a}", "\\", "\\a", "[z-a]", "[a-", "{a,b"] {
-        assert!(Name::parse(glob).is_err(), "{glob}");
+        assert!(NamePattern::parse(glob).is_err(), "{glob}");
     }
-    assert!(Name::parse(&"{a,b}".repeat(7)).is_err(), "128 alternatives");
-    assert!(Name::parse(&"{a,b}".repeat(6)).is_ok(), "64 alternatives");
-    assert!(Name::parse(&format!("*{}", "a".repeat(128))).is_err(), "129 characters");
-    assert!(Name::parse(&"a".repeat(4096)).is_ok(), "an exact name is as long as it is");
+    assert!(NamePattern::parse(&"{a,b}".repeat(7)).is_err(), "128 alternatives");
+    assert!(NamePattern::parse(&"{a,b}".repeat(6)).is_ok(), "64 alternatives");
+    assert!(NamePattern::parse(&format!("*{}", "a".repeat(128))).is_err(), "129 characters");
+    assert!(NamePattern::parse(&"a".repeat(4096)).is_ok(), "an exact name is as long as it is");
 }
 
 #[test]

@@ -1,17 +1,19 @@
 //! The decision: which rule applies to a tool, and what it makes of a call's arguments.
 
-use super::asking::Asking;
-use super::compile::{Checks, Policy, Requirement, Rule, Tested};
+use super::approval_terms::Asking;
+use super::compile::{Checks, Policy, Rule};
 use super::decision::{Decision, Effect};
 use super::glob::Pattern;
+use super::group_keys::GroupCheck;
 use super::limit::{Increment, Limit};
+use super::rule_keys::RuleCheck;
 use super::server::ServerName;
 use super::tool_ref::{Listing, ToolRef};
 use crate::risk::{Catalogue, Class};
 
 /// Whether the upstream listed a tool of a name in this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum ToolSeen {
     /// tools/list had a tool of this name.
     Tool,
     /// It had none, or was not asked for.
@@ -38,7 +40,7 @@ impl<'p> Judgement<'p> {
 
 /// Which rule applies, by how it was found.
 #[derive(Clone, Copy)]
-enum Found<'p> {
+enum RuleMatch<'p> {
     /// One that names the tool.
     Named(&'p Rule),
     /// Its class's.
@@ -47,7 +49,7 @@ enum Found<'p> {
     Default(&'p Rule),
 }
 
-impl<'p> Found<'p> {
+impl<'p> RuleMatch<'p> {
     fn rule(self) -> &'p Rule {
         match self {
             Self::Named(rule) | Self::Class(rule) | Self::Default(rule) => rule,
@@ -87,7 +89,9 @@ impl Policy {
         }
         let asks = checks.iter().flatten().find_map(|checks| checks.asks(arguments));
         let decision = match (rule.effect, asks) {
-            (Effect::Allow, Some(asks)) => self.decision(Effect::RequireApproval, &asks.path, asks.reason.as_deref()),
+            (Effect::Allow, Some(asks)) => {
+                self.decision(Effect::RequireApproval, &asks.path, asks.group.reason.as_deref())
+            }
             _ => self.of_rule(rule),
         };
         let [own, all] = checks.map(|checks| checks.map(|checks| checks.asking).unwrap_or_default());
@@ -95,16 +99,16 @@ impl Policy {
         Judgement { decision, limits, asking: own.or(all) }
     }
 
-    /// The decision on a prompt that is named after a hidden tool; `None` where the prompt is not hidden.
+    /// The decision on a prompt that is named after a hidden tool; `None` if the prompt is not hidden.
     ///
     /// A rule that names the tool hides the prompt of its name as well. A tool that is hidden only for being unlisted, or
     /// for its class, does so where there is such a tool: one of the server's catalogue, or one that tools/list had. All
     /// other prompts are not named after tools and are none of the policy's business.
-    pub fn hides_prompt<'p>(&'p self, name: &str, seen: Seen) -> Option<Decision<'p>> {
+    pub fn hides_prompt<'p>(&'p self, name: &str, seen: ToolSeen) -> Option<Decision<'p>> {
         let found = self.find(ToolRef { name, listing: Listing::Missing });
         let is_tool =
-            || seen == Seen::Tool || Catalogue::of(&self.server).is_some_and(|known| known.tool(name).is_some());
-        let hides = found.rule().effect == Effect::Hide && (matches!(found, Found::Named(_)) || is_tool());
+            || seen == ToolSeen::Tool || Catalogue::of(&self.server).is_some_and(|known| known.tool(name).is_some());
+        let hides = found.rule().effect == Effect::Hide && (matches!(found, RuleMatch::Named(_)) || is_tool());
         hides.then(|| self.of_rule(found.rule()))
     }
 
@@ -140,7 +144,7 @@ impl Policy {
     /// Whether what the server says of the tool in a session may change what becomes of it: no rule names the tool, there are
     /// rules for classes, and its class is known by its name only.
     pub(super) fn waits_for_listing(&self, tool: &str) -> bool {
-        let is_named = || matches!(self.find(tool.into()), Found::Named(_));
+        let is_named = || matches!(self.find(tool.into()), RuleMatch::Named(_));
         !self.classes.is_empty() && !is_named() && !self.names_class_of(tool) && !self.has_in_catalogue(tool)
     }
 
@@ -167,17 +171,17 @@ impl Policy {
     }
 
     /// Hidden first, then the exact name, then the most specific glob, then the class, then the default.
-    fn find(&self, tool: ToolRef<'_>) -> Found<'_> {
+    fn find(&self, tool: ToolRef<'_>) -> RuleMatch<'_> {
         let name = tool.name;
         let named = self.hidden.get(name).or_else(|| first(&self.hidden_globs, name));
         let named = named.or_else(|| self.exact.get(name)).or_else(|| first(&self.globs, name));
         if let Some(rule) = named {
-            return Found::Named(rule);
+            return RuleMatch::Named(rule);
         }
         if self.classes.is_empty() {
-            return Found::Default(&self.otherwise);
+            return RuleMatch::Default(&self.otherwise);
         }
-        self.classes.get(&self.class(tool)).map_or(Found::Default(&self.otherwise), |rule| Found::Class(rule))
+        self.classes.get(&self.class(tool)).map_or(RuleMatch::Default(&self.otherwise), |rule| RuleMatch::Class(rule))
     }
 
     fn of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {
@@ -193,11 +197,11 @@ impl Checks {
     /// A check that refuses whatever the arguments are: a denial without conditions, or a rule that denies.
     fn refuses_always(&self) -> Option<(&str, Option<&str>)> {
         let denied = self.deny_if.iter().find(|check| check.group.conditions.is_empty());
-        let denied = denied.map(|check| (check.path.as_str(), check.reason.as_deref()));
+        let denied = denied.map(|check| (check.path.as_str(), check.group.reason.as_deref()));
         denied.or_else(|| {
             self.rules.iter().find_map(|rule| match rule {
-                Requirement::Never { path, reason } => Some((path.as_str(), reason.as_deref())),
-                Requirement::Holds(_) => None,
+                RuleCheck::Deny { path, reason } => Some((path.as_str(), reason.as_deref())),
+                RuleCheck::Require(_) => None,
             })
         })
     }
@@ -215,22 +219,22 @@ impl Checks {
         let denied = self.deny_if.iter().find(|check| check.group.holds_as_denial(arguments));
         let missed = || self.require.iter().find(|check| !check.group.holds_as_requirement(arguments));
         let ruled_out = || self.rules.iter().find_map(|rule| rule.refusal(arguments));
-        let found = denied.or_else(missed).map(|check| (check.path.as_str(), check.reason.as_deref()));
+        let found = denied.or_else(missed).map(|check| (check.path.as_str(), check.group.reason.as_deref()));
         found.or_else(ruled_out)
     }
 
     /// The first check by which a person is to be asked.
-    fn asks(&self, arguments: &str) -> Option<&Tested> {
+    fn asks(&self, arguments: &str) -> Option<&GroupCheck> {
         self.approve_if.iter().find(|check| check.group.holds_as_denial(arguments))
     }
 }
 
-impl Requirement {
+impl RuleCheck {
     fn refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
         match self {
-            Self::Never { path, reason } => Some((path, reason.as_deref())),
-            Self::Holds(check) if check.group.holds_as_requirement(arguments) => None,
-            Self::Holds(check) => Some((&check.path, check.reason.as_deref())),
+            Self::Deny { path, reason } => Some((path, reason.as_deref())),
+            Self::Require(check) if check.group.holds_as_requirement(arguments) => None,
+            Self::Require(check) => Some((&check.path, check.group.reason.as_deref())),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::amount::{Amount, AmountError};
 use super::condition::Path;
+use super::keys::words::words;
 use super::window::Window;
 
 /// The name of a counter: the same name is the same count.
@@ -23,13 +24,13 @@ impl CounterId {
     }
 }
 
-/// Whose calls are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Those of one run of the wrapper.
-    Session,
-    /// Those of all wrappers of this server by this user, across restarts.
-    Server,
+words! {
+    /// Which calls are counted together.
+    pub enum Scope("Scope");
+    /// One run of the wrapper.
+    "session" => Session,
+    /// All wrappers of this server by this user, across restarts.
+    "server" | "grant" => Server,
 }
 
 /// What happens to a count where the server answers a call with an error.
@@ -74,15 +75,6 @@ impl Increment {
         }
     }
 
-    /// The same, with or without fractions.
-    #[must_use]
-    pub(super) fn with_units(self, units: Units) -> Self {
-        match self {
-            Self::From { path, .. } => Self::From { path, units },
-            fixed @ Self::Fixed(_) => fixed,
-        }
-    }
-
     /// How much a call with these arguments counts.
     ///
     /// # Errors
@@ -113,11 +105,11 @@ pub struct Limit {
     pub max: Amount,
     /// The window.
     pub window: Window,
-    /// Whose calls are counted together.
+    /// Which calls are counted together.
     pub scope: Scope,
     /// How much one call counts.
     pub increment: Increment,
-    /// What the agent is told.
+    /// The reason that the agent gets.
     pub reason: Option<String>,
     /// What happens where the server answers with an error.
     pub on_error: OnError,

@@ -2,17 +2,61 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::amount::Amount;
 use super::condition::Path;
-use super::diagnostic::{Diagnostic, Report, quote};
-use super::document::{choice, string, wrong_type};
-use super::entry::Reason;
-use super::keys::{LIMIT, nearest};
+use super::diagnostic::{Report, quote};
+use super::document::POLICY;
+use super::keys::kinds::Located;
+use super::keys::words::{nearest, words};
+use super::keys::{FromDocument, TableRead, TableSpec, ValueKind, read_text, table, wrong_type};
 use super::limit::{Increment, OnError, Scope, Units};
 use super::number::Number;
 use super::source::Span;
-use super::tree::{Node, Value};
-use super::window::{Calendar, Span as Length, Window, duration};
+use super::tree::{DocumentNode, DocumentValue};
+use super::window::{Calendar, Window, WindowLength, duration};
+
+table! {
+    /// What one window lets through.
+    pub(super) LimitKeys = TableSpec {
+        of: "a limit",
+        many: "limits",
+        definition: "Limit",
+        example: "{ max = 60, window = \"minute\" }",
+        family: POLICY,
+        ..TableSpec::EMPTY
+    };
+    /// How much a window lets through. Written as a whole number, amounts have to be whole; `100.0` takes fractions.
+    required "max" => max: Maximum,
+    /// How long the window is, up to 366 days.
+    required "window" => window: WindowLength,
+    /// Whether windows slide, so that no interval as long as the window lets more through, or are the minutes, hours and
+    /// days of UTC.
+    "align" => align: Align = "sliding",
+    /// Which calls are counted together. `"session"` counts in memory and from zero, `"server"` across restarts.
+    "scope" => scope: Scope = "session",
+    /// The name of the count; without one, the limit's path in the file. A count that has a name is kept when the limit
+    /// moves in its list. A name stands once in an entry.
+    "counter" => counter: Located<CounterName>,
+    /// How much each call counts; 1 without it.
+    "increment" => increment: Amount,
+    /// The argument that says how much a call counts.
+    "increment_from" => increment_from: AmountArgument,
+    /// Whether a call that the server answers with an error counts no more.
+    "refund_on_error" => refund_on_error: bool = false,
+    /// The reason that the agent gets when the limit is reached.
+    "reason" | "on_deny" => reason: String,
+}
+
+words! {
+    /// How the windows of a limit lie in time.
+    pub(super) enum Align("Align");
+    /// In no interval as long as the window is more let through.
+    "sliding" => Sliding,
+    /// From the beginning of a minute, an hour or a day.
+    "calendar" => Calendar,
+}
 
 /// A limit as it is written in an entry.
 #[derive(Debug)]
@@ -20,7 +64,7 @@ pub(super) struct LimitAsWritten {
     /// Its path in the entry, such as `limits[0]`.
     pub(super) path: String,
     /// The name of its counter with its place, where it has one.
-    pub(super) counter: Option<(String, Span)>,
+    pub(super) counter: Option<Located<CounterName>>,
     pub(super) max: Amount,
     pub(super) window: Window,
     pub(super) scope: Scope,
@@ -38,267 +82,305 @@ impl LimitAsWritten {
             max,
             window,
             scope,
-            increment: Increment::Fixed(Amount::from_count(1)),
+            increment: Increment::Fixed(Amount::ONE),
             reason: None,
             on_error: OnError::Keep,
         }
     }
-}
 
-/// `"10/minute"` or `{ max, window, scope?, reason? }`.
-pub(super) fn rate_limit(node: &Node, report: &mut Report) -> Option<LimitAsWritten> {
-    match &node.value {
-        Value::String(text) => {
-            let (max, length) = rate(text, node, report)?;
-            Some(LimitAsWritten::on_calls("rate_limit", max, Window::Sliding(length), Scope::Session))
-        }
-        Value::Table(_) => limit("rate_limit".to_owned(), node, report),
-        _ => {
-            report.push(wrong_type(node, "`rate_limit`", "a rate such as \"10/minute\"").hint(RATE));
-            None
-        }
+    /// The name that it is counted under.
+    pub(super) fn counter_name(&self) -> &str {
+        self.counter.as_ref().map_or(&self.path, |counter| &counter.value.0)
     }
 }
 
-const RATE: &str = "write it as \"10/minute\", or as { max = 10, window = 60 }";
-
-/// The two halves of `10/minute`.
-pub(super) fn rate(text: &str, node: &Node, report: &mut Report) -> Option<(Amount, Length)> {
-    let parts = text.split_once('/').and_then(|(max, length)| {
-        let number = Number::parse(max.trim())?;
-        Some((Amount::from_number(&number).ok()?, span_of(length.trim())?))
-    });
-    if parts.is_none() {
-        let message = format!("{} is no rate", quote(text));
-        report.push(
-            Diagnostic::error("bad-rate", node.span.clone(), message)
-                .hint("write how many, a slash and the window: \"10/minute\", \"5/hour\", \"100/day\", \"3/90s\""),
-        );
+impl LimitKeys {
+    /// The limit, unless something in it is wrong.
+    pub(super) fn into_limit(self, path: String, report: &mut Report) -> Option<LimitAsWritten> {
+        if self.increment.is_some() && self.increment_from.is_some() {
+            let message = "`increment` and `increment_from` both say how much a call counts";
+            report.error("conflicting-keys", &self.table.span, message, "keep one of the two");
+            return None;
+        }
+        let max = self.max?;
+        let window = self.align?.window(self.window?, &self.table.span, report)?;
+        let increment = match self.increment_from {
+            Some(AmountArgument(path)) => Increment::From { path, units: max.units },
+            None => Increment::Fixed(self.increment.unwrap_or(Amount::ONE)),
+        };
+        let on_error = if self.refund_on_error? { OnError::Refund } else { OnError::Keep };
+        let calls = LimitAsWritten::on_calls(path, max.amount, window, self.scope?);
+        let limit = LimitAsWritten { counter: self.counter, increment, reason: self.reason, on_error, ..calls };
+        Some(limit).filter(|_| self.table.errors == 0)
     }
-    parts
 }
 
-/// A list of limits.
-pub(super) fn limits(node: &Node, report: &mut Report) -> Vec<LimitAsWritten> {
-    let Value::Array(items) = &node.value else {
-        report.push(
-            wrong_type(node, "`limits`", "a list of limits")
-                .hint("put them into brackets: [{ max = 60, window = \"minute\" }]"),
-        );
-        return Vec::new();
-    };
-    items.iter().enumerate().filter_map(|(index, item)| limit(format!("limits[{index}]"), item, report)).collect()
+impl Align {
+    /// The window of this length, or the error at `span` that the calendar has none.
+    pub(super) fn window(self, length: WindowLength, span: &Span, report: &mut Report) -> Option<Window> {
+        if self == Self::Sliding {
+            return Some(Window::Sliding(length));
+        }
+        let units = [Calendar::Minute, Calendar::Hour, Calendar::Day];
+        let unit = units.into_iter().find(|unit| unit.length() == length.length());
+        if unit.is_none() {
+            let hint = "windows that are aligned to the calendar are minute, hour and day";
+            report.error("bad-window", span, "the calendar has no unit of this length", hint);
+        }
+        unit.map(Window::Calendar)
+    }
 }
 
-/// `{ max, window, scope?, counter?, increment?, increment_from?, align?, on_deny?, refund_on_error? }`.
-fn limit(path: String, node: &Node, report: &mut Report) -> Option<LimitAsWritten> {
-    let Value::Table(pairs) = &node.value else {
-        report.push(wrong_type(node, "a limit", "a table").hint("such as { max = 60, window = \"minute\" }"));
-        return None;
-    };
-    let (mut max, mut length, mut scope, mut counter) = (None, None, Some(Scope::Session), None);
-    let (mut increment, mut increment_from) = (None, None);
-    let (mut align, mut on_error, mut reason) = (Some(Align::Sliding), Some(OnError::Keep), Reason::default());
-    let errors = report.errors();
-    for (key, value) in pairs {
-        match key.name.as_str() {
-            "max" => max = amount(value, "`max`", report).map(|max| (max, units(value))),
-            "window" => length = window(value, report),
-            "scope" => scope = choice(value, "scope", &SCOPES, report).map(|scope| scope.value),
-            "counter" => counter = counter_name(value, report),
-            "increment" => increment = amount(value, "`increment`", report),
-            "increment_from" => increment_from = argument(value, report),
-            "align" => align = choice(value, "align", &ALIGNS, report).map(|align| align.value),
-            "refund_on_error" => on_error = refund(value, report),
-            "reason" | "on_deny" => reason.read(key, value, report),
-            other => report.push(LIMIT.reject(other, key.span.clone())),
+/// `rate_limit`: `"10/minute"`, or a limit with all its keys.
+#[derive(Clone, Debug)]
+pub(super) enum RateLimit {
+    Short(RateAsWritten),
+    Long(Box<LimitKeys>),
+}
+
+impl RateLimit {
+    /// The limit, unless something in it is wrong.
+    pub(super) fn into_limit(self, report: &mut Report) -> Option<LimitAsWritten> {
+        match self {
+            Self::Short(RateAsWritten { max, length }) => {
+                Some(LimitAsWritten::on_calls("rate_limit", max, Window::Sliding(length), Scope::Session))
+            }
+            Self::Long(limit) => limit.into_limit("rate_limit".to_owned(), report),
         }
     }
-    for name in ["max", "window"] {
-        if !pairs.iter().any(|(key, _)| key.name == name) {
-            let message = format!("the limit has no `{name}`");
-            report.push(
-                Diagnostic::error("missing-key", node.span.clone(), message)
-                    .hint("a limit has `max` and `window`, such as { max = 10, window = 60 }"),
-            );
-        }
-    }
-    if increment.is_some() && increment_from.is_some() {
-        let message = "`increment` and `increment_from` both say how much a call counts";
-        report.push(Diagnostic::error("conflicting-keys", node.span.clone(), message).hint("keep one of the two"));
-    }
-    let ((max, units), length) = (max?, length?);
-    let window = aligned(length, align?, &node.span, report)?;
-    let increment = match increment_from {
-        Some(path) => Increment::From { path, units },
-        None => Increment::Fixed(increment.unwrap_or(Amount::from_count(1))),
-    };
-    let limit = LimitAsWritten {
-        path,
-        counter,
-        max,
-        window,
-        scope: scope?,
-        increment,
-        reason: reason.text,
-        on_error: on_error?,
-    };
-    Some(limit).filter(|_| report.errors() == errors)
 }
 
-/// `$500/day`: money, which an argument says.
+impl FromDocument for RateLimit {
+    fn value_kind() -> ValueKind {
+        ValueKind::new(
+            "a rate such as `\"10/minute\"`, or a table with the keys of a limit",
+            "RateLimit",
+            |definitions| {
+                let short = "How many, a slash and the window: \"10/minute\", \"3/90s\".";
+                let short = definitions.described(RateAsWritten::value_kind(), short);
+                json!({ "anyOf": [short, definitions.described(LimitKeys::value_kind(), "A limit with all its keys.")] })
+            },
+        )
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        match &node.value {
+            DocumentValue::String(_) => RateAsWritten::read(node, what, report).map(Self::Short),
+            DocumentValue::Table(_) => LimitKeys::read(node, what, report).map(|limit| Self::Long(Box::new(limit))),
+            _ => {
+                let hint = "write it as \"10/minute\", or as { max = 10, window = 60 }";
+                report.push(wrong_type(node, what, "a rate such as \"10/minute\"").hint(hint));
+                None
+            }
+        }
+    }
+}
+
+/// How many, a slash and the window: `10/minute`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RateAsWritten {
+    pub(super) max: Amount,
+    pub(super) length: WindowLength,
+}
+
+/// A number from zero up, as JSON writes it, a slash and a window, in the patterns of the schema.
+const RATE: &str = r"\s*-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\s*/\s*(second|minute|hour|day|[0-9]+[smhd])\s*$";
+
+impl RateAsWritten {
+    fn parse(text: &str) -> Option<Self> {
+        let (max, length) = text.split_once('/')?;
+        let max = Amount::from_number(&Number::parse(max.trim())?).ok()?;
+        Some(Self { max, length: WindowLength::new(duration(length.trim())?).ok()? })
+    }
+
+    fn read_after(signs: &[char], node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        read_text(node, what, report, |text| {
+            let hint = "write how many, a slash and the window: \"10/minute\", \"5/hour\", \"100/day\", \"3/90s\"";
+            let rate = Self::parse(text.trim_start_matches(signs).trim_start());
+            rate.ok_or_else(|| ("bad-rate", format!("{} is not a rate", quote(text)), hint))
+        })
+    }
+}
+
+impl FromDocument for RateAsWritten {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("a rate such as `\"10/minute\"`", "Rate", |_| {
+            let examples = ["10/minute", "5/hour", "100/day", "3/90s"];
+            json!({ "type": "string", "pattern": format!("^{RATE}"), "examples": examples })
+        })
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        Self::read_after(&[], node, what, report)
+    }
+}
+
+/// Money, a slash and the window: `$500/day`. The sign is for people. `None` if the rate was reported as wrong.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spend(Option<RateAsWritten>);
+
+impl FromDocument for Spend {
+    fn value_kind() -> ValueKind {
+        ValueKind::new(
+            "money and a window such as `\"$500/day\"`",
+            "Spend",
+            |_| json!({ "type": "string", "pattern": format!("^[$€£]*{RATE}"), "examples": ["$500/day"] }),
+        )
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let rate = RateAsWritten::read_after(&['$', '€', '£'], node, what, report);
+        node.as_text().map(|_| Self(rate))
+    }
+}
+
+/// The limit on money that a `spend_limit` and its `amount_from` make.
 pub(super) fn spend_limit(
     path: &str,
-    spend: Option<&Node>,
-    amount_from: Option<&Node>,
+    spend: Option<Located<Spend>>,
+    amount_from: Option<Located<AmountArgument>>,
+    table: &TableRead,
     report: &mut Report,
 ) -> Option<LimitAsWritten> {
-    let from = amount_from.and_then(|node| argument(node, report));
-    let Some(spend) = spend else {
-        if let Some(node) = amount_from {
-            let message = "`amount_from` is for a `spend_limit`, and there is none";
-            report.push(
-                Diagnostic::error("conflicting-keys", node.span.clone(), message).hint("add one, or take it out"),
-            );
-        }
-        return None;
-    };
-    let text = string(spend, "`spend_limit`", report)?;
-    if amount_from.is_none() {
-        let message = "nothing says how much a call spends";
-        report.push(
-            Diagnostic::error("missing-key", spend.span.clone(), message)
-                .hint("add `amount_from` with the argument that holds it, such as \"args.amount\""),
-        );
+    if let Some(amount_from) = &amount_from
+        && !table.has("spend_limit")
+    {
+        let message = "`amount_from` is for a `spend_limit`, and there is none";
+        report.error("conflicting-keys", &amount_from.span, message, "add one, or take it out");
     }
-    let (max, length) = rate(text.trim_start_matches(['$', '€', '£']).trim_start(), spend, report)?;
-    let window = aligned(length, Align::Calendar, &spend.span, report)?;
-    let increment = Increment::From { path: from?, units: Units::Decimal };
+    let Located { span, value: Spend(rate) } = spend?;
+    if !table.has("amount_from") {
+        let hint = "add `amount_from` with the argument that holds it, such as \"args.amount\"";
+        report.error("missing-key", &span, "nothing says how much a call spends", hint);
+    }
+    let RateAsWritten { max, length } = rate?;
+    let window = Align::Calendar.window(length, &span, report)?;
+    let increment = Increment::From { path: amount_from?.value.0, units: Units::Decimal };
     Some(LimitAsWritten { increment, ..LimitAsWritten::on_calls(path, max, window, Scope::Server) })
 }
 
-const SCOPES: [(&str, Scope); 3] = [("session", Scope::Session), ("server", Scope::Server), ("grant", Scope::Server)];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
-    Sliding,
-    Calendar,
-}
-
-const ALIGNS: [(&str, Align); 2] = [("sliding", Align::Sliding), ("calendar", Align::Calendar)];
-
-/// The window of a length, aligned.
-pub(super) fn aligned(length: Length, align: Align, span: &Span, report: &mut Report) -> Option<Window> {
-    if align == Align::Sliding {
-        return Some(Window::Sliding(length));
+impl FromDocument for WindowLength {
+    fn value_kind() -> ValueKind {
+        let kind =
+            "seconds, or `\"second\"`, `\"minute\"`, `\"hour\"`, `\"day\"`, or such as `\"90s\"`, `\"15m\"`, `\"2h\"`";
+        ValueKind::new(kind, "Window", |_| {
+            json!({
+                "description": "Seconds, or \"second\", \"minute\", \"hour\" or \"day\", or such as \"90s\", \"15m\", \"2h\", \"7d\".",
+                "anyOf": [
+                    { "type": "integer", "minimum": 1, "maximum": crate::limits::MAX_WINDOW.as_secs() },
+                    {
+                        "type": "string",
+                        "pattern": "^(second|minute|hour|day|[0-9]+[smhd])$",
+                        "examples": ["minute", "90s"],
+                    },
+                ],
+            })
+        })
     }
-    let units = [Calendar::Minute, Calendar::Hour, Calendar::Day];
-    let unit = units.into_iter().find(|unit| unit.length() == length.length());
-    if unit.is_none() {
-        report.push(
-            Diagnostic::error("bad-window", span.clone(), "the calendar has no unit of this length")
-                .hint("windows that are aligned to the calendar are minute, hour and day"),
-        );
-    }
-    unit.map(Window::Calendar)
-}
 
-/// Seconds, a word, or a number with a unit.
-pub(super) fn window(node: &Node, report: &mut Report) -> Option<Length> {
-    let length = match &node.value {
-        Value::Integer(seconds) => {
-            seconds.parse().ok().and_then(|seconds| Length::new(Duration::from_secs(seconds)).ok())
-        }
-        Value::String(text) => span_of(text),
-        _ => None,
-    };
-    if length.is_none() {
-        let message = "this is no length of time between a second and 366 days";
-        let word = match &node.value {
-            Value::String(text) => nearest(text, ["second", "minute", "hour", "day"].into_iter()),
+    fn read(node: &DocumentNode, _: &str, report: &mut Report) -> Option<Self> {
+        let time = match &node.value {
+            DocumentValue::Integer(seconds) => seconds.parse().ok().map(Duration::from_secs),
+            DocumentValue::String(text) => duration(text),
             _ => None,
         };
-        report.push(
-            Diagnostic::error("bad-window", node.span.clone(), message).hint(match word {
+        let length = time.and_then(|time| Self::new(time).ok());
+        if length.is_none() {
+            let words = ["second", "minute", "hour", "day"].into_iter();
+            let hint = match node.as_text().and_then(|text| nearest(text, words)) {
                 Some(word) => format!("did you mean \"{word}\"?"),
                 None => {
                     "write seconds, such as 60, or \"second\", \"minute\", \"hour\", \"day\", \"90s\", \"15m\", \"2h\""
                         .to_owned()
                 }
-            }),
-        );
-    }
-    length
-}
-
-fn span_of(text: &str) -> Option<Length> {
-    Length::new(duration(text)?).ok()
-}
-
-/// An amount in a policy.
-pub(super) fn amount(node: &Node, what: &str, report: &mut Report) -> Option<Amount> {
-    let (Value::Integer(text) | Value::Float(text)) = &node.value else {
-        report.push(wrong_type(node, what, "a number").hint("write it without quotes"));
-        return None;
-    };
-    match Number::from_policy(text).map(|number| Amount::from_number(&number)) {
-        Some(Ok(amount)) => Some(amount),
-        problem => {
-            let why = match problem {
-                Some(Err(error)) => error.to_string(),
-                _ => "it is no decimal number".to_owned(),
             };
-            let message = format!("{what} cannot be {}: {why}", quote(text));
-            report
-                .push(Diagnostic::error("bad-amount", node.span.clone(), message).hint("write a number from zero up"));
-            None
+            let message = "this is not a length of time between a second and 366 days";
+            report.error("bad-window", &node.span, message, hint);
         }
+        length
     }
 }
 
-/// Whole units are declared by writing the maximum as an integer.
-fn units(node: &Node) -> Units {
-    if let Value::Integer(_) = &node.value { Units::Whole } else { Units::Decimal }
+impl FromDocument for Amount {
+    fn value_kind() -> ValueKind {
+        let maximum: u64 = 1_000_000_000_000_000_000;
+        ValueKind::new(
+            "a number from zero up",
+            "Amount",
+            move |_| json!({ "type": "number", "minimum": 0, "maximum": maximum }),
+        )
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let (DocumentValue::Integer(text) | DocumentValue::Float(text)) = &node.value else {
+            report.push(wrong_type(node, what, "a number").hint("write it without quotes"));
+            return None;
+        };
+        let number = Number::from_policy(text).ok_or_else(|| "it is not a decimal number".to_owned());
+        let amount = number.and_then(|number| Self::from_number(&number).map_err(|error| error.to_string()));
+        let report_why = |why| {
+            let message = format!("{what} cannot be {}: {why}", quote(text));
+            report.error("bad-amount", &node.span, message, "write a number from zero up");
+        };
+        amount.map_err(report_why).ok()
+    }
+}
+
+/// The maximum of a limit. Written as an integer, it says that whole units are counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Maximum {
+    amount: Amount,
+    units: Units,
+}
+
+impl FromDocument for Maximum {
+    fn value_kind() -> ValueKind {
+        Amount::value_kind()
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let units = if let DocumentValue::Integer(_) = &node.value { Units::Whole } else { Units::Decimal };
+        Some(Self { amount: Amount::read(node, what, report)?, units })
+    }
 }
 
 /// The path of an argument that holds an amount.
-pub(super) fn argument(node: &Node, report: &mut Report) -> Option<Path> {
-    let text = string(node, "the argument that holds the amount", report)?;
-    match Path::parse(text) {
-        Ok(path) if !path.has_every() => Some(path),
-        Ok(_) => {
+#[derive(Clone, Debug)]
+pub(super) struct AmountArgument(pub(super) Path);
+
+impl FromDocument for AmountArgument {
+    fn value_kind() -> ValueKind {
+        ValueKind::new(
+            "an argument such as `\"args.amount\"`",
+            "Argument",
+            |_| json!({ "type": "string", "pattern": r"^args\..", "examples": ["args.amount"] }),
+        )
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let path = Path::read(node, what, report)?;
+        if path.has_every() {
             let message = "an amount is one value, and this path leads to several";
-            report.push(
-                Diagnostic::error("bad-path", node.span.clone(), message)
-                    .hint("name one value, such as \"args.amount\""),
-            );
-            None
+            report.error("bad-path", &node.span, message, "name one value, such as \"args.amount\"");
+            return None;
         }
-        Err(error) => {
-            report.push(Diagnostic::error("bad-path", node.span.clone(), error.to_string()).hint(error.hint()));
-            None
-        }
+        Some(Self(path))
     }
 }
 
-/// The name of a counter with its place.
-pub(super) fn counter_name(node: &Node, report: &mut Report) -> Option<(String, Span)> {
-    let name = string(node, "`counter`", report)?;
-    if name.is_empty() {
-        let error = Diagnostic::error("bad-value", node.span.clone(), "the counter's name is empty");
-        report.push(error.hint("name it, or leave `counter` out"));
-        return None;
-    }
-    Some((name.to_owned(), node.span.clone()))
-}
+/// The name of a counter.
+#[derive(Clone, Debug)]
+pub(super) struct CounterName(pub(super) String);
 
-fn refund(node: &Node, report: &mut Report) -> Option<OnError> {
-    match &node.value {
-        Value::Boolean(true) => Some(OnError::Refund),
-        Value::Boolean(false) => Some(OnError::Keep),
-        _ => {
-            report.push(wrong_type(node, "`refund_on_error`", "true or false").hint("write it without quotes"));
-            None
-        }
+impl FromDocument for CounterName {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("a name", "Counter", |_| json!({ "type": "string", "minLength": 1 }))
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        read_text(node, what, report, |name| match name {
+            "" => Err(("bad-value", "the counter's name is empty", "name it, or leave `counter` out")),
+            name => Ok(Self(name.to_owned())),
+        })
     }
 }

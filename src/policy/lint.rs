@@ -5,28 +5,28 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::compile::Policy;
 use super::decision::Effect;
-use super::diagnostic::{Diagnostic, Report, quote};
-use super::document::{Document, Entry, Otherwise};
-use super::glob::Name;
-use super::keys::{list, nearest};
+use super::diagnostic::{Report, quote};
+use super::document::{Otherwise, PolicyDocument, ToolEntry};
+use super::glob::NamePattern;
+use super::keys::words::{list, nearest};
 use super::server::ServerName;
 use super::source::Span;
 use crate::limits::MAX_GLOBS;
 use crate::risk::{Catalogue, Class};
 
 /// Contradictions, which stop loading.
-pub(super) fn errors(document: &Document, report: &mut Report) {
-    let entries: &[Entry] = document.tools.as_deref().unwrap_or_default();
+pub(super) fn errors(document: &PolicyDocument, report: &mut Report) {
+    let entries: &[ToolEntry] = document.tools.as_deref().unwrap_or_default();
     same_name_twice(entries, report);
 
-    let hidden = document.hide.iter().flatten().map(|item| (&item.name, &item.span));
-    let listed = entries.iter().map(|entry| (&entry.name, &entry.span));
+    let hidden = document.hide.iter().flatten().map(|item| (&item.tool.pattern, &item.span));
+    let listed = entries.iter().map(|entry| (&entry.tool.pattern, &entry.span));
     let mut patterns = 0;
     for (name, span) in hidden.chain(listed) {
-        patterns += if let Name::Glob(expanded) = name { expanded.len() } else { 0 };
+        patterns += if let NamePattern::Glob(expanded) = name { expanded.len() } else { 0 };
         if patterns > MAX_GLOBS {
             let message = format!("the globs of this policy expand to more than {MAX_GLOBS} patterns");
-            report.push(Diagnostic::error("too-many-globs", span.clone(), message).hint("write fewer, wider globs"));
+            report.error("too-many-globs", &span, message, "write fewer, wider globs");
             return;
         }
     }
@@ -34,24 +34,26 @@ pub(super) fn errors(document: &Document, report: &mut Report) {
 }
 
 /// The same tool under two keys, such as `a` and an escaped spelling of it.
-fn same_name_twice(entries: &[Entry], report: &mut Report) {
+fn same_name_twice(entries: &[ToolEntry], report: &mut Report) {
     let mut seen: HashMap<&str, &str> = HashMap::new();
     for entry in entries {
-        if let Name::Exact(name) = &entry.name
-            && let Some(earlier) = seen.insert(name, &entry.text)
-            && earlier != entry.text
+        if let NamePattern::Exact(name) = &entry.tool.pattern
+            && let Some(earlier) = seen.insert(name, &entry.tool.text)
+            && earlier != entry.tool.text
         {
-            let message = format!("{} and {} are the same tool", quote(earlier), quote(&entry.text));
-            report.push(Diagnostic::error("duplicate-key", entry.span.clone(), message).hint("keep one of the two"));
+            let message = format!("{} and {} are the same tool", quote(earlier), quote(&entry.tool.text));
+            report.error("duplicate-key", &entry.span, message, "keep one of the two");
         }
     }
 }
 
 /// Two globs with equally much literal text that some name matches both of: neither is the more specific.
-fn ambiguous_globs(entries: &[Entry], report: &mut Report) {
+fn ambiguous_globs(entries: &[ToolEntry], report: &mut Report) {
     let globs: Vec<_> = entries
         .iter()
-        .filter_map(|entry| if let Name::Glob(patterns) = &entry.name { Some((entry, patterns)) } else { None })
+        .filter_map(
+            |entry| if let NamePattern::Glob(patterns) = &entry.tool.pattern { Some((entry, patterns)) } else { None },
+        )
         .collect();
     for (at, (entry, patterns)) in globs.iter().enumerate() {
         let rival = globs.iter().take(at).find(|(_, earlier)| {
@@ -60,50 +62,53 @@ fn ambiguous_globs(entries: &[Entry], report: &mut Report) {
         if let Some((rival, _)) = rival {
             let message = format!(
                 "{} and {} can match the same tool, with equally much literal text",
-                quote(&rival.text),
-                quote(&entry.text)
+                quote(&rival.tool.text),
+                quote(&entry.tool.text)
             );
-            report.push(
-                Diagnostic::error("ambiguous-glob", entry.span.clone(), message)
-                    .hint("list the tools that both match by name, or make one of the globs longer"),
+            report.error(
+                "ambiguous-glob",
+                &entry.span,
+                message,
+                "list the tools that both match by name, or make one of the globs longer",
             );
         }
     }
 }
 
 /// Doubts, which do not stop loading. `policy` is what the document compiles to, where it does.
-pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &ServerName, report: &mut Report) {
+pub(super) fn warnings(document: &PolicyDocument, policy: Option<&Policy>, server: &ServerName, report: &mut Report) {
     let catalogue = Catalogue::of(server.as_str());
     if let Some(default) = &document.default {
         if default.value == Otherwise::Allow {
-            report.push(
-                Diagnostic::warning(
-                    "default-allow",
-                    default.span.clone(),
-                    "every tool that is not listed is allowed, also one that the server gains later",
-                )
-                .hint("\"deny\" with an entry for each tool that is needed is safer"),
+            report.warning(
+                "default-allow",
+                &default.span,
+                "every tool that is not listed is allowed, also one that the server gains later",
+                "\"deny\" with an entry for each tool that is needed is safer",
             );
             if let Some(unlisted) = &document.unlisted {
-                report.push(
-                    Diagnostic::warning(
-                        "no-effect",
-                        unlisted.span.clone(),
-                        "`unlisted` says how `default` refuses, and this one allows",
-                    )
-                    .hint("take `unlisted` out, or make `default` \"deny\""),
+                report.warning(
+                    "no-effect",
+                    &unlisted.span,
+                    "`unlisted` says how `default` refuses, and this one allows",
+                    "take `unlisted` out, or make `default` \"deny\"",
                 );
             }
         }
         if policy.is_some_and(Policy::allows_nothing) && !report.has_errors() {
             let message = format!("nothing is allowed: every tool of {server} would be refused");
-            report.push(Diagnostic::warning("nothing-allowed", default.span.clone(), message).hint(match catalogue {
-                Some(_) => "add an entry under `tools` for each tool that is needed",
-                None => {
-                    "add an entry under `tools` for each tool that is needed; if the policy is for another server, \
+            report.warning(
+                "nothing-allowed",
+                &default.span,
+                message,
+                match catalogue {
+                    Some(_) => "add an entry under `tools` for each tool that is needed",
+                    None => {
+                        "add an entry under `tools` for each tool that is needed; if the policy is for another server, \
                      name it with --server"
-                }
-            }));
+                    }
+                },
+            );
         }
     }
     hidden_and_listed(document, report);
@@ -117,27 +122,29 @@ pub(super) fn warnings(document: &Document, policy: Option<&Policy>, server: &Se
 }
 
 /// Entries whose tool the `hide` list takes away.
-fn hidden_and_listed(document: &Document, report: &mut Report) {
+fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
     for entry in document.tools.iter().flatten().filter(|entry| entry.effect() != Effect::Hide) {
-        let hides = document.hide.iter().flatten().find(|item| match &entry.name {
-            Name::Exact(name) => item.name.matches(name),
-            Name::Glob(_) => item.text == entry.text || item.name.matches_all(),
+        let hides = document.hide.iter().flatten().find(|item| match &entry.tool.pattern {
+            NamePattern::Exact(name) => item.tool.pattern.matches(name),
+            NamePattern::Glob(_) => item.tool.text == entry.tool.text || item.tool.pattern.matches_all(),
         });
         if let Some(item) = hides {
             let message =
-                format!("{} is listed here and hidden by `hide[{}]`; it stays hidden", quote(&entry.text), item.index);
-            report.push(
-                Diagnostic::warning("hidden-and-listed", entry.span.clone(), message)
-                    .hint("take it out of `hide` if it is to be called, or out of `tools` if it is not"),
+                format!("{} is listed here and hidden by `{}`; it stays hidden", quote(&entry.tool.text), item.path);
+            report.warning(
+                "hidden-and-listed",
+                &entry.span,
+                message,
+                "take it out of `hide` if it is to be called, or out of `tools` if it is not",
             );
         }
     }
 }
 
 /// Conditions and counts on arguments that the tool's schema does not have.
-fn unknown_arguments(document: &Document, catalogue: &Catalogue, report: &mut Report) {
+fn unknown_arguments(document: &PolicyDocument, catalogue: &Catalogue, report: &mut Report) {
     for entry in document.tools.iter().flatten() {
-        let Name::Exact(tool) = &entry.name else { continue };
+        let NamePattern::Exact(tool) = &entry.tool.pattern else { continue };
         let Some(known) = catalogue.arguments(tool) else { continue };
         let mut said: Vec<&str> = Vec::new();
         for path in entry.body.paths() {
@@ -148,21 +155,24 @@ fn unknown_arguments(document: &Document, catalogue: &Catalogue, report: &mut Re
             said.push(argument);
             let message = format!("{} has no argument {}", quote(tool), quote(argument));
             let names = known.iter().map(String::as_str);
-            report.push(Diagnostic::warning("no-such-argument", entry.span.clone(), message).hint(
+            report.warning(
+                "no-such-argument",
+                &entry.span,
+                message,
                 match nearest(argument, names.clone()) {
                     Some(near) => format!("did you mean `args.{near}`?"),
                     None if known.is_empty() => "it takes no arguments".to_owned(),
                     None => format!("its arguments are {}", list(&names.collect::<Vec<_>>())),
                 },
-            ));
+            );
         }
     }
 }
 
 /// Names and globs that no known tool of the server has.
-fn unknown_tools(document: &Document, catalogue: &Catalogue, report: &mut Report) {
-    let hidden = document.hide.iter().flatten().map(|item| (&item.name, &item.text, &item.span));
-    let listed = document.tools.iter().flatten().map(|entry| (&entry.name, &entry.text, &entry.span));
+fn unknown_tools(document: &PolicyDocument, catalogue: &Catalogue, report: &mut Report) {
+    let hidden = document.hide.iter().flatten().map(|item| (&item.tool.pattern, &item.tool.text, &item.span));
+    let listed = document.tools.iter().flatten().map(|entry| (&entry.tool.pattern, &entry.tool.text, &entry.span));
     for (name, text, span) in hidden.chain(listed) {
         if catalogue.tools().iter().any(|tool| name.matches(&tool.name)) {
             continue;
@@ -170,15 +180,20 @@ fn unknown_tools(document: &Document, catalogue: &Catalogue, report: &mut Report
         let message = format!("no known tool of {} {} matches {}", catalogue.server, catalogue.version, quote(text));
         let names = catalogue.tools().iter().map(|tool| tool.name.as_str());
         let near = if report.is_full() { None } else { nearest(text, names) };
-        report.push(Diagnostic::warning("no-such-tool", span.clone(), message).hint(match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "compare it with the names in tools/list; upper and lower case count".to_owned(),
-        }));
+        report.warning(
+            "no-such-tool",
+            &span,
+            message,
+            match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "compare it with the names in tools/list; upper and lower case count".to_owned(),
+            },
+        );
     }
 }
 
 /// Tools that destroy or cost money and may be called without limit or approval, one warning for each rule that says so.
-fn destructive_allowed(document: &Document, policy: &Policy, catalogue: &Catalogue, report: &mut Report) {
+fn destructive_allowed(document: &PolicyDocument, policy: &Policy, catalogue: &Catalogue, report: &mut Report) {
     let mut by_rule: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for tool in catalogue.tools().iter().filter(|tool| matches!(tool.class, Class::Destructive | Class::Financial)) {
         let decision = policy.decide(&tool.name);
@@ -193,15 +208,17 @@ fn destructive_allowed(document: &Document, policy: &Policy, catalogue: &Catalog
             more => format!("{more} destructive tools, such as `{first}`, are"),
         };
         let message = format!("{which} allowed without a limit or an approval");
-        report.push(
-            Diagnostic::warning("destructive-allowed", span_of_rule(document, rule), message)
-                .hint("hide or deny what no agent needs, and limit the rest with `rate_limit`"),
+        report.warning(
+            "destructive-allowed",
+            &span_of_rule(document, rule),
+            message,
+            "hide or deny what no agent needs, and limit the rest with `rate_limit`",
         );
     }
 }
 
 /// The place of the rule that has this path: an entry's, a class's, or else the default's.
-fn span_of_rule(document: &Document, path: &str) -> Span {
+fn span_of_rule(document: &PolicyDocument, path: &str) -> Span {
     let entry = document.tools.iter().flatten().find(|entry| entry.path() == path).map(|entry| &entry.span);
     let class = || {
         let entries = document.classes.iter().flatten();

@@ -15,7 +15,7 @@ const FARTHEST: i64 = 1_000_000_000_000_000;
 pub struct Number<'t> {
     /// How it compares with zero.
     sign: Ordering,
-    /// From the first digit that is no zero to the last; the point may stand among them. Empty for zero.
+    /// From the first digit that is not zero to the last; the point may stand among them. Empty for zero.
     digits: Cow<'t, str>,
     /// The magnitude is `0.DIGITS × 10^point`.
     point: i64,
@@ -90,7 +90,7 @@ impl<'t> Number<'t> {
     /// The number times `10^decimals`.
     ///
     /// # Errors
-    /// When that is no whole number, or too large.
+    /// When that is not a whole number, or too large.
     pub(super) fn scaled(&self, decimals: u8) -> Result<i128, Unscalable> {
         // The largest power of ten in an i128.
         const MOST: i64 = 38;

@@ -4,241 +4,215 @@
 //! counter, which is aligned to the calendar and shared by all wrappers of the server.
 
 use super::amount::Amount;
-use super::condition::{Group, Operator};
-use super::diagnostic::{Diagnostic, Report, quote};
-use super::document::{choice, string, wrong_type};
-use super::entry::{Body, COUNTER_OPERATORS, Check, Reason, RuleCheck, conditions, join};
-use super::keys::{RULE, STATE};
+use super::condition::{ConditionGroup, Match, Operator};
+use super::diagnostic::{Report, quote};
+use super::document::POLICY;
+use super::entry::EntryBody;
+use super::group_keys::{GroupCheck, GroupedCondition};
+use super::keys::kinds::{Located, Unread};
+use super::keys::words::words;
+use super::keys::{FromDocument as _, TableSpec, table};
 use super::limit::{Increment, Scope, Units};
-use super::limit_keys::{self, Align, LimitAsWritten, aligned, amount, argument, counter_name, spend_limit};
-use super::source::Span;
-use super::tree::{Key, Node, Value};
-use super::window::Window;
+use super::limit_keys::{Align, AmountArgument, CounterName, LimitAsWritten, RateAsWritten, Spend, spend_limit};
+use super::tree::DocumentNode;
+use super::window::WindowLength;
 
-/// Reads the rules of an entry into its body.
-pub(super) fn rules(_entry: &str, node: &Node, body: &mut Body, report: &mut Report) {
-    let Value::Array(items) = &node.value else {
-        report.push(wrong_type(node, "`rules`", "a list of rules").hint("write [] for a tool that is just allowed"));
-        return;
+table! {
+    /// A rule as Intercept has it: refused unless its conditions hold and its limits are not reached.
+    pub(super) RuleKeys = TableSpec {
+        of: "a rule",
+        many: "rules",
+        definition: "Rule",
+        example: "{ name = \"hourly limit\", rate_limit = \"5/hour\" }",
+        family: POLICY,
+        ..TableSpec::EMPTY
     };
-    for (index, item) in items.iter().enumerate() {
-        rule(format!("rules[{index}]"), item, body, report);
-    }
+    /// For people.
+    "name" => _name: String,
+    /// Whether the rule judges the call, or refuses every call.
+    "action" => action: RuleAction = "evaluate",
+    /// What must hold. A condition on `state.TOOL.COUNTER` is the maximum of the rule's own counter.
+    "conditions" => conditions: Vec<Unread<GroupedCondition>>,
+    /// Whether all of them must hold, or any.
+    "match" => join: Match = "all",
+    /// The reason that the agent gets.
+    "reason" | "on_deny" => reason: String,
+    /// How many calls are let through in a minute, an hour or a day of UTC.
+    "rate_limit" => rate_limit: Located<RateAsWritten>,
+    /// How much money is let through; needs `amount_from`.
+    "spend_limit" => spend_limit: Located<Spend>,
+    /// The argument that holds the amount for `spend_limit`.
+    "amount_from" => amount_from: Located<AmountArgument>,
+    /// The rule's own counter.
+    "state" => state: CounterKeys,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Action {
-    Evaluate,
-    Deny,
+words! {
+    /// What a rule does.
+    pub(super) enum RuleAction("RuleAction");
+    /// The call is judged by the rule.
+    "evaluate" => Evaluate,
+    /// Every call is refused.
+    "deny" => Deny,
 }
 
-fn rule(path: String, node: &Node, body: &mut Body, report: &mut Report) {
-    let Value::Table(pairs) = &node.value else {
-        report.push(
-            wrong_type(node, "a rule", "a table").hint("such as { name = \"hourly limit\", rate_limit = \"5/hour\" }"),
-        );
-        return;
+table! {
+    /// A counter of a rule.
+    pub(super) CounterKeys = TableSpec {
+        of: "the state of a rule",
+        many: "counters",
+        definition: "State",
+        example: "{ counter = \"daily_spend\", window = \"day\" }",
+        family: POLICY,
+        ..TableSpec::EMPTY
     };
-    let mut action = Some(Action::Evaluate);
-    let mut reason = Reason::default();
-    let find = |name: &str| pairs.iter().find(|(key, _)| key.name == name).map(|(_, value)| value);
-    let mut group = Group::default();
-    for (key, value) in pairs {
-        match key.name.as_str() {
-            "name" => drop(string(value, "`name`", report)),
-            "action" => {
-                action = choice(value, "action", &[("evaluate", Action::Evaluate), ("deny", Action::Deny)], report)
-                    .map(|action| action.value);
+    /// Its name.
+    required "counter" => counter: Located<CounterName>,
+    /// How long it counts: a minute, an hour or a day of UTC.
+    required "window" => window: Located<WindowLength>,
+    /// How much each call counts; 1 without it.
+    "increment" => increment: Amount,
+    /// The argument that says how much a call counts.
+    "increment_from" => increment_from: AmountArgument,
+}
+
+/// What one of Intercept's rules asks before its counters.
+#[derive(Debug)]
+pub(super) enum RuleCheck {
+    /// It refuses always.
+    Deny { path: String, reason: Option<String> },
+    /// It refuses unless this holds.
+    Require(GroupCheck),
+}
+
+impl RuleKeys {
+    /// Adds what the rule asks, and what it counts, to its entry.
+    pub(super) fn add_to(mut self, body: &mut EntryBody, path: String, report: &mut Report) {
+        let span = &self.table.span;
+        let asks = ["conditions", "rate_limit", "spend_limit", "state"].into_iter().find(|key| self.table.has(key));
+        match (self.action, asks) {
+            (Some(RuleAction::Evaluate), Some(_)) => {}
+            (None, _) => return,
+            (Some(RuleAction::Deny), None) => {
+                body.rules.push(RuleCheck::Deny { path, reason: self.reason });
+                return;
             }
-            "reason" | "on_deny" => reason.read(key, value, report),
-            "match" => group.join = join(value, report).unwrap_or_default(),
-            "conditions" | "rate_limit" | "spend_limit" | "amount_from" | "state" => {}
-            other => report.push(RULE.reject(other, key.span.clone())),
+            (Some(RuleAction::Deny), Some(key)) => {
+                let message = format!("a rule that denies refuses always, so it takes no `{key}`");
+                let hint = "take it out, or write the conditions under `deny_if` of the tool";
+                return report.error("conflicting-keys", span, message, hint);
+            }
+            (Some(RuleAction::Evaluate), None) => {
+                let hint = "give it `conditions` or a `rate_limit`, or `action` with \"deny\"";
+                return report.error("missing-key", span, "the rule asks for nothing", hint);
+            }
         }
-    }
-    let Some(action) = action else { return };
-    let asks = ["conditions", "rate_limit", "spend_limit", "state"].into_iter().find(|key| find(key).is_some());
-    match (action, asks) {
-        (Action::Deny, None) => {
-            body.rules.push(RuleCheck::Deny { path, reason: reason.text });
-            return;
+        let conditions = self.conditions.take().unwrap_or_default().into_iter().map(|condition| condition.0);
+        let (on_counters, others): (Vec<_>, Vec<_>) = conditions.partition(is_on_counter);
+        let maximum = on_counters.iter().filter_map(|condition| counter_maximum(condition, report)).min();
+        let conditions: Vec<_> = others.iter().map(|node| GroupedCondition::compile(node, report)).collect();
+        let Some(conditions) = conditions.into_iter().collect::<Option<Vec<_>>>() else { return };
+        let reason = self.reason.clone();
+        if !conditions.is_empty() {
+            let group = ConditionGroup { conditions, join: self.join.unwrap_or_default(), reason: reason.clone() };
+            body.rules.push(RuleCheck::Require(GroupCheck { path: path.clone(), group }));
         }
-        (Action::Deny, Some(key)) => {
-            let message = format!("a rule that denies refuses always, so it takes no `{key}`");
-            report.push(
-                Diagnostic::error("conflicting-keys", node.span.clone(), message)
-                    .hint("take it out, or write the conditions under `deny_if` of the tool"),
-            );
-            return;
-        }
-        (Action::Evaluate, None) => {
-            report.push(
-                Diagnostic::error("missing-key", node.span.clone(), "the rule asks for nothing")
-                    .hint("give it `conditions` or a `rate_limit`, or `action` with \"deny\""),
-            );
-            return;
-        }
-        (Action::Evaluate, Some(_)) => {}
-    }
-    let mut maximum = None;
-    let mut counters = Vec::new();
-    if let Some(node) = find("conditions") {
-        let (on_counters, others) = split(node);
-        counters = on_counters;
-        maximum = counters.iter().filter_map(|condition| counter_maximum(condition, report)).min();
-        let Some(conditions) = conditions(&others, report) else { return };
-        group.conditions = conditions;
-    }
-    if !group.conditions.is_empty() {
-        group.reason.clone_from(&reason.text);
-        body.rules.push(RuleCheck::Require(Check { path: path.clone(), group }));
-    }
-    let mut add = |limit: LimitAsWritten| {
-        body.limits.push(LimitAsWritten { path: path.clone(), reason: reason.text.clone(), ..limit });
-    };
-    if let Some(limit) = find("rate_limit").and_then(|node| shorthand(node, report)) {
-        add(limit);
-    }
-    if let Some(limit) = spend_limit(&path, find("spend_limit"), find("amount_from"), report) {
+        let rate = self.rate_limit.take().and_then(|Located { span, value: RateAsWritten { max, length } }| {
+            let window = Align::Calendar.window(length, &span, report)?;
+            Some(LimitAsWritten::on_calls("", max, window, Scope::Server))
+        });
         // Both limits have the rule's path, and money must not be counted together with calls.
-        let counter = find("spend_limit").map(|node| (format!("{path}.spend_limit"), node.span.clone()));
-        add(LimitAsWritten { counter, ..limit });
+        let counter = self
+            .spend_limit
+            .as_ref()
+            .map(|spend| Located { span: spend.span.clone(), value: CounterName(format!("{path}.spend_limit")) });
+        let (spend, amount_from) = (self.spend_limit.take(), self.amount_from.take());
+        let spend = spend_limit(&path, spend, amount_from, &self.table, report);
+        let spend = spend.map(|limit| LimitAsWritten { counter, ..limit });
+        let counted = self.counter_limit(&on_counters, maximum, report);
+        let limits = [rate, spend, counted].into_iter().flatten();
+        body.limits.extend(limits.map(|limit| LimitAsWritten { path: path.clone(), reason: reason.clone(), ..limit }));
     }
-    match (find("state").map(|node| (node, state(node, report))), maximum) {
-        (Some((_, Some(state))), Some(max)) => {
-            for condition in &counters {
-                same_counter(condition, &state.counter.0, report);
-            }
-            let units = if max.is_whole() { Units::Whole } else { Units::Decimal };
-            let increment = state.increment.with_units(units);
-            // Whole counts stop at a whole number: "less than 3" reads better as 2 than as 2.999999999.
-            let max = if let Increment::Fixed(step) = &increment
-                && step.is_whole()
-            {
-                max.floor()
-            } else {
-                max
-            };
-            add(LimitAsWritten {
-                counter: Some(state.counter),
-                increment,
-                ..LimitAsWritten::on_calls("", max, state.window, Scope::Server)
-            });
+
+    /// The limit that the rule's own counter makes with the conditions on it.
+    fn counter_limit(
+        self,
+        conditions: &[DocumentNode],
+        maximum: Option<Amount>,
+        report: &mut Report,
+    ) -> Option<LimitAsWritten> {
+        if !self.table.has("state") && maximum.is_some() {
+            let message = "the rule asks for a counter that it does not keep";
+            let hint = "add `state` with `counter` and `window` to this rule";
+            report.error("missing-key", &self.table.span, message, hint);
         }
-        (Some((node, Some(_))), None) if counters.is_empty() => report.push(
-            Diagnostic::error("no-maximum", node.span.clone(), "the rule counts, and no condition says how far")
-                .hint("add a condition such as { path = \"state.TOOL.COUNTER\", op = \"lte\", value = 5 }"),
-        ),
-        (None, Some(_)) => report.push(
-            Diagnostic::error("missing-key", node.span.clone(), "the rule asks for a counter that it does not keep")
-                .hint("add `state` with `counter` and `window` to this rule"),
-        ),
-        (Some(_) | None, None) | (Some((_, None)), Some(_)) => {}
+        let state = self.state?;
+        let (counter, window) = (state.counter?, state.window?);
+        let window = Align::Calendar.window(window.value, &window.span, report)?;
+        let Some(max) = maximum else {
+            if conditions.is_empty() {
+                let hint = "add a condition such as { path = \"state.TOOL.COUNTER\", op = \"lte\", value = 5 }";
+                let message = "the rule counts, and no condition says how far";
+                report.error("no-maximum", &state.table.span, message, hint);
+            }
+            return None;
+        };
+        for condition in conditions {
+            check_same_counter(condition, &counter.value.0, report);
+        }
+        let units = if max.is_whole() { Units::Whole } else { Units::Decimal };
+        // Of `increment` and `increment_from`, the later one counts.
+        let last = state.table.written.iter().rfind(|(key, _)| key.starts_with("increment"));
+        let is_last = last.is_some_and(|(key, _)| *key == "increment_from");
+        let increment = match (state.increment_from, state.increment) {
+            (Some(AmountArgument(path)), _) if is_last => Increment::From { path, units },
+            (_, fixed) => Increment::Fixed(fixed.unwrap_or(Amount::ONE)),
+        };
+        // Whole counts stop at a whole number: "less than 3" reads better as 2 than as 2.999999999.
+        let max = if matches!(&increment, Increment::Fixed(step) if step.is_whole()) { max.floor() } else { max };
+        let calls = LimitAsWritten::on_calls("", max, window, Scope::Server);
+        Some(LimitAsWritten { counter: Some(counter), increment, ..calls })
     }
 }
 
-/// `5/hour`, aligned to the calendar, as Intercept counts.
-fn shorthand(node: &Node, report: &mut Report) -> Option<LimitAsWritten> {
-    let text = string(node, "`rate_limit` of a rule", report)?;
-    let (max, length) = limit_keys::rate(text, node, report)?;
-    let window = aligned(length, Align::Calendar, &node.span, report)?;
-    Some(LimitAsWritten::on_calls("", max, window, Scope::Server))
-}
-
-/// The conditions on counters, and the list of all others.
-fn split(node: &Node) -> (Vec<&Node>, Node) {
-    let Value::Array(items) = &node.value else { return (Vec::new(), node.clone()) };
-    let (counters, others): (Vec<&Node>, Vec<&Node>) = items.iter().partition(|item| is_on_counter(item));
-    let others = others.into_iter().cloned().collect();
-    (counters, Node { span: node.span.clone(), value: Value::Array(others) })
-}
-
-fn part<'n>(item: &'n Node, name: &str) -> Option<&'n (Key, Node)> {
-    let Value::Table(pairs) = &item.value else { return None };
-    pairs.iter().find(|(key, _)| key.name == name)
-}
-
-fn is_on_counter(item: &Node) -> bool {
-    matches!(part(item, "path"), Some((_, Node { value: Value::String(path), .. })) if path.starts_with("state."))
+fn is_on_counter(condition: &DocumentNode) -> bool {
+    condition.member("path").and_then(DocumentNode::as_text).is_some_and(|path| path.starts_with("state."))
 }
 
 /// What a condition on a counter lets through at most: after the call is counted, as Intercept has it.
-fn counter_maximum(item: &Node, report: &mut Report) -> Option<Amount> {
-    let missing = |name: &str| {
-        Diagnostic::error("missing-key", item.span.clone(), format!("the condition has no `{name}`"))
-            .hint("a condition on a counter has `path`, `op` and `value`")
+fn counter_maximum(condition: &DocumentNode, report: &mut Report) -> Option<Amount> {
+    let mut member = |name| {
+        let member = condition.member(name);
+        if member.is_none() {
+            let hint = "a condition on a counter has `path`, `op` and `value`";
+            report.error("missing-key", &condition.span, format!("the condition has no `{name}`"), hint);
+        }
+        member
     };
-    let (Some((_, op)), Some((_, value))) = (part(item, "op"), part(item, "value")) else {
-        report.push(missing(if part(item, "op").is_none() { "op" } else { "value" }));
-        return None;
-    };
-    let max = amount(value, "the maximum of a counter", report)?;
-    let text = string(op, "`op`", report)?;
-    match Operator::parse(text) {
+    let (op, value) = (member("op")?, member("value")?);
+    let max = Amount::read(value, "the maximum of a counter", report)?;
+    let text = String::read(op, "`op`", report)?;
+    match Operator::parse(&text) {
         Ok(Operator::Lte) => Some(max),
         Ok(Operator::Lt) => max.before().or_else(|| {
             let message = "no count is below zero: every call would be refused";
-            report.push(Diagnostic::error("bad-value", value.span.clone(), message).hint("use `action` with \"deny\""));
+            report.error("bad-value", &value.span, message, "use `action` with \"deny\"");
             None
         }),
         _ => {
-            let message = format!("a counter cannot be asked with {}", quote(text));
-            let words = COUNTER_OPERATORS.map(|operator| format!("`{operator}`")).join(" and ");
-            report.push(
-                Diagnostic::error("bad-operator", op.span.clone(), message).hint(format!("its operators are {words}")),
-            );
+            let message = format!("a counter cannot be asked with {}", quote(&text));
+            report.error("bad-operator", &op.span, message, "its operators are `lt` and `lte`");
             None
         }
     }
 }
 
-/// A rule asks about the counter that it keeps; the count of another would never be what it says.
-fn same_counter(item: &Node, counter: &str, report: &mut Report) {
-    let Some((_, Node { span, value: Value::String(path) })) = part(item, "path") else { return };
+/// Reports a condition on another counter than the one that its rule keeps: it would never come to what it says.
+fn check_same_counter(condition: &DocumentNode, counter: &str, report: &mut Report) {
+    let Some((node, path)) = condition.member("path").and_then(|node| Some((node, node.as_text()?))) else { return };
     if path.strip_suffix(counter).is_none_or(|before| !before.ends_with('.')) {
         let message = format!("{} is not the counter that this rule keeps", quote(path));
         let hint = format!("name the same one here and in `state`, whose counter is {}", quote(counter));
-        report.push(Diagnostic::error("bad-path", span.clone(), message).hint(hint));
+        report.error("bad-path", &node.span, message, hint);
     }
-}
-
-/// The counter of a rule.
-struct State {
-    counter: (String, Span),
-    window: Window,
-    increment: Increment,
-}
-
-fn state(node: &Node, report: &mut Report) -> Option<State> {
-    let Value::Table(pairs) = &node.value else {
-        report.push(
-            wrong_type(node, "`state`", "a table").hint("such as { counter = \"daily_spend\", window = \"day\" }"),
-        );
-        return None;
-    };
-    let (mut counter, mut window, mut increment) = (None, None, Increment::Fixed(Amount::from_count(1)));
-    for (key, value) in pairs {
-        match key.name.as_str() {
-            "counter" => counter = counter_name(value, report),
-            "window" => {
-                window = limit_keys::window(value, report)
-                    .and_then(|length| aligned(length, Align::Calendar, &value.span, report));
-            }
-            "increment" => increment = Increment::Fixed(amount(value, "`increment`", report)?),
-            "increment_from" => {
-                increment = Increment::From { path: argument(value, report)?, units: Units::Decimal };
-            }
-            other => report.push(STATE.reject(other, key.span.clone())),
-        }
-    }
-    for name in ["counter", "window"] {
-        if !pairs.iter().any(|(key, _)| key.name == name) {
-            let message = format!("the state has no `{name}`");
-            report.push(
-                Diagnostic::error("missing-key", node.span.clone(), message)
-                    .hint("such as { counter = \"daily_spend\", window = \"day\" }"),
-            );
-        }
-    }
-    Some(State { counter: counter?, window: window?, increment })
 }

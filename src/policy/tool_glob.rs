@@ -1,10 +1,10 @@
 //! Globs for the names of tools outside a policy, read as a policy reads them.
 
-use super::glob::Name;
+use super::glob::NamePattern;
 
 /// A tool's name or a glob.
 #[derive(Clone, Debug)]
-pub struct ToolGlob(Name);
+pub struct ToolGlob(NamePattern);
 
 /// A text is neither a name nor a glob. The message says why and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +20,7 @@ impl ToolGlob {
     /// # Errors
     /// Where it is neither.
     pub fn parse(text: &str) -> Result<Self, BadToolGlob> {
-        Name::parse(text).map(Self).map_err(|bad| BadToolGlob { message: bad.message, hint: bad.hint })
+        NamePattern::parse(text).map(Self).map_err(|bad| BadToolGlob { message: bad.message, hint: bad.hint })
     }
 
     /// Whether a tool of this name is meant.
@@ -30,10 +30,10 @@ impl ToolGlob {
 
     /// Whether one tool is meant, this one, and no other.
     pub fn is_exactly(&self, tool: &str) -> bool {
-        matches!(&self.0, Name::Exact(name) if name == tool)
+        matches!(&self.0, NamePattern::Exact(name) if name == tool)
     }
 
-    /// The key under `tools` that means this tool and no other; `None` where no key can.
+    /// The key under `tools` that means this tool and no other; `None` if no key can.
     pub fn key_for(tool: &str) -> Option<String> {
         let special = |c| matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\');
         let key = tool.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect::<String>();

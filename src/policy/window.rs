@@ -8,7 +8,7 @@ use crate::limits::{MAX_WINDOW, MIN_WINDOW};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Window {
     /// In no interval as long as this is more than the maximum let through.
-    Sliding(Span),
+    Sliding(WindowLength),
     /// In no minute, hour or day of UTC is more than the maximum let through.
     Calendar(Calendar),
 }
@@ -19,7 +19,7 @@ impl Window {
     /// # Errors
     /// Where the length is below [`MIN_WINDOW`] or above [`MAX_WINDOW`].
     pub fn sliding(length: Duration) -> Result<Self, BadWindow> {
-        Span::new(length).map(Self::Sliding)
+        WindowLength::new(length).map(Self::Sliding)
     }
 
     /// How long the window is.
@@ -33,9 +33,9 @@ impl Window {
 
 /// The length of a sliding window: at least [`MIN_WINDOW`], at most [`MAX_WINDOW`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span(Duration);
+pub struct WindowLength(Duration);
 
-impl Span {
+impl WindowLength {
     /// A length.
     ///
     /// # Errors

@@ -12,8 +12,8 @@ use crate::paths::LoadedPolicy;
 use crate::policy::window::duration;
 use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, ServerName, Source};
 use crate::risk::{
-    Action, Attack, Catalogue, Class, Confidence, Counted, Knowledge, Listed, Profile, Rate, Recommended, Reference,
-    Risk, classify, profile, recommend,
+    Action, Attack, Catalogue, Class, Confidence, Knowledge, Listed, Profile, RateScope, Recommended, RecommendedRate,
+    Reference, Risk, classify, profile, recommend,
 };
 use crate::shell::as_word;
 use crate::visible::visible;
@@ -399,7 +399,7 @@ fn effect_of(action: Action) -> Effect {
 }
 
 /// Returns whether a limit lets through no more than a rate does.
-fn is_within(limit: &Limit, rate: Rate) -> bool {
+fn is_within(limit: &Limit, rate: RecommendedRate) -> bool {
     duration(rate.window) == Some(limit.window.length()) && limit.max <= Amount::from_count(u64::from(rate.max))
 }
 
@@ -418,8 +418,8 @@ fn commands(
     let tool = as_word(question.tool);
     let limit = recommended.rate_limit.map(|rate| {
         let scope = match rate.counted {
-            Counted::Session => "",
-            Counted::Server => " --scope server",
+            RateScope::Session => "",
+            RateScope::Server => " --scope server",
         };
         format!("policylayer limit {tool} {rate}{scope} {place}")
     });

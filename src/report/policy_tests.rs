@@ -9,7 +9,7 @@ use crate::engine::{Trial, TrialDecision};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError, stem_of_tested};
-use crate::policy::{self, Case, Colour, Expected, Format, Policy, ServerName, Step, TestFile};
+use crate::policy::{self, Colour, Expected, Format, Policy, ServerName, TestCase, TestFile, TestStep};
 use crate::settings::Settings;
 use crate::visible::visible;
 
@@ -189,7 +189,7 @@ fn find_policy(path: &Path, file: &TestFile) -> Result<PathBuf, NotRun> {
 
 impl TestedCase {
     /// Runs a case up to its first failure: what comes after that would be judged by other counts than were meant.
-    fn new(case: Case, policy: &Policy) -> Self {
+    fn new(case: TestCase, policy: &Policy) -> Self {
         let mut trial = Trial::default();
         let failure = case.steps.iter().zip(1..).find_map(|(step, number)| {
             (1..=step.times).find_map(|call| {
@@ -244,8 +244,8 @@ impl ComparedPart {
 }
 
 impl FailedCall {
-    fn new(step: &Step, number: usize, call: u32, parts: Vec<ComparedPart>) -> Self {
-        let Step { tool, arguments, times, at, .. } = step;
+    fn new(step: &TestStep, number: usize, call: u32, parts: Vec<ComparedPart>) -> Self {
+        let TestStep { tool, arguments, times, at, .. } = step;
         let arguments = arguments.as_str().to_owned();
         Self { step: number, call, tool: tool.clone(), at: at.as_secs(), parts, arguments, times: *times }
     }

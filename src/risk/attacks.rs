@@ -44,7 +44,7 @@ pub struct Reference {
     pub url: String,
 }
 
-/// What is so of a tool that a pattern abuses; what is not said may be either.
+/// The properties of a tool that a pattern abuses; an absent one can be either.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Applies {

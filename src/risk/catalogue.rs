@@ -13,7 +13,7 @@ pub type Severity = Risk;
 /// One tool.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tool {
+pub struct CatalogueTool {
     /// Its name, as in tools/list.
     #[serde(rename = "tool")]
     pub name: String,
@@ -45,7 +45,7 @@ pub struct Catalogue {
     /// The version that was examined.
     pub version: String,
     /// Its tools, by name.
-    tools: Vec<Tool>,
+    tools: Vec<CatalogueTool>,
 }
 
 impl Catalogue {
@@ -59,7 +59,7 @@ impl Catalogue {
         catalogue.as_ref()
     }
 
-    /// The names of a tool's arguments, as the schemas of the examined version have them; `None` where they are not known.
+    /// The names of a tool's arguments, as the schemas of the examined version have them; `None` if they are not known.
     pub fn arguments(&self, tool: &str) -> Option<&'static [String]> {
         static ITERABLE: OnceLock<Option<HashMap<String, Vec<String>>>> = OnceLock::new();
         let arguments = match self.server.as_str() {
@@ -83,12 +83,12 @@ impl Catalogue {
     }
 
     /// Every known tool, in the order of their names.
-    pub fn tools(&self) -> &[Tool] {
+    pub fn tools(&self) -> &[CatalogueTool] {
         &self.tools
     }
 
     /// The tool of that name.
-    pub fn tool(&self, name: &str) -> Option<&Tool> {
+    pub fn tool(&self, name: &str) -> Option<&CatalogueTool> {
         let at = self.tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok()?;
         self.tools.get(at)
     }

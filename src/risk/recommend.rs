@@ -28,9 +28,9 @@ impl Action {
     }
 }
 
-/// Whose calls a limit counts.
+/// Which calls a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
+pub enum RateScope {
     /// Those of one session.
     Session,
     /// Those of every session with the server, also of earlier ones.
@@ -39,22 +39,22 @@ pub enum Counted {
 
 /// How many calls may pass, and in what time. It is shown as `rate_limit` takes it: `30/minute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
+pub struct RecommendedRate {
     /// How many calls.
     pub max: u32,
     /// In each of these: `minute`, `hour` or `day`.
     pub window: &'static str,
     /// Whose calls.
-    pub counted: Counted,
+    pub counted: RateScope,
 }
 
-impl Rate {
+impl RecommendedRate {
     const fn a_minute(max: u32) -> Self {
-        Self { max, window: "minute", counted: Counted::Session }
+        Self { max, window: "minute", counted: RateScope::Session }
     }
 }
 
-impl fmt::Display for Rate {
+impl fmt::Display for RecommendedRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.max, self.window)
     }
@@ -67,7 +67,7 @@ pub struct Recommended {
     /// What should happen to a call.
     pub action: Action,
     /// How many calls should pass.
-    pub rate_limit: Option<Rate>,
+    pub rate_limit: Option<RecommendedRate>,
     /// Why, in one sentence.
     pub why: &'static str,
 }
@@ -78,12 +78,12 @@ pub fn recommend(profile: &Profile) -> Recommended {
         // A read that is worse than others of its kind returns many people at once.
         Class::Read if profile.pii && profile.severity >= Risk::High => (
             Action::Allow,
-            Some(Rate::a_minute(10)),
+            Some(RecommendedRate::a_minute(10)),
             "It returns the personal data of many at once, so a loop must not empty the account.",
         ),
         Class::Read if profile.pii => (
             Action::Allow,
-            Some(Rate::a_minute(60)),
+            Some(RecommendedRate::a_minute(60)),
             "It returns one person's data at a time; the limit keeps a loop from collecting them all.",
         ),
         Class::Read if profile.source == Knowledge::Catalogue => {
@@ -92,7 +92,7 @@ pub fn recommend(profile: &Profile) -> Recommended {
         Class::Read => (Action::Allow, None, "By what is known of it, it changes nothing."),
         Class::Write => (
             Action::Allow,
-            Some(Rate::a_minute(30)),
+            Some(RecommendedRate::a_minute(30)),
             "What it changes can be changed back, as long as it is not changed by the thousand.",
         ),
         Class::Execute => {
@@ -103,7 +103,7 @@ pub fn recommend(profile: &Profile) -> Recommended {
         }
         Class::Financial => (
             Action::RequireApproval,
-            Some(Rate { max: 10, window: "hour", counted: Counted::Server }),
+            Some(RecommendedRate { max: 10, window: "hour", counted: RateScope::Server }),
             "It moves money: a person looks at each call, and a limit holds over all sessions.",
         ),
     };
@@ -140,7 +140,7 @@ mod tests {
                 .map(|limit| (limit.max, limit.window.length(), limit.scope))
                 .collect();
             let expected = recommended.rate_limit.map(|rate| {
-                assert_eq!((rate.window, rate.counted), ("minute", Counted::Session), "{}", tool.name);
+                assert_eq!((rate.window, rate.counted), ("minute", RateScope::Session), "{}", tool.name);
                 (Amount::from_count(u64::from(rate.max)), Duration::from_secs(60), Scope::Session)
             });
             assert_eq!(limits, Vec::from_iter(expected), "{}", tool.name);

@@ -1,7 +1,7 @@
 //! `config.toml`: what holds for every wrapper of this user. Everything has a default, and the file need not exist.
 //!
 //! It is read as a policy is: everything that is wrong with it is reported at once, each with its place, and a file with
-//! an error gives no settings at all. This room does no I/O; `paths` finds and reads the file.
+//! an error gives no settings at all. This module does no I/O; `paths` finds and reads the file.
 
 mod read;
 mod scalar;
@@ -15,6 +15,7 @@ pub use self::servers::TwoNames;
 pub use crate::engine::Channel;
 use crate::limits::{APPROVAL_TIMEOUT, AUDIT_FILE, GRACE, KEEP_DAYS, MAX_MESSAGE};
 use crate::policy::diagnostic::Report;
+use crate::policy::keys::words::words;
 use crate::policy::{Diagnostic, ServerName, Source, decode};
 pub use crate::record::{ArgumentsLogged, Required};
 
@@ -38,7 +39,7 @@ pub struct ServerSettings {
     pub name: ServerName,
     /// The server has this name if one of these is a part of a word of its command.
     pub matches: Vec<String>,
-    /// The file of its policy, from the configuration folder.
+    /// The file of its policy, from the configuration directory.
     pub policy: Option<PathBuf>,
 }
 
@@ -75,13 +76,13 @@ pub struct ApprovalSettings {
     pub local_confirm: LocalConfirm,
 }
 
-/// What a person has to give beside the answer, on the local channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LocalConfirm {
+words! {
+    /// What a person has to give beside the answer, on the local channel.
+    pub enum LocalConfirm("LocalConfirm");
     /// Nothing.
-    None,
+    "none" => None,
     /// A code that is shown with the question.
-    Code,
+    "code" => Code,
 }
 
 impl Default for WrapSettings {
@@ -124,6 +125,6 @@ pub struct LoadedSettings {
 /// Loads a config.toml. Never panics and never fails but through its diagnostics.
 pub fn load(source: &Source) -> LoadedSettings {
     let mut report = Report::default();
-    let settings = decode::decode(source, &mut report).map(|root| read::settings(&root, &mut report));
+    let settings = decode::decode(source, &mut report).and_then(|root| read::settings(&root, &mut report));
     LoadedSettings { settings: settings.filter(|_| !report.has_errors()), diagnostics: report.finish(source) }
 }

@@ -1,142 +1,174 @@
-//! From the tree to the settings: each table with its keys, and everything that is wrong with them.
+//! The keys of config.toml, and the settings that they make.
 
-use super::scalar::{duration, flag, size, whole};
-use super::servers::servers;
+use std::time::Duration;
+
+use super::scalar::{Bytes, Seconds};
+use super::servers::{ServerKeys, ServerMembers};
 use super::{
     ApprovalSettings, ArgumentsLogged, AuditSettings, Channel, LocalConfirm, Required, Settings, WrapSettings,
 };
 use crate::limits::{
     MAX_APPROVAL_TIMEOUT, MAX_AUDIT_FILE, MAX_GRACE, MAX_KEEP_DAYS, MIN_APPROVAL_TIMEOUT, MIN_AUDIT_FILE, MIN_MESSAGE,
 };
-use crate::policy::Diagnostic;
 use crate::policy::diagnostic::Report;
-use crate::policy::document::{choice, wrong_type};
-use crate::policy::keys::{DOCUMENT, Keys};
-use crate::policy::tree::{Key, Node, Value};
+use crate::policy::document::DocumentKeys;
+use crate::policy::keys::kinds::{Located, WholeNumber};
+use crate::policy::keys::words::words;
+use crate::policy::keys::{Family, FromDocument, TableSpec, ValueKind, table};
+use crate::policy::tree::DocumentNode;
 
-const SETTINGS: Keys = Keys { of: "config.toml", known: &["servers", "wrap", "audit", "approvals"] };
-pub(super) const SERVER: Keys = Keys { of: "`[servers.NAME]`", known: &["match", "policy"] };
-const WRAP: Keys = Keys { of: "`[wrap]`", known: &["max_message", "grace"] };
-const AUDIT: Keys = Keys { of: "`[audit]`", known: &["arguments", "required", "max_size", "keep_days"] };
-const APPROVALS: Keys = Keys { of: "`[approvals]`", known: &["channels", "timeout", "local_confirm"] };
+/// A table of config.toml.
+pub(super) const SETTINGS: TableSpec = TableSpec {
+    example: "[wrap], its name in brackets, with its keys on the lines below",
+    family: Family {
+        tables: || {
+            const {
+                &[
+                    SettingsKeys::SPEC,
+                    ServerKeys::SPEC,
+                    WrapKeys::SPEC,
+                    AuditKeys::SPEC,
+                    ApprovalKeys::SPEC,
+                    DocumentKeys::SPEC,
+                ]
+            }
+            .iter()
+            .collect()
+        },
+        reserved: &[],
+    },
+    ..TableSpec::EMPTY
+};
+
+table! {
+    /// What holds for every wrapper of this user.
+    SettingsKeys = TableSpec { of: "config.toml", ..SETTINGS };
+    /// Servers whose command does not tell their name, or whose policy is elsewhere.
+    "servers" => servers: ServerMembers,
+    /// Bounds of a session.
+    "wrap" => wrap: WrapKeys,
+    /// The audit log.
+    "audit" => audit: AuditKeys,
+    /// How a person is asked.
+    "approvals" => approvals: ApprovalKeys,
+}
+
+table! {
+    /// Bounds of a session.
+    WrapKeys = TableSpec { of: "`[wrap]`", ..SETTINGS };
+    /// The longest message in either direction; a longer one is refused.
+    "max_message" => max_message: Bytes<MIN_MESSAGE, { usize::MAX }>,
+    /// How long the server has to end by itself once its stdin is closed.
+    "grace" => grace: Seconds<0, { MAX_GRACE.as_secs() }>,
+}
+
+table! {
+    /// The audit log.
+    AuditKeys = TableSpec { of: "`[audit]`", ..SETTINGS };
+    /// What is recorded of arguments.
+    "arguments" => arguments: ArgumentsLogged,
+    /// Whether calls are refused while the log cannot be written.
+    "required" => required: bool,
+    /// How large one file of the log grows.
+    "max_size" => max_size: Bytes<MIN_AUDIT_FILE, MAX_AUDIT_FILE>,
+    /// For how many days records are kept.
+    "keep_days" => keep_days: WholeNumber<1, MAX_KEEP_DAYS>,
+}
+
+table! {
+    /// How a person is asked.
+    ApprovalKeys = TableSpec { of: "`[approvals]`", ..SETTINGS };
+    /// How a person may be asked, the preferred way first.
+    "channels" => channels: Vec<Located<ChannelName>>,
+    /// How long a person has; then the call is refused.
+    "timeout" => timeout: Seconds<{ MIN_APPROVAL_TIMEOUT.as_secs() }, { MAX_APPROVAL_TIMEOUT.as_secs() }>,
+    /// What the local channel asks for beside the answer.
+    "local_confirm" => local_confirm: LocalConfirm,
+}
+
+words! {
+    for ArgumentsLogged("ArgumentsLogged");
+    /// Their keys and a keyed hash.
+    "keys" => Keys,
+    /// Their values, without those that look like secrets or personal data.
+    "redacted" => Redacted,
+    /// Everything.
+    "full" => Full,
+}
+
+words! {
+    for Channel("Channel");
+    /// A form that the client shows.
+    "client" => Client,
+    /// `policylayer approvals`, on this machine.
+    "local" => Local,
+}
+
+/// A channel, as one of a list that may not be empty.
+#[derive(Clone, Copy, Debug)]
+struct ChannelName(Channel);
+
+impl FromDocument for ChannelName {
+    fn value_kind() -> ValueKind {
+        let message = "`channels` is empty, so nobody could ever be asked";
+        let hint = "name a channel, or leave the key out; to refuse instead of asking, say so in the policy";
+        let (item, example) = ("`channels`", "\"client\", \"local\"");
+        ValueKind { many: "channels", item, example, empty: Some((message, hint)), ..Channel::value_kind() }
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        Channel::read(node, what, report).map(Self)
+    }
+}
 
 /// Reads the settings out of a tree, reporting everything that is wrong at once.
-pub(super) fn settings(root: &Node, report: &mut Report) -> Settings {
-    let mut settings = Settings::default();
-    for (key, value) in pairs(root, SETTINGS.of, report) {
-        match key.name.as_str() {
-            "servers" => settings.servers = servers(value, report),
-            "wrap" => settings.wrap = wrap(value, report),
-            "audit" => settings.audit = audit(value, report),
-            "approvals" => settings.approvals = approvals(value, report),
-            _ => reject(&SETTINGS, key, report),
-        }
-    }
-    settings
+pub(super) fn settings(root: &DocumentNode, report: &mut Report) -> Option<Settings> {
+    let keys = SettingsKeys::read(root, SettingsKeys::SPEC.of, report)?;
+    Some(Settings {
+        servers: keys.servers.map(|servers| servers.into_settings(report)).unwrap_or_default(),
+        wrap: keys.wrap.unwrap_or_default().into_settings(),
+        audit: keys.audit.unwrap_or_default().into_settings(),
+        approvals: keys.approvals.unwrap_or_default().into_settings(report),
+    })
 }
 
-fn wrap(node: &Node, report: &mut Report) -> WrapSettings {
-    let mut wrap = WrapSettings::default();
-    for (key, value) in pairs(node, WRAP.of, report) {
-        match key.name.as_str() {
-            "max_message" => set(&mut wrap.max_message, size(key, value, MIN_MESSAGE..=usize::MAX, report)),
-            "grace" => set(&mut wrap.grace, duration(key, value, std::time::Duration::ZERO..=MAX_GRACE, report)),
-            _ => reject(&WRAP, key, report),
+impl WrapKeys {
+    fn into_settings(self) -> WrapSettings {
+        let default = WrapSettings::default();
+        WrapSettings {
+            max_message: self.max_message.map_or(default.max_message, |size| size.0),
+            grace: self.grace.map_or(default.grace, Duration::from),
         }
     }
-    wrap
 }
 
-const ARGUMENTS: [(&str, ArgumentsLogged); 3] =
-    [("keys", ArgumentsLogged::Keys), ("redacted", ArgumentsLogged::Redacted), ("full", ArgumentsLogged::Full)];
+impl AuditKeys {
+    fn into_settings(self) -> AuditSettings {
+        let default = AuditSettings::default();
+        AuditSettings {
+            arguments: self.arguments.unwrap_or(default.arguments),
+            required: self.required.map_or(default.required, |is| if is { Required::Yes } else { Required::No }),
+            max_size: self.max_size.map_or(default.max_size, |size| size.0 as u64),
+            keep_days: self.keep_days.map_or(default.keep_days, |days| days.0),
+        }
+    }
+}
 
-fn audit(node: &Node, report: &mut Report) -> AuditSettings {
-    let mut audit = AuditSettings::default();
-    for (key, value) in pairs(node, AUDIT.of, report) {
-        match key.name.as_str() {
-            "arguments" => set(&mut audit.arguments, word(key, value, &ARGUMENTS, report)),
-            "required" => set(&mut audit.required, flag(key, value, [Required::No, Required::Yes], report)),
-            "max_size" => {
-                let bytes = size(key, value, MIN_AUDIT_FILE..=MAX_AUDIT_FILE, report);
-                set(&mut audit.max_size, bytes.map(|bytes| bytes as u64));
+impl ApprovalKeys {
+    fn into_settings(self, report: &mut Report) -> ApprovalSettings {
+        let mut channels = Vec::new();
+        for channel in self.channels.into_iter().flatten() {
+            if channels.contains(&channel.value.0) {
+                let hint = "name each channel at most once";
+                report.error("bad-value", &channel.span, "this channel is named twice", hint);
             }
-            "keep_days" => set(&mut audit.keep_days, whole(key, value, 1..=MAX_KEEP_DAYS, report)),
-            _ => reject(&AUDIT, key, report),
+            channels.push(channel.value.0);
         }
-    }
-    audit
-}
-
-const CONFIRMS: [(&str, LocalConfirm); 2] = [("none", LocalConfirm::None), ("code", LocalConfirm::Code)];
-
-fn approvals(node: &Node, report: &mut Report) -> ApprovalSettings {
-    let mut approvals = ApprovalSettings::default();
-    for (key, value) in pairs(node, APPROVALS.of, report) {
-        match key.name.as_str() {
-            "channels" => approvals.channels = channels(key, value, report),
-            "timeout" => {
-                let bounds = MIN_APPROVAL_TIMEOUT..=MAX_APPROVAL_TIMEOUT;
-                set(&mut approvals.timeout, duration(key, value, bounds, report));
-            }
-            "local_confirm" => set(&mut approvals.local_confirm, word(key, value, &CONFIRMS, report)),
-            _ => reject(&APPROVALS, key, report),
+        let default = ApprovalSettings::default();
+        ApprovalSettings {
+            channels: if channels.is_empty() { default.channels } else { channels },
+            timeout: self.timeout.map_or(default.timeout, Duration::from),
+            local_confirm: self.local_confirm.unwrap_or(default.local_confirm),
         }
-    }
-    approvals
-}
-
-const CHANNELS: [(&str, Channel); 2] = [("client", Channel::Client), ("local", Channel::Local)];
-
-fn channels(key: &Key, node: &Node, report: &mut Report) -> Vec<Channel> {
-    let mut channels = Vec::new();
-    let Value::Array(items) = &node.value else {
-        report.push(
-            wrong_type(node, "`channels`", "a list of channels")
-                .hint("put them into brackets: [\"client\", \"local\"]"),
-        );
-        return channels;
-    };
-    if items.is_empty() {
-        let message = "`channels` is empty, so nobody could ever be asked";
-        report.push(
-            Diagnostic::error("bad-value", node.span.clone(), message)
-                .hint("name a channel, or leave the key out; to refuse instead of asking, say so in the policy"),
-        );
-    }
-    for item in items {
-        let Some(channel) = word(key, item, &CHANNELS, report) else { continue };
-        if channels.contains(&channel) {
-            let message = "this channel is named twice";
-            report.push(
-                Diagnostic::error("bad-value", item.span.clone(), message).hint("name each channel at most once"),
-            );
-        }
-        channels.push(channel);
-    }
-    channels
-}
-
-/// The keys and values of a table; none where it is not one, which is reported.
-pub(super) fn pairs<'n>(node: &'n Node, what: &str, report: &mut Report) -> &'n [(Key, Node)] {
-    if let Value::Table(pairs) = &node.value {
-        return pairs;
-    }
-    report.push(wrong_type(node, what, "a table").hint("write its keys below its name in brackets, such as [wrap]"));
-    &[]
-}
-
-/// Reports a key that its table does not take.
-pub(super) fn reject(table: &Keys, key: &Key, report: &mut Report) {
-    let others = [&SETTINGS, &SERVER, &WRAP, &AUDIT, &APPROVALS, &DOCUMENT];
-    report.push(table.reject_among(&others, &key.name, key.span.clone()));
-}
-
-fn word<T: Copy>(key: &Key, node: &Node, words: &[(&str, T)], report: &mut Report) -> Option<T> {
-    choice(node, &key.name, words, report).map(|located| located.value)
-}
-
-fn set<T>(place: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *place = value;
     }
 }

@@ -1,104 +1,82 @@
-//! What is one value: sizes, lengths of time, whole numbers, yes and no.
+//! Sizes and lengths of time, with bounds.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::policy::Diagnostic;
 use crate::policy::diagnostic::{Report, quote};
-use crate::policy::document::wrong_type;
-use crate::policy::tree::{Key, Node, Value};
+use crate::policy::keys::kinds::check_bounds;
+use crate::policy::keys::{FromDocument, ValueKind, wrong_type};
+use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::policy::window;
 use crate::size::Size;
 
 /// A number of bytes: `"64MiB"`, or an integer.
-pub(super) fn size(key: &Key, node: &Node, bounds: RangeInclusive<usize>, report: &mut Report) -> Option<usize> {
-    let hint = "write a whole number and KiB, MiB or GiB, such as \"64MiB\"";
-    let wanted = match (Size(*bounds.start()), *bounds.end()) {
-        (start, usize::MAX) => format!("a size of at least {start}"),
-        (start, end) => format!("a size from {start} to {}", Size(end)),
-    };
-    let (text, size) = match &node.value {
-        Value::String(text) => match text.parse::<Size>() {
-            Ok(size) => (text, Some(size.0)),
-            Err(error) => {
-                let message = format!("`{}` takes {wanted}, and {} is none", key.name, quote(text));
-                report.push(Diagnostic::error("bad-value", node.span.clone(), message).hint(error.to_string()));
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bytes<const MIN: usize, const MAX: usize>(pub(super) usize);
+
+impl<const MIN: usize, const MAX: usize> FromDocument for Bytes<MIN, MAX> {
+    fn value_kind() -> ValueKind {
+        ValueKind::without_schema(match MAX {
+            usize::MAX => format!("a size of at least {}", Size(MIN)),
+            _ => format!("a size from {} to {}", Size(MIN), Size(MAX)),
+        })
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let hint = "write a whole number and KiB, MiB or GiB, such as \"64MiB\"";
+        let wanted = Self::value_kind().kind;
+        let (text, size) = match &node.value {
+            DocumentValue::String(text) => match text.parse::<Size>() {
+                Ok(size) => (text, Some(size.0)),
+                Err(error) => {
+                    let message = format!("{what} takes {wanted}, and {} is not a size", quote(text));
+                    report.error("bad-value", &node.span, message, error.to_string());
+                    return None;
+                }
+            },
+            DocumentValue::Integer(text) => (text, text.parse().ok()),
+            _ => {
+                report.push(wrong_type(node, what, &wanted).hint(hint));
                 return None;
             }
-        },
-        Value::Integer(text) => (text, text.parse().ok()),
-        _ => {
-            report.push(wrong_type(node, &quote(&key.name), &wanted).hint(hint));
-            return None;
-        }
-    };
-    within(key, node, text, &wanted, size.filter(|size| bounds.contains(size)), hint, report)
+        };
+        let size = size.filter(|size| (MIN..=MAX).contains(size)).map(Self);
+        check_bounds(size, node, text, [what, &wanted, hint], report)
+    }
 }
 
 /// A length of time in the words of the policy language: `"5s"`, `"minute"`, or an integer of seconds.
-pub(super) fn duration(
-    key: &Key,
-    node: &Node,
-    bounds: RangeInclusive<Duration>,
-    report: &mut Report,
-) -> Option<Duration> {
-    let hint = "write a whole number and s, m, h or d, such as \"5s\" or \"2m\", or seconds without quotes";
-    let wanted = format!("a length of time from {} to {}", in_words(*bounds.start()), in_words(*bounds.end()));
-    let (text, length) = match &node.value {
-        Value::String(text) => (text, window::duration(text)),
-        Value::Integer(text) => (text, text.parse().ok().map(Duration::from_secs)),
-        _ => {
-            report.push(wrong_type(node, &quote(&key.name), &wanted).hint(hint));
-            return None;
-        }
-    };
-    within(key, node, text, &wanted, length.filter(|length| bounds.contains(length)), hint, report)
-}
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seconds<const MIN: u64, const MAX: u64>(u64);
 
-/// A whole number.
-pub(super) fn whole(key: &Key, node: &Node, bounds: RangeInclusive<u32>, report: &mut Report) -> Option<u32> {
-    let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-    let Value::Integer(text) = &node.value else {
-        report
-            .push(wrong_type(node, &quote(&key.name), &wanted).hint("write it without quotes and without a fraction"));
-        return None;
-    };
-    let number = text.parse().ok().filter(|number| bounds.contains(number));
-    within(key, node, text, &wanted, number, "write a number in these bounds, or leave the key out", report)
-}
-
-/// `false` or `true`, as the first or the second of the two meanings.
-pub(super) fn flag<T>(key: &Key, node: &Node, [no, yes]: [T; 2], report: &mut Report) -> Option<T> {
-    match &node.value {
-        Value::Boolean(false) => Some(no),
-        Value::Boolean(true) => Some(yes),
-        _ => {
-            report.push(wrong_type(node, &quote(&key.name), "true or false").hint("write it without quotes"));
-            None
-        }
+impl<const MIN: u64, const MAX: u64> From<Seconds<MIN, MAX>> for Duration {
+    fn from(seconds: Seconds<MIN, MAX>) -> Self {
+        Self::from_secs(seconds.0)
     }
 }
 
-/// The value, or the error that it is out of bounds or none.
-fn within<T>(
-    key: &Key,
-    node: &Node,
-    text: &str,
-    wanted: &str,
-    value: Option<T>,
-    hint: &str,
-    report: &mut Report,
-) -> Option<T> {
-    if value.is_none() {
-        let message = format!("`{}` takes {wanted}, not {}", key.name, quote(text));
-        report.push(Diagnostic::error("bad-value", node.span.clone(), message).hint(hint));
+impl<const MIN: u64, const MAX: u64> FromDocument for Seconds<MIN, MAX> {
+    fn value_kind() -> ValueKind {
+        ValueKind::without_schema(format!("a length of time from {} to {}", in_words(MIN), in_words(MAX)))
     }
-    value
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let hint = "write a whole number and s, m, h or d, such as \"5s\" or \"2m\", or seconds without quotes";
+        let (text, seconds) = match &node.value {
+            DocumentValue::String(text) => (text, window::duration(text).map(|length| length.as_secs())),
+            DocumentValue::Integer(text) => (text, text.parse().ok()),
+            _ => {
+                report.push(wrong_type(node, what, &Self::value_kind().kind).hint(hint));
+                return None;
+            }
+        };
+        let seconds = seconds.filter(|seconds| (MIN..=MAX).contains(seconds)).map(Self);
+        check_bounds(seconds, node, text, [what, &Self::value_kind().kind, hint], report)
+    }
 }
 
 /// A length of time as it would be written.
-fn in_words(length: Duration) -> String {
-    match length.as_secs() {
+fn in_words(seconds: u64) -> String {
+    match seconds {
         seconds if seconds > 0 && seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
         seconds if seconds > 0 && seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
         seconds => format!("{seconds}s"),

@@ -3,12 +3,13 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::read::{SERVER, pairs, reject};
+use super::read::SETTINGS;
 use super::{ServerSettings, Settings};
 use crate::policy::diagnostic::{Report, quote};
-use crate::policy::document::{string, wrong_type};
-use crate::policy::tree::{Node, Value};
-use crate::policy::{Diagnostic, Format, ServerName, server};
+use crate::policy::keys::kinds::read_members;
+use crate::policy::keys::{FromDocument, TableSpec, ValueKind, read_text, table};
+use crate::policy::tree::{DocumentMember, DocumentNode};
+use crate::policy::{Format, ServerName, server};
 
 /// Two servers of config.toml match one command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,7 @@ pub struct TwoNames {
 }
 
 impl Settings {
-    /// The name that config.toml has for the server that this command starts; `None` where it has none.
+    /// The name that config.toml has for the server that this command starts; `None` if it has none.
     ///
     /// # Errors
     /// Where it has two.
@@ -49,80 +50,102 @@ impl Settings {
         Ok(self.name_of(command)?.cloned().unwrap_or_else(derived))
     }
 
-    /// The policy file that config.toml names for a server, from the configuration folder.
+    /// The policy file that config.toml names for a server, from the configuration directory.
     pub fn policy_of(&self, server: &ServerName) -> Option<&Path> {
         self.servers.iter().find(|one| one.name == *server)?.policy.as_deref()
     }
 }
 
-pub(super) fn servers(node: &Node, report: &mut Report) -> Vec<ServerSettings> {
-    let mut servers: Vec<ServerSettings> = Vec::new();
-    for (key, value) in pairs(node, "`servers`", report) {
-        let (matches, policy) = server(value, report);
-        match ServerName::parse(&key.name) {
-            Ok(name) if servers.iter().any(|other| other.name == name) => {
-                let message = format!("there are two tables for the server {}", quote(name.as_str()));
-                let error = Diagnostic::error("duplicate-key", key.span.clone(), message);
-                report.push(error.hint("join them: upper and lower case are the same in the name of a server"));
+table! {
+    /// A server whose command does not tell its name, or whose policy is elsewhere.
+    pub(super) ServerKeys = TableSpec { of: "`[servers.NAME]`", ..SETTINGS };
+    /// The server has this name if one of them is a part of a word of its command.
+    "match" => matches: Vec<CommandPart>,
+    /// The server's policy: a path from the directory of config.toml, or a whole one.
+    "policy" => policy: PolicyFile,
+}
+
+/// The members of `servers`.
+#[derive(Clone, Debug)]
+pub(super) struct ServerMembers(Vec<DocumentMember>);
+
+impl FromDocument for ServerMembers {
+    fn value_kind() -> ValueKind {
+        ValueKind::without_schema("a table")
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        read_members(node, [what, "a table", &format!("such as {}", SETTINGS.example)], report).map(Self)
+    }
+}
+
+impl ServerMembers {
+    pub(super) fn into_settings(self, report: &mut Report) -> Vec<ServerSettings> {
+        let mut servers: Vec<ServerSettings> = Vec::new();
+        for (key, value) in &self.0 {
+            let keys = ServerKeys::read(value, "a server", report).unwrap_or_default();
+            let matches = keys.matches.into_iter().flatten().map(|part| part.0).collect();
+            match ServerName::parse(&key.name) {
+                Ok(name) if servers.iter().any(|other| other.name == name) => {
+                    let message = format!("there are two tables for the server {}", quote(name.as_str()));
+                    let hint = "join them: upper and lower case are the same in the name of a server";
+                    report.error("duplicate-key", &key.span, message, hint);
+                }
+                Ok(name) => servers.push(ServerSettings { name, matches, policy: keys.policy.map(|file| file.0) }),
+                Err(error) => {
+                    let hint = "write it as in `wrap --server`, such as [servers.iterable]";
+                    report.error("bad-value", &key.span, error.to_string(), hint);
+                }
             }
-            Ok(name) => servers.push(ServerSettings { name, matches, policy }),
-            Err(error) => report.push(
-                Diagnostic::error("bad-value", key.span.clone(), error.to_string())
-                    .hint("write it as in `wrap --server`, such as [servers.iterable]"),
-            ),
         }
+        servers
     }
-    servers
 }
 
-fn server(node: &Node, report: &mut Report) -> (Vec<String>, Option<PathBuf>) {
-    let (mut matches, mut policy) = (Vec::new(), None);
-    for (key, value) in pairs(node, "a server", report) {
-        match key.name.as_str() {
-            "match" => matches = parts(value, report),
-            "policy" => policy = file(value, report),
-            _ => reject(&SERVER, key, report),
-        }
+/// A part of a word of a server's command.
+#[derive(Clone, Debug)]
+pub(super) struct CommandPart(String);
+
+impl FromDocument for CommandPart {
+    fn value_kind() -> ValueKind {
+        let message = "`match` is empty, so it matches no command";
+        let hint = "name a part of the server's command, such as \"@iterable/mcp\", or leave the key out";
+        let (example, empty) = ("\"@iterable/mcp\"", Some((message, hint)));
+        ValueKind { many: "texts", example, empty, ..String::value_kind() }
     }
-    (matches, policy)
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let hint = "name a part of the server's command, such as \"@iterable/mcp\"";
+        read_text(node, what, report, |text| match text {
+            "" => Err(("bad-value", "an empty text is a part of every command", hint)),
+            part => Ok(Self(part.to_owned())),
+        })
+    }
 }
 
-fn parts(node: &Node, report: &mut Report) -> Vec<String> {
-    let Value::Array(items) = &node.value else {
-        report.push(wrong_type(node, "`match`", "a list of texts").hint("put them into brackets: [\"@iterable/mcp\"]"));
-        return Vec::new();
-    };
-    if items.is_empty() {
-        let error = Diagnostic::error("bad-value", node.span.clone(), "`match` is empty, so it matches no command");
-        report.push(error.hint("name a part of the server's command, such as \"@iterable/mcp\", or leave the key out"));
+/// The file of a policy.
+#[derive(Clone, Debug)]
+pub(super) struct PolicyFile(PathBuf);
+
+impl FromDocument for PolicyFile {
+    fn value_kind() -> ValueKind {
+        ValueKind::without_schema("a file")
     }
-    let mut parts = Vec::new();
-    for item in items {
-        match string(item, "an item of `match`", report) {
-            Some("") => {
-                let error =
-                    Diagnostic::error("bad-value", item.span.clone(), "an empty text is a part of every command");
-                report.push(error.hint("name a part of the server's command, such as \"@iterable/mcp\""));
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        read_text(node, what, report, |text| {
+            let path = Path::new(text);
+            let ending = path.extension().unwrap_or_default().to_string_lossy();
+            if path.starts_with("~") {
+                let hint = "write the whole path, or one from the directory of config.toml";
+                return Err(("bad-value", "`~` is not expanded here", hint));
             }
-            part => parts.extend(part.map(str::to_owned)),
-        }
+            if Format::from_ending(&ending).is_none() {
+                let message = "`policy` takes a file that ends in .toml, .json, .yaml or .yml";
+                let hint = "such as \"policies/iterable.toml\", from the directory of config.toml";
+                return Err(("bad-value", message, hint));
+            }
+            Ok(Self(path.to_owned()))
+        })
     }
-    parts
-}
-
-fn file(node: &Node, report: &mut Report) -> Option<PathBuf> {
-    let path = Path::new(string(node, "`policy`", report)?);
-    let ending = path.extension().unwrap_or_default().to_string_lossy();
-    let (message, hint) = if path.starts_with("~") {
-        ("`~` is not expanded here", "write the whole path, or one from the folder of config.toml")
-    } else if Format::from_ending(&ending).is_none() {
-        (
-            "`policy` takes a file that ends in .toml, .json, .yaml or .yml",
-            "such as \"policies/iterable.toml\", from the folder of config.toml",
-        )
-    } else {
-        return Some(path.to_owned());
-    };
-    report.push(Diagnostic::error("bad-value", node.span.clone(), message).hint(hint));
-    None
 }

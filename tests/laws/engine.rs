@@ -328,7 +328,7 @@ impl Session {
             let Some(asked) = reading.text(&tree, &["method"]) else { continue };
             let Some(name) = reading.text(&tree, &["params", "name"]) else { continue };
             if fold(&asked) == method::PROMPTS_GET {
-                let hidden = self.policy().hides_prompt(&name, policylayer::policy::Seen::Unknown);
+                let hidden = self.policy().hides_prompt(&name, policylayer::policy::ToolSeen::Unknown);
                 assert!(hidden.is_none(), "{reading:?} finds the prompt {name:?} in {text:?}");
             }
             if fold(&asked) == method::TOOLS_CALL {

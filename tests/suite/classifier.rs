@@ -12,7 +12,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use policylayer::risk::{Catalogue, Class, Confidence, Listed, Profile, Tool, Verdict, classify, profile};
+use policylayer::risk::{
+    Catalogue, CatalogueTool, Class, Classification, Confidence, Listed, Profile, classify, profile,
+};
 use serde_json::{Value, json};
 use support::client::{Launch, Under};
 use support::node::{Upstream, upstream};
@@ -99,7 +101,7 @@ struct Judged {
     server: &'static str,
     tool: String,
     label: Class,
-    verdict: Verdict,
+    verdict: Classification,
 }
 
 /// Every labelled tool as its server lists it, judged; a tool that the server no longer lists by its name alone.
@@ -224,7 +226,7 @@ fn matrix(judged: impl Iterator<Item = (Class, Class)>) -> String {
 }
 
 /// One line of the figures of a server.
-fn figures<'j>(server: &str, judged: impl Iterator<Item = (&'j Verdict, Class)>) -> String {
+fn figures<'j>(server: &str, judged: impl Iterator<Item = (&'j Classification, Class)>) -> String {
     let (mut all, mut right, mut stricter, mut looser, mut sure) = (0, 0, 0, 0, 0);
     for (verdict, label) in judged {
         all += 1;
@@ -262,7 +264,7 @@ fn report(measured: &[Judged]) -> String {
 /// What the names alone give.
 fn report_of_names() -> String {
     let judged = names().into_iter().map(|(_, tool, label)| (classify(&Listed::named(tool)), label));
-    let judged: Vec<(Verdict, Class)> = judged.collect();
+    let judged: Vec<(Classification, Class)> = judged.collect();
     let mut text = matrix(judged.iter().map(|(verdict, label)| (*label, verdict.class)));
     text.push('\n');
     text.push_str(HEAD);
@@ -316,9 +318,9 @@ fn figures_of_guesses() {
     let listed = listed(upstream, &iterable);
     let guess = |name: &str| Some(profile("other", &Listed::read(listed.get(name)?)?));
     let known = Catalogue::of("iterable").unwrap().tools().iter();
-    let both: Vec<(&Tool, Profile)> = known.filter_map(|tool| Some((tool, guess(&tool.name)?))).collect();
+    let both: Vec<(&CatalogueTool, Profile)> = known.filter_map(|tool| Some((tool, guess(&tool.name)?))).collect();
     let table = |what: &str, (right, all, others)| format!("| {what} | {all} | {right} | {others} |\n");
-    let of = |pair: fn(&(&Tool, Profile)) -> (bool, bool)| found(&both.iter().map(pair).collect::<Vec<_>>());
+    let of = |pair: fn(&(&CatalogueTool, Profile)) -> (bool, bool)| found(&both.iter().map(pair).collect::<Vec<_>>());
     let mut report =
         String::from("| the catalogue says | tools | found | wrongly besides |\n| --- | ---: | ---: | ---: |\n");
     report.push_str(&table("personal data", of(|(known, guess)| (known.pii, guess.pii))));

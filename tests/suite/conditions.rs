@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use policylayer::limits::{MAX_PATH_STEPS, MAX_REGEX_LENGTH};
 use policylayer::policy::condition::{
-    Condition, ConditionError, Constant, Group, Match, Operator, Outcome, Path, ValueError,
+    Condition, ConditionError, ConditionGroup, ConditionOutcome, Constant, Match, Operator, Path, ValueError,
 };
 use policylayer::policy::{Amount, AmountError, Number};
 use proptest::prelude::*;
@@ -66,10 +66,10 @@ fn every_row_of_the_table() {
         let condition = condition(&row.path, &row.op, row.value.get());
         operators.push(condition.operator());
         for (expected, values) in [
-            (Outcome::Holds, &row.holds),
-            (Outcome::Fails, &row.fails),
-            (Outcome::Missing, &row.missing),
-            (Outcome::Unjudgeable, &row.unjudgeable),
+            (ConditionOutcome::Holds, &row.holds),
+            (ConditionOutcome::Fails, &row.fails),
+            (ConditionOutcome::Missing, &row.missing),
+            (ConditionOutcome::Unjudgeable, &row.unjudgeable),
         ] {
             for value in values {
                 let arguments = match &row.of {
@@ -80,17 +80,17 @@ fn every_row_of_the_table() {
 
                 let negative = matches!(row.op.as_str(), "neq" | "not_in" | "not_regex" | "not_contains");
                 let denies = match expected {
-                    Outcome::Holds | Outcome::Unjudgeable => true,
-                    Outcome::Missing => negative,
-                    Outcome::Fails => false,
+                    ConditionOutcome::Holds | ConditionOutcome::Unjudgeable => true,
+                    ConditionOutcome::Missing => negative,
+                    ConditionOutcome::Fails => false,
                 };
                 assert_eq!(condition.holds_as_denial(&arguments), denies, "{}: {arguments}", row.about);
-                let satisfied = expected == Outcome::Holds;
+                let satisfied = expected == ConditionOutcome::Holds;
                 assert_eq!(condition.holds_as_requirement(&arguments), satisfied, "{}: {arguments}", row.about);
             }
         }
         if row.of.is_some() && row.op != "exists" {
-            assert_eq!(condition.judge("{}"), Outcome::Missing, "{}", row.about);
+            assert_eq!(condition.judge("{}"), ConditionOutcome::Missing, "{}", row.about);
         }
     }
     for operator in Operator::ALL {
@@ -140,9 +140,9 @@ fn an_element_that_lacks_what_a_negative_operator_asks_for_does_not_save_the_cal
     }
 }
 
-fn group(conditions: &[(&str, &str, &str)], join: Match) -> Group {
+fn group(conditions: &[(&str, &str, &str)], join: Match) -> ConditionGroup {
     let conditions = conditions.iter().map(|(path, op, value)| condition(path, op, value)).collect();
-    Group { conditions, join, reason: None }
+    ConditionGroup { conditions, join, reason: None }
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn values_that_are_wrong_say_what_is_expected() {
     }
     assert!(matches!(refused("glob", "\"[a\""), (None, ValueError::Glob { .. })));
     for folder in ["", "..", "../a", "/..", "/srv/%2e%2e", "C:data", "http://x/y", "/a/\\u0000"] {
-        assert!(matches!(refused("under", &format!("\"{folder}\"")), (None, ValueError::Folder(_))), "{folder}");
+        assert!(matches!(refused("under", &format!("\"{folder}\"")), (None, ValueError::Directory(_))), "{folder}");
     }
     assert_eq!(refused("regex", "\"a(b\""), (None, ValueError::Regex("unclosed group".into())));
     for pattern in ["(?=a)", "(a)\\\\1", "[", "a{2,1}", "*"] {
@@ -304,7 +304,7 @@ fn numbers_of_a_policy_in_every_spelling() {
     for (spelled, argument) in
         [("0x1F", "31"), ("0o17", "15"), ("0b101", "5"), ("+5", "5"), ("-5", "-5"), ("1e3", "1000"), ("-0.0", "0")]
     {
-        assert_eq!(judge(spelled, argument), Ok(Outcome::Holds), "{spelled}");
+        assert_eq!(judge(spelled, argument), Ok(ConditionOutcome::Holds), "{spelled}");
     }
     for spelled in [
         "inf",
@@ -337,13 +337,13 @@ fn time_is_linear_in_the_arguments() {
     );
     let start = Instant::now();
     for (path, op, value, expected) in [
-        ("args.s", "regex", "\"(a+)+(a|aa)*b$\"", Outcome::Fails),
-        ("args.s", "glob", "\"*a*a*b\"", Outcome::Fails),
-        ("args.s", "contains", "\"aaaaaaaaaaab\"", Outcome::Fails),
-        ("args.m[*].id", "in", "[\"w\",\"x\",\"y\"]", Outcome::Holds),
-        ("args.m[200000].id", "eq", "\"x\"", Outcome::Holds),
-        ("args.n", "gt", "1e300", Outcome::Holds),
-        ("args.p", "under", "\".\"", Outcome::Holds),
+        ("args.s", "regex", "\"(a+)+(a|aa)*b$\"", ConditionOutcome::Fails),
+        ("args.s", "glob", "\"*a*a*b\"", ConditionOutcome::Fails),
+        ("args.s", "contains", "\"aaaaaaaaaaab\"", ConditionOutcome::Fails),
+        ("args.m[*].id", "in", "[\"w\",\"x\",\"y\"]", ConditionOutcome::Holds),
+        ("args.m[200000].id", "eq", "\"x\"", ConditionOutcome::Holds),
+        ("args.n", "gt", "1e300", ConditionOutcome::Holds),
+        ("args.p", "under", "\".\"", ConditionOutcome::Holds),
     ] {
         assert_eq!(condition(path, op, value).judge(&arguments), expected, "{path} {op}");
     }
@@ -521,11 +521,11 @@ proptest! {
     fn any_arguments_are_judged_alike_in_both_questions(condition in conditions(), value in json()) {
         for arguments in [format!("{{\"a\":{value}}}"), format!("{{\"items\": {value}}}"), value.clone()] {
             let outcome = condition.judge(&arguments);
-            prop_assert_eq!(condition.holds_as_requirement(&arguments), outcome == Outcome::Holds);
+            prop_assert_eq!(condition.holds_as_requirement(&arguments), outcome == ConditionOutcome::Holds);
             prop_assert_eq!(condition.holds_as_denial(&arguments), match outcome {
-                Outcome::Holds | Outcome::Unjudgeable => true,
-                Outcome::Missing => condition.operator().is_negative(),
-                Outcome::Fails => false,
+                ConditionOutcome::Holds | ConditionOutcome::Unjudgeable => true,
+                ConditionOutcome::Missing => condition.operator().is_negative(),
+                ConditionOutcome::Fails => false,
             });
         }
     }
@@ -557,10 +557,10 @@ proptest! {
             }
         }
         let expected = match stack {
-            Some(_) if path.starts_with("//") => Outcome::Unjudgeable,
-            Some(stack) if stack.starts_with(&["a", "b"]) => Outcome::Holds,
-            Some(_) => Outcome::Fails,
-            None => Outcome::Unjudgeable,
+            Some(_) if path.starts_with("//") => ConditionOutcome::Unjudgeable,
+            Some(stack) if stack.starts_with(&["a", "b"]) => ConditionOutcome::Holds,
+            Some(_) => ConditionOutcome::Fails,
+            None => ConditionOutcome::Unjudgeable,
         };
         let arguments = serde_json::json!({ "p": path }).to_string();
         prop_assert_eq!(condition("args.p", "under", "\"/a/b\"").judge(&arguments), expected, "{}", path);

@@ -8,7 +8,7 @@ mod judged;
 mod shipped;
 
 use policylayer::policy::{
-    self, Decision, Effect, Format, Listing, Loaded, Mode, Policy, Seen, ServerName, Severity, Source, ToolRef,
+    self, Decision, Effect, Format, Listing, Loaded, Mode, Policy, ServerName, Severity, Source, ToolRef, ToolSeen,
 };
 use policylayer::risk::{Catalogue, Class};
 
@@ -607,14 +607,19 @@ fn depth_and_size_are_bounded() {
 #[test]
 fn prompts_named_after_hidden_tools_are_hidden() {
     let rows = [
-        (r#"{"version":"1","default":"deny","hide":["a"]}"#, "a", Seen::Unknown, Some("hide[0]")),
-        (r#"{"version":"1","default":"allow","tools":{"a":{"action":"hide"}}}"#, "a", Seen::Unknown, Some("tools.a")),
-        (r#"{"version":"1","default":"allow","tools":{"a":{"action":"hide"}}}"#, "b", Seen::Tool, None),
-        (r#"{"version":"1","default":"deny","tools":{"a":{"action":"deny"}}}"#, "a", Seen::Tool, None),
-        (r#"{"version":"1","default":"deny","tools":{}}"#, "get_lists", Seen::Unknown, Some("default")),
-        (r#"{"version":"1","default":"deny","tools":{}}"#, "a_prompt", Seen::Unknown, None),
-        (r#"{"version":"1","default":"deny","tools":{}}"#, "a_prompt", Seen::Tool, Some("default")),
-        (r#"{"version":"1","default":"deny","unlisted":"deny","tools":{}}"#, "get_lists", Seen::Tool, None),
+        (r#"{"version":"1","default":"deny","hide":["a"]}"#, "a", ToolSeen::Unknown, Some("hide[0]")),
+        (
+            r#"{"version":"1","default":"allow","tools":{"a":{"action":"hide"}}}"#,
+            "a",
+            ToolSeen::Unknown,
+            Some("tools.a"),
+        ),
+        (r#"{"version":"1","default":"allow","tools":{"a":{"action":"hide"}}}"#, "b", ToolSeen::Tool, None),
+        (r#"{"version":"1","default":"deny","tools":{"a":{"action":"deny"}}}"#, "a", ToolSeen::Tool, None),
+        (r#"{"version":"1","default":"deny","tools":{}}"#, "get_lists", ToolSeen::Unknown, Some("default")),
+        (r#"{"version":"1","default":"deny","tools":{}}"#, "a_prompt", ToolSeen::Unknown, None),
+        (r#"{"version":"1","default":"deny","tools":{}}"#, "a_prompt", ToolSeen::Tool, Some("default")),
+        (r#"{"version":"1","default":"deny","unlisted":"deny","tools":{}}"#, "get_lists", ToolSeen::Tool, None),
     ];
     for (document, prompt, seen, expected) in rows {
         let policy = valid(Format::Json, document, "iterable");
@@ -718,5 +723,5 @@ fn of_a_server_without_a_policy_what_is_surely_a_read_passes_and_all_else_asks()
             "{name} {listing:?}"
         );
     }
-    assert_eq!(builtin.hides_prompt("get_forecast", Seen::Tool), None);
+    assert_eq!(builtin.hides_prompt("get_forecast", ToolSeen::Tool), None);
 }

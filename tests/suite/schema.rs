@@ -1,6 +1,6 @@
 //! The JSON Schema: kept in config/policy.schema.json, and true to the loader: whatever the loader takes, the schema takes.
 //!
-//! `UPDATE_SCHEMA=1 cargo test --test suite schema::` writes the file anew.
+//! `UPDATE_SCHEMA=1 cargo test --test suite schema::` writes the file anew, and the tables of keys in docs/policy.md.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -73,6 +73,28 @@ fn the_file_is_the_schema_and_what_the_program_prints() {
     let output = Command::new(crate::support::system::program()).arg("schema").output().unwrap();
     assert!(output.status.success());
     assert_eq!(String::from_utf8(output.stdout).unwrap(), kept);
+}
+
+#[test]
+fn the_page_has_the_tables_of_keys() {
+    let file = root().join("docs/policy.md");
+    let mut page = fs::read_to_string(&file).unwrap();
+    let tables = policy::schema::key_tables();
+    assert_eq!(page.matches("<!-- keys: ").count(), tables.len());
+    for (name, table) in &tables {
+        let mark = format!("<!-- keys: {name} -->\n");
+        let start = page.find(&mark).unwrap_or_else(|| panic!("docs/policy.md has no {mark}")) + mark.len();
+        let end = start + page[start..].find("<!-- end of keys -->").unwrap();
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            page.replace_range(start..end, &format!("\n{table}\n"));
+            fs::write(&file, &page).unwrap();
+        } else {
+            assert!(
+                page[start..end].trim() == table.trim(),
+                "{name}: run `UPDATE_SCHEMA=1 cargo test --test suite schema::`"
+            );
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use toml_edit::{DocumentMut, InlineTable, Item, Key, Table, Value};
 
 use crate::policy::{Format, Mode, ServerName, ToolGlob, builtin_text};
-use crate::risk::{Action, Counted, Rate, Recommended};
+use crate::risk::{Action, RateScope, Recommended, RecommendedRate};
 use crate::visible::visible;
 
 /// A rule for one tool.
@@ -89,15 +89,15 @@ fn entry(recommended: &Recommended) -> Table {
     }
     if let Some(rate) = recommended.rate_limit {
         let value = match rate.counted {
-            Counted::Session => rate.to_string().into(),
-            Counted::Server => of_server(rate),
+            RateScope::Session => rate.to_string().into(),
+            RateScope::Server => of_server(rate),
         };
         entry.insert("rate_limit", Item::Value(value));
     }
     entry
 }
 
-fn of_server(rate: Rate) -> Value {
+fn of_server(rate: RecommendedRate) -> Value {
     let mut table = InlineTable::new();
     table.insert("max", i64::from(rate.max).into());
     table.insert("window", rate.window.into());

@@ -6,7 +6,9 @@ use super::document::{Pairs, Written};
 use crate::policy::decode::decode;
 use crate::policy::diagnostic::Report;
 use crate::policy::{Effect, Format, ServerName, Source, ToolGlob, builtin_text};
-use crate::risk::{Action, Catalogue, Class, Counted, Knowledge, Listed, Profile, Rate, profile, recommend};
+use crate::risk::{
+    Action, Catalogue, Class, Knowledge, Listed, Profile, RateScope, RecommendedRate, profile, recommend,
+};
 use crate::visible::visible;
 
 /// What a person wants of the tools of a class.
@@ -58,7 +60,7 @@ impl Answer {
 pub(super) type Answers = BTreeMap<Class, Answer>;
 
 /// Limits that nobody has thought about further.
-const LIMIT: Rate = Rate { max: 30, window: "minute", counted: Counted::Session };
+const LIMIT: RecommendedRate = RecommendedRate { max: 30, window: "minute", counted: RateScope::Session };
 
 /// What is told of a hidden tool that is called all the same.
 const GONE: &str = "What it takes away cannot be brought back.";
@@ -215,10 +217,10 @@ fn refusal(action: &str, reason: &str) -> Pairs {
     vec![("action".to_owned(), Written::text(action)), ("reason".to_owned(), Written::text(reason))]
 }
 
-fn rate_limit(rate: Rate) -> Written {
+fn rate_limit(rate: RecommendedRate) -> Written {
     match rate.counted {
-        Counted::Session => Written::text(rate.to_string()),
-        Counted::Server => Written::Table(vec![
+        RateScope::Session => Written::text(rate.to_string()),
+        RateScope::Server => Written::Table(vec![
             ("max".to_owned(), Written::Plain(rate.max.to_string())),
             ("window".to_owned(), Written::text(rate.window)),
             ("scope".to_owned(), Written::text("server")),
@@ -234,7 +236,7 @@ pub(super) fn later(class: Class) -> Pairs {
         Class::Destructive => refusal("hide", GONE),
         Class::Financial => {
             let mut rule = refusal("require_approval", NEW);
-            let rate = Rate { max: 10, window: "hour", counted: Counted::Server };
+            let rate = RecommendedRate { max: 10, window: "hour", counted: RateScope::Server };
             rule.push(("rate_limit".to_owned(), rate_limit(rate)));
             rule
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{as_word, nearest};
+use super::super::as_word;
 use crate::cli::Which;
 use crate::clients::document::BadDocument;
 use crate::clients::entry::{Entry, Kind, wrapped};
@@ -10,6 +10,7 @@ use crate::clients::file::Opened;
 use crate::clients::place::{Place, Presence};
 use crate::clients::servers::{Clients, NoServers, is_here};
 use crate::exit::Exit;
+use crate::policy::nearest;
 use crate::term::message;
 use crate::visible::visible;
 

@@ -4,7 +4,7 @@ use super::operator::Operator;
 use super::path::PathError;
 use crate::limits::{MAX_REGEX_LENGTH, MAX_REGEX_SIZE};
 use crate::policy::diagnostic::quote;
-use crate::policy::keys::list;
+use crate::policy::keys::words::list;
 
 /// Why a condition cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum ValueError {
     /// A length that is negative or has a fraction.
     #[error("{} is no length", quote(.0))]
     Length(String),
-    /// A pattern that is no regular expression.
+    /// A pattern that is not a regular expression.
     #[error("the pattern is no regular expression: {0}")]
     Regex(String),
     /// A pattern that is too long, or compiles to too much.
@@ -76,9 +76,9 @@ pub enum ValueError {
         /// What to do about it.
         hint: &'static str,
     },
-    /// A folder that cannot be resolved by its text.
-    #[error("{} is no folder that can be told from its text", quote(.0))]
-    Folder(String),
+    /// A directory that cannot be resolved by its text.
+    #[error("{} cannot be resolved to a directory by its text alone", quote(.0))]
+    Directory(String),
 }
 
 impl ConditionError {
@@ -87,7 +87,7 @@ impl ConditionError {
         match self {
             Self::Path(error) => error.hint().to_owned(),
             Self::Operator { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-            Self::Operator { nearest: None, .. } => format!("the operators are {}", list(&Operator::WORDS)),
+            Self::Operator { nearest: None, .. } => format!("the operators are {}", list(&Operator::ALL)),
             Self::Value { problem, .. } => problem.hint(),
         }
     }
@@ -118,8 +118,8 @@ impl ValueError {
                 MAX_REGEX_SIZE / 1024
             ),
             Self::Glob { hint, .. } => (*hint).to_owned(),
-            Self::Folder(_) => {
-                "write it from its root and without `%` escapes, such as \"/srv/data\"; a folder relative to the \
+            Self::Directory(_) => {
+                "write it from its root and without `%` escapes, such as \"/srv/data\"; a directory relative to the \
                  server's own may not climb out of it"
                     .to_owned()
             }

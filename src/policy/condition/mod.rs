@@ -1,7 +1,7 @@
 //! Conditions: what a rule asks of a call's arguments.
 //!
-//! A condition looks at one path and comes to an [`Outcome`]. Types do not coerce. A value that is there but of a type
-//! that the operator cannot judge is [`Outcome::Unjudgeable`], and that refuses wherever it stands: servers coerce, so
+//! A condition looks at one path and comes to an [`ConditionOutcome`]. Types do not coerce. A value that is there but of a type
+//! that the operator cannot judge is [`ConditionOutcome::Unjudgeable`], and that refuses wherever it stands: servers coerce, so
 //! retyping an argument must never be a way past a rule. What each operator makes of each type of argument:
 //!
 //! | operator | string | number | boolean | array | object | null |
@@ -20,21 +20,21 @@
 //! – is unjudgeable, and so is a string with a lone surrogate for every operator but `exists`.
 //! 1. Where the list has a value of that type. In a list of several types only a value that is in it is judged: `"5"`
 //!    that is not in `["all", 5]` may become the 5 of the list.
-//! 2. Unless its text does not tell where it leads, see `folder`.
+//! 2. Unless its text does not tell where it leads, see `directory`.
 //! 3. Where the condition's value is a string.
 //! 4. It contains an element that equals the value. Where none does, every element has to be of the value's type.
 //!
 //! Numbers compare exactly at any size. One that is written with a point or an exponent, and differs only in digits that a
 //! double loses, is unjudgeable: to a server that keeps doubles, 77.00000000000000000001 is 77.
 //!
-//! On the way to the value, a key that is absent and an index behind the end are [`Outcome::Missing`]. A key of
+//! On the way to the value, a key that is absent and an index behind the end are [`ConditionOutcome::Missing`]. A key of
 //! something that is no object, an index into something that is no list, and a key that some parser takes for another
 //! (by case, folding, a lone surrogate) are unjudgeable. With `[*]` the condition must hold for every element: one
 //! that is unjudgeable makes the whole so, and an empty list does not hold.
 
 mod constant;
+mod directory;
 mod error;
-mod folder;
 mod operator;
 mod path;
 mod test;
@@ -44,12 +44,13 @@ pub use error::{ConditionError, ValueError};
 pub use operator::Operator;
 pub use path::{Path, PathError, PathProblem};
 
-use test::Test;
+use super::keys::words::words;
+pub(super) use test::OperatorTest;
 
 /// What a condition makes of a call's arguments.
 // The order is that in which one element's outcome decides for all, the strongest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum ConditionOutcome {
     /// It is true.
     Holds,
     /// Nothing is at the path; never of `exists`, which judges just that.
@@ -63,9 +64,9 @@ pub enum Outcome {
 /// One condition, compiled.
 #[derive(Clone, Debug)]
 pub struct Condition {
-    path: Path,
-    operator: Operator,
-    test: Test,
+    pub(super) path: Path,
+    pub(super) operator: Operator,
+    pub(super) test: OperatorTest,
 }
 
 impl Condition {
@@ -76,7 +77,7 @@ impl Condition {
     pub fn compile(path: &str, op: &str, value: Option<&Constant>) -> Result<Self, ConditionError> {
         let path = Path::parse(path).map_err(ConditionError::Path)?;
         let operator = Operator::parse(op)?;
-        let test = Test::compile(operator, value)?;
+        let test = OperatorTest::compile(operator, value)?;
         Ok(Self { path, operator, test })
     }
 
@@ -92,7 +93,7 @@ impl Condition {
 
     /// Judges the arguments of a call: an object as written on a line that the strict reader read, and `{}` where the
     /// call has none. Takes time linear in their size.
-    pub fn judge(&self, arguments: &str) -> Outcome {
+    pub fn judge(&self, arguments: &str) -> ConditionOutcome {
         self.path.judge(arguments, |found| self.test.judge(self.operator, found))
     }
 
@@ -100,54 +101,47 @@ impl Condition {
     /// was left out.
     pub fn holds_as_denial(&self, arguments: &str) -> bool {
         match self.judge(arguments) {
-            Outcome::Holds | Outcome::Unjudgeable => true,
-            Outcome::Missing => self.operator.is_negative(),
-            Outcome::Fails => false,
+            ConditionOutcome::Holds | ConditionOutcome::Unjudgeable => true,
+            ConditionOutcome::Missing => self.operator.is_negative(),
+            ConditionOutcome::Fails => false,
         }
     }
 
     /// Whether it holds where it is required: only when it certainly does.
     pub fn holds_as_requirement(&self, arguments: &str) -> bool {
-        self.judge(arguments) == Outcome::Holds
+        self.judge(arguments) == ConditionOutcome::Holds
     }
 }
 
-/// How the conditions of a group are joined.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Match {
-    /// All have to hold.
-    #[default]
-    All,
-    /// One has to hold.
-    Any,
+words! {
+    /// How the conditions of a group are joined.
+    #[derive(Default)]
+    pub enum Match("Match");
+    /// All of the conditions.
+    @default "all" => All,
+    /// At least one of them.
+    "any" => Any,
 }
 
 impl Match {
-    /// The words of the key `match`.
-    pub const WORDS: [&'static str; 2] = ["all", "any"];
-
     /// Reads the key `match`; `None` for other words.
     pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "all" => Some(Self::All),
-            "any" => Some(Self::Any),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|join| join.as_str() == word)
     }
 }
 
 /// Conditions that refuse, or are required, together.
 #[derive(Clone, Debug, Default)]
-pub struct Group {
+pub struct ConditionGroup {
     /// The conditions. A group without any holds always, however it is joined.
     pub conditions: Vec<Condition>,
     /// How they are joined.
     pub join: Match,
-    /// What the agent is told.
+    /// The reason that the agent gets.
     pub reason: Option<String>,
 }
 
-impl Group {
+impl ConditionGroup {
     /// Whether the group refuses these arguments, as one of `deny_if` (or asks about them, as one of `approve_if`).
     pub fn holds_as_denial(&self, arguments: &str) -> bool {
         self.joined(|condition| condition.holds_as_denial(arguments))

@@ -1,98 +1,56 @@
 //! The operators and their words.
 
-use std::fmt;
-
 use super::error::ConditionError;
-use crate::policy::keys::nearest;
+use crate::policy::keys::words::{nearest, word_enum};
 
-/// How a condition judges a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is documented by its word, in the table of the module")]
-pub enum Operator {
-    Eq,
-    Neq,
-    In,
-    NotIn,
-    Lt,
-    Lte,
-    Gt,
-    Gte,
-    Regex,
-    NotRegex,
-    Contains,
-    NotContains,
-    StartsWith,
-    EndsWith,
-    Exists,
-    Glob,
-    LenLte,
-    LenGte,
-    Under,
+word_enum! {
+    /// How a condition judges a value. Each is documented in the table of the module.
+    pub enum Operator;
+    /// `eq`
+    "eq" => Eq,
+    /// `neq`
+    "neq" => Neq,
+    /// `in`
+    "in" => In,
+    /// `not_in`
+    "not_in" => NotIn,
+    /// `lt`
+    "lt" => Lt,
+    /// `lte`
+    "lte" => Lte,
+    /// `gt`
+    "gt" => Gt,
+    /// `gte`
+    "gte" => Gte,
+    /// `regex`
+    "regex" => Regex,
+    /// `not_regex`
+    "not_regex" => NotRegex,
+    /// `contains`
+    "contains" => Contains,
+    /// `not_contains`
+    "not_contains" => NotContains,
+    /// `starts_with`
+    "starts_with" => StartsWith,
+    /// `ends_with`
+    "ends_with" => EndsWith,
+    /// `exists`
+    "exists" => Exists,
+    /// `glob`
+    "glob" => Glob,
+    /// `len_lte`
+    "len_lte" => LenLte,
+    /// `len_gte`
+    "len_gte" => LenGte,
+    /// `under`
+    "under" => Under,
 }
 
 impl Operator {
-    /// All operators, in the order of the language's page.
-    pub const ALL: [Self; 19] = [
-        Self::Eq,
-        Self::Neq,
-        Self::In,
-        Self::NotIn,
-        Self::Lt,
-        Self::Lte,
-        Self::Gt,
-        Self::Gte,
-        Self::Regex,
-        Self::NotRegex,
-        Self::Contains,
-        Self::NotContains,
-        Self::StartsWith,
-        Self::EndsWith,
-        Self::Exists,
-        Self::Glob,
-        Self::LenLte,
-        Self::LenGte,
-        Self::Under,
-    ];
-
-    /// The words of all operators, in the same order.
-    pub const WORDS: [&'static str; 19] = {
-        let mut words = [""; 19];
-        let mut at = 0;
-        while at < words.len() {
-            words[at] = Self::ALL[at].as_str();
-            at += 1;
-        }
-        words
-    };
-
-    /// The word in a policy.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Eq => "eq",
-            Self::Neq => "neq",
-            Self::In => "in",
-            Self::NotIn => "not_in",
-            Self::Lt => "lt",
-            Self::Lte => "lte",
-            Self::Gt => "gt",
-            Self::Gte => "gte",
-            Self::Regex => "regex",
-            Self::NotRegex => "not_regex",
-            Self::Contains => "contains",
-            Self::NotContains => "not_contains",
-            Self::StartsWith => "starts_with",
-            Self::EndsWith => "ends_with",
-            Self::Exists => "exists",
-            Self::Glob => "glob",
-            Self::LenLte => "len_lte",
-            Self::LenGte => "len_gte",
-            Self::Under => "under",
-        }
-    }
-
     pub(in crate::policy) fn parse(word: &str) -> Result<Self, ConditionError> {
         Self::ALL.into_iter().find(|operator| operator.as_str() == word).ok_or_else(|| {
-            let nearest = nearest_sign(word).or_else(|| nearest(word, Self::WORDS.into_iter()));
+            let nearest =
+                nearest_sign(word).or_else(|| nearest(word, Self::ALL.iter().map(|operator| operator.as_str())));
             ConditionError::Operator { op: word.to_owned(), nearest }
         })
     }
@@ -100,6 +58,14 @@ impl Operator {
     /// Whether it says what must not be: true for most values, and in a denial for an argument that was left out.
     pub fn is_negative(self) -> bool {
         matches!(self, Self::Neq | Self::NotIn | Self::NotRegex | Self::NotContains)
+    }
+
+    /// The operator that holds for just the values for which this one does not.
+    pub(in crate::policy) fn opposite(self) -> Option<Self> {
+        use Operator::{Contains, Eq, Gt, Gte, In, Lt, Lte, Neq, NotContains, NotIn, NotRegex, Regex};
+        let pairs = [(Eq, Neq), (In, NotIn), (Lt, Gte), (Lte, Gt), (Regex, NotRegex), (Contains, NotContains)];
+        let other = |(one, other)| if self == one { Some(other) } else { (self == other).then_some(one) };
+        pairs.into_iter().find_map(other)
     }
 
     /// The value that it takes, for messages.
@@ -113,7 +79,7 @@ impl Operator {
             Self::Exists => "true or false",
             Self::Glob => "a glob, as a string",
             Self::LenLte | Self::LenGte => "a whole number",
-            Self::Under => "a folder, as a string",
+            Self::Under => "a directory, as a string",
         }
     }
 
@@ -145,11 +111,5 @@ fn nearest_sign(sign: &str) -> Option<&'static str> {
         "~" | "=~" | "matches" => Some("regex"),
         "!~" => Some("not_regex"),
         _ => None,
-    }
-}
-
-impl fmt::Display for Operator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Outcome;
+use super::ConditionOutcome;
 use crate::limits::MAX_PATH_STEPS;
 use crate::wire::lookalike::is_alike;
 use crate::wire::view;
@@ -12,17 +12,17 @@ use crate::wire::view;
 pub struct Path {
     text: String,
     /// Beneath the arguments; the first is a key.
-    steps: Vec<Step>,
+    steps: Vec<PathStep>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+enum PathStep {
     Key(String),
     Index(usize),
     Every,
 }
 
-/// Why a text is no path, and where in it.
+/// Why a text is not a path, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct PathError {
@@ -104,7 +104,7 @@ impl Path {
                     PathProblem::Unquoted => PathError { offset: at + 1 + bare(key), problem },
                     problem => PathError { offset: at + 1, problem },
                 })?;
-                (Step::Key(key), 1 + used)
+                (PathStep::Key(key), 1 + used)
             } else if rest.starts_with('[') {
                 index_of(rest).ok_or(PathError { offset: at, problem: PathProblem::BadIndex })?
             } else {
@@ -122,7 +122,7 @@ impl Path {
     /// The name of the argument itself, without what is beneath it.
     pub fn argument(&self) -> &str {
         match self.steps.first() {
-            Some(Step::Key(key)) => key,
+            Some(PathStep::Key(key)) => key,
             _ => "",
         }
     }
@@ -134,24 +134,24 @@ impl Path {
 
     /// Whether the path is one to several values: it has a `[*]`.
     pub(in crate::policy) fn has_every(&self) -> bool {
-        self.steps.contains(&Step::Every)
+        self.steps.contains(&PathStep::Every)
     }
 
-    /// The one value at the path, as written; `None` where nothing is, where it is not certain what is, and for a path
+    /// The one value at the path, as written; `None` if nothing is, where it is not certain what is, and for a path
     /// to several values.
     pub(in crate::policy) fn find<'l>(&self, arguments: &'l str) -> Option<&'l str> {
         self.steps.iter().try_fold(arguments, |at, step| match step {
-            Step::Key(name) => match member(at, name) {
-                Member::Is(value) => Some(value),
-                Member::Absent | Member::Ambiguous => None,
+            PathStep::Key(name) => match member(at, name) {
+                MemberMatch::Is(value) => Some(value),
+                MemberMatch::Absent | MemberMatch::Ambiguous => None,
             },
-            Step::Index(index) => view::elements(at).nth(*index).and_then(|range| at.get(range)),
-            Step::Every => None,
+            PathStep::Index(index) => view::elements(at).nth(*index).and_then(|range| at.get(range)),
+            PathStep::Every => None,
         })
     }
 
-    /// Judges what is at the path in an object that the strict reader read: `None` where nothing is.
-    pub(super) fn judge(&self, arguments: &str, judge: impl Fn(Option<&str>) -> Outcome) -> Outcome {
+    /// Judges what is at the path in an object that the strict reader read: `None` if nothing is.
+    pub(super) fn judge(&self, arguments: &str, judge: impl Fn(Option<&str>) -> ConditionOutcome) -> ConditionOutcome {
         walk(&self.steps, arguments, &judge)
     }
 }
@@ -192,12 +192,12 @@ fn bare(text: &str) -> usize {
 }
 
 /// The step in the brackets at the start of a text, and how many bytes it takes.
-fn index_of(text: &str) -> Option<(Step, usize)> {
+fn index_of(text: &str) -> Option<(PathStep, usize)> {
     let (inside, _) = text.strip_prefix('[')?.split_once(']')?;
     let step = if inside == "*" {
-        Step::Every
+        PathStep::Every
     } else if inside.bytes().all(|byte| byte.is_ascii_digit()) && (inside == "0" || !inside.starts_with('0')) {
-        Step::Index(inside.parse().ok()?)
+        PathStep::Index(inside.parse().ok()?)
     } else {
         return None;
     };
@@ -205,46 +205,46 @@ fn index_of(text: &str) -> Option<(Step, usize)> {
 }
 
 /// Goes down the steps. They are few, so this recurses; each reads its container once.
-fn walk(steps: &[Step], json: &str, judge: &impl Fn(Option<&str>) -> Outcome) -> Outcome {
+fn walk(steps: &[PathStep], json: &str, judge: &impl Fn(Option<&str>) -> ConditionOutcome) -> ConditionOutcome {
     let Some((step, rest)) = steps.split_first() else { return judge(Some(json)) };
     let below = |json: &str| walk(rest, json, judge);
     match step {
-        Step::Key(_) if !json.starts_with('{') => Outcome::Unjudgeable,
-        Step::Index(_) | Step::Every if !json.starts_with('[') => Outcome::Unjudgeable,
-        Step::Key(name) => match member(json, name) {
-            Member::Is(value) => below(value),
-            Member::Absent => judge(None),
-            Member::Ambiguous => Outcome::Unjudgeable,
+        PathStep::Key(_) if !json.starts_with('{') => ConditionOutcome::Unjudgeable,
+        PathStep::Index(_) | PathStep::Every if !json.starts_with('[') => ConditionOutcome::Unjudgeable,
+        PathStep::Key(name) => match member(json, name) {
+            MemberMatch::Is(value) => below(value),
+            MemberMatch::Absent => judge(None),
+            MemberMatch::Ambiguous => ConditionOutcome::Unjudgeable,
         },
-        Step::Index(index) => match view::elements(json).nth(*index).and_then(|range| json.get(range)) {
+        PathStep::Index(index) => match view::elements(json).nth(*index).and_then(|range| json.get(range)) {
             Some(element) => below(element),
             None => judge(None),
         },
         // Of the elements' outcomes the strongest is that of all.
-        Step::Every => view::elements(json)
+        PathStep::Every => view::elements(json)
             .map(|element| below(json.get(element).unwrap_or_default()))
             .max()
-            .unwrap_or(Outcome::Fails),
+            .unwrap_or(ConditionOutcome::Fails),
     }
 }
 
 /// A member of an object by its name.
-enum Member<'l> {
+enum MemberMatch<'l> {
     Is(&'l str),
     Absent,
     /// Some parser may take another key for this one.
     Ambiguous,
 }
 
-fn member<'l>(object: &'l str, name: &str) -> Member<'l> {
-    let mut found = Member::Absent;
+fn member<'l>(object: &'l str, name: &str) -> MemberMatch<'l> {
+    let mut found = MemberMatch::Absent;
     for member in view::members(object) {
         match member.key() {
-            Some(key) if key == name => found = Member::Is(member.value),
+            Some(key) if key == name => found = MemberMatch::Is(member.value),
             // Servers written in some languages match keys without regard to case; and a lone surrogate is dropped
             // here and replaced there. Renaming an argument is no way past a rule either.
-            Some(key) if is_alike(&key, name) => return Member::Ambiguous,
-            None => return Member::Ambiguous,
+            Some(key) if is_alike(&key, name) => return MemberMatch::Ambiguous,
+            None => return MemberMatch::Ambiguous,
             Some(_) => {}
         }
     }

@@ -4,42 +4,42 @@ use std::cmp::Ordering;
 
 use regex::{Regex, RegexBuilder};
 
-use super::Outcome;
+use super::ConditionOutcome;
 use super::constant::Constant;
+use super::directory::Directory;
 use super::error::{ConditionError, ValueError};
-use super::folder::Folder;
 use super::operator::Operator;
 use crate::limits::{MAX_REGEX_LENGTH, MAX_REGEX_SIZE};
-use crate::policy::glob::Name;
+use crate::policy::glob::NamePattern;
 use crate::policy::number::Number;
 use crate::wire::view;
 
 /// The value of a condition, compiled for its operator. Negative operators share it with their opposites.
 #[derive(Clone, Debug)]
-pub(super) enum Test {
-    Equals(Scalar),
-    OneOf(Set),
+pub(in crate::policy) enum OperatorTest {
+    Equals(ScalarValue),
+    OneOf(ValueSet),
     Compares(Number<'static>),
     Regex(Regex),
-    Contains(Scalar),
+    Contains(ScalarValue),
     StartsWith(String),
     EndsWith(String),
     Exists(Presence),
-    Glob(Name),
+    Glob(NamePattern),
     Length(usize),
-    Under(Folder),
+    Under(Directory),
 }
 
 /// Whether an argument is to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(in crate::policy) enum Presence {
     There,
     Missing,
 }
 
 /// A value that is compared as a whole.
 #[derive(Clone, Debug)]
-pub(super) enum Scalar {
+pub(in crate::policy) enum ScalarValue {
     String(String),
     Number(Number<'static>),
     Boolean(bool),
@@ -47,14 +47,14 @@ pub(super) enum Scalar {
 
 /// The values of a list, by type, each sorted.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Set {
+pub(in crate::policy) struct ValueSet {
     strings: Vec<String>,
     numbers: Vec<Number<'static>>,
     booleans: Vec<bool>,
 }
 
 /// An argument as written, by its type.
-enum Argument<'l> {
+enum ArgumentValue<'l> {
     String(&'l str),
     Number(&'l str),
     Boolean(bool),
@@ -63,20 +63,22 @@ enum Argument<'l> {
     Null,
 }
 
-impl Test {
-    pub(super) fn compile(operator: Operator, value: Option<&Constant>) -> Result<Self, ConditionError> {
+impl OperatorTest {
+    pub(in crate::policy) fn compile(operator: Operator, value: Option<&Constant>) -> Result<Self, ConditionError> {
         let of = |problem| ConditionError::Value { element: None, problem };
         let value = value.ok_or(of(ValueError::Absent { operator }))?;
         if let (Operator::In | Operator::NotIn, Constant::List(items)) = (operator, value) {
-            return Set::compile(operator, items).map(Self::OneOf);
+            return ValueSet::compile(operator, items).map(Self::OneOf);
         }
         Self::compile_value(operator, value).map_err(of)
     }
 
     fn compile_value(operator: Operator, value: &Constant) -> Result<Self, ValueError> {
         Ok(match (operator, value) {
-            (Operator::Eq | Operator::Neq, value) => Self::Equals(Scalar::compile(operator, value)?),
-            (Operator::Contains | Operator::NotContains, value) => Self::Contains(Scalar::compile(operator, value)?),
+            (Operator::Eq | Operator::Neq, value) => Self::Equals(ScalarValue::compile(operator, value)?),
+            (Operator::Contains | Operator::NotContains, value) => {
+                Self::Contains(ScalarValue::compile(operator, value)?)
+            }
             (Operator::Lt | Operator::Lte | Operator::Gt | Operator::Gte, Constant::Number(text)) => {
                 Self::Compares(number(text)?)
             }
@@ -85,37 +87,37 @@ impl Test {
             (Operator::EndsWith, Constant::String(text)) => Self::EndsWith(text.clone()),
             (Operator::Exists, Constant::Boolean(true)) => Self::Exists(Presence::There),
             (Operator::Exists, Constant::Boolean(false)) => Self::Exists(Presence::Missing),
-            (Operator::Glob, Constant::String(glob)) => {
-                Self::Glob(Name::parse(glob).map_err(|bad| ValueError::Glob { message: bad.message, hint: bad.hint })?)
-            }
+            (Operator::Glob, Constant::String(glob)) => Self::Glob(
+                NamePattern::parse(glob).map_err(|bad| ValueError::Glob { message: bad.message, hint: bad.hint })?,
+            ),
             (Operator::LenLte | Operator::LenGte, Constant::Number(text)) => {
                 let length = number(text)?.scaled(0).ok().and_then(|length| usize::try_from(length).ok());
                 Self::Length(length.ok_or_else(|| ValueError::Length(text.clone()))?)
             }
-            (Operator::Under, Constant::String(folder)) => {
-                Self::Under(Folder::parse(folder).ok_or_else(|| ValueError::Folder(folder.clone()))?)
+            (Operator::Under, Constant::String(directory)) => {
+                Self::Under(Directory::parse(directory).ok_or_else(|| ValueError::Directory(directory.clone()))?)
             }
             (operator, other) => return Err(ValueError::Type { operator, found: other.kind() }),
         })
     }
 
-    /// Judges what is at the path, as written; `None` where nothing is.
-    pub(super) fn judge(&self, operator: Operator, found: Option<&str>) -> Outcome {
+    /// Judges what is at the path, as written; `None` if nothing is.
+    pub(super) fn judge(&self, operator: Operator, found: Option<&str>) -> ConditionOutcome {
         if let Self::Exists(presence) = self {
             let is = if found.is_some() { Presence::There } else { Presence::Missing };
-            return if is == *presence { Outcome::Holds } else { Outcome::Fails };
+            return if is == *presence { ConditionOutcome::Holds } else { ConditionOutcome::Fails };
         }
-        let Some(json) = found else { return Outcome::Missing };
-        match self.holds(operator, &Argument::of(json)) {
-            Some(holds) if holds != operator.is_negative() => Outcome::Holds,
-            Some(_) => Outcome::Fails,
-            None => Outcome::Unjudgeable,
+        let Some(json) = found else { return ConditionOutcome::Missing };
+        match self.holds(operator, &ArgumentValue::of(json)) {
+            Some(holds) if holds != operator.is_negative() => ConditionOutcome::Holds,
+            Some(_) => ConditionOutcome::Fails,
+            None => ConditionOutcome::Unjudgeable,
         }
     }
 
-    /// Whether the argument is what the value says, before a negative operator turns it around; `None` where that
+    /// Whether the argument is what the value says, before a negative operator turns it around; `None` if that
     /// cannot be judged.
-    fn holds(&self, operator: Operator, argument: &Argument<'_>) -> Option<bool> {
+    fn holds(&self, operator: Operator, argument: &ArgumentValue<'_>) -> Option<bool> {
         match self {
             Self::Equals(scalar) => scalar.equals(argument),
             Self::OneOf(set) => set.has(argument),
@@ -137,13 +139,13 @@ impl Test {
                 let length = argument.length()?;
                 Some(if operator == Operator::LenLte { length <= *bound } else { length >= *bound })
             }
-            Self::Under(folder) => folder.holds(&argument.string()?),
+            Self::Under(directory) => directory.holds(&argument.string()?),
             Self::Exists(_) => None,
         }
     }
 }
 
-impl Scalar {
+impl ScalarValue {
     fn compile(operator: Operator, value: &Constant) -> Result<Self, ValueError> {
         match value {
             Constant::String(text) => Ok(Self::String(text.clone())),
@@ -153,7 +155,7 @@ impl Scalar {
         }
     }
 
-    fn equals(&self, argument: &Argument<'_>) -> Option<bool> {
+    fn equals(&self, argument: &ArgumentValue<'_>) -> Option<bool> {
         match self {
             Self::String(own) => Some(*own == argument.string()?),
             Self::Number(own) => Some(argument.compared(own)? == Ordering::Equal),
@@ -163,13 +165,13 @@ impl Scalar {
 }
 
 /// A part of a string, or an element of an array.
-fn contains(scalar: &Scalar, argument: &Argument<'_>) -> Option<bool> {
+fn contains(scalar: &ScalarValue, argument: &ArgumentValue<'_>) -> Option<bool> {
     match (scalar, argument) {
-        (Scalar::String(part), Argument::String(_)) => Some(argument.string()?.contains(part.as_str())),
-        (_, Argument::Array(array)) => {
+        (ScalarValue::String(part), ArgumentValue::String(_)) => Some(argument.string()?.contains(part.as_str())),
+        (_, ArgumentValue::Array(array)) => {
             let mut found = Some(false);
             for element in view::elements(array) {
-                match scalar.equals(&Argument::of(array.get(element)?)) {
+                match scalar.equals(&ArgumentValue::of(array.get(element)?)) {
                     Some(true) => return Some(true),
                     Some(false) => {}
                     None => found = None,
@@ -181,17 +183,17 @@ fn contains(scalar: &Scalar, argument: &Argument<'_>) -> Option<bool> {
     }
 }
 
-impl Set {
+impl ValueSet {
     fn compile(operator: Operator, items: &[Constant]) -> Result<Self, ConditionError> {
         if items.is_empty() {
             return Err(ConditionError::Value { element: None, problem: ValueError::Empty });
         }
         let mut set = Self::default();
         for (index, item) in items.iter().enumerate() {
-            match Scalar::compile(operator, item) {
-                Ok(Scalar::String(text)) => set.strings.push(text),
-                Ok(Scalar::Number(number)) => set.numbers.push(number),
-                Ok(Scalar::Boolean(boolean)) => set.booleans.push(boolean),
+            match ScalarValue::compile(operator, item) {
+                Ok(ScalarValue::String(text)) => set.strings.push(text),
+                Ok(ScalarValue::Number(number)) => set.numbers.push(number),
+                Ok(ScalarValue::Boolean(boolean)) => set.booleans.push(boolean),
                 Err(problem) => {
                     let problem = match problem {
                         ValueError::Type { found, .. } => ValueError::Element { found },
@@ -206,16 +208,16 @@ impl Set {
         Ok(set)
     }
 
-    fn has(&self, argument: &Argument<'_>) -> Option<bool> {
+    fn has(&self, argument: &ArgumentValue<'_>) -> Option<bool> {
         let [strings, numbers, booleans] =
             [self.strings.is_empty(), self.numbers.is_empty(), self.booleans.is_empty()].map(|empty| !empty);
         let (found, only) = match argument {
-            Argument::String(_) => {
+            ArgumentValue::String(_) => {
                 let text = argument.string()?;
                 let found = self.strings.binary_search_by(|own| own.as_str().cmp(&text)).is_ok();
                 (found, strings && !numbers && !booleans)
             }
-            Argument::Number(_) => {
+            ArgumentValue::Number(_) => {
                 let number = argument.number()?;
                 let found = self.numbers.binary_search_by(|own| own.cmp(&number)).is_ok();
                 if !found && self.numbers.iter().any(|own| argument.compared(own).is_none()) {
@@ -223,7 +225,7 @@ impl Set {
                 }
                 (found, numbers && !strings && !booleans)
             }
-            Argument::Boolean(boolean) => (self.booleans.contains(boolean), booleans && !strings && !numbers),
+            ArgumentValue::Boolean(boolean) => (self.booleans.contains(boolean), booleans && !strings && !numbers),
             _ => return None,
         };
         // Where the list has other types too, a server may make the argument one of those.
@@ -231,7 +233,7 @@ impl Set {
     }
 }
 
-impl<'l> Argument<'l> {
+impl<'l> ArgumentValue<'l> {
     fn of(json: &'l str) -> Self {
         match json.as_bytes().first() {
             Some(b'"') => Self::String(json),
@@ -248,7 +250,7 @@ impl<'l> Argument<'l> {
         if let Self::String(json) = self { view::string(json) } else { None }
     }
 
-    /// How the argument compares with a number; `None` where it is none, and where it differs only in digits that a
+    /// How the argument compares with a number; `None` if it is none, and where it differs only in digits that a
     /// server loses: written with a point or an exponent, 77.00000000000000000001 is 77 to one that keeps doubles.
     fn compared(&self, own: &Number<'_>) -> Option<Ordering> {
         let Self::Number(json) = self else { return None };

@@ -8,116 +8,120 @@ use granit_parser::{Event, Parser, ScalarStyle};
 
 use super::super::diagnostic::{Diagnostic, Report, quote};
 use super::super::source::Span;
-use super::super::tree::{Key, Node, Value};
+use super::super::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
 use super::{syntax, too_deep};
 use crate::limits::MAX_POLICY_DEPTH;
 
 /// A list or table whose end has not come yet.
-enum Open {
-    List { span: Span, items: Vec<Node> },
-    Table { span: Span, pairs: Vec<(Key, Node)>, key: Option<Key> },
+enum OpenContainer {
+    List { span: Span, items: Vec<DocumentNode> },
+    Table { span: Span, pairs: Vec<DocumentMember>, key: Option<DocumentKey> },
 }
 
-pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
-    let mut open: Vec<Open> = Vec::new();
-    let mut root: Option<Node> = None;
+/// The tree as far as the events have come.
+#[derive(Default)]
+struct TreeBuilder {
+    open: Vec<OpenContainer>,
+    root: Option<DocumentNode>,
+}
+
+impl TreeBuilder {
+    /// Whether the next node is the key of a table.
+    fn expects_key(&self) -> bool {
+        matches!(self.open.last(), Some(OpenContainer::Table { key: None, .. }))
+    }
+
+    /// Adds a string: as the key of a table if one is expected, else as `value`.
+    fn add_scalar(&mut self, span: Span, text: &str, value: DocumentValue) {
+        match self.open.last_mut() {
+            Some(OpenContainer::Table { key: key @ None, .. }) => {
+                *key = Some(DocumentKey { span, name: text.to_owned() })
+            }
+            _ => self.add_node(DocumentNode { span, value }),
+        }
+    }
+
+    fn add_node(&mut self, node: DocumentNode) {
+        match self.open.last_mut() {
+            Some(OpenContainer::List { items, .. }) => items.push(node),
+            Some(OpenContainer::Table { pairs, key, .. }) => pairs.extend(key.take().map(|key| (key, node))),
+            None => self.root = Some(node),
+        }
+    }
+
+    fn close_container(&mut self) {
+        let (span, value) = match self.open.pop() {
+            Some(OpenContainer::List { span, items }) => (span, DocumentValue::Array(items)),
+            Some(OpenContainer::Table { span, pairs, .. }) => (span, DocumentValue::Table(pairs)),
+            None => return,
+        };
+        self.add_node(DocumentNode { span, value });
+    }
+}
+
+pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
+    let mut tree = TreeBuilder::default();
     let options = granit_parser::options! { emit_unresolved_aliases: true, emit_anchor_events: true };
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) =
-            match event {
-                Ok((event, span)) => (event, span),
-                Err(error) => {
-                    let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-                    report.push(syntax(at..at, "YAML", &error.info()).hint(
-                        "indent with spaces, put a space after each `key:`, and quote names with `*`, `{` or `[`",
-                    ));
-                    return None;
-                }
-            };
+        let (event, span) = match event {
+            Ok((event, span)) => (event, span),
+            Err(error) => {
+                let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+                let hint = "indent with spaces, put a space after each `key:`, and quote names with `*`, `{` or `[`";
+                report.push(syntax(at..at, "YAML", &error.info()).hint(hint));
+                return None;
+            }
+        };
         if let Event::Scalar(_, _, _, Some(tag))
         | Event::SequenceStart(_, _, Some(tag))
         | Event::MappingStart(_, _, Some(tag)) = &event
         {
             let message = format!("tags are not taken in a policy: {}", quote(&tag.to_string()));
             let at = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or(0..0);
-            report.push(Diagnostic::error("yaml-feature", at, message).hint("take the tag out; quotes make a string"));
+            report.error("yaml-feature", &at, message, "take the tag out; quotes make a string");
         }
         let span = span.byte_range().unwrap_or(0..0);
-        let is_key = matches!(open.last(), Some(Open::Table { key: None, .. }));
-        let node =
-            match event {
-                Event::Scalar(word, style, ..) if is_key => {
-                    if style == ScalarStyle::Plain && word == "<<" {
-                        report.push(unsupported(span, "merge keys"));
-                        return None;
-                    }
-                    take_key(&mut open, span, word.into_owned());
-                    continue;
+        match event {
+            Event::Scalar(word, ScalarStyle::Plain, ..) if tree.expects_key() && word == "<<" => {
+                report.push(unsupported(span, "merge keys"));
+                return None;
+            }
+            Event::Scalar(word, style, ..) => tree.add_scalar(span, &word, scalar(word.clone(), style)),
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                let written = text.get(span.clone()).unwrap_or_default();
+                let hint = "quote a glob that begins with `*`; write a value out where it is meant";
+                report.error("yaml-feature", &span, "aliases are not taken in a policy", hint);
+                tree.add_scalar(span, written, DocumentValue::String(written.to_owned()));
+            }
+            Event::Anchor(..) => report.push(unsupported(span, "anchors")),
+            Event::DocumentStart(..) if tree.root.is_some() => {
+                let hint = "a policy file holds one document: take out what follows, or put it into a file of its own";
+                report.error("yaml-feature", &span, "a second document begins here", hint);
+                break;
+            }
+            Event::SequenceStart(..) | Event::MappingStart(..) => {
+                // A caret under a whole block would hide what it points at.
+                let span = span.start..(span.start + 1).min(text.len());
+                if tree.expects_key() {
+                    let hint = "keys are strings; quote one that begins with `[` or `{`";
+                    report.error("syntax", &span, "a key is a list or a table", hint);
+                    return None;
                 }
-                Event::Scalar(word, style, ..) => Node { value: scalar(word, style), span },
-                Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                    let written = text.get(span.clone()).unwrap_or_default().to_owned();
-                    report.push(
-                        Diagnostic::error("yaml-feature", span.clone(), "aliases are not taken in a policy")
-                            .hint("quote a glob that begins with `*`; write a value out where it is meant"),
-                    );
-                    if is_key {
-                        take_key(&mut open, span, written);
-                        continue;
-                    }
-                    Node { value: Value::String(written), span }
+                if tree.open.len() >= MAX_POLICY_DEPTH {
+                    report.push(too_deep(span));
+                    return None;
                 }
-                Event::Anchor(..) => {
-                    report.push(unsupported(span, "anchors"));
-                    continue;
-                }
-                Event::DocumentStart(..) if root.is_some() => {
-                    report.push(Diagnostic::error("yaml-feature", span, "a second document begins here").hint(
-                        "a policy file holds one document: take out what follows, or put it into a file of its own",
-                    ));
-                    break;
-                }
-                Event::SequenceStart(..) | Event::MappingStart(..) => {
-                    // A caret under a whole block would hide what it points at.
-                    let span = span.start..(span.start + 1).min(text.len());
-                    if is_key {
-                        report.push(
-                            Diagnostic::error("syntax", span, "a key is a list or a table")
-                                .hint("keys are strings; quote one that begins with `[` or `{`"),
-                        );
-                        return None;
-                    }
-                    if open.len() >= MAX_POLICY_DEPTH {
-                        report.push(too_deep(span));
-                        return None;
-                    }
-                    open.push(if matches!(event, Event::SequenceStart(..)) {
-                        Open::List { span, items: Vec::new() }
-                    } else {
-                        Open::Table { span, pairs: Vec::new(), key: None }
-                    });
-                    continue;
-                }
-                Event::SequenceEnd | Event::MappingEnd => match open.pop() {
-                    Some(Open::List { span, items }) => Node { span, value: Value::Array(items) },
-                    Some(Open::Table { span, pairs, .. }) => Node { span, value: Value::Table(pairs) },
-                    None => continue,
-                },
-                _ => continue,
-            };
-        match open.last_mut() {
-            Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Table { pairs, key, .. }) => pairs.extend(key.take().map(|key| (key, node))),
-            None => root = Some(node),
+                tree.open.push(if matches!(event, Event::SequenceStart(..)) {
+                    OpenContainer::List { span, items: Vec::new() }
+                } else {
+                    OpenContainer::Table { span, pairs: Vec::new(), key: None }
+                });
+            }
+            Event::SequenceEnd | Event::MappingEnd => tree.close_container(),
+            _ => {}
         }
     }
-    Some(root.unwrap_or(Node { span: 0..0, value: Value::Null }))
-}
-
-fn take_key(open: &mut [Open], span: Span, name: String) {
-    if let Some(Open::Table { key, .. }) = open.last_mut() {
-        *key = Some(Key { span, name });
-    }
+    Some(tree.root.unwrap_or(DocumentNode { span: 0..0, value: DocumentValue::Null }))
 }
 
 fn unsupported(span: Span, what: &str) -> Diagnostic {
@@ -126,17 +130,17 @@ fn unsupported(span: Span, what: &str) -> Diagnostic {
 }
 
 /// Types a scalar as YAML's core schema does: quoted text is a string whatever it says.
-fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Value {
+fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> DocumentValue {
     if style != ScalarStyle::Plain {
-        return Value::String(text.into_owned());
+        return DocumentValue::String(text.into_owned());
     }
     match text.as_ref() {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "True" | "TRUE" => Value::Boolean(true),
-        "false" | "False" | "FALSE" => Value::Boolean(false),
-        word if is_integer(word) => Value::Integer(text.into_owned()),
-        word if is_float(word) => Value::Float(text.into_owned()),
-        _ => Value::String(text.into_owned()),
+        "" | "~" | "null" | "Null" | "NULL" => DocumentValue::Null,
+        "true" | "True" | "TRUE" => DocumentValue::Boolean(true),
+        "false" | "False" | "FALSE" => DocumentValue::Boolean(false),
+        word if is_integer(word) => DocumentValue::Integer(text.into_owned()),
+        word if is_float(word) => DocumentValue::Float(text.into_owned()),
+        _ => DocumentValue::String(text.into_owned()),
     }
 }
 

@@ -22,10 +22,12 @@ use self::change::Change;
 use super::builtin::builtin_text;
 use super::compile::Policy;
 use super::diagnostic::{Diagnostic, Report, quote, visible};
-use super::limit_keys;
+use super::keys::FromDocument as _;
+use super::limit_keys::RateAsWritten;
 use super::server::ServerName;
 use super::source::{Format, Source};
-use super::tree::{Key, Node};
+use super::tree::{DocumentKey, DocumentNode};
+use super::window::WindowLength;
 
 /// A policy that was edited. It loads, and decides as was asked.
 #[derive(Debug)]
@@ -100,8 +102,9 @@ impl CannotEdit {
     fn shape(name: &str, change: &Change) -> Self {
         let by_hand = match change {
             Change::Set(path, node) => {
-                let nested =
-                    path.iter().rev().fold(node.clone(), |value, key| Node::table(vec![(Key::new(key), value)]));
+                let nested = path.iter().rev().fold(node.clone(), |value, key| {
+                    DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)])
+                });
                 format!("Write this into it by hand (it is shown as YAML):\n\n{}", shown(&yaml::block(&nested, 0)))
             }
             Change::Remove(path) => format!("Take {} out of it by hand.", quote(&path.join("."))),
@@ -139,7 +142,7 @@ pub fn written_out(server: &ServerName) -> String {
 /// # Errors
 /// Where it is none; with what to write instead.
 pub fn check_rate(text: &str) -> Result<(), String> {
-    said(|report| limit_keys::rate(text, &Node::text(text), report).is_some())
+    said(|report| RateAsWritten::read(&DocumentNode::unplaced_string(text), "", report).is_some())
 }
 
 /// Whether a text is a length of time, such as `10m`.
@@ -147,7 +150,7 @@ pub fn check_rate(text: &str) -> Result<(), String> {
 /// # Errors
 /// Where it is none; with what to write instead.
 pub fn check_length(text: &str) -> Result<(), String> {
-    said(|report| limit_keys::window(&Node::text(text), report).is_some())
+    said(|report| WindowLength::read(&DocumentNode::unplaced_string(text), "", report).is_some())
 }
 
 fn said(read: impl FnOnce(&mut Report) -> bool) -> Result<(), String> {

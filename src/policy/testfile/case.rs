@@ -1,107 +1,237 @@
-//! A case: one call, or several as steps.
+//! The keys of a case and of its steps, and what they come to.
 
 use std::time::Duration;
 
-use super::FILE;
-use super::step::{self, Inherited, STEP, Step};
-use crate::policy::diagnostic::{Diagnostic, Report};
-use crate::policy::document::{string, wrong_type};
-use crate::policy::keys::Keys;
+use super::FAMILY;
+use crate::limits::MAX_TEST_CALLS;
+use crate::policy::decision::Effect;
+use crate::policy::diagnostic::Report;
+use crate::policy::json;
+use crate::policy::keys::kinds::{Located, WholeNumber};
+use crate::policy::keys::{FromDocument, TableSpec, ValueKind, table, table_kind, wrong_type};
 use crate::policy::source::Source;
-use crate::policy::tree::{Node, Value};
+use crate::policy::tree::{DocumentNode, DocumentValue};
+use crate::policy::window::WindowLength;
 use crate::visible::visible;
+use crate::wire::arguments::Arguments;
 
 /// A session of its own, with its calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Case {
+pub struct TestCase {
     /// What the case shows; where the file does not say, its number and its tool.
     pub name: String,
     /// The line on which it begins, from 1.
     pub line: usize,
     /// The calls, in the order of time.
-    pub steps: Vec<Step>,
+    pub steps: Vec<TestStep>,
 }
 
-pub(super) const CASE: Keys = Keys {
-    of: "a case",
-    known: &["name", "tool", "args", "expect", "rule", "reason", "times", "retry_after", "steps"],
-};
-
-pub(super) const EXAMPLE: &str =
-    "a case has `tool` and `expect`, such as [[case]] with tool = \"get_lists\" and expect = \"allow\" beneath it";
-
-pub(super) fn cases(node: &Node, source: &Source, report: &mut Report) -> Vec<Case> {
-    let Value::Array(items) = &node.value else {
-        report.push(wrong_type(node, "`case`", "a list of cases").hint(EXAMPLE));
-        return Vec::new();
-    };
-    if items.is_empty() {
-        let error = Diagnostic::error("bad-value", node.span.clone(), "there is no case, so nothing is tested");
-        report.push(error.hint(EXAMPLE));
-    }
-    items.iter().enumerate().filter_map(|(index, item)| case(index + 1, item, source, report)).collect()
+/// A call that is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestStep {
+    /// The tool.
+    pub tool: String,
+    /// What it is called with.
+    pub arguments: Arguments,
+    /// What every one of the calls is to come to.
+    pub expected: Expected,
+    /// How often it is called, at once.
+    pub times: u32,
+    /// When, since the case's session began.
+    pub at: Duration,
 }
 
-fn case(number: usize, node: &Node, source: &Source, report: &mut Report) -> Option<Case> {
-    let Value::Table(pairs) = &node.value else {
-        report.push(wrong_type(node, "a case", "a table").hint(EXAMPLE));
-        return None;
+/// What is expected of a call. What is `None` may be anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// What happens.
+    pub effect: Effect,
+    /// The path of the rule that says so.
+    pub rule: Option<String>,
+    /// A part of what the agent is told.
+    pub reason: Option<String>,
+    /// After how many seconds the agent is told to try again.
+    pub retry_after: Option<u64>,
+}
+
+table! {
+    /// One call, or several as steps. A case takes all keys but `at` and `after`, a step all but `name` and `steps`.
+    pub(super) CaseKeys = TableSpec {
+        of: "a case",
+        many: "cases",
+        example: "[[case]] with tool = \"get_lists\" and expect = \"allow\" beneath it",
+        empty: Some(("there is no case, so nothing is tested", "add one: [[case]] with `tool` and `expect` beneath it")),
+        family: FAMILY,
+        without: &["at", "after"],
+        ..TableSpec::EMPTY
     };
-    let mut name = None;
-    let mut steps = None;
-    for (key, value) in pairs {
-        match key.name.as_str() {
-            "name" => name = string(value, "`name`", report),
-            "steps" => steps = Some(value),
-            known if CASE.known.contains(&known) => {}
-            other => report.push(CASE.reject_among(&[&STEP, &FILE], other, key.span.clone())),
-        }
-    }
-    let steps = match steps {
-        None => {
-            step::read("the case", node, pairs, &Inherited::default(), Duration::ZERO, report).into_iter().collect()
-        }
-        Some(steps) => {
-            for (key, _) in pairs.iter().filter(|(key, _)| step::EXPECTATIONS.contains(&key.name.as_str())) {
-                let message = format!("a case with `steps` says `{}` in each of them", key.name);
-                report.push(
-                    Diagnostic::error("conflicting-keys", key.span.clone(), message).hint("move it into the steps"),
-                );
+    /// What the case shows.
+    "name" => name: String,
+    /// The tool that is called.
+    "tool" => tool: String,
+    /// What it is called with.
+    "args" => args: Arguments,
+    /// What happens.
+    "expect" => expect: Effect,
+    /// The path of the rule that says so.
+    "rule" => rule: String,
+    /// A part of what the agent is told.
+    "reason" => reason: String,
+    /// How often the call is made, at once.
+    "times" => times: WholeNumber<1, MAX_TEST_CALLS> = 1,
+    /// After how many seconds the agent is told to try again.
+    "retry_after" => retry_after: Moment,
+    /// The calls, one after the other.
+    "steps" => steps: Vec<StepKeys>,
+    /// When the step is, since the case began.
+    "at" => at: Located<Moment>,
+    /// When the step is, since the one before it.
+    "after" => after: Moment,
+}
+
+/// The keys of a step.
+#[derive(Clone, Debug)]
+pub(super) struct StepKeys(CaseKeys);
+
+impl StepKeys {
+    pub(super) const SPEC: TableSpec = TableSpec {
+        of: "a step",
+        many: "steps",
+        example: "{ expect = \"allow\", times = 30 }, { expect = \"deny\", retry_after = 60 }",
+        empty: Some(("there is no step, so nothing is tested", "such as [{ expect = \"allow\", times = 30 }]")),
+        without: &["name", "steps"],
+        ..CaseKeys::SPEC
+    };
+}
+
+table_kind!(StepKeys, Self::SPEC, |read| Self(read));
+
+/// The keys of a case that belong into its steps, if it has any.
+const EXPECTATIONS: [&str; 5] = ["expect", "rule", "reason", "times", "retry_after"];
+
+impl CaseKeys {
+    /// The case, unless there is something wrong with all of its steps. `number` counts from 1.
+    pub(super) fn into_case(mut self, number: usize, source: &Source, report: &mut Report) -> Option<TestCase> {
+        let (name, line) = (self.name.take(), source.place(self.table.span.start).line);
+        let steps: Vec<_> = match self.steps.take() {
+            None if self.table.has("steps") => return None,
+            None => self.into_step("case", Duration::ZERO, report).into_iter().collect(),
+            Some(steps) => {
+                for (key, span) in self.table.written.iter().filter(|(key, _)| EXPECTATIONS.contains(key)) {
+                    let message = format!("a case with `steps` says `{key}` in each of them");
+                    report.error("conflicting-keys", span, message, "move it into the steps");
+                }
+                let mut before = Duration::ZERO;
+                let step = |StepKeys(mut step): StepKeys| {
+                    if self.table.has("tool") && !step.table.has("tool") {
+                        step.tool.clone_from(&self.tool);
+                    }
+                    if self.table.has("args") && !step.table.has("args") {
+                        step.args.clone_from(&self.args);
+                    }
+                    let inherited = self.table.written.iter().filter(|(key, _)| matches!(*key, "tool" | "args"));
+                    step.table.written.extend(inherited.cloned());
+                    let step = step.into_step("step", before, report)?;
+                    before = step.at;
+                    Some(step)
+                };
+                steps.into_iter().filter_map(step).collect()
             }
-            all_steps(steps, &Inherited::of(pairs), report)
+        };
+        let first = steps.first()?;
+        let unnamed = || format!("case {number}: {} of {}", first.expected.effect, visible(&first.tool));
+        Some(TestCase { name: name.map_or_else(unnamed, |name| visible(&name)), line, steps })
+    }
+
+    /// The step, unless something is wrong with it. `before` is the time of the step before it.
+    fn into_step(self, of: &str, before: Duration, report: &mut Report) -> Option<TestStep> {
+        let errors = report.errors();
+        for (key, hint) in [
+            ("tool", "name the tool that is called, as in tools/list"),
+            ("expect", "say what is expected: \"allow\", \"deny\", \"hide\" or \"require_approval\""),
+        ] {
+            if !self.table.has(key) {
+                report.error("missing-key", &self.table.span, format!("the {of} has no `{key}`"), hint);
+            }
         }
-    };
-    let line = source.place(node.span.start).line;
-    let first = steps.first()?;
-    let name = match name {
-        Some(name) => visible(name),
-        None => format!("case {number}: {} of {}", first.expected.effect, visible(&first.tool)),
-    };
-    Some(Case { name, line, steps })
+        let at = self.time(before, report);
+        let arguments = if self.table.has("args") { self.args } else { Some(Arguments::default()) };
+        let step = TestStep {
+            tool: self.tool?,
+            arguments: arguments?,
+            expected: Expected {
+                effect: self.expect?,
+                rule: self.rule,
+                reason: self.reason,
+                retry_after: self.retry_after.map(|wait| wait.0.as_secs()),
+            },
+            times: self.times?.0,
+            at: at?,
+        };
+        Some(step).filter(|_| report.errors() == errors && self.table.errors == 0)
+    }
+
+    /// When the step is: `at` since the case began, or `after` the step before it.
+    fn time(&self, before: Duration, report: &mut Report) -> Option<Duration> {
+        match (&self.at, &self.after) {
+            (Some(at), Some(_)) => {
+                let message = "`at` and `after` both say when the step is";
+                report.error("conflicting-keys", &at.span, message, "keep one of the two");
+                None
+            }
+            (Some(at), None) if at.value.0 < before => {
+                let hint = "`at` counts from the start of the case; `after` counts from the step before";
+                let message = "the step before this one is later, and time does not go back";
+                report.error("bad-time", &at.span, message, hint);
+                None
+            }
+            (Some(at), None) => Some(at.value.0),
+            (None, Some(after)) => Some(before.saturating_add(after.0)),
+            (None, None) => Some(before),
+        }
+    }
 }
 
-fn all_steps(node: &Node, inherited: &Inherited<'_>, report: &mut Report) -> Vec<Step> {
-    const EXAMPLE: &str = "such as [{ expect = \"allow\", times = 30 }, { expect = \"deny\", retry_after = 60 }]";
-    let Value::Array(items) = &node.value else {
-        report.push(wrong_type(node, "`steps`", "a list of steps").hint(EXAMPLE));
-        return Vec::new();
-    };
-    if items.is_empty() {
-        report.push(
-            Diagnostic::error("bad-value", node.span.clone(), "there is no step, so nothing is tested").hint(EXAMPLE),
-        );
+/// A length of time, which may be none: seconds, or as windows are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment(Duration);
+
+impl FromDocument for Moment {
+    fn value_kind() -> ValueKind {
+        WindowLength::value_kind()
     }
-    let mut steps: Vec<Step> = Vec::with_capacity(items.len());
-    for item in items {
-        let Value::Table(pairs) = &item.value else {
-            report.push(wrong_type(item, "a step", "a table").hint(EXAMPLE));
-            continue;
-        };
-        for (key, _) in pairs.iter().filter(|(key, _)| !STEP.known.contains(&key.name.as_str())) {
-            report.push(STEP.reject_among(&[&CASE, &FILE], &key.name, key.span.clone()));
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        if matches!(&node.value, DocumentValue::Integer(text) if text == "0") {
+            return Some(Self(Duration::ZERO));
         }
-        let before = steps.last().map_or(Duration::ZERO, |step| step.at);
-        steps.extend(step::read("the step", item, pairs, inherited, before, report));
+        WindowLength::read(node, what, report).map(|length| Self(length.length()))
     }
-    steps
+}
+
+/// The arguments as a table, or as a string that holds them as a client may spell them.
+impl FromDocument for Arguments {
+    fn value_kind() -> ValueKind {
+        ValueKind::without_schema("a table of arguments")
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let mut text = String::new();
+        match &node.value {
+            DocumentValue::String(written) => text.clone_from(written),
+            DocumentValue::Table(_) => json::write(node, &mut text).map_err(|error| report.push(error)).ok()?,
+            _ => {
+                let hint = "such as { campaignId = 77, dryRun = true }";
+                report.push(wrong_type(node, what, "a table of arguments").hint(hint));
+                return None;
+            }
+        }
+        let arguments = Self::parse(&text);
+        if let Err(fault) = &arguments {
+            let message = format!("no call has these arguments: {fault}");
+            let hint = "they are one JSON object that every parser reads alike";
+            report.error("bad-arguments", &node.span, message, hint);
+        }
+        arguments.ok()
+    }
 }

@@ -4,28 +4,26 @@
 //! session's clock. What is wrong with a file is reported as it is of a policy: all of it at once, each with its place.
 
 mod case;
-mod step;
 
 use super::decode;
-use super::diagnostic::{Diagnostic, Report, quote};
-use super::document::{string, wrong_type};
-use super::keys::Keys;
+use super::diagnostic::{Diagnostic, Report};
+use super::keys::{Family, FromDocument, TableSpec, ValueKind, read_text, table};
 use super::server::ServerName;
-use super::source::{Source, Span};
-use super::tree::{Node, Value};
+use super::source::Source;
+use super::tree::DocumentNode;
 
-pub use case::Case;
-pub use step::{Expected, Step};
+use case::{CaseKeys, StepKeys};
+pub use case::{Expected, TestCase, TestStep};
 
 /// A test file without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestFile {
-    /// The policy to be tested, as written: a path from the folder of the test file. `None` where it is the one beside it.
+    /// The policy to be tested, as written: a path from the directory of the test file. `None` if it is the one beside it.
     pub policy: Option<String>,
-    /// The server that the policy is for; `None` where the policy's file is named after it.
+    /// The server that the policy is for; `None` if the policy's file is named after it.
     pub server: Option<ServerName>,
     /// The cases, in the order of the file.
-    pub cases: Vec<Case>,
+    pub cases: Vec<TestCase>,
 }
 
 /// What came of a test file: its cases, unless there was an error, and everything that is wrong with it.
@@ -38,7 +36,27 @@ pub struct LoadedTests {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-const FILE: Keys = Keys { of: "a test file", known: &["policy", "server", "case", "$schema"] };
+/// The tables of a test file.
+const FAMILY: Family =
+    Family { tables: || const { &[CaseKeys::SPEC, StepKeys::SPEC, FileKeys::SPEC] }.iter().collect(), reserved: &[] };
+
+table! {
+    /// A test file.
+    FileKeys = TableSpec {
+        of: "a test file",
+        example: CaseKeys::SPEC.example,
+        family: FAMILY,
+        ..TableSpec::EMPTY
+    };
+    /// The policy that is tested.
+    "policy" => policy: String,
+    /// The server that the policy is for.
+    "server" => server: ServerName,
+    /// The cases.
+    required "case" => cases: Vec<CaseKeys>,
+    /// The schema, for editors.
+    "$schema" => _schema: String,
+}
 
 /// Loads a test file. Never panics and never fails but through its diagnostics.
 pub fn load_tests(source: &Source) -> LoadedTests {
@@ -47,57 +65,21 @@ pub fn load_tests(source: &Source) -> LoadedTests {
     LoadedTests { file: file.filter(|_| !report.has_errors()), diagnostics: report.finish(source) }
 }
 
-fn read(root: &Node, source: &Source, report: &mut Report) -> Option<TestFile> {
-    let Value::Table(pairs) = &root.value else {
-        let message = format!("a test file is a table of keys, and this is {}", root.value.kind());
-        report.push(Diagnostic::error("wrong-type", root.span.clone(), message).hint(case::EXAMPLE));
-        return None;
-    };
-    let mut file = TestFile { policy: None, server: None, cases: Vec::new() };
-    for (key, value) in pairs {
-        match key.name.as_str() {
-            "policy" => file.policy = string(value, "`policy`", report).map(str::to_owned),
-            "server" => file.server = server(value, report),
-            "case" => file.cases = case::cases(value, source, report),
-            "$schema" => drop(string(value, "`$schema`", report)),
-            other => report.push(FILE.reject_among(&[&case::CASE, &step::STEP], other, key.span.clone())),
-        }
-    }
-    if !pairs.iter().any(|(key, _)| key.name == "case") {
-        let error = Diagnostic::error("missing-key", root.span.clone(), "the file has no `case`, so it tests nothing");
-        report.push(error.hint(case::EXAMPLE));
-    }
-    Some(file)
+fn read(root: &DocumentNode, source: &Source, report: &mut Report) -> Option<TestFile> {
+    let FileKeys { policy, server, cases, .. } = FileKeys::read(root, FileKeys::SPEC.of, report)?;
+    let cases = cases.into_iter().flatten().enumerate();
+    let cases = cases.filter_map(|(index, case)| case.into_case(index + 1, source, report)).collect();
+    Some(TestFile { policy, server, cases })
 }
 
-fn server(node: &Node, report: &mut Report) -> Option<ServerName> {
-    match ServerName::parse(string(node, "`server`", report)?) {
-        Ok(name) => Some(name),
-        Err(error) => {
-            let message = error.to_string();
-            report.push(
-                Diagnostic::error("bad-value", node.span.clone(), message).hint("write it as in `wrap --server`"),
-            );
-            None
-        }
+impl FromDocument for ServerName {
+    fn value_kind() -> ValueKind {
+        ValueKind::without_schema("a server's name")
     }
-}
 
-fn missing(of: &str, key: &str, span: Span, hint: &str) -> Diagnostic {
-    Diagnostic::error("missing-key", span, format!("{of} has no `{key}`")).hint(hint)
-}
-
-/// A whole number in a range.
-fn whole(node: &Node, key: &str, range: std::ops::RangeInclusive<u32>, report: &mut Report) -> Option<u32> {
-    let wanted = format!("a whole number from {} to {}", range.start(), range.end());
-    let Value::Integer(text) = &node.value else {
-        report.push(wrong_type(node, &quote(key), &wanted).hint("write it without quotes"));
-        return None;
-    };
-    let number = text.parse().ok().filter(|number| range.contains(number));
-    if number.is_none() {
-        let message = format!("{} takes {wanted}, not {}", quote(key), quote(text));
-        report.push(Diagnostic::error("bad-value", node.span.clone(), message).hint("leave it out for one call"));
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let hint = "write it as in `wrap --server`";
+        let parse = |text: &str| Self::parse(text).map_err(|error| ("bad-value", error.to_string(), hint));
+        read_text(node, what, report, parse)
     }
-    number
 }

@@ -8,7 +8,7 @@ use crate::clients::file::Opened;
 use crate::clients::place::{Place, Presence};
 use crate::clients::secret;
 use crate::clients::servers::{Clients, is_here};
-use crate::policy::keys::nearest;
+use crate::policy::nearest;
 use crate::shell::as_word;
 use crate::visible::visible;
 

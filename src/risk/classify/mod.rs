@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::class::Class;
-use super::listed::Listed;
+use super::listing::Listed;
 use words::{is_personal, words};
 
 /// How much a verdict can be relied on.
@@ -42,7 +42,7 @@ impl Confidence {
 /// What the classifier makes of a tool.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Classification {
     /// What the tool probably does.
     pub class: Class,
     /// How sure that is.
@@ -51,7 +51,7 @@ pub struct Verdict {
     pub reason: String,
 }
 
-impl Verdict {
+impl Classification {
     /// The class that a policy's rules are chosen by: below high confidence no tool counts as a read or a write.
     pub fn counts_as(&self) -> Class {
         match self.confidence {
@@ -62,7 +62,7 @@ impl Verdict {
 }
 
 /// Classes a tool by its name, its description, its arguments and its annotations, in time linear in their length.
-pub fn classify(tool: &Listed<'_>) -> Verdict {
+pub fn classify(tool: &Listed<'_>) -> Classification {
     let told = name::read(&tool.name);
     let said = said(tool);
     let claim = most([said.clone(), declared(tool)]);
@@ -74,22 +74,22 @@ pub fn classify(tool: &Listed<'_>) -> Verdict {
     match claim {
         // What is critical by its name stays what it is: a rule against deleting must not be evaded by talk of money.
         Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
-            Verdict { class: claimed, confidence: Confidence::Medium, reason }
+            Classification { class: claimed, confidence: Confidence::Medium, reason }
         }
         _ if class > Class::Read && tool.annotations.read_only == Some(true) => {
             let reason = format!("{by_name} Its server says that it only reads.");
-            Verdict { class, confidence: Confidence::Medium, reason }
+            Classification { class, confidence: Confidence::Medium, reason }
         }
         _ if class == Class::Read && told.doubtful => {
             let reason = format!("{by_name} What else the name says is not known.");
-            Verdict { class, confidence: Confidence::Medium, reason }
+            Classification { class, confidence: Confidence::Medium, reason }
         }
-        _ => Verdict { class, confidence: Confidence::High, reason: by_name },
+        _ => Classification { class, confidence: Confidence::High, reason: by_name },
     }
 }
 
 /// A class that the server claims for a tool, and the sentence that says how.
-type Claim = Option<(Class, String)>;
+type Claim = Option<schema::Sign>;
 
 /// What the server says in words.
 fn said(tool: &Listed<'_>) -> Claim {
@@ -112,26 +112,26 @@ fn most(claims: [Claim; 2]) -> Claim {
 
 /// A name that tells nothing: words alone may say what the tool does, and never so surely that it counts as less than
 /// execute.
-fn unnamed(said: Claim, declared: Claim) -> Verdict {
+fn unnamed(said: Claim, declared: Claim) -> Classification {
     let confidence = if said.is_some() { Confidence::Medium } else { Confidence::Low };
     let (class, reason) = said.unwrap_or_else(|| (Class::Execute, "Nothing tells what it does.".to_owned()));
     match declared {
         Some((declared, reason)) if declared > class => {
-            Verdict { class: declared, confidence: Confidence::Medium, reason }
+            Classification { class: declared, confidence: Confidence::Medium, reason }
         }
-        _ => Verdict { class, confidence, reason },
+        _ => Classification { class, confidence, reason },
     }
 }
 
 /// A name that may be taken for another one is never harmless.
-fn odd(told: Claim, claim: Claim) -> Verdict {
+fn odd(told: Claim, claim: Claim) -> Classification {
     let named = told.map_or(Class::Execute, |(class, _)| class.max(Class::Execute));
     let reason = "Its name has characters that may be taken for others or are not seen.".to_owned();
     match claim {
         Some((class, reason)) if class > named && named < Class::Destructive => {
-            Verdict { class, confidence: Confidence::Low, reason }
+            Classification { class, confidence: Confidence::Low, reason }
         }
-        _ => Verdict { class: named, confidence: Confidence::Low, reason },
+        _ => Classification { class: named, confidence: Confidence::Low, reason },
     }
 }
 

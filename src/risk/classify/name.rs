@@ -1,15 +1,15 @@
 //! What a tool's name tells. Calls go by the name, so it is the one thing that a server cannot say otherwise.
 
 use super::words::{
-    Chunk, Place, Verb, glued, is_deal, is_far_reaching, is_money, is_plural, is_remote_control, is_sending,
+    Chunk, Verb, VerbPlace, glued, is_deal, is_far_reaching, is_money, is_plural, is_remote_control, is_sending,
     is_set_off, is_thing_too, segments, verb,
 };
 use crate::risk::class::Class;
 
 /// What a name tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
-    /// The class, and the word that says so; `None` where no word does.
+pub(super) struct NameFindings {
+    /// The class, and the word that says so; `None` if no word does.
     pub(super) class: Option<(Class, String)>,
     /// Whether it is written so that a reader may take it for another name.
     pub(super) odd: bool,
@@ -20,14 +20,14 @@ pub(super) struct Told {
 }
 
 /// Reads a name, which may have a namespace before it.
-pub(super) fn read(name: &str) -> Told {
-    let mut told = Told {
+pub(super) fn read(name: &str) -> NameFindings {
+    let mut told = NameFindings {
         odd: !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | ' ')),
-        ..Told::default()
+        ..NameFindings::default()
     };
     let segments = segments(name);
     let Some((last, namespace)) = segments.split_last() else { return told };
-    let mut seen = Seen::default();
+    let mut seen = NameReader::default();
     seen.verbs(last);
     // `place_order` and the like, where nothing else tells.
     let mut words = last.iter().flat_map(|chunk| &chunk.words).filter(|_| seen.found.is_none());
@@ -36,9 +36,9 @@ pub(super) fn read(name: &str) -> Told {
     }
     // What comes before a dot is the name of a group; it cannot say that the tool is harmless.
     for segment in namespace {
-        let mut group = Seen::default();
+        let mut group = NameReader::default();
         group.verbs(segment);
-        let anywhere = |word: &str| verb(word).is_none_or(|verb| verb.place == Place::Anywhere);
+        let anywhere = |word: &str| verb(word).is_none_or(|verb| verb.place == VerbPlace::Anywhere);
         if let Some((class, word)) = group.found.filter(|(class, word)| *class > Class::Read && anywhere(word)) {
             seen.raise(class, &word);
         }
@@ -53,7 +53,7 @@ pub(super) fn read(name: &str) -> Told {
 
 /// What has been seen of a name so far.
 #[derive(Debug, Default)]
-struct Seen {
+struct NameReader {
     found: Option<(Class, String)>,
     /// It has a verb of the class write or execute.
     changes: bool,
@@ -68,7 +68,7 @@ struct Seen {
     doubtful: bool,
 }
 
-impl Seen {
+impl NameReader {
     /// The harmful beats the harmless, so `get_or_create` creates.
     fn raise(&mut self, class: Class, word: &str) {
         if self.found.as_ref().is_none_or(|(known, _)| class > *known) {
@@ -94,7 +94,7 @@ impl Seen {
                 let known = verb(next).is_some() || is_plural(next) || next.is_empty();
                 self.doubtful |= word != "with" && !known;
             } else if let Some(Verb { class, .. }) =
-                verb(word).filter(|verb| first || verb.place == Place::Anywhere || (thing && next.is_empty()))
+                verb(word).filter(|verb| first || verb.place == VerbPlace::Anywhere || (thing && next.is_empty()))
             {
                 thing |= first && is_thing_too(word);
                 self.doubtful |= thing && next.is_empty() && !before.is_empty() && !is_plural(before);
@@ -134,7 +134,7 @@ impl Seen {
 
 /// A verb that changes something and is written `DeLeTe` or `de1ete`.
 fn disguised(chunk: &Chunk) -> Option<(String, Class)> {
-    let harmful = |word: &str| verb(word).filter(|verb| verb.place == Place::Anywhere && verb.class > Class::Read);
+    let harmful = |word: &str| verb(word).filter(|verb| verb.place == VerbPlace::Anywhere && verb.class > Class::Read);
     let known = |word: &str| chunk.words.iter().any(|known| known == word);
     if let Some(verb) = harmful(&chunk.skeleton).filter(|_| !known(&chunk.skeleton)) {
         return Some((chunk.skeleton.clone(), verb.class));

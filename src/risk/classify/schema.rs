@@ -3,7 +3,7 @@
 use super::name;
 use super::words::words;
 use crate::risk::class::Class;
-use crate::risk::listed::{Annotations, Argument};
+use crate::risk::listing::{Annotations, Argument};
 use crate::visible::visible;
 
 /// A sign, and the sentence that tells of it.
@@ -17,7 +17,7 @@ pub(super) fn of_arguments(arguments: &[Argument]) -> Option<Sign> {
             found = Some((class, reason()));
         }
     };
-    let mut pairs = Pairs::default();
+    let mut pairs = ArgumentPairs::default();
     for argument in arguments {
         let words = words(&argument.name);
         let taken = || format!("It takes the argument \"{}\".", quoted(&argument.name));
@@ -46,21 +46,21 @@ pub(super) fn of_arguments(arguments: &[Argument]) -> Option<Sign> {
 
 /// Whether the arguments are a message's: to whom, and what.
 pub(super) fn take_a_message(arguments: &[Argument]) -> bool {
-    let mut pairs = Pairs::default();
+    let mut pairs = ArgumentPairs::default();
     arguments.iter().for_each(|argument| pairs.see(&words(&argument.name)));
     pairs.message()
 }
 
 /// Arguments that tell something together.
 #[derive(Default)]
-struct Pairs {
+struct ArgumentPairs {
     amount: bool,
     currency: bool,
     recipient: bool,
     text: bool,
 }
 
-impl Pairs {
+impl ArgumentPairs {
     fn see(&mut self, words: &[String]) {
         let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
         let is =

@@ -1,10 +1,8 @@
 //! What a tool's title and description tell. They are the server's words: they can raise a class and never lower it.
 
-use super::words::{Break, Form, Place, base_forms, tokens, verb};
+use super::schema::Sign;
+use super::words::{Break, Form, VerbPlace, base_forms, tokens, verb};
 use crate::risk::class::Class;
-
-/// The class that a text tells, and its words that say so.
-pub(super) type Told = Option<(Class, String)>;
 
 /// What is said nowhere but of what does harm.
 const PHRASES: [(&str, Class); 32] = [
@@ -43,9 +41,9 @@ const PHRASES: [(&str, Class); 32] = [
 ];
 
 /// Reads a title or a description, in time linear in its length.
-pub(super) fn read(text: &str) -> Told {
+pub(super) fn read(text: &str) -> Option<Sign> {
     let tokens = tokens(text);
-    let mut found: Told = None;
+    let mut found: Option<Sign> = None;
     let mut raise = |class: Class, words: &str| {
         if found.as_ref().is_none_or(|(known, _)| class > *known) {
             found = Some((class, words.to_owned()));
@@ -95,9 +93,9 @@ fn is_negation(word: &str) -> bool {
     matches!(word, "not" | "never" | "without" | "cannot" | "non" | "nor" | "no") || word.ends_with("n't")
 }
 
-fn verb_of_text(word: &str) -> Option<(Class, Place)> {
+fn verb_of_text(word: &str) -> Option<(Class, VerbPlace)> {
     match word {
-        "return" | "display" | "gather" | "provide" => Some((Class::Read, Place::First)),
+        "return" | "display" | "gather" | "provide" => Some((Class::Read, VerbPlace::First)),
         // "Call this tool when …" and "type" say nothing of what it does.
         "call" | "type" | "process" | "control" | "is" | "has" | "request" | "test" | "status" | "tree" | "accept"
         | "generate" | "handle" | "load" | "open" | "perform" | "prepare" | "refresh" | "sign" | "skip" | "split"
@@ -117,7 +115,7 @@ struct Opening<'t> {
 impl Opening<'_> {
     /// Whether a word that can be a verb is one here. In later sentences only "deletes" and its like say what the tool does:
     /// "delete" may well be told to whoever uses it.
-    fn lets(&self, form: Form, (class, place): (Class, Place), word: &str) -> bool {
+    fn lets(&self, form: Form, (class, place): (Class, VerbPlace), word: &str) -> bool {
         let subject = matches!(
             self.previous,
             "tool"
@@ -143,18 +141,18 @@ impl Opening<'_> {
         let begins = self.before == Break::Sentence || subject;
         let goes_on = self.before == Break::Clause || matches!(self.previous, "and" | "or");
         match (form, place) {
-            (Form::Base, Place::Anywhere) => self.sentence == 0 && (begins || goes_on),
-            (Form::Base, Place::First) => self.sentence == 0 && begins,
+            (Form::Base, VerbPlace::Anywhere) => self.sentence == 0 && (begins || goes_on),
+            (Form::Base, VerbPlace::First) => self.sentence == 0 && begins,
             // "opens, sends and updates" is a list of numbers as often as not; "deletes" is a verb wherever it stands.
-            (Form::Third, Place::Anywhere) => {
+            (Form::Third, VerbPlace::Anywhere) => {
                 let noun =
                     matches!(word, "clears" | "drops" | "edits" | "kills" | "moves" | "resets" | "sends" | "updates");
                 begins || (!noun && (goes_on || class >= Class::Execute))
             }
-            (Form::Third, Place::First) => begins,
+            (Form::Third, VerbPlace::First) => begins,
             // "For deleting users" says what it does, "for debugging" what it is good for.
-            (Form::Ing, Place::First) => false,
-            (Form::Ing, Place::Anywhere) => self.sentence == 0 && matches!(self.previous, "for" | "by"),
+            (Form::Ing, VerbPlace::First) => false,
+            (Form::Ing, VerbPlace::Anywhere) => self.sentence == 0 && matches!(self.previous, "for" | "by"),
         }
     }
 }

@@ -9,12 +9,12 @@ use crate::visible::is_invisible;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verb {
     pub(super) class: Class,
-    pub(super) place: Place,
+    pub(super) place: VerbPlace,
 }
 
 /// Where a word is a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum VerbPlace {
     /// Wherever it stands: nobody says "a delete".
     Anywhere,
     /// Only where no verb stands before it: `export_list` exports, `get_export` gets.
@@ -24,7 +24,7 @@ pub(super) enum Place {
 /// The verb that a word in lower case is, in its base form.
 pub(super) fn verb(word: &str) -> Option<Verb> {
     use Class::{Destructive, Execute, Financial, Read, Write};
-    use Place::{Anywhere, First};
+    use VerbPlace::{Anywhere, First};
     #[rustfmt::skip]
     let (class, place) = match word {
         "analyse" | "analyze" | "audit" | "blame" | "browse" | "calculate" | "cat" | "check" | "compare" | "compute" | "count"
@@ -54,7 +54,7 @@ pub(super) fn verb(word: &str) -> Option<Verb> {
         | "request" | "resume" | "rollout" | "rotate" | "run" | "scale" | "schedule" | "share" | "sms" | "ssh" | "start"
         | "stop" | "swipe" | "sync" | "tap" | "test" | "track" | "trigger" | "tweet" | "type" => (Execute, First),
 
-// What else begins names, so that what follows it is no verb: nobody lists anything by `reorder_list_items`.
+// What else begins names, so that what follows it is not a verb: nobody lists anything by `reorder_list_items`.
         "accept" | "adjust" | "allow" | "annihilate" | "bypass" | "decline" | "demolish" | "escalate" | "generate" | "handle"
         | "hijack" | "ingest" | "inject" | "load" | "obliterate" | "open" | "optimize" | "override" | "perform" | "permit"
         | "prepare" | "rearrange" | "rebuild" | "recreate" | "refresh" | "regenerate" | "reindex" | "reorder" | "reorganize"
@@ -76,22 +76,11 @@ pub(super) fn verb(word: &str) -> Option<Verb> {
 }
 
 /// Whether a verb for reading is as often what something is done to, as in `query_run` and `rework_query`.
+#[rustfmt::skip]
 pub(super) fn is_thing_too(word: &str) -> bool {
-    matches!(
-        word,
-        "audit"
-            | "count"
-            | "diff"
-            | "filter"
-            | "head"
-            | "list"
-            | "query"
-            | "screenshot"
-            | "stat"
-            | "status"
-            | "tail"
-            | "tree"
-    )
+    matches!(word,
+        "audit" | "count" | "diff" | "filter" | "head" | "list" | "query" | "screenshot" | "stat" | "status"
+            | "tail" | "tree")
 }
 
 /// Whether a word speaks of several things; a verb in its base form hardly ever ends so.
@@ -100,74 +89,28 @@ pub(super) fn is_plural(word: &str) -> bool {
 }
 
 /// Whether changing such a thing moves money.
+#[rustfmt::skip]
 pub(super) fn is_money(word: &str) -> bool {
-    matches!(
-        singular(word),
-        "bid"
-            | "billing"
-            | "charge"
-            | "debit"
-            | "deposit"
-            | "donation"
-            | "fund"
-            | "invoice"
-            | "money"
-            | "payment"
-            | "payout"
-            | "payroll"
-            | "purchase"
-            | "refund"
-            | "trade"
-            | "transfer"
-            | "withdrawal"
-    )
+    matches!(singular(word),
+        "bid" | "billing" | "charge" | "debit" | "deposit" | "donation" | "fund" | "invoice" | "money"
+            | "payment" | "payout" | "payroll" | "purchase" | "refund" | "trade" | "transfer" | "withdrawal")
 }
 
 /// Whether such a thing, once it is created, acts by itself: it goes out, runs, or moves on what others do.
+#[rustfmt::skip]
 pub(super) fn is_set_off(word: &str) -> bool {
-    matches!(
-        singular(word),
-        "broadcast"
-            | "build"
-            | "call"
-            | "campaign"
-            | "deployment"
-            | "event"
-            | "execution"
-            | "export"
-            | "invitation"
-            | "invite"
-            | "job"
-            | "meeting"
-            | "message"
-            | "notification"
-            | "post"
-            | "release"
-            | "run"
-            | "tweet"
-            | "webhook"
-    )
+    matches!(singular(word),
+        "broadcast" | "build" | "call" | "campaign" | "deployment" | "event" | "execution" | "export"
+            | "invitation" | "invite" | "job" | "meeting" | "message" | "notification" | "post" | "release"
+            | "run" | "tweet" | "webhook")
 }
 
 /// Whether changing such a thing reaches further than the thing: it is code that runs later, or says who may do what.
+#[rustfmt::skip]
 pub(super) fn is_far_reaching(word: &str) -> bool {
-    matches!(
-        singular(word),
-        "acl"
-            | "apex"
-            | "automation"
-            | "collaborator"
-            | "cron"
-            | "crontab"
-            | "hook"
-            | "lambda"
-            | "permission"
-            | "pipeline"
-            | "query"
-            | "script"
-            | "sql"
-            | "worker"
-    )
+    matches!(singular(word),
+        "acl" | "apex" | "automation" | "collaborator" | "cron" | "crontab" | "hook" | "lambda" | "permission"
+            | "pipeline" | "query" | "script" | "sql" | "worker")
 }
 
 /// Whether a tool with such a word acts on what is not its server's: any page, any cluster.
@@ -181,57 +124,20 @@ pub(super) fn is_deal(word: &str) -> bool {
 }
 
 /// Whether a word speaks of people.
+#[rustfmt::skip]
 pub(super) fn is_personal(word: &str) -> bool {
-    matches!(
-        singular(word),
-        "account"
-            | "address"
-            | "attendee"
-            | "birthday"
-            | "contact"
-            | "customer"
-            | "email"
-            | "employee"
-            | "firstname"
-            | "lastname"
-            | "lead"
-            | "member"
-            | "passport"
-            | "patient"
-            | "people"
-            | "person"
-            | "phone"
-            | "profile"
-            | "recipient"
-            | "ssn"
-            | "subscriber"
-            | "user"
-            | "username"
-    )
+    matches!(singular(word),
+        "account" | "address" | "attendee" | "birthday" | "contact" | "customer" | "email" | "employee"
+            | "firstname" | "lastname" | "lead" | "member" | "passport" | "patient" | "people" | "person"
+            | "phone" | "profile" | "recipient" | "ssn" | "subscriber" | "user" | "username")
 }
 
 /// Whether a verb lets a message go out.
+#[rustfmt::skip]
 pub(super) fn is_sending(word: &str) -> bool {
-    matches!(
-        word,
-        "broadcast"
-            | "call"
-            | "dispatch"
-            | "dm"
-            | "email"
-            | "forward"
-            | "invite"
-            | "mail"
-            | "notify"
-            | "post"
-            | "publish"
-            | "reply"
-            | "resend"
-            | "send"
-            | "sms"
-            | "trigger"
-            | "tweet"
-    )
+    matches!(word,
+        "broadcast" | "call" | "dispatch" | "dm" | "email" | "forward" | "invite" | "mail" | "notify" | "post"
+            | "publish" | "reply" | "resend" | "send" | "sms" | "trigger" | "tweet")
 }
 
 fn singular(word: &str) -> &str {

@@ -3,11 +3,11 @@
 use crate::support::system::PATIENCE;
 use std::time::Instant;
 
-use policylayer::risk::{Class, Confidence, Listed, Verdict, classify, profile};
+use policylayer::risk::{Class, Classification, Confidence, Listed, classify, profile};
 use serde_json::{Value, json};
 
 #[track_caller]
-fn judge(tool: &Value) -> Verdict {
+fn judge(tool: &Value) -> Classification {
     classify(&Listed::read(tool).expect("it has a name"))
 }
 

@@ -2,14 +2,14 @@
 //! of an address.
 
 use policylayer::policy::{self, Effect};
-use policylayer::risk::{Catalogue, Class, Risk, Tool};
+use policylayer::risk::{Catalogue, CatalogueTool, Class, Risk};
 
 use super::server;
 
 /// The arguments that the server puts into a route as text. All others in routes are numbers to it.
 const TEXTS: [&str; 5] = ["catalogName", "itemId", "identifier", "email", "userId"];
 
-fn tools() -> &'static [Tool] {
+fn tools() -> &'static [CatalogueTool] {
     Catalogue::of("iterable").expect("the catalogue of iterable").tools()
 }
 

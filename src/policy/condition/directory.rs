@@ -1,14 +1,14 @@
-//! Whether a path stays inside a folder, by its text alone: no file system is asked, and no link is followed.
+//! Whether a path stays inside a directory, by its text alone: no file system is asked, and no link is followed.
 //!
 //! `.`, `..` and doubled separators are resolved; both `/` and `\` separate. What a server might resolve otherwise
 //! than by this text cannot be told, and so is refused whichever way a rule asks: a path from another root (relative,
-//! where the folder is absolute), one that climbs above its start, percent escapes, a NUL, URLs, drives without a root,
-//! names of only dots and blanks, characters that become dots or separators under NFKC, and names that are the folder's
+//! where the directory is absolute), one that climbs above its start, percent escapes, a NUL, URLs, drives without a root,
+//! names of only dots and blanks, characters that become dots or separators under NFKC, and names that are the directory's
 //! but for case or for what Windows drops at their ends.
 
-/// A folder of a policy, resolved.
+/// A directory of a policy, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Folder {
+pub(in crate::policy) struct Directory {
     root: Root,
     names: Vec<String>,
     backslash: Backslash,
@@ -17,7 +17,7 @@ pub(super) struct Folder {
 /// Whether a backslash certainly separates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backslash {
-    /// The folder is one of Windows.
+    /// The directory is one of Windows.
     Separates,
     /// The server may run where a backslash is part of a name: both readings have to agree.
     Perhaps,
@@ -26,7 +26,7 @@ enum Backslash {
 /// Where a path begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Root {
-    /// In the server's working folder.
+    /// In the server's working directory.
     Relative,
     /// `/`
     Slash,
@@ -41,8 +41,8 @@ enum Root {
 const BOTH: &[char] = &['/', '\\'];
 const SLASH: &[char] = &['/'];
 
-impl Folder {
-    /// Reads a folder; `None` where it cannot be resolved.
+impl Directory {
+    /// Reads a directory; `None` if it cannot be resolved.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (root, names) = resolve(text, BOTH)?;
         let windows = text.contains('\\') || matches!(root, Root::Share | Root::Drive(_));
@@ -53,7 +53,7 @@ impl Folder {
         })
     }
 
-    /// Whether the path is the folder or inside it; `None` where that cannot be told.
+    /// Whether the path is the directory or inside it; `None` if that cannot be decided.
     pub(super) fn holds(&self, path: &str) -> Option<bool> {
         let inside = self.holds_read_with(path, BOTH)?;
         if self.backslash == Backslash::Perhaps && path.contains('\\') && self.holds_read_with(path, SLASH)? != inside {
@@ -85,7 +85,7 @@ fn folded(name: &str) -> String {
     name.trim_end_matches(['.', ' ']).to_uppercase().to_lowercase()
 }
 
-/// The root of a path and the names beneath it; `None` where they cannot be told.
+/// The root of a path and the names beneath it; `None` if they cannot be determined.
 fn resolve<'p>(path: &'p str, separators: &[char]) -> Option<(Root, Vec<&'p str>)> {
     if path.is_empty() || path.contains('\0') || path.contains(is_disguised) || has_percent_escape(path) {
         return None;
@@ -115,7 +115,7 @@ fn root<'p>(path: &'p str, separators: &[char]) -> Option<(Root, &'p str)> {
             Some((Root::Drive(letter.to_ascii_lowercase()), rest))
         }
         (Some('~'), ..) => Some((Root::Home(first.to_owned()), rest)),
-        // A URL, a stream, a path relative to a drive's own working folder.
+        // A URL, a stream, a path relative to a drive's own working directory.
         _ if first.contains(':') => None,
         _ => Some((Root::Relative, path)),
     }

@@ -30,7 +30,7 @@ pub struct Argument {
     pub values: Vec<String>,
 }
 
-/// The hints of `ToolAnnotations` (MCP, server/tools); `None` where the server does not give one.
+/// The hints of `ToolAnnotations` (MCP, server/tools); `None` if the server does not give one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Annotations {
     /// `readOnlyHint`: it changes nothing.
@@ -47,7 +47,7 @@ impl<'l> Listed<'l> {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// Reads an item of tools/list; `None` where it is no object with a name.
+    /// Reads an item of tools/list; `None` if it is not an object with a name.
     pub fn parse(item: &str) -> Option<Listed<'static>> {
         Listed::read(&serde_json::from_str(item).ok()?).map(Listed::into_owned)
     }

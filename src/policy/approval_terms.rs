@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-/// What an approval for the rest of the session covers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ApprovalScope {
+use super::keys::words::words;
+
+words! {
+    /// What an approval for the rest of the session covers.
+    #[derive(Default)]
+    pub enum ApprovalScope("ApprovalScope");
     /// Every further call of the tool.
-    #[default]
-    Tool,
+    @default "tool" => Tool,
     /// Further calls of the tool with the same arguments.
-    Arguments,
+    "arguments" => Arguments,
 }
 
 /// What an entry says of asking. What it leaves open is for others to say.

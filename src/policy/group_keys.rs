@@ -1,0 +1,250 @@
+//! Groups of conditions, and the conditions in them.
+
+use serde_json::json;
+
+use super::condition::{
+    Condition, ConditionError, ConditionGroup, Constant, Match, Operator, OperatorTest, Path, ValueError,
+};
+use super::diagnostic::Report;
+use super::document::POLICY;
+use super::keys::kinds::Located;
+use super::keys::{Definitions, FromDocument, TableSpec, ValueKind, read_text, table, table_kind};
+use super::source::Span;
+use super::tree::{DocumentNode, DocumentValue};
+
+table! {
+    /// A condition that stands alone, with its own words for the agent.
+    pub(super) ConditionKeys = TableSpec {
+        of: "a condition",
+        many: "conditions",
+        definition: "BareCondition",
+        example: "{ path = \"args.dataTypeName\", op = \"eq\", value = \"user\" }",
+        family: POLICY,
+        ..TableSpec::EMPTY
+    };
+    /// Where the argument is.
+    required "path" => path: Located<Path>,
+    /// How it is compared.
+    required "op" => op: Located<Operator>,
+    /// With what it is compared.
+    expected "value" => value: Operand,
+    /// The reason that the agent gets.
+    "reason" | "on_deny" => reason: String,
+}
+
+/// A condition in a group, which has the words for the agent.
+#[derive(Clone, Debug)]
+pub(super) struct GroupedCondition(ConditionKeys);
+
+impl GroupedCondition {
+    pub(super) const SPEC: TableSpec = TableSpec {
+        definition: "Condition",
+        doc: &["What is asked of one argument."],
+        without: &["reason"],
+        ..ConditionKeys::SPEC
+    };
+
+    /// The condition, unless something in it is wrong.
+    pub(super) fn compile(node: &DocumentNode, report: &mut Report) -> Option<Condition> {
+        Self::read(node, Self::SPEC.of, report)?.0.compile(report)
+    }
+}
+
+table_kind!(GroupedCondition, Self::SPEC, |read| Self(read));
+
+table! {
+    /// Conditions that hold together.
+    pub(super) GroupKeys = TableSpec {
+        of: "a group of conditions",
+        many: "groups of conditions",
+        definition: "Group",
+        example: "{ conditions = [{ path = \"args.dataTypeName\", op = \"eq\", value = \"user\" }] }",
+        family: POLICY,
+        ..TableSpec::EMPTY
+    };
+    /// The conditions; an empty list holds always.
+    required "conditions" => conditions: Vec<GroupedCondition>,
+    /// Whether all of them must hold, or any.
+    "match" => join: Match = "all",
+    /// The reason that the agent gets.
+    "reason" | "on_deny" => reason: String,
+}
+
+/// A group, or a bare condition.
+#[derive(Clone, Debug)]
+pub(super) struct GroupOrCondition {
+    conditions: Vec<ConditionKeys>,
+    join: Match,
+    reason: Option<String>,
+}
+
+impl GroupOrCondition {
+    /// The group, unless something in it is wrong.
+    fn compile(self, report: &mut Report) -> Option<ConditionGroup> {
+        let conditions: Vec<_> = self.conditions.into_iter().map(|condition| condition.compile(report)).collect();
+        let conditions = conditions.into_iter().collect::<Option<_>>()?;
+        Some(ConditionGroup { conditions, join: self.join, reason: self.reason })
+    }
+}
+
+impl FromDocument for GroupOrCondition {
+    fn value_kind() -> ValueKind {
+        let schema = |definitions: &mut Definitions| {
+            let group = definitions.schema(GroupKeys::value_kind());
+            json!({ "anyOf": [group, definitions.schema(ConditionKeys::value_kind())] })
+        };
+        let ValueKind { kind, many, item, example, empty, .. } = GroupKeys::value_kind();
+        ValueKind { many, item, example, empty, ..ValueKind::new(kind, "GroupOrCondition", schema) }
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        if node.members().iter().any(|(key, _)| GroupedCondition::SPEC.names().any(|name| name == key.name)) {
+            let bare = ConditionKeys::read(node, what, report)?;
+            return Some(Self { join: Match::All, reason: bare.reason.clone(), conditions: vec![bare] });
+        }
+        let group = GroupKeys::read(node, what, report)?;
+        let conditions = group.conditions?.into_iter().map(|condition| condition.0).collect();
+        Some(Self { conditions, join: group.join?, reason: group.reason })
+    }
+}
+
+/// A list of groups, or one group, each with its place in the list.
+#[derive(Clone, Debug)]
+pub(super) struct Groups(Vec<(String, GroupOrCondition)>);
+
+impl FromDocument for Groups {
+    fn value_kind() -> ValueKind {
+        let many = Vec::<GroupOrCondition>::value_kind;
+        ValueKind::new(format!("{}, or one condition", many().kind), "Groups", move |definitions| {
+            let one = definitions.described(GroupOrCondition::value_kind(), "One group, or one bare condition.");
+            json!({ "anyOf": [definitions.described(many(), "Groups of conditions."), one] })
+        })
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        if let DocumentValue::Table(_) = node.value {
+            return GroupOrCondition::read(node, what, report).map(|group| Self(vec![(String::new(), group)]));
+        }
+        let groups = Vec::read(node, what, report)?.into_iter().enumerate();
+        Some(Self(groups.map(|(index, group)| (format!("[{index}]"), group)).collect()))
+    }
+}
+
+/// A group of conditions with its path, such as `deny_if[0]` in an entry.
+#[derive(Clone, Debug)]
+pub(super) struct GroupCheck {
+    pub(super) path: String,
+    pub(super) group: ConditionGroup,
+}
+
+impl Groups {
+    /// The groups that have nothing wrong in them, with their paths.
+    pub(super) fn compile(self, key: &str, report: &mut Report) -> Vec<GroupCheck> {
+        let check = |(place, group): (String, GroupOrCondition)| {
+            Some(GroupCheck { path: format!("{key}{place}"), group: group.compile(report)? })
+        };
+        self.0.into_iter().filter_map(check).collect()
+    }
+
+    /// Reports a `[*]` where a match refuses or asks: it holds for every element or not at all, so one harmless element
+    /// beside the bad one would get the call past the rule.
+    pub(super) fn warn_of_every_element(&self, report: &mut Report) {
+        for condition in self.0.iter().flat_map(|(_, group)| &group.conditions) {
+            let Some(path) = condition.path.as_ref().filter(|path| path.value.has_every()) else { continue };
+            let hint = match condition.op.as_ref().and_then(|op| op.value.opposite()) {
+                Some(word) => format!("to refuse if any element matches, use `require` with `{word}`"),
+                None => "to refuse if any element matches, use `require` with what each of them has to be".to_owned(),
+            };
+            let message = "this holds only if every element matches: one that does not gets the call past the rule";
+            report.warning("every-element", &path.span, message, hint);
+        }
+    }
+}
+
+impl ConditionKeys {
+    /// The condition, unless something in it is wrong.
+    fn compile(self, report: &mut Report) -> Option<Condition> {
+        if !self.table.has("path") {
+            return None;
+        }
+        let operator = self.op?.value;
+        let operand = self.value.as_ref().map(|operand| Constant::from(&operand.0));
+        match OperatorTest::compile(operator, operand.as_ref()) {
+            Ok(test) => {
+                let path = self.path?.value;
+                Some(Condition { path, operator, test }).filter(|_| self.table.errors == 0)
+            }
+            Err(error) => {
+                let span = self.value.as_ref().map_or(&self.table.span, |operand| operand.place(&error));
+                report.error(error.code(), span, error.to_string(), error.hint());
+                None
+            }
+        }
+    }
+}
+
+/// The value of a condition, as it is written.
+#[derive(Clone, Debug)]
+pub(super) struct Operand(DocumentNode);
+
+impl Operand {
+    /// Where the value has what is wrong.
+    fn place(&self, error: &ConditionError) -> &Span {
+        let element = if let ConditionError::Value { element, .. } = error { *element } else { None };
+        element.and_then(|element| self.0.items().get(element)).map_or(&self.0.span, |item| &item.span)
+    }
+}
+
+impl FromDocument for Operand {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("a string, number or boolean, or a list of them", "Constant", |definitions| {
+            let scalar = definitions.schema(ValueKind::new(
+                "",
+                "Scalar",
+                |_| json!({ "anyOf": [{ "type": "string" }, { "type": "number" }, { "type": "boolean" }] }),
+            ));
+            json!({ "anyOf": [scalar, { "type": "array", "items": scalar }] })
+        })
+    }
+
+    fn read(node: &DocumentNode, _: &str, _: &mut Report) -> Option<Self> {
+        Some(Self(node.clone()))
+    }
+}
+
+impl FromDocument for Path {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("a path such as `\"args.email\"`", "ConditionPath", |_| {
+            let examples = ["args.email", "args.items[0].id", "args.items[*].id", "args.\"a.b\""];
+            json!({ "type": "string", "pattern": r"^(args\..|state\.)", "examples": examples })
+        })
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let parse = |text: &str| Self::parse(text).map_err(|error| ("bad-path", error.to_string(), error.hint()));
+        read_text(node, what, report, parse)
+    }
+}
+
+impl FromDocument for Operator {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("an [operator](#conditions)", "Operator", |_| json!({ "enum": Self::ALL.map(Self::as_str) }))
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let parse = |text: &str| Self::parse(text).map_err(|error| (error.code(), error.to_string(), error.hint()));
+        read_text(node, what, report, parse)
+    }
+}
+
+impl ConditionError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Path(_) => "bad-path",
+            Self::Operator { .. } => "bad-operator",
+            Self::Value { problem: ValueError::Regex(_) | ValueError::RegexSize, .. } => "bad-regex",
+            Self::Value { problem: ValueError::Glob { .. }, .. } => "bad-glob",
+            Self::Value { .. } => "bad-value",
+        }
+    }
+}

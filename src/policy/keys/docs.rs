@@ -1,0 +1,25 @@
+//! The tables of keys in docs/policy.md.
+
+use super::{KeySpec, TableSpec};
+
+impl TableSpec {
+    /// The table's keys as a table in Markdown.
+    pub(in crate::policy) fn markdown(&self) -> String {
+        let row = |key: &KeySpec| {
+            let names: Vec<_> = std::iter::once(&key.name).chain(key.aliases).map(|name| format!("`{name}`")).collect();
+            let default = match key.default.first() {
+                Some(default) => format!("`{default}`"),
+                None if key.required.is_empty() => String::new(),
+                None => "required".to_owned(),
+            };
+            format!(
+                "| {} | {} | {default} | {} |\n",
+                names.join(", "),
+                (key.value_kind)().kind,
+                super::join_lines(key.doc)
+            )
+        };
+        let rows: String = self.keys().map(row).collect();
+        format!("| key | value | default | meaning |\n|---|---|---|---|\n{rows}")
+    }
+}

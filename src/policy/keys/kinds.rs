@@ -1,0 +1,147 @@
+//! The kinds of values that are not words or tables of keys.
+
+use std::marker::PhantomData;
+
+use serde_json::json;
+
+use super::{FromDocument, ValueKind, read_text, wrong_type};
+use crate::policy::decode;
+use crate::policy::diagnostic::{Report, quote};
+use crate::policy::source::{Format, Source, Span};
+use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
+
+/// A value with its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Located<T> {
+    pub(crate) span: Span,
+    pub(crate) value: T,
+}
+
+/// A value of this kind that is read later.
+#[derive(Clone, Debug)]
+pub(crate) struct Unread<T>(pub(crate) DocumentNode, PhantomData<T>);
+
+impl FromDocument for String {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("a string", "", |_| json!({ "type": "string" }))
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        read_text(node, what, report, |text| Ok::<_, (_, &str, &str)>(text.to_owned()))
+    }
+}
+
+impl FromDocument for bool {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("true or false", "", |_| json!({ "type": "boolean" }))
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        if let DocumentValue::Boolean(value) = node.value {
+            return Some(value);
+        }
+        report.push(wrong_type(node, what, "true or false").hint("write it without quotes"));
+        None
+    }
+}
+
+/// A list. An item that is wrong is reported and left out.
+impl<T: FromDocument + 'static> FromDocument for Vec<T> {
+    fn value_kind() -> ValueKind {
+        ValueKind::new(
+            format!("a list of {}", T::value_kind().many),
+            "",
+            |definitions| json!({ "type": "array", "items": definitions.schema(T::value_kind()) }),
+        )
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let ValueKind { example, empty, item, .. } = T::value_kind();
+        let DocumentValue::Array(items) = &node.value else {
+            let hint = format!("put them into brackets: [{example}]");
+            report.push(wrong_type(node, what, &Self::value_kind().kind).hint(hint));
+            return None;
+        };
+        if let Some((message, hint)) = empty.filter(|_| items.is_empty()) {
+            report.error("bad-value", &node.span, message, hint);
+        }
+        let item = if item.is_empty() { format!("an item of {what}") } else { item.to_owned() };
+        Some(items.iter().filter_map(|node| T::read(node, &item, report)).collect())
+    }
+}
+
+/// A whole number in a range.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WholeNumber<const MIN: u32, const MAX: u32>(pub(crate) u32);
+
+impl<const MIN: u32, const MAX: u32> FromDocument for WholeNumber<MIN, MAX> {
+    fn value_kind() -> ValueKind {
+        ValueKind::without_schema(format!("a whole number from {MIN} to {MAX}"))
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let wanted = Self::value_kind().kind;
+        let DocumentValue::Integer(text) = &node.value else {
+            report.push(wrong_type(node, what, &wanted).hint("write it without quotes and without a fraction"));
+            return None;
+        };
+        let number = text.parse().ok().filter(|number| (MIN..=MAX).contains(number));
+        check_bounds(number.map(Self), node, text, [what, &wanted, BOUNDS], report)
+    }
+}
+
+/// What to do about a number out of bounds.
+const BOUNDS: &str = "write a number in these bounds, or leave the key out";
+
+/// The value, or the error that `text` is not within bounds. The words are what it is, what is wanted, and what to do.
+pub(crate) fn check_bounds<T>(
+    value: Option<T>,
+    node: &DocumentNode,
+    text: &str,
+    [what, wanted, hint]: [&str; 3],
+    report: &mut Report,
+) -> Option<T> {
+    if value.is_none() {
+        report.error("bad-value", &node.span, format!("{what} takes {wanted}, not {}", quote(text)), hint);
+    }
+    value
+}
+
+impl<T: FromDocument> FromDocument for Located<T> {
+    fn value_kind() -> ValueKind {
+        T::value_kind()
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        Some(Self { span: node.span.clone(), value: T::read(node, what, report)? })
+    }
+}
+
+impl<T: FromDocument> FromDocument for Unread<T> {
+    fn value_kind() -> ValueKind {
+        T::value_kind()
+    }
+
+    fn read(node: &DocumentNode, _: &str, _: &mut Report) -> Option<Self> {
+        Some(Self(node.clone(), PhantomData))
+    }
+}
+
+/// The members of a table whose keys are names.
+pub(crate) fn read_members(
+    node: &DocumentNode,
+    [what, kind, hint]: [&str; 3],
+    report: &mut Report,
+) -> Option<Vec<DocumentMember>> {
+    if let DocumentValue::Table(members) = &node.value {
+        return Some(members.clone());
+    }
+    report.push(wrong_type(node, what, kind).hint(hint));
+    None
+}
+
+/// The value that a declaration gives as a key's default.
+pub(crate) fn default_node(text: &str) -> DocumentNode {
+    let read = decode::decode(&Source::new("default", Format::Json, text), &mut Report::default());
+    read.unwrap_or(DocumentNode::unplaced(DocumentValue::Null))
+}

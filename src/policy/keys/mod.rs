@@ -1,0 +1,412 @@
+//! The keys of documents, each declared once.
+//!
+//! [`table!`] declares a table with its keys, and [`words!`] the words that a key takes. From these declarations come the
+//! typed values that the rest of the program reads, the errors for unknown, missing and conflicting keys, the JSON Schema,
+//! the keys that the editor knows, and the tables of keys in docs/policy.md. A new key is one line in its table, and what
+//! it means. A value of a new kind implements [`FromDocument`].
+
+pub(super) mod docs;
+pub(crate) mod kinds;
+pub(crate) mod words;
+
+use serde_json::{Map, Value, json};
+
+use super::diagnostic::{Diagnostic, Report, quote};
+use super::source::Span;
+use super::tree::{DocumentKey, DocumentNode, DocumentValue};
+use words::{list, nearest};
+
+/// A value that a document can hold: how it is read, and how it is described.
+pub(crate) trait FromDocument: Sized {
+    /// Describes the kind of value.
+    fn value_kind() -> ValueKind;
+
+    /// Reads a value. Reports everything that is wrong with it, calling it `what`, and returns `None` if it is unusable.
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self>;
+}
+
+/// The description of a kind of value.
+pub(crate) struct ValueKind {
+    /// What one is called, with an article, such as `a string`.
+    pub(crate) kind: String,
+    /// What several are called, for lists.
+    pub(crate) many: &'static str,
+    /// What messages call an item of a list; empty for "an item of" the list.
+    pub(crate) item: &'static str,
+    /// One as it could be written, in TOML.
+    pub(crate) example: &'static str,
+    /// What is wrong with an empty list of these, and what to do, if it is wrong.
+    pub(crate) empty: Option<(&'static str, &'static str)>,
+    /// Its name in the JSON Schema; empty if it is written out.
+    pub(crate) definition: &'static str,
+    /// Makes its JSON Schema.
+    pub(crate) schema: MakeSchema,
+}
+
+/// Makes a JSON Schema, which may refer to others.
+type MakeSchema = Box<dyn FnOnce(&mut Definitions) -> Value>;
+
+impl ValueKind {
+    /// A kind that is called `kind`, and `definition` in the JSON Schema, which `schema` makes.
+    pub(crate) fn new(
+        kind: impl Into<String>,
+        definition: &'static str,
+        schema: impl FnOnce(&mut Definitions) -> Value + 'static,
+    ) -> Self {
+        let schema: MakeSchema = Box::new(schema);
+        Self { kind: kind.into(), many: "values", item: "", example: "", empty: None, definition, schema }
+    }
+
+    /// A kind of config.toml or of test files, which have no schema.
+    pub(crate) fn without_schema(kind: impl Into<String>) -> Self {
+        Self::new(kind, "", |_| json!({}))
+    }
+}
+
+/// A table of a document and its keys.
+pub(crate) struct TableSpec {
+    /// What messages call one, with an article.
+    pub(crate) of: &'static str,
+    /// What messages call several.
+    pub(crate) many: &'static str,
+    /// Its name in the JSON Schema.
+    pub(crate) definition: &'static str,
+    /// One as it could be written, in TOML.
+    pub(crate) example: &'static str,
+    /// Where to put a key of this table that is in another one; empty for "it belongs to" the table.
+    pub(crate) place: &'static str,
+    /// What is wrong with an empty list of these tables, and what to do, if it is wrong.
+    pub(crate) empty: Option<(&'static str, &'static str)>,
+    /// The document that the table is part of.
+    pub(crate) family: Family,
+    /// What it is, in lines.
+    pub(crate) doc: &'static [&'static str],
+    /// Keys that are declared, and that this table does not take.
+    pub(crate) without: &'static [&'static str],
+    /// The keys.
+    pub(crate) keys: &'static [KeySpec],
+}
+
+/// A key of a table.
+pub(crate) struct KeySpec {
+    pub(crate) name: &'static str,
+    /// Other names for the same key.
+    pub(crate) aliases: &'static [&'static str],
+    /// `required` if the key has to be there, or `expected` if what takes the table reports its absence.
+    pub(crate) required: &'static [&'static str],
+    /// The value that holds without the key, in TOML.
+    pub(crate) default: &'static [&'static str],
+    /// What it says, in lines.
+    pub(crate) doc: &'static [&'static str],
+    /// Its values.
+    pub(crate) value_kind: fn() -> ValueKind,
+}
+
+/// The tables of one kind of document.
+#[derive(Clone, Copy)]
+pub(crate) struct Family {
+    /// Where a key that is in the wrong table can belong to, in the order in which they are asked.
+    pub(crate) tables: fn() -> Vec<&'static TableSpec>,
+    /// Keys that no table takes, each with what to write instead.
+    pub(crate) reserved: &'static [(&'static str, &'static str)],
+}
+
+/// Where a table was read, and which of its keys were there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TableRead {
+    pub(crate) span: Span,
+    /// The keys that were written and that the table takes, in the order of the document, under their first names.
+    pub(crate) written: Vec<(&'static str, Span)>,
+    /// How many errors were reported in the table.
+    pub(crate) errors: usize,
+}
+
+impl TableRead {
+    /// Whether the key was written, rightly or wrongly.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.written.iter().any(|(name, _)| *name == key)
+    }
+}
+
+impl TableSpec {
+    /// What a table has that does not say otherwise.
+    pub(crate) const EMPTY: Self = Self {
+        of: "",
+        many: "",
+        definition: "",
+        example: "",
+        place: "",
+        empty: None,
+        family: Family { tables: Vec::new, reserved: &[] },
+        doc: &[],
+        without: &[],
+        keys: &[],
+    };
+
+    /// The keys that the table takes.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static KeySpec> {
+        self.keys.iter().filter(|key| !self.without.contains(&key.name))
+    }
+
+    /// The names of the keys that the table takes, other names for the same key included.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys().flat_map(|key| std::iter::once(key.name).chain(key.aliases.iter().copied()))
+    }
+
+    /// The members of a table that have a key that the table takes, each with the key's first name. Reports all other
+    /// keys, two names for one key, and keys that are missing; a value that is not a table has no members.
+    pub(crate) fn members<'n>(
+        &self,
+        node: &'n DocumentNode,
+        what: &str,
+        report: &mut Report,
+    ) -> Option<Vec<(&'static str, &'n DocumentKey, &'n DocumentNode)>> {
+        if !matches!(node.value, DocumentValue::Table(_)) {
+            report.push(wrong_type(node, what, "a table").hint(format!("such as {}", self.example)));
+            return None;
+        }
+        let mut members = Vec::new();
+        let mut names: Vec<(&str, &str)> = Vec::new();
+        for (key, value) in node.members() {
+            let Some(spec) = self.keys().find(|spec| spec.name == key.name || spec.aliases.contains(&&*key.name))
+            else {
+                report.push(self.unknown_key(&key.name, key.span.clone()));
+                continue;
+            };
+            if let Some((_, earlier)) = names.iter().find(|(first, name)| *first == spec.name && *name != key.name) {
+                let message = format!("{} and {} are the same key", quote(earlier), quote(&key.name));
+                report.error("conflicting-keys", &key.span, message, "keep one of the two");
+            }
+            names.push((spec.name, &key.name));
+            members.push((spec.name, key, value));
+        }
+        let is_missing =
+            |key: &&KeySpec| key.required == ["required"] && !names.iter().any(|(name, _)| *name == key.name);
+        for key in self.keys().filter(is_missing) {
+            let of = self.of.split_once(' ').map_or(self.of, |(_, noun)| noun);
+            report.error("missing-key", &node.span, format!("the {of} has no `{}`", key.name), self.minimum());
+        }
+        Some(members)
+    }
+
+    /// What the table has at least.
+    fn minimum(&self) -> String {
+        let required: Vec<_> = self.keys().filter(|key| !key.required.is_empty()).map(|key| key.name).collect();
+        format!("{} has {}, such as {}", self.of, list(&required), self.example)
+    }
+
+    /// The error for a key that the table does not take.
+    fn unknown_key(&self, key: &str, span: Span) -> Diagnostic {
+        let error = Diagnostic::error("unknown-key", span, format!("{} has no key {}", self.of, quote(key)));
+        if let Some((_, hint)) = self.family.reserved.iter().find(|(reserved, _)| *reserved == key) {
+            return error.hint(*hint);
+        }
+        if let Some(other) = (self.family.tables)().into_iter().find(|table| table.names().any(|name| name == key)) {
+            return error.hint(match other.place {
+                "" => format!("it belongs to {}", other.of),
+                place => place.to_owned(),
+            });
+        }
+        error.hint(match nearest(key, self.names()) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("its keys are {}", list(&self.names().collect::<Vec<_>>())),
+        })
+    }
+
+    /// The table's JSON Schema.
+    pub(crate) fn schema(&self, definitions: &mut Definitions) -> Value {
+        let mut properties = Map::new();
+        for key in self.keys() {
+            let mut schema = definitions.schema((key.value_kind)());
+            schema["description"] = key.description().into();
+            for alias in key.aliases {
+                let mut schema = schema.clone();
+                schema["description"] = format!("The same as `{}`.", key.name).into();
+                properties.insert((*alias).to_owned(), schema);
+            }
+            properties.insert(key.name.to_owned(), schema);
+        }
+        let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+        if !self.doc.is_empty() {
+            schema["description"] = join_lines(self.doc).into();
+        }
+        let required: Vec<_> = self.keys().filter(|key| !key.required.is_empty()).map(|key| key.name).collect();
+        if !required.is_empty() {
+            schema["required"] = required.into();
+        }
+        schema
+    }
+}
+
+impl KeySpec {
+    /// What the key says, with its default.
+    fn description(&self) -> String {
+        let doc = join_lines(self.doc);
+        self.default.first().map_or(doc.clone(), |default| format!("{doc} Default: {default}."))
+    }
+}
+
+/// The lines of a doc comment as one.
+fn join_lines(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+}
+
+/// The named parts of a JSON Schema.
+#[derive(Default)]
+pub(crate) struct Definitions(pub(crate) Map<String, Value>);
+
+impl Definitions {
+    /// The schema of a kind, or a reference to it if it has a name.
+    pub(crate) fn schema(&mut self, kind: ValueKind) -> Value {
+        if kind.definition.is_empty() {
+            return (kind.schema)(self);
+        }
+        if !self.0.contains_key(kind.definition) {
+            let schema = (kind.schema)(self);
+            self.0.insert(kind.definition.to_owned(), schema);
+        }
+        json!({ "$ref": format!("#/$defs/{}", kind.definition) })
+    }
+
+    /// The same with a description of this use.
+    pub(crate) fn described(&mut self, kind: ValueKind, description: &str) -> Value {
+        let mut schema = self.schema(kind);
+        schema["description"] = description.into();
+        schema
+    }
+}
+
+/// The error for a value of another type than is wanted.
+pub(crate) fn wrong_type(node: &DocumentNode, what: &str, wanted: &str) -> Diagnostic {
+    let message = format!("{what} takes {wanted}, and this is {}", node.kind());
+    Diagnostic::error("wrong-type", node.span.clone(), message)
+}
+
+/// A struct that [`table!`] declares.
+pub(crate) trait ReadTable: Sized {
+    /// Reads the keys that `spec` takes; `None` if the value is not a table.
+    fn read_as(spec: &TableSpec, node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self>;
+}
+
+/// Reads a string and what it says; `parse` returns the code, the message and the hint of what is wrong with it.
+pub(crate) fn read_text<T, M: Into<String>, H: Into<String>>(
+    node: &DocumentNode,
+    what: &str,
+    report: &mut Report,
+    parse: impl FnOnce(&str) -> Result<T, (&'static str, M, H)>,
+) -> Option<T> {
+    let Some(text) = node.as_text() else {
+        report.push(wrong_type(node, what, "a string").hint("put it in quotes"));
+        return None;
+    };
+    parse(text).map_err(|(code, message, hint)| report.error(code, &node.span, message, hint)).ok()
+}
+
+/// Declares a table of a document: a struct with an `Option` for each key, which is `None` if the key is absent or was
+/// reported as wrong, its [`TableSpec`] as `SPEC`, and how it is read.
+///
+/// ```text
+/// table! {
+///     /// What one window lets through.
+///     pub(super) LimitKeys = TableSpec { of: "a limit", ..TableSpec::EMPTY };
+///     /// How much a window lets through.
+///     required "max" => max: Amount,
+///     /// Which calls are counted together.
+///     "scope" => scope: Scope = "session",
+///     /// The reason that the agent gets.
+///     "reason" | "on_deny" => reason: String,
+/// }
+/// ```
+macro_rules! table {
+    (
+        $(#[doc = $doc:literal])* $vis:vis $Name:ident = $spec:expr;
+        $(
+            $(#[doc = $key_doc:literal])*
+            $($required:ident)? $key:literal $(| $alias:literal)* => $field:ident: $Kind:ty $(= $default:expr)?,
+        )*
+    ) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, Default)]
+        $vis struct $Name {
+            $vis table: $crate::policy::keys::TableRead,
+            $($(#[doc = $key_doc])* $vis $field: Option<$Kind>,)*
+        }
+
+        impl $Name {
+            /// The table and its keys.
+            $vis const SPEC: $crate::policy::keys::TableSpec = $crate::policy::keys::TableSpec {
+                doc: &[$($doc),*],
+                keys: &[$($crate::policy::keys::KeySpec {
+                    name: $key,
+                    aliases: &[$($alias),*],
+                    required: &[$(stringify!($required))?],
+                    default: &[$(stringify!($default))?],
+                    doc: &[$($key_doc),*],
+                    value_kind: <$Kind as $crate::policy::keys::FromDocument>::value_kind,
+                }),*],
+                ..$spec
+            };
+
+        }
+
+        impl $crate::policy::keys::ReadTable for $Name {
+            fn read_as(
+                spec: &$crate::policy::keys::TableSpec,
+                node: &$crate::policy::tree::DocumentNode,
+                what: &str,
+                report: &mut $crate::policy::diagnostic::Report,
+            ) -> Option<Self> {
+                use $crate::policy::keys::FromDocument as _;
+                let before = report.errors();
+                let mut read = Self::default();
+                read.table.span = node.span.clone();
+                for (name, key, value) in spec.members(node, what, report)? {
+                    read.table.written.push((name, key.span.clone()));
+                    let what = $crate::policy::diagnostic::quote(&key.name);
+                    match name {
+                        $($key => read.$field = <$Kind>::read(value, &what, report),)*
+                        _ => {}
+                    }
+                }
+                $($(if !read.table.has($key) {
+                    let default = $crate::policy::keys::kinds::default_node(stringify!($default));
+                    read.$field = <$Kind>::read(&default, $key, report);
+                })?)*
+                read.table.errors = report.errors() - before;
+                Some(read)
+            }
+        }
+
+        $crate::policy::keys::table_kind!($Name, Self::SPEC, |read| read);
+    };
+}
+
+/// Makes a table a kind of value: how `$Name` is made of the keys that are read by a table's specification.
+macro_rules! table_kind {
+    ($Name:ident, $spec:expr, |$read:ident| $make:expr) => {
+        impl $crate::policy::keys::FromDocument for $Name {
+            fn value_kind() -> $crate::policy::keys::ValueKind {
+                $crate::policy::keys::ValueKind {
+                    many: $spec.many,
+                    item: $spec.of,
+                    example: $spec.example,
+                    empty: $spec.empty,
+                    ..$crate::policy::keys::ValueKind::new($spec.of, $spec.definition, |definitions| {
+                        $spec.schema(definitions)
+                    })
+                }
+            }
+
+            fn read(
+                node: &$crate::policy::tree::DocumentNode,
+                what: &str,
+                report: &mut $crate::policy::diagnostic::Report,
+            ) -> Option<Self> {
+                let $read = $crate::policy::keys::ReadTable::read_as(&$spec, node, what, report)?;
+                Some($make)
+            }
+        }
+    };
+}
+
+pub(crate) use {table, table_kind};
