@@ -49,6 +49,7 @@ mod limits_store;
 mod limits_windows;
 mod listings;
 mod log;
+mod log_json;
 mod macos;
 mod man;
 mod policy;
