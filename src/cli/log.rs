@@ -179,7 +179,16 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// How many of the last lines to print.
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Table => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
+}
+
+/// How many of the last lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Last {
     /// This many.

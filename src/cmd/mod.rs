@@ -1,7 +1,6 @@
 //! One file a verb: each has `run(args, &Env)`.
 
 pub mod approvals;
-mod calls;
 pub mod check;
 pub mod clients;
 pub mod completions;
@@ -14,7 +13,6 @@ pub mod init;
 pub mod inspect;
 pub mod log;
 mod output;
-mod records;
 pub mod register;
 pub mod replay;
 pub mod schema;

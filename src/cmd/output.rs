@@ -12,6 +12,7 @@ use crate::cli::Format;
 use crate::exit::Exit;
 use crate::paths::{self, LoadedPolicy, PolicyError, SettingsError};
 use crate::policy::ServerName;
+use crate::report::log_records::LogError;
 use crate::report::to_json;
 use crate::term::spinner::Spinner;
 
@@ -31,6 +32,12 @@ impl From<PolicyError> for ExitError {
 
 impl From<SettingsError> for ExitError {
     fn from(error: SettingsError) -> Self {
+        Self { message: error.to_string(), exit: error.exit() }
+    }
+}
+
+impl From<LogError> for ExitError {
+    fn from(error: LogError) -> Self {
         Self { message: error.to_string(), exit: error.exit() }
     }
 }

@@ -1,6 +1,5 @@
 //! `policylayer suggest`: the least policy that would have let through what was used, from the audit log.
 
-mod survey;
 mod toml;
 mod write;
 
@@ -12,15 +11,14 @@ use std::path::Path;
 use anstream::AutoStream;
 use anyhow::{Context as _, bail};
 use jiff::{Timestamp, Zoned};
-use survey::Survey;
 
-use super::Env;
-
-use super::records::{self, Records};
+use super::{Env, plural};
 use crate::cli::SuggestArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{self, Colour, Format, Policy, ServerName, Source};
+use crate::report::log_records::{LogRecords, choose_server};
+use crate::report::survey::{UsageSurvey, lacks_an_entry};
 use crate::term::message;
 use crate::visible::visible;
 
@@ -31,12 +29,10 @@ use crate::visible::visible;
 /// Where the server's name is none, the log cannot be read, or what was suggested cannot be written.
 pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
-    let server = match records::the_server(args.server.as_deref(), args.policy.as_deref(), env)? {
+    let of_policy = args.policy.as_deref().and_then(ServerName::from_policy_file);
+    let server = match choose_server(args.server.as_deref(), of_policy, &paths::audit_folder(env)?) {
         Ok(server) => server,
-        Err((exit, why)) => {
-            message::print_error(&why);
-            return Ok(exit);
-        }
+        Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
     let settings = match super::settings_for(args.policy.as_deref(), env) {
         Ok(settings) => settings,
@@ -61,7 +57,8 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
         },
     };
     let log = Log { server: &server, since: args.since.map(|since| since.moment(&now)), env };
-    let Some(survey) = log.survey(&in_force)? else { return Ok(Exit::Failed) };
+    let survey = log.survey(&in_force)?;
+    survey.warnings.iter().for_each(|warning| message::print_warning(warning));
     if survey.tools.is_empty() {
         message::print_note(&format!(
             "No call of {server} reached the server, as far as the log tells: nothing was used."
@@ -84,7 +81,7 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
         }
     };
     // What it lets through is tried, not supposed.
-    let Some(after) = log.survey(&policy)? else { return Ok(Exit::Failed) };
+    let after = log.survey(&policy)?;
     let output = args.output.as_deref();
     match (&source, output) {
         (_, Some(file)) => create(file, suggested.text())?,
@@ -97,7 +94,10 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
             if after.refused.is_empty() { "everything that was used" } else { "what was used, but for the following" };
         message::print_note(&format!("Nothing is to be added: the policy {name} lets through {but}."));
     }
-    after.tell_refused(&policy);
+    print_refused(after.refused.iter(), &policy);
+    if after.left_out > 0 {
+        message::print_warning(&format!("{} left out: there are too many tools.", plural(after.left_out, "call")));
+    }
     Ok(Exit::Ok)
 }
 
@@ -109,14 +109,10 @@ struct Log<'l> {
 }
 
 impl Log<'_> {
-    /// What was used, and what of it this policy refuses; `None` where there is no log, which has then been told.
-    fn survey(&self, policy: &Policy) -> anyhow::Result<Option<Survey>> {
-        let mut records = Records::open(Some(self.server), self.env)?;
-        if let Some(nothing) = records.nothing_yet()? {
-            message::print_error(&nothing);
-            return Ok(None);
-        }
-        Survey::of(&mut records, policy, self.since).map(Some)
+    /// What was used, and what of it this policy refuses.
+    fn survey(&self, policy: &Policy) -> anyhow::Result<UsageSurvey> {
+        let mut records = LogRecords::open_existing(&paths::audit_folder(self.env)?, Some(self.server))?;
+        Ok(UsageSurvey::collect(&mut records, policy, self.since)?)
     }
 }
 
@@ -131,7 +127,7 @@ fn by_hand(
     source: &Source,
     args: &SuggestArgs,
     in_force: &Policy,
-    survey: &Survey,
+    survey: &UsageSurvey,
     now: &Zoned,
 ) -> anyhow::Result<Exit> {
     let name = source.name();
@@ -148,9 +144,21 @@ fn by_hand(
         message::print_note(&format!("Only TOML policies are edited. Put these entries under `tools` in {name}:"));
         io::stdout().lock().write_all(entries.as_bytes())?;
     }
-    let left = Survey { refused: survey.refused_by_hand(in_force), ..Survey::default() };
-    left.tell_refused(in_force);
+    print_refused(survey.refused.iter().filter(|((tool, _), _)| !lacks_an_entry(in_force, tool)), in_force);
     Ok(Exit::Ok)
+}
+
+/// Warns of what is still refused: a person has to decide about it.
+fn print_refused<'s>(refused: impl Iterator<Item = (&'s (String, String), &'s u64)>, policy: &Policy) {
+    for ((tool, rule), count) in refused {
+        let how = if policy.looks_at_arguments(tool) { ", as the log has it," } else { "" };
+        message::print_warning(&format!(
+            "{} of {} reached the server and{how} would be refused by {}. That rule is left to you.",
+            plural(*count, "call"),
+            visible(tool),
+            visible(rule)
+        ));
+    }
 }
 
 /// Writes a file that is not there yet.

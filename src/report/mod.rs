@@ -9,8 +9,16 @@ pub(crate) mod decision;
 pub(crate) mod doctor;
 pub(crate) mod explanation;
 pub(crate) mod inspection;
+pub mod latency;
 pub mod limit;
+pub mod limit_peaks;
+pub mod log_records;
 pub(crate) mod policy_tests;
+pub mod recorded_calls;
+pub mod replay;
+pub mod stats;
+pub mod survey;
+pub mod verification;
 
 use serde::Serialize;
 

@@ -63,7 +63,7 @@ impl<'c> ChainCheck<'c> {
         Self {
             server,
             head,
-            report: VerifyReport { pruned: anchor.lines, last: anchor.last, ..VerifyReport::default() },
+            report: VerifyReport { pruned: anchor.lines, last_sha256: anchor.last, ..VerifyReport::default() },
             sessions: HashSet::new(),
             at: LinePlace::default(),
             previous: None,
@@ -122,7 +122,7 @@ impl<'c> ChainCheck<'c> {
         }
         self.before_last = self.last;
         self.last = digest;
-        self.report.last = digest;
+        self.report.last_sha256 = digest;
         self.previous = Some(self.at.clone());
         if let Some(head) = self.head {
             if head.last == digest && self.head_at.is_none() {
@@ -195,8 +195,8 @@ impl<'c> ChainCheck<'c> {
     }
 
     fn tally(&mut self, read: &record::LogLine<'_>) {
-        let first = self.report.span.map_or(read.time, |(first, _)| first);
-        self.report.span = Some((first, read.time));
+        self.report.first.get_or_insert(read.time);
+        self.report.last = Some(read.time);
         if self.sessions.len() < MAX_VERIFIED_SESSIONS && !self.sessions.contains(&*read.session) {
             self.sessions.insert(read.session.clone().into_owned());
         }

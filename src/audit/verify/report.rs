@@ -4,22 +4,28 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 use crate::limits::MAX_VERIFY_NOTES;
 use crate::record::Digest;
 use crate::visible::visible;
 
-/// What a verification found.
-#[derive(Clone, Debug, Default)]
+/// What a verification found. It serializes as part of what `log verify --format json` prints: the order and the names of
+/// the fields are promises.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct VerifyReport {
+    /// The first place where the log is not as it was written.
+    pub broken: Option<ChainBreak>,
     /// How many lines were read.
     pub lines: u64,
-    /// How many lines were pruned before.
-    pub pruned: u64,
     /// How many files were read.
     pub files: u64,
-    /// The time of the first and the last record read.
-    pub span: Option<(Timestamp, Timestamp)>,
+    /// How many lines were pruned before.
+    pub pruned: u64,
+    /// The time of the first record.
+    pub first: Option<Timestamp>,
+    /// The time of the last record.
+    pub last: Option<Timestamp>,
     /// How many sessions the lines are of.
     pub sessions: u64,
     /// How many sessions run now.
@@ -31,13 +37,13 @@ pub struct VerifyReport {
     /// How many calls have an outcome that nobody knows, as their session was killed.
     pub unknown: u64,
     /// The digest of the last line. Kept elsewhere, it shows whether the whole log was written anew.
-    pub last: Digest,
+    #[serde(serialize_with = "as_text")]
+    pub last_sha256: Digest,
     /// What is to be known and is no tampering, at most [`MAX_VERIFY_NOTES`].
+    #[serde(serialize_with = "as_texts")]
     pub notes: Vec<VerifyNote>,
     /// How many notes more there were.
     pub notes_left_out: u64,
-    /// The first place where the log is not as it was written.
-    pub broken: Option<ChainBreak>,
 }
 
 /// What is to be known of a log and is no tampering.
@@ -74,14 +80,28 @@ pub enum VerifyNote {
 }
 
 /// The first place where a log is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChainBreak {
     /// The file.
+    #[serde(serialize_with = "as_visible_path")]
     pub file: PathBuf,
     /// The line, from 1; `None` where it is the whole file.
     pub line: Option<u64>,
     /// What is wrong.
+    #[serde(serialize_with = "as_text")]
     pub what: BreakKind,
+}
+
+fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn as_texts<S: Serializer>(values: &[impl fmt::Display], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(values.iter().map(ToString::to_string))
+}
+
+fn as_visible_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&visible(&path.display().to_string()))
 }
 
 /// What is wrong with a log.

@@ -1,73 +1,101 @@
-//! Decisions as rows for a terminal.
+//! Lines of the log, as they are or as rows for a terminal.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, StdoutLock, Write as _};
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use jiff::Zoned;
 
 use super::super::plural;
+use crate::cli::LogFormat;
 use crate::limits::ALIGNED_ROWS;
-use crate::record::{About, Event, LogLine, Outcome, Record};
+use crate::record::{self, About, Event, LogLine, Outcome, Record};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, local, milliseconds, terminal_width};
 use crate::term::table::{Cell, Table};
 use crate::visible::visible;
 
-/// Which columns there are.
+/// The columns of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Columns {
-    /// Every decision is of the same server.
+    /// Every decision is about the same server.
     OfOneServer,
     /// The server is a column.
     WithServer,
 }
 
-/// Writes rows, aligned as far as they come together.
-pub(super) struct Rows<'o> {
-    out: Box<dyn Write + 'o>,
+/// Prints lines of the log on stdout, as they are or as rows of a table, and counts them.
+pub(super) struct LinePrinter {
+    out: BufWriter<AutoStream<StdoutLock<'static>>>,
+    rows: Option<LogRows>,
+    /// How many lines were printed.
+    pub(super) count: u64,
+}
+
+/// Rows of a table, aligned as far as they come together.
+struct LogRows {
     now: Zoned,
     columns: Columns,
     table: Table,
     waiting: Vec<Vec<Cell>>,
 }
 
-impl<'o> Rows<'o> {
-    /// Rows for a person whose clock says `now`.
-    pub(super) fn new(out: Box<dyn Write + 'o>, now: &Zoned, columns: Columns) -> Self {
+impl LinePrinter {
+    /// A printer for a person whose clock says `now`.
+    pub(super) fn new(format: LogFormat, columns: Columns, now: &Zoned) -> Self {
         let mut header = vec!["TIME", "TOOL", "CLASS", "EFFECT", "OUTCOME", "     MS", "RULE"];
         if columns == Columns::WithServer {
             header.insert(1, "SERVER");
         }
-        Self { out, now: now.clone(), columns, table: Table::new(&header, terminal_width()), waiting: Vec::new() }
+        let (choice, rows) = match format {
+            // Bytes pass as they are.
+            LogFormat::Json => (ColorChoice::AlwaysAnsi, None),
+            LogFormat::Table => {
+                let table = Table::new(&header, terminal_width());
+                let rows = LogRows { now: now.clone(), columns, table, waiting: Vec::new() };
+                (AutoStream::choice(&io::stdout()), Some(rows))
+            }
+        };
+        Self { out: BufWriter::new(AutoStream::new(io::stdout(), choice).lock()), rows, count: 0 }
     }
 
-    /// Adds a row.
-    pub(super) fn push(&mut self, line: &LogLine<'_>) -> io::Result<()> {
-        let time = local(line.time, &self.now);
-        self.waiting.push(match &line.about {
-            About::Event(event) => vec![Cell::styled(format!("{time}  {}", happened(event, &line.server)), WARN)],
-            About::Decision(record) => {
-                let mut row = vec![Cell::styled(time, DIM)];
-                if self.columns == Columns::WithServer {
-                    row.push(Cell::plain(visible(&line.server)));
-                }
-                row.extend(cells(record));
-                row
-            }
-        });
-        if self.waiting.len() >= ALIGNED_ROWS { self.flush() } else { Ok(()) }
+    /// Prints a line that was read before.
+    pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
+        self.count += 1;
+        let Some(rows) = &mut self.rows else { return writeln!(self.out, "{text}") };
+        if let Ok(line) = record::read(text) {
+            rows.waiting.push(row(&line, rows.columns, &rows.now));
+        }
+        if rows.waiting.len() >= ALIGNED_ROWS { self.flush() } else { Ok(()) }
     }
 
     /// Writes what waits.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        if !self.waiting.is_empty() {
-            self.table.write(&mut self.out, &self.waiting)?;
-            self.waiting.clear();
+        if let Some(rows) = &mut self.rows
+            && !rows.waiting.is_empty()
+        {
+            rows.table.write(&mut self.out, &rows.waiting)?;
+            rows.waiting.clear();
         }
         self.out.flush()
     }
 }
 
-fn happened(event: &Event, server: &str) -> String {
+fn row(line: &LogLine<'_>, columns: Columns, now: &Zoned) -> Vec<Cell> {
+    let time = local(line.time, now);
+    match &line.about {
+        About::Event(event) => vec![Cell::styled(format!("{time}  {}", event_text(event, &line.server)), WARN)],
+        About::Decision(record) => {
+            let mut row = vec![Cell::styled(time, DIM)];
+            if columns == Columns::WithServer {
+                row.push(Cell::plain(visible(&line.server)));
+            }
+            row.extend(cells(record));
+            row
+        }
+    }
+}
+
+fn event_text(event: &Event, server: &str) -> String {
     let server = visible(server);
     match event {
         Event::Gap { lost, why } => {
@@ -109,7 +137,7 @@ fn cells(record: &Record<'_>) -> [Cell; 6] {
     [tool, class, effect(&record.effect, record.observed), outcome, Cell::plain(format!("{took:>7}")), why]
 }
 
-/// An effect; one that was only observed is what would have been.
+/// Returns the effect; of a decision that was only observed, what would have happened.
 fn effect(effect: &str, observed: bool) -> Cell {
     match (effect, observed) {
         ("allow", _) => Cell::styled("● allow", SUCCESS),

@@ -4,22 +4,22 @@ use anyhow::Context as _;
 use jiff::Zoned;
 use toml_edit::{DocumentMut, InlineTable, Item, TableLike, Value};
 
-use super::survey::{Survey, lacks_an_entry};
 use super::write::{self, Entry};
 use crate::policy::edit::take_out;
 use crate::policy::{Format, Mode, Policy, ServerName, Source, ToolGlob};
+use crate::report::survey::{UsageSurvey, lacks_an_entry};
 
 /// The document, in which what was used is no longer hidden by name, no longer denied by its own entry, and listed.
 pub(super) fn with_entries(
     source: &Source,
     in_force: &Policy,
-    survey: &Survey,
+    survey: &UsageSurvey,
     server: &ServerName,
     now: &Zoned,
 ) -> anyhow::Result<String> {
     let mut document: DocumentMut =
         source.text().parse().with_context(|| format!("The policy {} cannot be edited", source.name()))?;
-    let refused: Vec<&String> = survey.tools.keys().filter(|tool| survey.refuses(tool)).collect();
+    let refused: Vec<&String> = survey.tools.keys().filter(|tool| survey.is_refused(tool)).collect();
     let mut is_edited = show(&mut document, &refused);
     is_edited |= allow(&mut document, survey, &refused);
     let mut text = if is_edited { document.to_string() } else { source.text().to_owned() };
@@ -27,7 +27,7 @@ pub(super) fn with_entries(
     // What is refused all the same, for want of an entry.
     let edited = Source::new(source.name(), Format::Toml, text.as_str());
     let edited = super::loaded(&edited, server).map_err(|why| anyhow::anyhow!("{why}"))?;
-    let lacks = |tool: &str| survey.refuses(tool) && lacks_an_entry(&edited, tool);
+    let lacks = |tool: &str| survey.is_refused(tool) && lacks_an_entry(&edited, tool);
     if !survey.tools.keys().any(|tool| lacks(tool)) {
         return Ok(text);
     }
@@ -87,7 +87,7 @@ fn show(document: &mut DocumentMut, tools: &[&String]) -> bool {
 }
 
 /// Lets the tools through whose own entry denies or hides them; says whether there was one.
-fn allow(document: &mut DocumentMut, survey: &Survey, refused: &[&String]) -> bool {
+fn allow(document: &mut DocumentMut, survey: &UsageSurvey, refused: &[&String]) -> bool {
     let Some(tools) = document.get_mut("tools").and_then(Item::as_table_like_mut) else { return false };
     let mut is_edited = false;
     for (key, entry) in tools.iter_mut() {

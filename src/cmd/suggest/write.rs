@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use toml_edit::Key;
 
 use super::super::plural;
-use super::survey::{Survey, Used, lacks_an_entry};
 use crate::policy::{Format, Policy, ServerName, ToolGlob};
+use crate::report::survey::{ToolUsage, UsageSurvey, lacks_an_entry};
 use crate::risk::Class;
 use crate::term::style::local;
 use crate::visible::visible;
@@ -28,7 +28,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// What is suggested for a tool; `None` where no key can name it so that a person sees what they read.
-    pub(super) fn of(tool: &str, used: &Used) -> Option<Self> {
+    pub(super) fn of(tool: &str, used: &ToolUsage) -> Option<Self> {
         let calls = plural(used.calls, "call");
         let action = action(used.class.as_deref());
         let asks = match action {
@@ -71,7 +71,7 @@ fn limit(peak: u64) -> u64 {
 }
 
 /// A policy for a server that has no file yet.
-pub(super) fn complete(survey: &Survey, server: &ServerName, now: &Zoned) -> String {
+pub(super) fn complete(survey: &UsageSurvey, server: &ServerName, now: &Zoned) -> String {
     let mut text = format!(
         "# The least policy that lets through what was used of {server}{}: {} of {}.\n\
          # Suggested from the audit log by `policylayer suggest`. Read it before you put it in force.\n\n\
@@ -96,7 +96,11 @@ fn toml(tool: &str, entry: Option<&Entry>) -> String {
 }
 
 /// Entries to be put at the end of a TOML policy.
-pub(super) fn entries<'s>(tools: impl Iterator<Item = (&'s String, &'s Used)>, survey: &Survey, now: &Zoned) -> String {
+pub(super) fn entries<'s>(
+    tools: impl Iterator<Item = (&'s String, &'s ToolUsage)>,
+    survey: &UsageSurvey,
+    now: &Zoned,
+) -> String {
     let mut text = format!("\n# Suggested by `policylayer suggest` from what was used{}.\n", between(survey, now));
     for (at, (tool, used)) in tools.enumerate() {
         let entry = toml(tool, Entry::of(tool, used).as_ref());
@@ -105,7 +109,7 @@ pub(super) fn entries<'s>(tools: impl Iterator<Item = (&'s String, &'s Used)>, s
     text
 }
 
-fn between(survey: &Survey, now: &Zoned) -> String {
+fn between(survey: &UsageSurvey, now: &Zoned) -> String {
     let day = |time: Timestamp| time.to_zoned(now.time_zone().clone()).date();
     match (survey.first, survey.last) {
         (Some(first), Some(last)) if day(first) == day(last) => format!(" on {}", day(first)),
@@ -115,8 +119,8 @@ fn between(survey: &Survey, now: &Zoned) -> String {
 }
 
 /// The entries that a policy in JSON or YAML lacks; empty where it lacks none.
-pub(super) fn entries_for(format: Format, in_force: &Policy, survey: &Survey, now: &Zoned) -> String {
-    let lacking = survey.tools.iter().filter(|(tool, _)| survey.refuses(tool) && lacks_an_entry(in_force, tool));
+pub(super) fn entries_for(format: Format, in_force: &Policy, survey: &UsageSurvey, now: &Zoned) -> String {
+    let lacking = survey.tools.iter().filter(|(tool, _)| survey.is_refused(tool) && lacks_an_entry(in_force, tool));
     let lacking: Vec<_> = lacking.filter_map(|(tool, used)| Entry::of(tool, used)).collect();
     if lacking.is_empty() {
         return String::new();

@@ -1,0 +1,242 @@
+//! The audit log as reports read it. Lines that cannot be read are skipped; a warning about them is part of the report.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::recorded_calls::{CallOrder, RecordedCall};
+use crate::audit::reader::{self, Reader};
+use crate::exit::Exit;
+use crate::limits::MAX_UNREADABLE_TOLD;
+use crate::policy::{BadServerName, ServerName, ToolGlob};
+use crate::record::{About, LogLine};
+use crate::visible::visible;
+
+/// How much a warning quotes of the reason why a line cannot be read, in characters. The reason may quote all of the line.
+const MAX_REASON: usize = 160;
+
+/// Why there is no log to report on. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// What was named is no server name.
+    #[error(transparent)]
+    BadServer(#[from] BadServerName),
+    /// The log cannot be read.
+    #[error("The audit log in {dir} cannot be read. Read it as the user who runs policylayer: {error}")]
+    Unreadable {
+        /// The directory of the log.
+        dir: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// There is no log, or none of the server that is meant.
+    #[error("There is no audit log {0}. `policylayer wrap` starts it with its first decision.")]
+    Missing(String),
+    /// Several servers have a log, and none of them was named.
+    #[error("There are logs of several servers: {servers}. Name one of them, as in --server {first}.")]
+    Several {
+        /// The servers.
+        servers: String,
+        /// The first of them.
+        first: ServerName,
+    },
+}
+
+impl LogError {
+    /// The exit code of a command that ends with this.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::BadServer(_) | Self::Several { .. } => Exit::Usage,
+            Self::Unreadable { .. } | Self::Missing(_) => Exit::Failed,
+        }
+    }
+
+    pub(super) fn unreadable(dir: &Path, error: io::Error) -> Self {
+        Self::Unreadable { dir: visible(&dir.display().to_string()), error }
+    }
+
+    fn missing(dir: &Path, server: Option<&ServerName>, others: &[ServerName]) -> Self {
+        let dir = visible(&dir.display().to_string());
+        Self::Missing(match server {
+            Some(server) if !others.is_empty() => format!("of {server} in {dir}; there is one of {}", join(others)),
+            Some(server) => format!("of {server} yet; it would be in {dir}"),
+            None => format!("yet; it would be in {dir}"),
+        })
+    }
+}
+
+/// Chooses the server whose log in `dir` is meant: the one that is named, else the one of the policy file, where it has a
+/// log, else the only one that has a log.
+///
+/// # Errors
+/// When the name is invalid, or when there is no log or more than one to choose from.
+pub fn choose_server(named: Option<&str>, of_policy: Option<ServerName>, dir: &Path) -> Result<ServerName, LogError> {
+    if let Some(name) = named {
+        return Ok(ServerName::parse(name)?);
+    }
+    let servers = servers(dir)?;
+    if let Some(server) = of_policy.filter(|server| servers.contains(server)) {
+        return Ok(server);
+    }
+    match servers.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(LogError::missing(dir, None, &[])),
+        [first, ..] => Err(LogError::Several { servers: join(&servers), first: first.clone() }),
+    }
+}
+
+/// The log of one server, or of all of them, from its first line on.
+#[derive(Debug)]
+pub struct LogRecords {
+    reader: Reader,
+    dir: PathBuf,
+    server: Option<ServerName>,
+    /// How many warnings there were about lines that cannot be read, at most [`MAX_UNREADABLE_TOLD`].
+    warnings: usize,
+}
+
+impl LogRecords {
+    /// Opens the log of `server` in `dir`, or all logs there. They may be missing.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn open(dir: &Path, server: Option<&ServerName>) -> Result<Self, LogError> {
+        let reader = Reader::open(dir, server).map_err(|error| LogError::unreadable(dir, error))?;
+        Ok(Self { reader, dir: dir.to_owned(), server: server.cloned(), warnings: 0 })
+    }
+
+    /// Opens the log of `server` in `dir`, or all logs there.
+    ///
+    /// # Errors
+    /// When the directory cannot be read, or there is no log.
+    pub fn open_existing(dir: &Path, server: Option<&ServerName>) -> Result<Self, LogError> {
+        let records = Self::open(dir, server)?;
+        records.find_missing()?.map_or(Ok(records), Err)
+    }
+
+    /// Returns what to tell a person if there is no log at all.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn find_missing(&self) -> Result<Option<LogError>, LogError> {
+        if self.reader.servers().len() > 0 {
+            return Ok(None);
+        }
+        Ok(Some(LogError::missing(&self.dir, self.server.as_ref(), &servers(&self.dir)?)))
+    }
+
+    /// Passes each line that is there and was not passed on yet to `on`, also as text. Returns warnings about the lines that
+    /// were skipped.
+    ///
+    /// # Errors
+    /// When the log cannot be read, and what `on` fails with.
+    pub fn for_each<E: From<LogError>>(
+        &mut self,
+        mut on: impl FnMut(&LogLine<'_>, &str) -> Result<(), E>,
+    ) -> Result<Vec<String>, E> {
+        let mut warnings = Vec::new();
+        let mut more = 0;
+        while let Some(found) = self.reader.next().map_err(|error| LogError::unreadable(&self.dir, error))? {
+            match &found.line {
+                Ok(line) => on(line, found.text)?,
+                Err(_) if self.warnings == MAX_UNREADABLE_TOLD => more += 1,
+                Err(error) => {
+                    self.warnings += 1;
+                    let file = visible(&found.file.display().to_string());
+                    let why = visible(&error.to_string().chars().take(MAX_REASON).collect::<String>());
+                    warnings.push(format!(
+                        "line {} of {file} is skipped: {why}. `policylayer log verify` checks whether the log is whole.",
+                        found.number
+                    ));
+                }
+            }
+        }
+        if more > 0 {
+            warnings.push(format!("{more} more lines cannot be read."));
+        }
+        Ok(warnings)
+    }
+
+    /// Passes each recorded tool call since a time, or all, to `on`, in the order in which they were decided. Returns
+    /// warnings about the lines that were skipped.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn for_each_call(
+        &mut self,
+        since: Option<Timestamp>,
+        mut on: impl FnMut(&RecordedCall),
+    ) -> Result<Vec<String>, LogError> {
+        let mut order = CallOrder::default();
+        let warnings = self.for_each(|line, _| {
+            if since.is_none_or(|since| line.time >= since)
+                && let Some(call) = RecordedCall::from_line(line)
+                && let Some(next) = order.push(call)
+            {
+                on(&next);
+            }
+            Ok::<_, LogError>(())
+        })?;
+        while let Some(next) = order.pop() {
+            on(&next);
+        }
+        Ok(warnings)
+    }
+
+    /// Looks for what was written since.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn look_again(&mut self) -> Result<(), LogError> {
+        self.reader.look_again().map_err(|error| LogError::unreadable(&self.dir, error))
+    }
+
+    /// The servers whose logs are read.
+    pub fn servers(&self) -> impl ExactSizeIterator<Item = &ServerName> {
+        self.reader.servers()
+    }
+}
+
+/// Which lines of the log are meant. What is `None` excludes nothing.
+#[derive(Clone, Debug, Default)]
+pub struct LogFilter {
+    /// The tool's name. What happened to the log itself belongs to no tool.
+    pub tool: Option<ToolGlob>,
+    /// The effect, as the log has it.
+    pub effect: Option<String>,
+    /// The outcome, as the log has it.
+    pub outcome: Option<String>,
+    /// The first digits of the session's name.
+    pub session: Option<String>,
+    /// The time of the first decision that is meant.
+    pub since: Option<Timestamp>,
+}
+
+impl LogFilter {
+    /// Whether a line is meant.
+    pub fn matches(&self, line: &LogLine<'_>) -> bool {
+        let fits = |wanted: &Option<String>, word: &str| wanted.as_ref().is_none_or(|wanted| wanted == word);
+        self.since.is_none_or(|since| line.time >= since)
+            && self.session.as_ref().is_none_or(|session| line.session.starts_with(session.as_str()))
+            && match &line.about {
+                About::Event(_) => self.tool.is_none() && self.effect.is_none() && self.outcome.is_none(),
+                About::Decision(record) => {
+                    fits(&self.effect, &record.effect)
+                        && fits(&self.outcome, record.outcome.as_str())
+                        && self
+                            .tool
+                            .as_ref()
+                            .is_none_or(|glob| record.tool.as_ref().is_some_and(|tool| glob.matches(tool)))
+                }
+            }
+    }
+}
+
+fn servers(dir: &Path) -> Result<Vec<ServerName>, LogError> {
+    reader::servers(dir).map_err(|error| LogError::unreadable(dir, error))
+}
+
+fn join(servers: &[ServerName]) -> String {
+    servers.iter().map(ServerName::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,45 @@
+//! Whether the log is as it was written.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::log_records::{LogError, LogRecords};
+use crate::audit::verify::{self, verify};
+use crate::policy::ServerName;
+
+/// Whether logs are as they were written.
+#[derive(Debug, Serialize)]
+pub struct VerificationReport {
+    /// Whether all of them are.
+    pub whole: bool,
+    /// Each log, by server.
+    pub servers: Vec<ServerVerification>,
+}
+
+/// Whether the log of one server is as it was written.
+#[derive(Debug, Serialize)]
+pub struct ServerVerification {
+    /// The server.
+    pub server: String,
+    /// Whether the log is as it was written.
+    pub whole: bool,
+    /// What was found.
+    #[serde(flatten)]
+    pub found: verify::VerifyReport,
+}
+
+impl VerificationReport {
+    /// Verifies the logs in `dir` that `records` reads.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn collect(records: &LogRecords, dir: &Path) -> Result<Self, LogError> {
+        let verify = |server: &ServerName| {
+            let found = verify(dir, server).map_err(|error| LogError::unreadable(dir, error))?;
+            Ok(ServerVerification { server: server.as_str().to_owned(), whole: found.broken.is_none(), found })
+        };
+        let servers = records.servers().map(verify).collect::<Result<Vec<_>, LogError>>()?;
+        Ok(Self { whole: servers.iter().all(|server| server.whole), servers })
+    }
+}
