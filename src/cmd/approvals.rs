@@ -2,18 +2,17 @@
 
 mod card;
 mod confirm;
-mod json;
 mod pretty;
 mod watch;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Duration;
 
-use anstream::AutoStream;
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 
-use self::card::{Ago, Left};
+use self::card::duration_text;
 use super::Env;
+use super::output::{print, print_report};
 use crate::cli::{ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsShowArgs, Format};
 use crate::engine::{ApprovalAnswer, Channel};
 use crate::exit::Exit;
@@ -22,15 +21,16 @@ use crate::paths;
 use crate::policy::nearest;
 use crate::settings::LocalConfirm;
 use crate::state::approvals::{ApprovalEntry, ApprovalState, Book, Confirm, NotAnswered, clock};
+use crate::term::style::{DIM, WARN};
 use crate::term::table::{self, Cell};
 use crate::visible::visible;
 
-/// How much of a call's arguments the list shows, in characters.
+/// How much of a call's arguments the list shows, in columns.
 const SHOWN: usize = 48;
 
-/// Why a command about approvals does nothing. Each message says what to do.
+/// Why a call is not answered or shown. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum ApprovalError {
     #[error("No call {id} waits for an approval. {remedy}")]
     Unknown { id: String, remedy: String },
     #[error("{0}")]
@@ -61,41 +61,38 @@ pub fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
 }
 
 fn list(book: &mut Book, format: Format, env: &Env) -> anyhow::Result<Exit> {
-    let all = book.all()?;
-    let mut out = AutoStream::auto(std::io::stdout()).lock();
+    let mut all = book.all()?;
     let now = clock();
     match format {
-        Format::Json => {
-            let open: Vec<_> = all.iter().filter(|entry| entry.state.is_open()).collect();
-            out.write_all(json::list(&open)?.as_bytes())?;
-        }
+        Format::Json => all.retain(|entry| entry.state.is_open()),
         Format::Text => {
-            // What has just expired is missed by whoever wanted to answer it.
-            let is_shown = |entry: &&ApprovalEntry| {
+            // Whoever wants to answer a call misses it if it has just expired.
+            all.retain(|entry| {
                 let has_expired =
                     entry.state == ApprovalState::Expired && now < entry.expires.saturating_add(LATE_APPROVAL);
                 entry.state.is_open() || has_expired
-            };
-            let shown: Vec<_> = all.iter().filter(is_shown).collect();
-            write_list(&mut out, &shown, now)?;
-            if shown.is_empty() && !asks_here(env) {
-                writeln!(
-                    out,
-                    "The channels in config.toml leave \"local\" out, so nothing is laid out here: only clients ask."
-                )?;
-            }
+            });
         }
     }
-    out.flush()?;
+    print_report(&all, format, |out, all| {
+        write_list(out, all, now)?;
+        if all.is_empty() && !asks_here(env) {
+            writeln!(
+                out,
+                "The channels in config.toml leave \"local\" out, so nothing is laid out here: only clients ask."
+            )?;
+        }
+        Ok(())
+    })?;
     Ok(Exit::Ok)
 }
 
-/// Whether config.toml has the local channel; what is wrong with the file is told elsewhere.
+/// Whether config.toml has the local channel. Other commands report what is wrong with the file.
 fn asks_here(env: &Env) -> bool {
     paths::load_settings(env).map_or(true, |settings| settings.approvals.channels.contains(&Channel::Local))
 }
 
-fn write_list(out: &mut dyn Write, shown: &[&ApprovalEntry], now: Duration) -> anyhow::Result<()> {
+fn write_list(out: &mut dyn Write, shown: &[ApprovalEntry], now: Duration) -> io::Result<()> {
     if shown.is_empty() {
         writeln!(out, "Nothing waits for a person.")?;
         return Ok(());
@@ -121,10 +118,10 @@ fn write_list(out: &mut dyn Write, shown: &[&ApprovalEntry], now: Duration) -> a
 fn row(entry: &ApprovalEntry, now: Duration) -> Vec<Cell> {
     let style = match entry.state {
         ApprovalState::Waiting => Style::new().bold(),
-        ApprovalState::Late => AnsiColor::Yellow.on_default(),
-        _ => Style::new().dimmed(),
+        ApprovalState::Late => WARN,
+        _ => DIM,
     };
-    let left = if entry.state.is_open() { Left(entry.left(now)).to_string() } else { "-".to_owned() };
+    let left = if entry.state.is_open() { duration_text(entry.left(now)) } else { "-".to_owned() };
     vec![
         Cell::styled(&entry.id, style),
         Cell::styled(entry.state.as_str(), style),
@@ -138,22 +135,13 @@ fn row(entry: &ApprovalEntry, now: Duration) -> Vec<Cell> {
 
 fn summary(entry: &ApprovalEntry) -> String {
     let written = entry.arguments.as_deref().unwrap_or("-");
-    let shown = visible(&written.chars().take(SHOWN + 1).collect::<String>()).replace('\t', " ");
-    match shown.char_indices().nth(SHOWN) {
-        Some((end, _)) => shown.get(..end).unwrap_or_default().to_owned() + "…",
-        None => shown,
-    }
+    table::cut(&visible(&written.chars().take(SHOWN + 1).collect::<String>()).replace('\t', " "), SHOWN)
 }
 
 fn show(book: &mut Book, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
     let all = book.all()?;
     let entry = find(&all, &args.id)?;
-    let mut out = AutoStream::auto(std::io::stdout()).lock();
-    match args.format {
-        Format::Json => out.write_all(json::one(entry)?.as_bytes())?,
-        Format::Text => card::write(&mut out, entry, clock())?,
-    }
-    out.flush()?;
+    print_report(entry, args.format, |out, entry| card::write(out, entry, clock()))?;
     Ok(Exit::Ok)
 }
 
@@ -171,7 +159,7 @@ fn approve(book: &mut Book, id: &str, verdict: &ApprovalAnswer, env: &Env) -> an
 fn deny(book: &mut Book, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
     let note = args.reason.as_deref().map(str::trim).filter(|note| !note.is_empty());
     if let Some(length) = note.map(|note| note.chars().count()).filter(|length| *length > MAX_NOTE) {
-        return Err(Failure::LongReason(length).into());
+        return Err(ApprovalError::LongReason(length).into());
     }
     answer(book, &args.id, &ApprovalAnswer::Refused { note: note.map(str::to_owned) }, Confirm::None)
 }
@@ -180,18 +168,16 @@ fn answer(book: &mut Book, id: &str, verdict: &ApprovalAnswer, given: Confirm) -
     let id = id.to_lowercase();
     match book.answer(&id, verdict, given)? {
         Ok(entry) => {
-            let mut out = AutoStream::auto(std::io::stdout()).lock();
-            writeln!(out, "{}", done(&entry, verdict, clock()))?;
-            out.flush()?;
+            print(|out| writeln!(out, "{}", done(&entry, verdict, clock())))?;
             Ok(Exit::Ok)
         }
         Err(NotAnswered::Unknown) => Err(unknown(&id, &book.all()?).into()),
-        Err(NotAnswered::Over(entry)) => Err(Failure::Over(over(&entry, clock())).into()),
-        Err(NotAnswered::NeedsCode) => Err(Failure::NeedsCode(id).into()),
+        Err(NotAnswered::Over(entry)) => Err(ApprovalError::Over(over(&entry, clock())).into()),
+        Err(NotAnswered::NeedsCode) => Err(ApprovalError::NeedsCode(id).into()),
     }
 }
 
-/// What came of an answer to a question that was in this state.
+/// Returns what an answer does to a question that was in this state.
 fn done(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duration) -> String {
     let what = format!("{} of {}", visible(&entry.tool), visible(&entry.server));
     let is_late = entry.state == ApprovalState::Late || entry.expires <= now;
@@ -203,67 +189,65 @@ fn done(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duration) -> Strin
         (ApprovalAnswer::Once, true) => format!(
             "Approved late: the call of {what} has timed out and was refused. Tell the agent: it may make the very same call \
              once, with the same arguments, within {}.",
-            Left(entry.left(now).max(Duration::from_secs(1)))
+            duration_text(entry.left(now).max(Duration::from_secs(1)))
         ),
         (ApprovalAnswer::Session, true) => format!(
             "Approved late: the call of {what} has timed out and was refused. Tell the agent: it may make the very same \
              call again, and others like it until the session ends."
         ),
         (ApprovalAnswer::Refused { note }, _) => {
-            let told = if note.is_some() { " with your reason" } else { "" };
-            let told = if is_late {
-                "; the agent was told when it timed out".to_owned()
-            } else {
-                format!(", and the agent is told so{told}")
+            let agent = match (is_late, note) {
+                (true, _) => "; the agent was told when it timed out",
+                (false, Some(_)) => ", and the agent is told so with your reason",
+                (false, None) => ", and the agent is told so",
             };
-            format!("Refused: {what} does not go on{told}.")
+            format!("Refused: {what} does not go on{agent}.")
         }
     }
 }
 
-/// Why a question takes no answer any more.
+/// Returns why a question can no longer be answered.
 fn over(entry: &ApprovalEntry, now: Duration) -> String {
     let id = &entry.id;
-    let ago = entry.answered.map(|then| format!(", {}", Ago(now.saturating_sub(then)))).unwrap_or_default();
+    let ago =
+        entry.answered.map(|then| format!(", {} ago", duration_text(now.saturating_sub(then)))).unwrap_or_default();
     let channel = match entry.channel.as_deref() {
         Some("client") => "in the client",
         _ => "with `policylayer approvals`",
     };
-    match entry.state {
-        ApprovalState::Approved => {
-            format!("The call {id} was already approved {channel}{ago}. The first answer counts; nothing has changed.")
+    let (what, remedy) = match entry.state {
+        ApprovalState::Approved => ("approved", "nothing has changed"),
+        ApprovalState::Settled => ("answered", "nothing has changed"),
+        ApprovalState::Denied => {
+            ("refused", "if it is wanted after all, ask the agent to make the call again, and approve that")
         }
-        ApprovalState::Denied => format!(
-            "The call {id} was already refused {channel}{ago}. The first answer counts: if it is wanted after all, ask the agent \
-             to make the call again, and approve that."
-        ),
-        ApprovalState::Settled => {
-            format!("The call {id} was already answered {channel}{ago}. The first answer counts; nothing has changed.")
+        ApprovalState::Expired | ApprovalState::Waiting | ApprovalState::Late => {
+            return format!(
+                "The call {id} has expired: the client took it back, its session has ended, or more than {} minutes have \
+                 passed since it timed out. If it is still wanted, ask the agent to make it again, and approve that.",
+                LATE_APPROVAL.as_secs() / 60
+            );
         }
-        ApprovalState::Expired | ApprovalState::Waiting | ApprovalState::Late => format!(
-            "The call {id} has expired: the client took it back, its session has ended, or more than {} minutes have passed since \
-             it timed out. If it is still wanted, ask the agent to make it again, and approve that.",
-            LATE_APPROVAL.as_secs() / 60
-        ),
-    }
+    };
+    format!("The call {id} was already {what} {channel}{ago}. The first answer counts; {remedy}.")
 }
 
-fn find<'a>(all: &'a [ApprovalEntry], id: &str) -> Result<&'a ApprovalEntry, Failure> {
+fn find<'a>(all: &'a [ApprovalEntry], id: &str) -> Result<&'a ApprovalEntry, ApprovalError> {
     let id = id.to_lowercase();
     all.iter().find(|entry| entry.id == id).ok_or_else(|| unknown(&id, all))
 }
 
-fn unknown(id: &str, all: &[ApprovalEntry]) -> Failure {
+fn unknown(id: &str, all: &[ApprovalEntry]) -> ApprovalError {
     let open = || all.iter().filter(|entry| entry.state.is_open()).map(|entry| entry.id.as_str());
     let remedy = match (nearest(id, open()), open().count()) {
         (Some(near), _) => format!("Did you mean {near}? `policylayer approvals` lists what waits."),
         (None, 0) => "Nothing waits at the moment.".to_owned(),
         (None, _) => "`policylayer approvals` lists what waits.".to_owned(),
     };
-    Failure::Unknown { id: visible(id), remedy }
+    ApprovalError::Unknown { id: visible(id), remedy }
 }
 
-/// What an approval needs by config.toml as it is now; a session keeps to what it has started with as well.
+/// What an approval needs by config.toml as it is now. A session also keeps to what it has started with.
 fn required(env: &Env) -> anyhow::Result<Confirm> {
     Ok(match paths::load_settings(env)?.approvals.local_confirm {
         LocalConfirm::None => Confirm::None,

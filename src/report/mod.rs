@@ -3,6 +3,7 @@
 //! A report does not know how it is shown. `cmd` turns it into text; `--format json` prints the serialized type, so its field
 //! names are a promise: fields are added and never taken away.
 
+pub mod approval_watch;
 pub(crate) mod check;
 pub(crate) mod clients;
 pub(crate) mod decision;

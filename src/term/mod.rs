@@ -1,9 +1,10 @@
-//! The terminal: colours, messages, tables, diffs, prompts and a spinner.
+//! The terminal: colours, messages, tables, diffs, prompts, a spinner and a screen of its own.
 
 pub(crate) mod diff;
 pub(crate) mod guard;
 pub(crate) mod message;
 pub(crate) mod prompt;
+pub(crate) mod screen;
 pub(crate) mod spinner;
 pub(crate) mod style;
 pub(crate) mod table;

@@ -374,7 +374,7 @@ fn long_arguments_are_cut_and_all_of_them_have_a_bound() {
     let entry = &book.all().unwrap()[0];
     let kept = entry.arguments.as_ref().unwrap();
     assert!(kept.len() <= MAX_ASKED_ARGUMENTS && kept.len() >= MAX_ASKED_ARGUMENTS - 1);
-    assert_eq!(entry.left_out(), (long.len() - kept.len()) as u64);
+    assert_eq!(entry.left_out, (long.len() - kept.len()) as u64);
     // Room comes back with each answer.
     assert!(book.answer(&entry.id.clone(), &ApprovalAnswer::Refused { note: None }, Confirm::None).unwrap().is_ok());
     desk.open(&question(most + 3, "{}"), until).unwrap();

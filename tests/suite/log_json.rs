@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use policylayer::engine::{Approval, Local, LocalDesk as _, Question};
+use policylayer::engine::{ApprovalAnswer, Local, LocalChannel as _, Question};
 use policylayer::limits::MAX_ASKED_ARGUMENTS;
 use policylayer::policy::Effect;
 use policylayer::record::{ArgumentsLogged, Digest, Event, Outcome};
@@ -126,7 +126,7 @@ fn approvals_are_as_they_were() {
     let mut book = Book::new(&folder, store);
     let refused = book.all().unwrap()[2].id.clone();
     let note = Some("Not today.".to_owned());
-    book.answer(&refused, &Approval::Refused { note }, Confirm::None).unwrap().unwrap();
+    book.answer(&refused, &ApprovalAnswer::Refused { note }, Confirm::None).unwrap().unwrap();
     let list = printed(&home, &["approvals", "list", "--format", "json"]);
     let shown = printed(&home, &["approvals", "show", &refused, "--format", "json"]);
     // Ids and times are of this run.

@@ -1,6 +1,5 @@
-//! A question as a person reads it.
+//! A question as text.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -8,37 +7,22 @@ use anstyle::Style;
 
 use super::pretty;
 use crate::state::approvals::{ApprovalEntry, ApprovalState};
+use crate::term::style::DIM;
 use crate::visible::visible;
 
 const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
 
-/// How long there is to answer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Left(pub(super) Duration);
-
-impl fmt::Display for Left {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs();
-        match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-            (0, 0, s) => write!(f, "{s} s"),
-            (0, m, s) => write!(f, "{m} min {s:02} s"),
-            (h, m, _) => write!(f, "{h} h {m:02} min"),
-        }
+/// Formats a duration in its two largest units.
+pub(super) fn duration_text(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, m, _) => format!("{h} h {m:02} min"),
     }
 }
 
-/// How long it has been.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ago(pub(super) Duration);
-
-impl fmt::Display for Ago {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ago", Left(self.0))
-    }
-}
-
-/// What a question is about, each with its name: all but the arguments.
+/// Returns the facts about a question with their names: all but the arguments.
 pub(super) fn facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("server", visible(&entry.server)),
@@ -47,32 +31,32 @@ pub(super) fn facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static str, 
         ("rule", visible(&entry.rule)),
     ];
     facts.extend(entry.reason.as_ref().map(|reason| ("reason", visible(reason))));
-    facts.push(("asked", Ago(now.saturating_sub(entry.asked)).to_string()));
+    facts.push(("asked", format!("{} ago", duration_text(now.saturating_sub(entry.asked)))));
     facts.push(match entry.state {
-        ApprovalState::Waiting => ("left", Left(entry.left(now)).to_string()),
-        ApprovalState::Late => ("left", format!("{}, for one repetition of the call", Left(entry.left(now)))),
+        ApprovalState::Waiting => ("left", duration_text(entry.left(now))),
+        ApprovalState::Late => ("left", format!("{}, for one repetition of the call", duration_text(entry.left(now)))),
         state => ("state", state.as_str().to_owned()),
     });
     facts
 }
 
-/// The arguments, a line for each, and what is to be said of them.
+/// Returns the lines of the arguments, and whether some are left out.
 pub(super) fn arguments(entry: &ApprovalEntry) -> Vec<String> {
     let Some(arguments) = &entry.arguments else {
         return vec!["(no longer kept, since there is nothing to be answered)".to_owned()];
     };
     let mut lines = pretty::lines(arguments);
-    if entry.left_out() > 0 {
+    if entry.left_out > 0 {
         lines.push(format!(
             "({} of {} bytes are NOT shown: they are too long for this. Refuse the call if you need to see them.)",
-            entry.left_out(),
-            entry.length
+            entry.left_out,
+            entry.left_out + arguments.len() as u64
         ));
     }
     lines
 }
 
-/// Writes all there is to know of a question.
+/// Writes everything about a question.
 pub(super) fn write(out: &mut dyn Write, entry: &ApprovalEntry, now: Duration) -> io::Result<()> {
     let state = match entry.state {
         ApprovalState::Waiting => "waits for your approval",
@@ -111,11 +95,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_in_two_units() {
-        for (seconds, told) in
+    fn durations_have_two_units() {
+        for (seconds, text) in
             [(0, "0 s"), (59, "59 s"), (60, "1 min 00 s"), (3599, "59 min 59 s"), (7260, "2 h 01 min")]
         {
-            assert_eq!(Left(Duration::from_secs(seconds)).to_string(), told);
+            assert_eq!(duration_text(Duration::from_secs(seconds)), text);
         }
     }
 }

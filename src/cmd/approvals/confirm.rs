@@ -7,20 +7,15 @@ use std::io::Write as _;
 use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
 
 use super::card;
-use crate::state::approvals::{self, ApprovalEntry, clock};
-
-/// No look-alikes.
-const ALPHABET: &[u8; 25] = b"23456789bcdfghjkmnpqrtwxz";
-
-/// How long a code is.
-const LENGTH: usize = 4;
+use crate::report::approval_watch::{is_code, new_code};
+use crate::state::approvals::{ApprovalEntry, clock};
 
 /// The longest line that is read as an answer, in bytes.
 const MAX_ANSWER: u64 = 256;
 
 /// Why there is no approval.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum ConfirmError {
     #[error(
         "Nothing is approved: `local_confirm = \"code\"` in config.toml asks for a code that a terminal shows, and there is no \
          terminal here ({0}). Run this in a terminal yourself, or use `policylayer approvals watch`."
@@ -30,25 +25,13 @@ enum Failure {
         "Nothing is approved: what was typed is not the code. The call still waits; run this again for another code."
     )]
     Wrong,
-    #[error("Nothing is approved: the system has no randomness to give for a code ({0}). Try again.")]
-    NoRandomness(getrandom::Error),
-}
-
-/// A code to be typed back.
-pub(super) fn code() -> anyhow::Result<String> {
-    approvals::code(ALPHABET, LENGTH).map_err(|error| Failure::NoRandomness(error).into())
-}
-
-/// Whether what was typed is the code.
-pub(super) fn matches(typed: &str, code: &str) -> bool {
-    typed.trim().eq_ignore_ascii_case(code)
 }
 
 /// Shows a question with a code on the terminal of this process, and reads the code back from there, whatever stdin and
 /// stdout are.
 pub(super) fn on_terminal(entry: &ApprovalEntry) -> anyhow::Result<()> {
-    let (input, output) = terminal().map_err(Failure::NoTerminal)?;
-    let code = code()?;
+    let (input, output) = terminal().map_err(ConfirmError::NoTerminal)?;
+    let code = new_code()?;
     let mut text = Vec::new();
     card::write(&mut text, entry, clock())?;
     let text = String::from_utf8_lossy(&text);
@@ -57,7 +40,7 @@ pub(super) fn on_terminal(entry: &ApprovalEntry) -> anyhow::Result<()> {
     let mut typed = String::new();
     // What is not UTF-8 is not the code.
     let read = BufReader::new(input.take(MAX_ANSWER)).read_line(&mut typed);
-    if read.is_ok() && matches(&typed, &code) { Ok(()) } else { Err(Failure::Wrong.into()) }
+    if read.is_ok() && is_code(&typed, &code) { Ok(()) } else { Err(ConfirmError::Wrong.into()) }
 }
 
 fn terminal() -> io::Result<(File, File)> {

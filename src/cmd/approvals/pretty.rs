@@ -5,7 +5,7 @@ use crate::visible::visible;
 
 /// The text over several lines; it may be cut anywhere.
 pub(super) fn lines(json: &str) -> Vec<String> {
-    let mut lines = Lines::default();
+    let mut lines = PrettyLines::default();
     let mut rest = json.chars().peekable();
     while let Some(c) = rest.next() {
         match c {
@@ -51,14 +51,14 @@ pub(super) fn lines(json: &str) -> Vec<String> {
 }
 
 #[derive(Default)]
-struct Lines {
+struct PrettyLines {
     done: Vec<String>,
     line: String,
     depth: usize,
     indent: usize,
 }
 
-impl Lines {
+impl PrettyLines {
     /// Ends the line that is being written, at the depth at which it began.
     fn end(&mut self) {
         if !self.line.is_empty() {

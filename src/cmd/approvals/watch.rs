@@ -1,30 +1,32 @@
 //! `policylayer approvals watch`: what waits, live in a terminal that a person keeps open, answered with single keys.
 
 mod frame;
-mod model;
-mod screen;
 
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use crossterm::event::{self, Event, KeyEventKind};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use self::frame::Painter;
-use self::model::{Act, Model};
-use self::screen::Screen;
 use super::{Env, done, over};
+use crate::engine::ApprovalAnswer;
 use crate::exit::Exit;
+use crate::report::approval_watch::{ApprovalWatch, GivenAnswer, NoCode, WatchMode};
 use crate::state::approvals::{Book, Confirm, NotAnswered, clock};
 use crate::term::guard::end_by_signal;
+use crate::term::screen::Screen;
 
-/// How often what waits is looked at.
+/// How often the store is checked for what waits.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// How long a key is waited for; a signal that ends the program waits no longer than this.
+/// How long a key is waited for. A signal that ends the program waits no longer than this.
 const KEY: Duration = Duration::from_millis(100);
 
+/// How many lines a page key scrolls.
+const PAGE: usize = 10;
+
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum WatchError {
     #[error(
         "`approvals watch` needs a terminal, and {0} is none. Run it in a terminal of its own; in scripts, use `policylayer \
          approvals list --format json`."
@@ -34,68 +36,93 @@ enum Failure {
     Terminal(io::Error),
 }
 
+/// What a key asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum KeyAction {
+    None,
+    Quit,
+    Answer(GivenAnswer),
+}
+
 /// Watches until a person quits or a signal ends it.
 pub(super) fn run(book: &mut Book, required: Confirm, env: &Env) -> anyhow::Result<Exit> {
     if !env.stdin_is_terminal() {
-        return Err(Failure::NoTerminal("stdin").into());
+        return Err(WatchError::NoTerminal("stdin").into());
     }
     if !io::stdout().is_terminal() {
-        return Err(Failure::NoTerminal("stdout").into());
+        return Err(WatchError::NoTerminal("stdout").into());
     }
-    // Before the terminal is taken over: what is wrong with the store is told as usual.
+    // Before the terminal is taken over, so that an error of the store is shown as usual.
     let all = book.all()?;
-    let mut model = Model::new(required);
-    model.update(all, clock());
-    let mut screen = Screen::take(env).map_err(Failure::Terminal)?;
-    let watched = watch(book, &mut model, &mut screen);
+    let mut watch = ApprovalWatch::new(required);
+    watch.update(all, clock());
+    let mut screen = Screen::open(env).map_err(WatchError::Terminal)?;
+    let watched = follow(book, &mut watch, &mut screen);
     let signal = screen.signal();
     drop(screen);
     end_by_signal(signal);
     watched.map(|()| Exit::Ok)
 }
 
-fn watch(book: &mut Book, model: &mut Model, screen: &mut Screen) -> anyhow::Result<()> {
+fn follow(book: &mut Book, watch: &mut ApprovalWatch, screen: &mut Screen) -> anyhow::Result<()> {
     let mut painter = Painter::default();
     let mut looked = Instant::now();
     loop {
-        screen.draw(painter.paint(model, screen.size(), clock())).map_err(Failure::Terminal)?;
-        let act = if event::poll(KEY).map_err(Failure::Terminal)? {
-            match event::read().map_err(Failure::Terminal)? {
-                Event::Key(key) if key.kind != KeyEventKind::Release => model.key(key, clock())?,
-                Event::Resize(..) => {
-                    screen.resized().map_err(Failure::Terminal)?;
-                    Act::None
-                }
-                _ => Act::None,
-            }
-        } else {
-            // Consoles of Windows tell of a new size only those who ask for it in the mode of their input.
-            #[cfg(windows)]
-            screen.resized().map_err(Failure::Terminal)?;
-            Act::None
+        screen.draw(painter.paint(watch, screen.size(), clock())).map_err(WatchError::Terminal)?;
+        let action = match screen.read_key(KEY).map_err(WatchError::Terminal)? {
+            Some(key) => handle_key(watch, key, clock())?,
+            None => KeyAction::None,
         };
-        if screen.signal().is_some() {
+        if screen.signal().is_some() || action == KeyAction::Quit {
             return Ok(());
         }
-        match act {
-            Act::None => {}
-            Act::Quit => return Ok(()),
-            Act::Answer(id, verdict, given) => {
-                let now = clock();
-                let said = match book.answer(&id, &verdict, given)? {
-                    Ok(entry) => done(&entry, &verdict, now),
-                    Err(NotAnswered::Over(entry)) => over(&entry, now),
-                    Err(NotAnswered::Unknown) => format!("The call {id} is no longer there."),
-                    // The model has asked for one wherever the question says so.
-                    Err(NotAnswered::NeedsCode) => format!("The call {id} can only be approved with a code."),
-                };
-                model.say(said);
-                model.update(book.all()?, now);
-            }
+        if let KeyAction::Answer(GivenAnswer { id, approval, confirm }) = action {
+            let now = clock();
+            watch.message = match book.answer(&id, &approval, confirm)? {
+                Ok(entry) => done(&entry, &approval, now),
+                Err(NotAnswered::Over(entry)) => over(&entry, now),
+                Err(NotAnswered::Unknown) => format!("The call {id} is no longer there."),
+                // The model has asked for one wherever the question needs it.
+                Err(NotAnswered::NeedsCode) => format!("The call {id} can only be approved with a code."),
+            };
+            watch.update(book.all()?, now);
         }
         if looked.elapsed() >= LOOK {
-            model.update(book.all()?, clock());
+            watch.update(book.all()?, clock());
             looked = Instant::now();
         }
     }
+}
+
+/// Does what a key asks for, as far as the model can.
+fn handle_key(watch: &mut ApprovalWatch, key: KeyEvent, now: Duration) -> Result<KeyAction, NoCode> {
+    if key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('c' | 'd')) {
+        return Ok(KeyAction::Quit);
+    }
+    let mut answer = None;
+    if watch.mode == WatchMode::Browse {
+        match key.code {
+            KeyCode::Char('q') | KeyCode::Esc => return Ok(KeyAction::Quit),
+            KeyCode::Up | KeyCode::Char('k') => watch.show_previous(now),
+            KeyCode::Down | KeyCode::Char('j') => watch.show_next(now),
+            // The painter knows where the end is.
+            KeyCode::PageDown | KeyCode::Char(' ') => watch.scroll = watch.scroll.saturating_add(PAGE),
+            KeyCode::PageUp | KeyCode::Backspace => watch.scroll = watch.scroll.saturating_sub(PAGE),
+            KeyCode::Home | KeyCode::Char('g') => watch.scroll = 0,
+            KeyCode::End | KeyCode::Char('G') => watch.scroll = usize::MAX,
+            KeyCode::Char('y') => answer = watch.approve(ApprovalAnswer::Once, now)?,
+            KeyCode::Char('a') => answer = watch.approve(ApprovalAnswer::Session, now)?,
+            KeyCode::Char('n') => watch.begin_refusal(now),
+            _ => {}
+        }
+    } else {
+        match key.code {
+            KeyCode::Char(c) => watch.type_char(c),
+            KeyCode::Backspace => watch.erase_char(),
+            KeyCode::Esc => watch.cancel_typing(),
+            KeyCode::Enter => answer = watch.submit_typed(),
+            _ => {}
+        }
+    }
+    Ok(answer.map_or(KeyAction::None, KeyAction::Answer))
 }

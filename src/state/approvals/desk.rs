@@ -17,9 +17,6 @@ use crate::state::database::{Database, DatabaseError, explain, time};
 /// Called for each question with its id and the tool.
 pub type Announce = Box<dyn Fn(&str, &str) + Send>;
 
-/// What ids are made of: neither look-alikes nor vowels, which spell words.
-const ALPHABET: &[u8; 25] = b"23456789bcdfghjkmnpqrtwxz";
-
 /// How long an id is.
 const ID: usize = 5;
 
@@ -212,7 +209,7 @@ fn number(number: u64) -> i64 {
 /// An id that no question in the store has.
 fn unused(connection: &Connection) -> Result<String, DatabaseError> {
     loop {
-        let id = super::code(ALPHABET, ID).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let id = super::code(super::TYPEABLE, ID).map_err(|error| std::io::Error::other(error.to_string()))?;
         let taken = "SELECT EXISTS (SELECT 1 FROM approvals WHERE id = ?1)";
         if !connection.query_row(taken, [&id], |row| row.get::<_, bool>(0))? {
             return Ok(id);

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::Type;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// What has to be given beside an approval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Confirm {
     /// Nothing.
     None,
@@ -25,7 +29,8 @@ impl Confirm {
 }
 
 /// What became of a question so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ApprovalState {
     /// Its call waits for the answer.
     Waiting,
@@ -62,13 +67,13 @@ impl ApprovalState {
     }
 }
 
-/// A question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A question. It serializes as what `approvals --format json` prints: the order and the names of the fields are promises.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApprovalEntry {
     /// What it is called by in commands.
     pub id: String,
-    /// The session that asks.
-    pub session: String,
+    /// What became of it.
+    pub state: ApprovalState,
     /// The server.
     pub server: String,
     /// The tool.
@@ -79,27 +84,49 @@ pub struct ApprovalEntry {
     pub rule: String,
     /// Why it asks, where the policy says so.
     pub reason: Option<String>,
-    /// The arguments as written, at most [`MAX_ASKED_ARGUMENTS`](crate::limits::MAX_ASKED_ARGUMENTS) of them; `None` once
-    /// there is nothing to be answered any more.
-    pub arguments: Option<String>,
-    /// How long the arguments are, in bytes.
-    pub length: u64,
-    /// The SHA-256 of the line that is held.
-    pub line: String,
+    /// The session that asks.
+    pub session: String,
     /// When it was asked, since 1970.
+    #[serde(serialize_with = "as_timestamp")]
     pub asked: Duration,
     /// Until when it can be answered, since 1970.
+    #[serde(serialize_with = "as_timestamp")]
     pub expires: Duration,
     /// What an approval needs.
     pub confirm: Confirm,
-    /// What became of it.
-    pub state: ApprovalState,
+    /// The SHA-256 of the line that is held.
+    pub line: String,
     /// The channel that has answered.
     pub channel: Option<String>,
     /// When it was answered, since 1970.
+    #[serde(serialize_with = "as_optional_timestamp")]
     pub answered: Option<Duration>,
     /// What was said to the agent.
     pub note: Option<String>,
+    /// The arguments as written, at most [`MAX_ASKED_ARGUMENTS`](crate::limits::MAX_ASKED_ARGUMENTS) of them; `None` once
+    /// there is nothing to be answered any more. They serialize as the object that they are; cut ones as text.
+    #[serde(serialize_with = "as_json")]
+    pub arguments: Option<String>,
+    /// How many bytes of the arguments are left out.
+    pub left_out: u64,
+}
+
+fn as_timestamp<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    as_optional_timestamp(&Some(*time), serializer)
+}
+
+/// Serializes a time as RFC 3339 has it, in UTC and to the millisecond.
+fn as_optional_timestamp<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    let milliseconds = time.and_then(|time| i64::try_from(time.as_millis()).ok());
+    milliseconds.and_then(|time| Timestamp::from_millisecond(time).ok()).serialize(serializer)
+}
+
+/// Serializes JSON as it is written; what is no JSON, as text.
+fn as_json<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match text.as_deref().map(serde_json::from_str::<&RawValue>) {
+        Some(Ok(json)) => json.serialize(serializer),
+        _ => text.serialize(serializer),
+    }
 }
 
 /// The columns that [`ApprovalEntry::read`] reads.
@@ -108,6 +135,8 @@ pub(super) const COLUMNS: &str = "id, session, server, tool, class, rule, reason
 
 impl ApprovalEntry {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let arguments: Option<String> = row.get("arguments")?;
+        let length = row.get::<_, i64>("length")?.unsigned_abs();
         let state: String = row.get("state")?;
         let confirm: String = row.get("confirm")?;
         let state = ApprovalState::ALL.into_iter().find(|known| known.as_str() == state);
@@ -119,8 +148,8 @@ impl ApprovalEntry {
             class: row.get("class")?,
             rule: row.get("rule")?,
             reason: row.get("reason")?,
-            arguments: row.get("arguments")?,
-            length: row.get::<_, i64>("length")?.unsigned_abs(),
+            left_out: arguments.as_ref().map_or(0, |kept| length.saturating_sub(kept.len() as u64)),
+            arguments,
             line: row.get("line")?,
             asked: time(row.get("asked")?),
             expires: time(row.get("expires")?),
@@ -131,11 +160,6 @@ impl ApprovalEntry {
             answered: row.get::<_, Option<i64>>("answered")?.map(time),
             note: row.get("note")?,
         })
-    }
-
-    /// How many bytes of the arguments are not kept.
-    pub fn left_out(&self) -> u64 {
-        self.arguments.as_ref().map_or(0, |kept| self.length.saturating_sub(kept.len() as u64))
     }
 
     /// How long it can be answered.

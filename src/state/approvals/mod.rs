@@ -34,6 +34,9 @@ pub fn clock() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
+/// Characters for ids and codes that a person types: neither look-alikes nor vowels, which spell words.
+pub const TYPEABLE: &[u8] = b"23456789bcdfghjkmnpqrtwxz";
+
 /// Random text of these characters, each as likely as the other.
 ///
 /// # Errors

@@ -1,88 +1,78 @@
-//! What is drawn: every line of the terminal, made anew each time.
+//! What is drawn: every line of the screen, made anew each time.
 
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::super::card::{self, Left};
-use super::model::{Mode, Model};
+use super::super::card::{self, duration_text};
+use crate::report::approval_watch::{ApprovalWatch, WatchMode};
 use crate::state::approvals::{ApprovalEntry, ApprovalState};
+use crate::term::screen::{ScreenLine, ScreenSize};
+use crate::term::style::{DIM, SUCCESS, WARN};
+use crate::term::table::cut;
 use crate::visible::visible;
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const CHOSEN: Style = Style::new().invert();
-const LATE: Style = AnsiColor::Yellow.on_default();
-const SAID: Style = AnsiColor::Green.on_default();
-
-/// Columns and rows.
-pub(super) type Size = (usize, usize);
-
-/// A line of the terminal, no wider than it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) text: String,
-    pub(super) style: Style,
-}
+const SELECTED: Style = Style::new().invert();
 
 /// Draws, and remembers the lines of the arguments, which may be many.
 #[derive(Debug, Default)]
 pub(super) struct Painter {
+    /// The id of the call, the width, and the lines.
     wrapped: Option<(String, usize, Vec<String>)>,
 }
 
 impl Painter {
-    /// Every line of the terminal, from the top. Puts the model's scroll where there is something to be seen.
-    pub(super) fn paint(&mut self, model: &mut Model, (columns, rows): Size, now: Duration) -> Vec<Line> {
-        let mut foot = foot(model, columns);
-        // Where there is hardly any room, the calls come first.
+    /// Returns every line of the screen, from the top, and limits the scroll of the model to what there is.
+    pub(super) fn paint(
+        &mut self,
+        watch: &mut ApprovalWatch,
+        (columns, rows): ScreenSize,
+        now: Duration,
+    ) -> Vec<ScreenLine> {
+        let mut foot = foot(watch, columns);
+        // On a screen of few rows, the calls come first.
         foot.truncate(rows.div_ceil(2));
-        let mut lines = vec![head(model)];
-        let (shown, room) = (model.entries().len(), rows.saturating_sub(foot.len()));
-        let list = shown.min((room / 3).max(1));
-        let place = model.place().unwrap_or(0);
-        let first = place.saturating_sub(list / 2).min(shown.saturating_sub(list));
-        let listed = model.entries().iter().enumerate().skip(first).take(list);
-        lines.extend(listed.map(|(index, entry)| row(entry, index == place && model.place().is_some(), now)));
-        lines.push(Line { text: "─".repeat(columns), style: DIM });
+        let mut lines = vec![head(watch)];
+        let (count, room) = (watch.entries().len(), rows.saturating_sub(foot.len()));
+        let list = count.min((room / 3).max(1));
+        let position = watch.position();
+        let first = position.unwrap_or(0).saturating_sub(list / 2).min(count.saturating_sub(list));
+        let listed = watch.entries().iter().enumerate().skip(first).take(list);
+        lines.extend(listed.map(|(index, entry)| row(entry, Some(index) == position, now)));
+        lines.push(line("─".repeat(columns), DIM));
         lines.truncate(room);
-        let room = room - lines.len();
-        lines.extend(self.details(model, columns, room, now));
-        lines.resize(rows.saturating_sub(foot.len()), Line { text: String::new(), style: PLAIN });
+        lines.extend(self.details(watch, columns, room - lines.len(), now));
+        lines.resize(room, line(String::new(), PLAIN));
         lines.extend(foot);
         lines.truncate(rows);
         for line in &mut lines {
-            cut(&mut line.text, columns);
+            line.text = cut(&line.text, columns);
         }
         lines
     }
 
-    fn details(&mut self, model: &mut Model, columns: usize, room: usize, now: Duration) -> Vec<Line> {
-        let Some(entry) = model.selected() else {
-            let text = "Nothing waits for a person. A call shows up here as soon as one does.".to_owned();
-            return words(&text, columns).into_iter().map(|text| Line { text, style: DIM }).collect();
+    fn details(&mut self, watch: &mut ApprovalWatch, columns: usize, room: usize, now: Duration) -> Vec<ScreenLine> {
+        let Some(entry) = watch.shown() else {
+            return paragraph("Nothing waits for a person. A call shows up here as soon as one does.", columns, DIM);
         };
-        let facts = card::facts(entry, now);
-        let facts = facts.into_iter().filter(|(name, _)| *name != "tool");
-        let facts = facts.flat_map(|(name, text)| words(&format!("{name:<7} {text}"), columns));
-        let mut lines: Vec<_> = facts.map(|text| Line { text, style: PLAIN }).collect();
-        lines.push(Line { text: "arguments".to_owned(), style: DIM });
-        let arguments = self.arguments(entry, columns);
-        let all = lines.len() + arguments.len();
-        lines.extend(arguments.iter().map(|text| Line { text: text.clone(), style: PLAIN }));
-        if all <= room {
-            model.scroll = 0;
+        let facts = card::facts(entry, now).into_iter().filter(|(name, _)| *name != "tool");
+        let mut lines: Vec<_> =
+            facts.flat_map(|(name, text)| paragraph(&format!("{name:<7} {text}"), columns, PLAIN)).collect();
+        lines.push(line("arguments".to_owned(), DIM));
+        lines.extend(self.arguments(entry, columns).iter().map(|text| line(text.clone(), PLAIN)));
+        if lines.len() <= room {
+            watch.scroll = 0;
             return lines;
         }
-        // The last line of the room says how much there is.
+        // The last row says how much there is.
         let seen = room.saturating_sub(1);
-        model.scroll = model.scroll.min(all - seen);
-        let below = all - seen - model.scroll;
-        let mut lines: Vec<_> = lines.into_iter().skip(model.scroll).take(seen).collect();
-        let (above, keys) = (model.scroll, "PgUp and PgDn scroll");
-        lines.push(Line { text: format!("── {above} lines above, {below} below: {keys} ──"), style: LATE });
+        watch.scroll = watch.scroll.min(lines.len() - seen);
+        let (above, below) = (watch.scroll, lines.len() - seen - watch.scroll);
+        let mut lines: Vec<_> = lines.into_iter().skip(above).take(seen).collect();
+        lines.push(line(format!("── {above} lines above, {below} below: PgUp and PgDn scroll ──"), WARN));
         lines
     }
 
@@ -95,50 +85,56 @@ impl Painter {
     }
 }
 
-fn head(model: &Model) -> Line {
-    let waiting = model.entries().iter().filter(|entry| entry.state == ApprovalState::Waiting).count();
-    let late = model.entries().len() - waiting;
+fn line(text: String, style: Style) -> ScreenLine {
+    ScreenLine { text, style }
+}
+
+/// Breaks a text into lines between words.
+fn paragraph(text: &str, columns: usize, style: Style) -> Vec<ScreenLine> {
+    words(text, columns).into_iter().map(|text| line(text, style)).collect()
+}
+
+fn head(watch: &ApprovalWatch) -> ScreenLine {
+    let waiting = watch.entries().iter().filter(|entry| entry.state == ApprovalState::Waiting).count();
+    let late = watch.entries().len() - waiting;
     let late = if late == 0 { String::new() } else { format!(", {late} late") };
-    Line { text: format!("policylayer approvals: {waiting} waiting{late}"), style: BOLD }
+    line(format!("policylayer approvals: {waiting} waiting{late}"), BOLD)
 }
 
-fn row(entry: &ApprovalEntry, is_chosen: bool, now: Duration) -> Line {
-    let mark = if is_chosen { '>' } else { ' ' };
-    let late = if entry.state == ApprovalState::Late { "late, " } else { "" };
-    let (tool, server, left) = (visible(&entry.tool), visible(&entry.server), Left(entry.left(now)));
+fn row(entry: &ApprovalEntry, is_selected: bool, now: Duration) -> ScreenLine {
+    let mark = if is_selected { '>' } else { ' ' };
+    let is_late = entry.state == ApprovalState::Late;
+    let late = if is_late { "late, " } else { "" };
+    let (tool, server, left) = (visible(&entry.tool), visible(&entry.server), duration_text(entry.left(now)));
     let text = format!("{mark} {}  {tool} of {server} ({})  {late}{left} left", entry.id, visible(&entry.class));
-    let style = match (is_chosen, entry.state) {
-        (true, _) => CHOSEN,
-        (false, ApprovalState::Late) => LATE,
-        (false, _) => PLAIN,
-    };
-    Line { text, style }
+    let style = if is_late { WARN } else { PLAIN };
+    line(text, if is_selected { SELECTED } else { style })
 }
 
-/// What was said last, and what the keys do.
-fn foot(model: &Model, columns: usize) -> Vec<Line> {
-    let (lines, style) = match &model.mode {
-        Mode::Browse => {
+/// The last message, and what the keys do.
+fn foot(watch: &ApprovalWatch, columns: usize) -> Vec<ScreenLine> {
+    match &watch.mode {
+        WatchMode::Browse => {
+            let mut lines = paragraph(&visible(&watch.message), columns, SUCCESS);
+            lines.retain(|line| !line.text.is_empty());
             let keys = "y approve once   a approve for the session   n refuse   ↑↓ choose   q quit";
-            let said = words(&visible(&model.message), columns).into_iter();
-            let said = said.filter(|line| !line.is_empty()).map(|text| Line { text, style: SAID });
-            return said.chain(words(keys, columns).into_iter().map(|text| Line { text, style: DIM })).collect();
+            lines.extend(paragraph(keys, columns, DIM));
+            lines
         }
-        Mode::Note { id, text } => (
-            format!(
-                "Refuse {id}. A note to the agent (Enter refuses, also without one; Esc goes back): {}_",
-                visible(text)
-            ),
-            BOLD,
-        ),
-        Mode::Code { id, code, typed, .. } => {
-            (format!("Approve {id}. Type {code} and Enter (Esc goes back): {}_", visible(typed)), BOLD)
+        WatchMode::Note { id, text } => {
+            let text = visible(text);
+            let prompt =
+                format!("Refuse {id}. A note to the agent (Enter refuses, also without one; Esc goes back): {text}_");
+            paragraph(&prompt, columns, BOLD)
         }
-    };
-    words(&lines, columns).into_iter().map(|text| Line { text, style }).collect()
+        WatchMode::Code { id, code, typed, .. } => {
+            let typed = visible(typed);
+            paragraph(&format!("Approve {id}. Type {code} and Enter (Esc goes back): {typed}_"), columns, BOLD)
+        }
+    }
 }
 
-/// A text over as many lines as it needs, broken between words where that goes.
+/// Breaks a text into lines, between words where possible.
 fn words(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_inclusive(' ') {
@@ -150,7 +146,7 @@ fn words(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// A text over as many lines as it needs, each as wide as it can be: nothing of it moves.
+/// Breaks a text into lines that are as wide as they can be.
 fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = vec![String::new()];
@@ -169,28 +165,12 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Cuts what is wider than the terminal.
-fn cut(text: &mut String, columns: usize) {
-    if text.width() <= columns {
-        return;
-    }
-    let mut used = 0;
-    let mut end = 0;
-    for (at, c) in text.char_indices() {
-        used += c.width().unwrap_or(0);
-        if used > columns {
-            break;
-        }
-        end = at + c.len_utf8();
-    }
-    text.truncate(end);
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::model::{Act, Model};
+    use super::super::{KeyAction, handle_key};
     use super::*;
     use crate::engine::ApprovalAnswer;
+    use crate::report::approval_watch::GivenAnswer;
     use crate::state::approvals::Confirm;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -208,7 +188,7 @@ mod tests {
             rule: "tools.send".to_owned(),
             reason: Some("字".repeat(60)),
             arguments: Some(format!("{{\"a\":\"{}\",\"b\":[{}]}}", "字".repeat(200), "1,".repeat(300) + "2")),
-            length: 1_000_000,
+            left_out: 1_000_000,
             line: "00".to_owned(),
             asked: at(0),
             expires: at(55_000),
@@ -220,13 +200,13 @@ mod tests {
         }
     }
 
-    fn press(model: &mut Model, code: KeyCode, now: Duration) -> Act {
-        model.key(KeyEvent::new(code, KeyModifiers::NONE), now).unwrap()
+    fn press(model: &mut ApprovalWatch, code: KeyCode, now: Duration) -> KeyAction {
+        handle_key(model, KeyEvent::new(code, KeyModifiers::NONE), now).unwrap()
     }
 
     #[test]
     fn every_size_is_filled_and_none_is_overflown() {
-        let mut model = Model::new(Confirm::None);
+        let mut model = ApprovalWatch::new(Confirm::None);
         let mut painter = Painter::default();
         for entries in [0, 1, 40] {
             let all = (0..entries).map(|n| {
@@ -249,7 +229,7 @@ mod tests {
 
     #[test]
     fn scrolling_shows_every_line_of_the_arguments() {
-        let mut model = Model::new(Confirm::None);
+        let mut model = ApprovalWatch::new(Confirm::None);
         let mut painter = Painter::default();
         model.update(vec![entry("k7m2p", ApprovalState::Waiting)], at(0));
         let mut seen = std::collections::BTreeSet::new();
@@ -267,20 +247,21 @@ mod tests {
 
     #[test]
     fn a_key_answers_only_what_was_seen() {
-        let mut model = Model::new(Confirm::None);
-        let yes = |model: &mut Model, millis| press(model, KeyCode::Char('y'), at(millis));
-        assert_eq!(yes(&mut model, 0), Act::None, "there is nothing");
+        let mut model = ApprovalWatch::new(Confirm::None);
+        let yes = |model: &mut ApprovalWatch, millis| press(model, KeyCode::Char('y'), at(millis));
+        assert_eq!(yes(&mut model, 0), KeyAction::None, "there is nothing");
         model.update(vec![entry("first", ApprovalState::Waiting), entry("next", ApprovalState::Waiting)], at(0));
-        assert_eq!(yes(&mut model, 100), Act::None);
-        assert_eq!(yes(&mut model, 1000), Act::Answer("first".to_owned(), ApprovalAnswer::Once, Confirm::None));
+        assert_eq!(yes(&mut model, 100), KeyAction::None);
+        let first = GivenAnswer { id: "first".to_owned(), approval: ApprovalAnswer::Once, confirm: Confirm::None };
+        assert_eq!(yes(&mut model, 1000), KeyAction::Answer(first));
         // Another comes to stand in its place just before the key.
         model.update(vec![entry("next", ApprovalState::Waiting)], at(1000));
-        assert_eq!(yes(&mut model, 1100), Act::None);
+        assert_eq!(yes(&mut model, 1100), KeyAction::None);
         assert!(model.message.contains("next has only just come up"));
         // One that goes while its note is written is not exchanged for another.
         press(&mut model, KeyCode::Char('n'), at(3000));
         model.update(vec![entry("third", ApprovalState::Waiting)], at(3000));
-        assert_eq!(press(&mut model, KeyCode::Enter, at(9000)), Act::None);
+        assert_eq!(press(&mut model, KeyCode::Enter, at(9000)), KeyAction::None);
         assert!(model.message.contains("next can no longer be answered"), "{}", model.message);
     }
 }

@@ -1,0 +1,225 @@
+//! The model of `approvals watch`: which calls wait, which of them is shown, and what the person types about it.
+
+use std::time::Duration;
+
+use crate::engine::ApprovalAnswer;
+use crate::limits::MAX_NOTE;
+use crate::state::approvals::{self, ApprovalEntry, Confirm, TYPEABLE};
+
+/// How long a call must have been shown before it can be answered: a key that was meant for another one, or pressed before
+/// this one came up, must not answer it.
+const SEEN: Duration = Duration::from_millis(600);
+
+/// The length of a confirmation code.
+const CODE_LENGTH: usize = 4;
+
+/// How many characters a person may type where a code is expected.
+const MAX_TYPED: usize = 16;
+
+/// There is no confirmation code.
+#[derive(Debug, thiserror::Error)]
+#[error("Nothing is approved: the system has no randomness to give for a code ({0}). Try again.")]
+pub struct NoCode(#[from] getrandom::Error);
+
+/// Makes a code for a person to type back.
+///
+/// # Errors
+/// When the system has no randomness to give.
+pub fn new_code() -> Result<String, NoCode> {
+    Ok(approvals::code(TYPEABLE, CODE_LENGTH)?)
+}
+
+/// Whether what a person typed is the code.
+pub fn is_code(typed: &str, code: &str) -> bool {
+    typed.trim().eq_ignore_ascii_case(code)
+}
+
+/// A person's answer to the question of an id, and what they confirmed it with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenAnswer {
+    /// The id of the question.
+    pub id: String,
+    /// The answer.
+    pub approval: ApprovalAnswer,
+    /// How it was confirmed.
+    pub confirm: Confirm,
+}
+
+/// What the person is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchMode {
+    /// Choosing a call and reading it.
+    Browse,
+    /// Writing a note to the agent that goes with the refusal of a call.
+    Note {
+        /// The id of the question.
+        id: String,
+        /// The note so far.
+        text: String,
+    },
+    /// Typing back a code to approve a call.
+    Code {
+        /// The id of the question.
+        id: String,
+        /// The answer that is to be given.
+        approval: ApprovalAnswer,
+        /// The code.
+        code: String,
+        /// What was typed so far.
+        typed: String,
+    },
+}
+
+/// What waits, and what the person is doing with it.
+#[derive(Debug)]
+pub struct ApprovalWatch {
+    required: Confirm,
+    entries: Vec<ApprovalEntry>,
+    /// The id of the call that is shown, and since when it is.
+    shown: Option<(String, Duration)>,
+    /// The first line of it that is shown.
+    pub scroll: usize,
+    /// What the person is doing.
+    pub mode: WatchMode,
+    /// What the person was told last.
+    pub message: String,
+}
+
+impl ApprovalWatch {
+    /// A watch that shows nothing yet. Approvals need at least `required`.
+    pub fn new(required: Confirm) -> Self {
+        let (mode, message) = (WatchMode::Browse, String::new());
+        Self { required, entries: Vec::new(), shown: None, scroll: 0, mode, message }
+    }
+
+    /// What can be answered, the oldest first.
+    pub fn entries(&self) -> &[ApprovalEntry] {
+        &self.entries
+    }
+
+    /// The index of the call that is shown.
+    pub fn position(&self) -> Option<usize> {
+        let (id, _) = self.shown.as_ref()?;
+        self.entries.iter().position(|entry| entry.id == *id)
+    }
+
+    /// The call that is shown.
+    pub fn shown(&self) -> Option<&ApprovalEntry> {
+        self.entries.get(self.position()?)
+    }
+
+    /// Takes over what waits now. The call that is shown stays, as long as it waits.
+    pub fn update(&mut self, all: Vec<ApprovalEntry>, now: Duration) {
+        let position = self.position();
+        self.entries = all.into_iter().filter(|entry| entry.state.is_open()).collect();
+        if self.position().is_none() {
+            self.show(position.unwrap_or(0), now);
+        }
+        if let WatchMode::Note { id, .. } | WatchMode::Code { id, .. } = &self.mode
+            && !self.entries.iter().any(|entry| entry.id == *id)
+        {
+            self.message = format!("The call {id} can no longer be answered.");
+            self.mode = WatchMode::Browse;
+        }
+    }
+
+    /// Shows the call at an index, or the last one.
+    fn show(&mut self, index: usize, now: Duration) {
+        let index = index.min(self.entries.len().saturating_sub(1));
+        let id = self.entries.get(index).map(|entry| entry.id.clone());
+        if self.shown.as_ref().map(|(id, _)| id) != id.as_ref() {
+            self.scroll = 0;
+            self.shown = id.map(|id| (id, now));
+        }
+    }
+
+    /// Shows the call before the one that is shown.
+    pub fn show_previous(&mut self, now: Duration) {
+        self.show(self.position().unwrap_or(0).saturating_sub(1), now);
+    }
+
+    /// Shows the call after the one that is shown.
+    pub fn show_next(&mut self, now: Duration) {
+        self.show(self.position().unwrap_or(0) + 1, now);
+    }
+
+    /// Approves the call that is shown, or asks for a code first.
+    ///
+    /// # Errors
+    /// When there is no randomness for a code.
+    pub fn approve(&mut self, approval: ApprovalAnswer, now: Duration) -> Result<Option<GivenAnswer>, NoCode> {
+        let Some(id) = self.id_if_seen(now) else { return Ok(None) };
+        let needed = self.shown().map_or(Confirm::Code, |entry| entry.confirm.max(self.required));
+        if needed == Confirm::Code {
+            self.mode = WatchMode::Code { id, approval, code: new_code()?, typed: String::new() };
+            self.message.clear();
+            return Ok(None);
+        }
+        Ok(Some(GivenAnswer { id, approval, confirm: Confirm::None }))
+    }
+
+    /// Asks for a note that goes with the refusal of the call that is shown.
+    pub fn begin_refusal(&mut self, now: Duration) {
+        if let Some(id) = self.id_if_seen(now) {
+            self.mode = WatchMode::Note { id, text: String::new() };
+            self.message.clear();
+        }
+    }
+
+    /// Returns the id of the call that is shown, if it was shown long enough to be answered.
+    fn id_if_seen(&mut self, now: Duration) -> Option<String> {
+        let (id, since) = self.shown.as_ref()?;
+        if now.saturating_sub(*since) < SEEN {
+            self.message = format!("{id} has only just come up. Look at it, and press the key again.");
+            return None;
+        }
+        Some(id.clone())
+    }
+
+    /// The text that the person types, and how many characters it may have.
+    fn typed_text(&mut self) -> Option<(&mut String, usize)> {
+        match &mut self.mode {
+            WatchMode::Browse => None,
+            WatchMode::Note { text, .. } => Some((text, MAX_NOTE)),
+            WatchMode::Code { typed, .. } => Some((typed, MAX_TYPED)),
+        }
+    }
+
+    /// Adds a character to what is typed.
+    pub fn type_char(&mut self, c: char) {
+        if let Some((text, most)) = self.typed_text()
+            && text.chars().count() < most
+        {
+            text.push(c);
+        }
+    }
+
+    /// Takes back the last character.
+    pub fn erase_char(&mut self) {
+        _ = self.typed_text().and_then(|(text, _)| text.pop());
+    }
+
+    /// Goes back to browsing.
+    pub fn cancel_typing(&mut self) {
+        self.mode = WatchMode::Browse;
+        "Nothing was answered.".clone_into(&mut self.message);
+    }
+
+    /// Ends typing. Returns the answer, unless the code is wrong.
+    pub fn submit_typed(&mut self) -> Option<GivenAnswer> {
+        match std::mem::replace(&mut self.mode, WatchMode::Browse) {
+            WatchMode::Browse => None,
+            WatchMode::Note { id, text } => {
+                let note = Some(text.trim().to_owned()).filter(|note| !note.is_empty());
+                Some(GivenAnswer { id, approval: ApprovalAnswer::Refused { note }, confirm: Confirm::None })
+            }
+            WatchMode::Code { id, approval, code, typed } => {
+                if is_code(&typed, &code) {
+                    return Some(GivenAnswer { id, approval, confirm: Confirm::Code });
+                }
+                "That is not the code: nothing is approved.".clone_into(&mut self.message);
+                None
+            }
+        }
+    }
+}

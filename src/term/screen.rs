@@ -1,0 +1,150 @@
+//! A screen of its own on the terminal of stdin and stdout, drawn line by line.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use anstyle::Style;
+use crossterm::cursor::{Hide, MoveTo, Show};
+use crossterm::event::{self, Event, KeyEvent, KeyEventKind};
+use crossterm::terminal::{
+    self, Clear, ClearType, DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen,
+};
+use crossterm::{execute, queue};
+
+use crate::env::Env;
+use crate::term::guard::TerminalGuard;
+
+/// Columns and rows.
+pub(crate) type ScreenSize = (usize, usize);
+
+/// A line of the screen, no wider than it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ScreenLine {
+    pub(crate) text: String,
+    pub(crate) style: Style,
+}
+
+/// The terminal in raw mode. It is given back when this is dropped.
+pub(crate) struct Screen {
+    size: ScreenSize,
+    styles: LineStyles,
+    drawn: Vec<ScreenLine>,
+    guard: TerminalGuard,
+}
+
+/// Which styles a line may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineStyles {
+    All,
+    /// All but colours, as NO_COLOR asks.
+    WithoutColours,
+    /// None: the console of Windows shows them as text in its legacy mode.
+    None,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be used.
+    pub(crate) fn open(env: &Env) -> io::Result<Self> {
+        let size = read_size()?;
+        let is_plain = env.var("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let styles = match (obeys_escapes(), is_plain) {
+            (false, _) => LineStyles::None,
+            (true, true) => LineStyles::WithoutColours,
+            (true, false) => LineStyles::All,
+        };
+        let screen = Self { size, styles, drawn: Vec::new(), guard: TerminalGuard::new(restore)? };
+        // From here on, dropping the screen gives everything back, also what fails half-way.
+        terminal::enable_raw_mode()?;
+        execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, Hide)?;
+        Ok(screen)
+    }
+
+    /// The size of the terminal.
+    pub(crate) fn size(&self) -> ScreenSize {
+        self.size
+    }
+
+    /// The signal that asked the program to end, if one has come.
+    pub(crate) fn signal(&self) -> Option<i32> {
+        self.guard.signal()
+    }
+
+    /// Waits for a key; `None` if none is pressed in this time, or the terminal has another size now.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub(crate) fn read_key(&mut self, wait: Duration) -> io::Result<Option<KeyEvent>> {
+        if !event::poll(wait)? {
+            // Consoles of Windows report a new size only to those who ask for it in the mode of their input.
+            #[cfg(windows)]
+            self.resize()?;
+            return Ok(None);
+        }
+        match event::read()? {
+            Event::Key(key) if key.kind != KeyEventKind::Release => return Ok(Some(key)),
+            Event::Resize(..) => self.resize()?,
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// Reads the size again. The event's own size is not used: on Windows it is that of the buffer that a window scrolls over.
+    fn resize(&mut self) -> io::Result<()> {
+        let size = read_size()?;
+        if cfg!(unix) || size != self.size {
+            self.size = size;
+            self.drawn.clear();
+        }
+        Ok(())
+    }
+
+    /// Draws the lines that have changed.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written.
+    pub(crate) fn draw(&mut self, lines: Vec<ScreenLine>) -> io::Result<()> {
+        if lines == self.drawn {
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        if self.drawn.is_empty() {
+            queue!(out, Clear(ClearType::All))?;
+        }
+        for (row, line) in lines.iter().enumerate().filter(|(row, line)| self.drawn.get(*row) != Some(line)) {
+            queue!(out, MoveTo(0, u16::try_from(row).unwrap_or(u16::MAX)), Clear(ClearType::CurrentLine))?;
+            let style = match self.styles {
+                LineStyles::All => line.style,
+                LineStyles::WithoutColours => line.style.fg_color(None),
+                LineStyles::None => Style::new(),
+            };
+            write!(out, "{style}{}{style:#}", line.text)?;
+        }
+        out.flush()?;
+        self.drawn = lines;
+        Ok(())
+    }
+}
+
+fn read_size() -> io::Result<ScreenSize> {
+    let (columns, rows) = terminal::size()?;
+    Ok((columns.into(), rows.into()))
+}
+
+/// Gives the terminal back. If that fails there is no terminal any more.
+fn restore() {
+    let _ = execute!(io::stdout(), Show, EnableLineWrap, LeaveAlternateScreen);
+    let _ = terminal::disable_raw_mode();
+}
+
+/// Whether the terminal obeys escape sequences.
+fn obeys_escapes() -> bool {
+    #[cfg(windows)]
+    {
+        crossterm::ansi_support::supports_ansi()
+    }
+    #[cfg(not(windows))]
+    true
+}
