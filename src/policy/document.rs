@@ -6,7 +6,7 @@ use super::entry::{self, Body, Of};
 use super::glob::Name;
 use super::keys::{DOCUMENT, list, nearest};
 use super::source::Span;
-use super::tree::{Key, Node, Value};
+use super::tree::{DocumentKey, DocumentNode, DocumentValue};
 use crate::limits::MAX_CONDITIONS;
 use crate::risk::Class;
 
@@ -112,10 +112,10 @@ fn quoted(key: &str) -> String {
 }
 
 /// Reads a document out of a tree, reporting everything that is wrong with it at once.
-pub(super) fn read(root: &Node, report: &mut Report) -> Document {
+pub(super) fn read(root: &DocumentNode, report: &mut Report) -> Document {
     let mut document = Document::default();
-    let Value::Table(pairs) = &root.value else {
-        let message = format!("a policy is a table of keys, and this is {}", root.value.kind());
+    let DocumentValue::Table(pairs) = &root.value else {
+        let message = format!("a policy is a table of keys, and this is {}", root.kind());
         report.push(Diagnostic::error("wrong-type", root.span.clone(), message).hint(MINIMAL));
         return document;
     };
@@ -168,19 +168,19 @@ pub(super) fn read(root: &Node, report: &mut Report) -> Document {
 
 const MINIMAL: &str = "the smallest policy has two keys: `version` with \"1\" and `default` with \"deny\" or \"allow\"";
 
-fn version(node: &Node, report: &mut Report) {
+fn version(node: &DocumentNode, report: &mut Report) {
     match &node.value {
-        Value::String(text) if text == "1" => {}
-        Value::Integer(number) | Value::Float(number) if number == "1" => report.push(
+        DocumentValue::String(text) if text == "1" => {}
+        DocumentValue::Integer(number) | DocumentValue::Float(number) if number == "1" => report.push(
             Diagnostic::error("bad-version", node.span.clone(), "the version is a string, and this is a number")
                 .hint("put it in quotes: \"1\""),
         ),
-        Value::String(text) => report.push(
+        DocumentValue::String(text) => report.push(
             Diagnostic::error("bad-version", node.span.clone(), format!("there is no version {}", quote(text)))
                 .hint("the only version of the language is \"1\""),
         ),
-        other => {
-            let message = format!("the version is the string \"1\", and this is {}", other.kind());
+        _ => {
+            let message = format!("the version is the string \"1\", and this is {}", node.kind());
             report.push(
                 Diagnostic::error("bad-version", node.span.clone(), message).hint("write \"1\", with the quotes"),
             );
@@ -188,8 +188,8 @@ fn version(node: &Node, report: &mut Report) {
     }
 }
 
-fn hide(node: &Node, report: &mut Report) -> Option<Vec<Hidden>> {
-    let Value::Array(items) = &node.value else {
+fn hide(node: &DocumentNode, report: &mut Report) -> Option<Vec<Hidden>> {
+    let DocumentValue::Array(items) = &node.value else {
         report.push(
             wrong_type(node, "`hide`", "a list of tool names").hint("put the names into brackets: [\"delete_*\"]"),
         );
@@ -206,8 +206,8 @@ fn hide(node: &Node, report: &mut Report) -> Option<Vec<Hidden>> {
     Some(hidden)
 }
 
-fn tools(node: &Node, all: &mut Option<AllTools>, report: &mut Report) -> Option<Vec<Entry>> {
-    let Value::Table(pairs) = &node.value else {
+fn tools(node: &DocumentNode, all: &mut Option<AllTools>, report: &mut Report) -> Option<Vec<Entry>> {
+    let DocumentValue::Table(pairs) = &node.value else {
         report.push(
             wrong_type(node, "`tools`", "a table with an entry a tool")
                 .hint("write {} for a policy that lists no tool"),
@@ -229,7 +229,7 @@ fn tools(node: &Node, all: &mut Option<AllTools>, report: &mut Report) -> Option
 }
 
 /// The rules for all tools, which may be written in one of two places.
-fn everybody(key: &Key, path: String, node: &Node, all: &mut Option<AllTools>, report: &mut Report) {
+fn everybody(key: &DocumentKey, path: String, node: &DocumentNode, all: &mut Option<AllTools>, report: &mut Report) {
     let Some(body) = entry::read("*", Of::All, node, report) else { return };
     if all.is_some() {
         let message = "`all_tools` and `tools.\"*\"` are the same thing, and both are here";
@@ -239,8 +239,8 @@ fn everybody(key: &Key, path: String, node: &Node, all: &mut Option<AllTools>, r
     *all = Some(AllTools { span: key.span.clone(), path, body });
 }
 
-fn classes(node: &Node, report: &mut Report) -> Option<Vec<ClassEntry>> {
-    let Value::Table(pairs) = &node.value else {
+fn classes(node: &DocumentNode, report: &mut Report) -> Option<Vec<ClassEntry>> {
+    let DocumentValue::Table(pairs) = &node.value else {
         report.push(
             wrong_type(node, "`classes`", "a table with an entry a class")
                 .hint("such as { read = { action = \"allow\" } }"),
@@ -269,7 +269,12 @@ fn classes(node: &Node, report: &mut Report) -> Option<Vec<ClassEntry>> {
 }
 
 /// A string that is one of a few words.
-pub(crate) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], report: &mut Report) -> Option<Located<T>> {
+pub(crate) fn choice<T: Copy>(
+    node: &DocumentNode,
+    key: &str,
+    words: &[(&str, T)],
+    report: &mut Report,
+) -> Option<Located<T>> {
     let text = string(node, &quote(key), report)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(Located { span: node.span.clone(), value: *value });
@@ -284,8 +289,8 @@ pub(crate) fn choice<T: Copy>(node: &Node, key: &str, words: &[(&str, T)], repor
     None
 }
 
-pub(crate) fn string<'n>(node: &'n Node, what: &str, report: &mut Report) -> Option<&'n str> {
-    if let Value::String(text) = &node.value {
+pub(crate) fn string<'n>(node: &'n DocumentNode, what: &str, report: &mut Report) -> Option<&'n str> {
+    if let DocumentValue::String(text) = &node.value {
         return Some(text);
     }
     report.push(wrong_type(node, what, "a string").hint("put it in quotes"));
@@ -311,10 +316,6 @@ fn one_of(words: &[String]) -> String {
     }
 }
 
-pub(crate) fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
-    Diagnostic::error(
-        "wrong-type",
-        node.span.clone(),
-        format!("{what} takes {wanted}, and this is {}", node.value.kind()),
-    )
+pub(crate) fn wrong_type(node: &DocumentNode, what: &str, wanted: &str) -> Diagnostic {
+    Diagnostic::error("wrong-type", node.span.clone(), format!("{what} takes {wanted}, and this is {}", node.kind()))
 }

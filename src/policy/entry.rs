@@ -11,7 +11,7 @@ use super::keys::{ALL_TOOLS, CONDITION, ENTRY, GROUP, Keys};
 use super::limit_keys::{self, LimitAsWritten};
 use super::rule_keys;
 use super::source::Span;
-use super::tree::{Key, Node, Value};
+use super::tree::{DocumentKey, DocumentNode, DocumentValue};
 use super::window::Span as Length;
 use crate::risk::Class;
 
@@ -110,7 +110,7 @@ pub(super) struct Reason {
 }
 
 impl Reason {
-    pub(super) fn read(&mut self, key: &Key, node: &Node, report: &mut Report) {
+    pub(super) fn read(&mut self, key: &DocumentKey, node: &DocumentNode, report: &mut Report) {
         if self.word.as_ref().is_some_and(|earlier| *earlier != key.name) {
             report.push(
                 Diagnostic::error("conflicting-keys", key.span.clone(), "`reason` and `on_deny` are the same word")
@@ -123,8 +123,8 @@ impl Reason {
 }
 
 /// Reads the keys of an entry. `name` is that of the entry, for the paths of Intercept's counters.
-pub(super) fn read(name: &str, of: Of, node: &Node, report: &mut Report) -> Option<Body> {
-    let Value::Table(pairs) = &node.value else {
+pub(super) fn read(name: &str, of: Of, node: &DocumentNode, report: &mut Report) -> Option<Body> {
+    let DocumentValue::Table(pairs) = &node.value else {
         let what = format!("the entry {}", quote(name));
         report.push(wrong_type(node, &what, "a table").hint("write {} for a tool that is just allowed"));
         return None;
@@ -132,8 +132,8 @@ pub(super) fn read(name: &str, of: Of, node: &Node, report: &mut Report) -> Opti
     let mut body = Body { keys: pairs.len(), ..Body::default() };
     let mut reason = Reason::default();
     let (mut rate, mut limits) = (None, Vec::new());
-    let mut spend: Option<&Node> = None;
-    let mut amount_from: Option<&Node> = None;
+    let mut spend: Option<&DocumentNode> = None;
+    let mut amount_from: Option<&DocumentNode> = None;
     for (key, value) in pairs {
         match key.name.as_str() {
             other if !of.keys().known.contains(&other) => report.push(of.keys().reject(other, key.span.clone())),
@@ -167,7 +167,7 @@ pub(super) fn read(name: &str, of: Of, node: &Node, report: &mut Report) -> Opti
     Some(body)
 }
 
-fn action(node: &Node, report: &mut Report) -> Option<Effect> {
+fn action(node: &DocumentNode, report: &mut Report) -> Option<Effect> {
     const ACTIONS: [(&str, Effect); 4] = [
         ("allow", Effect::Allow),
         ("deny", Effect::Deny),
@@ -177,12 +177,12 @@ fn action(node: &Node, report: &mut Report) -> Option<Effect> {
     choice(node, "action", &ACTIONS, report).map(|action| action.value)
 }
 
-fn approval_scope(node: &Node, report: &mut Report) -> Option<ApprovalScope> {
+fn approval_scope(node: &DocumentNode, report: &mut Report) -> Option<ApprovalScope> {
     const SCOPES: [(&str, ApprovalScope); 2] = [("tool", ApprovalScope::Tool), ("arguments", ApprovalScope::Arguments)];
     choice(node, "approval_scope", &SCOPES, report).map(|scope| scope.value)
 }
 
-fn class(node: &Node, report: &mut Report) -> Option<Class> {
+fn class(node: &DocumentNode, report: &mut Report) -> Option<Class> {
     let words = Class::ALL.map(|class| (class.as_str(), class));
     choice(node, "class", &words, report).map(|class| class.value)
 }
@@ -206,14 +206,16 @@ fn same_counter_twice(limits: &[LimitAsWritten], report: &mut Report) {
 }
 
 /// A list of groups of conditions, or one group, or one bare condition.
-fn groups(key: &'static str, node: &Node, report: &mut Report) -> Vec<Check> {
+fn groups(key: &'static str, node: &DocumentNode, report: &mut Report) -> Vec<Check> {
     match &node.value {
-        Value::Array(items) => items
+        DocumentValue::Array(items) => items
             .iter()
             .enumerate()
             .filter_map(|(index, item)| Some(Check { path: format!("{key}[{index}]"), group: group(item, report)? }))
             .collect(),
-        Value::Table(_) => group(node, report).map(|group| Check { path: key.to_owned(), group }).into_iter().collect(),
+        DocumentValue::Table(_) => {
+            group(node, report).map(|group| Check { path: key.to_owned(), group }).into_iter().collect()
+        }
         _ => {
             report.push(wrong_type(node, &quote(key), "a list of groups of conditions").hint(EXAMPLE));
             Vec::new()
@@ -223,20 +225,20 @@ fn groups(key: &'static str, node: &Node, report: &mut Report) -> Vec<Check> {
 
 /// A `[*]` where a match refuses or asks: it holds for every element or not at all, so one harmless element beside the
 /// bad one would get the call past the rule.
-fn every_element(node: &Node, report: &mut Report) {
+fn every_element(node: &DocumentNode, report: &mut Report) {
     match &node.value {
-        Value::Array(items) => items.iter().for_each(|item| every_element(item, report)),
-        Value::Table(pairs) => {
+        DocumentValue::Array(items) => items.iter().for_each(|item| every_element(item, report)),
+        DocumentValue::Table(pairs) => {
             let part = |name: &str| pairs.iter().find(|(key, _)| key.name == name).map(|(_, value)| value);
             if let Some(conditions) = part("conditions") {
                 every_element(conditions, report);
             }
-            let Some(Node { span, value: Value::String(text) }) = part("path") else { return };
+            let Some(DocumentNode { span, value: DocumentValue::String(text) }) = part("path") else { return };
             if !Path::parse(text).is_ok_and(|path| path.has_every()) {
                 return;
             }
-            let opposite =
-                part("op").and_then(|op| if let Value::String(word) = &op.value { opposite(word) } else { None });
+            let opposite = part("op")
+                .and_then(|op| if let DocumentValue::String(word) = &op.value { opposite(word) } else { None });
             let message = "this holds only if every element matches: one that does not gets the call past the rule";
             report.push(Diagnostic::warning("every-element", span.clone(), message).hint(match opposite {
                 Some(word) => format!("to refuse if any element matches, use `require` with `{word}`"),
@@ -262,8 +264,8 @@ fn opposite(word: &str) -> Option<Operator> {
 const EXAMPLE: &str = "such as [{ conditions = [{ path = \"args.dataTypeName\", op = \"eq\", value = \"user\" }] }]";
 
 /// `{ conditions, match?, on_deny? }`, or a bare `{ path, op, value, on_deny? }`.
-fn group(node: &Node, report: &mut Report) -> Option<Group> {
-    let Value::Table(pairs) = &node.value else {
+fn group(node: &DocumentNode, report: &mut Report) -> Option<Group> {
+    let DocumentValue::Table(pairs) = &node.value else {
         report.push(wrong_type(node, "a group of conditions", "a table").hint(EXAMPLE));
         return None;
     };
@@ -306,14 +308,14 @@ fn group(node: &Node, report: &mut Report) -> Option<Group> {
 }
 
 /// A list of conditions. Every one that is wrong is reported.
-pub(super) fn conditions(node: &Node, report: &mut Report) -> Option<Vec<Condition>> {
-    let Value::Array(items) = &node.value else {
+pub(super) fn conditions(node: &DocumentNode, report: &mut Report) -> Option<Vec<Condition>> {
+    let DocumentValue::Array(items) = &node.value else {
         report.push(wrong_type(node, "`conditions`", "a list of conditions").hint(EXAMPLE));
         return None;
     };
     let mut all = Vec::with_capacity(items.len());
     for item in items {
-        if let Value::Table(pairs) = &item.value {
+        if let DocumentValue::Table(pairs) = &item.value {
             all.push(condition(&item.span, &pairs.iter().collect::<Vec<_>>(), report));
         } else {
             report.push(wrong_type(item, "a condition", "a table of `path`, `op` and `value`").hint(EXAMPLE));
@@ -324,12 +326,12 @@ pub(super) fn conditions(node: &Node, report: &mut Report) -> Option<Vec<Conditi
 }
 
 /// How the conditions of a group are joined.
-pub(super) fn join(node: &Node, report: &mut Report) -> Option<Match> {
+pub(super) fn join(node: &DocumentNode, report: &mut Report) -> Option<Match> {
     choice(node, "match", &[("all", Match::All), ("any", Match::Any)], report).map(|join| join.value)
 }
 
 /// `{ path, op, value }`.
-fn condition(span: &Span, pairs: &[&(Key, Node)], report: &mut Report) -> Option<Condition> {
+fn condition(span: &Span, pairs: &[&(DocumentKey, DocumentNode)], report: &mut Report) -> Option<Condition> {
     let (mut path, mut op, mut value) = (None, None, None);
     let mut known = true;
     for (key, node) in pairs {
@@ -370,9 +372,9 @@ fn condition(span: &Span, pairs: &[&(Key, Node)], report: &mut Report) -> Option
     compiled.ok().filter(|_| known)
 }
 
-fn element_span(value: &Node, element: Option<usize>) -> &Span {
+fn element_span(value: &DocumentNode, element: Option<usize>) -> &Span {
     match (&value.value, element) {
-        (Value::Array(items), Some(element)) => items.get(element).map_or(&value.span, |item| &item.span),
+        (DocumentValue::Array(items), Some(element)) => items.get(element).map_or(&value.span, |item| &item.span),
         _ => &value.span,
     }
 }

@@ -4,7 +4,7 @@ use super::decode;
 use super::diagnostic::{Diagnostic, Report};
 use super::number::Number;
 use super::source::Source;
-use super::tree::{Node, Value};
+use super::tree::{DocumentNode, DocumentValue};
 
 /// The whole document as JSON, its keys in their order; `None` where it is none of its format, or has a value that JSON
 /// cannot hold.
@@ -18,21 +18,21 @@ pub fn as_json(source: &Source) -> Option<String> {
 /// Adds a value as JSON, numbers as they were written where JSON takes them so.
 ///
 /// The depth of a tree is bounded by its decoder.
-pub(super) fn write(node: &Node, out: &mut String) -> Result<(), Diagnostic> {
+pub(super) fn write(node: &DocumentNode, out: &mut String) -> Result<(), Diagnostic> {
     match &node.value {
-        Value::Null => out.push_str("null"),
-        Value::Boolean(true) => out.push_str("true"),
-        Value::Boolean(false) => out.push_str("false"),
-        Value::Integer(text) | Value::Float(text) => out.push_str(&number(text).ok_or_else(|| {
+        DocumentValue::Null => out.push_str("null"),
+        DocumentValue::Boolean(true) => out.push_str("true"),
+        DocumentValue::Boolean(false) => out.push_str("false"),
+        DocumentValue::Integer(text) | DocumentValue::Float(text) => out.push_str(&number(text).ok_or_else(|| {
             Diagnostic::error("no-json", node.span.clone(), "JSON has no such number")
                 .hint("write it as JSON does, such as 10 or 0.5; a call cannot hold anything else")
         })?),
-        Value::Datetime => {
+        DocumentValue::Datetime => {
             return Err(Diagnostic::error("no-json", node.span.clone(), "JSON has no dates")
                 .hint("put it in quotes, as the tool takes it"));
         }
-        Value::String(text) => string(text, out),
-        Value::Array(items) => {
+        DocumentValue::String(text) => string(text, out),
+        DocumentValue::Array(items) => {
             out.push('[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
@@ -42,7 +42,7 @@ pub(super) fn write(node: &Node, out: &mut String) -> Result<(), Diagnostic> {
             }
             out.push(']');
         }
-        Value::Table(pairs) => {
+        DocumentValue::Table(pairs) => {
             out.push('{');
             for (index, (key, value)) in pairs.iter().enumerate() {
                 if index > 0 {

@@ -11,7 +11,7 @@ use super::keys::{LIMIT, nearest};
 use super::limit::{Increment, OnError, Scope, Units};
 use super::number::Number;
 use super::source::Span;
-use super::tree::{Node, Value};
+use super::tree::{DocumentNode, DocumentValue};
 use super::window::{Calendar, Span as Length, Window, duration};
 
 /// A limit as it is written in an entry.
@@ -46,13 +46,13 @@ impl LimitAsWritten {
 }
 
 /// `"10/minute"` or `{ max, window, scope?, reason? }`.
-pub(super) fn rate_limit(node: &Node, report: &mut Report) -> Option<LimitAsWritten> {
+pub(super) fn rate_limit(node: &DocumentNode, report: &mut Report) -> Option<LimitAsWritten> {
     match &node.value {
-        Value::String(text) => {
+        DocumentValue::String(text) => {
             let (max, length) = rate(text, node, report)?;
             Some(LimitAsWritten::on_calls("rate_limit", max, Window::Sliding(length), Scope::Session))
         }
-        Value::Table(_) => limit("rate_limit".to_owned(), node, report),
+        DocumentValue::Table(_) => limit("rate_limit".to_owned(), node, report),
         _ => {
             report.push(wrong_type(node, "`rate_limit`", "a rate such as \"10/minute\"").hint(RATE));
             None
@@ -63,7 +63,7 @@ pub(super) fn rate_limit(node: &Node, report: &mut Report) -> Option<LimitAsWrit
 const RATE: &str = "write it as \"10/minute\", or as { max = 10, window = 60 }";
 
 /// The two halves of `10/minute`.
-pub(super) fn rate(text: &str, node: &Node, report: &mut Report) -> Option<(Amount, Length)> {
+pub(super) fn rate(text: &str, node: &DocumentNode, report: &mut Report) -> Option<(Amount, Length)> {
     let parts = text.split_once('/').and_then(|(max, length)| {
         let number = Number::parse(max.trim())?;
         Some((Amount::from_number(&number).ok()?, span_of(length.trim())?))
@@ -79,8 +79,8 @@ pub(super) fn rate(text: &str, node: &Node, report: &mut Report) -> Option<(Amou
 }
 
 /// A list of limits.
-pub(super) fn limits(node: &Node, report: &mut Report) -> Vec<LimitAsWritten> {
-    let Value::Array(items) = &node.value else {
+pub(super) fn limits(node: &DocumentNode, report: &mut Report) -> Vec<LimitAsWritten> {
+    let DocumentValue::Array(items) = &node.value else {
         report.push(
             wrong_type(node, "`limits`", "a list of limits")
                 .hint("put them into brackets: [{ max = 60, window = \"minute\" }]"),
@@ -91,8 +91,8 @@ pub(super) fn limits(node: &Node, report: &mut Report) -> Vec<LimitAsWritten> {
 }
 
 /// `{ max, window, scope?, counter?, increment?, increment_from?, align?, on_deny?, refund_on_error? }`.
-fn limit(path: String, node: &Node, report: &mut Report) -> Option<LimitAsWritten> {
-    let Value::Table(pairs) = &node.value else {
+fn limit(path: String, node: &DocumentNode, report: &mut Report) -> Option<LimitAsWritten> {
+    let DocumentValue::Table(pairs) = &node.value else {
         report.push(wrong_type(node, "a limit", "a table").hint("such as { max = 60, window = \"minute\" }"));
         return None;
     };
@@ -149,8 +149,8 @@ fn limit(path: String, node: &Node, report: &mut Report) -> Option<LimitAsWritte
 /// `$500/day`: money, which an argument says.
 pub(super) fn spend_limit(
     path: &str,
-    spend: Option<&Node>,
-    amount_from: Option<&Node>,
+    spend: Option<&DocumentNode>,
+    amount_from: Option<&DocumentNode>,
     report: &mut Report,
 ) -> Option<LimitAsWritten> {
     let from = amount_from.and_then(|node| argument(node, report));
@@ -204,18 +204,18 @@ pub(super) fn aligned(length: Length, align: Align, span: &Span, report: &mut Re
 }
 
 /// Seconds, a word, or a number with a unit.
-pub(super) fn window(node: &Node, report: &mut Report) -> Option<Length> {
+pub(super) fn window(node: &DocumentNode, report: &mut Report) -> Option<Length> {
     let length = match &node.value {
-        Value::Integer(seconds) => {
+        DocumentValue::Integer(seconds) => {
             seconds.parse().ok().and_then(|seconds| Length::new(Duration::from_secs(seconds)).ok())
         }
-        Value::String(text) => span_of(text),
+        DocumentValue::String(text) => span_of(text),
         _ => None,
     };
     if length.is_none() {
         let message = "this is no length of time between a second and 366 days";
         let word = match &node.value {
-            Value::String(text) => nearest(text, ["second", "minute", "hour", "day"].into_iter()),
+            DocumentValue::String(text) => nearest(text, ["second", "minute", "hour", "day"].into_iter()),
             _ => None,
         };
         report.push(
@@ -236,8 +236,8 @@ fn span_of(text: &str) -> Option<Length> {
 }
 
 /// An amount in a policy.
-pub(super) fn amount(node: &Node, what: &str, report: &mut Report) -> Option<Amount> {
-    let (Value::Integer(text) | Value::Float(text)) = &node.value else {
+pub(super) fn amount(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Amount> {
+    let (DocumentValue::Integer(text) | DocumentValue::Float(text)) = &node.value else {
         report.push(wrong_type(node, what, "a number").hint("write it without quotes"));
         return None;
     };
@@ -257,12 +257,12 @@ pub(super) fn amount(node: &Node, what: &str, report: &mut Report) -> Option<Amo
 }
 
 /// Whole units are declared by writing the maximum as an integer.
-fn units(node: &Node) -> Units {
-    if let Value::Integer(_) = &node.value { Units::Whole } else { Units::Decimal }
+fn units(node: &DocumentNode) -> Units {
+    if let DocumentValue::Integer(_) = &node.value { Units::Whole } else { Units::Decimal }
 }
 
 /// The path of an argument that holds an amount.
-pub(super) fn argument(node: &Node, report: &mut Report) -> Option<Path> {
+pub(super) fn argument(node: &DocumentNode, report: &mut Report) -> Option<Path> {
     let text = string(node, "the argument that holds the amount", report)?;
     match Path::parse(text) {
         Ok(path) if !path.has_every() => Some(path),
@@ -282,7 +282,7 @@ pub(super) fn argument(node: &Node, report: &mut Report) -> Option<Path> {
 }
 
 /// The name of a counter with its place.
-pub(super) fn counter_name(node: &Node, report: &mut Report) -> Option<(String, Span)> {
+pub(super) fn counter_name(node: &DocumentNode, report: &mut Report) -> Option<(String, Span)> {
     let name = string(node, "`counter`", report)?;
     if name.is_empty() {
         let error = Diagnostic::error("bad-value", node.span.clone(), "the counter's name is empty");
@@ -292,10 +292,10 @@ pub(super) fn counter_name(node: &Node, report: &mut Report) -> Option<(String, 
     Some((name.to_owned(), node.span.clone()))
 }
 
-fn refund(node: &Node, report: &mut Report) -> Option<OnError> {
+fn refund(node: &DocumentNode, report: &mut Report) -> Option<OnError> {
     match &node.value {
-        Value::Boolean(true) => Some(OnError::Refund),
-        Value::Boolean(false) => Some(OnError::Keep),
+        DocumentValue::Boolean(true) => Some(OnError::Refund),
+        DocumentValue::Boolean(false) => Some(OnError::Keep),
         _ => {
             report.push(wrong_type(node, "`refund_on_error`", "true or false").hint("write it without quotes"));
             None

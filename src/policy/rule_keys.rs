@@ -12,12 +12,12 @@ use super::keys::{RULE, STATE};
 use super::limit::{Increment, Scope, Units};
 use super::limit_keys::{self, Align, LimitAsWritten, aligned, amount, argument, counter_name, spend_limit};
 use super::source::Span;
-use super::tree::{Key, Node, Value};
+use super::tree::{DocumentKey, DocumentNode, DocumentValue};
 use super::window::Window;
 
 /// Reads the rules of an entry into its body.
-pub(super) fn rules(_entry: &str, node: &Node, body: &mut Body, report: &mut Report) {
-    let Value::Array(items) = &node.value else {
+pub(super) fn rules(_entry: &str, node: &DocumentNode, body: &mut Body, report: &mut Report) {
+    let DocumentValue::Array(items) = &node.value else {
         report.push(wrong_type(node, "`rules`", "a list of rules").hint("write [] for a tool that is just allowed"));
         return;
     };
@@ -32,8 +32,8 @@ enum Action {
     Deny,
 }
 
-fn rule(path: String, node: &Node, body: &mut Body, report: &mut Report) {
-    let Value::Table(pairs) = &node.value else {
+fn rule(path: String, node: &DocumentNode, body: &mut Body, report: &mut Report) {
+    let DocumentValue::Table(pairs) = &node.value else {
         report.push(
             wrong_type(node, "a rule", "a table").hint("such as { name = \"hourly limit\", rate_limit = \"5/hour\" }"),
         );
@@ -138,7 +138,7 @@ fn rule(path: String, node: &Node, body: &mut Body, report: &mut Report) {
 }
 
 /// `5/hour`, aligned to the calendar, as Intercept counts.
-fn shorthand(node: &Node, report: &mut Report) -> Option<LimitAsWritten> {
+fn shorthand(node: &DocumentNode, report: &mut Report) -> Option<LimitAsWritten> {
     let text = string(node, "`rate_limit` of a rule", report)?;
     let (max, length) = limit_keys::rate(text, node, report)?;
     let window = aligned(length, Align::Calendar, &node.span, report)?;
@@ -146,24 +146,25 @@ fn shorthand(node: &Node, report: &mut Report) -> Option<LimitAsWritten> {
 }
 
 /// The conditions on counters, and the list of all others.
-fn split(node: &Node) -> (Vec<&Node>, Node) {
-    let Value::Array(items) = &node.value else { return (Vec::new(), node.clone()) };
-    let (counters, others): (Vec<&Node>, Vec<&Node>) = items.iter().partition(|item| is_on_counter(item));
+fn split(node: &DocumentNode) -> (Vec<&DocumentNode>, DocumentNode) {
+    let DocumentValue::Array(items) = &node.value else { return (Vec::new(), node.clone()) };
+    let (counters, others): (Vec<&DocumentNode>, Vec<&DocumentNode>) =
+        items.iter().partition(|item| is_on_counter(item));
     let others = others.into_iter().cloned().collect();
-    (counters, Node { span: node.span.clone(), value: Value::Array(others) })
+    (counters, DocumentNode { span: node.span.clone(), value: DocumentValue::Array(others) })
 }
 
-fn part<'n>(item: &'n Node, name: &str) -> Option<&'n (Key, Node)> {
-    let Value::Table(pairs) = &item.value else { return None };
+fn part<'n>(item: &'n DocumentNode, name: &str) -> Option<&'n (DocumentKey, DocumentNode)> {
+    let DocumentValue::Table(pairs) = &item.value else { return None };
     pairs.iter().find(|(key, _)| key.name == name)
 }
 
-fn is_on_counter(item: &Node) -> bool {
-    matches!(part(item, "path"), Some((_, Node { value: Value::String(path), .. })) if path.starts_with("state."))
+fn is_on_counter(item: &DocumentNode) -> bool {
+    matches!(part(item, "path"), Some((_, DocumentNode { value: DocumentValue::String(path), .. })) if path.starts_with("state."))
 }
 
 /// What a condition on a counter lets through at most: after the call is counted, as Intercept has it.
-fn counter_maximum(item: &Node, report: &mut Report) -> Option<Amount> {
+fn counter_maximum(item: &DocumentNode, report: &mut Report) -> Option<Amount> {
     let missing = |name: &str| {
         Diagnostic::error("missing-key", item.span.clone(), format!("the condition has no `{name}`"))
             .hint("a condition on a counter has `path`, `op` and `value`")
@@ -193,8 +194,8 @@ fn counter_maximum(item: &Node, report: &mut Report) -> Option<Amount> {
 }
 
 /// A rule asks about the counter that it keeps; the count of another would never be what it says.
-fn same_counter(item: &Node, counter: &str, report: &mut Report) {
-    let Some((_, Node { span, value: Value::String(path) })) = part(item, "path") else { return };
+fn same_counter(item: &DocumentNode, counter: &str, report: &mut Report) {
+    let Some((_, DocumentNode { span, value: DocumentValue::String(path) })) = part(item, "path") else { return };
     if path.strip_suffix(counter).is_none_or(|before| !before.ends_with('.')) {
         let message = format!("{} is not the counter that this rule keeps", quote(path));
         let hint = format!("name the same one here and in `state`, whose counter is {}", quote(counter));
@@ -209,8 +210,8 @@ struct State {
     increment: Increment,
 }
 
-fn state(node: &Node, report: &mut Report) -> Option<State> {
-    let Value::Table(pairs) = &node.value else {
+fn state(node: &DocumentNode, report: &mut Report) -> Option<State> {
+    let DocumentValue::Table(pairs) = &node.value else {
         report.push(
             wrong_type(node, "`state`", "a table").hint("such as { counter = \"daily_spend\", window = \"day\" }"),
         );

@@ -12,7 +12,7 @@ use crate::policy::Diagnostic;
 use crate::policy::diagnostic::Report;
 use crate::policy::document::{choice, wrong_type};
 use crate::policy::keys::{DOCUMENT, Keys};
-use crate::policy::tree::{Key, Node, Value};
+use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
 
 const SETTINGS: Keys = Keys { of: "config.toml", known: &["servers", "wrap", "audit", "approvals"] };
 pub(super) const SERVER: Keys = Keys { of: "`[servers.NAME]`", known: &["match", "policy"] };
@@ -21,7 +21,7 @@ const AUDIT: Keys = Keys { of: "`[audit]`", known: &["arguments", "required", "m
 const APPROVALS: Keys = Keys { of: "`[approvals]`", known: &["channels", "timeout", "local_confirm"] };
 
 /// Reads the settings out of a tree, reporting everything that is wrong at once.
-pub(super) fn settings(root: &Node, report: &mut Report) -> Settings {
+pub(super) fn settings(root: &DocumentNode, report: &mut Report) -> Settings {
     let mut settings = Settings::default();
     for (key, value) in pairs(root, SETTINGS.of, report) {
         match key.name.as_str() {
@@ -35,7 +35,7 @@ pub(super) fn settings(root: &Node, report: &mut Report) -> Settings {
     settings
 }
 
-fn wrap(node: &Node, report: &mut Report) -> WrapSettings {
+fn wrap(node: &DocumentNode, report: &mut Report) -> WrapSettings {
     let mut wrap = WrapSettings::default();
     for (key, value) in pairs(node, WRAP.of, report) {
         match key.name.as_str() {
@@ -50,7 +50,7 @@ fn wrap(node: &Node, report: &mut Report) -> WrapSettings {
 const ARGUMENTS: [(&str, ArgumentsLogged); 3] =
     [("keys", ArgumentsLogged::Keys), ("redacted", ArgumentsLogged::Redacted), ("full", ArgumentsLogged::Full)];
 
-fn audit(node: &Node, report: &mut Report) -> AuditSettings {
+fn audit(node: &DocumentNode, report: &mut Report) -> AuditSettings {
     let mut audit = AuditSettings::default();
     for (key, value) in pairs(node, AUDIT.of, report) {
         match key.name.as_str() {
@@ -69,7 +69,7 @@ fn audit(node: &Node, report: &mut Report) -> AuditSettings {
 
 const CONFIRMS: [(&str, LocalConfirm); 2] = [("none", LocalConfirm::None), ("code", LocalConfirm::Code)];
 
-fn approvals(node: &Node, report: &mut Report) -> ApprovalSettings {
+fn approvals(node: &DocumentNode, report: &mut Report) -> ApprovalSettings {
     let mut approvals = ApprovalSettings::default();
     for (key, value) in pairs(node, APPROVALS.of, report) {
         match key.name.as_str() {
@@ -87,9 +87,9 @@ fn approvals(node: &Node, report: &mut Report) -> ApprovalSettings {
 
 const CHANNELS: [(&str, Channel); 2] = [("client", Channel::Client), ("local", Channel::Local)];
 
-fn channels(key: &Key, node: &Node, report: &mut Report) -> Vec<Channel> {
+fn channels(key: &DocumentKey, node: &DocumentNode, report: &mut Report) -> Vec<Channel> {
     let mut channels = Vec::new();
-    let Value::Array(items) = &node.value else {
+    let DocumentValue::Array(items) = &node.value else {
         report.push(
             wrong_type(node, "`channels`", "a list of channels")
                 .hint("put them into brackets: [\"client\", \"local\"]"),
@@ -117,8 +117,8 @@ fn channels(key: &Key, node: &Node, report: &mut Report) -> Vec<Channel> {
 }
 
 /// The keys and values of a table; none where it is not one, which is reported.
-pub(super) fn pairs<'n>(node: &'n Node, what: &str, report: &mut Report) -> &'n [(Key, Node)] {
-    if let Value::Table(pairs) = &node.value {
+pub(super) fn pairs<'n>(node: &'n DocumentNode, what: &str, report: &mut Report) -> &'n [(DocumentKey, DocumentNode)] {
+    if let DocumentValue::Table(pairs) = &node.value {
         return pairs;
     }
     report.push(wrong_type(node, what, "a table").hint("write its keys below its name in brackets, such as [wrap]"));
@@ -126,12 +126,12 @@ pub(super) fn pairs<'n>(node: &'n Node, what: &str, report: &mut Report) -> &'n 
 }
 
 /// Reports a key that its table does not take.
-pub(super) fn reject(table: &Keys, key: &Key, report: &mut Report) {
+pub(super) fn reject(table: &Keys, key: &DocumentKey, report: &mut Report) {
     let others = [&SETTINGS, &SERVER, &WRAP, &AUDIT, &APPROVALS, &DOCUMENT];
     report.push(table.reject_among(&others, &key.name, key.span.clone()));
 }
 
-fn word<T: Copy>(key: &Key, node: &Node, words: &[(&str, T)], report: &mut Report) -> Option<T> {
+fn word<T: Copy>(key: &DocumentKey, node: &DocumentNode, words: &[(&str, T)], report: &mut Report) -> Option<T> {
     choice(node, &key.name, words, report).map(|located| located.value)
 }
 

@@ -6,19 +6,24 @@ use std::time::Duration;
 use crate::policy::Diagnostic;
 use crate::policy::diagnostic::{Report, quote};
 use crate::policy::document::wrong_type;
-use crate::policy::tree::{Key, Node, Value};
+use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
 use crate::policy::window;
 use crate::size::Size;
 
 /// A number of bytes: `"64MiB"`, or an integer.
-pub(super) fn size(key: &Key, node: &Node, bounds: RangeInclusive<usize>, report: &mut Report) -> Option<usize> {
+pub(super) fn size(
+    key: &DocumentKey,
+    node: &DocumentNode,
+    bounds: RangeInclusive<usize>,
+    report: &mut Report,
+) -> Option<usize> {
     let hint = "write a whole number and KiB, MiB or GiB, such as \"64MiB\"";
     let wanted = match (Size(*bounds.start()), *bounds.end()) {
         (start, usize::MAX) => format!("a size of at least {start}"),
         (start, end) => format!("a size from {start} to {}", Size(end)),
     };
     let (text, size) = match &node.value {
-        Value::String(text) => match text.parse::<Size>() {
+        DocumentValue::String(text) => match text.parse::<Size>() {
             Ok(size) => (text, Some(size.0)),
             Err(error) => {
                 let message = format!("`{}` takes {wanted}, and {} is none", key.name, quote(text));
@@ -26,7 +31,7 @@ pub(super) fn size(key: &Key, node: &Node, bounds: RangeInclusive<usize>, report
                 return None;
             }
         },
-        Value::Integer(text) => (text, text.parse().ok()),
+        DocumentValue::Integer(text) => (text, text.parse().ok()),
         _ => {
             report.push(wrong_type(node, &quote(&key.name), &wanted).hint(hint));
             return None;
@@ -37,16 +42,16 @@ pub(super) fn size(key: &Key, node: &Node, bounds: RangeInclusive<usize>, report
 
 /// A length of time in the words of the policy language: `"5s"`, `"minute"`, or an integer of seconds.
 pub(super) fn duration(
-    key: &Key,
-    node: &Node,
+    key: &DocumentKey,
+    node: &DocumentNode,
     bounds: RangeInclusive<Duration>,
     report: &mut Report,
 ) -> Option<Duration> {
     let hint = "write a whole number and s, m, h or d, such as \"5s\" or \"2m\", or seconds without quotes";
     let wanted = format!("a length of time from {} to {}", in_words(*bounds.start()), in_words(*bounds.end()));
     let (text, length) = match &node.value {
-        Value::String(text) => (text, window::duration(text)),
-        Value::Integer(text) => (text, text.parse().ok().map(Duration::from_secs)),
+        DocumentValue::String(text) => (text, window::duration(text)),
+        DocumentValue::Integer(text) => (text, text.parse().ok().map(Duration::from_secs)),
         _ => {
             report.push(wrong_type(node, &quote(&key.name), &wanted).hint(hint));
             return None;
@@ -56,9 +61,14 @@ pub(super) fn duration(
 }
 
 /// A whole number.
-pub(super) fn whole(key: &Key, node: &Node, bounds: RangeInclusive<u32>, report: &mut Report) -> Option<u32> {
+pub(super) fn whole(
+    key: &DocumentKey,
+    node: &DocumentNode,
+    bounds: RangeInclusive<u32>,
+    report: &mut Report,
+) -> Option<u32> {
     let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-    let Value::Integer(text) = &node.value else {
+    let DocumentValue::Integer(text) = &node.value else {
         report
             .push(wrong_type(node, &quote(&key.name), &wanted).hint("write it without quotes and without a fraction"));
         return None;
@@ -68,10 +78,10 @@ pub(super) fn whole(key: &Key, node: &Node, bounds: RangeInclusive<u32>, report:
 }
 
 /// `false` or `true`, as the first or the second of the two meanings.
-pub(super) fn flag<T>(key: &Key, node: &Node, [no, yes]: [T; 2], report: &mut Report) -> Option<T> {
+pub(super) fn flag<T>(key: &DocumentKey, node: &DocumentNode, [no, yes]: [T; 2], report: &mut Report) -> Option<T> {
     match &node.value {
-        Value::Boolean(false) => Some(no),
-        Value::Boolean(true) => Some(yes),
+        DocumentValue::Boolean(false) => Some(no),
+        DocumentValue::Boolean(true) => Some(yes),
         _ => {
             report.push(wrong_type(node, &quote(&key.name), "true or false").hint("write it without quotes"));
             None
@@ -81,8 +91,8 @@ pub(super) fn flag<T>(key: &Key, node: &Node, [no, yes]: [T; 2], report: &mut Re
 
 /// The value, or the error that it is out of bounds or none.
 fn within<T>(
-    key: &Key,
-    node: &Node,
+    key: &DocumentKey,
+    node: &DocumentNode,
     text: &str,
     wanted: &str,
     value: Option<T>,

@@ -7,7 +7,7 @@ use super::read::{SERVER, pairs, reject};
 use super::{ServerSettings, Settings};
 use crate::policy::diagnostic::{Report, quote};
 use crate::policy::document::{string, wrong_type};
-use crate::policy::tree::{Node, Value};
+use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::policy::{Diagnostic, Format, ServerName};
 
 /// Two servers of config.toml match one command.
@@ -45,7 +45,7 @@ impl Settings {
     }
 }
 
-pub(super) fn servers(node: &Node, report: &mut Report) -> Vec<ServerSettings> {
+pub(super) fn servers(node: &DocumentNode, report: &mut Report) -> Vec<ServerSettings> {
     let mut servers: Vec<ServerSettings> = Vec::new();
     for (key, value) in pairs(node, "`servers`", report) {
         let (matches, policy) = server(value, report);
@@ -65,7 +65,7 @@ pub(super) fn servers(node: &Node, report: &mut Report) -> Vec<ServerSettings> {
     servers
 }
 
-fn server(node: &Node, report: &mut Report) -> (Vec<String>, Option<PathBuf>) {
+fn server(node: &DocumentNode, report: &mut Report) -> (Vec<String>, Option<PathBuf>) {
     let (mut matches, mut policy) = (Vec::new(), None);
     for (key, value) in pairs(node, "a server", report) {
         match key.name.as_str() {
@@ -77,8 +77,8 @@ fn server(node: &Node, report: &mut Report) -> (Vec<String>, Option<PathBuf>) {
     (matches, policy)
 }
 
-fn parts(node: &Node, report: &mut Report) -> Vec<String> {
-    let Value::Array(items) = &node.value else {
+fn parts(node: &DocumentNode, report: &mut Report) -> Vec<String> {
+    let DocumentValue::Array(items) = &node.value else {
         report.push(wrong_type(node, "`match`", "a list of texts").hint("put them into brackets: [\"@iterable/mcp\"]"));
         return Vec::new();
     };
@@ -100,7 +100,7 @@ fn parts(node: &Node, report: &mut Report) -> Vec<String> {
     parts
 }
 
-fn file(node: &Node, report: &mut Report) -> Option<PathBuf> {
+fn file(node: &DocumentNode, report: &mut Report) -> Option<PathBuf> {
     let path = Path::new(string(node, "`policy`", report)?);
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     let (message, hint) = if path.starts_with("~") {

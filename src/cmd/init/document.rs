@@ -1,6 +1,6 @@
 //! A policy as it is going to be written: values, their order, and what is said beside them.
 
-use crate::policy::tree::{Node, Value};
+use crate::policy::tree::{DocumentNode, DocumentValue};
 
 /// A value of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,16 +25,16 @@ impl Written {
     }
 
     /// The value of a document that was read; `None` where no policy has such a value.
-    pub(super) fn of(node: &Node) -> Option<Self> {
+    pub(super) fn of(node: &DocumentNode) -> Option<Self> {
         Some(match &node.value {
-            Value::String(text) => Self::Text(text.clone()),
-            Value::Integer(number) | Value::Float(number) => Self::Plain(number.clone()),
-            Value::Boolean(value) => Self::Plain(value.to_string()),
-            Value::Array(items) => Self::List(items.iter().map(Self::of).collect::<Option<_>>()?),
-            Value::Table(pairs) => Self::Table(
+            DocumentValue::String(text) => Self::Text(text.clone()),
+            DocumentValue::Integer(number) | DocumentValue::Float(number) => Self::Plain(number.clone()),
+            DocumentValue::Boolean(value) => Self::Plain(value.to_string()),
+            DocumentValue::Array(items) => Self::List(items.iter().map(Self::of).collect::<Option<_>>()?),
+            DocumentValue::Table(pairs) => Self::Table(
                 pairs.iter().map(|(key, value)| Some((key.name.clone(), Self::of(value)?))).collect::<Option<_>>()?,
             ),
-            Value::Null | Value::Datetime => return None,
+            DocumentValue::Null | DocumentValue::Datetime => return None,
         })
     }
 

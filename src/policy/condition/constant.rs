@@ -1,6 +1,6 @@
 //! The value of a condition, as a policy writes it.
 
-use crate::policy::tree::{Node, Value};
+use crate::policy::tree::{DocumentNode, DocumentValue};
 
 /// A value from a policy document, without its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +30,14 @@ impl Constant {
     }
 }
 
-impl From<&Node> for Constant {
-    fn from(node: &Node) -> Self {
+impl From<&DocumentNode> for Constant {
+    fn from(node: &DocumentNode) -> Self {
         match &node.value {
-            Value::String(text) => Self::String(text.clone()),
-            Value::Integer(number) | Value::Float(number) => Self::Number(number.clone()),
-            Value::Boolean(boolean) => Self::Boolean(*boolean),
-            Value::Array(items) => Self::List(items.iter().map(Self::from).collect()),
-            other => Self::Other(other.kind()),
+            DocumentValue::String(text) => Self::String(text.clone()),
+            DocumentValue::Integer(number) | DocumentValue::Float(number) => Self::Number(number.clone()),
+            DocumentValue::Boolean(boolean) => Self::Boolean(*boolean),
+            DocumentValue::Array(items) => Self::List(items.iter().map(Self::from).collect()),
+            _ => Self::Other(node.kind()),
         }
     }
 }
@@ -48,12 +48,12 @@ mod tests {
     use crate::policy::decode::decode;
     use crate::policy::diagnostic::Report;
     use crate::policy::source::{Format, Source};
-    use crate::policy::tree::Value;
+    use crate::policy::tree::DocumentValue;
 
     /// The constants under the key `v` of a document.
     fn constants(format: Format, text: &str) -> Constant {
         let root = decode(&Source::new("policy", format, text), &mut Report::default()).unwrap();
-        let Value::Table(pairs) = &root.value else { panic!("{root:?}") };
+        let DocumentValue::Table(pairs) = &root.value else { panic!("{root:?}") };
         Constant::from(&pairs[0].1)
     }
 

@@ -7,18 +7,18 @@ use serde_json::value::RawValue;
 
 use super::super::diagnostic::Report;
 use super::super::source::{Span, floor};
-use super::super::tree::{Key, Node, Value};
+use super::super::tree::{DocumentKey, DocumentNode, DocumentValue};
 use super::{syntax, too_deep};
 use crate::limits::MAX_POLICY_DEPTH;
 
-pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
+pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
     match serde_json::from_str::<&RawValue>(text) {
         Ok(raw) => node(text, raw, 1, report),
         Err(error) => fail(text, 0, &error, report),
     }
 }
 
-fn node(text: &str, raw: &RawValue, depth: usize, report: &mut Report) -> Option<Node> {
+fn node(text: &str, raw: &RawValue, depth: usize, report: &mut Report) -> Option<DocumentNode> {
     let json = raw.get();
     let span = span_of(text, json);
     if depth > MAX_POLICY_DEPTH {
@@ -30,28 +30,32 @@ fn node(text: &str, raw: &RawValue, depth: usize, report: &mut Report) -> Option
             let mut pairs = Vec::new();
             for (key, value) in parse::<Pairs>(text, json, report)?.0 {
                 let name = parse::<String>(text, key.get(), report)?;
-                let key = Key { span: span_of(text, key.get()), name };
+                let key = DocumentKey { span: span_of(text, key.get()), name };
                 pairs.push((key, node(text, value, depth + 1, report)?));
             }
-            Value::Table(pairs)
+            DocumentValue::Table(pairs)
         }
         Some(b'[') => {
             let mut items = Vec::new();
             for item in parse::<Vec<&RawValue>>(text, json, report)? {
                 items.push(node(text, item, depth + 1, report)?);
             }
-            Value::Array(items)
+            DocumentValue::Array(items)
         }
-        Some(b'"') => Value::String(parse::<String>(text, json, report)?),
-        Some(b't') => Value::Boolean(true),
-        Some(b'f') => Value::Boolean(false),
-        Some(b'n') => Value::Null,
-        _ if json.contains(['.', 'e', 'E']) => Value::Float(json.to_owned()),
-        _ => Value::Integer(json.to_owned()),
+        Some(b'"') => DocumentValue::String(parse::<String>(text, json, report)?),
+        Some(b't') => DocumentValue::Boolean(true),
+        Some(b'f') => DocumentValue::Boolean(false),
+        Some(b'n') => DocumentValue::Null,
+        _ if json.contains(['.', 'e', 'E']) => DocumentValue::Float(json.to_owned()),
+        _ => DocumentValue::Integer(json.to_owned()),
     };
     // A caret under a whole table would hide what it points at.
-    let span = if matches!(value, Value::Table(_) | Value::Array(_)) { span.start..span.start + 1 } else { span };
-    Some(Node { span, value })
+    let span = if matches!(value, DocumentValue::Table(_) | DocumentValue::Array(_)) {
+        span.start..span.start + 1
+    } else {
+        span
+    };
+    Some(DocumentNode { span, value })
 }
 
 /// Parses a part of the document; an error is reported at its own place in the whole.

@@ -6,12 +6,12 @@ mod yaml;
 
 use super::diagnostic::{Diagnostic, Report, visible};
 use super::source::{Format, Source, Span};
-use super::tree::{Node, report_duplicates};
+use super::tree::{DocumentNode, report_duplicates};
 use crate::limits::MAX_POLICY_DEPTH;
 
 /// Decodes a document and reports what is wrong with its syntax, and every key that is written twice.
 /// `None` where there is no tree to look at further.
-pub(crate) fn decode(source: &Source, report: &mut Report) -> Option<Node> {
+pub(crate) fn decode(source: &Source, report: &mut Report) -> Option<DocumentNode> {
     let root = match source.format() {
         Format::Toml => toml::decode(source.text(), report),
         Format::Json => json::decode(source.text(), report),

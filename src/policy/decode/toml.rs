@@ -5,11 +5,11 @@ use ::toml::de::{DeTable, DeValue};
 
 use super::super::diagnostic::Report;
 use super::super::source::Span;
-use super::super::tree::{Key, Node, Value, duplicate_key};
+use super::super::tree::{DocumentKey, DocumentNode, DocumentValue, duplicate_key};
 use super::{syntax, too_deep};
 use crate::limits::MAX_POLICY_DEPTH;
 
-pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
+pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut usable = true;
     for error in &errors {
@@ -27,7 +27,7 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
         return None;
     }
     let value = table(root.get_ref(), 1, report)?;
-    Some(Node { span: 0..text.len().min(1), value })
+    Some(DocumentNode { span: 0..text.len().min(1), value })
 }
 
 /// What to do about what the parser says.
@@ -41,37 +41,37 @@ fn remedy(message: &str) -> &'static str {
     }
 }
 
-fn table(pairs: &DeTable<'_>, depth: usize, report: &mut Report) -> Option<Value> {
+fn table(pairs: &DeTable<'_>, depth: usize, report: &mut Report) -> Option<DocumentValue> {
     let mut out = Vec::with_capacity(pairs.len());
     for (key, value) in pairs {
         let node = node(value, depth + 1, report)?;
-        out.push((Key { span: key.span(), name: key.get_ref().clone().into_owned() }, node));
+        out.push((DocumentKey { span: key.span(), name: key.get_ref().clone().into_owned() }, node));
     }
     // The parser sorts by name; the document's own order makes for rule paths and messages that a person can follow.
     out.sort_by_key(|(key, _)| key.span.start);
-    Some(Value::Table(out))
+    Some(DocumentValue::Table(out))
 }
 
-fn node(value: &Spanned<DeValue<'_>>, depth: usize, report: &mut Report) -> Option<Node> {
+fn node(value: &Spanned<DeValue<'_>>, depth: usize, report: &mut Report) -> Option<DocumentNode> {
     let span: Span = value.span();
     if depth > MAX_POLICY_DEPTH {
         report.push(too_deep(span));
         return None;
     }
     let value = match value.get_ref() {
-        DeValue::String(text) => Value::String(text.clone().into_owned()),
-        DeValue::Integer(integer) => Value::Integer(integer.to_string()),
-        DeValue::Float(float) => Value::Float(float.to_string()),
-        DeValue::Boolean(boolean) => Value::Boolean(*boolean),
-        DeValue::Datetime(_) => Value::Datetime,
+        DeValue::String(text) => DocumentValue::String(text.clone().into_owned()),
+        DeValue::Integer(integer) => DocumentValue::Integer(integer.to_string()),
+        DeValue::Float(float) => DocumentValue::Float(float.to_string()),
+        DeValue::Boolean(boolean) => DocumentValue::Boolean(*boolean),
+        DeValue::Datetime(_) => DocumentValue::Datetime,
         DeValue::Array(items) => {
             let mut out = Vec::with_capacity(items.len());
             for item in items {
                 out.push(node(item, depth + 1, report)?);
             }
-            Value::Array(out)
+            DocumentValue::Array(out)
         }
         DeValue::Table(pairs) => table(pairs, depth, report)?,
     };
-    Some(Node { span, value })
+    Some(DocumentNode { span, value })
 }

@@ -8,19 +8,19 @@ use granit_parser::{Event, Parser, ScalarStyle};
 
 use super::super::diagnostic::{Diagnostic, Report, quote};
 use super::super::source::Span;
-use super::super::tree::{Key, Node, Value};
+use super::super::tree::{DocumentKey, DocumentNode, DocumentValue};
 use super::{syntax, too_deep};
 use crate::limits::MAX_POLICY_DEPTH;
 
 /// A list or table whose end has not come yet.
 enum Open {
-    List { span: Span, items: Vec<Node> },
-    Table { span: Span, pairs: Vec<(Key, Node)>, key: Option<Key> },
+    List { span: Span, items: Vec<DocumentNode> },
+    Table { span: Span, pairs: Vec<(DocumentKey, DocumentNode)>, key: Option<DocumentKey> },
 }
 
-pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
+pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
     let mut open: Vec<Open> = Vec::new();
-    let mut root: Option<Node> = None;
+    let mut root: Option<DocumentNode> = None;
     let options = granit_parser::options! { emit_unresolved_aliases: true, emit_anchor_events: true };
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) =
@@ -54,7 +54,7 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
                     take_key(&mut open, span, word.into_owned());
                     continue;
                 }
-                Event::Scalar(word, style, ..) => Node { value: scalar(word, style), span },
+                Event::Scalar(word, style, ..) => DocumentNode { value: scalar(word, style), span },
                 Event::Alias(_) | Event::UnresolvedAlias(_) => {
                     let written = text.get(span.clone()).unwrap_or_default().to_owned();
                     report.push(
@@ -65,7 +65,7 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
                         take_key(&mut open, span, written);
                         continue;
                     }
-                    Node { value: Value::String(written), span }
+                    DocumentNode { value: DocumentValue::String(written), span }
                 }
                 Event::Anchor(..) => {
                     report.push(unsupported(span, "anchors"));
@@ -99,8 +99,8 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
                     continue;
                 }
                 Event::SequenceEnd | Event::MappingEnd => match open.pop() {
-                    Some(Open::List { span, items }) => Node { span, value: Value::Array(items) },
-                    Some(Open::Table { span, pairs, .. }) => Node { span, value: Value::Table(pairs) },
+                    Some(Open::List { span, items }) => DocumentNode { span, value: DocumentValue::Array(items) },
+                    Some(Open::Table { span, pairs, .. }) => DocumentNode { span, value: DocumentValue::Table(pairs) },
                     None => continue,
                 },
                 _ => continue,
@@ -111,12 +111,12 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<Node> {
             None => root = Some(node),
         }
     }
-    Some(root.unwrap_or(Node { span: 0..0, value: Value::Null }))
+    Some(root.unwrap_or(DocumentNode { span: 0..0, value: DocumentValue::Null }))
 }
 
 fn take_key(open: &mut [Open], span: Span, name: String) {
     if let Some(Open::Table { key, .. }) = open.last_mut() {
-        *key = Some(Key { span, name });
+        *key = Some(DocumentKey { span, name });
     }
 }
 
@@ -126,17 +126,17 @@ fn unsupported(span: Span, what: &str) -> Diagnostic {
 }
 
 /// Types a scalar as YAML's core schema does: quoted text is a string whatever it says.
-fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Value {
+fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> DocumentValue {
     if style != ScalarStyle::Plain {
-        return Value::String(text.into_owned());
+        return DocumentValue::String(text.into_owned());
     }
     match text.as_ref() {
-        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-        "true" | "True" | "TRUE" => Value::Boolean(true),
-        "false" | "False" | "FALSE" => Value::Boolean(false),
-        word if is_integer(word) => Value::Integer(text.into_owned()),
-        word if is_float(word) => Value::Float(text.into_owned()),
-        _ => Value::String(text.into_owned()),
+        "" | "~" | "null" | "Null" | "NULL" => DocumentValue::Null,
+        "true" | "True" | "TRUE" => DocumentValue::Boolean(true),
+        "false" | "False" | "FALSE" => DocumentValue::Boolean(false),
+        word if is_integer(word) => DocumentValue::Integer(text.into_owned()),
+        word if is_float(word) => DocumentValue::Float(text.into_owned()),
+        _ => DocumentValue::String(text.into_owned()),
     }
 }
 

@@ -11,13 +11,13 @@ use crate::policy::glob::Name;
 use crate::policy::lint;
 use crate::policy::server::ServerName;
 use crate::policy::source::{Format, Source};
-use crate::policy::tree::{Key, Node};
+use crate::policy::tree::{DocumentKey, DocumentNode};
 
 /// A pasted document that is valid.
 #[derive(Debug)]
 #[must_use]
 pub struct Pasted {
-    root: Node,
+    root: DocumentNode,
 }
 
 impl Pasted {
@@ -41,10 +41,10 @@ impl Pasted {
         let root = decode(&source, &mut report);
         if let Some(root) = &root {
             let mut whole = root.clone();
-            if let crate::policy::tree::Value::Table(pairs) = &mut whole.value {
+            if let crate::policy::tree::DocumentValue::Table(pairs) = &mut whole.value {
                 for (key, value) in [("version", "1"), ("default", "deny")] {
                     if !pairs.iter().any(|(own, _)| own.name == key) {
-                        pairs.push((Key::new(key), Node::text(value)));
+                        pairs.push((DocumentKey::unplaced(key), DocumentNode::unplaced_string(value)));
                     }
                 }
             }
@@ -52,7 +52,7 @@ impl Pasted {
             lint::errors(&document, &mut report);
         }
         match root.filter(|_| !report.has_errors()) {
-            Some(root) if ["hide", "all_tools", "classes", "tools"].iter().all(|key| root.get(key).is_none()) => {
+            Some(root) if ["hide", "all_tools", "classes", "tools"].iter().all(|key| root.member(key).is_none()) => {
                 CannotEdit::refused(format!(
                     "{name} has neither `hide` nor `tools`, `classes` or `all_tools`, so there is nothing to add. Paste a policy, \
                      or a part of one, such as {{\"hide\": [\"delete_*\"]}}."
@@ -66,8 +66,8 @@ impl Pasted {
         }
     }
 
-    fn members(&self, table: &str) -> &[(Key, Node)] {
-        self.root.get(table).map(Node::pairs).unwrap_or_default()
+    fn members(&self, table: &str) -> &[(DocumentKey, DocumentNode)] {
+        self.root.member(table).map(DocumentNode::members).unwrap_or_default()
     }
 }
 
@@ -81,7 +81,7 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
     let before = begin(source, name, server)?;
     let mut notes = Vec::new();
     for key in ["default", "unlisted"] {
-        let word = |root: &Node| root.get(key).and_then(Node::as_text).map(str::to_owned);
+        let word = |root: &DocumentNode| root.member(key).and_then(DocumentNode::as_text).map(str::to_owned);
         // Where `unlisted` is not there, it is "hide".
         let ours = word(&before.root).unwrap_or_else(|| "hide".to_owned());
         if let Some(theirs) = word(&pasted.root).filter(|theirs| *theirs != ours) {
@@ -89,8 +89,14 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
             notes.push(format!("`{key}` stays {ours}; {theirs}, as it was pasted, is for a policy of its own."));
         }
     }
-    let hidden: Vec<&str> =
-        pasted.root.get("hide").map(Node::items).unwrap_or_default().iter().filter_map(Node::as_text).collect();
+    let hidden: Vec<&str> = pasted
+        .root
+        .member("hide")
+        .map(DocumentNode::items)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(DocumentNode::as_text)
+        .collect();
     let (tools, classes, all) = (pasted.members("tools"), pasted.members("classes"), pasted.members("all_tools"));
     let named: Vec<Tool> = hidden
         .iter()
@@ -99,7 +105,7 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
         .map(Tool::parse)
         .collect::<Result<_, _>>()?;
 
-    let needs_entries = pasted.root.get("classes").is_some() || is_listed(tools);
+    let needs_entries = pasted.root.member("classes").is_some() || is_listed(tools);
     let mut state = Merged { before: &before, after: None };
     if before.is_patch() && needs_entries {
         state.after = Some(before.standing_alone()?);
@@ -107,7 +113,7 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
     for (key, node) in tools {
         let tool = Tool::parse(&key.name)?;
         if tool.name.matches_all() {
-            state.for_all(&tool, node.pairs())?;
+            state.for_all(&tool, node.members())?;
             continue;
         }
         // The pasted entry wins, also over a name in `hide`.
@@ -116,12 +122,17 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
             state.make(&shown)?;
         }
         let (path, own) = state.now().entry(&tool);
-        if !own.is_some_and(|own| own.says(node)) {
+        if !own.is_some_and(|own| own.is_same_value(node)) {
             state.make(&[Change::Set(path, node.clone())])?;
         }
     }
     for (key, node) in classes {
-        if !state.now().root.get("classes").and_then(|classes| classes.get(&key.name)).is_some_and(|own| own.says(node))
+        if !state
+            .now()
+            .root
+            .member("classes")
+            .and_then(|classes| classes.member(&key.name))
+            .is_some_and(|own| own.is_same_value(node))
         {
             state.make(&[Change::Set(vec!["classes".to_owned(), key.name.clone()], node.clone())])?;
         }
@@ -139,7 +150,7 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
     finish(before, after, |name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), notes)
 }
 
-fn is_listed(tools: &[(Key, Node)]) -> bool {
+fn is_listed(tools: &[(DocumentKey, DocumentNode)]) -> bool {
     tools.iter().any(|(key, _)| !Name::parse(&key.name).is_ok_and(|name| name.matches_all()))
 }
 
@@ -163,7 +174,7 @@ impl<'s> Merged<'_, 's> {
     }
 
     /// Takes over what is said of all tools, key by key.
-    fn for_all(&mut self, all: &Tool, pairs: &[(Key, Node)]) -> Result<(), CannotEdit> {
+    fn for_all(&mut self, all: &Tool, pairs: &[(DocumentKey, DocumentNode)]) -> Result<(), CannotEdit> {
         let (path, own) = self.now().entry(all);
         let at = |key: &str| path.iter().cloned().chain([key.to_owned()]).collect::<Vec<_>>();
         let mut changes = Vec::new();
@@ -174,10 +185,10 @@ impl<'s> Merged<'_, 's> {
                 "on_deny" => Some("reason"),
                 _ => None,
             };
-            if let Some(twin) = twin.filter(|twin| own.is_some_and(|own| own.get(twin).is_some())) {
+            if let Some(twin) = twin.filter(|twin| own.is_some_and(|own| own.member(twin).is_some())) {
                 changes.push(Change::Remove(at(twin)));
             }
-            if !own.and_then(|own| own.get(&key.name)).is_some_and(|old| old.says(node)) {
+            if !own.and_then(|own| own.member(&key.name)).is_some_and(|old| old.is_same_value(node)) {
                 changes.push(Change::Set(at(&key.name), node.clone()));
             }
         }

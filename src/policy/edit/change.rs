@@ -2,13 +2,13 @@
 
 use super::{CannotEdit, json, toml, yaml};
 use crate::policy::source::{Format, Source};
-use crate::policy::tree::{Key, Node, Value};
+use crate::policy::tree::DocumentNode;
 
 /// A change at one place of a document.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// The key that this path of keys leads to gets a value, whatever it had. Tables on the way are made.
-    Set(Vec<String>, Node),
+    Set(Vec<String>, DocumentNode),
     /// The key that this path leads to is taken out.
     Remove(Vec<String>),
     /// A name is put at the end of `hide`.
@@ -70,54 +70,6 @@ fn with_line_ends_of(old: &str, edited: &str) -> String {
         }
     }
     out
-}
-
-impl Node {
-    /// A value that stands nowhere yet.
-    pub(super) fn of(value: Value) -> Self {
-        Self { span: 0..0, value }
-    }
-
-    /// A text that stands nowhere yet.
-    pub(super) fn text(text: impl Into<String>) -> Self {
-        Self::of(Value::String(text.into()))
-    }
-
-    /// A table that stands nowhere yet.
-    pub(super) fn table(pairs: Vec<(Key, Node)>) -> Self {
-        Self::of(Value::Table(pairs))
-    }
-
-    /// The members, where it is a table.
-    pub(super) fn pairs(&self) -> &[(Key, Node)] {
-        if let Value::Table(pairs) = &self.value { pairs } else { &[] }
-    }
-
-    /// The items, where it is a list.
-    pub(super) fn items(&self) -> &[Node] {
-        if let Value::Array(items) = &self.value { items } else { &[] }
-    }
-
-    /// The member of this name, where it is a table that has one.
-    pub(super) fn get(&self, name: &str) -> Option<&Node> {
-        self.pairs().iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
-    }
-
-    /// Whether both say the same, wherever they stand.
-    pub(super) fn says(&self, other: &Self) -> bool {
-        let json = |node| {
-            let mut out = String::new();
-            crate::policy::json::write(node, &mut out).ok().map(|()| out)
-        };
-        json(self).is_some_and(|text| json(other) == Some(text))
-    }
-}
-
-impl Key {
-    /// A key that stands nowhere yet.
-    pub(super) fn new(name: impl Into<String>) -> Self {
-        Self { span: 0..0, name: name.into() }
-    }
 }
 
 /// Takes lines out, from the one at `from` to the one that ends at or behind `to`. Where they are a paragraph of their own,

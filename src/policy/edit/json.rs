@@ -6,7 +6,7 @@ use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 use super::CannotEdit;
 use super::change::{Change, HEAD};
 use crate::policy::json::number;
-use crate::policy::tree::{Node, Value};
+use crate::policy::tree::{DocumentNode, DocumentValue};
 
 pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
     let otherwise = || CannotEdit::shape(name, change);
@@ -39,7 +39,7 @@ pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, C
     Ok(root.to_string())
 }
 
-fn set(object: &CstObject, path: &[String], node: &Node) {
+fn set(object: &CstObject, path: &[String], node: &DocumentNode) {
     let Some((key, rest)) = path.split_first() else { return };
     match (object.get(key), rest) {
         (Some(member), []) => member.set_value(input(node)),
@@ -76,17 +76,17 @@ fn remove(object: &CstObject, path: &[String]) {
     }
 }
 
-fn input(node: &Node) -> CstInputValue {
+fn input(node: &DocumentNode) -> CstInputValue {
     match &node.value {
         // No key takes a date.
-        Value::Null | Value::Datetime => CstInputValue::Null,
-        Value::Boolean(boolean) => CstInputValue::Bool(*boolean),
-        Value::Integer(text) | Value::Float(text) => {
+        DocumentValue::Null | DocumentValue::Datetime => CstInputValue::Null,
+        DocumentValue::Boolean(boolean) => CstInputValue::Bool(*boolean),
+        DocumentValue::Integer(text) | DocumentValue::Float(text) => {
             CstInputValue::Number(number(text).unwrap_or_else(|| text.clone()))
         }
-        Value::String(text) => CstInputValue::String(text.clone()),
-        Value::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
-        Value::Table(pairs) => {
+        DocumentValue::String(text) => CstInputValue::String(text.clone()),
+        DocumentValue::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
+        DocumentValue::Table(pairs) => {
             CstInputValue::Object(pairs.iter().map(|(key, value)| (key.name.clone(), input(value))).collect())
         }
     }
@@ -95,13 +95,16 @@ fn input(node: &Node) -> CstInputValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::tree::Key;
+    use crate::policy::tree::DocumentKey;
 
     #[test]
     fn members_are_edited_and_no_others() {
         let path = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
-        let entry = Node::table(vec![(Key::new("reason"), Node::text("\"é\"\u{1}"))]);
-        let number = Node::of(Value::Integer("0x10".to_owned()));
+        let entry = DocumentNode::unplaced_table(vec![(
+            DocumentKey::unplaced("reason"),
+            DocumentNode::unplaced_string("\"é\"\u{1}"),
+        )]);
+        let number = DocumentNode::unplaced(DocumentValue::Integer("0x10".to_owned()));
         for (before, change, after) in [
             (
                 "{\n\t\"tools\": {\n\t\t\"a\": {}\n\t}\n}\n",

@@ -25,7 +25,7 @@ use super::diagnostic::{Diagnostic, Report, quote, visible};
 use super::limit_keys;
 use super::server::ServerName;
 use super::source::{Format, Source};
-use super::tree::{Key, Node};
+use super::tree::{DocumentKey, DocumentNode};
 
 /// A policy that was edited. It loads, and decides as was asked.
 #[derive(Debug)]
@@ -100,8 +100,9 @@ impl CannotEdit {
     fn shape(name: &str, change: &Change) -> Self {
         let by_hand = match change {
             Change::Set(path, node) => {
-                let nested =
-                    path.iter().rev().fold(node.clone(), |value, key| Node::table(vec![(Key::new(key), value)]));
+                let nested = path.iter().rev().fold(node.clone(), |value, key| {
+                    DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)])
+                });
                 format!("Write this into it by hand (it is shown as YAML):\n\n{}", shown(&yaml::block(&nested, 0)))
             }
             Change::Remove(path) => format!("Take {} out of it by hand.", quote(&path.join("."))),
@@ -139,7 +140,7 @@ pub fn written_out(server: &ServerName) -> String {
 /// # Errors
 /// Where it is none; with what to write instead.
 pub fn check_rate(text: &str) -> Result<(), String> {
-    said(|report| limit_keys::rate(text, &Node::text(text), report).is_some())
+    said(|report| limit_keys::rate(text, &DocumentNode::unplaced_string(text), report).is_some())
 }
 
 /// Whether a text is a length of time, such as `10m`.
@@ -147,7 +148,7 @@ pub fn check_rate(text: &str) -> Result<(), String> {
 /// # Errors
 /// Where it is none; with what to write instead.
 pub fn check_length(text: &str) -> Result<(), String> {
-    said(|report| limit_keys::window(&Node::text(text), report).is_some())
+    said(|report| limit_keys::window(&DocumentNode::unplaced_string(text), report).is_some())
 }
 
 fn said(read: impl FnOnce(&mut Report) -> bool) -> Result<(), String> {

@@ -10,7 +10,7 @@ use crate::policy::diagnostic::{quote, visible};
 use crate::policy::limit::{Limit, Scope};
 use crate::policy::server::ServerName;
 use crate::policy::source::{Format, Source};
-use crate::policy::tree::{Key, Node, Value};
+use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
 
 /// What is to happen to a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,7 +237,7 @@ fn is_so(state: &State<'_>, tool: &Tool, effect: Effect) -> bool {
 }
 
 /// A limit lets through nothing that was not let through before.
-fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&Node>) -> Result<(), CannotEdit> {
+fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&DocumentNode>) -> Result<(), CannotEdit> {
     if let Some(name) = tool.exact() {
         let decision = state.policy.decide(name);
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
@@ -261,7 +261,7 @@ fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&Node>) -> Result<
         }
     } else if own.is_none()
         && !tool.name.matches_all()
-        && (state.policy.otherwise.effect != Effect::Allow || state.root.get("classes").is_some())
+        && (state.policy.otherwise.effect != Effect::Allow || state.root.member("classes").is_some())
     {
         return CannotEdit::refused(format!(
             "There is no entry {} that could be limited, and a new one would let through what other rules refuse. Limit \
@@ -273,30 +273,30 @@ fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&Node>) -> Result<
 }
 
 /// The changes that make the tool's entry say what is ordered, made where it has none.
-fn entry(state: &State<'_>, tool: &Tool, order: &Order, path: &[String], own: Option<&Node>) -> Vec<Change> {
+fn entry(state: &State<'_>, tool: &Tool, order: &Order, path: &[String], own: Option<&DocumentNode>) -> Vec<Change> {
     let wanted = wanted(order, own);
     // What says no more than the class leaves the rest to the rules for that class.
-    let only_classifies = |node: &Node| node.pairs().len() == 1 && node.get("class").is_some();
-    let kept = own.filter(|node| !only_classifies(node) || state.root.get("classes").is_none());
-    let Some(own_pairs) = kept.map(Node::pairs) else {
-        let mut pairs = own.map(|node| node.pairs().to_vec()).unwrap_or_default();
+    let only_classifies = |node: &DocumentNode| node.members().len() == 1 && node.member("class").is_some();
+    let kept = own.filter(|node| !only_classifies(node) || state.root.member("classes").is_none());
+    let Some(own_pairs) = kept.map(DocumentNode::members) else {
+        let mut pairs = own.map(|node| node.members().to_vec()).unwrap_or_default();
         // An entry takes the place of the rule that decided so far; what that one checks is still to be checked.
-        let governing = state.governing(tool).map(Node::pairs).unwrap_or_default();
+        let governing = state.governing(tool).map(DocumentNode::members).unwrap_or_default();
         let carried = governing.iter().filter(|(key, _)| is_carried(&order.verb, &key.name)).cloned();
         pairs.extend(carried.filter(|(key, _)| !wanted.iter().any(|(own, _)| *own == key.name)));
-        pairs.extend(wanted.into_iter().map(|(key, node)| (Key::new(key), node)));
+        pairs.extend(wanted.into_iter().map(|(key, node)| (DocumentKey::unplaced(key), node)));
         // Being listed means allowed, but for an entry that would say no more than the class.
         pairs.retain(|(key, node)| !(key.name == "action" && node.as_text() == Some("allow")));
         if order.verb == Verb::Allow && own.is_some() {
-            pairs.push((Key::new("action"), Node::text("allow")));
+            pairs.push((DocumentKey::unplaced("action"), DocumentNode::unplaced_string("allow")));
         }
-        return vec![Change::Set(path.to_vec(), Node::table(pairs))];
+        return vec![Change::Set(path.to_vec(), DocumentNode::unplaced_table(pairs))];
     };
     let at = |key: &str| path.iter().cloned().chain([key.to_owned()]).collect::<Vec<_>>();
     let own = |key: &str| own_pairs.iter().find(|(own, _)| own.name == key).map(|(_, node)| node);
     let mut changes = Vec::new();
     for (key, node) in &wanted {
-        if !own(key).is_some_and(|old| old.says(node)) {
+        if !own(key).is_some_and(|old| old.is_same_value(node)) {
             changes.push(Change::Set(at(key), node.clone()));
         }
     }
@@ -332,18 +332,18 @@ fn is_carried(verb: &Verb, key: &str) -> bool {
 }
 
 /// What the entry is to say.
-fn wanted(order: &Order, own: Option<&Node>) -> Vec<(&'static str, Node)> {
-    let has = |key: &str| own.is_some_and(|own| own.get(key).is_some());
+fn wanted(order: &Order, own: Option<&DocumentNode>) -> Vec<(&'static str, DocumentNode)> {
+    let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
     let mut wanted = Vec::new();
     match &order.verb {
         // Being listed means allowed; only what says otherwise has to be changed.
-        Verb::Allow if has("action") => wanted.push(("action", Node::text("allow"))),
+        Verb::Allow if has("action") => wanted.push(("action", DocumentNode::unplaced_string("allow"))),
         Verb::Allow | Verb::Reset => {}
-        Verb::Deny => wanted.push(("action", Node::text("deny"))),
-        Verb::Hide => wanted.push(("action", Node::text("hide"))),
+        Verb::Deny => wanted.push(("action", DocumentNode::unplaced_string("deny"))),
+        Verb::Hide => wanted.push(("action", DocumentNode::unplaced_string("hide"))),
         Verb::Ask { timeout } => {
-            wanted.push(("action", Node::text("require_approval")));
-            wanted.extend(timeout.as_ref().map(|timeout| ("approval_timeout", Node::text(timeout))));
+            wanted.push(("action", DocumentNode::unplaced_string("require_approval")));
+            wanted.extend(timeout.as_ref().map(|timeout| ("approval_timeout", DocumentNode::unplaced_string(timeout))));
         }
         Verb::Limit { rate, scope } => {
             wanted.push(("rate_limit", limit(rate, *scope, order.reason.as_deref())));
@@ -351,28 +351,31 @@ fn wanted(order: &Order, own: Option<&Node>) -> Vec<(&'static str, Node)> {
         }
     }
     let reason_key = if has("on_deny") { "on_deny" } else { "reason" };
-    wanted.extend(order.reason.as_ref().map(|reason| (reason_key, Node::text(reason))));
+    wanted.extend(order.reason.as_ref().map(|reason| (reason_key, DocumentNode::unplaced_string(reason))));
     wanted
 }
 
 /// `"10/minute"`, or a table where there is more to say.
-fn limit(rate: &str, scope: Option<Scope>, reason: Option<&str>) -> Node {
+fn limit(rate: &str, scope: Option<Scope>, reason: Option<&str>) -> DocumentNode {
     let Some((max, window)) = rate.split_once('/').filter(|_| scope.is_some() || reason.is_some()) else {
-        return Node::text(rate);
+        return DocumentNode::unplaced_string(rate);
     };
     let max = max.trim();
     let is_whole = max.bytes().all(|byte| byte.is_ascii_digit());
-    let number = if is_whole { Value::Integer(max.to_owned()) } else { Value::Float(max.to_owned()) };
-    let mut pairs = vec![(Key::new("max"), Node::of(number)), (Key::new("window"), Node::text(window.trim()))];
+    let number = if is_whole { DocumentValue::Integer(max.to_owned()) } else { DocumentValue::Float(max.to_owned()) };
+    let mut pairs = vec![
+        (DocumentKey::unplaced("max"), DocumentNode::unplaced(number)),
+        (DocumentKey::unplaced("window"), DocumentNode::unplaced_string(window.trim())),
+    ];
     if let Some(scope) = scope {
         let word = match scope {
             Scope::Session => "session",
             Scope::Server => "server",
         };
-        pairs.push((Key::new("scope"), Node::text(word)));
+        pairs.push((DocumentKey::unplaced("scope"), DocumentNode::unplaced_string(word)));
     }
-    pairs.extend(reason.map(|reason| (Key::new("reason"), Node::text(reason))));
-    Node::table(pairs)
+    pairs.extend(reason.map(|reason| (DocumentKey::unplaced("reason"), DocumentNode::unplaced_string(reason))));
+    DocumentNode::unplaced_table(pairs)
 }
 
 /// That each tool that is meant fares as it was ordered.
@@ -402,8 +405,8 @@ fn verify(before: &State<'_>, after: &State<'_>, tool: &Tool, order: &Order) -> 
         let (rule, file) = (decision.rule, after.source.name());
         let remedy = match rule.strip_prefix("hide[").and_then(|at| at.trim_end_matches(']').parse::<usize>().ok()) {
             Some(at) => {
-                let items = after.root.get("hide").map(Node::items).unwrap_or_default();
-                let item = items.get(at).and_then(Node::as_text).unwrap_or_default();
+                let items = after.root.member("hide").map(DocumentNode::items).unwrap_or_default();
+                let item = items.get(at).and_then(DocumentNode::as_text).unwrap_or_default();
                 format!("Take {} out of `hide` first: `policylayer reset '{}'`", quote(item), visible(item))
             }
             None if tool.exact().is_none() && rule.starts_with("tools.") => {

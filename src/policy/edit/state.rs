@@ -14,7 +14,7 @@ use crate::policy::diagnostic::{Diagnostic, Report, quote};
 use crate::policy::glob::Name;
 use crate::policy::server::ServerName;
 use crate::policy::source::{Format, Source};
-use crate::policy::tree::{Key, Node};
+use crate::policy::tree::{DocumentKey, DocumentNode};
 use crate::policy::{self, Loaded};
 use crate::risk::Catalogue;
 
@@ -62,7 +62,7 @@ impl Tool {
 #[derive(Debug)]
 pub(super) struct State<'s> {
     pub(super) source: Source,
-    pub(super) root: Node,
+    pub(super) root: DocumentNode,
     pub(super) policy: Policy,
     pub(super) warnings: Vec<Diagnostic>,
     pub(super) server: &'s ServerName,
@@ -83,9 +83,9 @@ impl<'s> State<'s> {
         let mut changes = changes.to_vec();
         // A document with `hide` alone is laid over the built-in policy. One that stood alone before stays so.
         let stands_alone = self.policy.mode == Mode::Standalone && self.policy.otherwise.effect != Effect::Allow;
-        let is_bare = ["tools", "classes", "hide"].iter().all(|key| self.root.get(key).is_none());
+        let is_bare = ["tools", "classes", "hide"].iter().all(|key| self.root.member(key).is_none());
         if stands_alone && is_bare && changes.iter().any(|change| matches!(change, Change::Hide(_))) {
-            changes.insert(0, Change::Set(vec!["tools".to_owned()], Node::table(Vec::new())));
+            changes.insert(0, Change::Set(vec!["tools".to_owned()], DocumentNode::unplaced_table(Vec::new())));
         }
         let text = apply(&self.source, &changes)?;
         Self::load(self.renewed(text), self.server, Which::Edited)
@@ -96,10 +96,10 @@ impl<'s> State<'s> {
     }
 
     /// The tool's own entry, with the path to it. What is meant for all tools has its own place.
-    pub(super) fn entry(&self, tool: &Tool) -> (Vec<String>, Option<&Node>) {
-        let tools = self.root.get("tools").map(Node::pairs).unwrap_or_default();
+    pub(super) fn entry(&self, tool: &Tool) -> (Vec<String>, Option<&DocumentNode>) {
+        let tools = self.root.member("tools").map(DocumentNode::members).unwrap_or_default();
         let listed = if tool.name.matches_all() {
-            if let Some(all) = self.root.get("all_tools") {
+            if let Some(all) = self.root.member("all_tools") {
                 return (vec!["all_tools".to_owned()], Some(all));
             }
             tools.iter().find(|(key, _)| Name::parse(&key.name).is_ok_and(|name| name.matches_all()))
@@ -114,9 +114,9 @@ impl<'s> State<'s> {
     }
 
     /// The entry that decides a tool without one of its own: the most specific glob's, else its class's.
-    pub(super) fn governing(&self, tool: &Tool) -> Option<&Node> {
+    pub(super) fn governing(&self, tool: &Tool) -> Option<&DocumentNode> {
         let name = tool.exact()?;
-        let literal = |key: &Key| match Name::parse(&key.name) {
+        let literal = |key: &DocumentKey| match Name::parse(&key.name) {
             Ok(Name::Glob(patterns)) => patterns
                 .iter()
                 .filter(|pattern| pattern.matches(name) && !pattern.is_star())
@@ -124,15 +124,15 @@ impl<'s> State<'s> {
                 .max(),
             _ => None,
         };
-        let tools = self.root.get("tools").map(Node::pairs).unwrap_or_default();
+        let tools = self.root.member("tools").map(DocumentNode::members).unwrap_or_default();
         let globs = tools.iter().filter_map(|(key, node)| Some((literal(key)?, node)));
         let by_glob = globs.max_by_key(|(literal, _)| *literal).map(|(_, node)| node);
-        by_glob.or_else(|| self.root.get("classes")?.get(self.policy.class(name).as_str()))
+        by_glob.or_else(|| self.root.member("classes")?.member(self.policy.class(name).as_str()))
     }
 
     /// The items of `hide` that mean the tool, the last first, so that taking one out leaves the places of the others.
     pub(super) fn hidden_at(&self, tool: &Tool) -> Vec<usize> {
-        let items = self.root.get("hide").map(Node::items).unwrap_or_default().iter().enumerate();
+        let items = self.root.member("hide").map(DocumentNode::items).unwrap_or_default().iter().enumerate();
         let meant = items.filter(|(_, item)| item.as_text().is_some_and(|text| tool.is(text)));
         let mut places: Vec<usize> = meant.map(|(at, _)| at).collect();
         places.reverse();
@@ -147,17 +147,18 @@ impl<'s> State<'s> {
     /// A document that only hides, with the rules of the built-in policy written into it.
     pub(super) fn standing_alone(&self) -> Result<Self, CannotEdit> {
         let builtin = Source::new("builtin", Format::Toml, builtin_text(self.server));
-        let root = decode::decode(&builtin, &mut Report::default()).unwrap_or_else(|| Node::table(Vec::new()));
-        let rules: Vec<(Key, Node)> =
-            root.pairs().iter().filter(|(key, _)| self.is_missing(&key.name)).cloned().collect();
+        let root = decode::decode(&builtin, &mut Report::default())
+            .unwrap_or_else(|| DocumentNode::unplaced_table(Vec::new()));
+        let rules: Vec<(DocumentKey, DocumentNode)> =
+            root.members().iter().filter(|(key, _)| self.is_missing(&key.name)).cloned().collect();
         if self.source.format() == Format::Toml
             && let Some(text) = with_rules(self.source.text(), builtin.text(), &rules, self.server)
         {
             return Self::load(self.renewed(text), self.server, Which::Edited);
         }
         let mut changes: Vec<_> = rules.into_iter().map(|(key, node)| Change::Set(vec![key.name], node)).collect();
-        if root.get("tools").is_none() {
-            changes.push(Change::Set(vec!["tools".to_owned()], Node::table(Vec::new())));
+        if root.member("tools").is_none() {
+            changes.push(Change::Set(vec!["tools".to_owned()], DocumentNode::unplaced_table(Vec::new())));
         }
         self.with(&changes)
     }
@@ -167,7 +168,7 @@ impl<'s> State<'s> {
         match key {
             "tools" => true,
             "classes" => !self.policy.classes.is_empty(),
-            "all_tools" => self.root.get("all_tools").is_none(),
+            "all_tools" => self.root.member("all_tools").is_none(),
             _ => false,
         }
     }
@@ -182,7 +183,7 @@ pub fn known_tools(policy: &Policy) -> BTreeSet<String> {
 }
 
 /// The text of a TOML document with the tables of another behind it, their comments included.
-fn with_rules(text: &str, builtin: &str, rules: &[(Key, Node)], server: &ServerName) -> Option<String> {
+fn with_rules(text: &str, builtin: &str, rules: &[(DocumentKey, DocumentNode)], server: &ServerName) -> Option<String> {
     let mut document: DocumentMut = builtin.parse().ok()?;
     let keys: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();
     for key in keys.iter().filter(|key| HEAD.contains(&key.as_str()) || !rules.iter().any(|(own, _)| own.name == **key))
@@ -198,11 +199,4 @@ fn with_rules(text: &str, builtin: &str, rules: &[(Key, Node)], server: &ServerN
         "\n# With what follows, this file stands alone: these are the rules of policylayer's built-in policy for {server}.\n{document}"
     );
     Some(format!("{text}{gap}{}", rules.replace('\n', end)))
-}
-
-impl Node {
-    /// The text, where it is one.
-    pub(super) fn as_text(&self) -> Option<&str> {
-        if let crate::policy::tree::Value::String(text) = &self.value { Some(text) } else { None }
-    }
 }

@@ -8,7 +8,7 @@ use crate::policy::decode;
 use crate::policy::diagnostic::Report;
 use crate::policy::json::number;
 use crate::policy::source::{Format, Source};
-use crate::policy::tree::{Node, Value};
+use crate::policy::tree::{DocumentNode, DocumentValue};
 
 pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
     let otherwise = || CannotEdit::shape(name, change);
@@ -56,7 +56,7 @@ impl Depth {
 }
 
 /// `None` where something on the way is no table.
-fn set(item: &mut Item, path: &[String], node: &Node, depth: Depth) -> Option<()> {
+fn set(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth) -> Option<()> {
     let (key, rest) = path.split_first()?;
     let below = depth.below(key);
     let takes_headers = item.as_table().is_some_and(|table| !table.is_dotted()) && below != Depth::Deeper;
@@ -71,7 +71,7 @@ fn set(item: &mut Item, path: &[String], node: &Node, depth: Depth) -> Option<()
         return set(table.get_mut(key)?, rest, node, below);
     }
     match (table.get_mut(key), &node.value) {
-        (Some(Item::Table(old)), Value::Table(pairs)) => {
+        (Some(Item::Table(old)), DocumentValue::Table(pairs)) => {
             old.clear();
             old.set_implicit(false);
             old.set_dotted(false);
@@ -82,7 +82,7 @@ fn set(item: &mut Item, path: &[String], node: &Node, depth: Depth) -> Option<()
             *old = value(node);
             *old.decor_mut() = decor;
         }
-        (None, Value::Table(pairs)) if takes_headers => {
+        (None, DocumentValue::Table(pairs)) if takes_headers => {
             let mut made = Table::new();
             fill(&mut made, pairs, below);
             table.insert(key, Item::Table(made));
@@ -94,10 +94,10 @@ fn set(item: &mut Item, path: &[String], node: &Node, depth: Depth) -> Option<()
     Some(())
 }
 
-fn fill(table: &mut Table, pairs: &[(crate::policy::tree::Key, Node)], depth: Depth) {
+fn fill(table: &mut Table, pairs: &[(crate::policy::tree::DocumentKey, DocumentNode)], depth: Depth) {
     for (key, node) in pairs {
         let item = match &node.value {
-            Value::Table(pairs) if depth == Depth::Entries => {
+            DocumentValue::Table(pairs) if depth == Depth::Entries => {
                 let mut made = Table::new();
                 fill(&mut made, pairs, Depth::Entry);
                 Item::Table(made)
@@ -108,27 +108,27 @@ fn fill(table: &mut Table, pairs: &[(crate::policy::tree::Key, Node)], depth: De
     }
 }
 
-fn value(node: &Node) -> Toml {
+fn value(node: &DocumentNode) -> Toml {
     match &node.value {
         // TOML has no null, and no key takes one or a date.
-        Value::Null | Value::Datetime => Toml::from(""),
-        Value::Boolean(boolean) => Toml::from(*boolean),
-        Value::Integer(text) | Value::Float(text) => {
+        DocumentValue::Null | DocumentValue::Datetime => Toml::from(""),
+        DocumentValue::Boolean(boolean) => Toml::from(*boolean),
+        DocumentValue::Integer(text) | DocumentValue::Float(text) => {
             let text = number(text).unwrap_or_else(|| text.clone());
             // Numbers are written as they were.
             text.parse().unwrap_or_else(|_| Toml::from(text))
         }
-        Value::String(text) => Toml::from(text.as_str()),
-        Value::Array(items) => {
+        DocumentValue::String(text) => Toml::from(text.as_str()),
+        DocumentValue::Array(items) => {
             let mut list: Array = items.iter().map(value).collect();
-            if items.len() > 1 && items.iter().any(|item| matches!(item.value, Value::Table(_))) {
+            if items.len() > 1 && items.iter().any(|item| matches!(item.value, DocumentValue::Table(_))) {
                 list.iter_mut().for_each(|item| item.decor_mut().set_prefix("\n  "));
                 list.set_trailing("\n");
                 list.set_trailing_comma(true);
             }
             Toml::from(list)
         }
-        Value::Table(pairs) => {
+        DocumentValue::Table(pairs) => {
             Toml::from(pairs.iter().map(|(key, node)| (key.name.as_str(), value(node))).collect::<InlineTable>())
         }
     }
@@ -165,14 +165,14 @@ fn without_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<
     let mut node = tree(text)?;
     let mut header = 0;
     for name in path {
-        let Value::Table(pairs) = node.value else { return None };
+        let DocumentValue::Table(pairs) = node.value else { return None };
         let (key, value) = pairs.into_iter().find(|(key, _)| key.name == *name)?;
         (header, node) = (key.span.end, value);
     }
     let out = take_out_lines(text, header, end(text, &node, header));
     // The first of them may have been all that said that there is such a table.
     let Some((first, _)) = path.split_first().filter(|(_, rest)| !rest.is_empty()) else { return Some(out) };
-    if tree(&out).is_some_and(|root| root.get(first).is_some()) {
+    if tree(&out).is_some_and(|root| root.member(first).is_some()) {
         return Some(out);
     }
     let mut document: DocumentMut = out.parse().ok()?;
@@ -181,13 +181,13 @@ fn without_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<
 }
 
 /// Where a table ends whose header ends at `header`.
-fn end(text: &str, node: &Node, header: usize) -> usize {
+fn end(text: &str, node: &DocumentNode, header: usize) -> usize {
     match &node.value {
-        Value::Table(pairs) if !text.get(node.span.clone()).is_some_and(|text| text.starts_with('{')) => {
+        DocumentValue::Table(pairs) if !text.get(node.span.clone()).is_some_and(|text| text.starts_with('{')) => {
             pairs.iter().map(|(key, value)| end(text, value, key.span.end)).fold(header, usize::max)
         }
         // One whose items have headers of their own ends where the last of them does.
-        Value::Array(items) => {
+        DocumentValue::Array(items) => {
             items.iter().map(|item| end(text, item, header)).fold(node.span.end.max(header), usize::max)
         }
         _ => node.span.end.max(header),

@@ -7,7 +7,7 @@ use crate::policy::decode;
 use crate::policy::diagnostic::Report;
 use crate::policy::json::number;
 use crate::policy::source::{Format, Source, Span};
-use crate::policy::tree::{Key, Node, Value};
+use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
 
 pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
     let root = decode::decode(&Source::new(name, Format::Yaml, text), &mut Report::default());
@@ -29,12 +29,12 @@ struct Edit<'t> {
 }
 
 impl Edit<'_> {
-    fn set(&self, root: &Node, path: &[String], node: &Node) -> Option<String> {
+    fn set(&self, root: &DocumentNode, path: &[String], node: &DocumentNode) -> Option<String> {
         // As far as the path leads already.
         let (mut at, mut holder) = (root, None);
         let mut rest = path;
         while let Some((key, deeper)) = rest.split_first() {
-            let Some(pair) = at.pairs().iter().find(|(own, _)| own.name == *key) else { break };
+            let Some(pair) = at.members().iter().find(|(own, _)| own.name == *key) else { break };
             (at, holder, rest) = (&pair.1, Some(pair), deeper);
         }
         // What is still to be made, from the inside out.
@@ -42,16 +42,19 @@ impl Edit<'_> {
             Some((first, inner)) => (Some(first), inner),
             None => (None, rest),
         };
-        let node = inner.iter().rev().fold(node.clone(), |value, key| Node::table(vec![(Key::new(key), value)]));
+        let node = inner
+            .iter()
+            .rev()
+            .fold(node.clone(), |value, key| DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)]));
         match (first, holder) {
             (None, Some(pair)) => self.replace(pair, &node),
-            (Some(key), _) if !at.pairs().is_empty() && !is_flow(self.text, at) => self.add(at, key, &node),
-            (Some(key), Some(pair)) if matches!(at.value, Value::Table(_) | Value::Null) => {
-                let mut pairs = at.pairs().to_vec();
-                pairs.push((Key::new(key), node));
-                let node = Node::table(pairs);
+            (Some(key), _) if !at.members().is_empty() && !is_flow(self.text, at) => self.add(at, key, &node),
+            (Some(key), Some(pair)) if matches!(at.value, DocumentValue::Table(_) | DocumentValue::Null) => {
+                let mut pairs = at.members().to_vec();
+                pairs.push((DocumentKey::unplaced(key), node));
+                let node = DocumentNode::unplaced_table(pairs);
                 // Entries are easier to read one below the other.
-                if at.pairs().is_empty() && path.len() - rest.len() == 1 {
+                if at.members().is_empty() && path.len() - rest.len() == 1 {
                     self.replace_by_block(pair, &node)
                 } else {
                     self.replace(pair, &node)
@@ -62,29 +65,31 @@ impl Edit<'_> {
     }
 
     /// Another value for a key.
-    fn replace(&self, pair: &(Key, Node), node: &Node) -> Option<String> {
+    fn replace(&self, pair: &(DocumentKey, DocumentNode), node: &DocumentNode) -> Option<String> {
         let (_, old) = pair;
-        let is_block = matches!(old.value, Value::Table(_) | Value::Array(_)) && !is_flow(self.text, old);
-        if is_block || (matches!(node.value, Value::Table(_)) && matches!(old.value, Value::Null)) {
+        let is_block =
+            matches!(old.value, DocumentValue::Table(_) | DocumentValue::Array(_)) && !is_flow(self.text, old);
+        if is_block || (matches!(node.value, DocumentValue::Table(_)) && matches!(old.value, DocumentValue::Null)) {
             return self.replace_by_block(pair, node);
         }
-        if let Value::Null = old.value {
+        if let DocumentValue::Null = old.value {
             return self.splice(self.value_of(pair)?, &format!(": {}", flow(node)));
         }
         let span = old.span.start..self.end(pair)?;
         let written = self.text.get(span.clone())?;
         // What stands on several lines may have comments in it.
-        let is_plain = !written.contains('\n') && (!written.contains('#') || matches!(old.value, Value::String(_)));
+        let is_plain =
+            !written.contains('\n') && (!written.contains('#') || matches!(old.value, DocumentValue::String(_)));
         if is_plain { self.splice(span, &flow(node)) } else { None }
     }
 
     /// The same, one member below the other.
-    fn replace_by_block(&self, pair: &(Key, Node), node: &Node) -> Option<String> {
+    fn replace_by_block(&self, pair: &(DocumentKey, DocumentNode), node: &DocumentNode) -> Option<String> {
         let (key, old) = pair;
-        if node.pairs().is_empty() && !matches!(node.value, Value::Array(_)) {
+        if node.members().is_empty() && !matches!(node.value, DocumentValue::Array(_)) {
             return self.replace_by_empty(pair, "{}");
         }
-        let is_block = matches!(old.value, Value::Table(_)) && !is_flow(self.text, old);
+        let is_block = matches!(old.value, DocumentValue::Table(_)) && !is_flow(self.text, old);
         if is_block {
             let indent = self.column(old.span.start);
             let (from, to) = (self.line(old.span.start), self.end(pair)?);
@@ -92,7 +97,7 @@ impl Edit<'_> {
             return self.splice(from..to, body.trim_end_matches('\n'));
         }
         let span = self.value_of(pair)?;
-        if self.text.get(span.clone())?.contains('\n') && !matches!(old.value, Value::Null) {
+        if self.text.get(span.clone())?.contains('\n') && !matches!(old.value, DocumentValue::Null) {
             return None;
         }
         let indent = self.column(key.span.start) + 2;
@@ -100,7 +105,7 @@ impl Edit<'_> {
     }
 
     /// Nothing in the place of a table or list. What is said behind its key stays.
-    fn replace_by_empty(&self, pair: &(Key, Node), empty: &str) -> Option<String> {
+    fn replace_by_empty(&self, pair: &(DocumentKey, DocumentNode), empty: &str) -> Option<String> {
         let span = self.value_of(pair)?;
         let colon = span.start + self.text.get(span.clone())?.find(':')? + 1;
         let line_end = self.line_end(colon);
@@ -113,40 +118,43 @@ impl Edit<'_> {
     }
 
     /// A further member of a table in block style, behind the others; `hide` behind the head of the document.
-    fn add(&self, table: &Node, key: &str, node: &Node) -> Option<String> {
-        let indent = self.column(table.pairs().first()?.0.span.start);
-        let head = table.pairs().iter().rposition(|(own, _)| HEAD.contains(&own.name.as_str()));
-        let behind = head.filter(|_| key == "hide").unwrap_or(table.pairs().len() - 1);
-        let at = self.end(table.pairs().get(behind)?)?;
+    fn add(&self, table: &DocumentNode, key: &str, node: &DocumentNode) -> Option<String> {
+        let indent = self.column(table.members().first()?.0.span.start);
+        let head = table.members().iter().rposition(|(own, _)| HEAD.contains(&own.name.as_str()));
+        let behind = head.filter(|_| key == "hide").unwrap_or(table.members().len() - 1);
+        let at = self.end(table.members().get(behind)?)?;
         let line_end = self.line_end(at);
-        let member = block(&Node::table(vec![(Key::new(key), node.clone())]), indent);
+        let member = block(&DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), node.clone())]), indent);
         // As the document is laid out: with a blank line where the one before has one.
-        let blank =
-            if indent == 0 && self.has_blank_lines(table) && matches!(node.value, Value::Table(_)) { "\n" } else { "" };
+        let blank = if indent == 0 && self.has_blank_lines(table) && matches!(node.value, DocumentValue::Table(_)) {
+            "\n"
+        } else {
+            ""
+        };
         let before = if self.text.get(..line_end)?.ends_with('\n') { "" } else { "\n" };
         let after = if before.is_empty() { member.as_str() } else { member.trim_end_matches('\n') };
         self.splice(line_end..line_end, &format!("{before}{blank}{after}"))
     }
 
-    fn has_blank_lines(&self, table: &Node) -> bool {
-        table.pairs().iter().any(|(key, _)| {
+    fn has_blank_lines(&self, table: &DocumentNode) -> bool {
+        table.members().iter().any(|(key, _)| {
             let before = self.text.get(..self.line(key.span.start)).unwrap_or_default();
             before.ends_with("\n\n")
         })
     }
 
-    fn remove(&self, root: &Node, path: &[String]) -> Option<String> {
+    fn remove(&self, root: &DocumentNode, path: &[String]) -> Option<String> {
         let (last, way) = path.split_last()?;
         let (mut at, mut holder) = (root, None);
         for key in way {
-            let pair = at.pairs().iter().find(|(own, _)| own.name == *key)?;
+            let pair = at.members().iter().find(|(own, _)| own.name == *key)?;
             (at, holder) = (&pair.1, Some(pair));
         }
-        let gone = at.pairs().iter().find(|(own, _)| own.name == *last)?;
-        let left: Vec<_> = at.pairs().iter().filter(|(own, _)| own.name != *last).cloned().collect();
+        let gone = at.members().iter().find(|(own, _)| own.name == *last)?;
+        let left: Vec<_> = at.members().iter().filter(|(own, _)| own.name != *last).cloned().collect();
         match holder {
             Some(holder) if left.is_empty() || is_flow(self.text, at) => {
-                let whole = Node::table(left);
+                let whole = DocumentNode::unplaced_table(left);
                 if is_flow(self.text, at) {
                     self.replace(holder, &whole)
                 } else {
@@ -157,9 +165,13 @@ impl Edit<'_> {
         }
     }
 
-    fn hide(&self, root: &Node, item: &str) -> Option<String> {
-        let Some(pair) = root.pairs().iter().find(|(key, _)| key.name == "hide") else {
-            return self.add(root, "hide", &Node::of(Value::Array(vec![Node::text(item)])));
+    fn hide(&self, root: &DocumentNode, item: &str) -> Option<String> {
+        let Some(pair) = root.members().iter().find(|(key, _)| key.name == "hide") else {
+            return self.add(
+                root,
+                "hide",
+                &DocumentNode::unplaced(DocumentValue::Array(vec![DocumentNode::unplaced_string(item)])),
+            );
         };
         let items = pair.1.items();
         let Some(last) = items.last() else {
@@ -174,8 +186,8 @@ impl Edit<'_> {
         self.splice(line_end..line_end, &format!("{before}{indent}- {}{after}", scalar(item)))
     }
 
-    fn show(&self, root: &Node, at: usize) -> Option<String> {
-        let pair = root.pairs().iter().find(|(key, _)| key.name == "hide")?;
+    fn show(&self, root: &DocumentNode, at: usize) -> Option<String> {
+        let pair = root.members().iter().find(|(key, _)| key.name == "hide")?;
         let items = pair.1.items();
         let item = items.get(at)?;
         if items.len() == 1 {
@@ -195,26 +207,26 @@ impl Edit<'_> {
     }
 
     /// From behind a key to the end of its value.
-    fn value_of(&self, pair: &(Key, Node)) -> Option<Span> {
+    fn value_of(&self, pair: &(DocumentKey, DocumentNode)) -> Option<Span> {
         Some(pair.0.span.end..self.end(pair)?)
     }
 
     /// Where a member ends.
-    fn end(&self, (key, value): &(Key, Node)) -> Option<usize> {
+    fn end(&self, (key, value): &(DocumentKey, DocumentNode)) -> Option<usize> {
         match &value.value {
             // An empty value stands nowhere: it ends with the colon.
-            Value::Null if value.span.is_empty() => {
+            DocumentValue::Null if value.span.is_empty() => {
                 let behind = self.text.get(key.span.end..)?;
                 Some(key.span.end + behind.find(':')? + 1)
             }
-            Value::Table(pairs) => {
+            DocumentValue::Table(pairs) => {
                 let inner = pairs.iter().map(|pair| self.end(pair)).collect::<Option<Vec<_>>>()?;
                 self.closed(value, inner.into_iter().max())
             }
-            Value::Array(items) => {
-                let inner = items
-                    .iter()
-                    .map(|item| self.end(&(Key { span: item.span.clone(), name: String::new() }, item.clone())));
+            DocumentValue::Array(items) => {
+                let inner = items.iter().map(|item| {
+                    self.end(&(DocumentKey { span: item.span.clone(), name: String::new() }, item.clone()))
+                });
                 self.closed(value, inner.collect::<Option<Vec<_>>>()?.into_iter().max())
             }
             _ => {
@@ -225,7 +237,7 @@ impl Edit<'_> {
     }
 
     /// Where a table or list ends whose last part ends at `inner`: behind its bracket, where it has one.
-    fn closed(&self, node: &Node, inner: Option<usize>) -> Option<usize> {
+    fn closed(&self, node: &DocumentNode, inner: Option<usize>) -> Option<usize> {
         if !is_flow(self.text, node) {
             return inner;
         }
@@ -244,7 +256,7 @@ impl Edit<'_> {
     }
 
     /// The column of the dash of an item that stands on a line of its own.
-    fn dash(&self, item: &Node) -> Option<usize> {
+    fn dash(&self, item: &DocumentNode) -> Option<usize> {
         let before = self.text.get(self.line(item.span.start)..item.span.start)?;
         let dash = before.find('-')?;
         before.chars().all(|c| c == ' ' || c == '-').then_some(dash)
@@ -269,20 +281,22 @@ impl Edit<'_> {
 }
 
 /// Whether a table or list is written in brackets.
-fn is_flow(text: &str, node: &Node) -> bool {
-    matches!(node.value, Value::Table(_) | Value::Array(_))
+fn is_flow(text: &str, node: &DocumentNode) -> bool {
+    matches!(node.value, DocumentValue::Table(_) | DocumentValue::Array(_))
         && text.get(node.span.start..).is_some_and(|text| text.starts_with(['{', '[']))
 }
 
 /// The members of a table, one below the other, each line with its end.
-pub(super) fn block(node: &Node, indent: usize) -> String {
+pub(super) fn block(node: &DocumentNode, indent: usize) -> String {
     let blanks = " ".repeat(indent);
     let mut out = String::new();
-    for (key, value) in node.pairs() {
+    for (key, value) in node.members() {
         out.push_str(&format!("{blanks}{}:", scalar(&key.name)));
         match &value.value {
-            Value::Table(pairs) if !pairs.is_empty() => out.push_str(&format!("\n{}", block(value, indent + 2))),
-            Value::Array(items) if items.iter().any(|item| !item.pairs().is_empty()) => {
+            DocumentValue::Table(pairs) if !pairs.is_empty() => {
+                out.push_str(&format!("\n{}", block(value, indent + 2)))
+            }
+            DocumentValue::Array(items) if items.iter().any(|item| !item.members().is_empty()) => {
                 out.push('\n');
                 items.iter().for_each(|item| out.push_str(&format!("{blanks}  - {}\n", flow(item))));
             }
@@ -293,17 +307,17 @@ pub(super) fn block(node: &Node, indent: usize) -> String {
 }
 
 /// A value on one line.
-fn flow(node: &Node) -> String {
+fn flow(node: &DocumentNode) -> String {
     let list = |parts: Vec<String>| parts.join(", ");
     match &node.value {
-        Value::Null | Value::Datetime => "null".to_owned(),
-        Value::Boolean(boolean) => boolean.to_string(),
-        Value::Integer(text) | Value::Float(text) => number(text).unwrap_or_else(|| text.clone()),
-        Value::String(text) => scalar(text),
-        Value::Array(items) => format!("[{}]", list(items.iter().map(flow).collect())),
-        Value::Table(pairs) if pairs.is_empty() => "{}".to_owned(),
-        Value::Table(pairs) => {
-            let member = |(key, value): &(Key, Node)| format!("{}: {}", scalar(&key.name), flow(value));
+        DocumentValue::Null | DocumentValue::Datetime => "null".to_owned(),
+        DocumentValue::Boolean(boolean) => boolean.to_string(),
+        DocumentValue::Integer(text) | DocumentValue::Float(text) => number(text).unwrap_or_else(|| text.clone()),
+        DocumentValue::String(text) => scalar(text),
+        DocumentValue::Array(items) => format!("[{}]", list(items.iter().map(flow).collect())),
+        DocumentValue::Table(pairs) if pairs.is_empty() => "{}".to_owned(),
+        DocumentValue::Table(pairs) => {
+            let member = |(key, value): &(DocumentKey, DocumentNode)| format!("{}: {}", scalar(&key.name), flow(value));
             format!("{{ {} }}", list(pairs.iter().map(member).collect()))
         }
     }
@@ -325,8 +339,13 @@ fn scalar(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn entry(pairs: &[(&str, &str)]) -> Node {
-        Node::table(pairs.iter().map(|(key, text)| (Key::new(*key), Node::text(*text))).collect())
+    fn entry(pairs: &[(&str, &str)]) -> DocumentNode {
+        DocumentNode::unplaced_table(
+            pairs
+                .iter()
+                .map(|(key, text)| (DocumentKey::unplaced(*key), DocumentNode::unplaced_string(*text)))
+                .collect(),
+        )
     }
 
     fn path(keys: &[&str]) -> Vec<String> {
@@ -336,7 +355,7 @@ mod tests {
     #[test]
     fn lines_are_edited_and_no_others() {
         let deny = || Change::Set(path(&["tools", "a b"]), entry(&[("action", "deny"), ("reason", "No: # 1")]));
-        let act = |text: &str| Change::Set(path(&["tools", "x", "action"]), Node::text(text));
+        let act = |text: &str| Change::Set(path(&["tools", "x", "action"]), DocumentNode::unplaced_string(text));
         for (before, change, after) in [
             ("a: 1\n# end\n", deny(), "a: 1\ntools:\n  \"a b\":\n    action: deny\n    reason: \"No: # 1\"\n# end\n"),
             ("tools: {} # none\n", deny(), "tools:\n  \"a b\":\n    action: deny\n    reason: \"No: # 1\" # none\n"),
@@ -383,7 +402,7 @@ mod tests {
 
     #[test]
     fn what_has_room_for_comments_in_brackets_is_left_to_its_author() {
-        let change = Change::Set(path(&["tools", "x", "action"]), Node::text("deny"));
+        let change = Change::Set(path(&["tools", "x", "action"]), DocumentNode::unplaced_string("deny"));
         for text in
             ["{tools: {x: {}}}\n", "tools: {\n  y: {}, # why\n}\n", "tools:\n  x: {\n    reason: a, # why\n  }\n"]
         {

@@ -8,7 +8,7 @@ use crate::policy::diagnostic::{Diagnostic, Report};
 use crate::policy::document::{string, wrong_type};
 use crate::policy::keys::Keys;
 use crate::policy::source::Source;
-use crate::policy::tree::{Node, Value};
+use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::visible::visible;
 
 /// A session of its own, with its calls.
@@ -30,8 +30,8 @@ pub(super) const CASE: Keys = Keys {
 pub(super) const EXAMPLE: &str =
     "a case has `tool` and `expect`, such as [[case]] with tool = \"get_lists\" and expect = \"allow\" beneath it";
 
-pub(super) fn cases(node: &Node, source: &Source, report: &mut Report) -> Vec<Case> {
-    let Value::Array(items) = &node.value else {
+pub(super) fn cases(node: &DocumentNode, source: &Source, report: &mut Report) -> Vec<Case> {
+    let DocumentValue::Array(items) = &node.value else {
         report.push(wrong_type(node, "`case`", "a list of cases").hint(EXAMPLE));
         return Vec::new();
     };
@@ -42,8 +42,8 @@ pub(super) fn cases(node: &Node, source: &Source, report: &mut Report) -> Vec<Ca
     items.iter().enumerate().filter_map(|(index, item)| case(index + 1, item, source, report)).collect()
 }
 
-fn case(number: usize, node: &Node, source: &Source, report: &mut Report) -> Option<Case> {
-    let Value::Table(pairs) = &node.value else {
+fn case(number: usize, node: &DocumentNode, source: &Source, report: &mut Report) -> Option<Case> {
+    let DocumentValue::Table(pairs) = &node.value else {
         report.push(wrong_type(node, "a case", "a table").hint(EXAMPLE));
         return None;
     };
@@ -80,9 +80,9 @@ fn case(number: usize, node: &Node, source: &Source, report: &mut Report) -> Opt
     Some(Case { name, line, steps })
 }
 
-fn all_steps(node: &Node, inherited: &Inherited<'_>, report: &mut Report) -> Vec<Step> {
+fn all_steps(node: &DocumentNode, inherited: &Inherited<'_>, report: &mut Report) -> Vec<Step> {
     const EXAMPLE: &str = "such as [{ expect = \"allow\", times = 30 }, { expect = \"deny\", retry_after = 60 }]";
-    let Value::Array(items) = &node.value else {
+    let DocumentValue::Array(items) = &node.value else {
         report.push(wrong_type(node, "`steps`", "a list of steps").hint(EXAMPLE));
         return Vec::new();
     };
@@ -93,7 +93,7 @@ fn all_steps(node: &Node, inherited: &Inherited<'_>, report: &mut Report) -> Vec
     }
     let mut steps: Vec<Step> = Vec::with_capacity(items.len());
     for item in items {
-        let Value::Table(pairs) = &item.value else {
+        let DocumentValue::Table(pairs) = &item.value else {
             report.push(wrong_type(item, "a step", "a table").hint(EXAMPLE));
             continue;
         };

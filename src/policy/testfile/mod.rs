@@ -12,7 +12,7 @@ use super::document::{string, wrong_type};
 use super::keys::Keys;
 use super::server::ServerName;
 use super::source::{Source, Span};
-use super::tree::{Node, Value};
+use super::tree::{DocumentNode, DocumentValue};
 
 pub use case::Case;
 pub use step::{Expected, Step};
@@ -47,9 +47,9 @@ pub fn load_tests(source: &Source) -> LoadedTests {
     LoadedTests { file: file.filter(|_| !report.has_errors()), diagnostics: report.finish(source) }
 }
 
-fn read(root: &Node, source: &Source, report: &mut Report) -> Option<TestFile> {
-    let Value::Table(pairs) = &root.value else {
-        let message = format!("a test file is a table of keys, and this is {}", root.value.kind());
+fn read(root: &DocumentNode, source: &Source, report: &mut Report) -> Option<TestFile> {
+    let DocumentValue::Table(pairs) = &root.value else {
+        let message = format!("a test file is a table of keys, and this is {}", root.kind());
         report.push(Diagnostic::error("wrong-type", root.span.clone(), message).hint(case::EXAMPLE));
         return None;
     };
@@ -70,7 +70,7 @@ fn read(root: &Node, source: &Source, report: &mut Report) -> Option<TestFile> {
     Some(file)
 }
 
-fn server(node: &Node, report: &mut Report) -> Option<ServerName> {
+fn server(node: &DocumentNode, report: &mut Report) -> Option<ServerName> {
     match ServerName::parse(string(node, "`server`", report)?) {
         Ok(name) => Some(name),
         Err(error) => {
@@ -88,9 +88,9 @@ fn missing(of: &str, key: &str, span: Span, hint: &str) -> Diagnostic {
 }
 
 /// A whole number in a range.
-fn whole(node: &Node, key: &str, range: std::ops::RangeInclusive<u32>, report: &mut Report) -> Option<u32> {
+fn whole(node: &DocumentNode, key: &str, range: std::ops::RangeInclusive<u32>, report: &mut Report) -> Option<u32> {
     let wanted = format!("a whole number from {} to {}", range.start(), range.end());
-    let Value::Integer(text) = &node.value else {
+    let DocumentValue::Integer(text) = &node.value else {
         report.push(wrong_type(node, &quote(key), &wanted).hint("write it without quotes"));
         return None;
     };

@@ -10,7 +10,7 @@ use crate::policy::document::{choice, string, wrong_type};
 use crate::policy::json;
 use crate::policy::keys::Keys;
 use crate::policy::limit_keys;
-use crate::policy::tree::{Key, Node, Value};
+use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
 use crate::wire::arguments::Arguments;
 
 /// A call that is tried.
@@ -50,12 +50,12 @@ pub(super) const EXPECTATIONS: [&str; 5] = ["expect", "rule", "reason", "times",
 /// What a case says for all its steps.
 #[derive(Default)]
 pub(super) struct Inherited<'n> {
-    tool: Option<&'n Node>,
-    args: Option<&'n Node>,
+    tool: Option<&'n DocumentNode>,
+    args: Option<&'n DocumentNode>,
 }
 
 impl<'n> Inherited<'n> {
-    pub(super) fn of(pairs: &'n [(Key, Node)]) -> Self {
+    pub(super) fn of(pairs: &'n [(DocumentKey, DocumentNode)]) -> Self {
         let find = |name| pairs.iter().find(|(key, _)| key.name == name).map(|(_, value)| value);
         Self { tool: find("tool"), args: find("args") }
     }
@@ -64,8 +64,8 @@ impl<'n> Inherited<'n> {
 /// Reads the keys of a step. `before` is the time of the step before it.
 pub(super) fn read(
     of: &str,
-    node: &Node,
-    pairs: &[(Key, Node)],
+    node: &DocumentNode,
+    pairs: &[(DocumentKey, DocumentNode)],
     inherited: &Inherited<'_>,
     before: Duration,
     report: &mut Report,
@@ -111,10 +111,10 @@ const EFFECTS: [(&str, Effect); 4] = [
 ];
 
 /// The arguments as a table, or as a string that holds them as a client may spell them.
-fn arguments(node: &Node, report: &mut Report) -> Option<Arguments> {
+fn arguments(node: &DocumentNode, report: &mut Report) -> Option<Arguments> {
     let text = match &node.value {
-        Value::String(text) => text.clone(),
-        Value::Table(_) => {
+        DocumentValue::String(text) => text.clone(),
+        DocumentValue::Table(_) => {
             let mut text = String::new();
             if let Err(error) = json::write(node, &mut text) {
                 report.push(error);
@@ -143,7 +143,12 @@ fn arguments(node: &Node, report: &mut Report) -> Option<Arguments> {
 }
 
 /// When a step is: `at` since the case began, or `after` the step before it.
-fn time(at: Option<&Node>, after: Option<&Node>, before: Duration, report: &mut Report) -> Option<Duration> {
+fn time(
+    at: Option<&DocumentNode>,
+    after: Option<&DocumentNode>,
+    before: Duration,
+    report: &mut Report,
+) -> Option<Duration> {
     match (at, after) {
         (None, None) => Some(before),
         (Some(node), Some(_)) => {
@@ -168,8 +173,8 @@ fn time(at: Option<&Node>, after: Option<&Node>, before: Duration, report: &mut 
 }
 
 /// A length of time, which may be none: seconds, or as windows are written.
-fn moment(node: &Node, report: &mut Report) -> Option<Duration> {
-    if matches!(&node.value, Value::Integer(text) if text == "0") {
+fn moment(node: &DocumentNode, report: &mut Report) -> Option<Duration> {
+    if matches!(&node.value, DocumentValue::Integer(text) if text == "0") {
         return Some(Duration::ZERO);
     }
     limit_keys::window(node, report).map(|length| length.length()).filter(|length| *length <= MAX_WINDOW)
