@@ -12,7 +12,8 @@
 //!   file a command starts), `paths` (where
 //!   configuration, policies, state and logs are), `audit` (the log; its records are part of the core).
 //! - The I/O layer: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals),
-//!   `probe` (what a server offers), `term` (the terminal), and the log's lines in `record`
+//!   `probe` (what a server offers), `report` (answers to questions, each a serializable type), `term` (the terminal), and
+//!   the log's lines in `record`
 //!   `cli` (the command line), `cmd` (a file a verb).
 //!
 //! The invariants that every change keeps:
@@ -40,6 +41,7 @@ pub mod policy;
 pub mod probe;
 pub mod proxy;
 pub mod record;
+pub mod report;
 pub mod risk;
 pub mod settings;
 mod shell;

@@ -24,7 +24,10 @@ pub mod unregister;
 pub mod wrap;
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::path::Path;
+
+use serde::Serialize;
 
 pub use crate::env::Env;
 
@@ -33,6 +36,7 @@ use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
 use crate::policy::edit::Verb;
 use crate::policy::{BadServerName, ServerName, server};
+use crate::report;
 use crate::settings::{Settings, TwoNames};
 use crate::shell::Shell;
 use crate::term::message;
@@ -97,6 +101,13 @@ fn server_of_file(file: &Path) -> Option<ServerName> {
 fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distances = known.map(|known| (strsim::damerau_levenshtein(written, known), known));
     distances.filter(|(distance, _)| *distance <= 2).min().map(|(_, known)| known)
+}
+
+/// Prints a report on stdout, as `--format json` does.
+fn print_json(report: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(report::to_json(report)?.as_bytes())?;
+    Ok(out.flush()?)
 }
 
 /// Prints an error that has an exit code of its own.

@@ -51,10 +51,7 @@ pub(super) fn run(args: &StatsArgs, env: &Env) -> anyhow::Result<Exit> {
     let mut out = AutoStream::auto(std::io::stdout()).lock();
     match args.format {
         LogFormat::Table => text::write(&mut out, &tally, &limits, &now)?,
-        LogFormat::Json => {
-            serde_json::to_writer_pretty(&mut out, &json::Json::new(&tally, &limits)?)?;
-            out.write_all(b"\n")?;
-        }
+        LogFormat::Json => super::super::print_json(&json::Json::new(&tally, &limits)?)?,
     }
     out.flush()?;
     Ok(Exit::Ok)

@@ -1,0 +1,136 @@
+//! Limits of a policy, in the words and numbers that every report uses.
+
+use std::fmt;
+
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::policy::{Amount, Limit, Scope, Window};
+
+/// A limit of the policy in force.
+#[derive(Clone, Debug, Serialize)]
+pub struct LimitSummary<'p> {
+    /// The limit's path in the policy document.
+    pub rule: &'p str,
+    /// How much a window lets through.
+    pub max: ExactAmount,
+    /// The length of the window, in seconds.
+    #[serde(serialize_with = "whole_seconds")]
+    pub window: Window,
+    /// `sliding` or `calendar`.
+    pub align: &'static str,
+    /// Whose calls are counted together: `session` or `server`.
+    pub scope: &'static str,
+}
+
+impl<'p> From<&'p Limit> for LimitSummary<'p> {
+    fn from(limit: &'p Limit) -> Self {
+        Self {
+            rule: &limit.rule,
+            max: ExactAmount(limit.max),
+            window: limit.window,
+            align: align_word(limit.window),
+            scope: scope_word(limit.scope),
+        }
+    }
+}
+
+/// An amount that serializes as a JSON number with all of its digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ExactAmount(pub Amount);
+
+impl fmt::Display for ExactAmount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for ExactAmount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(self.to_string()).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+/// Serializes a window as its length in whole seconds.
+///
+/// # Errors
+/// When the serializer fails.
+pub fn whole_seconds<S: Serializer>(window: &Window, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(window.length().as_secs())
+}
+
+/// Serializes a window as its length in seconds, with a fraction.
+///
+/// # Errors
+/// When the serializer fails.
+pub fn exact_seconds<S: Serializer>(window: &Window, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(window.length().as_secs_f64())
+}
+
+/// Returns how a window moves: `sliding` or `calendar`.
+pub fn align_word(window: Window) -> &'static str {
+    match window {
+        Window::Sliding(_) => "sliding",
+        Window::Calendar(_) => "calendar",
+    }
+}
+
+/// Returns whose calls are counted together: `session` or `server`.
+pub fn scope_word(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Session => "session",
+        Scope::Server => "server",
+    }
+}
+
+/// A window as text after "per": `minute`, `90 seconds`, `day (UTC)`.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowText(pub Window);
+
+impl fmt::Display for WindowText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.length().as_secs() {
+            1 => f.write_str("second")?,
+            60 => f.write_str("minute")?,
+            3_600 => f.write_str("hour")?,
+            86_400 => f.write_str("day")?,
+            seconds => write!(f, "{seconds} seconds")?,
+        }
+        match self.0 {
+            Window::Sliding(_) => Ok(()),
+            Window::Calendar(_) => f.write_str(" (UTC)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Calendar;
+    use std::time::Duration;
+
+    #[test]
+    fn no_digit_of_an_amount_is_lost() {
+        let max = Amount::parse("999999999999999999.123456789").unwrap();
+        let window = Window::sliding(Duration::from_millis(1_500)).unwrap();
+        let limit = LimitSummary { rule: "r", max: ExactAmount(max), window, align: "sliding", scope: "server" };
+        let json = serde_json::to_string(&limit).unwrap();
+        let expected =
+            r#"{"rule":"r","max":999999999999999999.123456789,"window":1,"align":"sliding","scope":"server"}"#;
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn windows_read_as_text() {
+        let sliding = |seconds| Window::sliding(Duration::from_secs(seconds)).unwrap();
+        for (window, text) in [
+            (sliding(1), "second"),
+            (sliding(3_600), "hour"),
+            (sliding(90), "90 seconds"),
+            (Window::Calendar(Calendar::Day), "day (UTC)"),
+        ] {
+            assert_eq!(WindowText(window).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Answers to questions about policies, logs and approvals: one plain type per question.
+//!
+//! A report does not know how it is shown. `cmd` turns it into text; `--format json` prints the serialized type, so its field
+//! names are a promise: fields are added and never taken away.
+
+pub mod limit;
+
+use serde::Serialize;
+
+use crate::visible::visible_json;
+
+/// Formats a report for `--format json`: indented, with a line break at the end, and with every character escaped that a
+/// terminal would act on.
+///
+/// # Errors
+/// When the report cannot be serialized.
+pub fn to_json(report: &impl Serialize) -> serde_json::Result<String> {
+    Ok(visible_json(&serde_json::to_string_pretty(report)?) + "\n")
+}
