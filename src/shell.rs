@@ -79,6 +79,11 @@ fn single_quoted(text: &str) -> String {
     quoted
 }
 
+/// Quotes a word as the shell of this system takes it, for commands that a person is told to run.
+pub(crate) fn as_word(text: &str) -> String {
+    Shell::current().word(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Shell;

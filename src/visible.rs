@@ -1,5 +1,7 @@
 //! Text from elsewhere as a terminal may be given it: what would drive the terminal, or deceive whoever reads, is escaped.
 
+use std::path::Path;
+
 /// The text with every character escaped, as in `\u{1b}`, that controls a terminal, hides, or reorders what stands around it.
 /// A tab stays.
 pub(crate) fn visible(text: &str) -> String {
@@ -12,6 +14,11 @@ pub(crate) fn visible(text: &str) -> String {
         }
     }
     out
+}
+
+/// A path as a terminal may be given it.
+pub(crate) fn visible_path(path: &Path) -> String {
+    visible(&path.display().to_string())
 }
 
 /// JSON with the same meaning and with every such character escaped as JSON does it. Line breaks and tabs between values

@@ -10,10 +10,10 @@ use anstream::AutoStream;
 
 use super::Env;
 use crate::cli::{ClientsArgs, Format};
-use crate::clients::entry::{Entry, Kind, Use, Wrapped, wrapped};
+use crate::clients::entry::{ClientEntry, Transport, Wrapped, wrapped};
 use crate::clients::place::Presence;
 use crate::clients::servers::Clients;
-use crate::clients::table::Scope;
+use crate::clients::table::ConfigScope;
 use crate::clients::{program, secret};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
@@ -25,7 +25,7 @@ use crate::term::message;
 struct Listed {
     id: &'static str,
     name: &'static str,
-    scope: Scope,
+    scope: ConfigScope,
     file: String,
     presence: Presence,
     /// The Windows package whose file it is.
@@ -133,7 +133,7 @@ impl Look<'_> {
                     let place = error.place().map(|bad| (bad.line, bad.column));
                     all.push(listed(None, Some(Trouble { message: error.to_string(), place }), Vec::new()));
                 }
-                Ok(sections) if sections.is_empty() && place.row.scope != Scope::Folder => {
+                Ok(sections) if sections.is_empty() && place.row.scope != ConfigScope::Folder => {
                     all.push(listed(None, None, Vec::new()));
                 }
                 Ok(sections) => all.extend(sections.into_iter().map(|section| {
@@ -145,23 +145,23 @@ impl Look<'_> {
         all
     }
 
-    fn server(&self, entry: &Entry) -> Server {
+    fn server(&self, entry: &ClientEntry) -> Server {
         let mut server = Server {
             key: entry.name.clone(),
-            is_disabled: entry.use_ == Use::Disabled,
+            is_disabled: entry.is_disabled,
             state: State::NotWrapped,
             command: Vec::new(),
             url: None,
             policy: None,
             lost: None,
         };
-        match &entry.kind {
-            Kind::Remote { url } => {
+        match &entry.transport {
+            Transport::Remote { url } => {
                 server.state = State::Remote;
                 server.url = url.as_deref().map(secret::url);
             }
-            Kind::Unclear(bad) => server.state = State::Unclear(bad.to_string()),
-            Kind::Stdio(launch) => {
+            Transport::Unclear(bad) => server.state = State::Unclear(bad.to_string()),
+            Transport::Stdio(launch) => {
                 let words = launch.words();
                 if let Some(found) = wrapped(&words, self.program.as_deref()) {
                     server.state = State::Wrapped;
@@ -178,7 +178,7 @@ impl Look<'_> {
     }
 
     /// The policy that the wrapper of a server loads.
-    fn policy(&self, entry: &Entry, wrapped: &Wrapped, words: &[&str]) -> (ServerName, Result<String, String>) {
+    fn policy(&self, entry: &ClientEntry, wrapped: &Wrapped, words: &[&str]) -> (ServerName, Result<String, String>) {
         let own = words.get(wrapped.before..).unwrap_or_default();
         let named = wrapped.server.as_deref().map(ServerName::parse);
         let server = match named {

@@ -21,7 +21,7 @@ use self::given::Given;
 use self::start::Start;
 use super::{Env, as_word};
 use crate::cli::{DoctorArgs, Format};
-use crate::clients::entry::{Kind, Use, Wrapped, wrapped};
+use crate::clients::entry::{Transport, Wrapped, wrapped};
 use crate::clients::servers::Clients;
 use crate::clients::{program, secret};
 use crate::exit::Exit;
@@ -192,8 +192,8 @@ impl Doctor<'_> {
             }
         };
         check.steps.push(Step::ok(Id::File, file.clone()));
-        let launch = match &entry.kind {
-            Kind::Stdio(launch) => launch,
+        let launch = match &entry.transport {
+            Transport::Stdio(launch) => launch,
             other => {
                 check.steps.push(choose::no_command(other, &file));
                 check.steps.extend(ALL.iter().skip(2).map(|id| Step::not_tried(*id)));
@@ -211,13 +211,14 @@ impl Doctor<'_> {
             wrapped: wrapped(&literal, self.program.as_deref()),
             given,
         };
-        check.steps.push(match entry.use_ {
-            Use::Enabled => Step::ok(Id::Entry, format!("starts {}", secret::words(&literal).join(" "))),
-            Use::Disabled => Step::warning(
+        check.steps.push(if entry.is_disabled {
+            Step::warning(
                 Id::Entry,
                 format!("the entry tells {} to leave the server alone", row.name),
                 "enable it in the client, if it is to be used",
-            ),
+            )
+        } else {
+            Step::ok(Id::Entry, format!("starts {}", secret::words(&literal).join(" ")))
         });
         self.steps(&chain, &mut check.steps)?;
         for step in &mut check.steps {

@@ -137,7 +137,7 @@ impl Keys {
 }
 
 /// The known word that is most probably meant by `word`, whatever its case.
-pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     // Long words cannot be near; measuring them would take long.
     const LONGEST: usize = 128;
     if word.len() > LONGEST {

@@ -6,12 +6,12 @@ use anstyle::Style;
 
 use super::super::{as_word, plural};
 use super::{Listed, Server, State};
-use crate::clients::place::{Place, Presence};
+use crate::clients::place::{ClientFile, Presence};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, terminal_width};
 use crate::term::table::{Cell, Table};
 use crate::visible::visible;
 
-pub(super) fn write(out: &mut dyn Write, listed: &[Listed], places: &[&Place]) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn Write, listed: &[Listed], places: &[&ClientFile]) -> io::Result<()> {
     if listed.is_empty() {
         writeln!(out, "No MCP client was found. Looked for:")?;
         for place in places {

@@ -10,9 +10,9 @@ use serde_json::json;
 use super::super::{as_word, nearest};
 use super::{Doctor, Id, Step};
 use crate::cli::{DoctorArgs, Format};
-use crate::clients::entry::{Entry, Kind, wrapped};
+use crate::clients::entry::{ClientEntry, Transport};
 use crate::clients::file::Opened;
-use crate::clients::place::{Place, Presence};
+use crate::clients::place::{ClientFile, Presence};
 use crate::clients::secret;
 use crate::clients::servers::{Clients, is_here};
 use crate::exit::Exit;
@@ -21,9 +21,9 @@ use crate::visible::{visible, visible_json};
 
 /// An entry of a client, or why its file tells of none.
 pub(super) struct Target<'c> {
-    pub(super) place: &'c Place,
+    pub(super) place: &'c ClientFile,
     /// The keys that lead to the servers, and the entry.
-    pub(super) entry: Result<(Vec<String>, Entry), String>,
+    pub(super) entry: Result<(Vec<String>, ClientEntry), String>,
     pub(super) opened: Option<&'c Opened>,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn targets<'c>(
     doctor: &Doctor<'_>,
 ) -> Result<Vec<Target<'c>>, Nothing> {
     let (mut targets, mut names, mut broken) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-    let is_meant = |place: &&Place| args.client.is_empty() || args.client.iter().any(|id| id == place.row.id);
+    let is_meant = |place: &&ClientFile| args.client.is_empty() || args.client.iter().any(|id| id == place.row.id);
     for place in clients.places.iter().filter(|place| place.presence == Presence::File).filter(is_meant) {
         let sections = match clients.sections(place) {
             Ok(sections) => sections,
@@ -71,8 +71,10 @@ pub(super) fn targets<'c>(
         for section in sections.into_iter().filter(|section| is_here(place.row, section, doctor.env)) {
             for entry in section.entries {
                 names.insert(entry.name.clone());
-                let is_meant =
-                    args.server.as_ref().map_or_else(|| is_wrapped(&entry, doctor), |key| *key == entry.name);
+                let is_meant = args
+                    .server
+                    .as_ref()
+                    .map_or_else(|| entry.is_wrapped(doctor.program.as_deref()), |key| *key == entry.name);
                 if is_meant {
                     targets.push(Target { place, entry: Ok((section.keys.clone(), entry)), opened });
                 }
@@ -83,10 +85,6 @@ pub(super) fn targets<'c>(
         return Ok(targets);
     }
     Err(nothing(args, &names, &broken))
-}
-
-fn is_wrapped(entry: &Entry, doctor: &Doctor<'_>) -> bool {
-    matches!(&entry.kind, Kind::Stdio(launch) if wrapped(&launch.words(), doctor.program.as_deref()).is_some())
 }
 
 fn nothing(args: &DoctorArgs, names: &BTreeSet<String>, broken: &BTreeSet<&PathBuf>) -> Nothing {
@@ -121,12 +119,12 @@ fn nothing(args: &DoctorArgs, names: &BTreeSet<String>, broken: &BTreeSet<&PathB
 }
 
 /// An entry that starts nothing.
-pub(super) fn no_command(kind: &Kind, file: &str) -> Step {
+pub(super) fn no_command(kind: &Transport, file: &str) -> Step {
     match kind {
-        Kind::Unclear(bad) => {
+        Transport::Unclear(bad) => {
             Step::failed(Id::Entry, format!("it is unclear: {bad}"), format!("mend the entry in {file}"))
         }
-        Kind::Remote { url } => {
+        Transport::Remote { url } => {
             let url = url.as_deref().map(|url| format!(" ({})", secret::url(url))).unwrap_or_default();
             Step::failed(
                 Id::Entry,
@@ -139,6 +137,6 @@ pub(super) fn no_command(kind: &Kind, file: &str) -> Step {
                 ),
             )
         }
-        Kind::Stdio(_) => Step::ok(Id::Entry, "starts a command"),
+        Transport::Stdio(_) => Step::ok(Id::Entry, "starts a command"),
     }
 }

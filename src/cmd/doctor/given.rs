@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::Env;
 use super::choose::Target;
-use crate::clients::document::{Document, Node, Value};
+use crate::clients::document::ClientDocument;
+use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::proxy::Surroundings;
 
 /// What the MCP SDKs pass on unless they are told otherwise: `getDefaultEnvironment` in src/client/stdio.ts of
@@ -116,38 +117,34 @@ impl Given {
     }
 
     /// What the entry itself has.
-    fn take(&mut self, document: &Document, entry: &Node, env: &Env) {
-        if let Some(Value::Text(folder)) = member(entry, "cwd").map(|node| &node.value) {
+    fn take(&mut self, document: &ClientDocument, entry: &DocumentNode, env: &Env) {
+        if let Some(folder) = entry.member("cwd").and_then(DocumentNode::as_text) {
             self.folder = env.folder().join(self.filled(folder));
         }
         // Codex is told by name what else to pass on.
-        if let Some(Value::Array(names)) = member(entry, "env_vars").map(|node| &node.value) {
-            for name in names {
-                if let Value::Text(name) = &name.value
-                    && let Some(value) = env.var(name)
-                {
-                    self.vars.push((name.into(), value.to_owned()));
-                }
+        for name in entry.member("env_vars").into_iter().flat_map(DocumentNode::items).filter_map(DocumentNode::as_text)
+        {
+            if let Some(value) = env.var(name) {
+                self.vars.push((name.into(), value.to_owned()));
             }
         }
         // Zed's older shape has the command in an object of its own.
-        let inner = member(entry, "command").and_then(|command| member(command, "env"));
-        let Some(Value::Object(vars)) = member(entry, "env").or(inner).map(|node| &node.value) else { return };
-        for var in vars {
-            let written = match &var.node.value {
-                Value::Text(text) => text.as_str(),
-                Value::Boolean(_) | Value::Other(_) => document.part(var.node.span.clone()),
-                Value::Object(_) | Value::Array(_) => continue,
+        let inner = entry.member("command").and_then(|command| command.member("env"));
+        for (key, node) in entry.member("env").or(inner).map(DocumentNode::members).unwrap_or_default() {
+            let written = match &node.value {
+                DocumentValue::String(text) => text.as_str(),
+                DocumentValue::Table(_) | DocumentValue::Array(_) => continue,
+                _ => document.part(node.span.clone()),
             };
             match self.fill(written) {
                 Ok(value) => {
                     // Paths are no secrets, and what is short would be found by chance.
-                    if value.len() >= 6 && !Path::new(&value).is_absolute() && var.key != "PATH" {
+                    if value.len() >= 6 && !Path::new(&value).is_absolute() && key.name != "PATH" {
                         self.secrets.push(value.clone());
                     }
-                    self.set(&var.key, &value);
+                    self.set(&key.name, &value);
                 }
-                Err(()) => self.unfilled.push(var.key.clone()),
+                Err(()) => self.unfilled.push(key.name.clone()),
             }
         }
     }
@@ -217,12 +214,7 @@ fn is_same(one: &OsStr, other: &OsStr) -> bool {
     if cfg!(windows) { one.eq_ignore_ascii_case(other) } else { one == other }
 }
 
-fn entry<'d>(document: &'d Document, keys: &[String], name: &str) -> Option<&'d Node> {
+fn entry<'d>(document: &'d ClientDocument, keys: &[String], name: &str) -> Option<&'d DocumentNode> {
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    member(document.find(&keys).ok().flatten()?, name)
-}
-
-fn member<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
-    let Value::Object(members) = &node.value else { return None };
-    members.iter().find(|member| member.key == key).map(|member| &member.node)
+    document.find(&keys).ok().flatten()?.member(name)
 }
