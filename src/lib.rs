@@ -6,14 +6,14 @@
 //!
 //! - The core: `limits` (every bound by its name), `visible` (text from elsewhere as a terminal may have it), `size`, `wire`
 //!   (lines and JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns),
-//!   `policy` (from a document to decisions, and edits of documents), `engine` (a session: requests, lists, limits,
+//!   `policy` (from a document to decisions), `engine` (a session: requests, lists, limits,
 //!   approvals), `settings` (config.toml).
 //! - What is kept: `state` (what wrappers share), `exit` (the exit codes), `env` (the environment of the process), `shell` (commands that a person is told to run), `lookup` (which
 //!   file a command starts), `paths` (where
 //!   configuration, policies, state and logs are), `audit` (the log; its records are part of the core).
 //! - The I/O layer: `clients` (the configuration files of MCP clients), `proxy` (the server's process, the pumps, the signals),
-//!   `probe` (what a server offers), `report` (answers to questions, each a serializable type), `term` (the terminal), and
-//!   the log's lines in `record`
+//!   `probe` (what a server offers), `report` (answers to questions, each a serializable type), `author` (writing policies),
+//!   `term` (the terminal), and the log's lines in `record`
 //!   `cli` (the command line), `cmd` (a file a verb).
 //!
 //! The invariants that every change keeps:
@@ -28,6 +28,7 @@
 //! 8. **Bounded memory.** Every table and buffer has a limit, named in [`limits`].
 
 pub mod audit;
+pub mod author;
 pub mod cli;
 pub mod clients;
 pub mod cmd;

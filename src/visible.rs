@@ -21,6 +21,15 @@ pub(crate) fn visible_path(path: &Path) -> String {
     visible(&path.display().to_string())
 }
 
+/// Several lines as a terminal may be given them, each with its line break.
+pub(crate) fn visible_lines(text: &str) -> String {
+    let line = |line: &str| match line.strip_suffix('\n') {
+        Some(line) => visible(line.trim_end_matches('\r')) + "\n",
+        None => visible(line),
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
 /// JSON with the same meaning and with every such character escaped as JSON does it. Line breaks and tabs between values
 /// stay; inside of texts there are none.
 pub(crate) fn visible_json(json: &str) -> String {

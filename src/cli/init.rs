@@ -52,15 +52,6 @@ impl PolicyFormat {
             Self::Yaml => Format::Yaml,
         }
     }
-
-    /// Its name, which is its files' ending.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Toml => "toml",
-            Self::Json => "json",
-            Self::Yaml => "yaml",
-        }
-    }
 }
 
 const INIT: &str = "\

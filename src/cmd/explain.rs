@@ -2,18 +2,17 @@
 
 mod json;
 mod markdown;
-mod snippet;
 mod text;
 
 use std::io::Write as _;
 use std::path::Path;
 
 use anstream::AutoStream;
-use snippet::Snippet;
 
 use super::decide::{Length, scope};
 use super::tool_server::{self, KNOWN, catalogue_has};
 use super::{Env, as_word, report_exit, settings_for};
+use crate::author::snippet::Snippet;
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
 use crate::paths::{self, LoadedPolicy};

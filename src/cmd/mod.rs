@@ -31,10 +31,10 @@ use serde::Serialize;
 
 pub use crate::env::Env;
 
+use crate::author::edit::EditAction;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
-use crate::policy::edit::Verb;
 use crate::policy::{BadServerName, ServerName, server};
 use crate::report;
 use crate::settings::{Settings, TwoNames};
@@ -59,11 +59,11 @@ pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),
         Command::Test(args) => test::run(args, env),
-        Command::Allow(args) => edit::tools(Verb::Allow, args, env),
-        Command::Deny(args) => edit::tools(Verb::Deny, args, env),
-        Command::Hide(args) => edit::tools(Verb::Hide, args, env),
+        Command::Allow(args) => edit::tools(EditAction::Allow, args, env),
+        Command::Deny(args) => edit::tools(EditAction::Deny, args, env),
+        Command::Hide(args) => edit::tools(EditAction::Hide, args, env),
         Command::Limit(args) => edit::limit(args, env),
-        Command::Ask(args) => edit::tools(Verb::Ask { timeout: args.timeout.clone() }, &args.tools, env),
+        Command::Ask(args) => edit::tools(EditAction::Ask { timeout: args.timeout.clone() }, &args.tools, env),
         Command::Reset(args) => edit::reset(args, env),
         Command::Add(args) => edit::add(args, env),
         Command::Approvals(args) => approvals::run(args, env),

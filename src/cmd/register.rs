@@ -20,7 +20,7 @@ use crate::paths;
 use crate::policy::ServerName;
 use crate::shell::as_word;
 use crate::term::{diff, message};
-use crate::visible::{visible, visible_path};
+use crate::visible::{visible, visible_lines, visible_path};
 
 /// Wraps a server that clients have, or adds one.
 ///
@@ -93,7 +93,7 @@ fn show(out: &mut dyn Write, outcome: &FileOutcome<'_>, result: &FileResult) -> 
         (FileResult::Preview { old, new }, Some(first)) => {
             let file = first.file.display_name();
             writeln!(out, "--- {file}\n+++ {file} (with this change)")?;
-            diff::write(out, &printable(old), &printable(new))
+            diff::write(out, &visible_lines(old), &visible_lines(new))
         }
         (FileResult::Saved { backup }, Some(first)) => {
             changes.iter().try_for_each(|change| show_change(out, change))?;
@@ -104,15 +104,6 @@ fn show(out: &mut dyn Write, outcome: &FileOutcome<'_>, result: &FileResult) -> 
         }
         _ => changes.iter().try_for_each(|change| show_change(out, change)),
     }
-}
-
-/// A text as a terminal may be given it, line by line.
-pub(super) fn printable(text: &str) -> String {
-    let line = |line: &str| match line.strip_suffix('\n') {
-        Some(line) => visible(line.trim_end_matches('\r')) + "\n",
-        None => visible(line),
-    };
-    text.split_inclusive('\n').map(line).collect()
 }
 
 fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> {

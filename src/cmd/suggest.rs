@@ -1,10 +1,7 @@
 //! `policylayer suggest`: the least policy that would have let through what was used, from the audit log.
 
 mod survey;
-mod toml;
-mod write;
 
-use crate::term::diff;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -12,17 +9,19 @@ use std::path::Path;
 use anstream::AutoStream;
 use anyhow::{Context as _, bail};
 use jiff::{Timestamp, Zoned};
-use survey::Survey;
-
-use super::Env;
+use survey::Collector;
 
 use super::records::{self, Records};
+use super::{Env, plural};
+use crate::author::suggest::{extend_policy, suggest_entries, suggest_policy};
 use crate::cli::SuggestArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{self, Colour, Format, Policy, ServerName, Source};
-use crate::term::message;
-use crate::visible::visible;
+use crate::report::survey::{UsageSurvey, lacks_an_entry};
+use crate::term::style::local;
+use crate::term::{diff, message};
+use crate::visible::{visible, visible_path};
 
 /// Prints what the policy lacks, as a diff, or the whole suggested policy where there is no file yet. The file in force
 /// is never written.
@@ -69,10 +68,8 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     let suggested = match &source {
-        None => write::complete(&survey, &server, &now),
-        Some(source) if source.format() == Format::Toml => {
-            toml::with_entries(source, &in_force, &survey, &server, &now)?
-        }
+        None => suggest_policy(&survey, &server, &now),
+        Some(source) if source.format() == Format::Toml => extend_policy(source, &in_force, &survey, &server, &now)?,
         Some(source) => return by_hand(source, args, &in_force, &survey, &now),
     };
     let name = source.as_ref().map_or("suggested.toml", Source::name);
@@ -97,7 +94,10 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
             if after.refused.is_empty() { "everything that was used" } else { "what was used, but for the following" };
         message::print_note(&format!("Nothing is to be added: the policy {name} lets through {but}."));
     }
-    after.tell_refused(&policy);
+    print_refused(after.refused.iter(), &policy);
+    if after.left_out > 0 {
+        message::print_warning(&format!("{} left out: there are too many tools.", plural(after.left_out, "call")));
+    }
     Ok(Exit::Ok)
 }
 
@@ -110,13 +110,13 @@ struct Log<'l> {
 
 impl Log<'_> {
     /// What was used, and what of it this policy refuses; `None` where there is no log, which has then been told.
-    fn survey(&self, policy: &Policy) -> anyhow::Result<Option<Survey>> {
+    fn survey(&self, policy: &Policy) -> anyhow::Result<Option<UsageSurvey>> {
         let mut records = Records::open(Some(self.server), self.env)?;
         if let Some(nothing) = records.nothing_yet()? {
             message::print_error(&nothing);
             return Ok(None);
         }
-        Survey::of(&mut records, policy, self.since).map(Some)
+        Collector::collect(&mut records, policy, self.since).map(Some)
     }
 }
 
@@ -131,7 +131,7 @@ fn by_hand(
     source: &Source,
     args: &SuggestArgs,
     in_force: &Policy,
-    survey: &Survey,
+    survey: &UsageSurvey,
     now: &Zoned,
 ) -> anyhow::Result<Exit> {
     let name = source.name();
@@ -141,21 +141,33 @@ fn by_hand(
         ));
         return Ok(Exit::Usage);
     }
-    let entries = write::entries_for(source.format(), in_force, survey, now);
+    let entries = suggest_entries(source.format(), in_force, survey, now, &local(now.timestamp(), now));
     if entries.is_empty() {
         message::print_note(&format!("No entry is to be added to {name}."));
     } else {
         message::print_note(&format!("Only TOML policies are edited. Put these entries under `tools` in {name}:"));
         io::stdout().lock().write_all(entries.as_bytes())?;
     }
-    let left = Survey { refused: survey.refused_by_hand(in_force), ..Survey::default() };
-    left.tell_refused(in_force);
+    print_refused(survey.refused.iter().filter(|((tool, _), _)| !lacks_an_entry(in_force, tool)), in_force);
     Ok(Exit::Ok)
+}
+
+/// Warns of what is still refused: a person has to decide about it.
+fn print_refused<'s>(refused: impl Iterator<Item = (&'s (String, String), &'s u64)>, policy: &Policy) {
+    for ((tool, rule), count) in refused {
+        let how = if policy.looks_at_arguments(tool) { ", as the log has it," } else { "" };
+        message::print_warning(&format!(
+            "{} of {} reached the server and{how} would be refused by {}. That rule is left to you.",
+            plural(*count, "call"),
+            visible(tool),
+            visible(rule)
+        ));
+    }
 }
 
 /// Writes a file that is not there yet.
 fn create(file: &Path, text: &str) -> anyhow::Result<()> {
-    let name = visible(&file.display().to_string());
+    let name = visible_path(file);
     let created = OpenOptions::new().write(true).create_new(true).open(file);
     match created {
         Ok(mut file) => file.write_all(text.as_bytes()).with_context(|| format!("{name} cannot be written"))?,

@@ -63,7 +63,7 @@ pub(super) fn rate_limit(node: &DocumentNode, report: &mut Report) -> Option<Lim
 const RATE: &str = "write it as \"10/minute\", or as { max = 10, window = 60 }";
 
 /// The two halves of `10/minute`.
-pub(super) fn rate(text: &str, node: &DocumentNode, report: &mut Report) -> Option<(Amount, Length)> {
+pub(crate) fn rate(text: &str, node: &DocumentNode, report: &mut Report) -> Option<(Amount, Length)> {
     let parts = text.split_once('/').and_then(|(max, length)| {
         let number = Number::parse(max.trim())?;
         Some((Amount::from_number(&number).ok()?, span_of(length.trim())?))
@@ -204,7 +204,7 @@ pub(super) fn aligned(length: Length, align: Align, span: &Span, report: &mut Re
 }
 
 /// Seconds, a word, or a number with a unit.
-pub(super) fn window(node: &DocumentNode, report: &mut Report) -> Option<Length> {
+pub(crate) fn window(node: &DocumentNode, report: &mut Report) -> Option<Length> {
     let length = match &node.value {
         DocumentValue::Integer(seconds) => {
             seconds.parse().ok().and_then(|seconds| Length::new(Duration::from_secs(seconds)).ok())

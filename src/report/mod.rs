@@ -3,7 +3,9 @@
 //! A report does not know how it is shown. `cmd` turns it into text; `--format json` prints the serialized type, so its field
 //! names are a promise: fields are added and never taken away.
 
+pub mod edit;
 pub mod limit;
+pub mod survey;
 
 use serde::Serialize;
 

@@ -75,8 +75,8 @@ fn rooms_import_downwards_only() {
     // Lowest first: a room may use those before it.
     let order = [
         "limits", "visible", "size", "wire", "risk", "policy", "record", "engine", "state", "exit", "env", "shell",
-        "lookup", "settings", "paths", "audit", "clients", "proxy", "probe", "report", "term", "cli", "cmd", "main",
-        "lib",
+        "lookup", "settings", "paths", "audit", "clients", "proxy", "probe", "report", "author", "term", "cli", "cmd",
+        "main", "lib",
     ];
     let rank = |room: &str| order.iter().position(|other| *other == room);
     for (file, text) in files("src", &["rs"]) {

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use dialoguer::Select;
 use dialoguer::console::Term;
 
-use super::plan::{Answer, Answers};
+use crate::author::init::{Answer, Answers};
 use crate::risk::Class;
 use crate::term::message;
 use crate::visible::visible;

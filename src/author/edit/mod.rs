@@ -6,26 +6,22 @@
 //! ```
 
 mod add;
-mod change;
+pub(super) mod change;
 mod json;
 mod plan;
-mod state;
+pub(super) mod state;
 mod toml;
 mod yaml;
 
 pub use self::add::{Pasted, add};
-pub use self::plan::{Order, Verb, order};
-pub use self::state::known_tools;
-pub use self::toml::take_out;
+pub use self::plan::{EditAction, Order, order};
 
-use self::change::Change;
-use super::builtin::builtin_text;
-use super::compile::Policy;
-use super::diagnostic::{Diagnostic, Report, quote, visible};
-use super::limit_keys;
-use super::server::ServerName;
-use super::source::{Format, Source};
-use super::tree::{DocumentKey, DocumentNode};
+use self::change::{DocumentChange, nest};
+use super::render;
+use crate::policy::diagnostic::{Report, quote};
+use crate::policy::tree::DocumentNode;
+use crate::policy::{Diagnostic, Format, Policy, ServerName, Source, builtin_text, limit_keys};
+use crate::visible::visible;
 
 /// A policy that was edited. It loads, and decides as was asked.
 #[derive(Debug)]
@@ -38,14 +34,14 @@ pub struct Edited {
     /// What the linter says of it.
     pub warnings: Vec<Diagnostic>,
     /// Whether anything was to be changed at all.
-    pub outcome: Outcome,
+    pub outcome: EditOutcome,
     /// What a person should know beside that, each a sentence or two.
     pub notes: Vec<String>,
 }
 
 /// Whether a policy had to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum EditOutcome {
     /// Something is another than before.
     Changed,
     /// It is all so already.
@@ -97,28 +93,22 @@ impl CannotEdit {
     }
 
     /// The document is written in a way that is not edited; what is to be done by hand.
-    fn shape(name: &str, change: &Change) -> Self {
+    fn shape(name: &str, change: &DocumentChange) -> Self {
         let by_hand = match change {
-            Change::Set(path, node) => {
-                let nested = path.iter().rev().fold(node.clone(), |value, key| {
-                    DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)])
-                });
-                format!("Write this into it by hand (it is shown as YAML):\n\n{}", shown(&yaml::block(&nested, 0)))
+            DocumentChange::Set(path, node) => {
+                let text = render::yaml(nest(path, node).members(), 0);
+                let shown = text.lines().map(visible).collect::<Vec<_>>().join("\n");
+                format!("Write this into it by hand (it is shown as YAML):\n\n{shown}")
             }
-            Change::Remove(path) => format!("Take {} out of it by hand.", quote(&path.join("."))),
-            Change::Hide(item) => format!("Put {} into the list `hide` by hand.", quote(item)),
-            Change::Show(at) => format!("Take the item {} out of the list `hide` by hand.", at + 1),
+            DocumentChange::Remove(path) => format!("Take {} out of it by hand.", quote(&path.join("."))),
+            DocumentChange::Hide(item) => format!("Put {} into the list `hide` by hand.", quote(item)),
+            DocumentChange::Show(at) => format!("Take the item {} out of the list `hide` by hand.", at + 1),
         };
         Self::Refused(format!(
             "{name} is written in a way that is not edited here: in brackets over several lines, or all on one line. \
              Nothing was written. {by_hand}"
         ))
     }
-}
-
-/// Several lines as a terminal may show them.
-fn shown(text: &str) -> String {
-    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// What is written where a server has no policy file yet: its built-in policy, as a file that says so.

@@ -2,22 +2,22 @@
 //! stand on one line. What is written otherwise is left to its author.
 
 use super::CannotEdit;
-use super::change::{Change, HEAD, take_out_lines};
+use super::change::{DocumentChange, HEAD, nest, take_out_lines};
+use crate::author::render::{yaml, yaml_line, yaml_text};
 use crate::policy::decode;
 use crate::policy::diagnostic::Report;
-use crate::policy::json::number;
-use crate::policy::source::{Format, Source, Span};
-use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
+use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue, Member};
+use crate::policy::{Format, Source, Span};
 
-pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
+pub(super) fn apply(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
     let root = decode::decode(&Source::new(name, Format::Yaml, text), &mut Report::default());
     let edited = root.filter(|root| !is_flow(text, root)).and_then(|root| {
         let edit = Edit { text };
         match change {
-            Change::Set(path, node) => edit.set(&root, path, node),
-            Change::Remove(path) => edit.remove(&root, path),
-            Change::Hide(item) => edit.hide(&root, item),
-            Change::Show(at) => edit.show(&root, *at),
+            DocumentChange::Set(path, node) => edit.set(&root, path, node),
+            DocumentChange::Remove(path) => edit.remove(&root, path),
+            DocumentChange::Hide(item) => edit.hide(&root, item),
+            DocumentChange::Show(at) => edit.show(&root, *at),
         }
     });
     edited.ok_or_else(|| CannotEdit::shape(name, change))
@@ -42,10 +42,7 @@ impl Edit<'_> {
             Some((first, inner)) => (Some(first), inner),
             None => (None, rest),
         };
-        let node = inner
-            .iter()
-            .rev()
-            .fold(node.clone(), |value, key| DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)]));
+        let node = nest(inner, node);
         match (first, holder) {
             (None, Some(pair)) => self.replace(pair, &node),
             (Some(key), _) if !at.members().is_empty() && !is_flow(self.text, at) => self.add(at, key, &node),
@@ -65,7 +62,7 @@ impl Edit<'_> {
     }
 
     /// Another value for a key.
-    fn replace(&self, pair: &(DocumentKey, DocumentNode), node: &DocumentNode) -> Option<String> {
+    fn replace(&self, pair: &Member, node: &DocumentNode) -> Option<String> {
         let (_, old) = pair;
         let is_block =
             matches!(old.value, DocumentValue::Table(_) | DocumentValue::Array(_)) && !is_flow(self.text, old);
@@ -73,18 +70,18 @@ impl Edit<'_> {
             return self.replace_by_block(pair, node);
         }
         if let DocumentValue::Null = old.value {
-            return self.splice(self.value_of(pair)?, &format!(": {}", flow(node)));
+            return self.splice(self.value_of(pair)?, &format!(": {}", yaml_line(node)));
         }
         let span = old.span.start..self.end(pair)?;
         let written = self.text.get(span.clone())?;
         // What stands on several lines may have comments in it.
         let is_plain =
             !written.contains('\n') && (!written.contains('#') || matches!(old.value, DocumentValue::String(_)));
-        if is_plain { self.splice(span, &flow(node)) } else { None }
+        if is_plain { self.splice(span, &yaml_line(node)) } else { None }
     }
 
     /// The same, one member below the other.
-    fn replace_by_block(&self, pair: &(DocumentKey, DocumentNode), node: &DocumentNode) -> Option<String> {
+    fn replace_by_block(&self, pair: &Member, node: &DocumentNode) -> Option<String> {
         let (key, old) = pair;
         if node.members().is_empty() && !matches!(node.value, DocumentValue::Array(_)) {
             return self.replace_by_empty(pair, "{}");
@@ -93,7 +90,7 @@ impl Edit<'_> {
         if is_block {
             let indent = self.column(old.span.start);
             let (from, to) = (self.line(old.span.start), self.end(pair)?);
-            let body = block(node, indent);
+            let body = yaml(node.members(), indent);
             return self.splice(from..to, body.trim_end_matches('\n'));
         }
         let span = self.value_of(pair)?;
@@ -101,11 +98,11 @@ impl Edit<'_> {
             return None;
         }
         let indent = self.column(key.span.start) + 2;
-        self.splice(span, &format!(":\n{}", block(node, indent).trim_end_matches('\n')))
+        self.splice(span, &format!(":\n{}", yaml(node.members(), indent).trim_end_matches('\n')))
     }
 
     /// Nothing in the place of a table or list. What is said behind its key stays.
-    fn replace_by_empty(&self, pair: &(DocumentKey, DocumentNode), empty: &str) -> Option<String> {
+    fn replace_by_empty(&self, pair: &Member, empty: &str) -> Option<String> {
         let span = self.value_of(pair)?;
         let colon = span.start + self.text.get(span.clone())?.find(':')? + 1;
         let line_end = self.line_end(colon);
@@ -124,7 +121,7 @@ impl Edit<'_> {
         let behind = head.filter(|_| key == "hide").unwrap_or(table.members().len() - 1);
         let at = self.end(table.members().get(behind)?)?;
         let line_end = self.line_end(at);
-        let member = block(&DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), node.clone())]), indent);
+        let member = yaml(&[(DocumentKey::unplaced(key), node.clone())], indent);
         // As the document is laid out: with a blank line where the one before has one.
         let blank = if indent == 0 && self.has_blank_lines(table) && matches!(node.value, DocumentValue::Table(_)) {
             "\n"
@@ -175,15 +172,15 @@ impl Edit<'_> {
         };
         let items = pair.1.items();
         let Some(last) = items.last() else {
-            return self.splice(self.value_of(pair)?, &format!(": [{}]", scalar(item)));
+            return self.splice(self.value_of(pair)?, &format!(": [{}]", yaml_text(item)));
         };
         if is_flow(self.text, &pair.1) {
-            return self.splice(last.span.end..last.span.end, &format!(", {}", scalar(item)));
+            return self.splice(last.span.end..last.span.end, &format!(", {}", yaml_text(item)));
         }
         let line_end = self.line_end(last.span.end);
         let indent = " ".repeat(self.dash(last)?);
         let (before, after) = if self.text.get(..line_end)?.ends_with('\n') { ("", "\n") } else { ("\n", "") };
-        self.splice(line_end..line_end, &format!("{before}{indent}- {}{after}", scalar(item)))
+        self.splice(line_end..line_end, &format!("{before}{indent}- {}{after}", yaml_text(item)))
     }
 
     fn show(&self, root: &DocumentNode, at: usize) -> Option<String> {
@@ -207,12 +204,12 @@ impl Edit<'_> {
     }
 
     /// From behind a key to the end of its value.
-    fn value_of(&self, pair: &(DocumentKey, DocumentNode)) -> Option<Span> {
+    fn value_of(&self, pair: &Member) -> Option<Span> {
         Some(pair.0.span.end..self.end(pair)?)
     }
 
     /// Where a member ends.
-    fn end(&self, (key, value): &(DocumentKey, DocumentNode)) -> Option<usize> {
+    fn end(&self, (key, value): &Member) -> Option<usize> {
         match &value.value {
             // An empty value stands nowhere: it ends with the colon.
             DocumentValue::Null if value.span.is_empty() => {
@@ -286,55 +283,6 @@ fn is_flow(text: &str, node: &DocumentNode) -> bool {
         && text.get(node.span.start..).is_some_and(|text| text.starts_with(['{', '[']))
 }
 
-/// The members of a table, one below the other, each line with its end.
-pub(super) fn block(node: &DocumentNode, indent: usize) -> String {
-    let blanks = " ".repeat(indent);
-    let mut out = String::new();
-    for (key, value) in node.members() {
-        out.push_str(&format!("{blanks}{}:", scalar(&key.name)));
-        match &value.value {
-            DocumentValue::Table(pairs) if !pairs.is_empty() => {
-                out.push_str(&format!("\n{}", block(value, indent + 2)))
-            }
-            DocumentValue::Array(items) if items.iter().any(|item| !item.members().is_empty()) => {
-                out.push('\n');
-                items.iter().for_each(|item| out.push_str(&format!("{blanks}  - {}\n", flow(item))));
-            }
-            _ => out.push_str(&format!(" {}\n", flow(value))),
-        }
-    }
-    out
-}
-
-/// A value on one line.
-fn flow(node: &DocumentNode) -> String {
-    let list = |parts: Vec<String>| parts.join(", ");
-    match &node.value {
-        DocumentValue::Null | DocumentValue::Datetime => "null".to_owned(),
-        DocumentValue::Boolean(boolean) => boolean.to_string(),
-        DocumentValue::Integer(text) | DocumentValue::Float(text) => number(text).unwrap_or_else(|| text.clone()),
-        DocumentValue::String(text) => scalar(text),
-        DocumentValue::Array(items) => format!("[{}]", list(items.iter().map(flow).collect())),
-        DocumentValue::Table(pairs) if pairs.is_empty() => "{}".to_owned(),
-        DocumentValue::Table(pairs) => {
-            let member = |(key, value): &(DocumentKey, DocumentNode)| format!("{}: {}", scalar(&key.name), flow(value));
-            format!("{{ {} }}", list(pairs.iter().map(member).collect()))
-        }
-    }
-}
-
-/// A text: as it is where every reader of YAML takes it for one, else in quotes.
-fn scalar(text: &str) -> String {
-    const WORDS: [&str; 10] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"];
-    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '.' | '-');
-    let is_rate = || text.contains('/') && text.starts_with(|c: char| c.is_ascii_digit());
-    let is_plain = text.chars().all(is_word)
-        && (text.starts_with(|c: char| c.is_ascii_alphabetic()) || is_rate())
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    // A JSON string is one of YAML's, too.
-    if is_plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,8 +302,9 @@ mod tests {
 
     #[test]
     fn lines_are_edited_and_no_others() {
-        let deny = || Change::Set(path(&["tools", "a b"]), entry(&[("action", "deny"), ("reason", "No: # 1")]));
-        let act = |text: &str| Change::Set(path(&["tools", "x", "action"]), DocumentNode::unplaced_string(text));
+        let deny = || DocumentChange::Set(path(&["tools", "a b"]), entry(&[("action", "deny"), ("reason", "No: # 1")]));
+        let act =
+            |text: &str| DocumentChange::Set(path(&["tools", "x", "action"]), DocumentNode::unplaced_string(text));
         for (before, change, after) in [
             ("a: 1\n# end\n", deny(), "a: 1\ntools:\n  \"a b\":\n    action: deny\n    reason: \"No: # 1\"\n# end\n"),
             ("tools: {} # none\n", deny(), "tools:\n  \"a b\":\n    action: deny\n    reason: \"No: # 1\" # none\n"),
@@ -373,25 +322,33 @@ mod tests {
             ),
             (
                 "tools:\n  x:\n    # why\n    action: deny\n  y: {}\n",
-                Change::Remove(path(&["tools", "x"])),
+                DocumentChange::Remove(path(&["tools", "x"])),
                 "tools:\n  y: {}\n",
             ),
-            ("tools:\n  x:\n    action: deny\n# end\n", Change::Remove(path(&["tools", "x"])), "tools: {}\n# end\n"),
-            ("default: deny\ntools: {}\n", Change::Hide("a*".to_owned()), "default: deny\nhide: [\"a*\"]\ntools: {}\n"),
-            ("hide:\n- a # A\nb: 1\n", Change::Hide("c".to_owned()), "hide:\n- a # A\n- c\nb: 1\n"),
-            ("hide: [a, b] # two\n", Change::Hide("null".to_owned()), "hide: [a, b, \"null\"] # two\n"),
-            ("hide: [a, b, c]\n", Change::Show(1), "hide: [a, c]\n"),
-            ("hide: [a, b]\n", Change::Show(1), "hide: [a]\n"),
+            (
+                "tools:\n  x:\n    action: deny\n# end\n",
+                DocumentChange::Remove(path(&["tools", "x"])),
+                "tools: {}\n# end\n",
+            ),
+            (
+                "default: deny\ntools: {}\n",
+                DocumentChange::Hide("a*".to_owned()),
+                "default: deny\nhide: [\"a*\"]\ntools: {}\n",
+            ),
+            ("hide:\n- a # A\nb: 1\n", DocumentChange::Hide("c".to_owned()), "hide:\n- a # A\n- c\nb: 1\n"),
+            ("hide: [a, b] # two\n", DocumentChange::Hide("null".to_owned()), "hide: [a, b, \"null\"] # two\n"),
+            ("hide: [a, b, c]\n", DocumentChange::Show(1), "hide: [a, c]\n"),
+            ("hide: [a, b]\n", DocumentChange::Show(1), "hide: [a]\n"),
             (
                 "hide:\n  - a\n  # about b\n  - b # B\n  - c\n",
-                Change::Show(0),
+                DocumentChange::Show(0),
                 "hide:\n  # about b\n  - b # B\n  - c\n",
             ),
-            ("hide:\n  - a\nb: 1\n", Change::Show(0), "hide: []\nb: 1\n"),
-            ("hide: # few\n  - a # A\nb: 1\n", Change::Show(0), "hide: [] # few # A\nb: 1\n"),
+            ("hide:\n  - a\nb: 1\n", DocumentChange::Show(0), "hide: []\nb: 1\n"),
+            ("hide: # few\n  - a # A\nb: 1\n", DocumentChange::Show(0), "hide: [] # few # A\nb: 1\n"),
             (
                 "tools: # all\n\n  # x\n  x:\n    action: deny\n",
-                Change::Remove(path(&["tools", "x"])),
+                DocumentChange::Remove(path(&["tools", "x"])),
                 "tools: {} # all\n",
             ),
         ] {
@@ -402,14 +359,14 @@ mod tests {
 
     #[test]
     fn what_has_room_for_comments_in_brackets_is_left_to_its_author() {
-        let change = Change::Set(path(&["tools", "x", "action"]), DocumentNode::unplaced_string("deny"));
+        let change = DocumentChange::Set(path(&["tools", "x", "action"]), DocumentNode::unplaced_string("deny"));
         for text in
             ["{tools: {x: {}}}\n", "tools: {\n  y: {}, # why\n}\n", "tools:\n  x: {\n    reason: a, # why\n  }\n"]
         {
             let why = apply(text, "test", &change).unwrap_err().to_string();
             assert!(why.contains("tools:\n  x:\n    action: deny"), "{why}");
         }
-        let show = Change::Show(0);
+        let show = DocumentChange::Show(0);
         assert!(
             apply("hide: [a, # A\n  b]\n", "test", &show).unwrap_err().to_string().contains("item 1 out of the list")
         );

@@ -1,20 +1,18 @@
-//! What a person orders for a tool, as changes of a document; and whether it came out as it was ordered.
+//! From an order for a tool to changes of a document, and whether the result is what was ordered.
 
-use super::change::Change;
-use super::state::{State, Tool, known_tools};
-use super::{CannotEdit, Edited, Outcome, Which, written_out};
+use super::change::DocumentChange;
+use super::state::{EditState, ToolKey};
+use super::{CannotEdit, EditOutcome, Edited, Which, written_out};
+use crate::author::{rate_limit, text_member};
 use crate::limits::MAX_POLICY_FILE;
-use crate::policy::compile::Policy;
-use crate::policy::decision::Effect;
-use crate::policy::diagnostic::{quote, visible};
-use crate::policy::limit::{Limit, Scope};
-use crate::policy::server::ServerName;
-use crate::policy::source::{Format, Source};
-use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
+use crate::policy::diagnostic::quote;
+use crate::policy::tree::{DocumentKey, DocumentNode, Member};
+use crate::policy::{Effect, Format, Limit, Policy, Scope, ServerName, Source};
+use crate::visible::visible;
 
 /// What is to happen to a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verb {
+pub enum EditAction {
     /// It may be called; its limits and conditions stay.
     Allow,
     /// It stays visible, and every call is refused.
@@ -37,11 +35,24 @@ pub enum Verb {
     Reset,
 }
 
+impl EditAction {
+    /// The effect on a tool's calls; `None` if it depends on the rest of the policy.
+    fn effect(&self) -> Option<Effect> {
+        match self {
+            Self::Allow => Some(Effect::Allow),
+            Self::Deny => Some(Effect::Deny),
+            Self::Hide => Some(Effect::Hide),
+            Self::Ask { .. } => Some(Effect::RequireApproval),
+            Self::Limit { .. } | Self::Reset => None,
+        }
+    }
+}
+
 /// What a person orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// What is to happen.
-    pub verb: Verb,
+    pub action: EditAction,
     /// To which tools: names and globs.
     pub tools: Vec<String>,
     /// What the agent is to be told.
@@ -54,7 +65,7 @@ pub struct Order {
 /// # Errors
 /// Where it cannot come out as it was ordered, or the document is not edited for another reason.
 pub fn order(source: Option<&Source>, name: &str, server: &ServerName, order: &Order) -> Result<Edited, CannotEdit> {
-    let tools = order.tools.iter().map(|text| Tool::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let tools = order.tools.iter().map(|text| ToolKey::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let before = begin(source, name, server)?;
     let mut after = None;
     for tool in &tools {
@@ -65,21 +76,25 @@ pub fn order(source: Option<&Source>, name: &str, server: &ServerName, order: &O
 }
 
 /// The document that is edited.
-pub(super) fn begin<'s>(source: Option<&Source>, name: &str, server: &'s ServerName) -> Result<State<'s>, CannotEdit> {
+pub(super) fn begin<'s>(
+    source: Option<&Source>,
+    name: &str,
+    server: &'s ServerName,
+) -> Result<EditState<'s>, CannotEdit> {
     let source = source.cloned().unwrap_or_else(|| Source::new(name, Format::Toml, written_out(server)));
-    State::load(source, server, Which::Present)
+    EditState::load(source, server, Which::Present)
 }
 
 /// That no other tool is decided otherwise than before.
 pub(super) fn finish(
-    before: State<'_>,
-    after: Option<State<'_>>,
+    before: EditState<'_>,
+    after: Option<EditState<'_>>,
     is_named: impl Fn(&str) -> bool,
     notes: Vec<String>,
 ) -> Result<Edited, CannotEdit> {
     let Some(after) = after else {
-        let State { source, policy, warnings, .. } = before;
-        return Ok(Edited { source, policy, warnings, outcome: Outcome::Unchanged, notes });
+        let EditState { source, policy, warnings, .. } = before;
+        return Ok(Edited { source, policy, warnings, outcome: EditOutcome::Unchanged, notes });
     };
     let size = after.source.in_file(after.source.text()).len();
     if size > MAX_POLICY_FILE {
@@ -90,7 +105,7 @@ pub(super) fn finish(
         ));
     }
     let nobody = "a_tool_that_nobody_knows".to_owned();
-    let names = known_tools(&before.policy).into_iter().chain(known_tools(&after.policy)).chain([nobody]);
+    let names = before.policy.known_tools().into_iter().chain(after.policy.known_tools()).chain([nobody]);
     if let Some(other) =
         names.filter(|name| !is_named(name)).find(|name| !decide_alike(&before.policy, &after.policy, name))
     {
@@ -106,7 +121,7 @@ pub(super) fn finish(
         source: after.source,
         policy: after.policy,
         warnings: after.warnings,
-        outcome: if is_same { Outcome::Unchanged } else { Outcome::Changed },
+        outcome: if is_same { EditOutcome::Unchanged } else { EditOutcome::Changed },
         notes,
     })
 }
@@ -122,14 +137,15 @@ fn decide_alike(one: &Policy, other: &Policy, tool: &str) -> bool {
 }
 
 /// The document as it is then; `None` where nothing is to be changed.
-fn carry_out<'s>(state: &State<'s>, tool: &Tool, order: &Order) -> Result<Option<State<'s>>, CannotEdit> {
+fn carry_out<'s>(state: &EditState<'s>, tool: &ToolKey, order: &Order) -> Result<Option<EditState<'s>>, CannotEdit> {
     check_for_all(tool, order)?;
     let mut changes = plan(state, tool, order)?;
     let mut standing_alone = None;
     if state.is_patch() && changes.iter().any(is_about_entries) {
         // To take it out of `hide` may be all that it needs.
-        let shown: Vec<_> = changes.iter().filter(|change| matches!(change, Change::Show(_))).cloned().collect();
-        if order.verb == Verb::Allow && order.reason.is_none() && !shown.is_empty() {
+        let shown: Vec<_> =
+            changes.iter().filter(|change| matches!(change, DocumentChange::Show(_))).cloned().collect();
+        if order.action == EditAction::Allow && order.reason.is_none() && !shown.is_empty() {
             let after = state.with(&shown)?;
             if verify(state, &after, tool, order).is_ok() {
                 return Ok(Some(after));
@@ -151,12 +167,12 @@ fn carry_out<'s>(state: &State<'s>, tool: &Tool, order: &Order) -> Result<Option
 }
 
 /// What means every tool has no action.
-fn check_for_all(tool: &Tool, order: &Order) -> Result<(), CannotEdit> {
-    let verb = match order.verb {
-        Verb::Allow => "allow",
-        Verb::Deny => "deny",
-        Verb::Ask { .. } => "ask",
-        Verb::Hide | Verb::Limit { .. } | Verb::Reset => return Ok(()),
+fn check_for_all(tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
+    let verb = match order.action {
+        EditAction::Allow => "allow",
+        EditAction::Deny => "deny",
+        EditAction::Ask { .. } => "ask",
+        EditAction::Hide | EditAction::Limit { .. } | EditAction::Reset => return Ok(()),
     };
     if !tool.name.matches_all() {
         return Ok(());
@@ -167,21 +183,21 @@ fn check_for_all(tool: &Tool, order: &Order) -> Result<(), CannotEdit> {
     ))
 }
 
-fn is_about_entries(change: &Change) -> bool {
-    let (Change::Set(path, _) | Change::Remove(path)) = change else { return false };
+fn is_about_entries(change: &DocumentChange) -> bool {
+    let (DocumentChange::Set(path, _) | DocumentChange::Remove(path)) = change else { return false };
     path.first().is_some_and(|first| first == "tools" || first == "classes")
 }
 
-fn plan(state: &State<'_>, tool: &Tool, order: &Order) -> Result<Vec<Change>, CannotEdit> {
-    let out_of_hide = || state.hidden_at(tool).into_iter().map(Change::Show).collect::<Vec<_>>();
+fn plan(state: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<Vec<DocumentChange>, CannotEdit> {
+    let out_of_hide = || state.hidden_at(tool).into_iter().map(DocumentChange::Show).collect::<Vec<_>>();
     let (path, own) = state.entry(tool);
-    match &order.verb {
-        Verb::Reset => {
+    match &order.action {
+        EditAction::Reset => {
             let mut changes = out_of_hide();
-            changes.extend(own.map(|_| Change::Remove(path)));
+            changes.extend(own.map(|_| DocumentChange::Remove(path)));
             Ok(changes)
         }
-        Verb::Hide if tool.exact().is_none() => {
+        EditAction::Hide if tool.exact().is_none() => {
             if order.reason.is_some() {
                 return CannotEdit::refused(format!(
                     "A reason stands in the entry of a tool, and {} is put into the list `hide`, which has none. Name the \
@@ -190,44 +206,33 @@ fn plan(state: &State<'_>, tool: &Tool, order: &Order) -> Result<Vec<Change>, Ca
                 ));
             }
             let is_there = !state.hidden_at(tool).is_empty();
-            Ok(if is_there { Vec::new() } else { vec![Change::Hide(tool.key.clone())] })
+            Ok(if is_there { Vec::new() } else { vec![DocumentChange::Hide(tool.key.clone())] })
         }
-        Verb::Hide if order.reason.is_none() && is_so(state, tool, Effect::Hide) => Ok(Vec::new()),
-        Verb::Hide if order.reason.is_none() && own.is_none() => Ok(vec![Change::Hide(tool.key.clone())]),
-        Verb::Limit { .. } => {
+        EditAction::Hide if order.reason.is_none() && is_so(state, tool, Effect::Hide) => Ok(Vec::new()),
+        EditAction::Hide if order.reason.is_none() && own.is_none() => Ok(vec![DocumentChange::Hide(tool.key.clone())]),
+        EditAction::Limit { .. } => {
             may_be_limited(state, tool, own)?;
-            Ok(entry(state, tool, order, &path, own))
+            Ok(change_entry(state, tool, order, &path, own))
         }
-        verb => {
+        action => {
             let changes = out_of_hide();
             let is_so = changes.is_empty()
                 && order.reason.is_none()
                 && own.is_none()
-                && effect(verb).is_some_and(|effect| is_so(state, tool, effect))
-                && !matches!(verb, Verb::Ask { timeout: Some(_) });
+                && action.effect().is_some_and(|effect| is_so(state, tool, effect))
+                && !matches!(action, EditAction::Ask { timeout: Some(_) });
             if is_so {
                 return Ok(changes);
             }
             // Taking it out of `hide` changes no entry.
-            let rest = entry(state, tool, order, &path, own);
+            let rest = change_entry(state, tool, order, &path, own);
             Ok(changes.into_iter().chain(rest).collect())
         }
     }
 }
 
-/// What the verb makes of a tool.
-fn effect(verb: &Verb) -> Option<Effect> {
-    match verb {
-        Verb::Allow => Some(Effect::Allow),
-        Verb::Deny => Some(Effect::Deny),
-        Verb::Hide => Some(Effect::Hide),
-        Verb::Ask { .. } => Some(Effect::RequireApproval),
-        Verb::Limit { .. } | Verb::Reset => None,
-    }
-}
-
 /// Whether one tool fares so already, whatever its server says of it, and not only because nothing is said of it.
-fn is_so(state: &State<'_>, tool: &Tool, effect: Effect) -> bool {
+fn is_so(state: &EditState<'_>, tool: &ToolKey, effect: Effect) -> bool {
     tool.exact().is_some_and(|name| {
         let decision = state.policy.decide(name);
         decision.effect == effect
@@ -237,7 +242,7 @@ fn is_so(state: &State<'_>, tool: &Tool, effect: Effect) -> bool {
 }
 
 /// A limit lets through nothing that was not let through before.
-fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&DocumentNode>) -> Result<(), CannotEdit> {
+fn may_be_limited(state: &EditState<'_>, tool: &ToolKey, own: Option<&DocumentNode>) -> Result<(), CannotEdit> {
     if let Some(name) = tool.exact() {
         let decision = state.policy.decide(name);
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
@@ -261,7 +266,7 @@ fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&DocumentNode>) ->
         }
     } else if own.is_none()
         && !tool.name.matches_all()
-        && (state.policy.otherwise.effect != Effect::Allow || state.root.member("classes").is_some())
+        && (state.policy.otherwise() != Effect::Allow || state.root.member("classes").is_some())
     {
         return CannotEdit::refused(format!(
             "There is no entry {} that could be limited, and a new one would let through what other rules refuse. Limit \
@@ -272,126 +277,108 @@ fn may_be_limited(state: &State<'_>, tool: &Tool, own: Option<&DocumentNode>) ->
     Ok(())
 }
 
-/// The changes that make the tool's entry say what is ordered, made where it has none.
-fn entry(state: &State<'_>, tool: &Tool, order: &Order, path: &[String], own: Option<&DocumentNode>) -> Vec<Change> {
-    let wanted = wanted(order, own);
-    // What says no more than the class leaves the rest to the rules for that class.
+/// The changes that make the tool's entry say what is ordered. An entry is made if there is none.
+fn change_entry(
+    state: &EditState<'_>,
+    tool: &ToolKey,
+    order: &Order,
+    path: &[String],
+    own: Option<&DocumentNode>,
+) -> Vec<DocumentChange> {
+    let wanted = wanted_members(order, own);
+    // An entry that only gives the class leaves the rest to the rules for that class.
     let only_classifies = |node: &DocumentNode| node.members().len() == 1 && node.member("class").is_some();
-    let kept = own.filter(|node| !only_classifies(node) || state.root.member("classes").is_none());
-    let Some(own_pairs) = kept.map(DocumentNode::members) else {
-        let mut pairs = own.map(|node| node.members().to_vec()).unwrap_or_default();
-        // An entry takes the place of the rule that decided so far; what that one checks is still to be checked.
+    let Some(kept) = own.filter(|node| !only_classifies(node) || state.root.member("classes").is_none()) else {
+        let mut members = own.map(|node| node.members().to_vec()).unwrap_or_default();
+        // An entry replaces the rule that decided so far; what that rule checks is still to be checked.
         let governing = state.governing(tool).map(DocumentNode::members).unwrap_or_default();
-        let carried = governing.iter().filter(|(key, _)| is_carried(&order.verb, &key.name)).cloned();
-        pairs.extend(carried.filter(|(key, _)| !wanted.iter().any(|(own, _)| *own == key.name)));
-        pairs.extend(wanted.into_iter().map(|(key, node)| (DocumentKey::unplaced(key), node)));
-        // Being listed means allowed, but for an entry that would say no more than the class.
-        pairs.retain(|(key, node)| !(key.name == "action" && node.as_text() == Some("allow")));
-        if order.verb == Verb::Allow && own.is_some() {
-            pairs.push((DocumentKey::unplaced("action"), DocumentNode::unplaced_string("allow")));
+        let carried = governing.iter().filter(|(key, _)| is_carried(&order.action, &key.name)).cloned();
+        members.extend(carried.filter(|(key, _)| !wanted.iter().any(|(own, _)| own.name == key.name)));
+        members.extend(wanted);
+        // A listed tool is allowed, unless its entry only gives the class.
+        members.retain(|(key, node)| !(key.name == "action" && node.as_text() == Some("allow")));
+        if order.action == EditAction::Allow && own.is_some() {
+            members.push(text_member("action", "allow"));
         }
-        return vec![Change::Set(path.to_vec(), DocumentNode::unplaced_table(pairs))];
+        return vec![DocumentChange::Set(path.to_vec(), DocumentNode::unplaced_table(members))];
     };
-    let at = |key: &str| path.iter().cloned().chain([key.to_owned()]).collect::<Vec<_>>();
-    let own = |key: &str| own_pairs.iter().find(|(own, _)| own.name == key).map(|(_, node)| node);
-    let mut changes = Vec::new();
-    for (key, node) in &wanted {
-        if !own(key).is_some_and(|old| old.is_same_value(node)) {
-            changes.push(Change::Set(at(key), node.clone()));
+    let mut changes = set_members(path, Some(kept), &wanted);
+    let is_action = |change: &DocumentChange| matches!(change, DocumentChange::Set(path, _) if path.last().is_some_and(|key| key == "action"));
+    if changes.iter().any(is_action) {
+        let mut gone: Vec<&str> = Vec::new();
+        // The reason was for the action, unless something else refuses with it.
+        let has_checks = kept.members().iter().any(|(key, _)| !NO_CHECKS.contains(&key.name.as_str()));
+        if order.reason.is_none() && !has_checks {
+            gone.extend(["reason", "on_deny"]);
         }
-    }
-    let is_other_action = changes
-        .iter()
-        .any(|change| matches!(change, Change::Set(path, _) if path.last().is_some_and(|key| key == "action")));
-    // The reason was for the action, unless something else refuses with it.
-    let checks = own_pairs.iter().any(|(key, _)| !NO_CHECKS.contains(&key.name.as_str()));
-    for key in ["reason", "on_deny"] {
-        if is_other_action && order.reason.is_none() && !checks && own(key).is_some() {
-            changes.push(Change::Remove(at(key)));
+        if order.action == EditAction::Allow && kept.member("approve_if").is_none() {
+            gone.extend(["approval_timeout", "approval_scope"]);
         }
-    }
-    for key in ["approval_timeout", "approval_scope"] {
-        if order.verb == Verb::Allow && is_other_action && own(key).is_some() && own("approve_if").is_none() {
-            changes.push(Change::Remove(at(key)));
-        }
+        let gone = gone.into_iter().filter(|key| kept.member(key).is_some());
+        changes.extend(gone.map(|key| DocumentChange::Remove(join_path(path, key))));
     }
     changes
+}
+
+/// The changes that give a table these members, as far as it does not have them already.
+pub(super) fn set_members(path: &[String], own: Option<&DocumentNode>, members: &[Member]) -> Vec<DocumentChange> {
+    let has =
+        |(key, node): &&Member| own.and_then(|own| own.member(&key.name)).is_some_and(|old| old.is_same_value(node));
+    let missing = members.iter().filter(|member| !has(member));
+    missing.map(|(key, node)| DocumentChange::Set(join_path(path, &key.name), node.clone())).collect()
+}
+
+/// The path of a member of the table at `path`.
+pub(super) fn join_path(path: &[String], key: &str) -> Vec<String> {
+    path.iter().cloned().chain([key.to_owned()]).collect()
 }
 
 /// The keys of an entry that neither refuse nor count.
 const NO_CHECKS: [&str; 6] = ["action", "reason", "on_deny", "class", "approval_timeout", "approval_scope"];
 
 /// Whether a key of the rule that decided a tool so far goes into its own entry.
-fn is_carried(verb: &Verb, key: &str) -> bool {
-    match verb {
-        Verb::Deny | Verb::Hide | Verb::Reset => false,
-        Verb::Allow => !NO_CHECKS.contains(&key),
-        Verb::Ask { .. } => !NO_CHECKS.contains(&key) || key.starts_with("approval"),
-        Verb::Limit { .. } => key != "class",
+fn is_carried(action: &EditAction, key: &str) -> bool {
+    match action {
+        EditAction::Deny | EditAction::Hide | EditAction::Reset => false,
+        EditAction::Allow => !NO_CHECKS.contains(&key),
+        EditAction::Ask { .. } => !NO_CHECKS.contains(&key) || key.starts_with("approval"),
+        EditAction::Limit { .. } => key != "class",
     }
 }
 
-/// What the entry is to say.
-fn wanted(order: &Order, own: Option<&DocumentNode>) -> Vec<(&'static str, DocumentNode)> {
+/// The members that the entry is to have.
+fn wanted_members(order: &Order, own: Option<&DocumentNode>) -> Vec<Member> {
     let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
-    let mut wanted = Vec::new();
-    match &order.verb {
-        // Being listed means allowed; only what says otherwise has to be changed.
-        Verb::Allow if has("action") => wanted.push(("action", DocumentNode::unplaced_string("allow"))),
-        Verb::Allow | Verb::Reset => {}
-        Verb::Deny => wanted.push(("action", DocumentNode::unplaced_string("deny"))),
-        Verb::Hide => wanted.push(("action", DocumentNode::unplaced_string("hide"))),
-        Verb::Ask { timeout } => {
-            wanted.push(("action", DocumentNode::unplaced_string("require_approval")));
-            wanted.extend(timeout.as_ref().map(|timeout| ("approval_timeout", DocumentNode::unplaced_string(timeout))));
-        }
-        Verb::Limit { rate, scope } => {
-            wanted.push(("rate_limit", limit(rate, *scope, order.reason.as_deref())));
-            return wanted;
-        }
+    if let EditAction::Limit { rate, scope } = &order.action {
+        let limit = rate_limit(rate, *scope, order.reason.as_deref());
+        return vec![(DocumentKey::unplaced("rate_limit"), limit)];
+    }
+    // A listed tool is allowed; only an action that says otherwise has to be changed.
+    let is_implied = order.action == EditAction::Allow && !has("action");
+    let effect = order.action.effect().filter(|_| !is_implied);
+    let mut wanted: Vec<_> = effect.map(|effect| text_member("action", effect.as_str())).into_iter().collect();
+    if let EditAction::Ask { timeout: Some(timeout) } = &order.action {
+        wanted.push(text_member("approval_timeout", timeout));
     }
     let reason_key = if has("on_deny") { "on_deny" } else { "reason" };
-    wanted.extend(order.reason.as_ref().map(|reason| (reason_key, DocumentNode::unplaced_string(reason))));
+    wanted.extend(order.reason.as_ref().map(|reason| text_member(reason_key, reason)));
     wanted
 }
 
-/// `"10/minute"`, or a table where there is more to say.
-fn limit(rate: &str, scope: Option<Scope>, reason: Option<&str>) -> DocumentNode {
-    let Some((max, window)) = rate.split_once('/').filter(|_| scope.is_some() || reason.is_some()) else {
-        return DocumentNode::unplaced_string(rate);
-    };
-    let max = max.trim();
-    let is_whole = max.bytes().all(|byte| byte.is_ascii_digit());
-    let number = if is_whole { DocumentValue::Integer(max.to_owned()) } else { DocumentValue::Float(max.to_owned()) };
-    let mut pairs = vec![
-        (DocumentKey::unplaced("max"), DocumentNode::unplaced(number)),
-        (DocumentKey::unplaced("window"), DocumentNode::unplaced_string(window.trim())),
-    ];
-    if let Some(scope) = scope {
-        let word = match scope {
-            Scope::Session => "session",
-            Scope::Server => "server",
-        };
-        pairs.push((DocumentKey::unplaced("scope"), DocumentNode::unplaced_string(word)));
-    }
-    pairs.extend(reason.map(|reason| (DocumentKey::unplaced("reason"), DocumentNode::unplaced_string(reason))));
-    DocumentNode::unplaced_table(pairs)
-}
-
 /// That each tool that is meant fares as it was ordered.
-fn verify(before: &State<'_>, after: &State<'_>, tool: &Tool, order: &Order) -> Result<(), CannotEdit> {
+fn verify(before: &EditState<'_>, after: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
     let names = match tool.exact() {
         Some(name) => [name.to_owned()].into(),
-        None => known_tools(&after.policy),
+        None => after.policy.known_tools(),
     };
     for name in names.iter().filter(|name| tool.name.matches(name)) {
         let (old, decision) = (before.policy.decide(name), after.policy.decide(name));
-        let is_good = match (&order.verb, effect(&order.verb)) {
-            (Verb::Limit { .. }, _) => {
+        let is_good = match (&order.action, order.action.effect()) {
+            (EditAction::Limit { .. }, _) => {
                 let is_limited = after.policy.limits(name).any(|limit| limit.rule.ends_with("rate_limit"));
                 decision.effect == old.effect && (is_limited || matches!(decision.effect, Effect::Deny | Effect::Hide))
             }
-            (Verb::Allow, _) => decision.effect == Effect::Allow,
+            (EditAction::Allow, _) => decision.effect == Effect::Allow,
             // A reason that another rule keeps back would be told to nobody.
             (_, Some(effect)) => {
                 decision.effect == effect
@@ -412,7 +399,7 @@ fn verify(before: &State<'_>, after: &State<'_>, tool: &Tool, order: &Order) -> 
             None if tool.exact().is_none() && rule.starts_with("tools.") => {
                 format!("A rule that names a tool comes before a glob: name the tool itself, {}", quote(name))
             }
-            None => "Change that rule in the file first".to_owned(),
+            None => "DocumentChange that rule in the file first".to_owned(),
         };
         return CannotEdit::refused(format!(
             "{} would not come out as asked: `{rule}` of {file} decides it, and makes of it `{}`. Nothing was written. {remedy}.",

@@ -3,31 +3,31 @@
 use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table, Value as Toml};
 
 use super::CannotEdit;
-use super::change::{Change, HEAD, take_out_lines};
+use super::change::{DocumentChange, HEAD, take_out_lines};
+use crate::author::render::toml_value;
 use crate::policy::decode;
 use crate::policy::diagnostic::Report;
-use crate::policy::json::number;
-use crate::policy::source::{Format, Source};
-use crate::policy::tree::{DocumentNode, DocumentValue};
+use crate::policy::tree::{DocumentNode, DocumentValue, Member};
+use crate::policy::{Format, Source};
 
-pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
+pub(super) fn apply(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
     let otherwise = || CannotEdit::shape(name, change);
     let mut document: DocumentMut = text.parse().map_err(|_| otherwise())?;
     match change {
-        Change::Set(path, node) => {
+        DocumentChange::Set(path, node) => {
             set(document.as_item_mut(), path, node, Depth::Document).ok_or_else(otherwise)?;
         }
-        Change::Remove(path) => {
+        DocumentChange::Remove(path) => {
             if let Some(text) = without_table(text, &document, path) {
                 return Ok(text);
             }
             remove(document.as_item_mut(), path);
         }
-        Change::Hide(item) => match document.get_mut("hide") {
+        DocumentChange::Hide(item) => match document.get_mut("hide") {
             Some(hide) => push(hide.as_array_mut().ok_or_else(otherwise)?, item),
             None => hide_first(&mut document, item),
         },
-        Change::Show(at) => {
+        DocumentChange::Show(at) => {
             take_out(document.get_mut("hide").and_then(Item::as_array_mut).ok_or_else(otherwise)?, *at);
         }
     }
@@ -79,7 +79,7 @@ fn set(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth) -> O
         }
         (Some(Item::Value(old)), _) => {
             let decor: Decor = old.decor().clone();
-            *old = value(node);
+            *old = toml_value(node, 0);
             *old.decor_mut() = decor;
         }
         (None, DocumentValue::Table(pairs)) if takes_headers => {
@@ -88,13 +88,13 @@ fn set(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth) -> O
             table.insert(key, Item::Table(made));
         }
         _ => {
-            table.insert(key, Item::Value(value(node)));
+            table.insert(key, Item::Value(toml_value(node, 0)));
         }
     }
     Some(())
 }
 
-fn fill(table: &mut Table, pairs: &[(crate::policy::tree::DocumentKey, DocumentNode)], depth: Depth) {
+fn fill(table: &mut Table, pairs: &[Member], depth: Depth) {
     for (key, node) in pairs {
         let item = match &node.value {
             DocumentValue::Table(pairs) if depth == Depth::Entries => {
@@ -102,35 +102,9 @@ fn fill(table: &mut Table, pairs: &[(crate::policy::tree::DocumentKey, DocumentN
                 fill(&mut made, pairs, Depth::Entry);
                 Item::Table(made)
             }
-            _ => Item::Value(value(node)),
+            _ => Item::Value(toml_value(node, 0)),
         };
         table.insert(&key.name, item);
-    }
-}
-
-fn value(node: &DocumentNode) -> Toml {
-    match &node.value {
-        // TOML has no null, and no key takes one or a date.
-        DocumentValue::Null | DocumentValue::Datetime => Toml::from(""),
-        DocumentValue::Boolean(boolean) => Toml::from(*boolean),
-        DocumentValue::Integer(text) | DocumentValue::Float(text) => {
-            let text = number(text).unwrap_or_else(|| text.clone());
-            // Numbers are written as they were.
-            text.parse().unwrap_or_else(|_| Toml::from(text))
-        }
-        DocumentValue::String(text) => Toml::from(text.as_str()),
-        DocumentValue::Array(items) => {
-            let mut list: Array = items.iter().map(value).collect();
-            if items.len() > 1 && items.iter().any(|item| matches!(item.value, DocumentValue::Table(_))) {
-                list.iter_mut().for_each(|item| item.decor_mut().set_prefix("\n  "));
-                list.set_trailing("\n");
-                list.set_trailing_comma(true);
-            }
-            Toml::from(list)
-        }
-        DocumentValue::Table(pairs) => {
-            Toml::from(pairs.iter().map(|(key, node)| (key.name.as_str(), value(node))).collect::<InlineTable>())
-        }
     }
 }
 
@@ -244,7 +218,7 @@ fn push(list: &mut Array, item: &str) {
 }
 
 /// Takes one item out, with the comment behind it. What stands between two items is kept as text before the second.
-pub fn take_out(list: &mut Array, at: usize) {
+fn take_out(list: &mut Array, at: usize) {
     let text = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
     let gone = list.remove(at);
     let before = text(gone.decor().prefix());
@@ -304,14 +278,16 @@ mod tests {
             ("[\n    \"a\",\n    \"b\" # B\n  ]", "[\n    \"a\",\n    \"b\", # B\n    \"z\",\n  ]"),
         ] {
             let text = format!("hide = {before}\n[tools]\n");
-            let edited = apply(&text, "test", &Change::Hide("z".to_owned())).unwrap();
+            let edited = apply(&text, "test", &DocumentChange::Hide("z".to_owned())).unwrap();
             assert_eq!(edited, format!("hide = {after}\n[tools]\n"), "{before}");
         }
     }
 
     #[test]
     fn a_table_goes_with_its_own_comment_and_no_other() {
-        let gone = |text: &str| apply(text, "test", &Change::Remove(vec!["tools".to_owned(), "x".to_owned()])).unwrap();
+        let gone = |text: &str| {
+            apply(text, "test", &DocumentChange::Remove(vec!["tools".to_owned(), "x".to_owned()])).unwrap()
+        };
         for (before, after) in [
             ("# All.\n[tools.x]\n[tools.y]\n", "# All.\n[tools.y]\n"),
             ("# Part\n\n# This.\n[tools.x]\na = [\n  1,\n]\n\n# That.\n[tools.y]\n", "# Part\n\n# That.\n[tools.y]\n"),

@@ -1,12 +1,12 @@
 //! One change to a document, and how it is made in the text, whatever the format.
 
 use super::{CannotEdit, json, toml, yaml};
-use crate::policy::source::{Format, Source};
-use crate::policy::tree::DocumentNode;
+use crate::policy::tree::{DocumentKey, DocumentNode};
+use crate::policy::{Format, Source};
 
 /// A change at one place of a document.
 #[derive(Clone, Debug)]
-pub(crate) enum Change {
+pub(crate) enum DocumentChange {
     /// The key that this path of keys leads to gets a value, whatever it had. Tables on the way are made.
     Set(Vec<String>, DocumentNode),
     /// The key that this path leads to is taken out.
@@ -17,14 +17,28 @@ pub(crate) enum Change {
     Show(usize),
 }
 
-/// The keys before which `hide` is put where there is none: behind them.
+/// The keys at the head of a document: a new `hide` is put behind them.
 pub(super) const HEAD: [&str; 5] = ["$schema", "version", "description", "default", "unlisted"];
+
+impl DocumentChange {
+    /// Makes the document have an empty table `tools`.
+    pub(super) fn no_tools() -> Self {
+        Self::Set(vec!["tools".to_owned()], DocumentNode::unplaced_table(Vec::new()))
+    }
+}
+
+/// A value under a path of keys.
+pub(super) fn nest(path: &[String], node: &DocumentNode) -> DocumentNode {
+    path.iter()
+        .rev()
+        .fold(node.clone(), |value, key| DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)]))
+}
 
 /// The text with the changes in it, one after the other. What they do not touch stays as it is, byte for byte.
 ///
 /// # Errors
 /// Where the text is written in a way that is not edited. Whether what comes of it is a policy is not looked at.
-pub(super) fn apply(source: &Source, changes: &[Change]) -> Result<String, CannotEdit> {
+pub(super) fn apply(source: &Source, changes: &[DocumentChange]) -> Result<String, CannotEdit> {
     let edit = match source.format() {
         Format::Toml => toml::apply,
         Format::Json => json::apply,

@@ -1,17 +1,14 @@
 //! Merging a pasted document, or a part of one, into a policy.
 
-use super::change::Change;
-use super::plan::{begin, finish};
-use super::state::{State, Tool};
+use super::change::DocumentChange;
+use super::plan::{begin, finish, join_path, set_members};
+use super::state::{EditState, ToolKey};
 use super::{CannotEdit, Edited, Which};
+use crate::author::text_member;
 use crate::policy::decode::decode;
 use crate::policy::diagnostic::{Report, quote};
-use crate::policy::document;
-use crate::policy::glob::Name;
-use crate::policy::lint;
-use crate::policy::server::ServerName;
-use crate::policy::source::{Format, Source};
-use crate::policy::tree::{DocumentKey, DocumentNode};
+use crate::policy::tree::{DocumentNode, DocumentValue, Member};
+use crate::policy::{Format, ServerName, Source, ToolGlob, report_errors};
 
 /// A pasted document that is valid.
 #[derive(Debug)]
@@ -21,14 +18,14 @@ pub struct Pasted {
 }
 
 impl Pasted {
-    /// Reads a document of a format, or, where that is not told, of the format that it is written in. `version` and `default`
-    /// may be missing: those of the policy that it is merged into stay.
+    /// Reads a document, and guesses its format if none is given. `version` and `default` may be missing: those of the policy
+    /// that it is merged into stay.
     ///
     /// # Errors
-    /// Where it has an error.
+    /// If it has an error, or nothing that could be merged.
     pub fn read(name: &str, format: Option<Format>, text: &str) -> Result<Self, CannotEdit> {
         let source = |format| Source::new(name, format, text);
-        let guessed = || {
+        let guess = || {
             if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
                 return Format::Json;
             }
@@ -36,37 +33,32 @@ impl Pasted {
             let is_toml = decode(&source(Format::Toml), &mut report).is_some() && !report.has_errors();
             if is_toml { Format::Toml } else { Format::Yaml }
         };
-        let source = source(format.unwrap_or_else(guessed));
+        let source = source(format.unwrap_or_else(guess));
         let mut report = Report::default();
         let root = decode(&source, &mut report);
         if let Some(root) = &root {
             let mut whole = root.clone();
-            if let crate::policy::tree::DocumentValue::Table(pairs) = &mut whole.value {
-                for (key, value) in [("version", "1"), ("default", "deny")] {
-                    if !pairs.iter().any(|(own, _)| own.name == key) {
-                        pairs.push((DocumentKey::unplaced(key), DocumentNode::unplaced_string(value)));
-                    }
-                }
+            if let DocumentValue::Table(members) = &mut whole.value {
+                let defaults = [("version", "1"), ("default", "deny")].into_iter();
+                let missing = defaults.filter(|(key, _)| root.member(key).is_none());
+                members.extend(missing.map(|(key, value)| text_member(key, value)));
             }
-            let document = document::read(&whole, &mut report);
-            lint::errors(&document, &mut report);
+            report_errors(&whole, &mut report);
         }
-        match root.filter(|_| !report.has_errors()) {
-            Some(root) if ["hide", "all_tools", "classes", "tools"].iter().all(|key| root.member(key).is_none()) => {
-                CannotEdit::refused(format!(
-                    "{name} has neither `hide` nor `tools`, `classes` or `all_tools`, so there is nothing to add. Paste a policy, \
-                     or a part of one, such as {{\"hide\": [\"delete_*\"]}}."
-                ))
-            }
-            Some(root) => Ok(Self { root }),
-            None => {
-                let diagnostics = report.finish(&source);
-                Err(CannotEdit::Invalid { which: Which::Pasted, document: Box::new(source), diagnostics })
-            }
+        let Some(root) = root.filter(|_| !report.has_errors()) else {
+            let diagnostics = report.finish(&source);
+            return Err(CannotEdit::Invalid { which: Which::Pasted, document: Box::new(source), diagnostics });
+        };
+        if ["hide", "all_tools", "classes", "tools"].iter().all(|key| root.member(key).is_none()) {
+            return CannotEdit::refused(format!(
+                "{name} has neither `hide` nor `tools`, `classes` or `all_tools`, so there is nothing to add. Paste a policy, \
+                 or a part of one, such as {{\"hide\": [\"delete_*\"]}}."
+            ));
         }
+        Ok(Self { root })
     }
 
-    fn members(&self, table: &str) -> &[(DocumentKey, DocumentNode)] {
+    fn members(&self, table: &str) -> &[Member] {
         self.root.member(table).map(DocumentNode::members).unwrap_or_default()
     }
 }
@@ -98,11 +90,11 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
         .filter_map(DocumentNode::as_text)
         .collect();
     let (tools, classes, all) = (pasted.members("tools"), pasted.members("classes"), pasted.members("all_tools"));
-    let named: Vec<Tool> = hidden
+    let named: Vec<ToolKey> = hidden
         .iter()
         .copied()
         .chain(tools.iter().map(|(key, _)| key.name.as_str()))
-        .map(Tool::parse)
+        .map(ToolKey::parse)
         .collect::<Result<_, _>>()?;
 
     let needs_entries = pasted.root.member("classes").is_some() || is_listed(tools);
@@ -111,38 +103,28 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
         state.after = Some(before.standing_alone()?);
     }
     for (key, node) in tools {
-        let tool = Tool::parse(&key.name)?;
+        let tool = ToolKey::parse(&key.name)?;
         if tool.name.matches_all() {
-            state.for_all(&tool, node.members())?;
+            state.merge_all_tools(&tool, node.members())?;
             continue;
         }
         // The pasted entry wins, also over a name in `hide`.
         if !hidden.iter().any(|item| tool.is(item)) {
-            let shown: Vec<_> = state.now().hidden_at(&tool).into_iter().map(Change::Show).collect();
+            let shown: Vec<_> = state.now().hidden_at(&tool).into_iter().map(DocumentChange::Show).collect();
             state.make(&shown)?;
         }
         let (path, own) = state.now().entry(&tool);
         if !own.is_some_and(|own| own.is_same_value(node)) {
-            state.make(&[Change::Set(path, node.clone())])?;
+            state.make(&[DocumentChange::Set(path, node.clone())])?;
         }
     }
-    for (key, node) in classes {
-        if !state
-            .now()
-            .root
-            .member("classes")
-            .and_then(|classes| classes.member(&key.name))
-            .is_some_and(|own| own.is_same_value(node))
-        {
-            state.make(&[Change::Set(vec!["classes".to_owned(), key.name.clone()], node.clone())])?;
-        }
-    }
+    state.make(&set_members(&["classes".to_owned()], state.now().root.member("classes"), classes))?;
     if !all.is_empty() {
-        state.for_all(&Tool::parse("*")?, all)?;
+        state.merge_all_tools(&ToolKey::parse("*")?, all)?;
     }
     for item in &hidden {
-        if state.now().hidden_at(&Tool::parse(item)?).is_empty() {
-            state.make(&[Change::Hide((*item).to_owned())])?;
+        if state.now().hidden_at(&ToolKey::parse(item)?).is_empty() {
+            state.make(&[DocumentChange::Hide((*item).to_owned())])?;
         }
     }
     let is_about_all = !classes.is_empty() || !all.is_empty() || named.iter().any(|tool| tool.name.matches_all());
@@ -150,48 +132,38 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
     finish(before, after, |name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), notes)
 }
 
-fn is_listed(tools: &[(DocumentKey, DocumentNode)]) -> bool {
-    tools.iter().any(|(key, _)| !Name::parse(&key.name).is_ok_and(|name| name.matches_all()))
+fn is_listed(tools: &[Member]) -> bool {
+    tools.iter().any(|(key, _)| !ToolGlob::parse(&key.name).is_ok_and(|name| name.matches_all()))
 }
 
 /// A policy into which a document is merged.
 struct Merged<'b, 's> {
-    before: &'b State<'s>,
-    /// As it is by now, where something has changed.
-    after: Option<State<'s>>,
+    before: &'b EditState<'s>,
+    /// The policy by now, if something has changed.
+    after: Option<EditState<'s>>,
 }
 
 impl<'s> Merged<'_, 's> {
-    fn now(&self) -> &State<'s> {
+    fn now(&self) -> &EditState<'s> {
         self.after.as_ref().unwrap_or(self.before)
     }
 
-    fn make(&mut self, changes: &[Change]) -> Result<(), CannotEdit> {
+    fn make(&mut self, changes: &[DocumentChange]) -> Result<(), CannotEdit> {
         if !changes.is_empty() {
             self.after = Some(self.now().with(changes)?);
         }
         Ok(())
     }
 
-    /// Takes over what is said of all tools, key by key.
-    fn for_all(&mut self, all: &Tool, pairs: &[(DocumentKey, DocumentNode)]) -> Result<(), CannotEdit> {
+    /// Takes over the rules for all tools, key by key.
+    fn merge_all_tools(&mut self, all: &ToolKey, members: &[Member]) -> Result<(), CannotEdit> {
         let (path, own) = self.now().entry(all);
-        let at = |key: &str| path.iter().cloned().chain([key.to_owned()]).collect::<Vec<_>>();
-        let mut changes = Vec::new();
-        for (key, node) in pairs {
-            // The same word twice would be a contradiction.
-            let twin = match key.name.as_str() {
-                "reason" => Some("on_deny"),
-                "on_deny" => Some("reason"),
-                _ => None,
-            };
-            if let Some(twin) = twin.filter(|twin| own.is_some_and(|own| own.member(twin).is_some())) {
-                changes.push(Change::Remove(at(twin)));
-            }
-            if !own.and_then(|own| own.member(&key.name)).is_some_and(|old| old.is_same_value(node)) {
-                changes.push(Change::Set(at(&key.name), node.clone()));
-            }
-        }
+        let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
+        // `reason` and `on_deny` are two names of one key, so both would be a contradiction.
+        let twins = [("reason", "on_deny"), ("on_deny", "reason")].into_iter();
+        let twins = twins.filter(|(key, twin)| has(twin) && members.iter().any(|(own, _)| own.name == *key));
+        let gone = twins.map(|(_, twin)| DocumentChange::Remove(join_path(&path, twin)));
+        let changes: Vec<_> = gone.chain(set_members(&path, own, members)).collect();
         self.make(&changes)
     }
 }
