@@ -1,8 +1,5 @@
-//! `policylayer log`: the decisions, as they stand in the audit log or as they are made.
+//! `policylayer log`: the decisions in the audit log, also as they are made.
 
-mod ceilings;
-mod filter;
-mod latency;
 mod rows;
 mod stats;
 mod verify;
@@ -12,28 +9,29 @@ use std::io::{self, BufWriter, Write};
 use std::thread;
 
 use anstream::AutoStream;
-use filter::Filter;
 use jiff::Zoned;
-use rows::{Columns, Rows};
+use rows::{Columns, LogRows};
 
-use super::Env;
-use super::records::Records;
-use crate::cli::{Last, LogArgs, LogCommand, LogFormat};
+use super::{Env, print_skipped};
+use crate::cli::{Filters, Last, LogArgs, LogCommand, LogFormat};
 use crate::exit::Exit;
 use crate::limits::FOLLOW_LOOK;
+use crate::paths;
+use crate::policy::ServerName;
 use crate::record;
+use crate::report::log_records::{LogFilter, LogRecords};
 use crate::term::message;
 
-/// How many decisions are printed where nothing says how many.
+/// How many decisions are printed if nothing says how many.
 const LAST: usize = 50;
 
-/// And before those that are made from now on.
+/// How many are printed before those that are made from now on.
 const LAST_BEFORE: usize = 10;
 
-/// Prints the log, or hands on to the verb that is named.
+/// Prints the log, or runs the subcommand that is named.
 ///
 /// # Errors
-/// Where a server's name is none, or the log cannot be read.
+/// When a server's name is invalid, or the log cannot be read.
 pub fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     match &args.command {
         Some(LogCommand::Stats(args)) => stats::run(args, env),
@@ -42,15 +40,23 @@ pub fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     }
 }
 
+/// Opens the log that filters are about.
+fn open(filters: &Filters, now: &Zoned, env: &Env) -> anyhow::Result<(LogRecords, LogFilter)> {
+    let Filters { server, tool, effect, outcome, session, since } = filters.clone();
+    let server = server.as_deref().map(ServerName::parse).transpose()?;
+    let since = since.map(|since| since.moment(now));
+    let records = LogRecords::open(&paths::audit_folder(env)?, server.as_ref())?;
+    Ok((records, LogFilter { tool, effect, outcome, session, since }))
+}
+
 fn print(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
-    let filter = Filter::new(&args.filters, &now)?;
-    let mut records = Records::open(filter.server(), env)?;
-    if let Some(nothing) = records.nothing_yet()? {
+    let (mut records, filter) = open(&args.filters, &now, env)?;
+    if let Some(missing) = records.find_missing()? {
         match (args.follow, args.format) {
-            (true, _) => message::print_note(&format!("{nothing} Waiting for it.")),
-            (false, LogFormat::Json) => message::print_note(&nothing),
-            (false, LogFormat::Table) => writeln!(anstream::stdout(), "{nothing}")?,
+            (true, _) => message::print_note(&format!("{missing} Waiting for it.")),
+            (false, LogFormat::Json) => message::print_note(&missing.to_string()),
+            (false, LogFormat::Table) => writeln!(anstream::stdout(), "{missing}")?,
         }
         if !args.follow {
             return Ok(Exit::Ok);
@@ -61,37 +67,13 @@ fn print(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
         (None, true) => Last::Some(LAST_BEFORE),
         (None, false) => Last::Some(LAST),
     });
-    let shows_server = filter.server().is_none() && (args.follow || records.servers().len() > 1);
-    let format = match args.format {
-        LogFormat::Json => Printed::Lines(Box::new(BufWriter::new(io::stdout().lock()))),
-        LogFormat::Table => {
-            // Colours are taken out again where stdout is no terminal.
-            let out = BufWriter::new(AutoStream::auto(io::stdout()).lock());
-            let columns = if shows_server { Columns::WithServer } else { Columns::OfOneServer };
-            Printed::Table(Box::new(Rows::new(Box::new(out), &now, columns)))
-        }
-    };
-    let mut printer = Printer { format, count: 0 };
+    let shows_server = args.filters.server.is_none() && (args.follow || records.servers().len() > 1);
+    let columns = if shows_server { Columns::WithServer } else { Columns::OfOneServer };
+    let mut printer = LinePrinter::new(args.format, columns, &now);
     match last {
-        Last::All => records.each(|line, text| if filter.takes(line) { printer.print(text) } else { Ok(()) })?,
-        Last::Some(count) => {
-            let mut kept: VecDeque<String> = VecDeque::new();
-            let mut spare = String::new();
-            records.each(|line, text| {
-                if count > 0 && filter.takes(line) {
-                    if kept.len() == count {
-                        spare = kept.pop_front().unwrap_or_default();
-                    }
-                    spare.clear();
-                    spare.push_str(text);
-                    kept.push_back(std::mem::take(&mut spare));
-                }
-                Ok(())
-            })?;
-            kept.iter().try_for_each(|text| printer.print(text))?;
-        }
+        Last::All => printer.print_new(&mut records, &filter)?,
+        Last::Some(count) => printer.print_last(count, &mut records, &filter)?,
     }
-    printer.flush()?;
     if !args.follow {
         if printer.count == 0 && records.servers().len() > 0 {
             message::print_note("No line of the log matches.");
@@ -101,32 +83,64 @@ fn print(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     loop {
         thread::sleep(FOLLOW_LOOK);
         records.look_again()?;
-        records.each(|line, text| if filter.takes(line) { printer.print(text) } else { Ok(()) })?;
-        printer.flush()?;
+        printer.print_new(&mut records, &filter)?;
     }
 }
 
-/// Prints lines as they are asked for, and counts them.
-struct Printer<'o> {
-    format: Printed<'o>,
+/// Prints lines of the log, and counts them.
+struct LinePrinter<'o> {
+    output: LogOutput<'o>,
     count: u64,
 }
 
-enum Printed<'o> {
+enum LogOutput<'o> {
     Lines(Box<dyn Write + 'o>),
-    Table(Box<Rows<'o>>),
+    Table(Box<LogRows<'o>>),
 }
 
-impl Printer<'_> {
-    /// Prints a line of the log that was read before.
+impl LinePrinter<'_> {
+    fn new(format: LogFormat, columns: Columns, now: &Zoned) -> Self {
+        let output = match format {
+            LogFormat::Json => LogOutput::Lines(Box::new(BufWriter::new(io::stdout().lock()))),
+            LogFormat::Table => {
+                // Strips colours if stdout is no terminal.
+                let out = BufWriter::new(AutoStream::auto(io::stdout()).lock());
+                LogOutput::Table(Box::new(LogRows::new(Box::new(out), now, columns)))
+            }
+        };
+        Self { output, count: 0 }
+    }
+
+    /// Prints the lines that were not read yet.
+    fn print_new(&mut self, records: &mut LogRecords, filter: &LogFilter) -> anyhow::Result<()> {
+        let skipped = records.for_each(|line, text| if filter.matches(line) { self.print(text) } else { Ok(()) })?;
+        print_skipped(&skipped);
+        self.flush()
+    }
+
+    /// Prints the last of the lines that were not read yet.
+    fn print_last(&mut self, count: usize, records: &mut LogRecords, filter: &LogFilter) -> anyhow::Result<()> {
+        let mut kept: VecDeque<String> = VecDeque::new();
+        let skipped = records.for_each(|line, text| {
+            if count > 0 && filter.matches(line) {
+                let oldest = if kept.len() == count { kept.pop_front() } else { None };
+                let mut spare = oldest.unwrap_or_default();
+                spare.clear();
+                spare.push_str(text);
+                kept.push_back(spare);
+            }
+            anyhow::Ok(())
+        })?;
+        print_skipped(&skipped);
+        kept.iter().try_for_each(|text| self.print(text))?;
+        self.flush()
+    }
+
     fn print(&mut self, text: &str) -> anyhow::Result<()> {
         self.count += 1;
-        match &mut self.format {
-            Printed::Lines(out) => {
-                out.write_all(text.as_bytes())?;
-                out.write_all(b"\n")?;
-            }
-            Printed::Table(rows) => {
+        match &mut self.output {
+            LogOutput::Lines(out) => writeln!(out, "{text}")?,
+            LogOutput::Table(rows) => {
                 if let Ok(line) = record::read(text) {
                     rows.push(&line)?;
                 }
@@ -136,9 +150,9 @@ impl Printer<'_> {
     }
 
     fn flush(&mut self) -> anyhow::Result<()> {
-        match &mut self.format {
-            Printed::Lines(out) => out.flush()?,
-            Printed::Table(rows) => rows.flush()?,
+        match &mut self.output {
+            LogOutput::Lines(out) => out.flush()?,
+            LogOutput::Table(rows) => rows.flush()?,
         }
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! One file a verb: each has `run(args, &Env)`.
 
 pub mod approvals;
-mod calls;
 pub mod check;
 pub mod clients;
 pub mod completions;
@@ -13,7 +12,6 @@ pub mod explain;
 pub mod init;
 pub mod inspect;
 pub mod log;
-mod records;
 pub mod register;
 pub mod replay;
 pub mod schema;
@@ -37,6 +35,7 @@ use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
 use crate::policy::{BadServerName, ServerName, server};
 use crate::report;
+use crate::report::log_records::{SkippedLine, SkippedLines};
 use crate::settings::{Settings, TwoNames};
 use crate::shell::Shell;
 use crate::term::message;
@@ -108,6 +107,18 @@ fn print_json(report: &impl Serialize) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(report::to_json(report)?.as_bytes())?;
     Ok(out.flush()?)
+}
+
+/// Warns of the lines of the log that could not be read.
+fn print_skipped(skipped: &SkippedLines) {
+    for SkippedLine { file, number, why } in &skipped.lines {
+        message::print_warning(&format!(
+            "line {number} of {file} is skipped: {why}. `policylayer log verify` checks whether the log is whole."
+        ));
+    }
+    if skipped.more > 0 {
+        message::print_warning(&format!("{} more lines cannot be read.", skipped.more));
+    }
 }
 
 /// Prints an error that has an exit code of its own.

@@ -1,6 +1,5 @@
 //! `policylayer suggest`: the least policy that would have let through what was used, from the audit log.
 
-mod survey;
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
@@ -9,15 +8,14 @@ use std::path::Path;
 use anstream::AutoStream;
 use anyhow::{Context as _, bail};
 use jiff::{Timestamp, Zoned};
-use survey::Collector;
 
-use super::records::{self, Records};
-use super::{Env, plural};
+use super::{Env, plural, print_skipped};
 use crate::author::suggest::{extend_policy, suggest_entries, suggest_policy};
 use crate::cli::SuggestArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{self, Colour, Format, Policy, ServerName, Source};
+use crate::report::log_records::{LogRecords, choose_server};
 use crate::report::survey::{UsageSurvey, lacks_an_entry};
 use crate::term::style::local;
 use crate::term::{diff, message};
@@ -30,12 +28,10 @@ use crate::visible::{visible, visible_path};
 /// Where the server's name is none, the log cannot be read, or what was suggested cannot be written.
 pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
-    let server = match records::the_server(args.server.as_deref(), args.policy.as_deref(), env)? {
+    let of_policy = args.policy.as_deref().and_then(super::server_of_file);
+    let server = match choose_server(args.server.as_deref(), of_policy, &paths::audit_folder(env)?) {
         Ok(server) => server,
-        Err((exit, why)) => {
-            message::print_error(&why);
-            return Ok(exit);
-        }
+        Err(error) => return Ok(super::report_exit(&error, error.exit())),
     };
     let settings = match super::settings_for(args.policy.as_deref(), env) {
         Ok(settings) => settings,
@@ -61,6 +57,7 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let log = Log { server: &server, since: args.since.map(|since| since.moment(&now)), env };
     let Some(survey) = log.survey(&in_force)? else { return Ok(Exit::Failed) };
+    print_skipped(&survey.skipped);
     if survey.tools.is_empty() {
         message::print_note(&format!(
             "No call of {server} reached the server, as far as the log tells: nothing was used."
@@ -111,12 +108,12 @@ struct Log<'l> {
 impl Log<'_> {
     /// What was used, and what of it this policy refuses; `None` where there is no log, which has then been told.
     fn survey(&self, policy: &Policy) -> anyhow::Result<Option<UsageSurvey>> {
-        let mut records = Records::open(Some(self.server), self.env)?;
-        if let Some(nothing) = records.nothing_yet()? {
-            message::print_error(&nothing);
+        let mut records = LogRecords::open(&paths::audit_folder(self.env)?, Some(self.server))?;
+        if let Some(missing) = records.find_missing()? {
+            message::print_error(&missing.to_string());
             return Ok(None);
         }
-        Collector::collect(&mut records, policy, self.since).map(Some)
+        Ok(Some(UsageSurvey::collect(&mut records, policy, self.since)?))
     }
 }
 

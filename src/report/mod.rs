@@ -4,8 +4,15 @@
 //! names are a promise: fields are added and never taken away.
 
 pub mod edit;
+pub mod latency;
 pub mod limit;
+pub mod limit_peaks;
+pub mod log_records;
+pub mod recorded_calls;
+pub mod replay;
+pub mod stats;
 pub mod survey;
+pub mod verification;
 
 use serde::Serialize;
 

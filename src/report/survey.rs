@@ -1,10 +1,15 @@
 //! What was used of a server, by its log, and what of that a policy refuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use super::log_records::{LogRecords, ReadLogError, SkippedLines};
+use super::recorded_calls::{RecordedCall, Replayer};
+use crate::limits::MAX_TOLD_APART;
 use crate::policy::{Effect, Policy};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What was used: calls that reached the server.
 #[derive(Debug, Default)]
@@ -21,6 +26,8 @@ pub struct UsageSurvey {
     pub refused: BTreeMap<(String, String), u64>,
     /// How many calls are left out because there are too many tools.
     pub left_out: u64,
+    /// The lines of the log that could not be read.
+    pub skipped: SkippedLines,
 }
 
 /// How a tool was used.
@@ -35,14 +42,53 @@ pub struct ToolUsage {
 }
 
 impl UsageSurvey {
+    /// Surveys the calls in a log since a time, or all of them.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn collect(records: &mut LogRecords, policy: &Policy, since: Option<Timestamp>) -> Result<Self, ReadLogError> {
+        let mut survey = Self::default();
+        let mut minutes = LastMinute::default();
+        let mut replayer = Replayer::new(policy);
+        survey.skipped = records.for_each_call(since, |call| {
+            if call.reached_server() {
+                survey.add(call, &mut minutes, &mut replayer);
+            }
+        })?;
+        Ok(survey)
+    }
+
+    fn add(&mut self, call: &RecordedCall, minutes: &mut LastMinute, replayer: &mut Replayer<'_>) {
+        self.calls += 1;
+        self.first = self.first.or(Some(call.time));
+        self.last = Some(call.time);
+        if self.tools.len() >= MAX_TOLD_APART && !self.tools.contains_key(&*call.tool) {
+            self.left_out += 1;
+            return;
+        }
+        let used = self.tools.entry(call.tool.to_string()).or_default();
+        used.calls += 1;
+        used.peak = used.peak.max(minutes.count(call));
+        if call.class.is_some() {
+            used.class = call.class.as_ref().map(ToString::to_string);
+        }
+        let refusal = match replayer.decide(call) {
+            Some(verdict) => refuses(verdict.effect).then_some(verdict.rule),
+            // The log lacks what the policy looks at. If a rule of the tool refused then, it may do so again.
+            None => refuses(call.effect).then(|| call.rule.to_string()),
+        };
+        if let Some(rule) = refusal {
+            *self.refused.entry((call.tool.to_string(), rule)).or_default() += 1;
+        }
+    }
+
     /// Whether the policy refuses calls of this tool.
     pub fn is_refused(&self, tool: &str) -> bool {
         self.refused.keys().any(|(refused, _)| refused == tool)
     }
 }
 
-/// Whether a call that comes out so is refused.
-pub(crate) fn refuses(effect: Effect) -> bool {
+fn refuses(effect: Effect) -> bool {
     matches!(effect, Effect::Deny | Effect::Hide)
 }
 
@@ -53,4 +99,24 @@ pub fn lacks_an_entry(policy: &Policy, tool: &str) -> bool {
     let is_builtin = decision.rule.starts_with("builtin:");
     let is_for_all = decision.rule.starts_with("all_tools") || decision.rule.starts_with("tools.\"*\"");
     refuses(decision.effect) && (is_builtin || !(decision.rule.ends_with(']') || is_for_all))
+}
+
+/// The calls of the last minute, by session and tool.
+#[derive(Debug, Default)]
+struct LastMinute(HashMap<(Box<str>, Box<str>), VecDeque<Timestamp>>);
+
+impl LastMinute {
+    /// Adds a call, and returns how many calls of the tool the session made in the minute before, this one included.
+    fn count(&mut self, call: &RecordedCall) -> u64 {
+        let is_over = |then: &Timestamp| call.time.duration_since(*then) >= MINUTE;
+        if self.0.len() >= MAX_TOLD_APART {
+            self.0.retain(|_, times| times.back().is_some_and(|last| !is_over(last)));
+        }
+        let times = self.0.entry((call.session.clone(), call.tool.clone())).or_default();
+        while times.front().is_some_and(is_over) {
+            times.pop_front();
+        }
+        times.push_back(call.time);
+        times.len() as u64
+    }
 }

@@ -12,17 +12,17 @@ use crate::term::style::{DIM, ERROR, SUCCESS, WARN, local, milliseconds, termina
 use crate::term::table::{Cell, Table};
 use crate::visible::visible;
 
-/// Which columns there are.
+/// The columns of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Columns {
-    /// Every decision is of the same server.
+    /// Every decision is about the same server.
     OfOneServer,
     /// The server is a column.
     WithServer,
 }
 
-/// Writes rows, aligned as far as they come together.
-pub(super) struct Rows<'o> {
+/// Writes rows. Rows that come together are aligned.
+pub(super) struct LogRows<'o> {
     out: Box<dyn Write + 'o>,
     now: Zoned,
     columns: Columns,
@@ -30,7 +30,7 @@ pub(super) struct Rows<'o> {
     waiting: Vec<Vec<Cell>>,
 }
 
-impl<'o> Rows<'o> {
+impl<'o> LogRows<'o> {
     /// Rows for a person whose clock says `now`.
     pub(super) fn new(out: Box<dyn Write + 'o>, now: &Zoned, columns: Columns) -> Self {
         let mut header = vec!["TIME", "TOOL", "CLASS", "EFFECT", "OUTCOME", "     MS", "RULE"];
@@ -44,7 +44,7 @@ impl<'o> Rows<'o> {
     pub(super) fn push(&mut self, line: &Line<'_>) -> io::Result<()> {
         let time = local(line.time, &self.now);
         self.waiting.push(match &line.about {
-            About::Event(event) => vec![Cell::styled(format!("{time}  {}", happened(event, &line.server)), WARN)],
+            About::Event(event) => vec![Cell::styled(format!("{time}  {}", event_text(event, &line.server)), WARN)],
             About::Decision(record) => {
                 let mut row = vec![Cell::styled(time, DIM)];
                 if self.columns == Columns::WithServer {
@@ -67,7 +67,7 @@ impl<'o> Rows<'o> {
     }
 }
 
-fn happened(event: &Event, server: &str) -> String {
+fn event_text(event: &Event, server: &str) -> String {
     let server = visible(server);
     match event {
         Event::Gap { lost, why } => {
@@ -109,7 +109,7 @@ fn cells(record: &Record<'_>) -> [Cell; 6] {
     [tool, class, effect(&record.effect, record.observed), outcome, Cell::plain(format!("{took:>7}")), why]
 }
 
-/// An effect; one that was only observed is what would have been.
+/// Returns the effect; of a decision that was only observed, what would have happened.
 fn effect(effect: &str, observed: bool) -> Cell {
     match (effect, observed) {
         ("allow", _) => Cell::styled("● allow", SUCCESS),

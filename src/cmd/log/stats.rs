@@ -1,96 +1,227 @@
-//! `policylayer log stats`: what the log comes to.
+//! `policylayer log stats`: what the log adds up to.
 
-mod json;
-mod tally;
-mod text;
-
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{self, Write};
 
 use anstream::AutoStream;
+use anstyle::Style;
 use jiff::Zoned;
-use tally::Tally;
 
-use super::super::Env;
-use super::super::calls::{Call, InOrder};
-use super::super::records::Records;
-use super::ceilings::Ceilings;
-use super::filter::Filter;
+use super::super::{Env, plural, print_json, print_skipped};
 use crate::cli::{LogFormat, StatsArgs};
 use crate::exit::Exit;
-use crate::paths;
-use crate::policy::ServerName;
-use crate::settings::Settings;
+use crate::report::limit::WindowText;
+use crate::report::stats::{ClientClaim, StatsReport, ToolStats};
 use crate::term::message;
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, local, milliseconds, terminal_width};
+use crate::term::table::{Cell, Table};
+use crate::visible::visible;
 
-/// Counts the lines that are meant, and prints what they come to.
+const TITLE: Style = Style::new().bold();
+
+/// How many characters the longest bar has.
+const BAR: u64 = 24;
+
+/// How many rules, sessions and clients are shown.
+const SHOWN: usize = 10;
+
+/// Adds up the lines that match the filters, and prints the result.
 pub(super) fn run(args: &StatsArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
-    let filter = Filter::new(&args.filters, &now)?;
-    let mut records = Records::open(filter.server(), env)?;
-    if let (Some(nothing), LogFormat::Table) = (records.nothing_yet()?, args.format) {
-        writeln!(anstream::stdout(), "{nothing}")?;
+    let (mut records, filter) = super::open(&args.filters, &now, env)?;
+    if let (Some(missing), LogFormat::Table) = (records.find_missing()?, args.format) {
+        writeln!(anstream::stdout(), "{missing}")?;
         return Ok(Exit::Ok);
     }
-    let mut tally = Tally::default();
-    let mut limits = Limits::default();
-    match paths::load_settings(env) {
-        Ok(settings) => records.servers().for_each(|server| limits.load(server, &settings, env)),
-        Err(error) => message::print_warning(&format!("Limits are left out. {error}")),
-    }
-    records.each(|line, _| {
-        if filter.takes(line) {
-            tally.add(line);
-            if let Some(call) = Call::of(line) {
-                limits.add(&line.server, call);
-            }
-        }
-        Ok(())
-    })?;
-    limits.finish();
-    let mut out = AutoStream::auto(std::io::stdout()).lock();
+    let report = StatsReport::collect(&mut records, &filter, env)?;
+    report.limits_left_out.iter().for_each(|why| message::print_warning(why));
+    print_skipped(&report.skipped);
     match args.format {
-        LogFormat::Table => text::write(&mut out, &tally, &limits, &now)?,
-        LogFormat::Json => super::super::print_json(&json::Json::new(&tally, &limits)?)?,
+        LogFormat::Table => {
+            let mut out = AutoStream::auto(io::stdout()).lock();
+            write(&mut out, &report, &now)?;
+            out.flush()?;
+        }
+        LogFormat::Json => print_json(&report)?,
     }
-    out.flush()?;
     Ok(Exit::Ok)
 }
 
-/// From which share of its maximum on a limit is near its ceiling.
-const NEAR: f64 = 0.8;
-
-/// The limits of each server's policy, as far as it can be loaded.
-#[derive(Debug, Default)]
-struct Limits {
-    servers: BTreeMap<String, (InOrder, Ceilings)>,
+fn write(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Result<()> {
+    let (Some(first), Some(last)) = (report.first, report.last) else {
+        return writeln!(out, "No line of the log matches.");
+    };
+    writeln!(
+        out,
+        "{} in {}, from {} to {}.",
+        plural(report.decisions, "decision"),
+        plural(report.sessions.len() as u64, "session"),
+        local(first, now),
+        local(last, now)
+    )?;
+    if report.other_decisions > 0 {
+        writeln!(out, "{} of them were about something other than a tool call.", report.other_decisions)?;
+    }
+    if report.lost > 0 {
+        writeln!(out, "{WARN}{} more could not be written, as the log itself says.{WARN:#}", report.lost)?;
+    }
+    if report.killed > 0 {
+        writeln!(out, "{WARN}{} killed; its last records may be missing.{WARN:#}", plural(report.killed, "session"))?;
+    }
+    if report.not_told_apart > 0 {
+        writeln!(out, "{WARN}{} are only in the totals: there are too many names.{WARN:#}", report.not_told_apart)?;
+    }
+    let shows_server = report.sessions.windows(2).any(|pair| matches!(pair, [one, next] if one.server != next.server));
+    let named = |server: &str, name: &str| {
+        if shows_server { format!("{}: {}", visible(server), visible(name)) } else { visible(name) }
+    };
+    write_calls(out, report, &named)?;
+    write_refusals(out, report, now, &named)?;
+    write_limits(out, report, now, &named)?;
+    write_clients(out, report)?;
+    write_sessions(out, report, now)
 }
 
-impl Limits {
-    fn load(&mut self, server: &ServerName, settings: &Settings, env: &Env) {
-        match paths::load_policy(None, server, settings, env) {
-            Ok(loaded) => {
-                let ceilings = Ceilings::new(loaded.policy);
-                self.servers.insert(server.as_str().to_owned(), (InOrder::default(), ceilings));
-            }
-            Err(error) => message::print_warning(&format!("The limits of {server} are left out. {error}")),
-        }
-    }
+/// Writes a titled table.
+fn write_table(out: &mut dyn Write, title: &str, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
+    writeln!(out, "\n{TITLE}{title}{TITLE:#}")?;
+    Table::new(header, terminal_width()).write(out, rows)
+}
 
-    fn add(&mut self, server: &str, call: Call) {
-        if let Some((order, ceilings)) = self.servers.get_mut(server)
-            && call.reached_the_server()
-            && let Some(next) = order.push(call)
-        {
-            ceilings.count(&next);
-        }
-    }
+fn write_calls(out: &mut dyn Write, report: &StatsReport, named: &dyn Fn(&str, &str) -> String) -> io::Result<()> {
+    let mut tools: Vec<_> = report.tools.iter().collect();
+    tools.sort_by_key(|tool| Reverse(tool.calls));
+    let Some(most) = tools.first().map(|tool| tool.calls) else { return Ok(()) };
+    let count = |count: u64, width: usize, style: Style| match count {
+        0 => Cell::styled(format!("{:>width$}", "-"), DIM),
+        count => Cell::styled(format!("{count:>width$}"), style),
+    };
+    let ms = |ms: Option<f64>| Cell::plain(format!("{:>7}", ms.map_or_else(|| "-".to_owned(), milliseconds)));
+    let row = |tool: &ToolStats| {
+        vec![
+            Cell::plain(named(&tool.server, &tool.tool)),
+            tool.class.as_ref().map_or_else(|| Cell::styled("-", DIM), |class| Cell::plain(visible(class))),
+            count(tool.calls, 6, Style::new()),
+            count(tool.allow, 6, SUCCESS),
+            count(tool.deny, 6, ERROR),
+            count(tool.hide, 6, ERROR),
+            count(tool.require_approval, 6, WARN),
+            count(tool.observed, 8, WARN),
+            count(tool.failed, 6, WARN),
+            ms(tool.latency.percentile(50)),
+            ms(tool.latency.percentile(99)),
+            Cell::plain(bar(tool, most)),
+        ]
+    };
+    let header = [
+        "TOOL", "CLASS", " CALLS", " ALLOW", "  DENY", "  HIDE", "   ASK", "OBSERVED", "FAILED", " P50 MS", " P99 MS",
+        "",
+    ];
+    let rows: Vec<_> = tools.into_iter().map(row).collect();
+    write_table(out, "Calls (█ passed on, ░ refused)", &header, &rows)
+}
 
-    fn finish(&mut self) {
-        for (order, ceilings) in self.servers.values_mut() {
-            while let Some(next) = order.pop() {
-                ceilings.count(&next);
-            }
-        }
+fn bar(tool: &ToolStats, most: u64) -> String {
+    let length = |count: u64| (count * BAR).div_ceil(most.max(1));
+    let all = length(tool.calls).max(1);
+    let refused = length(tool.refused).min(all);
+    let times = |text: &str, count: u64| text.repeat(usize::try_from(count).unwrap_or_default());
+    times("█", all - refused) + &times("░", refused)
+}
+
+fn write_refusals(
+    out: &mut dyn Write,
+    report: &StatsReport,
+    now: &Zoned,
+    named: &dyn Fn(&str, &str) -> String,
+) -> io::Result<()> {
+    if report.refusals.is_empty() {
+        return Ok(());
     }
+    let rows = report.refusals.iter().take(SHOWN).map(|refusals| {
+        vec![
+            Cell::plain(named(&refusals.server, &refusals.rule)),
+            Cell::plain(visible(&refusals.effect)),
+            Cell::plain(format!("{:>6}", refusals.count)),
+            Cell::styled(local(refusals.last, now), DIM),
+            Cell::plain(refusals.reason.as_deref().map(visible).unwrap_or_default()),
+        ]
+    });
+    let title = top("Refused, or would have been", report.refusals.len());
+    write_table(out, &title, &["RULE", "EFFECT", " COUNT", "LAST", "REASON"], &rows.collect::<Vec<_>>())
+}
+
+fn write_limits(
+    out: &mut dyn Write,
+    report: &StatsReport,
+    now: &Zoned,
+    named: &dyn Fn(&str, &str) -> String,
+) -> io::Result<()> {
+    let mut near: Vec<_> = report.limits.iter().filter(|peak| peak.near).collect();
+    if near.is_empty() {
+        return Ok(());
+    }
+    near.sort_by(|one, other| other.share.total_cmp(&one.share));
+    let rows = near.into_iter().map(|peak| {
+        let style = if peak.share >= 1.0 { ERROR } else { WARN };
+        vec![
+            Cell::plain(named(&peak.server, &peak.rule)),
+            Cell::styled(format!("{:>3.0} %", peak.share * 100.0), style),
+            Cell::plain(format!("{} of {}", peak.used, peak.max)),
+            Cell::plain(WindowText(peak.window).to_string()),
+            Cell::plain(peak.scope),
+            Cell::styled(local(peak.at, now), DIM),
+            Cell::plain(visible(&peak.tool)),
+        ]
+    });
+    let header = ["LIMIT", "PEAK", "USED", "WINDOW", "COUNTED FOR", "WHEN", "TOOL"];
+    write_table(out, "Limits near their ceiling", &header, &rows.collect::<Vec<_>>())
+}
+
+fn write_clients(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
+    let mut clients: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for session in &report.sessions {
+        let (sessions, decisions) = clients.entry(client_name(session.client.as_ref())).or_default();
+        *sessions += 1;
+        *decisions += session.decisions;
+    }
+    let mut clients: Vec<_> = clients.into_iter().collect();
+    clients.sort_by_key(|(_, (_, decisions))| Reverse(*decisions));
+    let title = top("Clients, as they call themselves", clients.len());
+    let rows = clients.into_iter().take(SHOWN);
+    let rows =
+        rows.map(|(client, (sessions, decisions))| vec![Cell::plain(client), number(sessions), number(decisions)]);
+    write_table(out, &title, &["CLIENT", " SESSIONS", "DECISIONS"], &rows.collect::<Vec<_>>())
+}
+
+fn write_sessions(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Result<()> {
+    let mut sessions: Vec<_> = report.sessions.iter().collect();
+    sessions.sort_by_key(|session| Reverse(session.last));
+    let rows = sessions.into_iter().take(SHOWN).map(|session| {
+        vec![
+            Cell::plain(visible(&session.session)),
+            Cell::plain(visible(&session.server)),
+            Cell::plain(client_name(session.client.as_ref())),
+            Cell::styled(local(session.first, now), DIM),
+            Cell::styled(local(session.last, now), DIM),
+            number(session.decisions),
+        ]
+    });
+    let header = ["SESSION", "SERVER", "CLIENT", "FROM", "TO", "DECISIONS"];
+    let title = top("Sessions, the latest first", report.sessions.len());
+    write_table(out, &title, &header, &rows.collect::<Vec<_>>())
+}
+
+fn number(number: u64) -> Cell {
+    Cell::plain(format!("{number:>9}"))
+}
+
+fn client_name(client: Option<&ClientClaim>) -> String {
+    let shown = |ClientClaim { name, version }: &ClientClaim| visible(format!("{name} {version}").trim());
+    client.map_or_else(|| "(unknown)".to_owned(), shown)
+}
+
+fn top(what: &str, count: usize) -> String {
+    if count > SHOWN { format!("{what} ({SHOWN} of {count})") } else { what.to_owned() }
 }

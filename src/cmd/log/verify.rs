@@ -1,147 +1,63 @@
 //! `policylayer log verify`: whether the log is as it was written.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use anstream::AutoStream;
-use anyhow::Context as _;
 use jiff::Zoned;
-use serde::Serialize;
 
-use super::super::records::{Records, folder};
-use super::super::{Env, plural};
-use crate::audit::verify::{Note, Report, verify};
+use super::super::{Env, plural, print_json};
 use crate::cli::{Format, VerifyArgs};
 use crate::exit::Exit;
+use crate::paths;
 use crate::policy::ServerName;
+use crate::report::log_records::LogRecords;
+use crate::report::verification::{ServerVerification, VerificationReport};
 use crate::term::message;
 use crate::term::style::{ERROR, SUCCESS, WARN, local};
-use crate::visible::visible;
 
-/// Verifies the log of the server that is named, or every log. A log that is not there is not whole.
+/// Verifies the log of the server that is named, or every log. A log that is missing counts as broken.
 pub(super) fn run(args: &VerifyArgs, env: &Env) -> anyhow::Result<Exit> {
     let named = args.server.as_deref().map(ServerName::parse).transpose()?;
-    let records = Records::open(named.as_ref(), env)?;
-    if let Some(nothing) = records.nothing_yet()? {
-        message::print_error(&nothing);
+    let dir = paths::audit_folder(env)?;
+    let records = LogRecords::open(&dir, named.as_ref())?;
+    if let Some(missing) = records.find_missing()? {
+        message::print_error(&missing.to_string());
         return Ok(Exit::Failed);
     }
-    let folder = folder(env)?;
-    let mut reports = Vec::new();
-    for server in records.servers() {
-        let report = verify(&folder, server);
-        let report = report.with_context(|| {
-            let folder = visible(&folder.display().to_string());
-            format!("The log of {server} in {folder} cannot be read. Read it as the user who runs policylayer")
-        })?;
-        reports.push((server.as_str(), report));
-    }
-    let is_whole = reports.iter().all(|(_, report)| report.broken.is_none());
-    let mut out = AutoStream::auto(std::io::stdout()).lock();
+    let report = VerificationReport::collect(&records, &dir)?;
     match args.format {
         Format::Text => {
             let now = Zoned::now();
-            for (server, report) in &reports {
-                out.write_all(text(server, report, &now).as_bytes())?;
-            }
+            let mut out = AutoStream::auto(io::stdout()).lock();
+            report.servers.iter().try_for_each(|server| out.write_all(text(server, &now).as_bytes()))?;
+            out.flush()?;
         }
-        Format::Json => {
-            let servers = reports.iter().map(|(server, report)| Server::new(server, report)).collect();
-            serde_json::to_writer_pretty(&mut out, &Json { whole: is_whole, servers })?;
-            out.write_all(b"\n")?;
-        }
+        Format::Json => print_json(&report)?,
     }
-    out.flush()?;
-    Ok(if is_whole { Exit::Ok } else { Exit::Failed })
+    Ok(if report.whole { Exit::Ok } else { Exit::Failed })
 }
 
-fn text(server: &str, report: &Report, now: &Zoned) -> String {
+fn text(report: &ServerVerification, now: &Zoned) -> String {
+    let ServerVerification { server, lines, files, sessions, running, pruned, notes_left_out, .. } = report;
     let mut out = match &report.broken {
         None => format!("{SUCCESS}✔ {server}: whole{SUCCESS:#}"),
-        Some(broken) => format!("{ERROR}✘ {server}: broken{ERROR:#}: {broken}"),
+        Some(broken) => format!("{ERROR}✘ {server}: broken{ERROR:#}: {}", broken.message),
     };
-    out.push_str(&format!(
-        "\n  {} in {} of {}",
-        plural(report.lines, "line"),
-        plural(report.files, "file"),
-        plural(report.sessions, "session")
-    ));
-    if let Some((first, last)) = report.span {
+    let (lines, files, sessions) = (plural(*lines, "line"), plural(*files, "file"), plural(*sessions, "session"));
+    out.push_str(&format!("\n  {lines} in {files} of {sessions}"));
+    if let (Some(first), Some(last)) = (report.first, report.last) {
         out.push_str(&format!(", from {} to {}", local(first, now), local(last, now)));
     }
-    if report.running > 0 {
-        out.push_str(&format!("; {} of them running now", report.running));
+    if *running > 0 {
+        out.push_str(&format!("; {running} of them running now"));
     }
-    if report.pruned > 0 {
-        out.push_str(&format!("; {} before were pruned for their age", plural(report.pruned, "line")));
+    if *pruned > 0 {
+        out.push_str(&format!("; {} before were pruned for their age", plural(*pruned, "line")));
     }
-    out.push_str(&format!(".\n  The last line's SHA-256 is {}\n", report.last));
-    for note in &report.notes {
+    out.push_str(&format!(".\n  The last line's SHA-256 is {}\n", report.last_sha256));
+    let more = (*notes_left_out > 0).then(|| format!("{} more", plural(*notes_left_out, "note")));
+    for note in report.notes.iter().chain(&more) {
         out.push_str(&format!("  {WARN}note:{WARN:#} {note}.\n"));
     }
-    if report.notes_left_out > 0 {
-        out.push_str(&format!("  {WARN}note:{WARN:#} {} more.\n", plural(report.notes_left_out, "note")));
-    }
     out
-}
-
-/// What `--format json` prints. Fields are added to it and never taken away.
-#[derive(Serialize)]
-struct Json<'r> {
-    whole: bool,
-    servers: Vec<Server<'r>>,
-}
-
-#[derive(Serialize)]
-struct Server<'r> {
-    server: &'r str,
-    whole: bool,
-    broken: Option<Broken>,
-    lines: u64,
-    files: u64,
-    pruned: u64,
-    first: Option<String>,
-    last: Option<String>,
-    sessions: u64,
-    running: u64,
-    gaps: u64,
-    lost: u64,
-    unknown: u64,
-    last_sha256: String,
-    notes: Vec<String>,
-    notes_left_out: u64,
-}
-
-#[derive(Serialize)]
-struct Broken {
-    file: String,
-    line: Option<u64>,
-    what: String,
-}
-
-impl<'r> Server<'r> {
-    fn new(server: &'r str, report: &Report) -> Self {
-        let broken = report.broken.as_ref().map(|broken| Broken {
-            file: visible(&broken.file.display().to_string()),
-            line: broken.line,
-            what: broken.what.to_string(),
-        });
-        Self {
-            server,
-            whole: broken.is_none(),
-            broken,
-            lines: report.lines,
-            files: report.files,
-            pruned: report.pruned,
-            first: report.span.map(|(first, _)| first.to_string()),
-            last: report.span.map(|(_, last)| last.to_string()),
-            sessions: report.sessions,
-            running: report.running,
-            gaps: report.gaps,
-            lost: report.lost,
-            unknown: report.unknown,
-            last_sha256: report.last.to_string(),
-            notes: report.notes.iter().map(Note::to_string).collect(),
-            notes_left_out: report.notes_left_out,
-        }
-    }
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-/// Durations, each known to within a fortieth.
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+/// Durations, each with an error of at most a fortieth. Serializes as the members `p50_ms` and `p99_ms`.
 #[derive(Debug, Default)]
-pub(super) struct Latency {
+pub struct Latency {
     /// How many, by the logarithm of their microseconds.
     counts: BTreeMap<u16, u64>,
     count: u64,
@@ -14,8 +17,8 @@ pub(super) struct Latency {
 const STEP: f64 = 1.05;
 
 impl Latency {
-    /// Adds one, in milliseconds.
-    pub(super) fn add(&mut self, ms: f64) {
+    /// Adds a duration in milliseconds.
+    pub fn add(&mut self, ms: f64) {
         let step = ((ms * 1_000.0).max(0.0) + 1.0).ln() / STEP.ln();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates as an integer")]
         let step = step.round() as u16;
@@ -23,8 +26,8 @@ impl Latency {
         self.count += 1;
     }
 
-    /// In how many milliseconds this share of them was done; `None` where there are none.
-    pub(super) fn percentile(&self, percent: u64) -> Option<f64> {
+    /// Returns the milliseconds within which this share of the answers came; `None` if there are none.
+    pub fn percentile(&self, percent: u64) -> Option<f64> {
         let wanted = (self.count * percent).div_ceil(100).max(1);
         let mut seen = 0;
         let step = self.counts.iter().find_map(|(step, count)| {
@@ -33,6 +36,15 @@ impl Latency {
         })?;
         let ms = (STEP.powi(step.into()) - 1.0) / 1_000.0;
         Some((ms * 1_000.0).round() / 1_000.0)
+    }
+}
+
+impl Serialize for Latency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("p50_ms", &self.percentile(50))?;
+        map.serialize_entry("p99_ms", &self.percentile(99))?;
+        map.end()
     }
 }
 

@@ -1,7 +1,6 @@
-//! The calls of the audit log, in the order in which they were decided, and decided again.
+//! The calls in the audit log, in the order in which they were decided, and decided again under another policy.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,27 +17,33 @@ use crate::wire::message::method;
 
 /// A recorded call of a tool.
 #[derive(Debug)]
-pub(super) struct Call {
+pub struct RecordedCall {
     /// When it was decided.
-    pub(super) time: Timestamp,
-    pub(super) session: Box<str>,
-    /// Its number in the session.
-    number: u64,
-    pub(super) tool: Box<str>,
-    pub(super) class: Option<Box<str>>,
-    pub(super) effect: Effect,
-    pub(super) rule: Box<str>,
-    pub(super) outcome: Outcome,
-    /// `None` where the log does not tell.
-    pub(super) arguments: Option<Arguments>,
+    pub time: Timestamp,
+    /// The session's name.
+    pub session: Box<str>,
+    /// The number of the decision in the session, from 1.
+    pub number: u64,
+    /// The tool.
+    pub tool: Box<str>,
+    /// The tool's risk class.
+    pub class: Option<Box<str>>,
+    /// How it was decided.
+    pub effect: Effect,
+    /// The rule that decided it.
+    pub rule: Box<str>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The arguments; `None` if the log has not kept them.
+    pub arguments: Option<Arguments>,
 }
 
-impl Call {
-    /// The call that a line tells of; `None` where it tells of something else, or of one that no policy decided.
-    pub(super) fn of(line: &Line<'_>) -> Option<Self> {
+impl RecordedCall {
+    /// Returns the call that a line is about; `None` if it is about something else, or about a call that no policy decided.
+    pub fn from_line(line: &Line<'_>) -> Option<Self> {
         let About::Decision(record) = &line.about else { return None };
-        let is_policys = ![PROTOCOL_RULE, REQUIRED_RULE].contains(&&*record.rule);
-        if record.method.as_deref() != Some(method::TOOLS_CALL) || !is_policys {
+        let is_by_policy = ![PROTOCOL_RULE, REQUIRED_RULE].contains(&&*record.rule);
+        if record.method.as_deref() != Some(method::TOOLS_CALL) || !is_by_policy {
             return None;
         }
         Some(Self {
@@ -55,20 +60,20 @@ impl Call {
     }
 
     /// Whether it was passed on to the server.
-    pub(super) fn reached_the_server(&self) -> bool {
+    pub fn reached_server(&self) -> bool {
         self.outcome != Outcome::Refused
     }
 
-    /// The tool, with the class that it had then. No listing lowers what a name tells: a class below that was given by the
-    /// policy of then, which another policy does not know of.
-    pub(super) fn tool(&self) -> ToolRef<'_> {
+    /// The tool, with the class that it had then. A class below what its name implies was given by the policy of then, which
+    /// another policy does not know; so it is not taken over.
+    fn tool_ref(&self) -> ToolRef<'_> {
         let by_name = ToolRef::from(&self.tool);
         let class = Class::ALL.into_iter().find(|class| Some(class.as_str()) == self.class.as_deref());
         class.map_or(by_name, |class| ToolRef { listing: Listing::As(class.max(by_name.class())), ..by_name })
     }
 
-    /// Since 1970.
-    pub(super) fn unix(&self) -> Duration {
+    /// The time of the decision since 1970.
+    pub fn unix(&self) -> Duration {
         Duration::try_from(self.time.as_duration()).unwrap_or_default()
     }
 
@@ -81,7 +86,7 @@ fn effect(word: &str) -> Option<Effect> {
     [Effect::Allow, Effect::Deny, Effect::Hide, Effect::RequireApproval].into_iter().find(|one| one.as_str() == word)
 }
 
-/// The arguments, where the log has all of them.
+/// Returns the arguments if the log has all of them.
 fn arguments(record: &Record<'_>) -> Option<Arguments> {
     match &record.arguments {
         None => Some(Arguments::default()),
@@ -90,90 +95,74 @@ fn arguments(record: &Record<'_>) -> Option<Arguments> {
     }
 }
 
-impl PartialEq for Call {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Call {}
-
-impl PartialOrd for Call {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Call {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.time, &self.session, self.number).cmp(&(other.time, &other.session, other.number))
-    }
-}
-
-/// Puts calls in order: the log has them in the order in which they were answered.
+/// Sorts calls by the time of their decision: the log has them in the order in which they were answered.
 #[derive(Debug, Default)]
-pub(super) struct InOrder {
-    waiting: BinaryHeap<Reverse<Call>>,
+pub struct CallOrder {
+    /// By time, session, number in the session, and arrival.
+    waiting: BTreeMap<(Timestamp, Box<str>, u64, u64), RecordedCall>,
+    arrived: u64,
     weight: usize,
 }
 
-impl InOrder {
-    /// Adds a call, and returns one that is next, where as many wait as may.
-    pub(super) fn push(&mut self, call: Call) -> Option<Call> {
+impl CallOrder {
+    /// Adds a call, and returns the next one once as many wait as may.
+    pub fn push(&mut self, call: RecordedCall) -> Option<RecordedCall> {
         self.weight += call.weight();
-        self.waiting.push(Reverse(call));
+        self.arrived += 1;
+        self.waiting.insert((call.time, call.session.clone(), call.number, self.arrived), call);
         let is_full = self.waiting.len() > MAX_REORDERED || self.weight > MAX_REORDERED_ARGUMENTS;
         if is_full { self.pop() } else { None }
     }
 
-    /// The next call, once no more come.
-    pub(super) fn pop(&mut self) -> Option<Call> {
-        let Reverse(call) = self.waiting.pop()?;
+    /// Returns the next call, once no more come.
+    pub fn pop(&mut self) -> Option<RecordedCall> {
+        let (_, call) = self.waiting.pop_first()?;
         self.weight -= call.weight();
         Some(call)
     }
 }
 
-/// Decides recorded calls under another policy. Each session has its own counts, and those of the scope `server` are
-/// common to all; both follow the times that were recorded.
+/// Decides recorded calls under another policy. Each session has its own counts, and all sessions share those of the scope
+/// `server`; both follow the recorded times.
 #[derive(Debug)]
-pub(super) struct Replayer<'p> {
+pub struct Replayer<'p> {
     policy: &'p Policy,
-    server: Shared,
-    /// With the number of the call that used it last.
+    server: SharedCounts,
+    /// Each with the number of the call that used it last.
     sessions: HashMap<Box<str>, (Trial, u64)>,
     calls: u64,
 }
 
 impl<'p> Replayer<'p> {
-    pub(super) fn new(policy: &'p Policy) -> Self {
-        Self { policy, server: Shared::default(), sessions: HashMap::new(), calls: 0 }
+    /// A replayer that has counted nothing.
+    pub fn new(policy: &'p Policy) -> Self {
+        Self { policy, server: SharedCounts::default(), sessions: HashMap::new(), calls: 0 }
     }
 
-    /// What the policy makes of a call; `None` where that depends on arguments that the log does not have. Such a call
-    /// counts against no limit.
-    pub(super) fn decide(&mut self, call: &Call) -> Option<Verdict> {
+    /// Decides a call; `None` if the decision depends on arguments that the log does not have. Such a call counts against no
+    /// limit.
+    pub fn decide(&mut self, call: &RecordedCall) -> Option<Verdict> {
         let none = Arguments::default();
         let arguments = match &call.arguments {
             Some(arguments) => arguments,
-            None if self.policy.looks_at_arguments(call.tool()) => return None,
+            None if self.policy.looks_at_arguments(call.tool_ref()) => return None,
             None => &none,
         };
         self.calls += 1;
         if !self.sessions.contains_key(&call.session) {
-            self.make_room();
+            self.drop_old_sessions();
             let trial = Trial::sharing(Box::new(self.server.clone()));
             self.sessions.insert(call.session.clone(), (trial, self.calls));
         }
         let (trial, used) = self.sessions.get_mut(&call.session)?;
         *used = self.calls;
         let now = Now { session: call.unix(), unix: call.unix() };
-        trial.call_at(self.policy, call.tool(), arguments, now, call.outcome).ok()
+        trial.call_at(self.policy, call.tool_ref(), arguments, now, call.outcome).ok()
     }
 
-    fn make_room(&mut self) {
+    fn drop_old_sessions(&mut self) {
         if self.sessions.len() >= MAX_REPLAYED_SESSIONS {
-            // Half of them at once, so that it is done seldom.
+            // Half of them at once, so that this happens rarely.
             let mut used: Vec<u64> = self.sessions.values().map(|(_, used)| *used).collect();
             let (_, middle, _) = used.select_nth_unstable(MAX_REPLAYED_SESSIONS / 2);
             let middle = *middle;
@@ -184,9 +173,9 @@ impl<'p> Replayer<'p> {
 
 /// The counts that all sessions share.
 #[derive(Clone, Debug, Default)]
-struct Shared(Arc<Mutex<Memory>>);
+struct SharedCounts(Arc<Mutex<Memory>>);
 
-impl Store for Shared {
+impl Store for SharedCounts {
     fn reserve(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).reserve(charges, now)
     }

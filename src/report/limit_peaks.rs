@@ -1,0 +1,153 @@
+//! How near recorded calls came to the limits of the policy in force now.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::limit::{ExactAmount, align_word, exact_seconds, scope_word};
+use super::recorded_calls::RecordedCall;
+use crate::limits::MAX_TOLD_APART;
+use crate::policy::{Amount, Increment, Limit, Policy, Scope, ServerName, Window};
+
+/// Into how many parts a sliding window is divided.
+const CELLS: u128 = 1024;
+
+/// From which share of its maximum on a limit is near its ceiling.
+const NEAR: f64 = 0.8;
+
+/// The most that a window of a limit has held.
+#[derive(Clone, Debug, Serialize)]
+pub struct LimitPeak {
+    /// The server.
+    pub server: String,
+    /// The limit's path in the policy document.
+    pub rule: String,
+    /// The tool of the call that reached the peak.
+    pub tool: String,
+    /// How much the window held.
+    pub used: ExactAmount,
+    /// How much a window lets through.
+    pub max: ExactAmount,
+    /// How much of the limit was used, 1 being all of it.
+    pub share: f64,
+    /// Whether that is near the limit: four fifths or more.
+    pub near: bool,
+    /// The length of the window, in seconds.
+    #[serde(serialize_with = "exact_seconds")]
+    pub window: Window,
+    /// `sliding` or `calendar`.
+    pub align: &'static str,
+    /// Whose calls are counted together: `session` or `server`.
+    pub scope: &'static str,
+    /// The time of the call that reached the peak.
+    pub at: Timestamp,
+}
+
+impl LimitPeak {
+    fn new(server: &str, limit: &Limit, call: &RecordedCall, used: Amount) -> Self {
+        let max = limit.max.nanos();
+        #[expect(clippy::cast_precision_loss, reason = "a share is for people")]
+        let share = if max == 0 { 1.0 } else { used.nanos() as f64 / max as f64 };
+        Self {
+            server: server.to_owned(),
+            rule: limit.rule.clone(),
+            tool: call.tool.to_string(),
+            used: ExactAmount(used),
+            max: ExactAmount(limit.max),
+            share,
+            near: share >= NEAR,
+            window: limit.window,
+            align: align_word(limit.window),
+            scope: scope_word(limit.scope),
+            at: call.time,
+        }
+    }
+}
+
+/// The limits of one server's policy, and what was counted for them.
+#[derive(Debug)]
+pub struct LimitPeaks {
+    server: String,
+    policy: Policy,
+    /// By the limit's rule, and the session where the limit is for one.
+    windows: HashMap<(String, Option<Box<str>>), WindowSum>,
+    /// By the limit's rule.
+    peaks: BTreeMap<String, LimitPeak>,
+}
+
+impl LimitPeaks {
+    /// Peaks of a policy for which nothing was counted yet.
+    pub fn new(server: &ServerName, policy: Policy) -> Self {
+        let server = server.as_str().to_owned();
+        Self { server, policy, windows: HashMap::new(), peaks: BTreeMap::new() }
+    }
+
+    /// Counts a call that was passed on. Calls come in the order of their times.
+    pub fn count(&mut self, call: &RecordedCall) {
+        let now = call.unix();
+        for limit in self.policy.limits(&call.tool) {
+            let amount = match (&limit.increment, &call.arguments) {
+                (Increment::Fixed(amount), _) => *amount,
+                (increment, Some(arguments)) => match increment.of(arguments.as_str()) {
+                    Ok(amount) => amount,
+                    Err(_) => continue,
+                },
+                (Increment::From { .. }, None) => continue,
+            };
+            if self.windows.len() >= MAX_TOLD_APART {
+                self.windows.retain(|_, sum| sum.until > now);
+                if self.windows.len() >= MAX_TOLD_APART {
+                    self.windows.clear();
+                }
+            }
+            let session = (limit.scope == Scope::Session).then(|| call.session.clone());
+            let sum = self.windows.entry((limit.rule.clone(), session)).or_default();
+            sum.add(limit.window, amount, now);
+            if self.peaks.get(&limit.rule).is_none_or(|peak| peak.used.0 < sum.used) {
+                let peak = LimitPeak::new(&self.server, limit, call, sum.used);
+                self.peaks.insert(limit.rule.clone(), peak);
+            }
+        }
+    }
+
+    /// The peaks of the limits for which something was counted, by rule.
+    pub fn into_peaks(self) -> impl Iterator<Item = LimitPeak> {
+        self.peaks.into_values()
+    }
+}
+
+/// What is in the window of one counter.
+#[derive(Debug, Default)]
+struct WindowSum {
+    /// By their cell of time, the newest last.
+    amounts: VecDeque<(u128, Amount)>,
+    used: Amount,
+    /// When none of it counts any more.
+    until: Duration,
+}
+
+impl WindowSum {
+    fn add(&mut self, window: Window, amount: Amount, now: Duration) {
+        let length = window.length().as_nanos().max(1);
+        // A unit of the calendar is a single cell.
+        let cells = match window {
+            Window::Sliding(_) => CELLS,
+            Window::Calendar(_) => 1,
+        };
+        let cell = now.as_nanos() / (length / cells).max(1);
+        while let Some((oldest, gone)) = self.amounts.front().copied()
+            && oldest + cells <= cell
+        {
+            self.used = self.used.checked_sub(gone).unwrap_or(Amount::ZERO);
+            self.amounts.pop_front();
+        }
+        match self.amounts.back_mut() {
+            Some((last, sum)) if *last >= cell => *sum = sum.checked_add(amount).unwrap_or(*sum),
+            _ => self.amounts.push_back((cell, amount)),
+        }
+        self.used = self.used.checked_add(amount).unwrap_or(self.used);
+        self.until = now.saturating_add(window.length());
+    }
+}

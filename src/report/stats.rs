@@ -1,0 +1,305 @@
+//! What the lines of the log add up to.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::latency::Latency;
+use super::limit_peaks::{LimitPeak, LimitPeaks};
+use super::log_records::{LogFilter, LogRecords, ReadLogError, SkippedLines};
+use super::recorded_calls::{CallOrder, RecordedCall};
+use crate::env::Env;
+use crate::limits::MAX_TOLD_APART;
+use crate::paths;
+use crate::record::{About, Event, Line, Outcome, Record};
+use crate::wire::message::method;
+
+/// What the lines of the log add up to.
+#[derive(Debug, Default, Serialize)]
+pub struct StatsReport {
+    /// The time of the first line.
+    pub first: Option<Timestamp>,
+    /// The time of the last line.
+    pub last: Option<Timestamp>,
+    /// How many decisions there were.
+    pub decisions: u64,
+    /// How many of them were about something other than a tool call.
+    pub other_decisions: u64,
+    /// How many decisions are missing from the log, as it says itself.
+    pub lost: u64,
+    /// How many sessions were killed.
+    pub killed: u64,
+    /// How many decisions are only in the totals because there were too many tools, rules or sessions to list.
+    pub not_told_apart: u64,
+    /// The calls of each tool, by server and name.
+    pub tools: Vec<ToolStats>,
+    /// What each rule refused, most frequent first.
+    pub refusals: Vec<RefusalStats>,
+    /// How near the calls came to the limits of the policies in force now, by server and rule.
+    pub limits: Vec<LimitPeak>,
+    /// The sessions, by name.
+    pub sessions: Vec<SessionStats>,
+    /// The lines that could not be read.
+    #[serde(skip)]
+    pub skipped: SkippedLines,
+    /// Why limits are left out: config.toml or a policy cannot be loaded.
+    #[serde(skip)]
+    pub limits_left_out: Vec<String>,
+}
+
+/// The calls of a tool.
+#[derive(Debug, Default, Serialize)]
+pub struct ToolStats {
+    /// The server.
+    pub server: String,
+    /// The tool's name.
+    pub tool: String,
+    /// Its risk class when it was last called.
+    pub class: Option<String>,
+    /// How many calls there were.
+    pub calls: u64,
+    /// How many were allowed.
+    pub allow: u64,
+    /// How many were denied.
+    pub deny: u64,
+    /// How many were refused because the tool is hidden.
+    pub hide: u64,
+    /// How many needed an approval.
+    pub require_approval: u64,
+    /// How many would have been refused and were passed on (`wrap --observe`).
+    pub observed: u64,
+    /// How many were not passed on.
+    pub refused: u64,
+    /// How many the server answered with an error, or never.
+    pub failed: u64,
+    /// How long the answers took: `p50_ms` and `p99_ms`.
+    #[serde(flatten)]
+    pub latency: Latency,
+}
+
+/// What one rule refused.
+#[derive(Debug, Serialize)]
+pub struct RefusalStats {
+    /// The server.
+    pub server: String,
+    /// The rule's path.
+    pub rule: String,
+    /// The effect of the last refusal.
+    pub effect: String,
+    /// How many refusals there were.
+    pub count: u64,
+    /// The time of the last refusal.
+    pub last: Timestamp,
+    /// The reason of the last refusal.
+    pub reason: Option<String>,
+}
+
+/// One run of the wrapper.
+#[derive(Debug, Serialize)]
+pub struct SessionStats {
+    /// The session's name.
+    pub session: String,
+    /// The server.
+    pub server: String,
+    /// What the client called itself.
+    pub client: Option<ClientClaim>,
+    /// The time of the first line.
+    pub first: Timestamp,
+    /// The time of the last line.
+    pub last: Timestamp,
+    /// How many decisions there were.
+    pub decisions: u64,
+}
+
+/// What a client called itself.
+#[derive(Debug, Serialize)]
+pub struct ClientClaim {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl StatsReport {
+    /// Adds up the lines that match a filter.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn collect(records: &mut LogRecords, filter: &LogFilter, env: &Env) -> Result<Self, ReadLogError> {
+        let mut tally = StatsTally::default();
+        tally.load_limits(records, env);
+        tally.report.skipped = records.for_each(|line, _| {
+            if filter.matches(line) {
+                tally.add(line);
+            }
+            Ok::<_, ReadLogError>(())
+        })?;
+        Ok(tally.finish())
+    }
+}
+
+/// A report that lines are added to.
+#[derive(Debug, Default)]
+struct StatsTally {
+    /// The totals so far.
+    report: StatsReport,
+    /// By server and name.
+    tools: BTreeMap<(String, String), ToolStats>,
+    /// By server and rule.
+    refusals: BTreeMap<(String, String), RefusalStats>,
+    /// By name.
+    sessions: BTreeMap<String, SessionStats>,
+    /// By server.
+    limits: BTreeMap<String, (CallOrder, LimitPeaks)>,
+}
+
+impl StatsTally {
+    /// Loads the policy in force of each server, as far as it can be loaded.
+    fn load_limits(&mut self, records: &LogRecords, env: &Env) {
+        let left_out = &mut self.report.limits_left_out;
+        let settings = match paths::load_settings(env) {
+            Ok(settings) => settings,
+            Err(error) => return left_out.push(format!("Limits are left out. {error}")),
+        };
+        for server in records.servers() {
+            match paths::load_policy(None, server, &settings, env) {
+                Ok(loaded) => {
+                    let peaks = LimitPeaks::new(server, loaded.policy);
+                    self.limits.insert(server.as_str().to_owned(), (CallOrder::default(), peaks));
+                }
+                Err(error) => left_out.push(format!("The limits of {server} are left out. {error}")),
+            }
+        }
+    }
+
+    fn add(&mut self, line: &Line<'_>) {
+        let Self { report, .. } = self;
+        report.first = Some(report.first.map_or(line.time, |first| first.min(line.time)));
+        report.last = Some(report.last.map_or(line.time, |last| last.max(line.time)));
+        match &line.about {
+            About::Event(Event::Gap { lost, .. }) => report.lost += lost,
+            About::Event(Event::Killed { .. }) => report.killed += 1,
+            About::Event(Event::Resumed { .. }) => {}
+            About::Decision(record) => {
+                report.decisions += 1;
+                let listed = [
+                    self.add_to_session(line, record),
+                    self.add_to_tool(line, record),
+                    self.add_to_refusals(line, record),
+                ];
+                self.report.not_told_apart += u64::from(listed.contains(&None));
+            }
+        }
+        if let Some(call) = RecordedCall::from_line(line)
+            && let Some((order, peaks)) = self.limits.get_mut(&*line.server)
+            && call.reached_server()
+            && let Some(next) = order.push(call)
+        {
+            peaks.count(&next);
+        }
+    }
+
+    fn add_to_session(&mut self, line: &Line<'_>, record: &Record<'_>) -> Option<()> {
+        let new = || SessionStats {
+            session: line.session.to_string(),
+            server: line.server.to_string(),
+            client: None,
+            first: line.time,
+            last: line.time,
+            decisions: 0,
+        };
+        let session = slot(&mut self.sessions, line.session.to_string(), new)?;
+        session.decisions += 1;
+        session.first = session.first.min(line.time);
+        session.last = session.last.max(line.time);
+        if let Some((name, version)) = &record.client {
+            session.client = Some(ClientClaim { name: name.to_string(), version: version.to_string() });
+        }
+        Some(())
+    }
+
+    fn add_to_tool(&mut self, line: &Line<'_>, record: &Record<'_>) -> Option<()> {
+        let (Some(method::TOOLS_CALL), Some(tool)) = (record.method.as_deref(), &record.tool) else {
+            self.report.other_decisions += 1;
+            return Some(());
+        };
+        let key = || (line.server.to_string(), tool.to_string());
+        let new = || {
+            let (server, tool) = key();
+            ToolStats { server, tool, ..ToolStats::default() }
+        };
+        let stats = slot(&mut self.tools, key(), new)?;
+        stats.calls += 1;
+        *match &*record.effect {
+            "allow" => &mut stats.allow,
+            "hide" => &mut stats.hide,
+            "require_approval" => &mut stats.require_approval,
+            _ => &mut stats.deny,
+        } += 1;
+        if let Some(class) = &record.class {
+            stats.class = Some(class.to_string());
+        }
+        match record.outcome {
+            Outcome::Refused => stats.refused += 1,
+            Outcome::Ok | Outcome::Cancelled => {}
+            Outcome::ToolError | Outcome::Error | Outcome::ServerDied | Outcome::Unknown => stats.failed += 1,
+        }
+        if record.effect != "allow" && record.outcome != Outcome::Refused {
+            stats.observed += 1;
+        }
+        if let (Some(ms), Outcome::Ok | Outcome::ToolError | Outcome::Error) = (record.duration_ms, record.outcome) {
+            stats.latency.add(ms);
+        }
+        Some(())
+    }
+
+    fn add_to_refusals(&mut self, line: &Line<'_>, record: &Record<'_>) -> Option<()> {
+        if record.effect == "allow" {
+            return Some(());
+        }
+        let new = || RefusalStats {
+            server: line.server.to_string(),
+            rule: record.rule.to_string(),
+            effect: String::new(),
+            count: 0,
+            last: Timestamp::MIN,
+            reason: None,
+        };
+        let refusals = slot(&mut self.refusals, (line.server.to_string(), record.rule.to_string()), new)?;
+        refusals.count += 1;
+        if line.time >= refusals.last {
+            refusals.last = line.time;
+            refusals.effect = record.effect.to_string();
+            refusals.reason = record.reason.as_ref().map(ToString::to_string);
+        }
+        Some(())
+    }
+
+    fn finish(self) -> StatsReport {
+        let limits = self.limits.into_values().flat_map(|(mut order, mut peaks)| {
+            while let Some(next) = order.pop() {
+                peaks.count(&next);
+            }
+            peaks.into_peaks()
+        });
+        let mut refusals: Vec<_> = self.refusals.into_values().collect();
+        refusals.sort_by_key(|refusals| Reverse(refusals.count));
+        StatsReport {
+            tools: self.tools.into_values().collect(),
+            refusals,
+            limits: limits.collect(),
+            sessions: self.sessions.into_values().collect(),
+            ..self.report
+        }
+    }
+}
+
+/// Returns the value of a key; `None` if it would be one too many.
+fn slot<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, new: impl FnOnce() -> V) -> Option<&mut V> {
+    if map.len() >= MAX_TOLD_APART && !map.contains_key(&key) {
+        return None;
+    }
+    Some(map.entry(key).or_insert_with(new))
+}
