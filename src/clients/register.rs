@@ -212,7 +212,12 @@ pub(super) fn document_of(
 /// # Errors
 /// If it is unclear which server is meant, or it has no command.
 pub fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
-    let (found, exit) = selection.choose(key, Wanted::Wrapped)?;
+    let (found, exit) = match selection.choose(key, Wanted::Wrapped) {
+        Err(Refusal::Nothing(why)) => {
+            return Ok(RegisterPlan { changes: Vec::new(), exit: Exit::Ok, note: Some(why) });
+        }
+        chosen => chosen?,
+    };
     let (mut changes, mut bare) = (Vec::new(), Vec::new());
     for candidate in &found {
         let Some(launch) = candidate.entry.launch() else { continue };

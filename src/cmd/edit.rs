@@ -4,9 +4,10 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anstream::AutoStream;
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
-use super::{Env, print_json, report_exit};
+use super::output::ExitError;
+use super::{Env, print_json};
 use crate::author::edit::{self, CannotEdit, EditAction, EditOutcome, Edited, Order, Pasted};
 use crate::cli::{AddArgs, EditArgs, Format, LimitArgs, ResetArgs, ToolsArgs};
 use crate::exit::Exit;
@@ -51,36 +52,25 @@ pub fn reset(args: &ResetArgs, env: &Env) -> anyhow::Result<Exit> {
 /// # Errors
 /// As [`tools`].
 pub fn add(args: &AddArgs, env: &Env) -> anyhow::Result<Exit> {
-    let pasted = match read_pasted(&args.file)? {
-        Ok(pasted) => pasted,
-        Err(exit) => return Ok(exit),
-    };
+    let pasted = read_pasted(&args.file)?;
     edit_with(&args.edit, env, |source, name, server| edit::add(source, name, server, &pasted))
 }
 
-fn read_pasted(file: &Path) -> anyhow::Result<Result<Pasted, Exit>> {
-    let read = if file == Path::new("-") {
-        let mut text = Vec::new();
-        let mut stdin = io::stdin().lock().take(MAX_POLICY_FILE as u64 + 1);
-        stdin.read_to_end(&mut text).context("What is pasted cannot be read from stdin. Give it as a file")?;
-        // Before it is decoded: what was cut off may have been half a character.
-        if text.len() > MAX_POLICY_FILE {
-            let most = MAX_POLICY_FILE / 1024 / 1024;
-            message::print_error(&format!(
-                "What comes from stdin is larger than {most} MiB, and no policy is. Give the policy itself."
-            ));
-            return Ok(Err(Exit::Failed));
-        }
-        let text =
-            String::from_utf8(text).ok().context("What comes from stdin is not UTF-8. Give the policy as UTF-8")?;
-        Pasted::read("stdin", None, &text)
-    } else {
-        match paths::read_policy(file) {
-            Ok(source) => Pasted::read(source.name(), Some(source.format()), source.text()),
-            Err(error) => return Ok(Err(report_exit(&error, error.exit()))),
-        }
-    };
-    Ok(read.map_err(|error| print_refusal(&error)))
+fn read_pasted(file: &Path) -> anyhow::Result<Pasted> {
+    if file != Path::new("-") {
+        let source = paths::read_policy(file).map_err(ExitError::from)?;
+        return Ok(Pasted::read(source.name(), Some(source.format()), source.text()).map_err(ExitError::from)?);
+    }
+    let mut text = Vec::new();
+    let mut stdin = io::stdin().lock().take(MAX_POLICY_FILE as u64 + 1);
+    stdin.read_to_end(&mut text).context("What is pasted cannot be read from stdin. Give it as a file")?;
+    // Before it is decoded: what was cut off may have been half a character.
+    if text.len() > MAX_POLICY_FILE {
+        let most = MAX_POLICY_FILE / 1024 / 1024;
+        bail!("What comes from stdin is larger than {most} MiB, and no policy is. Give the policy itself.");
+    }
+    let text = String::from_utf8(text).ok().context("What comes from stdin is not UTF-8. Give the policy as UTF-8")?;
+    Ok(Pasted::read("stdin", None, &text).map_err(ExitError::from)?)
 }
 
 fn carry_out(order: Order, args: &EditArgs, env: &Env) -> anyhow::Result<Exit> {
@@ -100,15 +90,9 @@ fn edit_with(
     env: &Env,
     edit: impl FnOnce(Option<&Source>, &str, &ServerName) -> Result<Edited, CannotEdit>,
 ) -> anyhow::Result<Exit> {
-    let target = match find_target(args, env)? {
-        Ok(target) => target,
-        Err(exit) => return Ok(exit),
-    };
+    let target = find_target(args, env)?;
     let name = visible_path(&target.path);
-    let edited = match edit(target.source.as_ref(), &name, &target.server) {
-        Ok(edited) => edited,
-        Err(error) => return Ok(print_refusal(&error)),
-    };
+    let edited = edit(target.source.as_ref(), &name, &target.server).map_err(ExitError::from)?;
     let before = Before::load(&target);
     let changed = edited.outcome == EditOutcome::Changed;
     let written = changed && !args.dry_run;
@@ -116,9 +100,7 @@ fn edit_with(
         let in_file = |source: &Source, text: &str| source.in_file(text).into_bytes();
         let expected = target.source.as_ref().map(|source| in_file(source, source.text()));
         let new = in_file(target.source.as_ref().unwrap_or(&edited.source), edited.source.text());
-        if let Err(error) = paths::replace_file(&target.path, expected.as_deref(), &new) {
-            return Ok(report_exit(&error, Exit::Failed));
-        }
+        paths::replace_file(&target.path, expected.as_deref(), &new)?;
     }
     let decisions = compare_decisions(&before.policy, &edited.policy);
     let report = EditReport { file: &name, server: target.server.as_str(), changed, written, decisions };
@@ -228,54 +210,32 @@ impl Before {
     }
 }
 
-/// Prints why nothing was edited.
-fn print_refusal(error: &CannotEdit) -> Exit {
-    message::print_error(&error.to_string());
-    let CannotEdit::Invalid { document, diagnostics, .. } = error else { return Exit::Failed };
-    let rendered = policy::render(document, diagnostics, Colour::Styled);
-    let _ = anstream::stderr().lock().write_all(format!("\n{rendered}").as_bytes());
-    Exit::InvalidPolicy
-}
-
-/// Finds the file that is meant. If there is none, prints why and returns the exit code.
-fn find_target(args: &EditArgs, env: &Env) -> anyhow::Result<Result<Target, Exit>> {
-    let settings = match super::settings_for(args.policy.as_deref(), env) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(Err(report_exit(&error, error.exit()))),
-    };
-    let server = if args.server.is_some() || args.policy.is_some() || env.var(POLICY_VARIABLE).is_some() {
-        super::server_for(args.server.as_deref(), args.policy.as_deref(), env)?
+/// Finds the file that is meant.
+fn find_target(args: &EditArgs, env: &Env) -> anyhow::Result<Target> {
+    let policy = args.policy.as_deref();
+    let settings = super::settings_for(policy, env).map_err(ExitError::from)?;
+    let server = if args.server.is_some() || policy.is_some() || env.var(POLICY_VARIABLE).is_some() {
+        super::server_for(args.server.as_deref(), policy, env)?
     } else {
-        match only_server(&settings, env)? {
-            Ok(server) => server,
-            Err(exit) => return Ok(Err(exit)),
-        }
+        only_server(&settings, env)?
     };
-    let found = paths::find_policy(args.policy.as_deref(), &server, &settings, env);
-    let read = found.and_then(|path| {
-        let source = path.as_deref().map(paths::read_policy).transpose()?;
-        let new =
-            || paths::configuration_folder(env).map(|folder| folder.join("policies").join(format!("{server}.toml")));
-        Ok((path.map_or_else(new, Ok)?, source))
-    });
-    Ok(match read {
-        Ok((path, source)) => Ok(Target { server, path, source }),
-        Err(error) => Err(report_exit(&error, error.exit())),
-    })
+    let path = paths::find_policy(policy, &server, &settings, env).map_err(ExitError::from)?;
+    let source = path.as_deref().map(paths::read_policy).transpose().map_err(ExitError::from)?;
+    let new = || paths::configuration_folder(env).map(|dir| dir.join("policies").join(format!("{server}.toml")));
+    let path = path.map_or_else(new, Ok).map_err(ExitError::from)?;
+    Ok(Target { server, path, source })
 }
 
 /// The only server that has a policy file.
-fn only_server(settings: &Settings, env: &Env) -> anyhow::Result<Result<ServerName, Exit>> {
+fn only_server(settings: &Settings, env: &Env) -> anyhow::Result<ServerName> {
     let servers = super::servers_with_policies(settings, env)?;
     let why = match servers.as_slice() {
-        [only] => return Ok(Ok(only.clone())),
+        [only] => return Ok(only.clone()),
         [] => "No server has a policy file yet. Say which one is meant, as in --server iterable.".to_owned(),
         [first, ..] => {
-            let names: Vec<_> = servers.iter().map(ServerName::as_str).collect();
-            let names = names.join(", ");
+            let names = servers.iter().map(ServerName::as_str).collect::<Vec<_>>().join(", ");
             format!("Several servers have a policy: {names}. Say which one is meant, as in --server {first}.")
         }
     };
-    message::print_error(&why);
-    Ok(Err(Exit::Usage))
+    Err(ExitError::usage(why).into())
 }

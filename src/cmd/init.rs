@@ -7,11 +7,12 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use jiff::Zoned;
 use serde_json::Value;
 
-use super::{Env, report_exit};
+use super::Env;
+use super::output::ExitError;
 use crate::author::init::{
     Answers, FoundByName, InitTarget, Origin, PlannedTool, TargetOptions, plan, survey, verify, write,
 };
@@ -31,27 +32,15 @@ use crate::visible::{plural, visible_path};
 /// # Errors
 /// When the server cannot be asked, or the policy cannot be written.
 pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
-    let settings = match paths::load_settings(env) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(report_exit(&error, error.exit())),
-    };
-    let server = match server_of(args, &settings)? {
-        Ok(server) => server,
-        Err(why) => {
-            message::print_error(&why);
-            return Ok(Exit::Usage);
-        }
-    };
+    let settings = paths::load_settings(env).map_err(ExitError::from)?;
+    let server = find_server(args, &settings)?;
     // Before the server runs: nobody should answer questions for nothing.
     let options = TargetOptions {
         output: args.output.as_deref(),
         format: args.format.map(PolicyFormat::format),
         force: args.force,
     };
-    let target = match InitTarget::find(options, &server, &settings, env) {
-        Ok(target) => target,
-        Err(error) => return Ok(report_exit(&error, error.exit())),
-    };
+    let target = InitTarget::find(options, &server, &settings, env).map_err(ExitError::from)?;
     let offer = probe::offer(&args.command)?;
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
     if tools.is_empty() {
@@ -61,26 +50,20 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         );
     }
     let Some(answers) = answers(args, &server, &tools, env)? else {
-        message::print_error(
-            "Nothing was written, since a question was left without an answer.\nwhat to do: run it again, or take what is recommended with --yes",
+        bail!(
+            "Nothing was written, since a question was left without an answer.\nwhat to do: run it again, or take what is recommended with --yes"
         );
-        return Ok(Exit::Failed);
     };
     let plan = plan(&server, &tools, &answers);
     let origin = Origin { server: &server, calls_itself: &calls_itself(&offer), day: &Zoned::now().date().to_string() };
     let text = write(&origin, &plan, &answers, target.format);
-    let warnings = match verify(&text, &server, &plan, target.format) {
-        Ok(warnings) => warnings,
-        Err(why) => bail!("The policy that would be written is not what it should be, so it is not. {why}"),
-    };
+    let warnings = verify(&text, &server, &plan, target.format)
+        .map_err(|why| anyhow!("The policy that would be written is not what it should be, so it is not. {why}"))?;
     let Some(file) = &target.file else {
         io::stdout().lock().write_all(text.as_bytes())?;
         return Ok(Exit::Ok);
     };
-    let backups = match target.write(file, &text) {
-        Ok(backups) => backups,
-        Err(error) => return Ok(report_exit(&error, error.exit())),
-    };
+    let backups = target.write(file, &text).map_err(ExitError::from)?;
     print_summary(args, &server, &plan, &target, file, &backups);
     if warnings > 0 {
         // Only answers of a person cause them.
@@ -98,21 +81,21 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The server's name; why there is none, where there is none.
-fn server_of(args: &InitArgs, settings: &Settings) -> anyhow::Result<Result<ServerName, String>> {
+/// The server's name: the one that is given, that of config.toml, or the one that the command tells.
+fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<ServerName> {
     if let Some(name) = &args.server {
         return Ok(ServerName::parse(name).map_err(|error| {
-            format!("--server: {error}\nwhat to do: give the name that the policy file is to have, such as --server iterable")
-        }));
+            ExitError::usage(format!("--server: {error}\nwhat to do: give the name that the policy file is to have, such as --server iterable"))
+        })?);
     }
     let named = settings.name_of(&args.command)?.cloned();
     Ok(named.or_else(|| server::derive(&args.command)).ok_or_else(|| {
         let command = command_line(&args.command);
-        format!(
+        ExitError::usage(format!(
             "The command `{command}` does not tell the server's name, and the policy is found by it.\nwhat to do: give one \
              with --server NAME, and the same one to `policylayer wrap`"
-        )
-    }))
+        ))
+    })?)
 }
 
 /// What a person answers, where one is there; `None` where they leave.

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod init;
 pub mod inspect;
 pub mod log;
+mod output;
 pub mod register;
 pub mod replay;
 pub mod schema;
@@ -30,6 +31,8 @@ use serde::Serialize;
 pub use crate::env::Env;
 
 use crate::author::edit::EditAction;
+use output::ExitError;
+
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
@@ -46,6 +49,13 @@ use crate::visible::plural;
 /// # Errors
 /// What a person is to be told; the verb has said nothing of it yet.
 pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
+    run_subcommand(cli, env).or_else(|error| {
+        let error = error.downcast::<ExitError>()?;
+        Ok(report_exit(&error, error.exit))
+    })
+}
+
+fn run_subcommand(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
         Command::Clients(args) => clients::run(args, env),

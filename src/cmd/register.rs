@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use anstream::AutoStream;
 
+use super::output::ExitError;
 use super::{Env, report_exit};
 use crate::cli::{RegisterArgs, Which};
 use crate::clients::apply::{FileOutcome, FileResult, WriteMode, apply};
@@ -27,16 +28,10 @@ use crate::visible::{visible, visible_lines, visible_path};
 /// # Errors
 /// If the server's name is invalid, the program's path is not known, or stdout cannot be written.
 pub fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
-    let settings = match paths::load_settings(env) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(report_exit(&error, error.exit())),
-    };
+    let settings = paths::load_settings(env).map_err(ExitError::from)?;
     let program = program::path(env)?;
     let server = args.server.as_deref().map(ServerName::parse).transpose()?;
-    let naming = match Naming::new(server, args.policy.as_deref(), &settings, env) {
-        Ok(naming) => naming,
-        Err(error) => return Ok(report_exit(&error, error.exit())),
-    };
+    let naming = Naming::new(server, args.policy.as_deref(), &settings, env).map_err(ExitError::from)?;
     let clients = Clients::look(env);
     let selection = select(&clients, &args.which, &program, env);
     let registration = Registration { selection: &selection, naming };
@@ -46,9 +41,8 @@ pub fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     } else {
         registration.add_server(key, &args.command)
     };
-    let is_planned = plan.is_ok();
     let exit = carry_out(plan, &selection, args.dry_run.into())?;
-    if is_planned && !args.dry_run {
+    if !args.dry_run {
         crate::proxy::notification::register_name(env);
     }
     Ok(exit)
@@ -67,14 +61,7 @@ pub(super) fn carry_out(
     mode: WriteMode,
 ) -> anyhow::Result<Exit> {
     selection.warnings.borrow().iter().for_each(|warning| message::print_warning(warning));
-    let RegisterPlan { changes, mut exit, note } = match plan {
-        Ok(plan) => plan,
-        Err(Refusal::Nothing(why)) => {
-            message::print_note(&why);
-            return Ok(Exit::Ok);
-        }
-        Err(refusal) => return Ok(report_exit(&refusal, refusal.exit())),
-    };
+    let RegisterPlan { changes, mut exit, note } = plan.map_err(ExitError::from)?;
     note.iter().for_each(|note| message::print_note(note));
     let mut out = AutoStream::auto(io::stdout()).lock();
     for outcome in apply(selection.clients, selection.program, mode, &changes) {

@@ -1,14 +1,14 @@
 //! `policylayer suggest`: the least policy that would have let through what was used, from the audit log.
 
-
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use anstream::AutoStream;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use jiff::{Timestamp, Zoned};
 
+use super::output::ExitError;
 use super::{Env, plural, print_skipped};
 use crate::author::suggest::{extend_policy, suggest_entries, suggest_policy};
 use crate::cli::SuggestArgs;
@@ -29,32 +29,21 @@ use crate::visible::{visible, visible_path};
 pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let of_policy = args.policy.as_deref().and_then(super::server_of_file);
-    let server = match choose_server(args.server.as_deref(), of_policy, &paths::audit_folder(env)?) {
-        Ok(server) => server,
-        Err(error) => return Ok(super::report_exit(&error, error.exit())),
-    };
-    let settings = match super::settings_for(args.policy.as_deref(), env) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(super::report_exit(&error, error.exit())),
-    };
-    let found = paths::find_policy(args.policy.as_deref(), &server, &settings, env);
-    let source = match found.and_then(|path| path.as_deref().map(paths::read_policy).transpose()) {
-        Ok(source) => source,
-        Err(error) => return Ok(super::report_exit(&error, error.exit())),
-    };
-    let in_force = match &source {
-        None => policy::builtin(&server),
-        Some(source) => match loaded(source, &server) {
-            Ok(policy) => policy,
-            Err(rendered) => {
+    let server = choose_server(args.server.as_deref(), of_policy, &paths::audit_folder(env)?)
+        .map_err(|error| ExitError { message: error.to_string(), exit: error.exit() })?;
+    let settings = super::settings_for(args.policy.as_deref(), env).map_err(ExitError::from)?;
+    let path = paths::find_policy(args.policy.as_deref(), &server, &settings, env).map_err(ExitError::from)?;
+    let source = path.as_deref().map(paths::read_policy).transpose().map_err(ExitError::from)?;
+    let in_force = source.as_ref().map_or_else(
+        || Ok(policy::builtin(&server)),
+        |source| {
+            load(source, &server).map_err(|rendered| {
                 let name = source.name();
-                message::print_error(&format!(
-                    "The policy {name} is invalid, so nothing can be added to it.\n\n{rendered}"
-                ));
-                return Ok(Exit::InvalidPolicy);
-            }
+                let message = format!("The policy {name} is invalid, so nothing can be added to it.\n\n{rendered}");
+                ExitError { message, exit: Exit::InvalidPolicy }
+            })
         },
-    };
+    )?;
     let log = Log { server: &server, since: args.since.map(|since| since.moment(&now)), env };
     let Some(survey) = log.survey(&in_force)? else { return Ok(Exit::Failed) };
     print_skipped(&survey.skipped);
@@ -71,12 +60,9 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let name = source.as_ref().map_or("suggested.toml", Source::name);
     let suggested = Source::new(name, Format::Toml, suggested);
-    let policy = match loaded(&suggested, &server) {
-        Ok(policy) => policy,
-        Err(rendered) => {
-            bail!("What would be suggested is no valid policy, so it is not. Please report this.\n\n{rendered}")
-        }
-    };
+    let policy = load(&suggested, &server).map_err(|rendered| {
+        anyhow!("What would be suggested is no valid policy, so it is not. Please report this.\n\n{rendered}")
+    })?;
     // What it lets through is tried, not supposed.
     let Some(after) = log.survey(&policy)? else { return Ok(Exit::Failed) };
     let output = args.output.as_deref();
@@ -117,8 +103,8 @@ impl Log<'_> {
     }
 }
 
-/// The policy that a document says, or everything that is wrong with it.
-fn loaded(source: &Source, server: &ServerName) -> Result<Policy, String> {
+/// Loads the policy of a document, or returns everything that is wrong with it.
+fn load(source: &Source, server: &ServerName) -> Result<Policy, String> {
     let loaded = policy::load(source, server);
     loaded.policy.ok_or_else(|| policy::render(source, &loaded.diagnostics, Colour::Plain))
 }
@@ -133,10 +119,10 @@ fn by_hand(
 ) -> anyhow::Result<Exit> {
     let name = source.name();
     if args.output.is_some() {
-        message::print_error(&format!(
+        return Err(ExitError::usage(format!(
             "Only TOML policies are edited, and {name} is none. Leave out -o: the entries are printed, to be put under `tools`."
-        ));
-        return Ok(Exit::Usage);
+        ))
+        .into());
     }
     let entries = suggest_entries(source.format(), in_force, survey, now, &local(now.timestamp(), now));
     if entries.is_empty() {

@@ -131,6 +131,11 @@ impl Policy {
         self.otherwise.effect
     }
 
+    /// Whether classes have rules.
+    pub(crate) fn has_class_rules(&self) -> bool {
+        !self.classes.is_empty()
+    }
+
     /// Every tool that the policy, or the catalogue of its server, knows by its name.
     pub fn known_tools(&self) -> BTreeSet<String> {
         let own = self.exact.keys().chain(self.hidden.keys()).cloned();

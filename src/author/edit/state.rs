@@ -145,7 +145,8 @@ impl<'s> EditState<'s> {
         let builtin = builtin_document(self.server);
         // Only rules that hold under this document, and are not in it.
         let is_missing = |key: &str| match key {
-            "tools" | "classes" => true,
+            "tools" => true,
+            "classes" => self.policy.has_class_rules(),
             "all_tools" => self.root.member(key).is_none(),
             _ => false,
         };
