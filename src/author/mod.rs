@@ -3,10 +3,10 @@
 //! Everything is text in, text out; each result is loaded and checked before the caller gets it.
 
 pub mod edit;
-pub mod init;
+pub(crate) mod init;
 mod render;
-pub mod snippet;
-pub mod suggest;
+pub(crate) mod snippet;
+pub(crate) mod suggest;
 
 use crate::policy::decode::decode;
 use crate::policy::diagnostic::Report;

@@ -8,7 +8,7 @@ use crate::risk::{Action, Recommended};
 
 /// A rule for one tool.
 #[derive(Debug)]
-pub enum Snippet {
+pub(crate) enum Snippet {
     /// Its name in `hide`: for a document that only hides.
     Hide(String),
     /// Its entry under `tools`.
@@ -17,7 +17,7 @@ pub enum Snippet {
 
 /// An entry for one tool.
 #[derive(Debug)]
-pub struct RuleEntry {
+pub(crate) struct RuleEntry {
     key: String,
     members: Vec<Member>,
 }
@@ -25,7 +25,12 @@ pub struct RuleEntry {
 impl Snippet {
     /// The rule that is recommended: the built-in policy's own entry, if it has one. A tool to be hidden is put into `hide` of
     /// a document that only hides. `None` if no key can name the tool so that a person sees what they read.
-    pub fn recommended(server: &ServerName, tool: &str, recommended: &Recommended, mode: Option<Mode>) -> Option<Self> {
+    pub(crate) fn recommended(
+        server: &ServerName,
+        tool: &str,
+        recommended: &Recommended,
+        mode: Option<Mode>,
+    ) -> Option<Self> {
         let key = readable_key(tool)?;
         if mode == Some(Mode::Patch) && recommended.action == Action::Hide {
             return Some(Self::Hide(key));
@@ -37,13 +42,13 @@ impl Snippet {
     }
 
     /// Whether it has conditions.
-    pub fn looks_at_arguments(&self) -> bool {
+    pub(crate) fn looks_at_arguments(&self) -> bool {
         let is_condition = |(key, _): &Member| matches!(key.name.as_str(), "deny_if" | "require");
         matches!(self, Self::Entry(entry) if entry.members.iter().any(is_condition))
     }
 
     /// The snippet in a format, over several lines, the last of which ends.
-    pub fn text(&self, format: Format) -> String {
+    pub(crate) fn text(&self, format: Format) -> String {
         match (format, self) {
             (Format::Toml, Self::Hide(_)) => toml_members(&[self.member()]),
             (Format::Toml, Self::Entry(entry)) => toml_entry("tools", &entry.key, &entry.members),
@@ -53,7 +58,7 @@ impl Snippet {
     }
 
     /// The snippet as JSON on one line.
-    pub fn compact(&self) -> String {
+    pub(crate) fn compact(&self) -> String {
         json_line(&self.node())
     }
 

@@ -61,7 +61,7 @@ fn limit(peak: u64) -> u64 {
 }
 
 /// Suggests a policy for a server that has no file yet.
-pub fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zoned) -> String {
+pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zoned) -> String {
     let mut text = format!(
         "# The least policy that lets through what was used of {server}{}: {} of {}.\n\
          # Suggested from the audit log by `policylayer suggest`. Read it before you put it in force.\n\n\
@@ -97,7 +97,13 @@ fn describe_days(survey: &UsageSurvey, now: &Zoned) -> String {
 }
 
 /// Suggests the entries that a policy in JSON or YAML lacks; empty if it lacks none. `time` is the time now, for a person.
-pub fn suggest_entries(format: Format, in_force: &Policy, survey: &UsageSurvey, now: &Zoned, time: &str) -> String {
+pub(crate) fn suggest_entries(
+    format: Format,
+    in_force: &Policy,
+    survey: &UsageSurvey,
+    now: &Zoned,
+    time: &str,
+) -> String {
     let lacking = survey.tools.iter().filter(|(tool, _)| survey.is_refused(tool) && lacks_an_entry(in_force, tool));
     let lacking: Vec<_> = lacking.filter_map(|(tool, used)| SuggestedEntry::new(tool, used)).collect();
     if lacking.is_empty() {
@@ -114,10 +120,7 @@ pub fn suggest_entries(format: Format, in_force: &Policy, survey: &UsageSurvey, 
 
 /// Returns the text of a TOML policy in which what was used is no longer hidden by name or denied by its own entry, and is
 /// listed. Comments and order stay.
-///
-/// # Errors
-/// If the document is written in a way that is not edited.
-pub fn extend_policy(
+pub(crate) fn extend_policy(
     source: &Source,
     in_force: &Policy,
     survey: &UsageSurvey,

@@ -8,28 +8,13 @@ use super::entry::{ClientEntry, Launch, entries};
 use super::file::{FileState, Unsaved, save};
 use super::register::{EntryAction, EntryChange, document_of};
 use super::secret;
-use super::servers::Clients;
+use super::select::Selection;
 use crate::state::file::real;
 use crate::visible::visible;
 
-/// Whether files are written, or only what would change is worked out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteMode {
-    /// Nothing is written.
-    DryRun,
-    /// Files are written.
-    Write,
-}
-
-impl From<bool> for WriteMode {
-    fn from(is_dry_run: bool) -> Self {
-        if is_dry_run { Self::DryRun } else { Self::Write }
-    }
-}
-
 /// What was done to a file.
 #[derive(Debug)]
-pub enum FileResult {
+pub(crate) enum FileResult {
     /// It stays as it is.
     Unchanged,
     /// It would have another text. Both texts are without secrets.
@@ -48,41 +33,22 @@ pub enum FileResult {
 
 /// Why a file was left as it is.
 #[derive(Debug, thiserror::Error)]
-pub enum ApplyError {
-    /// What would be written is not what was planned.
+pub(crate) enum ApplyError {
     #[error(
         "{file} was left as it is, since what would be written does not read as it should. Please report this: {why}"
     )]
-    Unverified {
-        /// The file.
-        file: String,
-        /// What is wrong.
-        why: String,
-    },
-    /// It does not parse.
+    Unverified { file: String, why: String },
     #[error(transparent)]
     Bad(#[from] BadDocument),
-    /// It was not saved.
     #[error(transparent)]
     Unsaved(#[from] Unsaved),
 }
 
-/// The changes of one file, and what came of them.
-#[derive(Debug)]
-pub struct FileOutcome<'c> {
-    /// The changes, of one client or several that share the file.
-    pub changes: Vec<&'c EntryChange<'c>>,
-    /// What was done.
-    pub result: Result<FileResult, ApplyError>,
-}
+/// The changes of one file, by one client or several that share it, and what was done.
+pub(crate) type FileOutcome<'c> = (Vec<&'c EntryChange<'c>>, Result<FileResult, ApplyError>);
 
 /// Makes the changes. A file that cannot be written keeps no other from being written.
-pub fn apply<'c>(
-    clients: &Clients,
-    program: &str,
-    mode: WriteMode,
-    changes: &'c [EntryChange<'c>],
-) -> Vec<FileOutcome<'c>> {
+pub(crate) fn apply<'c>(selection: &Selection<'_>, changes: &'c [EntryChange<'c>]) -> Vec<FileOutcome<'c>> {
     // By the paths that links lead to: clients may share a file, and it is written once.
     let mut files: BTreeMap<PathBuf, Vec<&EntryChange<'_>>> = BTreeMap::new();
     for change in changes {
@@ -90,20 +56,15 @@ pub fn apply<'c>(
         files.entry(file).or_default().push(change);
     }
     let outcome = |changes: Vec<&'c EntryChange<'c>>| {
-        let result = apply_to_file(clients, program, mode, &changes);
-        FileOutcome { changes, result }
+        let result = apply_to_file(selection, &changes);
+        (changes, result)
     };
     files.into_values().map(outcome).collect()
 }
 
-fn apply_to_file(
-    clients: &Clients,
-    program: &str,
-    mode: WriteMode,
-    changes: &[&EntryChange<'_>],
-) -> Result<FileResult, ApplyError> {
+fn apply_to_file(selection: &Selection<'_>, changes: &[&EntryChange<'_>]) -> Result<FileResult, ApplyError> {
     let Some(place) = changes.first().map(|change| change.file) else { return Ok(FileResult::Unchanged) };
-    let opened = clients.opened(&place.file).ok().flatten();
+    let opened = selection.clients.opened(&place.file).ok().flatten();
     let document = document_of(opened, place)?;
     let mut edits: Vec<TextEdit> = Vec::new();
     for edit in changes.iter().flat_map(|change| &change.edits) {
@@ -118,12 +79,12 @@ fn apply_to_file(
     let new = document.edited(edits);
     let changed =
         verify(&document, &new, changes).map_err(|why| ApplyError::Unverified { file: place.display_name(), why })?;
-    if mode == WriteMode::DryRun {
+    if selection.dry_run {
         return Ok(FileResult::Preview { old: secret::text(&document), new: secret::text(&changed) });
     }
-    let state = state_of(clients, &place.file, program);
-    let backup = save(&place.file, opened.map(|opened| opened.bytes.as_slice()), &new, state)?;
-    Ok(FileResult::Saved { backup })
+    let old = opened.map(|opened| opened.bytes.as_slice());
+    let state = file_state(selection, &place.file);
+    Ok(FileResult::Saved { backup: save(&place.file, old, &new, state)? })
 }
 
 /// Checks that the new file has the servers that it should, and all others as before.
@@ -152,9 +113,10 @@ fn others<'e>(all: &'e [ClientEntry], changes: &[&EntryChange<'_>]) -> Vec<(&'e 
 }
 
 /// Whether the file has wrapped servers already.
-fn state_of(clients: &Clients, file: &Path, program: &str) -> FileState {
-    let places = clients.places.iter().filter(|place| place.file == file);
-    let sections = places.filter_map(|place| clients.sections(place).ok()).flatten();
-    let is_wrapped = sections.flat_map(|section| section.entries).any(|entry| entry.is_wrapped(Some(program)));
+fn file_state(selection: &Selection<'_>, file: &Path) -> FileState {
+    let places = selection.clients.places.iter().filter(|place| place.file == file);
+    let sections = places.filter_map(|place| selection.clients.sections(place).ok()).flatten();
+    let mut entries = sections.flat_map(|section| section.entries);
+    let is_wrapped = entries.any(|entry| entry.is_wrapped(Some(selection.program)));
     if is_wrapped { FileState::Wrapped } else { FileState::Original }
 }

@@ -182,19 +182,15 @@ pub fn add(document: &ClientDocument, row: &Row, name: &str, command: &[String])
             let message = format!("{last} is an inline table; write its servers as [{last}.NAME] first");
             return Err(document.error(servers.span.start, message));
         }
-        let (program, args) = command.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
-        let args: Vec<_> = args.iter().map(|word| quoted(word)).collect();
         let blank = match text {
             "" => "",
             text if text.ends_with('\n') => line_end,
             _ => &line_end.repeat(2),
         };
-        let mut lines = vec![format!("[{last}.{}]", bare_or_quoted(name))];
-        lines.extend(row.extra.iter().map(|(key, value)| format!("{key} = {}", quoted(value))));
-        lines.push(format!("command = {}", quoted(program)));
-        lines.push(format!("args = [{}]", args.join(", ")));
-        let added: String = lines.iter().map(|line| format!("{line}{line_end}")).collect();
-        return Ok(vec![(text.len()..text.len(), format!("{blank}{added}"))]);
+        let line = |(key, value): &(&str, String)| format!("{key} = {value}{line_end}");
+        let lines: String = server_members(row, command, ", ").iter().map(line).collect();
+        let added = format!("{blank}[{last}.{}]{line_end}{lines}", bare_or_quoted(name));
+        return Ok(vec![(text.len()..text.len(), added)]);
     }
     let style = Style::of(document, line_end);
     if document.root().span.is_empty() {
@@ -255,14 +251,18 @@ impl<'d> Style<'d> {
     }
 }
 
-fn server(row: &Row, command: &[String], style: Style<'_>, depth: usize) -> String {
+/// The members of a new server, each value as JSON and TOML both write it.
+fn server_members<'r>(row: &'r Row, command: &[String], comma: &str) -> Vec<(&'r str, String)> {
     let mut members: Vec<(&str, String)> = row.extra.iter().map(|(key, value)| (*key, quoted(value))).collect();
-    let (program, args) = command.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
-    let args: Vec<_> = args.iter().map(|word| quoted(word)).collect();
+    let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
+    let (program, args) = words.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
+    members.extend([("command", program.to_owned()), ("args", format!("[{}]", args.join(comma)))]);
+    members
+}
+
+fn server(row: &Row, command: &[String], style: Style<'_>, depth: usize) -> String {
     let comma = if style.indent.is_some() { ", " } else { "," };
-    members.push(("command", quoted(program)));
-    members.push(("args", format!("[{}]", args.join(comma))));
-    style.object(depth, &members)
+    style.object(depth, &server_members(row, command, comma))
 }
 
 /// The edits that add a member at the end of an object.

@@ -150,9 +150,9 @@ fn backup_name(path: &Path, number: u32) -> PathBuf {
 }
 
 fn write_new(path: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // For this user only, until it has the mode of the file that it is of.
-    let mut made = file::temporary_in(folder)?;
+    let mut made = file::temporary_in(directory)?;
     made.write_all(bytes)?;
     made.as_file().set_permissions(fs::metadata(path)?.permissions())?;
     made.as_file().sync_all()?;

@@ -4,16 +4,16 @@
 //! select ─▶ candidates ─ register ─▶ entry changes ─ apply ─▶ files, each verified and backed up
 //! ```
 
-pub mod apply;
+pub(crate) mod apply;
 pub mod document;
 pub mod edit;
 pub mod entry;
 pub mod file;
-pub mod naming;
+pub(crate) mod naming;
 pub mod place;
 pub mod program;
-pub mod register;
+pub(crate) mod register;
 pub mod secret;
-pub mod select;
+pub(crate) mod select;
 pub mod servers;
 pub mod table;

@@ -16,7 +16,7 @@ use crate::visible::{visible, visible_path};
 
 /// The name and the policy that were asked for.
 #[derive(Debug)]
-pub struct Naming<'n> {
+pub(crate) struct Naming<'n> {
     server: Option<ServerName>,
     /// The policy file, as an absolute path.
     policy: Option<PathBuf>,
@@ -26,10 +26,7 @@ pub struct Naming<'n> {
 
 impl<'n> Naming<'n> {
     /// Checks a policy that was named: a client would only show that the server does not start.
-    ///
-    /// # Errors
-    /// If it cannot be used.
-    pub fn new(
+    pub(crate) fn new(
         server: Option<ServerName>,
         policy: Option<&Path>,
         settings: &'n Settings,

@@ -145,8 +145,8 @@ fn packages(base: &Path, package: &str) -> Vec<String> {
 
 fn moved(row: &Row, env: &Env) -> Option<PathBuf> {
     let (variable, file) = row.moved_by?;
-    let folder = env.var(variable).filter(|folder| !folder.is_empty())?;
-    Some(env.folder().join(folder).join(file))
+    let directory = env.var(variable).filter(|directory| !directory.is_empty())?;
+    Some(env.folder().join(directory).join(file))
 }
 
 /// A path of the table as one of the system's.

@@ -39,8 +39,8 @@ pub fn path(env: &Env) -> Result<String, NoProgram> {
 fn on_path(running: &Path, env: &Env) -> Option<PathBuf> {
     let real = crate::state::file::real(running).ok()?;
     let name = if cfg!(windows) { "policylayer.exe" } else { "policylayer" };
-    let folders = std::env::split_paths(env.var("PATH")?);
-    let mut found = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name));
+    let directories = std::env::split_paths(env.var("PATH")?);
+    let mut found = directories.filter(|directory| directory.is_absolute()).map(|directory| directory.join(name));
     found.find(|path| crate::state::file::real(path).is_ok_and(|path| path == real))
 }
 

@@ -18,7 +18,7 @@ use crate::visible::visible;
 
 /// What happens to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryAction {
+pub(crate) enum EntryAction {
     /// It gets the wrapper.
     Wrapped,
     /// It is new, with the wrapper.
@@ -33,21 +33,21 @@ pub enum EntryAction {
 
 /// The change of one server.
 #[derive(Debug)]
-pub struct EntryChange<'c> {
+pub(crate) struct EntryChange<'c> {
     /// The key of the server.
-    pub key: String,
+    pub(crate) key: String,
     /// The client's file.
-    pub file: &'c ClientFile,
+    pub(crate) file: &'c ClientFile,
     /// The keys that lead to the servers.
-    pub keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
     /// The edits of the file.
-    pub edits: Vec<TextEdit>,
+    pub(crate) edits: Vec<TextEdit>,
     /// The command of the server after the change.
-    pub expected: Vec<String>,
+    pub(crate) expected: Vec<String>,
     /// What happens to the server.
-    pub action: EntryAction,
+    pub(crate) action: EntryAction,
     /// What a person should know, each a sentence or two.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 impl<'c> EntryChange<'c> {
@@ -59,30 +59,27 @@ impl<'c> EntryChange<'c> {
 
 /// The changes, and how the run ends if all of them are made.
 #[derive(Debug)]
-pub struct RegisterPlan<'c> {
+pub(crate) struct RegisterPlan<'c> {
     /// One change per server.
-    pub changes: Vec<EntryChange<'c>>,
+    pub(crate) changes: Vec<EntryChange<'c>>,
     /// The exit code.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// What there is to say instead, if there are no changes.
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// Plans changes of the clients that are selected.
 #[derive(Debug)]
-pub struct Registration<'r, 'c> {
+pub(crate) struct Registration<'r, 'c> {
     /// Which clients.
-    pub selection: &'r Selection<'c>,
+    pub(crate) selection: &'r Selection<'c>,
     /// Under which name and policy the servers run.
-    pub naming: Naming<'r>,
+    pub(crate) naming: Naming<'r>,
 }
 
 impl<'c> Registration<'_, 'c> {
     /// Plans to wrap a server that clients have.
-    ///
-    /// # Errors
-    /// If it is unclear which server is meant, or it cannot be wrapped.
-    pub fn wrap_existing(&self, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
+    pub(crate) fn wrap_existing(&self, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
         let (found, exit) = self.selection.choose(key, Wanted::Bare)?;
         let mut changes = Vec::new();
         for candidate in found {
@@ -126,10 +123,7 @@ impl<'c> Registration<'_, 'c> {
     }
 
     /// Plans to add a server that starts this command.
-    ///
-    /// # Errors
-    /// If it is unclear which clients are meant, or one of them cannot take it.
-    pub fn add_server(&self, key: Option<&str>, command: &[OsString]) -> Result<RegisterPlan<'c>, Refusal> {
+    pub(crate) fn add_server(&self, key: Option<&str>, command: &[OsString]) -> Result<RegisterPlan<'c>, Refusal> {
         let fail = |why: &str| Err(Refusal::Failed(why.to_owned()));
         let Some(words) = command.iter().map(|word| word.to_str()).collect::<Option<Vec<&str>>>() else {
             return fail("The command is not UTF-8, so no configuration file can hold it.");
@@ -208,10 +202,7 @@ pub(super) fn document_of(
 }
 
 /// Plans to take the wrapper out from before a server.
-///
-/// # Errors
-/// If it is unclear which server is meant, or it has no command.
-pub fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
+pub(crate) fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
     let (found, exit) = match selection.choose(key, Wanted::Wrapped) {
         Err(Refusal::Nothing(why)) => {
             return Ok(RegisterPlan { changes: Vec::new(), exit: Exit::Ok, note: Some(why) });

@@ -17,7 +17,7 @@ use crate::visible::{visible, visible_path};
 
 /// Why nothing is registered or unregistered. Each message is complete.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// It is unclear what is meant.
     #[error("{0}")]
     Unclear(String),
@@ -34,7 +34,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The exit code.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Unclear(_) => Exit::Usage,
             Self::Failed(_) | Self::TwoNames(_) => Exit::Failed,
@@ -45,7 +45,7 @@ impl Refusal {
 
 /// Which servers are looked for if none is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub(crate) enum Wanted {
     /// Those without a wrapper.
     Bare,
     /// Those with one.
@@ -54,32 +54,34 @@ pub enum Wanted {
 
 /// A server of a client.
 #[derive(Debug)]
-pub struct Candidate<'c> {
+pub(crate) struct Candidate<'c> {
     /// The client's file.
-    pub file: &'c ClientFile,
+    pub(crate) file: &'c ClientFile,
     /// The keys that lead to the servers.
-    pub keys: Vec<String>,
+    pub(crate) keys: Vec<String>,
     /// The server.
-    pub entry: ClientEntry,
+    pub(crate) entry: ClientEntry,
     /// The file as it was read.
-    pub opened: &'c Opened,
+    pub(crate) opened: &'c Opened,
 }
 
 /// The clients to choose from, and what was said about the choice.
 #[derive(Debug)]
-pub struct Selection<'c> {
+pub(crate) struct Selection<'c> {
     /// The clients of this machine.
-    pub clients: &'c Clients,
+    pub(crate) clients: &'c Clients,
     /// The ids of the clients that are meant; all of them if it is empty.
-    pub named: &'c [String],
+    pub(crate) named: &'c [String],
     /// Whether every client that has the server is meant.
-    pub all_clients: bool,
+    pub(crate) all_clients: bool,
+    /// Whether nothing is to be written, only worked out.
+    pub(crate) dry_run: bool,
     /// The path of this program.
-    pub program: &'c str,
+    pub(crate) program: &'c str,
     /// The environment.
-    pub env: &'c Env,
+    pub(crate) env: &'c Env,
     /// What a person should know beside the result. It is set by the methods.
-    pub warnings: RefCell<Vec<String>>,
+    pub(crate) warnings: RefCell<Vec<String>>,
 }
 
 const NO_CLIENT: &str = "No MCP client was found on this machine. `policylayer clients` says where it looks.";
@@ -87,7 +89,7 @@ const NO_CLIENT: &str = "No MCP client was found on this machine. `policylayer c
 /// The error for a client's file that cannot be used.
 pub(super) fn left_alone(place: &ClientFile, error: &NoServers<'_>) -> Refusal {
     let (file, name) = (place.display_name(), place.row.name);
-    Refusal::Failed(format!("{file} ({name}) is left alone: {error}. Mend it, and do the same again."))
+    Refusal::Failed(format!("{file} ({name}) is left alone: {error}. Fix it, and do the same again."))
 }
 
 /// The error for a client that is not installed.
@@ -105,7 +107,7 @@ impl Candidate<'_> {
         let (key, file, name) = (visible(&self.entry.name), self.file.display_name(), self.file.row.name);
         match &self.entry.transport {
             Transport::Unclear(bad) => {
-                format!("{key} of {name} is left alone, since its entry in {file} is unclear: {bad}. Mend it first.")
+                format!("{key} of {name} is left alone, since its entry in {file} is unclear: {bad}. Fix it first.")
             }
             _ => format!(
                 "{name} reaches {key} over HTTP or server-sent events ({file}), which is out of a stdio wrapper's reach: there \
@@ -116,11 +118,13 @@ impl Candidate<'_> {
 }
 
 impl<'c> Selection<'c> {
+    /// The clients with these ids, or the only one that can be meant.
+    pub(crate) fn new(clients: &'c Clients, named: &'c [String], program: &'c str, env: &'c Env) -> Self {
+        Self { clients, named, all_clients: false, dry_run: false, program, env, warnings: RefCell::default() }
+    }
+
     /// The servers that are meant, and the exit code if all goes well.
-    ///
-    /// # Errors
-    /// If it is unclear which are meant, or there is none.
-    pub fn choose(&self, key: Option<&str>, wanted: Wanted) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
+    pub(crate) fn choose(&self, key: Option<&str>, wanted: Wanted) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
         let (all, exit) = self.candidates()?;
         let key = match key {
             Some(key) => key.to_owned(),
@@ -146,7 +150,7 @@ impl<'c> Selection<'c> {
 
     /// Every server of the clients that are meant, as far as it applies here.
     fn candidates(&self) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
-        let (mut all, mut exit, mut told) = (Vec::new(), Exit::Ok, BTreeSet::new());
+        let (mut all, mut exit, mut reported) = (Vec::new(), Exit::Ok, BTreeSet::new());
         if let Some(id) = self.named.iter().find(|id| !self.files_of(id).any(|file| file.presence != Presence::Nothing))
         {
             let first = self.files_of(id).next();
@@ -168,7 +172,7 @@ impl<'c> Selection<'c> {
                 Err(error) if !self.named.is_empty() => return Err(left_alone(file, &error)),
                 // Whether it has the server is not known.
                 Err(error) => {
-                    if told.insert(&file.file) {
+                    if reported.insert(&file.file) {
                         self.warn(left_alone(file, &error).to_string());
                     }
                     if self.all_clients {

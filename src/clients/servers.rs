@@ -86,9 +86,9 @@ fn sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSection>, 
         let keys = row.keys.iter().map(|key| (*key).to_owned()).collect();
         return Ok(vec![ServerSection { keys, folder: None, entries: entries(document, row.keys)? }]);
     };
-    let Some(folders) = document.find(&[first])? else { return Ok(Vec::new()) };
+    let Some(projects) = document.find(&[first])? else { return Ok(Vec::new()) };
     let mut sections = Vec::new();
-    for (key, node) in document.members(folders)? {
+    for (key, node) in document.members(projects)? {
         if !matches!(node.value, DocumentValue::Table(_)) {
             continue;
         }
@@ -104,17 +104,17 @@ fn sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSection>, 
 
 /// Whether a section applies in the working directory.
 pub fn is_here(row: &Row, section: &ServerSection, env: &Env) -> bool {
-    let Some(folder) = section.folder.as_deref().filter(|_| row.scope == ConfigScope::Folder) else { return true };
+    let Some(project) = section.folder.as_deref().filter(|_| row.scope == ConfigScope::Folder) else { return true };
     let here = env.folder();
     // Directories of Windows are written with either slash.
     let plain = |path: &str| path.replace('\\', "/").trim_end_matches('/').to_owned();
-    let is_same = cfg!(windows) && here.to_str().is_some_and(|here| plain(here).eq_ignore_ascii_case(&plain(folder)));
-    is_same || Path::new(folder) == here || is_same_folder(Path::new(folder), here)
+    let is_same = cfg!(windows) && here.to_str().is_some_and(|here| plain(here).eq_ignore_ascii_case(&plain(project)));
+    is_same || Path::new(project) == here || is_same_directory(Path::new(project), here)
 }
 
 /// Whether two paths lead to one directory, however they are written: file systems of macOS and Windows take upper for lower
 /// case, and those of macOS take a letter and its accent for the accented letter.
-fn is_same_folder(one: &Path, other: &Path) -> bool {
+fn is_same_directory(one: &Path, other: &Path) -> bool {
     if real(one).ok().is_some_and(|one| real(other).ok() == Some(one)) {
         return true;
     }

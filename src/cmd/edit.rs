@@ -22,35 +22,22 @@ use crate::term::{diff, message};
 use crate::visible::{plural, visible, visible_lines, visible_path};
 
 /// Changes what happens to tools.
-///
-/// # Errors
-/// If the server's name is invalid, or stdout cannot be written. An error of the policy is printed here, and gives the exit
-/// code.
 pub fn tools(action: EditAction, args: &ToolsArgs, env: &Env) -> anyhow::Result<Exit> {
     carry_out(Order { action, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
 }
 
 /// Limits the tools.
-///
-/// # Errors
-/// As [`tools`].
 pub fn limit(args: &LimitArgs, env: &Env) -> anyhow::Result<Exit> {
     let action = EditAction::Limit { rate: args.rate.clone(), scope: args.scope.map(Into::into) };
     carry_out(Order { action, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
 }
 
 /// Removes the rules that name the tools.
-///
-/// # Errors
-/// As [`tools`].
 pub fn reset(args: &ResetArgs, env: &Env) -> anyhow::Result<Exit> {
     carry_out(Order { action: EditAction::Reset, tools: args.tools.clone(), reason: None }, &args.edit, env)
 }
 
 /// Merges a document into the policy.
-///
-/// # Errors
-/// As [`tools`].
 pub fn add(args: &AddArgs, env: &Env) -> anyhow::Result<Exit> {
     let pasted = read_pasted(&args.file)?;
     edit_with(&args.edit, env, |source, name, server| edit::add(source, name, server, &pasted))

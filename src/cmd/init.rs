@@ -28,9 +28,6 @@ use crate::term::message;
 use crate::visible::{plural, visible_path};
 
 /// Starts the server, asks a person where one is there, and writes the policy.
-///
-/// # Errors
-/// When the server cannot be asked, or the policy cannot be written.
 pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env).map_err(ExitError::from)?;
     let server = find_server(args, &settings)?;

@@ -1,6 +1,5 @@
 //! `policylayer register`: puts the wrapper before a server in a client's configuration.
 
-use std::cell::RefCell;
 use std::io::{self, Write};
 
 use anstream::AutoStream;
@@ -8,7 +7,7 @@ use anstream::AutoStream;
 use super::output::ExitError;
 use super::{Env, report_exit};
 use crate::cli::{RegisterArgs, Which};
-use crate::clients::apply::{FileOutcome, FileResult, WriteMode, apply};
+use crate::clients::apply::{FileResult, apply};
 use crate::clients::naming::Naming;
 use crate::clients::program;
 use crate::clients::register::{EntryAction, EntryChange, RegisterPlan, Registration};
@@ -24,16 +23,15 @@ use crate::term::{diff, message};
 use crate::visible::{visible, visible_lines, visible_path};
 
 /// Wraps a server that clients have, or adds one.
-///
-/// # Errors
-/// If the server's name is invalid, the program's path is not known, or stdout cannot be written.
 pub fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env).map_err(ExitError::from)?;
     let program = program::path(env)?;
     let server = args.server.as_deref().map(ServerName::parse).transpose()?;
     let naming = Naming::new(server, args.policy.as_deref(), &settings, env).map_err(ExitError::from)?;
     let clients = Clients::look(env);
-    let selection = select(&clients, &args.which, &program, env);
+    let Which { client, all_clients } = &args.which;
+    let selection = Selection::new(&clients, client, &program, env);
+    let selection = Selection { all_clients: *all_clients, dry_run: args.dry_run, ..selection };
     let registration = Registration { selection: &selection, naming };
     let key = args.key.as_deref();
     let plan = if args.command.is_empty() {
@@ -41,41 +39,30 @@ pub fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     } else {
         registration.add_server(key, &args.command)
     };
-    let exit = carry_out(plan, &selection, args.dry_run.into())?;
+    let exit = carry_out(plan, &selection)?;
     if !args.dry_run {
         crate::proxy::notification::register_name(env);
     }
     Ok(exit)
 }
 
-/// The clients that the command line means.
-pub(super) fn select<'c>(clients: &'c Clients, which: &'c Which, program: &'c str, env: &'c Env) -> Selection<'c> {
-    let Which { client, all_clients } = which;
-    Selection { clients, named: client, all_clients: *all_clients, program, env, warnings: RefCell::default() }
-}
-
 /// Makes the changes and prints what was done.
-pub(super) fn carry_out(
-    plan: Result<RegisterPlan<'_>, Refusal>,
-    selection: &Selection<'_>,
-    mode: WriteMode,
-) -> anyhow::Result<Exit> {
+pub(super) fn carry_out(plan: Result<RegisterPlan<'_>, Refusal>, selection: &Selection<'_>) -> anyhow::Result<Exit> {
     selection.warnings.borrow().iter().for_each(|warning| message::print_warning(warning));
     let RegisterPlan { changes, mut exit, note } = plan.map_err(ExitError::from)?;
     note.iter().for_each(|note| message::print_note(note));
     let mut out = AutoStream::auto(io::stdout()).lock();
-    for outcome in apply(selection.clients, selection.program, mode, &changes) {
-        match &outcome.result {
-            Ok(result) => show(&mut out, &outcome, result)?,
-            Err(error) => exit = report_exit(error, Exit::Failed),
+    for (changes, result) in apply(selection, &changes) {
+        match result {
+            Ok(result) => show(&mut out, &changes, &result)?,
+            Err(error) => exit = report_exit(&error, Exit::Failed),
         }
     }
     out.flush()?;
     Ok(exit)
 }
 
-fn show(out: &mut dyn Write, outcome: &FileOutcome<'_>, result: &FileResult) -> io::Result<()> {
-    let changes = &outcome.changes;
+fn show(out: &mut dyn Write, changes: &[&EntryChange<'_>], result: &FileResult) -> io::Result<()> {
     match (result, changes.first()) {
         (FileResult::Preview { old, new }, Some(first)) => {
             let file = first.file.display_name();

@@ -21,11 +21,8 @@ use crate::term::style::local;
 use crate::term::{diff, message};
 use crate::visible::{visible, visible_path};
 
-/// Prints what the policy lacks, as a diff, or the whole suggested policy where there is no file yet. The file in force
-/// is never written.
-///
-/// # Errors
-/// Where the server's name is none, the log cannot be read, or what was suggested cannot be written.
+/// Prints what the policy lacks, as a diff, or the whole suggested policy if there is no file yet. The file in force is
+/// never written.
 pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let of_policy = args.policy.as_deref().and_then(super::server_of_file);
@@ -55,7 +52,9 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     }
     let suggested = match &source {
         None => suggest_policy(&survey, &server, &now),
-        Some(source) if source.format() == Format::Toml => extend_policy(source, &in_force, &survey, &server, &now)?,
+        Some(source) if source.format() == Format::Toml => {
+            extend_policy(source, &in_force, &survey, &server, &now).map_err(ExitError::from)?
+        }
         Some(source) => return by_hand(source, args, &in_force, &survey, &now),
     };
     let name = source.as_ref().map_or("suggested.toml", Source::name);
@@ -84,7 +83,7 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The log of one server, to be gone through for each policy.
+/// The log of one server, which is read for each policy.
 struct Log<'l> {
     server: &'l ServerName,
     since: Option<Timestamp>,
@@ -92,7 +91,7 @@ struct Log<'l> {
 }
 
 impl Log<'_> {
-    /// What was used, and what of it this policy refuses; `None` where there is no log, which has then been told.
+    /// Surveys what was used, and what of it this policy refuses. If there is no log, prints so and returns `None`.
     fn survey(&self, policy: &Policy) -> anyhow::Result<Option<UsageSurvey>> {
         let mut records = LogRecords::open(&paths::audit_folder(self.env)?, Some(self.server))?;
         if let Some(missing) = records.find_missing()? {
@@ -109,7 +108,7 @@ fn load(source: &Source, server: &ServerName) -> Result<Policy, String> {
     loaded.policy.ok_or_else(|| policy::render(source, &loaded.diagnostics, Colour::Plain))
 }
 
-/// JSON and YAML are not edited: the entries are printed for a person to put where they belong.
+/// Prints the entries for a person to insert: JSON and YAML are not edited.
 fn by_hand(
     source: &Source,
     args: &SuggestArgs,
@@ -148,7 +147,7 @@ fn print_refused<'s>(refused: impl Iterator<Item = (&'s (String, String), &'s u6
     }
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file that does not exist yet.
 fn create(file: &Path, text: &str) -> anyhow::Result<()> {
     let name = visible_path(file);
     let created = OpenOptions::new().write(true).create_new(true).open(file);

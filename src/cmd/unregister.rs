@@ -1,20 +1,20 @@
 //! `policylayer unregister`: takes the wrapper out of a client's configuration, and restores what was there.
 
 use super::Env;
-use super::register::{carry_out, select};
-use crate::cli::UnregisterArgs;
+use super::register::carry_out;
+use crate::cli::{UnregisterArgs, Which};
 use crate::clients::program;
 use crate::clients::register::unwrap_existing;
+use crate::clients::select::Selection;
 use crate::clients::servers::Clients;
 use crate::exit::Exit;
 
 /// Unwraps a server.
-///
-/// # Errors
-/// If the program's path is not known, or stdout cannot be written.
 pub fn run(args: &UnregisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let program = program::path(env)?;
     let clients = Clients::look(env);
-    let selection = select(&clients, &args.which, &program, env);
-    carry_out(unwrap_existing(&selection, args.key.as_deref()), &selection, args.dry_run.into())
+    let Which { client, all_clients } = &args.which;
+    let selection = Selection::new(&clients, client, &program, env);
+    let selection = Selection { all_clients: *all_clients, dry_run: args.dry_run, ..selection };
+    carry_out(unwrap_existing(&selection, args.key.as_deref()), &selection)
 }

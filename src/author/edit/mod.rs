@@ -79,8 +79,8 @@ pub enum CannotEdit {
 
 fn invalid(which: Which, name: &str) -> String {
     match which {
-        Which::Present => format!("The policy {name} is invalid, so it is not edited. Mend it first."),
-        Which::Pasted => format!("{name} is no policy that could be added, so nothing was written. Mend it first."),
+        Which::Present => format!("The policy {name} is invalid, so it is not edited. Fix it first."),
+        Which::Pasted => format!("{name} is not a policy that could be added, so nothing was written. Fix it first."),
         Which::Edited => format!(
             "With that, the policy {name} would be invalid, so nothing was written. This is what would be wrong with it."
         ),

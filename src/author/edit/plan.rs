@@ -10,7 +10,7 @@ use crate::policy::tree::{DocumentKey, DocumentNode, Member};
 use crate::policy::{Effect, Format, Limit, Policy, Scope, ServerName, Source};
 use crate::visible::visible;
 
-/// What is to happen to a tool.
+/// What an order does to a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EditAction {
     /// It may be called; its limits and conditions stay.
@@ -19,19 +19,19 @@ pub enum EditAction {
     Deny,
     /// It is taken out of tools/list, and every call is refused.
     Hide,
-    /// A person is asked, each time.
+    /// A person approves each call.
     Ask {
         /// How long the call waits for them, such as `10m`.
         timeout: Option<String>,
     },
-    /// So many calls may pass, such as `10/minute`; what else is said of the tool stays.
+    /// A rate of calls may pass, such as `10/minute`; the other rules for the tool stay.
     Limit {
         /// The rate.
         rate: String,
-        /// Who is counted together; a session where it is not said.
+        /// Whose calls are counted together; those of a session if it is not given.
         scope: Option<Scope>,
     },
-    /// What is said of it by its name is taken out, so that the rest of the policy decides.
+    /// Its own entry is removed, so that the rest of the policy decides.
     Reset,
 }
 
@@ -51,19 +51,18 @@ impl EditAction {
 /// What a person orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// What is to happen.
+    /// What happens.
     pub action: EditAction,
     /// To which tools: names and globs.
     pub tools: Vec<String>,
-    /// What the agent is to be told.
+    /// The reason that the agent is given.
     pub reason: Option<String>,
 }
 
-/// Carries out an order: in a document, or, where there is none yet, in what is written out of the built-in policy. `name`
-/// is what the document is called.
+/// Carries out an order in a document, or, if there is none yet, in the built-in policy as a document of this `name`.
 ///
 /// # Errors
-/// Where it cannot come out as it was ordered, or the document is not edited for another reason.
+/// If the result would not be what was ordered, or the document cannot be edited.
 pub fn order(source: Option<&Source>, name: &str, server: &ServerName, order: &Order) -> Result<Edited, CannotEdit> {
     let tools = order.tools.iter().map(|text| ToolKey::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let before = begin(source, name, server)?;
@@ -85,17 +84,26 @@ pub(super) fn begin<'s>(
     EditState::load(source, server, Which::Present)
 }
 
-/// That no other tool is decided otherwise than before.
+/// Checks that no other tool is decided in another way than before.
 pub(super) fn finish(
     before: EditState<'_>,
     after: Option<EditState<'_>>,
     is_named: impl Fn(&str) -> bool,
     notes: Vec<String>,
 ) -> Result<Edited, CannotEdit> {
-    let Some(after) = after else {
-        let EditState { source, policy, warnings, .. } = before;
-        return Ok(Edited { source, policy, warnings, outcome: EditOutcome::Unchanged, notes });
+    let outcome = match &after {
+        Some(after) => check_edited(&before, after, is_named)?,
+        None => EditOutcome::Unchanged,
     };
+    let EditState { source, policy, warnings, .. } = after.unwrap_or(before);
+    Ok(Edited { source, policy, warnings, outcome, notes })
+}
+
+fn check_edited(
+    before: &EditState<'_>,
+    after: &EditState<'_>,
+    is_named: impl Fn(&str) -> bool,
+) -> Result<EditOutcome, CannotEdit> {
     let size = after.source.in_file(after.source.text()).len();
     if size > MAX_POLICY_FILE {
         return CannotEdit::refused(format!(
@@ -106,9 +114,8 @@ pub(super) fn finish(
     }
     let nobody = "a_tool_that_nobody_knows".to_owned();
     let names = before.policy.known_tools().into_iter().chain(after.policy.known_tools()).chain([nobody]);
-    if let Some(other) =
-        names.filter(|name| !is_named(name)).find(|name| !decide_alike(&before.policy, &after.policy, name))
-    {
+    let mut others = names.filter(|name| !is_named(name));
+    if let Some(other) = others.find(|name| !decide_alike(&before.policy, &after.policy, name)) {
         return CannotEdit::refused(format!(
             "That would change what happens to {}, which was not named. Nothing was written. Edit {} by hand, and look at it \
              with `policylayer check`.",
@@ -117,16 +124,10 @@ pub(super) fn finish(
         ));
     }
     let is_same = before.source.text() == after.source.text();
-    Ok(Edited {
-        source: after.source,
-        policy: after.policy,
-        warnings: after.warnings,
-        outcome: if is_same { EditOutcome::Unchanged } else { EditOutcome::Changed },
-        notes,
-    })
+    Ok(if is_same { EditOutcome::Unchanged } else { EditOutcome::Changed })
 }
 
-/// Whether a tool fares alike under two policies, whichever rule it is that says so.
+/// Whether two policies decide a tool alike, whichever rule decides.
 fn decide_alike(one: &Policy, other: &Policy, tool: &str) -> bool {
     let (before, after) = (one.decide(tool), other.decide(tool));
     let limit = |limit: &Limit| (limit.max, limit.window, limit.scope);
@@ -136,7 +137,7 @@ fn decide_alike(one: &Policy, other: &Policy, tool: &str) -> bool {
         && one.limits(tool).map(limit).eq(other.limits(tool).map(limit))
 }
 
-/// The document as it is then; `None` where nothing is to be changed.
+/// Returns the document after the order; `None` if nothing is to be changed.
 fn carry_out<'s>(state: &EditState<'s>, tool: &ToolKey, order: &Order) -> Result<Option<EditState<'s>>, CannotEdit> {
     check_for_all(tool, order)?;
     let mut changes = plan(state, tool, order)?;
@@ -166,7 +167,7 @@ fn carry_out<'s>(state: &EditState<'s>, tool: &ToolKey, order: &Order) -> Result
     Ok(Some(after))
 }
 
-/// What means every tool has no action.
+/// Checks that an order for every tool is one that there is an entry for.
 fn check_for_all(tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
     let verb = match order.action {
         EditAction::Allow => "allow",
@@ -231,7 +232,7 @@ fn plan(state: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<Vec<Docu
     }
 }
 
-/// Whether one tool fares so already, whatever its server says of it, and not only because nothing is said of it.
+/// Whether a rule gives one tool this effect already, whatever its server says of the tool.
 fn is_so(state: &EditState<'_>, tool: &ToolKey, effect: Effect) -> bool {
     tool.exact().is_some_and(|name| {
         let decision = state.policy.decide(name);
@@ -241,7 +242,7 @@ fn is_so(state: &EditState<'_>, tool: &ToolKey, effect: Effect) -> bool {
     })
 }
 
-/// A limit lets through nothing that was not let through before.
+/// Checks that a limit lets through nothing that was refused before.
 fn may_be_limited(state: &EditState<'_>, tool: &ToolKey, own: Option<&DocumentNode>) -> Result<(), CannotEdit> {
     if let Some(name) = tool.exact() {
         let decision = state.policy.decide(name);
@@ -365,7 +366,7 @@ fn wanted_members(order: &Order, own: Option<&DocumentNode>) -> Vec<Member> {
     wanted
 }
 
-/// That each tool that is meant fares as it was ordered.
+/// Checks that each tool that is meant is decided as it was ordered.
 fn verify(before: &EditState<'_>, after: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
     let names = match tool.exact() {
         Some(name) => [name.to_owned()].into(),
@@ -379,7 +380,7 @@ fn verify(before: &EditState<'_>, after: &EditState<'_>, tool: &ToolKey, order: 
                 decision.effect == old.effect && (is_limited || matches!(decision.effect, Effect::Deny | Effect::Hide))
             }
             (EditAction::Allow, _) => decision.effect == Effect::Allow,
-            // A reason that another rule keeps back would be told to nobody.
+            // Nobody would see a reason that another rule keeps back.
             (_, Some(effect)) => {
                 decision.effect == effect
                     && order.reason.as_deref().is_none_or(|reason| decision.reason == Some(reason))
@@ -399,7 +400,7 @@ fn verify(before: &EditState<'_>, after: &EditState<'_>, tool: &ToolKey, order: 
             None if tool.exact().is_none() && rule.starts_with("tools.") => {
                 format!("A rule that names a tool comes before a glob: name the tool itself, {}", quote(name))
             }
-            None => "DocumentChange that rule in the file first".to_owned(),
+            None => "Change that rule in the file first".to_owned(),
         };
         return CannotEdit::refused(format!(
             "{} would not come out as asked: `{rule}` of {file} decides it, and makes of it `{}`. Nothing was written. {remedy}.",

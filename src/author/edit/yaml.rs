@@ -1,5 +1,5 @@
-//! Changes to a policy in YAML, as edits of its lines: of tables and lists in block style, and of those in flow style that
-//! stand on one line. What is written otherwise is left to its author.
+//! Changes to a policy in YAML, as edits of its lines: of tables and lists in block style, and of those in flow style on one
+//! line. What is written in another way is left to its author.
 
 use super::CannotEdit;
 use super::change::{DocumentChange, HEAD, nest, take_out_lines};
@@ -23,45 +23,32 @@ pub(super) fn apply(text: &str, name: &str, change: &DocumentChange) -> Result<S
     edited.ok_or_else(|| CannotEdit::shape(name, change))
 }
 
-/// The text of the document. `None` wherever it is written in a way that is not edited.
+/// An edit of a text. Each method returns the new text; `None` if the text is written in a way that is not edited.
 struct Edit<'t> {
     text: &'t str,
 }
 
 impl Edit<'_> {
     fn set(&self, root: &DocumentNode, path: &[String], node: &DocumentNode) -> Option<String> {
-        // As far as the path leads already.
-        let (mut at, mut holder) = (root, None);
-        let mut rest = path;
-        while let Some((key, deeper)) = rest.split_first() {
-            let Some(pair) = at.members().iter().find(|(own, _)| own.name == *key) else { break };
-            (at, holder, rest) = (&pair.1, Some(pair), deeper);
-        }
-        // What is still to be made, from the inside out.
-        let (first, inner) = match rest.split_first() {
-            Some((first, inner)) => (Some(first), inner),
-            None => (None, rest),
-        };
+        let (at, holder, rest) = walk(root, path);
+        let [key, inner @ ..] = rest else { return self.replace(holder?, node) };
         let node = nest(inner, node);
-        match (first, holder) {
-            (None, Some(pair)) => self.replace(pair, &node),
-            (Some(key), _) if !at.members().is_empty() && !is_flow(self.text, at) => self.add(at, key, &node),
-            (Some(key), Some(pair)) if matches!(at.value, DocumentValue::Table(_) | DocumentValue::Null) => {
-                let mut pairs = at.members().to_vec();
-                pairs.push((DocumentKey::unplaced(key), node));
-                let node = DocumentNode::unplaced_table(pairs);
-                // Entries are easier to read one below the other.
-                if at.members().is_empty() && path.len() - rest.len() == 1 {
-                    self.replace_by_block(pair, &node)
-                } else {
-                    self.replace(pair, &node)
-                }
-            }
-            _ => None,
+        if !at.members().is_empty() && !is_flow(self.text, at) {
+            return self.add(at, key, &node);
+        }
+        let holder = holder.filter(|_| matches!(at.value, DocumentValue::Table(_) | DocumentValue::Null))?;
+        let mut members = at.members().to_vec();
+        members.push((DocumentKey::unplaced(key), node));
+        let whole = DocumentNode::unplaced_table(members);
+        // Entries are easier to read one below the other.
+        if at.members().is_empty() && path.len() - rest.len() == 1 {
+            self.replace_by_block(holder, &whole)
+        } else {
+            self.replace(holder, &whole)
         }
     }
 
-    /// Another value for a key.
+    /// Replaces the value of a key.
     fn replace(&self, pair: &Member, node: &DocumentNode) -> Option<String> {
         let (_, old) = pair;
         let is_block =
@@ -74,13 +61,13 @@ impl Edit<'_> {
         }
         let span = old.span.start..self.end(pair)?;
         let written = self.text.get(span.clone())?;
-        // What stands on several lines may have comments in it.
+        // A value of several lines may have comments in it.
         let is_plain =
             !written.contains('\n') && (!written.contains('#') || matches!(old.value, DocumentValue::String(_)));
         if is_plain { self.splice(span, &yaml_line(node)) } else { None }
     }
 
-    /// The same, one member below the other.
+    /// Replaces the value of a key by a table in block style.
     fn replace_by_block(&self, pair: &Member, node: &DocumentNode) -> Option<String> {
         let (key, old) = pair;
         if node.members().is_empty() && !matches!(node.value, DocumentValue::Array(_)) {
@@ -101,7 +88,7 @@ impl Edit<'_> {
         self.splice(span, &format!(":\n{}", yaml(node.members(), indent).trim_end_matches('\n')))
     }
 
-    /// Nothing in the place of a table or list. What is said behind its key stays.
+    /// Replaces a table or list by an empty one. A comment behind its key stays.
     fn replace_by_empty(&self, pair: &Member, empty: &str) -> Option<String> {
         let span = self.value_of(pair)?;
         let colon = span.start + self.text.get(span.clone())?.find(':')? + 1;
@@ -114,7 +101,7 @@ impl Edit<'_> {
         self.splice(colon..span.end, &format!(" {empty}{behind}"))
     }
 
-    /// A further member of a table in block style, behind the others; `hide` behind the head of the document.
+    /// Adds a member at the end of a table in block style; `hide` behind the head of the document.
     fn add(&self, table: &DocumentNode, key: &str, node: &DocumentNode) -> Option<String> {
         let indent = self.column(table.members().first()?.0.span.start);
         let head = table.members().iter().rposition(|(own, _)| HEAD.contains(&own.name.as_str()));
@@ -122,7 +109,7 @@ impl Edit<'_> {
         let at = self.end(table.members().get(behind)?)?;
         let line_end = self.line_end(at);
         let member = yaml(&[(DocumentKey::unplaced(key), node.clone())], indent);
-        // As the document is laid out: with a blank line where the one before has one.
+        // In the layout of the document, with a blank line before it if others have one.
         let blank = if indent == 0 && self.has_blank_lines(table) && matches!(node.value, DocumentValue::Table(_)) {
             "\n"
         } else {
@@ -142,21 +129,12 @@ impl Edit<'_> {
 
     fn remove(&self, root: &DocumentNode, path: &[String]) -> Option<String> {
         let (last, way) = path.split_last()?;
-        let (mut at, mut holder) = (root, None);
-        for key in way {
-            let pair = at.members().iter().find(|(own, _)| own.name == *key)?;
-            (at, holder) = (&pair.1, Some(pair));
-        }
+        let (at, holder, []) = walk(root, way) else { return None };
         let gone = at.members().iter().find(|(own, _)| own.name == *last)?;
         let left: Vec<_> = at.members().iter().filter(|(own, _)| own.name != *last).cloned().collect();
         match holder {
             Some(holder) if left.is_empty() || is_flow(self.text, at) => {
-                let whole = DocumentNode::unplaced_table(left);
-                if is_flow(self.text, at) {
-                    self.replace(holder, &whole)
-                } else {
-                    self.replace_by_block(holder, &whole)
-                }
+                self.replace(holder, &DocumentNode::unplaced_table(left))
             }
             _ => Some(take_out_lines(self.text, gone.0.span.start, self.end(gone)?)),
         }
@@ -164,11 +142,8 @@ impl Edit<'_> {
 
     fn hide(&self, root: &DocumentNode, item: &str) -> Option<String> {
         let Some(pair) = root.members().iter().find(|(key, _)| key.name == "hide") else {
-            return self.add(
-                root,
-                "hide",
-                &DocumentNode::unplaced(DocumentValue::Array(vec![DocumentNode::unplaced_string(item)])),
-            );
+            let list = DocumentValue::Array(vec![DocumentNode::unplaced_string(item)]);
+            return self.add(root, "hide", &DocumentNode::unplaced(list));
         };
         let items = pair.1.items();
         let Some(last) = items.last() else {
@@ -203,37 +178,29 @@ impl Edit<'_> {
         if self.text.get(span.clone())?.contains('#') { None } else { self.splice(span, "") }
     }
 
-    /// From behind a key to the end of its value.
+    /// The span from behind a key to the end of its value.
     fn value_of(&self, pair: &Member) -> Option<Span> {
         Some(pair.0.span.end..self.end(pair)?)
     }
 
-    /// Where a member ends.
+    /// The end of a member. An empty value has no place: the member ends with the colon.
     fn end(&self, (key, value): &Member) -> Option<usize> {
-        match &value.value {
-            // An empty value stands nowhere: it ends with the colon.
-            DocumentValue::Null if value.span.is_empty() => {
-                let behind = self.text.get(key.span.end..)?;
-                Some(key.span.end + behind.find(':')? + 1)
-            }
-            DocumentValue::Table(pairs) => {
-                let inner = pairs.iter().map(|pair| self.end(pair)).collect::<Option<Vec<_>>>()?;
-                self.closed(value, inner.into_iter().max())
-            }
-            DocumentValue::Array(items) => {
-                let inner = items.iter().map(|item| {
-                    self.end(&(DocumentKey { span: item.span.clone(), name: String::new() }, item.clone()))
-                });
-                self.closed(value, inner.collect::<Option<Vec<_>>>()?.into_iter().max())
-            }
-            _ => {
-                let written = self.text.get(value.span.clone())?;
-                Some(value.span.start + written.trim_end().len())
-            }
+        if matches!(value.value, DocumentValue::Null) && value.span.is_empty() {
+            return Some(key.span.end + self.text.get(key.span.end..)?.find(':')? + 1);
         }
+        self.end_of_value(value)
     }
 
-    /// Where a table or list ends whose last part ends at `inner`: behind its bracket, where it has one.
+    fn end_of_value(&self, value: &DocumentNode) -> Option<usize> {
+        let inner: Option<Vec<usize>> = match &value.value {
+            DocumentValue::Table(members) => members.iter().map(|member| self.end(member)).collect(),
+            DocumentValue::Array(items) => items.iter().map(|item| self.end_of_value(item)).collect(),
+            _ => return Some(value.span.start + self.text.get(value.span.clone())?.trim_end().len()),
+        };
+        self.closed(value, inner?.into_iter().max())
+    }
+
+    /// The end of a table or list whose last part ends at `inner`: behind its bracket, if it has one.
     fn closed(&self, node: &DocumentNode, inner: Option<usize>) -> Option<usize> {
         if !is_flow(self.text, node) {
             return inner;
@@ -252,7 +219,7 @@ impl Edit<'_> {
         }
     }
 
-    /// The column of the dash of an item that stands on a line of its own.
+    /// The column of the dash of an item on a line of its own.
     fn dash(&self, item: &DocumentNode) -> Option<usize> {
         let before = self.text.get(self.line(item.span.start)..item.span.start)?;
         let dash = before.find('-')?;
@@ -275,6 +242,16 @@ impl Edit<'_> {
     fn splice(&self, span: Span, new: &str) -> Option<String> {
         Some([self.text.get(..span.start)?, new, self.text.get(span.end..)?].concat())
     }
+}
+
+/// Follows a path as far as it leads: the last node, the member that holds it, and the rest of the path.
+fn walk<'n, 'p>(root: &'n DocumentNode, path: &'p [String]) -> (&'n DocumentNode, Option<&'n Member>, &'p [String]) {
+    let (mut at, mut holder, mut rest) = (root, None, path);
+    while let Some((key, deeper)) = rest.split_first() {
+        let Some(member) = at.members().iter().find(|(own, _)| own.name == *key) else { break };
+        (at, holder, rest) = (&member.1, Some(member), deeper);
+    }
+    (at, holder, rest)
 }
 
 /// Whether a table or list is written in brackets.

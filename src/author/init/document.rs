@@ -21,22 +21,21 @@ const WIDTH: usize = 120;
 
 /// What the policy is written from.
 #[derive(Debug)]
-pub struct Origin<'o> {
+pub(crate) struct Origin<'o> {
     /// The server's name.
-    pub server: &'o ServerName,
+    pub(crate) server: &'o ServerName,
     /// The server's own name for itself.
-    pub calls_itself: &'o str,
+    pub(crate) calls_itself: &'o str,
     /// The day, such as 2026-11-22.
-    pub day: &'o str,
+    pub(crate) day: &'o str,
 }
 
 /// A new policy. Comments are lines without their mark; a format without comments leaves them out.
 struct NewPolicy {
     head: Vec<String>,
     top: Vec<NewMember>,
-    /// The rules by class.
-    classes: [PolicySection; 1],
-    tools: Vec<PolicySection>,
+    /// The sections of `classes`, and those of `tools`.
+    tables: [(&'static str, Vec<PolicySection>); 2],
 }
 
 /// Some members under one heading.
@@ -46,75 +45,56 @@ struct PolicySection {
     members: Vec<NewMember>,
 }
 
-/// A member and its comments; `None` if there are only comments.
-struct NewMember {
-    comments: Vec<String>,
-    member: Option<Member>,
-}
-
-impl From<Member> for NewMember {
-    fn from(member: Member) -> Self {
-        Self { comments: Vec::new(), member: Some(member) }
-    }
-}
+/// Comments, and the member that they are about; `None` if there are only comments.
+type NewMember = (Vec<String>, Option<Member>);
 
 /// Writes the policy's text.
-pub fn write(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers, format: Format) -> String {
-    let document = build(origin, plan, answers);
-    match format {
-        Format::Toml => document.to_toml(),
-        Format::Json => document.to_json(),
-        Format::Yaml => document.to_yaml(),
+pub(crate) fn write(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers, format: Format) -> String {
+    let policy = build(origin, plan, answers);
+    if format == Format::Json {
+        return policy.to_json();
     }
+    let mut out = comments("", &policy.head) + "\n";
+    for (about, member) in &policy.top {
+        let members = if format == Format::Yaml { yaml(member.as_slice(), 0) } else { toml_members(member.as_slice()) };
+        out.push_str(&format!("{}{members}", comments("", about)));
+    }
+    for (table, sections) in &policy.tables {
+        let is_empty = sections.iter().flat_map(|section| &section.members).all(|(_, member)| member.is_none());
+        match (format, is_empty) {
+            (Format::Yaml, true) => out.push_str(&format!("\n{table}: {{}}\n")),
+            (Format::Yaml, false) => out.push_str(&format!("\n{table}:\n")),
+            (_, true) => out.push_str(&format!("\n[{table}]\n")),
+            (_, false) => {}
+        }
+        let indent = if format == Format::Yaml { "  " } else { "" };
+        for section in sections {
+            out.push_str(&section.heading(indent));
+            for (about, member) in &section.members {
+                let entry = match member {
+                    Some((key, value)) if format == Format::Toml => toml_entry(table, &key.name, value.members()),
+                    member => yaml(member.as_slice(), indent.len()),
+                };
+                out.push_str(&format!("\n{}{entry}", comments(indent, about)));
+            }
+        }
+    }
+    out
 }
 
 impl NewPolicy {
-    fn to_toml(&self) -> String {
-        let mut out = comments("", &self.head) + "\n";
-        let sections = |sections: &[PolicySection], under| {
-            sections.iter().map(|section| section.to_toml(under)).collect::<String>()
-        };
-        for NewMember { comments: about, member } in &self.top {
-            out.push_str(&comments("", about));
-            out.push_str(&toml_members(member.as_slice()));
-        }
-        out.push_str(&sections(&self.classes, "classes"));
-        if self.tools.iter().all(PolicySection::is_empty) {
-            out.push_str("\n[tools]\n");
-        }
-        out + &sections(&self.tools, "tools")
-    }
-
     fn to_json(&self) -> String {
-        let members = |members: &[NewMember]| members.iter().filter_map(|one| one.member.clone()).collect::<Vec<_>>();
-        let table = |key, sections: &[PolicySection]| {
-            table_member(key, sections.iter().flat_map(|section| members(&section.members)).collect())
-        };
+        let members =
+            |members: &[NewMember]| members.iter().filter_map(|(_, member)| member.clone()).collect::<Vec<_>>();
         let mut all = members(&self.top);
-        all.extend([table("classes", &self.classes), table("tools", &self.tools)]);
-        json(&DocumentNode::unplaced_table(all), 0) + "\n"
-    }
-
-    fn to_yaml(&self) -> String {
-        let mut out = comments("", &self.head) + "\n";
-        self.top.iter().for_each(|member| out.push_str(&member.to_yaml("")));
-        for (key, sections) in [("classes", self.classes.as_slice()), ("tools", &self.tools)] {
-            let is_empty = sections.iter().all(PolicySection::is_empty);
-            out.push_str(&format!("\n{key}:{}\n", if is_empty { " {}" } else { "" }));
-            for section in sections {
-                out.push_str(&section.heading("  "));
-                section.members.iter().for_each(|member| out.push_str(&format!("\n{}", member.to_yaml("  "))));
-            }
+        for (table, sections) in &self.tables {
+            all.push(table_member(table, sections.iter().flat_map(|section| members(&section.members)).collect()));
         }
-        out
+        json(&DocumentNode::unplaced_table(all), 0) + "\n"
     }
 }
 
 impl PolicySection {
-    fn is_empty(&self) -> bool {
-        self.members.iter().all(|member| member.member.is_none())
-    }
-
     /// `# ---- Reads: allowed -----`, and the notes.
     fn heading(&self, indent: &str) -> String {
         let start = format!("---- {} ", self.title);
@@ -122,21 +102,6 @@ impl PolicySection {
         let heading = comments(indent, &[format!("{start}{}", "-".repeat(room))]);
         let gap = if self.notes.is_empty() { "" } else { "\n" };
         format!("\n{heading}{gap}{}", comments(indent, &self.notes))
-    }
-
-    fn to_toml(&self, under: &str) -> String {
-        let mut out = self.heading("");
-        for NewMember { comments: about, member } in &self.members {
-            let entry = member.as_ref().map(|(key, value)| toml_entry(under, &key.name, value.members()));
-            out.push_str(&format!("\n{}{}", comments("", about), entry.unwrap_or_default()));
-        }
-        out
-    }
-}
-
-impl NewMember {
-    fn to_yaml(&self, indent: &str) -> String {
-        comments(indent, &self.comments) + &yaml(self.member.as_slice(), indent.len())
     }
 }
 
@@ -152,10 +117,7 @@ fn comments(indent: &str, lines: &[String]) -> String {
 }
 
 /// Checks that a text is the policy that was planned, and returns the number of warnings that it loads with.
-///
-/// # Errors
-/// If it is not: what is wrong.
-pub fn verify(text: &str, server: &ServerName, plan: &[PlannedTool], format: Format) -> Result<u64, String> {
+pub(crate) fn verify(text: &str, server: &ServerName, plan: &[PlannedTool], format: Format) -> Result<u64, String> {
     if text.len() > MAX_POLICY_FILE {
         let megabytes = MAX_POLICY_FILE / (1024 * 1024);
         return Err(format!(
@@ -192,28 +154,25 @@ fn build(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers) -> NewPol
     let count = plural(plan.len() as u64, "tool");
     let description =
         format!("{server}: written by policylayer init on {day} for {count}, {listed}. Newer tools ask a person.");
-    let default = NewMember {
-        comments: wrap("What nothing below has a rule for is refused. It stays visible, so that somebody notices."),
-        member: Some(text_member("default", "deny")),
+    let stays = "What nothing below has a rule for is refused. It stays visible, so that somebody notices.";
+    let classes = PolicySection {
+        title: "Tools without an entry, by class".to_owned(),
+        notes: wrap(
+            "A tool that the server lists later, after an update or with another permission, is one that nobody has \
+             looked at. So it asks a person, even if it seems to be a read, and is noticed; what destroys is hidden. \
+             Once you have looked, give it an entry of its own.",
+        ),
+        members: Class::ALL.map(|class| (Vec::new(), Some(table_member(class.as_str(), later(class))))).into(),
     };
     NewPolicy {
         head: head(origin, &count, &listed),
         top: vec![
-            text_member("version", "1").into(),
-            text_member("description", description).into(),
-            default,
-            text_member("unlisted", "deny").into(),
+            (Vec::new(), Some(text_member("version", "1"))),
+            (Vec::new(), Some(text_member("description", description))),
+            (wrap(stays), Some(text_member("default", "deny"))),
+            (Vec::new(), Some(text_member("unlisted", "deny"))),
         ],
-        classes: [PolicySection {
-            title: "Tools without an entry, by class".to_owned(),
-            notes: wrap(
-                "A tool that the server lists later, after an update or with another permission, is one that nobody has \
-                 looked at. So it asks a person, even if it seems to be a read, and is noticed; what destroys is hidden. \
-                 Once you have looked, give it an entry of its own.",
-            ),
-            members: Class::ALL.map(|class| table_member(class.as_str(), later(class)).into()).into(),
-        }],
-        tools: sections(plan, answers),
+        tables: [("classes", vec![classes]), ("tools", sections(plan, answers))],
     }
 }
 
@@ -274,7 +233,7 @@ fn new_member(tool: &PlannedTool) -> NewMember {
         comments.push(quotation(&said));
     }
     comments.extend(marks(tool));
-    NewMember { comments, member }
+    (comments, member)
 }
 
 /// What a person should know of a tool before they change its rule.

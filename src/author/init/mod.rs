@@ -10,6 +10,6 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use self::document::{Origin, verify, write};
-pub use self::plan::{Answer, Answers, PlannedTool, plan, survey};
-pub use self::target::{FoundByName, InitTarget, TargetError, TargetOptions};
+pub(crate) use self::document::{Origin, verify, write};
+pub(crate) use self::plan::{Answer, Answers, PlannedTool, plan, survey};
+pub(crate) use self::target::{FoundByName, InitTarget, TargetError, TargetOptions};

@@ -9,7 +9,7 @@ use crate::risk::{Action, Catalogue, Class, Counted, Knowledge, Listed, Profile,
 
 /// What a person wants of the tools of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// What is recommended for each of them.
     Recommended,
     /// They are taken out of the list.
@@ -26,7 +26,7 @@ pub enum Answer {
 
 impl Answer {
     /// The answers for a class, the recommended one first and once.
-    pub fn of(class: Class) -> impl Iterator<Item = Self> {
+    pub(crate) fn of(class: Class) -> impl Iterator<Item = Self> {
         let recommended = match class {
             Class::Read => Self::Allow,
             Class::Write => Self::Limit,
@@ -38,7 +38,7 @@ impl Answer {
     }
 
     /// What the answer does to the tools of a class, in a few words.
-    pub fn words(self, class: Class) -> &'static str {
+    pub(crate) fn words(self, class: Class) -> &'static str {
         match (self, class) {
             (Self::Recommended, Class::Read) => "allowed; what is known to return personal data is limited",
             (Self::Recommended, Class::Write) | (Self::Limit, _) => "allowed, each tool 30 times a minute",
@@ -53,7 +53,7 @@ impl Answer {
 }
 
 /// What a person has answered, by class.
-pub type Answers = BTreeMap<Class, Answer>;
+pub(crate) type Answers = BTreeMap<Class, Answer>;
 
 /// The limit where there is no recommended one.
 const LIMIT: Rate = Rate { max: 30, window: "minute", counted: Counted::Session };
@@ -63,22 +63,22 @@ const GONE: &str = "What it takes away cannot be brought back.";
 
 /// What happens to one tool.
 #[derive(Debug)]
-pub struct PlannedTool {
+pub(crate) struct PlannedTool {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The key that means it and no other, or why there is none.
-    pub key: Result<String, &'static str>,
+    pub(crate) key: Result<String, &'static str>,
     /// The server's description of it.
-    pub description: Option<String>,
+    pub(crate) description: Option<String>,
     /// What is known of it.
-    pub profile: Profile,
+    pub(crate) profile: Profile,
     /// Its entry, a table.
     pub(super) rule: DocumentNode,
 }
 
 impl PlannedTool {
     /// The effect of its entry.
-    pub fn effect(&self) -> Effect {
+    pub(crate) fn effect(&self) -> Effect {
         match self.rule.member("action").and_then(DocumentNode::as_text) {
             Some("hide") => Effect::Hide,
             Some("deny") => Effect::Deny,
@@ -88,13 +88,13 @@ impl PlannedTool {
     }
 
     /// Whether its calls are counted.
-    pub fn is_limited(&self) -> bool {
+    pub(crate) fn is_limited(&self) -> bool {
         ["rate_limit", "limits"].iter().any(|key| self.rule.member(key).is_some())
     }
 }
 
 /// The tools, each with what is known of it, by name. If a server lists one twice, the worse of the two counts.
-pub fn survey<'l>(server: &ServerName, tools: &'l [Listed<'l>]) -> BTreeMap<&'l str, (&'l Listed<'l>, Profile)> {
+pub(crate) fn survey<'l>(server: &ServerName, tools: &'l [Listed<'l>]) -> BTreeMap<&'l str, (&'l Listed<'l>, Profile)> {
     let mut known: BTreeMap<&str, (&Listed<'_>, Profile)> = BTreeMap::new();
     for tool in tools {
         let profile = profile(server.as_str(), tool);
@@ -106,7 +106,7 @@ pub fn survey<'l>(server: &ServerName, tools: &'l [Listed<'l>]) -> BTreeMap<&'l 
 }
 
 /// Plans what happens to each tool, in the order of their names.
-pub fn plan(server: &ServerName, tools: &[Listed<'_>], answers: &Answers) -> Vec<PlannedTool> {
+pub(crate) fn plan(server: &ServerName, tools: &[Listed<'_>], answers: &Answers) -> Vec<PlannedTool> {
     let known = Known::of(server);
     survey(server, tools).into_values().map(|(tool, profile)| known.plan(tool, profile, answers)).collect()
 }

@@ -16,31 +16,31 @@ use crate::visible::visible_path;
 
 /// What the command line says of the target.
 #[derive(Clone, Copy, Debug)]
-pub struct TargetOptions<'o> {
+pub(crate) struct TargetOptions<'o> {
     /// The file; `-` for stdout.
-    pub output: Option<&'o Path>,
+    pub(crate) output: Option<&'o Path>,
     /// The format; that of the file's ending if it is not given.
-    pub format: Option<Format>,
+    pub(crate) format: Option<Format>,
     /// Whether files in the way are backed up.
-    pub force: bool,
+    pub(crate) force: bool,
 }
 
 /// Where the policy goes.
 #[derive(Debug)]
-pub struct InitTarget {
+pub(crate) struct InitTarget {
     /// The file; `None` for stdout.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// Its format.
-    pub format: Format,
+    pub(crate) format: Format,
     /// Whether the server's name finds the file.
-    pub found_by_name: FoundByName,
+    pub(crate) found_by_name: FoundByName,
     /// The files that are in its way, itself among them. With `--force` each of them is backed up.
     in_the_way: Vec<PathBuf>,
 }
 
 /// Whether the server's name finds a policy file, so that nobody has to name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FoundByName {
+pub(crate) enum FoundByName {
     /// It is the policy of the server.
     Yes,
     /// It has to be named.
@@ -49,33 +49,32 @@ pub enum FoundByName {
 
 /// Why there is no target, or it was not written. Each message is complete.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say what each is")]
-pub enum TargetError {
+pub(crate) enum TargetError {
     #[error("{} does not end in .toml, .json, .yaml or .yml, so nobody could tell its format. Name the file so, or write to stdout with `-o -`.", visible_path(.0))]
     Ending(PathBuf),
-    #[error("{} is to be written as {}, and its ending says otherwise. Give one of them, -o or --format.", visible_path(.file), .format)]
-    Contradiction { file: PathBuf, format: &'static str },
-    #[error("config.toml names another policy for this server, {}, so with {} there would be two. Leave -o out, or take `policy` out of config.toml.", visible_path(.named), visible_path(.file))]
-    Configured { named: PathBuf, file: PathBuf },
+    #[error("{} is to be written as {}, and its ending says otherwise. Give one of them, -o or --format.", visible_path(.0), .1)]
+    Contradiction(PathBuf, &'static str),
+    #[error("config.toml names another policy for this server, {}, so with {} there would be two. Leave -o out, or take `policy` out of config.toml.", visible_path(.0), visible_path(.1))]
+    Configured(PathBuf, PathBuf),
     #[error("{}", exists(.0))]
     Exists(Vec<PathBuf>),
     #[error("{0}")]
     Policy(#[from] PolicyError),
     #[error("{0}")]
     Replace(#[from] ReplaceError),
-    #[error("{} cannot be read, so it cannot be kept: {error}. Nothing was written. Make it readable, or move it away.", visible_path(.file))]
-    Unreadable { file: PathBuf, error: io::Error },
+    #[error("{} cannot be read, so it cannot be kept: {}. Nothing was written. Make it readable, or move it away.", visible_path(.0), .1)]
+    Unreadable(PathBuf, io::Error),
     #[error("{} is larger than any policy that is read, so it is not kept. Nothing was written. Move it away yourself.", visible_path(.0))]
     TooLarge(PathBuf),
-    #[error("The new policy is written, and {} could not be moved out of its way: {error}. Move it away yourself: with both there, neither is in force.", visible_path(.file))]
-    NotMoved { file: PathBuf, error: io::Error },
+    #[error("The new policy is written, and {} could not be moved out of its way: {}. Move it away yourself: with both there, neither is in force.", visible_path(.0), .1)]
+    NotMoved(PathBuf, io::Error),
 }
 
 impl TargetError {
     /// The exit code.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Ending(_) | Self::Contradiction { .. } => Exit::Usage,
+            Self::Ending(_) | Self::Contradiction(..) => Exit::Usage,
             Self::Policy(error) => error.exit(),
             _ => Exit::Failed,
         }
@@ -93,10 +92,7 @@ fn exists(files: &[PathBuf]) -> String {
 
 impl InitTarget {
     /// Finds the target: the file of the command line, or the server's policy file. Nothing is written yet.
-    ///
-    /// # Errors
-    /// If the format is unclear, or something is there and `force` is not set.
-    pub fn find(
+    pub(crate) fn find(
         options: TargetOptions<'_>,
         server: &ServerName,
         settings: &Settings,
@@ -137,7 +133,7 @@ impl InitTarget {
         let ending = file.extension().unwrap_or_default().to_string_lossy();
         let Some(found) = Format::from_ending(&ending) else { return Err(TargetError::Ending(file)) };
         if let Some(format) = format.filter(|format| *format != found) {
-            return Err(TargetError::Contradiction { file, format: format.as_str() });
+            return Err(TargetError::Contradiction(file, format.as_str()));
         }
         let Ok(directory) = paths::configuration_folder(env) else {
             return Ok(Self::new(file.clone(), found, FoundByName::No, vec![file]));
@@ -147,7 +143,7 @@ impl InitTarget {
         let is_named = named.iter().any(|one| is_same(one, &file));
         let found_by_name = match configured {
             Some(configured) if is_same(&configured, &file) => FoundByName::Yes,
-            Some(named) if is_named => return Err(TargetError::Configured { named, file }),
+            Some(named) if is_named => return Err(TargetError::Configured(named, file)),
             None if is_named => FoundByName::Yes,
             Some(_) | None => FoundByName::No,
         };
@@ -166,10 +162,7 @@ impl InitTarget {
     }
 
     /// Writes the file, and returns the backups of the files in its way.
-    ///
-    /// # Errors
-    /// If it cannot be written, or somebody else has written it since.
-    pub fn write(&self, file: &Path, text: &str) -> Result<Vec<PathBuf>, TargetError> {
+    pub(crate) fn write(&self, file: &Path, text: &str) -> Result<Vec<PathBuf>, TargetError> {
         let mut kept = Vec::new();
         let mut old = None;
         let (own, others): (Vec<_>, Vec<_>) = self.in_the_way.iter().partition(|other| *other == file);
@@ -191,7 +184,7 @@ impl InitTarget {
         // Only now: with two policies nothing starts, and with none the built-in one would be in force.
         for other in others {
             let aside = aside(other);
-            rename(other, &aside).map_err(|error| TargetError::NotMoved { file: other.clone(), error })?;
+            rename(other, &aside).map_err(|error| TargetError::NotMoved(other.clone(), error))?;
             kept.push(aside);
         }
         Ok(kept)
@@ -200,7 +193,7 @@ impl InitTarget {
 
 /// Reads all of a file, to back it up.
 fn read(file: &Path) -> Result<Vec<u8>, TargetError> {
-    let unreadable = |error| TargetError::Unreadable { file: file.to_owned(), error };
+    let unreadable = |error| TargetError::Unreadable(file.to_owned(), error);
     let mut text = Vec::new();
     let most = MAX_POLICY_FILE as u64 + 1;
     File::open(file).map_err(unreadable)?.take(most).read_to_end(&mut text).map_err(unreadable)?;
@@ -209,13 +202,12 @@ fn read(file: &Path) -> Result<Vec<u8>, TargetError> {
 
 /// Whether two paths lead to one file, which need not exist.
 fn is_same(one: &Path, other: &Path) -> bool {
-    let folder = |path: &Path| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        real(folder).ok()
+    let directory = |path: &Path| {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        real(parent.unwrap_or(Path::new("."))).ok()
     };
-    one == other
-        || (one.file_name() == other.file_name()
-            && folder(one).is_some_and(|folder_of| folder(other) == Some(folder_of)))
+    let is_same_name = || one.file_name() == other.file_name();
+    one == other || (is_same_name() && directory(one).is_some_and(|one| directory(other) == Some(one)))
 }
 
 /// The path of a backup: one that no file has, and that is nobody's policy.

@@ -13,9 +13,6 @@ use crate::term::message;
 use crate::visible::visible;
 
 /// Asks about each class that has tools, on stderr; `None` where the person leaves.
-///
-/// # Errors
-/// When the terminal cannot be read.
 pub(super) fn ask(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<Answers>> {
     let signals = Signals::take()?;
     message::print_note(&format!(

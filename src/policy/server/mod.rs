@@ -83,7 +83,7 @@ impl ServerName {
     }
 }
 
-/// Whether Windows takes a name for that of a device, whatever ending and folder it has. Policies and logs are named after
+/// Whether Windows takes a name for that of a device, whatever its ending and directory. Policies and logs are named after
 /// servers and move between machines, so such a name is none on any system.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
