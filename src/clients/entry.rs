@@ -95,12 +95,15 @@ pub fn entries<K: AsRef<str>>(document: &ClientDocument, keys: &[K]) -> Result<V
 }
 
 fn read_entry(document: &ClientDocument, (key, node): &Member) -> ClientEntry {
-    let is = |key, wanted| matches!(node.member(key), Some(DocumentNode { value: DocumentValue::Boolean(is), .. }) if *is == wanted);
+    let flag = |key| match node.member(key).map(|node| &node.value) {
+        Some(DocumentValue::Boolean(value)) => Some(*value),
+        _ => None,
+    };
     let policy_variable = node.member("env").and_then(|variables| variables.member(POLICY_VARIABLE)?.as_text());
     ClientEntry {
         name: key.name.clone(),
         transport: read_transport(document, node).unwrap_or_else(Transport::Unclear),
-        is_disabled: is("disabled", true) || is("enabled", false),
+        is_disabled: flag("disabled") == Some(true) || flag("enabled") == Some(false),
         policy_variable: policy_variable.map(str::to_owned),
     }
 }

@@ -127,7 +127,7 @@ fn in_package(written: &str) -> Option<(&str, &str, &str)> {
     Some((base, package, rest))
 }
 
-/// The packages that are there of this one's name, itself first. What stands behind the `_` tells the publisher, which
+/// The installed packages of this one's name, itself first. The part behind the `_` is the publisher, which
 /// differs between a package of the Microsoft Store and one that an organisation has signed.
 fn packages(base: &Path, package: &str) -> Vec<String> {
     let name = package.split_once('_').map_or(package, |(name, _)| name);

@@ -28,7 +28,7 @@ pub fn words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
     shown
 }
 
-/// A word that stands alone.
+/// A word on its own, without its secret.
 fn word(word: &str) -> String {
     if let Some((name, given)) = word.split_once('=')
         && !name.contains(['/', '?', ' ', '{', ';'])
@@ -52,7 +52,7 @@ fn word(word: &str) -> String {
     if is_secret(word) { HIDDEN.to_owned() } else { word.to_owned() }
 }
 
-/// The value of an option whose name tells of a secret. A header keeps its name, a variable that is filled in later stays.
+/// The value of an option that takes a secret. A header keeps its name, and a variable that is filled in later stays.
 fn value(value: &str) -> String {
     match value.split_once(':') {
         _ if value.starts_with("${") && value.ends_with('}') => value.to_owned(),

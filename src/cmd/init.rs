@@ -27,7 +27,7 @@ use crate::shell::as_word;
 use crate::term::message;
 use crate::visible::{plural, visible_path};
 
-/// Starts the server, asks a person where one is there, and writes the policy.
+/// Starts the server, asks a person if there is one, and writes the policy.
 pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env).map_err(ExitError::from)?;
     let server = find_server(args, &settings)?;
@@ -95,7 +95,7 @@ fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<ServerNam
     })?)
 }
 
-/// What a person answers, where one is there; `None` where they leave.
+/// The answers of a person, if there is one; `None` if they leave.
 fn answers(args: &InitArgs, server: &ServerName, tools: &[Listed<'_>], env: &Env) -> anyhow::Result<Option<Answers>> {
     if args.yes || !env.asks_on_terminal() {
         return Ok(Some(Answers::new()));

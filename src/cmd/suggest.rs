@@ -41,7 +41,7 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
             })
         },
     )?;
-    let log = Log { server: &server, since: args.since.map(|since| since.moment(&now)), env };
+    let log = ServerLog { server: &server, since: args.since.map(|since| since.moment(&now)), env };
     let Some(survey) = log.survey(&in_force)? else { return Ok(Exit::Failed) };
     print_skipped(&survey.skipped);
     if survey.tools.is_empty() {
@@ -84,13 +84,13 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
 }
 
 /// The log of one server, which is read for each policy.
-struct Log<'l> {
+struct ServerLog<'l> {
     server: &'l ServerName,
     since: Option<Timestamp>,
     env: &'l Env,
 }
 
-impl Log<'_> {
+impl ServerLog<'_> {
     /// Surveys what was used, and what of it this policy refuses. If there is no log, prints so and returns `None`.
     fn survey(&self, policy: &Policy) -> anyhow::Result<Option<UsageSurvey>> {
         let mut records = LogRecords::open(&paths::audit_folder(self.env)?, Some(self.server))?;

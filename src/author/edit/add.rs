@@ -68,7 +68,7 @@ impl Pasted {
 /// tools stays: `version`, `description`, `default` and `unlisted`.
 ///
 /// # Errors
-/// Where the policy cannot be edited.
+/// If the policy cannot be edited.
 pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pasted) -> Result<Edited, CannotEdit> {
     let before = begin(source, name, server)?;
     let mut notes = Vec::new();

@@ -48,7 +48,7 @@ fn set(object: &CstObject, path: &[String], node: &DocumentNode) {
     }
 }
 
-/// What belongs to the head of the document stands behind the rest of it; everything else at the end.
+/// Inserts a member: `hide` behind the head of the document, everything else at the end.
 fn insert(object: &CstObject, key: &str, value: CstInputValue) {
     let is_head = |name: Option<String>| name.is_some_and(|name| HEAD.contains(&name.as_str()));
     let head = object.properties().iter().rposition(|member| is_head(member.decoded_name()));

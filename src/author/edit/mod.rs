@@ -31,7 +31,7 @@ pub struct Edited {
     pub source: Source,
     /// What it decides.
     pub policy: Policy,
-    /// What the linter says of it.
+    /// The linter's warnings.
     pub warnings: Vec<Diagnostic>,
     /// Whether anything was to be changed at all.
     pub outcome: EditOutcome,
@@ -111,7 +111,7 @@ impl CannotEdit {
     }
 }
 
-/// What is written where a server has no policy file yet: its built-in policy, as a file that says so.
+/// The text that is edited if a server has no policy file yet: its built-in policy, with a head for a file.
 pub fn written_out(server: &ServerName) -> String {
     let text = builtin_text(server);
     // The first paragraphs say that it is built in, and how to get a file of it.
@@ -128,7 +128,7 @@ pub fn written_out(server: &ServerName) -> String {
 /// Whether a text is a rate, such as `10/minute`.
 ///
 /// # Errors
-/// Where it is none; with what to write instead.
+/// If it is not; with what to write instead.
 pub fn check_rate(text: &str) -> Result<(), String> {
     said(|report| limit_keys::rate(text, &DocumentNode::unplaced_string(text), report).is_some())
 }
@@ -136,7 +136,7 @@ pub fn check_rate(text: &str) -> Result<(), String> {
 /// Whether a text is a length of time, such as `10m`.
 ///
 /// # Errors
-/// Where it is none; with what to write instead.
+/// If it is not; with what to write instead.
 pub fn check_length(text: &str) -> Result<(), String> {
     said(|report| limit_keys::window(&DocumentNode::unplaced_string(text), report).is_some())
 }

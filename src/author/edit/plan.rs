@@ -304,7 +304,10 @@ fn change_entry(
         return vec![DocumentChange::Set(path.to_vec(), DocumentNode::unplaced_table(members))];
     };
     let mut changes = set_members(path, Some(kept), &wanted);
-    let is_action = |change: &DocumentChange| matches!(change, DocumentChange::Set(path, _) if path.last().is_some_and(|key| key == "action"));
+    let is_action = |change: &DocumentChange| match change {
+        DocumentChange::Set(path, _) => path.last().is_some_and(|key| key == "action"),
+        _ => false,
+    };
     if changes.iter().any(is_action) {
         let mut gone: Vec<&str> = Vec::new();
         // The reason was for the action, unless something else refuses with it.

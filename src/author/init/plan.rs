@@ -55,7 +55,7 @@ impl Answer {
 /// What a person has answered, by class.
 pub(crate) type Answers = BTreeMap<Class, Answer>;
 
-/// The limit where there is no recommended one.
+/// The limit if there is no recommended one.
 const LIMIT: Rate = Rate { max: 30, window: "minute", counted: Counted::Session };
 
 /// The reason that is given for a call of a hidden tool.

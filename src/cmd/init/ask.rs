@@ -12,7 +12,7 @@ use crate::risk::Class;
 use crate::term::message;
 use crate::visible::visible;
 
-/// Asks about each class that has tools, on stderr; `None` where the person leaves.
+/// Asks about each class that has tools, on stderr; `None` if the person leaves.
 pub(super) fn ask(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<Answers>> {
     let signals = Signals::take()?;
     message::print_note(&format!(
@@ -91,7 +91,7 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Ends as the signal would have ended us, where one has come.
+    /// Ends the program as the signal would have, if one has come.
     fn obey(&self) {
         let signal = i32::try_from(self.0.load(std::sync::atomic::Ordering::Relaxed)).unwrap_or_default();
         if signal != 0 {

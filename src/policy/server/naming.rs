@@ -78,7 +78,7 @@ fn stem(segment: &str) -> &str {
     }
 }
 
-/// A name without the words that every server has in it. `None` where nothing is left.
+/// A name without the words that every server has in it. `None` if nothing is left.
 fn core(name: &str) -> Option<ServerName> {
     let lower = name.to_lowercase();
     let words: Vec<&str> =
