@@ -4,30 +4,33 @@ mod client;
 mod server;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use anstyle::Style;
 use anyhow::{Context, bail, ensure};
-use client::{Launch, Session, send_raw, stand_in};
-use serde_json::{Map, Value, json};
+use client::{DemoSession, Launch, send_raw, stand_in};
+use serde_json::Value;
 
-use super::{Env, as_word, server_of_command};
+use super::output::show_start;
+use super::{Env, as_word};
 use crate::cli::DemoArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::{self, Effect, Format, Listing, Policy, ServerName, Source, ToolRef};
+use crate::policy::{self, Effect, Format, Policy, ServerName, Source};
+use crate::probe;
+use crate::report::inspection::InspectReport;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::term::table::{self, Cell};
+use crate::term::wrap::{text_width, wrap};
+use crate::visible::visible;
 
 /// The subcommand that makes a process the stand-in server.
 pub const SERVER_SUBCOMMAND: &str = "demo-server";
 
 /// The policy that the demo runs under, as its users write it.
 const POLICY: &str = r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#;
-
-/// A policy that shows everything that a server offers.
-const ALLOW_ALL: &str = r#"{"version":"1","default":"allow"}"#;
 
 /// Only the client asks: nobody sits at this machine's own desk during the demo.
 const CONFIG: &str = "[approvals]\nchannels = [\"client\"]\n";
@@ -45,20 +48,33 @@ const TITLE: Style = Style::new().bold();
 /// # Errors
 /// When a server does not start or answer, or when the wrapper did not do what the demo says it does.
 pub fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut out = anstream::stdout().lock();
     // Goes with all that is in it when the demo ends.
-    let folder = tempfile::tempdir().context("the demo needs a temporary folder")?;
-    runtime.block_on(async {
-        let story = async {
-            match args.command.as_slice() {
-                [] => stand_in_demo(&mut out, folder.path()).await,
-                command => given_server_demo(&mut out, folder.path(), command, env).await,
+    let dir = tempfile::tempdir().context("the demo needs a temporary directory")?;
+    let is_stand_in = args.command.is_empty();
+    let command = if is_stand_in { stand_in()? } else { args.command.clone() };
+    let policy = if is_stand_in {
+        let source = Source::new("policy.json", Format::Json, POLICY);
+        let policy = policy::load(&source, &ServerName::parse(SERVER)?).policy;
+        policy.context("the demo failed: its policy does not load")?
+    } else {
+        let settings = paths::load_settings(env)?;
+        paths::load_policy(None, &settings.server_of_command(&command)?, &settings, env)?.policy
+    };
+    let policy = Arc::new(policy);
+    // What the server lists by itself, before the wrapper hides some of it.
+    let offer = probe::probe_command(&command, &show_start)?;
+    let report = InspectReport::new(&offer, &policy, &command);
+    let mut out = anstream::stdout().lock();
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let demo = async {
+            match is_stand_in {
+                true => stand_in_demo(&mut out, dir.path(), &command, &report).await,
+                false => given_server_demo(&mut out, &command, &report, &policy).await,
             }
         };
         tokio::select! {
-            told = story => told,
-            // So that the folder goes with us, and what was started.
+            result = demo => result,
+            // So that the directory goes with us, and what was started.
             () = interrupted() => bail!("the demo was interrupted"),
         }
     })?;
@@ -87,45 +103,38 @@ pub fn serve_stand_in() -> anyhow::Result<Exit> {
 }
 
 /// One call of the story.
-struct Call {
+struct StoryCall {
     tool: &'static str,
-    arguments: Value,
+    /// The arguments, as JSON.
+    arguments: &'static str,
     /// What the agent is after, in plain words.
     why: &'static str,
-    expected: Expected,
+    /// Whether the call is to reach the server.
+    is_to_run: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Expected {
-    Runs,
-    Refused,
-}
-
-fn story() -> [Call; 5] {
-    use Expected::{Refused, Runs};
-    [
-        Call { tool: "get_lists", arguments: json!({}), why: "reads the audiences", expected: Runs },
-        Call {
-            tool: "get_campaign_metrics",
-            arguments: json!({"campaignId": 77}),
-            why: "reads how a campaign did",
-            expected: Runs,
-        },
-        Call {
-            tool: "cancel_export_job",
-            arguments: json!({"jobId": 4242}),
-            why: "calls the tool it should not know of",
-            expected: Refused,
-        },
-        Call {
-            tool: "send_campaign",
-            arguments: json!({"campaignId": 77}),
-            why: "mails a million people; a person is asked, and refuses",
-            expected: Refused,
-        },
-        Call { tool: "delete_list", arguments: json!({"listId": 9}), why: "deletes an audience", expected: Refused },
-    ]
-}
+const STORY: [StoryCall; 5] = [
+    StoryCall { tool: "get_lists", arguments: "{}", why: "reads the audiences", is_to_run: true },
+    StoryCall {
+        tool: "get_campaign_metrics",
+        arguments: r#"{"campaignId":77}"#,
+        why: "reads how a campaign did",
+        is_to_run: true,
+    },
+    StoryCall {
+        tool: "cancel_export_job",
+        arguments: r#"{"jobId":4242}"#,
+        why: "calls the tool it should not know of",
+        is_to_run: false,
+    },
+    StoryCall {
+        tool: "send_campaign",
+        arguments: r#"{"campaignId":77}"#,
+        why: "mails a million people; a person is asked, and refuses",
+        is_to_run: false,
+    },
+    StoryCall { tool: "delete_list", arguments: r#"{"listId":9}"#, why: "deletes an audience", is_to_run: false },
+];
 
 /// A line that two parsers read as two different calls: the first `name` is harmless, the last one is not.
 const SMUGGLED: &str = concat!(
@@ -133,170 +142,117 @@ const SMUGGLED: &str = concat!(
     r#""params":{"name":"get_lists","name":"cancel_export_job","arguments":{"jobId":4242}}}"#
 );
 
-async fn stand_in_demo(out: &mut dyn Write, folder: &Path) -> anyhow::Result<()> {
-    let (policy, allow_all) = (folder.join("policy.json"), folder.join("allow-all.json"));
+async fn stand_in_demo(
+    out: &mut dyn Write,
+    dir: &Path,
+    command: &[OsString],
+    report: &InspectReport<'_>,
+) -> anyhow::Result<()> {
+    let policy = dir.join("policy.json");
     std::fs::write(&policy, POLICY)?;
-    std::fs::write(&allow_all, ALLOW_ALL)?;
-    // Where the wrapper finds it whose home this folder is.
-    std::fs::create_dir_all(folder.join("policylayer"))?;
-    std::fs::write(folder.join("policylayer/config.toml"), CONFIG)?;
-    let command = stand_in()?;
-    let launch = |policy| Launch { policy: Some(policy), server: Some(SERVER), command: &command, home: Some(folder) };
-
-    let offered = offered_tools(&launch(&allow_all)).await?;
-    let session = Session::open(&launch(&policy)).await?;
+    // The wrapper finds it here, because this directory is its home.
+    std::fs::create_dir_all(dir.join("policylayer"))?;
+    std::fs::write(dir.join("policylayer/config.toml"), CONFIG)?;
+    let launch = Launch { policy: Some(&policy), server: Some(SERVER), command, home: Some(dir) };
+    let session = DemoSession::open(&launch).await?;
     let seen = session.tools().await?;
-    let story = story();
     let mut answers = Vec::new();
-    for call in &story {
-        let arguments = call.arguments.as_object().cloned().unwrap_or_default();
-        answers.push(session.call(call.tool, arguments).await?);
+    for call in &STORY {
+        answers.push(session.call(call.tool, serde_json::from_str(call.arguments)?).await?);
     }
     let mut printed = session.close().await?;
-    let (smuggled, printed_then) = send_raw(&launch(&policy), SMUGGLED).await?;
+    let (smuggled, printed_then) = send_raw(&launch, SMUGGLED).await?;
     printed.extend(printed_then);
     let reached = |tool: &str| printed.iter().any(|line| line.strip_prefix(server::RAN) == Some(tool));
 
-    let server = ServerName::parse(SERVER)?;
-    let in_force = policy::load(&Source::new("policy.json", Format::Json, POLICY), &server).policy;
-    let in_force = in_force.context("the demo failed: its policy does not load")?;
-    title(out, "The policy, the whole file")?;
+    write_title(out, "The policy, the whole file")?;
     writeln!(out, "  {POLICY}\n")?;
     writeln!(out, "  It hides one tool. For the rest the built-in policy stays in force.\n")?;
 
-    title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
-    tools_table(out, &in_force, &offered, &seen)?;
-
-    title(out, "What happens to each call")?;
-    for (call, answer) in story.iter().zip(&answers) {
+    write_tools(out, report, &seen, None)?;
+    write_title(out, "What happens to each call")?;
+    let stopped = format!("{ERROR}✘ never reached the server{ERROR:#}");
+    for (StoryCall { tool, arguments, why, .. }, answer) in STORY.iter().zip(&answers) {
         let text = answer.content.iter().find_map(|block| block.as_text()).map(|text| text.text.as_str());
-        show_call(out, call, text.unwrap_or_default(), reached(call.tool))?;
+        let verdict = format!("{SUCCESS}✔ reached the server{SUCCESS:#}");
+        let verdict = if reached(tool) { &verdict } else { &stopped };
+        write_call(out, why, &format!("{tool} {arguments}"), verdict, text.unwrap_or_default())?;
     }
-    let error = smuggled_error(&smuggled)?;
-    writeln!(out, "  The agent hides the tool behind a duplicate key, which some parsers let win")?;
-    let shown = r#"tools/call {"name":"get_lists","name":"cancel_export_job", …}"#;
-    writeln!(out, "  {DIM}{shown}{DIM:#}")?;
-    verdict(out, false)?;
-    wrapped(out, &error)?;
+    let why = "hides the tool behind a duplicate key, which some parsers let win";
+    let request = r#"{"name":"get_lists","name":"cancel_export_job", …}"#;
+    write_call(out, why, request, &stopped, &error_of(&smuggled)?)?;
 
-    for call in &story {
-        let should = call.expected == Expected::Runs;
-        ensure!(reached(call.tool) == should, "the demo failed: {} reached the server: {}", call.tool, !should);
+    for StoryCall { tool, is_to_run, .. } in &STORY {
+        ensure!(reached(tool) == *is_to_run, "the demo failed: {tool} reached the server: {}", !is_to_run);
     }
-    ensure!(
-        !seen.iter().any(|(tool, _)| tool == "cancel_export_job"),
-        "the demo failed: cancel_export_job is still listed"
-    );
-    title(out, "Your turn")?;
+    ensure!(!seen.iter().any(|tool| tool == "cancel_export_job"), "the demo failed: cancel_export_job is still listed");
+    write_title(out, "Your turn")?;
     let server = ["--", "npx", "-y", "@iterable/mcp"].map(as_word).join(" ");
     writeln!(out, "  Before your own server:  policylayer register {server}")?;
     writeln!(out, "  What an agent sees:      policylayer inspect {server}")?;
     Ok(())
 }
 
-async fn given_server_demo(out: &mut dyn Write, folder: &Path, command: &[OsString], env: &Env) -> anyhow::Result<()> {
-    let settings = paths::load_settings(env)?;
-    let server = server_of_command(command, &settings)?;
-    let in_force = paths::load_policy(None, &server, &settings, env)?;
-    let allow_all = folder.join("allow-all.json");
-    std::fs::write(&allow_all, ALLOW_ALL)?;
-    let offered = offered_tools(&Launch { policy: Some(&allow_all), server: None, command, home: None }).await?;
-    let session = Session::open(&Launch { policy: None, server: None, command, home: None }).await?;
+async fn given_server_demo(
+    out: &mut dyn Write,
+    command: &[OsString],
+    report: &InspectReport<'_>,
+    policy: &Policy,
+) -> anyhow::Result<()> {
+    let session = DemoSession::open(&Launch { policy: None, server: None, command, home: None }).await?;
     let seen = session.tools().await?;
     session.close().await?;
-    title(out, &format!("What the agent sees: {} of {} tools", seen.len(), offered.len()))?;
-    wrapped(out, &in_force.policy.summary().to_string())?;
-    tools_table(out, &in_force.policy, &offered, &seen)?;
+    write_tools(out, report, &seen, Some(&policy.summary().to_string()))?;
     writeln!(out, "  No tool was called.")?;
     Ok(())
 }
 
-async fn offered_tools(launch: &Launch<'_>) -> anyhow::Result<Vec<(String, Listing)>> {
-    let session = Session::open(launch).await?;
-    let tools = session.tools().await?;
-    session.close().await?;
-    Ok(tools)
-}
-
-fn tools_table(
+/// Writes a table of the tools, and whether the wrapper has listed them.
+fn write_tools(
     out: &mut dyn Write,
-    policy: &Policy,
-    offered: &[(String, Listing)],
-    seen: &[(String, Listing)],
-) -> anyhow::Result<()> {
-    let rows: Vec<_> = offered
-        .iter()
-        .map(|(name, listing)| {
-            let tool = ToolRef { name, listing: *listing };
-            let visible = seen.iter().any(|(seen, _)| seen == name);
-            let call = match policy.decide(tool).effect {
+    report: &InspectReport<'_>,
+    seen: &[String],
+    summary: Option<&str>,
+) -> io::Result<()> {
+    write_title(out, &format!("What the agent sees: {} of {} tools", seen.len(), report.tools.len()))?;
+    if let Some(summary) = summary {
+        write_wrapped(out, summary)?;
+    }
+    let rows = report.tools.iter().map(|tool| {
+        let is_seen = seen.iter().any(|seen| seen == tool.name);
+        vec![
+            Cell::styled(visible(tool.name), if is_seen { Style::new() } else { DIM }),
+            Cell::styled(tool.class.as_str(), DIM),
+            if is_seen { Cell::styled("● listed", SUCCESS) } else { Cell::styled("○ hidden", ERROR) },
+            match tool.effect {
                 Effect::Allow => Cell::styled("passes", SUCCESS),
                 Effect::RequireApproval => Cell::styled("asks a person", WARN),
                 Effect::Deny | Effect::Hide => Cell::styled("is refused", ERROR),
-            };
-            vec![
-                Cell::styled(printable(name), if visible { Style::new() } else { DIM }),
-                Cell::styled(policy.class(tool).as_str(), DIM),
-                if visible { Cell::styled("● listed", SUCCESS) } else { Cell::styled("○ hidden", ERROR) },
-                call,
-            ]
-        })
-        .collect();
-    table::write(out, &["TOOL", "CLASS", "AGENT SEES", "A CALL"], &rows)?;
-    writeln!(out)?;
-    Ok(())
+            },
+        ]
+    });
+    table::write(out, &["TOOL", "CLASS", "AGENT SEES", "A CALL"], &rows.collect::<Vec<_>>())?;
+    writeln!(out)
 }
 
-/// A name that a server chose, without what would drive a terminal.
-fn printable(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
-fn title(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
+fn write_title(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "{TITLE}{text}{TITLE:#}")
 }
 
-fn show_call(out: &mut dyn Write, call: &Call, answer: &str, reached: bool) -> anyhow::Result<()> {
-    writeln!(out, "  The agent {}", call.why)?;
-    writeln!(out, "  {DIM}tools/call {} {}{DIM:#}", call.tool, call.arguments)?;
-    verdict(out, reached)?;
-    wrapped(out, answer)?;
-    Ok(())
+/// Writes a call: what the agent is after, what it sends, what became of it, and what it gets.
+fn write_call(out: &mut dyn Write, why: &str, request: &str, verdict: &str, answer: &str) -> io::Result<()> {
+    writeln!(out, "  The agent {why}\n  {DIM}tools/call {request}{DIM:#}\n  {verdict}")?;
+    write_wrapped(out, answer)
 }
 
-fn verdict(out: &mut dyn Write, reached: bool) -> std::io::Result<()> {
-    if reached {
-        writeln!(out, "  {SUCCESS}✔ reached the server{SUCCESS:#}")
-    } else {
-        writeln!(out, "  {ERROR}✘ never reached the server{ERROR:#}")
-    }
+/// Writes the answer as the agent reads it, indented and broken between words.
+fn write_wrapped(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    writeln!(out, "{}", wrap(&text, 4, text_width()))
 }
 
-/// The terminal's width, within what reads well.
-fn width() -> usize {
-    let columns = terminal_size::terminal_size().map_or(100, |(terminal_size::Width(columns), _)| usize::from(columns));
-    columns.clamp(40, 100)
-}
-
-/// The answer as the agent reads it, indented and broken at words.
-fn wrapped(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
-    let width = width().saturating_sub(4);
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            writeln!(out, "    {line}")?;
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    writeln!(out, "    {line}\n")
-}
-
-fn smuggled_error(answer: &str) -> anyhow::Result<String> {
-    let answer: Map<String, Value> = serde_json::from_str(answer).context("the demo failed: no JSON came back")?;
-    let message = answer.get("error").and_then(|error| error.get("message")).and_then(Value::as_str);
+fn error_of(answer: &str) -> anyhow::Result<String> {
+    let answer: Value = serde_json::from_str(answer).context("the demo failed: no JSON came back")?;
+    let message = answer.pointer("/error/message").and_then(Value::as_str);
     Ok(message.context("the demo failed: the smuggled call was not refused")?.to_owned())
 }

@@ -12,7 +12,7 @@ use jiff::Zoned;
 use serde_json::Value;
 
 use super::Env;
-use super::output::ExitError;
+use super::output::{ExitError, show_start};
 use crate::author::init::{
     Answers, FoundByName, InitTarget, Origin, PlannedTool, TargetOptions, plan, survey, verify, write,
 };
@@ -20,7 +20,7 @@ use crate::cli::{InitArgs, PolicyFormat};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::{Effect, ServerName, server};
-use crate::probe::{self, Offer};
+use crate::probe::{self, ServerOffer};
 use crate::risk::{Class, Listed};
 use crate::settings::Settings;
 use crate::shell::as_word;
@@ -38,7 +38,7 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         force: args.force,
     };
     let target = InitTarget::find(options, &server, &settings, env).map_err(ExitError::from)?;
-    let offer = probe::offer(&args.command)?;
+    let offer = probe::probe_command(&args.command, &show_start)?;
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
     if tools.is_empty() {
         bail!(
@@ -108,7 +108,7 @@ fn answers(args: &InitArgs, server: &ServerName, tools: &[Listed<'_>], env: &Env
 }
 
 /// `iterable-mcp 1.9.0`
-fn calls_itself(offer: &Offer) -> String {
+fn calls_itself(offer: &ServerOffer) -> String {
     let text = |key: &str| offer.info.get(key).and_then(Value::as_str).unwrap_or_default();
     match (text("name"), text("version")) {
         ("", _) => "the server".to_owned(),

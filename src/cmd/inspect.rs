@@ -1,53 +1,34 @@
 //! `policylayer inspect`: what an agent would see of a server, and what would happen to its calls. Nothing is called.
 
-mod json;
 mod text;
-mod view;
 
-use std::io::Write as _;
 use std::sync::Arc;
 
-use anstream::AutoStream;
-use view::View;
-
-use super::{Env, report_exit, server_of_command};
-use crate::cli::{Format, InspectArgs};
+use super::Env;
+use super::output::{ExitError, print_report, show_start};
+use crate::cli::InspectArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::ServerName;
 use crate::probe;
+use crate::report::inspection::InspectReport;
 use crate::term::style::terminal_width;
-use crate::visible::visible_json;
 
 /// Starts the server, passes its lists through the policy, and prints what is left of them.
 ///
 /// # Errors
-/// Where the server's name is none, or the server cannot be started or does not answer. What is wrong with the policy is
-/// told here, and is the exit code.
+/// If the policy cannot be loaded, or the server cannot be started or does not answer.
 pub fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
-    let settings = match paths::load_settings(env) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(report_exit(&error, error.exit())),
-    };
+    let settings = paths::load_settings(env).map_err(ExitError::from)?;
     let server = match &args.server {
         Some(name) => ServerName::parse(name)?,
-        None => server_of_command(&args.command, &settings)?,
+        None => settings.server_of_command(&args.command)?,
     };
-    // First, since it takes no time.
-    let policy = match paths::load_policy(args.policy.as_deref(), &server, &settings, env) {
-        Ok(loaded) => Arc::new(loaded.policy),
-        Err(error) => return Ok(report_exit(&error, error.exit())),
-    };
-    let offer = probe::offer(&args.command)?;
-    let view = View::new(&offer, &policy);
-    let mut out = AutoStream::auto(std::io::stdout()).lock();
-    match args.format {
-        Format::Text => text::write(&mut out, &view, terminal_width())?,
-        Format::Json => {
-            let json = json::of(&view, &args.command);
-            writeln!(out, "{}", visible_json(&serde_json::to_string_pretty(&json)?))?;
-        }
-    }
-    out.flush()?;
+    // Before the server is started, since it takes no time.
+    let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env).map_err(ExitError::from)?;
+    let policy = Arc::new(loaded.policy);
+    let offer = probe::probe_command(&args.command, &show_start)?;
+    let report = InspectReport::new(&offer, &policy, &args.command);
+    print_report(&report, args.format, |out, report| text::write(out, report, terminal_width()))?;
     Ok(Exit::Ok)
 }

@@ -22,7 +22,6 @@ mod tool_server;
 pub mod unregister;
 pub mod wrap;
 
-use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -36,11 +35,11 @@ use output::ExitError;
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
-use crate::policy::{BadServerName, ServerName, server};
+use crate::policy::{BadServerName, ServerName};
 use crate::report;
 use crate::report::log_records::{SkippedLine, SkippedLines};
-use crate::settings::{Settings, TwoNames};
-use crate::shell::Shell;
+use crate::settings::Settings;
+use crate::shell::as_word;
 use crate::term::message;
 use crate::visible::plural;
 
@@ -91,19 +90,7 @@ fn server_for(named: Option<&str>, file: Option<&Path>, env: &Env) -> Result<Ser
         return ServerName::parse(name);
     }
     let file = file.or_else(|| env.var(POLICY_VARIABLE).map(Path::new));
-    Ok(file.and_then(server_of_file).unwrap_or_else(ServerName::unknown))
-}
-
-/// The server that a command starts: the name that config.toml has for it, else the one that the command tells, else an
-/// unknown one. Then only a policy that is named, or one for `unknown`, lets anything through.
-fn server_of_command<S: AsRef<OsStr>>(command: &[S], settings: &Settings) -> Result<ServerName, TwoNames> {
-    let derived = || server::derive(command).unwrap_or_else(ServerName::unknown);
-    Ok(settings.name_of(command)?.cloned().unwrap_or_else(derived))
-}
-
-/// The server that a file is named after: `policies/iterable.toml` is for `iterable`.
-fn server_of_file(file: &Path) -> Option<ServerName> {
-    ServerName::derived(file.file_stem()?.to_str()?)
+    Ok(file.and_then(ServerName::from_policy_file).unwrap_or_else(ServerName::unknown))
 }
 
 /// The name that a person may have meant.
@@ -150,9 +137,4 @@ fn servers_with_policies(settings: &Settings, env: &Env) -> anyhow::Result<Vec<S
     servers.sort();
     servers.dedup();
     Ok(servers)
-}
-
-/// A word as the shell of this system takes it, for commands that a person is told to run.
-fn as_word(text: &str) -> String {
-    Shell::current().word(text)
 }

@@ -1,11 +1,22 @@
 //! What subcommands print on stdout, and how they report that they could not.
 
+use std::any::Any;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anstream::AutoStream;
+use serde::Serialize;
+
+use super::{Env, settings_for};
 use crate::author::edit::CannotEdit;
 use crate::author::init::TargetError;
+use crate::cli::Format;
 use crate::clients::select::Refusal;
 use crate::exit::Exit;
-use crate::paths::{PolicyError, SettingsError};
-use crate::policy::{self, Colour};
+use crate::paths::{self, LoadedPolicy, PolicyError, SettingsError};
+use crate::policy::{self, Colour, ServerName};
+use crate::report::to_json;
+use crate::term::spinner::Spinner;
 
 /// An error that ends the program with an exit code of its own.
 #[derive(Debug, thiserror::Error)]
@@ -43,4 +54,44 @@ impl ExitError {
     pub(super) fn usage(message: String) -> Self {
         Self { message, exit: Exit::Usage }
     }
+}
+
+/// Loads the settings that say where the policy is, and the policy that is named or in force for the server. A file that is named
+/// is loaded without the settings.
+///
+/// # Errors
+/// If config.toml or the policy cannot be read or is invalid.
+pub(super) fn load_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> Result<LoadedPolicy, ExitError> {
+    Ok(paths::load_policy(named, server, &settings_for(named, env)?, env)?)
+}
+
+/// Prints a report as JSON, or as the text that `write_text` makes of it.
+///
+/// # Errors
+/// If stdout cannot be written.
+pub(super) fn print_report<R: Serialize>(
+    report: &R,
+    format: Format,
+    write_text: impl FnOnce(&mut dyn Write, &R) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    print(|out| match format {
+        Format::Text => write_text(out, report),
+        Format::Json => out.write_all(to_json(report)?.as_bytes()),
+    })
+}
+
+/// Prints what `write` writes. Colours are left out if stdout does not show them.
+///
+/// # Errors
+/// If stdout cannot be written.
+pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut out = AutoStream::auto(io::stdout()).lock();
+    write(&mut out)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Spins on stderr beside the command that is starting, until what is returned is dropped.
+pub(super) fn show_start(command: &str) -> Box<dyn Any> {
+    Box::new(Spinner::start(&format!("starting {command}")))
 }

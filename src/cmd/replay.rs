@@ -9,7 +9,7 @@ use super::{Env, plural, print_json, print_skipped, report_exit};
 use crate::cli::{LogFormat, ReplayArgs};
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::Effect;
+use crate::policy::{Effect, ServerName};
 use crate::report::log_records::{LogRecords, choose_server};
 use crate::report::replay::{ReplayChange, ReplayReport};
 use crate::settings::Settings;
@@ -25,7 +25,7 @@ use crate::visible::visible;
 pub fn run(args: &ReplayArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let dir = paths::audit_folder(env)?;
-    let server = match choose_server(args.server.as_deref(), super::server_of_file(&args.policy), &dir) {
+    let server = match choose_server(args.server.as_deref(), ServerName::from_policy_file(&args.policy), &dir) {
         Ok(server) => server,
         Err(error) => return Ok(report_exit(&error, error.exit())),
     };

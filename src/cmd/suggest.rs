@@ -25,7 +25,7 @@ use crate::visible::{visible, visible_path};
 /// never written.
 pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
-    let of_policy = args.policy.as_deref().and_then(super::server_of_file);
+    let of_policy = args.policy.as_deref().and_then(ServerName::from_policy_file);
     let server = choose_server(args.server.as_deref(), of_policy, &paths::audit_folder(env)?)
         .map_err(|error| ExitError { message: error.to_string(), exit: error.exit() })?;
     let settings = super::settings_for(args.policy.as_deref(), env).map_err(ExitError::from)?;

@@ -1,58 +1,41 @@
 //! `policylayer test`: what policies make of the calls in their test files, compared with what is expected.
 
-mod json;
 mod junit;
-mod outcome;
-mod text;
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 
-use anstream::AutoStream;
+use anstyle::Style;
 use anyhow::bail;
 
-use super::{Env, server_of_file};
+use super::Env;
+use super::output::print;
 use crate::cli::{TestArgs, TestFormat};
 use crate::exit::Exit;
-use crate::paths::{self, PolicyError, stem_of_tested};
-use crate::policy::{self, Colour, Format, ServerName, TestFile};
-use crate::settings::Settings;
+use crate::paths;
+use crate::report::policy_tests::{FailedCall, TestRun};
+use crate::report::to_json;
+use crate::term::style::{ERROR, SUCCESS};
+use crate::term::table::{self, Cell};
 use crate::visible::visible;
-use outcome::{Broken, Outcome, Tested};
 
-/// Runs the test files that are named, or all those beside the policies in the configuration folder.
+/// Runs the test files that are named, or all those beside the policies in the configuration directory.
 ///
 /// # Errors
-/// Where there is no test file at all. What is wrong with one file is part of the output, and the others are run.
+/// If there is no test file at all. What is wrong with one file is part of the output, and the others are run.
 pub fn run(args: &TestArgs, env: &Env) -> anyhow::Result<Exit> {
-    let files = if args.files.is_empty() { beside_the_policies(env)? } else { args.files.clone() };
-    let tested: Vec<Tested> = files.iter().map(|file| test(file, env)).collect();
-    let written = match args.format {
-        TestFormat::Text => text::write(&tested)?,
-        TestFormat::Json => json::write(&tested)?,
-        TestFormat::Junit => junit::write(&tested),
-    };
-    let mut out = AutoStream::auto(std::io::stdout()).lock();
-    out.write_all(written.as_bytes())?;
-    out.flush()?;
-    Ok(exit(&tested))
+    let files = if args.files.is_empty() { find_tests(env)? } else { args.files.clone() };
+    let run = TestRun::new(&files, env);
+    print(|out| match args.format {
+        TestFormat::Text => write_text(out, &run),
+        TestFormat::Json => out.write_all(to_json(&run)?.as_bytes()),
+        TestFormat::Junit => out.write_all(junit::format(&run).as_bytes()),
+    })?;
+    Ok(run.exit())
 }
 
-/// The worst that came of any file.
-fn exit(tested: &[Tested]) -> Exit {
-    let broken = |exit| tested.iter().any(|one| matches!(&one.result, Err(broken) if broken.exit == exit));
-    if broken(Exit::InvalidPolicy) {
-        Exit::InvalidPolicy
-    } else if tested.iter().any(|one| one.failed() > 0 || one.result.is_err()) {
-        Exit::Failed
-    } else {
-        Exit::Ok
-    }
-}
-
-/// Every test file in the folder of the policies.
-fn beside_the_policies(env: &Env) -> anyhow::Result<Vec<PathBuf>> {
+/// Returns every test file in the directory of the policies.
+fn find_tests(env: &Env) -> anyhow::Result<Vec<PathBuf>> {
     let listing = paths::list_policies(env)?;
     if listing.tests.is_empty() {
         bail!(
@@ -64,59 +47,39 @@ fn beside_the_policies(env: &Env) -> anyhow::Result<Vec<PathBuf>> {
     Ok(listing.tests)
 }
 
-fn test(path: &Path, env: &Env) -> Tested {
-    let mut tested = Tested::new(visible(&path.display().to_string()));
-    tested.result = outcomes(path, env, &mut tested);
-    tested
-}
-
-fn outcomes(path: &Path, env: &Env, tested: &mut Tested) -> Result<Vec<Outcome>, Broken> {
-    let file = load(path)?;
-    let policy = policy_of(path, &file)?;
-    let server = file.server.or_else(|| server_of_file(&policy)).unwrap_or_else(ServerName::unknown);
-    tested.policy = Some(visible(&policy.display().to_string()));
-    tested.server = Some(server.clone());
-    let loaded = paths::load_policy(Some(&policy), &server, &Settings::default(), env)
-        .map_err(|error| Broken { exit: error.exit(), message: error.to_string() })?;
-    Ok(file.cases.into_iter().map(|case| Outcome::of(case, &loaded.policy)).collect())
-}
-
-fn load(path: &Path) -> Result<TestFile, Broken> {
-    let source = paths::read_policy(path).map_err(|error| match error {
-        PolicyError::Missing(_) => Broken::failed("There is no such test file. Mend the path, or create the file."),
-        error => Broken::failed(error.to_string()),
-    })?;
-    let loaded = policy::load_tests(&source);
-    loaded.file.ok_or_else(|| {
-        let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
-        Broken {
-            exit: Exit::InvalidPolicy,
-            message: format!("The test file is invalid, and was not run.\n\n{rendered}"),
+/// Writes each failure as a table of what was expected and what there is, and a line of summary.
+fn write_text(out: &mut dyn Write, run: &TestRun) -> io::Result<()> {
+    let error = ERROR.bold();
+    for tested in &run.files {
+        let file = &tested.file;
+        if let Some(message) = &tested.error {
+            writeln!(out, "{error}✘{error:#} {file}: {}\n", message.trim_end())?;
         }
-    })
+        for case in &tested.cases {
+            let Some(failure) = &case.failure else { continue };
+            writeln!(out, "{error}✘{error:#} {} ({file}:{})\n  {}", case.name, case.line, failure.describe())?;
+            write_comparison(out, failure)?;
+            writeln!(out)?;
+        }
+    }
+    let style = if run.failed + run.not_run == 0 { SUCCESS.bold() } else { error };
+    let not_run = match run.not_run {
+        0 => String::new(),
+        1 => ", 1 file not run".to_owned(),
+        more => format!(", {more} files not run"),
+    };
+    writeln!(out, "{style}{} passed, {} failed{not_run}{style:#}", run.passed, run.failed)
 }
 
-/// The policy that a file tests: the one that it names, else the one of its name beside it.
-fn policy_of(path: &Path, file: &TestFile) -> Result<PathBuf, Broken> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    if let Some(named) = &file.policy {
-        return Ok(folder.join(named));
-    }
-    let Some(stem) = stem_of_tested(path) else {
-        return Err(Broken::failed(
-            "Nothing says which policy this file tests. Call it after the policy, such as iterable.test.toml for \
-             iterable.toml, or name the policy in it with `policy`.",
-        ));
-    };
-    let beside = Format::ENDINGS.map(|ending| folder.join(format!("{stem}.{ending}")));
-    let mut there = beside.into_iter().filter(|policy| fs::symlink_metadata(policy).is_ok());
-    match (there.next(), there.next()) {
-        (Some(policy), None) => Ok(policy),
-        (Some(_), Some(_)) => Err(Broken::failed(format!(
-            "There are two policies called {stem} beside this file. Keep one, or name the one that is meant with `policy`."
-        ))),
-        (None, _) => Err(Broken::failed(format!(
-            "There is no policy {stem}.toml, .json, .yaml or .yml beside this file. Put it there, or name it with `policy`."
-        ))),
-    }
+fn write_comparison(out: &mut dyn Write, failure: &FailedCall) -> io::Result<()> {
+    let rows = failure.shown_parts().map(|part| {
+        let (mark, style) = if part.matches { (" ", Style::new()) } else { ("✘", ERROR.bold()) };
+        vec![
+            Cell::styled(mark, style),
+            Cell::plain(part.what),
+            Cell::plain(part.describe_expected()),
+            Cell::styled(part.describe_got(), style),
+        ]
+    });
+    table::write(out, &["", "", "EXPECTED", "GOT"], &rows.collect::<Vec<_>>())
 }

@@ -9,7 +9,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
-use super::{Env, server_of_command};
+use super::Env;
 use crate::audit;
 use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::Store;
@@ -193,7 +193,7 @@ fn reload(
 fn server_name(args: &WrapArgs, settings: &Settings) -> Result<ServerName, Failure> {
     match &args.server {
         Some(name) => ServerName::parse(name).map_err(Failure::BadName),
-        None => Ok(server_of_command(&args.command, settings)?),
+        None => Ok(settings.server_of_command(&args.command)?),
     }
 }
 

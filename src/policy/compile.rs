@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::asking::Asking;
 use super::builtin;
 use super::condition::Group;
@@ -80,7 +82,8 @@ pub(super) enum Requirement {
 }
 
 /// What is in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The document alone.
     Standalone,

@@ -1,11 +1,14 @@
 //! What is wrong or doubtful in a policy document, and where.
 
+use serde::Serialize;
+
 use super::source::{Source, Span};
 use crate::limits::MAX_DIAGNOSTICS;
 pub(super) use crate::visible::visible;
 
 /// Whether a diagnostic stops loading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The document is refused.
     Error,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::compile::{Mode, Policy};
 use super::decision::Effect;
 use super::server::ServerName;
@@ -44,7 +46,7 @@ pub struct Summary<'p> {
 }
 
 /// What a policy does to the known tools of a server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
     /// How many tools are known.
     pub known: usize,

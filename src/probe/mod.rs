@@ -1,21 +1,22 @@
-//! What a server offers: it is started by itself, without a policy in front, asked for its lists, and stopped.
+//! Probes a server: starts it without a policy in front, asks for its lists, and stops it.
+//!
+//! rmcp's client speaks the session: it negotiates the revision, numbers the requests and answers what the server asks. What the
+//! lists hold is read from the lines as the server wrote them, since rmcp's types drop the fields that they do not know.
 
-mod failure;
-mod lines;
+mod error;
+mod transport;
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
-use failure::{Failed, Told};
-pub(crate) use failure::{NoOffer, Stage, shown};
-use indicatif::{ProgressBar, ProgressStyle};
-use lines::lock;
-pub(crate) use lines::{Line, Lines, Shared};
+use error::{ExchangeError, FailedProbe};
+pub(crate) use error::{ProbeError, ProbeStage, ServerError, display_command};
 use rmcp::model::{
-    ClientConfig, ClientRequest, CustomRequest, ElicitationCapability, ErrorCode, RootsCapabilities, SamplingCapability,
+    ClientConfig, ClientRequest, CustomRequest, ElicitationCapability, ErrorCode, RootsCapabilities,
+    SamplingCapability, ServerCapabilities,
 };
 use rmcp::service::{DynService, Peer, ServiceError};
 use rmcp::{ClientHandler, RoleClient, ServiceExt as _};
@@ -23,6 +24,8 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::ChildStderr;
 use tokio::time::timeout;
+use transport::lock;
+pub(crate) use transport::{ProbeLine, ProbeTransport, SharedTranscript};
 
 use crate::limits::{
     GRACE, MAX_OFFER_ITEMS, MAX_OFFER_PAGES, MAX_OFFER_STDERR, MAX_VERSION_TEXT, OFFER_PATIENCE, STDERR_DRAIN,
@@ -32,8 +35,8 @@ use crate::proxy::alone::{Alone, Gone, Pipes};
 
 /// What a server offers, as it says so itself.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Offer {
-    /// What it calls itself: `serverInfo`, where it gives any.
+pub(crate) struct ServerOffer {
+    /// What it calls itself: its `serverInfo`, or `null`.
     pub(crate) info: Value,
     /// The protocol revision that it speaks.
     pub(crate) protocol: String,
@@ -48,104 +51,94 @@ pub(crate) struct Offer {
     /// What could not be listed, and why, in a sentence each.
     pub(crate) notes: Vec<String>,
     /// Our requests and the server's answers as they were written, in order: the handshake and the lists.
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<ProbeLine>,
 }
 
-/// What is started to be looked at, and how.
-pub(crate) struct Chain<'c> {
-    pub(crate) command: &'c [OsString],
+/// Shows a person that a command was started; what it returns is dropped when the command has ended.
+pub(crate) type ShowProgress<'p> = &'p dyn Fn(&str) -> Box<dyn Any>;
+
+/// What is started to be probed, and how.
+pub(crate) struct ProbeTarget<'t> {
+    pub(crate) command: &'t [OsString],
     /// The command as it may be shown.
     pub(crate) shown: String,
     /// Where and with which environment it is started, if not with ours.
-    pub(crate) surroundings: Option<&'c Surroundings>,
-    /// How long it may take to start, and then to tell what it offers.
+    pub(crate) surroundings: Option<&'t Surroundings>,
+    /// How long it may take to start, and then to list what it offers.
     pub(crate) patience: Duration,
 }
 
-/// Starts the server as the wrapper would, asks it what it offers, and stops it with all that it started. A spinner shows
-/// on a terminal meanwhile. To be called on the main thread.
+/// Probes the server that a command starts from here. Must be called on the main thread.
 ///
 /// # Errors
-/// When it cannot be started, does not answer as an MCP server does, or floods; the message says what to do.
-pub(crate) fn offer(command: &[OsString]) -> anyhow::Result<Offer> {
-    offer_of(&Chain { command, shown: shown(command), surroundings: None, patience: OFFER_PATIENCE })
+/// If the server cannot be started, does not answer as an MCP server does, or floods; the message says what to do.
+pub(crate) fn probe_command(command: &[OsString], progress: ShowProgress<'_>) -> Result<ServerOffer, ProbeError> {
+    let shown = display_command(command);
+    probe(&ProbeTarget { command, shown, surroundings: None, patience: OFFER_PATIENCE }, progress)
 }
 
-/// The same of a chain. Where the server itself is at fault, the error is a [`NoOffer`].
+/// Starts the server as the wrapper would, asks it what it offers, and stops it with all that it started. Must be called on the
+/// main thread.
 ///
 /// # Errors
-/// As [`offer`].
-pub(crate) fn offer_of(chain: &Chain<'_>) -> anyhow::Result<Offer> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("the system has no room for what a server is watched with")?;
-    runtime.block_on(look(chain))
-}
-
-async fn look(chain: &Chain<'_>) -> anyhow::Result<Offer> {
-    let (mut server, Pipes { stdin, stdout, stderr }) = Alone::start(chain.command, chain.surroundings)?;
-    let spinner = spinner(&chain.shown);
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let mut listening = tokio::spawn(listen(stderr, Arc::clone(&said)));
-    let kept = Shared::default();
-    let talked = server.during(talk(Lines::new(stdin, stdout, Arc::clone(&kept)), &kept, chain.patience)).await;
-    let gone = server.stop(GRACE).await;
-    // A process that left the group may hold it open.
-    if timeout(STDERR_DRAIN, &mut listening).await.is_err() {
-        listening.abort();
-    }
-    spinner.finish_and_clear();
-    let mut kept = std::mem::take(&mut *lock(&kept));
-    let failed = match talked {
-        Some(Ok(mut offer)) => {
-            offer.lines = std::mem::take(&mut kept.lines);
-            return Ok(offer);
+/// As [`probe_command`].
+pub(crate) fn probe(target: &ProbeTarget<'_>, progress: ShowProgress<'_>) -> Result<ServerOffer, ProbeError> {
+    block_on(async {
+        let (mut server, Pipes { stdin, stdout, stderr }) = Alone::start(target.command, target.surroundings)?;
+        let shown_progress = progress(&target.shown);
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let mut listening = tokio::spawn(keep_stderr(stderr, Arc::clone(&said)));
+        let transcript = SharedTranscript::default();
+        let transport = ProbeTransport::new(stdin, stdout, Arc::clone(&transcript));
+        let exchanged = server.during(exchange(transport, &transcript, target.patience)).await;
+        let gone = server.stop(GRACE).await;
+        // A process that left the group may hold it open.
+        if timeout(STDERR_DRAIN, &mut listening).await.is_err() {
+            listening.abort();
         }
-        Some(Err(failed)) => Some(failed),
-        None => None,
-    };
-    let said = said.lock().unwrap_or_else(PoisonError::into_inner);
-    Err(Told { failed, gone, kept: &kept, stderr: &said, chain }.error().into())
+        drop(shown_progress);
+        let mut transcript = std::mem::take(&mut *lock(&transcript));
+        let error = match exchanged {
+            Some(Ok(offer)) => return Ok(ServerOffer { lines: std::mem::take(&mut transcript.lines), ..offer }),
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let stderr = &String::from_utf8_lossy(&said);
+        Err(FailedProbe { error, gone, transcript: &transcript, stderr, target }.into_error())
+    })
 }
 
-/// The beginning of what a program prints that is not a server, and ends by itself; nothing where it cannot be started or
-/// takes too long. It is stopped with all that it started.
+/// Runs a program that is not a server, stops it with all that it started, and returns the beginning of what it printed: nothing
+/// if it cannot be started or takes too long.
 ///
 /// # Errors
-/// When a person interrupts it, or the system has no room for it.
-pub(crate) fn printed(chain: &Chain<'_>) -> anyhow::Result<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("the system has no room for what a program is watched with")?;
-    runtime.block_on(async {
-        // Its stderr stays open for as long as it runs, and is not read: more than fits is no version.
+/// If a person interrupts it, or the system cannot watch it.
+pub(crate) fn capture_stdout(target: &ProbeTarget<'_>) -> Result<String, ProbeError> {
+    block_on(async {
+        // Its stderr stays open for as long as it runs, and is not read: more than fits is not a version.
         let Ok((mut program, Pipes { stdin, stdout, stderr: _stderr })) =
-            Alone::start(chain.command, chain.surroundings)
+            Alone::start(target.command, target.surroundings)
         else {
             return Ok(String::new());
         };
         drop(stdin);
         let mut said = Vec::new();
         let mut stdout = stdout.take(MAX_VERSION_TEXT);
-        let _ = program.during(timeout(chain.patience, stdout.read_to_end(&mut said))).await;
-        if program.stop(Duration::ZERO).await == Gone::Interrupted {
-            anyhow::bail!("this was interrupted\nwhat to do: run it again");
+        let _ = program.during(timeout(target.patience, stdout.read_to_end(&mut said))).await;
+        match program.stop(Duration::ZERO).await {
+            Gone::Interrupted => Err(ProbeError::Interrupted(String::new())),
+            Gone::Itself(_) | Gone::Stopped => Ok(String::from_utf8(said).unwrap_or_default()),
         }
-        Ok(String::from_utf8(said).unwrap_or_default())
     })
 }
 
-fn spinner(command: &str) -> ProgressBar {
-    // Shown on stderr, and nowhere where that is no terminal.
-    let spinner = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-        spinner.set_style(style);
-    }
-    spinner.set_message(format!("starting {command}"));
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
+fn block_on<T>(probing: impl Future<Output = Result<T, ProbeError>>) -> Result<T, ProbeError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ProbeError::Runtime)?.block_on(probing)
 }
 
-/// Keeps the end of what the server says on stderr.
-async fn listen(mut stderr: ChildStderr, said: Arc<Mutex<Vec<u8>>>) {
+/// Keeps the end of what the server prints on stderr.
+async fn keep_stderr(mut stderr: ChildStderr, said: Arc<Mutex<Vec<u8>>>) {
     let mut chunk = [0; 4096];
     while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,9 +149,9 @@ async fn listen(mut stderr: ChildStderr, said: Arc<Mutex<Vec<u8>>>) {
 }
 
 /// A client that only looks.
-struct Looker;
+struct ProbeClient;
 
-impl ClientHandler for Looker {
+impl ClientHandler for ProbeClient {
     fn get_info(&self) -> ClientConfig {
         let mut config = ClientConfig::default();
         config.client_info.name = "policylayer".to_owned();
@@ -172,102 +165,96 @@ impl ClientHandler for Looker {
     }
 }
 
-/// Opens a session, asks for every list, and leaves.
-async fn talk(lines: Lines, kept: &Shared, patience: Duration) -> Result<Offer, Failed> {
-    let looker: Box<dyn DynService<RoleClient>> = Looker.into_dyn();
-    let service = timeout(patience, looker.serve(lines)).await.map_err(|_| Failed::Silent)?;
-    let service = service.map_err(Failed::from)?;
-    let listed = timeout(patience, lists(service.peer(), kept)).await.map_err(|_| Failed::Slow);
-    // Closes its stdin.
+/// Opens a session, asks for every list, and closes the server's stdin.
+async fn exchange(
+    transport: ProbeTransport,
+    transcript: &SharedTranscript,
+    patience: Duration,
+) -> Result<ServerOffer, ExchangeError> {
+    let client: Box<dyn DynService<RoleClient>> = ProbeClient.into_dyn();
+    let service = timeout(patience, client.serve(transport)).await.map_err(|_| ExchangeError::Silent)??;
+    let listed = timeout(patience, list_all(service.peer(), transcript)).await.map_err(|_| ExchangeError::Slow);
     let _ = service.cancel().await;
     listed?
 }
 
-async fn lists(peer: &Peer<RoleClient>, kept: &Shared) -> Result<Offer, Failed> {
-    let opened = answer(kept).unwrap_or_default();
-    let field = |name: &str| opened.get(name).cloned().unwrap_or_default();
-    let capabilities = field("capabilities");
-    let mut offer = Offer {
-        info: field("serverInfo"),
-        protocol: field("protocolVersion").as_str().unwrap_or_default().to_owned(),
-        ..Offer::default()
-    };
+async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Result<ServerOffer, ExchangeError> {
+    let opened = last_result(transcript).and_then(|mut result| Some(result.get_mut("serverInfo")?.take()));
+    let mut offer = ServerOffer { info: opened.unwrap_or_default(), ..ServerOffer::default() };
+    let mut capabilities = ServerCapabilities::default();
+    if let Some(info) = peer.peer_info() {
+        offer.protocol = info.protocol_version.to_string();
+        capabilities = info.capabilities.clone();
+    }
     // Every server is asked for tools, also one that does not say that it has any.
-    offer.tools = list(peer, kept, "tools/list", "tools").await?;
-    for (method, key, capability) in [
-        ("prompts/list", "prompts", "prompts"),
-        ("resources/list", "resources", "resources"),
-        ("resources/templates/list", "resourceTemplates", "resources"),
+    offer.tools = list(peer, transcript, "tools/list", "tools").await?;
+    for (is_offered, method, key, items) in [
+        (capabilities.prompts.is_some(), "prompts/list", "prompts", &mut offer.prompts),
+        (capabilities.resources.is_some(), "resources/list", "resources", &mut offer.resources),
+        (capabilities.resources.is_some(), "resources/templates/list", "resourceTemplates", &mut offer.templates),
     ] {
-        if capabilities.get(capability).is_none() {
-            continue;
-        }
-        let items = match list(peer, kept, method, key).await {
-            Err(refused @ Failed::Refused { .. }) => {
-                offer.notes.push(refused.to_string());
-                continue;
+        if is_offered {
+            match list(peer, transcript, method, key).await {
+                Err(refused @ ExchangeError::Refused { .. }) => offer.notes.push(refused.to_string()),
+                listed => *items = listed?,
             }
-            items => items?,
-        };
-        match key {
-            "prompts" => offer.prompts = items,
-            "resources" => offer.resources = items,
-            _ => offer.templates = items,
         }
     }
     Ok(offer)
 }
 
-/// The items of all pages of a list; none where the server does not know the method.
+/// Returns the items of all pages of a list; none if the server does not know the method.
 async fn list(
     peer: &Peer<RoleClient>,
-    kept: &Shared,
+    transcript: &SharedTranscript,
     method: &'static str,
     key: &'static str,
-) -> Result<Vec<Value>, Failed> {
+) -> Result<Vec<Value>, ExchangeError> {
     let (mut items, mut cursors) = (Vec::new(), HashSet::new());
     let mut cursor: Option<String> = None;
     for _ in 0..MAX_OFFER_PAGES {
         let params = cursor.map(|cursor| json!({ "cursor": cursor }));
-        // Asked for as any text would be, so that nothing is lost of what the server's answer has beyond the protocol.
+        // As a custom request, whose answer rmcp takes whatever its shape.
         let request = ClientRequest::CustomRequest(CustomRequest::new(method, params));
         match peer.send_request(request).await {
             Ok(_) => {}
             Err(ServiceError::McpError(error)) if error.code == ErrorCode::METHOD_NOT_FOUND => return Ok(items),
             Err(ServiceError::McpError(error)) => {
-                return Err(Failed::Refused { method, code: error.code.0, message: error.message.into_owned() });
+                return Err(ExchangeError::Refused { method, code: error.code.0, message: error.message.into_owned() });
             }
-            Err(_) => return Err(Failed::Lost { method }),
+            Err(_) => return Err(ExchangeError::Lost { method }),
         }
-        let page = answer(kept).unwrap_or_default();
-        let Some(found) = page.get(key).and_then(Value::as_array) else { return Err(Failed::NoList { method, key }) };
+        let page = last_result(transcript).unwrap_or_default();
+        let Some(found) = page.get(key).and_then(Value::as_array) else {
+            return Err(ExchangeError::NoList { method, key });
+        };
         items.extend_from_slice(found);
         if items.len() > MAX_OFFER_ITEMS {
-            return Err(Failed::Items { method });
+            return Err(ExchangeError::Items { method });
         }
         cursor = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
         match &cursor {
             None => return Ok(items),
-            Some(cursor) if !cursors.insert(cursor.clone()) => return Err(Failed::Circle { method }),
+            Some(cursor) if !cursors.insert(cursor.clone()) => return Err(ExchangeError::Circle { method }),
             Some(_) => {}
         }
     }
-    Err(Failed::Pages { method })
+    Err(ExchangeError::Pages { method })
 }
 
-/// The result of our last request, as the server wrote it.
-fn answer(kept: &Shared) -> Option<Value> {
-    let kept = lock(kept);
-    let (at, id) = kept.lines.iter().enumerate().rev().find_map(|(at, line)| match line {
-        Line::Client(line) => Some((at, serde_json::from_slice::<Value>(line).ok()?.get("id")?.clone())),
-        Line::Server(_) => None,
+/// Returns the result of our last request, as the server wrote it.
+fn last_result(transcript: &SharedTranscript) -> Option<Value> {
+    let transcript = lock(transcript);
+    let (at, id) = transcript.lines.iter().enumerate().rev().find_map(|(at, line)| match line {
+        ProbeLine::Client(line) => Some((at, serde_json::from_slice::<Value>(line).ok()?.get("id")?.clone())),
+        ProbeLine::Server(_) => None,
     })?;
-    kept.lines.iter().skip(at).find_map(|line| match line {
-        Line::Server(line) => {
+    transcript.lines.iter().skip(at).find_map(|line| match line {
+        ProbeLine::Server(line) => {
             let mut answer: Value = serde_json::from_slice(line).ok()?;
             (answer.get("id") == Some(&id)).then(|| answer.get_mut("result").map(Value::take))?
         }
-        Line::Client(_) => None,
+        ProbeLine::Client(_) => None,
     })
 }
 
@@ -283,49 +270,49 @@ mod tests {
     use super::*;
 
     /// Our ends of a server's pipes, and the server's.
-    fn pipes() -> (Lines, Shared, PipeReader, PipeWriter) {
+    fn pipes() -> (ProbeTransport, SharedTranscript, PipeReader, PipeWriter) {
         let ((server_reads, stdin), (stdout, server_writes)) = (io::pipe().unwrap(), io::pipe().unwrap());
         let stdin = ChildStdin::from_std(process::ChildStdin::from(OwnedFd::from(stdin))).unwrap();
         let stdout = ChildStdout::from_std(process::ChildStdout::from(OwnedFd::from(stdout))).unwrap();
-        let kept = Shared::default();
-        (Lines::new(stdin, stdout, Arc::clone(&kept)), kept, server_reads, server_writes)
+        let transcript = SharedTranscript::default();
+        (ProbeTransport::new(stdin, stdout, Arc::clone(&transcript)), transcript, server_reads, server_writes)
     }
 
-    fn told(failed: Failed, kept: &Shared) -> String {
-        let (kept, command) = (lock(kept), [OsString::from("shop")]);
+    fn message_of(error: ExchangeError, transcript: &SharedTranscript) -> String {
+        let (transcript, command) = (&*lock(transcript), [OsString::from("shop")]);
         let patience = Duration::from_secs(60);
-        let chain = Chain { command: &command, shown: shown(&command), surroundings: None, patience };
-        let told = Told { failed: Some(failed), gone: Gone::Stopped, kept: &kept, stderr: b"Ready.\n", chain: &chain };
-        told.error().to_string()
+        let target = &ProbeTarget { command: &command, shown: display_command(&command), surroundings: None, patience };
+        let failed = FailedProbe { error: Some(error), gone: Gone::Stopped, transcript, stderr: "Ready.\n", target };
+        failed.into_error().to_string()
     }
 
     #[tokio::test]
     async fn one_that_never_answers_is_waited_for_so_long_and_no_longer() {
         let patience = Duration::from_millis(50);
-        let (lines, kept, _reads, mut writes) = pipes();
-        let failed = talk(lines, &kept, patience).await.unwrap_err();
-        assert_eq!(failed, Failed::Silent);
-        let message = told(failed, &kept);
+        let (transport, transcript, _reads, mut writes) = pipes();
+        let failed = exchange(transport, &transcript, patience).await.unwrap_err();
+        assert_eq!(failed, ExchangeError::Silent);
+        let message = message_of(failed, &transcript);
         assert!(message.starts_with("the server `shop` did not answer within 60 seconds\n"), "{message}");
         assert!(message.contains("\n  Ready.\nwhat to do: run it once by itself in a terminal"), "{message}");
 
         // One that only prints.
-        let (lines, kept, _reads_too, mut prints) = pipes();
+        let (transport, transcript, _reads_too, mut prints) = pipes();
         prints.write_all(b"Welcome to the shop\n> ").unwrap();
-        let failed = talk(lines, &kept, patience).await.unwrap_err();
-        let message = told(failed, &kept);
+        let failed = exchange(transport, &transcript, patience).await.unwrap_err();
+        let message = message_of(failed, &transcript);
         assert!(
             message.contains("\n  Welcome to the shop\nwhat to do: see that the command starts an MCP"),
             "{message}"
         );
 
         // One that opens a session, and then nothing.
-        let (lines, kept, _reads_again, mut opens) = pipes();
+        let (transport, transcript, _reads_again, mut opens) = pipes();
         let opened = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#;
         opens.write_all(format!("{opened}\n").as_bytes()).unwrap();
-        let failed = talk(lines, &kept, patience).await.unwrap_err();
-        assert_eq!(failed, Failed::Slow);
-        assert!(told(failed, &kept).contains("did not list what it offers within 60 seconds"));
+        let failed = exchange(transport, &transcript, patience).await.unwrap_err();
+        assert_eq!(failed, ExchangeError::Slow);
+        assert!(message_of(failed, &transcript).contains("did not list what it offers within 60 seconds"));
         writes.write_all(b"").unwrap();
     }
 }

@@ -3,11 +3,18 @@
 //! A report does not know how it is shown. `cmd` turns it into text; `--format json` prints the serialized type, so its field
 //! names are a promise: fields are added and never taken away.
 
+pub(crate) mod check;
+pub(crate) mod clients;
+pub(crate) mod decision;
+pub(crate) mod doctor;
 pub mod edit;
+pub(crate) mod explanation;
+pub(crate) mod inspection;
 pub mod latency;
 pub mod limit;
 pub mod limit_peaks;
 pub mod log_records;
+pub(crate) mod policy_tests;
 pub mod recorded_calls;
 pub mod replay;
 pub mod stats;

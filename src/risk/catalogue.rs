@@ -92,7 +92,26 @@ impl Catalogue {
         let at = self.tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok()?;
         self.tools.get(at)
     }
+
+    /// Returns a few tools with a name like this one, the most alike first.
+    pub fn similar_tools(&'static self, written: &str) -> Vec<&'static str> {
+        let written = written.to_ascii_lowercase().replace(['-', ' '], "_");
+        let similarity = |name: &'static str| {
+            let is_part = written.len() >= 4 && name.contains(written.as_str());
+            let similarity = strsim::normalized_damerau_levenshtein(&written, name);
+            (similarity >= SIMILAR || is_part).then_some((similarity, name))
+        };
+        let mut found: Vec<_> = self.tools.iter().filter_map(|tool| similarity(&tool.name)).collect();
+        found.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
+        found.into_iter().take(MOST_SIMILAR).map(|(_, name)| name).collect()
+    }
 }
+
+/// How many similar names are worth a look.
+const MOST_SIMILAR: usize = 3;
+
+/// How alike two names have to be, of 1.
+const SIMILAR: f64 = 0.7;
 
 /// The catalogues are part of the program and a test reads each of them; an unreadable one is as good as none.
 fn parse(json: &str) -> Option<Catalogue> {
@@ -104,6 +123,28 @@ fn parse(json: &str) -> Option<Catalogue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_and_half_a_name_are_understood() {
+        let catalogue = Catalogue::of("iterable").unwrap();
+        for (written, expected) in [
+            ("cancel_export_jobs", &["cancel_export_job"][..]),
+            ("cancel-export-job", &["cancel_export_job"]),
+            ("export_files", &["get_export_files"]),
+            ("DELETE_LIST", &["delete_list"]),
+            ("webhook", &["get_webhooks", "update_webhook"]),
+            ("frobnicate", &[]),
+            ("", &[]),
+        ] {
+            let found = catalogue.similar_tools(written);
+            assert!(
+                found.starts_with(&expected[..expected.len().min(1)]) && found.len() <= MOST_SIMILAR,
+                "{written}: {found:?}"
+            );
+            assert!(expected.iter().all(|name| found.contains(name)), "{written}: {found:?}");
+            assert_eq!(found.is_empty(), expected.is_empty(), "{written}: {found:?}");
+        }
+    }
 
     #[test]
     fn each_tool_has_one_short_sentence() {

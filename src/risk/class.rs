@@ -1,9 +1,9 @@
 //! Risk classes: what a tool does to the world, and how much can go wrong.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a tool does to the world, from harmless to dear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Reads and changes nothing.
@@ -45,7 +45,7 @@ impl Class {
 }
 
 /// How much can go wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Risk {
     /// Nothing that matters.

@@ -8,7 +8,7 @@ use super::{ServerSettings, Settings};
 use crate::policy::diagnostic::{Report, quote};
 use crate::policy::document::{string, wrong_type};
 use crate::policy::tree::{DocumentNode, DocumentValue};
-use crate::policy::{Diagnostic, Format, ServerName};
+use crate::policy::{Diagnostic, Format, ServerName, server};
 
 /// Two servers of config.toml match one command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +37,16 @@ impl Settings {
             (Some(first), Some(second)) => Err(TwoNames { first: first.clone(), second: second.clone() }),
             (first, _) => Ok(first),
         }
+    }
+
+    /// Returns the name of the server that a command starts: the one that config.toml has for it, else the one that the command
+    /// tells, else [`ServerName::unknown`]. Then only a policy that is named, or one for `unknown`, lets anything through.
+    ///
+    /// # Errors
+    /// If config.toml has two names for it.
+    pub fn server_of_command<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<ServerName, TwoNames> {
+        let derived = || server::derive(command).unwrap_or_else(ServerName::unknown);
+        Ok(self.name_of(command)?.cloned().unwrap_or_else(derived))
     }
 
     /// The policy file that config.toml names for a server, from the configuration folder.

@@ -1,8 +1,9 @@
-//! Aligned columns for a terminal.
+//! Aligned columns for a terminal, measured by the columns that text takes there: `メ` takes two.
 
 use std::io::{self, Write};
 
 use anstyle::Style;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// A cell: its text and how it looks.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ impl Cell {
     }
 
     fn width(&self) -> usize {
-        self.text.chars().count()
+        self.text.width()
     }
 }
 
@@ -89,25 +90,32 @@ impl Table {
             }
             let is_last = index + 1 == row.len();
             let text = cut(&cell.text, if is_last { room } else { room.min(*width) });
-            let length = text.chars().count();
-            let padding = if is_last { 0 } else { width.saturating_sub(length) };
+            let taken = text.width();
+            let padding = if is_last { 0 } else { width.saturating_sub(taken) };
             match text.as_str() {
                 "" => line.push(' '),
                 text => line.push_str(&format!(" {}{text}{:#}", cell.style, cell.style)),
             }
             line.push_str(&" ".repeat(padding + 1));
-            room = room.saturating_sub(length + padding + 1);
+            room = room.saturating_sub(taken + padding + 1);
         }
         line.trim_end().to_owned()
     }
 }
 
-/// The text, of which no more than so many characters fit.
-fn cut(text: &str, room: usize) -> String {
-    match text.char_indices().nth(room.saturating_sub(1)) {
-        Some((end, _)) if text.chars().count() > room => format!("{}…", text.get(..end).unwrap_or_default()),
-        _ => text.to_owned(),
+/// Cuts a text to a number of columns; what is cut ends in `…`.
+pub(crate) fn cut(text: &str, room: usize) -> String {
+    if text.width() <= room {
+        return text.to_owned();
     }
+    let mut left = room.saturating_sub(1);
+    let fits = |c: &char| {
+        let width = c.width().unwrap_or_default();
+        let fits = width <= left;
+        left -= if fits { width } else { left };
+        fits
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -134,5 +142,34 @@ mod tests {
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
         assert_eq!(text, "  ONE  TWO\n  a    äbcd…\n  lon…  x\n  all of th…\n  b     c\n");
         assert!(text.lines().all(|line| line.chars().count() <= 12), "{text}");
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns_and_combining_ones_none() {
+        let mut out = Vec::new();
+        let rows = [
+            vec![Cell::plain("get_メモ帳を読む"), Cell::plain("x")],
+            vec![Cell::plain("cafe\u{301}"), Cell::plain("y")],
+            vec![Cell::plain("get_lists"), Cell::plain("z")],
+        ];
+        write(&mut out, &["TOOL", "RULE"], &rows).unwrap();
+        let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
+        let expected =
+            "  TOOL              RULE\n  get_メモ帳を読む  x\n  cafe\u{301}              y\n  get_lists         z\n";
+        assert_eq!(text, expected);
+        let before_rule = |line: &str| line[..line.len() - 1].width();
+        assert!(text.lines().skip(1).all(|line| before_rule(line) == 20), "{text}");
+    }
+
+    #[test]
+    fn what_is_cut_takes_no_more_than_its_room() {
+        for (room, expected) in
+            [(9, "メモ帳a"), (7, "メモ帳a"), (6, "メモ…"), (5, "メモ…"), (4, "メ…"), (3, "メ…"), (2, "…"), (1, "…")]
+        {
+            assert_eq!(cut("メモ帳a", room), expected);
+            assert!(expected.width() <= room);
+        }
+        assert_eq!(cut("cafe\u{301}s", 4), "caf…");
+        assert_eq!(cut("cafe\u{301}s", 5), "cafe\u{301}s");
     }
 }

@@ -580,7 +580,7 @@ fn the_clients_of_a_home_are_listed() {
     assert_eq!(client("zed", "user")["error"]["line"], 2);
     assert_eq!(client("claude-code", "folder")["folder"], "/home/me/shop");
     for words in
-        ["out of a stdio wrapper's reach", "left alone: line 2, column", "built-in", "disabled", "not there any more"]
+        ["out of a stdio wrapper's reach", "left alone: line 2, column", "built-in", "disabled", "no longer there"]
     {
         assert!(text.contains(words), "{words}: {text}");
     }

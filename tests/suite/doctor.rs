@@ -299,7 +299,7 @@ fn a_missing_command() {
         broken(&check(&home, &[], 1), "command", "may not be executed", &remedy, STARTED);
     }
     client(&home, DESKTOP, &[("shop", wrapped(&[home.path().to_str().unwrap()]))]);
-    broken(&check(&home, &[], 1), "command", "is a folder", "name the program in it", STARTED);
+    broken(&check(&home, &[], 1), "command", "is a directory", "name the program in it", STARTED);
 }
 
 /// As nvm, mise and asdf have it: in a folder that only the shell knows of, with what runs it beside it. On Windows every
@@ -369,13 +369,13 @@ fn entries_that_start_nothing() {
         &check(&home, &["shop"], 1),
         "entry",
         "a list instead of a text",
-        &format!("mend the entry in {}", file.display()),
+        &format!("fix the entry in {}", file.display()),
         &rest,
     );
     fs::write(&file, "{ \"mcpServers\": {").unwrap();
     let rest = [&["entry"], &rest[..]].concat();
     let found = check(&home, &[], 1);
-    broken(&found, "file", "line 1", &format!("mend {}", file.display()), &rest);
+    broken(&found, "file", "line 1", &format!("fix {}", file.display()), &rest);
     assert_eq!(found["server"], Value::Null);
 }
 
@@ -449,8 +449,8 @@ fn a_policy_or_settings_that_cannot_be_used() {
     let home = home();
     client(&home, DESKTOP, &[("shop", good(&home))]);
     let policy = write(&home, ".config/policylayer/policies/shop.toml", "version = \"1\"\ndefault = \"perhaps\"\n");
-    let mend = format!("`policylayer check {}`", policy.display());
-    broken(&check(&home, &[], 1), "policy", "perhaps", &mend, STARTED);
+    let fix = format!("`policylayer check {}`", policy.display());
+    broken(&check(&home, &[], 1), "policy", "perhaps", &fix, STARTED);
     write(&home, ".config/policylayer/policies/shop.json", "{}");
     broken(&check(&home, &[], 1), "policy", "two policies for shop", "Keep one of them", STARTED);
     fs::remove_file(home.path().join(".config/policylayer/policies/shop.json")).unwrap();
@@ -494,11 +494,17 @@ fn a_state_folder_that_cannot_be_written() {
         fs::write(file, "").unwrap();
     };
     write(state.clone());
-    let remedy = format!("make {} a folder that you may write to", state.display());
+    let remedy = format!("make {} a directory that you may write to", state.display());
     broken(&check(&home, &[], 1), "state", "cannot be written to", &remedy, &[]);
     fs::remove_file(&state).unwrap();
     write(state.join("audit"));
-    broken(&check(&home, &[], 1), "state", "audit cannot be written to", "audit a folder that you may write to", &[]);
+    broken(
+        &check(&home, &[], 1),
+        "state",
+        "audit cannot be written to",
+        "audit a directory that you may write to",
+        &[],
+    );
     fs::remove_file(state.join("audit")).unwrap();
     fs::create_dir_all(state.join("audit/shop.jsonl")).unwrap();
     broken(&check(&home, &[], 1), "state", "shop.jsonl cannot be written", "shop.jsonl a file that you may write", &[]);

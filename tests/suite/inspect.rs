@@ -247,7 +247,7 @@ fn a_server_that_is_no_good_ends_with_a_clear_error() {
         (json!({ "tools": items }), "its tools/list has more than 10000 items"),
         (json!({ "tools": [{ "name": big }] }), "it wrote more than 16777216 bytes"),
         (json!({ "tools": {} }), "its answer to tools/list has no list `tools`"),
-        (line("{\"id\":$ID,\"result\":7,\"jsonrpc\":\"1\"}"), "one of its answers is no JSON-RPC message"),
+        (line("{\"id\":$ID,\"result\":7,\"jsonrpc\":\"1\"}"), "one of its answers is not a JSON-RPC message"),
         (json!(requests), "it sent more than 64 requests of its own"),
     ] {
         let start = Instant::now();
@@ -269,7 +269,7 @@ fn a_server_that_is_no_good_ends_with_a_clear_error() {
     assert!(ran.code == Some(1) && ran.err.contains("it wrote more than 16777216 bytes"), "{}", ran.err);
     // No answer of an MCP server.
     let ran = inspect(&home, &[], &[]);
-    assert!(ran.code == Some(1) && ran.err.contains("its answer to initialize is none"), "{}", ran.err);
+    assert!(ran.code == Some(1) && ran.err.contains("its answer to initialize is not valid"), "{}", ran.err);
     let ran = offered(
         &home,
         &[],

@@ -59,6 +59,8 @@ mod records;
 mod register;
 mod reload;
 mod replay;
+#[cfg(target_os = "linux")]
+mod report_json;
 mod schema;
 mod server_name;
 mod settings;

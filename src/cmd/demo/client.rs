@@ -11,7 +11,7 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResult, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
     ElicitationCapability, ErrorData,
 };
-use rmcp::service::{DynService, Peer, RequestContext, RunningService};
+use rmcp::service::{DynService, RequestContext, RunningService};
 use rmcp::{ClientHandler, RoleClient, ServiceExt};
 use serde_json::{Map, Value};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -19,9 +19,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::policy::Listing;
-use crate::probe::{Lines, Shared};
-use crate::risk::{Listed, classify};
+use crate::probe::{ProbeTransport, SharedTranscript};
 
 /// How long a server may take to start, and how long one answer may take; npx may have to download first.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -104,21 +102,21 @@ impl ClientHandler for Person {
 }
 
 /// A session with a wrapped server.
-pub(super) struct Session {
+pub(super) struct DemoSession {
     service: RunningService<RoleClient, Box<dyn DynService<RoleClient>>>,
     child: Child,
     stderr: JoinHandle<Vec<String>>,
 }
 
-impl Session {
+impl DemoSession {
     /// Starts the wrapper and opens a session.
     ///
     /// # Errors
     /// When it cannot be started, or does not answer; the message then holds what it printed.
     pub(super) async fn open(launch: &Launch<'_>) -> anyhow::Result<Self> {
         let (mut child, stdin, stdout, stderr) = launch.spawn()?;
-        let opened = timeout(PATIENCE, Person.into_dyn().serve(Lines::new(stdin, stdout, Shared::default()))).await;
-        let why = match opened {
+        let transport = ProbeTransport::new(stdin, stdout, SharedTranscript::default());
+        let why = match timeout(PATIENCE, Person.into_dyn().serve(transport)).await {
             Ok(Ok(service)) => return Ok(Self { service, child, stderr }),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("it did not answer within {} seconds", PATIENCE.as_secs()),
@@ -133,19 +131,14 @@ impl Session {
         bail!("the server did not open a session: {why}\n{printed}");
     }
 
-    /// The tools that the agent sees.
+    /// Returns the names of the tools that the agent sees.
     ///
     /// # Errors
-    /// When the list cannot be had.
-    pub(super) async fn tools(&self) -> anyhow::Result<Vec<(String, Listing)>> {
-        let tools = timeout(PATIENCE, self.peer().list_all_tools()).await.context("tools/list was not answered")??;
-        let tools = tools.into_iter().map(|tool| {
-            let item = serde_json::to_value(&tool)?;
-            let listing =
-                Listed::read(&item).map_or(Listing::Missing, |listed| Listing::As(classify(&listed).counts_as()));
-            Ok((tool.name.into_owned(), listing))
-        });
-        tools.collect()
+    /// If the list is not answered.
+    pub(super) async fn tools(&self) -> anyhow::Result<Vec<String>> {
+        let tools =
+            timeout(PATIENCE, self.service.peer().list_all_tools()).await.context("tools/list was not answered")??;
+        Ok(tools.into_iter().map(|tool| tool.name.into_owned()).collect())
     }
 
     /// Calls a tool.
@@ -154,11 +147,7 @@ impl Session {
     /// When there is no result.
     pub(super) async fn call(&self, tool: &str, arguments: Map<String, Value>) -> anyhow::Result<CallToolResult> {
         let call = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
-        Ok(timeout(PATIENCE, self.peer().call_tool(call)).await.context("the call was not answered")??)
-    }
-
-    fn peer(&self) -> &Peer<RoleClient> {
-        self.service.peer()
+        Ok(timeout(PATIENCE, self.service.peer().call_tool(call)).await.context("the call was not answered")??)
     }
 
     /// Leaves, and returns what was printed on stderr from start to end.

@@ -4,37 +4,37 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::super::decide::Length;
 use super::super::plural;
-use super::view::{ClassSource, Tool, View};
 use crate::limits::MAX_QUOTED;
 use crate::policy::{Effect, Mode};
-use crate::risk::{Class, Confidence, Risk};
+use crate::report::inspection::{ClassSource, InspectReport, InspectedTool, ToolCounts};
+use crate::report::limit::WindowText;
+use crate::risk::{Catalogue, Class, Confidence, Risk};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
-use crate::term::table::{Cell, Table};
+use crate::term::table::{Cell, Table, cut};
 use crate::visible::visible;
 
 const TITLE: Style = Style::new().bold();
 
 /// The classes as they are shown: what cannot be taken back first.
-pub(super) const ORDER: [Class; 5] = [Class::Destructive, Class::Financial, Class::Execute, Class::Write, Class::Read];
+const ORDER: [Class; 5] = [Class::Destructive, Class::Financial, Class::Execute, Class::Write, Class::Read];
 
-/// From this width on there is room for what a tool does.
+/// The width from which on what a tool does is shown.
 const WIDE: usize = 120;
 
-/// How much of a description is shown, in characters.
+/// How much of a description is shown, in columns.
 const MAX_SENTENCE: usize = 100;
 
 /// How many names a line lists.
 const MAX_NAMES: usize = 12;
 
-pub(super) fn write(out: &mut dyn Write, view: &View<'_>, width: Option<usize>) -> io::Result<()> {
-    let (mut shown, mut hidden): (Vec<_>, Vec<_>) = view.tools.iter().partition(|tool| tool.visible);
-    let key = |tool: &&Tool<'_>| (ORDER.iter().position(|class| *class == tool.class), tool.name.to_owned());
-    shown.sort_by_key(key);
-    hidden.sort_by_key(key);
-    head(out, view, shown.len())?;
-    let mut columns = Columns::of(view, width);
+pub(super) fn write(out: &mut dyn Write, report: &InspectReport<'_>, width: Option<usize>) -> io::Result<()> {
+    let mut tools: Vec<_> = report.tools.iter().collect();
+    tools.sort_by_key(|tool| (ORDER.iter().position(|class| *class == tool.class), tool.name));
+    let (shown, hidden): (Vec<_>, Vec<_>) = tools.into_iter().partition(|tool| tool.visible);
+    let catalogue = Catalogue::of(report.server);
+    write_head(out, report, catalogue, shown.len())?;
+    let mut columns = Columns::new(report, catalogue, width);
     if !shown.is_empty() {
         writeln!(out, "\n{TITLE}What the agent sees{TITLE:#}")?;
         columns.write(out, &shown, width)?;
@@ -45,178 +45,177 @@ pub(super) fn write(out: &mut dyn Write, view: &View<'_>, width: Option<usize>) 
         columns.call = false;
         columns.write(out, &hidden, width)?;
     }
-    legend(out, view, &columns)?;
-    sums(out, view)
+    write_legend(out, report, &columns)?;
+    write_sums(out, report)?;
+    write_remarks(out, report)
 }
 
-fn head(out: &mut dyn Write, view: &View<'_>, shown: usize) -> io::Result<()> {
-    let info = |key: &str| view.offer.info.get(key).and_then(serde_json::Value::as_str).map(short);
+fn write_head(
+    out: &mut dyn Write,
+    report: &InspectReport<'_>,
+    catalogue: Option<&Catalogue>,
+    shown: usize,
+) -> io::Result<()> {
+    let info = |key: &str| report.server_info.get(key).and_then(serde_json::Value::as_str).map(shorten);
     let name = info("name").unwrap_or_else(|| "without a name".to_owned());
     let version = info("version").map(|version| format!(" {version}")).unwrap_or_default();
-    let server = view.policy.server();
-    let file = view.policy.summary().file.unwrap_or_default();
-    let policy = match view.policy.summary().mode {
+    let (server, file) = (report.server, report.policy.file.unwrap_or_default());
+    let policy = match report.policy.mode {
         Mode::Builtin => format!("the built-in policy for {server}"),
         Mode::Patch => format!("{file}, laid over the built-in policy for {server}"),
         Mode::Standalone => file.to_owned(),
     };
-    writeln!(out, "Server  {name}{version}, protocol {}", short(&view.offer.protocol))?;
+    writeln!(out, "Server  {name}{version}, protocol {}", shorten(report.protocol))?;
     writeln!(out, "Policy  {policy}")?;
-    let tools = plural(view.tools.len() as u64, "tool");
+    let tools = plural(report.tools.len() as u64, "tool");
     writeln!(out, "{TITLE}The agent sees {shown} of {tools}.{TITLE:#}")?;
-    if let Some(catalogue) = view.catalogue() {
-        let strangers = view.tools.iter().filter(|tool| catalogue.tool(tool.name).is_none()).count();
-        if strangers > 0 {
-            writeln!(
-                out,
-                "{WARN}{} not in the catalogue of {} {}, and counted as execute at least.{WARN:#}",
-                if strangers == 1 { "1 tool is".to_owned() } else { format!("{strangers} tools are") },
-                catalogue.package,
-                catalogue.version
-            )?;
-        }
-    }
-    Ok(())
+    let Some(catalogue) = catalogue else { return Ok(()) };
+    let unknown = match report.tools.iter().filter(|tool| catalogue.tool(tool.name).is_none()).count() {
+        0 => return Ok(()),
+        1 => "1 tool is".to_owned(),
+        count => format!("{count} tools are"),
+    };
+    writeln!(
+        out,
+        "{WARN}{unknown} not in the catalogue of {} {}, and counted as execute at least.{WARN:#}",
+        catalogue.package, catalogue.version
+    )
 }
 
 /// Which columns there are.
 struct Columns {
     /// How bad one mistaken call is: only the catalogue knows more than the class.
     severity: bool,
-    /// How sure the class is: told where not all are known.
+    /// How sure the class is, unless all are known.
     sure: bool,
     call: bool,
     what: bool,
-    /// Whether a rule is shown without what can be told from the rest: a narrow terminal has no room for it.
+    /// Whether a rule is shown without what the rest tells, because the terminal is narrow.
     short: bool,
     /// Whether every rule is the built-in policy's.
     builtin: bool,
 }
 
 impl Columns {
-    fn of(view: &View<'_>, width: Option<usize>) -> Self {
+    fn new(report: &InspectReport<'_>, catalogue: Option<&Catalogue>, width: Option<usize>) -> Self {
         let is_wide = width.is_none_or(|width| width >= WIDE);
         Self {
-            severity: view.catalogue().is_some(),
-            sure: view.tools.iter().any(|tool| tool.source != ClassSource::Catalogue),
+            severity: catalogue.is_some(),
+            sure: report.tools.iter().any(|tool| tool.class_source != ClassSource::Catalogue),
             call: true,
             what: is_wide,
             short: !is_wide,
-            builtin: view.policy.summary().mode == Mode::Builtin,
+            builtin: report.policy.mode == Mode::Builtin,
         }
     }
 
-    fn write(&self, out: &mut dyn Write, tools: &[&Tool<'_>], width: Option<usize>) -> io::Result<()> {
-        let titles = [
-            (true, "TOOL"),
-            (self.severity, "SEVERITY"),
-            (self.sure, "SURE"),
-            (self.call, "A CALL"),
-            (true, "MARKS"),
-            (true, "RULE"),
-            (self.what, "WHAT IT DOES"),
+    /// Leaves out the values of the columns that are not there.
+    fn select<T>(&self, [tool, severity, sure, call, marks, rule, what]: [T; 7]) -> Vec<T> {
+        let columns = [
+            (true, tool),
+            (self.severity, severity),
+            (self.sure, sure),
+            (self.call, call),
+            (true, marks),
+            (true, rule),
+            (self.what, what),
         ];
-        let titles: Vec<_> = titles.iter().filter(|(is_there, _)| *is_there).map(|(_, title)| *title).collect();
+        columns.into_iter().filter(|(is_there, _)| *is_there).map(|(_, value)| value).collect()
+    }
+
+    fn write(&self, out: &mut dyn Write, tools: &[&InspectedTool<'_>], width: Option<usize>) -> io::Result<()> {
+        let titles = self.select(["TOOL", "SEVERITY", "SURE", "A CALL", "MARKS", "RULE", "WHAT IT DOES"]);
         let mut rows = Vec::new();
-        for class in ORDER {
-            let of_class = tools.iter().filter(|tool| tool.class == class);
-            let count = of_class.clone().count();
-            if count > 0 {
-                let heading =
-                    format!("{}, {} risk: {}", class.as_str(), class.risk().as_str(), plural(count as u64, "tool"));
-                rows.push(vec![Cell::styled(heading, Style::new().bold())]);
-                rows.extend(of_class.map(|tool| self.row(tool)));
-            }
+        for tools in tools.chunk_by(|one, next| one.class == next.class) {
+            let Some(class) = tools.first().map(|tool| tool.class) else { continue };
+            let count = plural(tools.len() as u64, "tool");
+            let heading = format!("{}, {} risk: {count}", class.as_str(), class.risk().as_str());
+            rows.push(vec![Cell::styled(heading, Style::new().bold())]);
+            rows.extend(tools.iter().map(|tool| self.row(tool)));
         }
         // The names are what is read first, and the rule of most tools begins with theirs.
         let widest = width.unwrap_or_default() * 2 / 5;
         Table::new(&titles, width).with_widest(widest).write(out, &rows)
     }
 
-    fn row(&self, tool: &Tool<'_>) -> Vec<Cell> {
-        let severity = tool.profile.severity;
-        let call = match tool.decision.effect {
-            Effect::Allow => Cell::styled(allowed(tool), SUCCESS),
-            Effect::RequireApproval => Cell::styled("asks a person", WARN),
-            Effect::Deny | Effect::Hide => Cell::styled("refused", ERROR),
-        };
-        let cells = [
-            (true, Cell::plain(visible(tool.name))),
-            (self.severity, Cell::styled(severity.as_str(), if severity == Risk::Critical { ERROR } else { DIM })),
-            (self.sure, Cell::styled(sure(tool.source), if is_guess(tool) { WARN } else { DIM })),
-            (self.call, call),
-            (true, Cell::plain(marks(tool))),
-            (true, Cell::plain(self.rule(tool))),
-            (self.what, Cell::styled(tool.listed.description.as_deref().map(sentence).unwrap_or_default(), DIM)),
-        ];
-        cells.into_iter().filter(|(is_there, _)| *is_there).map(|(_, cell)| cell).collect()
+    fn row(&self, tool: &InspectedTool<'_>) -> Vec<Cell> {
+        let is_guess = tool.confidence.is_some_and(|confidence| confidence < Confidence::High);
+        self.select([
+            Cell::plain(visible(tool.name)),
+            Cell::styled(tool.severity.as_str(), if tool.severity == Risk::Critical { ERROR } else { DIM }),
+            Cell::styled(certainty(tool), if is_guess { WARN } else { DIM }),
+            match tool.effect {
+                Effect::Allow => Cell::styled(describe_limits(tool), SUCCESS),
+                Effect::RequireApproval => Cell::styled("asks a person", WARN),
+                Effect::Deny | Effect::Hide => Cell::styled("refused", ERROR),
+            },
+            Cell::plain(marks(tool)),
+            Cell::plain(self.rule(tool)),
+            Cell::styled(tool.description.as_deref().map(first_sentence).unwrap_or_default(), DIM),
+        ])
     }
-}
 
-impl Columns {
-    fn rule(&self, tool: &Tool<'_>) -> String {
-        let rule = tool.decision.rule;
-        if !self.short {
-            return visible(rule);
+    fn rule(&self, tool: &InspectedTool<'_>) -> String {
+        match self.own_entry(tool) {
+            Some(list) => format!("{list}…"),
+            None if self.short => visible(self.without_builtin(tool.rule)),
+            None => visible(tool.rule),
         }
-        let rule = if self.builtin { rule.strip_prefix("builtin:").unwrap_or(rule) } else { rule };
-        self.own_entry(tool).map_or_else(|| visible(rule), |list| format!("{list}…"))
     }
 
-    /// Where the entry of the tool's own name stands, if that is the rule and the name is left out of it.
-    fn own_entry<'t>(&self, tool: &'t Tool<'_>) -> Option<&'t str> {
-        let rule = tool.decision.rule;
-        let rule = if self.builtin { rule.strip_prefix("builtin:").unwrap_or(rule) } else { rule };
-        rule.strip_suffix(tool.name).filter(|list| self.short && list.ends_with("tools."))
+    /// Returns where the entry of the tool's own name is, if that is the rule and the name is left out of it.
+    fn own_entry<'t>(&self, tool: &InspectedTool<'t>) -> Option<&'t str> {
+        let list = self.without_builtin(tool.rule).strip_suffix(tool.name)?;
+        (self.short && list.ends_with("tools.")).then_some(list)
+    }
+
+    fn without_builtin<'t>(&self, rule: &'t str) -> &'t str {
+        rule.strip_prefix("builtin:").filter(|_| self.builtin).unwrap_or(rule)
     }
 }
 
-/// That a call passes, and how often.
-fn allowed(tool: &Tool<'_>) -> String {
+/// Describes that a call passes, and how often.
+fn describe_limits(tool: &InspectedTool<'_>) -> String {
     match tool.limits.as_slice() {
         [] => "passes".to_owned(),
-        [limit] => format!("passes {}/{}", limit.max, Length(limit.window)),
-        [limit, rest @ ..] => format!("passes {}/{} +{}", limit.max, Length(limit.window), rest.len()),
+        [limit] => format!("passes {}/{}", limit.max, WindowText(limit.window)),
+        [limit, rest @ ..] => format!("passes {}/{} +{}", limit.max, WindowText(limit.window), rest.len()),
     }
 }
 
-fn sure(source: ClassSource) -> &'static str {
-    match source {
+fn certainty(tool: &InspectedTool<'_>) -> &'static str {
+    match tool.class_source {
         ClassSource::Policy => "policy",
         ClassSource::Catalogue => "known",
-        ClassSource::Classifier(confidence) => confidence.as_str(),
+        ClassSource::Classifier => tool.confidence.map(Confidence::as_str).unwrap_or_default(),
     }
 }
 
-fn is_guess(tool: &Tool<'_>) -> bool {
-    matches!(tool.source, ClassSource::Classifier(Confidence::Medium | Confidence::Low))
-}
-
-/// What a mark stands for, and who has it.
-type Mark = (char, &'static str, fn(&Tool<'_>) -> bool);
+/// A mark, what it stands for, and which tools have it.
+type Mark = (char, &'static str, fn(&InspectedTool<'_>) -> bool);
 
 const MARKS: [Mark; 4] = [
-    ('P', "reads or writes personal data", |tool| tool.profile.pii),
-    ('S', "a message may go out because of it", |tool| tool.profile.sends),
-    ('!', "cannot be undone with the server's own tools", |tool| tool.profile.irreversible),
+    ('P', "reads or writes personal data", |tool| tool.personal_data),
+    ('S', "a message may go out because of it", |tool| tool.sends),
+    ('!', "cannot be undone with the server's own tools", |tool| tool.irreversible),
     ('A', "what happens depends on the arguments too", |tool| tool.looks_at_arguments),
 ];
 
-fn marks(tool: &Tool<'_>) -> String {
+fn marks(tool: &InspectedTool<'_>) -> String {
     MARKS.iter().filter(|(_, _, has)| has(tool)).map(|(mark, ..)| *mark).collect()
 }
 
-fn legend(out: &mut dyn Write, view: &View<'_>, columns: &Columns) -> io::Result<()> {
+fn write_legend(out: &mut dyn Write, report: &InspectReport<'_>, columns: &Columns) -> io::Result<()> {
     writeln!(out)?;
     for (mark, meaning, has) in MARKS {
-        if view.tools.iter().any(has) {
+        if report.tools.iter().any(has) {
             writeln!(out, "  {DIM}{mark}  {meaning}{DIM:#}")?;
         }
     }
-    if view.tools.iter().any(|tool| columns.own_entry(tool).is_some()) {
+    if report.tools.iter().any(|tool| columns.own_entry(tool).is_some()) {
         writeln!(out, "  {DIM}tools.…  the entry of the tool's own name{DIM:#}")?;
     }
-    if columns.sure && !view.tools.is_empty() {
+    if columns.sure && !report.tools.is_empty() {
         let known = if columns.severity { "known from the catalogue, " } else { "" };
         writeln!(out, "  {DIM}SURE  how sure the class is: {known}set by the policy,{DIM:#}")?;
         writeln!(out, "  {DIM}      or by the classifier with this confidence{DIM:#}")?;
@@ -224,77 +223,77 @@ fn legend(out: &mut dyn Write, view: &View<'_>, columns: &Columns) -> io::Result
     Ok(())
 }
 
-fn sums(out: &mut dyn Write, view: &View<'_>) -> io::Result<()> {
-    writeln!(out)?;
-    let counted = |count: usize, what: &str| (count > 0).then(|| format!("{count} {what}"));
-    let listed = |parts: Vec<Option<String>>| {
-        let parts: Vec<_> = parts.into_iter().flatten().collect();
-        if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+fn write_sums(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<()> {
+    let join = |counts: &[(usize, &str)]| {
+        let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        let counts: Vec<_> = counts.collect();
+        if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
     };
-    let classes = ORDER.iter().map(|class| counted(view.of_class(*class), class.as_str())).collect();
-    writeln!(out, "Classes    {}", listed(classes))?;
+    let ToolCounts { by_class, by_effect } = &report.counts;
+    let classes = ORDER.map(|class| (by_class.get(class.as_str()).copied().unwrap_or_default(), class.as_str()));
+    writeln!(out, "\nClasses    {}", join(&classes))?;
+    let with_effect = |effect: Effect| by_effect.get(effect.as_str()).copied().unwrap_or_default();
+    let asking = with_effect(Effect::RequireApproval);
     let effects = [
-        (Effect::Allow, "allowed"),
-        (Effect::RequireApproval, "ask a person"),
-        (Effect::Deny, "refused"),
-        (Effect::Hide, "hidden"),
+        (with_effect(Effect::Allow), "allowed"),
+        (asking, if asking == 1 { "asks a person" } else { "ask a person" }),
+        (with_effect(Effect::Deny), "refused"),
+        (with_effect(Effect::Hide), "hidden"),
     ];
-    let effects = effects.iter().map(|(effect, word)| match (view.of_effect(*effect), effect) {
-        (1, Effect::RequireApproval) => Some("1 asks a person".to_owned()),
-        (count, _) => counted(count, word),
-    });
-    let effects = effects.collect();
-    writeln!(out, "Decisions  {}", listed(effects))?;
-    let hidden: Vec<_> = view.prompts.iter().filter(|prompt| !prompt.visible).map(|prompt| prompt.name).collect();
-    let seen = view.prompts.len() - hidden.len();
-    match (view.prompts.len(), hidden.len()) {
+    writeln!(out, "Decisions  {}", join(&effects))?;
+    let hidden = report.prompts.iter().filter(|prompt| !prompt.visible).map(|prompt| prompt.name.to_owned());
+    let hidden: Vec<_> = hidden.collect();
+    let seen = report.prompts.len() - hidden.len();
+    match (report.prompts.len(), hidden.len()) {
         (0, _) => writeln!(out, "Prompts    none")?,
         (all, 0) => writeln!(out, "Prompts    {all}, all visible")?,
-        (all, _) => writeln!(out, "Prompts    {seen} of {all} visible; hidden with their tools: {}", names(&hidden))?,
+        (all, _) => {
+            writeln!(out, "Prompts    {seen} of {all} visible; hidden with their tools: {}", join_names(&hidden))?
+        }
     }
-    let (resources, templates) = (view.offer.resources.len(), view.offer.templates.len());
-    match resources + templates {
-        0 => writeln!(out, "Resources  none")?,
-        _ => writeln!(
-            out,
-            "Resources  {resources}, and {}; no policy speaks of them",
-            plural(templates as u64, "template")
-        )?,
+    match (report.resources, report.resource_templates) {
+        (0, 0) => writeln!(out, "Resources  none")?,
+        (resources, templates) => {
+            let templates = plural(templates as u64, "template");
+            writeln!(out, "Resources  {resources}, and {templates}; no policy speaks of them")?;
+        }
     }
-    let (before, after) = (grouped(view.before), grouped(view.after));
-    if view.before == view.after {
-        writeln!(out, "tools/list {before} bytes; nothing is hidden")?;
-    } else {
-        let tokens = grouped(view.tokens_saved());
-        writeln!(out, "tools/list {before} bytes before, {after} after: hiding saves about {tokens} tokens")?;
+    let (before, after) = (group_digits(report.bytes.before), group_digits(report.bytes.after));
+    if before == after {
+        return writeln!(out, "tools/list {before} bytes; nothing is hidden");
     }
-    if !view.unmatched.is_empty() {
-        let entries = match view.unmatched.len() {
+    let tokens = group_digits(report.tokens_saved);
+    writeln!(out, "tools/list {before} bytes before, {after} after: hiding saves about {tokens} tokens")
+}
+
+/// Writes what a person should look into.
+fn write_remarks(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<()> {
+    if !report.unmatched_entries.is_empty() {
+        let entries = match report.unmatched_entries.len() {
             1 => "1 entry of the policy matches".to_owned(),
             count => format!("{count} entries of the policy match"),
         };
-        let shown = view.unmatched.iter().map(|(path, name)| match name {
-            Some(name) => format!("{name} ({path})"),
-            None => (*path).to_owned(),
+        let names = report.unmatched_entries.iter().map(|entry| match entry.name {
+            Some(name) => format!("{name} ({})", entry.rule),
+            None => entry.rule.to_owned(),
         });
-        let shown: Vec<String> = shown.collect();
-        let shown: Vec<_> = shown.iter().map(String::as_str).collect();
-        writeln!(out, "{WARN}{entries} no tool of this server: {}{WARN:#}", names(&shown))?;
+        let names = join_names(&names.collect::<Vec<_>>());
+        writeln!(out, "{WARN}{entries} no tool of this server: {names}{WARN:#}")?;
     }
-    for note in &view.notes {
+    for note in &report.notes {
         writeln!(out, "{WARN}Note: {}.{WARN:#}", visible(note.trim_end_matches('.')))?;
     }
     Ok(())
 }
 
-/// What a server calls itself, which should be short.
-fn short(text: &str) -> String {
+/// Cuts and escapes what a server calls itself.
+fn shorten(text: &str) -> String {
     let shown: String = text.chars().take(MAX_QUOTED).collect();
     format!("{}{}", visible(&shown), if shown.len() < text.len() { "…" } else { "" })
 }
 
-/// A few names, and how many more there are.
-fn names(all: &[&str]) -> String {
+/// Lists a few names, and how many more there are.
+fn join_names(all: &[String]) -> String {
     let mut shown: Vec<_> = all.iter().take(MAX_NAMES).map(|name| visible(name)).collect();
     if all.len() > MAX_NAMES {
         shown.push(format!("and {} more", all.len() - MAX_NAMES));
@@ -302,21 +301,17 @@ fn names(all: &[&str]) -> String {
     shown.join(", ")
 }
 
-/// The first sentence of a description, on one line.
-fn sentence(description: &str) -> String {
+/// Returns the first sentence of a description, on one line.
+fn first_sentence(description: &str) -> String {
     // More than this is never shown.
     let head: String = description.trim_start().chars().take(MAX_SENTENCE * 2).collect();
     let line = head.split(['\n', '\r']).next().unwrap_or_default();
     let end = line.find(". ").map_or(line.len(), |at| at + 1);
-    let text = visible(line.get(..end).unwrap_or(line).trim_end());
-    if text.chars().count() <= MAX_SENTENCE {
-        return text;
-    }
-    text.chars().take(MAX_SENTENCE - 1).chain(['…']).collect()
+    cut(&visible(line.get(..end).unwrap_or(line).trim_end()), MAX_SENTENCE)
 }
 
-/// A number with a comma before each three digits.
-fn grouped(number: usize) -> String {
+/// Formats a number with a comma before each three digits.
+fn group_digits(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -333,18 +328,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped() {
+    fn numbers_are_group_digits() {
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (91_960, "91,960"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
+            assert_eq!(group_digits(number), text);
         }
     }
 
     #[test]
     fn a_description_is_one_short_sentence() {
-        assert_eq!(sentence("  Reads v1.2 lists. Then more."), "Reads v1.2 lists.");
-        assert_eq!(sentence("Reads\nlists. x"), "Reads");
-        assert_eq!(sentence("a\u{1b}[2Jb\u{202e}"), "a\\u{1b}[2Jb\\u{202e}");
-        assert_eq!(sentence(&"é".repeat(5_000)).chars().count(), MAX_SENTENCE);
-        assert_eq!(sentence(""), "");
+        assert_eq!(first_sentence("  Reads v1.2 lists. Then more."), "Reads v1.2 lists.");
+        assert_eq!(first_sentence("Reads\nlists. x"), "Reads");
+        assert_eq!(first_sentence("a\u{1b}[2Jb\u{202e}"), "a\\u{1b}[2Jb\\u{202e}");
+        assert_eq!(first_sentence(&"é".repeat(5_000)).chars().count(), MAX_SENTENCE);
+        assert_eq!(first_sentence(""), "");
     }
 }

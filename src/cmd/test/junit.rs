@@ -2,68 +2,69 @@
 
 use std::fmt::{self, Write as _};
 
-use super::outcome::{Failure, Matches, Outcome, Tested, Totals};
+use crate::report::policy_tests::{FailedCall, TestRun, TestedFile};
 
-pub(super) fn write(tested: &[Tested]) -> String {
-    let Totals { passed, failed, broken } = Totals::of(tested);
+/// Formats a run as one XML document.
+pub(super) fn format(run: &TestRun) -> String {
+    let TestRun { passed, failed, not_run, files } = run;
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     out.push_str(&format!(
-        "<testsuites name=\"policylayer\" tests=\"{}\" failures=\"{failed}\" errors=\"{broken}\">\n",
-        passed + failed + broken
+        "<testsuites name=\"policylayer\" tests=\"{}\" failures=\"{failed}\" errors=\"{not_run}\">\n",
+        passed + failed + not_run
     ));
-    for one in tested {
-        suite(one, &mut out);
-    }
+    files.iter().for_each(|file| push_suite(file, &mut out));
     out.push_str("</testsuites>\n");
     out
 }
 
-fn suite(tested: &Tested, out: &mut String) {
-    let errors = usize::from(tested.result.is_err());
-    let tests = tested.outcomes().len() + errors;
+fn push_suite(tested: &TestedFile, out: &mut String) {
+    let errors = usize::from(tested.error.is_some());
+    let tests = tested.cases.len() + errors;
     let (file, failed) = (Escaped(&tested.file), tested.failed());
     out.push_str(&format!(
         "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"0\">\n"
     ));
-    if let Err(broken) = &tested.result {
-        let message = Escaped(broken.message.lines().next().unwrap_or_default());
+    if let Some(error) = &tested.error {
+        let message = Escaped(error.lines().next().unwrap_or_default());
         out.push_str(&format!("    <testcase classname=\"{file}\" name=\"the file can be run\">\n"));
-        out.push_str(&format!("      <error message=\"{message}\">{}</error>\n", content(&broken.message)));
+        out.push_str(&format!("      <error message=\"{message}\">{}</error>\n", escape_content(error)));
         out.push_str("    </testcase>\n");
     }
-    for Outcome { case, failure } in tested.outcomes() {
+    for case in &tested.cases {
         let (name, line) = (Escaped(&case.name), case.line);
         let open = format!("    <testcase classname=\"{file}\" name=\"{name}\" file=\"{file}\" line=\"{line}\"");
-        match failure {
-            None => out.push_str(&format!("{open}/>\n")),
-            Some(failure) => {
-                let details = details(failure);
-                let message = Escaped(details.lines().nth(1).unwrap_or_default());
-                let details = content(&details);
-                out.push_str(&format!(
-                    "{open}>\n      <failure message=\"{message}\">{details}</failure>\n    </testcase>\n"
-                ));
-            }
-        }
+        let Some(failure) = &case.failure else {
+            out.push_str(&format!("{open}/>\n"));
+            continue;
+        };
+        let details = describe_failure(failure);
+        let message = Escaped(details.lines().nth(1).unwrap_or_default());
+        let details = escape_content(&details);
+        out.push_str(&format!("{open}>\n      <failure message=\"{message}\">{details}</failure>\n    </testcase>\n"));
     }
     out.push_str("  </testsuite>\n");
 }
 
-/// The call, and on a line each what it did not come to.
-fn details(failure: &Failure) -> String {
-    let mut details = failure.call();
-    for part in failure.shown().filter(|part| part.matches == Matches::No) {
-        details.push_str(&format!("\n{}: expected {}, got {}", part.what, part.expectation(), part.finding()));
+/// Describes the call, and on a line each what it did not come to.
+fn describe_failure(failure: &FailedCall) -> String {
+    let mut details = failure.describe();
+    for part in failure.shown_parts().filter(|part| !part.matches) {
+        details.push_str(&format!(
+            "\n{}: expected {}, got {}",
+            part.what,
+            part.describe_expected(),
+            part.describe_got()
+        ));
     }
     details
 }
 
-/// Text between tags, where line breaks may stand as they are.
-fn content(text: &str) -> String {
+/// Escapes text between tags, where line breaks may stay as they are.
+fn escape_content(text: &str) -> String {
     Escaped(text).to_string().replace("&#10;", "\n")
 }
 
-/// Text as XML holds it, between tags and between quotes. What no XML holds is written as an escape.
+/// Text as XML holds it, between tags and between quotes. What no XML can hold is written as an escape.
 struct Escaped<'t>(&'t str);
 
 impl fmt::Display for Escaped<'_> {

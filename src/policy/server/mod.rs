@@ -5,6 +5,7 @@ mod naming;
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::path::Path;
 
 /// A server's name: lower-case letters, digits, `.`, `_` and `-`, beginning with a letter or digit. It names the
 /// policy file, so it is never a path.
@@ -48,6 +49,11 @@ impl ServerName {
             return Err(BadServerName(Wrong::Text(text.to_owned())));
         }
         if is_device(&name) { Err(BadServerName(Wrong::Device(name))) } else { Ok(Self(name)) }
+    }
+
+    /// Returns the server that a policy file is named after: `policies/iterable.toml` is for `iterable`.
+    pub(crate) fn from_policy_file(file: &Path) -> Option<Self> {
+        Self::derived(file.file_stem()?.to_str()?)
     }
 
     /// The name that is derived from a command. Nobody chose it, so one that is a device on Windows gets an ending.

@@ -10,12 +10,15 @@ mod words;
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
 use super::class::Class;
 use super::listed::Listed;
 use words::{is_personal, words};
 
 /// How much a verdict can be relied on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// Nothing tells, or the name is written so that it deceives.
     Low,

@@ -1,0 +1,270 @@
+//! What is known of a tool, for a person: as a page for a terminal, and as a section of a Markdown page.
+
+use anstyle::Style;
+
+use crate::policy::Effect;
+use crate::report::explanation::{Explanation, Standing, word_of_format};
+use crate::risk::Risk;
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
+use crate::term::wrap::{text_width, wrap};
+use crate::visible::visible;
+
+const BOLD: Style = Style::new().bold();
+
+/// For a tool that no pattern of abuse needs.
+const NO_ATTACK: &str = "None of the patterns in docs/attacks.md needs what it offers. What it returns may still serve somebody who has other tools.";
+
+/// For a tool that no snippet can name.
+const UNNAMEABLE: &str = "No key of a policy can name this tool so that a person sees what they read. It is left to the policy's \
+     classes and its default.";
+
+/// For a tool whose name alone speaks for less than what is in force.
+const KEEP: &str = "What is in force lets less through than that. Keep it, unless you know what the tool does: its name is all that was looked at.";
+
+/// For a policy that is broken.
+const UNLOADED: &str =
+    "Not known: the policy cannot be loaded, and nothing is started without one. The error says what to fix.";
+
+/// For a document that only hides, into which an entry is to be pasted.
+const DROPS_BUILTIN: &str = "The file in force only hides. With `tools` pasted into it, it stands alone, and the built-in rules for all \
+     other tools are gone; the commands write those into it first.";
+
+/// Formats the page for a terminal.
+pub(super) fn terminal(explanation: &Explanation<'_>) -> String {
+    let mut page = Page { out: String::new(), face: Face::Terminal { width: text_width() } };
+    page.push_terminal_head(explanation);
+    page.push_sections(explanation);
+    page.out
+}
+
+/// Formats the section of a Markdown page, which begins with its heading.
+pub(super) fn markdown(explanation: &Explanation<'_>) -> String {
+    let mut page = Page { out: String::new(), face: Face::Markdown };
+    page.push_markdown_head(explanation);
+    page.push_sections(explanation);
+    page.out
+}
+
+#[derive(Clone, Copy)]
+enum Face {
+    Terminal { width: usize },
+    Markdown,
+}
+
+/// A page that is written from top to bottom.
+struct Page {
+    out: String,
+    face: Face,
+}
+
+impl Page {
+    fn push_terminal_head(&mut self, explanation: &Explanation<'_>) {
+        let (class, risk) = (explanation.class.as_str(), explanation.risk.as_str());
+        let style = match explanation.risk {
+            Risk::Low => SUCCESS,
+            Risk::Medium | Risk::High => WARN,
+            Risk::Critical => ERROR,
+        };
+        let severity = match explanation.known {
+            true => format!("; one mistaken call: {}", explanation.severity.as_str()),
+            false => String::new(),
+        };
+        self.push_line(&format!("{BOLD}{}{BOLD:#} {DIM}of {}{DIM:#}", visible(explanation.tool), explanation.server));
+        self.push_line(&format!("  class {style}{class}{style:#}, risk {style}{risk}{style:#}{severity}"));
+        let marks = explanation.marks();
+        if !marks.is_empty() {
+            self.push_line(&format!("  {}", marks.join(", ")));
+        }
+        if let Some(route) = explanation.route {
+            self.push_line(&format!("  {DIM}{route}{DIM:#}"));
+        }
+        self.push_line("");
+        let does = explanation.does.map_or_else(|| describe_unknown(explanation), str::to_owned);
+        self.push_wrapped(0, &does);
+    }
+
+    fn push_markdown_head(&mut self, explanation: &Explanation<'_>) {
+        let does = explanation.does.map_or_else(|| escape(&describe_unknown(explanation)), str::to_owned);
+        self.push_line(&format!("## {}\n\n{does}\n\n| | |\n|---|---|", code(explanation.tool)));
+        let mut row = |what: &str, value: &str| self.push_line(&format!("| {what} | {value} |"));
+        row("server", explanation.server);
+        row("class", explanation.class.as_str());
+        row("risk", explanation.risk.as_str());
+        if explanation.known {
+            row("one mistaken call", explanation.severity.as_str());
+        }
+        let marks = explanation.marks();
+        if !marks.is_empty() {
+            row("marks", &marks.join(", "));
+        }
+        if let Some(route) = explanation.route {
+            row("route", &code(route));
+        }
+    }
+
+    fn push_sections(&mut self, explanation: &Explanation<'_>) {
+        self.push_heading("Why it needs a policy");
+        let why = self.escape(&explanation.why);
+        self.push_paragraph(&why);
+        self.push_heading("How such access is abused");
+        self.push_attacks(explanation);
+        self.push_heading("Recommended rule");
+        self.push_recommendation(explanation);
+        self.push_heading("In force now");
+        self.push_in_force(explanation);
+    }
+
+    fn push_attacks(&mut self, explanation: &Explanation<'_>) {
+        if explanation.attacks.is_empty() {
+            self.push_paragraph(NO_ATTACK);
+        }
+        for (index, attack) in explanation.attacks.iter().enumerate() {
+            let (name, account, source) = (attack.name, attack.account, &attack.source);
+            let stops = format!("What stops it: {}", attack.stopped_by);
+            match self.face {
+                Face::Terminal { .. } => {
+                    if index > 0 {
+                        self.push_line("");
+                    }
+                    self.push_line(&format!("  {BOLD}{name}{BOLD:#}"));
+                    self.push_wrapped(4, account);
+                    self.push_wrapped(4, &stops);
+                }
+                Face::Markdown => {
+                    let source = format!("Source: [{}]({}).", source.name, source.url);
+                    self.push_line(&format!("- **{name}.** {account}\n  {stops}\n  {source}"));
+                }
+            }
+        }
+    }
+
+    fn push_recommendation(&mut self, explanation: &Explanation<'_>) {
+        let recommended = &explanation.recommended;
+        self.push_paragraph(&format!("{} {}", recommended.advice, recommended.why));
+        self.push_line("");
+        let Some(snippet) = &recommended.snippet else {
+            self.push_paragraph(UNNAMEABLE);
+            return;
+        };
+        self.push_code(word_of_format(recommended.format), snippet);
+        if explanation.in_force.as_ref().is_some_and(|in_force| in_force.compared == Standing::Same) {
+            return;
+        }
+        self.push_line("");
+        if explanation.is_stricter_than_name() {
+            self.push_paragraph(KEEP);
+            return;
+        }
+        self.push_paragraph(match recommended.has_conditions {
+            true => {
+                "To put it in place, run this and paste the rule (it reads until Ctrl-D), or paste it into the policy:"
+            }
+            false => "To put it in place, run this, or paste the rule into the policy:",
+        });
+        self.push_line("");
+        self.push_code("sh", &(recommended.commands.join("\n") + "\n"));
+        if explanation.pasting_drops_builtin() {
+            self.push_line("");
+            self.push_paragraph(DROPS_BUILTIN);
+        }
+    }
+
+    fn push_in_force(&mut self, explanation: &Explanation<'_>) {
+        let Some(in_force) = &explanation.in_force else {
+            self.push_paragraph(UNLOADED);
+            return;
+        };
+        let (rule, document) = explanation.rule_in_force(in_force);
+        let style = match in_force.effect {
+            Effect::Allow => SUCCESS,
+            Effect::Deny | Effect::Hide => ERROR,
+            Effect::RequireApproval => WARN,
+        };
+        let (effect, rule) = match self.face {
+            Face::Terminal { .. } => (format!("{style}{}{style:#}", in_force.effect), rule),
+            Face::Markdown => (format!("**{}**", in_force.effect), code(&rule)),
+        };
+        let mut sentences = vec![format!("{effect}, by the rule {rule} of {}.", self.escape(&document))];
+        sentences.extend(explanation.details_in_force(in_force).iter().map(|detail| self.escape(detail)));
+        let standing = match in_force.compared {
+            Standing::Same => "That is what is recommended.",
+            Standing::Stricter => "That lets less through than what is recommended.",
+            Standing::Other => "That is not what is recommended.",
+        };
+        sentences.push(standing.to_owned());
+        match self.face {
+            Face::Terminal { .. } => sentences.iter().for_each(|sentence| self.push_paragraph(sentence)),
+            Face::Markdown => self.push_line(&sentences.join(" ")),
+        }
+    }
+
+    fn push_heading(&mut self, heading: &str) {
+        match self.face {
+            Face::Terminal { .. } => self.push_line(&format!("\n{BOLD}{heading}{BOLD:#}")),
+            Face::Markdown => self.push_line(&format!("\n### {heading}\n")),
+        }
+    }
+
+    fn push_paragraph(&mut self, text: &str) {
+        self.push_wrapped(2, text);
+    }
+
+    fn push_wrapped(&mut self, indent: usize, text: &str) {
+        match self.face {
+            Face::Terminal { width } => self.out.push_str(&wrap(text, indent, width)),
+            Face::Markdown => self.push_line(text),
+        }
+    }
+
+    fn push_code(&mut self, language: &str, text: &str) {
+        match self.face {
+            Face::Terminal { .. } => text.lines().for_each(|line| self.push_line(&format!("    {line}"))),
+            Face::Markdown => self.push_line(&format!("```{language}\n{text}```")),
+        }
+    }
+
+    fn push_line(&mut self, line: &str) {
+        self.out.push_str(line);
+        self.out.push('\n');
+    }
+
+    /// Returns a text in which nothing is taken for markup.
+    fn escape(&self, text: &str) -> String {
+        match self.face {
+            Face::Terminal { .. } => text.to_owned(),
+            Face::Markdown => escape(text),
+        }
+    }
+}
+
+/// Says that nobody has examined the tool, and what may have been meant.
+fn describe_unknown(explanation: &Explanation<'_>) -> String {
+    let mut out = "No catalogue has this tool: what follows is told by its name alone. What its server lists of it may make it worse, \
+                   and never better; policylayer inspect looks at that, too."
+        .to_owned();
+    if !explanation.did_you_mean.is_empty() {
+        out.push_str(&format!(" Did you mean {}?", explanation.did_you_mean.join(", ")));
+    }
+    if let Some(server) = explanation.known_elsewhere() {
+        out.push_str(&format!(" {server} has a tool of this name: --server {server} explains that."));
+    }
+    out
+}
+
+/// Formats a text as code, whatever is in it.
+fn code(text: &str) -> String {
+    let text = visible(text).replace('|', r"\|");
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+}
+
+/// Escapes what Markdown would take for markup.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '!') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}

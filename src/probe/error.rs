@@ -1,0 +1,268 @@
+//! Why a server could not be probed, in words that tell a person what to do.
+
+use std::ffi::OsString;
+use std::io;
+
+use rmcp::service::ClientInitializeError;
+
+use super::ProbeTarget;
+use super::transport::{ProbeLine, Transcript};
+use crate::limits::{MAX_OFFER_ITEMS, MAX_OFFER_PAGES};
+use crate::policy::server;
+use crate::proxy::StartError;
+use crate::proxy::alone::Gone;
+use crate::shell::Shell;
+use crate::visible::{plural, visible};
+
+/// Why there is nothing to show of a server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProbeError {
+    /// The system cannot watch a process.
+    #[error("the system has no room for what a server is watched with: {0}")]
+    Runtime(#[source] io::Error),
+    /// The command cannot be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The server was started, and did not say what it offers.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A person, or the system, wants us to end.
+    #[error("this was interrupted{0}\nwhat to do: run it again")]
+    Interrupted(String),
+}
+
+/// A server that did not say what it offers: the whole message, in its parts.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}{printed}\nwhat to do: {remedy}")]
+pub(crate) struct ServerError {
+    pub(crate) what: String,
+    /// What the server printed, each line after a newline; empty if it printed nothing.
+    pub(crate) printed: String,
+    pub(crate) remedy: String,
+    /// How far the server came.
+    pub(crate) stage: ProbeStage,
+    /// Whether it ended because a key is missing, and the variable that it names for the key.
+    pub(crate) key: Option<Option<String>>,
+}
+
+/// How far a server came that did not say what it offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProbeStage {
+    /// It ended, or said that it would, before it had opened a session.
+    Started,
+    /// It lives, and has opened no session.
+    Silent,
+    /// It has opened a session, and did not list what it offers.
+    Opened,
+}
+
+/// What went wrong in the exchange with a server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ExchangeError {
+    #[error("it opened no session")]
+    Silent,
+    #[error("it opened no session: {0}")]
+    NoSession(String),
+    #[error("it opened a session, and did not list what it offers in time")]
+    Slow,
+    #[error("it closed the connection before it had answered {method}")]
+    Lost { method: &'static str },
+    #[error("it answered {method} with the error {code}: {message}")]
+    Refused { method: &'static str, code: i32, message: String },
+    #[error("its answer to {method} has no list `{key}`")]
+    NoList { method: &'static str, key: &'static str },
+    #[error("its {method} has more than {MAX_OFFER_ITEMS} items")]
+    Items { method: &'static str },
+    #[error("its {method} has more than {MAX_OFFER_PAGES} pages")]
+    Pages { method: &'static str },
+    #[error("its {method} comes back to a page that it has given before")]
+    Circle { method: &'static str },
+}
+
+impl From<ClientInitializeError> for ExchangeError {
+    fn from(error: ClientInitializeError) -> Self {
+        Self::NoSession(match error {
+            ClientInitializeError::JsonRpcError(error) => {
+                format!("it answered initialize with the error {}: {}", error.code.0, error.message)
+            }
+            ClientInitializeError::ConnectionClosed(_) | ClientInitializeError::TransportError { .. } => {
+                "it closed the connection".to_owned()
+            }
+            _ => "its answer to initialize is not valid".to_owned(),
+        })
+    }
+}
+
+const UNTRUSTED: &str = "see that the command is right; a server that does this is broken, or not to be trusted";
+
+/// All that is known of a server that did not say what it offers.
+pub(super) struct FailedProbe<'f> {
+    /// `None` if the exchange was cut short.
+    pub(super) error: Option<ExchangeError>,
+    pub(super) gone: Gone,
+    pub(super) transcript: &'f Transcript,
+    pub(super) stderr: &'f str,
+    pub(super) target: &'f ProbeTarget<'f>,
+}
+
+impl FailedProbe<'_> {
+    /// Builds the error that a person reads.
+    pub(super) fn into_error(self) -> ProbeError {
+        let command = &self.target.shown;
+        if self.gone == Gone::Interrupted {
+            return ProbeError::Interrupted(format!(", and the server `{command}` was stopped"));
+        }
+        let (what, remedy) = self.describe(command);
+        let key = (matches!(self.gone, Gone::Itself(_)) && asks_for_a_key(self.stderr))
+            .then(|| variable(self.stderr).map(str::to_owned));
+        ServerError { what, printed: self.printed(), remedy, stage: self.stage(), key }.into()
+    }
+
+    /// Returns what is wrong and what to do.
+    fn describe(&self, command: &str) -> (String, String) {
+        use ExchangeError::{Circle, Items, NoList, Pages, Refused, Silent, Slow};
+        let stopped = |why: &str| format!("the server `{command}` was stopped: {why}");
+        let not_mcp = |otherwise: &str| self.not_mcp().unwrap_or(otherwise).to_owned();
+        if let Some(abuse) = self.transcript.abuse {
+            return (stopped(&abuse.to_string()), UNTRUSTED.to_owned());
+        }
+        match (&self.gone, &self.error) {
+            (_, Some(error @ (Refused { .. } | NoList { .. }))) => (
+                format!("the server `{command}` does not tell what it offers: {}", visible(&error.to_string())),
+                "look for the reason in the server's documentation, or in what it printed".to_owned(),
+            ),
+            (_, Some(error @ (Items { .. } | Pages { .. } | Circle { .. }))) => {
+                (stopped(&error.to_string()), UNTRUSTED.to_owned())
+            }
+            (_, Some(error @ (Silent | Slow))) => {
+                let within = plural(self.target.patience.as_secs(), "second");
+                let did_not = if *error == Silent { "answer" } else { "list what it offers" };
+                (
+                    format!("the server `{command}` did not {did_not} within {within}"),
+                    not_mcp(
+                        "run it once by itself in a terminal: it may have to download something first, or wait for something",
+                    ),
+                )
+            }
+            // A server that ends once its stdin is closed has ended as it should.
+            (Gone::Itself(how), error) if error.is_none() || self.transcript.is_closed => {
+                (format!("the server `{command}` ended before it had told what it offers: {how}"), self.ended_remedy())
+            }
+            (_, None) => (
+                stopped("its watcher, another process of policylayer, was ended"),
+                "run it again, and see what ends processes on this machine".to_owned(),
+            ),
+            (_, Some(error)) => (
+                format!(
+                    "the server `{command}` does not answer as an MCP server does: {}",
+                    visible(&error.to_string())
+                ),
+                not_mcp("see that the command starts a server that speaks MCP over stdio"),
+            ),
+        }
+    }
+
+    fn stage(&self) -> ProbeStage {
+        let is_result = |line: &ProbeLine| matches!(line, ProbeLine::Server(line) if line.windows(8).any(|part| part == b"\"result\""));
+        let is_silent = self.error == Some(ExchangeError::Silent);
+        match &self.gone {
+            _ if self.transcript.lines.iter().any(is_result) => ProbeStage::Opened,
+            // A server that exits with 0 once its stdin is closed has lived until then.
+            Gone::Itself(how) if !is_silent && (self.transcript.is_closed || how != "it exited with code 0") => {
+                ProbeStage::Started
+            }
+            _ => ProbeStage::Silent,
+        }
+    }
+
+    /// Quotes the last lines of its stderr, and the first line of its stdout that is not JSON.
+    fn printed(&self) -> String {
+        let mut out = String::new();
+        // npm's news come after what matters.
+        let matters = |line: &&str| !line.is_empty() && !line.starts_with("npm notice");
+        let lines: Vec<_> = self.stderr.lines().map(str::trim_end).filter(matters).collect();
+        let last = lines.get(lines.len().saturating_sub(SHOWN_LINES)..).unwrap_or_default();
+        if !last.is_empty() {
+            out.push_str("\nthe last that it printed on stderr:");
+            out.extend(last.iter().map(|line| format!("\n  {}", shorten(line))));
+        }
+        if let Some(stray) = &self.transcript.stray {
+            out.push_str("\nit printed on stdout, where only MCP messages may be:");
+            out.push_str(&format!("\n  {}", shorten(stray)));
+        }
+        out
+    }
+
+    fn not_mcp(&self) -> Option<&'static str> {
+        self.transcript.stray.as_ref()?;
+        Some("see that the command starts an MCP server that speaks over stdio, and prints nothing else on stdout")
+    }
+
+    fn ended_remedy(&self) -> String {
+        if !asks_for_a_key(self.stderr) {
+            let remedy =
+                self.not_mcp().unwrap_or("run the command by itself in a terminal, and fix what it complains of");
+            return remedy.to_owned();
+        }
+        let variable = variable(self.stderr).unwrap_or("NAME_OF_THE_KEY");
+        let mut remedy = format!(
+            "it asks for a key; put it into the environment and run the same again:\n  {}",
+            Shell::current().set_variable(variable, "your-key")
+        );
+        if server::derive(self.target.command).is_some_and(|server| server.as_str() == "iterable") {
+            remedy.push_str(
+                "\nThis server stores the key that it is given in ~/.iterable-mcp/keys.json, unencrypted, and uses that one \
+                 from then on.",
+            );
+        }
+        remedy
+    }
+}
+
+/// How many lines of a server's stderr are shown.
+const SHOWN_LINES: usize = 5;
+
+/// Cuts and escapes a line that a server printed.
+fn shorten(line: &str) -> String {
+    const MOST: usize = 300;
+    let shown: String = line.chars().take(MOST).collect();
+    format!("{}{}", visible(&shown), if shown.len() < line.len() { "…" } else { "" })
+}
+
+/// Formats a command as a terminal may show it.
+pub(crate) fn display_command(command: &[OsString]) -> String {
+    let words: Vec<_> = command.iter().map(|word| visible(&word.to_string_lossy())).collect();
+    words.join(" ")
+}
+
+/// Returns whether a server that ended did so because a key is missing.
+fn asks_for_a_key(stderr: &str) -> bool {
+    let text = stderr.to_lowercase().replace("unexpected token", "");
+    let words = ["api key", "api_key", "api-key", "apikey", "token", "credential", "secret", "password"];
+    words.iter().any(|word| text.contains(word))
+}
+
+/// Finds the variable that it names for its key.
+fn variable(stderr: &str) -> Option<&str> {
+    let endings = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS"];
+    let words = stderr.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let mut words = words.filter(|word| word.contains('_') && !word.contains(|c: char| c.is_ascii_lowercase()));
+    words.find(|word| endings.iter().any(|ending| word.ends_with(ending)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_wants_a_key_names_its_variable() {
+        let iterable =
+            "Error: No API key found. Please run 'iterable-mcp setup' or set ITERABLE_API_KEY environment variable.";
+        assert!(asks_for_a_key(iterable));
+        assert_eq!(variable(iterable), Some("ITERABLE_API_KEY"));
+        assert_eq!(variable("Set $GITHUB_PERSONAL_ACCESS_TOKEN."), Some("GITHUB_PERSONAL_ACCESS_TOKEN"));
+        assert!(asks_for_a_key("Missing credentials") && variable("Missing credentials").is_none());
+        assert!(!asks_for_a_key("SyntaxError: Unexpected token '}'"));
+        assert!(!asks_for_a_key("cannot find module"));
+    }
+}

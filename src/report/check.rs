@@ -1,0 +1,137 @@
+//! What is wrong with a policy or with config.toml, and what the policy does.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::env::Env;
+use crate::paths::{self, PolicyError};
+use crate::policy::{self, Colour, Diagnostic, Mode, Policy, ServerName, Severity, Source, Tally};
+use crate::settings::{self, Settings};
+
+/// The diagnostics of one file, or of a built-in policy.
+#[derive(Debug, Serialize)]
+pub(crate) struct CheckReport {
+    /// The file; `null` for a built-in policy.
+    pub(crate) file: Option<String>,
+    /// The server that the policy is for; `null` for config.toml.
+    pub(crate) server: Option<String>,
+    /// Whether there is no error.
+    pub(crate) valid: bool,
+    /// What is in force; `null` for config.toml and for an invalid policy.
+    pub(crate) mode: Option<Mode>,
+    /// The number of errors.
+    pub(crate) errors: usize,
+    /// The number of warnings.
+    pub(crate) warnings: usize,
+    /// The errors and warnings, in the order of their places.
+    pub(crate) diagnostics: Vec<PlacedDiagnostic>,
+    /// What the policy does with the tools that the server is known to have; `null` if it has no catalogue.
+    pub(crate) tools: Option<Tally>,
+    /// The diagnostics as a terminal shows them.
+    #[serde(skip)]
+    pub(crate) rendered: String,
+    /// What the policy does, in two sentences.
+    #[serde(skip)]
+    pub(crate) summary: Option<String>,
+}
+
+/// An error or a warning, and where it is: lines and columns count from 1, columns in characters.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlacedDiagnostic {
+    severity: Severity,
+    code: &'static str,
+    message: String,
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+    /// What to do.
+    hint: Option<String>,
+}
+
+impl PlacedDiagnostic {
+    fn new(source: &Source, diagnostic: Diagnostic) -> Self {
+        let Diagnostic { severity, code, message, span, hint } = diagnostic;
+        let (start, end) = (source.place(span.start), source.place(span.end));
+        Self {
+            severity,
+            code,
+            message,
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            hint,
+        }
+    }
+}
+
+impl CheckReport {
+    /// Checks the policy in force for a server.
+    ///
+    /// # Errors
+    /// If it cannot be found or read.
+    pub(crate) fn of_policy(
+        named: Option<&Path>,
+        server: &ServerName,
+        settings: &Settings,
+        env: &Env,
+    ) -> Result<Self, PolicyError> {
+        let name = Some(server.to_string());
+        let Some(path) = paths::find_policy(named, server, settings, env)? else {
+            return Ok(Self::new(name, None, Vec::new(), Some(&policy::builtin(server))));
+        };
+        let source = paths::read_policy(&path)?;
+        let loaded = policy::load(&source, server);
+        Ok(Self::new(name, Some(&source), loaded.diagnostics, loaded.policy.as_ref()))
+    }
+
+    /// Checks config.toml, and returns the settings if it is valid.
+    pub(crate) fn of_settings(source: &Source) -> (Self, Option<Settings>) {
+        let loaded = settings::load(source);
+        (Self::new(None, Some(source), loaded.diagnostics, None), loaded.settings)
+    }
+
+    /// Reports a file that cannot be read.
+    pub(crate) fn unreadable(file: Option<String>, server: Option<String>, message: String) -> Self {
+        let diagnostic = PlacedDiagnostic {
+            severity: Severity::Error,
+            code: "unreadable",
+            message,
+            line: 1,
+            column: 1,
+            end_line: 1,
+            end_column: 1,
+            hint: None,
+        };
+        let report = Self::new(server, None, Vec::new(), None);
+        Self { file, valid: false, errors: 1, diagnostics: vec![diagnostic], ..report }
+    }
+
+    fn new(
+        server: Option<String>,
+        source: Option<&Source>,
+        diagnostics: Vec<Diagnostic>,
+        policy: Option<&Policy>,
+    ) -> Self {
+        let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+        let warnings = diagnostics.len() - errors;
+        let rendered = source.map(|source| policy::render(source, &diagnostics, Colour::Styled)).unwrap_or_default();
+        let summary = policy.map(Policy::summary);
+        Self {
+            file: source.map(|source| source.name().to_owned()),
+            server,
+            valid: errors == 0,
+            mode: summary.map(|summary| summary.mode),
+            errors,
+            warnings,
+            diagnostics: source.map_or_else(Vec::new, |source| {
+                diagnostics.into_iter().map(|diagnostic| PlacedDiagnostic::new(source, diagnostic)).collect()
+            }),
+            tools: summary.and_then(|summary| summary.tools),
+            rendered,
+            summary: summary.map(|summary| summary.to_string()),
+        }
+    }
+}

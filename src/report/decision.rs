@@ -1,0 +1,79 @@
+//! What would happen to one call, and which rule says so.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::limit::{ExactAmount, LimitSummary};
+use crate::engine::Trial;
+use crate::policy::{Effect, Mode, Policy};
+use crate::risk::Class;
+use crate::wire::arguments::Arguments;
+use crate::wire::fault::Fault;
+
+/// The decision about a call that nobody sends.
+#[derive(Debug, Serialize)]
+pub(crate) struct DecisionReport<'p> {
+    /// The tool that is called.
+    pub(crate) tool: &'p str,
+    /// The server that the policy is for.
+    pub(crate) server: &'p str,
+    /// The policy file; `null` for a built-in policy.
+    pub(crate) file: Option<&'p str>,
+    /// What is in force: the file, the built-in policy, or the one over the other.
+    pub(crate) mode: Mode,
+    /// What happens to the call.
+    pub(crate) effect: Effect,
+    /// The path of the rule that decides.
+    pub(crate) rule: String,
+    /// What the agent is told; `null` if the call passes.
+    pub(crate) reason: Option<String>,
+    /// The class of the tool, as the policy has it.
+    pub(crate) class: Class,
+    /// The limits that the call counts for.
+    pub(crate) limits: Vec<CallLimit<'p>>,
+}
+
+/// A limit, and how much of it a call takes.
+#[derive(Debug, Serialize)]
+pub(crate) struct CallLimit<'p> {
+    /// The limit.
+    #[serde(flatten)]
+    pub(crate) limit: LimitSummary<'p>,
+    /// How much the call takes; `null` if that cannot be counted, and the call is refused.
+    pub(crate) counts: Option<ExactAmount>,
+}
+
+impl<'p> DecisionReport<'p> {
+    /// Decides the first call of a session.
+    ///
+    /// # Errors
+    /// If no client can send such a call.
+    pub(crate) fn new(policy: &'p Policy, tool: &'p str, arguments: &Arguments) -> Result<Self, Fault> {
+        let verdict = Trial::default().call(policy, tool, arguments, Duration::ZERO)?;
+        let summary = policy.summary();
+        let limits = policy.judge(tool, arguments.as_str()).limits().map(|limit| CallLimit {
+            limit: limit.into(),
+            counts: limit.increment.of(arguments.as_str()).ok().map(ExactAmount),
+        });
+        Ok(Self {
+            tool,
+            server: summary.server.as_str(),
+            file: summary.file,
+            mode: summary.mode,
+            effect: verdict.effect,
+            rule: verdict.rule,
+            reason: verdict.reason,
+            class: policy.class(tool),
+            limits: limits.collect(),
+        })
+    }
+}
+
+/// Names the document that holds a rule: the policy file, or the built-in policy for the server.
+pub(crate) fn document_of_rule(rule: &str, file: Option<&str>, server: &str) -> String {
+    match file {
+        Some(file) if !rule.starts_with("builtin:") => file.to_owned(),
+        _ => format!("the built-in policy for {server}"),
+    }
+}

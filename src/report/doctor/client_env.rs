@@ -1,0 +1,220 @@
+//! What a client gives to the servers that it starts: their environment and their working directory.
+//!
+//! The clients differ in the PATH that they have themselves, and in how much of their environment they pass on. What is
+//! known of each is in docs/doctor.md.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::targets::Target;
+use crate::clients::document::ClientDocument;
+use crate::env::Env;
+use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
+use crate::proxy::Surroundings;
+
+/// What the MCP SDKs pass on unless they are told otherwise: `getDefaultEnvironment` in src/client/stdio.ts of
+/// modelcontextprotocol/typescript-sdk, and the same in the SDK for Python.
+const PASSED_ON: &[&str] = if cfg!(windows) {
+    &[
+        "APPDATA",
+        "HOMEDRIVE",
+        "HOMEPATH",
+        "LOCALAPPDATA",
+        "PATH",
+        "PROCESSOR_ARCHITECTURE",
+        "SYSTEMDRIVE",
+        "SYSTEMROOT",
+        "TEMP",
+        "USERNAME",
+        "USERPROFILE",
+    ]
+} else {
+    &["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"]
+};
+
+/// The PATH of a program that the desktop has started: on macOS that of launchd. What shells add to it in their own files
+/// (Homebrew, nvm, fnm, volta, mise, asdf) is not in it.
+pub(super) const DESKTOP_PATH: &str = if cfg!(target_os = "macos") {
+    "/usr/bin:/bin:/usr/sbin:/sbin"
+} else {
+    "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+};
+
+/// The PATH that Claude Desktop starts servers with: on macOS it adds Homebrew's directories, as its own log (`paths`) tells.
+const CLAUDE_PATH: &str = if cfg!(target_os = "macos") {
+    "/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+} else {
+    DESKTOP_PATH
+};
+
+/// Where a client has its environment from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EnvOrigin {
+    /// It is this terminal.
+    Here,
+    /// The desktop starts it, and it takes the PATH that it gets.
+    Desktop,
+    /// The desktop starts it, and it asks the user's shell for the PATH.
+    AsksShell,
+    /// It is started in a terminal, and passes on what is usual.
+    Terminal,
+    /// It is started in a terminal, and passes on everything.
+    PassesAll,
+}
+
+impl EnvOrigin {
+    fn of_client(id: &str) -> Self {
+        match id {
+            // https://github.com/modelcontextprotocol/servers/issues/64 and
+            // https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/869: what version managers add is not found.
+            "claude-desktop" | "lm-studio" => Self::Desktop,
+            // https://developers.openai.com/codex/mcp: what else is to be passed on is named by `env_vars`.
+            "codex" => Self::Terminal,
+            // https://github.com/anthropics/claude-code/issues/28332, https://geminicli.com/docs/tools/mcp-server.
+            "claude-code" | "gemini-cli" => Self::PassesAll,
+            // https://github.com/microsoft/vscode/issues/1033, and the editors made of it; Zed does the same.
+            _ => Self::AsksShell,
+        }
+    }
+}
+
+/// What a server is started with.
+pub(super) struct ClientEnv {
+    vars: Vec<(OsString, OsString)>,
+    pub(super) dir: PathBuf,
+    origin: EnvOrigin,
+    /// Variables of the entry whose values only the client knows.
+    pub(super) unfilled: Vec<String>,
+    /// The values of the entry's variables, which are never shown.
+    secrets: Vec<String>,
+    /// Values for what is between `${` and `}`.
+    known: Env,
+}
+
+impl ClientEnv {
+    /// Returns what this terminal gives.
+    pub(super) fn here(env: &Env) -> Self {
+        Self {
+            vars: env.vars().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            dir: env.folder().to_owned(),
+            origin: EnvOrigin::Here,
+            unfilled: Vec::new(),
+            secrets: Vec::new(),
+            known: env.clone(),
+        }
+    }
+
+    /// Returns what the client of an entry gives.
+    pub(super) fn of_entry(target: &Target<'_>, keys: &[String], name: &str, env: &Env) -> Self {
+        let id = target.place.row.id;
+        let mut given = Self { origin: EnvOrigin::of_client(id), ..Self::here(env) };
+        if given.origin != EnvOrigin::PassesAll {
+            given.vars.retain(|(name, _)| PASSED_ON.iter().any(|passed| is_same_variable(name, OsStr::new(passed))));
+        }
+        if given.origin == EnvOrigin::Desktop {
+            if !cfg!(windows) {
+                given.set("PATH", if id == "claude-desktop" { CLAUDE_PATH } else { DESKTOP_PATH });
+            }
+            // They start servers anywhere: what is relative must not be found by chance.
+            given.dir = env.home().map_or_else(|| PathBuf::from("/"), Path::to_owned);
+        }
+        if let Some(opened) = target.opened {
+            let path: Vec<_> = keys.iter().map(String::as_str).chain([name]).collect();
+            given.add_entry(&opened.document, &path, env);
+        }
+        given
+    }
+
+    /// Adds what the entry itself has.
+    fn add_entry(&mut self, document: &ClientDocument, path: &[&str], env: &Env) {
+        let Ok(Some(entry)) = document.find(path) else { return };
+        if let Some(dir) = entry.member("cwd").and_then(DocumentNode::as_text) {
+            self.dir = env.folder().join(self.fill_known(dir));
+        }
+        // Codex is told by name what else to pass on.
+        let names = entry.member("env_vars").map(DocumentNode::items).unwrap_or_default();
+        for name in names.iter().filter_map(DocumentNode::as_text) {
+            if let Some(value) = env.var(name) {
+                self.vars.push((name.into(), value.to_owned()));
+            }
+        }
+        // Zed's older shape has the command in an object of its own.
+        let vars = entry.member("env").or_else(|| entry.member("command")?.member("env"));
+        for (DocumentKey { name, .. }, node) in vars.map(DocumentNode::members).unwrap_or_default() {
+            let written = match &node.value {
+                DocumentValue::String(text) => text.as_str(),
+                DocumentValue::Table(_) | DocumentValue::Array(_) => continue,
+                _ => document.part(node.span.clone()),
+            };
+            let Some(value) = self.fill(written) else {
+                self.unfilled.push(name.clone());
+                continue;
+            };
+            // Paths are not secret, and what is short would be found by chance.
+            if value.len() >= 6 && !Path::new(&value).is_absolute() && name != "PATH" {
+                self.secrets.push(value.clone());
+            }
+            self.set(name, &value);
+        }
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.vars.retain(|(other, _)| !is_same_variable(other, OsStr::new(name)));
+        self.vars.push((name.into(), value.into()));
+    }
+
+    /// Fills in a text of the entry as the client does; what cannot be filled in stays.
+    pub(super) fn fill_known(&self, text: &str) -> String {
+        self.fill(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// Fills in a text of the entry as the client does; `None` if only the client knows a value.
+    fn fill(&self, text: &str) -> Option<String> {
+        // Claude Desktop and LM Studio fill in nothing.
+        if self.origin == EnvOrigin::Desktop {
+            return Some(text.to_owned());
+        }
+        let (mut out, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once("${") {
+            let (name, after) = after.split_once('}')?;
+            out.push_str(before);
+            let name = name.strip_prefix("env:").unwrap_or(name);
+            let (name, default) = name.split_once(":-").map_or((name, None), |(name, default)| (name, Some(default)));
+            let value = match name {
+                "workspaceFolder" => Some(self.known.folder().as_os_str()),
+                "userHome" => self.known.home().map(Path::as_os_str),
+                name => self.known.var(name),
+            };
+            out.push_str(value.and_then(OsStr::to_str).or(default)?);
+            rest = after;
+        }
+        Some(out + rest)
+    }
+
+    /// Returns whether the client could ask the shell for the PATH.
+    pub(super) fn asks_shell(&self) -> bool {
+        self.origin == EnvOrigin::AsksShell && !cfg!(windows)
+    }
+
+    /// Returns the environment as what is started in it sees it.
+    pub(super) fn as_env(&self) -> Env {
+        match self.origin {
+            EnvOrigin::Here => self.known.clone(),
+            _ => Env::new(self.vars.iter().cloned(), &self.dir),
+        }
+    }
+
+    pub(super) fn surroundings(&self) -> Surroundings {
+        Surroundings { vars: self.vars.clone(), folder: self.dir.clone() }
+    }
+
+    /// Returns a text without the values of the entry's variables.
+    pub(super) fn hide_secrets(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
+    }
+}
+
+/// Compares names of variables: on Windows, upper and lower case are the same.
+fn is_same_variable(one: &OsStr, other: &OsStr) -> bool {
+    if cfg!(windows) { one.eq_ignore_ascii_case(other) } else { one == other }
+}

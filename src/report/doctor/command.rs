@@ -1,0 +1,168 @@
+//! Whether the server's command is found where the client looks for it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::client_env::DESKTOP_PATH;
+use super::{LaunchChain, StepId, StepReport};
+use crate::env::Env;
+use crate::lookup::{self, Found, SearchEnv};
+use crate::shell::as_word;
+
+/// What prints the path of a program in a terminal.
+const LOCATE: &str = if cfg!(windows) { "where" } else { "which" };
+
+/// What a program needs that is not there, and what to do.
+pub(super) struct Missing {
+    what: String,
+    remedy: String,
+}
+
+impl Missing {
+    fn new(what: String, remedy: String) -> Self {
+        Self { what, remedy }
+    }
+
+    pub(super) fn into_step(self, id: StepId) -> StepReport {
+        StepReport::failed(id, self.what, self.remedy)
+    }
+}
+
+impl LaunchChain<'_> {
+    /// Returns what looks for programs as the client's server does.
+    pub(super) fn search(&self) -> SearchEnv {
+        self.env.surroundings().search()
+    }
+}
+
+pub(super) fn check(chain: &LaunchChain<'_>, here: &Env) -> StepReport {
+    let Some(program) = chain.own_words().first() else {
+        let remedy = format!("name one in {}", chain.entry_place());
+        return StepReport::failed(StepId::Command, "there is no command", remedy);
+    };
+    let path = match locate(program, chain, here) {
+        Ok(path) => path,
+        Err(missing) => return missing.into_step(StepId::Command),
+    };
+    let without_shell = || chain.search().with_path(DESKTOP_PATH).find(OsStr::new(program));
+    let through = match chain.env.asks_shell() && without_shell() == Found::Nowhere {
+        true => format!(", in the PATH that {} asks your shell for", chain.client),
+        false => String::new(),
+    };
+    StepReport::ok(StepId::Command, format!("{}{through}", path.display()))
+}
+
+/// Finds a program of the chain, if it can be started.
+pub(super) fn locate(program: &str, chain: &LaunchChain<'_>, here: &Env) -> Result<PathBuf, Missing> {
+    let (search, entry) = (chain.search(), chain.entry_place());
+    Err(match search.find(OsStr::new(program)) {
+        Found::At(path) => return check_interpreter(&path, chain, here).map_or(Ok(path), Err),
+        Found::NotExecutable(path) if path.is_dir() => Missing::new(
+            format!("{} is a directory", path.display()),
+            format!("in {entry}, name the program in it, or the program that runs what is in it"),
+        ),
+        Found::NotExecutable(path) => not_executable(&path, &entry),
+        Found::Nowhere if Path::new(program).is_absolute() => {
+            Missing::new(format!("there is no file {program}"), format!("in {entry}, correct the path"))
+        }
+        Found::Nowhere if program.contains(['/', '\\']) => Missing::new(
+            format!("there is no file {program} in {}", search.dir().display()),
+            format!("in {entry}, write the absolute path: clients start servers anywhere"),
+        ),
+        Found::Nowhere => not_in_path(program, search.path(), chain, here),
+    })
+}
+
+/// Describes a file that is there and that the system does not start.
+pub(super) fn not_executable(path: &Path, entry: &str) -> Missing {
+    let shown = path.display();
+    if cfg!(windows) {
+        let runner = lookup::interpreter(path).unwrap_or("node");
+        return Missing::new(
+            format!("{shown} is not a program, and Windows starts nothing else"),
+            format!("in {entry}, name the program that runs it, as in `{runner} {shown}`"),
+        );
+    }
+    Missing::new(format!("{shown} may not be executed"), format!("chmod +x {}", as_word(&path.to_string_lossy())))
+}
+
+/// Returns the program that a script's first line looks for in the PATH: `#!/usr/bin/env node`.
+fn interpreter(path: &Path) -> Option<String> {
+    let mut line = String::new();
+    BufReader::new(fs::File::open(path).ok()?.take(256)).read_line(&mut line).ok()?;
+    let mut words = line.strip_prefix("#!")?.split_whitespace();
+    let is_env = words.next()?.ends_with("/env");
+    words.find(|word| !word.starts_with('-') && !word.contains('=')).filter(|_| is_env).map(str::to_owned)
+}
+
+/// Describes the program that the first line of a script looks for, if that is missing.
+pub(super) fn check_interpreter(path: &Path, chain: &LaunchChain<'_>, here: &Env) -> Option<Missing> {
+    let search = chain.search();
+    let needed = interpreter(path).filter(|needed| search.find(OsStr::new(needed)) == Found::Nowhere)?;
+    let what = format!(
+        "{} is there, and the program that runs it is not: {needed}, which its first line looks for in {}",
+        path.display(),
+        display_path(search.path())
+    );
+    let remedy = match search_here(here).find(OsStr::new(&needed)) {
+        Found::At(needed) => extend_path(&[&needed], search.path(), chain),
+        _ => format!("install {needed}"),
+    };
+    Some(Missing::new(what, remedy))
+}
+
+/// Describes a command that is in no directory of the PATH.
+fn not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>, here: &Env) -> Missing {
+    let (entry, here) = (chain.entry_place(), search_here(here));
+    let is_missing = |program: &Path| chain.search().find(program.file_name().unwrap_or_default()) == Found::Nowhere;
+    let remedy = match here.find(OsStr::new(program)) {
+        Found::At(found) if chain.file.is_some() => {
+            match interpreter(&found).map(|needed| here.find(OsStr::new(&needed))) {
+                // Its absolute path alone would not do: what runs it is looked for in the PATH as well.
+                Some(Found::At(needed)) if is_missing(&needed) => extend_path(&[&found, &needed], path, chain),
+                _ => format!(
+                    "in {entry}, write {} instead of {program} (`{LOCATE} {program}` in a terminal prints it)",
+                    found.display()
+                ),
+            }
+        }
+        _ if chain.file.is_none() => format!("install {program}, or write its absolute path"),
+        _ => format!(
+            "install {program}; if a terminal has it (`{LOCATE} {program}`), write the absolute path that this prints in {entry}"
+        ),
+    };
+    let path = display_path(path);
+    Missing::new(format!("there is no {program} in the PATH that {} gives: {path}", chain.client), remedy)
+}
+
+/// Returns what looks for programs as this terminal does.
+fn search_here(here: &Env) -> SearchEnv {
+    SearchEnv::new(here.vars(), here.folder())
+}
+
+/// Says how to give the server a PATH with the directories of these programs.
+fn extend_path(programs: &[&Path], path: &OsStr, chain: &LaunchChain<'_>) -> String {
+    let mut dirs: Vec<PathBuf> = Vec::new();
+    for dir in programs.iter().filter_map(|program| program.parent()) {
+        if !dirs.iter().any(|other| other == dir) {
+            dirs.push(dir.to_owned());
+        }
+    }
+    dirs.extend(std::env::split_paths(path));
+    let joined: OsString = std::env::join_paths(dirs).unwrap_or_default();
+    let joined = joined.to_string_lossy();
+    let name = programs.first().and_then(|program| program.file_stem()).unwrap_or_default().to_string_lossy();
+    match chain.file {
+        Some(_) => format!(
+            "add to `env` of {}: \"PATH\": \"{joined}\" (where {name} is, as `{LOCATE} {name}` in a terminal prints it)",
+            chain.entry_place()
+        ),
+        None => format!("set PATH to {joined}"),
+    }
+}
+
+fn display_path(path: &OsStr) -> String {
+    if path.is_empty() { "which is not set".to_owned() } else { path.to_string_lossy().into_owned() }
+}

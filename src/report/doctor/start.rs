@@ -1,0 +1,175 @@
+//! Whether the chain starts, answers and lists its tools, and what the policy hides of them.
+//!
+//! The chain is started as it is, so what is seen is what the client sees. What is hidden does not come through it: for that
+//! the server is started once more, by itself, and its list is compared.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use serde_json::Value;
+
+use super::{DoctorQuestion, LaunchChain, StepId, StepReport};
+use crate::clients::secret;
+use crate::probe::{self, ProbeError, ProbeStage, ProbeTarget, ServerError, ServerOffer};
+use crate::shell::as_word;
+use crate::visible::{plural, visible};
+use crate::wire::reply::ErrorCode;
+
+/// Adds the three steps.
+///
+/// # Errors
+/// If a person interrupts it, or the system cannot watch a process.
+pub(super) fn check(
+    chain: &LaunchChain<'_>,
+    question: &DoctorQuestion<'_>,
+    steps: &mut Vec<StepReport>,
+) -> Result<(), ProbeError> {
+    match chain.probe(&chain.words, question)? {
+        Ok(offer) => {
+            let started = chain.describe_unfilled().unwrap_or_else(|| "it runs".to_owned());
+            steps.push(StepReport::ok(StepId::Start, started));
+            steps.push(StepReport::ok(StepId::Initialize, describe_session(&offer)));
+            steps.push(chain.check_tools(&offer, question)?);
+        }
+        Err(error) => {
+            let failed = match error.stage {
+                // A server that ends well before it has answered is not seen from outside the wrapper.
+                _ if chain.own_answer(&error).is_some() => StepId::Start,
+                ProbeStage::Opened => StepId::Tools,
+                ProbeStage::Silent => StepId::Initialize,
+                ProbeStage::Started => StepId::Start,
+            };
+            let ids = [(StepId::Start, "it runs"), (StepId::Initialize, "answered"), (StepId::Tools, "")];
+            let mut ids = ids.into_iter();
+            steps.extend(ids.by_ref().take_while(|(id, _)| *id != failed).map(|(id, went)| StepReport::ok(id, went)));
+            steps.push(chain.describe_failure(failed, &error));
+            steps.extend(ids.map(|(id, _)| StepReport::not_tried(id)));
+        }
+    }
+    Ok(())
+}
+
+impl LaunchChain<'_> {
+    /// Probes what these words start.
+    fn probe(
+        &self,
+        words: &[String],
+        question: &DoctorQuestion<'_>,
+    ) -> Result<Result<ServerOffer, ServerError>, ProbeError> {
+        let command: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let surroundings = self.file.is_some().then(|| self.env.surroundings());
+        let target = ProbeTarget {
+            command: &command,
+            shown: visible(&self.env.hide_secrets(&secret::words(words).join(" "))),
+            surroundings: surroundings.as_ref(),
+            patience: question.patience,
+        };
+        match probe::probe(&target, question.progress) {
+            Ok(offer) => Ok(Ok(offer)),
+            Err(ProbeError::Server(error)) => Ok(Err(error)),
+            Err(ProbeError::Start(error)) => {
+                let text = error.to_string();
+                let (what, remedy) =
+                    text.split_once("\nwhat to do: ").unwrap_or((&text, "run the command by itself in a terminal"));
+                let (what, remedy) = (what.to_owned(), remedy.to_owned());
+                Ok(Err(ServerError { what, printed: String::new(), remedy, stage: ProbeStage::Started, key: None }))
+            }
+            Err(error @ (ProbeError::Runtime(_) | ProbeError::Interrupted(_))) => Err(error),
+        }
+    }
+
+    /// Returns what the wrapper answers for a server that did not start, which says what to do.
+    fn own_answer<'n>(&self, error: &'n ServerError) -> Option<&'n str> {
+        self.wrapped.as_ref()?;
+        let (_, answer) = error.what.split_once("it answered initialize with the error ")?;
+        let (code, answer) = answer.split_once(": ")?;
+        let codes = [ErrorCode::UpstreamEnded, ErrorCode::StartFailed];
+        codes.iter().any(|ours| code.parse() == Ok(ours.number())).then_some(answer)
+    }
+
+    fn describe_failure(&self, id: StepId, error: &ServerError) -> StepReport {
+        let answer = self.own_answer(error).map(|answer| answer.strip_prefix("policylayer: ").unwrap_or(answer));
+        let ended = answer.and_then(|answer| Some(answer.split_once(", so this request has no answer")?.0));
+        let text = ended.or(answer).unwrap_or(&error.what);
+        let (what, own) = match text.split_once("what to do: ") {
+            Some((what, own)) => (what.trim_end(), Some(own)),
+            None => (text, None),
+        };
+        let mut what = what.to_owned();
+        // What the wrapper says of the policy, the step of the policy has said.
+        let is_news = |line: &&str| {
+            !["policylayer  INFO", "policylayer  WARN"].iter().any(|news| line.trim_start().starts_with(news))
+        };
+        let printed: Vec<_> = error.printed.lines().filter(is_news).collect();
+        if printed.iter().any(|line| line.starts_with("  ")) {
+            what.push_str(&printed.join("\n"));
+        }
+        if let Some(unfilled) = self.describe_unfilled() {
+            what.push_str(&format!("\n{unfilled}"));
+        }
+        let remedy = match own {
+            Some(own) => own.to_owned(),
+            None if ended.is_some() && error.key.is_none() => {
+                "run the server's command by itself in a terminal, and fix what it complains of".to_owned()
+            }
+            None => self.find_remedy(error),
+        };
+        StepReport::failed(id, what, remedy)
+    }
+
+    fn find_remedy(&self, error: &ServerError) -> String {
+        if let Some(key) = &error.key {
+            let variable = key.as_deref().unwrap_or("the key that it asks for");
+            return match self.file {
+                Some(_) => format!("put {variable} into `env` of {}", self.entry_place()),
+                None => format!("set {variable} in the environment, and run the same again"),
+            };
+        }
+        // The wrapper knows better than we do why it did not start.
+        let own = error.printed.lines().rev().find_map(|line| line.split_once("what to do: "));
+        own.map_or_else(|| error.remedy.clone(), |(_, remedy)| remedy.to_owned())
+    }
+
+    /// Names the variables that only the client knows.
+    fn describe_unfilled(&self) -> Option<String> {
+        let names = &self.env.unfilled;
+        let were = if names.len() == 1 { "was" } else { "were" };
+        let names = (!names.is_empty()).then(|| names.join(", "))?;
+        Some(format!("{names} {were} left out here: only {} knows the value", self.client))
+    }
+
+    fn check_tools(&self, offer: &ServerOffer, question: &DoctorQuestion<'_>) -> Result<StepReport, ProbeError> {
+        let shown = tool_names(offer);
+        let count = format!("{} visible", plural(shown.len() as u64, "tool"));
+        if self.wrapped.is_none() {
+            let detail = format!("{count}, and none hidden: no policy stands in front");
+            return Ok(StepReport::ok(StepId::Tools, detail));
+        }
+        Ok(match self.probe(self.own_words(), question)? {
+            Ok(bare) => match tool_names(&bare).difference(&shown).count() {
+                hidden @ 1.. if shown.is_empty() => StepReport::warning(
+                    StepId::Tools,
+                    format!("{count}, {hidden} hidden: the agent can do nothing with this server"),
+                    format!("see which rule hides them: policylayer inspect {} COMMAND", as_word("--")),
+                ),
+                hidden => StepReport::ok(StepId::Tools, format!("{count}, {hidden} hidden")),
+            },
+            Err(error) => StepReport::warning(
+                StepId::Tools,
+                format!("{count}; how many are hidden is not known, since a second start failed: {}", error.what),
+                self.find_remedy(&error),
+            ),
+        })
+    }
+}
+
+fn tool_names(offer: &ServerOffer) -> BTreeSet<&str> {
+    offer.tools.iter().filter_map(|tool| tool.get("name")?.as_str()).collect()
+}
+
+fn describe_session(offer: &ServerOffer) -> String {
+    let part = |key: &str| offer.info.get(key).and_then(Value::as_str).unwrap_or_default();
+    let who = format!("{} {}", part("name"), part("version"));
+    let who = if who.trim().is_empty() { "the server" } else { who.trim() };
+    format!("answered by {who}, protocol {}", offer.protocol)
+}

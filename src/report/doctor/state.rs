@@ -1,0 +1,114 @@
+//! Whether counts and records can be written, and whether the clock that they go by can be right.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{LaunchChain, StepId, StepReport};
+use crate::audit::{Lines, Place, reader};
+use crate::limits::NEWEST_RECORD_TAIL;
+use crate::paths::{self, NoStateFolder};
+use crate::policy::ServerName;
+use crate::record;
+use crate::state::approvals::Book;
+use crate::state::file::create_private_folder;
+
+/// Before this there was no policylayer.
+const EARLIEST: &str = "2026-01-01T00:00:00Z";
+/// No clock that is right shows this while this version is in use.
+const LATEST: &str = "2046-01-01T00:00:00Z";
+/// How far the log may be ahead: clocks are set back by a little all the time.
+const SLACK: SignedDuration = SignedDuration::from_mins(5);
+
+/// The variable that says where the state directory is.
+const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+
+/// Checks that counts, approvals and records can be written.
+pub(super) fn check_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> StepReport {
+    match try_directory(chain, server) {
+        Ok(dir) => StepReport::ok(StepId::State, dir),
+        Err((what, remedy)) => StepReport::failed(StepId::State, what, remedy),
+    }
+}
+
+/// Returns the directory, or what is wrong and what to do.
+fn try_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> Result<String, (String, String)> {
+    let env = chain.env.as_env();
+    let no_home = |error: NoStateFolder| {
+        (error.to_string(), format!("give the server a {HOME}, in `env` of {}", chain.entry_place()))
+    };
+    let (dir, audit) = (paths::state_folder(&env).map_err(no_home)?, paths::audit_folder(&env).map_err(no_home)?);
+    for dir in [&dir, &audit] {
+        create_private_folder(dir).and_then(|()| tempfile::NamedTempFile::new_in(dir)).map_err(|error| {
+            let dir = dir.display();
+            (format!("{dir} cannot be written to: {error}"), format!("make {dir} a directory that you may write to"))
+        })?;
+    }
+    let log = server.map(|server| Place::new(&audit, server).current());
+    if let Some(log) = log.filter(|log| log.exists()) {
+        OpenOptions::new().append(true).open(&log).map_err(|error| {
+            let log = log.display();
+            (format!("the audit log {log} cannot be written: {error}"), format!("make {log} a file that you may write"))
+        })?;
+    }
+    Book::new(&dir, paths::STATE_FILE).all().map_err(|fault| {
+        let text = fault.to_string();
+        let (what, remedy) = text.split_once(". ").unwrap_or((&text, "make it a file that you may write"));
+        (what.to_owned(), remedy.trim_end_matches('.').to_owned())
+    })?;
+    Ok(dir.display().to_string())
+}
+
+/// Checks that the clock can be right: windows of limits, approvals and the log go by it.
+pub(super) fn check_clock(chain: &LaunchChain<'_>) -> StepReport {
+    const REMEDY: &str = if cfg!(target_os = "linux") {
+        "set the clock, as with `sudo timedatectl set-ntp true`"
+    } else {
+        "let the system set its clock by itself (Settings, Date and time)"
+    };
+    let now = Timestamp::now();
+    let format = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let shown = format(now);
+    let failed = |what, remedy| StepReport::failed(StepId::Clock, format!("it shows {shown}, {what}"), remedy);
+    let bound = |text: &str| text.parse::<Timestamp>().ok();
+    if bound(EARLIEST).is_some_and(|earliest| now < earliest) {
+        return failed("when there was no policylayer yet".to_owned(), REMEDY.to_owned());
+    }
+    if bound(LATEST).is_some_and(|latest| now > latest) {
+        return failed("which is too late to be true".to_owned(), REMEDY.to_owned());
+    }
+    let newest = paths::audit_folder(&chain.env.as_env()).ok().and_then(|dir| newest_record(&dir).ok().flatten());
+    match newest {
+        Some((server, time)) if now.checked_add(SLACK).is_ok_and(|now| time > now) => {
+            let time = format(time);
+            failed(
+                format!("and the audit log of {server} has a record of {time}, which is yet to come"),
+                format!("{REMEDY}; if it is right now, the log was written with a wrong one, and this ends at {time}"),
+            )
+        }
+        _ => StepReport::ok(StepId::Clock, shown),
+    }
+}
+
+/// Returns the newest record at the end of any server's log.
+fn newest_record(dir: &Path) -> io::Result<Option<(ServerName, Timestamp)>> {
+    let mut newest: Option<(ServerName, Timestamp)> = None;
+    for server in reader::servers(dir)? {
+        let Ok(file) = File::open(Place::new(dir, &server).current()) else { continue };
+        let end = file.metadata()?.len();
+        let mut lines = Lines::new(file, end.saturating_sub(NEWEST_RECORD_TAIL), end)?;
+        while let Some(line) = lines.read()? {
+            let Some(time) =
+                std::str::from_utf8(line).ok().and_then(|line| Some(record::read(line.trim_end()).ok()?.time))
+            else {
+                continue;
+            };
+            if newest.as_ref().is_none_or(|(_, newest)| time > *newest) {
+                newest = Some((server.clone(), time));
+            }
+        }
+    }
+    Ok(newest)
+}

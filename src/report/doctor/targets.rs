@@ -1,0 +1,114 @@
+//! Which entries of which clients are looked at.
+
+use std::collections::BTreeSet;
+
+use super::{Doctor, StepId, StepReport};
+use crate::clients::entry::{ClientEntry, Transport};
+use crate::clients::file::Opened;
+use crate::clients::place::{ClientFile, Presence};
+use crate::clients::secret;
+use crate::clients::servers::{Clients, is_here};
+use crate::policy::keys::nearest;
+use crate::shell::as_word;
+use crate::visible::visible;
+
+/// An entry of a client, or why its file cannot be read.
+pub(super) struct Target<'c> {
+    pub(super) place: &'c ClientFile,
+    /// The keys that lead to the servers, and the entry.
+    pub(super) entry: Result<(Vec<String>, ClientEntry), String>,
+    pub(super) opened: Option<&'c Opened>,
+}
+
+impl Doctor<'_> {
+    /// Finds the entries that are meant. A file that cannot be read is one as well: what it would hold is not known.
+    ///
+    /// # Errors
+    /// If there is nothing to look at: that, and what to do.
+    pub(super) fn find_targets<'c>(&self, clients: &'c Clients) -> Result<Vec<Target<'c>>, (String, String)> {
+        let (ids, server) = (self.question.clients, self.question.server);
+        let (mut targets, mut names, mut broken) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        let is_meant = |place: &&ClientFile| {
+            place.presence == Presence::File && (ids.is_empty() || ids.iter().any(|id| id == place.row.id))
+        };
+        for place in clients.places.iter().filter(is_meant) {
+            let sections = match clients.sections(place) {
+                Ok(sections) => sections,
+                Err(error) => {
+                    // One file for two scopes is reported once.
+                    if broken.insert(&place.file) {
+                        targets.push(Target { place, entry: Err(error.to_string()), opened: None });
+                    }
+                    continue;
+                }
+            };
+            let opened = clients.opened(&place.file).ok().flatten();
+            for section in sections.into_iter().filter(|section| is_here(place.row, section, self.question.env)) {
+                for entry in section.entries {
+                    names.insert(entry.name.clone());
+                    if server.map_or_else(|| entry.is_wrapped(self.program.as_deref()), |key| *key == entry.name) {
+                        targets.push(Target { place, entry: Ok((section.keys.clone(), entry)), opened });
+                    }
+                }
+            }
+        }
+        if targets.iter().any(|target| target.entry.is_ok()) || (server.is_none() && !targets.is_empty()) {
+            return Ok(targets);
+        }
+        Err(self.describe_no_target(&names, !broken.is_empty()))
+    }
+
+    /// Returns why there is nothing to look at, and what to do.
+    fn describe_no_target(&self, names: &BTreeSet<String>, is_broken: bool) -> (String, String) {
+        let ids = self.question.clients;
+        let whose = match ids {
+            [] => "No client has a".to_owned(),
+            [one] => format!("{one} has no"),
+            several => format!("None of {} has a", several.join(", ")),
+        };
+        let client = ids.first().map(|client| format!(" --client {client}")).unwrap_or_default();
+        let Some(key) = self.question.server else {
+            let remedy = match names.first() {
+                None => format!("add one: policylayer register{client} {} COMMAND", as_word("--")),
+                Some(name) if names.len() == 1 => format!("policylayer register {}{client}", as_word(name)),
+                Some(_) => format!("policylayer register SERVER{client}; `policylayer clients` lists the servers"),
+            };
+            return (format!("{whose} server that is behind a policy."), remedy);
+        };
+        let remedy = match nearest(key, names.iter().map(String::as_str)) {
+            Some(near) => format!("policylayer doctor {}{client}", as_word(near)),
+            None if is_broken => {
+                "`policylayer clients` says which client's file cannot be read; fix that first".to_owned()
+            }
+            None if names.is_empty() => {
+                format!("add it: policylayer register {}{client} {} COMMAND", as_word(key), as_word("--"))
+            }
+            None => {
+                let names: Vec<_> = names.iter().map(|name| visible(name)).collect();
+                format!("name one that is there: {}", names.join(", "))
+            }
+        };
+        (format!("{whose} server {}.", visible(key)), remedy)
+    }
+}
+
+/// Reports an entry that starts nothing.
+pub(super) fn without_command(kind: &Transport, file: &str) -> StepReport {
+    let (detail, remedy) = match kind {
+        Transport::Unclear(bad) => (format!("it is unclear: {bad}"), format!("fix the entry in {file}")),
+        Transport::Remote { url } => {
+            let url = url.as_deref().map(|url| format!(" ({})", secret::url(url))).unwrap_or_default();
+            (
+                format!(
+                    "the server is reached over HTTP{url}, which is out of a stdio wrapper's reach: no policy holds there"
+                ),
+                format!(
+                    "use the server's stdio version, if it has one: policylayer register NAME {} COMMAND",
+                    as_word("--")
+                ),
+            )
+        }
+        Transport::Stdio(_) => return StepReport::ok(StepId::Entry, "starts a command"),
+    };
+    StepReport::failed(StepId::Entry, detail, remedy)
+}

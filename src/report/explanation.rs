@@ -1,0 +1,433 @@
+//! What a tool does, how such access is abused, which rule is recommended for it, and what is in force.
+
+use std::cmp::Ordering;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::decision::document_of_rule;
+use super::inspection::ToolLimit;
+use super::limit::{WindowText, scope_word};
+use crate::paths::LoadedPolicy;
+use crate::policy::window::duration;
+use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, ServerName, Source};
+use crate::risk::{
+    Action, Attack, Catalogue, Class, Confidence, Counted, Knowledge, Listed, Profile, Rate, Recommended, Reference,
+    Risk, classify, profile, recommend,
+};
+use crate::shell::as_word;
+use crate::visible::visible;
+
+/// The server of the built-in catalogue.
+pub(crate) const CATALOGUED: &str = "iterable";
+
+/// What is known of a tool.
+#[derive(Debug, Serialize)]
+pub(crate) struct Explanation<'e> {
+    /// The patterns of abuse that need what the tool offers.
+    pub(crate) attacks: Vec<AttackSummary>,
+    /// The class that it counts as.
+    pub(crate) class: Class,
+    /// Tools of the catalogue that may have been meant.
+    pub(crate) did_you_mean: Vec<&'static str>,
+    /// What it does, if the catalogue has it.
+    pub(crate) does: Option<&'static str>,
+    /// Why the policy is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<&'e str>,
+    /// What the policy in force says about it.
+    pub(crate) in_force: Option<InForce<'e>>,
+    /// Whether it cannot be undone with the server's own tools.
+    irreversible: bool,
+    /// Whether the catalogue has it.
+    pub(crate) known: bool,
+    /// Whether it reads or writes personal data.
+    personal_data: bool,
+    /// The rule that is recommended for it.
+    pub(crate) recommended: Recommendation,
+    /// The risk of its class.
+    pub(crate) risk: Risk,
+    /// The method and route that it calls.
+    pub(crate) route: Option<&'static str>,
+    /// Whether a message may go out because of it.
+    sends: bool,
+    /// The server.
+    pub(crate) server: &'e str,
+    /// How bad one mistaken call is.
+    pub(crate) severity: Risk,
+    /// Who says what class it is of.
+    source: ClassOrigin,
+    /// The tool.
+    pub(crate) tool: &'e str,
+    /// Why it needs a policy.
+    pub(crate) why: String,
+}
+
+/// Who says what class a tool is of, and why.
+#[derive(Debug, Serialize)]
+struct ClassOrigin {
+    /// `catalogue` or `classifier`.
+    by: &'static str,
+    /// The class before doubt made it worse.
+    class: Class,
+    /// How sure the classifier is.
+    confidence: Option<Confidence>,
+    /// The reason.
+    reason: String,
+}
+
+/// A pattern of abuse.
+#[derive(Debug, Serialize)]
+pub(crate) struct AttackSummary {
+    /// What happens.
+    pub(crate) account: &'static str,
+    /// Its identifier in docs/attacks.md.
+    id: &'static str,
+    /// What it is called.
+    pub(crate) name: &'static str,
+    /// What an attacker needs.
+    needs: &'static str,
+    /// The document that describes it.
+    pub(crate) source: &'static Reference,
+    /// What stops it.
+    pub(crate) stopped_by: &'static str,
+}
+
+impl From<&'static Attack> for AttackSummary {
+    fn from(attack: &'static Attack) -> Self {
+        let Attack { id, name, account, needs, stops, source, .. } = attack;
+        Self { account, id, name, needs, source, stopped_by: stops }
+    }
+}
+
+/// The rule that is recommended for a tool.
+#[derive(Debug, Serialize)]
+pub(crate) struct Recommendation {
+    /// The commands that put the rule in place.
+    pub(crate) commands: Vec<String>,
+    /// What should happen to a call.
+    effect: Effect,
+    /// The format of `snippet`.
+    #[serde(serialize_with = "format_word")]
+    pub(crate) format: Format,
+    /// How often it should be called at most.
+    rate_limit: Option<String>,
+    /// The rule as a document.
+    rule: Option<Value>,
+    /// The rule to paste, in the format of the file in force.
+    pub(crate) snippet: Option<String>,
+    /// The same as TOML.
+    toml: Option<String>,
+    /// Why it is recommended.
+    pub(crate) why: &'static str,
+    /// What to do, in a sentence.
+    #[serde(skip)]
+    pub(crate) advice: String,
+    /// Whether the rule has conditions.
+    #[serde(skip)]
+    pub(crate) has_conditions: bool,
+    /// Whether the rule is an entry under `tools`.
+    #[serde(skip)]
+    is_entry: bool,
+}
+
+/// Returns the word for a format in JSON and in fenced code.
+pub(crate) fn word_of_format(format: Format) -> &'static str {
+    match format {
+        Format::Toml => "toml",
+        Format::Json => "json",
+        Format::Yaml => "yaml",
+    }
+}
+
+fn format_word<S: serde::Serializer>(format: &Format, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(word_of_format(*format))
+}
+
+/// A rule as text.
+pub(crate) struct RuleText {
+    /// As TOML.
+    pub(crate) toml: String,
+    /// In the format of the file in force.
+    pub(crate) snippet: String,
+    /// As a document.
+    pub(crate) rule: Value,
+    /// Whether the rule has conditions.
+    pub(crate) has_conditions: bool,
+    /// Whether the rule is an entry under `tools`.
+    pub(crate) is_entry: bool,
+}
+
+/// What the policy in force says about a tool.
+#[derive(Debug, Serialize)]
+pub(crate) struct InForce<'p> {
+    /// The class that the policy counts it as.
+    class: Class,
+    /// How that compares with what is recommended.
+    pub(crate) compared: Standing,
+    /// What happens to a call.
+    pub(crate) effect: Effect,
+    /// The policy file; `null` for a built-in policy.
+    file: Option<&'p str>,
+    /// The limits of its calls.
+    limits: Vec<ToolLimit<'p>>,
+    /// Whether what happens depends on the arguments too.
+    looks_at_arguments: bool,
+    /// What is in force: the file, the built-in policy, or the one over the other.
+    mode: Mode,
+    /// What the agent is told about the rule.
+    reason: Option<&'p str>,
+    /// The path of the rule that decides.
+    pub(crate) rule: &'p str,
+}
+
+/// How what is in force compares with what is recommended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Standing {
+    /// It is what is recommended.
+    Same,
+    /// It lets less through.
+    Stricter,
+    /// It is another rule.
+    Other,
+}
+
+/// What is asked about a tool.
+pub(crate) struct ToolQuestion<'q> {
+    /// The tool.
+    pub(crate) tool: &'q str,
+    /// Its server.
+    pub(crate) server: &'q ServerName,
+    /// The options that name the policy in a command.
+    pub(crate) place: String,
+    /// The format of the policy file, if that is named.
+    pub(crate) format: Option<Format>,
+    /// The policy in force, or why it is not known.
+    pub(crate) loaded: Result<&'q LoadedPolicy, &'q str>,
+}
+
+impl<'e> Explanation<'e> {
+    /// Explains a tool. `write_rule` writes the recommended rule in a format; `None` if no key can name the tool.
+    pub(crate) fn new(
+        question: &ToolQuestion<'e>,
+        write_rule: impl FnOnce(&Recommended, Option<Mode>, Format) -> Option<RuleText>,
+    ) -> Self {
+        let ToolQuestion { tool, server, loaded, .. } = *question;
+        let listed = Listed::named(tool);
+        let profile = profile(server.as_str(), &listed);
+        let catalogue = Catalogue::of(server);
+        let known = catalogue.is_some_and(|catalogue| catalogue.tool(tool).is_some());
+        // What its name alone tells, if nothing else does.
+        let by_name = if known { profile.class } else { classify(&listed).class };
+        let recommended = recommend(&profile);
+        let policy = loaded.ok().map(|loaded| &loaded.policy);
+        let format = match loaded {
+            Ok(loaded) => loaded.source.as_ref().map(Source::format),
+            Err(_) => question.format,
+        };
+        let format = format.unwrap_or(Format::Toml);
+        let text = write_rule(&recommended, policy.map(|policy| policy.summary().mode), format);
+        let has_conditions = text.as_ref().is_some_and(|text| text.has_conditions);
+        let in_force = policy.map(|policy| InForce::new(policy, tool, &recommended, has_conditions));
+        let (by, confidence) = match profile.source {
+            Knowledge::Catalogue => ("catalogue", None),
+            Knowledge::Classifier(confidence) => ("classifier", Some(confidence)),
+        };
+        Self {
+            attacks: Attack::on(server.as_str(), tool, &profile).map(AttackSummary::from).collect(),
+            class: profile.class,
+            did_you_mean: catalogue.filter(|_| !known).map(|known| known.similar_tools(tool)).unwrap_or_default(),
+            does: catalogue.and_then(|catalogue| catalogue.does(tool)),
+            error: loaded.err(),
+            irreversible: profile.irreversible,
+            known,
+            personal_data: profile.pii,
+            recommended: Recommendation {
+                commands: commands(question, has_conditions, &recommended, in_force.as_ref().map(|now| now.effect)),
+                effect: effect_of(recommended.action),
+                format,
+                rate_limit: recommended.rate_limit.map(|rate| rate.to_string()),
+                why: recommended.why,
+                advice: advice(&recommended),
+                has_conditions,
+                is_entry: text.as_ref().is_some_and(|text| text.is_entry),
+                rule: text.as_ref().map(|text| text.rule.clone()),
+                toml: text.as_ref().map(|text| text.toml.clone()),
+                snippet: text.map(|text| text.snippet),
+            },
+            in_force,
+            risk: profile.class.risk(),
+            route: profile.route,
+            sends: profile.sends,
+            server: server.as_str(),
+            severity: profile.severity,
+            why: why(&profile, by_name, catalogue),
+            source: ClassOrigin { by, class: by_name, confidence, reason: profile.why.into_owned() },
+            tool,
+        }
+    }
+
+    /// Returns the catalogue's server, if it has a tool of this name and another server was asked about.
+    pub(crate) fn known_elsewhere(&self) -> Option<&'static str> {
+        let has_tool = || Catalogue::of(CATALOGUED).is_some_and(|catalogue| catalogue.tool(self.tool).is_some());
+        (!self.known && self.server != CATALOGUED && has_tool()).then_some(CATALOGUED)
+    }
+
+    /// Returns whether what is in force is stricter than what a name alone speaks for. That is no reason to let more through: the
+    /// policy may have been written by somebody, or by `init`, with more to go by.
+    pub(crate) fn is_stricter_than_name(&self) -> bool {
+        !self.known && self.in_force.as_ref().is_some_and(|in_force| in_force.compared == Standing::Stricter)
+    }
+
+    /// Returns whether pasting the rule turns a document that only hides into one that stands alone.
+    pub(crate) fn pasting_drops_builtin(&self) -> bool {
+        self.recommended.is_entry && self.in_force.as_ref().is_some_and(|in_force| in_force.mode == Mode::Patch)
+    }
+
+    /// Returns what is notable about it.
+    pub(crate) fn marks(&self) -> Vec<&'static str> {
+        let marks = [
+            (self.personal_data, "personal data"),
+            (self.sends, "can send messages"),
+            (self.irreversible, "cannot be undone"),
+        ];
+        marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).collect()
+    }
+
+    /// Names the rule in force and the document that holds it.
+    pub(crate) fn rule_in_force(&self, in_force: &InForce<'_>) -> (String, String) {
+        let rule = visible(in_force.rule);
+        let document = document_of_rule(&rule, in_force.file, self.server);
+        (rule, document)
+    }
+
+    /// Describes what else the policy in force says, each in a sentence.
+    pub(crate) fn details_in_force(&self, in_force: &InForce<'_>) -> Vec<String> {
+        let mut details = Vec::new();
+        if in_force.class != self.class {
+            details.push(format!("The policy counts the tool as {}.", in_force.class.as_str()));
+        }
+        // If a call passes, the agent is told the reason only once a limit is reached.
+        if let Some(reason) = in_force.reason.filter(|_| in_force.effect != Effect::Allow) {
+            details.push(format!("Its reason: {}", visible(reason)));
+        }
+        if matches!(in_force.effect, Effect::Deny | Effect::Hide) {
+            return details;
+        }
+        details.extend(in_force.limits.iter().map(|limit| {
+            let (window, scope) = (WindowText(limit.window), limit.scope.unwrap_or_default());
+            format!("At most {} in each {window}, counted for each {scope}.", limit.max)
+        }));
+        if in_force.looks_at_arguments {
+            details.push("What happens to a call depends on its arguments, too.".to_owned());
+        }
+        details
+    }
+}
+
+/// Explains why a tool is of its class, and how sure that is.
+fn why(profile: &Profile, by_name: Class, catalogue: Option<&Catalogue>) -> String {
+    let reason = visible(&profile.why);
+    let Knowledge::Classifier(confidence) = profile.source else { return reason };
+    let class = profile.class.as_str();
+    let mut out = format!("By its name it is {}, with {} confidence: {reason}", by_name.as_str(), confidence.as_str());
+    if by_name == profile.class {
+        return out;
+    }
+    out.push_str(&format!(" It counts as {class}: "));
+    out.push_str(if catalogue.is_some() && by_name < Class::Execute {
+        "a name alone never makes a tool of this server harmless: the catalogue does not have it."
+    } else {
+        "what is not certain counts as the worse."
+    });
+    out
+}
+
+/// Returns the recommendation as a sentence, without what is looked at in the arguments.
+fn advice(recommended: &Recommended) -> String {
+    let limit = recommended.rate_limit.map(|rate| format!("{} a {}", rate.max, rate.window));
+    match (recommended.action, limit) {
+        (Action::Allow, None) => "Allow it.".to_owned(),
+        (Action::Allow, Some(limit)) => format!("Allow it, {limit}."),
+        (Action::RequireApproval, None) => "Ask a person about each call.".to_owned(),
+        (Action::RequireApproval, Some(limit)) => format!("Ask a person about each call, {limit} at most."),
+        (Action::Hide, _) => "Hide it.".to_owned(),
+    }
+}
+
+impl<'p> InForce<'p> {
+    fn new(policy: &'p Policy, tool: &str, recommended: &Recommended, has_conditions: bool) -> Self {
+        let rank = |effect| match effect {
+            Effect::Allow => 0,
+            Effect::RequireApproval => 1,
+            Effect::Deny => 2,
+            Effect::Hide => 3,
+        };
+        let (decision, summary) = (policy.decide(tool), policy.summary());
+        let is_limited =
+            || recommended.rate_limit.is_none_or(|rate| policy.limits(tool).any(|limit| is_within(limit, rate)));
+        let looks_at_arguments = policy.looks_at_arguments(tool);
+        let is_guarded = looks_at_arguments || !has_conditions;
+        let compared = match rank(decision.effect).cmp(&rank(effect_of(recommended.action))) {
+            Ordering::Greater => Standing::Stricter,
+            Ordering::Equal if decision.effect == Effect::Hide || (is_limited() && is_guarded) => Standing::Same,
+            Ordering::Equal | Ordering::Less => Standing::Other,
+        };
+        let limits = policy.limits(tool);
+        let limits = limits.map(|limit| ToolLimit { scope: Some(scope_word(limit.scope)), ..ToolLimit::from(limit) });
+        Self {
+            class: policy.class(tool),
+            compared,
+            effect: decision.effect,
+            file: summary.file,
+            limits: limits.collect(),
+            looks_at_arguments,
+            mode: summary.mode,
+            reason: decision.reason,
+            rule: decision.rule,
+        }
+    }
+}
+
+fn effect_of(action: Action) -> Effect {
+    match action {
+        Action::Allow => Effect::Allow,
+        Action::RequireApproval => Effect::RequireApproval,
+        Action::Hide => Effect::Hide,
+    }
+}
+
+/// Returns whether a limit lets through no more than a rate does.
+fn is_within(limit: &Limit, rate: Rate) -> bool {
+    duration(rate.window) == Some(limit.window.length()) && limit.max <= Amount::from_count(u64::from(rate.max))
+}
+
+/// Returns the commands that put the recommended rule in place. A limit alone lets nothing through that was refused or asked
+/// about, so calls that do not pass now are let through first. Only `add`, into which the rule is pasted, writes conditions.
+fn commands(
+    question: &ToolQuestion<'_>,
+    has_conditions: bool,
+    recommended: &Recommended,
+    now: Option<Effect>,
+) -> Vec<String> {
+    let place = &question.place;
+    if has_conditions {
+        return vec![format!("policylayer add - {place}")];
+    }
+    let tool = as_word(question.tool);
+    let limit = recommended.rate_limit.map(|rate| {
+        let scope = match rate.counted {
+            Counted::Session => "",
+            Counted::Server => " --scope server",
+        };
+        format!("policylayer limit {tool} {rate}{scope} {place}")
+    });
+    let subcommand = match recommended.action {
+        Action::Allow if limit.is_some() && now == Some(Effect::Allow) => None,
+        Action::Allow => Some("allow"),
+        Action::RequireApproval => Some("ask"),
+        Action::Hide => Some("hide"),
+    };
+    subcommand.map(|name| format!("policylayer {name} {tool} {place}")).into_iter().chain(limit).collect()
+}

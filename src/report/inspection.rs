@@ -1,0 +1,331 @@
+//! What an agent would see of a server: the server's own answers, passed through the engine as in a session.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::limit::{ExactAmount, whole_seconds};
+use crate::engine::limits::Memory;
+use crate::engine::{Action, Engine, Now};
+use crate::policy::{Effect, Limit, Mode, Policy, Window};
+use crate::probe::{ProbeLine, ServerOffer};
+use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, profile};
+
+/// A server under a policy.
+#[derive(Debug, Serialize)]
+pub(crate) struct InspectReport<'v> {
+    /// The length of the answers to tools/list.
+    pub(crate) bytes: ListBytes,
+    /// The command that started the server.
+    command: Vec<Cow<'v, str>>,
+    /// The number of tools by class and by effect.
+    pub(crate) counts: ToolCounts,
+    /// What a person should look into, in a sentence each.
+    pub(crate) notes: Vec<String>,
+    /// The policy in force.
+    pub(crate) policy: PolicyInForce<'v>,
+    /// The prompts, as the server lists them.
+    pub(crate) prompts: Vec<InspectedPrompt<'v>>,
+    /// The protocol revision that the server speaks.
+    pub(crate) protocol: &'v str,
+    /// The number of resource templates.
+    pub(crate) resource_templates: usize,
+    /// The number of resources.
+    pub(crate) resources: usize,
+    /// The name that finds the policy.
+    pub(crate) server: &'v str,
+    /// What the server calls itself, as it wrote it.
+    pub(crate) server_info: &'v Value,
+    /// About how many tokens hiding saves in every conversation.
+    pub(crate) tokens_saved: usize,
+    /// The tools, as the server lists them.
+    pub(crate) tools: Vec<InspectedTool<'v>>,
+    /// The entries of the policy that match no tool.
+    pub(crate) unmatched_entries: Vec<UnmatchedEntry<'v>>,
+}
+
+/// The length of the answers to tools/list together, in bytes.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct ListBytes {
+    /// What the agent would get.
+    pub(crate) after: usize,
+    /// What the server wrote.
+    pub(crate) before: usize,
+}
+
+/// How many tools there are of each kind.
+#[derive(Debug, Serialize)]
+pub(crate) struct ToolCounts {
+    /// By the class that chooses the rules.
+    pub(crate) by_class: BTreeMap<&'static str, usize>,
+    /// By what happens to a call.
+    pub(crate) by_effect: BTreeMap<&'static str, usize>,
+}
+
+impl ToolCounts {
+    fn new(tools: &[InspectedTool<'_>]) -> Self {
+        let by_class =
+            Class::ALL.map(|class| (class.as_str(), tools.iter().filter(|tool| tool.class == class).count()));
+        let effects = [Effect::Allow, Effect::Deny, Effect::Hide, Effect::RequireApproval];
+        let by_effect =
+            effects.map(|effect| (effect.as_str(), tools.iter().filter(|tool| tool.effect == effect).count()));
+        Self { by_class: by_class.into(), by_effect: by_effect.into() }
+    }
+}
+
+/// The policy that the tools are judged by.
+#[derive(Debug, Serialize)]
+pub(crate) struct PolicyInForce<'v> {
+    /// The policy file; `null` for a built-in policy.
+    pub(crate) file: Option<&'v str>,
+    /// What is in force: the file, the built-in policy, or the one over the other.
+    pub(crate) mode: Mode,
+}
+
+/// A tool under the policy.
+#[derive(Debug, Serialize)]
+pub(crate) struct InspectedTool<'v> {
+    /// The class that chooses the policy's rules.
+    pub(crate) class: Class,
+    /// Who says what class it is of.
+    pub(crate) class_source: ClassSource,
+    /// How sure the classifier is; `null` if it was not asked.
+    pub(crate) confidence: Option<Confidence>,
+    /// What the server says that it does.
+    pub(crate) description: Option<Cow<'v, str>>,
+    /// What happens to a call.
+    pub(crate) effect: Effect,
+    /// Whether it cannot be undone with the server's own tools.
+    pub(crate) irreversible: bool,
+    /// The limits of its calls.
+    pub(crate) limits: Vec<ToolLimit<'v>>,
+    /// Whether what happens depends on the arguments too.
+    pub(crate) looks_at_arguments: bool,
+    /// Its name.
+    pub(crate) name: &'v str,
+    /// Whether it reads or writes personal data.
+    pub(crate) personal_data: bool,
+    /// What the agent is told about the rule.
+    policy_reason: Option<&'v str>,
+    /// Why it is of its class.
+    reason: Cow<'static, str>,
+    /// The risk of its class.
+    risk: Risk,
+    /// The path of the rule that decides.
+    pub(crate) rule: &'v str,
+    /// Whether a message may go out because of it.
+    pub(crate) sends: bool,
+    /// How bad one mistaken call is.
+    pub(crate) severity: Risk,
+    /// What the server calls it before a person.
+    title: Option<Cow<'v, str>>,
+    /// Whether the agent sees it.
+    pub(crate) visible: bool,
+}
+
+/// Who says what class a tool is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClassSource {
+    /// An entry of the policy.
+    Policy,
+    /// The catalogue of the server.
+    Catalogue,
+    /// The classifier.
+    Classifier,
+}
+
+/// A limit of a tool's calls.
+#[derive(Debug, Serialize)]
+pub(crate) struct ToolLimit<'v> {
+    /// How much a window lets through.
+    pub(crate) max: ExactAmount,
+    /// The limit's path in the policy document.
+    rule: &'v str,
+    /// Whose calls are counted together. Only an explanation says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<&'static str>,
+    /// The length of the window, in seconds.
+    #[serde(serialize_with = "whole_seconds")]
+    pub(crate) window: Window,
+}
+
+impl<'v> From<&'v Limit> for ToolLimit<'v> {
+    fn from(limit: &'v Limit) -> Self {
+        Self { max: ExactAmount(limit.max), rule: &limit.rule, scope: None, window: limit.window }
+    }
+}
+
+/// A prompt under the policy.
+#[derive(Debug, Serialize)]
+pub(crate) struct InspectedPrompt<'v> {
+    /// Its name.
+    pub(crate) name: &'v str,
+    /// The path of the rule that hides it.
+    rule: Option<String>,
+    /// Whether the agent sees it.
+    pub(crate) visible: bool,
+}
+
+/// An entry of the policy that matches no tool.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnmatchedEntry<'v> {
+    /// The tool that it names, if its path does not tell.
+    pub(crate) name: Option<&'v str>,
+    /// Its path in the policy document.
+    pub(crate) rule: &'v str,
+}
+
+/// How many bytes of a list make a token, by a rule of thumb for English and JSON.
+const BYTES_PER_TOKEN: usize = 4;
+
+impl<'v> InspectReport<'v> {
+    /// Passes what a server offers through a policy.
+    pub(crate) fn new(offer: &'v ServerOffer, policy: &'v Arc<Policy>, command: &'v [OsString]) -> Self {
+        let mut engine = Engine::new(Arc::clone(policy), Box::new(Memory::default()));
+        let seen = AgentView::new(&offer.lines, &mut engine);
+        let mut names = HashSet::new();
+        let items = offer.tools.iter().filter_map(|item| Some((item.get("name")?.as_str()?, Listed::read(item)?)));
+        // A name that is listed twice is one tool: calls go by the name.
+        let tools: Vec<_> = items
+            .filter(|(name, _)| names.insert(*name))
+            .map(|(name, listed)| InspectedTool::new(name, listed, policy, &engine, seen.tools.contains(name)))
+            .collect();
+        let prompts = offer.prompts.iter().filter_map(|item| item.get("name")?.as_str()).map(|name| InspectedPrompt {
+            name,
+            rule: engine.hides_prompt(name).map(|decision| decision.rule.to_owned()),
+            visible: seen.prompts.contains(name),
+        });
+        let names: Vec<_> = tools.iter().map(|tool| tool.name).collect();
+        let unmatched = policy.entries_without(&names).into_iter().map(|(rule, name)| UnmatchedEntry { name, rule });
+        let mut notes = offer.notes.clone();
+        notes.extend(seen.notes);
+        let all = offer.tools.len();
+        if all > tools.len() {
+            let nameless = all - tools.len();
+            notes.push(format!("{nameless} of its {all} tools have no name of their own, and are left out here"));
+        }
+        let summary = policy.summary();
+        Self {
+            tokens_saved: seen.bytes.before.saturating_sub(seen.bytes.after) / BYTES_PER_TOKEN,
+            bytes: seen.bytes,
+            command: command.iter().map(|word| word.to_string_lossy()).collect(),
+            counts: ToolCounts::new(&tools),
+            notes,
+            policy: PolicyInForce { file: summary.file, mode: summary.mode },
+            prompts: prompts.collect(),
+            protocol: &offer.protocol,
+            resource_templates: offer.templates.len(),
+            resources: offer.resources.len(),
+            server: summary.server.as_str(),
+            server_info: &offer.info,
+            tools,
+            unmatched_entries: unmatched.collect(),
+        }
+    }
+}
+
+impl<'v> InspectedTool<'v> {
+    fn new(name: &'v str, listed: Listed<'v>, policy: &'v Policy, engine: &Engine, visible: bool) -> Self {
+        let tool = engine.tool(name);
+        let profile = profile(policy.server().as_str(), &listed);
+        let (class, decision) = (policy.class(tool), policy.decide(tool));
+        let (class_source, confidence) = match profile.source {
+            _ if policy.names_class_of(name) => (ClassSource::Policy, None),
+            Knowledge::Catalogue => (ClassSource::Catalogue, None),
+            Knowledge::Classifier(confidence) => (ClassSource::Classifier, Some(confidence)),
+        };
+        Self {
+            class,
+            class_source,
+            confidence,
+            description: listed.description,
+            effect: decision.effect,
+            irreversible: profile.irreversible,
+            limits: policy.limits(tool).map(ToolLimit::from).collect(),
+            looks_at_arguments: policy.looks_at_arguments(tool),
+            name,
+            personal_data: profile.pii,
+            policy_reason: decision.reason,
+            reason: match class_source {
+                ClassSource::Policy => Cow::Borrowed("The policy says so."),
+                ClassSource::Catalogue | ClassSource::Classifier => profile.why,
+            },
+            risk: class.risk(),
+            rule: decision.rule,
+            sends: profile.sends,
+            severity: profile.severity,
+            title: listed.title,
+            visible,
+        }
+    }
+}
+
+/// What came out of the engine.
+#[derive(Default)]
+struct AgentView {
+    tools: HashSet<String>,
+    prompts: HashSet<String>,
+    bytes: ListBytes,
+    notes: Vec<String>,
+}
+
+impl AgentView {
+    /// Passes the exchange through the engine, line by line, as the wrapper's pumps do.
+    fn new(lines: &[ProbeLine], engine: &mut Engine) -> Self {
+        let (mut view, mut actions) = (Self::default(), Vec::new());
+        let mut method = String::new();
+        for line in lines {
+            actions.clear();
+            match line {
+                ProbeLine::Client(line) => {
+                    engine.client_line(line, Now::default(), &mut actions);
+                    let sent = serde_json::from_slice::<Value>(line).unwrap_or_default();
+                    if sent.get("id").is_some() {
+                        method = sent.get("method").and_then(Value::as_str).unwrap_or_default().to_owned();
+                    }
+                }
+                ProbeLine::Server(line) => {
+                    engine.server_line(line, Now::default(), &mut actions);
+                    let passed = actions.iter().find_map(|action| match action {
+                        Action::Forward => Some(line.as_slice()),
+                        Action::Replace(other) => Some(other.as_slice()),
+                        _ => None,
+                    });
+                    view.add_answer(&method, line, passed.unwrap_or_default());
+                }
+            }
+        }
+        view
+    }
+
+    fn add_answer(&mut self, method: &str, written: &[u8], passed: &[u8]) {
+        let (names, key) = match method {
+            "tools/list" => {
+                self.bytes.before += line_len(written);
+                self.bytes.after += line_len(passed);
+                (&mut self.tools, "tools")
+            }
+            "prompts/list" => (&mut self.prompts, "prompts"),
+            _ => return,
+        };
+        let message: Value = serde_json::from_slice(passed).unwrap_or_default();
+        let items = message.get("result").and_then(|result| result.get(key)).and_then(Value::as_array);
+        let found = items.into_iter().flatten().filter_map(|item| item.get("name")?.as_str());
+        names.extend(found.map(str::to_owned));
+        if let Some(error) = message.get("error").filter(|_| passed != written) {
+            let why = error.get("message").and_then(Value::as_str).unwrap_or_default();
+            self.notes.push(format!("the agent would get none of this answer to {method}: {why}"));
+        }
+    }
+}
+
+/// Returns the length of an answer with its newline; 0 if there is none.
+fn line_len(line: &[u8]) -> usize {
+    let text = line.strip_suffix(b"\n").unwrap_or(line).len();
+    if text == 0 { 0 } else { text + 1 }
+}

@@ -1,0 +1,269 @@
+//! What policies make of the calls in their test files, compared with what the files expect.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::engine::{Trial, Verdict};
+use crate::env::Env;
+use crate::exit::Exit;
+use crate::paths::{self, PolicyError, stem_of_tested};
+use crate::policy::{self, Case, Colour, Expected, Format, Policy, ServerName, Step, TestFile};
+use crate::settings::Settings;
+use crate::visible::visible;
+
+/// A run of test files.
+#[derive(Debug, Serialize)]
+pub(crate) struct TestRun {
+    /// The number of cases that passed.
+    pub(crate) passed: usize,
+    /// The number of cases that failed.
+    pub(crate) failed: usize,
+    /// The number of files that could not be run.
+    pub(crate) not_run: usize,
+    /// The files, in the order in which they were named.
+    pub(crate) files: Vec<TestedFile>,
+}
+
+/// A test file that was run, or could not be.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct TestedFile {
+    /// The file, as it was named.
+    pub(crate) file: String,
+    /// The policy that it tests.
+    policy: Option<String>,
+    /// The server that the policy is for.
+    server: Option<String>,
+    /// Why it was not run, and what to do; over several lines if it shows places.
+    pub(crate) error: Option<String>,
+    /// Its cases.
+    pub(crate) cases: Vec<TestedCase>,
+    #[serde(skip)]
+    exit: Option<Exit>,
+}
+
+/// A case that was run.
+#[derive(Debug, Serialize)]
+pub(crate) struct TestedCase {
+    /// What the case shows.
+    pub(crate) name: String,
+    /// The line on which it begins.
+    pub(crate) line: usize,
+    /// Whether every call came to what was expected.
+    passed: bool,
+    /// The first call that did not.
+    pub(crate) failure: Option<FailedCall>,
+}
+
+/// A call that did not come to what was expected.
+#[derive(Debug, Serialize)]
+pub(crate) struct FailedCall {
+    /// The number of the step, from 1.
+    step: usize,
+    /// The number of the call in its step, from 1.
+    call: u32,
+    /// The tool.
+    tool: String,
+    /// When the call was made, in seconds since the session began.
+    at: u64,
+    /// What was compared.
+    parts: Vec<ComparedPart>,
+    #[serde(skip)]
+    arguments: String,
+    #[serde(skip)]
+    times: u32,
+}
+
+/// One thing that was compared.
+#[derive(Debug, Serialize)]
+pub(crate) struct ComparedPart {
+    /// `effect`, `rule`, `reason`, `retry_after`, or `call` for a call that no client can send.
+    pub(crate) what: &'static str,
+    /// Whether it is what was expected.
+    pub(crate) matches: bool,
+    /// What was expected; `null` if anything would do.
+    expected: Option<String>,
+    /// What there is; `null` if there is nothing.
+    got: Option<String>,
+}
+
+/// Why a file was not run.
+struct NotRun {
+    exit: Exit,
+    message: String,
+}
+
+impl NotRun {
+    fn failed(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: message.into() }
+    }
+}
+
+impl TestRun {
+    /// Runs test files, one after the other.
+    pub(crate) fn new(files: &[PathBuf], env: &Env) -> Self {
+        let files: Vec<_> = files.iter().map(|file| TestedFile::new(file, env)).collect();
+        let cases = || files.iter().flat_map(|file| &file.cases);
+        let passed = cases().filter(|case| case.passed).count();
+        let (failed, not_run) = (cases().count() - passed, files.iter().filter(|file| file.error.is_some()).count());
+        Self { passed, failed, not_run, files }
+    }
+
+    /// Returns the worst that came of any file.
+    pub(crate) fn exit(&self) -> Exit {
+        if self.files.iter().any(|file| file.exit == Some(Exit::InvalidPolicy)) {
+            Exit::InvalidPolicy
+        } else if self.failed + self.not_run > 0 {
+            Exit::Failed
+        } else {
+            Exit::Ok
+        }
+    }
+}
+
+impl TestedFile {
+    fn new(path: &Path, env: &Env) -> Self {
+        let mut tested = Self { file: visible(&path.display().to_string()), ..Self::default() };
+        if let Err(NotRun { exit, message }) = tested.run_cases(path, env) {
+            (tested.exit, tested.error) = (Some(exit), Some(message));
+        }
+        tested
+    }
+
+    fn run_cases(&mut self, path: &Path, env: &Env) -> Result<(), NotRun> {
+        let file = load(path)?;
+        let policy = find_policy(path, &file)?;
+        let server = file.server.or_else(|| ServerName::from_policy_file(&policy)).unwrap_or_else(ServerName::unknown);
+        self.policy = Some(visible(&policy.display().to_string()));
+        self.server = Some(server.to_string());
+        let loaded = paths::load_policy(Some(&policy), &server, &Settings::default(), env)
+            .map_err(|error| NotRun { exit: error.exit(), message: error.to_string() })?;
+        self.cases = file.cases.into_iter().map(|case| TestedCase::new(case, &loaded.policy)).collect();
+        Ok(())
+    }
+
+    /// Returns the number of cases that failed.
+    pub(crate) fn failed(&self) -> usize {
+        self.cases.iter().filter(|case| !case.passed).count()
+    }
+}
+
+fn load(path: &Path) -> Result<TestFile, NotRun> {
+    let source = paths::read_policy(path).map_err(|error| match error {
+        PolicyError::Missing(_) => NotRun::failed("There is no such test file. Correct the path, or create the file."),
+        error => NotRun::failed(error.to_string()),
+    })?;
+    let loaded = policy::load_tests(&source);
+    loaded.file.ok_or_else(|| {
+        let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+        let message = format!("The test file is invalid, and was not run.\n\n{rendered}");
+        NotRun { exit: Exit::InvalidPolicy, message }
+    })
+}
+
+/// Finds the policy that a file tests: the one that it names, else the one of its name in the same directory.
+fn find_policy(path: &Path, file: &TestFile) -> Result<PathBuf, NotRun> {
+    let dir = path.parent().unwrap_or(Path::new(""));
+    if let Some(named) = &file.policy {
+        return Ok(dir.join(named));
+    }
+    let Some(stem) = stem_of_tested(path) else {
+        return Err(NotRun::failed(
+            "Nothing says which policy this file tests. Call it after the policy, such as iterable.test.toml for \
+             iterable.toml, or name the policy in it with `policy`.",
+        ));
+    };
+    let beside = Format::ENDINGS.map(|ending| dir.join(format!("{stem}.{ending}")));
+    let mut found = beside.into_iter().filter(|policy| fs::symlink_metadata(policy).is_ok());
+    match (found.next(), found.next()) {
+        (Some(policy), None) => Ok(policy),
+        (Some(_), Some(_)) => Err(NotRun::failed(format!(
+            "There are two policies called {stem} beside this file. Keep one, or name the one that is meant with `policy`."
+        ))),
+        (None, _) => Err(NotRun::failed(format!(
+            "There is no policy {stem}.toml, .json, .yaml or .yml beside this file. Put it there, or name it with `policy`."
+        ))),
+    }
+}
+
+impl TestedCase {
+    /// Runs a case up to its first failure: what comes after that would be judged by other counts than were meant.
+    fn new(case: Case, policy: &Policy) -> Self {
+        let mut trial = Trial::default();
+        let failure = case.steps.iter().zip(1..).find_map(|(step, number)| {
+            (1..=step.times).find_map(|call| {
+                let parts = match trial.call(policy, &step.tool, &step.arguments, step.at) {
+                    Ok(verdict) => compare(&step.expected, &verdict),
+                    Err(fault) => {
+                        let (expected, got) = (Some("one that can be sent".to_owned()), Some(fault.to_string()));
+                        vec![ComparedPart { what: "call", matches: false, expected, got }]
+                    }
+                };
+                parts.iter().any(|part| !part.matches).then(|| FailedCall::new(step, number, call, parts))
+            })
+        });
+        Self { name: case.name, line: case.line, passed: failure.is_none(), failure }
+    }
+}
+
+fn compare(expected: &Expected, got: &Verdict) -> Vec<ComparedPart> {
+    let part = |what, matches, expected: Option<String>, got: Option<String>| ComparedPart {
+        what,
+        matches,
+        expected: expected.as_deref().map(visible),
+        got: got.as_deref().map(visible),
+    };
+    let rule = expected.rule.as_ref().is_none_or(|rule| *rule == got.rule);
+    let contains = |part| got.reason.as_ref().is_some_and(|reason| reason.contains(part));
+    let reason = expected.reason.as_deref().is_none_or(contains);
+    let retry = expected.retry_after.is_none() || expected.retry_after == got.retry_after;
+    let seconds = |wait: Option<u64>| wait.map(|wait| wait.to_string());
+    vec![
+        part("effect", expected.effect == got.effect, Some(expected.effect.to_string()), Some(got.effect.to_string())),
+        part("rule", rule, expected.rule.clone(), Some(got.rule.clone())),
+        part("reason", reason, expected.reason.clone(), got.reason.clone()),
+        part("retry_after", retry, seconds(expected.retry_after), seconds(got.retry_after)),
+    ]
+}
+
+impl ComparedPart {
+    /// Describes what was expected.
+    pub(crate) fn describe_expected(&self) -> String {
+        match (&self.expected, self.what) {
+            (None, _) => "(anything)".to_owned(),
+            (Some(part), "reason") => format!("… {part} …"),
+            (Some(expected), _) => expected.clone(),
+        }
+    }
+
+    /// Describes what there is.
+    pub(crate) fn describe_got(&self) -> &str {
+        self.got.as_deref().unwrap_or("(none)")
+    }
+}
+
+impl FailedCall {
+    fn new(step: &Step, number: usize, call: u32, parts: Vec<ComparedPart>) -> Self {
+        let Step { tool, arguments, times, at, .. } = step;
+        let arguments = arguments.as_str().to_owned();
+        Self { step: number, call, tool: tool.clone(), at: at.as_secs(), parts, arguments, times: *times }
+    }
+
+    /// Describes which call it is.
+    pub(crate) fn describe(&self) -> String {
+        let mut text = format!("step {}: {} {}", self.step, visible(&self.tool), visible(&self.arguments));
+        if self.times > 1 {
+            text.push_str(&format!(", call {} of {}", self.call, self.times));
+        }
+        if self.at > 0 {
+            text.push_str(&format!(", at {} s", self.at));
+        }
+        text
+    }
+
+    /// Returns the parts that were expected, or are there.
+    pub(crate) fn shown_parts(&self) -> impl Iterator<Item = &ComparedPart> {
+        self.parts.iter().filter(|part| part.expected.is_some() || part.got.is_some())
+    }
+}

@@ -1,0 +1,108 @@
+//! Gives the terminal back however the program ends: by a signal, by a panic, or because the terminal is gone.
+
+use std::io;
+use std::panic;
+#[cfg(unix)]
+use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(unix)]
+use std::{io::IsTerminal as _, thread, time::Duration};
+
+/// How often the guard checks whether the terminal is still there.
+#[cfg(unix)]
+const TERMINAL_CHECK: Duration = Duration::from_millis(200);
+
+/// Holds back the signals that end the program, and calls `restore` when it is dropped and when the program panics.
+///
+/// A guard is made before the terminal is changed, so that nothing can end the program in between. Signals stay held back
+/// after it is dropped: whoever holds the guard checks [`TerminalGuard::signal`] and ends with [`end_by_signal`].
+pub(crate) struct TerminalGuard {
+    restore: fn(),
+    #[cfg(unix)]
+    signal: Arc<AtomicUsize>,
+    /// The thread that watches the terminal ends when this is gone.
+    #[cfg(unix)]
+    _is_held: Arc<()>,
+}
+
+impl TerminalGuard {
+    /// Guards a terminal that `restore` gives back.
+    ///
+    /// # Errors
+    /// When a signal handler cannot be registered, or a thread cannot be started.
+    pub(crate) fn new(restore: fn()) -> io::Result<Self> {
+        #[cfg(unix)]
+        let signal = {
+            let signal = Arc::new(AtomicUsize::new(0));
+            for number in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP, signal_hook::consts::SIGINT] {
+                let value = usize::try_from(number).unwrap_or_default();
+                signal_hook::flag::register_usize(number, Arc::clone(&signal), value)?;
+            }
+            signal
+        };
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            restore();
+            previous(info);
+        }));
+        #[cfg(unix)]
+        let is_held = end_without_terminal()?;
+        Ok(Self {
+            restore,
+            #[cfg(unix)]
+            signal,
+            #[cfg(unix)]
+            _is_held: is_held,
+        })
+    }
+
+    /// The signal that asked the program to end, if one has come.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self) -> Option<i32> {
+        i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|number| *number != 0)
+    }
+
+    /// There are no signals here.
+    #[cfg(not(unix))]
+    pub(crate) fn signal(&self) -> Option<i32> {
+        None
+    }
+}
+
+impl Drop for TerminalGuard {
+    fn drop(&mut self) {
+        (self.restore)();
+    }
+}
+
+/// Ends the program when its terminal is gone, as when a tmux session is killed. A read of a key never returns then, so
+/// this takes a thread of its own. On Windows the system ends the program.
+#[cfg(unix)]
+fn end_without_terminal() -> io::Result<Arc<()>> {
+    let is_held = Arc::new(());
+    let watched = Arc::downgrade(&is_held);
+    let watch = move || {
+        while watched.strong_count() > 0 {
+            if !io::stdin().is_terminal() {
+                end_by_signal(Some(signal_hook::consts::SIGHUP));
+            }
+            thread::sleep(TERMINAL_CHECK);
+        }
+    };
+    thread::Builder::new().name("terminal".to_owned()).spawn(watch)?;
+    Ok(is_held)
+}
+
+/// Ends the program as the signal would have ended it.
+#[cfg(unix)]
+pub(crate) fn end_by_signal(signal: Option<i32>) {
+    if let Some(signal) = signal {
+        // This does not return. If it fails, the program ends as after a `q`.
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+    }
+}
+
+/// There are no signals here.
+#[cfg(not(unix))]
+pub(crate) fn end_by_signal(_: Option<i32>) {}

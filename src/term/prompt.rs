@@ -1,0 +1,161 @@
+//! A list to choose from with the arrow keys, on stderr.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use crossterm::cursor::{Hide, MoveToColumn, MoveUp, Show};
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::terminal::{self, Clear, ClearType, DisableLineWrap, EnableLineWrap};
+use crossterm::{execute, queue};
+
+use crate::term::guard::{TerminalGuard, end_by_signal};
+
+/// How long a read of a key waits before it checks for a signal.
+const KEY_WAIT: Duration = Duration::from_millis(100);
+
+/// Asks a person at a terminal. Between two questions the terminal is as it was before.
+pub(crate) struct Prompter(TerminalGuard);
+
+impl Prompter {
+    /// Prepares for questions. The caller has made sure that stdin and stderr are terminals.
+    ///
+    /// # Errors
+    /// When a signal handler cannot be registered.
+    pub(crate) fn new() -> io::Result<Self> {
+        TerminalGuard::new(restore).map(Self)
+    }
+
+    /// Returns the index of the item that the person chooses, or `None` if they leave with Esc, `q` or Ctrl-C. The cursor
+    /// starts on the first item. A signal ends the program once the terminal is given back.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read or written.
+    pub(crate) fn select(&self, title: &str, items: &[String]) -> io::Result<Option<usize>> {
+        let selected = self.show_list(title, items);
+        restore();
+        end_by_signal(self.0.signal());
+        let selected = selected?;
+        if let Some(item) = selected.and_then(|index| items.get(index)) {
+            writeln!(io::stderr(), "{title}: {item}")?;
+        }
+        Ok(selected)
+    }
+
+    /// Draws the list and follows the keys. What it has drawn is gone when it returns.
+    fn show_list(&self, title: &str, items: &[String]) -> io::Result<Option<usize>> {
+        terminal::enable_raw_mode()?;
+        execute!(io::stderr(), Hide, DisableLineWrap)?;
+        let mut selected = 0;
+        loop {
+            let height = draw(title, items, selected)?;
+            let action = self.read_action(selected, items.len());
+            queue!(io::stderr(), MoveUp(height), MoveToColumn(0), Clear(ClearType::FromCursorDown))?;
+            match action? {
+                ListAction::Move(index) => selected = index,
+                ListAction::Choose => return Ok(Some(selected)),
+                ListAction::Leave => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for a key that means something, for a new size of the terminal, or for a signal.
+    fn read_action(&self, selected: usize, count: usize) -> io::Result<ListAction> {
+        while self.0.signal().is_none() {
+            if !event::poll(KEY_WAIT)? {
+                continue;
+            }
+            match event::read()? {
+                Event::Key(key) if key.kind != KeyEventKind::Release => {
+                    if let Some(action) = action_of(key, selected, count) {
+                        return Ok(action);
+                    }
+                }
+                Event::Resize(..) => return Ok(ListAction::Move(selected)),
+                _ => {}
+            }
+        }
+        Ok(ListAction::Leave)
+    }
+}
+
+/// What a key does to a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ListAction {
+    Move(usize),
+    Choose,
+    Leave,
+}
+
+fn action_of(key: KeyEvent, selected: usize, count: usize) -> Option<ListAction> {
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        return match key.code {
+            KeyCode::Char('c') => Some(ListAction::Leave),
+            // An Enter that was typed before the terminal was in raw mode arrives as a line feed.
+            KeyCode::Char('j') => Some(ListAction::Choose),
+            _ => None,
+        };
+    }
+    match key.code {
+        KeyCode::Down | KeyCode::Tab | KeyCode::Char('j') => Some(ListAction::Move((selected + 1) % count.max(1))),
+        KeyCode::Up | KeyCode::BackTab | KeyCode::Char('k') => {
+            Some(ListAction::Move(selected.checked_sub(1).unwrap_or(count.saturating_sub(1))))
+        }
+        KeyCode::Enter | KeyCode::Char(' ') => Some(ListAction::Choose),
+        KeyCode::Esc | KeyCode::Char('q') => Some(ListAction::Leave),
+        _ => None,
+    }
+}
+
+/// Draws the title and the page of items with the selected one, and returns how many lines that takes.
+fn draw(title: &str, items: &[String], selected: usize) -> io::Result<u16> {
+    // The title and the line of the cursor take one row each.
+    let (_, rows) = terminal::size()?;
+    let page = usize::from(rows).saturating_sub(2).max(1);
+    let mut text = format!("{title}:\r\n");
+    let mut height = 1;
+    for (index, item) in items.iter().enumerate().skip(selected / page * page).take(page) {
+        let marker = if index == selected { '>' } else { ' ' };
+        text.push_str(&format!("{marker} {item}\r\n"));
+        height += 1;
+    }
+    let mut out = io::stderr().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(height)
+}
+
+/// Gives the terminal back. If that fails there is no terminal any more.
+fn restore() {
+    let _ = execute!(io::stderr(), Show, EnableLineWrap);
+    let _ = terminal::disable_raw_mode();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_move_choose_and_leave() {
+        let plain = |code| KeyEvent::new(code, KeyModifiers::NONE);
+        let control = |key| KeyEvent::new(KeyCode::Char(key), KeyModifiers::CONTROL);
+        for (key, selected, expected) in [
+            (plain(KeyCode::Down), 0, Some(ListAction::Move(1))),
+            (plain(KeyCode::Down), 2, Some(ListAction::Move(0))),
+            (plain(KeyCode::Char('j')), 1, Some(ListAction::Move(2))),
+            (plain(KeyCode::Tab), 1, Some(ListAction::Move(2))),
+            (plain(KeyCode::Up), 1, Some(ListAction::Move(0))),
+            (plain(KeyCode::BackTab), 0, Some(ListAction::Move(2))),
+            (plain(KeyCode::Char('k')), 0, Some(ListAction::Move(2))),
+            (plain(KeyCode::Enter), 1, Some(ListAction::Choose)),
+            (plain(KeyCode::Char(' ')), 1, Some(ListAction::Choose)),
+            (control('j'), 1, Some(ListAction::Choose)),
+            (plain(KeyCode::Esc), 1, Some(ListAction::Leave)),
+            (plain(KeyCode::Char('q')), 1, Some(ListAction::Leave)),
+            (control('c'), 1, Some(ListAction::Leave)),
+            (control('q'), 1, None),
+            (plain(KeyCode::Char('x')), 1, None),
+        ] {
+            assert_eq!(action_of(key, selected, 3), expected, "{key:?} at {selected}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Text over as many lines as it needs, broken between words.
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::style::terminal_width;
+
+/// Wider lines are hard to read.
+const WIDEST: usize = 100;
+
+/// Returns how wide to write text that a person reads from beginning to end.
+pub(crate) fn text_width() -> usize {
+    terminal_width().unwrap_or(80).min(WIDEST)
+}
+
+/// Breaks a text between words into lines of at most `width` columns, unless a word is wider, each indented by `indent`. Colours
+/// take no room.
+pub(crate) fn wrap(text: &str, indent: usize, width: usize) -> String {
+    let room = width.saturating_sub(indent);
+    let mut out = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let columns = anstream::adapter::strip_str(word).to_string().width();
+        if out.is_empty() || used + 1 + columns > room {
+            out.push_str(if out.is_empty() { "" } else { "\n" });
+            out.push_str(&" ".repeat(indent));
+            used = columns;
+        } else {
+            out.push(' ');
+            used += 1 + columns;
+        }
+        out.push_str(word);
+    }
+    out.push('\n');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words_by_the_width_that_they_take() {
+        assert_eq!(wrap("one two three", 2, 9), "  one two\n  three\n");
+        assert_eq!(wrap("incomprehensible it is", 0, 5), "incomprehensible\nit is\n");
+        assert_eq!(wrap("メモ 帳 を", 0, 7), "メモ 帳\nを\n");
+        assert_eq!(wrap("\u{1b}[31mred\u{1b}[0m one", 0, 7), "\u{1b}[31mred\u{1b}[0m one\n");
+        assert_eq!(wrap("", 2, 9), "  \n");
+    }
+}
