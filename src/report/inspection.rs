@@ -145,7 +145,7 @@ pub(crate) struct ToolLimit<'v> {
     /// How much a window lets through.
     pub(crate) max: ExactAmount,
     /// The limit's path in the policy document.
-    rule: &'v str,
+    pub(crate) rule: &'v str,
     /// Whose calls are counted together. Only an explanation says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scope: Option<&'static str>,
