@@ -76,9 +76,9 @@
 //! 8. **Bounded memory.** Every table and buffer has a limit, named in [`limits`].
 
 pub mod audit;
+pub mod author;
 mod cli;
 pub mod clients;
-#[allow(unreachable_pub, reason = "the entry of a subcommand is `pub` in its module")]
 mod cmd;
 pub mod engine;
 pub mod env;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use std::path::Path;
+
 /// The text with every character escaped, as in `\u{1b}`, that controls a terminal, hides, or reorders what stands around it.
 /// A tab stays.
 pub(crate) fn visible(text: &str) -> String {
@@ -14,6 +16,20 @@ pub(crate) fn visible(text: &str) -> String {
         }
     }
     out
+}
+
+/// A path as a terminal may be given it.
+pub(crate) fn visible_path(path: &Path) -> String {
+    visible(&path.display().to_string())
+}
+
+/// Several lines as a terminal may be given them, each with its line break.
+pub(crate) fn visible_lines(text: &str) -> String {
+    let line = |line: &str| match line.strip_suffix('\n') {
+        Some(line) => visible(line.trim_end_matches('\r')) + "\n",
+        None => visible(line),
+    };
+    text.split_inclusive('\n').map(line).collect()
 }
 
 /// JSON with the same meaning and with every such character escaped as JSON does it. Line breaks and tabs between values

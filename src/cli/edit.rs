@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Format;
-use crate::policy::{Scope, edit};
+use crate::author::edit;
+use crate::policy::Scope;
 
 /// Which policy to edit, and how.
 #[derive(Debug, Args)]

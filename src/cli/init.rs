@@ -11,20 +11,20 @@ use crate::policy::Format;
 #[derive(Debug, Args)]
 #[command(override_usage = "policylayer init [OPTIONS] -- <COMMAND> [ARGS]...", after_help = INIT)]
 pub(crate) struct InitArgs {
-    /// The server's name, instead of the one that config.toml has for its command or that is derived from the command
+    /// The server's name, instead of the one that config.toml has for its command or that is derived from it
     #[arg(long, value_name = "NAME")]
     pub server: Option<String>,
-    /// The file to write, or `-` for stdout [default: policies/SERVER.toml in the configuration directory, where `wrap`
-    /// finds it]
+    /// The file to write, `-` for stdout [default: where the server's policy is looked for: policies/SERVER.toml in the
+    /// configuration folder]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// The format to write [default: by the file's extension, else toml]
+    /// How to write it [default: as the file's ending says, else toml]
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub format: Option<PolicyFormat>,
-    /// Write even if there is a policy already, which is kept as SERVER.toml.before-init
+    /// Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init
     #[arg(long)]
     pub force: bool,
-    /// Ask nothing and take the recommendations
+    /// Ask nothing: take what is recommended
     #[arg(long)]
     pub yes: bool,
     /// The server's command and its arguments, after `--`
@@ -32,19 +32,19 @@ pub(crate) struct InitArgs {
     pub command: Vec<OsString>,
 }
 
-/// The format in which a policy is written.
+/// How a policy is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PolicyFormat {
     /// With comments.
     Toml,
-    /// Without comments, which JSON does not have.
+    /// JSON has no comments, so it says less.
     Json,
     /// With comments.
     Yaml,
 }
 
 impl PolicyFormat {
-    /// The format of a policy document.
+    /// The format.
     pub(crate) fn format(self) -> Format {
         match self {
             Self::Toml => Format::Toml,
@@ -52,33 +52,24 @@ impl PolicyFormat {
             Self::Yaml => Format::Yaml,
         }
     }
-
-    /// The name of the format, which is also the extension of its files.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Toml => "toml",
-            Self::Json => "json",
-            Self::Yaml => "yaml",
-        }
-    }
 }
 
 const INIT: &str = "\
 Examples:
-  policylayer init -- npx -y @iterable/mcp         asks and writes the policy
-  policylayer init --yes -- npx -y @iterable/mcp   takes the recommendations
-  policylayer init -o - -- npx -y @iterable/mcp    prints it and writes nothing
+  policylayer init -- npx -y @iterable/mcp         asks, and writes the policy
+  policylayer init --yes -- npx -y @iterable/mcp   takes what is recommended
+  policylayer init -o - -- npx -y @iterable/mcp    prints it, and writes nothing
   policylayer init --server files --format yaml -- ./my-server --root /srv
 
-The server is started, asked for its tools, and stopped; no tool is called. On a terminal you are asked about each class \
-first. docs/init.md has more.
+The server is started, asked for its tools, and stopped; none of them is called. On a terminal you are asked about each \
+class first. docs/init.md has more.
 
-The recommendations:
-  read         allowed; limited if the tool is known to return personal data
+What is recommended:
+  read         allowed; what is known to return personal data is limited
   write        allowed, each tool 30 times a minute
-  execute      each call needs a person's approval
+  execute      a person has to approve each call
   destructive  hidden
-  financial    each call needs a person's approval; at most 10 pass an hour
+  financial    a person has to approve each call, and 10 an hour pass at most
 
 Exit codes:
   0 written   1 something failed, or there is a policy already

@@ -1,17 +1,18 @@
-//! Putting the wrapper before a server's command in a file, and taking it out again.
+//! Edits that put the wrapper before a server's command in a file, and take it out again.
 //!
-//! What is put in is put in front: the program's own text moves, as it was written, to the head of the arguments. So that
-//! taking it out gives back every byte, nothing is kept elsewhere. An entry without arguments gets a list whose words stand
-//! between blanks, `[ "wrap", … ]`, which says that the list was not there.
+//! The program's own text moves, as it was written, to the head of the arguments, so that taking the wrapper out restores
+//! every byte and nothing has to be kept elsewhere. An entry without arguments gets a list with blanks inside its brackets,
+//! `[ "wrap", … ]`, which marks the list as one that was not there.
 
 use std::ops::Range;
 
-use super::document::{BadDocument, Document, Edit, Format, Member, Node, Value};
+use super::document::{BadDocument, ClientDocument, ClientFormat, TextEdit};
 use super::entry::{Args, Launch, Wrapped};
 use super::table::Row;
+use crate::policy::tree::DocumentNode;
 
-/// The changes that put `program wrap OPTIONS --` before a command.
-pub fn wrap(document: &Document, launch: &Launch, program: &str, options: &[String]) -> Vec<Edit> {
+/// The edits that put `program wrap OPTIONS --` before a command.
+pub fn wrap(document: &ClientDocument, launch: &Launch, program: &str, options: &[String]) -> Vec<TextEdit> {
     let mut words: Vec<String> = ["wrap"].into_iter().chain(options.iter().map(String::as_str)).map(quoted).collect();
     words.push(quoted("--"));
     words.push(document.part(launch.program.span.clone()).to_owned());
@@ -29,8 +30,8 @@ pub fn wrap(document: &Document, launch: &Launch, program: &str, options: &[Stri
     vec![(launch.program.span.clone(), quoted(program)), added]
 }
 
-/// What stands between two arguments: a line break with its indentation where the first one has a line of its own.
-fn between<'d>(document: &'d Document, args: &Args) -> &'d str {
+/// The separator of two arguments: a line break with its indentation if the first one has a line of its own.
+fn between<'d>(document: &'d ClientDocument, args: &Args) -> &'d str {
     let Some(first) = args.words.first() else { return " " };
     let before = document.part(args.span.start + 1..first.span.start);
     if let Some(line) = last_line(before) {
@@ -40,7 +41,7 @@ fn between<'d>(document: &'d Document, args: &Args) -> &'d str {
     if gap == Some(",") { "" } else { " " }
 }
 
-/// The last line break of blank text, and what indents the line after it.
+/// The last line break of blank text, and the indentation after it.
 fn last_line(blank: &str) -> Option<&str> {
     if !blank.chars().all(char::is_whitespace) {
         return None;
@@ -51,7 +52,7 @@ fn last_line(blank: &str) -> Option<&str> {
 }
 
 /// A list of arguments for an entry that has none.
-fn new_list(document: &Document, launch: &Launch, words: &str) -> Edit {
+fn new_list(document: &ClientDocument, launch: &Launch, words: &str) -> TextEdit {
     let (key, program) = (launch.program_key.clone(), launch.program.span.clone());
     if let Some((end, prefix, line_end)) = toml_line(document, launch) {
         return (end..end, format!("{line_end}{prefix}args = [ {words} ]"));
@@ -61,20 +62,20 @@ fn new_list(document: &Document, launch: &Launch, words: &str) -> Edit {
     let gap = last_line(blank).unwrap_or(if blank.is_empty() { "" } else { " " });
     let assigned = match document.part(key.end..program.start) {
         sign if sign.trim() == ":" || sign.trim() == "=" => sign,
-        _ if document.format() == Format::Toml => " = ",
+        _ if document.format() == ClientFormat::Toml => " = ",
         _ => ": ",
     };
-    let name = if document.format() == Format::Toml { "args" } else { "\"args\"" };
+    let name = if document.format() == ClientFormat::Toml { "args" } else { "\"args\"" };
     (program.end..program.end, format!(",{gap}{name}{assigned}[ {words} ]"))
 }
 
-/// Where the command stands on a line of its own in TOML: the end of the line, what stands before the key, and how
-/// lines end. `None` inside of an inline table, and in JSON.
-fn toml_line<'d>(document: &'d Document, launch: &Launch) -> Option<(usize, &'d str, &'static str)> {
+/// If the command has a line of its own in TOML: the end of the line, the text before the key, and the line ending.
+/// `None` inside an inline table, and in JSON.
+fn toml_line<'d>(document: &'d ClientDocument, launch: &Launch) -> Option<(usize, &'d str, &'static str)> {
     let text = document.text();
     let start = text.get(..launch.program_key.start)?.rfind('\n').map_or(0, |at| at + 1);
     let prefix = document.part(start..launch.program_key.start);
-    if document.format() != Format::Toml || inside_braces(document, launch) {
+    if document.format() != ClientFormat::Toml || inside_braces(document, launch) {
         return None;
     }
     let rest = text.get(launch.program.span.end..)?;
@@ -85,22 +86,22 @@ fn toml_line<'d>(document: &'d Document, launch: &Launch) -> Option<(usize, &'d 
 }
 
 /// Whether an inline table holds the command.
-fn inside_braces(document: &Document, launch: &Launch) -> bool {
-    fn look(node: &Node, place: usize, document: &Document) -> bool {
-        let Value::Object(members) = &node.value else { return false };
+fn inside_braces(document: &ClientDocument, launch: &Launch) -> bool {
+    fn look(node: &DocumentNode, place: usize, document: &ClientDocument) -> bool {
         let is_inline = node.span.contains(&place) && document.part(node.span.clone()).starts_with('{');
-        is_inline || members.iter().any(|member| look(&member.node, place, document))
+        let members = node.members();
+        !members.is_empty() && (is_inline || members.iter().any(|(_, value)| look(value, place, document)))
     }
     look(document.root(), launch.program.span.start, document)
 }
 
-/// The changes that put another program in the place of the wrapper, and leave the rest.
-pub fn move_program(launch: &Launch, program: &str) -> Vec<Edit> {
+/// The edits that replace the wrapper's program, and leave the rest.
+pub fn move_program(launch: &Launch, program: &str) -> Vec<TextEdit> {
     vec![(launch.program.span.clone(), quoted(program))]
 }
 
-/// The changes that take the wrapper out; none where the words are not in a list.
-pub fn unwrap(document: &Document, launch: &Launch, wrapped: &Wrapped) -> Vec<Edit> {
+/// The edits that take the wrapper out; none if the words are not in a list.
+pub fn unwrap(document: &ClientDocument, launch: &Launch, wrapped: &Wrapped) -> Vec<TextEdit> {
     let Some(args) = &launch.args else { return Vec::new() };
     let (Some(first), Some(program)) = (args.words.first(), args.words.get(wrapped.before - 1)) else {
         return Vec::new();
@@ -119,8 +120,8 @@ pub fn unwrap(document: &Document, launch: &Launch, wrapped: &Wrapped) -> Vec<Ed
     edits
 }
 
-/// The list that [`new_list`] has made, with what it has put before it.
-fn added_list(document: &Document, launch: &Launch, args: &Args) -> Option<Range<usize>> {
+/// The span of a list that [`new_list`] has made, with the separator before it.
+fn added_list(document: &ClientDocument, launch: &Launch, args: &Args) -> Option<Range<usize>> {
     let (first, last) = (args.words.first()?, args.words.last()?);
     let is_ours = document.part(args.span.start + 1..first.span.start) == " "
         && document.part(last.span.end..args.span.end - 1) == " ";
@@ -141,8 +142,8 @@ fn added_list(document: &Document, launch: &Launch, args: &Args) -> Option<Range
     Some(start..args.span.end)
 }
 
-/// The comma among blanks and comments.
-fn trailing_comma(document: &Document, span: Range<usize>) -> Option<Range<usize>> {
+/// The first comma among blanks and comments.
+fn trailing_comma(document: &ClientDocument, span: Range<usize>) -> Option<Range<usize>> {
     let text = document.part(span.clone());
     let mut at = 0;
     while let Some(rest) = text.get(at..) {
@@ -154,46 +155,42 @@ fn trailing_comma(document: &Document, span: Range<usize>) -> Option<Range<usize
     None
 }
 
-/// The length of the comment that the text begins with.
-fn comment(text: &str, format: Format) -> Option<usize> {
-    let line = if format == Format::Toml { "#" } else { "//" };
+/// The length of the comment at the start of the text.
+fn comment(text: &str, format: ClientFormat) -> Option<usize> {
+    let line = if format == ClientFormat::Toml { "#" } else { "//" };
     if text.starts_with(line) {
         let line = text.lines().next().unwrap_or_default();
         Some(line.len())
-    } else if format != Format::Toml && text.starts_with("/*") {
+    } else if format != ClientFormat::Toml && text.starts_with("/*") {
         text.find("*/").map(|end| end + 2)
     } else {
         None
     }
 }
 
-/// The changes that add a server.
+/// The edits that add a server.
 ///
 /// # Errors
-/// Where something else stands where servers do.
-pub fn add(document: &Document, row: &Row, name: &str, command: &[String]) -> Result<Vec<Edit>, BadDocument> {
+/// If something else is in the place of the servers.
+pub fn add(document: &ClientDocument, row: &Row, name: &str, command: &[String]) -> Result<Vec<TextEdit>, BadDocument> {
     let text = document.text();
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let [keys @ .., last] = row.keys else { return Ok(Vec::new()) };
-    if row.format == Format::Toml {
+    if row.format == ClientFormat::Toml {
         let servers = document.find(row.keys)?;
         if let Some(servers) = servers.filter(|servers| document.part(servers.span.clone()).starts_with('{')) {
             let message = format!("{last} is an inline table; write its servers as [{last}.NAME] first");
             return Err(document.error(servers.span.start, message));
         }
-        let (program, args) = command.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
-        let args: Vec<_> = args.iter().map(|word| quoted(word)).collect();
         let blank = match text {
             "" => "",
             text if text.ends_with('\n') => line_end,
             _ => &line_end.repeat(2),
         };
-        let mut lines = vec![format!("[{last}.{}]", bare_or_quoted(name))];
-        lines.extend(row.extra.iter().map(|(key, value)| format!("{key} = {}", quoted(value))));
-        lines.push(format!("command = {}", quoted(program)));
-        lines.push(format!("args = [{}]", args.join(", ")));
-        let added: String = lines.iter().map(|line| format!("{line}{line_end}")).collect();
-        return Ok(vec![(text.len()..text.len(), format!("{blank}{added}"))]);
+        let line = |(key, value): &(&str, String)| format!("{key} = {value}{line_end}");
+        let lines: String = server_members(row, command, ", ").iter().map(line).collect();
+        let added = format!("{blank}[{last}.{}]{line_end}{lines}", bare_or_quoted(name));
+        return Ok(vec![(text.len()..text.len(), added)]);
     }
     let style = Style::of(document, line_end);
     if document.root().span.is_empty() {
@@ -205,33 +202,31 @@ pub fn add(document: &Document, row: &Row, name: &str, command: &[String]) -> Re
     }
     let Some(parent) = document.find(keys)? else { return Ok(Vec::new()) };
     Ok(match document.member(parent, last)? {
-        Some(servers) => {
-            let members = document.members(&servers.node)?;
+        Some((_, servers)) => {
+            document.members(servers)?;
             let depth = row.keys.len() + 1;
-            add_member(document, style, &servers.node, members, (name, server(row, command, style, depth)), depth - 1)
+            add_member(document, style, servers, (name, server(row, command, style, depth)), depth - 1)
         }
         None => {
-            let members = document.members(parent)?;
             let depth = row.keys.len();
             let value = style.object(depth, &[(name, server(row, command, style, depth + 1))]);
-            add_member(document, style, parent, members, (last, value), depth - 1)
+            add_member(document, style, parent, (last, value), depth - 1)
         }
     })
 }
 
-/// How a JSON file lays out its members.
+/// The layout of a JSON file.
 #[derive(Clone, Copy)]
 struct Style<'d> {
-    /// What one step of indentation is; `None` where everything is on one line.
+    /// One step of indentation; `None` if everything is on one line.
     indent: Option<&'d str>,
     line_end: &'d str,
 }
 
 impl<'d> Style<'d> {
-    fn of(document: &'d Document, line_end: &'d str) -> Self {
-        let Value::Object(members) = &document.root().value else { return Self { indent: Some("  "), line_end } };
-        let Some(first) = members.first() else { return Self { indent: Some("  "), line_end } };
-        let blank = document.part(document.root().span.start + 1..first.key_span.start);
+    fn of(document: &'d ClientDocument, line_end: &'d str) -> Self {
+        let Some((first, _)) = document.root().members().first() else { return Self { indent: Some("  "), line_end } };
+        let blank = document.part(document.root().span.start + 1..first.span.start);
         let indent = match last_line(blank) {
             Some(line) => Some(line.trim_start_matches(['\r', '\n'])).filter(|indent| !indent.is_empty()),
             None if !blank.trim().is_empty() => Some("  "),
@@ -240,7 +235,7 @@ impl<'d> Style<'d> {
         Self { indent, line_end }
     }
 
-    /// What stands before a member at this depth.
+    /// The text before a member at this depth.
     fn gap(self, depth: usize) -> String {
         self.indent.map_or_else(String::new, |indent| format!("{}{}", self.line_end, indent.repeat(depth)))
     }
@@ -256,41 +251,40 @@ impl<'d> Style<'d> {
     }
 }
 
-fn server(row: &Row, command: &[String], style: Style<'_>, depth: usize) -> String {
+/// The members of a new server, each value as JSON and TOML both write it.
+fn server_members<'r>(row: &'r Row, command: &[String], comma: &str) -> Vec<(&'r str, String)> {
     let mut members: Vec<(&str, String)> = row.extra.iter().map(|(key, value)| (*key, quoted(value))).collect();
-    let (program, args) = command.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
-    let args: Vec<_> = args.iter().map(|word| quoted(word)).collect();
-    let comma = if style.indent.is_some() { ", " } else { "," };
-    members.push(("command", quoted(program)));
-    members.push(("args", format!("[{}]", args.join(comma))));
-    style.object(depth, &members)
+    let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
+    let (program, args) = words.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
+    members.extend([("command", program.to_owned()), ("args", format!("[{}]", args.join(comma)))]);
+    members
 }
 
-/// The changes that add a member at the end of an object.
+fn server(row: &Row, command: &[String], style: Style<'_>, depth: usize) -> String {
+    let comma = if style.indent.is_some() { ", " } else { "," };
+    style.object(depth, &server_members(row, command, comma))
+}
+
+/// The edits that add a member at the end of an object.
 fn add_member(
-    document: &Document,
+    document: &ClientDocument,
     style: Style<'_>,
-    object: &Node,
-    members: &[Member],
+    object: &DocumentNode,
     (key, value): (&str, String),
     depth: usize,
-) -> Vec<Edit> {
+) -> Vec<TextEdit> {
     let member = style.gap(depth + 1) + &style.member(key, &value);
     let inside_end = object.span.end - 1;
-    let Some(last) = members.last() else {
+    let Some((_, last)) = object.members().last() else {
         let inside = object.span.start + 1..inside_end;
-        let has_line = document.part(inside.clone()).contains('\n');
-        let member = if has_line { member } else { member + &style.gap(depth) };
-        // Blanks go, a comment stays behind what is new.
-        let is_blank = document.part(inside.clone()).trim().is_empty();
-        let blank_line = style.gap(depth);
-        return match (is_blank, has_line) {
-            (true, true) => vec![(inside, member + &blank_line)],
-            (true, false) => vec![(inside, member)],
-            (false, _) => vec![(inside.start..inside.start, member)],
-        };
+        let blank = document.part(inside.clone());
+        // Blanks go, a comment stays behind the new member and keeps its line end.
+        let is_blank = blank.trim().is_empty();
+        let end = if is_blank || !blank.contains('\n') { style.gap(depth) } else { String::new() };
+        let replaced = if is_blank { inside } else { inside.start..inside.start };
+        return vec![(replaced, member + &end)];
     };
-    let after = last.node.span.end;
+    let after = last.span.end;
     let comma = trailing_comma(document, after..inside_end);
     // A comment on the line of the last member stays there.
     let mut place = comma.as_ref().map_or(after, |comma| comma.end);
@@ -306,7 +300,7 @@ fn add_member(
     }
 }
 
-/// A text as JSON and TOML both write it.
+/// A string as both JSON and TOML write it.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {

@@ -1,53 +1,46 @@
-//! A server as a client's file has it: what starts it, and whether that is already this program.
+//! A server in a client's file: the command that starts it, and whether that is already this program.
 
 use std::ops::Range;
 
-use super::document::{BadDocument, Document, Member, Node, Value};
+use super::document::{BadDocument, ClientDocument, describe_kind};
+use crate::paths::POLICY_VARIABLE;
+use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
 
 /// A server of a client.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct ClientEntry {
     /// Its key.
     pub name: String,
     /// How the client reaches it.
-    pub kind: Kind,
-    /// Whether the client is told to leave it alone.
-    pub use_: Use,
+    pub transport: Transport,
+    /// Whether the entry tells the client not to start it.
+    pub is_disabled: bool,
     /// The policy that its environment names.
     pub policy_variable: Option<String>,
 }
 
-/// Whether a client starts a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// It does.
-    Enabled,
-    /// Its entry says that it should not.
-    Disabled,
-}
-
 /// How a client reaches a server.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum Transport {
     /// It starts a command.
     Stdio(Launch),
-    /// It speaks HTTP with it, or server-sent events: no command that could be put behind another.
+    /// Over HTTP or server-sent events: there is no command to wrap.
     Remote {
-        /// Where it is, as far as the entry tells.
+        /// The URL, if the entry has one.
         url: Option<String>,
     },
-    /// It cannot be told, for this reason.
+    /// Unclear, for this reason.
     Unclear(BadDocument),
 }
 
-/// The command of a server, and where its words stand.
+/// The command of a server, and the places of its words.
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// The program.
     pub program: Word,
-    /// The key that the program stands under.
+    /// The key of the program.
     pub program_key: Range<usize>,
-    /// The arguments; `None` where the entry has no list of them.
+    /// The arguments; `None` if the entry has no list of them.
     pub args: Option<Args>,
 }
 
@@ -56,19 +49,31 @@ pub struct Launch {
 pub struct Args {
     /// The list, with its brackets.
     pub span: Range<usize>,
-    /// The key that it stands under.
+    /// The key of the list.
     pub key: Range<usize>,
     /// Its words.
     pub words: Vec<Word>,
 }
 
-/// A text of the file.
+/// A string of the file.
 #[derive(Clone, Debug)]
 pub struct Word {
-    /// What it says.
+    /// Its value.
     pub text: String,
-    /// Where it stands, with its quotes.
+    /// Its place, with its quotes.
     pub span: Range<usize>,
+}
+
+impl ClientEntry {
+    /// The command that starts it; `None` for a server that is reached otherwise.
+    pub fn launch(&self) -> Option<&Launch> {
+        if let Transport::Stdio(launch) = &self.transport { Some(launch) } else { None }
+    }
+
+    /// Whether its command runs `policylayer wrap`, known by its name or as `program`.
+    pub fn is_wrapped(&self, program: Option<&str>) -> bool {
+        self.launch().is_some_and(|launch| wrapped(&launch.words(), program).is_some())
+    }
 }
 
 impl Launch {
@@ -79,41 +84,32 @@ impl Launch {
     }
 }
 
-/// The servers under these keys; none where there are no such keys.
+/// The servers under these keys; none if there are no such keys.
 ///
 /// # Errors
-/// Where a key on the way, or a server, is there twice, or something else than an object stands there.
-pub fn entries(document: &Document, keys: &[&str]) -> Result<Vec<Entry>, BadDocument> {
-    let Some(servers) = document.find(keys)? else { return Ok(Vec::new()) };
-    Ok(document.members(servers)?.iter().map(|member| entry(document, member)).collect())
+/// If a key on the way, or a server, is there twice, or something other than an object is there.
+pub fn entries<K: AsRef<str>>(document: &ClientDocument, keys: &[K]) -> Result<Vec<ClientEntry>, BadDocument> {
+    let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
+    let Some(servers) = document.find(&keys)? else { return Ok(Vec::new()) };
+    Ok(document.members(servers)?.iter().map(|member| read_entry(document, member)).collect())
 }
 
-fn entry(document: &Document, member: &Member) -> Entry {
-    let kind = kind(document, &member.node).unwrap_or_else(Kind::Unclear);
-    let get = |key| match &member.node.value {
-        Value::Object(members) => members.iter().find(|member| member.key == key).map(|member| &member.node.value),
+fn read_entry(document: &ClientDocument, (key, node): &DocumentMember) -> ClientEntry {
+    let flag = |key| match node.member(key).map(|node| &node.value) {
+        Some(DocumentValue::Boolean(value)) => Some(*value),
         _ => None,
     };
-    let is_off = matches!(get("disabled"), Some(Value::Boolean(true)));
-    let use_ =
-        if is_off || matches!(get("enabled"), Some(Value::Boolean(false))) { Use::Disabled } else { Use::Enabled };
-    let policy_variable = match get("env") {
-        Some(Value::Object(variables)) => variables.iter().find_map(|variable| match &variable.node.value {
-            Value::Text(path) if variable.key == crate::paths::POLICY_VARIABLE => Some(path.clone()),
-            _ => None,
-        }),
-        _ => None,
-    };
-    Entry { name: member.key.clone(), kind, use_, policy_variable }
+    let policy_variable = node.member("env").and_then(|variables| variables.member(POLICY_VARIABLE)?.as_text());
+    ClientEntry {
+        name: key.name.clone(),
+        transport: read_transport(document, node).unwrap_or_else(Transport::Unclear),
+        is_disabled: flag("disabled") == Some(true) || flag("enabled") == Some(false),
+        policy_variable: policy_variable.map(str::to_owned),
+    }
 }
 
-fn kind(document: &Document, node: &Node) -> Result<Kind, BadDocument> {
-    let text = |key| {
-        Ok(document.member(node, key)?.and_then(|member| match &member.node.value {
-            Value::Text(text) => Some(text.clone()),
-            _ => None,
-        }))
-    };
+fn read_transport(document: &ClientDocument, node: &DocumentNode) -> Result<Transport, BadDocument> {
+    let text = |key| Ok(document.member(node, key)?.and_then(|(_, value)| value.as_text()));
     let mut url = None;
     for key in ["httpUrl", "serverUrl", "url"] {
         url = url.or(text(key)?);
@@ -124,49 +120,48 @@ fn kind(document: &Document, node: &Node) -> Result<Kind, BadDocument> {
     });
     let Some(command) = document.member(node, "command")? else {
         if is_remote || url.is_some() {
-            return Ok(Kind::Remote { url });
+            return Ok(Transport::Remote { url: url.map(str::to_owned) });
         }
         let message = "the entry has neither a command nor a URL; an extension of the client may bring them";
         return Err(document.error(node.span.start, message.to_owned()));
     };
     if is_remote || url.is_some() {
         let message = "the entry has a command and a URL, and clients differ in which one they take; keep one of them";
-        return Err(document.error(command.key_span.start, message.to_owned()));
+        return Err(document.error(command.0.span.start, message.to_owned()));
     }
     // Zed's older shape has the command in an object of its own.
-    let (holder, program) = match &command.node.value {
-        Value::Object(_) => match document.member(&command.node, "path")? {
-            Some(path) => (&command.node, path),
-            None => return Err(document.error(command.node.span.start, "the command has no `path`".to_owned())),
+    let (holder, (key, program)) = match &command.1.value {
+        DocumentValue::Table(_) => match document.member(&command.1, "path")? {
+            Some(path) => (&command.1, path),
+            None => return Err(document.error(command.1.span.start, "the command has no `path`".to_owned())),
         },
         _ => (node, command),
     };
-    let args = document.member(holder, "args")?.map(|args| list(document, args)).transpose()?;
-    Ok(Kind::Stdio(Launch { program: word(document, &program.node)?, program_key: program.key_span.clone(), args }))
+    let args = document.member(holder, "args")?.map(|args| read_args(document, args)).transpose()?;
+    Ok(Transport::Stdio(Launch { program: read_word(document, program)?, program_key: key.span.clone(), args }))
 }
 
-fn list(document: &Document, member: &Member) -> Result<Args, BadDocument> {
-    let Value::Array(items) = &member.node.value else {
-        let message = format!("`args` is {} instead of a list", member.node.value.kind());
-        return Err(document.error(member.node.span.start, message));
-    };
-    let words = items.iter().map(|item| word(document, item)).collect::<Result<_, _>>()?;
-    Ok(Args { span: member.node.span.clone(), key: member.key_span.clone(), words })
-}
-
-fn word(document: &Document, node: &Node) -> Result<Word, BadDocument> {
-    match &node.value {
-        Value::Text(text) => Ok(Word { text: text.clone(), span: node.span.clone() }),
-        other => Err(document.error(node.span.start, format!("here is {} instead of a text", other.kind()))),
+fn read_args(document: &ClientDocument, (key, node): &DocumentMember) -> Result<Args, BadDocument> {
+    if !matches!(node.value, DocumentValue::Array(_)) {
+        let message = format!("`args` is {} instead of a list", describe_kind(node));
+        return Err(document.error(node.span.start, message));
     }
+    let words = node.items().iter().map(|item| read_word(document, item)).collect::<Result<_, _>>()?;
+    Ok(Args { span: node.span.clone(), key: key.span.clone(), words })
 }
 
-/// What a command says to `policylayer wrap`.
+fn read_word(document: &ClientDocument, node: &DocumentNode) -> Result<Word, BadDocument> {
+    let text = node.as_text().map(str::to_owned);
+    text.map(|text| Word { text, span: node.span.clone() })
+        .ok_or_else(|| document.error(node.span.start, format!("here is {} instead of a text", describe_kind(node))))
+}
+
+/// How a command runs `policylayer wrap`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrapped {
-    /// How many words stand before the server's own command.
+    /// The number of words before the server's own command.
     pub before: usize,
-    /// Where `policylayer` stands.
+    /// The index of `policylayer`.
     pub program: usize,
     /// `--policy`.
     pub policy: Option<String>,
@@ -174,13 +169,13 @@ pub struct Wrapped {
     pub server: Option<String>,
 }
 
-/// What may stand before `policylayer` where something fetches or starts it.
+/// What may come before `policylayer` if something fetches or starts it.
 const STARTERS: [&str; 17] = [
     "npx", "npx.cmd", "npx.exe", "pnpx", "bunx", "pnpm", "pnpm.cmd", "yarn", "bun", "dlx", "cmd", "cmd.exe", "env",
     "-y", "--yes", "--", "/c",
 ];
 
-/// What the words say to `policylayer wrap`; `None` where they start something else.
+/// How a command runs `policylayer wrap`; `None` if it starts something else.
 pub fn wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
     let is_starter = |word: &str| STARTERS.contains(&word.to_ascii_lowercase().as_str());
     let at = words.iter().position(|word| !is_starter(word) && !is_starter(name(word)))?;

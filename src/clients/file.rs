@@ -1,22 +1,22 @@
-//! Reading a client's file, and writing it back with what it was kept beside it.
+//! Reading a client's file, and replacing it after a backup beside it.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::document::{BadDocument, Document, Format};
+use super::document::{BadDocument, ClientDocument, ClientFormat};
 use crate::limits::MAX_CLIENT_FILE;
 use crate::paths::{ReplaceError, replace_file};
 use crate::state::file;
 
-/// Why a client's file tells nothing. It is left as it is.
+/// Why a client's file is not read. It is left as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum Unread {
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
     Failed(io::Error),
-    /// It is a folder, a pipe or a device.
+    /// It is a directory, a pipe or a device.
     #[error("it is no file")]
     NotAFile,
     /// It is larger than any such file.
@@ -30,15 +30,15 @@ pub enum Unread {
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsaved {
-    /// What it was cannot be kept.
+    /// The backup failed.
     #[error(
-        "The file as it is cannot be kept as {}: {error}. Nothing was changed. Make its folder writable for the user who \
+        "The file as it is cannot be kept as {}: {error}. Nothing was changed. Make its directory writable for the user who \
          runs policylayer.", crate::visible::visible(&.file.display().to_string())
     )]
     Backup {
-        /// Where it was to be kept.
+        /// The backup.
         file: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         error: io::Error,
     },
     /// It cannot take the new text.
@@ -51,15 +51,15 @@ pub enum Unsaved {
 pub struct Opened {
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// What they say.
-    pub document: Document,
+    /// Their content.
+    pub document: ClientDocument,
 }
 
 /// Reads a client's file.
 ///
 /// # Errors
-/// Where it is no file, cannot be read, or does not parse.
-pub fn open(path: &Path, format: Format) -> Result<Opened, Unread> {
+/// If it is not a file, cannot be read, or does not parse.
+pub fn open(path: &Path, format: ClientFormat) -> Result<Opened, Unread> {
     // Asked before it is opened: opening a pipe would wait for a writer.
     if !fs::metadata(path).map_err(Unread::Failed)?.is_file() {
         return Err(Unread::NotAFile);
@@ -73,55 +73,50 @@ pub fn open(path: &Path, format: Format) -> Result<Opened, Unread> {
     if bytes.len() > MAX_CLIENT_FILE {
         return Err(Unread::TooLarge);
     }
-    let document = Document::parse(&bytes, format)?;
+    let document = ClientDocument::parse(&bytes, format)?;
     Ok(Opened { bytes, document })
 }
 
 /// Whether some server of a file is wrapped already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// None is: the file is as it was before this program came.
+pub enum FileState {
+    /// No server is: the file is as it was before policylayer was registered.
     Original,
-    /// Some are.
+    /// Some servers are.
     Wrapped,
 }
 
-/// Writes a file, and keeps what it was beside it, in a file of the same mode. Gives the file that was kept.
+/// Replaces a file, and returns its backup, a file beside it with the same mode.
 ///
-/// A file is kept where it is an original that was not kept yet; where a kept one is there, one with wrapped servers is not
-/// kept as well.
+/// An original gets a backup unless one with the same content is there; a file with wrapped servers only if there is no
+/// backup at all.
 ///
 /// # Errors
-/// Where the file is no longer what was read, or cannot be kept or written. It is then as it was.
-pub fn save(path: &Path, old: Option<&[u8]>, new: &[u8], state: State) -> Result<Option<PathBuf>, Unsaved> {
+/// If the file is no longer what was read, or cannot be backed up or written. It is then unchanged.
+pub fn save(path: &Path, old: Option<&[u8]>, new: &[u8], state: FileState) -> Result<Option<PathBuf>, Unsaved> {
     let Some(bytes) = old else {
         replace_file(path, None, new)?;
         return Ok(None);
     };
-    let (kept, is_new) = keep(path, bytes, state)?;
+    let (backup, is_new) = back_up(path, bytes, state)?;
     let result = replace_file(path, Some(bytes), new);
-    // Whoever else is writing the file found it kept, and counts on that.
+    // Whoever else is writing the file has seen this backup, and counts on it.
     let is_shared = matches!(result, Err(ReplaceError::Busy(_) | ReplaceError::Changed(_)));
-    if result.is_err() && is_new == Kept::New && !is_shared {
-        let _ = file::remove(&kept);
+    if result.is_err() && is_new && !is_shared {
+        let _ = file::remove(&backup);
     }
     result?;
-    Ok(Some(kept))
+    Ok(Some(backup))
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    New,
-    Before,
-}
-
-fn keep(path: &Path, bytes: &[u8], state: State) -> Result<(PathBuf, Kept), Unsaved> {
+/// Returns the backup, and whether it was made now.
+fn back_up(path: &Path, bytes: &[u8], state: FileState) -> Result<(PathBuf, bool), Unsaved> {
     let mut first = None;
     for number in 1_u32.. {
-        let file = kept_name(path, number);
+        let file = backup_name(path, number);
         let failed = |error| Unsaved::Backup { file: file.clone(), error };
         match is_copy(&file, bytes) {
-            Ok(true) => return Ok((file, Kept::Before)),
+            Ok(true) => return Ok((file, false)),
             Ok(false) => {
                 first.get_or_insert(file);
                 continue;
@@ -129,23 +124,23 @@ fn keep(path: &Path, bytes: &[u8], state: State) -> Result<(PathBuf, Kept), Unsa
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
-        if let Some(first) = first.filter(|_| state == State::Wrapped) {
-            return Ok((first, Kept::Before));
+        if let Some(first) = first.filter(|_| state == FileState::Wrapped) {
+            return Ok((first, false));
         }
         write_new(path, &file, bytes).map_err(failed)?;
-        return Ok((file, Kept::New));
+        return Ok((file, true));
     }
-    Ok((path.to_owned(), Kept::Before))
+    Ok((path.to_owned(), false))
 }
 
-/// Whether a file holds these bytes. Only one that is as long is read: whatever else is there may be of any size, or a pipe.
+/// Whether a file holds these bytes. It is read only if its length is the same: it may be of any size, or a pipe.
 fn is_copy(file: &Path, bytes: &[u8]) -> io::Result<bool> {
     let found = fs::metadata(file)?;
     Ok(found.is_file() && found.len() == bytes.len() as u64 && file::read(file)? == bytes)
 }
 
 /// `NAME.policylayer-backup`, then `NAME.policylayer-backup-2` and so on.
-fn kept_name(path: &Path, number: u32) -> PathBuf {
+fn backup_name(path: &Path, number: u32) -> PathBuf {
     let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
     name.push(".policylayer-backup");
     if number > 1 {
@@ -155,9 +150,9 @@ fn kept_name(path: &Path, number: u32) -> PathBuf {
 }
 
 fn write_new(path: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // For this user only, until it has the mode of the file that it is of.
-    let mut made = file::temporary_in(folder)?;
+    let mut made = file::temporary_in(directory)?;
     made.write_all(bytes)?;
     made.as_file().set_permissions(fs::metadata(path)?.permissions())?;
     made.as_file().sync_all()?;
@@ -179,11 +174,11 @@ mod tests {
         other.lock().unwrap();
         #[cfg(windows)]
         let other = file::lock_beside(&file).unwrap().unwrap();
-        assert!(save(&file, Some(b"{}"), b"{ }", State::Original).is_err());
+        assert!(save(&file, Some(b"{}"), b"{ }", FileState::Original).is_err());
         // The other one has looked by now, and tells its user of this.
-        assert_eq!(fs::read(kept_name(&file, 1)).unwrap(), b"{}");
+        assert_eq!(fs::read(backup_name(&file, 1)).unwrap(), b"{}");
         drop(other);
-        assert_eq!(save(&file, Some(b"{}"), b"{ }", State::Original).unwrap(), Some(kept_name(&file, 1)));
+        assert_eq!(save(&file, Some(b"{}"), b"{ }", FileState::Original).unwrap(), Some(backup_name(&file, 1)));
         assert_eq!(fs::read(&file).unwrap(), b"{ }");
     }
 }

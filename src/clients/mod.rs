@@ -1,11 +1,19 @@
-//! The configuration files of MCP clients: where they are, what servers they have, and putting the wrapper before one.
+//! The configuration files of MCP clients: where they are, which servers they have, and how a server is registered.
+//!
+//! ```text
+//! select ─▶ candidates ─ register ─▶ entry changes ─ apply ─▶ files, each verified and backed up
+//! ```
 
+pub(crate) mod apply;
 pub mod document;
 pub mod edit;
 pub mod entry;
 pub mod file;
+pub(crate) mod naming;
 pub mod place;
 pub mod program;
+pub(crate) mod register;
 pub mod secret;
+pub(crate) mod select;
 pub mod servers;
 pub mod table;

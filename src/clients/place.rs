@@ -1,15 +1,16 @@
-//! Where the clients' files are on a system, as the environment tells.
+//! Where the clients' files are on a system, given the environment.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::table::{ROWS, Row, Scope};
+use super::table::{ConfigScope, ROWS, Row};
 use crate::env::Env;
+use crate::visible::visible_path;
 
-/// An operating system, as far as clients put their files elsewhere on it.
+/// An operating system. Clients keep their files in other places on each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Os {
-    /// Linux, and what is like it.
+    /// Linux and other Unix systems.
     Linux,
     /// macOS.
     MacOs,
@@ -32,51 +33,57 @@ impl Os {
 
 /// A client's file, whether it is there or not.
 #[derive(Clone, Debug)]
-pub struct Place {
-    /// What is known of it.
+pub struct ClientFile {
+    /// Its row in the table.
     pub row: &'static Row,
     /// The file.
     pub file: PathBuf,
-    /// The folder that is there where the client is.
+    /// The directory that exists where the client is installed.
     pub sign: PathBuf,
-    /// The Windows package whose file this is, by its directory's name; `None` where the client was installed otherwise.
+    /// The Windows package whose file this is, by its directory's name; `None` if the client was installed otherwise.
     pub package: Option<String>,
-    /// What is there of it.
+    /// What exists of it.
     pub presence: Presence,
 }
 
-/// What is there of a client.
+impl ClientFile {
+    /// The path, as a terminal may be given it.
+    pub fn display_name(&self) -> String {
+        visible_path(&self.file)
+    }
+}
+
+/// What exists of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// Its file.
     File,
-    /// Its folder, and no file yet.
+    /// Its directory, and no file yet.
     Folder,
     /// Nothing.
     Nothing,
 }
 
-/// Every file of every client, in the order of the table. Left out are those that the environment does not tell the place
-/// of.
-pub fn places(os: Os, env: &Env) -> Vec<Place> {
-    let mut places: Vec<Place> = Vec::new();
+/// Every file of every client, in the order of the table, without those whose place the environment does not tell.
+pub fn places(os: Os, env: &Env) -> Vec<ClientFile> {
+    let mut places: Vec<ClientFile> = Vec::new();
     for row in ROWS {
         for (file, package) in files_of(row, os, env) {
-            // In the home folder, a project's file is the user's own.
-            let is_same = |other: &Place| other.row.id == row.id && other.file == file;
-            if row.scope == Scope::Project && places.iter().any(is_same) {
+            // In the home directory, a project's file is the user's own.
+            let is_same = |other: &ClientFile| other.row.id == row.id && other.file == file;
+            if row.scope == ConfigScope::Project && places.iter().any(is_same) {
                 continue;
             }
             let sign = sign(row, &file, os, env);
             let presence = presence(row, &file, &sign);
-            places.push(Place { row, file, sign, package, presence });
+            places.push(ClientFile { row, file, sign, package, presence });
         }
     }
     places
 }
 
 fn sign(row: &Row, file: &Path, os: Os, env: &Env) -> PathBuf {
-    // Moved elsewhere, the folder of the file is the client's own.
+    // If it was moved, the directory of the file is the client's own.
     let named = row.sign.filter(|_| moved(row, env).is_none()).and_then(|sign| resolve(sign, os, env));
     named.unwrap_or_else(|| file.parent().unwrap_or(file).to_owned())
 }
@@ -85,7 +92,7 @@ fn presence(row: &Row, file: &Path, sign: &Path) -> Presence {
     // A link that leads nowhere is a file that somebody wanted.
     if fs::symlink_metadata(file).is_ok() {
         Presence::File
-    } else if row.scope == Scope::User && sign.is_dir() {
+    } else if row.scope == ConfigScope::User && sign.is_dir() {
         Presence::Folder
     } else {
         Presence::Nothing
@@ -120,7 +127,7 @@ fn in_package(written: &str) -> Option<(&str, &str, &str)> {
     Some((base, package, rest))
 }
 
-/// The packages that are there of this one's name, itself first. What stands behind the `_` tells the publisher, which
+/// The installed packages of this one's name, itself first. The part behind the `_` is the publisher, which
 /// differs between a package of the Microsoft Store and one that an organisation has signed.
 fn packages(base: &Path, package: &str) -> Vec<String> {
     let name = package.split_once('_').map_or(package, |(name, _)| name);
@@ -138,8 +145,8 @@ fn packages(base: &Path, package: &str) -> Vec<String> {
 
 fn moved(row: &Row, env: &Env) -> Option<PathBuf> {
     let (variable, file) = row.moved_by?;
-    let folder = env.var(variable).filter(|folder| !folder.is_empty())?;
-    Some(env.folder().join(folder).join(file))
+    let directory = env.var(variable).filter(|directory| !directory.is_empty())?;
+    Some(env.folder().join(directory).join(file))
 }
 
 /// A path of the table as one of the system's.

@@ -1,4 +1,4 @@
-//! Which path of this program is written into clients' files.
+//! The path of this program that is written into clients' files.
 
 use std::path::{Path, PathBuf};
 
@@ -22,11 +22,11 @@ pub enum NoProgram {
     Translocated,
 }
 
-/// The path that clients are told: absolute, since they start servers with a poor PATH, and the one on the PATH where that
-/// leads to the same file, since a package manager keeps it when it updates what is behind it.
+/// The path to write: absolute, since clients start servers with a poor PATH, and the one on the PATH if that leads to the
+/// same file, since a package manager keeps it through updates.
 ///
 /// # Errors
-/// Where the system does not tell it, it does not stay, or it is not UTF-8.
+/// If the system does not tell it, it does not stay, or it is not UTF-8.
 pub fn path(env: &Env) -> Result<String, NoProgram> {
     let running = env.program().filter(|path| path.is_absolute()).ok_or(NoProgram::Unknown)?;
     if is_translocated(running) {
@@ -39,8 +39,8 @@ pub fn path(env: &Env) -> Result<String, NoProgram> {
 fn on_path(running: &Path, env: &Env) -> Option<PathBuf> {
     let real = crate::state::file::real(running).ok()?;
     let name = if cfg!(windows) { "policylayer.exe" } else { "policylayer" };
-    let folders = std::env::split_paths(env.var("PATH")?);
-    let mut found = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name));
+    let directories = std::env::split_paths(env.var("PATH")?);
+    let mut found = directories.filter(|directory| directory.is_absolute()).map(|directory| directory.join(name));
     found.find(|path| crate::state::file::real(path).is_ok_and(|path| path == real))
 }
 
@@ -58,7 +58,7 @@ fn in_homebrew(running: &Path) -> Option<PathBuf> {
     (link.canonicalize().ok()? == real).then_some(link)
 }
 
-/// Whether it is in a folder that npx empties as it likes.
+/// Whether it is in a directory that npx may empty at any time.
 pub fn is_fleeting(path: &str) -> bool {
     path.split(['/', '\\']).any(|part| part == "_npx")
 }

@@ -1,8 +1,9 @@
-//! What of a client's file may be shown: commands, but not what looks like a key or a password in them.
+//! What may be shown of a client's file: commands, but nothing in them that looks like a key or a password.
 
-use super::document::{Document, Edit, Node, Value};
+use super::document::{ClientDocument, TextEdit};
+use crate::policy::tree::DocumentNode;
 
-/// What stands in the place of what is not shown.
+/// What is shown instead of a secret.
 const HIDDEN: &str = "…";
 
 /// Parts of the names of options and variables whose values are secrets.
@@ -27,7 +28,7 @@ pub fn words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
     shown
 }
 
-/// A word that stands alone.
+/// A word on its own, without its secret.
 fn word(word: &str) -> String {
     if let Some((name, given)) = word.split_once('=')
         && !name.contains(['/', '?', ' ', '{', ';'])
@@ -51,7 +52,7 @@ fn word(word: &str) -> String {
     if is_secret(word) { HIDDEN.to_owned() } else { word.to_owned() }
 }
 
-/// The value of an option whose name tells of a secret. A header keeps its name, a variable that is filled in later stays.
+/// The value of an option that takes a secret. A header keeps its name, and a variable that is filled in later stays.
 fn value(value: &str) -> String {
     match value.split_once(':') {
         _ if value.starts_with("${") && value.ends_with('}') => value.to_owned(),
@@ -86,37 +87,29 @@ fn is_secret(text: &str) -> bool {
 }
 
 /// The text of a file without its secrets: the values of environments and headers, and what looks like a key elsewhere.
-pub fn text(document: &Document) -> String {
+pub fn text(document: &ClientDocument) -> String {
     let mut edits = Vec::new();
     hide(document.root(), "", &mut edits);
     String::from_utf8(document.edited(edits)).unwrap_or_default().trim_start_matches('\u{feff}').to_owned()
 }
 
-fn hide(node: &Node, key: &str, edits: &mut Vec<Edit>) {
-    match &node.value {
-        Value::Object(members) => {
-            let all = matches!(key, "env" | "headers" | "http_headers" | "requestInit");
-            for member in members {
-                hide(&member.node, if all { "secret" } else { &member.key }, edits);
-            }
-        }
-        Value::Array(items) if items.iter().all(|item| matches!(item.value, Value::Text(_))) && !is_telling(key) => {
-            let written = items.iter().filter_map(|item| match &item.value {
-                Value::Text(text) => Some(text.as_str()),
-                _ => None,
-            });
-            let written: Vec<_> = written.collect();
-            for ((item, shown), written) in items.iter().zip(words(&written)).zip(written) {
-                if shown != written {
-                    edits.push((item.span.clone(), format!("\"{HIDDEN}\"")));
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| hide(item, key, edits)),
-        Value::Text(text) if !text.is_empty() && (is_telling(key) || word(text) != *text) => {
-            edits.push((node.span.clone(), format!("\"{HIDDEN}\"")));
-        }
-        _ => {}
+fn hide(node: &DocumentNode, key: &str, edits: &mut Vec<TextEdit>) {
+    let hidden = |node: &DocumentNode| (node.span.clone(), format!("\"{HIDDEN}\""));
+    for (member, value) in node.members() {
+        let all = matches!(key, "env" | "headers" | "http_headers" | "requestInit");
+        hide(value, if all { "secret" } else { &member.name }, edits);
+    }
+    let items = node.items();
+    let written: Vec<&str> = items.iter().filter_map(DocumentNode::as_text).collect();
+    if written.len() == items.len() && !is_telling(key) {
+        let shown = words(&written);
+        let changed = items.iter().zip(shown.iter().zip(&written)).filter(|(_, (shown, written))| shown != *written);
+        edits.extend(changed.map(|(item, _)| hidden(item)));
+    } else {
+        items.iter().for_each(|item| hide(item, key, edits));
+    }
+    if node.as_text().is_some_and(|text| !text.is_empty() && (is_telling(key) || word(text) != text)) {
+        edits.push(hidden(node));
     }
 }
 

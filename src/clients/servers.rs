@@ -3,46 +3,41 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::document::{BadDocument, Document, Value};
-use super::entry::{Entry, entries};
+use super::document::{BadDocument, ClientDocument};
+use super::entry::{ClientEntry, entries};
 use super::file::{Opened, Unread, open};
-use super::place::{Os, Place, Presence, places};
-use super::table::{Row, Scope};
+use super::place::{ClientFile, Os, Presence, places};
+use super::table::{ConfigScope, Row};
 use crate::env::Env;
+use crate::policy::tree::DocumentValue;
+use crate::state::file::real;
 
 /// The files of clients as they were read.
 #[derive(Debug)]
 pub struct Clients {
     /// Every file that was looked for.
-    pub places: Vec<Place>,
+    pub places: Vec<ClientFile>,
     opened: HashMap<PathBuf, Result<Opened, Unread>>,
 }
 
-/// Servers that stand together in a file.
+/// Servers that are together in a file.
 #[derive(Debug)]
-pub struct Section {
+pub struct ServerSection {
     /// The keys that lead to them.
     pub keys: Vec<String>,
-    /// The project's folder, where they are the user's for one project.
+    /// The project's directory, if they are the user's for one project.
     pub folder: Option<String>,
     /// The servers.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ClientEntry>,
 }
 
-impl Section {
-    /// The keys that lead to the servers.
-    pub fn path(&self) -> Vec<&str> {
-        self.keys.iter().map(String::as_str).collect()
-    }
-}
-
-/// Why a file has no servers to show.
+/// Why the servers of a file are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum NoServers<'c> {
     /// It cannot be read.
     #[error("{0}")]
     Unread(&'c Unread),
-    /// Something else stands where servers do.
+    /// Something else is in the place of the servers.
     #[error("{0}")]
     Bad(BadDocument),
 }
@@ -68,60 +63,59 @@ impl Clients {
         Self { places, opened }
     }
 
-    /// The file as it was read; `None` where there is none.
+    /// The file as it was read; `None` if there is none.
     ///
     /// # Errors
-    /// Where it was not read.
+    /// If it was not read.
     pub fn opened(&self, file: &Path) -> Result<Option<&Opened>, &Unread> {
         self.opened.get(file).map(|opened| opened.as_ref()).transpose()
     }
 
-    /// The servers at a place; nothing where there is no file.
+    /// The servers of a file; none if there is no file.
     ///
     /// # Errors
-    /// Where the file cannot be read, or what stands there are no servers.
-    pub fn sections(&self, place: &Place) -> Result<Vec<Section>, NoServers<'_>> {
+    /// If the file cannot be read, or something else is in the place of the servers.
+    pub fn sections(&self, place: &ClientFile) -> Result<Vec<ServerSection>, NoServers<'_>> {
         let Some(opened) = self.opened(&place.file).map_err(NoServers::Unread)? else { return Ok(Vec::new()) };
         sections(&opened.document, place.row).map_err(NoServers::Bad)
     }
 }
 
-fn sections(document: &Document, row: &Row) -> Result<Vec<Section>, BadDocument> {
+fn sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSection>, BadDocument> {
     let [first, "*", rest @ ..] = row.keys else {
         let keys = row.keys.iter().map(|key| (*key).to_owned()).collect();
-        return Ok(vec![Section { keys, folder: None, entries: entries(document, row.keys)? }]);
+        return Ok(vec![ServerSection { keys, folder: None, entries: entries(document, row.keys)? }]);
     };
-    let Some(folders) = document.find(&[first])? else { return Ok(Vec::new()) };
+    let Some(projects) = document.find(&[first])? else { return Ok(Vec::new()) };
     let mut sections = Vec::new();
-    for member in document.members(folders)? {
-        if !matches!(member.node.value, Value::Object(_)) {
+    for (key, node) in document.members(projects)? {
+        if !matches!(node.value, DocumentValue::Table(_)) {
             continue;
         }
-        let path: Vec<&str> = [*first, member.key.as_str()].into_iter().chain(rest.iter().copied()).collect();
+        let path: Vec<&str> = [*first, key.name.as_str()].into_iter().chain(rest.iter().copied()).collect();
         let entries = entries(document, &path)?;
         if !entries.is_empty() {
             let keys = path.into_iter().map(str::to_owned).collect();
-            sections.push(Section { keys, folder: Some(member.key.clone()), entries });
+            sections.push(ServerSection { keys, folder: Some(key.name.clone()), entries });
         }
     }
     Ok(sections)
 }
 
-/// Whether a section is in force in this working folder.
-pub fn is_here(row: &Row, section: &Section, env: &Env) -> bool {
-    let Some(folder) = section.folder.as_deref().filter(|_| row.scope == Scope::Folder) else { return true };
+/// Whether a section applies in the working directory.
+pub fn is_here(row: &Row, section: &ServerSection, env: &Env) -> bool {
+    let Some(project) = section.folder.as_deref().filter(|_| row.scope == ConfigScope::Folder) else { return true };
     let here = env.folder();
-    // Windows' folders are written with either slash.
+    // Directories of Windows are written with either slash.
     let plain = |path: &str| path.replace('\\', "/").trim_end_matches('/').to_owned();
-    let is_same = cfg!(windows) && here.to_str().is_some_and(|here| plain(here).eq_ignore_ascii_case(&plain(folder)));
-    is_same || Path::new(folder) == here || is_same_folder(Path::new(folder), here)
+    let is_same = cfg!(windows) && here.to_str().is_some_and(|here| plain(here).eq_ignore_ascii_case(&plain(project)));
+    is_same || Path::new(project) == here || is_same_directory(Path::new(project), here)
 }
 
 /// Whether two paths lead to one directory, however they are written: file systems of macOS and Windows take upper for lower
 /// case, and those of macOS take a letter and its accent for the accented letter.
-fn is_same_folder(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| crate::state::file::real(path).ok();
-    if real(one).is_some() && real(one) == real(other) {
+fn is_same_directory(one: &Path, other: &Path) -> bool {
+    if real(one).ok().is_some_and(|one| real(other).ok() == Some(one)) {
         return true;
     }
     #[cfg(unix)]

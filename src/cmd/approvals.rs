@@ -48,7 +48,7 @@ enum ApprovalError {
 ///
 /// # Errors
 /// Where there is nothing of that id to be answered, a code is not given, or the state store cannot be used.
-pub fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
     let mut book = Book::new(&paths::state_folder(env)?, paths::STATE_FILE);
     match &args.command {
         None => list(&mut book, args.list.format, env),

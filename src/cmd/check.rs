@@ -17,7 +17,7 @@ use crate::visible::visible;
 ///
 /// # Errors
 /// If the server's name is invalid or a file cannot be read. An invalid policy or config.toml is [`Exit::InvalidPolicy`].
-pub fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     let reports = match check(args, env) {
         Ok(reports) => reports,
         // Who reads JSON reads this as JSON too.

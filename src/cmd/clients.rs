@@ -20,7 +20,7 @@ use crate::visible::visible;
 ///
 /// # Errors
 /// If stdout cannot be written.
-pub fn run(args: &ClientsArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &ClientsArgs, env: &Env) -> anyhow::Result<Exit> {
     // A client need not have what this shell has in its environment.
     let env = &env.clone().without(POLICY_VARIABLE);
     let (settings, broken) = match paths::load_settings(env) {

@@ -21,7 +21,7 @@ use crate::wire::arguments::Arguments;
 ///
 /// # Errors
 /// If the server is unclear, the policy cannot be loaded, or the arguments cannot be read or sent.
-pub fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     let server = tool_server::find(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)?;
     let policy = load_policy(args.policy.as_deref(), &server, env)?.policy;
     let Some(arguments) = read_arguments(args.args.as_deref())? else { return Ok(Exit::Usage) };

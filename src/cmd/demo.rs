@@ -27,7 +27,7 @@ use crate::term::wrap::{text_width, wrap};
 use crate::visible::visible;
 
 /// The subcommand that makes a process the stand-in server.
-pub const SERVER_SUBCOMMAND: &str = "demo-server";
+pub(crate) const SERVER_SUBCOMMAND: &str = "demo-server";
 
 /// The policy that the demo runs under, as its users write it.
 const POLICY: &str = r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#;
@@ -47,7 +47,7 @@ const TITLE: Style = Style::new().bold();
 ///
 /// # Errors
 /// When a server does not start or answer, or when the wrapper did not do what the demo says it does.
-pub fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
     // Goes with all that is in it when the demo ends.
     let dir = tempfile::tempdir().context("the demo needs a temporary directory")?;
     let is_stand_in = args.command.is_empty();
@@ -97,7 +97,7 @@ async fn interrupted() {
 ///
 /// # Errors
 /// When its client cannot be read or written to.
-pub fn serve_stand_in() -> anyhow::Result<Exit> {
+pub(crate) fn serve_stand_in() -> anyhow::Result<Exit> {
     server::serve()?;
     Ok(Exit::Ok)
 }

@@ -18,7 +18,7 @@ use crate::visible::visible;
 ///
 /// # Errors
 /// If a person interrupts it, or stdout cannot be written.
-pub fn run(args: &DoctorArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &DoctorArgs, env: &Env) -> anyhow::Result<Exit> {
     let report = DoctorReport::new(&DoctorQuestion {
         server: args.server.as_deref(),
         clients: &args.client,

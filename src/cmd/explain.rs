@@ -1,12 +1,10 @@
 //! `policylayer explain`: what a tool does, how it is abused, which rule is recommended for it, and what is in force.
 
 mod page;
-mod snippet;
-
-use snippet::Snippet;
 
 use super::output::{load_policy, print};
 use super::{Env, as_word, tool_server};
+use crate::author::snippet::Snippet;
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
 use crate::policy::Format;
@@ -17,7 +15,7 @@ use crate::report::to_json;
 ///
 /// # Errors
 /// If the server's name is invalid, the policy cannot be loaded, or stdout cannot be written.
-pub fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
     let server = tool_server::find(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)?;
     let loaded = load_policy(args.policy.as_deref(), &server, env);
     let file = args.policy.as_ref().map(|file| format!("--policy {}", as_word(&file.display().to_string())));

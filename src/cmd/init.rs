@@ -1,58 +1,44 @@
 //! `policylayer init`: a policy for a server, written from what it lists.
 
 mod ask;
-mod document;
-mod format;
-mod place;
-mod plan;
-#[cfg(test)]
-mod tests;
-mod write;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use jiff::Zoned;
-use place::{FoundByName, Place, shown};
-use plan::{Answers, Planned};
 use serde_json::Value;
-use write::Origin;
 
-use super::{Env, as_word};
-use crate::cli::InitArgs;
+use super::Env;
+use super::output::{ExitError, show_start};
+use crate::author::init::{
+    Answers, FoundByName, InitTarget, Origin, PlannedTool, TargetOptions, plan, survey, verify, write,
+};
+use crate::cli::{InitArgs, PolicyFormat};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::{Effect, ServerName, server};
 use crate::probe::{self, ServerOffer};
 use crate::risk::{Class, Listed};
 use crate::settings::Settings;
+use crate::shell::as_word;
 use crate::term::message;
+use crate::visible::{plural, visible_path};
 
-/// Starts the server, asks a person where one is there, and writes the policy.
-///
-/// # Errors
-/// When the server cannot be asked, or the policy cannot be written.
-pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
-    let settings = match paths::load_settings(env) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(super::report_exit(&error, error.exit())),
-    };
-    let server = match server_of(args, &settings)? {
-        Ok(server) => server,
-        Err(why) => {
-            message::print_error(&why);
-            return Ok(Exit::Usage);
-        }
-    };
+/// Starts the server, asks a person if there is one, and writes the policy.
+pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
+    let settings = paths::load_settings(env).map_err(ExitError::from)?;
+    let server = find_server(args, &settings)?;
     // Before the server runs: nobody should answer questions for nothing.
-    let place = match Place::find(args, &server, &settings, env) {
-        Ok(place) => place,
-        Err(error) => return Ok(super::report_exit(&error, error.exit())),
+    let options = TargetOptions {
+        output: args.output.as_deref(),
+        format: args.format.map(PolicyFormat::format),
+        force: args.force,
     };
-    let offer = probe::probe_command(&args.command, &super::output::show_start)?;
+    let target = InitTarget::find(options, &server, &settings, env).map_err(ExitError::from)?;
+    let offer = probe::probe_command(&args.command, &show_start)?;
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
     if tools.is_empty() {
         bail!(
@@ -61,37 +47,30 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         );
     }
     let Some(answers) = answers(args, &server, &tools, env)? else {
-        message::print_error(
-            "Nothing was written, since a question was left without an answer.\nwhat to do: run it again, or take what is recommended with --yes",
+        bail!(
+            "Nothing was written, since a question was left without an answer.\nwhat to do: run it again, or take what is recommended with --yes"
         );
-        return Ok(Exit::Failed);
     };
-    let plan = plan::plan(&server, &tools, &answers);
+    let plan = plan(&server, &tools, &answers);
     let origin = Origin { server: &server, calls_itself: &calls_itself(&offer), day: &Zoned::now().date().to_string() };
-    let text = write::write(&origin, &plan, &answers, place.format);
-    let warnings = match write::verify(&text, &server, &plan, place.format) {
-        Ok(warnings) => warnings,
-        Err(why) => bail!("The policy that would be written is not what it should be, so it is not. {why}"),
-    };
-    let Some(file) = &place.file else {
+    let text = write(&origin, &plan, &answers, target.format);
+    let warnings = verify(&text, &server, &plan, target.format)
+        .map_err(|why| anyhow!("The policy that would be written is not what it should be, so it is not. {why}"))?;
+    let Some(file) = &target.file else {
         io::stdout().lock().write_all(text.as_bytes())?;
         return Ok(Exit::Ok);
     };
-    let kept = match place.write(file, &text) {
-        Ok(kept) => kept,
-        Err(error) => return Ok(super::report_exit(&error, error.exit())),
-    };
-    let kept: Vec<_> = kept.iter().map(|file| shown(file)).collect();
-    tell(args, &server, &plan, file, &kept, place.found_by_name);
+    let backups = target.write(file, &text).map_err(ExitError::from)?;
+    print_summary(args, &server, &plan, &target, file, &backups);
     if warnings > 0 {
-        // Only what a person has answered makes them.
-        let warnings = super::plural(warnings, "warning");
+        // Only answers of a person cause them.
+        let warnings = plural(warnings, "warning");
         let file = as_word(&file.to_string_lossy());
         message::print_warning(&format!(
             "It loads with {warnings}: `policylayer check --server {server} {file}` shows what is doubtful."
         ));
     }
-    if place.found_by_name == FoundByName::Yes && env.var(POLICY_VARIABLE).is_some() {
+    if target.found_by_name == FoundByName::Yes && env.var(POLICY_VARIABLE).is_some() {
         message::print_warning(&format!(
             "{POLICY_VARIABLE} is set, so the policy that it names is in force, and not this one. Unset it to use this one."
         ));
@@ -99,30 +78,30 @@ pub fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The server's name; why there is none, where there is none.
-fn server_of(args: &InitArgs, settings: &Settings) -> anyhow::Result<Result<ServerName, String>> {
+/// The server's name: the one that is given, that of config.toml, or the one that the command tells.
+fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<ServerName> {
     if let Some(name) = &args.server {
         return Ok(ServerName::parse(name).map_err(|error| {
-            format!("--server: {error}\nwhat to do: give the name that the policy file is to have, such as --server iterable")
-        }));
+            ExitError::usage(format!("--server: {error}\nwhat to do: give the name that the policy file is to have, such as --server iterable"))
+        })?);
     }
     let named = settings.name_of(&args.command)?.cloned();
     Ok(named.or_else(|| server::derive(&args.command)).ok_or_else(|| {
         let command = command_line(&args.command);
-        format!(
+        ExitError::usage(format!(
             "The command `{command}` does not tell the server's name, and the policy is found by it.\nwhat to do: give one \
              with --server NAME, and the same one to `policylayer wrap`"
-        )
-    }))
+        ))
+    })?)
 }
 
-/// What a person answers, where one is there; `None` where they leave.
+/// The answers of a person, if there is one; `None` if they leave.
 fn answers(args: &InitArgs, server: &ServerName, tools: &[Listed<'_>], env: &Env) -> anyhow::Result<Option<Answers>> {
     if args.yes || !env.asks_on_terminal() {
         return Ok(Some(Answers::new()));
     }
     let mut by_class: BTreeMap<Class, Vec<&str>> = BTreeMap::new();
-    for (name, (_, profile)) in plan::survey(server, tools) {
+    for (name, (_, profile)) in survey(server, tools) {
         by_class.entry(profile.class).or_default().push(name);
     }
     ask::ask(&by_class)
@@ -137,17 +116,51 @@ fn calls_itself(offer: &ServerOffer) -> String {
     }
 }
 
-/// What was done, what to do next, and how to change it.
-fn tell(args: &InitArgs, server: &ServerName, plan: &[Planned], file: &Path, kept: &[String], by_name: FoundByName) {
+/// Prints what was done, what to do next, and how to change it.
+fn print_summary(
+    args: &InitArgs,
+    server: &ServerName,
+    plan: &[PlannedTool],
+    target: &InitTarget,
+    file: &Path,
+    backups: &[PathBuf],
+) {
+    let backups: Vec<_> = backups.iter().map(|file| visible_path(file)).collect();
+    let backups = match backups.as_slice() {
+        [] => String::new(),
+        backups => format!(" What was there is kept as {}.", backups.join(" and ")),
+    };
+    let (command, dashes) = (command_line(&args.command), as_word("--"));
+    let tools = plural(plan.len() as u64, "tool");
+    let mut options = args.server.as_ref().map(|_| format!("--server {server} ")).unwrap_or_default();
+    let mut edit = format!("--server {server}");
+    if target.found_by_name == FoundByName::No {
+        let policy = format!("--policy {}", as_word(&file.to_string_lossy()));
+        options.push_str(&format!("{policy} "));
+        // Otherwise the server would be derived from the file's name.
+        edit = format!("{policy} {edit}");
+    }
+    let (name, counts) = (visible_path(file), describe_counts(plan));
+    message::print_note(&format!("Wrote {name} for the {tools} of {server}: {counts}.{backups}"));
+    message::print_note(&format!(
+        "Next: `policylayer inspect {options}{dashes} {command}` shows what an agent will see; `policylayer register {options}{server}` \
+         puts it in front of the server."
+    ));
+    message::print_note(&format!(
+        "To change it: `policylayer ask|hide|deny|allow|limit TOOL {edit}`, or edit the file."
+    ));
+}
+
+/// `5 allowed (2 of them limited), 1 asks a person`
+fn describe_counts(plan: &[PlannedTool]) -> String {
     let count = |effect: Effect, what: &str| {
-        let count = plan.iter().filter(|tool| tool.key.is_ok() && tool.effect() == effect).count();
-        let limited =
-            plan.iter().filter(|tool| tool.key.is_ok() && tool.effect() == effect && tool.is_limited()).count();
-        match (count, effect, limited) {
+        let tools = || plan.iter().filter(|tool| tool.key.is_ok() && tool.effect() == effect);
+        let limited = tools().filter(|tool| tool.is_limited()).count();
+        match (tools().count(), effect, limited) {
             (0, ..) => None,
             (1, Effect::RequireApproval, _) => Some("1 asks a person".to_owned()),
-            (_, Effect::Allow, 1..) => Some(format!("{count} {what} ({limited} of them limited)")),
-            _ => Some(format!("{count} {what}")),
+            (count, Effect::Allow, 1..) => Some(format!("{count} {what} ({limited} of them limited)")),
+            (count, ..) => Some(format!("{count} {what}")),
         }
     };
     let left = plan.iter().filter(|tool| tool.key.is_err()).count();
@@ -158,30 +171,7 @@ fn tell(args: &InitArgs, server: &ServerName, plan: &[Planned], file: &Path, kep
         count(Effect::Hide, "hidden"),
         (left > 0).then(|| format!("{left} left to the rules by class")),
     ];
-    let counts = counts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let kept = match kept {
-        [] => String::new(),
-        kept => format!(" What was there is kept as {}.", kept.join(" and ")),
-    };
-    let name = shown(file);
-    let (command, dashes) = (command_line(&args.command), as_word("--"));
-    let tools = super::plural(plan.len() as u64, "tool");
-    let mut options = args.server.as_ref().map(|_| format!("--server {server} ")).unwrap_or_default();
-    let mut edit = format!("--server {server}");
-    if by_name == FoundByName::No {
-        let policy = format!("--policy {}", as_word(&file.to_string_lossy()));
-        options.push_str(&format!("{policy} "));
-        // Else the server would be told from the file's name.
-        edit = format!("{policy} {edit}");
-    }
-    message::print_note(&format!("Wrote {name} for the {tools} of {server}: {counts}.{kept}"));
-    message::print_note(&format!(
-        "Next: `policylayer inspect {options}{dashes} {command}` shows what an agent will see; `policylayer register {options}{server}` \
-         puts it in front of the server."
-    ));
-    message::print_note(&format!(
-        "To change it: `policylayer ask|hide|deny|allow|limit TOOL {edit}`, or edit the file."
-    ));
+    counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// A command as a shell takes it.

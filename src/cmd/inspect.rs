@@ -18,7 +18,7 @@ use crate::term::style::terminal_width;
 ///
 /// # Errors
 /// If the policy cannot be loaded, or the server cannot be started or does not answer.
-pub fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env).map_err(ExitError::from)?;
     let server = match &args.server {
         Some(name) => ServerName::parse(name)?,

@@ -31,7 +31,7 @@ const LAST_BEFORE: usize = 10;
 ///
 /// # Errors
 /// When a server's name is invalid, or the log cannot be read.
-pub fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     match &args.command {
         Some(LogCommand::Stats(args)) => stats::run(args, env),
         Some(LogCommand::Verify(args)) => verify::run(args, env),

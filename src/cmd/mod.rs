@@ -1,37 +1,38 @@
 //! One file a verb: each has `run(args, &Env)`.
 
-pub mod approvals;
-pub mod check;
-pub mod clients;
-pub mod completions;
-pub mod decide;
-pub mod demo;
-pub mod doctor;
-pub mod edit;
-pub mod explain;
-pub mod init;
-pub mod inspect;
-pub mod log;
+pub(crate) mod approvals;
+pub(crate) mod check;
+pub(crate) mod clients;
+pub(crate) mod completions;
+pub(crate) mod decide;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod edit;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod inspect;
+pub(crate) mod log;
 mod output;
-pub mod register;
-pub mod replay;
-pub mod schema;
-pub mod suggest;
-pub mod test;
+pub(crate) mod register;
+pub(crate) mod replay;
+pub(crate) mod schema;
+pub(crate) mod suggest;
+pub(crate) mod test;
 mod tool_server;
-pub mod unregister;
-pub mod wrap;
+pub(crate) mod unregister;
+pub(crate) mod wrap;
 
 use std::path::Path;
 
-pub use crate::env::Env;
+pub(crate) use crate::env::Env;
 
 use output::ExitError;
+
+use crate::author::edit::EditAction;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE, SettingsError};
-use crate::policy::edit::Verb;
 use crate::policy::{BadServerName, ServerName};
 use crate::settings::Settings;
 use crate::shell::as_word;
@@ -42,7 +43,7 @@ use crate::visible::plural;
 ///
 /// # Errors
 /// What a person is to be told; the verb has said nothing of it yet.
-pub fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     run_subcommand(cli, env).or_else(|error| {
         let error = error.downcast::<ExitError>()?;
         Ok(report_exit(&error, error.exit))
@@ -62,11 +63,11 @@ fn run_subcommand(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),
         Command::Test(args) => test::run(args, env),
-        Command::Allow(args) => edit::tools(Verb::Allow, args, env),
-        Command::Deny(args) => edit::tools(Verb::Deny, args, env),
-        Command::Hide(args) => edit::tools(Verb::Hide, args, env),
+        Command::Allow(args) => edit::tools(EditAction::Allow, args, env),
+        Command::Deny(args) => edit::tools(EditAction::Deny, args, env),
+        Command::Hide(args) => edit::tools(EditAction::Hide, args, env),
         Command::Limit(args) => edit::limit(args, env),
-        Command::Ask(args) => edit::tools(Verb::Ask { timeout: args.timeout.clone() }, &args.tools, env),
+        Command::Ask(args) => edit::tools(EditAction::Ask { timeout: args.timeout.clone() }, &args.tools, env),
         Command::Reset(args) => edit::reset(args, env),
         Command::Add(args) => edit::add(args, env),
         Command::Approvals(args) => approvals::run(args, env),

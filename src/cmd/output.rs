@@ -8,10 +8,13 @@ use anstream::AutoStream;
 use serde::Serialize;
 
 use super::{Env, settings_for};
+use crate::author::edit::CannotEdit;
+use crate::author::init::TargetError;
 use crate::cli::Format;
+use crate::clients::select::Refusal;
 use crate::exit::Exit;
 use crate::paths::{self, LoadedPolicy, PolicyError, SettingsError};
-use crate::policy::ServerName;
+use crate::policy::{self, Colour, ServerName};
 use crate::report::log_records::LogError;
 use crate::report::to_json;
 use crate::term::spinner::Spinner;
@@ -24,21 +27,26 @@ pub(super) struct ExitError {
     pub(super) exit: Exit,
 }
 
-impl From<PolicyError> for ExitError {
-    fn from(error: PolicyError) -> Self {
-        Self { message: error.to_string(), exit: error.exit() }
-    }
+macro_rules! from_error_with_exit {
+    ($($error:ty),*) => {
+        $(impl From<$error> for ExitError {
+            fn from(error: $error) -> Self {
+                Self { message: error.to_string(), exit: error.exit() }
+            }
+        })*
+    };
 }
 
-impl From<SettingsError> for ExitError {
-    fn from(error: SettingsError) -> Self {
-        Self { message: error.to_string(), exit: error.exit() }
-    }
-}
+from_error_with_exit!(PolicyError, SettingsError, LogError, TargetError, Refusal);
 
-impl From<LogError> for ExitError {
-    fn from(error: LogError) -> Self {
-        Self { message: error.to_string(), exit: error.exit() }
+impl From<CannotEdit> for ExitError {
+    fn from(error: CannotEdit) -> Self {
+        let message = error.to_string();
+        let CannotEdit::Invalid { document, diagnostics, .. } = error else {
+            return Self { message, exit: Exit::Failed };
+        };
+        let rendered = policy::render(&document, &diagnostics, Colour::Styled);
+        Self { message: format!("{message}\n\n{}", rendered.trim_end()), exit: Exit::InvalidPolicy }
     }
 }
 

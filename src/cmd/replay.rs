@@ -21,7 +21,7 @@ use crate::visible::visible;
 ///
 /// # Errors
 /// When the log cannot be read.
-pub fn run(args: &ReplayArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &ReplayArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let dir = paths::audit_folder(env)?;
     let of_policy = ServerName::from_policy_file(&args.policy);

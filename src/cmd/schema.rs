@@ -12,7 +12,7 @@ const SCHEMA: &str = include_str!("../../config/policy.schema.json");
 ///
 /// # Errors
 /// Where stdout cannot be written to.
-pub fn run() -> anyhow::Result<Exit> {
+pub(crate) fn run() -> anyhow::Result<Exit> {
     let mut out = std::io::stdout().lock();
     out.write_all(SCHEMA.as_bytes())?;
     out.flush()?;

@@ -1,62 +1,47 @@
 //! `policylayer suggest`: the least policy that would have let through what was used, from the audit log.
 
-mod toml;
-mod write;
-
-use crate::term::diff;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use anstream::AutoStream;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use jiff::{Timestamp, Zoned};
 
+use super::output::ExitError;
 use super::{Env, plural};
+use crate::author::suggest::{extend_policy, suggest_entries, suggest_policy};
 use crate::cli::SuggestArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::{self, Colour, Format, Policy, ServerName, Source};
 use crate::report::log_records::{LogRecords, choose_server};
 use crate::report::survey::{UsageSurvey, lacks_an_entry};
-use crate::term::message;
-use crate::visible::visible;
+use crate::term::style::local;
+use crate::term::{diff, message};
+use crate::visible::{visible, visible_path};
 
-/// Prints what the policy lacks, as a diff, or the whole suggested policy where there is no file yet. The file in force
-/// is never written.
-///
-/// # Errors
-/// Where the server's name is none, the log cannot be read, or what was suggested cannot be written.
-pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
+/// Prints what the policy lacks, as a diff, or the whole suggested policy if there is no file yet. The file in force is
+/// never written.
+pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let of_policy = args.policy.as_deref().and_then(ServerName::from_policy_file);
-    let server = match choose_server(args.server.as_deref(), of_policy, &paths::audit_folder(env)?) {
-        Ok(server) => server,
-        Err(error) => return Ok(super::report_exit(&error, error.exit())),
-    };
-    let settings = match super::settings_for(args.policy.as_deref(), env) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(super::report_exit(&error, error.exit())),
-    };
-    let found = paths::find_policy(args.policy.as_deref(), &server, &settings, env);
-    let source = match found.and_then(|path| path.as_deref().map(paths::read_policy).transpose()) {
-        Ok(source) => source,
-        Err(error) => return Ok(super::report_exit(&error, error.exit())),
-    };
-    let in_force = match &source {
-        None => policy::builtin(&server),
-        Some(source) => match loaded(source, &server) {
-            Ok(policy) => policy,
-            Err(rendered) => {
+    let server =
+        choose_server(args.server.as_deref(), of_policy, &paths::audit_folder(env)?).map_err(ExitError::from)?;
+    let settings = super::settings_for(args.policy.as_deref(), env).map_err(ExitError::from)?;
+    let path = paths::find_policy(args.policy.as_deref(), &server, &settings, env).map_err(ExitError::from)?;
+    let source = path.as_deref().map(paths::read_policy).transpose().map_err(ExitError::from)?;
+    let in_force = source.as_ref().map_or_else(
+        || Ok(policy::builtin(&server)),
+        |source| {
+            load(source, &server).map_err(|rendered| {
                 let name = source.name();
-                message::print_error(&format!(
-                    "The policy {name} is invalid, so nothing can be added to it.\n\n{rendered}"
-                ));
-                return Ok(Exit::InvalidPolicy);
-            }
+                let message = format!("The policy {name} is invalid, so nothing can be added to it.\n\n{rendered}");
+                ExitError { message, exit: Exit::InvalidPolicy }
+            })
         },
-    };
-    let log = Log { server: &server, since: args.since.map(|since| since.moment(&now)), env };
+    )?;
+    let log = ServerLog { server: &server, since: args.since.map(|since| since.moment(&now)), env };
     let survey = log.survey(&in_force)?;
     survey.warnings.iter().for_each(|warning| message::print_warning(warning));
     if survey.tools.is_empty() {
@@ -66,20 +51,17 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     let suggested = match &source {
-        None => write::complete(&survey, &server, &now),
+        None => suggest_policy(&survey, &server, &now),
         Some(source) if source.format() == Format::Toml => {
-            toml::with_entries(source, &in_force, &survey, &server, &now)?
+            extend_policy(source, &in_force, &survey, &server, &now).map_err(ExitError::from)?
         }
         Some(source) => return by_hand(source, args, &in_force, &survey, &now),
     };
     let name = source.as_ref().map_or("suggested.toml", Source::name);
     let suggested = Source::new(name, Format::Toml, suggested);
-    let policy = match loaded(&suggested, &server) {
-        Ok(policy) => policy,
-        Err(rendered) => {
-            bail!("What would be suggested is no valid policy, so it is not. Please report this.\n\n{rendered}")
-        }
-    };
+    let policy = load(&suggested, &server).map_err(|rendered| {
+        anyhow!("What would be suggested is no valid policy, so it is not. Please report this.\n\n{rendered}")
+    })?;
     // What it lets through is tried, not supposed.
     let after = log.survey(&policy)?;
     let output = args.output.as_deref();
@@ -101,28 +83,29 @@ pub fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The log of one server, to be gone through for each policy.
-struct Log<'l> {
+/// The log of one server, which is read for each policy.
+struct ServerLog<'l> {
     server: &'l ServerName,
     since: Option<Timestamp>,
     env: &'l Env,
 }
 
-impl Log<'_> {
-    /// What was used, and what of it this policy refuses.
+impl ServerLog<'_> {
+    /// Surveys what was used, and what of it this policy refuses.
     fn survey(&self, policy: &Policy) -> anyhow::Result<UsageSurvey> {
-        let mut records = LogRecords::open_existing(&paths::audit_folder(self.env)?, Some(self.server))?;
-        Ok(UsageSurvey::collect(&mut records, policy, self.since)?)
+        let dir = paths::audit_folder(self.env)?;
+        let mut records = LogRecords::open_existing(&dir, Some(self.server)).map_err(ExitError::from)?;
+        Ok(UsageSurvey::collect(&mut records, policy, self.since).map_err(ExitError::from)?)
     }
 }
 
-/// The policy that a document says, or everything that is wrong with it.
-fn loaded(source: &Source, server: &ServerName) -> Result<Policy, String> {
+/// Loads the policy of a document, or returns everything that is wrong with it.
+fn load(source: &Source, server: &ServerName) -> Result<Policy, String> {
     let loaded = policy::load(source, server);
     loaded.policy.ok_or_else(|| policy::render(source, &loaded.diagnostics, Colour::Plain))
 }
 
-/// JSON and YAML are not edited: the entries are printed for a person to put where they belong.
+/// Prints the entries for a person to insert: JSON and YAML are not edited.
 fn by_hand(
     source: &Source,
     args: &SuggestArgs,
@@ -132,12 +115,12 @@ fn by_hand(
 ) -> anyhow::Result<Exit> {
     let name = source.name();
     if args.output.is_some() {
-        message::print_error(&format!(
+        return Err(ExitError::usage(format!(
             "Only TOML policies are edited, and {name} is none. Leave out -o: the entries are printed, to be put under `tools`."
-        ));
-        return Ok(Exit::Usage);
+        ))
+        .into());
     }
-    let entries = write::entries_for(source.format(), in_force, survey, now);
+    let entries = suggest_entries(source.format(), in_force, survey, now, &local(now.timestamp(), now));
     if entries.is_empty() {
         message::print_note(&format!("No entry is to be added to {name}."));
     } else {
@@ -161,9 +144,9 @@ fn print_refused<'s>(refused: impl Iterator<Item = (&'s (String, String), &'s u6
     }
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file that does not exist yet.
 fn create(file: &Path, text: &str) -> anyhow::Result<()> {
-    let name = visible(&file.display().to_string());
+    let name = visible_path(file);
     let created = OpenOptions::new().write(true).create_new(true).open(file);
     match created {
         Ok(mut file) => file.write_all(text.as_bytes()).with_context(|| format!("{name} cannot be written"))?,

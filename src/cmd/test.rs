@@ -23,7 +23,7 @@ use crate::visible::visible;
 ///
 /// # Errors
 /// If there is no test file at all. What is wrong with one file is part of the output, and the others are run.
-pub fn run(args: &TestArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &TestArgs, env: &Env) -> anyhow::Result<Exit> {
     let files = if args.files.is_empty() { find_tests(env)? } else { args.files.clone() };
     let run = TestRun::new(&files, env);
     print(|out| match args.format {

@@ -60,7 +60,7 @@ impl Failure {
 /// # Errors
 /// When there is not even a thread to write to stderr. All else that fails is told here, since the client is to be told
 /// the same.
-pub fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
     let stderr = Stderr::start()?;
     log_to(&stderr, args.log_level, env);
     let exit = wrap(args, env, &stderr).unwrap_or_else(|failure| {

@@ -1,6 +1,6 @@
 //! From a document, and the built-in policy where it is laid over it, to the tables that decide.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -17,7 +17,7 @@ use super::limit::{CounterId, Limit};
 use super::rule_keys::RuleCheck;
 use super::server::ServerName;
 use super::window::Window;
-use crate::risk::Class;
+use crate::risk::{Catalogue, Class};
 
 /// A compiled, immutable policy.
 #[derive(Debug)]
@@ -106,6 +106,28 @@ impl Policy {
             all_tools: None,
             otherwise,
         }
+    }
+
+    /// What is in force.
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What happens to a tool that no rule names.
+    pub(crate) fn otherwise(&self) -> Effect {
+        self.otherwise.effect
+    }
+
+    /// Whether classes have rules.
+    pub(crate) fn has_class_rules(&self) -> bool {
+        !self.classes.is_empty()
+    }
+
+    /// Every tool that the policy, or the catalogue of its server, knows by its name.
+    pub fn known_tools(&self) -> BTreeSet<String> {
+        let own = self.exact.keys().chain(self.hidden.keys()).cloned();
+        let known = Catalogue::of(self.server.as_str()).into_iter().flat_map(Catalogue::tools);
+        own.chain(known.map(|tool| tool.name.clone())).collect()
     }
 
     /// Whether no call of any tool can pass.

@@ -63,7 +63,7 @@ fn string(text: &str, out: &mut String) {
 }
 
 /// A number of a policy as JSON spells it.
-pub(super) fn number(text: &str) -> Option<String> {
+pub(crate) fn number(text: &str) -> Option<String> {
     if Number::parse(text).is_some() {
         return Some(text.to_owned());
     }

@@ -143,7 +143,7 @@ impl Policy {
 
     /// Whether what the server says of the tool in a session may change what becomes of it: no rule names the tool, there are
     /// rules for classes, and its class is known by its name only.
-    pub(super) fn waits_for_listing(&self, tool: &str) -> bool {
+    pub(crate) fn waits_for_listing(&self, tool: &str) -> bool {
         let is_named = || matches!(self.find(tool.into()), RuleMatch::Named(_));
         !self.classes.is_empty() && !is_named() && !self.names_class_of(tool) && !self.has_in_catalogue(tool)
     }

@@ -178,7 +178,7 @@ impl FromDocument for RateLimit {
 
 /// How many, a slash and the window: `10/minute`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RateAsWritten {
+pub(crate) struct RateAsWritten {
     pub(super) max: Amount,
     pub(super) length: WindowLength,
 }

@@ -15,15 +15,14 @@ mod decision;
 pub(crate) mod decode;
 pub(crate) mod diagnostic;
 pub(crate) mod document;
-pub mod edit;
 mod entry;
 mod glob;
 mod group_keys;
-mod json;
+pub(crate) mod json;
 mod judge;
 pub(crate) mod keys;
 mod limit;
-mod limit_keys;
+pub(crate) mod limit_keys;
 mod lint;
 mod number;
 mod render;
@@ -69,6 +68,12 @@ pub struct Loaded {
     pub policy: Option<Policy>,
     /// Errors and warnings, in the order of the document.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reports the errors of a document that was decoded, whatever server it is for.
+pub(crate) fn report_errors(root: &tree::DocumentNode, report: &mut Report) {
+    let document = document::read(root, report);
+    lint::errors(&document, report);
 }
 
 /// Loads a document as the policy for a server. Never panics and never fails but through its diagnostics.

@@ -17,6 +17,15 @@ impl Format {
     /// Every ending that a policy file may have, in the order in which they are looked for.
     pub const ENDINGS: [&'static str; 4] = ["toml", "json", "yaml", "yml"];
 
+    /// Its name, which is a file's ending.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Toml => "toml",
+            Self::Json => "json",
+            Self::Yaml => "yaml",
+        }
+    }
+
     /// The format that a file's ending (without its dot) stands for, whatever its case.
     pub fn from_ending(ending: &str) -> Option<Self> {
         match ending.to_ascii_lowercase().as_str() {

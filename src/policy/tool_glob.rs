@@ -1,6 +1,6 @@
 //! Globs for the names of tools outside a policy, read as a policy reads them.
 
-use super::glob::NamePattern;
+use super::glob::{NamePattern, Pattern};
 
 /// A tool's name or a glob.
 #[derive(Clone, Debug)]
@@ -26,6 +26,23 @@ impl ToolGlob {
     /// Whether a tool of this name is meant.
     pub fn matches(&self, tool: &str) -> bool {
         self.0.matches(tool)
+    }
+
+    /// The one tool that is meant; `None` for a glob.
+    pub(crate) fn exact_name(&self) -> Option<&str> {
+        if let NamePattern::Exact(name) = &self.0 { Some(name) } else { None }
+    }
+
+    /// Whether every tool is meant.
+    pub(crate) fn matches_all(&self) -> bool {
+        self.0.matches_all()
+    }
+
+    /// How specific the pattern is that matches a tool; `None` for a name, and if no pattern but `*` matches.
+    pub(crate) fn specificity(&self, tool: &str) -> Option<usize> {
+        let NamePattern::Glob(patterns) = &self.0 else { return None };
+        let matching = patterns.iter().filter(|pattern| pattern.matches(tool) && !pattern.is_star());
+        matching.map(Pattern::literal).max()
     }
 
     /// Whether one tool is meant, this one, and no other.

@@ -41,17 +41,17 @@ pub(crate) struct DocumentKey {
 
 impl DocumentNode {
     /// A value without a place, to be written into a document.
-    pub(super) fn unplaced(value: DocumentValue) -> Self {
+    pub(crate) fn unplaced(value: DocumentValue) -> Self {
         Self { span: 0..0, value }
     }
 
     /// A string without a place.
-    pub(super) fn unplaced_string(text: impl Into<String>) -> Self {
+    pub(crate) fn unplaced_string(text: impl Into<String>) -> Self {
         Self::unplaced(DocumentValue::String(text.into()))
     }
 
     /// A table without a place.
-    pub(super) fn unplaced_table(members: Vec<DocumentMember>) -> Self {
+    pub(crate) fn unplaced_table(members: Vec<DocumentMember>) -> Self {
         Self::unplaced(DocumentValue::Table(members))
     }
 
@@ -90,7 +90,7 @@ impl DocumentNode {
     }
 
     /// Whether both hold the same value, wherever they are.
-    pub(super) fn is_same_value(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_value(&self, other: &Self) -> bool {
         let json = |node| {
             let mut out = String::new();
             super::json::write(node, &mut out).ok().map(|()| out)
@@ -101,7 +101,7 @@ impl DocumentNode {
 
 impl DocumentKey {
     /// A key without a place, to be written into a document.
-    pub(super) fn unplaced(name: impl Into<String>) -> Self {
+    pub(crate) fn unplaced(name: impl Into<String>) -> Self {
         Self { span: 0..0, name: name.into() }
     }
 }

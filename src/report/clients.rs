@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
-use crate::clients::entry::{Entry, Kind, Use, Wrapped, wrapped};
-use crate::clients::place::{Place, Presence};
+use crate::clients::entry::{ClientEntry, Transport, Wrapped, wrapped};
+use crate::clients::place::{ClientFile, Presence};
 use crate::clients::servers::Clients;
-use crate::clients::table::Scope;
+use crate::clients::table::ConfigScope;
 use crate::clients::{program, secret};
 use crate::env::Env;
 use crate::paths;
@@ -57,12 +57,12 @@ pub(crate) struct ClientReport {
     pub(crate) package: Option<String>,
     /// `user`, `folder` (the user's, for one project) or `project`.
     #[serde(serialize_with = "scope_word")]
-    pub(crate) scope: Scope,
+    pub(crate) scope: ConfigScope,
     /// The servers.
     pub(crate) servers: Vec<ClientServer>,
 }
 
-fn scope_word<S: Serializer>(scope: &Scope, serializer: S) -> Result<S::Ok, S::Error> {
+fn scope_word<S: Serializer>(scope: &ConfigScope, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(scope.as_str())
 }
 
@@ -124,7 +124,7 @@ impl ClientOverview {
         // A file that has servers of several scopes is named once.
         let mut places: Vec<_> = clients.places.iter().collect();
         places.dedup_by(|one, before| one.file == before.file && one.row.id == before.row.id);
-        let searched = |place: &&Place| SearchedFile {
+        let searched = |place: &&ClientFile| SearchedFile {
             id: place.row.id,
             name: place.row.name,
             file: place.file.display().to_string(),
@@ -172,7 +172,7 @@ impl Question<'_> {
                     let error = ClientFileError { column, line, message: error.to_string() };
                     reports.push(report(None, Some(error), Vec::new()));
                 }
-                Ok(sections) if sections.is_empty() && place.row.scope != Scope::Folder => {
+                Ok(sections) if sections.is_empty() && place.row.scope != ConfigScope::Folder => {
                     reports.push(report(None, None, Vec::new()));
                 }
                 Ok(sections) => reports.extend(sections.into_iter().map(|section| {
@@ -184,26 +184,26 @@ impl Question<'_> {
         reports
     }
 
-    fn report_server(&self, entry: &Entry) -> ClientServer {
+    fn report_server(&self, entry: &ClientEntry) -> ClientServer {
         let mut report = ClientServer {
-            disabled: entry.use_ == Use::Disabled,
+            disabled: entry.is_disabled,
             key: entry.name.clone(),
             transport: Some("stdio"),
             ..ClientServer::default()
         };
-        match &entry.kind {
-            Kind::Remote { url } => {
+        match &entry.transport {
+            Transport::Remote { url } => {
                 report.state = WrapState::OutOfReach;
                 report.transport = Some("http");
                 report.reason = Some("HTTP is out of a stdio wrapper's reach".to_owned());
                 report.url = url.as_deref().map(secret::url);
             }
-            Kind::Unclear(bad) => {
+            Transport::Unclear(bad) => {
                 report.state = WrapState::Unclear;
                 report.transport = None;
                 report.reason = Some(bad.to_string());
             }
-            Kind::Stdio(launch) => {
+            Transport::Stdio(launch) => {
                 let words = launch.words();
                 let Some(found) = wrapped(&words, self.program.as_deref()) else {
                     report.command = secret::words(&words);
@@ -241,7 +241,12 @@ impl Question<'_> {
     }
 
     /// Returns the policy that the wrapper loads.
-    fn find_policy(&self, entry: &Entry, wrapped: &Wrapped, server: &ServerName) -> Result<String, paths::PolicyError> {
+    fn find_policy(
+        &self,
+        entry: &ClientEntry,
+        wrapped: &Wrapped,
+        server: &ServerName,
+    ) -> Result<String, paths::PolicyError> {
         let named = wrapped.policy.as_deref().or(entry.policy_variable.as_deref()).map(Path::new);
         let found = paths::find_policy(named, server, self.settings, self.env)?;
         Ok(found.map_or_else(|| "built-in".to_owned(), |path| path.display().to_string()))

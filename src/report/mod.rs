@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod clients;
 pub(crate) mod decision;
 pub(crate) mod doctor;
+pub mod edit;
 pub(crate) mod explanation;
 pub(crate) mod inspection;
 pub mod latency;

@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use policylayer::clients::document::{Document, Format};
+use policylayer::clients::document::{ClientDocument, ClientFormat};
 use policylayer::clients::edit;
-use policylayer::clients::entry::{Entry, Kind, Launch, entries, wrapped};
+use policylayer::clients::entry::{ClientEntry, Launch, Transport, entries, wrapped};
 use policylayer::clients::file;
 use policylayer::clients::place::{Os, places};
-use policylayer::clients::table::{ROWS, Row, Scope, ids};
+use policylayer::clients::table::{ConfigScope, ROWS, Row, ids};
 use policylayer::env::Env;
 use proptest::prelude::*;
 
@@ -26,7 +26,7 @@ fn listed(os: Os, vars: &[(&str, &str)]) -> Vec<String> {
     // Without a drive no path is absolute on Windows.
     let drive = |path: &str| if cfg!(windows) && path.starts_with('/') { format!("C:{path}") } else { path.to_owned() };
     let env = Env::new(vars.iter().map(|(name, value)| (*name, drive(value))), "/srv/project");
-    let line = |place: policylayer::clients::place::Place| {
+    let line = |place: policylayer::clients::place::ClientFile| {
         format!("{} {} {}", place.row.id, place.row.scope.as_str(), place.file.to_str().unwrap().replace('\\', "/"))
     };
     places(os, &env).into_iter().map(line).collect()
@@ -126,7 +126,7 @@ fn packages(folders: &[&str]) -> Vec<String> {
     let vars = [("HOME", "/C/Users/me"), ("APPDATA", APPDATA), ("LOCALAPPDATA", local.path().to_str().unwrap())];
     let all = places(Os::Windows, &Env::new(vars, "/srv/project"));
     let of_claude = all.into_iter().filter(|place| place.row.id == "claude-desktop");
-    let line = |place: policylayer::clients::place::Place| {
+    let line = |place: policylayer::clients::place::ClientFile| {
         let file = place.file.strip_prefix(local.path()).unwrap_or(&place.file).to_str().unwrap().replace('\\', "/");
         format!("{} {file} {:?}", place.package.unwrap_or_else(|| "-".to_owned()), place.presence)
     };
@@ -210,28 +210,28 @@ fn fixture(id: &str) -> (PathBuf, Vec<u8>) {
 }
 
 /// The servers of a file, in the section of a fixture.
-fn servers(document: &Document, keys: &[&str]) -> Vec<Entry> {
+fn servers(document: &ClientDocument, keys: &[&str]) -> Vec<ClientEntry> {
     let keys: Vec<&str> = keys.iter().map(|key| if *key == "*" { "/home/me/shop" } else { key }).collect();
     entries(document, &keys).unwrap()
 }
 
-fn launch<'e>(all: &'e [Entry], name: &str) -> &'e Launch {
-    match &all.iter().find(|entry| entry.name == name).unwrap().kind {
-        Kind::Stdio(launch) => launch,
+fn launch<'e>(all: &'e [ClientEntry], name: &str) -> &'e Launch {
+    match &all.iter().find(|entry| entry.name == name).unwrap().transport {
+        Transport::Stdio(launch) => launch,
         other => panic!("{name} is {other:?}"),
     }
 }
 
 /// Wraps a server and unwraps it; gives the file between.
-fn round_trip(bytes: &[u8], format: Format, keys: &[&str], name: &str, options: &[&str]) -> String {
+fn round_trip(bytes: &[u8], format: ClientFormat, keys: &[&str], name: &str, options: &[&str]) -> String {
     let shown = String::from_utf8_lossy(bytes).into_owned();
-    let document = Document::parse(bytes, format).unwrap_or_else(|error| panic!("{error}\n{shown}"));
+    let document = ClientDocument::parse(bytes, format).unwrap_or_else(|error| panic!("{error}\n{shown}"));
     let all = servers(&document, keys);
     let old = launch(&all, name);
     let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
     let registered = document.edited(edit::wrap(&document, old, PROGRAM, &options));
     let text = String::from_utf8(registered.clone()).unwrap();
-    let again = Document::parse(&registered, format).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let again = ClientDocument::parse(&registered, format).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let after = servers(&again, keys);
     let new = launch(&after, name);
     let words = new.words();
@@ -242,7 +242,7 @@ fn round_trip(bytes: &[u8], format: Format, keys: &[&str], name: &str, options: 
     // The other servers are as they were.
     for (before, after) in all.iter().zip(&after).filter(|(before, _)| before.name != name) {
         assert_eq!(before.name, after.name);
-        if let (Kind::Stdio(before), Kind::Stdio(after)) = (&before.kind, &after.kind) {
+        if let (Transport::Stdio(before), Transport::Stdio(after)) = (&before.transport, &after.transport) {
             assert_eq!(before.words(), after.words());
         }
     }
@@ -256,11 +256,11 @@ fn every_fixture_comes_back_as_it_was() {
     let mut seen = 0;
     for row in ROWS {
         let (file, bytes) = fixture(row.id);
-        let document = Document::parse(&bytes, row.format).unwrap();
+        let document = ClientDocument::parse(&bytes, row.format).unwrap();
         let all = servers(&document, row.keys);
         assert!(all.iter().any(|entry| entry.name == "iterable"), "{}", file.display());
         for entry in &all {
-            if matches!(entry.kind, Kind::Stdio(_)) {
+            if matches!(entry.transport, Transport::Stdio(_)) {
                 round_trip(&bytes, row.format, row.keys, &entry.name, &[]);
                 round_trip(&bytes, row.format, row.keys, &entry.name, &["--server", "a name", "--policy=/x y/z.toml"]);
                 seen += 1;
@@ -299,8 +299,8 @@ const SHAPES: [&str; 22] = [
 #[test]
 fn every_manner_of_writing_comes_back_as_it_was() {
     for shape in SHAPES {
-        round_trip(shape.as_bytes(), Format::Jsonc, &["mcpServers"], "s", &[]);
-        round_trip(shape.as_bytes(), Format::Jsonc, &["mcpServers"], "s", &["--server", "s"]);
+        round_trip(shape.as_bytes(), ClientFormat::Jsonc, &["mcpServers"], "s", &[]);
+        round_trip(shape.as_bytes(), ClientFormat::Jsonc, &["mcpServers"], "s", &["--server", "s"]);
     }
     for shape in [
         "[mcp_servers.s]\ncommand = \"npx\"\n",
@@ -316,22 +316,22 @@ fn every_manner_of_writing_comes_back_as_it_was() {
         "[mcp_servers.s]\nargs = [\n  'C:\\x', # a path\n  \"b\"\n]\n\"command\" = \"\"\"npx\"\"\"\n",
         "\u{feff}# mark\n[mcp_servers.s]\n\tcommand = \"npx\"\n\tcwd = \"/x\"\n",
     ] {
-        round_trip(shape.as_bytes(), Format::Toml, &["mcp_servers"], "s", &[]);
+        round_trip(shape.as_bytes(), ClientFormat::Toml, &["mcp_servers"], "s", &[]);
     }
 }
 
 #[test]
 fn what_is_put_in_looks_like_what_is_there() {
-    let text = round_trip(&fixture("claude-desktop").1, Format::Json, &["mcpServers"], "iterable", &[]);
+    let text = round_trip(&fixture("claude-desktop").1, ClientFormat::Json, &["mcpServers"], "iterable", &[]);
     assert!(
         text.contains(
             "      \"command\": \"/opt/homebrew/bin/policylayer\",\n      \"args\": [\n        \"wrap\",\n        \"--\",\n        \"npx\",\n        \"-y\","
         ),
         "{text}"
     );
-    let text = round_trip(SHAPES[0].as_bytes(), Format::Json, &["mcpServers"], "s", &[]);
+    let text = round_trip(SHAPES[0].as_bytes(), ClientFormat::Json, &["mcpServers"], "s", &[]);
     assert!(text.contains(r#""args":["wrap","--","npx","-y","x"]"#), "{text}");
-    let text = round_trip(&fixture("codex").1, Format::Toml, &["mcp_servers"], "bare", &[]);
+    let text = round_trip(&fixture("codex").1, ClientFormat::Toml, &["mcp_servers"], "bare", &[]);
     let expected =
         "command = \"/opt/homebrew/bin/policylayer\" # no arguments\nargs = [ \"wrap\", \"--\", \"bare-mcp\" ]\n";
     assert!(text.contains(expected), "{text}");
@@ -357,7 +357,7 @@ fn a_wrapper_that_a_formatter_or_a_person_wrote_comes_out_too() {
             r#"{"mcpServers":{"s":{"command":"srv","args":["wrap"]}}}"#,
         ),
     ] {
-        let document = Document::parse(text.as_bytes(), Format::Jsonc).unwrap();
+        let document = ClientDocument::parse(text.as_bytes(), ClientFormat::Jsonc).unwrap();
         let all = entries(&document, &["mcpServers"]).unwrap();
         let launch = launch(&all, "s");
         let found = wrapped(&launch.words(), None).unwrap();
@@ -403,7 +403,8 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
         (b"{\"a\": \"\xff\"}", (1, 8), "UTF-8"),
         (b"{} {}", (1, 4), "more than one"),
     ] {
-        let result = Document::parse(bytes, Format::Json).and_then(|document| entries(&document, &["mcpServers"]));
+        let result =
+            ClientDocument::parse(bytes, ClientFormat::Json).and_then(|document| entries(&document, &["mcpServers"]));
         let error = result.unwrap_err();
         assert_eq!((error.line, error.column), place, "{error}");
         assert!(error.to_string().contains(words), "{error}");
@@ -419,25 +420,28 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
         (r#""npx""#, "a text instead of an object"),
     ] {
         let text = format!("{{\"mcpServers\": {{\"s\": {entry}}}}}");
-        let document = Document::parse(text.as_bytes(), Format::Json).unwrap();
-        match &entries(&document, &["mcpServers"]).unwrap()[0].kind {
-            Kind::Unclear(error) => assert!(error.to_string().contains(words), "{entry}: {error}"),
+        let document = ClientDocument::parse(text.as_bytes(), ClientFormat::Json).unwrap();
+        match &entries(&document, &["mcpServers"]).unwrap()[0].transport {
+            Transport::Unclear(error) => assert!(error.to_string().contains(words), "{entry}: {error}"),
             other => panic!("{entry}: {other:?}"),
         }
     }
     for kind in ["http", "sse", "streamable-http", "streamableHttp"] {
         let text = format!("{{\"mcpServers\": {{\"s\": {{\"type\": \"{kind}\", \"url\": \"https://x\"}}}}}}");
-        let document = Document::parse(text.as_bytes(), Format::Json).unwrap();
-        assert!(matches!(entries(&document, &["mcpServers"]).unwrap()[0].kind, Kind::Remote { url: Some(_) }));
+        let document = ClientDocument::parse(text.as_bytes(), ClientFormat::Json).unwrap();
+        assert!(matches!(
+            entries(&document, &["mcpServers"]).unwrap()[0].transport,
+            Transport::Remote { url: Some(_) }
+        ));
     }
 }
 
 /// Adds a server to a file; gives the file then.
 fn added(text: &str, row: &Row) -> String {
-    let document = Document::parse(text.as_bytes(), row.format).unwrap();
+    let document = ClientDocument::parse(text.as_bytes(), row.format).unwrap();
     let command = [PROGRAM, "wrap", "--", "npx", "-y", "x"].map(str::to_owned);
     let new = String::from_utf8(document.edited(edit::add(&document, row, "new", &command).unwrap())).unwrap();
-    let after = Document::parse(new.as_bytes(), row.format).unwrap_or_else(|error| panic!("{error}\n{new}"));
+    let after = ClientDocument::parse(new.as_bytes(), row.format).unwrap_or_else(|error| panic!("{error}\n{new}"));
     let all = entries(&after, row.keys).unwrap();
     assert_eq!(launch(&all, "new").words(), command, "{new}");
     for before in entries(&document, row.keys).unwrap() {
@@ -448,8 +452,8 @@ fn added(text: &str, row: &Row) -> String {
 
 #[test]
 fn a_server_is_added_in_the_manner_of_the_file() {
-    let row = |id: &str| ROWS.iter().find(|row| row.id == id && row.scope == Scope::User).unwrap();
-    for row in ROWS.iter().filter(|row| row.scope == Scope::User) {
+    let row = |id: &str| ROWS.iter().find(|row| row.id == id && row.scope == ConfigScope::User).unwrap();
+    for row in ROWS.iter().filter(|row| row.scope == ConfigScope::User) {
         let (_, bytes) = fixture(row.id);
         let text = String::from_utf8(bytes).unwrap();
         let new = added(&text, row);
@@ -493,7 +497,7 @@ fn a_server_is_added_in_the_manner_of_the_file() {
     let new = added("model = \"x\"", row("codex"));
     let expected = "model = \"x\"\n\n[mcp_servers.new]\ncommand = \"/opt/homebrew/bin/policylayer\"\nargs = [\"wrap\", \"--\", \"npx\", \"-y\", \"x\"]\n";
     assert_eq!(new, expected);
-    let inline = Document::parse(b"mcp_servers = { a = { command = \"x\" } }", Format::Toml).unwrap();
+    let inline = ClientDocument::parse(b"mcp_servers = { a = { command = \"x\" } }", ClientFormat::Toml).unwrap();
     let error = edit::add(&inline, row("codex"), "new", &["x".to_owned()]).unwrap_err();
     assert!(error.to_string().contains("inline table"), "{error}");
 }
@@ -588,13 +592,13 @@ fn what_changed_meanwhile_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mcp.json");
     fs::write(&path, "theirs").unwrap();
-    let error = file::save(&path, Some(b"as read"), b"ours", file::State::Original).unwrap_err().to_string();
+    let error = file::save(&path, Some(b"as read"), b"ours", file::FileState::Original).unwrap_err().to_string();
     assert!(error.contains("changed by somebody else"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
     // What was read stays beside it: whoever wrote the file may have found it kept, and count on that.
     assert_eq!(fs::read_to_string(folder.path().join("mcp.json.policylayer-backup")).unwrap(), "as read");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
-    let error = file::save(&path, None, b"ours", file::State::Original).unwrap_err().to_string();
+    let error = file::save(&path, None, b"ours", file::FileState::Original).unwrap_err().to_string();
     assert!(error.contains("exists already"), "{error}");
 }
 
@@ -678,9 +682,9 @@ proptest! {
     #[test]
     fn register_and_unregister_are_one_round((text, entry) in configuration(), named: bool) {
         // An empty list takes no comma.
-        prop_assume!(!text.contains("[,") && Document::parse(text.as_bytes(), Format::Jsonc).is_ok());
+        prop_assume!(!text.contains("[,") && ClientDocument::parse(text.as_bytes(), ClientFormat::Jsonc).is_ok());
         let options: &[&str] = if named { &["--server", "name"] } else { &[] };
-        let registered = round_trip(text.as_bytes(), Format::Jsonc, &["mcpServers"], "s", options);
+        let registered = round_trip(text.as_bytes(), ClientFormat::Jsonc, &["mcpServers"], "s", options);
         let at = text.rfind(&entry).unwrap();
         let (before, after) = (&text[..at], &text[at + entry.len()..]);
         prop_assert!(registered.starts_with(before) && registered.ends_with(after), "{}\n{}", text, registered);

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use policylayer::policy::edit::{self, CannotEdit, Edited, Order, Outcome, Pasted, Verb, Which};
+use policylayer::author::edit::{self, CannotEdit, EditAction, EditOutcome, Edited, Order, Pasted, Which};
 use policylayer::policy::{self, Effect, Format, Mode, Scope, ServerName, Source};
 use proptest::prelude::*;
 
@@ -106,23 +106,23 @@ fn server() -> ServerName {
     ServerName::parse("iterable").unwrap()
 }
 
-fn orders() -> Vec<(Verb, Option<&'static str>)> {
+fn orders() -> Vec<(EditAction, Option<&'static str>)> {
     vec![
-        (Verb::Allow, None),
-        (Verb::Deny, None),
-        (Verb::Deny, Some("Not \"here\": # no, 'never'.")),
-        (Verb::Hide, None),
-        (Verb::Hide, Some("Gone.")),
-        (Verb::Ask { timeout: None }, None),
-        (Verb::Ask { timeout: Some("10m".to_owned()) }, Some("Ask first.")),
-        (Verb::Limit { rate: "10/minute".to_owned(), scope: None }, None),
-        (Verb::Limit { rate: "2.5/90s".to_owned(), scope: Some(Scope::Server) }, Some("Slowly.")),
-        (Verb::Reset, None),
+        (EditAction::Allow, None),
+        (EditAction::Deny, None),
+        (EditAction::Deny, Some("Not \"here\": # no, 'never'.")),
+        (EditAction::Hide, None),
+        (EditAction::Hide, Some("Gone.")),
+        (EditAction::Ask { timeout: None }, None),
+        (EditAction::Ask { timeout: Some("10m".to_owned()) }, Some("Ask first.")),
+        (EditAction::Limit { rate: "10/minute".to_owned(), scope: None }, None),
+        (EditAction::Limit { rate: "2.5/90s".to_owned(), scope: Some(Scope::Server) }, Some("Slowly.")),
+        (EditAction::Reset, None),
     ]
 }
 
-fn order(source: &Source, verb: &Verb, tool: &str, reason: Option<&str>) -> Result<Edited, CannotEdit> {
-    let order = Order { verb: verb.clone(), tools: vec![tool.to_owned()], reason: reason.map(str::to_owned) };
+fn order(source: &Source, action: &EditAction, tool: &str, reason: Option<&str>) -> Result<Edited, CannotEdit> {
+    let order = Order { action: action.clone(), tools: vec![tool.to_owned()], reason: reason.map(str::to_owned) };
     edit::order(Some(source), source.name(), &server(), &order)
 }
 
@@ -136,7 +136,7 @@ fn check_refusal(error: &CannotEdit, context: &str) {
     }
 }
 
-/// That the new text is the old one but for one run of lines, or several that the verb is about: every old line that went is
+/// That the new text is the old one but for one run of lines, or several that the action is about: every old line that went is
 /// about the tool, and no comment went with it.
 fn check_lines(old: &str, new: &str, context: &str) {
     let mut rest = new.lines();
@@ -150,13 +150,13 @@ fn check_lines(old: &str, new: &str, context: &str) {
 }
 
 #[test]
-fn every_verb_comes_out_as_ordered_or_is_refused_and_twice_is_once() {
+fn every_action_comes_out_as_ordered_or_is_refused_and_twice_is_once() {
     let mut done = 0;
     for source in documents() {
         for tool in tools(&source) {
-            for (verb, reason) in orders() {
-                let context = format!("{verb:?} {tool} {reason:?} in {}:\n{}\n", source.name(), source.text());
-                let edited = match order(&source, &verb, tool, reason) {
+            for (action, reason) in orders() {
+                let context = format!("{action:?} {tool} {reason:?} in {}:\n{}\n", source.name(), source.text());
+                let edited = match order(&source, &action, tool, reason) {
                     Ok(edited) => edited,
                     Err(error) => {
                         check_refusal(&error, &context);
@@ -168,18 +168,19 @@ fn every_verb_comes_out_as_ordered_or_is_refused_and_twice_is_once() {
                 let name = name.as_str();
                 let decision = edited.policy.decide(name);
                 let context = format!("{context}gave\n{}", edited.source.text());
-                let expected = match &verb {
-                    Verb::Allow => Some(Effect::Allow),
-                    Verb::Deny => Some(Effect::Deny),
-                    Verb::Hide => Some(Effect::Hide),
-                    Verb::Ask { .. } => Some(Effect::RequireApproval),
-                    Verb::Limit { .. } | Verb::Reset => None,
+                let expected = match &action {
+                    EditAction::Allow => Some(Effect::Allow),
+                    EditAction::Deny => Some(Effect::Deny),
+                    EditAction::Hide => Some(Effect::Hide),
+                    EditAction::Ask { .. } => Some(Effect::RequireApproval),
+                    EditAction::Limit { .. } | EditAction::Reset => None,
                 };
                 assert!(expected.is_none_or(|effect| decision.effect == effect), "{context}");
-                if let (Some(reason), Verb::Deny | Verb::Hide | Verb::Ask { .. }) = (reason, &verb) {
+                if let (Some(reason), EditAction::Deny | EditAction::Hide | EditAction::Ask { .. }) = (reason, &action)
+                {
                     assert_eq!(decision.reason, Some(reason), "{context}");
                 }
-                if let Verb::Limit { .. } = verb {
+                if let EditAction::Limit { .. } = action {
                     let limit =
                         edited.policy.limits(name).find(|limit| limit.rule.ends_with(".rate_limit")).expect(&context);
                     let expected = if reason.is_some() { ("2.5", 90) } else { ("10", 60) };
@@ -189,11 +190,15 @@ fn every_verb_comes_out_as_ordered_or_is_refused_and_twice_is_once() {
                         "{context}"
                     );
                 }
-                assert_eq!(edited.outcome == Outcome::Unchanged, edited.source.text() == source.text(), "{context}");
+                assert_eq!(
+                    edited.outcome == EditOutcome::Unchanged,
+                    edited.source.text() == source.text(),
+                    "{context}"
+                );
                 let again =
-                    order(&edited.source, &verb, tool, reason).unwrap_or_else(|error| panic!("{context}{error}"));
-                assert_eq!(again.outcome, Outcome::Unchanged, "{context}and again\n{}", again.source.text());
-                if verb != Verb::Reset {
+                    order(&edited.source, &action, tool, reason).unwrap_or_else(|error| panic!("{context}{error}"));
+                assert_eq!(again.outcome, EditOutcome::Unchanged, "{context}and again\n{}", again.source.text());
+                if action != EditAction::Reset {
                     check_lines(source.text(), edited.source.text(), &context);
                 }
             }
@@ -210,16 +215,16 @@ fn line_ends_stay_as_they_are() {
         }
         let dos = Source::new(source.name(), source.format(), source.text().replace('\n', "\r\n"));
         for tool in tools(&source).iter().step_by(4) {
-            for (verb, reason) in orders() {
-                let (unix, dos) = (order(&source, &verb, tool, reason), order(&dos, &verb, tool, reason));
+            for (action, reason) in orders() {
+                let (unix, dos) = (order(&source, &action, tool, reason), order(&dos, &action, tool, reason));
                 match (unix, dos) {
                     (Ok(unix), Ok(dos)) => {
                         // A text in a block of YAML is another then, and so is nothing else.
                         let expected = unix.source.text().replace('\n', "\r\n");
-                        assert_eq!(dos.source.text(), expected, "{verb:?} {tool} {reason:?} in {}", source.name());
+                        assert_eq!(dos.source.text(), expected, "{action:?} {tool} {reason:?} in {}", source.name());
                     }
                     (Err(_), Err(_)) => {}
-                    (unix, dos) => panic!("{verb:?} {tool} in {}: {unix:?} {dos:?}", source.text()),
+                    (unix, dos) => panic!("{action:?} {tool} in {}: {unix:?} {dos:?}", source.text()),
                 }
             }
         }
@@ -236,8 +241,8 @@ fn what_is_added_for_a_tool_is_taken_out_again_without_a_trace() {
             continue;
         }
         for tool in ["newer_than_policylayer", "with blank \"and\" quotes"] {
-            let Ok(denied) = order(&source, &Verb::Deny, tool, Some("No.")) else { continue };
-            let reset = order(&denied.source, &Verb::Reset, tool, None).unwrap();
+            let Ok(denied) = order(&source, &EditAction::Deny, tool, Some("No.")) else { continue };
+            let reset = order(&denied.source, &EditAction::Reset, tool, None).unwrap();
             // What was empty, or on one line, is laid out otherwise by then.
             let is_laid_out = ["tools: {", "\"tools\": {}", "tools\": {\"", "tools = {", "[tools]\n"]
                 .iter()
@@ -290,7 +295,7 @@ fn whole_documents_are_merged_into_each_other() {
                 .unwrap_or_else(|error| panic!("{context}{error}"));
             assert_eq!(
                 again.outcome,
-                Outcome::Unchanged,
+                EditOutcome::Unchanged,
                 "{context}\ngave\n{}\nand\n{}",
                 edited.source.text(),
                 again.source.text()
@@ -303,7 +308,7 @@ fn whole_documents_are_merged_into_each_other() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
-    /// Any name, any reason, several verbs in a row: each result loads, and the comments of the beginning are all still there.
+    /// Any name, any reason, several actions in a row: each result loads, and the comments of the beginning are all still there.
     #[test]
     fn whatever_is_ordered_in_a_row_the_comments_stay(
         at in any::<prop::sample::Index>(),
@@ -312,13 +317,13 @@ proptest! {
         let documents = documents();
         let mut source = at.get(&documents).clone();
         let comments: Vec<String> = source.text().lines().filter(|line| line.starts_with('#')).map(str::to_owned).collect();
-        for (verb, tool, reason) in steps {
+        for (action, tool, reason) in steps {
             let orders = orders();
-            let (verb, _) = verb.get(&orders);
-            if matches!(verb, Verb::Reset) {
+            let (action, _) = action.get(&orders);
+            if matches!(action, EditAction::Reset) {
                 continue;
             }
-            match order(&source, verb, &tool, reason.as_deref()) {
+            match order(&source, action, &tool, reason.as_deref()) {
                 Ok(edited) => source = edited.source,
                 Err(CannotEdit::Refused(_)) => {}
                 Err(CannotEdit::Invalid { which, diagnostics, .. }) => {

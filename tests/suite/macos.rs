@@ -10,9 +10,9 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use policylayer::clients::entry::Entry;
-use policylayer::clients::servers::{Section, is_here};
-use policylayer::clients::table::{ROWS, Scope};
+use policylayer::clients::entry::ClientEntry;
+use policylayer::clients::servers::{ServerSection, is_here};
+use policylayer::clients::table::{ConfigScope, ROWS};
 use policylayer::env::Env;
 use serde_json::{Value, json};
 
@@ -252,12 +252,12 @@ fn a_folder_is_the_same_in_every_spelling_that_the_file_system_takes() {
     let (one, other) = (home.path().join("caf\u{e9}"), home.path().join("cafe\u{301}"));
     fs::create_dir(&one).unwrap();
     fs::create_dir(home.path().join("Shop")).unwrap();
-    let row = ROWS.iter().find(|row| row.scope == Scope::Folder).unwrap();
+    let row = ROWS.iter().find(|row| row.scope == ConfigScope::Folder).unwrap();
     let here = |folder: &Path, written: &Path| {
-        let section = Section {
+        let section = ServerSection {
             keys: Vec::new(),
             folder: Some(written.to_str().unwrap().to_owned()),
-            entries: Vec::<Entry>::new(),
+            entries: Vec::<ClientEntry>::new(),
         };
         is_here(row, &section, &Env::new([("HOME", home.path())], folder))
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anstyle::Style;
 use anyhow::Context as _;
 
-use super::plan::{Answer, Answers};
+use crate::author::init::{Answer, Answers};
 use crate::risk::Class;
 use crate::term::message;
 use crate::term::prompt::Prompter;

@@ -6,7 +6,7 @@ mod yaml;
 
 use super::diagnostic::{Diagnostic, Report, visible};
 use super::source::{Format, Source, Span};
-use super::tree::{DocumentNode, report_duplicates};
+use super::tree::{DocumentNode, DocumentValue, report_duplicates};
 use crate::limits::MAX_POLICY_DEPTH;
 
 /// Decodes a document and reports what is wrong with its syntax, and every key that is written twice.
@@ -19,6 +19,11 @@ pub(crate) fn decode(source: &Source, report: &mut Report) -> Option<DocumentNod
     }?;
     report_duplicates(&root, report);
     Some(root)
+}
+
+/// Converts a TOML table that the caller has parsed; `None` if it nests deeper than [`MAX_POLICY_DEPTH`].
+pub(crate) fn toml_table(table: &::toml::de::DeTable<'_>) -> Option<DocumentValue> {
+    toml::table(table, 1, &mut Report::default())
 }
 
 /// The error for text that is not a document of its format.

@@ -41,7 +41,7 @@ fn remedy(message: &str) -> &'static str {
     }
 }
 
-fn table(pairs: &DeTable<'_>, depth: usize, report: &mut Report) -> Option<DocumentValue> {
+pub(super) fn table(pairs: &DeTable<'_>, depth: usize, report: &mut Report) -> Option<DocumentValue> {
     let mut out = Vec::with_capacity(pairs.len());
     for (key, value) in pairs {
         let node = node(value, depth + 1, report)?;

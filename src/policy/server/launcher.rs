@@ -1,5 +1,4 @@
-//! Which word of a command names the server: what stands behind `env`, shells, package runners, interpreters and
-//! containers.
+//! Which word of a command names the server, behind `env`, shells, package runners, interpreters and containers.
 
 use super::ServerName;
 use super::naming::{from_image, from_module, from_package, from_script, segments};
@@ -17,34 +16,32 @@ pub(super) fn derive_from(words: &[String], launchers: usize) -> Option<ServerNa
     let launcher = launcher_name(program);
     match launcher.as_str() {
         "env" => next(after_env(rest)),
-        "nohup" | "exec" | "command" | "sudo" | "time" | "nice" => next(Args::new(rest, &["-u", "-g", "-n"]).rest()),
+        "nohup" | "exec" | "command" | "sudo" | "time" | "nice" => next(Args::new(rest, "-u -g -n").rest()),
         "cmd" => next(&unquoted(strip_while(rest, |word| word.starts_with('/')))),
         "sh" | "bash" | "zsh" | "dash" | "fish" => shell(rest).and_then(|words| next(&words)),
         "npx" | "pnpx" | "bunx" => from_package_runner(rest),
         "npm" | "pnpm" | "yarn" | "bun" => from_package_manager(rest, launchers),
         "deno" => {
             let rest = rest.strip_prefix(&["run".to_owned()]).unwrap_or(rest);
-            Args::new(rest, &["--config", "-c", "--import-map", "--env-file", "--lock"])
-                .positional()
-                .and_then(from_script)
+            Args::new(rest, "--config -c --import-map --env-file --lock").positional().and_then(from_script)
         }
         "node" | "nodejs" | "tsx" | "ts-node" => Args::new(rest, NODE_OPTIONS).positional().and_then(from_script),
         "uvx" => from_uvx(rest),
         "uv" => from_uv(rest, launchers),
         "pipx" => {
             let rest = rest.strip_prefix(&["run".to_owned()])?;
-            let args = Args::new(rest, &["--python", "--pip-args", "--index-url", "-i"]);
-            args.value_of(&["--spec"]).or_else(|| args.positional()).and_then(from_package)
+            let args = Args::new(rest, "--python --pip-args --index-url -i");
+            args.value_of("--spec").or_else(|| args.positional()).and_then(from_package)
         }
         "docker" | "podman" | "nerdctl" => from_container(rest, launchers),
         "java" => {
-            let args = Args::new(rest, &["-cp", "-classpath", "--class-path", "--module-path"]);
-            args.value_of(&["-jar"]).and_then(from_script)
+            let args = Args::new(rest, "-cp -classpath --class-path --module-path");
+            args.value_of("-jar").and_then(from_script)
         }
-        "dotnet" | "ruby" | "perl" | "php" => Args::new(rest, &[]).positional().and_then(from_script),
+        "dotnet" | "ruby" | "perl" | "php" => Args::new(rest, "").positional().and_then(from_script),
         "go" => {
             let rest = rest.strip_prefix(&["run".to_owned()])?;
-            Args::new(rest, &["-C", "-tags", "-ldflags", "-mod"]).positional().and_then(from_script)
+            Args::new(rest, "-C -tags -ldflags -mod").positional().and_then(from_script)
         }
         "cargo" => None,
         python if is_python(python) => from_python(rest),
@@ -52,8 +49,7 @@ pub(super) fn derive_from(words: &[String], launchers: usize) -> Option<ServerNa
     }
 }
 
-const NODE_OPTIONS: &[&str] =
-    &["-r", "--require", "--import", "--loader", "--experimental-loader", "--env-file", "-C", "--conditions"];
+const NODE_OPTIONS: &str = "-r --require --import --loader --experimental-loader --env-file -C --conditions";
 
 /// Whether a program, without its ending, is a Python of some version.
 fn is_python(program: &str) -> bool {
@@ -62,7 +58,7 @@ fn is_python(program: &str) -> bool {
     })
 }
 
-/// A program's name without folder and Windows' endings, in lower case.
+/// A program's name without its directory and the endings of Windows, in lower case.
 fn launcher_name(program: &str) -> String {
     let name = segments(program).last().copied().unwrap_or_default().to_ascii_lowercase();
     let stem = [".exe", ".cmd", ".bat", ".ps1"].iter().find_map(|ending| name.strip_suffix(ending));
@@ -76,7 +72,7 @@ fn strip_while(words: &[String], mut skip: impl FnMut(&str) -> bool) -> &[String
 
 /// What `env` starts, after its options and assignments.
 fn after_env(words: &[String]) -> &[String] {
-    strip_while(Args::new(words, &["-u", "--unset", "-C", "--chdir"]).rest(), |word| word.contains('='))
+    strip_while(Args::new(words, "-u --unset -C --chdir").rest(), |word| word.contains('='))
 }
 
 /// A command line that was passed on as one word.
@@ -99,23 +95,20 @@ fn shell(words: &[String]) -> Option<Vec<String>> {
             let words = last.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned());
             Some(words.skip_while(|word| word.contains('=') && !word.starts_with(['-', '/', '.'])).collect())
         }
-        None => Args::new(words, &[]).positional().map(|script| vec![script.to_owned()]),
+        None => Args::new(words, "").positional().map(|script| vec![script.to_owned()]),
     }
 }
 
 /// `npx`, `bunx` and their like: the package that is named, or else the one that has the command.
 fn from_package_runner(words: &[String]) -> Option<ServerName> {
-    let args = Args::new(
-        words,
-        &["-p", "--package", "-c", "--call", "--prefix", "--registry", "--userconfig", "--cache", "-w", "--workspace"],
-    );
-    args.value_of(&["-p", "--package"]).or_else(|| args.positional()).and_then(from_package)
+    let args = Args::new(words, "-p --package -c --call --prefix --registry --userconfig --cache -w --workspace");
+    args.value_of("-p --package").or_else(|| args.positional()).and_then(from_package)
 }
 
 fn from_package_manager(words: &[String], launchers: usize) -> Option<ServerName> {
-    let words = Args::new(words, &["--prefix", "-C", "--dir", "--cwd", "--registry", "-w", "--workspace"]).rest();
-    let (verb, rest) = words.split_first()?;
-    match verb.as_str() {
+    let words = Args::new(words, "--prefix -C --dir --cwd --registry -w --workspace").rest();
+    let (subcommand, rest) = words.split_first()?;
+    match subcommand.as_str() {
         "exec" | "x" | "dlx" => from_package_runner(rest),
         "run" => rest.first().filter(|script| script.contains('.')).and_then(|script| from_script(script)),
         file if file.contains('.') => derive_from(words, launchers + 1),
@@ -123,171 +116,105 @@ fn from_package_manager(words: &[String], launchers: usize) -> Option<ServerName
     }
 }
 
-const UV_OPTIONS: &[&str] = &[
-    "--from",
-    "--with",
-    "--with-editable",
-    "--with-requirements",
-    "-w",
-    "-p",
-    "--python",
-    "--index",
-    "--default-index",
-    "--index-url",
-    "-i",
-    "--extra-index-url",
-    "--env-file",
-    "--directory",
-    "--project",
-    "--package",
-    "--extra",
-    "--group",
-    "-m",
-    "--module",
-    "-c",
-    "--constraints",
-    "--cache-dir",
-    "--config-file",
-];
+const UV_OPTIONS: &str = "--from --with --with-editable --with-requirements -w -p --python --index \
+    --default-index --index-url -i --extra-index-url --env-file --directory --project --package --extra --group \
+    -m --module -c --constraints --cache-dir --config-file";
 
 fn from_uvx(words: &[String]) -> Option<ServerName> {
     let args = Args::new(words, UV_OPTIONS);
-    args.value_of(&["--from"]).or_else(|| args.positional()).and_then(from_package)
+    args.value_of("--from").or_else(|| args.positional()).and_then(from_package)
 }
 
-/// `uv run` starts a module, a script or a command; a script that is just called `server.py` has its folder's name.
+/// `uv run` starts a module, a script or a command; a script that is just called `server.py` has its directory's name.
 fn from_uv(words: &[String], launchers: usize) -> Option<ServerName> {
     let before = Args::new(words, UV_OPTIONS);
-    let (verb, rest) = before.rest().split_first()?;
-    match (verb.as_str(), rest.first().map(String::as_str)) {
+    let (subcommand, rest) = before.rest().split_first()?;
+    match (subcommand.as_str(), rest.first().map(String::as_str)) {
         ("tool", Some("run")) => from_uvx(rest.get(1..)?),
         ("run", _) => {
             let args = Args::new(rest, UV_OPTIONS);
-            let folder = || {
-                before.value_of(&["--directory", "--project"]).or_else(|| args.value_of(&["--directory", "--project"]))
-            };
-            args.value_of(&["-m", "--module"])
+            let directory =
+                || before.value_of("--directory --project").or_else(|| args.value_of("--directory --project"));
+            args.value_of("-m --module")
                 .and_then(from_module)
                 .or_else(|| derive_from(args.rest(), launchers + 1))
-                .or_else(|| folder().and_then(from_script))
+                .or_else(|| directory().and_then(from_script))
         }
         _ => None,
     }
 }
 
 fn from_python(words: &[String]) -> Option<ServerName> {
-    let args = Args::new(words, &["-X", "-W", "-m", "-c"]);
-    if args.value_of(&["-c"]).is_some() {
+    let args = Args::new(words, "-X -W -m -c");
+    if args.value_of("-c").is_some() {
         return None;
     }
-    args.value_of(&["-m"]).and_then(from_module).or_else(|| args.positional().and_then(from_script))
+    args.value_of("-m").and_then(from_module).or_else(|| args.positional().and_then(from_script))
 }
 
-const CONTAINER_OPTIONS: &[&str] = &[
-    "-e",
-    "--env",
-    "--env-file",
-    "-v",
-    "--volume",
-    "--mount",
-    "--name",
-    "-p",
-    "--publish",
-    "--network",
-    "--net",
-    "-u",
-    "--user",
-    "-w",
-    "--workdir",
-    "--entrypoint",
-    "-l",
-    "--label",
-    "--add-host",
-    "--platform",
-    "--pull",
-    "--cpus",
-    "-m",
-    "--memory",
-    "--restart",
-    "-h",
-    "--hostname",
-    "--gpus",
-    "--device",
-    "--tmpfs",
-    "--security-opt",
-    "--cap-add",
-    "--cap-drop",
-    "--log-driver",
-    "--log-opt",
-    "--ulimit",
-    "--ipc",
-    "--pid",
-    "--shm-size",
-    "--dns",
-    "--runtime",
-];
+const CONTAINER_OPTIONS: &str = "-e --env --env-file -v --volume --mount --name -p --publish --network --net -u \
+    --user -w --workdir --entrypoint -l --label --add-host --platform --pull --cpus -m --memory --restart -h \
+    --hostname --gpus --device --tmpfs --security-opt --cap-add --cap-drop --log-driver --log-opt --ulimit --ipc \
+    --pid --shm-size --dns --runtime";
 
 fn from_container(words: &[String], launchers: usize) -> Option<ServerName> {
-    let words = Args::new(words, &["--context", "-c", "-H", "--host", "--config", "-l", "--log-level"]).rest();
+    let words = Args::new(words, "--context -c -H --host --config -l --log-level").rest();
     let words = words.strip_prefix(&["container".to_owned()]).unwrap_or(words);
-    let (verb, rest) = words.split_first()?;
+    let (subcommand, rest) = words.split_first()?;
     let started = Args::new(rest, CONTAINER_OPTIONS).rest();
-    match verb.as_str() {
+    match subcommand.as_str() {
         "run" => started.first().and_then(|image| from_image(image)),
         "exec" => derive_from(started.get(1..)?, launchers + 1),
         _ => None,
     }
 }
 
+/// Whether a word is in a list of words with blanks between them.
+pub(super) fn is_listed(list: &str, word: &str) -> bool {
+    list.split(' ').any(|listed| listed == word)
+}
+
 /// The words after a launcher: options, some of them with a value, then what is launched.
 struct Args<'w> {
     words: &'w [String],
-    with_value: &'w [&'w str],
+    with_value: &'w str,
 }
 
 impl<'w> Args<'w> {
-    fn new(words: &'w [String], with_value: &'w [&'w str]) -> Self {
+    fn new(words: &'w [String], with_value: &'w str) -> Self {
         Self { words, with_value }
     }
 
-    /// The words from the first that is no option, nor the value of one.
-    fn rest(&self) -> &'w [String] {
-        let mut words = self.words;
+    /// The options, each with the words behind it, and the words from the first one that is neither an option nor its value.
+    fn split(&self) -> (Vec<(&'w str, &'w [String])>, &'w [String]) {
+        let (mut options, mut words) = (Vec::new(), self.words);
         while let Some((word, after)) = words.split_first() {
             if word == "--" {
-                return after;
+                return (options, after);
             }
             if !word.starts_with('-') || word == "-" {
-                return words;
+                break;
             }
-            let has_value = self.with_value.contains(&word.as_str());
-            words = if has_value { after.get(1..).unwrap_or_default() } else { after };
+            options.push((word.as_str(), after));
+            words = if is_listed(self.with_value, word) { after.get(1..).unwrap_or_default() } else { after };
         }
-        words
+        (options, words)
+    }
+
+    fn rest(&self) -> &'w [String] {
+        self.split().1
     }
 
     fn positional(&self) -> Option<&'w str> {
         self.rest().first().map(String::as_str)
     }
 
-    /// The value of the first of these options before the first word that is none.
-    fn value_of(&self, names: &[&str]) -> Option<&'w str> {
-        let mut words = self.words;
-        while let Some((word, after)) = words.split_first() {
-            if word == "--" || !word.starts_with('-') {
-                return None;
-            }
-            if names.contains(&word.as_str()) {
-                return after.first().map(String::as_str);
-            }
-            if let Some((name, value)) = word.split_once('=')
-                && names.contains(&name)
-            {
-                return Some(value);
-            }
-            let has_value = self.with_value.contains(&word.as_str());
-            words = if has_value { after.get(1..).unwrap_or_default() } else { after };
-        }
-        None
+    /// The value of the first of these options.
+    fn value_of(&self, names: &str) -> Option<&'w str> {
+        self.split().0.into_iter().find_map(|(option, after)| match option.split_once('=') {
+            _ if is_listed(names, option) => after.first().map(String::as_str),
+            Some((name, value)) if is_listed(names, name) => Some(value),
+            _ => None,
+        })
     }
 }

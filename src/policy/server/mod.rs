@@ -12,7 +12,7 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerName(String);
 
-/// Why a text is no server name.
+/// Why a text is not a server name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0)]
 pub struct BadServerName(Wrong);
@@ -39,7 +39,7 @@ impl ServerName {
     /// The name that a person gave; upper case is lowered.
     ///
     /// # Errors
-    /// Where it is empty, longer than 64 characters, or has a character that a name cannot have.
+    /// If it is empty, longer than 64 characters, or has a character that a name cannot have.
     pub fn parse(text: &str) -> Result<Self, BadServerName> {
         let name = text.to_ascii_lowercase();
         let is_good = name.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -83,13 +83,13 @@ impl ServerName {
         &self.0
     }
 
-    /// The name of a server that nothing tells the name of.
+    /// The name of a server whose name is not known.
     pub fn unknown() -> Self {
         Self("unknown".to_owned())
     }
 }
 
-/// Whether Windows takes a name for that of a device, whatever ending and folder it has. Policies and logs are named after
+/// Whether Windows takes a name for that of a device, whatever its ending and directory. Policies and logs are named after
 /// servers and move between machines, so such a name is none on any system.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
@@ -111,7 +111,7 @@ impl fmt::Display for ServerName {
 }
 
 /// The name of the server that a command starts: that of its package, module, image or program, without what every
-/// MCP server has in its name. `None` where the command does not tell.
+/// MCP server has in its name. `None` if the command does not tell.
 ///
 /// ```
 /// use policylayer::policy::server::derive;

@@ -1,42 +1,14 @@
 //! From a package, module, image or script to the name of the server in it.
 
 use super::ServerName;
+use super::launcher::is_listed;
 
 /// Endings of programs and scripts.
-const ENDINGS: [&str; 16] =
-    ["js", "mjs", "cjs", "ts", "mts", "py", "pyz", "jar", "exe", "cmd", "bat", "ps1", "sh", "rb", "php", "dll"];
+const ENDINGS: &str = "js mjs cjs ts mts py pyz jar exe cmd bat ps1 sh rb php dll";
 
-/// Names of files and folders that tell nothing.
-const GENERIC: [&str; 28] = [
-    "index",
-    "main",
-    "--main--",
-    "cli",
-    "app",
-    "mod",
-    "start",
-    "run",
-    "stdio",
-    "program",
-    "launch",
-    "wrapper",
-    "bin",
-    ".bin",
-    "dist",
-    "build",
-    "src",
-    "lib",
-    "out",
-    "target",
-    "release",
-    "debug",
-    "cmd",
-    "node-modules",
-    "venv",
-    ".venv",
-    "scripts",
-    ".",
-];
+/// Names of files and directories that say nothing about the server.
+const GENERIC: &str = "index main --main-- cli app mod start run stdio program launch wrapper bin .bin dist build src \
+    lib out target release debug cmd node-modules venv .venv scripts .";
 
 /// A package as a registry or a repository names it, with or without a version.
 pub(super) fn from_package(spec: &str) -> Option<ServerName> {
@@ -68,7 +40,7 @@ pub(super) fn from_image(image: &str) -> Option<ServerName> {
     core(last).or_else(|| segments.next().filter(|owner| !owner.contains(['.', ':'])).and_then(core))
 }
 
-/// A script, program or folder: the package that it belongs to, or else the last part of its path that tells something.
+/// A script, program or directory: the package that it belongs to, or else the last part of its path that says something.
 pub(super) fn from_script(path: &str) -> Option<ServerName> {
     if path.starts_with("npm:") || path.starts_with("jsr:") {
         return from_package(path);
@@ -83,7 +55,7 @@ pub(super) fn from_script(path: &str) -> Option<ServerName> {
     }
     let telling = segments.iter().rev().find_map(|segment| {
         let name = stem(segment);
-        let is_generic = GENERIC.contains(&name.to_lowercase().replace('_', "-").as_str());
+        let is_generic = is_listed(GENERIC, &name.to_lowercase().replace('_', "-"));
         if is_generic { None } else { core(name) }
     });
     // A program that is called `mcp-server` and nothing else has at least that name.
@@ -101,12 +73,12 @@ fn stem(segment: &str) -> &str {
     let name = segment.split(['@', '#', '?']).next().unwrap_or_default();
     let name = name.strip_suffix(".git").unwrap_or(name);
     match name.rsplit_once('.') {
-        Some((stem, ending)) if ENDINGS.contains(&ending.to_ascii_lowercase().as_str()) => stem,
+        Some((stem, ending)) if is_listed(ENDINGS, &ending.to_ascii_lowercase()) => stem,
         _ => name,
     }
 }
 
-/// A name without the words that every server has in it. `None` where nothing is left.
+/// A name without the words that every server has in it. `None` if nothing is left.
 fn core(name: &str) -> Option<ServerName> {
     let lower = name.to_lowercase();
     let words: Vec<&str> =

@@ -7,8 +7,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::targets::Target;
-use crate::clients::document::{Document, Value};
+use crate::clients::document::ClientDocument;
 use crate::env::Env;
+use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
 use crate::proxy::SpawnEnv;
 
 /// What the MCP SDKs pass on unless they are told otherwise: `getDefaultEnvironment` in src/client/stdio.ts of
@@ -125,41 +126,35 @@ impl ClientEnv {
     }
 
     /// Adds what the entry itself has.
-    fn add_entry(&mut self, document: &Document, path: &[&str], env: &Env) {
-        let find = |keys: &[&str], last: &str| {
-            let node = document.find(&[path, keys].concat()).ok()??;
-            Some(&document.member(node, last).ok()??.node.value)
-        };
-        if let Some(Value::Text(dir)) = find(&[], "cwd") {
+    fn add_entry(&mut self, document: &ClientDocument, path: &[&str], env: &Env) {
+        let Ok(Some(entry)) = document.find(path) else { return };
+        if let Some(dir) = entry.member("cwd").and_then(DocumentNode::as_text) {
             self.dir = env.folder().join(self.fill_known(dir));
         }
         // Codex is told by name what else to pass on.
-        if let Some(Value::Array(names)) = find(&[], "env_vars") {
-            for name in names {
-                if let Value::Text(name) = &name.value
-                    && let Some(value) = env.var(name)
-                {
-                    self.vars.push((name.into(), value.to_owned()));
-                }
+        let names = entry.member("env_vars").map(DocumentNode::items).unwrap_or_default();
+        for name in names.iter().filter_map(DocumentNode::as_text) {
+            if let Some(value) = env.var(name) {
+                self.vars.push((name.into(), value.to_owned()));
             }
         }
         // Zed's older shape has the command in an object of its own.
-        let Some(Value::Object(vars)) = find(&[], "env").or_else(|| find(&["command"], "env")) else { return };
-        for var in vars {
-            let written = match &var.node.value {
-                Value::Text(text) => text.as_str(),
-                Value::Boolean(_) | Value::Other(_) => document.part(var.node.span.clone()),
-                Value::Object(_) | Value::Array(_) => continue,
+        let vars = entry.member("env").or_else(|| entry.member("command")?.member("env"));
+        for (DocumentKey { name, .. }, node) in vars.map(DocumentNode::members).unwrap_or_default() {
+            let written = match &node.value {
+                DocumentValue::String(text) => text.as_str(),
+                DocumentValue::Table(_) | DocumentValue::Array(_) => continue,
+                _ => document.part(node.span.clone()),
             };
             let Some(value) = self.fill(written) else {
-                self.unfilled.push(var.key.clone());
+                self.unfilled.push(name.clone());
                 continue;
             };
             // Paths are not secret, and what is short would be found by chance.
-            if value.len() >= 6 && !Path::new(&value).is_absolute() && var.key != "PATH" {
+            if value.len() >= 6 && !Path::new(&value).is_absolute() && name != "PATH" {
                 self.secrets.push(value.clone());
             }
-            self.set(&var.key, &value);
+            self.set(name, &value);
         }
     }
 

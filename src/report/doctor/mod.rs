@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use self::client_env::ClientEnv;
 use self::targets::Target;
-use crate::clients::entry::{Kind, Use, Wrapped, wrapped};
+use crate::clients::entry::{Transport, Wrapped, wrapped};
 use crate::clients::servers::Clients;
 use crate::clients::{program, secret};
 use crate::env::Env;
@@ -250,8 +250,8 @@ impl Doctor<'_> {
             }
         };
         steps.push(StepReport::ok(StepId::File, file.clone()));
-        let launch = match &entry.kind {
-            Kind::Stdio(launch) => launch,
+        let launch = match &entry.transport {
+            Transport::Stdio(launch) => launch,
             other => {
                 steps.push(targets::without_command(other, &file));
                 steps.extend(StepId::ALL.into_iter().skip(2).map(StepReport::not_tried));
@@ -269,13 +269,14 @@ impl Doctor<'_> {
             wrapped: wrapped(&literal, self.program.as_deref()),
             env,
         };
-        steps.push(match entry.use_ {
-            Use::Enabled => StepReport::ok(StepId::Entry, format!("starts {}", secret::words(&literal).join(" "))),
-            Use::Disabled => StepReport::warning(
+        steps.push(if entry.is_disabled {
+            StepReport::warning(
                 StepId::Entry,
                 format!("the entry tells {} to leave the server alone", row.name),
                 "enable it in the client, if it is to be used",
-            ),
+            )
+        } else {
+            StepReport::ok(StepId::Entry, format!("starts {}", secret::words(&literal).join(" ")))
         });
         self.check_chain(&chain, &mut steps)?;
         for step in &mut steps {

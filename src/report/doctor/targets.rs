@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Doctor, StepId, StepReport};
-use crate::clients::entry::{Entry, Kind, wrapped};
+use crate::clients::entry::{ClientEntry, Transport};
 use crate::clients::file::Opened;
-use crate::clients::place::{Place, Presence};
+use crate::clients::place::{ClientFile, Presence};
 use crate::clients::secret;
 use crate::clients::servers::{Clients, is_here};
 use crate::policy::nearest;
@@ -14,9 +14,9 @@ use crate::visible::visible;
 
 /// An entry of a client, or why its file cannot be read.
 pub(super) struct Target<'c> {
-    pub(super) place: &'c Place,
+    pub(super) place: &'c ClientFile,
     /// The keys that lead to the servers, and the entry.
-    pub(super) entry: Result<(Vec<String>, Entry), String>,
+    pub(super) entry: Result<(Vec<String>, ClientEntry), String>,
     pub(super) opened: Option<&'c Opened>,
 }
 
@@ -28,7 +28,7 @@ impl Doctor<'_> {
     pub(super) fn find_targets<'c>(&self, clients: &'c Clients) -> Result<Vec<Target<'c>>, (String, String)> {
         let (ids, server) = (self.question.clients, self.question.server);
         let (mut targets, mut names, mut broken) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        let is_meant = |place: &&Place| {
+        let is_meant = |place: &&ClientFile| {
             place.presence == Presence::File && (ids.is_empty() || ids.iter().any(|id| id == place.row.id))
         };
         for place in clients.places.iter().filter(is_meant) {
@@ -46,7 +46,7 @@ impl Doctor<'_> {
             for section in sections.into_iter().filter(|section| is_here(place.row, section, self.question.env)) {
                 for entry in section.entries {
                     names.insert(entry.name.clone());
-                    if server.map_or_else(|| self.is_wrapped(&entry), |key| *key == entry.name) {
+                    if server.map_or_else(|| entry.is_wrapped(self.program.as_deref()), |key| *key == entry.name) {
                         targets.push(Target { place, entry: Ok((section.keys.clone(), entry)), opened });
                     }
                 }
@@ -56,10 +56,6 @@ impl Doctor<'_> {
             return Ok(targets);
         }
         Err(self.describe_no_target(&names, !broken.is_empty()))
-    }
-
-    fn is_wrapped(&self, entry: &Entry) -> bool {
-        matches!(&entry.kind, Kind::Stdio(launch) if wrapped(&launch.words(), self.program.as_deref()).is_some())
     }
 
     /// Returns why there is nothing to look at, and what to do.
@@ -97,10 +93,10 @@ impl Doctor<'_> {
 }
 
 /// Reports an entry that starts nothing.
-pub(super) fn without_command(kind: &Kind, file: &str) -> StepReport {
+pub(super) fn without_command(kind: &Transport, file: &str) -> StepReport {
     let (detail, remedy) = match kind {
-        Kind::Unclear(bad) => (format!("it is unclear: {bad}"), format!("fix the entry in {file}")),
-        Kind::Remote { url } => {
+        Transport::Unclear(bad) => (format!("it is unclear: {bad}"), format!("fix the entry in {file}")),
+        Transport::Remote { url } => {
             let url = url.as_deref().map(|url| format!(" ({})", secret::url(url))).unwrap_or_default();
             (
                 format!(
@@ -112,7 +108,7 @@ pub(super) fn without_command(kind: &Kind, file: &str) -> StepReport {
                 ),
             )
         }
-        Kind::Stdio(_) => return StepReport::ok(StepId::Entry, "starts a command"),
+        Transport::Stdio(_) => return StepReport::ok(StepId::Entry, "starts a command"),
     };
     StepReport::failed(StepId::Entry, detail, remedy)
 }

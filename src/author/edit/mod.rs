@@ -6,28 +6,24 @@
 //! ```
 
 mod add;
-mod change;
+pub(super) mod change;
 mod json;
 mod plan;
-mod state;
+pub(super) mod state;
 mod toml;
 mod yaml;
 
 pub use self::add::{Pasted, add};
-pub use self::plan::{Order, Verb, order};
-pub use self::state::known_tools;
-pub use self::toml::take_out;
+pub use self::plan::{EditAction, Order, order};
 
-use self::change::Change;
-use super::builtin::builtin_text;
-use super::compile::Policy;
-use super::diagnostic::{Diagnostic, Report, quote, visible};
-use super::keys::FromDocument as _;
-use super::limit_keys::RateAsWritten;
-use super::server::ServerName;
-use super::source::{Format, Source};
-use super::tree::{DocumentKey, DocumentNode};
-use super::window::WindowLength;
+use self::change::{DocumentChange, nest};
+use super::render;
+use crate::policy::diagnostic::{Report, quote};
+use crate::policy::keys::FromDocument as _;
+use crate::policy::tree::DocumentNode;
+use crate::policy::window::WindowLength;
+use crate::policy::{Diagnostic, Format, Policy, ServerName, Source, builtin_text, limit_keys};
+use crate::visible::visible;
 
 /// A policy that was edited. It loads, and decides as was asked.
 #[derive(Debug)]
@@ -37,17 +33,17 @@ pub struct Edited {
     pub source: Source,
     /// What it decides.
     pub policy: Policy,
-    /// What the linter says of it.
+    /// The linter's warnings.
     pub warnings: Vec<Diagnostic>,
     /// Whether anything was to be changed at all.
-    pub outcome: Outcome,
+    pub outcome: EditOutcome,
     /// What a person should know beside that, each a sentence or two.
     pub notes: Vec<String>,
 }
 
 /// Whether a policy had to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum EditOutcome {
     /// Something is another than before.
     Changed,
     /// It is all so already.
@@ -85,8 +81,8 @@ pub enum CannotEdit {
 
 fn invalid(which: Which, name: &str) -> String {
     match which {
-        Which::Present => format!("The policy {name} is invalid, so it is not edited. Mend it first."),
-        Which::Pasted => format!("{name} is no policy that could be added, so nothing was written. Mend it first."),
+        Which::Present => format!("The policy {name} is invalid, so it is not edited. Fix it first."),
+        Which::Pasted => format!("{name} is not a policy that could be added, so nothing was written. Fix it first."),
         Which::Edited => format!(
             "With that, the policy {name} would be invalid, so nothing was written. This is what would be wrong with it."
         ),
@@ -99,17 +95,16 @@ impl CannotEdit {
     }
 
     /// The document is written in a way that is not edited; what is to be done by hand.
-    fn shape(name: &str, change: &Change) -> Self {
+    fn shape(name: &str, change: &DocumentChange) -> Self {
         let by_hand = match change {
-            Change::Set(path, node) => {
-                let nested = path.iter().rev().fold(node.clone(), |value, key| {
-                    DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)])
-                });
-                format!("Write this into it by hand (it is shown as YAML):\n\n{}", shown(&yaml::block(&nested, 0)))
+            DocumentChange::Set(path, node) => {
+                let text = render::yaml(nest(path, node).members(), 0);
+                let shown = text.lines().map(visible).collect::<Vec<_>>().join("\n");
+                format!("Write this into it by hand (it is shown as YAML):\n\n{shown}")
             }
-            Change::Remove(path) => format!("Take {} out of it by hand.", quote(&path.join("."))),
-            Change::Hide(item) => format!("Put {} into the list `hide` by hand.", quote(item)),
-            Change::Show(at) => format!("Take the item {} out of the list `hide` by hand.", at + 1),
+            DocumentChange::Remove(path) => format!("Take {} out of it by hand.", quote(&path.join("."))),
+            DocumentChange::Hide(item) => format!("Put {} into the list `hide` by hand.", quote(item)),
+            DocumentChange::Show(at) => format!("Take the item {} out of the list `hide` by hand.", at + 1),
         };
         Self::Refused(format!(
             "{name} is written in a way that is not edited here: in brackets over several lines, or all on one line. \
@@ -118,12 +113,7 @@ impl CannotEdit {
     }
 }
 
-/// Several lines as a terminal may show them.
-fn shown(text: &str) -> String {
-    text.lines().map(visible).collect::<Vec<_>>().join("\n")
-}
-
-/// What is written where a server has no policy file yet: its built-in policy, as a file that says so.
+/// The text that is edited if a server has no policy file yet: its built-in policy, with a head for a file.
 pub fn written_out(server: &ServerName) -> String {
     let text = builtin_text(server);
     // The first paragraphs say that it is built in, and how to get a file of it.
@@ -140,15 +130,15 @@ pub fn written_out(server: &ServerName) -> String {
 /// Whether a text is a rate, such as `10/minute`.
 ///
 /// # Errors
-/// Where it is none; with what to write instead.
+/// If it is not; with what to write instead.
 pub fn check_rate(text: &str) -> Result<(), String> {
-    said(|report| RateAsWritten::read(&DocumentNode::unplaced_string(text), "", report).is_some())
+    said(|report| limit_keys::RateAsWritten::read(&DocumentNode::unplaced_string(text), "", report).is_some())
 }
 
 /// Whether a text is a length of time, such as `10m`.
 ///
 /// # Errors
-/// Where it is none; with what to write instead.
+/// If it is not; with what to write instead.
 pub fn check_length(text: &str) -> Result<(), String> {
     said(|report| WindowLength::read(&DocumentNode::unplaced_string(text), "", report).is_some())
 }

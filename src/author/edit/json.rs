@@ -4,18 +4,18 @@ use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 
 use super::CannotEdit;
-use super::change::{Change, HEAD};
-use crate::policy::json::number;
+use super::change::{DocumentChange, HEAD, nest};
+use crate::author::render::json_number;
 use crate::policy::tree::{DocumentNode, DocumentValue};
 
-pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
+pub(super) fn apply(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
     let otherwise = || CannotEdit::shape(name, change);
     let root = CstRootNode::parse(text, &ParseOptions::default()).map_err(|_| otherwise())?;
     let object = root.object_value().ok_or_else(otherwise)?;
     match change {
-        Change::Set(path, node) => set(&object, path, node),
-        Change::Remove(path) => remove(&object, path),
-        Change::Hide(item) => match object.array_value("hide") {
+        DocumentChange::Set(path, node) => set(&object, path, node),
+        DocumentChange::Remove(path) => remove(&object, path),
+        DocumentChange::Hide(item) => match object.array_value("hide") {
             Some(list) => {
                 list.append(item.as_str().into());
             }
@@ -23,7 +23,7 @@ pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, C
                 insert(&object, "hide", CstInputValue::Array(vec![item.as_str().into()]));
             }
         },
-        Change::Show(at) => {
+        DocumentChange::Show(at) => {
             let items = object.array_value("hide").map(|list| list.elements()).unwrap_or_default();
             // The items behind it move up by one, so that what stands between them stays where it is.
             for (item, next) in items.iter().zip(items.iter().skip(1)).skip(*at) {
@@ -44,16 +44,11 @@ fn set(object: &CstObject, path: &[String], node: &DocumentNode) {
     match (object.get(key), rest) {
         (Some(member), []) => member.set_value(input(node)),
         (Some(member), _) => set(&member.object_value_or_set(), rest, node),
-        (None, []) => insert(object, key, input(node)),
-        (None, _) => {
-            let nested =
-                rest.iter().rev().fold(input(node), |value, key| CstInputValue::Object(vec![(key.clone(), value)]));
-            insert(object, key, nested);
-        }
+        (None, _) => insert(object, key, input(&nest(rest, node))),
     }
 }
 
-/// What belongs to the head of the document stands behind the rest of it; everything else at the end.
+/// Inserts a member: `hide` behind the head of the document, everything else at the end.
 fn insert(object: &CstObject, key: &str, value: CstInputValue) {
     let is_head = |name: Option<String>| name.is_some_and(|name| HEAD.contains(&name.as_str()));
     let head = object.properties().iter().rposition(|member| is_head(member.decoded_name()));
@@ -81,9 +76,7 @@ fn input(node: &DocumentNode) -> CstInputValue {
         // No key takes a date.
         DocumentValue::Null | DocumentValue::Datetime => CstInputValue::Null,
         DocumentValue::Boolean(boolean) => CstInputValue::Bool(*boolean),
-        DocumentValue::Integer(text) | DocumentValue::Float(text) => {
-            CstInputValue::Number(number(text).unwrap_or_else(|| text.clone()))
-        }
+        DocumentValue::Integer(text) | DocumentValue::Float(text) => CstInputValue::Number(json_number(text)),
         DocumentValue::String(text) => CstInputValue::String(text.clone()),
         DocumentValue::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
         DocumentValue::Table(pairs) => {
@@ -108,24 +101,24 @@ mod tests {
         for (before, change, after) in [
             (
                 "{\n\t\"tools\": {\n\t\t\"a\": {}\n\t}\n}\n",
-                Change::Set(path(&["tools", "b"]), entry),
+                DocumentChange::Set(path(&["tools", "b"]), entry),
                 "{\n\t\"tools\": {\n\t\t\"a\": {},\n\t\t\"b\": {\n\t\t\t\"reason\": \"\\\"é\\\"\\u0001\"\n\t\t}\n\t}\n}\n",
             ),
             (
                 "{ \"tools\": { \"a\": {\"max\" : 1, \"b\":2} } }",
-                Change::Set(path(&["tools", "a", "max"]), number),
+                DocumentChange::Set(path(&["tools", "a", "max"]), number),
                 "{ \"tools\": { \"a\": {\"max\" : 16, \"b\":2} } }",
             ),
             (
                 "{\n  \"tools\": {\n    \"a\": {},\n    \"b\": {}\n  }\n}",
-                Change::Remove(path(&["tools", "b"])),
+                DocumentChange::Remove(path(&["tools", "b"])),
                 "{\n  \"tools\": {\n    \"a\": {}\n  }\n}",
             ),
-            ("{\"hide\":[\"a\"]}", Change::Hide("b".to_owned()), "{\"hide\":[\"a\", \"b\"]}"),
-            ("{\"hide\": [\"a\", \"b\"]}", Change::Show(0), "{\"hide\": [\"b\"]}"),
+            ("{\"hide\":[\"a\"]}", DocumentChange::Hide("b".to_owned()), "{\"hide\":[\"a\", \"b\"]}"),
+            ("{\"hide\": [\"a\", \"b\"]}", DocumentChange::Show(0), "{\"hide\": [\"b\"]}"),
             (
                 "{\n  \"default\": \"deny\",\n  \"tools\": {}\n}",
-                Change::Hide("b".to_owned()),
+                DocumentChange::Hide("b".to_owned()),
                 "{\n  \"default\": \"deny\",\n  \"hide\": [\"b\"],\n  \"tools\": {}\n}",
             ),
         ] {

@@ -3,38 +3,38 @@
 use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table, Value as Toml};
 
 use super::CannotEdit;
-use super::change::{Change, HEAD, take_out_lines};
+use super::change::{DocumentChange, HEAD, take_out_lines};
+use crate::author::render::toml_value;
 use crate::policy::decode;
 use crate::policy::diagnostic::Report;
-use crate::policy::json::number;
-use crate::policy::source::{Format, Source};
-use crate::policy::tree::{DocumentNode, DocumentValue};
+use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
+use crate::policy::{Format, Source};
 
-pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
+pub(super) fn apply(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
     let otherwise = || CannotEdit::shape(name, change);
     let mut document: DocumentMut = text.parse().map_err(|_| otherwise())?;
     match change {
-        Change::Set(path, node) => {
+        DocumentChange::Set(path, node) => {
             set(document.as_item_mut(), path, node, Depth::Document).ok_or_else(otherwise)?;
         }
-        Change::Remove(path) => {
+        DocumentChange::Remove(path) => {
             if let Some(text) = without_table(text, &document, path) {
                 return Ok(text);
             }
             remove(document.as_item_mut(), path);
         }
-        Change::Hide(item) => match document.get_mut("hide") {
+        DocumentChange::Hide(item) => match document.get_mut("hide") {
             Some(hide) => push(hide.as_array_mut().ok_or_else(otherwise)?, item),
             None => hide_first(&mut document, item),
         },
-        Change::Show(at) => {
+        DocumentChange::Show(at) => {
             take_out(document.get_mut("hide").and_then(Item::as_array_mut).ok_or_else(otherwise)?, *at);
         }
     }
     Ok(document.to_string())
 }
 
-/// Where a table stands: what is under `tools` and `classes` gets a header of its own.
+/// The depth of a table: those under `tools` and `classes` get a header of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Depth {
     Document,
@@ -55,7 +55,7 @@ impl Depth {
     }
 }
 
-/// `None` where something on the way is no table.
+/// Sets a value. `None` if something on the way is not a table.
 fn set(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth) -> Option<()> {
     let (key, rest) = path.split_first()?;
     let below = depth.below(key);
@@ -71,66 +71,41 @@ fn set(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth) -> O
         return set(table.get_mut(key)?, rest, node, below);
     }
     match (table.get_mut(key), &node.value) {
-        (Some(Item::Table(old)), DocumentValue::Table(pairs)) => {
+        (Some(Item::Table(old)), DocumentValue::Table(members)) => {
             old.clear();
             old.set_implicit(false);
             old.set_dotted(false);
-            fill(old, pairs, below);
+            fill(old, members, below);
         }
         (Some(Item::Value(old)), _) => {
             let decor: Decor = old.decor().clone();
-            *old = value(node);
+            *old = toml_value(node, 0);
             *old.decor_mut() = decor;
         }
-        (None, DocumentValue::Table(pairs)) if takes_headers => {
-            let mut made = Table::new();
-            fill(&mut made, pairs, below);
-            table.insert(key, Item::Table(made));
-        }
-        _ => {
-            table.insert(key, Item::Value(value(node)));
+        (old, _) => {
+            let item = new_item(node, if old.is_none() && takes_headers { below } else { Depth::Deeper });
+            table.insert(key, item);
         }
     }
     Some(())
 }
 
-fn fill(table: &mut Table, pairs: &[(crate::policy::tree::DocumentKey, DocumentNode)], depth: Depth) {
-    for (key, node) in pairs {
-        let item = match &node.value {
-            DocumentValue::Table(pairs) if depth == Depth::Entries => {
-                let mut made = Table::new();
-                fill(&mut made, pairs, Depth::Entry);
-                Item::Table(made)
-            }
-            _ => Item::Value(value(node)),
-        };
-        table.insert(&key.name, item);
+/// A value; a table above [`Depth::Deeper`] gets a header.
+fn new_item(node: &DocumentNode, depth: Depth) -> Item {
+    match &node.value {
+        DocumentValue::Table(members) if depth != Depth::Deeper => {
+            let mut table = Table::new();
+            fill(&mut table, members, depth);
+            Item::Table(table)
+        }
+        _ => Item::Value(toml_value(node, 0)),
     }
 }
 
-fn value(node: &DocumentNode) -> Toml {
-    match &node.value {
-        // TOML has no null, and no key takes one or a date.
-        DocumentValue::Null | DocumentValue::Datetime => Toml::from(""),
-        DocumentValue::Boolean(boolean) => Toml::from(*boolean),
-        DocumentValue::Integer(text) | DocumentValue::Float(text) => {
-            let text = number(text).unwrap_or_else(|| text.clone());
-            // Numbers are written as they were.
-            text.parse().unwrap_or_else(|_| Toml::from(text))
-        }
-        DocumentValue::String(text) => Toml::from(text.as_str()),
-        DocumentValue::Array(items) => {
-            let mut list: Array = items.iter().map(value).collect();
-            if items.len() > 1 && items.iter().any(|item| matches!(item.value, DocumentValue::Table(_))) {
-                list.iter_mut().for_each(|item| item.decor_mut().set_prefix("\n  "));
-                list.set_trailing("\n");
-                list.set_trailing_comma(true);
-            }
-            Toml::from(list)
-        }
-        DocumentValue::Table(pairs) => {
-            Toml::from(pairs.iter().map(|(key, node)| (key.name.as_str(), value(node))).collect::<InlineTable>())
-        }
+fn fill(table: &mut Table, members: &[DocumentMember], depth: Depth) {
+    let below = if depth == Depth::Entries { Depth::Entry } else { Depth::Deeper };
+    for (key, node) in members {
+        table.insert(&key.name, new_item(node, below));
     }
 }
 
@@ -143,7 +118,7 @@ fn remove(item: &mut Item, path: &[String]) {
         return;
     }
     table.remove(key);
-    // A table that is told only by what is in it must stay.
+    // A table that only its members imply must stay.
     if let Item::Table(table) = item
         && table.is_empty()
     {
@@ -152,7 +127,7 @@ fn remove(item: &mut Item, path: &[String]) {
     }
 }
 
-/// The text without a table that has a header: its lines go, and what stands around them stays as it is.
+/// The text without the lines of a table that has a header.
 fn without_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<String> {
     let mut table = document.as_table();
     for key in path {
@@ -180,13 +155,13 @@ fn without_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<
     Some(document.to_string())
 }
 
-/// Where a table ends whose header ends at `header`.
+/// The end of a table whose header ends at `header`.
 fn end(text: &str, node: &DocumentNode, header: usize) -> usize {
     match &node.value {
         DocumentValue::Table(pairs) if !text.get(node.span.clone()).is_some_and(|text| text.starts_with('{')) => {
             pairs.iter().map(|(key, value)| end(text, value, key.span.end)).fold(header, usize::max)
         }
-        // One whose items have headers of their own ends where the last of them does.
+        // A list whose items have headers of their own ends with the last of them.
         DocumentValue::Array(items) => {
             items.iter().map(|item| end(text, item, header)).fold(node.span.end.max(header), usize::max)
         }
@@ -194,24 +169,19 @@ fn end(text: &str, node: &DocumentNode, header: usize) -> usize {
     }
 }
 
-/// The list where there was none: behind what else stands at the head.
+/// Adds the list, behind the head of the document.
 fn hide_first(document: &mut DocumentMut, item: &str) {
-    let list = Item::Value([item].into_iter().collect::<Array>().into());
+    let order: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();
     let is_last = document.iter().filter(|(_, item)| item.is_value()).last().is_none_or(|(key, _)| HEAD.contains(&key));
-    document.insert("hide", list);
+    document.insert("hide", Item::Value([item].into_iter().collect::<Array>().into()));
     if !is_last {
-        let place = |key: &str| HEAD.iter().position(|head| *head == key).or((key == "hide").then_some(HEAD.len()));
-        let order: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();
-        let at = |key: &str| order.iter().position(|other| other == key).unwrap_or_default();
-        let behind = order.iter().rposition(|key| HEAD.contains(&key.as_str())).unwrap_or_default();
-        document.sort_values_by(|one, _, other, _| {
-            let rank = |key: &str| if place(key) == Some(HEAD.len()) { 2 * behind + 1 } else { 2 * at(key) };
-            rank(one).cmp(&rank(other))
-        });
+        let head = order.iter().rposition(|key| HEAD.contains(&key.as_str())).unwrap_or_default();
+        let rank = |key: &str| order.iter().position(|own| own == key).map_or(2 * head + 1, |at| 2 * at);
+        document.sort_values_by(|one, _, other, _| rank(one).cmp(&rank(other)));
     }
 }
 
-/// Puts an item at the end of a list, as the others are written.
+/// Adds an item at the end of a list, in the style of the others.
 fn push(list: &mut Array, item: &str) {
     let raw = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
     let trailing = raw(Some(list.trailing()));
@@ -223,7 +193,7 @@ fn push(list: &mut Array, item: &str) {
     let first = list.get(0).map(|item| raw(item.decor().prefix())).unwrap_or_default();
     let indent = first.rsplit('\n').next().unwrap_or_default();
     let indent = if indent.trim().is_empty() && first.contains('\n') { indent.to_owned() } else { "  ".to_owned() };
-    // What is said behind the last item stays behind it.
+    // A comment behind the last item stays there.
     let of_the_last = if list.trailing_comma() {
         trailing.clone()
     } else {
@@ -243,8 +213,8 @@ fn push(list: &mut Array, item: &str) {
     list.set_trailing_comma(true);
 }
 
-/// Takes one item out, with the comment behind it. What stands between two items is kept as text before the second.
-pub fn take_out(list: &mut Array, at: usize) {
+/// Removes an item with the comment behind it. toml_edit keeps the text between two items before the second.
+fn take_out(list: &mut Array, at: usize) {
     let text = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
     let gone = list.remove(at);
     let before = text(gone.decor().prefix());
@@ -304,14 +274,16 @@ mod tests {
             ("[\n    \"a\",\n    \"b\" # B\n  ]", "[\n    \"a\",\n    \"b\", # B\n    \"z\",\n  ]"),
         ] {
             let text = format!("hide = {before}\n[tools]\n");
-            let edited = apply(&text, "test", &Change::Hide("z".to_owned())).unwrap();
+            let edited = apply(&text, "test", &DocumentChange::Hide("z".to_owned())).unwrap();
             assert_eq!(edited, format!("hide = {after}\n[tools]\n"), "{before}");
         }
     }
 
     #[test]
     fn a_table_goes_with_its_own_comment_and_no_other() {
-        let gone = |text: &str| apply(text, "test", &Change::Remove(vec!["tools".to_owned(), "x".to_owned()])).unwrap();
+        let gone = |text: &str| {
+            apply(text, "test", &DocumentChange::Remove(vec!["tools".to_owned(), "x".to_owned()])).unwrap()
+        };
         for (before, after) in [
             ("# All.\n[tools.x]\n[tools.y]\n", "# All.\n[tools.y]\n"),
             ("# Part\n\n# This.\n[tools.x]\na = [\n  1,\n]\n\n# That.\n[tools.y]\n", "# Part\n\n# That.\n[tools.y]\n"),

@@ -1,30 +1,45 @@
 //! One change to a document, and how it is made in the text, whatever the format.
 
 use super::{CannotEdit, json, toml, yaml};
-use crate::policy::source::{Format, Source};
-use crate::policy::tree::DocumentNode;
+use crate::policy::tree::{DocumentKey, DocumentNode};
+use crate::policy::{Format, Source};
 
 /// A change at one place of a document.
 #[derive(Clone, Debug)]
-pub(crate) enum Change {
-    /// The key that this path of keys leads to gets a value, whatever it had. Tables on the way are made.
+pub(crate) enum DocumentChange {
+    /// The key at the end of this path gets a value. Tables on the way are made.
     Set(Vec<String>, DocumentNode),
-    /// The key that this path leads to is taken out.
+    /// The key at the end of this path is removed.
     Remove(Vec<String>),
-    /// A name is put at the end of `hide`.
+    /// A name is added at the end of `hide`.
     Hide(String),
-    /// The item of `hide` at this place is taken out.
+    /// The item of `hide` at this index is removed.
     Show(usize),
 }
 
-/// The keys before which `hide` is put where there is none: behind them.
+/// The keys at the head of a document: a new `hide` is put behind them.
 pub(super) const HEAD: [&str; 5] = ["$schema", "version", "description", "default", "unlisted"];
 
-/// The text with the changes in it, one after the other. What they do not touch stays as it is, byte for byte.
+impl DocumentChange {
+    /// Makes the document have an empty table `tools`.
+    pub(super) fn no_tools() -> Self {
+        Self::Set(vec!["tools".to_owned()], DocumentNode::unplaced_table(Vec::new()))
+    }
+}
+
+/// A value under a path of keys.
+pub(super) fn nest(path: &[String], node: &DocumentNode) -> DocumentNode {
+    path.iter()
+        .rev()
+        .fold(node.clone(), |value, key| DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)]))
+}
+
+/// Makes the changes in the text, one after the other. What they do not touch stays byte for byte. Whether the result is a
+/// policy is not checked.
 ///
 /// # Errors
-/// Where the text is written in a way that is not edited. Whether what comes of it is a policy is not looked at.
-pub(super) fn apply(source: &Source, changes: &[Change]) -> Result<String, CannotEdit> {
+/// If the text is written in a way that is not edited.
+pub(super) fn apply(source: &Source, changes: &[DocumentChange]) -> Result<String, CannotEdit> {
     let edit = match source.format() {
         Format::Toml => toml::apply,
         Format::Json => json::apply,
@@ -42,38 +57,28 @@ pub(super) fn apply(source: &Source, changes: &[Change]) -> Result<String, Canno
     Ok(text)
 }
 
-/// The edited text, its lines ended as those of the old one are; what was added, as its first line is.
+/// The edited text with the line ends of the old one. New lines end as its first line does.
 fn with_line_ends_of(old: &str, edited: &str) -> String {
     let olds: Vec<&str> = old.split_inclusive('\n').collect();
     let news: Vec<&str> = edited.split_inclusive('\n').collect();
-    let same = |old: &&str, new: &&str| old.trim_end_matches(['\r', '\n']) == new.trim_end_matches(['\r', '\n']);
-    let before = olds.iter().zip(&news).take_while(|(old, new)| same(old, new)).count();
+    let same = |(old, new): &(&&str, &&str)| old.trim_end_matches(['\r', '\n']) == new.trim_end_matches(['\r', '\n']);
+    let before = olds.iter().zip(&news).take_while(same).count();
     let rest = olds.len().min(news.len()) - before;
-    let behind = olds.iter().rev().zip(news.iter().rev()).take(rest).take_while(|(old, new)| same(old, new)).count();
-    let end = if olds.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
-    let mut out = String::with_capacity(edited.len() + news.len());
-    for (at, new) in news.iter().enumerate() {
-        let old = if at < before {
-            olds.get(at)
-        } else if at >= news.len() - behind {
-            olds.get(at + olds.len() - news.len())
-        } else {
-            None
-        };
-        let line = new.trim_end_matches('\n');
-        out.push_str(line);
-        match old.filter(|old| old.ends_with('\n')) {
-            _ if line.len() == new.len() => {}
-            Some(old) if old.ends_with("\r\n") => out.push_str("\r\n"),
-            Some(_) => out.push('\n'),
-            None => out.push_str(end),
-        }
-    }
-    out
+    let behind = olds.iter().rev().zip(news.iter().rev()).take(rest).take_while(same).count();
+    let default = if olds.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
+    let end_of = |old: &&str| match (old.ends_with("\r\n"), old.ends_with('\n')) {
+        (true, _) => "\r\n",
+        (_, true) => "\n",
+        _ => default,
+    };
+    let added = std::iter::repeat_n(default, news.len() - before - behind);
+    let ends = olds.iter().take(before).map(end_of).chain(added);
+    let ends = ends.chain(olds.iter().skip(olds.len() - behind).map(end_of));
+    news.iter().zip(ends).flat_map(|(new, end)| new.strip_suffix('\n').map_or([*new, ""], |line| [line, end])).collect()
 }
 
-/// Takes lines out, from the one at `from` to the one that ends at or behind `to`. Where they are a paragraph of their own,
-/// the comment right above and the blank line behind go as well; else a comment above may be about what stays.
+/// Removes lines, from the one at `from` to the one that ends at or behind `to`. If they are a paragraph of their own, the
+/// comment right above and the blank line behind go as well; otherwise a comment above may be about what stays.
 pub(super) fn take_out_lines(text: &str, from: usize, to: usize) -> String {
     let start_of = |at: usize| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
     let end_of =

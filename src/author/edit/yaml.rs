@@ -1,71 +1,55 @@
-//! Changes to a policy in YAML, as edits of its lines: of tables and lists in block style, and of those in flow style that
-//! stand on one line. What is written otherwise is left to its author.
+//! Changes to a policy in YAML, as edits of its lines: of tables and lists in block style, and of those in flow style on one
+//! line. What is written in another way is left to its author.
 
 use super::CannotEdit;
-use super::change::{Change, HEAD, take_out_lines};
+use super::change::{DocumentChange, HEAD, nest, take_out_lines};
+use crate::author::render::{yaml, yaml_line, yaml_text};
 use crate::policy::decode;
 use crate::policy::diagnostic::Report;
-use crate::policy::json::number;
-use crate::policy::source::{Format, Source, Span};
-use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
+use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
+use crate::policy::{Format, Source, Span};
 
-pub(super) fn apply(text: &str, name: &str, change: &Change) -> Result<String, CannotEdit> {
+pub(super) fn apply(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
     let root = decode::decode(&Source::new(name, Format::Yaml, text), &mut Report::default());
     let edited = root.filter(|root| !is_flow(text, root)).and_then(|root| {
         let edit = Edit { text };
         match change {
-            Change::Set(path, node) => edit.set(&root, path, node),
-            Change::Remove(path) => edit.remove(&root, path),
-            Change::Hide(item) => edit.hide(&root, item),
-            Change::Show(at) => edit.show(&root, *at),
+            DocumentChange::Set(path, node) => edit.set(&root, path, node),
+            DocumentChange::Remove(path) => edit.remove(&root, path),
+            DocumentChange::Hide(item) => edit.hide(&root, item),
+            DocumentChange::Show(at) => edit.show(&root, *at),
         }
     });
     edited.ok_or_else(|| CannotEdit::shape(name, change))
 }
 
-/// The text of the document. `None` wherever it is written in a way that is not edited.
+/// An edit of a text. Each method returns the new text; `None` if the text is written in a way that is not edited.
 struct Edit<'t> {
     text: &'t str,
 }
 
 impl Edit<'_> {
     fn set(&self, root: &DocumentNode, path: &[String], node: &DocumentNode) -> Option<String> {
-        // As far as the path leads already.
-        let (mut at, mut holder) = (root, None);
-        let mut rest = path;
-        while let Some((key, deeper)) = rest.split_first() {
-            let Some(pair) = at.members().iter().find(|(own, _)| own.name == *key) else { break };
-            (at, holder, rest) = (&pair.1, Some(pair), deeper);
+        let (at, holder, rest) = walk(root, path);
+        let [key, inner @ ..] = rest else { return self.replace(holder?, node) };
+        let node = nest(inner, node);
+        if !at.members().is_empty() && !is_flow(self.text, at) {
+            return self.add(at, key, &node);
         }
-        // What is still to be made, from the inside out.
-        let (first, inner) = match rest.split_first() {
-            Some((first, inner)) => (Some(first), inner),
-            None => (None, rest),
-        };
-        let node = inner
-            .iter()
-            .rev()
-            .fold(node.clone(), |value, key| DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)]));
-        match (first, holder) {
-            (None, Some(pair)) => self.replace(pair, &node),
-            (Some(key), _) if !at.members().is_empty() && !is_flow(self.text, at) => self.add(at, key, &node),
-            (Some(key), Some(pair)) if matches!(at.value, DocumentValue::Table(_) | DocumentValue::Null) => {
-                let mut pairs = at.members().to_vec();
-                pairs.push((DocumentKey::unplaced(key), node));
-                let node = DocumentNode::unplaced_table(pairs);
-                // Entries are easier to read one below the other.
-                if at.members().is_empty() && path.len() - rest.len() == 1 {
-                    self.replace_by_block(pair, &node)
-                } else {
-                    self.replace(pair, &node)
-                }
-            }
-            _ => None,
+        let holder = holder.filter(|_| matches!(at.value, DocumentValue::Table(_) | DocumentValue::Null))?;
+        let mut members = at.members().to_vec();
+        members.push((DocumentKey::unplaced(key), node));
+        let whole = DocumentNode::unplaced_table(members);
+        // Entries are easier to read one below the other.
+        if at.members().is_empty() && path.len() - rest.len() == 1 {
+            self.replace_by_block(holder, &whole)
+        } else {
+            self.replace(holder, &whole)
         }
     }
 
-    /// Another value for a key.
-    fn replace(&self, pair: &(DocumentKey, DocumentNode), node: &DocumentNode) -> Option<String> {
+    /// Replaces the value of a key.
+    fn replace(&self, pair: &DocumentMember, node: &DocumentNode) -> Option<String> {
         let (_, old) = pair;
         let is_block =
             matches!(old.value, DocumentValue::Table(_) | DocumentValue::Array(_)) && !is_flow(self.text, old);
@@ -73,18 +57,18 @@ impl Edit<'_> {
             return self.replace_by_block(pair, node);
         }
         if let DocumentValue::Null = old.value {
-            return self.splice(self.value_of(pair)?, &format!(": {}", flow(node)));
+            return self.splice(self.value_of(pair)?, &format!(": {}", yaml_line(node)));
         }
         let span = old.span.start..self.end(pair)?;
         let written = self.text.get(span.clone())?;
-        // What stands on several lines may have comments in it.
+        // A value of several lines may have comments in it.
         let is_plain =
             !written.contains('\n') && (!written.contains('#') || matches!(old.value, DocumentValue::String(_)));
-        if is_plain { self.splice(span, &flow(node)) } else { None }
+        if is_plain { self.splice(span, &yaml_line(node)) } else { None }
     }
 
-    /// The same, one member below the other.
-    fn replace_by_block(&self, pair: &(DocumentKey, DocumentNode), node: &DocumentNode) -> Option<String> {
+    /// Replaces the value of a key by a table in block style.
+    fn replace_by_block(&self, pair: &DocumentMember, node: &DocumentNode) -> Option<String> {
         let (key, old) = pair;
         if node.members().is_empty() && !matches!(node.value, DocumentValue::Array(_)) {
             return self.replace_by_empty(pair, "{}");
@@ -93,7 +77,7 @@ impl Edit<'_> {
         if is_block {
             let indent = self.column(old.span.start);
             let (from, to) = (self.line(old.span.start), self.end(pair)?);
-            let body = block(node, indent);
+            let body = yaml(node.members(), indent);
             return self.splice(from..to, body.trim_end_matches('\n'));
         }
         let span = self.value_of(pair)?;
@@ -101,11 +85,11 @@ impl Edit<'_> {
             return None;
         }
         let indent = self.column(key.span.start) + 2;
-        self.splice(span, &format!(":\n{}", block(node, indent).trim_end_matches('\n')))
+        self.splice(span, &format!(":\n{}", yaml(node.members(), indent).trim_end_matches('\n')))
     }
 
-    /// Nothing in the place of a table or list. What is said behind its key stays.
-    fn replace_by_empty(&self, pair: &(DocumentKey, DocumentNode), empty: &str) -> Option<String> {
+    /// Replaces a table or list by an empty one. A comment behind its key stays.
+    fn replace_by_empty(&self, pair: &DocumentMember, empty: &str) -> Option<String> {
         let span = self.value_of(pair)?;
         let colon = span.start + self.text.get(span.clone())?.find(':')? + 1;
         let line_end = self.line_end(colon);
@@ -117,15 +101,15 @@ impl Edit<'_> {
         self.splice(colon..span.end, &format!(" {empty}{behind}"))
     }
 
-    /// A further member of a table in block style, behind the others; `hide` behind the head of the document.
+    /// Adds a member at the end of a table in block style; `hide` behind the head of the document.
     fn add(&self, table: &DocumentNode, key: &str, node: &DocumentNode) -> Option<String> {
         let indent = self.column(table.members().first()?.0.span.start);
         let head = table.members().iter().rposition(|(own, _)| HEAD.contains(&own.name.as_str()));
         let behind = head.filter(|_| key == "hide").unwrap_or(table.members().len() - 1);
         let at = self.end(table.members().get(behind)?)?;
         let line_end = self.line_end(at);
-        let member = block(&DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), node.clone())]), indent);
-        // As the document is laid out: with a blank line where the one before has one.
+        let member = yaml(&[(DocumentKey::unplaced(key), node.clone())], indent);
+        // In the layout of the document, with a blank line before it if others have one.
         let blank = if indent == 0 && self.has_blank_lines(table) && matches!(node.value, DocumentValue::Table(_)) {
             "\n"
         } else {
@@ -145,21 +129,12 @@ impl Edit<'_> {
 
     fn remove(&self, root: &DocumentNode, path: &[String]) -> Option<String> {
         let (last, way) = path.split_last()?;
-        let (mut at, mut holder) = (root, None);
-        for key in way {
-            let pair = at.members().iter().find(|(own, _)| own.name == *key)?;
-            (at, holder) = (&pair.1, Some(pair));
-        }
+        let (at, holder, []) = walk(root, way) else { return None };
         let gone = at.members().iter().find(|(own, _)| own.name == *last)?;
         let left: Vec<_> = at.members().iter().filter(|(own, _)| own.name != *last).cloned().collect();
         match holder {
             Some(holder) if left.is_empty() || is_flow(self.text, at) => {
-                let whole = DocumentNode::unplaced_table(left);
-                if is_flow(self.text, at) {
-                    self.replace(holder, &whole)
-                } else {
-                    self.replace_by_block(holder, &whole)
-                }
+                self.replace(holder, &DocumentNode::unplaced_table(left))
             }
             _ => Some(take_out_lines(self.text, gone.0.span.start, self.end(gone)?)),
         }
@@ -167,23 +142,20 @@ impl Edit<'_> {
 
     fn hide(&self, root: &DocumentNode, item: &str) -> Option<String> {
         let Some(pair) = root.members().iter().find(|(key, _)| key.name == "hide") else {
-            return self.add(
-                root,
-                "hide",
-                &DocumentNode::unplaced(DocumentValue::Array(vec![DocumentNode::unplaced_string(item)])),
-            );
+            let list = DocumentValue::Array(vec![DocumentNode::unplaced_string(item)]);
+            return self.add(root, "hide", &DocumentNode::unplaced(list));
         };
         let items = pair.1.items();
         let Some(last) = items.last() else {
-            return self.splice(self.value_of(pair)?, &format!(": [{}]", scalar(item)));
+            return self.splice(self.value_of(pair)?, &format!(": [{}]", yaml_text(item)));
         };
         if is_flow(self.text, &pair.1) {
-            return self.splice(last.span.end..last.span.end, &format!(", {}", scalar(item)));
+            return self.splice(last.span.end..last.span.end, &format!(", {}", yaml_text(item)));
         }
         let line_end = self.line_end(last.span.end);
         let indent = " ".repeat(self.dash(last)?);
         let (before, after) = if self.text.get(..line_end)?.ends_with('\n') { ("", "\n") } else { ("\n", "") };
-        self.splice(line_end..line_end, &format!("{before}{indent}- {}{after}", scalar(item)))
+        self.splice(line_end..line_end, &format!("{before}{indent}- {}{after}", yaml_text(item)))
     }
 
     fn show(&self, root: &DocumentNode, at: usize) -> Option<String> {
@@ -206,37 +178,29 @@ impl Edit<'_> {
         if self.text.get(span.clone())?.contains('#') { None } else { self.splice(span, "") }
     }
 
-    /// From behind a key to the end of its value.
-    fn value_of(&self, pair: &(DocumentKey, DocumentNode)) -> Option<Span> {
+    /// The span from behind a key to the end of its value.
+    fn value_of(&self, pair: &DocumentMember) -> Option<Span> {
         Some(pair.0.span.end..self.end(pair)?)
     }
 
-    /// Where a member ends.
-    fn end(&self, (key, value): &(DocumentKey, DocumentNode)) -> Option<usize> {
-        match &value.value {
-            // An empty value stands nowhere: it ends with the colon.
-            DocumentValue::Null if value.span.is_empty() => {
-                let behind = self.text.get(key.span.end..)?;
-                Some(key.span.end + behind.find(':')? + 1)
-            }
-            DocumentValue::Table(pairs) => {
-                let inner = pairs.iter().map(|pair| self.end(pair)).collect::<Option<Vec<_>>>()?;
-                self.closed(value, inner.into_iter().max())
-            }
-            DocumentValue::Array(items) => {
-                let inner = items.iter().map(|item| {
-                    self.end(&(DocumentKey { span: item.span.clone(), name: String::new() }, item.clone()))
-                });
-                self.closed(value, inner.collect::<Option<Vec<_>>>()?.into_iter().max())
-            }
-            _ => {
-                let written = self.text.get(value.span.clone())?;
-                Some(value.span.start + written.trim_end().len())
-            }
+    /// The end of a member. An empty value has no place: the member ends with the colon.
+    fn end(&self, (key, value): &DocumentMember) -> Option<usize> {
+        if matches!(value.value, DocumentValue::Null) && value.span.is_empty() {
+            return Some(key.span.end + self.text.get(key.span.end..)?.find(':')? + 1);
         }
+        self.end_of_value(value)
     }
 
-    /// Where a table or list ends whose last part ends at `inner`: behind its bracket, where it has one.
+    fn end_of_value(&self, value: &DocumentNode) -> Option<usize> {
+        let inner: Option<Vec<usize>> = match &value.value {
+            DocumentValue::Table(members) => members.iter().map(|member| self.end(member)).collect(),
+            DocumentValue::Array(items) => items.iter().map(|item| self.end_of_value(item)).collect(),
+            _ => return Some(value.span.start + self.text.get(value.span.clone())?.trim_end().len()),
+        };
+        self.closed(value, inner?.into_iter().max())
+    }
+
+    /// The end of a table or list whose last part ends at `inner`: behind its bracket, if it has one.
     fn closed(&self, node: &DocumentNode, inner: Option<usize>) -> Option<usize> {
         if !is_flow(self.text, node) {
             return inner;
@@ -255,7 +219,7 @@ impl Edit<'_> {
         }
     }
 
-    /// The column of the dash of an item that stands on a line of its own.
+    /// The column of the dash of an item on a line of its own.
     fn dash(&self, item: &DocumentNode) -> Option<usize> {
         let before = self.text.get(self.line(item.span.start)..item.span.start)?;
         let dash = before.find('-')?;
@@ -280,59 +244,23 @@ impl Edit<'_> {
     }
 }
 
+/// Follows a path as far as it leads: the last node, the member that holds it, and the rest of the path.
+fn walk<'n, 'p>(
+    root: &'n DocumentNode,
+    path: &'p [String],
+) -> (&'n DocumentNode, Option<&'n DocumentMember>, &'p [String]) {
+    let (mut at, mut holder, mut rest) = (root, None, path);
+    while let Some((key, deeper)) = rest.split_first() {
+        let Some(member) = at.members().iter().find(|(own, _)| own.name == *key) else { break };
+        (at, holder, rest) = (&member.1, Some(member), deeper);
+    }
+    (at, holder, rest)
+}
+
 /// Whether a table or list is written in brackets.
 fn is_flow(text: &str, node: &DocumentNode) -> bool {
     matches!(node.value, DocumentValue::Table(_) | DocumentValue::Array(_))
         && text.get(node.span.start..).is_some_and(|text| text.starts_with(['{', '[']))
-}
-
-/// The members of a table, one below the other, each line with its end.
-pub(super) fn block(node: &DocumentNode, indent: usize) -> String {
-    let blanks = " ".repeat(indent);
-    let mut out = String::new();
-    for (key, value) in node.members() {
-        out.push_str(&format!("{blanks}{}:", scalar(&key.name)));
-        match &value.value {
-            DocumentValue::Table(pairs) if !pairs.is_empty() => {
-                out.push_str(&format!("\n{}", block(value, indent + 2)))
-            }
-            DocumentValue::Array(items) if items.iter().any(|item| !item.members().is_empty()) => {
-                out.push('\n');
-                items.iter().for_each(|item| out.push_str(&format!("{blanks}  - {}\n", flow(item))));
-            }
-            _ => out.push_str(&format!(" {}\n", flow(value))),
-        }
-    }
-    out
-}
-
-/// A value on one line.
-fn flow(node: &DocumentNode) -> String {
-    let list = |parts: Vec<String>| parts.join(", ");
-    match &node.value {
-        DocumentValue::Null | DocumentValue::Datetime => "null".to_owned(),
-        DocumentValue::Boolean(boolean) => boolean.to_string(),
-        DocumentValue::Integer(text) | DocumentValue::Float(text) => number(text).unwrap_or_else(|| text.clone()),
-        DocumentValue::String(text) => scalar(text),
-        DocumentValue::Array(items) => format!("[{}]", list(items.iter().map(flow).collect())),
-        DocumentValue::Table(pairs) if pairs.is_empty() => "{}".to_owned(),
-        DocumentValue::Table(pairs) => {
-            let member = |(key, value): &(DocumentKey, DocumentNode)| format!("{}: {}", scalar(&key.name), flow(value));
-            format!("{{ {} }}", list(pairs.iter().map(member).collect()))
-        }
-    }
-}
-
-/// A text: as it is where every reader of YAML takes it for one, else in quotes.
-fn scalar(text: &str) -> String {
-    const WORDS: [&str; 10] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"];
-    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '.' | '-');
-    let is_rate = || text.contains('/') && text.starts_with(|c: char| c.is_ascii_digit());
-    let is_plain = text.chars().all(is_word)
-        && (text.starts_with(|c: char| c.is_ascii_alphabetic()) || is_rate())
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    // A JSON string is one of YAML's, too.
-    if is_plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
 #[cfg(test)]
@@ -354,8 +282,9 @@ mod tests {
 
     #[test]
     fn lines_are_edited_and_no_others() {
-        let deny = || Change::Set(path(&["tools", "a b"]), entry(&[("action", "deny"), ("reason", "No: # 1")]));
-        let act = |text: &str| Change::Set(path(&["tools", "x", "action"]), DocumentNode::unplaced_string(text));
+        let deny = || DocumentChange::Set(path(&["tools", "a b"]), entry(&[("action", "deny"), ("reason", "No: # 1")]));
+        let act =
+            |text: &str| DocumentChange::Set(path(&["tools", "x", "action"]), DocumentNode::unplaced_string(text));
         for (before, change, after) in [
             ("a: 1\n# end\n", deny(), "a: 1\ntools:\n  \"a b\":\n    action: deny\n    reason: \"No: # 1\"\n# end\n"),
             ("tools: {} # none\n", deny(), "tools:\n  \"a b\":\n    action: deny\n    reason: \"No: # 1\" # none\n"),
@@ -373,25 +302,33 @@ mod tests {
             ),
             (
                 "tools:\n  x:\n    # why\n    action: deny\n  y: {}\n",
-                Change::Remove(path(&["tools", "x"])),
+                DocumentChange::Remove(path(&["tools", "x"])),
                 "tools:\n  y: {}\n",
             ),
-            ("tools:\n  x:\n    action: deny\n# end\n", Change::Remove(path(&["tools", "x"])), "tools: {}\n# end\n"),
-            ("default: deny\ntools: {}\n", Change::Hide("a*".to_owned()), "default: deny\nhide: [\"a*\"]\ntools: {}\n"),
-            ("hide:\n- a # A\nb: 1\n", Change::Hide("c".to_owned()), "hide:\n- a # A\n- c\nb: 1\n"),
-            ("hide: [a, b] # two\n", Change::Hide("null".to_owned()), "hide: [a, b, \"null\"] # two\n"),
-            ("hide: [a, b, c]\n", Change::Show(1), "hide: [a, c]\n"),
-            ("hide: [a, b]\n", Change::Show(1), "hide: [a]\n"),
+            (
+                "tools:\n  x:\n    action: deny\n# end\n",
+                DocumentChange::Remove(path(&["tools", "x"])),
+                "tools: {}\n# end\n",
+            ),
+            (
+                "default: deny\ntools: {}\n",
+                DocumentChange::Hide("a*".to_owned()),
+                "default: deny\nhide: [\"a*\"]\ntools: {}\n",
+            ),
+            ("hide:\n- a # A\nb: 1\n", DocumentChange::Hide("c".to_owned()), "hide:\n- a # A\n- c\nb: 1\n"),
+            ("hide: [a, b] # two\n", DocumentChange::Hide("null".to_owned()), "hide: [a, b, \"null\"] # two\n"),
+            ("hide: [a, b, c]\n", DocumentChange::Show(1), "hide: [a, c]\n"),
+            ("hide: [a, b]\n", DocumentChange::Show(1), "hide: [a]\n"),
             (
                 "hide:\n  - a\n  # about b\n  - b # B\n  - c\n",
-                Change::Show(0),
+                DocumentChange::Show(0),
                 "hide:\n  # about b\n  - b # B\n  - c\n",
             ),
-            ("hide:\n  - a\nb: 1\n", Change::Show(0), "hide: []\nb: 1\n"),
-            ("hide: # few\n  - a # A\nb: 1\n", Change::Show(0), "hide: [] # few # A\nb: 1\n"),
+            ("hide:\n  - a\nb: 1\n", DocumentChange::Show(0), "hide: []\nb: 1\n"),
+            ("hide: # few\n  - a # A\nb: 1\n", DocumentChange::Show(0), "hide: [] # few # A\nb: 1\n"),
             (
                 "tools: # all\n\n  # x\n  x:\n    action: deny\n",
-                Change::Remove(path(&["tools", "x"])),
+                DocumentChange::Remove(path(&["tools", "x"])),
                 "tools: {} # all\n",
             ),
         ] {
@@ -402,14 +339,14 @@ mod tests {
 
     #[test]
     fn what_has_room_for_comments_in_brackets_is_left_to_its_author() {
-        let change = Change::Set(path(&["tools", "x", "action"]), DocumentNode::unplaced_string("deny"));
+        let change = DocumentChange::Set(path(&["tools", "x", "action"]), DocumentNode::unplaced_string("deny"));
         for text in
             ["{tools: {x: {}}}\n", "tools: {\n  y: {}, # why\n}\n", "tools:\n  x: {\n    reason: a, # why\n  }\n"]
         {
             let why = apply(text, "test", &change).unwrap_err().to_string();
             assert!(why.contains("tools:\n  x:\n    action: deny"), "{why}");
         }
-        let show = Change::Show(0);
+        let show = DocumentChange::Show(0);
         assert!(
             apply("hide: [a, # A\n  b]\n", "test", &show).unwrap_err().to_string().contains("item 1 out of the list")
         );

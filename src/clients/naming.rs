@@ -1,21 +1,22 @@
 //! Under which name, and so under which policy, a server runs once it is wrapped.
 //!
-//! The rule: `wrap` finds the name by itself, from the command. `--server` is written only where it would find none, or
-//! where a policy is there for the server's key and none for the name that it would find.
+//! `wrap` derives the name from the command. `--server` is written only if it would find none, or if there is a policy for
+//! the server's key and none for the name that it would find.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
-
-use super::super::{Env, as_word};
-use crate::clients::entry::Wrapped;
+use super::entry::Wrapped;
+use super::select::Refusal;
+use crate::env::Env;
 use crate::paths::{self, POLICY_VARIABLE, PolicyError};
 use crate::policy::{self, ServerName, server};
 use crate::settings::{Settings, TwoNames};
-use crate::visible::visible;
+use crate::shell::as_word;
+use crate::visible::{visible, visible_path};
 
-/// What was said of the name and the policy.
-pub(super) struct Naming<'n> {
+/// The name and the policy that were asked for.
+#[derive(Debug)]
+pub(crate) struct Naming<'n> {
     server: Option<ServerName>,
     /// The policy file, as an absolute path.
     policy: Option<PathBuf>,
@@ -24,8 +25,8 @@ pub(super) struct Naming<'n> {
 }
 
 impl<'n> Naming<'n> {
-    /// A policy that is named must be one: the client would show no more than that the server does not start.
-    pub(super) fn new(
+    /// Checks a policy that was named: a client would only show that the server does not start.
+    pub(crate) fn new(
         server: Option<ServerName>,
         policy: Option<&Path>,
         settings: &'n Settings,
@@ -36,34 +37,35 @@ impl<'n> Naming<'n> {
             let server = server.clone().unwrap_or_else(ServerName::unknown);
             let _ = paths::load_policy(Some(file), &server, settings, env)?;
         }
-        // What this shell has in its environment, a client need not have.
+        // A client need not have what this shell has in its environment.
         Ok(Self { server, policy, settings, env: env.clone().without(POLICY_VARIABLE) })
     }
 
     /// The name that `wrap` finds for a command.
-    pub(super) fn name(&self, words: &[&str]) -> Result<Option<ServerName>, TwoNames> {
+    pub(super) fn derive_name(&self, words: &[&str]) -> Result<Option<ServerName>, TwoNames> {
         Ok(self.settings.name_of(words)?.cloned().or_else(|| server::derive(words)))
     }
 
-    /// What `wrap` must be told.
-    pub(super) fn options(&self, key: &str, words: &[&str]) -> anyhow::Result<Vec<String>> {
-        let mut options = Vec::new();
+    /// The options that `wrap` needs.
+    pub(super) fn options(&self, key: &str, words: &[&str]) -> Result<Vec<String>, Refusal> {
+        let derived = self.derive_name(words);
         let name = match &self.server {
-            Some(name) => (self.name(words).ok().flatten().as_ref() != Some(name)).then(|| name.clone()),
-            None => self.needed(key, self.name(words)?),
+            Some(name) => (derived.ok().flatten().as_ref() != Some(name)).then(|| name.clone()),
+            None => self.needed_name(key, derived?),
         };
-        if let Some(name) = name {
-            options.extend(["--server".to_owned(), name.to_string()]);
-        }
+        let mut options: Vec<String> =
+            name.map(|name| ["--server".to_owned(), name.to_string()]).into_iter().flatten().collect();
         if let Some(file) = &self.policy {
-            let file =
-                file.to_str().context("The path of the policy is not UTF-8, so no configuration file can hold it.")?;
+            let Some(file) = file.to_str() else {
+                let why = "The path of the policy is not UTF-8, so no configuration file can hold it.";
+                return Err(Refusal::Failed(why.to_owned()));
+            };
             options.extend(["--policy".to_owned(), file.to_owned()]);
         }
         Ok(options)
     }
 
-    fn needed(&self, key: &str, derived: Option<ServerName>) -> Option<ServerName> {
+    fn needed_name(&self, key: &str, derived: Option<ServerName>) -> Option<ServerName> {
         let key = ServerName::derived(key)?;
         match derived {
             None => Some(key),
@@ -75,31 +77,28 @@ impl<'n> Naming<'n> {
         !matches!(paths::find_policy(None, name, self.settings, &self.env), Ok(None))
     }
 
-    /// What a person is to know of the policy.
+    /// What a person should know about the policy.
     pub(super) fn notes(&self, key: &str, words: &[&str], options: &[String]) -> Vec<String> {
         if let Some(file) = &self.policy {
-            return vec![format!("The policy is {}.", visible(&file.display().to_string()))];
+            return vec![format!("The policy is {}.", visible_path(file))];
         }
         let named = match options {
             [option, name, ..] if option == "--server" => ServerName::parse(name).ok(),
-            _ => self.name(words).ok().flatten(),
+            _ => self.derive_name(words).ok().flatten(),
         };
         let name = named.unwrap_or_else(ServerName::unknown);
-        let mut notes = Vec::new();
-        match paths::find_policy(None, &name, self.settings, &self.env) {
-            Ok(Some(file)) => notes.push(format!("The policy is {}.", visible(&file.display().to_string()))),
+        let mut notes = vec![match paths::find_policy(None, &name, self.settings, &self.env) {
+            Ok(Some(file)) => format!("The policy is {}.", visible_path(&file)),
             Ok(None) if policy::builtin_text(&name) != policy::builtin_text(&ServerName::unknown()) => {
-                notes.push(format!("The policy is the built-in one for {name}."));
+                format!("The policy is the built-in one for {name}.")
             }
-            Ok(None) => notes.push(format!(
+            Ok(None) => format!(
                 "The policy is the built-in one for any server, until there is policies/{name}.toml in {}.",
-                paths::configuration_folder(&self.env).map_or_else(
-                    |_| "the configuration folder".to_owned(),
-                    |folder| visible(&folder.display().to_string())
-                )
-            )),
-            Err(error) => notes.push(error.to_string()),
-        }
+                paths::configuration_folder(&self.env)
+                    .map_or_else(|_| "the configuration directory".to_owned(), |directory| visible_path(&directory))
+            ),
+            Err(error) => error.to_string(),
+        }];
         let is_one_text = words.first().is_some_and(|program| program.contains(' ') && !Path::new(program).exists());
         if is_one_text {
             notes.push(format!(
@@ -111,22 +110,22 @@ impl<'n> Naming<'n> {
         notes
     }
 
-    /// That a server that is wrapped already is wrapped as it was asked for.
-    pub(super) fn expect_same(&self, key: &str, own: &[&str], found: &Wrapped) -> anyhow::Result<()> {
-        let derived = || self.name(own).ok().flatten().map(|name| name.to_string());
+    /// Checks that a server that is wrapped already is wrapped as it was asked for.
+    pub(super) fn check_same(&self, key: &str, own: &[&str], found: &Wrapped) -> Result<(), Refusal> {
+        let derived = || self.derive_name(own).ok().flatten().map(|name| name.to_string());
         let is_server = self.server.as_ref().is_none_or(|wanted| {
             found.server.clone().or_else(derived).is_some_and(|name| name.eq_ignore_ascii_case(wanted.as_str()))
         });
         let is_policy =
             self.policy.as_ref().is_none_or(|wanted| found.policy.as_deref().map(Path::new) == Some(wanted));
-        if !is_server || !is_policy {
-            let what = if is_server { "policy" } else { "name" };
-            bail!(
-                "{} is wrapped already, with another {what}. Run `policylayer unregister {}` first, and do the same again.",
-                visible(key),
-                as_word(key)
-            );
+        if is_server && is_policy {
+            return Ok(());
         }
-        Ok(())
+        let what = if is_server { "policy" } else { "name" };
+        Err(Refusal::Failed(format!(
+            "{} is wrapped already, with another {what}. Run `policylayer unregister {}` first, and do the same again.",
+            visible(key),
+            as_word(key)
+        )))
     }
 }

@@ -1,0 +1,169 @@
+//! Merging a pasted document, or a part of one, into a policy.
+
+use super::change::DocumentChange;
+use super::plan::{begin, finish, join_path, set_members};
+use super::state::{EditState, ToolKey};
+use super::{CannotEdit, Edited, Which};
+use crate::author::text_member;
+use crate::policy::decode::decode;
+use crate::policy::diagnostic::{Report, quote};
+use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
+use crate::policy::{Format, ServerName, Source, ToolGlob, report_errors};
+
+/// A pasted document that is valid.
+#[derive(Debug)]
+#[must_use]
+pub struct Pasted {
+    root: DocumentNode,
+}
+
+impl Pasted {
+    /// Reads a document, and guesses its format if none is given. `version` and `default` may be missing: those of the policy
+    /// that it is merged into stay.
+    ///
+    /// # Errors
+    /// If it has an error, or nothing that could be merged.
+    pub fn read(name: &str, format: Option<Format>, text: &str) -> Result<Self, CannotEdit> {
+        let source = |format| Source::new(name, format, text);
+        let guess = || {
+            if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+                return Format::Json;
+            }
+            let mut report = Report::default();
+            let is_toml = decode(&source(Format::Toml), &mut report).is_some() && !report.has_errors();
+            if is_toml { Format::Toml } else { Format::Yaml }
+        };
+        let source = source(format.unwrap_or_else(guess));
+        let mut report = Report::default();
+        let root = decode(&source, &mut report);
+        if let Some(root) = &root {
+            let mut whole = root.clone();
+            if let DocumentValue::Table(members) = &mut whole.value {
+                let defaults = [("version", "1"), ("default", "deny")].into_iter();
+                let missing = defaults.filter(|(key, _)| root.member(key).is_none());
+                members.extend(missing.map(|(key, value)| text_member(key, value)));
+            }
+            report_errors(&whole, &mut report);
+        }
+        let Some(root) = root.filter(|_| !report.has_errors()) else {
+            let diagnostics = report.finish(&source);
+            return Err(CannotEdit::Invalid { which: Which::Pasted, document: Box::new(source), diagnostics });
+        };
+        if ["hide", "all_tools", "classes", "tools"].iter().all(|key| root.member(key).is_none()) {
+            return CannotEdit::refused(format!(
+                "{name} has neither `hide` nor `tools`, `classes` or `all_tools`, so there is nothing to add. Paste a policy, \
+                 or a part of one, such as {{\"hide\": [\"delete_*\"]}}."
+            ));
+        }
+        Ok(Self { root })
+    }
+
+    fn members(&self, table: &str) -> &[DocumentMember] {
+        self.root.member(table).map(DocumentNode::members).unwrap_or_default()
+    }
+}
+
+/// Merges a pasted document into a policy: its `hide` is joined to the list that is there, each of its entries takes the place
+/// of the whole entry that is there, and so does each key of its `all_tools`. What the policy says of itself and of all other
+/// tools stays: `version`, `description`, `default` and `unlisted`.
+///
+/// # Errors
+/// If the policy cannot be edited.
+pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pasted) -> Result<Edited, CannotEdit> {
+    let before = begin(source, name, server)?;
+    let mut notes = Vec::new();
+    for key in ["default", "unlisted"] {
+        let word = |root: &DocumentNode| root.member(key).and_then(DocumentNode::as_text).map(str::to_owned);
+        // Where `unlisted` is not there, it is "hide".
+        let ours = word(&before.root).unwrap_or_else(|| "hide".to_owned());
+        if let Some(theirs) = word(&pasted.root).filter(|theirs| *theirs != ours) {
+            let (ours, theirs) = (quote(&ours), quote(&theirs));
+            notes.push(format!("`{key}` stays {ours}; {theirs}, as it was pasted, is for a policy of its own."));
+        }
+    }
+    let hidden: Vec<&str> = pasted
+        .root
+        .member("hide")
+        .map(DocumentNode::items)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(DocumentNode::as_text)
+        .collect();
+    let (tools, classes, all) = (pasted.members("tools"), pasted.members("classes"), pasted.members("all_tools"));
+    let named: Vec<ToolKey> = hidden
+        .iter()
+        .copied()
+        .chain(tools.iter().map(|(key, _)| key.name.as_str()))
+        .map(ToolKey::parse)
+        .collect::<Result<_, _>>()?;
+
+    let needs_entries = pasted.root.member("classes").is_some() || is_listed(tools);
+    let mut state = Merged { before: &before, after: None };
+    if before.is_patch() && needs_entries {
+        state.after = Some(before.standing_alone()?);
+    }
+    for (key, node) in tools {
+        let tool = ToolKey::parse(&key.name)?;
+        if tool.name.matches_all() {
+            state.merge_all_tools(&tool, node.members())?;
+            continue;
+        }
+        // The pasted entry wins, also over a name in `hide`.
+        if !hidden.iter().any(|item| tool.is(item)) {
+            let shown: Vec<_> = state.now().hidden_at(&tool).into_iter().map(DocumentChange::Show).collect();
+            state.make(&shown)?;
+        }
+        let (path, own) = state.now().entry(&tool);
+        if !own.is_some_and(|own| own.is_same_value(node)) {
+            state.make(&[DocumentChange::Set(path, node.clone())])?;
+        }
+    }
+    state.make(&set_members(&["classes".to_owned()], state.now().root.member("classes"), classes))?;
+    if !all.is_empty() {
+        state.merge_all_tools(&ToolKey::parse("*")?, all)?;
+    }
+    for item in &hidden {
+        if state.now().hidden_at(&ToolKey::parse(item)?).is_empty() {
+            state.make(&[DocumentChange::Hide((*item).to_owned())])?;
+        }
+    }
+    let is_about_all = !classes.is_empty() || !all.is_empty() || named.iter().any(|tool| tool.name.matches_all());
+    let after = state.after;
+    finish(before, after, |name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), notes)
+}
+
+fn is_listed(tools: &[DocumentMember]) -> bool {
+    tools.iter().any(|(key, _)| !ToolGlob::parse(&key.name).is_ok_and(|name| name.matches_all()))
+}
+
+/// A policy into which a document is merged.
+struct Merged<'b, 's> {
+    before: &'b EditState<'s>,
+    /// The policy by now, if something has changed.
+    after: Option<EditState<'s>>,
+}
+
+impl<'s> Merged<'_, 's> {
+    fn now(&self) -> &EditState<'s> {
+        self.after.as_ref().unwrap_or(self.before)
+    }
+
+    fn make(&mut self, changes: &[DocumentChange]) -> Result<(), CannotEdit> {
+        if !changes.is_empty() {
+            self.after = Some(self.now().with(changes)?);
+        }
+        Ok(())
+    }
+
+    /// Takes over the rules for all tools, key by key.
+    fn merge_all_tools(&mut self, all: &ToolKey, members: &[DocumentMember]) -> Result<(), CannotEdit> {
+        let (path, own) = self.now().entry(all);
+        let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
+        // `reason` and `on_deny` are two names of one key, so both would be a contradiction.
+        let twins = [("reason", "on_deny"), ("on_deny", "reason")].into_iter();
+        let twins = twins.filter(|(key, twin)| has(twin) && members.iter().any(|(own, _)| own.name == *key));
+        let gone = twins.map(|(_, twin)| DocumentChange::Remove(join_path(&path, twin)));
+        let changes: Vec<_> = gone.chain(set_members(&path, own, members)).collect();
+        self.make(&changes)
+    }
+}

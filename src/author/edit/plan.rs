@@ -1,0 +1,420 @@
+//! From an order for a tool to changes of a document, and whether the result is what was ordered.
+
+use super::change::DocumentChange;
+use super::state::{EditState, ToolKey};
+use super::{CannotEdit, EditOutcome, Edited, Which, written_out};
+use crate::author::{rate_limit, text_member};
+use crate::limits::MAX_POLICY_FILE;
+use crate::policy::diagnostic::quote;
+use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
+use crate::policy::{Effect, Format, Limit, Policy, Scope, ServerName, Source};
+use crate::visible::visible;
+
+/// What an order does to a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EditAction {
+    /// It may be called; its limits and conditions stay.
+    Allow,
+    /// It stays visible, and every call is refused.
+    Deny,
+    /// It is taken out of tools/list, and every call is refused.
+    Hide,
+    /// A person approves each call.
+    Ask {
+        /// How long the call waits for them, such as `10m`.
+        timeout: Option<String>,
+    },
+    /// A rate of calls may pass, such as `10/minute`; the other rules for the tool stay.
+    Limit {
+        /// The rate.
+        rate: String,
+        /// Whose calls are counted together; those of a session if it is not given.
+        scope: Option<Scope>,
+    },
+    /// Its own entry is removed, so that the rest of the policy decides.
+    Reset,
+}
+
+impl EditAction {
+    /// The effect on a tool's calls; `None` if it depends on the rest of the policy.
+    fn effect(&self) -> Option<Effect> {
+        match self {
+            Self::Allow => Some(Effect::Allow),
+            Self::Deny => Some(Effect::Deny),
+            Self::Hide => Some(Effect::Hide),
+            Self::Ask { .. } => Some(Effect::RequireApproval),
+            Self::Limit { .. } | Self::Reset => None,
+        }
+    }
+}
+
+/// What a person orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What happens.
+    pub action: EditAction,
+    /// To which tools: names and globs.
+    pub tools: Vec<String>,
+    /// The reason that the agent is given.
+    pub reason: Option<String>,
+}
+
+/// Carries out an order in a document, or, if there is none yet, in the built-in policy as a document of this `name`.
+///
+/// # Errors
+/// If the result would not be what was ordered, or the document cannot be edited.
+pub fn order(source: Option<&Source>, name: &str, server: &ServerName, order: &Order) -> Result<Edited, CannotEdit> {
+    let tools = order.tools.iter().map(|text| ToolKey::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let before = begin(source, name, server)?;
+    let mut after = None;
+    for tool in &tools {
+        after = carry_out(after.as_ref().unwrap_or(&before), tool, order)?.or(after);
+    }
+    let is_named = |name: &str| tools.iter().any(|tool| tool.name.matches(name));
+    finish(before, after, is_named, Vec::new())
+}
+
+/// The document that is edited.
+pub(super) fn begin<'s>(
+    source: Option<&Source>,
+    name: &str,
+    server: &'s ServerName,
+) -> Result<EditState<'s>, CannotEdit> {
+    let source = source.cloned().unwrap_or_else(|| Source::new(name, Format::Toml, written_out(server)));
+    EditState::load(source, server, Which::Present)
+}
+
+/// Checks that no other tool is decided in another way than before.
+pub(super) fn finish(
+    before: EditState<'_>,
+    after: Option<EditState<'_>>,
+    is_named: impl Fn(&str) -> bool,
+    notes: Vec<String>,
+) -> Result<Edited, CannotEdit> {
+    let outcome = match &after {
+        Some(after) => check_edited(&before, after, is_named)?,
+        None => EditOutcome::Unchanged,
+    };
+    let EditState { source, policy, warnings, .. } = after.unwrap_or(before);
+    Ok(Edited { source, policy, warnings, outcome, notes })
+}
+
+fn check_edited(
+    before: &EditState<'_>,
+    after: &EditState<'_>,
+    is_named: impl Fn(&str) -> bool,
+) -> Result<EditOutcome, CannotEdit> {
+    let size = after.source.in_file(after.source.text()).len();
+    if size > MAX_POLICY_FILE {
+        return CannotEdit::refused(format!(
+            "With that, {} would have {size} bytes, and no policy that is larger than {MAX_POLICY_FILE} is read. Nothing was \
+             written. Take out of it what is not needed.",
+            after.source.name()
+        ));
+    }
+    let nobody = "a_tool_that_nobody_knows".to_owned();
+    let names = before.policy.known_tools().into_iter().chain(after.policy.known_tools()).chain([nobody]);
+    let mut others = names.filter(|name| !is_named(name));
+    if let Some(other) = others.find(|name| !decide_alike(&before.policy, &after.policy, name)) {
+        return CannotEdit::refused(format!(
+            "That would change what happens to {}, which was not named. Nothing was written. Edit {} by hand, and look at it \
+             with `policylayer check`.",
+            quote(&other),
+            before.source.name()
+        ));
+    }
+    let is_same = before.source.text() == after.source.text();
+    Ok(if is_same { EditOutcome::Unchanged } else { EditOutcome::Changed })
+}
+
+/// Whether two policies decide a tool alike, whichever rule decides.
+fn decide_alike(one: &Policy, other: &Policy, tool: &str) -> bool {
+    let (before, after) = (one.decide(tool), other.decide(tool));
+    let limit = |limit: &Limit| (limit.max, limit.window, limit.scope);
+    before.effect == after.effect
+        && before.reason == after.reason
+        && one.looks_at_arguments(tool) == other.looks_at_arguments(tool)
+        && one.limits(tool).map(limit).eq(other.limits(tool).map(limit))
+}
+
+/// Returns the document after the order; `None` if nothing is to be changed.
+fn carry_out<'s>(state: &EditState<'s>, tool: &ToolKey, order: &Order) -> Result<Option<EditState<'s>>, CannotEdit> {
+    check_for_all(tool, order)?;
+    let mut changes = plan(state, tool, order)?;
+    let mut standing_alone = None;
+    if state.is_patch() && changes.iter().any(is_about_entries) {
+        // To take it out of `hide` may be all that it needs.
+        let shown: Vec<_> =
+            changes.iter().filter(|change| matches!(change, DocumentChange::Show(_))).cloned().collect();
+        if order.action == EditAction::Allow && order.reason.is_none() && !shown.is_empty() {
+            let after = state.with(&shown)?;
+            if verify(state, &after, tool, order).is_ok() {
+                return Ok(Some(after));
+            }
+        }
+        // With entries the document stands alone, so the built-in rules under it have to be written into it.
+        let alone = state.standing_alone()?;
+        changes = plan(&alone, tool, order)?;
+        standing_alone = Some(alone);
+    }
+    let state = standing_alone.as_ref().unwrap_or(state);
+    if changes.is_empty() {
+        verify(state, state, tool, order)?;
+        return Ok(standing_alone);
+    }
+    let after = state.with(&changes)?;
+    verify(state, &after, tool, order)?;
+    Ok(Some(after))
+}
+
+/// Checks that an order for every tool is one that there is an entry for.
+fn check_for_all(tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
+    let verb = match order.action {
+        EditAction::Allow => "allow",
+        EditAction::Deny => "deny",
+        EditAction::Ask { .. } => "ask",
+        EditAction::Hide | EditAction::Limit { .. } | EditAction::Reset => return Ok(()),
+    };
+    if !tool.name.matches_all() {
+        return Ok(());
+    }
+    CannotEdit::refused(format!(
+        "`{}` means every tool, and there is no such entry to {verb}. Name the tools, or set `default` in the file.",
+        tool.key
+    ))
+}
+
+fn is_about_entries(change: &DocumentChange) -> bool {
+    let (DocumentChange::Set(path, _) | DocumentChange::Remove(path)) = change else { return false };
+    path.first().is_some_and(|first| first == "tools" || first == "classes")
+}
+
+fn plan(state: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<Vec<DocumentChange>, CannotEdit> {
+    let out_of_hide = || state.hidden_at(tool).into_iter().map(DocumentChange::Show).collect::<Vec<_>>();
+    let (path, own) = state.entry(tool);
+    match &order.action {
+        EditAction::Reset => {
+            let mut changes = out_of_hide();
+            changes.extend(own.map(|_| DocumentChange::Remove(path)));
+            Ok(changes)
+        }
+        EditAction::Hide if tool.exact().is_none() => {
+            if order.reason.is_some() {
+                return CannotEdit::refused(format!(
+                    "A reason stands in the entry of a tool, and {} is put into the list `hide`, which has none. Name the \
+                     tools, or leave --reason out.",
+                    quote(&tool.key)
+                ));
+            }
+            let is_there = !state.hidden_at(tool).is_empty();
+            Ok(if is_there { Vec::new() } else { vec![DocumentChange::Hide(tool.key.clone())] })
+        }
+        EditAction::Hide if order.reason.is_none() && is_so(state, tool, Effect::Hide) => Ok(Vec::new()),
+        EditAction::Hide if order.reason.is_none() && own.is_none() => Ok(vec![DocumentChange::Hide(tool.key.clone())]),
+        EditAction::Limit { .. } => {
+            may_be_limited(state, tool, own)?;
+            Ok(change_entry(state, tool, order, &path, own))
+        }
+        action => {
+            let changes = out_of_hide();
+            let is_so = changes.is_empty()
+                && order.reason.is_none()
+                && own.is_none()
+                && action.effect().is_some_and(|effect| is_so(state, tool, effect))
+                && !matches!(action, EditAction::Ask { timeout: Some(_) });
+            if is_so {
+                return Ok(changes);
+            }
+            // Taking it out of `hide` changes no entry.
+            let rest = change_entry(state, tool, order, &path, own);
+            Ok(changes.into_iter().chain(rest).collect())
+        }
+    }
+}
+
+/// Whether a rule gives one tool this effect already, whatever its server says of the tool.
+fn is_so(state: &EditState<'_>, tool: &ToolKey, effect: Effect) -> bool {
+    tool.exact().is_some_and(|name| {
+        let decision = state.policy.decide(name);
+        decision.effect == effect
+            && (decision.rule != "default" || effect == Effect::Allow)
+            && !state.policy.waits_for_listing(name)
+    })
+}
+
+/// Checks that a limit lets through nothing that was refused before.
+fn may_be_limited(state: &EditState<'_>, tool: &ToolKey, own: Option<&DocumentNode>) -> Result<(), CannotEdit> {
+    if let Some(name) = tool.exact() {
+        let decision = state.policy.decide(name);
+        if matches!(decision.effect, Effect::Deny | Effect::Hide) {
+            return CannotEdit::refused(format!(
+                "Every call of {} is refused already, by `{}`, so there is nothing to limit. If it is to be called, let it \
+                 through first: `policylayer allow {}`, with the same --server or --policy.",
+                quote(name),
+                decision.rule,
+                visible(name)
+            ));
+        }
+        // With an entry of its own the class would no longer decide, and what the server says of it can only make it stricter.
+        if own.is_none() && state.policy.waits_for_listing(name) {
+            return CannotEdit::refused(format!(
+                "What becomes of {} depends on what the server says that it does, and a limit of its own would let it through \
+                 whatever that is. Nothing was written. Say first what it may do: `policylayer allow {name}`, or `policylayer \
+                 ask {name}`.",
+                quote(name),
+                name = visible(name)
+            ));
+        }
+    } else if own.is_none()
+        && !tool.name.matches_all()
+        && (state.policy.otherwise() != Effect::Allow || state.root.member("classes").is_some())
+    {
+        return CannotEdit::refused(format!(
+            "There is no entry {} that could be limited, and a new one would let through what other rules refuse. Limit \
+             the tools by their names.",
+            quote(&tool.key)
+        ));
+    }
+    Ok(())
+}
+
+/// The changes that make the tool's entry say what is ordered. An entry is made if there is none.
+fn change_entry(
+    state: &EditState<'_>,
+    tool: &ToolKey,
+    order: &Order,
+    path: &[String],
+    own: Option<&DocumentNode>,
+) -> Vec<DocumentChange> {
+    let wanted = wanted_members(order, own);
+    // An entry that only gives the class leaves the rest to the rules for that class.
+    let only_classifies = |node: &DocumentNode| node.members().len() == 1 && node.member("class").is_some();
+    let Some(kept) = own.filter(|node| !only_classifies(node) || state.root.member("classes").is_none()) else {
+        let mut members = own.map(|node| node.members().to_vec()).unwrap_or_default();
+        // An entry replaces the rule that decided so far; what that rule checks is still to be checked.
+        let governing = state.governing(tool).map(DocumentNode::members).unwrap_or_default();
+        let carried = governing.iter().filter(|(key, _)| is_carried(&order.action, &key.name)).cloned();
+        members.extend(carried.filter(|(key, _)| !wanted.iter().any(|(own, _)| own.name == key.name)));
+        members.extend(wanted);
+        // A listed tool is allowed, unless its entry only gives the class.
+        members.retain(|(key, node)| !(key.name == "action" && node.as_text() == Some("allow")));
+        if order.action == EditAction::Allow && own.is_some() {
+            members.push(text_member("action", "allow"));
+        }
+        return vec![DocumentChange::Set(path.to_vec(), DocumentNode::unplaced_table(members))];
+    };
+    let mut changes = set_members(path, Some(kept), &wanted);
+    let is_action = |change: &DocumentChange| match change {
+        DocumentChange::Set(path, _) => path.last().is_some_and(|key| key == "action"),
+        _ => false,
+    };
+    if changes.iter().any(is_action) {
+        let mut gone: Vec<&str> = Vec::new();
+        // The reason was for the action, unless something else refuses with it.
+        let has_checks = kept.members().iter().any(|(key, _)| !NO_CHECKS.contains(&key.name.as_str()));
+        if order.reason.is_none() && !has_checks {
+            gone.extend(["reason", "on_deny"]);
+        }
+        if order.action == EditAction::Allow && kept.member("approve_if").is_none() {
+            gone.extend(["approval_timeout", "approval_scope"]);
+        }
+        let gone = gone.into_iter().filter(|key| kept.member(key).is_some());
+        changes.extend(gone.map(|key| DocumentChange::Remove(join_path(path, key))));
+    }
+    changes
+}
+
+/// The changes that give a table these members, as far as it does not have them already.
+pub(super) fn set_members(
+    path: &[String],
+    own: Option<&DocumentNode>,
+    members: &[DocumentMember],
+) -> Vec<DocumentChange> {
+    let has = |(key, node): &&DocumentMember| {
+        own.and_then(|own| own.member(&key.name)).is_some_and(|old| old.is_same_value(node))
+    };
+    let missing = members.iter().filter(|member| !has(member));
+    missing.map(|(key, node)| DocumentChange::Set(join_path(path, &key.name), node.clone())).collect()
+}
+
+/// The path of a member of the table at `path`.
+pub(super) fn join_path(path: &[String], key: &str) -> Vec<String> {
+    path.iter().cloned().chain([key.to_owned()]).collect()
+}
+
+/// The keys of an entry that neither refuse nor count.
+const NO_CHECKS: [&str; 6] = ["action", "reason", "on_deny", "class", "approval_timeout", "approval_scope"];
+
+/// Whether a key of the rule that decided a tool so far goes into its own entry.
+fn is_carried(action: &EditAction, key: &str) -> bool {
+    match action {
+        EditAction::Deny | EditAction::Hide | EditAction::Reset => false,
+        EditAction::Allow => !NO_CHECKS.contains(&key),
+        EditAction::Ask { .. } => !NO_CHECKS.contains(&key) || key.starts_with("approval"),
+        EditAction::Limit { .. } => key != "class",
+    }
+}
+
+/// The members that the entry is to have.
+fn wanted_members(order: &Order, own: Option<&DocumentNode>) -> Vec<DocumentMember> {
+    let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
+    if let EditAction::Limit { rate, scope } = &order.action {
+        let limit = rate_limit(rate, *scope, order.reason.as_deref());
+        return vec![(DocumentKey::unplaced("rate_limit"), limit)];
+    }
+    // A listed tool is allowed; only an action that says otherwise has to be changed.
+    let is_implied = order.action == EditAction::Allow && !has("action");
+    let effect = order.action.effect().filter(|_| !is_implied);
+    let mut wanted: Vec<_> = effect.map(|effect| text_member("action", effect.as_str())).into_iter().collect();
+    if let EditAction::Ask { timeout: Some(timeout) } = &order.action {
+        wanted.push(text_member("approval_timeout", timeout));
+    }
+    let reason_key = if has("on_deny") { "on_deny" } else { "reason" };
+    wanted.extend(order.reason.as_ref().map(|reason| text_member(reason_key, reason)));
+    wanted
+}
+
+/// Checks that each tool that is meant is decided as it was ordered.
+fn verify(before: &EditState<'_>, after: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
+    let names = match tool.exact() {
+        Some(name) => [name.to_owned()].into(),
+        None => after.policy.known_tools(),
+    };
+    for name in names.iter().filter(|name| tool.name.matches(name)) {
+        let (old, decision) = (before.policy.decide(name), after.policy.decide(name));
+        let is_good = match (&order.action, order.action.effect()) {
+            (EditAction::Limit { .. }, _) => {
+                let is_limited = after.policy.limits(name).any(|limit| limit.rule.ends_with("rate_limit"));
+                decision.effect == old.effect && (is_limited || matches!(decision.effect, Effect::Deny | Effect::Hide))
+            }
+            (EditAction::Allow, _) => decision.effect == Effect::Allow,
+            // Nobody would see a reason that another rule keeps back.
+            (_, Some(effect)) => {
+                decision.effect == effect
+                    && order.reason.as_deref().is_none_or(|reason| decision.reason == Some(reason))
+            }
+            (_, None) => true,
+        };
+        if is_good {
+            continue;
+        }
+        let (rule, file) = (decision.rule, after.source.name());
+        let remedy = match rule.strip_prefix("hide[").and_then(|at| at.trim_end_matches(']').parse::<usize>().ok()) {
+            Some(at) => {
+                let items = after.root.member("hide").map(DocumentNode::items).unwrap_or_default();
+                let item = items.get(at).and_then(DocumentNode::as_text).unwrap_or_default();
+                format!("Take {} out of `hide` first: `policylayer reset '{}'`", quote(item), visible(item))
+            }
+            None if tool.exact().is_none() && rule.starts_with("tools.") => {
+                format!("A rule that names a tool comes before a glob: name the tool itself, {}", quote(name))
+            }
+            None => "Change that rule in the file first".to_owned(),
+        };
+        return CannotEdit::refused(format!(
+            "{} would not come out as asked: `{rule}` of {file} decides it, and makes of it `{}`. Nothing was written. {remedy}.",
+            quote(name),
+            decision.effect
+        ));
+    }
+    Ok(())
+}

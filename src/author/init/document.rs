@@ -1,0 +1,303 @@
+//! From the plan to the policy's text. What a server says of itself gets no further than the line of a comment.
+
+use std::collections::BTreeMap;
+
+use unicode_width::UnicodeWidthChar as _;
+
+use super::plan::{Answer, Answers, PlannedTool, later};
+use crate::author::render::{json, toml_entry, toml_members, yaml};
+use crate::author::{table_member, text_member};
+use crate::limits::MAX_POLICY_FILE;
+use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
+use crate::policy::{self, Colour, Effect, Format, Listing, ServerName, Source, ToolRef};
+use crate::risk::{Class, Confidence, Knowledge};
+use crate::visible::{plural, visible};
+
+/// The width of a comment.
+const COMMENT: usize = 110;
+
+/// The width of the rule behind a heading, as in the policies that are built in.
+const WIDTH: usize = 120;
+
+/// What the policy is written from.
+#[derive(Debug)]
+pub(crate) struct Origin<'o> {
+    /// The server's name.
+    pub(crate) server: &'o ServerName,
+    /// The server's own name for itself.
+    pub(crate) calls_itself: &'o str,
+    /// The day, such as 2026-11-22.
+    pub(crate) day: &'o str,
+}
+
+/// A new policy. Comments are lines without their mark; a format without comments leaves them out.
+struct NewPolicy {
+    head: Vec<String>,
+    top: Vec<NewMember>,
+    /// The sections of `classes`, and those of `tools`.
+    tables: [(&'static str, Vec<PolicySection>); 2],
+}
+
+/// Some members under one heading.
+struct PolicySection {
+    title: String,
+    notes: Vec<String>,
+    members: Vec<NewMember>,
+}
+
+/// Comments, and the member that they are about; `None` if there are only comments.
+type NewMember = (Vec<String>, Option<DocumentMember>);
+
+/// Writes the policy's text.
+pub(crate) fn write(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers, format: Format) -> String {
+    let policy = build(origin, plan, answers);
+    if format == Format::Json {
+        return policy.to_json();
+    }
+    let mut out = comments("", &policy.head) + "\n";
+    for (about, member) in &policy.top {
+        let members = if format == Format::Yaml { yaml(member.as_slice(), 0) } else { toml_members(member.as_slice()) };
+        out.push_str(&format!("{}{members}", comments("", about)));
+    }
+    for (table, sections) in &policy.tables {
+        let is_empty = sections.iter().flat_map(|section| &section.members).all(|(_, member)| member.is_none());
+        match (format, is_empty) {
+            (Format::Yaml, true) => out.push_str(&format!("\n{table}: {{}}\n")),
+            (Format::Yaml, false) => out.push_str(&format!("\n{table}:\n")),
+            (_, true) => out.push_str(&format!("\n[{table}]\n")),
+            (_, false) => {}
+        }
+        let indent = if format == Format::Yaml { "  " } else { "" };
+        for section in sections {
+            out.push_str(&section.heading(indent));
+            for (about, member) in &section.members {
+                let entry = match member {
+                    Some((key, value)) if format == Format::Toml => toml_entry(table, &key.name, value.members()),
+                    member => yaml(member.as_slice(), indent.len()),
+                };
+                out.push_str(&format!("\n{}{entry}", comments(indent, about)));
+            }
+        }
+    }
+    out
+}
+
+impl NewPolicy {
+    fn to_json(&self) -> String {
+        let members =
+            |members: &[NewMember]| members.iter().filter_map(|(_, member)| member.clone()).collect::<Vec<_>>();
+        let mut all = members(&self.top);
+        for (table, sections) in &self.tables {
+            all.push(table_member(table, sections.iter().flat_map(|section| members(&section.members)).collect()));
+        }
+        json(&DocumentNode::unplaced_table(all), 0) + "\n"
+    }
+}
+
+impl PolicySection {
+    /// `# ---- Reads: allowed -----`, and the notes.
+    fn heading(&self, indent: &str) -> String {
+        let start = format!("---- {} ", self.title);
+        let room = WIDTH.saturating_sub(indent.len() + 2 + start.chars().count());
+        let heading = comments(indent, &[format!("{start}{}", "-".repeat(room))]);
+        let gap = if self.notes.is_empty() { "" } else { "\n" };
+        format!("\n{heading}{gap}{}", comments(indent, &self.notes))
+    }
+}
+
+/// Comments, each of them on a line.
+fn comments(indent: &str, lines: &[String]) -> String {
+    // They are visible already; here it is only made sure that none ends before its line does.
+    let is_safe = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
+    let comment = |line: &String| {
+        let line: String = line.chars().map(|c| if is_safe(c) { c } else { '\u{fffd}' }).collect();
+        format!("{indent}{}\n", format!("# {line}").trim_end())
+    };
+    lines.iter().map(comment).collect()
+}
+
+/// Checks that a text is the policy that was planned, and returns the number of warnings that it loads with.
+pub(crate) fn verify(text: &str, server: &ServerName, plan: &[PlannedTool], format: Format) -> Result<u64, String> {
+    if text.len() > MAX_POLICY_FILE {
+        let megabytes = MAX_POLICY_FILE / (1024 * 1024);
+        return Err(format!(
+            "With {} tools it would be larger than the {megabytes} MiB that are read.\nwhat to do: write one by hand, with \
+             globs and rules by class: docs/policy.md",
+            plan.len()
+        ));
+    }
+    let source = Source::new(format!("the policy for {server}"), format, text);
+    let loaded = policy::load(&source, server);
+    let Some(policy) = &loaded.policy else {
+        let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+        return Err(format!("It has errors.\n\n{rendered}\nwhat to do: please report this"));
+    };
+    for tool in plan {
+        let listing = Listing::As(tool.profile.class);
+        let effect = policy.decide(ToolRef { name: &tool.name, listing }).effect;
+        let is_as_planned = match &tool.key {
+            Ok(_) => effect == tool.effect(),
+            // Left to the rules by class, which let nothing pass unasked.
+            Err(_) => effect != Effect::Allow,
+        };
+        if !is_as_planned {
+            let name = visible(&tool.name);
+            return Err(format!("It does not do with {name} what was meant.\nwhat to do: please report this"));
+        }
+    }
+    Ok(loaded.diagnostics.len() as u64)
+}
+
+fn build(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers) -> NewPolicy {
+    let Origin { server, day, .. } = origin;
+    let listed = one_line(&format!("from what {} listed", first_sentence(origin.calls_itself)));
+    let count = plural(plan.len() as u64, "tool");
+    let description =
+        format!("{server}: written by policylayer init on {day} for {count}, {listed}. Newer tools ask a person.");
+    let stays = "What nothing below has a rule for is refused. It stays visible, so that somebody notices.";
+    let classes = PolicySection {
+        title: "Tools without an entry, by class".to_owned(),
+        notes: wrap(
+            "A tool that the server lists later, after an update or with another permission, is one that nobody has \
+             looked at. So it asks a person, even if it seems to be a read, and is noticed; what destroys is hidden. \
+             Once you have looked, give it an entry of its own.",
+        ),
+        members: Class::ALL.map(|class| (Vec::new(), Some(table_member(class.as_str(), later(class))))).into(),
+    };
+    NewPolicy {
+        head: head(origin, &count, &listed),
+        top: vec![
+            (Vec::new(), Some(text_member("version", "1"))),
+            (Vec::new(), Some(text_member("description", description))),
+            (wrap(stays), Some(text_member("default", "deny"))),
+            (Vec::new(), Some(text_member("unlisted", "deny"))),
+        ],
+        tables: [("classes", vec![classes]), ("tools", sections(plan, answers))],
+    }
+}
+
+fn head(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str) -> Vec<String> {
+    let mut head = wrap(&format!("What the agent may do with {server}: a policy for its {count}."));
+    let paragraphs = [
+        format!(
+            "Written by `policylayer init` on {day}, {listed}. It is yours now: edit it here, or with `policylayer allow`, \
+             `deny`, `hide`, `ask` and `limit`. `policylayer check` finds what is wrong with it."
+        ),
+        "The tools are grouped by what they do. In quotes is how the server begins to describe a tool: that is the \
+         server's own claim, and nobody has checked it. What stands below it without quotes is policylayer's own."
+            .to_owned(),
+        "Every key of a policy is explained in docs/policy.md of policylayer.".to_owned(),
+    ];
+    for paragraph in paragraphs {
+        head.push(String::new());
+        head.extend(wrap(&paragraph));
+    }
+    head
+}
+
+fn sections(plan: &[PlannedTool], answers: &Answers) -> Vec<PolicySection> {
+    let mut by_class: BTreeMap<Class, Vec<&PlannedTool>> = BTreeMap::new();
+    plan.iter().for_each(|tool| by_class.entry(tool.profile.class).or_default().push(tool));
+    let section = |(class, tools): (Class, Vec<&PlannedTool>)| {
+        let answer = answers.get(&class).copied().unwrap_or(Answer::Recommended);
+        PolicySection {
+            title: format!("{}: {}", plural_of(class), answer.words(class)),
+            notes: Vec::new(),
+            members: tools.into_iter().map(new_member).collect(),
+        }
+    };
+    by_class.into_iter().map(section).collect()
+}
+
+fn plural_of(class: Class) -> &'static str {
+    match class {
+        Class::Read => "Reads",
+        Class::Write => "Writes",
+        Class::Execute => "Executes",
+        Class::Destructive => "Destructive",
+        Class::Financial => "Financial",
+    }
+}
+
+fn new_member(tool: &PlannedTool) -> NewMember {
+    let mut comments = Vec::new();
+    let member = match &tool.key {
+        Ok(key) => Some((DocumentKey::unplaced(key), tool.rule.clone())),
+        Err(why) => {
+            comments.push(quotation(&visible(&tool.name)));
+            comments.push(format!("It {why}, so there is no entry: `classes` has its rule."));
+            None
+        }
+    };
+    if let Some(said) = tool.description.as_deref().map(first_sentence).filter(|said| !said.is_empty()) {
+        comments.push(quotation(&said));
+    }
+    comments.extend(marks(tool));
+    (comments, member)
+}
+
+/// What a person should know of a tool before they change its rule.
+fn marks(tool: &PlannedTool) -> Option<String> {
+    let profile = &tool.profile;
+    let mut marks = Vec::new();
+    marks.extend(profile.pii.then_some("Personal data.".to_owned()));
+    marks.extend(profile.sends.then_some("Messages may go out.".to_owned()));
+    marks.extend(profile.irreversible.then_some("Cannot be undone.".to_owned()));
+    if let Knowledge::Classifier(Confidence::Low | Confidence::Medium) = profile.source {
+        marks.push(format!("Its class is a guess: {}", visible(&profile.why)));
+    }
+    (!marks.is_empty()).then(|| one_line(&marks.join(" ")))
+}
+
+/// The first sentence of a text from elsewhere, on one line, with nothing in it that is not seen.
+fn first_sentence(text: &str) -> String {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    // A sentence ends where another begins: not after "e.g.".
+    let ends = first.match_indices(['.', '!', '?']).map(|(at, end)| at + end.len()).find(|at| {
+        let rest = first.get(*at..).unwrap_or_default();
+        rest.strip_prefix(' ').is_some_and(|next| next.starts_with(char::is_uppercase))
+    });
+    visible(ends.and_then(|end| first.get(..end)).unwrap_or(&first))
+}
+
+/// The server's words, in quotes that none of them can end.
+fn quotation(text: &str) -> String {
+    format!("\"{}\"", cut(&text.replace('"', "'"), COMMENT - 4))
+}
+
+/// A text as one line of a comment.
+fn one_line(text: &str) -> String {
+    cut(text, COMMENT - 2)
+}
+
+/// The text, cut with an ellipsis if it is wider than `room`.
+fn cut(text: &str, room: usize) -> String {
+    let fitting = |room: usize| {
+        let mut width = 0;
+        let is_beyond = |(_, c): &(usize, char)| {
+            width += c.width().unwrap_or(0);
+            width > room
+        };
+        text.char_indices().find(is_beyond).map(|(at, _)| text.get(..at).unwrap_or_default())
+    };
+    match fitting(room) {
+        None => text.to_owned(),
+        Some(_) => format!("{}…", fitting(room - 1).unwrap_or(text).trim_end()),
+    }
+}
+
+/// A paragraph of our own, over as many lines as it takes.
+fn wrap(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() + 3 <= COMMENT => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

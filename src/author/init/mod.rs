@@ -1,0 +1,15 @@
+//! A policy for a server, written from the tools that it lists.
+//!
+//! ```text
+//! tools, answers ─ plan ─▶ planned tools ─ document ─▶ text ─ verify ─▶ target
+//! ```
+
+mod document;
+mod plan;
+mod target;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::document::{Origin, verify, write};
+pub(crate) use self::plan::{Answer, Answers, PlannedTool, plan, survey};
+pub(crate) use self::target::{FoundByName, InitTarget, TargetError, TargetOptions};

@@ -1,0 +1,190 @@
+//! What happens to each tool: what is recommended, or what a person has answered for its class.
+
+use std::collections::BTreeMap;
+
+use crate::author::{builtin_document, rate_member, readable_key, text_member};
+use crate::policy::tree::{DocumentMember, DocumentNode};
+use crate::policy::{Effect, ServerName};
+use crate::risk::{
+    Action, Catalogue, Class, Knowledge, Listed, Profile, RateScope, RecommendedRate, profile, recommend,
+};
+
+/// What a person wants of the tools of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// What is recommended for each of them.
+    Recommended,
+    /// They are taken out of the list.
+    Hide,
+    /// They stay in the list, and each call is refused.
+    Deny,
+    /// A person is asked about each call.
+    Ask,
+    /// So many calls a minute pass.
+    Limit,
+    /// Every call passes.
+    Allow,
+}
+
+impl Answer {
+    /// The answers for a class, the recommended one first and once.
+    pub(crate) fn of(class: Class) -> impl Iterator<Item = Self> {
+        let recommended = match class {
+            Class::Read => Self::Allow,
+            Class::Write => Self::Limit,
+            Class::Execute | Class::Financial => Self::Ask,
+            Class::Destructive => Self::Hide,
+        };
+        let others = [Self::Hide, Self::Ask, Self::Deny, Self::Limit, Self::Allow];
+        [Self::Recommended].into_iter().chain(others.into_iter().filter(move |answer| *answer != recommended))
+    }
+
+    /// What the answer does to the tools of a class, in a few words.
+    pub(crate) fn words(self, class: Class) -> &'static str {
+        match (self, class) {
+            (Self::Recommended, Class::Read) => "allowed; what is known to return personal data is limited",
+            (Self::Recommended, Class::Write) | (Self::Limit, _) => "allowed, each tool 30 times a minute",
+            (Self::Recommended, Class::Execute) | (Self::Ask, _) => "visible, and a person has to approve each call",
+            (Self::Recommended, Class::Destructive) => "hidden, since what is gone stays gone",
+            (Self::Recommended, Class::Financial) => "a person has to approve each call, and 10 an hour pass at most",
+            (Self::Hide, _) => "hidden",
+            (Self::Deny, _) => "visible, and each call is refused",
+            (Self::Allow, _) => "allowed, without a limit",
+        }
+    }
+}
+
+/// What a person has answered, by class.
+pub(crate) type Answers = BTreeMap<Class, Answer>;
+
+/// The limit if there is no recommended one.
+const LIMIT: RecommendedRate = RecommendedRate { max: 30, window: "minute", counted: RateScope::Session };
+
+/// The reason that is given for a call of a hidden tool.
+const GONE: &str = "What it takes away cannot be brought back.";
+
+/// What happens to one tool.
+#[derive(Debug)]
+pub(crate) struct PlannedTool {
+    /// Its name.
+    pub(crate) name: String,
+    /// The key that means it and no other, or why there is none.
+    pub(crate) key: Result<String, &'static str>,
+    /// The server's description of it.
+    pub(crate) description: Option<String>,
+    /// What is known of it.
+    pub(crate) profile: Profile,
+    /// Its entry, a table.
+    pub(super) rule: DocumentNode,
+}
+
+impl PlannedTool {
+    /// The effect of its entry.
+    pub(crate) fn effect(&self) -> Effect {
+        match self.rule.member("action").and_then(DocumentNode::as_text) {
+            Some("hide") => Effect::Hide,
+            Some("deny") => Effect::Deny,
+            Some("require_approval") => Effect::RequireApproval,
+            _ => Effect::Allow,
+        }
+    }
+
+    /// Whether its calls are counted.
+    pub(crate) fn is_limited(&self) -> bool {
+        ["rate_limit", "limits"].iter().any(|key| self.rule.member(key).is_some())
+    }
+}
+
+/// The tools, each with what is known of it, by name. If a server lists one twice, the worse of the two counts.
+pub(crate) fn survey<'l>(server: &ServerName, tools: &'l [Listed<'l>]) -> BTreeMap<&'l str, (&'l Listed<'l>, Profile)> {
+    let mut known: BTreeMap<&str, (&Listed<'_>, Profile)> = BTreeMap::new();
+    for tool in tools {
+        let profile = profile(server.as_str(), tool);
+        if known.get(&*tool.name).is_none_or(|(_, earlier)| profile.class > earlier.class) {
+            known.insert(&tool.name, (tool, profile));
+        }
+    }
+    known
+}
+
+/// Plans what happens to each tool, in the order of their names.
+pub(crate) fn plan(server: &ServerName, tools: &[Listed<'_>], answers: &Answers) -> Vec<PlannedTool> {
+    let known = Known::of(server);
+    survey(server, tools).into_values().map(|(tool, profile)| known.plan(tool, profile, answers)).collect()
+}
+
+/// What is known of a server before it is asked.
+#[derive(Debug)]
+pub(super) struct Known {
+    catalogue: Option<&'static Catalogue>,
+    /// The policy that is built in for it.
+    builtin: DocumentNode,
+}
+
+impl Known {
+    pub(super) fn of(server: &ServerName) -> Self {
+        Self { catalogue: Catalogue::of(server), builtin: builtin_document(server) }
+    }
+
+    /// Plans what happens to one tool.
+    pub(super) fn plan(&self, tool: &Listed<'_>, profile: Profile, answers: &Answers) -> PlannedTool {
+        let answer = answers.get(&profile.class).copied().unwrap_or(Answer::Recommended);
+        let is_new = self.catalogue.is_some() && profile.source != Knowledge::Catalogue;
+        let key = match readable_key(&tool.name) {
+            // An entry for it would be doubted at every start: no such tool is known.
+            _ if is_new => Err("is newer than what is known of this server"),
+            None => Err("has a name that no key can stand for"),
+            Some(key) => Ok(key),
+        };
+        let builtin = self.builtin.member("tools").and_then(|tools| tools.member(&tool.name));
+        let rule = DocumentNode::unplaced_table(rule(&profile, answer, builtin));
+        let description = tool.description.as_deref().or(tool.title.as_deref()).map(str::to_owned);
+        PlannedTool { name: tool.name.clone().into_owned(), key, description, profile, rule }
+    }
+}
+
+/// The entry of a tool. The checks of the built-in policy stay whatever is answered.
+fn rule(profile: &Profile, answer: Answer, builtin: Option<&DocumentNode>) -> Vec<DocumentMember> {
+    let recommended = recommend(profile);
+    let own = |key: &str| builtin.and_then(|builtin| builtin.member(key)?.as_text());
+    let (mut rule, rate) = match answer {
+        Answer::Recommended => match (builtin, recommended.action) {
+            (Some(builtin), _) => return builtin.members().to_vec(),
+            (None, Action::Allow) => (Vec::new(), recommended.rate_limit),
+            (None, Action::RequireApproval) => (refusal("require_approval", recommended.why), recommended.rate_limit),
+            (None, Action::Hide) => (refusal("hide", GONE), recommended.rate_limit),
+        },
+        Answer::Hide => (refusal("hide", "The policy leaves this tool out."), None),
+        Answer::Deny => (refusal("deny", "The policy lets nobody call this tool."), None),
+        Answer::Ask => {
+            let reason = own("action").filter(|action| *action == "require_approval").and_then(|_| own("reason"));
+            let reason = reason.unwrap_or("A person has to approve each call.");
+            (refusal("require_approval", reason), recommended.rate_limit)
+        }
+        Answer::Limit => (Vec::new(), Some(recommended.rate_limit.unwrap_or(LIMIT))),
+        Answer::Allow => (Vec::new(), None),
+    };
+    rule.extend(rate.map(rate_member));
+    if !matches!(answer, Answer::Hide | Answer::Deny) {
+        let is_check = |key: &str| matches!(key, "deny_if" | "require" | "approve_if");
+        let members = builtin.map(DocumentNode::members).unwrap_or_default();
+        rule.extend(members.iter().filter(|(key, _)| is_check(&key.name)).cloned());
+    }
+    rule
+}
+
+fn refusal(action: &str, reason: &str) -> Vec<DocumentMember> {
+    vec![text_member("action", action), text_member("reason", reason)]
+}
+
+/// The rule for the tools of a class that the server lists later.
+pub(super) fn later(class: Class) -> Vec<DocumentMember> {
+    if class == Class::Destructive {
+        return refusal("hide", GONE);
+    }
+    let mut rule = refusal("require_approval", "This tool is newer than the policy, so a person decides.");
+    if class == Class::Financial {
+        rule.push(rate_member(RecommendedRate { max: 10, window: "hour", counted: RateScope::Server }));
+    }
+    rule
+}

@@ -1,0 +1,222 @@
+//! Where the new policy goes, and the files that are in its way.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::env::Env;
+use crate::exit::Exit;
+use crate::limits::MAX_POLICY_FILE;
+use crate::paths::{self, PolicyError, ReplaceError};
+use crate::policy::{Format, ServerName};
+use crate::settings::Settings;
+use crate::state::file::{real, remove, rename};
+use crate::visible::visible_path;
+
+/// What the command line says of the target.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TargetOptions<'o> {
+    /// The file; `-` for stdout.
+    pub(crate) output: Option<&'o Path>,
+    /// The format; that of the file's ending if it is not given.
+    pub(crate) format: Option<Format>,
+    /// Whether files in the way are backed up.
+    pub(crate) force: bool,
+}
+
+/// Where the policy goes.
+#[derive(Debug)]
+pub(crate) struct InitTarget {
+    /// The file; `None` for stdout.
+    pub(crate) file: Option<PathBuf>,
+    /// Its format.
+    pub(crate) format: Format,
+    /// Whether the server's name finds the file.
+    pub(crate) found_by_name: FoundByName,
+    /// The files that are in its way, itself among them. With `--force` each of them is backed up.
+    in_the_way: Vec<PathBuf>,
+}
+
+/// Whether the server's name finds a policy file, so that nobody has to name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FoundByName {
+    /// It is the policy of the server.
+    Yes,
+    /// It has to be named.
+    No,
+}
+
+/// Why there is no target, or it was not written. Each message is complete.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TargetError {
+    #[error("{} does not end in .toml, .json, .yaml or .yml, so nobody could tell its format. Name the file so, or write to stdout with `-o -`.", visible_path(.0))]
+    Ending(PathBuf),
+    #[error("{} is to be written as {}, and its ending says otherwise. Give one of them, -o or --format.", visible_path(.0), .1)]
+    Contradiction(PathBuf, &'static str),
+    #[error("config.toml names another policy for this server, {}, so with {} there would be two. Leave -o out, or take `policy` out of config.toml.", visible_path(.0), visible_path(.1))]
+    Configured(PathBuf, PathBuf),
+    #[error("{}", exists(.0))]
+    Exists(Vec<PathBuf>),
+    #[error("{0}")]
+    Policy(#[from] PolicyError),
+    #[error("{0}")]
+    Replace(#[from] ReplaceError),
+    #[error("{} cannot be read, so it cannot be kept: {}. Nothing was written. Make it readable, or move it away.", visible_path(.0), .1)]
+    Unreadable(PathBuf, io::Error),
+    #[error("{} is larger than any policy that is read, so it is not kept. Nothing was written. Move it away yourself.", visible_path(.0))]
+    TooLarge(PathBuf),
+    #[error("The new policy is written, and {} could not be moved out of its way: {}. Move it away yourself: with both there, neither is in force.", visible_path(.0), .1)]
+    NotMoved(PathBuf, io::Error),
+}
+
+impl TargetError {
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Ending(_) | Self::Contradiction(..) => Exit::Usage,
+            Self::Policy(error) => error.exit(),
+            _ => Exit::Failed,
+        }
+    }
+}
+
+fn exists(files: &[PathBuf]) -> String {
+    let names = files.iter().map(|file| visible_path(file)).collect::<Vec<_>>().join(" and ");
+    let (exist, keeps) = if files.len() == 1 { ("exists", "it is kept") } else { ("exist", "they are kept") };
+    format!(
+        "{names} {exist} already, and nothing is overwritten. Look at what another policy would be with `-o -`, name \
+         another file with -o, or give --force: {keeps} beside the new one then, under another name."
+    )
+}
+
+impl InitTarget {
+    /// Finds the target: the file of the command line, or the server's policy file. Nothing is written yet.
+    pub(crate) fn find(
+        options: TargetOptions<'_>,
+        server: &ServerName,
+        settings: &Settings,
+        env: &Env,
+    ) -> Result<Self, TargetError> {
+        let file = match options.output {
+            Some(file) if file.as_os_str() == "-" => {
+                let format = options.format.unwrap_or(Format::Toml);
+                return Ok(Self { file: None, format, found_by_name: FoundByName::No, in_the_way: Vec::new() });
+            }
+            Some(file) => file.to_owned(),
+            None => {
+                let directory = paths::configuration_folder(env)?;
+                match settings.policy_of(server) {
+                    Some(named) => directory.join(named),
+                    None => {
+                        let ending = options.format.unwrap_or(Format::Toml).as_str();
+                        directory.join("policies").join(format!("{server}.{ending}"))
+                    }
+                }
+            }
+        };
+        let target = Self::at(file, options.format, server, settings, env)?;
+        if target.in_the_way.is_empty() || options.force {
+            Ok(target)
+        } else {
+            Err(TargetError::Exists(target.in_the_way))
+        }
+    }
+
+    fn at(
+        file: PathBuf,
+        format: Option<Format>,
+        server: &ServerName,
+        settings: &Settings,
+        env: &Env,
+    ) -> Result<Self, TargetError> {
+        let ending = file.extension().unwrap_or_default().to_string_lossy();
+        let Some(found) = Format::from_ending(&ending) else { return Err(TargetError::Ending(file)) };
+        if let Some(format) = format.filter(|format| *format != found) {
+            return Err(TargetError::Contradiction(file, format.as_str()));
+        }
+        let Ok(directory) = paths::configuration_folder(env) else {
+            return Ok(Self::new(file.clone(), found, FoundByName::No, vec![file]));
+        };
+        let configured = settings.policy_of(server).map(|path| directory.join(path));
+        let named = Format::ENDINGS.map(|ending| directory.join("policies").join(format!("{server}.{ending}")));
+        let is_named = named.iter().any(|one| is_same(one, &file));
+        let found_by_name = match configured {
+            Some(configured) if is_same(&configured, &file) => FoundByName::Yes,
+            Some(named) if is_named => return Err(TargetError::Configured(named, file)),
+            None if is_named => FoundByName::Yes,
+            Some(_) | None => FoundByName::No,
+        };
+        let mut candidates = vec![file.clone()];
+        // Of two policies for one server none would be in force.
+        if found_by_name == FoundByName::Yes {
+            candidates.extend(named.into_iter().filter(|other| !is_same(other, &file)));
+        }
+        Ok(Self::new(file, found, found_by_name, candidates))
+    }
+
+    fn new(file: PathBuf, format: Format, found_by_name: FoundByName, candidates: Vec<PathBuf>) -> Self {
+        // Not `exists`: a link that leads nowhere is a policy that somebody wanted.
+        let in_the_way = candidates.into_iter().filter(|file| fs::symlink_metadata(file).is_ok()).collect();
+        Self { file: Some(file), format, found_by_name, in_the_way }
+    }
+
+    /// Writes the file, and returns the backups of the files in its way.
+    pub(crate) fn write(&self, file: &Path, text: &str) -> Result<Vec<PathBuf>, TargetError> {
+        let mut kept = Vec::new();
+        let mut old = None;
+        let (own, others): (Vec<_>, Vec<_>) = self.in_the_way.iter().partition(|other| *other == file);
+        if !own.is_empty() && fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+            // It says what is wrong.
+            old = Some(Vec::new());
+        } else if !own.is_empty() {
+            let text = read(file)?;
+            let aside = aside(file);
+            paths::replace_file(&aside, None, &text)?;
+            kept.push(aside);
+            old = Some(text);
+        }
+        if let Err(error) = paths::replace_file(file, old.as_deref(), text.as_bytes()) {
+            // What was there is still there.
+            kept.iter().for_each(|aside| drop(remove(aside)));
+            return Err(error.into());
+        }
+        // Only now: with two policies nothing starts, and with none the built-in one would be in force.
+        for other in others {
+            let aside = aside(other);
+            rename(other, &aside).map_err(|error| TargetError::NotMoved(other.clone(), error))?;
+            kept.push(aside);
+        }
+        Ok(kept)
+    }
+}
+
+/// Reads all of a file, to back it up.
+fn read(file: &Path) -> Result<Vec<u8>, TargetError> {
+    let unreadable = |error| TargetError::Unreadable(file.to_owned(), error);
+    let mut text = Vec::new();
+    let most = MAX_POLICY_FILE as u64 + 1;
+    File::open(file).map_err(unreadable)?.take(most).read_to_end(&mut text).map_err(unreadable)?;
+    if text.len() > MAX_POLICY_FILE { Err(TargetError::TooLarge(file.to_owned())) } else { Ok(text) }
+}
+
+/// Whether two paths lead to one file, which need not exist.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let directory = |path: &Path| {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        real(parent.unwrap_or(Path::new("."))).ok()
+    };
+    let is_same_name = || one.file_name() == other.file_name();
+    one == other || (is_same_name() && directory(one).is_some_and(|one| directory(other) == Some(one)))
+}
+
+/// The path of a backup: one that no file has, and that is nobody's policy.
+fn aside(file: &Path) -> PathBuf {
+    let with = |ending: &str| {
+        let mut name = OsString::from(file.as_os_str());
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let mut names = [with(".before-init")].into_iter().chain((2_u32..).map(|at| with(&format!(".before-init-{at}"))));
+    names.find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| with(".before-init"))
+}

@@ -1,0 +1,190 @@
+//! A rule as a policy file has it, in any of the three formats.
+
+use super::render::{json, json_line, toml_entry, toml_members, yaml};
+use super::{builtin_document, rate_member, readable_key, table_member, text_member};
+use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
+use crate::policy::{Format, Mode, ServerName};
+use crate::risk::{Action, Recommended};
+
+/// A rule for one tool.
+#[derive(Debug)]
+pub(crate) enum Snippet {
+    /// Its name in `hide`: for a document that only hides.
+    Hide(String),
+    /// Its entry under `tools`.
+    Entry(RuleEntry),
+}
+
+/// An entry for one tool.
+#[derive(Debug)]
+pub(crate) struct RuleEntry {
+    key: String,
+    members: Vec<DocumentMember>,
+}
+
+impl Snippet {
+    /// The rule that is recommended: the built-in policy's own entry, if it has one. A tool to be hidden is put into `hide` of
+    /// a document that only hides. `None` if no key can name the tool so that a person sees what they read.
+    pub(crate) fn recommended(
+        server: &ServerName,
+        tool: &str,
+        recommended: &Recommended,
+        mode: Option<Mode>,
+    ) -> Option<Self> {
+        let key = readable_key(tool)?;
+        if mode == Some(Mode::Patch) && recommended.action == Action::Hide {
+            return Some(Self::Hide(key));
+        }
+        let document = builtin_document(server);
+        let builtin = document.member("tools").and_then(|tools| tools.member(tool));
+        let members = builtin.map_or_else(|| entry_members(recommended), |entry| entry.members().to_vec());
+        Some(Self::Entry(RuleEntry { key, members }))
+    }
+
+    /// Whether it has conditions.
+    pub(crate) fn looks_at_arguments(&self) -> bool {
+        let is_condition = |(key, _): &DocumentMember| matches!(key.name.as_str(), "deny_if" | "require");
+        matches!(self, Self::Entry(entry) if entry.members.iter().any(is_condition))
+    }
+
+    /// The snippet in a format, over several lines, the last of which ends.
+    pub(crate) fn text(&self, format: Format) -> String {
+        match (format, self) {
+            (Format::Toml, Self::Hide(_)) => toml_members(&[self.member()]),
+            (Format::Toml, Self::Entry(entry)) => toml_entry("tools", &entry.key, &entry.members),
+            (Format::Json, _) => json(&self.node(), 0) + "\n",
+            (Format::Yaml, _) => yaml(&[self.member()], 0),
+        }
+    }
+
+    /// The snippet as JSON on one line.
+    pub(crate) fn compact(&self) -> String {
+        json_line(&self.node())
+    }
+
+    fn node(&self) -> DocumentNode {
+        DocumentNode::unplaced_table(vec![self.member()])
+    }
+
+    fn member(&self) -> DocumentMember {
+        match self {
+            Self::Hide(tool) => {
+                let names = DocumentValue::Array(vec![DocumentNode::unplaced_string(tool)]);
+                (DocumentKey::unplaced("hide"), DocumentNode::unplaced(names))
+            }
+            Self::Entry(RuleEntry { key, members }) => table_member("tools", vec![table_member(key, members.clone())]),
+        }
+    }
+}
+
+fn entry_members(recommended: &Recommended) -> Vec<DocumentMember> {
+    let action = Some(recommended.action).filter(|action| *action != Action::Allow);
+    let action = action.map(|action| text_member("action", action.as_str()));
+    action.into_iter().chain(recommended.rate_limit.map(rate_member)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{self, Colour, Effect, Source, ToolGlob};
+    use crate::risk::{Catalogue, Class, Listed, profile, recommend};
+
+    /// The snippet within a document, as somebody would paste it.
+    fn document(snippet: &Snippet, format: Format) -> String {
+        let text = snippet.text(format);
+        match format {
+            Format::Toml => format!("version = \"1\"\ndefault = \"deny\"\n{text}"),
+            Format::Yaml => format!("version: \"1\"\ndefault: deny\n{text}"),
+            Format::Json => {
+                let inner = text.trim().strip_prefix('{').unwrap();
+                format!("{{\"version\": \"1\", \"default\": \"deny\",{inner}")
+            }
+        }
+    }
+
+    fn loads(snippet: &Snippet, server: &str) -> [policy::Policy; 3] {
+        [Format::Toml, Format::Json, Format::Yaml].map(|format| {
+            let text = document(snippet, format);
+            let source = Source::new("snippet", format, text.as_str());
+            let loaded = policy::load(&source, &ServerName::parse(server).unwrap());
+            let said = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+            loaded.policy.unwrap_or_else(|| panic!("{text}\n{said}"))
+        })
+    }
+
+    #[test]
+    fn each_recommended_rule_loads_in_each_format_and_decides_as_the_built_in_policy() {
+        let server = ServerName::parse("iterable").unwrap();
+        let builtin = policy::builtin(&server);
+        for tool in Catalogue::of("iterable").unwrap().tools().iter().map(|tool| tool.name.as_str()) {
+            let recommended = recommend(&profile("iterable", &Listed::named(tool)));
+            let snippet = Snippet::recommended(&server, tool, &recommended, None).unwrap();
+            for policy in loads(&snippet, "iterable") {
+                assert_eq!(policy.decide(tool).effect, builtin.decide(tool).effect, "{tool}");
+                assert_eq!(policy.decide(tool).reason, builtin.decide(tool).reason, "{tool}");
+                assert_eq!(policy.limits(tool).count(), builtin.limits(tool).count(), "{tool}");
+                let looks = builtin.looks_at_arguments(tool);
+                assert_eq!((policy.looks_at_arguments(tool), snippet.looks_at_arguments()), (looks, looks), "{tool}");
+                for (argument, text) in
+                    [("catalogName", ".."), ("identifier", "a/b"), ("email", "a%2fb"), ("itemId", "x")]
+                {
+                    let arguments = serde_json::json!({ argument: text }).to_string();
+                    let effects = [&policy, &builtin].map(|policy| policy.judge(tool, &arguments).decision.effect);
+                    assert_eq!(effects[0], effects[1], "{tool} {arguments}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_class_of_another_server_has_a_rule_that_loads() {
+        let server = ServerName::parse("elsewhere").unwrap();
+        let mut known = profile("elsewhere", &Listed::named("get_it"));
+        for (class, effect, limits) in [
+            (Class::Read, Effect::Allow, 0),
+            (Class::Write, Effect::Allow, 1),
+            (Class::Execute, Effect::RequireApproval, 0),
+            (Class::Destructive, Effect::Hide, 0),
+            (Class::Financial, Effect::RequireApproval, 1),
+        ] {
+            known.class = class;
+            let snippet = Snippet::recommended(&server, "do_it", &recommend(&known), None).unwrap();
+            for policy in loads(&snippet, "elsewhere") {
+                assert_eq!(policy.decide("do_it").effect, effect, "{class:?}");
+                assert_eq!(policy.limits("do_it").count(), limits, "{class:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_need_it_are_quoted_and_those_that_cannot_be_read_have_no_snippet() {
+        let server = ServerName::parse("elsewhere").unwrap();
+        let recommended = recommend(&profile("elsewhere", &Listed::named("x")));
+        for name in ["a.b", "a b", "a\"b", "a\\b", "true", "1", "ä", "a*b", "[a", "{a}"] {
+            let entry = Snippet::recommended(&server, name, &recommended, None).unwrap();
+            let hidden = Snippet::Hide(ToolGlob::key_for(name).unwrap());
+            for policy in loads(&entry, "elsewhere") {
+                assert!(policy.decide(name).rule.starts_with("tools."), "{name:?}");
+            }
+            for policy in loads(&hidden, "elsewhere") {
+                assert_eq!(policy.decide(name).effect, Effect::Hide, "{name:?}");
+            }
+        }
+        for name in ["a\u{1b}[31m", "a\u{202e}b", "a\u{e0041}b", "a\nb"] {
+            assert!(Snippet::recommended(&server, name, &recommended, None).is_none(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_hidden_goes_into_the_list_of_a_document_that_only_hides() {
+        let server = ServerName::parse("iterable").unwrap();
+        for (tool, expected) in [
+            ("delete_list", "hide = [\"delete_list\"]\n"),
+            ("create_list", "[tools.create_list]\nrate_limit = \"30/minute\"\n"),
+        ] {
+            let recommended = recommend(&profile("iterable", &Listed::named(tool)));
+            let snippet = Snippet::recommended(&server, tool, &recommended, Some(Mode::Patch)).unwrap();
+            assert_eq!(snippet.text(Format::Toml), expected);
+        }
+    }
+}

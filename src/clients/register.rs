@@ -1,0 +1,234 @@
+//! Plans what `register` and `unregister` change. Nothing is written here.
+
+use std::ffi::OsString;
+
+use super::document::{ClientDocument, TextEdit};
+use super::edit;
+use super::entry::{Launch, wrapped};
+use super::file::Opened;
+use super::naming::Naming;
+use super::place::ClientFile;
+use super::program;
+use super::select::{Candidate, Refusal, Selection, Wanted, left_alone};
+use super::servers::NoServers;
+use super::table::ConfigScope;
+use crate::exit::Exit;
+use crate::shell::as_word;
+use crate::visible::visible;
+
+/// What happens to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EntryAction {
+    /// It gets the wrapper.
+    Wrapped,
+    /// It is new, with the wrapper.
+    Added,
+    /// Its wrapper is replaced by the one at another path.
+    Moved,
+    /// It loses the wrapper.
+    Unwrapped,
+    /// It is already as it should be.
+    Nothing,
+}
+
+/// The change of one server.
+#[derive(Debug)]
+pub(crate) struct EntryChange<'c> {
+    /// The key of the server.
+    pub(crate) key: String,
+    /// The client's file.
+    pub(crate) file: &'c ClientFile,
+    /// The keys that lead to the servers.
+    pub(crate) keys: Vec<String>,
+    /// The edits of the file.
+    pub(crate) edits: Vec<TextEdit>,
+    /// The command of the server after the change.
+    pub(crate) expected: Vec<String>,
+    /// What happens to the server.
+    pub(crate) action: EntryAction,
+    /// What a person should know, each a sentence or two.
+    pub(crate) notes: Vec<String>,
+}
+
+impl<'c> EntryChange<'c> {
+    fn nothing(file: &'c ClientFile, keys: &[String], key: &str) -> Self {
+        let (edits, expected, notes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { key: key.to_owned(), file, keys: keys.to_vec(), edits, expected, action: EntryAction::Nothing, notes }
+    }
+}
+
+/// The changes, and how the run ends if all of them are made.
+#[derive(Debug)]
+pub(crate) struct RegisterPlan<'c> {
+    /// One change per server.
+    pub(crate) changes: Vec<EntryChange<'c>>,
+    /// The exit code.
+    pub(crate) exit: Exit,
+    /// What there is to say instead, if there are no changes.
+    pub(crate) note: Option<String>,
+}
+
+/// Plans changes of the clients that are selected.
+#[derive(Debug)]
+pub(crate) struct Registration<'r, 'c> {
+    /// Which clients.
+    pub(crate) selection: &'r Selection<'c>,
+    /// Under which name and policy the servers run.
+    pub(crate) naming: Naming<'r>,
+}
+
+impl<'c> Registration<'_, 'c> {
+    /// Plans to wrap a server that clients have.
+    pub(crate) fn wrap_existing(&self, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
+        let (found, exit) = self.selection.choose(key, Wanted::Bare)?;
+        let mut changes = Vec::new();
+        for candidate in found {
+            match candidate.entry.launch() {
+                Some(launch) => changes.push(self.wrap(&candidate, launch).map_err(|why| {
+                    Refusal::Failed(format!("Nothing was changed in {}: {why}", candidate.file.display_name()))
+                })?),
+                None if self.selection.all_clients => self.selection.warn(candidate.out_of_reach()),
+                None => return Err(Refusal::Failed(candidate.out_of_reach())),
+            }
+        }
+        self.warn_if_fleeting(&changes);
+        Ok(RegisterPlan { changes, exit, note: None })
+    }
+
+    fn wrap(&self, candidate: &Candidate<'c>, launch: &Launch) -> Result<EntryChange<'c>, Refusal> {
+        let (key, words, program) = (&candidate.entry.name, launch.words(), self.selection.program);
+        let unchanged = EntryChange::nothing(candidate.file, &candidate.keys, key);
+        let Some(found) = wrapped(&words, Some(program)) else {
+            let options = self.naming.options(key, &words)?;
+            let edits = edit::wrap(&candidate.opened.document, launch, program, &options);
+            let (expected, notes) = (self.wrap_words(&options, &words), self.naming.notes(key, &words, &options));
+            return Ok(EntryChange { action: EntryAction::Wrapped, edits, expected, notes, ..unchanged });
+        };
+        self.naming.check_same(key, words.get(found.before..).unwrap_or_default(), &found)?;
+        let now = words.get(found.program).copied().unwrap_or_default();
+        // In a file that is shared, a name without a path suits everybody.
+        let is_shared_name = candidate.file.row.scope == ConfigScope::Project && !now.contains(['/', '\\']);
+        if now == program || found.program > 0 || is_shared_name {
+            return Ok(unchanged);
+        }
+        let expected = [program].iter().chain(words.iter().skip(1)).map(|word| (*word).to_owned()).collect();
+        let (edits, notes) = (edit::move_program(launch, program), vec![format!("It was {}.", visible(now))]);
+        Ok(EntryChange { action: EntryAction::Moved, edits, expected, notes, ..unchanged })
+    }
+
+    /// The words of a command behind the wrapper.
+    fn wrap_words(&self, options: &[String], words: &[&str]) -> Vec<String> {
+        let front = [self.selection.program, "wrap"].into_iter().chain(options.iter().map(String::as_str));
+        front.chain(["--"]).chain(words.iter().copied()).map(str::to_owned).collect()
+    }
+
+    /// Plans to add a server that starts this command.
+    pub(crate) fn add_server(&self, key: Option<&str>, command: &[OsString]) -> Result<RegisterPlan<'c>, Refusal> {
+        let fail = |why: &str| Err(Refusal::Failed(why.to_owned()));
+        let Some(words) = command.iter().map(|word| word.to_str()).collect::<Option<Vec<&str>>>() else {
+            return fail("The command is not UTF-8, so no configuration file can hold it.");
+        };
+        if wrapped(&words, Some(self.selection.program)).is_some() {
+            return fail(
+                "The command starts `policylayer wrap` itself, which `register` does. Give the server's own command.",
+            );
+        }
+        let derived = || Ok::<_, Refusal>(self.naming.derive_name(&words)?.map(|name| name.to_string()));
+        let Some(key) = key.map_or_else(derived, |key| Ok(Some(key.to_owned())))? else {
+            return fail(&format!(
+                "The command does not tell the server's name. Say it: policylayer register NAME {} COMMAND",
+                as_word("--")
+            ));
+        };
+        let files = self.selection.homes()?;
+        let options = self.naming.options(&key, &words)?;
+        let expected = self.wrap_words(&options, &words);
+        let change = |file| self.add_to(file, &key, &expected, &self.naming.notes(&key, &words, &options));
+        let changes: Vec<_> = files.into_iter().map(change).collect::<Result<_, _>>()?;
+        self.warn_if_fleeting(&changes);
+        Ok(RegisterPlan { changes, exit: Exit::Ok, note: None })
+    }
+
+    fn add_to(
+        &self,
+        file: &'c ClientFile,
+        key: &str,
+        expected: &[String],
+        notes: &[String],
+    ) -> Result<EntryChange<'c>, Refusal> {
+        let clients = self.selection.clients;
+        let keys: Vec<String> = file.row.keys.iter().map(|key| (*key).to_owned()).collect();
+        let unchanged = EntryChange::nothing(file, &keys, key);
+        let sections = clients.sections(file).map_err(|error| left_alone(file, &error))?;
+        if let Some(entry) = sections.iter().flat_map(|section| &section.entries).find(|entry| entry.name == key) {
+            if entry.launch().is_some_and(|launch| launch.words() == expected) {
+                return Ok(unchanged);
+            }
+            return Err(Refusal::Failed(format!(
+                "{} has a server {} already, in {}. To put the policy before it, leave the command out: policylayer \
+                 register {} --client {}",
+                file.row.name,
+                visible(key),
+                file.display_name(),
+                as_word(key),
+                file.row.id
+            )));
+        }
+        let document = document_of(clients.opened(&file.file).ok().flatten(), file);
+        let edits = document.and_then(|document| edit::add(&document, file.row, key, expected));
+        let edits = edits.map_err(|bad| left_alone(file, &NoServers::Bad(bad)))?;
+        let (expected, notes) = (expected.to_vec(), notes.to_vec());
+        Ok(EntryChange { action: EntryAction::Added, edits, expected, notes, ..unchanged })
+    }
+
+    fn warn_if_fleeting(&self, changes: &[EntryChange<'_>]) {
+        let program = self.selection.program;
+        if program::is_fleeting(program) && changes.iter().any(|change| !change.edits.is_empty()) {
+            self.selection.warn(format!(
+                "{} is in the cache of npx, which may be emptied; then no server that is wrapped by it starts. Install its \
+                 package globally (`npm install --global`), or take an archive of a release, and run `register` again from there.",
+                visible(program)
+            ));
+        }
+    }
+}
+
+/// The document to change: an empty one if there is no file yet.
+pub(super) fn document_of(
+    opened: Option<&Opened>,
+    file: &ClientFile,
+) -> Result<ClientDocument, super::document::BadDocument> {
+    opened.map_or_else(|| ClientDocument::parse(b"", file.row.format), |opened| Ok(opened.document.clone()))
+}
+
+/// Plans to take the wrapper out from before a server.
+pub(crate) fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
+    let (found, exit) = match selection.choose(key, Wanted::Wrapped) {
+        Err(Refusal::Nothing(why)) => {
+            return Ok(RegisterPlan { changes: Vec::new(), exit: Exit::Ok, note: Some(why) });
+        }
+        chosen => chosen?,
+    };
+    let (mut changes, mut bare) = (Vec::new(), Vec::new());
+    for candidate in &found {
+        let Some(launch) = candidate.entry.launch() else { continue };
+        let words = launch.words();
+        let Some(found) = wrapped(&words, Some(selection.program)) else {
+            bare.push(candidate.file.row.name);
+            continue;
+        };
+        let edits = edit::unwrap(&candidate.opened.document, launch, &found);
+        let expected = words.iter().skip(found.before).map(|word| (*word).to_owned()).collect();
+        let unchanged = EntryChange::nothing(candidate.file, &candidate.keys, &candidate.entry.name);
+        changes.push(EntryChange { action: EntryAction::Unwrapped, edits, expected, ..unchanged });
+    }
+    let key = visible(key.unwrap_or_default());
+    if changes.is_empty() && bare.is_empty() {
+        return Err(Refusal::Failed(format!(
+            "{key} has no command, so nothing of policylayer is before it: it is reached over HTTP, or unclear."
+        )));
+    }
+    let stays = if bare.len() == 1 { "the file stays as it is" } else { "the files stay as they are" };
+    let note = changes.is_empty().then(|| format!("Nothing is before {key} of {}: {stays}.", bare.join(", ")));
+    Ok(RegisterPlan { changes, exit, note })
+}

@@ -1,0 +1,284 @@
+//! Which server of which client is meant. Nothing is guessed: if it is unclear, the error lists the choices.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::entry::{ClientEntry, Transport};
+use super::file::Opened;
+use super::place::{ClientFile, Presence};
+use super::servers::{Clients, NoServers, is_here};
+use super::table::{ConfigScope, ids};
+use crate::env::Env;
+use crate::exit::Exit;
+use crate::policy::nearest;
+use crate::settings::TwoNames;
+use crate::shell::as_word;
+use crate::visible::{visible, visible_path};
+
+/// Why nothing is registered or unregistered. Each message is complete.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// It is unclear what is meant.
+    #[error("{0}")]
+    Unclear(String),
+    /// It cannot be done.
+    #[error("{0}")]
+    Failed(String),
+    /// There is nothing to do.
+    #[error("{0}")]
+    Nothing(String),
+    /// config.toml has two names for the command.
+    #[error(transparent)]
+    TwoNames(#[from] TwoNames),
+}
+
+impl Refusal {
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Unclear(_) => Exit::Usage,
+            Self::Failed(_) | Self::TwoNames(_) => Exit::Failed,
+            Self::Nothing(_) => Exit::Ok,
+        }
+    }
+}
+
+/// Which servers are looked for if none is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Those without a wrapper.
+    Bare,
+    /// Those with one.
+    Wrapped,
+}
+
+/// A server of a client.
+#[derive(Debug)]
+pub(crate) struct Candidate<'c> {
+    /// The client's file.
+    pub(crate) file: &'c ClientFile,
+    /// The keys that lead to the servers.
+    pub(crate) keys: Vec<String>,
+    /// The server.
+    pub(crate) entry: ClientEntry,
+    /// The file as it was read.
+    pub(crate) opened: &'c Opened,
+}
+
+/// The clients to choose from, and what was said about the choice.
+#[derive(Debug)]
+pub(crate) struct Selection<'c> {
+    /// The clients of this machine.
+    pub(crate) clients: &'c Clients,
+    /// The ids of the clients that are meant; all of them if it is empty.
+    pub(crate) named: &'c [String],
+    /// Whether every client that has the server is meant.
+    pub(crate) all_clients: bool,
+    /// Whether nothing is to be written, only worked out.
+    pub(crate) dry_run: bool,
+    /// The path of this program.
+    pub(crate) program: &'c str,
+    /// The environment.
+    pub(crate) env: &'c Env,
+    /// What a person should know beside the result. It is set by the methods.
+    pub(crate) warnings: RefCell<Vec<String>>,
+}
+
+const NO_CLIENT: &str = "No MCP client was found on this machine. `policylayer clients` says where it looks.";
+
+/// The error for a client's file that cannot be used.
+pub(super) fn left_alone(place: &ClientFile, error: &NoServers<'_>) -> Refusal {
+    let (file, name) = (place.display_name(), place.row.name);
+    Refusal::Failed(format!("{file} ({name}) is left alone: {error}. Fix it, and do the same again."))
+}
+
+/// The error for a client that is not installed.
+fn not_installed(place: &ClientFile) -> Refusal {
+    Refusal::Failed(format!(
+        "{} is not installed here, or was never started: {} does not exist. Start it once, and do the same again.",
+        place.row.name,
+        visible_path(&place.sign)
+    ))
+}
+
+impl Candidate<'_> {
+    /// Why a server without a command cannot be wrapped.
+    pub(super) fn out_of_reach(&self) -> String {
+        let (key, file, name) = (visible(&self.entry.name), self.file.display_name(), self.file.row.name);
+        match &self.entry.transport {
+            Transport::Unclear(bad) => {
+                format!("{key} of {name} is left alone, since its entry in {file} is unclear: {bad}. Fix it first.")
+            }
+            _ => format!(
+                "{name} reaches {key} over HTTP or server-sent events ({file}), which is out of a stdio wrapper's reach: there \
+                 is no command that the policy could stand before. Use the server's stdio version, if it has one."
+            ),
+        }
+    }
+}
+
+impl<'c> Selection<'c> {
+    /// The clients with these ids, or the only one that can be meant.
+    pub(crate) fn new(clients: &'c Clients, named: &'c [String], program: &'c str, env: &'c Env) -> Self {
+        Self { clients, named, all_clients: false, dry_run: false, program, env, warnings: RefCell::default() }
+    }
+
+    /// The servers that are meant, and the exit code if all goes well.
+    pub(crate) fn choose(&self, key: Option<&str>, wanted: Wanted) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
+        let (all, exit) = self.candidates()?;
+        let key = match key {
+            Some(key) => key.to_owned(),
+            None => self.only_one(&all, wanted)?,
+        };
+        let (found, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|candidate| candidate.entry.name == key);
+        if found.is_empty() {
+            return Err(self.unknown(&key, &others, wanted));
+        }
+        let files: BTreeSet<_> = found.iter().map(|candidate| &candidate.file.file).collect();
+        if files.len() > 1 && self.named.is_empty() && !self.all_clients {
+            let place =
+                |found: &Candidate<'_>| format!("\n  --client {}: {}", found.file.row.id, found.file.display_name());
+            return Err(Refusal::Unclear(format!(
+                "Several files have a server {}:{}\nSay which client is meant with --client, or --all-clients. Of a client that \
+                 is named, each file is changed that has the server.",
+                visible(&key),
+                found.iter().map(place).collect::<String>()
+            )));
+        }
+        Ok((found, exit))
+    }
+
+    /// Every server of the clients that are meant, as far as it applies here.
+    fn candidates(&self) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
+        let (mut all, mut exit, mut reported) = (Vec::new(), Exit::Ok, BTreeSet::new());
+        if let Some(id) = self.named.iter().find(|id| !self.files_of(id).any(|file| file.presence != Presence::Nothing))
+        {
+            let first = self.files_of(id).next();
+            return Err(first.map_or_else(|| Refusal::Failed(NO_CLIENT.to_owned()), not_installed));
+        }
+        for file in self.clients.places.iter().filter(|file| file.presence == Presence::File) {
+            if !self.named.is_empty() && !self.named.iter().any(|id| id == file.row.id) {
+                continue;
+            }
+            match self.clients.sections(file) {
+                Ok(sections) => {
+                    let Ok(Some(opened)) = self.clients.opened(&file.file) else { continue };
+                    for section in sections.into_iter().filter(|section| is_here(file.row, section, self.env)) {
+                        let keys = || section.keys.clone();
+                        let candidate = |entry| Candidate { file, keys: keys(), entry, opened };
+                        all.extend(section.entries.into_iter().map(candidate));
+                    }
+                }
+                Err(error) if !self.named.is_empty() => return Err(left_alone(file, &error)),
+                // Whether it has the server is not known.
+                Err(error) => {
+                    if reported.insert(&file.file) {
+                        self.warn(left_alone(file, &error).to_string());
+                    }
+                    if self.all_clients {
+                        exit = Exit::Failed;
+                    }
+                }
+            }
+        }
+        Ok((all, exit))
+    }
+
+    /// Records what a person should know.
+    pub(super) fn warn(&self, warning: String) {
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    fn files_of(&self, id: &str) -> impl Iterator<Item = &'c ClientFile> {
+        self.clients.places.iter().filter(move |place| place.row.id == id)
+    }
+
+    /// The only server that can be meant if none is named.
+    fn only_one(&self, all: &[Candidate<'_>], wanted: Wanted) -> Result<String, Refusal> {
+        let with = |wanted: Wanted| -> BTreeSet<&str> {
+            let is_wrapped = |entry: &ClientEntry| entry.is_wrapped(Some(self.program)) == (wanted == Wanted::Wrapped);
+            let entries = all.iter().map(|found| &found.entry).filter(|entry| entry.launch().is_some());
+            entries.filter(|entry| is_wrapped(entry)).map(|entry| entry.name.as_str()).collect()
+        };
+        let mut keys = with(wanted);
+        // A second time, the one that is wrapped is looked at again.
+        if keys.is_empty() && wanted == Wanted::Bare {
+            keys = with(Wanted::Wrapped);
+        }
+        let what = if wanted == Wanted::Wrapped { "that is wrapped" } else { "that could be wrapped" };
+        match keys.first() {
+            Some(one) if keys.len() == 1 => Ok((*one).to_owned()),
+            Some(_) => Err(Refusal::Unclear(format!(
+                "There are several servers {what}: {}. Say which one is meant.",
+                join_names(&keys)
+            ))),
+            None => {
+                let scope = if self.named.is_empty() { "" } else { " in this client" };
+                let why = format!("There is no server {what}{scope}. `policylayer clients` lists what there is.");
+                // The servers of a file that cannot be read are not known.
+                let is_known = self.clients.places.iter().all(|place| self.clients.sections(place).is_ok());
+                let is_done = wanted == Wanted::Wrapped && is_known;
+                Err(if is_done { Refusal::Nothing(why) } else { Refusal::Failed(why) })
+            }
+        }
+    }
+
+    fn unknown(&self, key: &str, all: &[Candidate<'_>], wanted: Wanted) -> Refusal {
+        let names: BTreeSet<_> = all.iter().map(|found| found.entry.name.as_str()).collect();
+        let add = match wanted {
+            Wanted::Bare => format!(
+                " To add it, give its command: `policylayer register {} {} COMMAND`.",
+                as_word(key),
+                as_word("--")
+            ),
+            Wanted::Wrapped => String::new(),
+        };
+        let whose = match self.named {
+            [] => "No client has a",
+            [one] => &format!("{} has no", self.files_of(one).next().map_or("", |file| file.row.name)),
+            _ => "None of these clients has a",
+        };
+        let remedy = match (nearest(key, names.iter().copied()), names.is_empty()) {
+            (Some(near), _) => format!("Did you mean {}?", visible(near)),
+            (None, true) => format!("There is no server at all yet.{add}"),
+            (None, false) => format!("There are: {}.{add}", join_names(&names)),
+        };
+        Refusal::Failed(format!("{whose} server {}. {remedy}", visible(key)))
+    }
+
+    /// The user's files that get a new server: one for each client that is meant.
+    pub(super) fn homes(&self) -> Result<Vec<&'c ClientFile>, Refusal> {
+        // A packaged client reads its own file only, even if it has none yet and an earlier installation has left one.
+        let rank = |file: &&ClientFile| match file.presence {
+            Presence::File if file.package.is_some() => 0,
+            Presence::Folder if file.package.is_some() => 1,
+            Presence::File => 2,
+            Presence::Folder => 3,
+            Presence::Nothing => 4,
+        };
+        let home = |id: &str| self.files_of(id).filter(|file| file.row.scope == ConfigScope::User).min_by_key(rank);
+        let mut homes: Vec<&ClientFile> = match self.named {
+            [] => ids().into_iter().filter_map(home).filter(|file| file.presence != Presence::Nothing).collect(),
+            named => named.iter().filter_map(|id| home(id)).collect(),
+        };
+        homes.dedup_by_key(|file| file.row.id);
+        if let Some(missing) = homes.iter().find(|file| file.presence == Presence::Nothing) {
+            return Err(not_installed(missing));
+        }
+        if homes.is_empty() {
+            return Err(Refusal::Failed(NO_CLIENT.to_owned()));
+        }
+        if homes.len() > 1 && self.named.is_empty() && !self.all_clients {
+            let ids: Vec<_> = homes.iter().map(|file| file.row.id).collect();
+            return Err(Refusal::Unclear(format!(
+                "There are several clients here: {}. Say which one gets the server with --client, or --all-clients.",
+                ids.join(", ")
+            )));
+        }
+        Ok(homes)
+    }
+}
+
+fn join_names(names: &BTreeSet<&str>) -> String {
+    names.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ")
+}
