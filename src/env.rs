@@ -28,7 +28,7 @@ fn profile(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
 
 /// Elsewhere that is HOME, and where some client starts us without it, the system knows: `BaseDirs` asks for both.
 #[cfg(not(windows))]
-fn profile(_: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+fn user_profile(_: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     None
 }
 
@@ -37,7 +37,7 @@ impl Env {
     pub fn capture() -> Self {
         Self {
             vars: std::env::vars_os().collect(),
-            home: profile(|name| std::env::var_os(name))
+            home: user_profile(|name| std::env::var_os(name))
                 .or_else(|| BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())),
             // A directory that is gone makes relative paths fail where they are used, with their names.
             dir: std::env::current_dir().unwrap_or_default(),
@@ -56,7 +56,8 @@ impl Env {
             vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let mut env = Self { vars, dir: dir.into(), ..Self::default() };
         // There is no system to ask, so Windows' second choice is HOME.
-        env.home = profile(|name| env.var(name).map(OsString::from)).or_else(|| env.var("HOME").map(PathBuf::from));
+        env.home =
+            user_profile(|name| env.var(name).map(OsString::from)).or_else(|| env.var("HOME").map(PathBuf::from));
         env
     }
 
@@ -82,12 +83,12 @@ impl Env {
     }
 
     /// The working directory.
-    pub fn folder(&self) -> &Path {
+    pub fn working_dir(&self) -> &Path {
         &self.dir
     }
 
     /// The file of the running program, where the system tells.
-    pub fn program(&self) -> Option<&Path> {
+    pub fn program_path(&self) -> Option<&Path> {
         self.program.as_deref()
     }
 
@@ -99,7 +100,7 @@ impl Env {
 
     /// The same environment without a variable.
     #[must_use]
-    pub fn without(mut self, name: &str) -> Self {
+    pub fn without_var(mut self, name: &str) -> Self {
         self.vars.retain(|other, _| !(other == name || (cfg!(windows) && other.eq_ignore_ascii_case(name))));
         self
     }

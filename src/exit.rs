@@ -21,7 +21,7 @@ pub enum Exit {
 
 impl Exit {
     /// The number that the operating system is given.
-    pub fn code(self) -> i32 {
+    pub fn exit_code(self) -> i32 {
         match self {
             Self::Ok => 0,
             Self::Failed => 1,

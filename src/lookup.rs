@@ -43,7 +43,7 @@ impl SearchEnv {
     }
 
     /// Searches as this process does.
-    pub fn ours() -> Self {
+    pub fn of_this_process() -> Self {
         Self {
             path: std::env::var_os("PATH").unwrap_or_default(),
             pathext: std::env::var_os("PATHEXT"),
@@ -59,18 +59,18 @@ impl SearchEnv {
     }
 
     /// The PATH.
-    pub fn path(&self) -> &OsStr {
+    pub fn search_path(&self) -> &OsStr {
         &self.path
     }
 
     /// The working directory.
-    pub fn dir(&self) -> &Path {
+    pub fn working_dir(&self) -> &Path {
         &self.dir
     }
 
     /// Finds the file that is started for `program`, the first word of a command.
-    pub fn find(&self, program: &OsStr) -> SearchResult {
-        system::find(program, self)
+    pub fn find_program(&self, program: &OsStr) -> SearchResult {
+        system::find_program(program, self)
     }
 }
 
@@ -81,7 +81,7 @@ pub fn is_path(program: &OsStr) -> bool {
 }
 
 /// Returns the program that usually runs files with this ending.
-pub fn interpreter(file: &Path) -> Option<&'static str> {
+pub fn usual_interpreter(file: &Path) -> Option<&'static str> {
     let ending = file.extension()?.to_str()?.to_ascii_lowercase();
     Some(match ending.as_str() {
         "js" | "mjs" | "cjs" => "node",
@@ -102,7 +102,7 @@ fn is_same_name(name: &OsStr, wanted: &str) -> bool {
 }
 
 /// A path without the parts that lead nowhere, as in `/a/./b`.
-fn plain(path: &Path) -> PathBuf {
+fn normalize_path(path: &Path) -> PathBuf {
     path.components().collect()
 }
 
@@ -112,15 +112,15 @@ mod system {
     use std::fs;
     use std::path::Path;
 
-    use super::{SearchEnv, SearchResult, is_path, plain};
+    use super::{SearchEnv, SearchResult, is_path, normalize_path};
 
-    pub(super) fn find(program: &OsStr, search: &SearchEnv) -> SearchResult {
+    pub(super) fn find_program(program: &OsStr, search: &SearchEnv) -> SearchResult {
         if is_path(program) {
-            return file(&search.dir.join(program));
+            return check_file(&search.dir.join(program));
         }
         let mut found = SearchResult::Nowhere;
         for dir in std::env::split_paths(&search.path).filter(|dir| !dir.as_os_str().is_empty()) {
-            match file(&search.dir.join(dir).join(program)) {
+            match check_file(&search.dir.join(dir).join(program)) {
                 at @ SearchResult::At(_) => return at,
                 SearchResult::Nowhere => {}
                 first if found == SearchResult::Nowhere => found = first,
@@ -130,8 +130,8 @@ mod system {
         found
     }
 
-    fn file(path: &Path) -> SearchResult {
-        let path = plain(path);
+    fn check_file(path: &Path) -> SearchResult {
+        let path = normalize_path(path);
         match fs::metadata(&path) {
             Ok(found) if is_executable(&found) => SearchResult::At(path),
             Ok(_) => SearchResult::NotExecutable(path),
@@ -159,7 +159,7 @@ mod system {
     use std::path::{Path, PathBuf};
 
     use super::windows_rules::{self, FileKind, has_ending};
-    use super::{SearchEnv, SearchResult, plain};
+    use super::{SearchEnv, SearchResult, normalize_path};
 
     pub(super) fn find(program: &OsStr, search: &SearchEnv) -> SearchResult {
         // What is not Unicode is in no client's file, and is not found.
@@ -167,8 +167,8 @@ mod system {
         let pathext = search.pathext.as_deref().map(OsStr::to_string_lossy);
         let dir = search.dir.to_string_lossy();
         match windows_rules::find(&program, &path, pathext.as_deref(), &dir, |path| kind(Path::new(path))) {
-            SearchResult::At(path) => SearchResult::At(as_started(plain(&path))),
-            SearchResult::NotExecutable(path) => SearchResult::NotExecutable(plain(&path)),
+            SearchResult::At(path) => SearchResult::At(as_started(normalize_path(&path))),
+            SearchResult::NotExecutable(path) => SearchResult::NotExecutable(normalize_path(&path)),
             SearchResult::Nowhere => SearchResult::Nowhere,
         }
     }
@@ -223,22 +223,22 @@ mod windows_rules {
         Other,
     }
 
-    pub(super) fn find(
+    pub(super) fn find_program(
         program: &str,
         path: &str,
         pathext: Option<&str>,
         dir: &str,
         kind: impl Fn(&str) -> FileKind,
     ) -> SearchResult {
-        let endings = endings(pathext);
+        let endings = parse_pathext(pathext);
         if is_path(program) {
-            return by_path(&join(dir, program), &endings, kind);
+            return find_by_path(&join_path(dir, program), &endings, kind);
         }
         let mut other = SearchResult::Nowhere;
-        for dir in dirs(path) {
-            let base = join(&dir, program);
+        for dir in split_path(path) {
+            let base = join_path(&dir, program);
             // A file without an ending is not what a bare name means: npm puts a shell script `npx` beside `npx.cmd`.
-            let exact = Some(base.clone()).filter(|_| is_complete(program));
+            let exact = Some(base.clone()).filter(|_| has_any_ending(program));
             for file in exact.into_iter().chain(endings.iter().map(|ending| format!("{base}{ending}"))) {
                 match kind(&file) {
                     FileKind::Program => return SearchResult::At(file.into()),
@@ -255,11 +255,11 @@ mod windows_rules {
     }
 
     /// Finds a file that was named by its place.
-    fn by_path(file: &str, endings: &[String], kind: impl Fn(&str) -> FileKind) -> SearchResult {
+    fn find_by_path(file: &str, endings: &[String], kind: impl Fn(&str) -> FileKind) -> SearchResult {
         let name = file.rsplit(['\\', '/']).next().unwrap_or(file);
         let completed = endings.iter().map(|ending| format!("{file}{ending}"));
         // With an ending the name itself comes first, else last: an image need not have one.
-        let (first, last) = if is_complete(name) { (Some(file), None) } else { (None, Some(file)) };
+        let (first, last) = if has_any_ending(name) { (Some(file), None) } else { (None, Some(file)) };
         let names = first.map(str::to_owned).into_iter().chain(completed).chain(last.map(str::to_owned));
         let mut other = SearchResult::Nowhere;
         for file in names.filter(|_| !name.is_empty()) {
@@ -284,7 +284,7 @@ mod windows_rules {
     }
 
     /// Returns whether a file name has an ending.
-    fn is_complete(name: &str) -> bool {
+    fn has_any_ending(name: &str) -> bool {
         name.rsplit_once('.').is_some_and(|(_, ending)| !ending.is_empty())
     }
 
@@ -294,7 +294,7 @@ mod windows_rules {
     }
 
     /// The endings of PATHEXT, in small letters, as the files mostly have them.
-    fn endings(pathext: Option<&str>) -> Vec<String> {
+    fn parse_pathext(pathext: Option<&str>) -> Vec<String> {
         let read = |text: &str| -> Vec<String> {
             let endings = text.split(';').map(|ending| ending.trim().to_ascii_lowercase());
             endings.filter(|ending| ending.len() > 1 && ending.starts_with('.')).collect()
@@ -304,7 +304,7 @@ mod windows_rules {
     }
 
     /// The absolute directories of a PATH. A `;` between quotes belongs to a name.
-    fn dirs(path: &str) -> Vec<String> {
+    fn split_path(path: &str) -> Vec<String> {
         let (mut dirs, mut dir, mut is_quoted) = (Vec::new(), String::new(), false);
         for char in path.chars().chain([';']) {
             match char {
@@ -321,7 +321,7 @@ mod windows_rules {
         dirs
     }
 
-    fn drive(path: &str) -> Option<char> {
+    fn drive_letter(path: &str) -> Option<char> {
         let mut chars = path.chars();
         chars.next().filter(|letter| letter.is_ascii_alphabetic() && chars.next() == Some(':'))
     }
@@ -332,18 +332,18 @@ mod windows_rules {
 
     fn is_absolute(path: &str) -> bool {
         let is_share = path.chars().take(2).filter(|char| is_separator(*char)).count() == 2;
-        is_share || (drive(path).is_some() && path.chars().nth(2).is_some_and(is_separator))
+        is_share || (drive_letter(path).is_some() && path.chars().nth(2).is_some_and(is_separator))
     }
 
     /// A path as seen from an absolute directory.
-    fn join(dir: &str, path: &str) -> String {
+    fn join_path(dir: &str, path: &str) -> String {
         let joined = if is_absolute(path) {
             path.to_owned()
         } else if path.starts_with(is_separator) {
-            format!("{}{path}", drive(dir).map(|drive| format!("{drive}:")).unwrap_or_default())
-        } else if let Some(other) = drive(path) {
+            format!("{}{path}", drive_letter(dir).map(|drive| format!("{drive}:")).unwrap_or_default())
+        } else if let Some(other) = drive_letter(path) {
             // Relative to the directory that is current on that drive, which is known for ours alone.
-            if drive(dir).is_none_or(|drive| !drive.eq_ignore_ascii_case(&other)) {
+            if drive_letter(dir).is_none_or(|drive| !drive.eq_ignore_ascii_case(&other)) {
                 return path.to_owned();
             }
             format!("{}\\{}", dir.trim_end_matches(is_separator), path.chars().skip(2).collect::<String>())
@@ -393,7 +393,7 @@ mod windows_rules {
                 let same = |other: &&(&str, FileKind)| other.0.to_lowercase() == path;
                 FILES.iter().find(same).map_or(FileKind::Missing, |(_, kind)| *kind)
             };
-            match find(program, path, pathext, r"C:\work", kind) {
+            match find_program(program, path, pathext, r"C:\work", kind) {
                 SearchResult::At(path) => path.display().to_string(),
                 SearchResult::NotExecutable(path) => format!("no program: {}", path.display()),
                 SearchResult::Nowhere => "nowhere".to_owned(),
@@ -500,9 +500,9 @@ mod tests {
         let (data, program) = (file("a/tool", 0o644), file("b/tool", 0o755));
         let path = std::env::join_paths([Path::new("a"), Path::new("b")]).unwrap();
         let search = |path: &OsStr| SearchEnv::new([(OsStr::new("PATH"), path)], home.path());
-        assert_eq!(search(&path).find(OsStr::new("tool")), SearchResult::At(program.clone()));
-        assert_eq!(search(OsStr::new("a")).find(OsStr::new("tool")), SearchResult::NotExecutable(data));
-        assert_eq!(search(OsStr::new("")).find(OsStr::new("tool")), SearchResult::Nowhere);
-        assert_eq!(search(OsStr::new("")).find(OsStr::new("./b/./tool")), SearchResult::At(program));
+        assert_eq!(search(&path).find_program(OsStr::new("tool")), SearchResult::At(program.clone()));
+        assert_eq!(search(OsStr::new("a")).find_program(OsStr::new("tool")), SearchResult::NotExecutable(data));
+        assert_eq!(search(OsStr::new("")).find_program(OsStr::new("tool")), SearchResult::Nowhere);
+        assert_eq!(search(OsStr::new("")).find_program(OsStr::new("./b/./tool")), SearchResult::At(program));
     }
 }

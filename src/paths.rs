@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use self::config::{SETTINGS_FILE, SettingsError, load_settings, read_settings};
-pub use self::policy_list::{PolicyList, list_policies, stem_of_tested};
+pub use self::policy_list::{PolicyList, list_policies, tested_policy_stem};
 pub use self::replace::{ReplaceError, replace_file};
 pub use self::text::TextError;
 
@@ -23,7 +23,7 @@ use crate::limits::MAX_POLICY_FILE;
 use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source};
 use crate::settings::Settings;
 use crate::state::file::{self, is_missing};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// The environment variable that names a policy file.
 pub const POLICY_VARIABLE: &str = "POLICYLAYER_POLICY";
@@ -46,7 +46,9 @@ pub struct LoadedPolicy {
 impl LoadedPolicy {
     /// The warnings, each with its place; empty where there are none.
     pub fn render_warnings(&self, colour: Colour) -> String {
-        self.source.as_ref().map_or_else(String::new, |source| policy::render(source, &self.warnings, colour))
+        self.source
+            .as_ref()
+            .map_or_else(String::new, |source| policy::render_diagnostics(source, &self.warnings, colour))
     }
 }
 
@@ -64,7 +66,7 @@ pub enum PolicyError {
     /// Two files in the configuration directory are for the same server.
     #[error(
         "There are two policies for {server}: {} and {}. Keep one of them, or name the one that is meant with --policy.",
-        shown(.first), shown(.second)
+        display_path(.first), display_path(.second)
     )]
     TwoFiles {
         /// The server.
@@ -78,7 +80,7 @@ pub enum PolicyError {
     #[error(
         "There are two policies for {server}: config.toml names {}, and there is {} as well. Take `policy` out of \
          [servers.{server}], or move the other file away, or name the one that is meant with --policy.",
-        shown(.named), shown(.found)
+        display_path(.named), display_path(.found)
     )]
     NamedAndFound {
         /// The server.
@@ -90,8 +92,8 @@ pub enum PolicyError {
     },
     /// A file in the directory of the policies is meant for the server, and its name is not the server's.
     #[error(
-        "The policy {} would not be read: {}. Rename it to {wanted}.", shown(.file),
-        if .server.device().is_some() { "on Windows that is the name of a device, so no server has it" }
+        "The policy {} would not be read: {}. Rename it to {wanted}.", display_path(.file),
+        if .server.device_name().is_some() { "on Windows that is the name of a device, so no server has it" }
         else { "the name of a server is in lower case, and here that is another file" }
     )]
     Misnamed {
@@ -103,13 +105,13 @@ pub enum PolicyError {
         wanted: String,
     },
     /// The file's ending names no format.
-    #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Rename it after its format.", shown(.0))]
+    #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Rename it after its format.", display_path(.0))]
     UnknownEnding(PathBuf),
     /// There is no such file.
-    #[error("The policy {} does not exist. {}", shown(.0), missing_remedy(.0))]
+    #[error("The policy {} does not exist. {}", display_path(.0), missing_remedy(.0))]
     Missing(PathBuf),
     /// It gives no text.
-    #[error("The policy {} cannot be read: {why}", shown(.path))]
+    #[error("The policy {} cannot be read: {why}", display_path(.path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -117,7 +119,7 @@ pub enum PolicyError {
         why: TextError,
     },
     /// The document has errors.
-    #[error("The policy {} is invalid, so it is not put in force.\n\n{rendered}\nMend it, and try it with `policylayer check {}`.", shown(.path), shown(.path))]
+    #[error("The policy {} is invalid, so it is not put in force.\n\n{rendered}\nMend it, and try it with `policylayer check {}`.", display_path(.path), display_path(.path))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -128,13 +130,13 @@ pub enum PolicyError {
 
 impl PolicyError {
     /// The error for a policy that gives no text.
-    fn of(path: &Path, why: TextError) -> Self {
+    fn from_text_error(path: &Path, why: TextError) -> Self {
         let path = path.to_owned();
         if matches!(why, TextError::Missing) { Self::Missing(path) } else { Self::Unreadable { path, why } }
     }
 
     /// How a run ends that failed because of it.
-    pub fn exit(&self) -> Exit {
+    pub fn exit_code(&self) -> Exit {
         if matches!(self, Self::Invalid { .. }) { Exit::InvalidPolicy } else { Exit::Failed }
     }
 }
@@ -150,17 +152,17 @@ pub fn load_policy(
     env: &Env,
 ) -> Result<LoadedPolicy, PolicyError> {
     let Some(path) = find_policy(named, server, settings, env)? else {
-        return Ok(LoadedPolicy { policy: policy::builtin(server), source: None, warnings: Vec::new() });
+        return Ok(LoadedPolicy { policy: policy::builtin_policy(server), source: None, warnings: Vec::new() });
     };
     load_document(path.clone(), read_policy(&path)?, server)
 }
 
 fn load_document(path: PathBuf, source: Source, server: &ServerName) -> Result<LoadedPolicy, PolicyError> {
-    let loaded = policy::load(&source, server);
+    let loaded = policy::load_policy(&source, server);
     match loaded.policy {
         Some(policy) => Ok(LoadedPolicy { policy, source: Some(source), warnings: loaded.diagnostics }),
         None => {
-            let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+            let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
             Err(PolicyError::Invalid { path, rendered })
         }
     }
@@ -207,18 +209,18 @@ pub fn policy_files(named: Option<&Path>, server: &ServerName, settings: &Settin
     match (named, env.var(POLICY_VARIABLE)) {
         (Some(path), _) => vec![path.to_owned()],
         (None, Some(path)) => vec![PathBuf::from(path)],
-        (None, None) => configuration_folder(env).map_or_else(
+        (None, None) => configuration_dir(env).map_or_else(
             |_| Vec::new(),
             |dir| {
                 let configured = settings.policy_of(server).map(|path| dir.join(path));
-                configured.into_iter().chain(named_after(server, &dir)).collect()
+                configured.into_iter().chain(files_named_after(server, &dir)).collect()
             },
         ),
     }
 }
 
 /// The files that are a server's policy by their names.
-fn named_after(server: &ServerName, dir: &Path) -> [PathBuf; 4] {
+fn files_named_after(server: &ServerName, dir: &Path) -> [PathBuf; 4] {
     Format::ENDINGS.map(|ending| dir.join("policies").join(format!("{server}.{ending}")))
 }
 
@@ -238,10 +240,10 @@ pub fn find_policy(
     if let Some(path) = env.var(POLICY_VARIABLE) {
         return if path.is_empty() { Err(PolicyError::EmptyVariable) } else { Ok(Some(PathBuf::from(path))) };
     }
-    let dir = configuration_folder(env)?;
+    let dir = configuration_dir(env)?;
     let configured = settings.policy_of(server).map(|path| dir.join(path));
     let mut found: Option<PathBuf> = None;
-    for path in named_after(server, &dir) {
+    for path in files_named_after(server, &dir) {
         // Not `exists`: a link that leads nowhere is a policy that somebody wanted.
         match fs::symlink_metadata(&path) {
             Ok(_) if configured.as_ref().is_some_and(|configured| is_same(configured, &path)) => {}
@@ -263,17 +265,17 @@ pub fn find_policy(
         }
     }
     if configured.is_none() && found.is_none() {
-        expect_no_misnamed(server, &dir.join("policies"))?;
+        check_misnamed(server, &dir.join("policies"))?;
     }
     Ok(configured.or(found))
 }
 
 /// That the directory of the policies has no file that somebody means for the server although it is not named after it: in
 /// upper case where that is another file, or after a device of Windows.
-fn expect_no_misnamed(server: &ServerName, dir: &Path) -> Result<(), PolicyError> {
+fn check_misnamed(server: &ServerName, dir: &Path) -> Result<(), PolicyError> {
     // A directory that cannot be looked into was found out before.
     let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
-    let device = server.device();
+    let device = server.device_name();
     for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
         let lower = name.to_ascii_lowercase();
         let Some((stem, ending)) = lower.rsplit_once('.') else { continue };
@@ -291,7 +293,7 @@ fn expect_no_misnamed(server: &ServerName, dir: &Path) -> Result<(), PolicyError
 
 /// Whether two paths lead to one file.
 fn is_same(one: &Path, other: &Path) -> bool {
-    one == other || matches!((file::real(one), file::real(other)), (Ok(one), Ok(other)) if one == other)
+    one == other || matches!((file::real_path(one), file::real_path(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The configuration directory: `$XDG_CONFIG_HOME/policylayer` where that is an absolute path, else
@@ -299,7 +301,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 ///
 /// # Errors
 /// Where the environment does not tell.
-pub fn configuration_folder(env: &Env) -> Result<PathBuf, PolicyError> {
+pub fn configuration_dir(env: &Env) -> Result<PathBuf, PolicyError> {
     let absolute = |name| env.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let (base, remedy) = if cfg!(windows) {
         (absolute("APPDATA"), "set APPDATA to an absolute path")
@@ -326,7 +328,7 @@ pub struct NoStateDir(&'static str);
 ///
 /// # Errors
 /// Where the environment does not tell.
-pub fn state_folder(env: &Env) -> Result<PathBuf, NoStateDir> {
+pub fn state_dir(env: &Env) -> Result<PathBuf, NoStateDir> {
     let absolute = |name| env.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let dir = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
     // By parts, so that Windows gets its own separator.
@@ -339,8 +341,8 @@ pub fn state_folder(env: &Env) -> Result<PathBuf, NoStateDir> {
 ///
 /// # Errors
 /// Where the environment does not tell.
-pub fn audit_folder(env: &Env) -> Result<PathBuf, NoStateDir> {
-    state_folder(env).map(|dir| dir.join("audit"))
+pub fn audit_dir(env: &Env) -> Result<PathBuf, NoStateDir> {
+    state_dir(env).map(|dir| dir.join("audit"))
 }
 
 /// Reads a policy file.
@@ -348,17 +350,17 @@ pub fn audit_folder(env: &Env) -> Result<PathBuf, NoStateDir> {
 /// # Errors
 /// Where its ending is unknown, or it is missing, no regular file, larger than 1 MiB, unreadable or not UTF-8.
 pub fn read_policy(path: &Path) -> Result<Source, PolicyError> {
-    let error = |why| PolicyError::of(path, why);
-    text::expect_file(path).map_err(error)?;
+    let error = |why| PolicyError::from_text_error(path, why);
+    text::check_is_file(path).map_err(error)?;
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     let format = Format::from_ending(&ending).ok_or_else(|| PolicyError::UnknownEnding(path.to_owned()))?;
-    let text = text::read(path, MAX_POLICY_FILE).map_err(error)?;
-    Ok(Source::new(shown(path), format, text))
+    let text = text::read_text(path, MAX_POLICY_FILE).map_err(error)?;
+    Ok(Source::new(display_path(path), format, text))
 }
 
 /// A path as a person reads it.
-fn shown(path: &Path) -> String {
-    visible(&path.display().to_string())
+fn display_path(path: &Path) -> String {
+    escape_invisible(&path.display().to_string())
 }
 
 fn missing_remedy(path: &Path) -> &'static str {

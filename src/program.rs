@@ -21,14 +21,14 @@ pub fn run() -> Exit {
     // Helper processes of our own, which no help and no completion shows.
     match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
         #[cfg(unix)]
-        Some(watcher::SUBCOMMAND) => return report_exit(watcher::watch().map(|()| Exit::Ok).map_err(Into::into)),
+        Some(watcher::SUBCOMMAND) => return report_exit(watcher::run_watcher().map(|()| Exit::Ok).map_err(Into::into)),
         Some(demo::SERVER_SUBCOMMAND) => return report_exit(demo::serve_stand_in()),
         _ => {}
     }
-    if let Some(args) = WrapArgs::read(std::env::args_os().skip(1)) {
+    if let Some(args) = WrapArgs::parse_valid(std::env::args_os().skip(1)) {
         return report_exit(cmd::wrap::run(&args, &Env::capture()));
     }
-    match Cli::read() {
+    match Cli::parse_command_line() {
         Ok(cli) => report_exit(cmd::run(&cli, &Env::capture())),
         Err(error) => report_usage(&error),
     }
@@ -60,7 +60,7 @@ fn report_usage(error: &clap::Error) -> Exit {
     if std::env::args_os().nth(1).is_some_and(|subcommand| subcommand == "wrap") {
         let remedy = remedy_for(error);
         let _ = io::stderr().write_all(remedy.as_bytes());
-        start_failure::answer(&format!("policylayer: {error}{remedy}"));
+        start_failure::answer_start_failure(&format!("policylayer: {error}{remedy}"));
     }
     Exit::Usage
 }

@@ -1,7 +1,7 @@
 //! Commands that a person is told to run, as the shell of the system takes them: a POSIX shell, or PowerShell on Windows,
 //! where the command prompt takes the same wherever that is possible.
 
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// The shell that a command is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,24 +19,24 @@ impl Shell {
     }
 
     /// A word of a command, quoted where the shell would make more of it.
-    pub(crate) fn word(self, text: &str) -> String {
-        let text = visible(text);
+    pub(crate) fn quote_word(self, text: &str) -> String {
+        let text = escape_invisible(text);
         match self {
-            Self::Posix => posix(text),
-            Self::PowerShell => powershell(text),
+            Self::Posix => quote_posix(text),
+            Self::PowerShell => quote_powershell(text),
         }
     }
 
     /// The command that sets an environment variable for what is run after it.
     pub(crate) fn set_variable(self, name: &str, value: &str) -> String {
         match self {
-            Self::Posix => format!("export {name}={}", posix(visible(value))),
-            Self::PowerShell => format!("$env:{name} = {}", single_quoted(&visible(value))),
+            Self::Posix => format!("export {name}={}", quote_posix(escape_invisible(value))),
+            Self::PowerShell => format!("$env:{name} = {}", quote_single(&escape_invisible(value))),
         }
     }
 }
 
-fn posix(text: String) -> String {
+fn quote_posix(text: String) -> String {
     // A shell makes more of `=` and `~` where a word begins with them.
     let is_plain = |(at, c): (usize, char)| {
         c.is_ascii_alphanumeric() || "-_./@:+,%".contains(c) || (at > 0 && matches!(c, '=' | '~'))
@@ -48,7 +48,7 @@ fn posix(text: String) -> String {
     }
 }
 
-fn powershell(text: String) -> String {
+fn quote_powershell(text: String) -> String {
     // `-a.b` and `-a:b` are two arguments without quotes, `--%` ends PowerShell's own reading of the line, `@a` passes the members
     // of a variable, a comma makes a list, and the command prompt takes `=` for a blank between the arguments of a batch file.
     let is_option = text.starts_with('-');
@@ -63,11 +63,11 @@ fn powershell(text: String) -> String {
         let slashes = text.len() - text.trim_end_matches('\\').len();
         return format!("\"{text}{}\"", "\\".repeat(slashes));
     }
-    single_quoted(&text)
+    quote_single(&text)
 }
 
 /// Between single quotes PowerShell changes nothing; it takes the typographic ones for the same.
-fn single_quoted(text: &str) -> String {
+fn quote_single(text: &str) -> String {
     let mut quoted = String::from("'");
     for c in text.chars() {
         if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
@@ -81,7 +81,7 @@ fn single_quoted(text: &str) -> String {
 
 /// Quotes a word as the shell of this system takes it, for commands that a person is told to run.
 pub(crate) fn as_word(text: &str) -> String {
-    Shell::current().word(text)
+    Shell::current().quote_word(text)
 }
 
 #[cfg(test)]
@@ -104,7 +104,7 @@ mod tests {
             ("a*", "'a*'"),
             ("/Users/me/Library/Application Support/x.toml", "'/Users/me/Library/Application Support/x.toml'"),
         ] {
-            assert_eq!(Shell::Posix.word(word), shown);
+            assert_eq!(Shell::Posix.quote_word(word), shown);
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
             ("a\u{201d}; calc", "'a\u{201d}; calc'"),
             ("a\nb", "\"a\\u{a}b\""),
         ] {
-            assert_eq!(Shell::PowerShell.word(word), shown);
+            assert_eq!(Shell::PowerShell.quote_word(word), shown);
         }
     }
 

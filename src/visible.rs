@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The text with every character escaped, as in `\u{1b}`, that controls a terminal, hides, or reorders what stands around it.
 /// A tab stays.
-pub(crate) fn visible(text: &str) -> String {
+pub(crate) fn escape_invisible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if (c.is_control() && c != '\t') || is_invisible(c) {
@@ -20,21 +20,21 @@ pub(crate) fn visible(text: &str) -> String {
 
 /// A path as a terminal may be given it.
 pub(crate) fn visible_path(path: &Path) -> String {
-    visible(&path.display().to_string())
+    escape_invisible(&path.display().to_string())
 }
 
 /// Several lines as a terminal may be given them, each with its line break.
 pub(crate) fn visible_lines(text: &str) -> String {
     let line = |line: &str| match line.strip_suffix('\n') {
-        Some(line) => visible(line.trim_end_matches('\r')) + "\n",
-        None => visible(line),
+        Some(line) => escape_invisible(line.trim_end_matches('\r')) + "\n",
+        None => escape_invisible(line),
     };
     text.split_inclusive('\n').map(line).collect()
 }
 
 /// JSON with the same meaning and with every such character escaped as JSON does it. Line breaks and tabs between values
 /// stay; inside of texts there are none.
-pub(crate) fn visible_json(json: &str) -> String {
+pub(crate) fn escape_invisible_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || is_invisible(c) {
@@ -74,7 +74,7 @@ pub(crate) fn shorten(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// `1 call`, `2 calls`.
-pub(crate) fn plural(count: u64, what: &str) -> String {
+pub(crate) fn count_of(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
@@ -86,7 +86,7 @@ mod tests {
     fn json_means_the_same_and_hides_nothing() {
         let text = "a\u{9b}\u{202e}\u{e0041}\u{7f}é🙂";
         let json = serde_json::to_string_pretty(&serde_json::json!({ "a": [text] })).unwrap();
-        let shown = visible_json(&json);
+        let shown = escape_invisible_json(&json);
         assert!(shown.contains(r"a\u009b\u202e\udb40\udc41\u007fé🙂"), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["a"][0], text);
         assert!(shown.contains("\n  \"a\""), "its lines stay");
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn nothing_reaches_a_terminal_but_what_is_seen() {
         for shown in ["plain äß字🙂", "a\tb", "e\u{301}", "`\"\\"] {
-            assert_eq!(visible(shown), shown);
+            assert_eq!(escape_invisible(shown), shown);
         }
         let classes = [
             '\0'..='\u{8}',
@@ -112,7 +112,7 @@ mod tests {
             '\u{e0000}'..='\u{e007f}',
         ];
         for c in classes.into_iter().flatten() {
-            assert_eq!(visible(&format!("a{c}b")), format!("a\\u{{{:x}}}b", u32::from(c)));
+            assert_eq!(escape_invisible(&format!("a{c}b")), format!("a\\u{{{:x}}}b", u32::from(c)));
         }
     }
 }

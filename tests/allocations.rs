@@ -51,7 +51,8 @@ fn policy() -> Policy {
     for entry in 0..10 {
         write!(text, "[tools.\"group{entry}_*_item\"]\naction = \"deny\"\n").unwrap();
     }
-    let loaded = policy::load(&Source::new("p.toml", Format::Toml, text), &ServerName::parse("iterable").unwrap());
+    let loaded =
+        policy::load_policy(&Source::new("p.toml", Format::Toml, text), &ServerName::parse("iterable").unwrap());
     loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics))
 }
 
@@ -67,20 +68,24 @@ fn a_decision_allocates_nothing() {
         ("no_such_tool_anywhere", Effect::Hide),
     ];
     // The catalogue is read once, at the first question.
-    assert_eq!(policy.decide("delete_list").effect, Effect::Deny);
+    assert_eq!(policy.decide_tool("delete_list").effect, Effect::Deny);
     // What a session knows of a tool that its server has listed.
     let cases = cases.map(|(name, effect)| (ToolRef { name, listing: Listing::As(Class::Write) }, effect));
     for (tool, effect) in cases {
         let name = tool.name;
-        assert_eq!(policy.decide(tool).effect, effect, "{name}");
-        assert_eq!(allocations(|| _ = black_box(policy.decide(black_box(tool)))), 0, "decide {name}");
-        assert_eq!(allocations(|| _ = black_box(policy.judge(black_box(tool), "{\"a\":[1,2]}"))), 0, "judge {name}");
+        assert_eq!(policy.decide_tool(tool).effect, effect, "{name}");
+        assert_eq!(allocations(|| _ = black_box(policy.decide_tool(black_box(tool)))), 0, "decide {name}");
+        assert_eq!(
+            allocations(|| _ = black_box(policy.judge_call(black_box(tool), "{\"a\":[1,2]}"))),
+            0,
+            "judge {name}"
+        );
     }
     let start = Instant::now();
     let rounds = 20_000;
     for _ in 0..rounds {
         for (tool, _) in cases {
-            let _ = black_box(policy.decide(black_box(tool)));
+            let _ = black_box(policy.decide_tool(black_box(tool)));
         }
     }
     let each = start.elapsed() / (rounds * cases.len() as u32);
@@ -101,8 +106,8 @@ fn a_call_that_passes_allocates_its_id_and_no_more() {
         let mut lines = [0; 2];
         for (at, line) in [call, answer].iter().enumerate() {
             lines[at] = allocations(|| match at {
-                0 => engine.client_line(line.as_bytes(), Now::default(), &mut actions),
-                _ => engine.server_line(line.as_bytes(), Now::default(), &mut actions),
+                0 => engine.handle_client_line(line.as_bytes(), Now::default(), &mut actions),
+                _ => engine.handle_server_line(line.as_bytes(), Now::default(), &mut actions),
             });
             let passed = [Action::ToServer(Payload::Received), Action::ToClient(Payload::Received)];
             assert_eq!(actions, passed[at..=at]);

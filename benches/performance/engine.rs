@@ -63,8 +63,8 @@ fn exchange(rounds: usize, batch: usize, lines: impl Fn(usize) -> (String, Strin
             let start = Instant::now();
             for (request, answer) in &lines {
                 match side {
-                    0 => engine.client_line(black_box(request.as_bytes()), Now::default(), &mut actions),
-                    _ => engine.server_line(black_box(answer.as_bytes()), Now::default(), &mut actions),
+                    0 => engine.handle_client_line(black_box(request.as_bytes()), Now::default(), &mut actions),
+                    _ => engine.handle_server_line(black_box(answer.as_bytes()), Now::default(), &mut actions),
                 }
                 assert!(matches!(black_box(&actions)[..], [Action::ToServer(_) | Action::ToClient(_)]));
                 actions.clear();
@@ -89,7 +89,7 @@ fn exchange(rounds: usize, batch: usize, lines: impl Fn(usize) -> (String, Strin
 
 fn engine() -> Engine {
     let source = Source::new("policy.toml", Format::Toml, lines::policy());
-    let loaded = policy::load(&source, &ServerName::parse("echo").unwrap());
+    let loaded = policy::load_policy(&source, &ServerName::parse("echo").unwrap());
     let policy = loaded.policy.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
     Engine::new(Arc::new(policy), Box::new(Memory::default()))
 }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
-use super::lines::{LogLines, parse};
+use super::lines::{LogLines, parse_line};
 use super::paths::LogPaths;
 use super::session_lock::lock_journal;
 use crate::limits::{JOURNAL_COMPACT, MAX_JOURNAL};
@@ -34,7 +34,7 @@ impl Journal {
     pub(super) fn new(paths: &LogPaths, session: &SessionName) -> Self {
         Self {
             paths: paths.clone(),
-            path: paths.journal(&session.id),
+            path: paths.journal_file(&session.id),
             session: session.clone(),
             lock: None,
             file: None,
@@ -51,12 +51,12 @@ impl Journal {
     }
 
     /// Makes the file where there is none yet.
-    pub(super) fn begin(&mut self) -> io::Result<()> {
+    pub(super) fn create_file(&mut self) -> io::Result<()> {
         if self.file.is_none() {
             // One that was closed to be replaced, and could not be, is still there.
             self.file = Some(match self.size {
-                0 => self.make(&[])?,
-                _ => file::open(File::options().read(true).write(true), &self.path)?,
+                0 => self.make_file(&[])?,
+                _ => file::open_file(File::options().read(true).write(true), &self.path)?,
             });
         }
         Ok(())
@@ -65,26 +65,26 @@ impl Journal {
     /// Writes a call down.
     pub(super) fn commit(&mut self, entry: &LogEntry) -> io::Result<()> {
         self.buffer.clear();
-        entry.write(&self.session, Digest::START, &mut self.buffer);
-        self.write()?;
-        self.open.insert(entry.number());
-        self.known = self.known.max(entry.number());
+        entry.write_line(&self.session, Digest::START, &mut self.buffer);
+        self.write_buffer()?;
+        self.open.insert(entry.call_number());
+        self.known = self.known.max(entry.call_number());
         Ok(())
     }
 
     /// Writes those of the unanswered calls down that were so at the last tick already.
-    pub(super) fn tick(&mut self, unanswered: &[LogEntry]) -> io::Result<()> {
+    pub(super) fn write_unanswered(&mut self, unanswered: &[LogEntry]) -> io::Result<()> {
         self.buffer.clear();
         let mut added = Vec::new();
         for entry in unanswered {
-            let number = entry.number();
+            let number = entry.call_number();
             if number <= self.known && !self.open.contains(&number) {
-                entry.write(&self.session, Digest::START, &mut self.buffer);
+                entry.write_line(&self.session, Digest::START, &mut self.buffer);
                 added.push(number);
             }
         }
-        let highest = unanswered.iter().map(LogEntry::number).max();
-        let written = if self.buffer.is_empty() { self.shrink() } else { self.write() };
+        let highest = unanswered.iter().map(LogEntry::call_number).max();
+        let written = if self.buffer.is_empty() { self.compact_file() } else { self.write_buffer() };
         self.known = self.known.max(highest.unwrap_or_default());
         written?;
         self.open.extend(added);
@@ -92,19 +92,19 @@ impl Journal {
     }
 
     /// Forgets calls that the log has now.
-    pub(super) fn done(&mut self, entries: &[LogEntry]) {
+    pub(super) fn forget_recorded(&mut self, entries: &[LogEntry]) {
         for entry in entries {
-            self.open.remove(&entry.number());
+            self.open.remove(&entry.call_number());
         }
     }
 
     /// The lines of the calls that the log has not.
-    pub(super) fn left_open(&self) -> io::Result<Vec<Vec<u8>>> {
+    pub(super) fn read_open_calls(&self) -> io::Result<Vec<Vec<u8>>> {
         let mut left = Vec::new();
         if let Some(file) = self.file.as_ref().filter(|_| !self.open.is_empty()) {
             let mut lines = LogLines::new(file.try_clone()?, 0, self.size)?;
-            while let Some(line) = lines.read()? {
-                if let Some(About::Decision(record)) = parse(line).map(|line| line.about)
+            while let Some(line) = lines.read_line()? {
+                if let Some(About::Decision(record)) = parse_line(line).map(|line| line.about)
                     && self.open.contains(&record.call)
                 {
                     left.push(line.to_vec());
@@ -118,7 +118,7 @@ impl Journal {
     pub(super) fn remove(&mut self) {
         if self.file.take().is_some() {
             // One that stays is taken over as that of a killed session, which tells of no call that the log has.
-            let _ = file::remove(&self.path);
+            let _ = file::remove_file(&self.path);
         }
         if let Some(lock) = self.lock.take() {
             lock.remove();
@@ -126,9 +126,9 @@ impl Journal {
     }
 
     /// Appends what is in the buffer, whole or not at all.
-    fn write(&mut self) -> io::Result<()> {
-        self.begin()?;
-        self.shrink()?;
+    fn write_buffer(&mut self) -> io::Result<()> {
+        self.create_file()?;
+        self.compact_file()?;
         let length = self.buffer.len() as u64;
         if self.size + length > MAX_JOURNAL {
             return Err(io::Error::other("more calls are unanswered than it has room for"));
@@ -146,18 +146,18 @@ impl Journal {
     }
 
     /// Takes out what the log has by now, once it is worth it.
-    fn shrink(&mut self) -> io::Result<()> {
+    fn compact_file(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.size > 0) else { return Ok(()) };
         if self.open.is_empty() {
             file.set_len(0)?;
             (self.size, self.compact) = (0, JOURNAL_COMPACT);
         } else if self.size >= self.compact {
-            let left = self.left_open()?;
+            let left = self.read_open_calls()?;
             if cfg!(windows) {
                 // Not every file system of Windows replaces what is open.
                 self.file = None;
             }
-            self.file = Some(self.make(&left)?);
+            self.file = Some(self.make_file(&left)?);
             self.size = left.iter().map(|line| line.len() as u64).sum();
             self.compact = (self.size * 2).max(JOURNAL_COMPACT);
         }
@@ -165,19 +165,20 @@ impl Journal {
     }
 
     /// Makes the file with these lines. It has its name only once its session is locked: nobody takes it over.
-    fn make(&mut self, lines: &[Vec<u8>]) -> io::Result<File> {
+    fn make_file(&mut self, lines: &[Vec<u8>]) -> io::Result<File> {
         if let Some(dir) = self.path.parent() {
-            file::create_private_folder(dir)?;
+            file::create_private_dir(dir)?;
         }
         if self.lock.is_none() {
-            self.lock = Some(FileLock::take(&self.paths.session_lock(&self.session.id), None)?);
+            self.lock = Some(FileLock::wait_and_take(&self.paths.session_lock(&self.session.id), None)?);
         }
         let new = self.path.with_extension("new");
         let mut file = file::open_private(File::options().read(true).write(true).create(true).truncate(true), &new)?;
         lock_journal(&file)?;
-        let made = lines.iter().try_for_each(|line| file.write_all(line)).and_then(|()| file::rename(&new, &self.path));
+        let made =
+            lines.iter().try_for_each(|line| file.write_all(line)).and_then(|()| file::rename_file(&new, &self.path));
         if made.is_err() {
-            let _ = file::remove(&new);
+            let _ = file::remove_file(&new);
         }
         made.map(|()| file)
     }

@@ -11,18 +11,18 @@ use crate::state::file;
 /// # Errors
 /// Where it can be neither read nor made, or is not 32 bytes long. A key that is damaged is not replaced: digests under
 /// another one could not be compared with those in the log.
-pub fn key(dir: &Path) -> io::Result<DigestKey> {
+pub fn load_key(dir: &Path) -> io::Result<DigestKey> {
     let path = dir.join("key");
-    match file::if_there(file::read(&path))? {
-        Some(bytes) => parse(&bytes),
+    match file::if_there(file::read_file(&path))? {
+        Some(bytes) => parse_key(&bytes),
         None => {
-            make(dir, &path)?;
-            parse(&file::read(&path)?)
+            make_key(dir, &path)?;
+            parse_key(&file::read_file(&path)?)
         }
     }
 }
 
-fn parse(bytes: &[u8]) -> io::Result<DigestKey> {
+fn parse_key(bytes: &[u8]) -> io::Result<DigestKey> {
     let key = bytes.try_into().map_err(|_| {
         io::Error::other(format!(
             "it has {} bytes and not 32. Remove it to have a new one made; digests under it will differ from the old ones",
@@ -32,10 +32,10 @@ fn parse(bytes: &[u8]) -> io::Result<DigestKey> {
     Ok(DigestKey(key))
 }
 
-fn make(dir: &Path, path: &Path) -> io::Result<()> {
+fn make_key(dir: &Path, path: &Path) -> io::Result<()> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
-    file::create_private_folder(dir)?;
+    file::create_private_dir(dir)?;
     // Temporary files are for this user only.
     let mut made = file::temporary_in(dir)?;
     made.write_all(&key)?;

@@ -30,7 +30,7 @@ impl LogLines {
     ///
     /// # Errors
     /// Where the file cannot be read.
-    pub fn read(&mut self) -> io::Result<Option<&[u8]>> {
+    pub fn read_line(&mut self) -> io::Result<Option<&[u8]>> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -44,19 +44,19 @@ impl LogLines {
     /// Reads the rest, and returns how many lines that is.
     pub(super) fn count_rest(&mut self) -> io::Result<u64> {
         let mut count = 0;
-        while self.read()?.is_some() {
+        while self.read_line()?.is_some() {
             count += 1;
         }
         Ok(count)
     }
 
     /// The line that was read last, also once there are no more.
-    pub fn last(&self) -> &[u8] {
+    pub fn last_line(&self) -> &[u8] {
         &self.line
     }
 }
 
 /// A line as what it records; `None` where it is no record.
-pub(super) fn parse(line: &[u8]) -> Option<LogLine<'_>> {
-    str::from_utf8(line).ok().and_then(|text| record::read(text).ok())
+pub(super) fn parse_line(line: &[u8]) -> Option<LogLine<'_>> {
+    str::from_utf8(line).ok().and_then(|text| record::read_line(text).ok())
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::LogOptions;
 use super::append::Appender;
 use super::journal::Journal;
-use super::notice::{LogNotice, unwritable, unwritable_journal};
+use super::notice::{LogNotice, describe_unwritable, describe_unwritable_journal};
 use super::paths::LogPaths;
 use super::writer::Writer;
 use crate::limits::{LOG_WAIT, MAX_LOG_QUEUE};
@@ -95,7 +95,7 @@ impl AuditLog {
             why: Mutex::default(),
             probed: AtomicBool::new(false),
         });
-        let writer = Writer::new(Arc::clone(&shared), shared.appender(), say, unanswered);
+        let writer = Writer::new(Arc::clone(&shared), shared.new_appender(), say, unanswered);
         thread::Builder::new().name("audit".to_owned()).stack_size(STACK).spawn(move || writer.run())?;
         Ok(Self(shared))
     }
@@ -116,9 +116,9 @@ impl AuditLog {
         }
         let weight: usize = entries.iter().map(LogEntry::weight).sum();
         let shared = &*self.0;
-        let mut queue = shared.queue();
+        let mut queue = shared.lock_queue();
         if queue.weight > 0 && queue.weight + weight > MAX_LOG_QUEUE {
-            queue = shared.wait_for_room(queue, weight);
+            queue = shared.wait_for_space(queue, weight);
             if queue.weight > 0 && queue.weight + weight > MAX_LOG_QUEUE {
                 queue.lost += entries.len() as u64;
                 drop(queue);
@@ -142,8 +142,8 @@ impl AuditLog {
     }
 
     /// Why the log cannot be written at this moment, and what to do; `None` where it can.
-    pub fn trouble(&self) -> Option<String> {
-        self.0.in_trouble.load(Ordering::Acquire).then(|| lock(&self.0.why).clone())
+    pub fn current_failure(&self) -> Option<String> {
+        self.0.in_trouble.load(Ordering::Acquire).then(|| lock_ignoring_poison(&self.0.why).clone())
     }
 
     /// Writes a call into the journal before it is forwarded, so that it is recorded whatever happens. Not to be called
@@ -151,24 +151,27 @@ impl AuditLog {
     ///
     /// # Errors
     /// Where it cannot be written; the text says why, and what to do.
-    pub fn commit(&self, entry: &LogEntry) -> Result<(), String> {
+    pub fn commit_call(&self, entry: &LogEntry) -> Result<(), String> {
         let shared = &*self.0;
-        if let Some(why) = self.trouble() {
+        if let Some(why) = self.current_failure() {
             return Err(why);
         }
         if !shared.probed.load(Ordering::Acquire) {
-            shared.appender().probe().map_err(|error| unwritable(&shared.paths.current(), &error))?;
+            shared
+                .new_appender()
+                .check_writable()
+                .map_err(|error| describe_unwritable(&shared.paths.current_file(), &error))?;
             shared.probed.store(true, Ordering::Release);
         }
-        let mut journal = lock(&shared.journal);
-        journal.commit(entry).map_err(|error| unwritable_journal(journal.path(), &error))
+        let mut journal = lock_ignoring_poison(&shared.journal);
+        journal.commit(entry).map_err(|error| describe_unwritable_journal(journal.path(), &error))
     }
 
     /// Ends the session's log: everything is written and synced, and its journal removed. Waits at most `limit` for it, and
     /// returns how many records were not written by then.
     #[must_use]
     pub fn finish(&self, limit: Duration) -> u64 {
-        let mut queue = self.0.queue();
+        let mut queue = self.0.lock_queue();
         queue.finishing = true;
         self.0.wake.notify_one();
         let waited = self.0.progress.wait_timeout_while(queue, limit, |queue| !queue.finished);
@@ -183,15 +186,15 @@ const WAKE: usize = MAX_LOG_QUEUE / 4;
 pub(super) const STACK: usize = 256 * 1024;
 
 impl LogShared {
-    fn appender(&self) -> Appender {
+    fn new_appender(&self) -> Appender {
         Appender::new(self.paths.clone(), self.session.clone(), self.options)
     }
 
-    pub(super) fn queue(&self) -> MutexGuard<'_, Queue> {
-        lock(&self.queue)
+    pub(super) fn lock_queue(&self) -> MutexGuard<'_, Queue> {
+        lock_ignoring_poison(&self.queue)
     }
 
-    fn wait_for_room<'q>(&'q self, mut queue: MutexGuard<'q, Queue>, weight: usize) -> MutexGuard<'q, Queue> {
+    fn wait_for_space<'q>(&'q self, mut queue: MutexGuard<'q, Queue>, weight: usize) -> MutexGuard<'q, Queue> {
         let mut seen = queue.progress;
         let mut deadline = Instant::now() + LOG_WAIT;
         while queue.weight > 0 && queue.weight + weight > MAX_LOG_QUEUE && !queue.finished {
@@ -199,8 +202,8 @@ impl LogShared {
             if left.is_zero() {
                 drop(queue);
                 let stuck = io::Error::new(io::ErrorKind::TimedOut, "another process or a slow disk keeps it");
-                self.set_trouble(Some(unwritable(&self.paths.current(), &stuck)));
-                return self.queue();
+                self.set_failure(Some(describe_unwritable(&self.paths.current_file(), &stuck)));
+                return self.lock_queue();
             }
             if self.in_trouble.load(Ordering::Acquire) {
                 break;
@@ -216,7 +219,7 @@ impl LogShared {
     }
 
     /// Waits until there is something to do, `until` at the latest.
-    pub(super) fn wait<'q>(
+    pub(super) fn wait_for_work<'q>(
         &'q self,
         queue: MutexGuard<'q, Queue>,
         until: Instant,
@@ -227,36 +230,36 @@ impl LogShared {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    pub(super) fn is_much(queue: &Queue) -> bool {
+    pub(super) fn is_large(queue: &Queue) -> bool {
         queue.weight >= WAKE
     }
 
     /// The writer got on, and is done with so many records: they are written, or counted as lost.
-    pub(super) fn done_with(&self, records: usize) {
-        let mut queue = self.queue();
+    pub(super) fn record_done(&self, records: usize) {
+        let mut queue = self.lock_queue();
         queue.unwritten = queue.unwritten.saturating_sub(records as u64);
         queue.progress += 1;
         drop(queue);
         self.progress.notify_all();
     }
 
-    pub(super) fn finished(&self) {
-        self.queue().finished = true;
+    pub(super) fn record_finished(&self) {
+        self.lock_queue().finished = true;
         self.progress.notify_all();
     }
 
-    pub(super) fn set_trouble(&self, why: Option<String>) {
+    pub(super) fn set_failure(&self, why: Option<String>) {
         let is_trouble = why.is_some();
-        *lock(&self.why) = why.unwrap_or_default();
+        *lock_ignoring_poison(&self.why) = why.unwrap_or_default();
         self.in_trouble.store(is_trouble, Ordering::Release);
     }
 
-    pub(super) fn in_trouble(&self) -> bool {
+    pub(super) fn is_failing(&self) -> bool {
         self.in_trouble.load(Ordering::Acquire)
     }
 }
 
 /// Takes a lock even if its holder has panicked: the log records as much as it can.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock_ignoring_poison<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -29,8 +29,8 @@ impl Mark {
     ///
     /// # Errors
     /// Where it cannot be read, or (as [`io::ErrorKind::InvalidData`]) is none.
-    pub fn read(path: &Path) -> io::Result<Option<Self>> {
-        let Some(text) = file::if_there(file::read(path))? else { return Ok(None) };
+    pub fn read_file(path: &Path) -> io::Result<Option<Self>> {
+        let Some(text) = file::if_there(file::read_file(path))? else { return Ok(None) };
         serde_json::from_slice(&text).map(Some).map_err(|error| {
             let name = path.file_name().unwrap_or_default().display();
             io::Error::new(io::ErrorKind::InvalidData, format!("{name} is damaged: {error}"))
@@ -38,13 +38,13 @@ impl Mark {
     }
 
     /// Puts the mark in the place of the one that is there. It outlives a power cut.
-    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        self.prepare(path)?.put()?;
-        path.parent().map_or(Ok(()), file::sync_folder)
+    pub(super) fn write_file(&self, path: &Path) -> io::Result<()> {
+        self.prepare_file(path)?.persist()?;
+        path.parent().map_or(Ok(()), file::sync_dir)
     }
 
     /// Writes the mark to the disk, which may take long, so that it can be put in its place at once.
-    pub(super) fn prepare<'p>(&self, path: &'p Path) -> io::Result<PreparedMark<'p>> {
+    pub(super) fn prepare_file<'p>(&self, path: &'p Path) -> io::Result<PreparedMark<'p>> {
         let dir = path.parent().ok_or_else(|| io::Error::other("it has no directory"))?;
         // Temporary files are for this user only.
         let mut made = file::temporary_in(dir)?;
@@ -64,7 +64,7 @@ pub(super) struct PreparedMark<'p> {
 
 impl PreparedMark<'_> {
     /// Puts it in its place.
-    pub(super) fn put(self) -> io::Result<()> {
+    pub(super) fn persist(self) -> io::Result<()> {
         file::persist(self.made, self.path)
     }
 }

@@ -17,13 +17,13 @@ use std::time::Duration;
 
 use crate::limits::{AUDIT_FILE, KEEP_DAYS};
 
-pub use key::key;
+pub use key::load_key;
 pub use lines::LogLines;
 pub use log::{AuditLog, Unanswered};
 pub use mark::Mark;
 pub use notice::LogNotice;
 pub use paths::LogPaths;
-pub use verify::{VerifyReport, verify};
+pub use verify::{VerifyReport, verify_log};
 
 /// How the log's files are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

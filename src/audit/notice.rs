@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::state::file::is_held_open;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// What a person is told of the log's condition, in whole sentences.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum LogNotice {
     Beside(String),
 }
 
-pub(super) fn unwritable(path: &Path, error: &io::Error) -> String {
+pub(super) fn describe_unwritable(path: &Path, error: &io::Error) -> String {
     let remedy = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             "Make room on the disk, or keep fewer days ([audit] keep_days)."
@@ -46,23 +46,23 @@ pub(super) fn unwritable(path: &Path, error: &io::Error) -> String {
     };
     format!(
         "The audit log {} cannot be written ({error}).{}{remedy}",
-        visible(&path.display().to_string()),
+        escape_invisible(&path.display().to_string()),
         if remedy.is_empty() { "" } else { " " }
     )
 }
 
-pub(super) fn unwritable_journal(path: &Path, error: &io::Error) -> String {
+pub(super) fn describe_unwritable_journal(path: &Path, error: &io::Error) -> String {
     format!(
         "The journal {} cannot be written ({error}), so calls that are not yet answered are not recorded. Make its directory \
          one that the user who runs policylayer may write to, and make room on the disk.",
-        visible(&path.display().to_string())
+        escape_invisible(&path.display().to_string())
     )
 }
 
-pub(super) fn unsynced(path: &Path, error: &io::Error) -> String {
+pub(super) fn describe_unsynced(path: &Path, error: &io::Error) -> String {
     format!(
         "The audit log {} is written but cannot be synced to the disk ({error}): its last records would not outlive a power \
          cut. Make room on the disk, and look whether it is sound.",
-        visible(&path.display().to_string())
+        escape_invisible(&path.display().to_string())
     )
 }

@@ -35,7 +35,7 @@ impl LogPaths {
     }
 
     /// The audit directory.
-    pub fn folder(&self) -> &Path {
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 
@@ -45,13 +45,13 @@ impl LogPaths {
     }
 
     /// The file that is being written.
-    pub fn current(&self) -> PathBuf {
-        self.file("jsonl")
+    pub fn current_file(&self) -> PathBuf {
+        self.file_with_ending("jsonl")
     }
 
     /// The file that was rotated away as the `number`th, from 1.
-    pub fn rotated(&self, number: u64) -> PathBuf {
-        self.file(&format!("jsonl.{number:06}"))
+    pub fn rotated_file(&self, number: u64) -> PathBuf {
+        self.file_with_ending(&format!("jsonl.{number:06}"))
     }
 
     /// The numbers of the rotated files that are there, oldest first.
@@ -59,30 +59,30 @@ impl LogPaths {
     /// # Errors
     /// Where the directory is there and cannot be read.
     pub fn rotated_numbers(&self) -> io::Result<Vec<u64>> {
-        let files = names(&self.dir)?.into_iter().filter_map(|name| parse_name(&name));
+        let files = list_names(&self.dir)?.into_iter().filter_map(|name| parse_name(&name));
         let numbers = files.filter(|(server, _)| server.as_str() == self.server).filter_map(|(_, number)| number);
-        let mut numbers: Vec<_> = numbers.filter(|number| !is_being_removed(&self.rotated(*number))).collect();
+        let mut numbers: Vec<_> = numbers.filter(|number| !is_being_removed(&self.rotated_file(*number))).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
 
     /// The file that is locked for as long as the log is changed.
-    pub(super) fn lock(&self) -> PathBuf {
-        self.file("lock")
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.file_with_ending("lock")
     }
 
     /// Where it is written up to where the log is synced.
-    pub fn head(&self) -> PathBuf {
-        self.file("head")
+    pub fn head_file(&self) -> PathBuf {
+        self.file_with_ending("head")
     }
 
     /// Where it is written up to where the log was pruned.
-    pub fn anchor(&self) -> PathBuf {
-        self.file("anchor")
+    pub fn anchor_file(&self) -> PathBuf {
+        self.file_with_ending("anchor")
     }
 
     /// The journal of a session.
-    pub fn journal(&self, session: &str) -> PathBuf {
+    pub fn journal_file(&self, session: &str) -> PathBuf {
         self.dir.join("open").join(format!("{}-{session}.jsonl", self.server))
     }
 
@@ -95,18 +95,18 @@ impl LogPaths {
     ///
     /// # Errors
     /// Where the directory is there and cannot be read.
-    pub fn journals(&self) -> io::Result<Vec<String>> {
-        self.sessions(".jsonl")
+    pub fn list_journals(&self) -> io::Result<Vec<String>> {
+        self.list_sessions(".jsonl")
     }
 
     /// The sessions that have a lock file.
-    pub(super) fn session_locks(&self) -> io::Result<Vec<String>> {
-        self.sessions(".lock")
+    pub(super) fn list_session_locks(&self) -> io::Result<Vec<String>> {
+        self.list_sessions(".lock")
     }
 
-    fn sessions(&self, ending: &str) -> io::Result<Vec<String>> {
+    fn list_sessions(&self, ending: &str) -> io::Result<Vec<String>> {
         let prefix = format!("{}-", self.server);
-        let mut sessions = names(&self.dir.join("open"))?
+        let mut sessions = list_names(&self.dir.join("open"))?
             .iter()
             .filter_map(|name| name.strip_prefix(&prefix)?.strip_suffix(ending))
             .filter(|session| session.len() == 16 && session.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -116,7 +116,7 @@ impl LogPaths {
         Ok(sessions)
     }
 
-    fn file(&self, ending: &str) -> PathBuf {
+    fn file_with_ending(&self, ending: &str) -> PathBuf {
         self.dir.join(format!("{}.{ending}", self.server))
     }
 }
@@ -136,15 +136,15 @@ fn parse_name(name: &str) -> Option<(ServerName, Option<u64>)> {
 ///
 /// # Errors
 /// Where the directory cannot be looked into.
-pub fn servers(dir: &Path) -> io::Result<Vec<ServerName>> {
-    let mut servers: Vec<_> = names(dir)?.iter().filter_map(|name| Some(parse_name(name)?.0)).collect();
+pub fn list_servers(dir: &Path) -> io::Result<Vec<ServerName>> {
+    let mut servers: Vec<_> = list_names(dir)?.iter().filter_map(|name| Some(parse_name(name)?.0)).collect();
     servers.sort();
     servers.dedup();
     Ok(servers)
 }
 
 /// The names in a directory that are text; none where it is missing.
-fn names(dir: &Path) -> io::Result<Vec<String>> {
+fn list_names(dir: &Path) -> io::Result<Vec<String>> {
     match fs::read_dir(dir) {
         Ok(entries) => {
             entries.filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose()).collect()
@@ -163,22 +163,22 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let paths = |server| LogPaths::new(dir.path(), &ServerName::parse(server).unwrap());
         assert_eq!(paths("a").rotated_numbers().unwrap(), [0_u64; 0]);
-        assert_eq!(paths("a").journals().unwrap(), [""; 0]);
+        assert_eq!(paths("a").list_journals().unwrap(), [""; 0]);
         let (one, other) = (paths("a"), paths("a-0011223344556677"));
         fs::create_dir(dir.path().join("open")).unwrap();
         for path in [
-            one.rotated(2),
-            one.rotated(1_000_000),
-            one.rotated(1),
-            paths("a.jsonl").current(),
-            paths("a.jsonl.000003").current(),
-            one.journal("8899aabbccddeeff"),
-            other.journal("0123456789abcdef"),
+            one.rotated_file(2),
+            one.rotated_file(1_000_000),
+            one.rotated_file(1),
+            paths("a.jsonl").current_file(),
+            paths("a.jsonl.000003").current_file(),
+            one.journal_file("8899aabbccddeeff"),
+            other.journal_file("0123456789abcdef"),
         ] {
             fs::write(path, "").unwrap();
         }
         assert_eq!(one.rotated_numbers().unwrap(), [1, 2, 1_000_000]);
-        assert_eq!(one.journals().unwrap(), ["8899aabbccddeeff"]);
-        assert_eq!(other.journals().unwrap(), ["0123456789abcdef"]);
+        assert_eq!(one.list_journals().unwrap(), ["8899aabbccddeeff"]);
+        assert_eq!(other.list_journals().unwrap(), ["0123456789abcdef"]);
     }
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use memchr::memmem;
 
 use super::paths::LogPaths;
-pub use super::paths::servers;
+pub use super::paths::list_servers;
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
 use crate::policy::ServerName;
 use crate::record::{self, LineError, LogLine};
@@ -72,14 +72,14 @@ impl Reader {
     /// # Errors
     /// Where the directory cannot be looked into, or a file cannot be read.
     pub fn look_again(&mut self) -> io::Result<()> {
-        for server in servers(&self.dir)? {
+        for server in list_servers(&self.dir)? {
             if self.wanted.as_ref().is_none_or(|wanted| *wanted == server) && !self.cursors.contains_key(&server) {
                 let cursor = LogCursor::new(&self.dir, &server);
                 self.cursors.insert(server, cursor);
             }
         }
         for cursor in self.cursors.values_mut() {
-            cursor.fill()?;
+            cursor.read_ahead()?;
         }
         Ok(())
     }
@@ -89,14 +89,14 @@ impl Reader {
     /// # Errors
     /// Where a file cannot be read.
     #[expect(clippy::should_implement_trait, reason = "a line is lent, and an iterator cannot lend")]
-    pub fn next(&mut self) -> io::Result<Option<FoundLine<'_>>> {
+    pub fn read_next(&mut self) -> io::Result<Option<FoundLine<'_>>> {
         if let Some(cursor) = self.last.take().and_then(|server| self.cursors.get_mut(&server)) {
-            cursor.fill()?;
+            cursor.read_ahead()?;
         }
-        let heads = self.cursors.iter().filter_map(|(server, cursor)| Some((stamp(cursor.head()?), server)));
+        let heads = self.cursors.iter().filter_map(|(server, cursor)| Some((time_text(cursor.next_bytes()?), server)));
         let Some(server) = heads.min().map(|(_, server)| server.clone()) else { return Ok(None) };
         let Some(cursor) = self.cursors.get_mut(&server) else { return Ok(None) };
-        cursor.take(&mut self.current);
+        cursor.take_line(&mut self.current);
         self.last = Some(server);
         let NextLine { bytes, file, number, .. } = &mut self.current;
         let damage = str::from_utf8(bytes).err().map(|error| LineError::Malformed(error.to_string()));
@@ -109,14 +109,14 @@ impl Reader {
             None if text.len() >= MAX_LOG_LINE => {
                 Err(LineError::Malformed(format!("it is longer than {MAX_LOG_LINE} bytes")))
             }
-            None => record::read(text),
+            None => record::read_line(text),
         };
         Ok(Some(FoundLine { file, number: *number, text, line }))
     }
 }
 
 /// The time as the line has it: all are written alike, so they compare as texts. What has none comes at once.
-fn stamp(line: &[u8]) -> &[u8] {
+fn time_text(line: &[u8]) -> &[u8] {
     const MARK: &[u8] = b"\"time\":\"";
     let head = line.get(..160).unwrap_or(line);
     let from = memmem::find(head, MARK).and_then(|at| head.get(at + MARK.len()..)).unwrap_or_default();
@@ -159,17 +159,17 @@ impl LogCursor {
         Self { paths: LogPaths::new(dir, server), done: 0, open: None, head: NextLine::default() }
     }
 
-    fn head(&self) -> Option<&[u8]> {
+    fn next_bytes(&self) -> Option<&[u8]> {
         self.head.is_full.then_some(self.head.bytes.as_slice())
     }
 
-    fn take(&mut self, into: &mut NextLine) {
+    fn take_line(&mut self, into: &mut NextLine) {
         std::mem::swap(&mut self.head, into);
         self.head.is_full = false;
     }
 
     /// Reads the next line, where there is one and none is waiting.
-    fn fill(&mut self) -> io::Result<()> {
+    fn read_ahead(&mut self) -> io::Result<()> {
         while !self.head.is_full {
             let Some(mut open) = self.open.take() else {
                 self.open = self.open_next()?;
@@ -213,7 +213,7 @@ impl LogCursor {
     fn open_next(&mut self) -> io::Result<Option<OpenLog>> {
         loop {
             let number = self.next_number()?;
-            let path = number.map_or_else(|| self.paths.current(), |number| self.paths.rotated(number));
+            let path = number.map_or_else(|| self.paths.current_file(), |number| self.paths.rotated_file(number));
             let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
             match (file::if_there(file::open_to_read(&path)).map_err(named)?, number) {
                 // Rotated between the look and the opening: what is open now comes later.

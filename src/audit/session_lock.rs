@@ -18,14 +18,14 @@ pub(super) struct AbandonedJournal {
 
 impl AbandonedJournal {
     /// The journal of a session; `None` where the session runs.
-    pub(super) fn find(paths: &LogPaths, session: &str) -> io::Result<Option<Self>> {
+    pub(super) fn find_abandoned(paths: &LogPaths, session: &str) -> io::Result<Option<Self>> {
         // Without a lock file it was left behind by version 0.1.0, or its session was killed while it removed both.
         let lock = match file::if_there(FileLock::try_take(&paths.session_lock(session)))? {
             Some(None) => return Ok(None),
             lock => lock.flatten(),
         };
-        let path = paths.journal(session);
-        let file = file::open(File::options().read(true).write(true), &path)?;
+        let path = paths.journal_file(session);
+        let file = file::open_file(File::options().read(true).write(true), &path)?;
         #[cfg(unix)]
         match file.try_lock() {
             Ok(()) => {}
@@ -38,7 +38,7 @@ impl AbandonedJournal {
     /// Removes it: the log has what it held.
     pub(super) fn remove(self, paths: &LogPaths, session: &str) {
         // What stays is found again by the next session, and then it is known that the log has it.
-        let _ = file::remove(&paths.journal(session));
+        let _ = file::remove_file(&paths.journal_file(session));
         drop(self.file);
         if let Some(lock) = self.lock {
             lock.remove();
@@ -49,9 +49,9 @@ impl AbandonedJournal {
 /// Removes the lock file of a session that was killed before it had a journal, or after that was removed.
 pub(super) fn remove_stale_lock(paths: &LogPaths, session: &str) {
     if let Ok(Some(lock)) = FileLock::try_take(&paths.session_lock(session))
-        && !paths.journal(session).exists()
+        && !paths.journal_file(session).exists()
     {
-        let _ = file::remove(&paths.journal(session).with_extension("new"));
+        let _ = file::remove_file(&paths.journal_file(session).with_extension("new"));
         lock.remove();
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn is_running(paths: &LogPaths, session: &str) -> io::Result<Option<b
     if file::if_there(FileLock::is_taken(&paths.session_lock(session)))? == Some(true) {
         return Ok(Some(true));
     }
-    let path = paths.journal(session);
+    let path = paths.journal_file(session);
     #[cfg(unix)]
     let is_locked = FileLock::is_taken(&path);
     #[cfg(not(unix))]

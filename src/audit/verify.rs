@@ -31,10 +31,10 @@ struct Snapshot {
 ///
 /// # Errors
 /// Where a file cannot be read. BreakKind is wrong with the log is no error but in the report.
-pub fn verify(dir: &Path, server: &ServerName) -> io::Result<VerifyReport> {
+pub fn verify_log(dir: &Path, server: &ServerName) -> io::Result<VerifyReport> {
     let paths = LogPaths::new(dir, server);
     loop {
-        match follow(&paths) {
+        match follow_chain(&paths) {
             // It was pruned meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             done => return done,
@@ -42,70 +42,70 @@ pub fn verify(dir: &Path, server: &ServerName) -> io::Result<VerifyReport> {
     }
 }
 
-fn follow(paths: &LogPaths) -> io::Result<VerifyReport> {
-    let Snapshot { anchor, head, head_damage, anchor_damage, numbers, current } = snapshot(paths)?;
+fn follow_chain(paths: &LogPaths) -> io::Result<VerifyReport> {
+    let Snapshot { anchor, head, head_damage, anchor_damage, numbers, current } = take_snapshot(paths)?;
     let first = anchor.map_or(1, |anchor| anchor.file + 1);
     let mut check = ChainCheck::new(anchor, head, paths.server());
     let mut expected = first;
     for number in numbers.into_iter().filter(|number| *number >= first) {
         if number != expected {
-            check.file_is_missing(paths.rotated(expected));
+            check.record_missing_file(paths.rotated_file(expected));
         }
         expected = number + 1;
-        let file = file::open_to_read(&paths.rotated(number))?;
+        let file = file::open_to_read(&paths.rotated_file(number))?;
         let length = file.metadata()?.len();
-        read(&mut check, paths.rotated(number).as_path(), file, length)?;
+        check_file(&mut check, paths.rotated_file(number).as_path(), file, length)?;
     }
     let has_current = current.is_some();
     if let Some((file, length)) = current {
-        read(&mut check, &paths.current(), file, length)?;
+        check_file(&mut check, &paths.current_file(), file, length)?;
     }
-    let mut report = check.finish(&paths.current(), has_current);
+    let mut report = check.finish(&paths.current_file(), has_current);
     if let Some(why) = anchor_damage {
         // Whatever else was found may come of it.
-        report.broken = Some(ChainBreak { file: paths.anchor(), line: None, what: BreakKind::Anchor(why) });
+        report.broken = Some(ChainBreak { file: paths.anchor_file(), line: None, what: BreakKind::Anchor(why) });
     }
     if let Some(why) = head_damage {
-        report.head_is_damaged(paths.head(), why);
+        report.record_damaged_head(paths.head_file(), why);
     } else if head.is_none() && report.lines > 0 {
-        report.head_is_damaged(paths.head(), "it is missing".to_owned());
+        report.record_damaged_head(paths.head_file(), "it is missing".to_owned());
     }
-    for session in paths.journals()? {
+    for session in paths.list_journals()? {
         match is_running(paths, &session)? {
             Some(true) => report.running += 1,
-            Some(false) => report.note(VerifyNote::Killed { session, unanswered: None }),
+            Some(false) => report.add_note(VerifyNote::Killed { session, unanswered: None }),
             None => {}
         }
     }
     Ok(report)
 }
 
-fn read(check: &mut ChainCheck, path: &Path, file: File, length: u64) -> io::Result<()> {
-    check.begin(path);
+fn check_file(check: &mut ChainCheck, path: &Path, file: File, length: u64) -> io::Result<()> {
+    check.begin_file(path);
     let mut lines = LogLines::new(file, 0, length)?;
-    while let Some(line) = lines.read()? {
-        check.line(line);
+    while let Some(line) = lines.read_line()? {
+        check.check_line(line);
     }
     Ok(())
 }
 
-fn snapshot(paths: &LogPaths) -> io::Result<Snapshot> {
+fn take_snapshot(paths: &LogPaths) -> io::Result<Snapshot> {
     // Without the right to lock it, it is read as it is.
-    let lock = file::open_to_read(&paths.lock()).ok();
+    let lock = file::open_to_read(&paths.lock_file()).ok();
     if let Some(lock) = &lock {
         file::wait_for_lock(lock)?;
     }
-    let mark = |path: &Path| match Mark::read(path) {
+    let mark = |path: &Path| match Mark::read_file(path) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok((None, Some(error.to_string()))),
         mark => mark.map(|mark| (mark, None)),
     };
-    let (head, head_damage) = mark(&paths.head())?;
-    let (anchor, anchor_damage) = mark(&paths.anchor())?;
-    let current = file::if_there(file::open_to_read(&paths.current()))?;
+    let (head, head_damage) = mark(&paths.head_file())?;
+    let (anchor, anchor_damage) = mark(&paths.anchor_file())?;
+    let current = file::if_there(file::open_to_read(&paths.current_file()))?;
     let current = current.map(|file| file.metadata().map(|found| (file, found.len()))).transpose()?;
     let numbers = paths.rotated_numbers()?;
     if let Some(lock) = lock {
-        file::release(&lock);
+        file::release_lock(&lock);
     }
     Ok(Snapshot { anchor, head, head_damage, anchor_damage, numbers, current })
 }

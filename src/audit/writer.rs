@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use super::append::{Appender, Sync};
-use super::log::{LogShared, STACK, Unanswered, lock};
-use super::notice::{LogNotice, unsynced, unwritable, unwritable_journal};
+use super::log::{LogShared, STACK, Unanswered, lock_ignoring_poison};
+use super::notice::{LogNotice, describe_unsynced, describe_unwritable, describe_unwritable_journal};
 use crate::limits::{
     JOURNAL_IDLE, JOURNAL_IDLE_TICK, JOURNAL_TICK, LOG_COLLECT, LOG_RETRY, LOG_SAY_AGAIN, LOG_SYNC, MAX_LOG_UNSYNCED,
 };
@@ -71,31 +71,31 @@ impl Writer {
     }
 
     pub(super) fn run(mut self) {
-        while !self.take() {
+        while !self.take_queue() {
             let now = Instant::now();
             if !self.taken.is_empty() {
                 self.busy = now;
             }
-            self.write();
+            self.write_taken();
             if now >= self.next_tick {
-                self.tick();
+                self.tick_journal();
                 let is_idle = self.busy.elapsed() > JOURNAL_IDLE;
                 self.next_tick = now + if is_idle { JOURNAL_IDLE_TICK } else { JOURNAL_TICK };
             }
-            self.sync();
+            self.sync_if_due();
         }
         // One last try.
         self.retry = None;
-        self.write();
-        self.finish();
+        self.write_taken();
+        self.finish_log();
     }
 
     /// Waits for something to do and takes what is in the queue. Returns whether the session ends.
-    fn take(&mut self) -> bool {
+    fn take_queue(&mut self) -> bool {
         let until = [self.retry, self.sync_at].into_iter().flatten().fold(self.next_tick, Instant::min);
-        let mut queue = self.shared.wait(self.shared.queue(), until, |queue| queue.weight > 0);
-        if queue.weight > 0 && !LogShared::is_much(&queue) {
-            queue = self.shared.wait(queue, Instant::now() + LOG_COLLECT, LogShared::is_much);
+        let mut queue = self.shared.wait_for_work(self.shared.lock_queue(), until, |queue| queue.weight > 0);
+        if queue.weight > 0 && !LogShared::is_large(&queue) {
+            queue = self.shared.wait_for_work(queue, Instant::now() + LOG_COLLECT, LogShared::is_large);
         }
         std::mem::swap(&mut queue.entries, &mut self.taken);
         queue.weight = 0;
@@ -106,7 +106,7 @@ impl Writer {
             self.lost += lost;
             if self.retry.is_none() {
                 "the log was written too slowly".clone_into(&mut self.why);
-                if self.may_say() {
+                if self.check_may_report() {
                     (self.say)(LogNotice::Behind { lost });
                 }
             }
@@ -114,30 +114,30 @@ impl Writer {
         is_last
     }
 
-    fn write(&mut self) {
+    fn write_taken(&mut self) {
         let is_due = self.retry.is_none_or(|retry| Instant::now() >= retry);
         if !is_due {
             self.lost += self.taken.len() as u64;
         } else if !self.taken.is_empty() || self.lost > 0 || self.retry.is_some() {
             // If the session is killed, its journal shows it.
-            let begun = lock(&self.shared.journal).begin();
-            self.journal_is(begun);
+            let begun = lock_ignoring_poison(&self.shared.journal).create_file();
+            self.record_journal_result(begun);
             let mut written = 0;
-            match self.append(&mut written) {
-                Ok(()) => self.works(),
+            match self.append_taken(&mut written) {
+                Ok(()) => self.record_success(),
                 Err(error) => {
                     self.lost += (self.taken.len() - written) as u64;
-                    self.fails(&error);
+                    self.record_failure(&error);
                 }
             }
             self.sync_at.get_or_insert_with(|| Instant::now() + LOG_SYNC);
         }
         let records = self.taken.len();
         self.taken.clear();
-        self.shared.done_with(records);
+        self.shared.record_done(records);
     }
 
-    fn append(&mut self, written: &mut usize) -> io::Result<()> {
+    fn append_taken(&mut self, written: &mut usize) -> io::Result<()> {
         if self.lost > 0 {
             self.appender.append_event(&Event::Gap { lost: self.lost, why: self.why.clone() })?;
             if self.owes_end {
@@ -146,40 +146,40 @@ impl Writer {
             }
             self.lost = 0;
         } else if self.retry.is_some() {
-            self.appender.probe()?;
+            self.appender.check_writable()?;
         }
         let shared = &self.shared;
         self.appender.append(&self.taken, |done| {
             *written += done.len();
-            lock(&shared.journal).done(done);
-            shared.done_with(0);
+            lock_ignoring_poison(&shared.journal).forget_recorded(done);
+            shared.record_done(0);
         })
     }
 
-    fn works(&mut self) {
+    fn record_success(&mut self) {
         if self.retry.take().is_some() && self.owes_end {
             (self.say)(LogNotice::Written { lost: 0 });
             self.owes_end = false;
         }
-        if self.shared.in_trouble() {
-            self.shared.set_trouble(None);
+        if self.shared.is_failing() {
+            self.shared.set_failure(None);
         }
     }
 
-    fn fails(&mut self, error: &io::Error) {
-        let why = unwritable(&self.shared.paths.current(), error);
+    fn record_failure(&mut self, error: &io::Error) {
+        let why = describe_unwritable(&self.shared.paths.current_file(), error);
         self.why = error.to_string();
-        self.shared.set_trouble(Some(why.clone()));
+        self.shared.set_failure(Some(why.clone()));
         let is_new = self.retry.is_none();
         self.retry = Some(Instant::now() + LOG_RETRY);
-        if is_new && self.may_say() {
+        if is_new && self.check_may_report() {
             (self.say)(LogNotice::Unwritable(why));
             self.owes_end = true;
         }
     }
 
     /// A log that fails again and again is not said to each time.
-    fn may_say(&mut self) -> bool {
+    fn check_may_report(&mut self) -> bool {
         let may = self.said.is_none_or(|said| said.elapsed() >= LOG_SAY_AGAIN);
         if may {
             self.said = Some(Instant::now());
@@ -187,30 +187,30 @@ impl Writer {
         may
     }
 
-    fn tick(&mut self) {
+    fn tick_journal(&mut self) {
         self.open.clear();
-        let mut journal = lock(&self.shared.journal);
+        let mut journal = lock_ignoring_poison(&self.shared.journal);
         (self.unanswered)(&mut self.open);
-        let written = journal.tick(&self.open);
+        let written = journal.write_unanswered(&self.open);
         drop(journal);
         if !self.open.is_empty() {
             self.busy = Instant::now();
         }
-        self.journal_is(written);
+        self.record_journal_result(written);
     }
 
-    fn journal_is(&mut self, written: io::Result<()>) {
+    fn record_journal_result(&mut self, written: io::Result<()>) {
         let was_failing = std::mem::replace(&mut self.journal_failed, written.is_err());
         // If the log itself fails too, that is enough said.
         if let (Err(error), false, None) = (written, was_failing, self.retry) {
-            let why = unwritable_journal(lock(&self.shared.journal).path(), &error);
+            let why = describe_unwritable_journal(lock_ignoring_poison(&self.shared.journal).path(), &error);
             (self.say)(LogNotice::Beside(why));
         }
     }
 
     /// Has what is written synced, at most once a second.
-    fn sync(&mut self) {
-        self.take_result(|results| results.try_recv().ok());
+    fn sync_if_due(&mut self) {
+        self.take_sync_result(|results| results.try_recv().ok());
         let is_due = self.sync_at.is_some_and(|at| Instant::now() >= at);
         if !is_due && self.appender.unsynced_files() < MAX_LOG_UNSYNCED {
             return;
@@ -221,40 +221,40 @@ impl Writer {
                 return;
             }
             // The disk is so slow that the writer has to wait for it.
-            self.take_result(|results| results.recv().ok());
+            self.take_sync_result(|results| results.recv().ok());
         }
         self.sync_at = None;
-        let Some(sync) = self.appender.unsynced() else { return };
+        let Some(sync) = self.appender.take_unsynced() else { return };
         match self.syncer.take().map_or_else(Syncer::start, Ok) {
             Ok(mut syncer) => {
                 syncer.is_busy = syncer.jobs.send(sync).is_ok();
                 self.syncer = Some(syncer);
             }
-            Err(_) => self.sync_is(sync.run()),
+            Err(_) => self.record_sync_result(sync.run()),
         }
     }
 
-    fn take_result(&mut self, receive: impl FnOnce(&Receiver<io::Result<()>>) -> Option<io::Result<()>>) {
+    fn take_sync_result(&mut self, receive: impl FnOnce(&Receiver<io::Result<()>>) -> Option<io::Result<()>>) {
         if let Some(syncer) = &mut self.syncer
             && let Some(done) = receive(&syncer.results)
         {
             syncer.is_busy = false;
-            self.sync_is(done);
+            self.record_sync_result(done);
         }
     }
 
-    fn sync_is(&mut self, done: io::Result<()>) {
+    fn record_sync_result(&mut self, done: io::Result<()>) {
         let was_failing = std::mem::replace(&mut self.sync_failed, done.is_err());
         if let (Err(error), false, None) = (done, was_failing, self.retry) {
-            (self.say)(LogNotice::Beside(unsynced(&self.shared.paths.current(), &error)));
+            (self.say)(LogNotice::Beside(describe_unsynced(&self.shared.paths.current_file(), &error)));
         }
     }
 
-    fn finish(mut self) {
+    fn finish_log(mut self) {
         if self.retry.is_none() {
-            let mut journal = lock(&self.shared.journal);
+            let mut journal = lock_ignoring_poison(&self.shared.journal);
             let done = journal
-                .left_open()
+                .read_open_calls()
                 .and_then(|left| if left.is_empty() { Ok(()) } else { self.appender.append_raw(&left) });
             // Otherwise it is left for the next session.
             if done.is_ok() {
@@ -265,11 +265,11 @@ impl Writer {
             drop(jobs);
             let _ = thread.join();
         }
-        if let Some(sync) = self.appender.unsynced() {
+        if let Some(sync) = self.appender.take_unsynced() {
             let done = sync.run();
-            self.sync_is(done);
+            self.record_sync_result(done);
         }
-        self.shared.finished();
+        self.shared.record_finished();
     }
 }
 

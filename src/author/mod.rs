@@ -13,11 +13,11 @@ use crate::policy::diagnostic::Report;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
 use crate::policy::{Format, Scope, ServerName, Source, ToolGlob, builtin_text};
 use crate::risk::{RateScope, RecommendedRate};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// The key that means this tool and no other; `None` if there is none, or a person would read another one.
 fn readable_key(tool: &str) -> Option<String> {
-    ToolGlob::key_for(tool).filter(|key| visible(key) == *key)
+    ToolGlob::key_for(tool).filter(|key| escape_invisible(key) == *key)
 }
 
 /// A member whose value is a text.

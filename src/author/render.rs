@@ -2,7 +2,7 @@
 
 use toml_edit::{Array, InlineTable, Key, Value};
 
-use crate::policy::json::number;
+use crate::policy::json::json_number;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
 
 /// A value as TOML has it. Tables within a list have a line each, at this depth of lists.
@@ -12,7 +12,7 @@ pub(super) fn toml_value(node: &DocumentNode, depth: usize) -> Value {
         DocumentValue::Null | DocumentValue::Datetime => Value::from(""),
         DocumentValue::Boolean(boolean) => Value::from(*boolean),
         DocumentValue::Integer(text) | DocumentValue::Float(text) => {
-            let text = json_number(text);
+            let text = number_text(text);
             // Numbers are written as they were.
             text.parse().unwrap_or_else(|_| Value::from(text))
         }
@@ -22,8 +22,8 @@ pub(super) fn toml_value(node: &DocumentNode, depth: usize) -> Value {
             let inner = depth + usize::from(has_lines);
             let mut list: Array = items.iter().map(|item| toml_value(item, inner)).collect();
             if has_lines {
-                list.iter_mut().for_each(|item| item.decor_mut().set_prefix(format!("\n{}", indent(inner))));
-                list.set_trailing(format!("\n{}", indent(depth)));
+                list.iter_mut().for_each(|item| item.decor_mut().set_prefix(format!("\n{}", indent_for(inner))));
+                list.set_trailing(format!("\n{}", indent_for(depth)));
                 list.set_trailing_comma(true);
             }
             Value::from(list)
@@ -49,8 +49,8 @@ pub(super) fn toml_entry(table: &str, key: &str, members: &[DocumentMember]) -> 
 }
 
 /// A value as JSON, tables over several lines.
-pub(super) fn json(node: &DocumentNode, depth: usize) -> String {
-    let (inner, outer) = (indent(depth + 1), indent(depth));
+pub(super) fn json_lines(node: &DocumentNode, depth: usize) -> String {
+    let (inner, outer) = (indent_for(depth + 1), indent_for(depth));
     let lines = |open, parts: Vec<String>, close| {
         format!("{open}\n{inner}{}\n{outer}{close}", parts.join(&format!(",\n{inner}")))
     };
@@ -58,8 +58,8 @@ pub(super) fn json(node: &DocumentNode, depth: usize) -> String {
         DocumentValue::Table(members) if !members.is_empty() => {
             let member = |(key, value): &DocumentMember| {
                 // A limit reads best on one line.
-                let value = if key.name == "rate_limit" { json_line(value) } else { json(value, depth + 1) };
-                format!("{}: {value}", quote(&key.name))
+                let value = if key.name == "rate_limit" { json_line(value) } else { json_lines(value, depth + 1) };
+                format!("{}: {value}", quote_json(&key.name))
             };
             lines("{", members.iter().map(member).collect(), "}")
         }
@@ -70,15 +70,15 @@ pub(super) fn json(node: &DocumentNode, depth: usize) -> String {
 
 /// A value as JSON on one line.
 pub(super) fn json_line(node: &DocumentNode) -> String {
-    flow(node, quote)
+    write_flow(node, quote_json)
 }
 
 /// The members of a table in YAML, one below the other, each line with its end.
-pub(super) fn yaml(members: &[DocumentMember], indent: usize) -> String {
+pub(super) fn yaml_members(members: &[DocumentMember], indent: usize) -> String {
     let blanks = " ".repeat(indent);
     let member = |(key, value): &DocumentMember| {
         let value = match &value.value {
-            DocumentValue::Table(members) if !members.is_empty() => format!("\n{}", yaml(members, indent + 2)),
+            DocumentValue::Table(members) if !members.is_empty() => format!("\n{}", yaml_members(members, indent + 2)),
             DocumentValue::Array(items) if has_tables(items) => {
                 let item = |item| format!("{blanks}  - {}\n", yaml_line(item));
                 format!("\n{}", items.iter().map(item).collect::<String>())
@@ -92,7 +92,7 @@ pub(super) fn yaml(members: &[DocumentMember], indent: usize) -> String {
 
 /// A value as YAML on one line.
 pub(super) fn yaml_line(node: &DocumentNode) -> String {
-    flow(node, yaml_text)
+    write_flow(node, yaml_text)
 }
 
 /// A text in YAML: in quotes unless every reader takes it for a text as it is.
@@ -102,42 +102,43 @@ pub(super) fn yaml_text(text: &str) -> String {
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
         && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    if is_plain { text.to_owned() } else { quote(text) }
+    if is_plain { text.to_owned() } else { quote_json(text) }
 }
 
 /// A text as JSON has it, which YAML reads as well: the two characters that YAML takes only escaped are escaped.
-fn quote(text: &str) -> String {
+fn quote_json(text: &str) -> String {
     let text = serde_json::Value::from(text).to_string();
     text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
 }
 
 /// A value on one line, in JSON or the flow style of YAML.
-fn flow(node: &DocumentNode, write_text: fn(&str) -> String) -> String {
+fn write_flow(node: &DocumentNode, write: fn(&str) -> String) -> String {
     let join = |parts: Vec<String>| parts.join(", ");
     match &node.value {
         DocumentValue::Null | DocumentValue::Datetime => "null".to_owned(),
         DocumentValue::Boolean(boolean) => boolean.to_string(),
-        DocumentValue::Integer(text) | DocumentValue::Float(text) => json_number(text),
-        DocumentValue::String(text) => write_text(text),
-        DocumentValue::Array(items) => format!("[{}]", join(items.iter().map(|item| flow(item, write_text)).collect())),
+        DocumentValue::Integer(text) | DocumentValue::Float(text) => number_text(text),
+        DocumentValue::String(text) => write(text),
+        DocumentValue::Array(items) => {
+            format!("[{}]", join(items.iter().map(|item| write_flow(item, write)).collect()))
+        }
         DocumentValue::Table(members) if members.is_empty() => "{}".to_owned(),
         DocumentValue::Table(members) => {
-            let member =
-                |(key, value): &DocumentMember| format!("{}: {}", write_text(&key.name), flow(value, write_text));
+            let member = |(key, value): &DocumentMember| format!("{}: {}", write(&key.name), write_flow(value, write));
             format!("{{ {} }}", join(members.iter().map(member).collect()))
         }
     }
 }
 
 /// A number as JSON and the other formats spell it.
-pub(super) fn json_number(text: &str) -> String {
-    number(text).unwrap_or_else(|| text.to_owned())
+pub(super) fn number_text(text: &str) -> String {
+    json_number(text).unwrap_or_else(|| text.to_owned())
 }
 
 fn has_tables(items: &[DocumentNode]) -> bool {
     items.iter().any(|item| matches!(item.value, DocumentValue::Table(_)))
 }
 
-fn indent(depth: usize) -> String {
+fn indent_for(depth: usize) -> String {
     "  ".repeat(depth)
 }

@@ -1,6 +1,6 @@
 //! A rule as a policy file has it, in any of the three formats.
 
-use super::render::{json, json_line, toml_entry, toml_members, yaml};
+use super::render::{json_line, json_lines, toml_entry, toml_members, yaml_members};
 use super::{builtin_document, rate_member, readable_key, table_member, text_member};
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
 use crate::policy::{Format, Mode, ServerName};
@@ -25,7 +25,7 @@ pub(crate) struct RuleEntry {
 impl Snippet {
     /// The rule that is recommended: the built-in policy's own entry, if it has one. A tool to be hidden is put into `hide` of
     /// a document that only hides. `None` if no key can name the tool so that a person sees what they read.
-    pub(crate) fn recommended(
+    pub(crate) fn from_recommended(
         server: &ServerName,
         tool: &str,
         recommended: &Recommended,
@@ -48,25 +48,25 @@ impl Snippet {
     }
 
     /// The snippet in a format, over several lines, the last of which ends.
-    pub(crate) fn text(&self, format: Format) -> String {
+    pub(crate) fn to_text(&self, format: Format) -> String {
         match (format, self) {
-            (Format::Toml, Self::Hide(_)) => toml_members(&[self.member()]),
+            (Format::Toml, Self::Hide(_)) => toml_members(&[self.to_member()]),
             (Format::Toml, Self::Entry(entry)) => toml_entry("tools", &entry.key, &entry.members),
-            (Format::Json, _) => json(&self.node(), 0) + "\n",
-            (Format::Yaml, _) => yaml(&[self.member()], 0),
+            (Format::Json, _) => json_lines(&self.to_node(), 0) + "\n",
+            (Format::Yaml, _) => yaml_members(&[self.to_member()], 0),
         }
     }
 
     /// The snippet as JSON on one line.
-    pub(crate) fn compact(&self) -> String {
-        json_line(&self.node())
+    pub(crate) fn to_compact_json(&self) -> String {
+        json_line(&self.to_node())
     }
 
-    fn node(&self) -> DocumentNode {
-        DocumentNode::unplaced_table(vec![self.member()])
+    fn to_node(&self) -> DocumentNode {
+        DocumentNode::unplaced_table(vec![self.to_member()])
     }
 
-    fn member(&self) -> DocumentMember {
+    fn to_member(&self) -> DocumentMember {
         match self {
             Self::Hide(tool) => {
                 let names = DocumentValue::Array(vec![DocumentNode::unplaced_string(tool)]);
@@ -87,11 +87,11 @@ fn entry_members(recommended: &Recommended) -> Vec<DocumentMember> {
 mod tests {
     use super::*;
     use crate::policy::{self, Colour, Effect, Source, ToolGlob};
-    use crate::risk::{Catalogue, Class, Listed, profile, recommend};
+    use crate::risk::{Catalogue, Class, Listed, profile_tool, recommend_rule};
 
     /// The snippet within a document, as somebody would paste it.
     fn document(snippet: &Snippet, format: Format) -> String {
-        let text = snippet.text(format);
+        let text = snippet.to_text(format);
         match format {
             Format::Toml => format!("version = \"1\"\ndefault = \"deny\"\n{text}"),
             Format::Yaml => format!("version: \"1\"\ndefault: deny\n{text}"),
@@ -106,8 +106,8 @@ mod tests {
         [Format::Toml, Format::Json, Format::Yaml].map(|format| {
             let text = document(snippet, format);
             let source = Source::new("snippet", format, text.as_str());
-            let loaded = policy::load(&source, &ServerName::parse(server).unwrap());
-            let said = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+            let loaded = policy::load_policy(&source, &ServerName::parse(server).unwrap());
+            let said = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
             loaded.policy.unwrap_or_else(|| panic!("{text}\n{said}"))
         })
     }
@@ -115,21 +115,21 @@ mod tests {
     #[test]
     fn each_recommended_rule_loads_in_each_format_and_decides_as_the_built_in_policy() {
         let server = ServerName::parse("iterable").unwrap();
-        let builtin = policy::builtin(&server);
-        for tool in Catalogue::of("iterable").unwrap().tools().iter().map(|tool| tool.name.as_str()) {
-            let recommended = recommend(&profile("iterable", &Listed::named(tool)));
-            let snippet = Snippet::recommended(&server, tool, &recommended, None).unwrap();
+        let builtin = policy::builtin_policy(&server);
+        for tool in Catalogue::for_server("iterable").unwrap().tools().iter().map(|tool| tool.name.as_str()) {
+            let recommended = recommend_rule(&profile_tool("iterable", &Listed::with_name(tool)));
+            let snippet = Snippet::from_recommended(&server, tool, &recommended, None).unwrap();
             for policy in loads(&snippet, "iterable") {
-                assert_eq!(policy.decide(tool).effect, builtin.decide(tool).effect, "{tool}");
-                assert_eq!(policy.decide(tool).reason, builtin.decide(tool).reason, "{tool}");
-                assert_eq!(policy.limits(tool).count(), builtin.limits(tool).count(), "{tool}");
+                assert_eq!(policy.decide_tool(tool).effect, builtin.decide_tool(tool).effect, "{tool}");
+                assert_eq!(policy.decide_tool(tool).reason, builtin.decide_tool(tool).reason, "{tool}");
+                assert_eq!(policy.limits_of(tool).count(), builtin.limits_of(tool).count(), "{tool}");
                 let looks = builtin.looks_at_arguments(tool);
                 assert_eq!((policy.looks_at_arguments(tool), snippet.looks_at_arguments()), (looks, looks), "{tool}");
                 for (argument, text) in
                     [("catalogName", ".."), ("identifier", "a/b"), ("email", "a%2fb"), ("itemId", "x")]
                 {
                     let arguments = serde_json::json!({ argument: text }).to_string();
-                    let effects = [&policy, &builtin].map(|policy| policy.judge(tool, &arguments).decision.effect);
+                    let effects = [&policy, &builtin].map(|policy| policy.judge_call(tool, &arguments).decision.effect);
                     assert_eq!(effects[0], effects[1], "{tool} {arguments}");
                 }
             }
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn each_class_of_another_server_has_a_rule_that_loads() {
         let server = ServerName::parse("elsewhere").unwrap();
-        let mut known = profile("elsewhere", &Listed::named("get_it"));
+        let mut known = profile_tool("elsewhere", &Listed::with_name("get_it"));
         for (class, effect, limits) in [
             (Class::Read, Effect::Allow, 0),
             (Class::Write, Effect::Allow, 1),
@@ -148,10 +148,10 @@ mod tests {
             (Class::Financial, Effect::RequireApproval, 1),
         ] {
             known.class = class;
-            let snippet = Snippet::recommended(&server, "do_it", &recommend(&known), None).unwrap();
+            let snippet = Snippet::from_recommended(&server, "do_it", &recommend_rule(&known), None).unwrap();
             for policy in loads(&snippet, "elsewhere") {
-                assert_eq!(policy.decide("do_it").effect, effect, "{class:?}");
-                assert_eq!(policy.limits("do_it").count(), limits, "{class:?}");
+                assert_eq!(policy.decide_tool("do_it").effect, effect, "{class:?}");
+                assert_eq!(policy.limits_of("do_it").count(), limits, "{class:?}");
             }
         }
     }
@@ -159,19 +159,19 @@ mod tests {
     #[test]
     fn names_that_need_it_are_quoted_and_those_that_cannot_be_read_have_no_snippet() {
         let server = ServerName::parse("elsewhere").unwrap();
-        let recommended = recommend(&profile("elsewhere", &Listed::named("x")));
+        let recommended = recommend_rule(&profile_tool("elsewhere", &Listed::with_name("x")));
         for name in ["a.b", "a b", "a\"b", "a\\b", "true", "1", "ä", "a*b", "[a", "{a}"] {
-            let entry = Snippet::recommended(&server, name, &recommended, None).unwrap();
+            let entry = Snippet::from_recommended(&server, name, &recommended, None).unwrap();
             let hidden = Snippet::Hide(ToolGlob::key_for(name).unwrap());
             for policy in loads(&entry, "elsewhere") {
-                assert!(policy.decide(name).rule.starts_with("tools."), "{name:?}");
+                assert!(policy.decide_tool(name).rule.starts_with("tools."), "{name:?}");
             }
             for policy in loads(&hidden, "elsewhere") {
-                assert_eq!(policy.decide(name).effect, Effect::Hide, "{name:?}");
+                assert_eq!(policy.decide_tool(name).effect, Effect::Hide, "{name:?}");
             }
         }
         for name in ["a\u{1b}[31m", "a\u{202e}b", "a\u{e0041}b", "a\nb"] {
-            assert!(Snippet::recommended(&server, name, &recommended, None).is_none(), "{name:?}");
+            assert!(Snippet::from_recommended(&server, name, &recommended, None).is_none(), "{name:?}");
         }
     }
 
@@ -182,9 +182,9 @@ mod tests {
             ("delete_list", "hide = [\"delete_list\"]\n"),
             ("create_list", "[tools.create_list]\nrate_limit = \"30/minute\"\n"),
         ] {
-            let recommended = recommend(&profile("iterable", &Listed::named(tool)));
-            let snippet = Snippet::recommended(&server, tool, &recommended, Some(Mode::Patch)).unwrap();
-            assert_eq!(snippet.text(Format::Toml), expected);
+            let recommended = recommend_rule(&profile_tool("iterable", &Listed::with_name(tool)));
+            let snippet = Snippet::from_recommended(&server, tool, &recommended, Some(Mode::Patch)).unwrap();
+            assert_eq!(snippet.to_text(Format::Toml), expected);
         }
     }
 }

@@ -5,13 +5,13 @@ use jiff::{Timestamp, Zoned};
 use super::edit::change::DocumentChange;
 use super::edit::state::{EditState, ToolKey};
 use super::edit::{CannotEdit, Which};
-use super::render::{json, toml_entry, yaml};
+use super::render::{json_lines, toml_entry, yaml_members};
 use super::{readable_key, table_member, text_member};
 use crate::policy::tree::{DocumentMember, DocumentNode};
 use crate::policy::{Format, Mode, Policy, ServerName, Source};
 use crate::report::survey::{ToolUsage, UsageSurvey, lacks_an_entry};
 use crate::risk::Class;
-use crate::visible::{plural, visible};
+use crate::visible::{count_of, escape_invisible};
 
 /// The lowest suggested limit per minute: a lower one would be in the way of ordinary work.
 const LEAST: u64 = 10;
@@ -28,12 +28,12 @@ impl SuggestedEntry {
     /// The entry for a tool; `None` if no key can name it so that a person sees what they read.
     fn new(tool: &str, used: &ToolUsage) -> Option<Self> {
         let key = readable_key(tool)?;
-        let action = action(used.class.as_deref());
-        let class = used.class.as_deref().map(visible).unwrap_or_default();
+        let action = suggest_action(used.class.as_deref());
+        let class = used.class.as_deref().map(escape_invisible).unwrap_or_default();
         let asks = action.map(|_| format!("{class}: a person is asked, each time. ")).unwrap_or_default();
-        let calls = plural(used.calls, "call");
+        let calls = count_of(used.calls, "call");
         let why = format!("{asks}{calls}, at most {} in a minute; twice that, rounded up.", used.peak);
-        let rate = text_member("rate_limit", format!("{}/minute", limit(used.peak)));
+        let rate = text_member("rate_limit", format!("{}/minute", suggest_limit(used.peak)));
         let action = action.map(|action| text_member("action", action));
         Some(Self { key, members: action.into_iter().chain([rate]).collect(), why })
     }
@@ -44,13 +44,13 @@ impl SuggestedEntry {
 }
 
 /// The action for a class, unless it is to allow: what destroys or pays is never suggested to pass unasked.
-fn action(class: Option<&str>) -> Option<&'static str> {
+fn suggest_action(class: Option<&str>) -> Option<&'static str> {
     let asks = [Class::Destructive, Class::Financial].map(Class::as_str);
     class.is_some_and(|class| asks.contains(&class)).then_some("require_approval")
 }
 
 /// Twice the peak, rounded up to what a person would write.
-fn limit(peak: u64) -> u64 {
+fn suggest_limit(peak: u64) -> u64 {
     let twice = peak.saturating_mul(2).max(LEAST);
     // To two digits, and to tens at least.
     let mut step = 10;
@@ -70,20 +70,20 @@ pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zo
          # What is not listed is hidden, and refused.\n\
          default = \"deny\"\n",
         describe_days(survey, now),
-        plural(survey.calls, "call"),
-        plural(survey.tools.len() as u64, "tool")
+        count_of(survey.calls, "call"),
+        count_of(survey.tools.len() as u64, "tool")
     );
     if survey.tools.keys().all(|tool| readable_key(tool).is_none()) {
         text.push_str("\n[tools]\n");
     }
-    text + &survey.tools.iter().map(|(tool, used)| toml(tool, used)).collect::<String>()
+    text + &survey.tools.iter().map(|(tool, used)| suggest_toml_entry(tool, used)).collect::<String>()
 }
 
 /// The entry of a tool in TOML, after an empty line.
-fn toml(tool: &str, used: &ToolUsage) -> String {
+fn suggest_toml_entry(tool: &str, used: &ToolUsage) -> String {
     match SuggestedEntry::new(tool, used) {
         Some(SuggestedEntry { key, members, why }) => format!("\n# {why}\n{}", toml_entry("tools", &key, &members)),
-        None => format!("\n# No key can name the tool {} as it is.\n", visible(tool)),
+        None => format!("\n# No key can name the tool {} as it is.\n", escape_invisible(tool)),
     }
 }
 
@@ -111,10 +111,10 @@ pub(crate) fn suggest_entries(
     }
     if format == Format::Json {
         let entries = lacking.into_iter().map(SuggestedEntry::into_member).collect();
-        return json(&DocumentNode::unplaced_table(entries), 0) + "\n";
+        return json_lines(&DocumentNode::unplaced_table(entries), 0) + "\n";
     }
     let head = format!("# From what was used{}, until {time}.\n", describe_days(survey, now));
-    let entry = |entry: SuggestedEntry| format!("# {}\n{}", entry.why.clone(), yaml(&[entry.into_member()], 0));
+    let entry = |entry: SuggestedEntry| format!("# {}\n{}", entry.why.clone(), yaml_members(&[entry.into_member()], 0));
     head + &lacking.into_iter().map(entry).collect::<String>()
 }
 
@@ -127,17 +127,17 @@ pub(crate) fn extend_policy(
     server: &ServerName,
     now: &Zoned,
 ) -> Result<String, CannotEdit> {
-    let before = EditState::load(source.clone(), server, Which::Present)?;
+    let before = EditState::load_source(source.clone(), server, Which::Present)?;
     let refused = survey.tools.iter().filter(|(tool, _)| survey.is_refused(tool));
     let (mut shown, mut changes) = (Vec::new(), Vec::new());
     for (tool, used) in refused {
-        let Some(key) = ToolKey::named(tool) else { continue };
+        let Some(key) = ToolKey::for_tool_name(tool) else { continue };
         shown.extend(before.hidden_at(&key));
-        let (mut path, own) = before.entry(&key);
+        let (mut path, own) = before.find_entry(&key);
         let own = own.and_then(|own| own.member("action")?.as_text());
         if own.is_some_and(|action| matches!(action, "deny" | "hide")) {
             path.push("action".to_owned());
-            let action = DocumentNode::unplaced_string(action(used.class.as_deref()).unwrap_or("allow"));
+            let action = DocumentNode::unplaced_string(suggest_action(used.class.as_deref()).unwrap_or("allow"));
             changes.push(DocumentChange::Set(path, action));
         }
     }
@@ -145,7 +145,7 @@ pub(crate) fn extend_policy(
     shown.sort_unstable_by(|one, other| other.cmp(one));
     shown.dedup();
     changes.extend(shown.into_iter().map(DocumentChange::Show));
-    let edited = if changes.is_empty() { before } else { before.with(&changes)? };
+    let edited = if changes.is_empty() { before } else { before.with_changes(&changes)? };
 
     // What is still refused, for want of an entry.
     let lacks = |tool: &str| survey.is_refused(tool) && lacks_an_entry(&edited.policy, tool);
@@ -154,7 +154,7 @@ pub(crate) fn extend_policy(
     }
     // With `tools` the document stands alone, so what the built-in policy let through has to be listed, too.
     let leaves_the_builtin = in_force.mode() == Mode::Patch;
-    let is_hidden = |tool: &str| edited.policy.decide(tool).rule.starts_with("hide[");
+    let is_hidden = |tool: &str| edited.policy.decide_tool(tool).rule.starts_with("hide[");
     let listed = survey.tools.iter().filter(|(tool, _)| lacks(tool) || (leaves_the_builtin && !is_hidden(tool)));
     if edited.has_inline_tools() {
         let entries = listed.filter_map(|(tool, used)| SuggestedEntry::new(tool, used));
@@ -162,7 +162,7 @@ pub(crate) fn extend_policy(
             DocumentChange::Set(vec!["tools".to_owned(), key], DocumentNode::unplaced_table(members))
         };
         let changes: Vec<_> = entries.map(set).collect();
-        return Ok(edited.with(&changes)?.source.text().to_owned());
+        return Ok(edited.with_changes(&changes)?.source.text().to_owned());
     }
     let mut added =
         format!("\n# Suggested by `policylayer suggest` from what was used{}.\n", describe_days(survey, now));
@@ -171,7 +171,7 @@ pub(crate) fn extend_policy(
             "\n# With `tools` this file stands alone: the built-in policy under it is no longer in force.{added}"
         );
     }
-    let entries: String = listed.map(|(tool, used)| toml(tool, used)).collect();
+    let entries: String = listed.map(|(tool, used)| suggest_toml_entry(tool, used)).collect();
     added.push_str(entries.trim_start_matches('\n'));
     let text = edited.source.text();
     let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
@@ -187,8 +187,8 @@ mod tests {
     #[test]
     fn limits_are_twice_the_peak_as_a_person_would_write_it() {
         for (peak, expected) in [(0, 10), (1, 10), (5, 10), (6, 20), (14, 30), (49, 100), (60, 120), (512, 1_100)] {
-            assert_eq!(limit(peak), expected, "{peak}");
+            assert_eq!(suggest_limit(peak), expected, "{peak}");
         }
-        assert!(limit(u64::MAX) > u64::MAX / 4);
+        assert!(suggest_limit(u64::MAX) > u64::MAX / 4);
     }
 }

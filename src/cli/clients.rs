@@ -32,7 +32,7 @@ docs/clients.md lists every client and its files.";
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// Only this client; may be repeated
-    #[arg(long, value_name = "CLIENT", value_delimiter = ',', value_parser = PossibleValuesParser::new(table::ids()))]
+    #[arg(long, value_name = "CLIENT", value_delimiter = ',', value_parser = PossibleValuesParser::new(table::client_ids()))]
     pub client: Vec<String>,
     /// Every client that has the server; with a command for `register`, every installed client
     #[arg(long, conflicts_with = "client")]

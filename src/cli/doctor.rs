@@ -23,7 +23,7 @@ pub(crate) struct DoctorArgs {
         long,
         value_name = "CLIENT",
         value_delimiter = ',',
-        value_parser = PossibleValuesParser::new(table::ids()),
+        value_parser = PossibleValuesParser::new(table::client_ids()),
         hide_possible_values = true,
         conflicts_with = "command"
     )]

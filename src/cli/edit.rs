@@ -48,7 +48,7 @@ pub(crate) struct LimitArgs {
     #[arg(value_name = "TOOL", required = true)]
     pub tools: Vec<String>,
     /// How many calls may pass in a time: 10/minute, 5/hour, 100/day, 3/90s
-    #[arg(value_name = "RATE", value_parser = rate)]
+    #[arg(value_name = "RATE", value_parser = parse_rate)]
     pub rate: String,
     /// Which calls are counted together: those of a session, or those of all sessions with the server [default: session]
     #[arg(long, value_name = "SCOPE", value_enum)]
@@ -83,7 +83,7 @@ impl From<LimitScope> for Scope {
 #[derive(Debug, Args)]
 pub(crate) struct AskArgs {
     /// How long a call waits for a person before it is refused, such as 90s, 10m or 2h
-    #[arg(long, value_name = "TIME", value_parser = length)]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub timeout: Option<String>,
     /// The tools, and why.
     #[command(flatten)]
@@ -112,11 +112,11 @@ pub(crate) struct AddArgs {
     pub edit: EditArgs,
 }
 
-fn rate(text: &str) -> Result<String, String> {
+fn parse_rate(text: &str) -> Result<String, String> {
     edit::check_rate(text).map(|()| text.to_owned())
 }
 
-fn length(text: &str) -> Result<String, String> {
+fn parse_timeout(text: &str) -> Result<String, String> {
     edit::check_length(text).map(|()| text.to_owned())
 }
 

@@ -45,7 +45,7 @@ pub(crate) enum PolicyFormat {
 
 impl PolicyFormat {
     /// The format.
-    pub(crate) fn format(self) -> Format {
+    pub(crate) fn document_format(self) -> Format {
         match self {
             Self::Toml => Format::Toml,
             Self::Json => Format::Json,

@@ -21,7 +21,7 @@ pub(crate) struct LogArgs {
     #[command(flatten)]
     pub filters: Filters,
     /// Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]
-    #[arg(long, short = 'n', value_name = "N", value_parser = last)]
+    #[arg(long, short = 'n', value_name = "N", value_parser = parse_last)]
     pub limit: Option<Last>,
     /// Keep running, and print each decision as it is written
     #[arg(long, short = 'f')]
@@ -197,7 +197,7 @@ pub(crate) enum Last {
     All,
 }
 
-fn last(text: &str) -> Result<Last, String> {
+fn parse_last(text: &str) -> Result<Last, String> {
     if text == "all" {
         return Ok(Last::All);
     }

@@ -129,8 +129,8 @@ impl Cli {
     ///
     /// # Errors
     /// If it is wrong, or if it asks for help or the version.
-    pub(crate) fn read() -> Result<Self, clap::Error> {
-        let mut command = system::for_system(Self::command());
+    pub(crate) fn parse_command_line() -> Result<Self, clap::Error> {
+        let mut command = system::adapt_examples(Self::command());
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
@@ -161,7 +161,7 @@ pub(crate) struct WrapArgs {
     pub log_level: LogLevel,
     /// The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB.
     /// A longer one is refused and the session goes on [default: `max_message` of config.toml, else 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = message_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_message_size)]
     pub max_message: Option<Size>,
     /// The server's command and its arguments, after `--`
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
@@ -171,7 +171,7 @@ pub(crate) struct WrapArgs {
 impl WrapArgs {
     /// Reads a valid command line of `wrap`, without the program's name. It saves the client the time that the definitions of
     /// the other subcommands take. `None` is for [`Cli::read`], which reports what is wrong.
-    pub(crate) fn read(line: impl IntoIterator<Item = OsString>) -> Option<Self> {
+    pub(crate) fn parse_valid(line: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let mut line = line.into_iter();
         line.next().filter(|subcommand| subcommand == "wrap")?;
         let definition = Self::augment_args(clap::Command::new("wrap")).no_binary_name(true);
@@ -179,7 +179,7 @@ impl WrapArgs {
     }
 
     /// Whether the policy is enforced or only observed.
-    pub(crate) fn mode(&self) -> Enforcement {
+    pub(crate) fn enforcement_mode(&self) -> Enforcement {
         if self.observe { Enforcement::Observed } else { Enforcement::Enforced }
     }
 }
@@ -327,7 +327,7 @@ pub(crate) struct ApprovalsApproveArgs {
 
 impl ApprovalsApproveArgs {
     /// How far the approval reaches.
-    pub(crate) fn verdict(&self) -> ApprovalAnswer {
+    pub(crate) fn approval_answer(&self) -> ApprovalAnswer {
         if self.session { ApprovalAnswer::Session } else { ApprovalAnswer::Once }
     }
 }
@@ -424,7 +424,7 @@ pub(crate) enum TestFormat {
     Junit,
 }
 
-fn message_size(text: &str) -> Result<Size, String> {
+fn parse_message_size(text: &str) -> Result<Size, String> {
     let size: Size = text.parse().map_err(|error: BadSize| error.to_string())?;
     if size.0 < MIN_MESSAGE { Err(format!("it must be at least {}", Size(MIN_MESSAGE))) } else { Ok(size) }
 }
@@ -435,9 +435,9 @@ mod tests {
 
     #[test]
     fn a_handshake_must_fit_into_a_message() {
-        assert_eq!(message_size("1KiB"), Ok(Size(1024)));
+        assert_eq!(parse_message_size("1KiB"), Ok(Size(1024)));
         for text in ["1023", "64 parsecs"] {
-            assert!(message_size(text).is_err(), "{text}");
+            assert!(parse_message_size(text).is_err(), "{text}");
         }
     }
 
@@ -461,7 +461,7 @@ mod tests {
                 Command::Wrap(args) => Some(args),
                 _ => None,
             });
-            assert_eq!(format!("{:?}", WrapArgs::read(words)), format!("{among:?}"), "{line}");
+            assert_eq!(format!("{:?}", WrapArgs::parse_valid(words)), format!("{among:?}"), "{line}");
         }
     }
 

@@ -55,7 +55,7 @@ impl Since {
     }
 
     /// Resolves it against the current time and its time zone.
-    pub(crate) fn moment(&self, now: &Zoned) -> Timestamp {
+    pub(crate) fn resolve_at(&self, now: &Zoned) -> Timestamp {
         match self {
             Self::Ago(span) => now.checked_sub(*span).map_or(Timestamp::MIN, |then| then.timestamp()),
             Self::Local(time) => {
@@ -91,7 +91,7 @@ mod tests {
             ("2026-11-22T10:15:30Z", "2026-11-22T10:15:30Z"),
             ("2026-11-22T10:15:30+02:00", "2026-11-22T08:15:30Z"),
         ] {
-            assert_eq!(Since::parse(text).unwrap().moment(&now).to_string(), moment, "{text}");
+            assert_eq!(Since::parse(text).unwrap().resolve_at(&now).to_string(), moment, "{text}");
         }
         for text in ["", "yesterday", "2", "-2h", "0s", "2026-13-01", "2026-11-22T25:00", "2h!", "1.5"] {
             let error = Since::parse(text).unwrap_err().to_string();

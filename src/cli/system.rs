@@ -3,25 +3,25 @@
 use clap::Command;
 
 /// Returns the command line with examples for this operating system.
-pub(super) fn for_system(command: Command) -> Command {
-    if cfg!(windows) { for_powershell(command) } else { command }
+pub(super) fn adapt_examples(command: Command) -> Command {
+    if cfg!(windows) { adapt_for_powershell(command) } else { command }
 }
 
-fn for_powershell(command: Command) -> Command {
-    let after = command.get_after_help().map(|text| powershell(&text.to_string()));
+fn adapt_for_powershell(command: Command) -> Command {
+    let after = command.get_after_help().map(|text| rewrite_examples(&text.to_string()));
     let command = match after {
         Some(text) => command.after_help(text),
         None => command,
     };
-    command.mut_subcommands(for_powershell)
+    command.mut_subcommands(adapt_for_powershell)
 }
 
 /// Rewrites examples for PowerShell. Explanations stay in their column if they fit.
-fn powershell(text: &str) -> String {
-    text.lines().map(example).collect::<Vec<_>>().join("\n")
+fn rewrite_examples(text: &str) -> String {
+    text.lines().map(rewrite_example).collect::<Vec<_>>().join("\n")
 }
 
-fn example(line: &str) -> String {
+fn rewrite_example(line: &str) -> String {
     let Some(example) = line.strip_prefix("  ").filter(|example| !example.starts_with(' ')) else {
         return line.to_owned();
     };
@@ -72,13 +72,13 @@ mod tests {
                 "                        policylayer in front of -- it",
             ),
         ] {
-            assert_eq!(powershell(posix), expected);
+            assert_eq!(rewrite_examples(posix), expected);
         }
     }
 
     #[test]
     fn every_subcommand_is_rewritten() {
-        let mut waiting = vec![for_powershell(Cli::command())];
+        let mut waiting = vec![adapt_for_powershell(Cli::command())];
         let mut seen = 0;
         while let Some(command) = waiting.pop() {
             waiting.extend(command.get_subcommands().cloned());

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::document::{BadDocument, ClientDocument, TextEdit};
-use super::entry::{ClientEntry, Launch, entries};
-use super::file::{FileState, Unsaved, save};
+use super::entry::{ClientEntry, Launch, read_entries};
+use super::file::{FileState, Unsaved, save_with_backup};
 use super::register::{EntryAction, EntryChange, document_of};
 use super::secret;
 use super::select::Selection;
-use crate::state::file::real;
-use crate::visible::visible;
+use crate::state::file::real_path;
+use crate::visible::escape_invisible;
 
 /// What was done to a file.
 #[derive(Debug)]
@@ -48,11 +48,11 @@ pub(crate) enum ApplyError {
 pub(crate) type FileOutcome<'c> = (Vec<&'c EntryChange<'c>>, Result<FileResult, ApplyError>);
 
 /// Makes the changes. A file that cannot be written keeps no other from being written.
-pub(crate) fn apply<'c>(selection: &Selection<'_>, changes: &'c [EntryChange<'c>]) -> Vec<FileOutcome<'c>> {
+pub(crate) fn apply_changes<'c>(selection: &Selection<'_>, changes: &'c [EntryChange<'c>]) -> Vec<FileOutcome<'c>> {
     // By the paths that links lead to: clients may share a file, and it is written once.
     let mut files: BTreeMap<PathBuf, Vec<&EntryChange<'_>>> = BTreeMap::new();
     for change in changes {
-        let file = real(&change.file.file).unwrap_or_else(|_| change.file.file.clone());
+        let file = real_path(&change.file.file).unwrap_or_else(|_| change.file.file.clone());
         files.entry(file).or_default().push(change);
     }
     let outcome = |changes: Vec<&'c EntryChange<'c>>| {
@@ -64,7 +64,7 @@ pub(crate) fn apply<'c>(selection: &Selection<'_>, changes: &'c [EntryChange<'c>
 
 fn apply_to_file(selection: &Selection<'_>, changes: &[&EntryChange<'_>]) -> Result<FileResult, ApplyError> {
     let Some(place) = changes.first().map(|change| change.file) else { return Ok(FileResult::Unchanged) };
-    let opened = selection.clients.opened(&place.file).ok().flatten();
+    let opened = selection.clients.opened_file(&place.file).ok().flatten();
     let document = document_of(opened, place)?;
     let mut edits: Vec<TextEdit> = Vec::new();
     for edit in changes.iter().flat_map(|change| &change.edits) {
@@ -76,46 +76,49 @@ fn apply_to_file(selection: &Selection<'_>, changes: &[&EntryChange<'_>]) -> Res
     if edits.is_empty() {
         return Ok(FileResult::Unchanged);
     }
-    let new = document.edited(edits);
-    let changed =
-        verify(&document, &new, changes).map_err(|why| ApplyError::Unverified { file: place.display_name(), why })?;
+    let new = document.apply_edits(edits);
+    let changed = verify_changes(&document, &new, changes)
+        .map_err(|why| ApplyError::Unverified { file: place.display_name(), why })?;
     if selection.dry_run {
-        return Ok(FileResult::Preview { old: secret::text(&document), new: secret::text(&changed) });
+        return Ok(FileResult::Preview {
+            old: secret::redact_document(&document),
+            new: secret::redact_document(&changed),
+        });
     }
     let old = opened.map(|opened| opened.bytes.as_slice());
     let state = file_state(selection, &place.file);
-    Ok(FileResult::Saved { backup: save(&place.file, old, &new, state)? })
+    Ok(FileResult::Saved { backup: save_with_backup(&place.file, old, &new, state)? })
 }
 
 /// Checks that the new file has the servers that it should, and all others as before.
-fn verify(old: &ClientDocument, new: &[u8], changes: &[&EntryChange<'_>]) -> Result<ClientDocument, String> {
+fn verify_changes(old: &ClientDocument, new: &[u8], changes: &[&EntryChange<'_>]) -> Result<ClientDocument, String> {
     let document = ClientDocument::parse(new, old.format()).map_err(|bad| bad.to_string())?;
     for change in changes.iter().filter(|change| change.action != EntryAction::Nothing) {
-        let read = |document| entries(document, &change.keys).map_err(|bad| bad.to_string());
+        let read = |document| read_entries(document, &change.keys).map_err(|bad| bad.to_string());
         let (before, after) = (read(old)?, read(&document)?);
         let changed = after.iter().find(|entry| entry.name == change.key);
-        let is_good = changed.and_then(words).is_some_and(|words| words == change.expected);
-        if !is_good || others(&before, changes) != others(&after, changes) {
-            return Err(format!("{} would have another command than it should", visible(&change.key)));
+        let is_good = changed.and_then(command_words).is_some_and(|words| words == change.expected);
+        if !is_good || unchanged_servers(&before, changes) != unchanged_servers(&after, changes) {
+            return Err(format!("{} would have another command than it should", escape_invisible(&change.key)));
         }
     }
     Ok(document)
 }
 
-fn words(entry: &ClientEntry) -> Option<Vec<&str>> {
+fn command_words(entry: &ClientEntry) -> Option<Vec<&str>> {
     entry.launch().map(Launch::words)
 }
 
 /// The servers that are not to change, with their commands.
-fn others<'e>(all: &'e [ClientEntry], changes: &[&EntryChange<'_>]) -> Vec<(&'e str, Option<Vec<&'e str>>)> {
+fn unchanged_servers<'e>(all: &'e [ClientEntry], changes: &[&EntryChange<'_>]) -> Vec<(&'e str, Option<Vec<&'e str>>)> {
     let is_other = |entry: &&ClientEntry| !changes.iter().any(|change| change.key == entry.name);
-    all.iter().filter(is_other).map(|entry| (entry.name.as_str(), words(entry))).collect()
+    all.iter().filter(is_other).map(|entry| (entry.name.as_str(), command_words(entry))).collect()
 }
 
 /// Whether the file has wrapped servers already.
 fn file_state(selection: &Selection<'_>, file: &Path) -> FileState {
     let places = selection.clients.places.iter().filter(|place| place.file == file);
-    let sections = places.filter_map(|place| selection.clients.sections(place).ok()).flatten();
+    let sections = places.filter_map(|place| selection.clients.sections_of(place).ok()).flatten();
     let mut entries = sections.flat_map(|section| section.entries);
     let is_wrapped = entries.any(|entry| entry.is_wrapped(Some(selection.program)));
     if is_wrapped { FileState::Wrapped } else { FileState::Original }

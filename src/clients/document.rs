@@ -13,7 +13,7 @@ use toml::de::DeTable;
 
 use crate::policy::decode;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// The format of a client's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl ClientDocument {
     pub fn parse(bytes: &[u8], format: ClientFormat) -> Result<Self, BadDocument> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            at(&String::from_utf8_lossy(good), good.len(), "this is not UTF-8 text".to_owned())
+            bad_document_at(&String::from_utf8_lossy(good), good.len(), "this is not UTF-8 text".to_owned())
         })?;
         let (mark, text) = text.strip_prefix(MARK).map_or(("", text), |text| (MARK, text));
         let root = match format {
@@ -70,7 +70,7 @@ impl ClientDocument {
         };
         if !matches!(root.value, DocumentValue::Table(_)) {
             let message = format!("the file holds {} instead of an object", describe_kind(&root));
-            return Err(at(text, root.span.start, message));
+            return Err(bad_document_at(text, root.span.start, message));
         }
         Ok(Self { mark, text: text.to_owned(), format, root })
     }
@@ -81,7 +81,7 @@ impl ClientDocument {
     }
 
     /// A part of the text.
-    pub fn part(&self, span: Range<usize>) -> &str {
+    pub fn text_of(&self, span: Range<usize>) -> &str {
         self.text.get(span).unwrap_or_default()
     }
 
@@ -102,21 +102,21 @@ impl ClientDocument {
     }
 
     /// The error for something at this offset.
-    pub fn error(&self, place: usize, message: String) -> BadDocument {
-        at(&self.text, place, message)
+    pub fn error_at(&self, place: usize, message: String) -> BadDocument {
+        bad_document_at(&self.text, place, message)
     }
 
     /// Returns the bytes of the file with these edits, which do not overlap.
-    pub fn edited(&self, mut edits: Vec<TextEdit>) -> Vec<u8> {
+    pub fn apply_edits(&self, mut edits: Vec<TextEdit>) -> Vec<u8> {
         edits.sort_by_key(|(span, _)| (span.start, span.end));
         let mut out = String::from(self.mark);
         let mut done = 0;
         for (span, new) in edits {
-            out.push_str(self.part(done..span.start));
+            out.push_str(self.text_of(done..span.start));
             out.push_str(&new);
             done = span.end;
         }
-        out.push_str(self.part(done..self.text.len()));
+        out.push_str(self.text_of(done..self.text.len()));
         out.into_bytes()
     }
 
@@ -124,31 +124,31 @@ impl ClientDocument {
     ///
     /// # Errors
     /// If a key on the way is there twice, or leads to something that has no members.
-    pub(crate) fn find(&self, path: &[&str]) -> Result<Option<&DocumentNode>, BadDocument> {
+    pub(crate) fn find_table(&self, path: &[&str]) -> Result<Option<&DocumentNode>, BadDocument> {
         let mut node = &self.root;
         for key in path {
-            match self.member(node, key)? {
+            match self.unique_member(node, key)? {
                 Some((_, value)) => node = value,
                 None => return Ok(None),
             }
         }
-        self.members(node).map(|_| Some(node))
+        self.unique_members(node).map(|_| Some(node))
     }
 
     /// The members of an object, none of which is there twice.
     ///
     /// # Errors
     /// If it is not an object, or a key is there twice.
-    pub(crate) fn members<'n>(&self, node: &'n DocumentNode) -> Result<&'n [DocumentMember], BadDocument> {
+    pub(crate) fn unique_members<'n>(&self, node: &'n DocumentNode) -> Result<&'n [DocumentMember], BadDocument> {
         if !matches!(node.value, DocumentValue::Table(_)) {
-            return Err(self.error(node.span.start, format!("here is {} instead of an object", describe_kind(node))));
+            return Err(self.error_at(node.span.start, format!("here is {} instead of an object", describe_kind(node))));
         }
         let mut seen = HashSet::new();
         match node.members().iter().find(|(key, _)| !seen.insert(key.name.as_str())) {
             Some((twice, _)) => {
-                let key = visible(&twice.name);
+                let key = escape_invisible(&twice.name);
                 let message = format!("the key {key:?} is here a second time; clients differ in which one they take");
-                Err(self.error(twice.span.start, message))
+                Err(self.error_at(twice.span.start, message))
             }
             None => Ok(node.members()),
         }
@@ -158,12 +158,12 @@ impl ClientDocument {
     ///
     /// # Errors
     /// As [`ClientDocument::members`].
-    pub(crate) fn member<'n>(
+    pub(crate) fn unique_member<'n>(
         &self,
         node: &'n DocumentNode,
         key: &str,
     ) -> Result<Option<&'n DocumentMember>, BadDocument> {
-        Ok(self.members(node)?.iter().find(|(own, _)| own.name == key))
+        Ok(self.unique_members(node)?.iter().find(|(own, _)| own.name == key))
     }
 }
 
@@ -173,11 +173,11 @@ pub(super) fn describe_kind(node: &DocumentNode) -> &'static str {
         DocumentValue::Table(_) => "an object",
         DocumentValue::String(_) => "a text",
         DocumentValue::Integer(_) => "a number",
-        _ => node.kind(),
+        _ => node.kind_name(),
     }
 }
 
-fn at(text: &str, place: usize, message: String) -> BadDocument {
+fn bad_document_at(text: &str, place: usize, message: String) -> BadDocument {
     let before = text.get(..place).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or_default();
     BadDocument { line: before.matches('\n').count() + 1, column: line.chars().count() + 1, message }
@@ -202,7 +202,7 @@ fn parse_json(text: &str) -> Result<DocumentNode, BadDocument> {
         if let Some(first) = message.get_mut(..1) {
             first.make_ascii_lowercase();
         }
-        at(text, error.range().start, message)
+        bad_document_at(text, error.range().start, message)
     })?;
     let empty = DocumentNode { span: 0..0, value: DocumentValue::Table(Vec::new()) };
     Ok(parsed.value.map_or(empty, |value| convert_json(&value)))
@@ -228,9 +228,9 @@ fn convert_json(value: &ast::Value<'_>) -> DocumentNode {
 fn parse_toml(text: &str) -> Result<DocumentNode, BadDocument> {
     let table = DeTable::parse(text).map_err(|error| {
         let place = error.span().map_or(0, |span| span.start);
-        at(text, place, error.message().to_owned())
+        bad_document_at(text, place, error.message().to_owned())
     })?;
     let value = decode::toml_table(table.get_ref())
-        .ok_or_else(|| at(text, 0, "lists and tables nest too deeply here".to_owned()))?;
+        .ok_or_else(|| bad_document_at(text, 0, "lists and tables nest too deeply here".to_owned()))?;
     Ok(DocumentNode { span: 0..text.len(), value })
 }

@@ -12,14 +12,15 @@ use super::table::Row;
 use crate::policy::tree::DocumentNode;
 
 /// The edits that put `program wrap OPTIONS --` before a command.
-pub fn wrap(document: &ClientDocument, launch: &Launch, program: &str, options: &[String]) -> Vec<TextEdit> {
-    let mut words: Vec<String> = ["wrap"].into_iter().chain(options.iter().map(String::as_str)).map(quoted).collect();
-    words.push(quoted("--"));
-    words.push(document.part(launch.program.span.clone()).to_owned());
+pub fn wrap_edits(document: &ClientDocument, launch: &Launch, program: &str, options: &[String]) -> Vec<TextEdit> {
+    let mut words: Vec<String> =
+        ["wrap"].into_iter().chain(options.iter().map(String::as_str)).map(quote_string).collect();
+    words.push(quote_string("--"));
+    words.push(document.text_of(launch.program.span.clone()).to_owned());
     let added = match &launch.args {
         Some(args) => match args.words.first() {
             Some(first) => {
-                let between = between(document, args);
+                let between = argument_separator(document, args);
                 let text: String = words.iter().map(|word| format!("{word},{between}")).collect();
                 (first.span.start..first.span.start, text)
             }
@@ -27,17 +28,17 @@ pub fn wrap(document: &ClientDocument, launch: &Launch, program: &str, options: 
         },
         None => new_list(document, launch, &words.join(", ")),
     };
-    vec![(launch.program.span.clone(), quoted(program)), added]
+    vec![(launch.program.span.clone(), quote_string(program)), added]
 }
 
 /// The separator of two arguments: a line break with its indentation if the first one has a line of its own.
-fn between<'d>(document: &'d ClientDocument, args: &Args) -> &'d str {
+fn argument_separator<'d>(document: &'d ClientDocument, args: &Args) -> &'d str {
     let Some(first) = args.words.first() else { return " " };
-    let before = document.part(args.span.start + 1..first.span.start);
+    let before = document.text_of(args.span.start + 1..first.span.start);
     if let Some(line) = last_line(before) {
         return line;
     }
-    let gap = args.words.get(1).map(|second| document.part(first.span.end..second.span.start));
+    let gap = args.words.get(1).map(|second| document.text_of(first.span.end..second.span.start));
     if gap == Some(",") { "" } else { " " }
 }
 
@@ -57,10 +58,10 @@ fn new_list(document: &ClientDocument, launch: &Launch, words: &str) -> TextEdit
     if let Some((end, prefix, line_end)) = toml_line(document, launch) {
         return (end..end, format!("{line_end}{prefix}args = [ {words} ]"));
     }
-    let before = document.part(0..key.start);
+    let before = document.text_of(0..key.start);
     let blank = before.get(before.trim_end().len()..).unwrap_or_default();
     let gap = last_line(blank).unwrap_or(if blank.is_empty() { "" } else { " " });
-    let assigned = match document.part(key.end..program.start) {
+    let assigned = match document.text_of(key.end..program.start) {
         sign if sign.trim() == ":" || sign.trim() == "=" => sign,
         _ if document.format() == ClientFormat::Toml => " = ",
         _ => ": ",
@@ -74,7 +75,7 @@ fn new_list(document: &ClientDocument, launch: &Launch, words: &str) -> TextEdit
 fn toml_line<'d>(document: &'d ClientDocument, launch: &Launch) -> Option<(usize, &'d str, &'static str)> {
     let text = document.text();
     let start = text.get(..launch.program_key.start)?.rfind('\n').map_or(0, |at| at + 1);
-    let prefix = document.part(start..launch.program_key.start);
+    let prefix = document.text_of(start..launch.program_key.start);
     if document.format() != ClientFormat::Toml || inside_braces(document, launch) {
         return None;
     }
@@ -87,26 +88,27 @@ fn toml_line<'d>(document: &'d ClientDocument, launch: &Launch) -> Option<(usize
 
 /// Whether an inline table holds the command.
 fn inside_braces(document: &ClientDocument, launch: &Launch) -> bool {
-    fn look(node: &DocumentNode, place: usize, document: &ClientDocument) -> bool {
-        let is_inline = node.span.contains(&place) && document.part(node.span.clone()).starts_with('{');
+    fn is_in_inline_table(node: &DocumentNode, place: usize, document: &ClientDocument) -> bool {
+        let is_inline = node.span.contains(&place) && document.text_of(node.span.clone()).starts_with('{');
         let members = node.members();
-        !members.is_empty() && (is_inline || members.iter().any(|(_, value)| look(value, place, document)))
+        !members.is_empty()
+            && (is_inline || members.iter().any(|(_, value)| is_in_inline_table(value, place, document)))
     }
-    look(document.root(), launch.program.span.start, document)
+    is_in_inline_table(document.root(), launch.program.span.start, document)
 }
 
 /// The edits that replace the wrapper's program, and leave the rest.
 pub fn move_program(launch: &Launch, program: &str) -> Vec<TextEdit> {
-    vec![(launch.program.span.clone(), quoted(program))]
+    vec![(launch.program.span.clone(), quote_string(program))]
 }
 
 /// The edits that take the wrapper out; none if the words are not in a list.
-pub fn unwrap(document: &ClientDocument, launch: &Launch, wrapped: &Wrapped) -> Vec<TextEdit> {
+pub fn unwrap_edits(document: &ClientDocument, launch: &Launch, wrapped: &Wrapped) -> Vec<TextEdit> {
     let Some(args) = &launch.args else { return Vec::new() };
     let (Some(first), Some(program)) = (args.words.first(), args.words.get(wrapped.before - 1)) else {
         return Vec::new();
     };
-    let back = (launch.program.span.clone(), document.part(program.span.clone()).to_owned());
+    let back = (launch.program.span.clone(), document.text_of(program.span.clone()).to_owned());
     let mut edits = vec![back];
     if let Some(next) = args.words.get(wrapped.before) {
         edits.push((first.span.start..next.span.start, String::new()));
@@ -123,18 +125,18 @@ pub fn unwrap(document: &ClientDocument, launch: &Launch, wrapped: &Wrapped) -> 
 /// The span of a list that [`new_list`] has made, with the separator before it.
 fn added_list(document: &ClientDocument, launch: &Launch, args: &Args) -> Option<Range<usize>> {
     let (first, last) = (args.words.first()?, args.words.last()?);
-    let is_ours = document.part(args.span.start + 1..first.span.start) == " "
-        && document.part(last.span.end..args.span.end - 1) == " ";
+    let is_ours = document.text_of(args.span.start + 1..first.span.start) == " "
+        && document.text_of(last.span.end..args.span.end - 1) == " ";
     if !is_ours || args.key.start < launch.program.span.end {
         return None;
     }
     let start = match toml_line(document, launch) {
         Some((end, prefix, line_end)) => {
-            let between = document.part(end..args.key.start);
+            let between = document.text_of(end..args.key.start);
             (between == format!("{line_end}{prefix}")).then_some(end)?
         }
         None => {
-            let between = document.part(launch.program.span.end..args.key.start);
+            let between = document.text_of(launch.program.span.end..args.key.start);
             between.strip_prefix(',').filter(|gap| gap.trim().is_empty())?;
             launch.program.span.end
         }
@@ -144,19 +146,19 @@ fn added_list(document: &ClientDocument, launch: &Launch, args: &Args) -> Option
 
 /// The first comma among blanks and comments.
 fn trailing_comma(document: &ClientDocument, span: Range<usize>) -> Option<Range<usize>> {
-    let text = document.part(span.clone());
+    let text = document.text_of(span.clone());
     let mut at = 0;
     while let Some(rest) = text.get(at..) {
         if rest.starts_with(',') {
             return Some(span.start + at..span.start + at + 1);
         }
-        at += comment(rest, document.format()).or_else(|| rest.chars().next().map(char::len_utf8))?;
+        at += comment_length(rest, document.format()).or_else(|| rest.chars().next().map(char::len_utf8))?;
     }
     None
 }
 
 /// The length of the comment at the start of the text.
-fn comment(text: &str, format: ClientFormat) -> Option<usize> {
+fn comment_length(text: &str, format: ClientFormat) -> Option<usize> {
     let line = if format == ClientFormat::Toml { "#" } else { "//" };
     if text.starts_with(line) {
         let line = text.lines().next().unwrap_or_default();
@@ -172,15 +174,20 @@ fn comment(text: &str, format: ClientFormat) -> Option<usize> {
 ///
 /// # Errors
 /// If something else is in the place of the servers.
-pub fn add(document: &ClientDocument, row: &Row, name: &str, command: &[String]) -> Result<Vec<TextEdit>, BadDocument> {
+pub fn add_server(
+    document: &ClientDocument,
+    row: &Row,
+    name: &str,
+    command: &[String],
+) -> Result<Vec<TextEdit>, BadDocument> {
     let text = document.text();
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let [keys @ .., last] = row.keys else { return Ok(Vec::new()) };
     if row.format == ClientFormat::Toml {
-        let servers = document.find(row.keys)?;
-        if let Some(servers) = servers.filter(|servers| document.part(servers.span.clone()).starts_with('{')) {
+        let servers = document.find_table(row.keys)?;
+        if let Some(servers) = servers.filter(|servers| document.text_of(servers.span.clone()).starts_with('{')) {
             let message = format!("{last} is an inline table; write its servers as [{last}.NAME] first");
-            return Err(document.error(servers.span.start, message));
+            return Err(document.error_at(servers.span.start, message));
         }
         let blank = match text {
             "" => "",
@@ -192,24 +199,25 @@ pub fn add(document: &ClientDocument, row: &Row, name: &str, command: &[String])
         let added = format!("{blank}[{last}.{}]{line_end}{lines}", bare_or_quoted(name));
         return Ok(vec![(text.len()..text.len(), added)]);
     }
-    let style = Style::of(document, line_end);
+    let style = Style::of_document(document, line_end);
     if document.root().span.is_empty() {
-        let written = style.object(0, &[(last, style.object(1, &[(name, server(row, command, style, 2))]))]);
+        let written =
+            style.write_object(0, &[(last, style.write_object(1, &[(name, write_server(row, command, style, 2))]))]);
         // There may be comments all the same; the last one may not end its line.
         let comments = text.trim_end();
         let gap = if comments.is_empty() { "" } else { line_end };
         return Ok(vec![(comments.len()..text.len(), format!("{gap}{written}{line_end}"))]);
     }
-    let Some(parent) = document.find(keys)? else { return Ok(Vec::new()) };
-    Ok(match document.member(parent, last)? {
+    let Some(parent) = document.find_table(keys)? else { return Ok(Vec::new()) };
+    Ok(match document.unique_member(parent, last)? {
         Some((_, servers)) => {
-            document.members(servers)?;
+            document.unique_members(servers)?;
             let depth = row.keys.len() + 1;
-            add_member(document, style, servers, (name, server(row, command, style, depth)), depth - 1)
+            add_member(document, style, servers, (name, write_server(row, command, style, depth)), depth - 1)
         }
         None => {
             let depth = row.keys.len();
-            let value = style.object(depth, &[(name, server(row, command, style, depth + 1))]);
+            let value = style.write_object(depth, &[(name, write_server(row, command, style, depth + 1))]);
             add_member(document, style, parent, (last, value), depth - 1)
         }
     })
@@ -224,9 +232,9 @@ struct Style<'d> {
 }
 
 impl<'d> Style<'d> {
-    fn of(document: &'d ClientDocument, line_end: &'d str) -> Self {
+    fn of_document(document: &'d ClientDocument, line_end: &'d str) -> Self {
         let Some((first, _)) = document.root().members().first() else { return Self { indent: Some("  "), line_end } };
-        let blank = document.part(document.root().span.start + 1..first.span.start);
+        let blank = document.text_of(document.root().span.start + 1..first.span.start);
         let indent = match last_line(blank) {
             Some(line) => Some(line.trim_start_matches(['\r', '\n'])).filter(|indent| !indent.is_empty()),
             None if !blank.trim().is_empty() => Some("  "),
@@ -236,33 +244,33 @@ impl<'d> Style<'d> {
     }
 
     /// The text before a member at this depth.
-    fn gap(self, depth: usize) -> String {
+    fn member_gap(self, depth: usize) -> String {
         self.indent.map_or_else(String::new, |indent| format!("{}{}", self.line_end, indent.repeat(depth)))
     }
 
-    fn member(self, key: &str, value: &str) -> String {
-        format!("{}:{}{value}", quoted(key), if self.indent.is_some() { " " } else { "" })
+    fn write_member(self, key: &str, value: &str) -> String {
+        format!("{}:{}{value}", quote_string(key), if self.indent.is_some() { " " } else { "" })
     }
 
-    fn object(self, depth: usize, members: &[(&str, String)]) -> String {
-        let gap = self.gap(depth + 1);
-        let members: Vec<_> = members.iter().map(|(key, value)| gap.clone() + &self.member(key, value)).collect();
-        format!("{{{}{}}}", members.join(","), self.gap(depth))
+    fn write_object(self, depth: usize, members: &[(&str, String)]) -> String {
+        let gap = self.member_gap(depth + 1);
+        let members: Vec<_> = members.iter().map(|(key, value)| gap.clone() + &self.write_member(key, value)).collect();
+        format!("{{{}{}}}", members.join(","), self.member_gap(depth))
     }
 }
 
 /// The members of a new server, each value as JSON and TOML both write it.
 fn server_members<'r>(row: &'r Row, command: &[String], comma: &str) -> Vec<(&'r str, String)> {
-    let mut members: Vec<(&str, String)> = row.extra.iter().map(|(key, value)| (*key, quoted(value))).collect();
-    let words: Vec<_> = command.iter().map(|word| quoted(word)).collect();
+    let mut members: Vec<(&str, String)> = row.extra.iter().map(|(key, value)| (*key, quote_string(value))).collect();
+    let words: Vec<_> = command.iter().map(|word| quote_string(word)).collect();
     let (program, args) = words.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
     members.extend([("command", program.to_owned()), ("args", format!("[{}]", args.join(comma)))]);
     members
 }
 
-fn server(row: &Row, command: &[String], style: Style<'_>, depth: usize) -> String {
+fn write_server(row: &Row, command: &[String], style: Style<'_>, depth: usize) -> String {
     let comma = if style.indent.is_some() { ", " } else { "," };
-    style.object(depth, &server_members(row, command, comma))
+    style.write_object(depth, &server_members(row, command, comma))
 }
 
 /// The edits that add a member at the end of an object.
@@ -273,14 +281,14 @@ fn add_member(
     (key, value): (&str, String),
     depth: usize,
 ) -> Vec<TextEdit> {
-    let member = style.gap(depth + 1) + &style.member(key, &value);
+    let member = style.member_gap(depth + 1) + &style.write_member(key, &value);
     let inside_end = object.span.end - 1;
     let Some((_, last)) = object.members().last() else {
         let inside = object.span.start + 1..inside_end;
-        let blank = document.part(inside.clone());
+        let blank = document.text_of(inside.clone());
         // Blanks go, a comment stays behind the new member and keeps its line end.
         let is_blank = blank.trim().is_empty();
-        let end = if is_blank || !blank.contains('\n') { style.gap(depth) } else { String::new() };
+        let end = if is_blank || !blank.contains('\n') { style.member_gap(depth) } else { String::new() };
         let replaced = if is_blank { inside } else { inside.start..inside.start };
         return vec![(replaced, member + &end)];
     };
@@ -288,9 +296,9 @@ fn add_member(
     let comma = trailing_comma(document, after..inside_end);
     // A comment on the line of the last member stays there.
     let mut place = comma.as_ref().map_or(after, |comma| comma.end);
-    let rest = document.part(place..inside_end);
+    let rest = document.text_of(place..inside_end);
     let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-    if let Some(length) = rest.get(blank..).and_then(|rest| comment(rest, document.format())) {
+    if let Some(length) = rest.get(blank..).and_then(|rest| comment_length(rest, document.format())) {
         place += blank + length;
     }
     match comma {
@@ -301,7 +309,7 @@ fn add_member(
 }
 
 /// A string as both JSON and TOML write it.
-fn quoted(text: &str) -> String {
+fn quote_string(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
@@ -319,5 +327,5 @@ fn quoted(text: &str) -> String {
 
 fn bare_or_quoted(key: &str) -> String {
     let is_bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    if is_bare { key.to_owned() } else { quoted(key) }
+    if is_bare { key.to_owned() } else { quote_string(key) }
 }

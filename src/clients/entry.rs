@@ -72,7 +72,7 @@ impl ClientEntry {
 
     /// Whether its command runs `policylayer wrap`, known by its name or as `program`.
     pub fn is_wrapped(&self, program: Option<&str>) -> bool {
-        self.launch().is_some_and(|launch| wrapped(&launch.words(), program).is_some())
+        self.launch().is_some_and(|launch| parse_wrapped(&launch.words(), program).is_some())
     }
 }
 
@@ -88,10 +88,10 @@ impl Launch {
 ///
 /// # Errors
 /// If a key on the way, or a server, is there twice, or something other than an object is there.
-pub fn entries<K: AsRef<str>>(document: &ClientDocument, keys: &[K]) -> Result<Vec<ClientEntry>, BadDocument> {
+pub fn read_entries<K: AsRef<str>>(document: &ClientDocument, keys: &[K]) -> Result<Vec<ClientEntry>, BadDocument> {
     let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-    let Some(servers) = document.find(&keys)? else { return Ok(Vec::new()) };
-    Ok(document.members(servers)?.iter().map(|member| read_entry(document, member)).collect())
+    let Some(servers) = document.find_table(&keys)? else { return Ok(Vec::new()) };
+    Ok(document.unique_members(servers)?.iter().map(|member| read_entry(document, member)).collect())
 }
 
 fn read_entry(document: &ClientDocument, (key, node): &DocumentMember) -> ClientEntry {
@@ -109,7 +109,7 @@ fn read_entry(document: &ClientDocument, (key, node): &DocumentMember) -> Client
 }
 
 fn read_transport(document: &ClientDocument, node: &DocumentNode) -> Result<Transport, BadDocument> {
-    let text = |key| Ok(document.member(node, key)?.and_then(|(_, value)| value.as_text()));
+    let text = |key| Ok(document.unique_member(node, key)?.and_then(|(_, value)| value.as_text()));
     let mut url = None;
     for key in ["httpUrl", "serverUrl", "url"] {
         url = url.or(text(key)?);
@@ -118,33 +118,33 @@ fn read_transport(document: &ClientDocument, node: &DocumentNode) -> Result<Tran
         let kind = kind.to_ascii_lowercase().replace(['-', '_'], "");
         matches!(kind.as_str(), "http" | "sse" | "streamablehttp" | "websocket" | "ws")
     });
-    let Some(command) = document.member(node, "command")? else {
+    let Some(command) = document.unique_member(node, "command")? else {
         if is_remote || url.is_some() {
             return Ok(Transport::Remote { url: url.map(str::to_owned) });
         }
         let message = "the entry has neither a command nor a URL; an extension of the client may bring them";
-        return Err(document.error(node.span.start, message.to_owned()));
+        return Err(document.error_at(node.span.start, message.to_owned()));
     };
     if is_remote || url.is_some() {
         let message = "the entry has a command and a URL, and clients differ in which one they take; keep one of them";
-        return Err(document.error(command.0.span.start, message.to_owned()));
+        return Err(document.error_at(command.0.span.start, message.to_owned()));
     }
     // Zed's older shape has the command in an object of its own.
     let (holder, (key, program)) = match &command.1.value {
-        DocumentValue::Table(_) => match document.member(&command.1, "path")? {
+        DocumentValue::Table(_) => match document.unique_member(&command.1, "path")? {
             Some(path) => (&command.1, path),
-            None => return Err(document.error(command.1.span.start, "the command has no `path`".to_owned())),
+            None => return Err(document.error_at(command.1.span.start, "the command has no `path`".to_owned())),
         },
         _ => (node, command),
     };
-    let args = document.member(holder, "args")?.map(|args| read_args(document, args)).transpose()?;
+    let args = document.unique_member(holder, "args")?.map(|args| read_args(document, args)).transpose()?;
     Ok(Transport::Stdio(Launch { program: read_word(document, program)?, program_key: key.span.clone(), args }))
 }
 
 fn read_args(document: &ClientDocument, (key, node): &DocumentMember) -> Result<Args, BadDocument> {
     if !matches!(node.value, DocumentValue::Array(_)) {
         let message = format!("`args` is {} instead of a list", describe_kind(node));
-        return Err(document.error(node.span.start, message));
+        return Err(document.error_at(node.span.start, message));
     }
     let words = node.items().iter().map(|item| read_word(document, item)).collect::<Result<_, _>>()?;
     Ok(Args { span: node.span.clone(), key: key.span.clone(), words })
@@ -153,7 +153,7 @@ fn read_args(document: &ClientDocument, (key, node): &DocumentMember) -> Result<
 fn read_word(document: &ClientDocument, node: &DocumentNode) -> Result<Word, BadDocument> {
     let text = node.as_text().map(str::to_owned);
     text.map(|text| Word { text, span: node.span.clone() })
-        .ok_or_else(|| document.error(node.span.start, format!("here is {} instead of a text", describe_kind(node))))
+        .ok_or_else(|| document.error_at(node.span.start, format!("here is {} instead of a text", describe_kind(node))))
 }
 
 /// How a command runs `policylayer wrap`.
@@ -176,11 +176,11 @@ const STARTERS: [&str; 17] = [
 ];
 
 /// How a command runs `policylayer wrap`; `None` if it starts something else.
-pub fn wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
+pub fn parse_wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
     let is_starter = |word: &str| STARTERS.contains(&word.to_ascii_lowercase().as_str());
-    let at = words.iter().position(|word| !is_starter(word) && !is_starter(name(word)))?;
+    let at = words.iter().position(|word| !is_starter(word) && !is_starter(file_name(word)))?;
     let found = words.get(at)?;
-    let bare = name(found).to_ascii_lowercase();
+    let bare = file_name(found).to_ascii_lowercase();
     let bare = bare.strip_suffix(".exe").or_else(|| bare.strip_suffix(".cmd")).unwrap_or(&bare);
     // A package may be asked for with its version.
     let is_ours = bare.split('@').next() == Some("policylayer") || program == Some(found);
@@ -215,6 +215,6 @@ pub fn wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
 }
 
 /// The last part of a path, on any system.
-fn name(path: &str) -> &str {
+fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }

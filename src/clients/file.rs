@@ -33,7 +33,7 @@ pub enum Unsaved {
     /// The backup failed.
     #[error(
         "The file as it is cannot be kept as {}: {error}. Nothing was changed. Make its directory writable for the user who \
-         runs policylayer.", crate::visible::visible(&.file.display().to_string())
+         runs policylayer.", crate::visible::escape_invisible(&.file.display().to_string())
     )]
     Backup {
         /// The backup.
@@ -59,7 +59,7 @@ pub struct Opened {
 ///
 /// # Errors
 /// If it is not a file, cannot be read, or does not parse.
-pub fn open(path: &Path, format: ClientFormat) -> Result<Opened, Unread> {
+pub fn open_client_file(path: &Path, format: ClientFormat) -> Result<Opened, Unread> {
     // Asked before it is opened: opening a pipe would wait for a writer.
     if !fs::metadata(path).map_err(Unread::Failed)?.is_file() {
         return Err(Unread::NotAFile);
@@ -67,7 +67,7 @@ pub fn open(path: &Path, format: ClientFormat) -> Result<Opened, Unread> {
     let mut bytes = Vec::new();
     file::wait_for_release(path, || {
         bytes.clear();
-        file::open(File::options().read(true), path)?.take(MAX_CLIENT_FILE as u64 + 1).read_to_end(&mut bytes)
+        file::open_file(File::options().read(true), path)?.take(MAX_CLIENT_FILE as u64 + 1).read_to_end(&mut bytes)
     })
     .map_err(Unread::Failed)?;
     if bytes.len() > MAX_CLIENT_FILE {
@@ -93,7 +93,12 @@ pub enum FileState {
 ///
 /// # Errors
 /// If the file is no longer what was read, or cannot be backed up or written. It is then unchanged.
-pub fn save(path: &Path, old: Option<&[u8]>, new: &[u8], state: FileState) -> Result<Option<PathBuf>, Unsaved> {
+pub fn save_with_backup(
+    path: &Path,
+    old: Option<&[u8]>,
+    new: &[u8],
+    state: FileState,
+) -> Result<Option<PathBuf>, Unsaved> {
     let Some(bytes) = old else {
         replace_file(path, None, new)?;
         return Ok(None);
@@ -103,7 +108,7 @@ pub fn save(path: &Path, old: Option<&[u8]>, new: &[u8], state: FileState) -> Re
     // Whoever else is writing the file has seen this backup, and counts on it.
     let is_shared = matches!(result, Err(ReplaceError::Busy(_) | ReplaceError::Changed(_)));
     if result.is_err() && is_new && !is_shared {
-        let _ = file::remove(&backup);
+        let _ = file::remove_file(&backup);
     }
     result?;
     Ok(Some(backup))
@@ -136,7 +141,7 @@ fn back_up(path: &Path, bytes: &[u8], state: FileState) -> Result<(PathBuf, bool
 /// Whether a file holds these bytes. It is read only if its length is the same: it may be of any size, or a pipe.
 fn is_copy(file: &Path, bytes: &[u8]) -> io::Result<bool> {
     let found = fs::metadata(file)?;
-    Ok(found.is_file() && found.len() == bytes.len() as u64 && file::read(file)? == bytes)
+    Ok(found.is_file() && found.len() == bytes.len() as u64 && file::read_file(file)? == bytes)
 }
 
 /// `NAME.policylayer-backup`, then `NAME.policylayer-backup-2` and so on.
@@ -174,11 +179,14 @@ mod tests {
         other.lock().unwrap();
         #[cfg(windows)]
         let other = file::lock_beside(&file).unwrap().unwrap();
-        assert!(save(&file, Some(b"{}"), b"{ }", FileState::Original).is_err());
+        assert!(save_with_backup(&file, Some(b"{}"), b"{ }", FileState::Original).is_err());
         // The other one has looked by now, and tells its user of this.
         assert_eq!(fs::read(backup_name(&file, 1)).unwrap(), b"{}");
         drop(other);
-        assert_eq!(save(&file, Some(b"{}"), b"{ }", FileState::Original).unwrap(), Some(backup_name(&file, 1)));
+        assert_eq!(
+            save_with_backup(&file, Some(b"{}"), b"{ }", FileState::Original).unwrap(),
+            Some(backup_name(&file, 1))
+        );
         assert_eq!(fs::read(&file).unwrap(), b"{ }");
     }
 }

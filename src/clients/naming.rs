@@ -12,7 +12,7 @@ use crate::paths::{self, POLICY_VARIABLE, PolicyError};
 use crate::policy::{self, ServerName, server};
 use crate::settings::{Settings, TwoNames};
 use crate::shell::as_word;
-use crate::visible::{visible, visible_path};
+use crate::visible::{escape_invisible, visible_path};
 
 /// The name and the policy that were asked for.
 #[derive(Debug)]
@@ -32,22 +32,22 @@ impl<'n> Naming<'n> {
         settings: &'n Settings,
         env: &Env,
     ) -> Result<Self, PolicyError> {
-        let policy = policy.map(|file| env.folder().join(file));
+        let policy = policy.map(|file| env.working_dir().join(file));
         if let Some(file) = &policy {
             let server = server.clone().unwrap_or_else(ServerName::unknown);
             let _ = paths::load_policy(Some(file), &server, settings, env)?;
         }
         // A client need not have what this shell has in its environment.
-        Ok(Self { server, policy, settings, env: env.clone().without(POLICY_VARIABLE) })
+        Ok(Self { server, policy, settings, env: env.clone().without_var(POLICY_VARIABLE) })
     }
 
     /// The name that `wrap` finds for a command.
     pub(super) fn derive_name(&self, words: &[&str]) -> Result<Option<ServerName>, TwoNames> {
-        Ok(self.settings.name_of(words)?.cloned().or_else(|| server::derive(words)))
+        Ok(self.settings.name_of(words)?.cloned().or_else(|| server::derive_name(words)))
     }
 
     /// The options that `wrap` needs.
-    pub(super) fn options(&self, key: &str, words: &[&str]) -> Result<Vec<String>, Refusal> {
+    pub(super) fn wrap_options(&self, key: &str, words: &[&str]) -> Result<Vec<String>, Refusal> {
         let derived = self.derive_name(words);
         let name = match &self.server {
             Some(name) => (derived.ok().flatten().as_ref() != Some(name)).then(|| name.clone()),
@@ -66,7 +66,7 @@ impl<'n> Naming<'n> {
     }
 
     fn needed_name(&self, key: &str, derived: Option<ServerName>) -> Option<ServerName> {
-        let key = ServerName::derived(key)?;
+        let key = ServerName::from_derived(key)?;
         match derived {
             None => Some(key),
             Some(name) => (name != key && self.has_file(&key) && !self.has_file(&name)).then_some(key),
@@ -78,7 +78,7 @@ impl<'n> Naming<'n> {
     }
 
     /// What a person should know about the policy.
-    pub(super) fn notes(&self, key: &str, words: &[&str], options: &[String]) -> Vec<String> {
+    pub(super) fn policy_notes(&self, key: &str, words: &[&str], options: &[String]) -> Vec<String> {
         if let Some(file) = &self.policy {
             return vec![format!("The policy is {}.", visible_path(file))];
         }
@@ -94,7 +94,7 @@ impl<'n> Naming<'n> {
             }
             Ok(None) => format!(
                 "The policy is the built-in one for any server, until there is policies/{name}.toml in {}.",
-                paths::configuration_folder(&self.env)
+                paths::configuration_dir(&self.env)
                     .map_or_else(|_| "the configuration directory".to_owned(), |directory| visible_path(&directory))
             ),
             Err(error) => error.to_string(),
@@ -104,7 +104,7 @@ impl<'n> Naming<'n> {
             notes.push(format!(
                 "The command of {} is one text with blanks, which is started as one program: if the client took it apart, write \
                  its words as `command` and `args`.",
-                visible(key)
+                escape_invisible(key)
             ));
         }
         notes
@@ -124,7 +124,7 @@ impl<'n> Naming<'n> {
         let what = if is_server { "policy" } else { "name" };
         Err(Refusal::Failed(format!(
             "{} is wrapped already, with another {what}. Run `policylayer unregister {}` first, and do the same again.",
-            visible(key),
+            escape_invisible(key),
             as_word(key)
         )))
     }

@@ -65,7 +65,7 @@ pub enum Presence {
 }
 
 /// Every file of every client, in the order of the table, without those whose place the environment does not tell.
-pub fn places(os: Os, env: &Env) -> Vec<ClientFile> {
+pub fn find_files(os: Os, env: &Env) -> Vec<ClientFile> {
     let mut places: Vec<ClientFile> = Vec::new();
     for row in ROWS {
         for (file, package) in files_of(row, os, env) {
@@ -74,21 +74,21 @@ pub fn places(os: Os, env: &Env) -> Vec<ClientFile> {
             if row.scope == ConfigScope::Project && places.iter().any(is_same) {
                 continue;
             }
-            let sign = sign(row, &file, os, env);
-            let presence = presence(row, &file, &sign);
+            let sign = find_sign(row, &file, os, env);
+            let presence = check_presence(row, &file, &sign);
             places.push(ClientFile { row, file, sign, package, presence });
         }
     }
     places
 }
 
-fn sign(row: &Row, file: &Path, os: Os, env: &Env) -> PathBuf {
+fn find_sign(row: &Row, file: &Path, os: Os, env: &Env) -> PathBuf {
     // If it was moved, the directory of the file is the client's own.
-    let named = row.sign.filter(|_| moved(row, env).is_none()).and_then(|sign| resolve(sign, os, env));
+    let named = row.sign.filter(|_| moved_file(row, env).is_none()).and_then(|sign| resolve_path(sign, os, env));
     named.unwrap_or_else(|| file.parent().unwrap_or(file).to_owned())
 }
 
-fn presence(row: &Row, file: &Path, sign: &Path) -> Presence {
+fn check_presence(row: &Row, file: &Path, sign: &Path) -> Presence {
     // A link that leads nowhere is a file that somebody wanted.
     if fs::symlink_metadata(file).is_ok() {
         Presence::File
@@ -107,14 +107,14 @@ fn files_of(row: &Row, os: Os, env: &Env) -> Vec<(PathBuf, Option<String>)> {
         Os::MacOs => macos,
         Os::Windows => windows,
     };
-    if let Some(file) = moved(row, env) {
+    if let Some(file) = moved_file(row, env) {
         return vec![(file, None)];
     }
     let Some((base, package, rest)) = in_package(written) else {
-        return resolve(written, os, env).map(|file| (file, None)).into_iter().collect();
+        return resolve_path(written, os, env).map(|file| (file, None)).into_iter().collect();
     };
-    let Some(base) = resolve(base, os, env) else { return Vec::new() };
-    let found = packages(&base, package);
+    let Some(base) = resolve_path(base, os, env) else { return Vec::new() };
+    let found = find_packages(&base, package);
     let names = if found.is_empty() { vec![package.to_owned()] } else { found };
     let file = |name: String| (rest.split('/').fold(base.join(&name), |path, part| path.join(part)), Some(name));
     names.into_iter().map(file).collect()
@@ -129,7 +129,7 @@ fn in_package(written: &str) -> Option<(&str, &str, &str)> {
 
 /// The installed packages of this one's name, itself first. The part behind the `_` is the publisher, which
 /// differs between a package of the Microsoft Store and one that an organisation has signed.
-fn packages(base: &Path, package: &str) -> Vec<String> {
+fn find_packages(base: &Path, package: &str) -> Vec<String> {
     let name = package.split_once('_').map_or(package, |(name, _)| name);
     let is_one = |found: &str| {
         found
@@ -143,14 +143,14 @@ fn packages(base: &Path, package: &str) -> Vec<String> {
     found
 }
 
-fn moved(row: &Row, env: &Env) -> Option<PathBuf> {
+fn moved_file(row: &Row, env: &Env) -> Option<PathBuf> {
     let (variable, file) = row.moved_by?;
     let directory = env.var(variable).filter(|directory| !directory.is_empty())?;
-    Some(env.folder().join(directory).join(file))
+    Some(env.working_dir().join(directory).join(file))
 }
 
 /// A path of the table as one of the system's.
-fn resolve(written: &str, os: Os, env: &Env) -> Option<PathBuf> {
+fn resolve_path(written: &str, os: Os, env: &Env) -> Option<PathBuf> {
     let (base, rest) = written.split_once('/')?;
     let home = || env.home().map(Path::to_owned);
     let variable = |name| {
@@ -160,7 +160,7 @@ fn resolve(written: &str, os: Os, env: &Env) -> Option<PathBuf> {
     };
     let base = match base {
         "~" => home(),
-        "." => Some(env.folder().to_owned()),
+        "." => Some(env.working_dir().to_owned()),
         "$XDG_CONFIG_HOME" => variable("XDG_CONFIG_HOME").or_else(|| Some(home()?.join(".config"))),
         "%APPDATA%" => variable("APPDATA").or_else(|| Some(home()?.join("AppData").join("Roaming"))),
         "%LOCALAPPDATA%" => variable("LOCALAPPDATA").or_else(|| Some(home()?.join("AppData").join("Local"))),

@@ -27,8 +27,8 @@ pub enum NoProgram {
 ///
 /// # Errors
 /// If the system does not tell it, it does not stay, or it is not UTF-8.
-pub fn path(env: &Env) -> Result<String, NoProgram> {
-    let running = env.program().filter(|path| path.is_absolute()).ok_or(NoProgram::Unknown)?;
+pub fn path_to_write(env: &Env) -> Result<String, NoProgram> {
+    let running = env.program_path().filter(|path| path.is_absolute()).ok_or(NoProgram::Unknown)?;
     if is_translocated(running) {
         return Err(NoProgram::Translocated);
     }
@@ -37,11 +37,11 @@ pub fn path(env: &Env) -> Result<String, NoProgram> {
 }
 
 fn on_path(running: &Path, env: &Env) -> Option<PathBuf> {
-    let real = crate::state::file::real(running).ok()?;
+    let real = crate::state::file::real_path(running).ok()?;
     let name = if cfg!(windows) { "policylayer.exe" } else { "policylayer" };
     let directories = std::env::split_paths(env.var("PATH")?);
     let mut found = directories.filter(|directory| directory.is_absolute()).map(|directory| directory.join(name));
-    found.find(|path| crate::state::file::real(path).is_ok_and(|path| path == real))
+    found.find(|path| crate::state::file::real_path(path).is_ok_and(|path| path == real))
 }
 
 /// Whether macOS has put a copy of it at a random place (App Translocation), as it does with what comes from a download.
@@ -67,7 +67,7 @@ pub fn is_fleeting(path: &str) -> bool {
 mod tests {
     use std::path::Path;
 
-    use super::{NoProgram, is_fleeting, is_translocated, path};
+    use super::{NoProgram, is_fleeting, is_translocated, path_to_write};
     use crate::env::Env;
 
     #[test]
@@ -81,7 +81,7 @@ mod tests {
             Err(NoProgram::Unknown) => cfg!(windows),
             _ => false,
         };
-        assert!(expected(path(&Env::default().with_program(copy))));
+        assert!(expected(path_to_write(&Env::default().with_program(copy))));
     }
 
     #[cfg(unix)]
@@ -94,7 +94,7 @@ mod tests {
         std::fs::create_dir_all(&bin).unwrap();
         std::fs::create_dir_all(prefix.join("bin")).unwrap();
         std::fs::write(bin.join("policylayer"), "").unwrap();
-        let told = || path(&Env::default().with_program(bin.join("policylayer"))).unwrap();
+        let told = || path_to_write(&Env::default().with_program(bin.join("policylayer"))).unwrap();
         assert_eq!(Path::new(&told()), bin.join("policylayer"), "there is no link yet");
         std::os::unix::fs::symlink(bin.join("policylayer"), prefix.join("bin/policylayer")).unwrap();
         assert_eq!(Path::new(&told()), prefix.join("bin/policylayer"));

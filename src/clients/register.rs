@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::document::{ClientDocument, TextEdit};
 use super::edit;
-use super::entry::{Launch, wrapped};
+use super::entry::{Launch, parse_wrapped};
 use super::file::Opened;
 use super::naming::Naming;
 use super::place::ClientFile;
@@ -14,7 +14,7 @@ use super::servers::NoServers;
 use super::table::ConfigScope;
 use crate::exit::Exit;
 use crate::shell::as_word;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// What happens to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) struct EntryChange<'c> {
 }
 
 impl<'c> EntryChange<'c> {
-    fn nothing(file: &'c ClientFile, keys: &[String], key: &str) -> Self {
+    fn without_change(file: &'c ClientFile, keys: &[String], key: &str) -> Self {
         let (edits, expected, notes) = (Vec::new(), Vec::new(), Vec::new());
         Self { key: key.to_owned(), file, keys: keys.to_vec(), edits, expected, action: EntryAction::Nothing, notes }
     }
@@ -80,14 +80,14 @@ pub(crate) struct Registration<'r, 'c> {
 impl<'c> Registration<'_, 'c> {
     /// Plans to wrap a server that clients have.
     pub(crate) fn wrap_existing(&self, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
-        let (found, exit) = self.selection.choose(key, Wanted::Bare)?;
+        let (found, exit) = self.selection.choose_servers(key, Wanted::Bare)?;
         let mut changes = Vec::new();
         for candidate in found {
             match candidate.entry.launch() {
-                Some(launch) => changes.push(self.wrap(&candidate, launch).map_err(|why| {
+                Some(launch) => changes.push(self.wrap_candidate(&candidate, launch).map_err(|why| {
                     Refusal::Failed(format!("Nothing was changed in {}: {why}", candidate.file.display_name()))
                 })?),
-                None if self.selection.all_clients => self.selection.warn(candidate.out_of_reach()),
+                None if self.selection.all_clients => self.selection.record_warning(candidate.out_of_reach()),
                 None => return Err(Refusal::Failed(candidate.out_of_reach())),
             }
         }
@@ -95,13 +95,14 @@ impl<'c> Registration<'_, 'c> {
         Ok(RegisterPlan { changes, exit, note: None })
     }
 
-    fn wrap(&self, candidate: &Candidate<'c>, launch: &Launch) -> Result<EntryChange<'c>, Refusal> {
+    fn wrap_candidate(&self, candidate: &Candidate<'c>, launch: &Launch) -> Result<EntryChange<'c>, Refusal> {
         let (key, words, program) = (&candidate.entry.name, launch.words(), self.selection.program);
-        let unchanged = EntryChange::nothing(candidate.file, &candidate.keys, key);
-        let Some(found) = wrapped(&words, Some(program)) else {
-            let options = self.naming.options(key, &words)?;
-            let edits = edit::wrap(&candidate.opened.document, launch, program, &options);
-            let (expected, notes) = (self.wrap_words(&options, &words), self.naming.notes(key, &words, &options));
+        let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, key);
+        let Some(found) = parse_wrapped(&words, Some(program)) else {
+            let options = self.naming.wrap_options(key, &words)?;
+            let edits = edit::wrap_edits(&candidate.opened.document, launch, program, &options);
+            let (expected, notes) =
+                (self.wrap_words(&options, &words), self.naming.policy_notes(key, &words, &options));
             return Ok(EntryChange { action: EntryAction::Wrapped, edits, expected, notes, ..unchanged });
         };
         self.naming.check_same(key, words.get(found.before..).unwrap_or_default(), &found)?;
@@ -112,7 +113,7 @@ impl<'c> Registration<'_, 'c> {
             return Ok(unchanged);
         }
         let expected = [program].iter().chain(words.iter().skip(1)).map(|word| (*word).to_owned()).collect();
-        let (edits, notes) = (edit::move_program(launch, program), vec![format!("It was {}.", visible(now))]);
+        let (edits, notes) = (edit::move_program(launch, program), vec![format!("It was {}.", escape_invisible(now))]);
         Ok(EntryChange { action: EntryAction::Moved, edits, expected, notes, ..unchanged })
     }
 
@@ -128,7 +129,7 @@ impl<'c> Registration<'_, 'c> {
         let Some(words) = command.iter().map(|word| word.to_str()).collect::<Option<Vec<&str>>>() else {
             return fail("The command is not UTF-8, so no configuration file can hold it.");
         };
-        if wrapped(&words, Some(self.selection.program)).is_some() {
+        if parse_wrapped(&words, Some(self.selection.program)).is_some() {
             return fail(
                 "The command starts `policylayer wrap` itself, which `register` does. Give the server's own command.",
             );
@@ -140,10 +141,10 @@ impl<'c> Registration<'_, 'c> {
                 as_word("--")
             ));
         };
-        let files = self.selection.homes()?;
-        let options = self.naming.options(&key, &words)?;
+        let files = self.selection.homes_of_new_server()?;
+        let options = self.naming.wrap_options(&key, &words)?;
         let expected = self.wrap_words(&options, &words);
-        let change = |file| self.add_to(file, &key, &expected, &self.naming.notes(&key, &words, &options));
+        let change = |file| self.add_to(file, &key, &expected, &self.naming.policy_notes(&key, &words, &options));
         let changes: Vec<_> = files.into_iter().map(change).collect::<Result<_, _>>()?;
         self.warn_if_fleeting(&changes);
         Ok(RegisterPlan { changes, exit: Exit::Ok, note: None })
@@ -158,8 +159,8 @@ impl<'c> Registration<'_, 'c> {
     ) -> Result<EntryChange<'c>, Refusal> {
         let clients = self.selection.clients;
         let keys: Vec<String> = file.row.keys.iter().map(|key| (*key).to_owned()).collect();
-        let unchanged = EntryChange::nothing(file, &keys, key);
-        let sections = clients.sections(file).map_err(|error| left_alone(file, &error))?;
+        let unchanged = EntryChange::without_change(file, &keys, key);
+        let sections = clients.sections_of(file).map_err(|error| left_alone(file, &error))?;
         if let Some(entry) = sections.iter().flat_map(|section| &section.entries).find(|entry| entry.name == key) {
             if entry.launch().is_some_and(|launch| launch.words() == expected) {
                 return Ok(unchanged);
@@ -168,14 +169,14 @@ impl<'c> Registration<'_, 'c> {
                 "{} has a server {} already, in {}. To put the policy before it, leave the command out: policylayer \
                  register {} --client {}",
                 file.row.name,
-                visible(key),
+                escape_invisible(key),
                 file.display_name(),
                 as_word(key),
                 file.row.id
             )));
         }
-        let document = document_of(clients.opened(&file.file).ok().flatten(), file);
-        let edits = document.and_then(|document| edit::add(&document, file.row, key, expected));
+        let document = document_of(clients.opened_file(&file.file).ok().flatten(), file);
+        let edits = document.and_then(|document| edit::add_server(&document, file.row, key, expected));
         let edits = edits.map_err(|bad| left_alone(file, &NoServers::Bad(bad)))?;
         let (expected, notes) = (expected.to_vec(), notes.to_vec());
         Ok(EntryChange { action: EntryAction::Added, edits, expected, notes, ..unchanged })
@@ -184,10 +185,10 @@ impl<'c> Registration<'_, 'c> {
     fn warn_if_fleeting(&self, changes: &[EntryChange<'_>]) {
         let program = self.selection.program;
         if program::is_fleeting(program) && changes.iter().any(|change| !change.edits.is_empty()) {
-            self.selection.warn(format!(
+            self.selection.record_warning(format!(
                 "{} is in the cache of npx, which may be emptied; then no server that is wrapped by it starts. Install its \
                  package globally (`npm install --global`), or take an archive of a release, and run `register` again from there.",
-                visible(program)
+                escape_invisible(program)
             ));
         }
     }
@@ -203,7 +204,7 @@ pub(super) fn document_of(
 
 /// Plans to take the wrapper out from before a server.
 pub(crate) fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
-    let (found, exit) = match selection.choose(key, Wanted::Wrapped) {
+    let (found, exit) = match selection.choose_servers(key, Wanted::Wrapped) {
         Err(Refusal::Nothing(why)) => {
             return Ok(RegisterPlan { changes: Vec::new(), exit: Exit::Ok, note: Some(why) });
         }
@@ -213,16 +214,16 @@ pub(crate) fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) 
     for candidate in &found {
         let Some(launch) = candidate.entry.launch() else { continue };
         let words = launch.words();
-        let Some(found) = wrapped(&words, Some(selection.program)) else {
+        let Some(found) = parse_wrapped(&words, Some(selection.program)) else {
             bare.push(candidate.file.row.name);
             continue;
         };
-        let edits = edit::unwrap(&candidate.opened.document, launch, &found);
+        let edits = edit::unwrap_edits(&candidate.opened.document, launch, &found);
         let expected = words.iter().skip(found.before).map(|word| (*word).to_owned()).collect();
-        let unchanged = EntryChange::nothing(candidate.file, &candidate.keys, &candidate.entry.name);
+        let unchanged = EntryChange::without_change(candidate.file, &candidate.keys, &candidate.entry.name);
         changes.push(EntryChange { action: EntryAction::Unwrapped, edits, expected, ..unchanged });
     }
-    let key = visible(key.unwrap_or_default());
+    let key = escape_invisible(key.unwrap_or_default());
     if changes.is_empty() && bare.is_empty() {
         return Err(Refusal::Failed(format!(
             "{key} has no command, so nothing of policylayer is before it: it is reached over HTTP, or unclear."

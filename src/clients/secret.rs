@@ -15,12 +15,12 @@ const BEGINNINGS: [&str; 14] =
     ["sk-", "sk_", "pk_", "rk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "akia", "eyj"];
 
 /// The words of a command, without the secrets among them.
-pub fn words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
+pub fn redact_words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
     let mut is_value = false;
     let mut shown = Vec::with_capacity(words.len());
     for word in words {
         let word = word.as_ref();
-        shown.push(if is_value { value(word) } else { self::word(word) });
+        shown.push(if is_value { redact_value(word) } else { self::redact_word(word) });
         // The value of `--api-key`, and of `-H` or `--header`, is the next word.
         let is_option = word.starts_with('-') && !word.contains('=');
         is_value = is_option && (is_telling(word) || matches!(word, "-H" | "--header"));
@@ -29,7 +29,7 @@ pub fn words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
 }
 
 /// A word on its own, without its secret.
-fn word(word: &str) -> String {
+fn redact_word(word: &str) -> String {
     if let Some((name, given)) = word.split_once('=')
         && !name.contains(['/', '?', ' ', '{', ';'])
         && (is_telling(name) || is_secret(given))
@@ -37,7 +37,7 @@ fn word(word: &str) -> String {
         return format!("{name}={HIDDEN}");
     }
     if word.contains("://") {
-        return url(word);
+        return redact_url(word);
     }
     // JSON and connection strings, and headers.
     if is_telling(word) && (word.contains('{') || (word.contains(';') && word.contains('='))) {
@@ -53,7 +53,7 @@ fn word(word: &str) -> String {
 }
 
 /// The value of an option that takes a secret. A header keeps its name, and a variable that is filled in later stays.
-fn value(value: &str) -> String {
+fn redact_value(value: &str) -> String {
     match value.split_once(':') {
         _ if value.starts_with("${") && value.ends_with('}') => value.to_owned(),
         Some((name, _)) if !name.contains([' ', '/']) && !name.is_empty() => format!("{name}: {HIDDEN}"),
@@ -62,8 +62,8 @@ fn value(value: &str) -> String {
 }
 
 /// A URL without its user, its query and its path: all of them can hold a key.
-pub fn url(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return self::word(url) };
+pub fn redact_url(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return self::redact_word(url) };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(end);
     let host = host.rsplit('@').next().unwrap_or_default();
@@ -87,28 +87,28 @@ fn is_secret(text: &str) -> bool {
 }
 
 /// The text of a file without its secrets: the values of environments and headers, and what looks like a key elsewhere.
-pub fn text(document: &ClientDocument) -> String {
+pub fn redact_document(document: &ClientDocument) -> String {
     let mut edits = Vec::new();
-    hide(document.root(), "", &mut edits);
-    String::from_utf8(document.edited(edits)).unwrap_or_default().trim_start_matches('\u{feff}').to_owned()
+    redact_node(document.root(), "", &mut edits);
+    String::from_utf8(document.apply_edits(edits)).unwrap_or_default().trim_start_matches('\u{feff}').to_owned()
 }
 
-fn hide(node: &DocumentNode, key: &str, edits: &mut Vec<TextEdit>) {
+fn redact_node(node: &DocumentNode, key: &str, edits: &mut Vec<TextEdit>) {
     let hidden = |node: &DocumentNode| (node.span.clone(), format!("\"{HIDDEN}\""));
     for (member, value) in node.members() {
         let all = matches!(key, "env" | "headers" | "http_headers" | "requestInit");
-        hide(value, if all { "secret" } else { &member.name }, edits);
+        redact_node(value, if all { "secret" } else { &member.name }, edits);
     }
     let items = node.items();
     let written: Vec<&str> = items.iter().filter_map(DocumentNode::as_text).collect();
     if written.len() == items.len() && !is_telling(key) {
-        let shown = words(&written);
+        let shown = redact_words(&written);
         let changed = items.iter().zip(shown.iter().zip(&written)).filter(|(_, (shown, written))| shown != *written);
         edits.extend(changed.map(|(item, _)| hidden(item)));
     } else {
-        items.iter().for_each(|item| hide(item, key, edits));
+        items.iter().for_each(|item| redact_node(item, key, edits));
     }
-    if node.as_text().is_some_and(|text| !text.is_empty() && (is_telling(key) || word(text) != text)) {
+    if node.as_text().is_some_and(|text| !text.is_empty() && (is_telling(key) || redact_word(text) != text)) {
         edits.push(hidden(node));
     }
 }
@@ -139,9 +139,12 @@ mod tests {
             ),
         ] {
             let written: Vec<_> = written.split(' ').collect();
-            assert_eq!(words(&written).join(" "), shown);
+            assert_eq!(redact_words(&written).join(" "), shown);
         }
-        assert_eq!(words(&["x", "--header", "Authorization: Bearer abc"]), ["x", "--header", "Authorization: …"]);
-        assert_eq!(words(&["x", "--api-key", "${input:key}"]), ["x", "--api-key", "${input:key}"]);
+        assert_eq!(
+            redact_words(&["x", "--header", "Authorization: Bearer abc"]),
+            ["x", "--header", "Authorization: …"]
+        );
+        assert_eq!(redact_words(&["x", "--api-key", "${input:key}"]), ["x", "--api-key", "${input:key}"]);
     }
 }

@@ -7,13 +7,13 @@ use super::entry::{ClientEntry, Transport};
 use super::file::Opened;
 use super::place::{ClientFile, Presence};
 use super::servers::{Clients, NoServers, is_here};
-use super::table::{ConfigScope, ids};
+use super::table::{ConfigScope, client_ids};
 use crate::env::Env;
 use crate::exit::Exit;
-use crate::policy::nearest;
+use crate::policy::nearest_word;
 use crate::settings::TwoNames;
 use crate::shell::as_word;
-use crate::visible::{visible, visible_path};
+use crate::visible::{escape_invisible, visible_path};
 
 /// Why nothing is registered or unregistered. Each message is complete.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// The exit code.
-    pub(crate) fn exit(&self) -> Exit {
+    pub(crate) fn exit_code(&self) -> Exit {
         match self {
             Self::Unclear(_) => Exit::Usage,
             Self::Failed(_) | Self::TwoNames(_) => Exit::Failed,
@@ -104,7 +104,7 @@ fn not_installed(place: &ClientFile) -> Refusal {
 impl Candidate<'_> {
     /// Why a server without a command cannot be wrapped.
     pub(super) fn out_of_reach(&self) -> String {
-        let (key, file, name) = (visible(&self.entry.name), self.file.display_name(), self.file.row.name);
+        let (key, file, name) = (escape_invisible(&self.entry.name), self.file.display_name(), self.file.row.name);
         match &self.entry.transport {
             Transport::Unclear(bad) => {
                 format!("{key} of {name} is left alone, since its entry in {file} is unclear: {bad}. Fix it first.")
@@ -124,15 +124,19 @@ impl<'c> Selection<'c> {
     }
 
     /// The servers that are meant, and the exit code if all goes well.
-    pub(crate) fn choose(&self, key: Option<&str>, wanted: Wanted) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
-        let (all, exit) = self.candidates()?;
+    pub(crate) fn choose_servers(
+        &self,
+        key: Option<&str>,
+        wanted: Wanted,
+    ) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
+        let (all, exit) = self.find_candidates()?;
         let key = match key {
             Some(key) => key.to_owned(),
             None => self.only_one(&all, wanted)?,
         };
         let (found, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|candidate| candidate.entry.name == key);
         if found.is_empty() {
-            return Err(self.unknown(&key, &others, wanted));
+            return Err(self.unknown_server(&key, &others, wanted));
         }
         let files: BTreeSet<_> = found.iter().map(|candidate| &candidate.file.file).collect();
         if files.len() > 1 && self.named.is_empty() && !self.all_clients {
@@ -141,7 +145,7 @@ impl<'c> Selection<'c> {
             return Err(Refusal::Unclear(format!(
                 "Several files have a server {}:{}\nSay which client is meant with --client, or --all-clients. Of a client that \
                  is named, each file is changed that has the server.",
-                visible(&key),
+                escape_invisible(&key),
                 found.iter().map(place).collect::<String>()
             )));
         }
@@ -149,7 +153,7 @@ impl<'c> Selection<'c> {
     }
 
     /// Every server of the clients that are meant, as far as it applies here.
-    fn candidates(&self) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
+    fn find_candidates(&self) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
         let (mut all, mut exit, mut reported) = (Vec::new(), Exit::Ok, BTreeSet::new());
         if let Some(id) = self.named.iter().find(|id| !self.files_of(id).any(|file| file.presence != Presence::Nothing))
         {
@@ -160,9 +164,9 @@ impl<'c> Selection<'c> {
             if !self.named.is_empty() && !self.named.iter().any(|id| id == file.row.id) {
                 continue;
             }
-            match self.clients.sections(file) {
+            match self.clients.sections_of(file) {
                 Ok(sections) => {
-                    let Ok(Some(opened)) = self.clients.opened(&file.file) else { continue };
+                    let Ok(Some(opened)) = self.clients.opened_file(&file.file) else { continue };
                     for section in sections.into_iter().filter(|section| is_here(file.row, section, self.env)) {
                         let keys = || section.keys.clone();
                         let candidate = |entry| Candidate { file, keys: keys(), entry, opened };
@@ -173,7 +177,7 @@ impl<'c> Selection<'c> {
                 // Whether it has the server is not known.
                 Err(error) => {
                     if reported.insert(&file.file) {
-                        self.warn(left_alone(file, &error).to_string());
+                        self.record_warning(left_alone(file, &error).to_string());
                     }
                     if self.all_clients {
                         exit = Exit::Failed;
@@ -185,7 +189,7 @@ impl<'c> Selection<'c> {
     }
 
     /// Records what a person should know.
-    pub(super) fn warn(&self, warning: String) {
+    pub(super) fn record_warning(&self, warning: String) {
         self.warnings.borrow_mut().push(warning);
     }
 
@@ -216,14 +220,14 @@ impl<'c> Selection<'c> {
                 let scope = if self.named.is_empty() { "" } else { " in this client" };
                 let why = format!("There is no server {what}{scope}. `policylayer clients` lists what there is.");
                 // The servers of a file that cannot be read are not known.
-                let is_known = self.clients.places.iter().all(|place| self.clients.sections(place).is_ok());
+                let is_known = self.clients.places.iter().all(|place| self.clients.sections_of(place).is_ok());
                 let is_done = wanted == Wanted::Wrapped && is_known;
                 Err(if is_done { Refusal::Nothing(why) } else { Refusal::Failed(why) })
             }
         }
     }
 
-    fn unknown(&self, key: &str, all: &[Candidate<'_>], wanted: Wanted) -> Refusal {
+    fn unknown_server(&self, key: &str, all: &[Candidate<'_>], wanted: Wanted) -> Refusal {
         let names: BTreeSet<_> = all.iter().map(|found| found.entry.name.as_str()).collect();
         let add = match wanted {
             Wanted::Bare => format!(
@@ -238,16 +242,16 @@ impl<'c> Selection<'c> {
             [one] => &format!("{} has no", self.files_of(one).next().map_or("", |file| file.row.name)),
             _ => "None of these clients has a",
         };
-        let remedy = match (nearest(key, names.iter().copied()), names.is_empty()) {
-            (Some(near), _) => format!("Did you mean {}?", visible(near)),
+        let remedy = match (nearest_word(key, names.iter().copied()), names.is_empty()) {
+            (Some(near), _) => format!("Did you mean {}?", escape_invisible(near)),
             (None, true) => format!("There is no server at all yet.{add}"),
             (None, false) => format!("There are: {}.{add}", join_names(&names)),
         };
-        Refusal::Failed(format!("{whose} server {}. {remedy}", visible(key)))
+        Refusal::Failed(format!("{whose} server {}. {remedy}", escape_invisible(key)))
     }
 
     /// The user's files that get a new server: one for each client that is meant.
-    pub(super) fn homes(&self) -> Result<Vec<&'c ClientFile>, Refusal> {
+    pub(super) fn homes_of_new_server(&self) -> Result<Vec<&'c ClientFile>, Refusal> {
         // A packaged client reads its own file only, even if it has none yet and an earlier installation has left one.
         let rank = |file: &&ClientFile| match file.presence {
             Presence::File if file.package.is_some() => 0,
@@ -258,7 +262,7 @@ impl<'c> Selection<'c> {
         };
         let home = |id: &str| self.files_of(id).filter(|file| file.row.scope == ConfigScope::User).min_by_key(rank);
         let mut homes: Vec<&ClientFile> = match self.named {
-            [] => ids().into_iter().filter_map(home).filter(|file| file.presence != Presence::Nothing).collect(),
+            [] => client_ids().into_iter().filter_map(home).filter(|file| file.presence != Presence::Nothing).collect(),
             named => named.iter().filter_map(|id| home(id)).collect(),
         };
         homes.dedup_by_key(|file| file.row.id);
@@ -280,5 +284,5 @@ impl<'c> Selection<'c> {
 }
 
 fn join_names(names: &BTreeSet<&str>) -> String {
-    names.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ")
+    names.iter().map(|name| escape_invisible(name)).collect::<Vec<_>>().join(", ")
 }

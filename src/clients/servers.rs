@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::document::{BadDocument, ClientDocument};
-use super::entry::{ClientEntry, entries};
-use super::file::{Opened, Unread, open};
-use super::place::{ClientFile, Os, Presence, places};
+use super::entry::{ClientEntry, read_entries};
+use super::file::{Opened, Unread, open_client_file};
+use super::place::{ClientFile, Os, Presence, find_files};
 use super::table::{ConfigScope, Row};
 use crate::env::Env;
 use crate::policy::tree::DocumentValue;
-use crate::state::file::real;
+use crate::state::file::real_path;
 
 /// The files of clients as they were read.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub enum NoServers<'c> {
 
 impl NoServers<'_> {
     /// The place in the file.
-    pub fn place(&self) -> Option<&BadDocument> {
+    pub fn bad_document(&self) -> Option<&BadDocument> {
         match self {
             Self::Unread(Unread::Bad(bad)) | Self::Bad(bad) => Some(bad),
             Self::Unread(_) => None,
@@ -54,11 +54,11 @@ impl NoServers<'_> {
 
 impl Clients {
     /// Looks for every file, and reads those that are there.
-    pub fn look(env: &Env) -> Self {
-        let places = places(Os::current(), env);
+    pub fn find_all(env: &Env) -> Self {
+        let places = find_files(Os::current(), env);
         let mut opened = HashMap::new();
         for place in places.iter().filter(|place| place.presence == Presence::File) {
-            opened.entry(place.file.clone()).or_insert_with(|| open(&place.file, place.row.format));
+            opened.entry(place.file.clone()).or_insert_with(|| open_client_file(&place.file, place.row.format));
         }
         Self { places, opened }
     }
@@ -67,7 +67,7 @@ impl Clients {
     ///
     /// # Errors
     /// If it was not read.
-    pub fn opened(&self, file: &Path) -> Result<Option<&Opened>, &Unread> {
+    pub fn opened_file(&self, file: &Path) -> Result<Option<&Opened>, &Unread> {
         self.opened.get(file).map(|opened| opened.as_ref()).transpose()
     }
 
@@ -75,25 +75,25 @@ impl Clients {
     ///
     /// # Errors
     /// If the file cannot be read, or something else is in the place of the servers.
-    pub fn sections(&self, place: &ClientFile) -> Result<Vec<ServerSection>, NoServers<'_>> {
-        let Some(opened) = self.opened(&place.file).map_err(NoServers::Unread)? else { return Ok(Vec::new()) };
-        sections(&opened.document, place.row).map_err(NoServers::Bad)
+    pub fn sections_of(&self, place: &ClientFile) -> Result<Vec<ServerSection>, NoServers<'_>> {
+        let Some(opened) = self.opened_file(&place.file).map_err(NoServers::Unread)? else { return Ok(Vec::new()) };
+        read_sections(&opened.document, place.row).map_err(NoServers::Bad)
     }
 }
 
-fn sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSection>, BadDocument> {
+fn read_sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSection>, BadDocument> {
     let [first, "*", rest @ ..] = row.keys else {
         let keys = row.keys.iter().map(|key| (*key).to_owned()).collect();
-        return Ok(vec![ServerSection { keys, folder: None, entries: entries(document, row.keys)? }]);
+        return Ok(vec![ServerSection { keys, folder: None, entries: read_entries(document, row.keys)? }]);
     };
-    let Some(projects) = document.find(&[first])? else { return Ok(Vec::new()) };
+    let Some(projects) = document.find_table(&[first])? else { return Ok(Vec::new()) };
     let mut sections = Vec::new();
-    for (key, node) in document.members(projects)? {
+    for (key, node) in document.unique_members(projects)? {
         if !matches!(node.value, DocumentValue::Table(_)) {
             continue;
         }
         let path: Vec<&str> = [*first, key.name.as_str()].into_iter().chain(rest.iter().copied()).collect();
-        let entries = entries(document, &path)?;
+        let entries = read_entries(document, &path)?;
         if !entries.is_empty() {
             let keys = path.into_iter().map(str::to_owned).collect();
             sections.push(ServerSection { keys, folder: Some(key.name.clone()), entries });
@@ -105,7 +105,7 @@ fn sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSection>, 
 /// Whether a section applies in the working directory.
 pub fn is_here(row: &Row, section: &ServerSection, env: &Env) -> bool {
     let Some(project) = section.folder.as_deref().filter(|_| row.scope == ConfigScope::Folder) else { return true };
-    let here = env.folder();
+    let here = env.working_dir();
     // Directories of Windows are written with either slash.
     let plain = |path: &str| path.replace('\\', "/").trim_end_matches('/').to_owned();
     let is_same = cfg!(windows) && here.to_str().is_some_and(|here| plain(here).eq_ignore_ascii_case(&plain(project)));
@@ -115,7 +115,7 @@ pub fn is_here(row: &Row, section: &ServerSection, env: &Env) -> bool {
 /// Whether two paths lead to one directory, however they are written: file systems of macOS and Windows take upper for lower
 /// case, and those of macOS take a letter and its accent for the accented letter.
 fn is_same_directory(one: &Path, other: &Path) -> bool {
-    if real(one).ok().is_some_and(|one| real(other).ok() == Some(one)) {
+    if real_path(one).ok().is_some_and(|one| real_path(other).ok() == Some(one)) {
         return true;
     }
     #[cfg(unix)]

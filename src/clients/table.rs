@@ -196,7 +196,7 @@ pub const ROWS: &[Row] = &[
 ];
 
 /// The ids of the clients, each once, in the order of the table.
-pub fn ids() -> Vec<&'static str> {
+pub fn client_ids() -> Vec<&'static str> {
     let mut ids: Vec<_> = ROWS.iter().map(|row| row.id).collect();
     ids.dedup();
     ids

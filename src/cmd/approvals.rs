@@ -18,12 +18,12 @@ use crate::engine::{ApprovalAnswer, Channel};
 use crate::exit::Exit;
 use crate::limits::{LATE_APPROVAL, MAX_NOTE};
 use crate::paths;
-use crate::policy::nearest;
+use crate::policy::nearest_word;
 use crate::settings::LocalConfirm;
-use crate::state::approvals::{ApprovalEntry, ApprovalState, Book, Confirm, NotAnswered, clock};
+use crate::state::approvals::{ApprovalEntry, ApprovalState, Book, Confirm, NotAnswered, unix_time};
 use crate::term::style::{DIM, WARN};
 use crate::term::table::{self, Cell};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// How much of a call's arguments the list shows, in columns.
 const SHOWN: usize = 48;
@@ -49,20 +49,20 @@ enum ApprovalError {
 /// # Errors
 /// Where there is nothing of that id to be answered, a code is not given, or the state store cannot be used.
 pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
-    let mut book = Book::new(&paths::state_folder(env)?, paths::STATE_FILE);
+    let mut book = Book::new(&paths::state_dir(env)?, paths::STATE_FILE);
     match &args.command {
-        None => list(&mut book, args.list.format, env),
-        Some(ApprovalsCommand::List(args)) => list(&mut book, args.format, env),
-        Some(ApprovalsCommand::Show(args)) => show(&mut book, args),
-        Some(ApprovalsCommand::Approve(args)) => approve(&mut book, &args.id, &args.verdict(), env),
-        Some(ApprovalsCommand::Deny(args)) => deny(&mut book, args),
-        Some(ApprovalsCommand::Watch) => watch::run(&mut book, required(env)?, env),
+        None => list_approvals(&mut book, args.list.format, env),
+        Some(ApprovalsCommand::List(args)) => list_approvals(&mut book, args.format, env),
+        Some(ApprovalsCommand::Show(args)) => show_approval(&mut book, args),
+        Some(ApprovalsCommand::Approve(args)) => approve_call(&mut book, &args.id, &args.approval_answer(), env),
+        Some(ApprovalsCommand::Deny(args)) => deny_call(&mut book, args),
+        Some(ApprovalsCommand::Watch) => watch::run(&mut book, required_confirm(env)?, env),
     }
 }
 
-fn list(book: &mut Book, format: Format, env: &Env) -> anyhow::Result<Exit> {
-    let mut all = book.all()?;
-    let now = clock();
+fn list_approvals(book: &mut Book, format: Format, env: &Env) -> anyhow::Result<Exit> {
+    let mut all = book.list_all()?;
+    let now = unix_time();
     match format {
         Format::Json => all.retain(|entry| entry.state.is_open()),
         Format::Text => {
@@ -97,8 +97,8 @@ fn write_list(out: &mut dyn Write, shown: &[ApprovalEntry], now: Duration) -> io
         writeln!(out, "Nothing waits for a person.")?;
         return Ok(());
     }
-    let rows: Vec<_> = shown.iter().map(|entry| row(entry, now)).collect();
-    table::write(out, &["ID", "STATE", "LEFT", "SERVER", "TOOL", "CLASS", "ARGUMENTS"], &rows)?;
+    let rows: Vec<_> = shown.iter().map(|entry| list_row(entry, now)).collect();
+    table::write_table(out, &["ID", "STATE", "LEFT", "SERVER", "TOOL", "CLASS", "ARGUMENTS"], &rows)?;
     if let Some(first) = shown.iter().find(|entry| entry.state.is_open()) {
         let id = &first.id;
         writeln!(
@@ -115,71 +115,74 @@ fn write_list(out: &mut dyn Write, shown: &[ApprovalEntry], now: Duration) -> io
     Ok(())
 }
 
-fn row(entry: &ApprovalEntry, now: Duration) -> Vec<Cell> {
+fn list_row(entry: &ApprovalEntry, now: Duration) -> Vec<Cell> {
     let style = match entry.state {
         ApprovalState::Waiting => Style::new().bold(),
         ApprovalState::Late => WARN,
         _ => DIM,
     };
-    let left = if entry.state.is_open() { duration_text(entry.left(now)) } else { "-".to_owned() };
+    let left = if entry.state.is_open() { duration_text(entry.time_left(now)) } else { "-".to_owned() };
     vec![
-        Cell::styled(&entry.id, style),
-        Cell::styled(entry.state.as_str(), style),
-        Cell::plain(left),
-        Cell::plain(visible(&entry.server)),
-        Cell::plain(visible(&entry.tool)),
-        Cell::plain(visible(&entry.class)),
-        Cell::plain(summary(entry)),
+        Cell::new_styled(&entry.id, style),
+        Cell::new_styled(entry.state.as_str(), style),
+        Cell::new_plain(left),
+        Cell::new_plain(escape_invisible(&entry.server)),
+        Cell::new_plain(escape_invisible(&entry.tool)),
+        Cell::new_plain(escape_invisible(&entry.class)),
+        Cell::new_plain(summarize_arguments(entry)),
     ]
 }
 
-fn summary(entry: &ApprovalEntry) -> String {
+fn summarize_arguments(entry: &ApprovalEntry) -> String {
     let written = entry.arguments.as_deref().unwrap_or("-");
-    table::cut(&visible(&written.chars().take(SHOWN + 1).collect::<String>()).replace('\t', " "), SHOWN)
+    table::cut_to_width(
+        &escape_invisible(&written.chars().take(SHOWN + 1).collect::<String>()).replace('\t', " "),
+        SHOWN,
+    )
 }
 
-fn show(book: &mut Book, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
-    let all = book.all()?;
-    let entry = find(&all, &args.id)?;
-    print_report(entry, args.format, |out, entry| card::write(out, entry, clock()))?;
+fn show_approval(book: &mut Book, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
+    let all = book.list_all()?;
+    let entry = find_entry(&all, &args.id)?;
+    print_report(entry, args.format, |out, entry| card::write_card(out, entry, unix_time()))?;
     Ok(Exit::Ok)
 }
 
-fn approve(book: &mut Book, id: &str, verdict: &ApprovalAnswer, env: &Env) -> anyhow::Result<Exit> {
-    let required = required(env)?;
-    let all = book.all()?;
-    let entry = find(&all, id)?;
+fn approve_call(book: &mut Book, id: &str, verdict: &ApprovalAnswer, env: &Env) -> anyhow::Result<Exit> {
+    let required = required_confirm(env)?;
+    let all = book.list_all()?;
+    let entry = find_entry(&all, id)?;
     let needed = entry.confirm.max(required);
     if entry.state.is_open() && needed == Confirm::Code {
-        confirm::on_terminal(entry)?;
+        confirm::confirm_on_terminal(entry)?;
     }
-    answer(book, id, verdict, needed)
+    record_answer(book, id, verdict, needed)
 }
 
-fn deny(book: &mut Book, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
+fn deny_call(book: &mut Book, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
     let note = args.reason.as_deref().map(str::trim).filter(|note| !note.is_empty());
     if let Some(length) = note.map(|note| note.chars().count()).filter(|length| *length > MAX_NOTE) {
         return Err(ApprovalError::LongReason(length).into());
     }
-    answer(book, &args.id, &ApprovalAnswer::Refused { note: note.map(str::to_owned) }, Confirm::None)
+    record_answer(book, &args.id, &ApprovalAnswer::Refused { note: note.map(str::to_owned) }, Confirm::None)
 }
 
-fn answer(book: &mut Book, id: &str, verdict: &ApprovalAnswer, given: Confirm) -> anyhow::Result<Exit> {
+fn record_answer(book: &mut Book, id: &str, verdict: &ApprovalAnswer, given: Confirm) -> anyhow::Result<Exit> {
     let id = id.to_lowercase();
-    match book.answer(&id, verdict, given)? {
+    match book.answer_question(&id, verdict, given)? {
         Ok(entry) => {
-            print(|out| writeln!(out, "{}", done(&entry, verdict, clock())))?;
+            print(|out| writeln!(out, "{}", describe_answer(&entry, verdict, unix_time())))?;
             Ok(Exit::Ok)
         }
-        Err(NotAnswered::Unknown) => Err(unknown(&id, &book.all()?).into()),
-        Err(NotAnswered::Over(entry)) => Err(ApprovalError::Over(over(&entry, clock())).into()),
+        Err(NotAnswered::Unknown) => Err(unknown_id(&id, &book.list_all()?).into()),
+        Err(NotAnswered::Over(entry)) => Err(ApprovalError::Over(explain_closed(&entry, unix_time())).into()),
         Err(NotAnswered::NeedsCode) => Err(ApprovalError::NeedsCode(id).into()),
     }
 }
 
 /// Returns what an answer does to a question that was in this state.
-fn done(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duration) -> String {
-    let what = format!("{} of {}", visible(&entry.tool), visible(&entry.server));
+fn describe_answer(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duration) -> String {
+    let what = format!("{} of {}", escape_invisible(&entry.tool), escape_invisible(&entry.server));
     let is_late = entry.state == ApprovalState::Late || entry.expires <= now;
     match (verdict, is_late) {
         (ApprovalAnswer::Once, false) => format!("Approved: {what} goes on, this once."),
@@ -189,7 +192,7 @@ fn done(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duration) -> Strin
         (ApprovalAnswer::Once, true) => format!(
             "Approved late: the call of {what} has timed out and was refused. Tell the agent: it may make the very same call \
              once, with the same arguments, within {}.",
-            duration_text(entry.left(now).max(Duration::from_secs(1)))
+            duration_text(entry.time_left(now).max(Duration::from_secs(1)))
         ),
         (ApprovalAnswer::Session, true) => format!(
             "Approved late: the call of {what} has timed out and was refused. Tell the agent: it may make the very same \
@@ -207,7 +210,7 @@ fn done(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duration) -> Strin
 }
 
 /// Returns why a question can no longer be answered.
-fn over(entry: &ApprovalEntry, now: Duration) -> String {
+fn explain_closed(entry: &ApprovalEntry, now: Duration) -> String {
     let id = &entry.id;
     let ago =
         entry.answered.map(|then| format!(", {} ago", duration_text(now.saturating_sub(then)))).unwrap_or_default();
@@ -232,23 +235,23 @@ fn over(entry: &ApprovalEntry, now: Duration) -> String {
     format!("The call {id} was already {what} {channel}{ago}. The first answer counts; {remedy}.")
 }
 
-fn find<'a>(all: &'a [ApprovalEntry], id: &str) -> Result<&'a ApprovalEntry, ApprovalError> {
+fn find_entry<'a>(all: &'a [ApprovalEntry], id: &str) -> Result<&'a ApprovalEntry, ApprovalError> {
     let id = id.to_lowercase();
-    all.iter().find(|entry| entry.id == id).ok_or_else(|| unknown(&id, all))
+    all.iter().find(|entry| entry.id == id).ok_or_else(|| unknown_id(&id, all))
 }
 
-fn unknown(id: &str, all: &[ApprovalEntry]) -> ApprovalError {
+fn unknown_id(id: &str, all: &[ApprovalEntry]) -> ApprovalError {
     let open = || all.iter().filter(|entry| entry.state.is_open()).map(|entry| entry.id.as_str());
-    let remedy = match (nearest(id, open()), open().count()) {
+    let remedy = match (nearest_word(id, open()), open().count()) {
         (Some(near), _) => format!("Did you mean {near}? `policylayer approvals` lists what waits."),
         (None, 0) => "Nothing waits at the moment.".to_owned(),
         (None, _) => "`policylayer approvals` lists what waits.".to_owned(),
     };
-    ApprovalError::Unknown { id: visible(id), remedy }
+    ApprovalError::Unknown { id: escape_invisible(id), remedy }
 }
 
 /// What an approval needs by config.toml as it is now. A session also keeps to what it has started with.
-fn required(env: &Env) -> anyhow::Result<Confirm> {
+fn required_confirm(env: &Env) -> anyhow::Result<Confirm> {
     Ok(match paths::load_settings(env)?.approvals.local_confirm {
         LocalConfirm::None => Confirm::None,
         LocalConfirm::Code => Confirm::Code,

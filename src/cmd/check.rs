@@ -4,13 +4,13 @@
 use std::io::{self, Write};
 
 use super::output::{print, print_report};
-use super::{Env, plural, server_for, servers_with_policies};
+use super::{Env, count_of, server_for, servers_with_policies};
 use crate::cli::{CheckArgs, Format};
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError, SettingsError};
 use crate::report::check::CheckReport;
 use crate::settings::Settings;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// Checks the named file, or the policy in force for the server; if neither is named, config.toml and every policy in the
 /// configuration directory.
@@ -18,12 +18,12 @@ use crate::visible::visible;
 /// # Errors
 /// If the server's name is invalid or a file cannot be read. An invalid policy or config.toml is [`Exit::InvalidPolicy`].
 pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
-    let reports = match check(args, env) {
+    let reports = match check_files(args, env) {
         Ok(reports) => reports,
         // Who reads JSON reads this as JSON too.
         Err(error) if args.format == Format::Json && (error.is::<PolicyError>() || error.is::<SettingsError>()) => {
-            let file = args.file.as_ref().map(|file| visible(&file.display().to_string()));
-            let report = CheckReport::unreadable(file, args.server.clone(), format!("{error:#}"));
+            let file = args.file.as_ref().map(|file| escape_invisible(&file.display().to_string()));
+            let report = CheckReport::report_unreadable(file, args.server.clone(), format!("{error:#}"));
             print_report(&report, args.format, |_, _| Ok(()))?;
             return Ok(Exit::Failed);
         }
@@ -34,14 +34,14 @@ pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
         (Format::Json, [one]) => print_report(one, args.format, |_, _| Ok(()))?,
         (Format::Json, several) => print_report(&several, args.format, |_, _| Ok(()))?,
         (Format::Text, reports) => {
-            let dir = paths::configuration_folder(env).map(|dir| dir.join("policies"));
+            let dir = paths::configuration_dir(env).map(|dir| dir.join("policies"));
             print(|out| {
                 for (index, report) in reports.iter().enumerate() {
                     out.write_all(if index > 0 { b"\n" } else { b"" })?;
                     write_text(out, report)?;
                 }
                 if is_valid && reports.iter().all(|report| report.server.is_none()) {
-                    let dir = dir.map(|dir| visible(&dir.display().to_string())).unwrap_or_default();
+                    let dir = dir.map(|dir| escape_invisible(&dir.display().to_string())).unwrap_or_default();
                     writeln!(
                         out,
                         "There is no policy in {dir}, so the built-in ones are in force.\n`policylayer check --server \
@@ -55,14 +55,14 @@ pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(if is_valid { Exit::Ok } else { Exit::InvalidPolicy })
 }
 
-fn check(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> {
+fn check_files(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> {
     let mut reports = Vec::new();
     let mut settings = Settings::default();
     // A file that is named on the command line is checked without them.
     if args.file.is_none()
         && let Some(source) = paths::read_settings(env)?
     {
-        let (report, loaded) = CheckReport::of_settings(&source);
+        let (report, loaded) = CheckReport::check_settings(&source);
         // Without them nobody knows where the policies are, and no wrapper would start.
         let Some(loaded) = loaded else { return Ok(vec![report]) };
         settings = loaded;
@@ -76,7 +76,7 @@ fn check(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> {
         vec![server_for(args.server.as_deref(), args.file.as_deref(), env)?]
     };
     for server in servers {
-        reports.push(CheckReport::of_policy(args.file.as_deref(), &server, &settings, env)?);
+        reports.push(CheckReport::check_policy(args.file.as_deref(), &server, &settings, env)?);
     }
     Ok(reports)
 }
@@ -88,7 +88,7 @@ fn write_text(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
         if !report.rendered.is_empty() {
             writeln!(out)?;
         }
-        let (errors, warnings) = (plural(report.errors as u64, "error"), plural(report.warnings as u64, "warning"));
+        let (errors, warnings) = (count_of(report.errors as u64, "error"), count_of(report.warnings as u64, "warning"));
         let verdict = if report.valid { "valid" } else { "invalid, and refused as a whole" };
         writeln!(out, "{file}: {verdict} ({errors}, {warnings})")?;
     }

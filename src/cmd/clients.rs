@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::output::print_report;
-use super::{Env, as_word, plural};
+use super::{Env, as_word, count_of};
 use crate::cli::ClientsArgs;
 use crate::exit::Exit;
 use crate::paths::{self, POLICY_VARIABLE};
@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::term::message;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, terminal_width};
 use crate::term::table::{Cell, Table};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// Prints what is found.
 ///
@@ -22,7 +22,7 @@ use crate::visible::visible;
 /// If stdout cannot be written.
 pub(crate) fn run(args: &ClientsArgs, env: &Env) -> anyhow::Result<Exit> {
     // A client need not have what this shell has in its environment.
-    let env = &env.clone().without(POLICY_VARIABLE);
+    let env = &env.clone().without_var(POLICY_VARIABLE);
     let (settings, broken) = match paths::load_settings(env) {
         Ok(settings) => (settings, None),
         Err(error) => (Settings::default(), Some(error)),
@@ -38,7 +38,7 @@ fn write_text(out: &mut dyn Write, overview: &ClientOverview) -> io::Result<()> 
     if overview.clients.is_empty() {
         writeln!(out, "No MCP client was found. Looked for:")?;
         for searched in &overview.looked_in {
-            writeln!(out, "  {} ({}): {}", searched.name, searched.id, visible(&searched.file))?;
+            writeln!(out, "  {} ({}): {}", searched.name, searched.id, escape_invisible(&searched.file))?;
         }
         return Ok(());
     }
@@ -54,12 +54,13 @@ fn write_text(out: &mut dyn Write, overview: &ClientOverview) -> io::Result<()> 
 fn write_client(out: &mut dyn Write, client: &ClientReport) -> io::Result<()> {
     let bold = Style::new().bold();
     let whose = match &client.folder {
-        Some(folder) => format!("for the directory {}", visible(folder)),
+        Some(folder) => format!("for the directory {}", escape_invisible(folder)),
         None => client.scope.as_str().to_owned(),
     };
-    let package = client.package.as_ref().map(|package| format!(", package {}", visible(package))).unwrap_or_default();
+    let package =
+        client.package.as_ref().map(|package| format!(", package {}", escape_invisible(package))).unwrap_or_default();
     writeln!(out, "{bold}{}{bold:#} ({}), {whose}{package}", client.name, client.id)?;
-    writeln!(out, "{DIM}{}{DIM:#}", visible(&client.file))?;
+    writeln!(out, "{DIM}{}{DIM:#}", escape_invisible(&client.file))?;
     if let Some(note) = &client.note {
         writeln!(out, "  {WARN}note:{WARN:#} {note}")?;
     }
@@ -72,7 +73,7 @@ fn write_client(out: &mut dyn Write, client: &ClientReport) -> io::Result<()> {
         None if client.servers.is_empty() => writeln!(out, "  no servers"),
         None => {
             let rows: Vec<_> = client.servers.iter().map(server_row).collect();
-            Table::new(&["SERVER", "STATE", "POLICY", "COMMAND"], terminal_width()).write(out, &rows)?;
+            Table::new(&["SERVER", "STATE", "POLICY", "COMMAND"], terminal_width()).write_rows(out, &rows)?;
             client.servers.iter().try_for_each(|server| write_notes(out, server))
         }
     }
@@ -87,26 +88,31 @@ fn server_row(server: &ClientServer) -> Vec<Cell> {
     };
     let state = if server.disabled { format!("{state}, disabled") } else { state.to_owned() };
     let policy = match (&server.policy, &server.policy_error) {
-        (Some(policy), _) => Cell::plain(visible(policy)),
-        (None, Some(_)) => Cell::styled("error", ERROR),
-        (None, None) => Cell::plain("-"),
+        (Some(policy), _) => Cell::new_plain(escape_invisible(policy)),
+        (None, Some(_)) => Cell::new_styled("error", ERROR),
+        (None, None) => Cell::new_plain("-"),
     };
     let command = match (&server.url, server.command.is_empty()) {
-        (Some(url), _) => visible(url),
+        (Some(url), _) => escape_invisible(url),
         (None, true) => "-".to_owned(),
-        (None, false) => visible(&server.command.join(" ")),
+        (None, false) => escape_invisible(&server.command.join(" ")),
     };
-    vec![Cell::plain(visible(&server.key)), Cell::styled(state, style), policy, Cell::plain(command)]
+    vec![
+        Cell::new_plain(escape_invisible(&server.key)),
+        Cell::new_styled(state, style),
+        policy,
+        Cell::new_plain(command),
+    ]
 }
 
 fn write_notes(out: &mut dyn Write, server: &ClientServer) -> io::Result<()> {
-    let key = visible(&server.key);
+    let key = escape_invisible(&server.key);
     let unclear = server.reason.as_ref().filter(|_| server.state == WrapState::Unclear);
     for why in unclear.into_iter().chain(&server.policy_error) {
         writeln!(out, "  {key}: {why}")?;
     }
     if let Some(missing) = &server.missing_program {
-        let (missing, word) = (visible(missing), as_word(&server.key));
+        let (missing, word) = (escape_invisible(missing), as_word(&server.key));
         writeln!(
             out,
             "  {key}: {missing} is no longer there, so it cannot start. Run `policylayer register {word}` again."
@@ -119,7 +125,7 @@ fn write_summary(out: &mut dyn Write, clients: &[ClientReport]) -> io::Result<()
     let count = |state| {
         let count = clients.iter().flat_map(|client| &client.servers).filter(|server| server.state == state).count();
         let (has, is, it) = if count == 1 { ("has", "is", "it") } else { ("have", "are", "them") };
-        (count > 0).then(|| (plural(count as u64, "server"), has, is, it))
+        (count > 0).then(|| (count_of(count as u64, "server"), has, is, it))
     };
     if let Some((servers, has, _, it)) = count(WrapState::NotWrapped) {
         writeln!(

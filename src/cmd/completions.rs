@@ -14,12 +14,12 @@ use crate::exit::Exit;
 /// # Errors
 /// When stdout cannot be written.
 pub(crate) fn run(args: &CompletionsArgs, _env: &Env) -> anyhow::Result<Exit> {
-    io::stdout().lock().write_all(&generate(args.shell))?;
+    io::stdout().lock().write_all(&generate_completions(args.shell))?;
     Ok(Exit::Ok)
 }
 
 /// The completions as a file's content.
-pub(crate) fn generate(shell: Shell) -> Vec<u8> {
+pub(crate) fn generate_completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "policylayer", &mut script);
     script

@@ -14,7 +14,7 @@ use crate::report::decision::{CallLimit, DecisionReport, document_of_rule};
 use crate::report::limit::WindowText;
 use crate::term::style::{ERROR, SUCCESS, WARN};
 use crate::term::table::{self, Cell};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 use crate::wire::arguments::Arguments;
 
 /// Decides one call under the policy that is named, or in force for the server.
@@ -22,11 +22,11 @@ use crate::wire::arguments::Arguments;
 /// # Errors
 /// If the server is unclear, the policy cannot be loaded, or the arguments cannot be read or sent.
 pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
-    let server = tool_server::find(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)?;
+    let server = tool_server::find_server(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)?;
     let policy = load_policy(args.policy.as_deref(), &server, env)?.policy;
     let Some(arguments) = read_arguments(args.args.as_deref())? else { return Ok(Exit::Usage) };
     let report = DecisionReport::new(&policy, &args.tool, &arguments).map_err(|fault| {
-        ExitError::usage(format!("No client can send such a call: {fault}. Correct --tool or --args."))
+        ExitError::from_usage(format!("No client can send such a call: {fault}. Correct --tool or --args."))
     })?;
     print_report(&report, args.format, write_text)?;
     Ok(match report.effect {
@@ -53,20 +53,20 @@ fn read_arguments(given: Option<&str>) -> anyhow::Result<Option<Arguments>> {
         Err(fault) => fault,
     };
     let source = Source::new(name, policy::Format::Json, text);
-    let at = fault.at().unwrap_or_default();
+    let at = fault.byte_offset().unwrap_or_default();
     let text = fault.to_string();
     // The place is shown by line and column.
     let message = format!("these arguments are refused: {}", text.split(" (at byte").next().unwrap_or_default());
     let diagnostic = Diagnostic::error("bad-arguments", at..at + 1, message)
-        .hint("write one JSON object that every parser reads alike, such as '{\"campaignId\": 77}'");
-    let rendered = policy::render(&source, &[diagnostic], Colour::Styled);
+        .with_hint("write one JSON object that every parser reads alike, such as '{\"campaignId\": 77}'");
+    let rendered = policy::render_diagnostics(&source, &[diagnostic], Colour::Styled);
     anstream::stderr().lock().write_all(rendered.as_bytes())?;
     Ok(None)
 }
 
 /// Writes the decision as a sentence, and the limits as a table.
 fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()> {
-    let (tool, rule) = (visible(report.tool), visible(&report.rule));
+    let (tool, rule) = (escape_invisible(report.tool), escape_invisible(&report.rule));
     let by = format!("{rule} of {}", document_of_rule(&rule, report.file, report.server));
     let (style, consequence) = match report.effect {
         Effect::Allow => (SUCCESS, format!("a call of {tool} passes, by the rule {by}")),
@@ -76,7 +76,7 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
     };
     let style = style.bold();
     write!(out, "{style}{}{style:#}: {consequence}", report.effect)?;
-    let reason = report.reason.as_deref().map(visible).unwrap_or_default();
+    let reason = report.reason.as_deref().map(escape_invisible).unwrap_or_default();
     if !reason.is_empty() {
         write!(out, ": {reason}")?;
     }
@@ -90,15 +90,15 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
     };
     writeln!(out, "{heading}")?;
     let rows: Vec<_> = report.limits.iter().map(limit_row).collect();
-    table::write(out, &["LIMIT", "MAX", "WINDOW", "COUNTED FOR", "THIS CALL"], &rows)
+    table::write_table(out, &["LIMIT", "MAX", "WINDOW", "COUNTED FOR", "THIS CALL"], &rows)
 }
 
 fn limit_row(CallLimit { limit, counts }: &CallLimit<'_>) -> Vec<Cell> {
     let counts = match counts {
-        Some(amount) => Cell::plain(amount.to_string()),
-        None => Cell::styled("cannot be counted", ERROR.bold()),
+        Some(amount) => Cell::new_plain(amount.to_string()),
+        None => Cell::new_styled("cannot be counted", ERROR.bold()),
     };
     let window = WindowText(limit.window).to_string();
-    let cells = [visible(limit.rule), limit.max.to_string(), window, limit.scope.to_owned()];
-    cells.into_iter().map(Cell::plain).chain([counts]).collect()
+    let cells = [escape_invisible(limit.rule), limit.max.to_string(), window, limit.scope.to_owned()];
+    cells.into_iter().map(Cell::new_plain).chain([counts]).collect()
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anstyle::Style;
 use anyhow::{Context, bail, ensure};
-use client::{DemoSession, Launch, send_raw, stand_in};
+use client::{DemoSession, Launch, send_raw, stand_in_command};
 use serde_json::Value;
 
 use super::output::show_start;
@@ -23,8 +23,8 @@ use crate::probe;
 use crate::report::inspection::InspectReport;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::term::table::{self, Cell};
-use crate::term::wrap::{text_width, wrap};
-use crate::visible::visible;
+use crate::term::wrap::{text_width, wrap_text};
+use crate::visible::escape_invisible;
 
 /// The subcommand that makes a process the stand-in server.
 pub(crate) const SERVER_SUBCOMMAND: &str = "demo-server";
@@ -51,10 +51,10 @@ pub(crate) fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
     // Goes with all that is in it when the demo ends.
     let dir = tempfile::tempdir().context("the demo needs a temporary directory")?;
     let is_stand_in = args.command.is_empty();
-    let command = if is_stand_in { stand_in()? } else { args.command.clone() };
+    let command = if is_stand_in { stand_in_command()? } else { args.command.clone() };
     let policy = if is_stand_in {
         let source = Source::new("policy.json", Format::Json, POLICY);
-        let policy = policy::load(&source, &ServerName::parse(SERVER)?).policy;
+        let policy = policy::load_policy(&source, &ServerName::parse(SERVER)?).policy;
         policy.context("the demo failed: its policy does not load")?
     } else {
         let settings = paths::load_settings(env)?;
@@ -75,14 +75,14 @@ pub(crate) fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
         tokio::select! {
             result = demo => result,
             // So that the directory goes with us, and what was started.
-            () = interrupted() => bail!("the demo was interrupted"),
+            () = wait_for_interrupt() => bail!("the demo was interrupted"),
         }
     })?;
     Ok(Exit::Ok)
 }
 
 /// Waits until somebody wants us to end.
-async fn interrupted() {
+async fn wait_for_interrupt() {
     #[cfg(unix)]
     if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         tokio::select! {
@@ -98,7 +98,7 @@ async fn interrupted() {
 /// # Errors
 /// When its client cannot be read or written to.
 pub(crate) fn serve_stand_in() -> anyhow::Result<Exit> {
-    server::serve()?;
+    server::serve_stdio()?;
     Ok(Exit::Ok)
 }
 
@@ -155,10 +155,10 @@ async fn stand_in_demo(
     std::fs::write(dir.join("policylayer/config.toml"), CONFIG)?;
     let launch = Launch { policy: Some(&policy), server: Some(SERVER), command, home: Some(dir) };
     let session = DemoSession::open(&launch).await?;
-    let seen = session.tools().await?;
+    let seen = session.list_tools().await?;
     let mut answers = Vec::new();
     for call in &STORY {
-        answers.push(session.call(call.tool, serde_json::from_str(call.arguments)?).await?);
+        answers.push(session.call_tool(call.tool, serde_json::from_str(call.arguments)?).await?);
     }
     let mut printed = session.close().await?;
     let (smuggled, printed_then) = send_raw(&launch, SMUGGLED).await?;
@@ -200,9 +200,9 @@ async fn given_server_demo(
     policy: &Policy,
 ) -> anyhow::Result<()> {
     let session = DemoSession::open(&Launch { policy: None, server: None, command, home: None }).await?;
-    let seen = session.tools().await?;
+    let seen = session.list_tools().await?;
     session.close().await?;
-    write_tools(out, report, &seen, Some(&policy.summary().to_string()))?;
+    write_tools(out, report, &seen, Some(&policy.summarize().to_string()))?;
     writeln!(out, "  No tool was called.")?;
     Ok(())
 }
@@ -221,17 +221,17 @@ fn write_tools(
     let rows = report.tools.iter().map(|tool| {
         let is_seen = seen.iter().any(|seen| seen == tool.name);
         vec![
-            Cell::styled(visible(tool.name), if is_seen { Style::new() } else { DIM }),
-            Cell::styled(tool.class.as_str(), DIM),
-            if is_seen { Cell::styled("● listed", SUCCESS) } else { Cell::styled("○ hidden", ERROR) },
+            Cell::new_styled(escape_invisible(tool.name), if is_seen { Style::new() } else { DIM }),
+            Cell::new_styled(tool.class.as_str(), DIM),
+            if is_seen { Cell::new_styled("● listed", SUCCESS) } else { Cell::new_styled("○ hidden", ERROR) },
             match tool.effect {
-                Effect::Allow => Cell::styled("passes", SUCCESS),
-                Effect::RequireApproval => Cell::styled("asks a person", WARN),
-                Effect::Deny | Effect::Hide => Cell::styled("is refused", ERROR),
+                Effect::Allow => Cell::new_styled("passes", SUCCESS),
+                Effect::RequireApproval => Cell::new_styled("asks a person", WARN),
+                Effect::Deny | Effect::Hide => Cell::new_styled("is refused", ERROR),
             },
         ]
     });
-    table::write(out, &["TOOL", "CLASS", "AGENT SEES", "A CALL"], &rows.collect::<Vec<_>>())?;
+    table::write_table(out, &["TOOL", "CLASS", "AGENT SEES", "A CALL"], &rows.collect::<Vec<_>>())?;
     writeln!(out)
 }
 
@@ -248,7 +248,7 @@ fn write_call(out: &mut dyn Write, why: &str, request: &str, verdict: &str, answ
 /// Writes the answer as the agent reads it, indented and broken between words.
 fn write_wrapped(out: &mut dyn Write, text: &str) -> io::Result<()> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    writeln!(out, "{}", wrap(&text, 4, text_width()))
+    writeln!(out, "{}", wrap_text(&text, 4, text_width()))
 }
 
 fn error_of(answer: &str) -> anyhow::Result<String> {

@@ -6,20 +6,20 @@ use std::time::Duration;
 use anstyle::Style;
 
 use super::output::{print_report, show_start};
-use super::{Env, plural};
+use super::{Env, count_of};
 use crate::cli::{DoctorArgs, Format};
 use crate::exit::Exit;
 use crate::report::doctor::{DoctorQuestion, DoctorReport, StepId, StepReport, StepStatus};
 use crate::term::message::print_error;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// Looks at every chain that is meant, and prints how its steps went.
 ///
 /// # Errors
 /// If a person interrupts it, or stdout cannot be written.
 pub(crate) fn run(args: &DoctorArgs, env: &Env) -> anyhow::Result<Exit> {
-    let report = DoctorReport::new(&DoctorQuestion {
+    let report = DoctorReport::run_checks(&DoctorQuestion {
         server: args.server.as_deref(),
         clients: &args.client,
         command: &args.command,
@@ -39,23 +39,23 @@ fn write_text(out: &mut dyn Write, report: &DoctorReport) -> io::Result<()> {
     let bold = Style::new().bold();
     for check in &report.checks {
         let client = check.client_name.zip(check.client).map(|(name, id)| format!("{name} ({id})"));
-        match (client, check.server.as_deref().map(visible)) {
+        match (client, check.server.as_deref().map(escape_invisible)) {
             (Some(client), Some(server)) => writeln!(out, "{bold}{server}{bold:#} in {client}")?,
             (Some(client), None) => writeln!(out, "{bold}{client}{bold:#}")?,
             (None, server) => writeln!(out, "{bold}{}{bold:#}", server.unwrap_or_default())?,
         }
-        let width = check.steps.iter().map(|step| label(step.id).len()).max().unwrap_or_default();
+        let width = check.steps.iter().map(|step| step_label(step.id).len()).max().unwrap_or_default();
         check.steps.iter().try_for_each(|step| write_step(out, step, width))?;
         writeln!(out)?;
     }
-    let warnings = match report.count(StepStatus::Warning) {
+    let warnings = match report.count_status(StepStatus::Warning) {
         0 => String::new(),
-        count => format!(", with {}", plural(count as u64, "warning")),
+        count => format!(", with {}", count_of(count as u64, "warning")),
     };
     let all: usize = report.checks.iter().map(|check| check.steps.len()).sum();
-    match report.count(StepStatus::Failed) {
+    match report.count_status(StepStatus::Failed) {
         0 => writeln!(out, "{SUCCESS}All is well{warnings}.{SUCCESS:#}"),
-        failed => writeln!(out, "{ERROR}{failed} of {} failed{warnings}.{ERROR:#}", plural(all as u64, "step")),
+        failed => writeln!(out, "{ERROR}{failed} of {} failed{warnings}.{ERROR:#}", count_of(all as u64, "step")),
     }
 }
 
@@ -67,21 +67,21 @@ fn write_step(out: &mut dyn Write, step: &StepReport, width: usize) -> io::Resul
         StepStatus::NotTried => ("-", DIM),
     };
     let mut lines = step.detail.lines();
-    let (label, first) = (label(step.id), visible(lines.next().unwrap_or_default()));
+    let (label, first) = (step_label(step.id), escape_invisible(lines.next().unwrap_or_default()));
     match step.status {
         StepStatus::NotTried => writeln!(out, "  {DIM}{mark} {label:width$}  {first}{DIM:#}")?,
         _ => writeln!(out, "  {style}{mark}{style:#} {label:width$}  {first}")?,
     }
-    lines.try_for_each(|line| writeln!(out, "      {}", visible(line)))?;
+    lines.try_for_each(|line| writeln!(out, "      {}", escape_invisible(line)))?;
     let mut lines = step.remedy.as_deref().unwrap_or_default().lines();
     if let Some(first) = lines.next() {
-        writeln!(out, "      what to do: {}", visible(first))?;
+        writeln!(out, "      what to do: {}", escape_invisible(first))?;
     }
-    lines.try_for_each(|line| writeln!(out, "        {}", visible(line)))
+    lines.try_for_each(|line| writeln!(out, "        {}", escape_invisible(line)))
 }
 
 /// Returns what a step is called for a person.
-fn label(id: StepId) -> &'static str {
+fn step_label(id: StepId) -> &'static str {
     match id {
         StepId::File => "client's file",
         StepId::Entry => "entry",

@@ -20,28 +20,28 @@ use crate::settings::Settings;
 use crate::term::style::{ERROR, SUCCESS, WARN, terminal_width};
 use crate::term::table::{Cell, Table};
 use crate::term::{diff, message};
-use crate::visible::{plural, visible, visible_lines, visible_path};
+use crate::visible::{count_of, escape_invisible, visible_lines, visible_path};
 
 /// Changes what happens to tools.
-pub(crate) fn tools(action: EditAction, args: &ToolsArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn edit_tools(action: EditAction, args: &ToolsArgs, env: &Env) -> anyhow::Result<Exit> {
     carry_out(Order { action, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
 }
 
 /// Limits the tools.
-pub(crate) fn limit(args: &LimitArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn limit_tools(args: &LimitArgs, env: &Env) -> anyhow::Result<Exit> {
     let action = EditAction::Limit { rate: args.rate.clone(), scope: args.scope.map(Into::into) };
     carry_out(Order { action, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
 }
 
 /// Removes the rules that name the tools.
-pub(crate) fn reset(args: &ResetArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn reset_tools(args: &ResetArgs, env: &Env) -> anyhow::Result<Exit> {
     carry_out(Order { action: EditAction::Reset, tools: args.tools.clone(), reason: None }, &args.edit, env)
 }
 
 /// Merges a document into the policy.
-pub(crate) fn add(args: &AddArgs, env: &Env) -> anyhow::Result<Exit> {
+pub(crate) fn add_pasted(args: &AddArgs, env: &Env) -> anyhow::Result<Exit> {
     let pasted = read_pasted(&args.file)?;
-    edit_with(&args.edit, env, |source, name, server| edit::add(source, name, server, &pasted))
+    edit_with(&args.edit, env, |source, name, server| edit::merge_pasted(source, name, server, &pasted))
 }
 
 fn read_pasted(file: &Path) -> anyhow::Result<Pasted> {
@@ -62,7 +62,7 @@ fn read_pasted(file: &Path) -> anyhow::Result<Pasted> {
 }
 
 fn carry_out(order: Order, args: &EditArgs, env: &Env) -> anyhow::Result<Exit> {
-    edit_with(args, env, |source, name, server| edit::order(source, name, server, &order))
+    edit_with(args, env, |source, name, server| edit::carry_out_order(source, name, server, &order))
 }
 
 /// The file that is edited.
@@ -81,7 +81,7 @@ fn edit_with(
     let target = find_target(args, env)?;
     let name = visible_path(&target.path);
     let edited = edit(target.source.as_ref(), &name, &target.server).map_err(ExitError::from)?;
-    let before = Before::load(&target);
+    let before = Before::load_before(&target);
     let changed = edited.outcome == EditOutcome::Changed;
     let written = changed && !args.dry_run;
     if written {
@@ -94,7 +94,7 @@ fn edit_with(
     let report = EditReport { file: &name, server: target.server.as_str(), changed, written, decisions };
     match args.format {
         Format::Json => print(|out| out.write_all(to_json(&report)?.as_bytes()))?,
-        Format::Text if changed => show(&target, &edited, &report)?,
+        Format::Text if changed => show_edit(&target, &edited, &report)?,
         Format::Text => {}
     }
     print_notes(&edited, &before)?;
@@ -122,12 +122,12 @@ fn summarize(report: &EditReport<'_>, has_file: bool) -> String {
 
 /// Prints the linter's new warnings, and what else a person should know.
 fn print_notes(edited: &Edited, before: &Before) -> io::Result<()> {
-    let new: Vec<_> = edited.warnings.iter().filter(|warning| !before.has(warning)).cloned().collect();
+    let new: Vec<_> = edited.warnings.iter().filter(|warning| !before.had_warning(warning)).cloned().collect();
     let (shown, left) = new.split_at(new.len().min(MAX_WARNINGS));
-    let rendered = policy::render(&edited.source, shown, Colour::Styled);
+    let rendered = policy::render_diagnostics(&edited.source, shown, Colour::Styled);
     anstream::stderr().lock().write_all(rendered.as_bytes())?;
     if !left.is_empty() {
-        let left = plural(left.len() as u64, "warning");
+        let left = count_of(left.len() as u64, "warning");
         message::print_note(&format!("And {left} more; `policylayer check` says them all."));
     }
     edited.notes.iter().for_each(|note| message::print_note(note));
@@ -138,7 +138,7 @@ fn print_notes(edited: &Edited, before: &Before) -> io::Result<()> {
 const MAX_WARNINGS: usize = 3;
 
 /// Prints the diff, and the decisions that change.
-fn show(target: &Target, edited: &Edited, report: &EditReport<'_>) -> anyhow::Result<()> {
+fn show_edit(target: &Target, edited: &Edited, report: &EditReport<'_>) -> anyhow::Result<()> {
     let mut out = AutoStream::auto(io::stdout()).lock();
     let EditReport { file, server, .. } = report;
     let old = match &target.source {
@@ -148,35 +148,40 @@ fn show(target: &Target, edited: &Edited, report: &EditReport<'_>) -> anyhow::Re
         }
         None => {
             writeln!(out, "--- the built-in policy for {server}\n+++ {file}")?;
-            &edit::written_out(&target.server)
+            &edit::write_out_builtin(&target.server)
         }
     };
-    diff::write(&mut out, &visible_lines(old), &visible_lines(edited.source.text()))?;
+    diff::write_hunks(&mut out, &visible_lines(old), &visible_lines(edited.source.text()))?;
     writeln!(out)?;
     if report.decisions.is_empty() {
         writeln!(out, "No decision on a known tool changes.")?;
     } else {
-        let rows: Vec<_> = report.decisions.iter().map(row).collect();
-        Table::new(&["TOOL", "BEFORE", "AFTER", "RULE"], terminal_width()).write(&mut out, &rows)?;
+        let rows: Vec<_> = report.decisions.iter().map(table_row).collect();
+        Table::new(&["TOOL", "BEFORE", "AFTER", "RULE"], terminal_width()).write_rows(&mut out, &rows)?;
     }
     Ok(out.flush()?)
 }
 
-fn row(DecisionChange { tool, before, after }: &DecisionChange<'_>) -> Vec<Cell> {
+fn table_row(DecisionChange { tool, before, after }: &DecisionChange<'_>) -> Vec<Cell> {
     // Otherwise a row would show the same twice, and not what changes.
     let is_shown = before.effect != after.effect || before.limits != after.limits;
     let note = if is_shown { "" } else { ", another reason" };
-    vec![Cell::plain(visible(tool)), cell(before, ""), cell(after, note), Cell::plain(visible(after.rule))]
+    vec![
+        Cell::new_plain(escape_invisible(tool)),
+        decision_cell(before, ""),
+        decision_cell(after, note),
+        Cell::new_plain(escape_invisible(after.rule)),
+    ]
 }
 
-fn cell(decision: &ToolDecision<'_>, note: &str) -> Cell {
+fn decision_cell(decision: &ToolDecision<'_>, note: &str) -> Cell {
     let style = match decision.effect {
         word if word == Effect::Allow.as_str() => SUCCESS,
         word if word == Effect::RequireApproval.as_str() => WARN,
         _ => ERROR,
     };
     let limits: String = decision.limits.iter().map(|limit| format!(", {limit}")).collect();
-    Cell::styled(format!("{}{limits}{note}", decision.effect), style)
+    Cell::new_styled(format!("{}{limits}{note}", decision.effect), style)
 }
 
 /// The policy before it was edited.
@@ -186,14 +191,14 @@ struct Before {
 }
 
 impl Before {
-    fn load(target: &Target) -> Self {
-        let loaded = target.source.as_ref().map(|source| policy::load(source, &target.server));
+    fn load_before(target: &Target) -> Self {
+        let loaded = target.source.as_ref().map(|source| policy::load_policy(source, &target.server));
         let (policy, warnings) = loaded.map_or((None, Vec::new()), |loaded| (loaded.policy, loaded.diagnostics));
-        Self { policy: policy.unwrap_or_else(|| policy::builtin(&target.server)), warnings }
+        Self { policy: policy.unwrap_or_else(|| policy::builtin_policy(&target.server)), warnings }
     }
 
     /// Whether the warning applied before.
-    fn has(&self, warning: &Diagnostic) -> bool {
+    fn had_warning(&self, warning: &Diagnostic) -> bool {
         self.warnings.iter().any(|own| own.code == warning.code && own.message == warning.message)
     }
 }
@@ -209,7 +214,7 @@ fn find_target(args: &EditArgs, env: &Env) -> anyhow::Result<Target> {
     };
     let path = paths::find_policy(policy, &server, &settings, env).map_err(ExitError::from)?;
     let source = path.as_deref().map(paths::read_policy).transpose().map_err(ExitError::from)?;
-    let new = || paths::configuration_folder(env).map(|dir| dir.join("policies").join(format!("{server}.toml")));
+    let new = || paths::configuration_dir(env).map(|dir| dir.join("policies").join(format!("{server}.toml")));
     let path = path.map_or_else(new, Ok).map_err(ExitError::from)?;
     Ok(Target { server, path, source })
 }
@@ -225,5 +230,5 @@ fn only_server(settings: &Settings, env: &Env) -> anyhow::Result<ServerName> {
             format!("Several servers have a policy: {names}. Say which one is meant, as in --server {first}.")
         }
     };
-    Err(ExitError::usage(why).into())
+    Err(ExitError::from_usage(why).into())
 }

@@ -16,7 +16,7 @@ use crate::report::to_json;
 /// # Errors
 /// If the server's name is invalid, the policy cannot be loaded, or stdout cannot be written.
 pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
-    let server = tool_server::find(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)?;
+    let server = tool_server::find_server(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)?;
     let loaded = load_policy(args.policy.as_deref(), &server, env);
     let file = args.policy.as_ref().map(|file| format!("--policy {}", as_word(&file.display().to_string())));
     let named = (args.server.is_some() || file.is_none()).then(|| format!("--server {server}"));
@@ -28,19 +28,19 @@ pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
         loaded: loaded.as_ref().map_err(|error| error.message.as_str()),
     };
     let explanation = Explanation::new(&question, |recommended, mode, format| {
-        let snippet = Snippet::recommended(&server, &args.tool, recommended, mode)?;
+        let snippet = Snippet::from_recommended(&server, &args.tool, recommended, mode)?;
         Some(RuleText {
-            toml: snippet.text(Format::Toml),
-            snippet: snippet.text(format),
-            rule: serde_json::from_str(&snippet.compact()).unwrap_or_default(),
+            toml: snippet.to_text(Format::Toml),
+            snippet: snippet.to_text(format),
+            rule: serde_json::from_str(&snippet.to_compact_json()).unwrap_or_default(),
             has_conditions: snippet.looks_at_arguments(),
             is_entry: matches!(snippet, Snippet::Entry(..)),
         })
     });
     let text = match args.format {
-        ExplainFormat::Text => page::terminal(&explanation),
+        ExplainFormat::Text => page::format_terminal(&explanation),
         ExplainFormat::Json => to_json(&explanation)?,
-        ExplainFormat::Markdown => page::markdown(&explanation),
+        ExplainFormat::Markdown => page::format_markdown(&explanation),
     };
     print(|out| out.write_all(text.as_bytes()))?;
     drop(explanation);

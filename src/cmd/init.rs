@@ -14,7 +14,8 @@ use serde_json::Value;
 use super::Env;
 use super::output::{ExitError, show_start};
 use crate::author::init::{
-    Answers, FoundByName, InitTarget, Origin, PlannedTool, TargetOptions, plan, survey, verify, write,
+    Answers, FoundByName, InitTarget, Origin, PlannedTool, TargetOptions, plan_tools, profile_tools, verify_policy,
+    write_policy,
 };
 use crate::cli::{InitArgs, PolicyFormat};
 use crate::exit::Exit;
@@ -25,7 +26,7 @@ use crate::risk::{Class, Listed};
 use crate::settings::Settings;
 use crate::shell::as_word;
 use crate::term::message;
-use crate::visible::{plural, visible_path};
+use crate::visible::{count_of, visible_path};
 
 /// Starts the server, asks a person if there is one, and writes the policy.
 pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
@@ -34,10 +35,10 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     // Before the server runs: nobody should answer questions for nothing.
     let options = TargetOptions {
         output: args.output.as_deref(),
-        format: args.format.map(PolicyFormat::format),
+        format: args.format.map(PolicyFormat::document_format),
         force: args.force,
     };
-    let target = InitTarget::find(options, &server, &settings, env).map_err(ExitError::from)?;
+    let target = InitTarget::find_target(options, &server, &settings, env).map_err(ExitError::from)?;
     let offer = probe::probe_command(&args.command, &show_start)?;
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
     if tools.is_empty() {
@@ -46,25 +47,25 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
              option or a permission to have some"
         );
     }
-    let Some(answers) = answers(args, &server, &tools, env)? else {
+    let Some(answers) = ask_for_answers(args, &server, &tools, env)? else {
         bail!(
             "Nothing was written, since a question was left without an answer.\nwhat to do: run it again, or take what is recommended with --yes"
         );
     };
-    let plan = plan(&server, &tools, &answers);
+    let plan = plan_tools(&server, &tools, &answers);
     let origin = Origin { server: &server, calls_itself: &calls_itself(&offer), day: &Zoned::now().date().to_string() };
-    let text = write(&origin, &plan, &answers, target.format);
-    let warnings = verify(&text, &server, &plan, target.format)
+    let text = write_policy(&origin, &plan, &answers, target.format);
+    let warnings = verify_policy(&text, &server, &plan, target.format)
         .map_err(|why| anyhow!("The policy that would be written is not what it should be, so it is not. {why}"))?;
     let Some(file) = &target.file else {
         io::stdout().lock().write_all(text.as_bytes())?;
         return Ok(Exit::Ok);
     };
-    let backups = target.write(file, &text).map_err(ExitError::from)?;
+    let backups = target.write_file(file, &text).map_err(ExitError::from)?;
     print_summary(args, &server, &plan, &target, file, &backups);
     if warnings > 0 {
         // Only answers of a person cause them.
-        let warnings = plural(warnings, "warning");
+        let warnings = count_of(warnings, "warning");
         let file = as_word(&file.to_string_lossy());
         message::print_warning(&format!(
             "It loads with {warnings}: `policylayer check --server {server} {file}` shows what is doubtful."
@@ -82,13 +83,13 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
 fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<ServerName> {
     if let Some(name) = &args.server {
         return Ok(ServerName::parse(name).map_err(|error| {
-            ExitError::usage(format!("--server: {error}\nwhat to do: give the name that the policy file is to have, such as --server iterable"))
+            ExitError::from_usage(format!("--server: {error}\nwhat to do: give the name that the policy file is to have, such as --server iterable"))
         })?);
     }
     let named = settings.name_of(&args.command)?.cloned();
-    Ok(named.or_else(|| server::derive(&args.command)).ok_or_else(|| {
+    Ok(named.or_else(|| server::derive_name(&args.command)).ok_or_else(|| {
         let command = command_line(&args.command);
-        ExitError::usage(format!(
+        ExitError::from_usage(format!(
             "The command `{command}` does not tell the server's name, and the policy is found by it.\nwhat to do: give one \
              with --server NAME, and the same one to `policylayer wrap`"
         ))
@@ -96,15 +97,20 @@ fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<ServerNam
 }
 
 /// The answers of a person, if there is one; `None` if they leave.
-fn answers(args: &InitArgs, server: &ServerName, tools: &[Listed<'_>], env: &Env) -> anyhow::Result<Option<Answers>> {
+fn ask_for_answers(
+    args: &InitArgs,
+    server: &ServerName,
+    tools: &[Listed<'_>],
+    env: &Env,
+) -> anyhow::Result<Option<Answers>> {
     if args.yes || !env.asks_on_terminal() {
         return Ok(Some(Answers::new()));
     }
     let mut by_class: BTreeMap<Class, Vec<&str>> = BTreeMap::new();
-    for (name, (_, profile)) in survey(server, tools) {
+    for (name, (_, profile)) in profile_tools(server, tools) {
         by_class.entry(profile.class).or_default().push(name);
     }
-    ask::ask(&by_class)
+    ask::ask_classes(&by_class)
 }
 
 /// `iterable-mcp 1.9.0`
@@ -131,7 +137,7 @@ fn print_summary(
         backups => format!(" What was there is kept as {}.", backups.join(" and ")),
     };
     let (command, dashes) = (command_line(&args.command), as_word("--"));
-    let tools = plural(plan.len() as u64, "tool");
+    let tools = count_of(plan.len() as u64, "tool");
     let mut options = args.server.as_ref().map(|_| format!("--server {server} ")).unwrap_or_default();
     let mut edit = format!("--server {server}");
     if target.found_by_name == FoundByName::No {

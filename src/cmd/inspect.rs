@@ -29,6 +29,6 @@ pub(crate) fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
     let policy = Arc::new(loaded.policy);
     let offer = probe::probe_command(&args.command, &show_start)?;
     let report = InspectReport::new(&offer, &policy, &args.command);
-    print_report(&report, args.format, |out, report| text::write(out, report, terminal_width()))?;
+    print_report(&report, args.format, |out, report| text::write_text(out, report, terminal_width()))?;
     Ok(Exit::Ok)
 }

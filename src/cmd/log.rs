@@ -35,22 +35,22 @@ pub(crate) fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     match &args.command {
         Some(LogCommand::Stats(args)) => stats::run(args, env),
         Some(LogCommand::Verify(args)) => verify::run(args, env),
-        None => print(args, env),
+        None => print_log(args, env),
     }
 }
 
 /// Opens the log that filters are about.
-fn open(filters: &Filters, now: &Zoned, env: &Env) -> anyhow::Result<(LogRecords, LogFilter)> {
+fn open_records(filters: &Filters, now: &Zoned, env: &Env) -> anyhow::Result<(LogRecords, LogFilter)> {
     let Filters { server, tool, effect, outcome, session, since } = filters.clone();
     let server = server.as_deref().map(ServerName::parse).transpose()?;
-    let since = since.map(|since| since.moment(now));
-    let records = LogRecords::open(&paths::audit_folder(env)?, server.as_ref())?;
+    let since = since.map(|since| since.resolve_at(now));
+    let records = LogRecords::open(&paths::audit_dir(env)?, server.as_ref())?;
     Ok((records, LogFilter { tool, effect, outcome, session, since }))
 }
 
-fn print(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
+fn print_log(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
-    let (mut records, filter) = open(&args.filters, &now, env)?;
+    let (mut records, filter) = open_records(&args.filters, &now, env)?;
     if let Some(missing) = records.find_missing()? {
         match (args.follow, args.format) {
             (true, _) => message::print_note(&format!("{missing} Waiting for it.")),
@@ -90,7 +90,7 @@ fn print(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
 fn print_new(printer: &mut LinePrinter, records: &mut LogRecords, filter: &LogFilter) -> anyhow::Result<()> {
     let print = |line: &LogLine<'_>, text: &str| -> anyhow::Result<()> {
         if filter.matches(line) {
-            printer.print(text)?;
+            printer.print_line(text)?;
         }
         Ok(())
     };
@@ -117,6 +117,6 @@ fn print_last(
         Ok(())
     };
     records.for_each(keep)?.iter().for_each(|warning| message::print_warning(warning));
-    kept.iter().try_for_each(|text| printer.print(text))?;
+    kept.iter().try_for_each(|text| printer.print_line(text))?;
     Ok(printer.flush()?)
 }

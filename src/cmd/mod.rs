@@ -37,7 +37,7 @@ use crate::policy::{BadServerName, ServerName};
 use crate::settings::Settings;
 use crate::shell::as_word;
 use crate::term::message;
-use crate::visible::plural;
+use crate::visible::count_of;
 
 /// Does what the command line says.
 ///
@@ -63,13 +63,13 @@ fn run_subcommand(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
         Command::Decide(args) => decide::run(args, env),
         Command::Explain(args) => explain::run(args, env),
         Command::Test(args) => test::run(args, env),
-        Command::Allow(args) => edit::tools(EditAction::Allow, args, env),
-        Command::Deny(args) => edit::tools(EditAction::Deny, args, env),
-        Command::Hide(args) => edit::tools(EditAction::Hide, args, env),
-        Command::Limit(args) => edit::limit(args, env),
-        Command::Ask(args) => edit::tools(EditAction::Ask { timeout: args.timeout.clone() }, &args.tools, env),
-        Command::Reset(args) => edit::reset(args, env),
-        Command::Add(args) => edit::add(args, env),
+        Command::Allow(args) => edit::edit_tools(EditAction::Allow, args, env),
+        Command::Deny(args) => edit::edit_tools(EditAction::Deny, args, env),
+        Command::Hide(args) => edit::edit_tools(EditAction::Hide, args, env),
+        Command::Limit(args) => edit::limit_tools(args, env),
+        Command::Ask(args) => edit::edit_tools(EditAction::Ask { timeout: args.timeout.clone() }, &args.tools, env),
+        Command::Reset(args) => edit::reset_tools(args, env),
+        Command::Add(args) => edit::add_pasted(args, env),
         Command::Approvals(args) => approvals::run(args, env),
         Command::Log(args) => log::run(args, env),
         Command::Suggest(args) => suggest::run(args, env),

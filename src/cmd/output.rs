@@ -31,7 +31,7 @@ macro_rules! from_error_with_exit {
     ($($error:ty),*) => {
         $(impl From<$error> for ExitError {
             fn from(error: $error) -> Self {
-                Self { message: error.to_string(), exit: error.exit() }
+                Self { message: error.to_string(), exit: error.exit_code() }
             }
         })*
     };
@@ -45,14 +45,14 @@ impl From<CannotEdit> for ExitError {
         let CannotEdit::Invalid { document, diagnostics, .. } = error else {
             return Self { message, exit: Exit::Failed };
         };
-        let rendered = policy::render(&document, &diagnostics, Colour::Styled);
+        let rendered = policy::render_diagnostics(&document, &diagnostics, Colour::Styled);
         Self { message: format!("{message}\n\n{}", rendered.trim_end()), exit: Exit::InvalidPolicy }
     }
 }
 
 impl ExitError {
     /// A mistake on the command line.
-    pub(super) fn usage(message: String) -> Self {
+    pub(super) fn from_usage(message: String) -> Self {
         Self { message, exit: Exit::Usage }
     }
 }

@@ -7,7 +7,7 @@ use anstream::AutoStream;
 use super::output::ExitError;
 use super::{Env, report_exit};
 use crate::cli::{RegisterArgs, Which};
-use crate::clients::apply::{FileResult, apply};
+use crate::clients::apply::{FileResult, apply_changes};
 use crate::clients::naming::Naming;
 use crate::clients::program;
 use crate::clients::register::{EntryAction, EntryChange, RegisterPlan, Registration};
@@ -20,15 +20,15 @@ use crate::paths;
 use crate::policy::ServerName;
 use crate::shell::as_word;
 use crate::term::{diff, message};
-use crate::visible::{visible, visible_lines, visible_path};
+use crate::visible::{escape_invisible, visible_lines, visible_path};
 
 /// Wraps a server that clients have, or adds one.
 pub(crate) fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env).map_err(ExitError::from)?;
-    let program = program::path(env)?;
+    let program = program::path_to_write(env)?;
     let server = args.server.as_deref().map(ServerName::parse).transpose()?;
     let naming = Naming::new(server, args.policy.as_deref(), &settings, env).map_err(ExitError::from)?;
-    let clients = Clients::look(env);
+    let clients = Clients::find_all(env);
     let Which { client, all_clients } = &args.which;
     let selection = Selection::new(&clients, client, &program, env);
     let selection = Selection { all_clients: *all_clients, dry_run: args.dry_run, ..selection };
@@ -52,9 +52,9 @@ pub(super) fn carry_out(plan: Result<RegisterPlan<'_>, Refusal>, selection: &Sel
     let RegisterPlan { changes, mut exit, note } = plan.map_err(ExitError::from)?;
     note.iter().for_each(|note| message::print_note(note));
     let mut out = AutoStream::auto(io::stdout()).lock();
-    for (changes, result) in apply(selection, &changes) {
+    for (changes, result) in apply_changes(selection, &changes) {
         match result {
-            Ok(result) => show(&mut out, &changes, &result)?,
+            Ok(result) => show_outcome(&mut out, &changes, &result)?,
             Err(error) => exit = report_exit(&error, Exit::Failed),
         }
     }
@@ -62,12 +62,12 @@ pub(super) fn carry_out(plan: Result<RegisterPlan<'_>, Refusal>, selection: &Sel
     Ok(exit)
 }
 
-fn show(out: &mut dyn Write, changes: &[&EntryChange<'_>], result: &FileResult) -> io::Result<()> {
+fn show_outcome(out: &mut dyn Write, changes: &[&EntryChange<'_>], result: &FileResult) -> io::Result<()> {
     match (result, changes.first()) {
         (FileResult::Preview { old, new }, Some(first)) => {
             let file = first.file.display_name();
             writeln!(out, "--- {file}\n+++ {file} (with this change)")?;
-            diff::write(out, &visible_lines(old), &visible_lines(new))
+            diff::write_hunks(out, &visible_lines(old), &visible_lines(new))
         }
         (FileResult::Saved { backup }, Some(first)) => {
             changes.iter().try_for_each(|change| show_change(out, change))?;
@@ -81,7 +81,7 @@ fn show(out: &mut dyn Write, changes: &[&EntryChange<'_>], result: &FileResult) 
 }
 
 fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> {
-    let (file, key, name) = (change.file.display_name(), visible(&change.key), change.file.row.name);
+    let (file, key, name) = (change.file.display_name(), escape_invisible(&change.key), change.file.row.name);
     match change.action {
         EntryAction::Nothing => return writeln!(out, "{key} of {name} is wrapped already: {file} stays as it is."),
         EntryAction::Wrapped => writeln!(out, "Put the policy before {key} of {name}: {file}")?,
@@ -89,7 +89,7 @@ fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> 
         EntryAction::Moved => writeln!(out, "Told {name} where policylayer is now, for {key}: {file}")?,
         EntryAction::Unwrapped => writeln!(out, "Took the policy out from before {key} of {name}: {file}")?,
     }
-    writeln!(out, "  It now starts {}", visible(&secret::words(&change.expected).join(" ")))?;
+    writeln!(out, "  It now starts {}", escape_invisible(&secret::redact_words(&change.expected).join(" ")))?;
     for note in &change.notes {
         writeln!(out, "  {note}")?;
     }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use jiff::{Timestamp, Zoned};
 
 use super::output::ExitError;
-use super::{Env, plural};
+use super::{Env, count_of};
 use crate::author::suggest::{extend_policy, suggest_entries, suggest_policy};
 use crate::cli::SuggestArgs;
 use crate::exit::Exit;
@@ -17,32 +17,31 @@ use crate::paths;
 use crate::policy::{self, Colour, Format, Policy, ServerName, Source};
 use crate::report::log_records::{LogRecords, choose_server};
 use crate::report::survey::{UsageSurvey, lacks_an_entry};
-use crate::term::style::local;
+use crate::term::style::format_local_time;
 use crate::term::{diff, message};
-use crate::visible::{visible, visible_path};
+use crate::visible::{escape_invisible, visible_path};
 
 /// Prints what the policy lacks, as a diff, or the whole suggested policy if there is no file yet. The file in force is
 /// never written.
 pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let of_policy = args.policy.as_deref().and_then(ServerName::from_policy_file);
-    let server =
-        choose_server(args.server.as_deref(), of_policy, &paths::audit_folder(env)?).map_err(ExitError::from)?;
+    let server = choose_server(args.server.as_deref(), of_policy, &paths::audit_dir(env)?).map_err(ExitError::from)?;
     let settings = super::settings_for(args.policy.as_deref(), env).map_err(ExitError::from)?;
     let path = paths::find_policy(args.policy.as_deref(), &server, &settings, env).map_err(ExitError::from)?;
     let source = path.as_deref().map(paths::read_policy).transpose().map_err(ExitError::from)?;
     let in_force = source.as_ref().map_or_else(
-        || Ok(policy::builtin(&server)),
+        || Ok(policy::builtin_policy(&server)),
         |source| {
-            load(source, &server).map_err(|rendered| {
+            load_valid(source, &server).map_err(|rendered| {
                 let name = source.name();
                 let message = format!("The policy {name} is invalid, so nothing can be added to it.\n\n{rendered}");
                 ExitError { message, exit: Exit::InvalidPolicy }
             })
         },
     )?;
-    let log = ServerLog { server: &server, since: args.since.map(|since| since.moment(&now)), env };
-    let survey = log.survey(&in_force)?;
+    let log = ServerLog { server: &server, since: args.since.map(|since| since.resolve_at(&now)), env };
+    let survey = log.survey_log(&in_force)?;
     survey.warnings.iter().for_each(|warning| message::print_warning(warning));
     if survey.tools.is_empty() {
         message::print_note(&format!(
@@ -55,20 +54,20 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
         Some(source) if source.format() == Format::Toml => {
             extend_policy(source, &in_force, &survey, &server, &now).map_err(ExitError::from)?
         }
-        Some(source) => return by_hand(source, args, &in_force, &survey, &now),
+        Some(source) => return print_entries(source, args, &in_force, &survey, &now),
     };
     let name = source.as_ref().map_or("suggested.toml", Source::name);
     let suggested = Source::new(name, Format::Toml, suggested);
-    let policy = load(&suggested, &server).map_err(|rendered| {
+    let policy = load_valid(&suggested, &server).map_err(|rendered| {
         anyhow!("What would be suggested is no valid policy, so it is not. Please report this.\n\n{rendered}")
     })?;
     // What it lets through is tried, not supposed.
-    let after = log.survey(&policy)?;
+    let after = log.survey_log(&policy)?;
     let output = args.output.as_deref();
     match (&source, output) {
-        (_, Some(file)) => create(file, suggested.text())?,
+        (_, Some(file)) => create_file(file, suggested.text())?,
         (Some(source), None) if source.text() == suggested.text() => {}
-        (Some(source), None) => diff(source, suggested.text())?,
+        (Some(source), None) => print_diff(source, suggested.text())?,
         (None, None) => io::stdout().lock().write_all(suggested.text().as_bytes())?,
     }
     if source.as_ref().is_some_and(|source| source.text() == suggested.text()) {
@@ -78,7 +77,7 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     }
     print_refused(after.refused.iter(), &policy);
     if after.left_out > 0 {
-        message::print_warning(&format!("{} left out: there are too many tools.", plural(after.left_out, "call")));
+        message::print_warning(&format!("{} left out: there are too many tools.", count_of(after.left_out, "call")));
     }
     Ok(Exit::Ok)
 }
@@ -92,21 +91,21 @@ struct ServerLog<'l> {
 
 impl ServerLog<'_> {
     /// Surveys what was used, and what of it this policy refuses.
-    fn survey(&self, policy: &Policy) -> anyhow::Result<UsageSurvey> {
-        let dir = paths::audit_folder(self.env)?;
+    fn survey_log(&self, policy: &Policy) -> anyhow::Result<UsageSurvey> {
+        let dir = paths::audit_dir(self.env)?;
         let mut records = LogRecords::open_existing(&dir, Some(self.server)).map_err(ExitError::from)?;
         Ok(UsageSurvey::collect(&mut records, policy, self.since).map_err(ExitError::from)?)
     }
 }
 
 /// Loads the policy of a document, or returns everything that is wrong with it.
-fn load(source: &Source, server: &ServerName) -> Result<Policy, String> {
-    let loaded = policy::load(source, server);
-    loaded.policy.ok_or_else(|| policy::render(source, &loaded.diagnostics, Colour::Plain))
+fn load_valid(source: &Source, server: &ServerName) -> Result<Policy, String> {
+    let loaded = policy::load_policy(source, server);
+    loaded.policy.ok_or_else(|| policy::render_diagnostics(source, &loaded.diagnostics, Colour::Plain))
 }
 
 /// Prints the entries for a person to insert: JSON and YAML are not edited.
-fn by_hand(
+fn print_entries(
     source: &Source,
     args: &SuggestArgs,
     in_force: &Policy,
@@ -115,12 +114,12 @@ fn by_hand(
 ) -> anyhow::Result<Exit> {
     let name = source.name();
     if args.output.is_some() {
-        return Err(ExitError::usage(format!(
+        return Err(ExitError::from_usage(format!(
             "Only TOML policies are edited, and {name} is none. Leave out -o: the entries are printed, to be put under `tools`."
         ))
         .into());
     }
-    let entries = suggest_entries(source.format(), in_force, survey, now, &local(now.timestamp(), now));
+    let entries = suggest_entries(source.format(), in_force, survey, now, &format_local_time(now.timestamp(), now));
     if entries.is_empty() {
         message::print_note(&format!("No entry is to be added to {name}."));
     } else {
@@ -137,15 +136,15 @@ fn print_refused<'s>(refused: impl Iterator<Item = (&'s (String, String), &'s u6
         let how = if policy.looks_at_arguments(tool) { ", as the log has it," } else { "" };
         message::print_warning(&format!(
             "{} of {} reached the server and{how} would be refused by {}. That rule is left to you.",
-            plural(*count, "call"),
-            visible(tool),
-            visible(rule)
+            count_of(*count, "call"),
+            escape_invisible(tool),
+            escape_invisible(rule)
         ));
     }
 }
 
 /// Writes a file that does not exist yet.
-fn create(file: &Path, text: &str) -> anyhow::Result<()> {
+fn create_file(file: &Path, text: &str) -> anyhow::Result<()> {
     let name = visible_path(file);
     let created = OpenOptions::new().write(true).create_new(true).open(file);
     match created {
@@ -164,9 +163,9 @@ fn create(file: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// Prints what changes, as `patch` reads it.
-fn diff(old: &Source, new: &str) -> io::Result<()> {
+fn print_diff(old: &Source, new: &str) -> io::Result<()> {
     let mut out = AutoStream::auto(io::stdout()).lock();
     writeln!(out, "--- {}\n+++ {} (suggested)", old.name(), old.name())?;
-    diff::write(&mut out, old.text(), new)?;
+    diff::write_hunks(&mut out, old.text(), new)?;
     out.flush()
 }

@@ -17,7 +17,7 @@ use crate::report::policy_tests::{FailedCall, TestRun};
 use crate::report::to_json;
 use crate::term::style::{ERROR, SUCCESS};
 use crate::term::table::{self, Cell};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// Runs the test files that are named, or all those beside the policies in the configuration directory.
 ///
@@ -25,13 +25,13 @@ use crate::visible::visible;
 /// If there is no test file at all. What is wrong with one file is part of the output, and the others are run.
 pub(crate) fn run(args: &TestArgs, env: &Env) -> anyhow::Result<Exit> {
     let files = if args.files.is_empty() { find_tests(env)? } else { args.files.clone() };
-    let run = TestRun::new(&files, env);
+    let run = TestRun::run_files(&files, env);
     print(|out| match args.format {
         TestFormat::Text => write_text(out, &run),
         TestFormat::Json => out.write_all(to_json(&run)?.as_bytes()),
-        TestFormat::Junit => out.write_all(junit::format(&run).as_bytes()),
+        TestFormat::Junit => out.write_all(junit::format_junit(&run).as_bytes()),
     })?;
-    Ok(run.exit())
+    Ok(run.exit_code())
 }
 
 /// Returns every test file in the directory of the policies.
@@ -41,7 +41,7 @@ fn find_tests(env: &Env) -> anyhow::Result<Vec<PathBuf>> {
         bail!(
             "There is no policy test in {}. Write one beside a policy, such as iterable.test.toml beside iterable.toml \
              (docs/testing.md says how), or name a file: `policylayer test FILE`.",
-            visible(&listing.dir.display().to_string())
+            escape_invisible(&listing.dir.display().to_string())
         );
     }
     Ok(listing.tests)
@@ -57,7 +57,7 @@ fn write_text(out: &mut dyn Write, run: &TestRun) -> io::Result<()> {
         }
         for case in &tested.cases {
             let Some(failure) = &case.failure else { continue };
-            writeln!(out, "{error}✘{error:#} {} ({file}:{})\n  {}", case.name, case.line, failure.describe())?;
+            writeln!(out, "{error}✘{error:#} {} ({file}:{})\n  {}", case.name, case.line, failure.describe_call())?;
             write_comparison(out, failure)?;
             writeln!(out)?;
         }
@@ -75,11 +75,11 @@ fn write_comparison(out: &mut dyn Write, failure: &FailedCall) -> io::Result<()>
     let rows = failure.shown_parts().map(|part| {
         let (mark, style) = if part.matches { (" ", Style::new()) } else { ("✘", ERROR.bold()) };
         vec![
-            Cell::styled(mark, style),
-            Cell::plain(part.what),
-            Cell::plain(part.describe_expected()),
-            Cell::styled(part.describe_got(), style),
+            Cell::new_styled(mark, style),
+            Cell::new_plain(part.what),
+            Cell::new_plain(part.describe_expected()),
+            Cell::new_styled(part.describe_got(), style),
         ]
     });
-    table::write(out, &["", "", "EXPECTED", "GOT"], &rows.collect::<Vec<_>>())
+    table::write_table(out, &["", "", "EXPECTED", "GOT"], &rows.collect::<Vec<_>>())
 }

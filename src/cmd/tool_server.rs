@@ -8,14 +8,19 @@ use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::ServerName;
 use crate::report::explanation::CATALOGUED;
 use crate::risk::Catalogue;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// Returns the server that has the tool: the one that is named, else the one that the policy file is named after, else the only
 /// one with a policy, else the one whose catalogue has the tool.
 ///
 /// # Errors
 /// If the name is invalid, or it is unclear which server is meant.
-pub(super) fn find(tool: &str, named: Option<&str>, file: Option<&Path>, env: &Env) -> anyhow::Result<ServerName> {
+pub(super) fn find_server(
+    tool: &str,
+    named: Option<&str>,
+    file: Option<&Path>,
+    env: &Env,
+) -> anyhow::Result<ServerName> {
     if let Some(name) = named {
         return Ok(ServerName::parse(name)?);
     }
@@ -27,8 +32,8 @@ pub(super) fn find(tool: &str, named: Option<&str>, file: Option<&Path>, env: &E
     if let [only] = listed.as_slice() {
         return Ok(only.clone());
     }
-    let catalogue = Catalogue::of(CATALOGUED);
-    if catalogue.is_some_and(|catalogue| catalogue.tool(tool).is_some()) {
+    let catalogue = Catalogue::for_server(CATALOGUED);
+    if catalogue.is_some_and(|catalogue| catalogue.find_tool(tool).is_some()) {
         return Ok(ServerName::parse(CATALOGUED)?);
     }
     let similar = catalogue.map(|catalogue| catalogue.similar_tools(tool)).unwrap_or_default();
@@ -36,10 +41,10 @@ pub(super) fn find(tool: &str, named: Option<&str>, file: Option<&Path>, env: &E
         [] => String::new(),
         similar => format!("Did you mean {} of {CATALOGUED}? ", similar.join(", ")),
     };
-    let error = ExitError::usage(format!(
+    let error = ExitError::from_usage(format!(
         "It is unclear which server has the tool {}. {meant}Name the server with --server NAME, or the policy that is for \
          it with --policy FILE.",
-        visible(tool)
+        escape_invisible(tool)
     ));
     Err(error.into())
 }

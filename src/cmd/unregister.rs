@@ -11,8 +11,8 @@ use crate::exit::Exit;
 
 /// Unwraps a server.
 pub(crate) fn run(args: &UnregisterArgs, env: &Env) -> anyhow::Result<Exit> {
-    let program = program::path(env)?;
-    let clients = Clients::look(env);
+    let program = program::path_to_write(env)?;
+    let clients = Clients::find_all(env);
     let Which { client, all_clients } = &args.which;
     let selection = Selection::new(&clients, client, &program, env);
     let selection = Selection { all_clients: *all_clients, dry_run: args.dry_run, ..selection };

@@ -45,11 +45,11 @@ enum Failure {
 }
 
 impl Failure {
-    fn exit(&self) -> Exit {
+    fn exit_code(&self) -> Exit {
         match self {
             Self::BadName(_) => Exit::Usage,
-            Self::Policy(error) => error.exit(),
-            Self::Settings(error) => error.exit(),
+            Self::Policy(error) => error.exit_code(),
+            Self::Settings(error) => error.exit_code(),
             Self::TwoNames(_) | Self::NoLog(_) | Self::NoRandomness(_) | Self::Start(_) => Exit::Failed,
         }
     }
@@ -61,15 +61,15 @@ impl Failure {
 /// When there is not even a thread to write to stderr. All else that fails is told here, since the client is to be told
 /// the same.
 pub(crate) fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
-    let stderr = Stderr::start()?;
+    let stderr = Stderr::start_writer()?;
     log_to(&stderr, args.log_level, env);
     let exit = wrap(args, env, &stderr).unwrap_or_else(|failure| {
         let message = failure.to_string();
         report(&message, &stderr, env);
-        start_failure::answer(&format!("policylayer: {message}"));
-        failure.exit()
+        start_failure::answer_start_failure(&format!("policylayer: {message}"));
+        failure.exit_code()
     });
-    stderr.finish();
+    stderr.wait_written();
     Ok(exit)
 }
 
@@ -78,7 +78,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
     let server = server_name(args, &settings)?;
     let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env)?;
     tracing::info!("{} wraps {server}", env!("CARGO_PKG_VERSION"));
-    for line in loaded.policy.summary().to_string().lines() {
+    for line in loaded.policy.summarize().to_string().lines() {
         tracing::info!("{line}");
     }
     for line in loaded.render_warnings(Colour::Plain).lines() {
@@ -86,19 +86,19 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
     }
     let engine = Engine::new(Arc::new(loaded.policy), store(env));
     let (engine, log) = recording(engine, &server, &settings.audit, env)?;
-    let engine = match args.mode() {
+    let engine = match args.enforcement_mode() {
         Enforcement::Enforced => engine,
         Enforcement::Observed => {
             tracing::warn!(
                 "observing: nothing is refused but what breaks the protocol; what would have been is in the log"
             );
-            engine.observing()
+            engine.with_observation()
         }
     };
     let (engine, local) = asking(engine, &server, &settings.approvals, env)?;
     let (max_message, grace) = (settings.wrap.max_message, settings.wrap.grace);
     let reload = reload(args.policy.clone(), server, settings, env.clone(), loaded.source);
-    Ok(proxy::run(Wrap {
+    Ok(proxy::run_session(Wrap {
         command: args.command.clone(),
         engine,
         max_message: args.max_message.map_or(max_message, |size| size.0),
@@ -117,7 +117,7 @@ fn recording(
     settings: &AuditSettings,
     env: &Env,
 ) -> Result<(Engine, Option<LogPlace>), Failure> {
-    let folder = match (paths::audit_folder(env), settings.required) {
+    let folder = match (paths::audit_dir(env), settings.required) {
         (Ok(folder), _) => folder,
         (Err(error), Required::Yes) => return Err(Failure::NoLog(error)),
         (Err(error), Required::No) => {
@@ -129,7 +129,7 @@ fn recording(
         let folder = folder.clone();
         let mut is_said = false;
         move || {
-            let key = audit::key(&folder);
+            let key = audit::load_key(&folder);
             if let (Err(error), false) = (&key, is_said) {
                 tracing::warn!("the audit log has no digests of arguments: their key cannot be read ({error})");
                 is_said = true;
@@ -141,7 +141,7 @@ fn recording(
         max_size: settings.max_size,
         keep: Duration::from_secs(u64::from(settings.keep_days) * 24 * 60 * 60),
     };
-    let engine = engine.recording(ArgumentRecorder::new(settings.arguments, Box::new(key)), settings.required);
+    let engine = engine.with_recording(ArgumentRecorder::new(settings.arguments, Box::new(key)), settings.required);
     Ok((engine, Some(LogPlace { dir: folder, server: server.clone(), options })))
 }
 
@@ -155,23 +155,23 @@ fn asking(
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(Failure::NoRandomness)?;
     let asks = ApprovalOptions { channels: settings.channels.clone(), timeout: settings.timeout, secret };
-    let folder = match paths::state_folder(env) {
+    let folder = match paths::state_dir(env) {
         Ok(folder) => folder,
-        Err(error) => return Ok((engine.asking(asks), Box::new(Nowhere(error.to_string())))),
+        Err(error) => return Ok((engine.with_approvals(asks), Box::new(Nowhere(error.to_string())))),
     };
-    let session = approvals::code(b"0123456789abcdef", 32).map_err(Failure::NoRandomness)?;
+    let session = approvals::random_code(b"0123456789abcdef", 32).map_err(Failure::NoRandomness)?;
     let confirm = match settings.local_confirm {
         LocalConfirm::None => Confirm::None,
         LocalConfirm::Code => Confirm::Code,
     };
     let desk = Desk::new(&folder, paths::STATE_FILE, session, server.to_string(), confirm);
-    let desk = desk.announcing(notification::announce(server, env));
-    Ok((engine.asking(asks), Box::new(desk)))
+    let desk = desk.with_announce(notification::start_notifications(server, env));
+    Ok((engine.with_approvals(asks), Box::new(desk)))
 }
 
 /// Where the counts are that outlive a session. It is opened when the first limit needs it.
 fn store(env: &Env) -> Box<dyn Store> {
-    match paths::state_folder(env) {
+    match paths::state_dir(env) {
         Ok(folder) => Box::new(Sqlite::new(folder.join(paths::STATE_FILE))),
         Err(error) => Box::new(Nowhere(error.to_string())),
     }
@@ -211,7 +211,7 @@ impl FormatTime for Name {
 fn report(message: &str, stderr: &Stderr, env: &Env) {
     let line = message::error_line(message);
     let line = if env.colours_stderr() { line } else { anstream::adapter::strip_str(&line).to_string() };
-    stderr.say(line.as_bytes());
+    stderr.write_text(line.as_bytes());
 }
 
 fn log_to(stderr: &Stderr, level: LogLevel, env: &Env) {

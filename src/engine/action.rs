@@ -100,34 +100,34 @@ impl<'a> Turn<'a> {
         Self { now, actions }
     }
 
-    pub(super) fn push(&mut self, action: Action) {
+    pub(super) fn push_action(&mut self, action: Action) {
         self.actions.push(action);
     }
 
-    pub(super) fn note(&mut self, text: String) {
-        self.push(Action::Note(Note(text)));
+    pub(super) fn push_note(&mut self, text: String) {
+        self.push_action(Action::Note(Note(text)));
     }
 
     pub(super) fn send_to_client(&mut self, line: Vec<u8>) {
-        self.push(Action::ToClient(Payload::Written(line)));
+        self.push_action(Action::ToClient(Payload::Written(line)));
     }
 
     pub(super) fn send_to_server(&mut self, line: Vec<u8>) {
-        self.push(Action::ToServer(Payload::Written(line)));
+        self.push_action(Action::ToServer(Payload::Written(line)));
     }
 
     pub(super) fn forward_to_client(&mut self) {
-        self.push(Action::ToClient(Payload::Received));
+        self.push_action(Action::ToClient(Payload::Received));
     }
 
     pub(super) fn forward_to_server(&mut self) {
-        self.push(Action::ToServer(Payload::Received));
+        self.push_action(Action::ToServer(Payload::Received));
     }
 
     /// Records a decision with its outcome, if a log is kept.
-    pub(super) fn record(&mut self, draft: Option<Draft>, outcome: Outcome) {
+    pub(super) fn record_outcome(&mut self, draft: Option<Draft>, outcome: Outcome) {
         if let Some(draft) = draft {
-            self.push(Action::Record(draft.finish(outcome, self.now.session)));
+            self.push_action(Action::Record(draft.finish(outcome, self.now.session)));
         }
     }
 }

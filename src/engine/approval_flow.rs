@@ -6,7 +6,7 @@ use super::approvals::{
     Progress, Question, Settled,
 };
 use super::open_requests::{PendingCall, RequestKind};
-use super::refusal::{Refused, Remedy, Subject, refusal, seconds};
+use super::refusal::{Refused, Remedy, Subject, format_refusal, format_seconds};
 use super::{ClientRequest, Engine, Now, describe_refusal};
 use crate::limits::MAX_HELD;
 use crate::policy::{Asking, Decision, Effect};
@@ -42,23 +42,23 @@ pub(super) enum RoundOutcome {
 
 impl Engine {
     /// Asks a person about a call, unless one has answered already or nobody can be asked.
-    pub(super) fn ask(&mut self, mut unapproved: UnapprovedCall<'_>, round: RoundOutcome, turn: &mut Turn<'_>) {
+    pub(super) fn ask_person(&mut self, mut unapproved: UnapprovedCall<'_>, round: RoundOutcome, turn: &mut Turn<'_>) {
         let call = unapproved.call;
         if let RoundOutcome::RefusedLate { note } = round {
             let channel = Some(Channel::Client.as_str());
             let approval = Approval { verdict: "refused", channel, note: note.clone(), ..Approval::default() };
-            return self.refuse_unasked(unapproved, approval, refused_by_person(note), Remedy::Person, turn);
+            return self.refuse_unasked(unapproved, approval, describe_refusal_by_person(note), Remedy::Person, turn);
         }
         let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
-        if let Some(channel) = self.approvals.grants.redeem(&call.name, digest, turn.now.session) {
+        if let Some(channel) = self.approvals.grants.redeem_grant(&call.name, digest, turn.now.session) {
             let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
-            unapproved.pending.approve(approval, turn.now.session);
+            unapproved.pending.record_approval(approval, turn.now.session);
             let UnapprovedCall { request, payload, pending, .. } = unapproved;
             return self.forward_call(request.id, request.key, (Subject::Tool, &call.name), payload, pending, turn);
         }
-        let channels = self.channels(call);
+        let channels = self.available_channels(call);
         if !channels.is_empty() && self.approvals.can_hold(unapproved.payload.bytes(unapproved.request.line).len()) {
-            return self.hold(unapproved, digest, &channels, turn);
+            return self.hold_call(unapproved, digest, &channels, turn);
         }
         let (why, remedy) = if channels.is_empty() {
             ("This call needs a person's approval, and nobody can be asked.".to_owned(), Remedy::Channel)
@@ -85,14 +85,14 @@ impl Engine {
     }
 
     /// Holds a call, and asks about it.
-    fn hold(&mut self, unapproved: UnapprovedCall<'_>, digest: Digest, channels: &[Channel], turn: &mut Turn<'_>) {
+    fn hold_call(&mut self, unapproved: UnapprovedCall<'_>, digest: Digest, channels: &[Channel], turn: &mut Turn<'_>) {
         if let Some(repeated) = self.approvals.take_repeated(digest) {
             close_question(repeated, Settled::Over, "The call was made again.", turn);
         }
         let UnapprovedCall { request, payload, call, decision, asking, pending } = unapproved;
         let mut line = payload.bytes(request.line).trim_ascii_end().to_vec();
         line.push(b'\n');
-        let class = self.policy.class(self.tools.tool(&call.name));
+        let class = self.policy.class_of(self.tools.find_tool(&call.name));
         let question = Question {
             number: self.approvals.next_number(),
             tool: call.name.as_ref().into(),
@@ -100,19 +100,22 @@ impl Engine {
             rule: decision.rule.into(),
             reason: decision.reason.map(Into::into),
             arguments: call.arguments.unwrap_or("{}").into(),
-            line: Digest::of(&line),
+            line: Digest::of_line(&line),
             timeout: asking.timeout.unwrap_or(self.approvals.options.timeout),
             local: if channels.contains(&Channel::Local) { Local::Asked } else { Local::Not },
         };
         let is_round = channels.contains(&Channel::Client) && pending.shape == AnswerShape::TypedResult;
         let dialogue = self.new_dialogue(&question, digest, channels, pending.shape);
-        turn.note(format!("tools/call of {:?} (id {}) waits for a person: {}", call.name, request.id, decision.rule));
-        turn.push(Action::Ask(Box::new(question.clone())));
+        turn.push_note(format!(
+            "tools/call of {:?} (id {}) waits for a person: {}",
+            call.name, request.id, decision.rule
+        ));
+        turn.push_action(Action::Ask(Box::new(question.clone())));
         let server = self.policy.server().as_str();
         let prompt = ApprovalPrompt { server, risk: class.risk().as_str(), question: &question };
         let line_to_client = match &dialogue {
-            Some(Dialogue::Request { id, .. }) => Some(prompt.request(id)),
-            Some(Dialogue::Round { state }) => prompt.input_required(request.id, state),
+            Some(Dialogue::Request { id, .. }) => Some(prompt.build_request(id)),
+            Some(Dialogue::Round { state }) => prompt.build_input_required(request.id, state),
             None => None,
         };
         if let Some(line) = line_to_client {
@@ -123,7 +126,7 @@ impl Engine {
             self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(question.number));
             progress = call.progress_token().and_then(|token| Progress::new(token, turn.now.session));
         }
-        self.approvals.hold(HeldCall {
+        self.approvals.add_held(HeldCall {
             question,
             id: request.id.into(),
             key: request.key,
@@ -150,19 +153,21 @@ impl Engine {
             return None;
         }
         if shape == AnswerShape::TypedResult {
-            return Some(Dialogue::Round { state: self.approvals.seal("state", question.number, &digest).into() });
+            return Some(Dialogue::Round {
+                state: self.approvals.seal_question("state", question.number, &digest).into(),
+            });
         }
-        let id = self.approvals.seal("id", question.number, &digest);
+        let id = self.approvals.seal_question("id", question.number, &digest);
         let key = IdKey::parse(format!("\"{id}\"").as_bytes()).ok()?;
         Some(Dialogue::Request { id: id.into(), key })
     }
 
     /// Returns the channels on which a person can be asked about a call. In a round of the client's own (2026-07-28) the call
     /// is not held, so another channel could not release it: only the first possible channel counts.
-    fn channels(&self, call: &CallParams<'_>) -> Vec<Channel> {
+    fn available_channels(&self, call: &CallParams<'_>) -> Vec<Channel> {
         let is_typed = call.answer_shape() == AnswerShape::TypedResult;
         let has_dialogues = if is_typed {
-            call.elicitation().is_some_and(approvals::has_form)
+            call.elicitation().is_some_and(approvals::supports_forms)
         } else {
             self.approvals.elicitation == ElicitationSupport::Form
         };
@@ -172,7 +177,7 @@ impl Engine {
     }
 
     /// Handles a person's answer on the local channel.
-    pub fn answered_locally(&mut self, number: u64, answer: ApprovalAnswer, now: Now, actions: &mut Vec<Action>) {
+    pub fn handle_local_answer(&mut self, number: u64, answer: ApprovalAnswer, now: Now, actions: &mut Vec<Action>) {
         self.handle_answer(number, answer, Channel::Local, &mut Turn::new(now, actions));
     }
 
@@ -198,30 +203,30 @@ impl Engine {
             close_question(oldest, Settled::Over, "It is too late for this call.", turn);
         }
         if held.question.local == Local::Asked {
-            turn.push(Action::Settle(held.question.number, Settled::Late));
+            turn.push_action(Action::Settle(held.question.number, Settled::Late));
         }
         if let Some(Dialogue::Round { .. }) = held.dialogue {
             // The call was answered with the question, so the client does not wait for it.
             return self.end_held(held, "timed_out", Outcome::Refused, turn);
         }
-        let why = format!("Nobody has answered within {}.", seconds(held.question.timeout.as_secs()));
+        let why = format!("Nobody has answered within {}.", format_seconds(held.question.timeout.as_secs()));
         let approval = Approval { verdict: "timed_out", ..Approval::default() };
         self.refuse_held(held, approval, why, Remedy::Again, turn);
     }
 
     fn handle_answer(&mut self, number: u64, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
         if let Some(held) = self.approvals.take_held(number) {
-            self.settle(held, answer, channel, turn);
+            self.settle_held(held, answer, channel, turn);
         } else if let Some(late) = self.approvals.answer_late(number, &answer, channel) {
-            turn.note(format!("a late answer to question {number}, by the {} channel", channel.as_str()));
+            turn.push_note(format!("a late answer to question {number}, by the {} channel", channel.as_str()));
             close_question(late, Settled::Answered(channel), "It was answered elsewhere.", turn);
         } else {
-            turn.note(format!("an answer to question {number} came after it was settled"));
+            turn.push_note(format!("an answer to question {number} came after it was settled"));
         }
     }
 
     /// Closes the question about a held call, and sends or refuses the call.
-    fn settle(&mut self, held: HeldCall, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
+    fn settle_held(&mut self, held: HeldCall, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
         let question = held.open_question().answered_on(channel);
         close_question(question, Settled::Answered(channel), "It was answered elsewhere.", turn);
         let approval = Approval {
@@ -236,13 +241,13 @@ impl Engine {
         };
         if let ApprovalAnswer::Refused { note } = answer {
             let approval = Approval { note: note.clone(), ..approval };
-            return self.refuse_held(held, approval, refused_by_person(note), Remedy::Person, turn);
+            return self.refuse_held(held, approval, describe_refusal_by_person(note), Remedy::Person, turn);
         }
         let HeldCall { question, id, key, line, digest, scope, mut pending, progress, .. } = held;
-        self.client_requests.remove(&key);
+        self.client_requests.remove_answered(&key);
         // Another policy may be in force by now, and an approval does not override it.
         let policy = std::sync::Arc::clone(&self.policy);
-        let decision = policy.judge(self.tools.tool(&question.tool), &question.arguments).decision;
+        let decision = policy.judge_call(self.tools.find_tool(&question.tool), &question.arguments).decision;
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
             pending.set_approval(approval);
             return self.refuse_call(pending, (&id, &question.tool), decision.into(), turn);
@@ -251,10 +256,10 @@ impl Engine {
             self.approvals.grants.add_session(&question.tool, digest, scope, channel);
         }
         if let Some(progress) = progress {
-            self.approvals.progress.set(progress);
+            self.approvals.progress.set_floor(progress);
         }
-        pending.approve(approval, turn.now.session);
-        turn.note(format!(
+        pending.record_approval(approval, turn.now.session);
+        turn.push_note(format!(
             "tools/call of {:?} (id {id}) was approved by the {} channel",
             question.tool,
             channel.as_str()
@@ -264,14 +269,14 @@ impl Engine {
     }
 
     /// Handles the client's answer to a request of ours. Returns whether it was one.
-    pub(super) fn dialogue_answered(&mut self, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) -> bool {
+    pub(super) fn handle_dialogue_answer(&mut self, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) -> bool {
         let Some(number) = self.approvals.find_dialogue(|dialogue| dialogue.is_request(key)) else { return false };
         match answer {
             Answer::Result(result) => {
                 self.handle_answer(number, approvals::read_result(result), Channel::Client, turn);
             }
             Answer::Error(_) => {
-                turn.note("the client could not ask its user".to_owned());
+                turn.push_note("the client could not ask its user".to_owned());
                 if !self.approvals.drop_dialogue(number) {
                     self.refuse_unanswerable(number, "and the client could not ask.", turn);
                 }
@@ -281,9 +286,9 @@ impl Engine {
     }
 
     /// Handles a failure of the local channel to ask a question.
-    pub fn local_failed(&mut self, number: u64, why: &str, now: Now, actions: &mut Vec<Action>) {
+    pub fn handle_local_failure(&mut self, number: u64, why: &str, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        turn.note(format!("a person cannot be asked on the local channel: {why}"));
+        turn.push_note(format!("a person cannot be asked on the local channel: {why}"));
         if !self.approvals.drop_local(number) {
             self.refuse_unanswerable(number, &format!("and the local channel cannot ask: {why}"), turn);
         }
@@ -299,22 +304,22 @@ impl Engine {
     /// Returns whether a call comes with a state of ours, so that its answer to us must not reach the server (2026-07-28). A
     /// state that only looks like ours may be another wrapper's.
     pub(super) fn is_our_round(&self, call: &CallParams<'_>) -> bool {
-        let Some(state) = call.request_state().and_then(view::string) else { return false };
+        let Some(state) = call.request_state().and_then(view::decode_string) else { return false };
         let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
         let number = || state.split('-').nth(1)?.parse().ok();
         self.approvals.find_dialogue(|dialogue| dialogue.is_round(&state)).is_some()
-            || number().is_some_and(|number| self.approvals.seal("state", number, &digest) == *state)
+            || number().is_some_and(|number| self.approvals.seal_question("state", number, &digest) == *state)
     }
 
     /// Handles the answer to our question that a call may bring when it comes again (2026-07-28).
-    pub(super) fn round_answered(
+    pub(super) fn handle_round(
         &mut self,
         request: &ClientRequest<'_>,
         call: &CallParams<'_>,
         turn: &mut Turn<'_>,
     ) -> RoundOutcome {
         let Some(answer) = call.answer_to(approvals::OURS) else { return RoundOutcome::NewCall };
-        let state = call.request_state().and_then(view::string).unwrap_or_default();
+        let state = call.request_state().and_then(view::decode_string).unwrap_or_default();
         let Some(number) = self.approvals.find_dialogue(|dialogue| dialogue.is_round(&state)) else {
             return RoundOutcome::NewCall;
         };
@@ -323,10 +328,10 @@ impl Engine {
         if let Some(held) = self.approvals.take_held(number) {
             // This request waits for the answer now, but the server gets the line that the person was asked about.
             if held.digest == digest
-                && let Some(line) = approvals::with_id(&held.line, &held.id, request.id)
+                && let Some(line) = approvals::replace_id(&held.line, &held.id, request.id)
             {
                 let held = HeldCall { id: request.id.into(), key: request.key.clone(), line, ..held };
-                self.settle(held, answer, Channel::Client, turn);
+                self.settle_held(held, answer, Channel::Client, turn);
                 return RoundOutcome::Settled;
             }
             self.end_held(held, "cancelled", Outcome::Refused, turn);
@@ -343,9 +348,9 @@ impl Engine {
     }
 
     /// Handles the client's cancellation of a held call. Returns whether it was one.
-    pub(super) fn held_cancelled(&mut self, key: &IdKey, turn: &mut Turn<'_>) -> bool {
-        let Some(number) = self.client_requests.held(key) else { return false };
-        self.client_requests.remove(key);
+    pub(super) fn cancel_held(&mut self, key: &IdKey, turn: &mut Turn<'_>) -> bool {
+        let Some(number) = self.client_requests.held_question(key) else { return false };
+        self.client_requests.remove_answered(key);
         if let Some(held) = self.approvals.take_held(number) {
             close_question(held.open_question(), Settled::Over, "The call was withdrawn.", turn);
             self.end_held(held, "cancelled", Outcome::Cancelled, turn);
@@ -367,16 +372,16 @@ impl Engine {
     /// Records that the server never got a held call. The client is not answered.
     fn end_held(&mut self, held: HeldCall, verdict: &'static str, outcome: Outcome, turn: &mut Turn<'_>) {
         let HeldCall { mut pending, since, .. } = held;
-        self.refund(&mut pending, turn);
+        self.refund_call(&mut pending, turn);
         let waited = turn.now.session.saturating_sub(since);
         pending.set_approval(Approval { verdict, waited, ..Approval::default() });
-        turn.record(pending.draft, outcome);
+        turn.record_outcome(pending.draft, outcome);
     }
 
     fn refuse_held(&mut self, held: HeldCall, approval: Approval, why: String, remedy: Remedy, turn: &mut Turn<'_>) {
         let HeldCall { question, id, key, file, mut pending, since, .. } = held;
         pending.set_approval(Approval { waited: turn.now.session.saturating_sub(since), ..approval });
-        self.client_requests.remove(&key);
+        self.client_requests.remove_answered(&key);
         let (effect, file) = (Effect::RequireApproval, file.as_deref());
         let decision = Decision { effect, rule: &question.rule, reason: None, file };
         let refused = Refused { decision, otherwise: Some(why), remedy };
@@ -391,21 +396,21 @@ impl Engine {
         why: Refused<'_>,
         turn: &mut Turn<'_>,
     ) {
-        self.refund(&mut pending, turn);
-        let refusal = refusal(why, Subject::Tool, name);
-        turn.note(describe_refusal("tools/call", id, &refusal));
-        turn.record(pending.draft, Outcome::Refused);
-        turn.send_to_client(reply::refusal(id, pending.shape, &refusal.text, refusal.meta()));
+        self.refund_call(&mut pending, turn);
+        let refusal = format_refusal(why, Subject::Tool, name);
+        turn.push_note(describe_refusal("tools/call", id, &refusal));
+        turn.record_outcome(pending.draft, Outcome::Refused);
+        turn.send_to_client(reply::refusal_line(id, pending.shape, &refusal.text, refusal.decision_meta()));
     }
 
-    fn refund(&mut self, pending: &mut PendingCall, turn: &Turn<'_>) {
+    fn refund_call(&mut self, pending: &mut PendingCall, turn: &Turn<'_>) {
         if let Some(counted) = pending.counted.take() {
-            self.gate.withdrawn(*counted, turn.now);
+            self.gate.refund_call(*counted, turn.now);
         }
     }
 }
 
-fn refused_by_person(note: Option<String>) -> String {
+fn describe_refusal_by_person(note: Option<String>) -> String {
     match note {
         Some(note) => format!("A person refused this call and says: {note}"),
         None => "A person refused this call.".to_owned(),
@@ -415,9 +420,9 @@ fn refused_by_person(note: Option<String>) -> String {
 /// Closes a question wherever it is still open.
 fn close_question(question: OpenQuestion, how: Settled, why: &str, turn: &mut Turn<'_>) {
     if question.local == Local::Asked {
-        turn.push(Action::Settle(question.number, how));
+        turn.push_action(Action::Settle(question.number, how));
     }
     if let Some(Dialogue::Request { id, .. }) = &question.dialogue {
-        turn.send_to_client(approvals::cancel_dialogue(id, why));
+        turn.send_to_client(approvals::build_cancellation(id, why));
     }
 }

@@ -54,7 +54,7 @@ struct Retry {
 
 impl CountedCall {
     /// Marks the call, and with it its continuations, as approved by a person.
-    pub(super) fn approve(&mut self) {
+    pub(super) fn mark_approved(&mut self) {
         if let Some(retry) = &mut self.retry {
             retry.is_approved = true;
         }
@@ -79,7 +79,7 @@ impl CallGate {
     }
 
     /// Judges a call and counts it.
-    pub(super) fn judge<'p>(
+    pub(super) fn judge_call<'p>(
         &mut self,
         policy: &'p Policy,
         call: &CallParams<'_>,
@@ -87,7 +87,7 @@ impl CallGate {
         now: Now,
     ) -> Result<AdmittedCall<'p>, Refused<'p>> {
         let arguments = call.arguments.unwrap_or("{}");
-        let judgement = policy.judge(ToolRef { name: &call.name, listing }, arguments);
+        let judgement = policy.judge_call(ToolRef { name: &call.name, listing }, arguments);
         let decision = judgement.decision;
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
             return Err(decision.into());
@@ -99,10 +99,10 @@ impl CallGate {
         }
         // A continued call counts once, at the time of its continuation. Otherwise many could be counted over time, and all
         // continue at once.
-        let (earlier, is_approved) = self.continued(call, arguments);
+        let (earlier, is_approved) = self.take_continuation(call, arguments);
         let asking = asking.filter(|_| !is_approved);
-        self.refund(earlier.only(|_| true), now);
-        let reserved = match self.charge(&limits, arguments, decision, now) {
+        self.refund_charges(earlier.retain_counters(|_| true), now);
+        let reserved = match self.charge_limits(&limits, arguments, decision, now) {
             Ok(reserved) => reserved,
             Err(refused) => {
                 self.charge_again(&earlier, now);
@@ -119,11 +119,11 @@ impl CallGate {
     }
 
     /// Refunds a counted call that the server never got.
-    pub(super) fn withdrawn(&mut self, counted: CountedCall, now: Now) {
-        self.refund(counted.reserved, now);
+    pub(super) fn refund_call(&mut self, counted: CountedCall, now: Now) {
+        self.refund_charges(counted.reserved, now);
     }
 
-    fn charge<'p>(
+    fn charge_limits<'p>(
         &mut self,
         limits: &[&'p Limit],
         arguments: &str,
@@ -136,7 +136,7 @@ impl CallGate {
         };
         let mut charges = Vec::with_capacity(limits.len());
         for (at, limit) in limits.iter().copied().enumerate() {
-            let amount = limit.increment.of(arguments).map_err(|error| {
+            let amount = limit.increment.amount_for(arguments).map_err(|error| {
                 let path =
                     if let Increment::From { path, .. } = &limit.increment { path.as_str() } else { "the increment" };
                 let why = format!("{path} is counted by the policy, and it cannot be: {error}.");
@@ -146,7 +146,7 @@ impl CallGate {
             let Limit { scope, window, max, .. } = *limit;
             charges.push(Charge { scope, counter: &limit.counter, window, max, amount, limit: at });
         }
-        self.counts.reserve(&charges, now).map_err(|denied| {
+        self.counts.reserve_charges(&charges, now).map_err(|denied| {
             let limit = match &denied {
                 Denied::Exceeded { limit, .. } => limits.get(*limit),
                 Denied::Unavailable(_) => limits.iter().find(|limit| limit.scope == Scope::Server),
@@ -167,11 +167,11 @@ impl CallGate {
     }
 
     /// Handles the answer to a counted call.
-    pub(super) fn answered(&mut self, counted: CountedCall, answer: Answer<'_>, outcome: Outcome, now: Now) {
+    pub(super) fn handle_answer(&mut self, counted: CountedCall, answer: Answer<'_>, outcome: Outcome, now: Now) {
         let CountedCall { reserved, on_error, retry } = counted;
         match (outcome, answer, retry) {
             (Outcome::Ok, Answer::Result(result), Some(retry)) => {
-                let kind = view::find_member(result, "resultType").and_then(view::string);
+                let kind = view::find_member(result, "resultType").and_then(view::decode_string);
                 if kind.as_deref() == Some("input_required") {
                     let state = view::find_member(result, "requestState").map(Into::into);
                     if self.continuations.len() == MAX_CONTINUATIONS {
@@ -181,14 +181,14 @@ impl CallGate {
                 }
             }
             (Outcome::Ok, ..) => {}
-            _ => self.refund(reserved.only(|counter| on_error.contains(counter)), now),
+            _ => self.refund_charges(reserved.retain_counters(|counter| on_error.contains(counter)), now),
         }
     }
 
-    fn refund(&mut self, reserved: Reserved, now: Now) {
+    fn refund_charges(&mut self, reserved: Reserved, now: Now) {
         if !reserved.is_empty() {
             // What cannot be refunded stays taken, which refuses more and not less.
-            let _ = self.counts.refund(reserved, now);
+            let _ = self.counts.refund_reserved(reserved, now);
         }
     }
 
@@ -205,12 +205,12 @@ impl CallGate {
         let charges: Vec<_> = charges.collect();
         if !charges.is_empty() {
             // No such maximum is exceeded, and this call is refused already.
-            let _ = self.counts.reserve(&charges, now);
+            let _ = self.counts.reserve_charges(&charges, now);
         }
     }
 
     /// Returns what the call that this one continues was counted with, and whether a person approved it.
-    fn continued(&mut self, call: &CallParams<'_>, arguments: &str) -> (Reserved, bool) {
+    fn take_continuation(&mut self, call: &CallParams<'_>, arguments: &str) -> (Reserved, bool) {
         if !call.has_input() {
             return Default::default();
         }

@@ -15,7 +15,7 @@ pub(super) enum ListKind {
 }
 
 impl ListKind {
-    pub(super) fn key(self) -> &'static str {
+    pub(super) fn result_key(self) -> &'static str {
         match self {
             Self::Tools => "tools",
             Self::Prompts => "prompts",
@@ -30,7 +30,7 @@ impl ListKind {
 ///
 /// # Errors
 /// When parsers could read the list differently, or an item is no object with one string `name`.
-pub(super) fn filter(
+pub(super) fn filter_result(
     result: &str,
     list: ListKind,
     mut is_hidden: impl FnMut(Cow<'_, str>, &str) -> bool,
@@ -41,7 +41,7 @@ pub(super) fn filter(
     let mut scope = None;
     let mut filtered = None;
     for member in view::members(result) {
-        match member.known(&[list.key(), "cacheScope"])? {
+        match member.protocol_key(&[list.result_key(), "cacheScope"])? {
             Some("cacheScope") => scope = Some(member.range),
             Some(_) => filtered = filter_array(member.value, list, &mut is_hidden)?.map(|array| (member.range, array)),
             None => {}
@@ -61,13 +61,13 @@ fn filter_array(
     mut is_hidden: impl FnMut(Cow<'_, str>, &str) -> bool,
 ) -> Result<Option<String>, Fault> {
     if !array.starts_with('[') {
-        return Err(Fault::Type { name: list.key(), expected: "an array" });
+        return Err(Fault::Type { name: list.result_key(), expected: "an array" });
     }
     let mut visible = String::from("[");
     let mut hidden = 0_usize;
     for item in view::elements(array) {
         let item = array.get(item).unwrap_or_default();
-        if is_hidden(name(item, list)?, item) {
+        if is_hidden(read_item_name(item, list)?, item) {
             hidden += 1;
             continue;
         }
@@ -80,13 +80,13 @@ fn filter_array(
     Ok((hidden > 0).then_some(visible))
 }
 
-fn name(item: &str, list: ListKind) -> Result<Cow<'_, str>, Fault> {
+fn read_item_name(item: &str, list: ListKind) -> Result<Cow<'_, str>, Fault> {
     if !item.starts_with('{') {
-        return Err(Fault::Type { name: list.key(), expected: "a list of objects" });
+        return Err(Fault::Type { name: list.result_key(), expected: "a list of objects" });
     }
     let mut name = None;
     for member in view::members(item) {
-        if member.known(&["name"])?.is_some() {
+        if member.protocol_key(&["name"])?.is_some() {
             name = Some(member.value);
         }
     }
@@ -107,8 +107,8 @@ pub(super) fn apply_edits(text: &str, edits: &[(Range<usize>, String)]) -> Strin
 }
 
 /// Replaces `part`, a slice of `line`, by `new`, and adds a missing newline.
-pub(super) fn splice(line: &[u8], part: &str, new: &str) -> Vec<u8> {
-    let place = view::place_of(line, part);
+pub(super) fn splice_line(line: &[u8], part: &str, new: &str) -> Vec<u8> {
+    let place = view::range_of(line, part);
     let (before, after) = (line.get(..place.start).unwrap_or_default(), line.get(place.end..).unwrap_or_default());
     let newline: &[u8] = if after.ends_with(b"\n") { b"" } else { b"\n" };
     [before, new.as_bytes(), after, newline].concat()
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn tools(result: &str) -> Result<Option<String>, Fault> {
-        filter(result, ListKind::Tools, |name, _| name.starts_with('h'))
+        filter_result(result, ListKind::Tools, |name, _| name.starts_with('h'))
     }
 
     #[test]

@@ -31,16 +31,16 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// Handles a client's `subscriptions/listen`.
-    pub(super) fn asked(&mut self, key: &IdKey, id: &str, params: Option<&str>) {
-        let wanted = find_at(params, "notifications", "toolsListChanged");
+    pub(super) fn handle_listen(&mut self, key: &IdKey, id: &str, params: Option<&str>) {
+        let wanted = find_nested(params, "notifications", "toolsListChanged");
         if wanted == Some("true") && self.subscriptions.len() < MAX_SUBSCRIPTIONS {
             self.subscriptions.push(Subscription { key: key.clone(), id: id.into(), is_acknowledged: false });
         }
     }
 
     /// Handles the server's acknowledgement.
-    pub(super) fn acknowledged(&mut self, params: Option<&str>) {
-        let id = find_at(params, "_meta", SUBSCRIPTION_KEY);
+    pub(super) fn handle_acknowledged(&mut self, params: Option<&str>) {
+        let id = find_nested(params, "_meta", SUBSCRIPTION_KEY);
         let Some(key) = id.and_then(|id| IdKey::parse(id.as_bytes()).ok()) else { return };
         for subscription in self.subscriptions.iter_mut().filter(|subscription| subscription.key == key) {
             subscription.is_acknowledged = true;
@@ -48,20 +48,20 @@ impl Listeners {
     }
 
     /// Forgets a subscription that was answered or cancelled.
-    pub(super) fn over(&mut self, key: &IdKey) {
+    pub(super) fn remove_subscription(&mut self, key: &IdKey) {
         self.subscriptions.retain(|subscription| subscription.key != *key);
     }
 
     /// Returns the lines that tell every listener that the list of tools has changed.
-    pub(super) fn list_changed(&self) -> Vec<Vec<u8>> {
+    pub(super) fn list_changed_lines(&self) -> Vec<Vec<u8>> {
         let session = self.has_capability.then(|| reply::tools_list_changed(None));
         let acknowledged = self.subscriptions.iter().filter(|subscription| subscription.is_acknowledged);
         session.into_iter().chain(acknowledged.map(|one| reply::tools_list_changed(Some(&one.id)))).collect()
     }
 
     /// Returns the result of `initialize` with the capability added; `None` if the server has no tools or declared it.
-    pub(super) fn initialized(&mut self, result: &str) -> Option<String> {
-        let tools = find_at(Some(result), "capabilities", "tools").filter(|tools| tools.starts_with('{'))?;
+    pub(super) fn handle_initialized(&mut self, result: &str) -> Option<String> {
+        let tools = find_nested(Some(result), "capabilities", "tools").filter(|tools| tools.starts_with('{'))?;
         self.has_capability = true;
         let (part, new) = match find_member(tools, "listChanged") {
             Some("true") => return None,
@@ -69,12 +69,12 @@ impl Listeners {
             None if view::members(tools).next().is_some() => (tools, tools.replacen('{', "{\"listChanged\":true,", 1)),
             None => (tools, "{\"listChanged\":true}".to_owned()),
         };
-        Some(apply_edits(result, &[(view::place_of(result.as_bytes(), part), new)]))
+        Some(apply_edits(result, &[(view::range_of(result.as_bytes(), part), new)]))
     }
 }
 
 /// Returns the value of a member of a member.
-fn find_at<'l>(object: Option<&'l str>, outer: &str, inner: &str) -> Option<&'l str> {
+fn find_nested<'l>(object: Option<&'l str>, outer: &str, inner: &str) -> Option<&'l str> {
     find_member(find_member(object?, outer)?, inner)
 }
 
@@ -103,7 +103,7 @@ mod tests {
             (r#"{"capabilities":{"tools":null}}"#, None),
             (r#"{}"#, None),
         ] {
-            assert_eq!(Listeners::default().initialized(result), expected.map(str::to_owned), "{result}");
+            assert_eq!(Listeners::default().handle_initialized(result), expected.map(str::to_owned), "{result}");
         }
     }
 }

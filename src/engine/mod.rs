@@ -40,7 +40,7 @@ use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message, method};
 use crate::wire::reply::{self, ErrorCode};
-use crate::wire::skim::{Shape, Skim, Version, skim};
+use crate::wire::skim::{Shape, Skim, Version, skim_line};
 use crate::wire::strict::{Reader, StrictDepth};
 
 /// One session: the policy in force, and the open requests of each direction.
@@ -83,7 +83,7 @@ impl Engine {
     /// Records every decision with an [`Action::Record`]. If the log is required, a call that passes is an
     /// [`Action::Commit`].
     #[must_use]
-    pub fn recording(mut self, keyed: ArgumentRecorder, required: Required) -> Self {
+    pub fn with_recording(mut self, keyed: ArgumentRecorder, required: Required) -> Self {
         self.recorder = Recorder::new(keyed);
         self.required = required;
         self
@@ -91,143 +91,145 @@ impl Engine {
 
     /// Asks a person if the policy requires it. Without this, nobody can be asked.
     #[must_use]
-    pub fn asking(mut self, options: ApprovalOptions) -> Self {
+    pub fn with_approvals(mut self, options: ApprovalOptions) -> Self {
         self.approvals = Approvals::new(options);
         self
     }
 
     /// Refuses only what breaks the protocol, and records what the policy would have refused.
     #[must_use]
-    pub fn observing(mut self) -> Self {
+    pub fn with_observation(mut self) -> Self {
         self.enforcement = Enforcement::Observed;
         self
     }
 
     /// Handles a line from the client, with or without its newline.
-    pub fn client_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
+    pub fn handle_client_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        let message = self.reader.read(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::of(&envelope));
+        let message =
+            self.reader.read_line(line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
         let handled = message.and_then(|message| match message {
             Message::Request { id, key, method, params } => {
-                self.client_request(ClientRequest { id, key, method: &method, params, line }, turn)
+                self.handle_client_request(ClientRequest { id, key, method: &method, params, line }, turn)
             }
             Message::Notification { method, params } => {
-                self.client_notification(&method, params, turn);
+                self.handle_client_notification(&method, params, turn);
                 Ok(())
             }
             Message::Response { id, key, answer } => {
-                if !self.dialogue_answered(&key, answer, turn) {
-                    self.client_response(id, &key, turn);
+                if !self.handle_dialogue_answer(&key, answer, turn) {
+                    self.handle_client_response(id, &key, turn);
                 }
                 Ok(())
             }
         });
         if let Err(fault) = handled {
             let code = if fault.is_parse_error() { ErrorCode::Parse } else { ErrorCode::InvalidRequest };
-            let (skim, why) = (skim(line), unacceptable("message", &fault));
+            let (skim, why) = (skim_line(line), describe_fault("message", &fault));
             self.refuse_client_line(&skim, &why, turn);
-            turn.send_to_client(reply::error(self.id_to_answer(&skim), code, &why));
+            turn.send_to_client(reply::error_line(self.id_to_answer(&skim), code, &why));
         }
     }
 
     /// Handles a line from the client that was longer than `max` bytes and was skipped.
-    pub fn client_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
+    pub fn handle_client_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        let why = oversize("message", max);
+        let why = describe_oversize("message", max);
         self.refuse_client_line(skim, &why, turn);
         // Only a request wants an answer, but if the shape is unknown, the client should know.
         if matches!(skim.shape, Shape::Request | Shape::Unknown) {
-            turn.send_to_client(reply::error(self.id_to_answer(skim), ErrorCode::InvalidRequest, &why));
+            turn.send_to_client(reply::error_line(self.id_to_answer(skim), ErrorCode::InvalidRequest, &why));
         }
     }
 
     /// Handles a line from the server, with or without its newline.
-    pub fn server_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
+    pub fn handle_server_line(&mut self, line: &[u8], now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        let message = self.reader.read(line, StrictDepth::ENVELOPE).and_then(|envelope| Message::of(&envelope));
+        let message =
+            self.reader.read_line(line, StrictDepth::ENVELOPE).and_then(|envelope| Message::from_envelope(&envelope));
         match message {
-            Ok(Message::Request { id, key, method, .. }) => self.server_request(id, key, &method, turn),
-            Ok(Message::Notification { method, params }) => self.server_notification(&method, params, turn),
+            Ok(Message::Request { id, key, method, .. }) => self.handle_server_request(id, key, &method, turn),
+            Ok(Message::Notification { method, params }) => self.handle_server_notification(&method, params, turn),
             Ok(Message::Response { id, key, answer }) => {
-                self.server_response(line, ServerResponse { id, key: &key, answer }, turn);
+                self.handle_server_response(line, ServerResponse { id, key: &key, answer }, turn);
             }
             // npm and npx print blank lines.
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(fault) => {
-                turn.push(Action::Stray);
-                self.refuse_server_line(&skim(line), &unacceptable("answer", &fault), turn);
+                turn.push_action(Action::Stray);
+                self.refuse_server_line(&skim_line(line), &describe_fault("answer", &fault), turn);
             }
         }
     }
 
     /// Handles a line from the server that was longer than `max` bytes and was skipped.
-    pub fn server_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
+    pub fn handle_server_oversize(&mut self, skim: &Skim, max: usize, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        turn.note(format!("skipped a line of the server that is larger than {max} bytes"));
-        self.refuse_server_line(skim, &oversize("answer", max), turn);
+        turn.push_note(format!("skipped a line of the server that is larger than {max} bytes"));
+        self.refuse_server_line(skim, &describe_oversize("answer", max), turn);
     }
 
     /// Handles the end of the server, which `how` describes ("it exited with code 1"): answers each open request of the
     /// client. From here on every request of the client is answered at once.
-    pub fn server_ended(&mut self, how: &str, now: Now, actions: &mut Vec<Action>) {
+    pub fn handle_server_end(&mut self, how: &str, now: Now, actions: &mut Vec<Action>) {
         if self.ended.is_some() {
             return;
         }
         let turn = &mut Turn::new(now, actions);
         self.close_questions(turn);
-        for open in self.client_requests.drain() {
+        for open in self.client_requests.take_all_waiting() {
             if let RequestKind::Call(call) = open.kind {
-                turn.record(call.draft, Outcome::ServerDied);
+                turn.record_outcome(call.draft, Outcome::ServerDied);
             }
-            turn.send_to_client(reply::error(Some(&open.id), ErrorCode::UpstreamEnded, &server_has_ended(how)));
+            turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamEnded, &describe_server_end(how)));
         }
         self.ended = Some(how.to_owned());
     }
 
     /// Looks up a tool with what the server has listed of it in this session: calls of it are decided by this.
-    pub fn tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
-        self.tools.tool(name)
+    pub fn find_tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
+        self.tools.find_tool(name)
     }
 
     /// Returns the decision that hides a prompt together with the tool that it is named after.
-    pub fn hides_prompt(&self, prompt: &str) -> Option<Decision<'_>> {
-        self.tools.prompt(&self.policy, prompt)
+    pub fn prompt_decision(&self, prompt: &str) -> Option<Decision<'_>> {
+        self.tools.find_hidden_prompt(&self.policy, prompt)
     }
 
     /// Puts another policy in force, from the next line on. If the client would see other tools, adds the notifications that
     /// say so.
     pub fn replace_policy(&mut self, policy: Arc<Policy>, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(Now::default(), actions);
-        if self.ended.is_none() && self.tools.differ(&self.policy, &policy) {
-            self.listeners.list_changed().into_iter().for_each(|line| turn.send_to_client(line));
+        if self.ended.is_none() && self.tools.shows_differ(&self.policy, &policy) {
+            self.listeners.list_changed_lines().into_iter().for_each(|line| turn.send_to_client(line));
         }
         self.policy = policy;
     }
 
-    fn client_request(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
+    fn handle_client_request(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
         let ClientRequest { id, ref key, method, params, .. } = request;
         if let Some(how) = &self.ended {
-            turn.send_to_client(reply::error(Some(id), ErrorCode::UpstreamEnded, &server_has_ended(how)));
+            turn.send_to_client(reply::error_line(Some(id), ErrorCode::UpstreamEnded, &describe_server_end(how)));
             return Ok(());
         }
         if let Err(error) = self.client_requests.check_capacity(key) {
             let (code, why) = describe_admit_error(error, id, "client");
-            turn.send_to_client(reply::error(Some(id), code, &why));
-            self.recorder.unacceptable(Direction::Client, (Some(method), None), &why, turn);
+            turn.send_to_client(reply::error_line(Some(id), code, &why));
+            self.recorder.record_unacceptable(Direction::Client, (Some(method), None), &why, turn);
             return Ok(());
         }
         let kind = match method {
-            method::TOOLS_CALL => return self.tools_call(request, turn),
-            method::PROMPTS_GET => return self.prompts_get(request, turn),
+            method::TOOLS_CALL => return self.handle_tools_call(request, turn),
+            method::PROMPTS_GET => return self.handle_prompts_get(request, turn),
             method::TOOLS_LIST => RequestKind::List(ListKind::Tools),
             method::PROMPTS_LIST => RequestKind::List(ListKind::Prompts),
             method::INITIALIZE => {
-                self.recorder.introduced(|| message::client_info(params));
-                self.approvals.elicitation = ElicitationSupport::declared(params);
+                self.recorder.record_client(|| message::client_info(params));
+                self.approvals.elicitation = ElicitationSupport::from_initialize(params);
                 RequestKind::Initialize
             }
             method::SUBSCRIPTIONS_LISTEN => {
-                self.listeners.asked(key, id, params);
+                self.listeners.handle_listen(key, id, params);
                 RequestKind::Subscription
             }
             _ => RequestKind::Other,
@@ -237,27 +239,27 @@ impl Engine {
         Ok(())
     }
 
-    fn client_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
+    fn handle_client_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
         match method {
             // Some servers run a call that has no id. It is dropped, because a refusal could not be answered either.
             method::TOOLS_CALL | method::PROMPTS_GET => {
-                turn.note(format!("dropped a {method} without an id"));
+                turn.push_note(format!("dropped a {method} without an id"));
                 let call = CallParams::read(params).ok();
                 let name = call.as_ref().map(|call| call.name.as_ref());
                 let why = "It has no id, so nobody could be told what came of it.";
-                self.recorder.unacceptable(Direction::Client, (Some(method), name), why, turn);
+                self.recorder.record_unacceptable(Direction::Client, (Some(method), name), why, turn);
                 return;
             }
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params) {
                     // The server never saw a held call.
-                    if self.held_cancelled(&key, turn) {
+                    if self.cancel_held(&key, turn) {
                         return;
                     }
-                    if let Some(RequestKind::Call(call)) = self.client_requests.cancel(&key) {
-                        turn.record(call.draft, Outcome::Cancelled);
+                    if let Some(RequestKind::Call(call)) = self.client_requests.cancel_request(&key) {
+                        turn.record_outcome(call.draft, Outcome::Cancelled);
                     }
-                    self.listeners.over(&key);
+                    self.listeners.remove_subscription(&key);
                 }
             }
             _ => {}
@@ -265,11 +267,11 @@ impl Engine {
         turn.forward_to_server();
     }
 
-    fn client_response(&mut self, id: &str, key: &IdKey, turn: &mut Turn<'_>) {
-        match self.server_requests.answer(key) {
-            None => turn.note(format!("dropped an answer of the client to no open request (id {id})")),
+    fn handle_client_response(&mut self, id: &str, key: &IdKey, turn: &mut Turn<'_>) {
+        match self.server_requests.take_answered(key) {
+            None => turn.push_note(format!("dropped an answer of the client to no open request (id {id})")),
             Some(OpenRequest { kind: RequestKind::Cancelled, .. }) => {
-                turn.note(format!("dropped the client's late answer to cancelled request {id}"));
+                turn.push_note(format!("dropped the client's late answer to cancelled request {id}"));
             }
             Some(_) => turn.forward_to_server(),
         }
@@ -278,14 +280,14 @@ impl Engine {
     /// Refuses a line of the client that is not acceptable. If it was the answer to a request of the server, the server gets an
     /// error instead; if it was the answer to a request of ours, it is a refusal.
     fn refuse_client_line(&mut self, skim: &Skim, why: &str, turn: &mut Turn<'_>) {
-        turn.note(format!("to the client: {why}"));
-        self.recorder.unacceptable(Direction::Client, (None, None), why, turn);
+        turn.push_note(format!("to the client: {why}"));
+        self.recorder.record_unacceptable(Direction::Client, (None, None), why, turn);
         let Some(id) = skim.response_id() else { return };
         let (key, unreadable) = (id.into(), Answer::Result("{}"));
-        if !self.dialogue_answered(&key, unreadable, turn)
-            && let Some(open) = self.server_requests.answer_waiting(&key)
+        if !self.handle_dialogue_answer(&key, unreadable, turn)
+            && let Some(open) = self.server_requests.take_waiting(&key)
         {
-            turn.send_to_server(reply::error(Some(&open.id), ErrorCode::InvalidRequest, why));
+            turn.send_to_server(reply::error_line(Some(&open.id), ErrorCode::InvalidRequest, why));
         }
     }
 
@@ -297,82 +299,82 @@ impl Engine {
         (skim.shape == Shape::Request || is_free()).then(|| id.as_str())
     }
 
-    fn server_request(&mut self, id: &str, key: IdKey, method: &str, turn: &mut Turn<'_>) {
+    fn handle_server_request(&mut self, id: &str, key: IdKey, method: &str, turn: &mut Turn<'_>) {
         if let Err(error) = self.server_requests.check_capacity(&key) {
-            turn.note(format!("refused a request of the server ({method:?}, id {id})"));
+            turn.push_note(format!("refused a request of the server ({method:?}, id {id})"));
             let (code, why) = describe_admit_error(error, id, "server");
-            turn.send_to_server(reply::error(Some(id), code, &why));
-            self.recorder.unacceptable(Direction::Server, (Some(method), None), &why, turn);
+            turn.send_to_server(reply::error_line(Some(id), code, &why));
+            self.recorder.record_unacceptable(Direction::Server, (Some(method), None), &why, turn);
             return;
         }
         self.server_requests.insert(key, id, RequestKind::Other);
         turn.forward_to_client();
     }
 
-    fn server_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
+    fn handle_server_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
         match method {
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params) {
-                    self.server_requests.cancel(&key);
+                    self.server_requests.cancel_request(&key);
                 }
             }
-            method::SUBSCRIPTIONS_ACKNOWLEDGED => self.listeners.acknowledged(params),
-            approvals::PROGRESS if self.approvals.progress.falls_below(params) => {
-                return turn.note("dropped progress of the server that is below ours".to_owned());
+            method::SUBSCRIPTIONS_ACKNOWLEDGED => self.listeners.handle_acknowledged(params),
+            approvals::PROGRESS if self.approvals.progress.is_below_floor(params) => {
+                return turn.push_note("dropped progress of the server that is below ours".to_owned());
             }
             _ => {}
         }
         turn.forward_to_client();
     }
 
-    fn server_response(&mut self, line: &[u8], response: ServerResponse<'_>, turn: &mut Turn<'_>) {
+    fn handle_server_response(&mut self, line: &[u8], response: ServerResponse<'_>, turn: &mut Turn<'_>) {
         let ServerResponse { id, key, answer } = response;
-        let Some(open) = self.client_requests.answer(key) else {
-            return turn.note(format!("dropped an answer to no open request (id {id})"));
+        let Some(open) = self.client_requests.take_answered(key) else {
+            return turn.push_note(format!("dropped an answer to no open request (id {id})"));
         };
         let edited = match (open.kind, answer) {
             (RequestKind::Cancelled, _) => {
-                return turn.note(format!("dropped the late answer to cancelled request {id}"));
+                return turn.push_note(format!("dropped the late answer to cancelled request {id}"));
             }
             (RequestKind::Call(call), answer) => {
-                self.answered(call, answer, turn);
+                self.handle_call_answer(call, answer, turn);
                 Ok(None)
             }
             (RequestKind::Subscription, _) | (_, Answer::Error(_)) => {
-                self.listeners.over(key);
+                self.listeners.remove_subscription(key);
                 Ok(None)
             }
             (RequestKind::Initialize, Answer::Result(result)) => {
                 self.approvals.elicitation = self.approvals.elicitation.with_revision(result);
-                Ok(self.listeners.initialized(result).map(|new| list_filter::splice(line, result, &new)))
+                Ok(self.listeners.handle_initialized(result).map(|new| list_filter::splice_line(line, result, &new)))
             }
-            (RequestKind::List(list), Answer::Result(result)) => self.filter(line, result, list),
+            (RequestKind::List(list), Answer::Result(result)) => self.filter_list(line, result, list),
             (RequestKind::Other | RequestKind::Held(_), Answer::Result(_)) => Ok(None),
         };
         match edited {
             Ok(None) => turn.forward_to_client(),
             Ok(Some(edited)) => turn.send_to_client(edited),
             Err(fault) => {
-                let why = unacceptable("list", &fault);
-                turn.note(format!("withheld an answer of the server: {why}"));
-                self.recorder.unacceptable(Direction::Server, (None, None), &why, turn);
-                turn.send_to_client(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, &why));
+                let why = describe_fault("list", &fault);
+                turn.push_note(format!("withheld an answer of the server: {why}"));
+                self.recorder.record_unacceptable(Direction::Server, (None, None), &why, turn);
+                turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, &why));
             }
         }
     }
 
     /// Returns the line without the items that the policy hides; `None` if it hides none.
-    fn filter(&mut self, line: &[u8], result: &str, list: ListKind) -> Result<Option<Vec<u8>>, Fault> {
-        self.reader.read(line, StrictDepth::LIST)?;
+    fn filter_list(&mut self, line: &[u8], result: &str, list: ListKind) -> Result<Option<Vec<u8>>, Fault> {
+        self.reader.read_line(line, StrictDepth::LIST)?;
         let (policy, tools, enforcement) = (&self.policy, &mut self.tools, self.enforcement);
         let mut filter = |is_raised: &mut bool| {
-            list_filter::filter(result, list, |name, item| {
+            list_filter::filter_result(result, list, |name, item| {
                 let is_hidden = match list {
                     ListKind::Tools => {
-                        *is_raised |= tools.insert(&name, item, policy);
-                        policy.decide(tools.tool(&name)).effect == Effect::Hide
+                        *is_raised |= tools.record_listing(&name, item, policy);
+                        policy.decide_tool(tools.find_tool(&name)).effect == Effect::Hide
                     }
-                    ListKind::Prompts => tools.prompt(policy, &name).is_some(),
+                    ListKind::Prompts => tools.find_hidden_prompt(policy, &name).is_some(),
                 };
                 is_hidden && enforcement == Enforcement::Enforced
             })
@@ -383,7 +385,7 @@ impl Engine {
             // The list may also have the tool further up, where it still had a milder class.
             filtered = filter(&mut false)?;
         }
-        Ok(filtered.map(|filtered| list_filter::splice(line, result, &filtered)))
+        Ok(filtered.map(|filtered| list_filter::splice_line(line, result, &filtered)))
     }
 
     /// Refuses a line of the server that is not forwarded: who waits for it, or for an answer to it, gets an error.
@@ -394,15 +396,15 @@ impl Engine {
         if !is_answer && skim.shape != Shape::Request {
             return;
         }
-        turn.note(format!("withheld a line of the server (id {id}): {why}"));
-        self.recorder.unacceptable(Direction::Server, (None, None), why, turn);
+        turn.push_note(format!("withheld a line of the server (id {id}): {why}"));
+        self.recorder.record_unacceptable(Direction::Server, (None, None), why, turn);
         if !is_answer {
-            turn.send_to_server(reply::error(Some(id.as_str()), ErrorCode::InvalidRequest, why));
-        } else if let Some(open) = self.client_requests.answer_waiting(&id.into()) {
+            turn.send_to_server(reply::error_line(Some(id.as_str()), ErrorCode::InvalidRequest, why));
+        } else if let Some(open) = self.client_requests.take_waiting(&id.into()) {
             if let RequestKind::Call(call) = open.kind {
-                turn.record(call.draft, Outcome::Error);
+                turn.record_outcome(call.draft, Outcome::Error);
             }
-            turn.send_to_client(reply::error(Some(&open.id), ErrorCode::UpstreamUnreadable, why));
+            turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, why));
         }
     }
 }
@@ -422,7 +424,7 @@ struct ServerResponse<'l> {
 }
 
 fn describe_refusal(method: &str, id: &str, refusal: &Refusal<'_>) -> String {
-    let meta = refusal.meta();
+    let meta = refusal.decision_meta();
     format!("refused {method} of {:?} (id {id}) by {}: {}", meta.tool, meta.rule, meta.reason)
 }
 
@@ -443,21 +445,21 @@ fn describe_admit_error(error: AdmitError, id: &str, sender: &str) -> (ErrorCode
     }
 }
 
-fn unacceptable(what: &str, fault: &Fault) -> String {
+fn describe_fault(what: &str, fault: &Fault) -> String {
     format!(
         "policylayer refused this {what}: {fault}. It was not passed on. A message must be one JSON-RPC 2.0 object on one \
          line that every JSON parser reads alike."
     )
 }
 
-fn oversize(what: &str, max: usize) -> String {
+fn describe_oversize(what: &str, max: usize) -> String {
     format!(
         "policylayer refused this {what}: it is larger than {max} bytes and was not passed on. `policylayer wrap \
          --max-message` sets the bound."
     )
 }
 
-fn server_has_ended(how: &str) -> String {
+fn describe_server_end(how: &str) -> String {
     format!(
         "The MCP server has ended ({how}), so this request has no answer. Restart the server in the client to go on."
     )

@@ -48,13 +48,13 @@ impl PendingCall {
     }
 
     /// Records that a person approved the call, which goes on at `session`.
-    pub(super) fn approve(&mut self, approval: Approval, session: std::time::Duration) {
+    pub(super) fn record_approval(&mut self, approval: Approval, session: std::time::Duration) {
         if let Some(draft) = &mut self.draft {
             draft.set_approval(approval);
-            draft.passed_on(session);
+            draft.set_passed_on(session);
         }
         if let Some(counted) = &mut self.counted {
-            counted.approve();
+            counted.mark_approved();
         }
     }
 }
@@ -102,9 +102,9 @@ impl OpenRequests {
     }
 
     /// Removes and returns the request that a response answers.
-    pub(super) fn answer(&mut self, key: &IdKey) -> Option<OpenRequest> {
+    pub(super) fn take_answered(&mut self, key: &IdKey) -> Option<OpenRequest> {
         // The server never saw a held call, so it cannot answer it.
-        if self.held(key).is_some() {
+        if self.held_question(key).is_some() {
             return None;
         }
         let open = self.by_id.remove(key)?;
@@ -115,12 +115,12 @@ impl OpenRequests {
     }
 
     /// Removes and returns the request that a response answers, unless it was cancelled.
-    pub(super) fn answer_waiting(&mut self, key: &IdKey) -> Option<OpenRequest> {
-        self.answer(key).filter(|open| !matches!(open.kind, RequestKind::Cancelled))
+    pub(super) fn take_waiting(&mut self, key: &IdKey) -> Option<OpenRequest> {
+        self.take_answered(key).filter(|open| !matches!(open.kind, RequestKind::Cancelled))
     }
 
     /// Returns the number of the question that a held call waits for.
-    pub(super) fn held(&self, key: &IdKey) -> Option<u64> {
+    pub(super) fn held_question(&self, key: &IdKey) -> Option<u64> {
         match self.by_id.get(key) {
             Some(OpenRequest { kind: RequestKind::Held(number), .. }) => Some(*number),
             _ => None,
@@ -128,12 +128,12 @@ impl OpenRequests {
     }
 
     /// Removes a request that the engine answers.
-    pub(super) fn remove(&mut self, key: &IdKey) {
+    pub(super) fn remove_answered(&mut self, key: &IdKey) {
         self.by_id.remove(key);
     }
 
     /// Marks a request as cancelled, and returns its kind. `initialize` cannot be cancelled (basic/utilities/cancellation).
-    pub(super) fn cancel(&mut self, key: &IdKey) -> Option<RequestKind> {
+    pub(super) fn cancel_request(&mut self, key: &IdKey) -> Option<RequestKind> {
         let open = self.by_id.get_mut(key)?;
         if matches!(open.kind, RequestKind::Initialize | RequestKind::Cancelled) {
             return None;
@@ -150,7 +150,7 @@ impl OpenRequests {
 
     /// Removes the call with this record number, and returns it with its id as its sender wrote it.
     pub(super) fn take_call(&mut self, number: u64) -> Option<(Box<str>, PendingCall)> {
-        let has_number = |call: &PendingCall| call.draft.as_ref().is_some_and(|draft| draft.made().number == number);
+        let has_number = |call: &PendingCall| call.draft.as_ref().is_some_and(|draft| draft.made_at().number == number);
         let key = self.by_id.iter().find_map(|(key, open)| match &open.kind {
             RequestKind::Call(call) if has_number(call) => Some(key.clone()),
             _ => None,
@@ -162,7 +162,7 @@ impl OpenRequests {
     }
 
     /// Returns the calls that wait for an answer of the server.
-    pub(super) fn calls(&self) -> impl Iterator<Item = &PendingCall> {
+    pub(super) fn open_calls(&self) -> impl Iterator<Item = &PendingCall> {
         self.by_id.values().filter_map(|open| match &open.kind {
             RequestKind::Call(call) => Some(call),
             _ => None,
@@ -170,7 +170,7 @@ impl OpenRequests {
     }
 
     /// Removes all waiting requests; those with numeric ids come in the order of their ids.
-    pub(super) fn drain(&mut self) -> Vec<OpenRequest> {
+    pub(super) fn take_all_waiting(&mut self) -> Vec<OpenRequest> {
         self.cancelled.clear();
         let mut open: Vec<_> = self.by_id.drain().map(|(_, open)| open).collect();
         open.retain(|open| !matches!(open.kind, RequestKind::Cancelled));

@@ -20,28 +20,28 @@ impl Recorder {
     }
 
     /// Remembers what the client says it is, in `initialize` or with a request (2026-07-28). The first answer counts.
-    pub(super) fn introduced<'l>(&mut self, info: impl FnOnce() -> Option<&'l str>) {
+    pub(super) fn record_client<'l>(&mut self, info: impl FnOnce() -> Option<&'l str>) {
         // Every call could bring it, so it is looked up only until it is known.
         let (None, Some(_)) = (&self.client, &self.keyed) else { return };
         let Some(info) = info() else { return };
-        let text = |name| view::find_member(info, name).and_then(view::string).unwrap_or_default();
+        let text = |name| view::find_member(info, name).and_then(view::decode_string).unwrap_or_default();
         self.client = Some(Client::new(&text("name"), &text("version")));
     }
 
     /// Records a decision whose outcome is not known yet; `None` if no log is kept.
-    pub(super) fn decided(&mut self, facts: &Facts<'_>, turn: &Turn<'_>) -> Option<Draft> {
+    pub(super) fn draft_decision(&mut self, facts: &Facts<'_>, turn: &Turn<'_>) -> Option<Draft> {
         let keyed = self.keyed.as_mut()?;
         self.decided += 1;
         let made = Moment { number: self.decided, unix: turn.now.unix, session: turn.now.session };
         Some(Draft::new(facts, self.client.as_ref(), keyed, made))
     }
 
-    pub(super) fn refused(&mut self, facts: &Facts<'_>, turn: &mut Turn<'_>) {
-        turn.record(self.decided(facts, turn), Outcome::Refused);
+    pub(super) fn record_refusal(&mut self, facts: &Facts<'_>, turn: &mut Turn<'_>) {
+        turn.record_outcome(self.draft_decision(facts, turn), Outcome::Refused);
     }
 
     /// Records a message that breaks the protocol and is not passed on.
-    pub(super) fn unacceptable(
+    pub(super) fn record_unacceptable(
         &mut self,
         direction: Direction,
         (method, tool): (Option<&str>, Option<&str>),
@@ -59,19 +59,19 @@ impl Recorder {
             enforcement: Enforcement::Enforced,
             arguments: None,
         };
-        self.refused(&facts, turn);
+        self.record_refusal(&facts, turn);
     }
 }
 
-pub(super) fn outcome_of(answer: Answer<'_>) -> Outcome {
+pub(super) fn outcome_of_answer(answer: Answer<'_>) -> Outcome {
     match answer {
         Answer::Error(_) => Outcome::Error,
-        Answer::Result(result) if is_error(result) => Outcome::ToolError,
+        Answer::Result(result) if is_error_result(result) => Outcome::ToolError,
         Answer::Result(_) => Outcome::Ok,
     }
 }
 
-fn is_error(result: &str) -> bool {
+fn is_error_result(result: &str) -> bool {
     // Most results are long and do not have the key, so they need no walk through their members.
     let may_have = |text: &str| memchr::memmem::find(result.as_bytes(), text.as_bytes()).is_some();
     (may_have("isError") || may_have("\\u"))

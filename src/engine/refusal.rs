@@ -64,7 +64,7 @@ pub(super) struct Refusal<'a> {
 
 impl Refusal<'_> {
     /// Returns the refusal as data for the client.
-    pub(super) fn meta(&self) -> DecisionMeta<'_> {
+    pub(super) fn decision_meta(&self) -> DecisionMeta<'_> {
         DecisionMeta {
             effect: self.decision.effect.as_str(),
             rule: self.decision.rule,
@@ -75,7 +75,7 @@ impl Refusal<'_> {
     }
 }
 
-pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str) -> Refusal<'a> {
+pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str) -> Refusal<'a> {
     let Refused { decision, otherwise, remedy } = refused;
     let reason = match decision.reason {
         Some(reason) => reason.to_owned(),
@@ -104,7 +104,7 @@ pub(super) fn refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str)
         Remedy::Arguments => {
             format!("Do not send it again as it is. If it is needed like this, tell the user, who can {change}.")
         }
-        Remedy::Wait(_) => format!("Try again in {}, not sooner.", seconds(retry_after.unwrap_or_default())),
+        Remedy::Wait(_) => format!("Try again in {}, not sooner.", format_seconds(retry_after.unwrap_or_default())),
         Remedy::Person => "Do not try it again or reach for it another way. Ask the user how to go on.".to_owned(),
         Remedy::Again => {
             "The user can still approve it within 5 minutes. Tell them, and once they say that they have, make \
@@ -142,7 +142,7 @@ fn default_reason(decision: &Decision<'_>, subject: Subject) -> &'static str {
 }
 
 /// Formats a number of seconds in the unit that a person would use.
-pub(super) fn seconds(count: u64) -> String {
+pub(super) fn format_seconds(count: u64) -> String {
     match count {
         1 => "1 second".to_owned(),
         0..=119 => format!("{count} seconds"),
@@ -170,10 +170,10 @@ mod tests {
             (600_000, "in 10 minutes,", 600),
             (7_200_001, "in 3 hours,", 7201),
         ] {
-            let refusal = refusal(wait(millis), Subject::Tool, "a");
+            let refusal = format_refusal(wait(millis), Subject::Tool, "a");
             assert!(refusal.text.contains(words), "{}", refusal.text);
-            assert_eq!(refusal.meta().retry_after, Some(after));
-            assert_eq!(refusal.meta().reason, "The limit is reached");
+            assert_eq!(refusal.decision_meta().retry_after, Some(after));
+            assert_eq!(refusal.decision_meta().reason, "The limit is reached");
         }
     }
 }

@@ -7,8 +7,8 @@ use super::action::{Action, Commit, Payload, Turn};
 use super::approval_flow::{RoundOutcome, UnapprovedCall};
 use super::call_gate::AdmittedCall;
 use super::open_requests::{PendingCall, RequestKind};
-use super::recorder::outcome_of;
-use super::refusal::{Refusal, Refused, Remedy, Subject, refusal};
+use super::recorder::outcome_of_answer;
+use super::refusal::{Refusal, Refused, Remedy, Subject, format_refusal};
 use super::{ClientRequest, Engine, Now, approvals, describe_refusal, list_filter};
 use crate::policy::{Decision, Effect};
 use crate::record::{Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
@@ -21,42 +21,44 @@ use crate::wire::reply;
 const PROMPTS_RULE: &str = "prompts";
 
 impl Engine {
-    pub(super) fn tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
+    pub(super) fn handle_tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
         let ClientRequest { id, method, params, line, .. } = request;
         let call = CallParams::read(params)?;
-        self.recorder.introduced(|| call.client_info());
+        self.recorder.record_client(|| call.client_info());
         let is_our_round = self.is_our_round(&call);
-        let round = self.round_answered(&request, &call, turn);
+        let round = self.handle_round(&request, &call, turn);
         if let RoundOutcome::Settled = round {
             return Ok(());
         }
         let payload = match params {
             Some(params) if is_our_round => {
-                Payload::Written(list_filter::splice(line, params, &approvals::without_ours(params)))
+                Payload::Written(list_filter::splice_line(line, params, &approvals::remove_our_answers(params)))
             }
             _ => Payload::Received,
         };
         let policy = Arc::clone(&self.policy);
-        let tool = self.tools.called(&call.name, &policy);
+        let tool = self.tools.resolve_called(&call.name, &policy);
         let shape = call.answer_shape();
-        let facts = |rule| Facts { class: Some(policy.class(tool)), ..call_facts(method, &call, rule) };
-        let pending = match self.gate.judge(&policy, &call, tool.listing, turn.now) {
+        let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, &call, rule) };
+        let pending = match self.gate.judge_call(&policy, &call, tool.listing, turn.now) {
             Ok(AdmittedCall { decision, asking, counted }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
                 let facts = Facts { effect: decision.effect, enforcement, ..facts(decision.rule) };
-                let pending = PendingCall { counted, draft: self.recorder.decided(&facts, turn), shape };
+                let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
                     let unapproved = UnapprovedCall { request, payload, call: &call, decision, asking, pending };
-                    self.ask(unapproved, round, turn);
+                    self.ask_person(unapproved, round, turn);
                     return Ok(());
                 }
                 pending
             }
             Err(why) => {
                 let decision = why.decision;
-                let refusal = refusal(why, Subject::Tool, &call.name);
+                let refusal = format_refusal(why, Subject::Tool, &call.name);
                 let facts = Facts { effect: decision.effect, ..facts(decision.rule) };
-                let ControlFlow::Continue(draft) = self.refuse(id, shape, &refusal, facts, turn) else { return Ok(()) };
+                let ControlFlow::Continue(draft) = self.refuse_request(id, shape, &refusal, facts, turn) else {
+                    return Ok(());
+                };
                 PendingCall { counted: None, draft, shape }
             }
         };
@@ -64,18 +66,20 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn prompts_get(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
+    pub(super) fn handle_prompts_get(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
         let ClientRequest { id, key, method, params, .. } = request;
         let call = CallParams::read(params)?;
         let facts = call_facts(method, &call, PROMPTS_RULE);
         let shape = AnswerShape::Task;
         let policy = Arc::clone(&self.policy);
-        let draft = match self.tools.prompt(&policy, &call.name) {
-            None => self.recorder.decided(&facts, turn),
+        let draft = match self.tools.find_hidden_prompt(&policy, &call.name) {
+            None => self.recorder.draft_decision(&facts, turn),
             Some(decision) => {
-                let refusal = refusal(Refused::from(decision), Subject::Prompt, &call.name);
+                let refusal = format_refusal(Refused::from(decision), Subject::Prompt, &call.name);
                 let facts = Facts { effect: decision.effect, rule: decision.rule, ..facts };
-                let ControlFlow::Continue(draft) = self.refuse(id, shape, &refusal, facts, turn) else { return Ok(()) };
+                let ControlFlow::Continue(draft) = self.refuse_request(id, shape, &refusal, facts, turn) else {
+                    return Ok(());
+                };
                 draft
             }
         };
@@ -85,7 +89,7 @@ impl Engine {
     }
 
     /// Refuses a request, or, in a session that only observes, returns the draft for the request that is forwarded instead.
-    fn refuse(
+    fn refuse_request(
         &mut self,
         id: &str,
         shape: AnswerShape,
@@ -94,16 +98,16 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> ControlFlow<(), Option<Draft>> {
         let text = describe_refusal(facts.method.unwrap_or_default(), id, refusal);
-        let facts = Facts { reason: Some(refusal.meta().reason), enforcement: self.enforcement, ..facts };
+        let facts = Facts { reason: Some(refusal.decision_meta().reason), enforcement: self.enforcement, ..facts };
         match self.enforcement {
             Enforcement::Observed => {
-                turn.note(format!("observing, so passed on: would have {text}"));
-                ControlFlow::Continue(self.recorder.decided(&facts, turn))
+                turn.push_note(format!("observing, so passed on: would have {text}"));
+                ControlFlow::Continue(self.recorder.draft_decision(&facts, turn))
             }
             Enforcement::Enforced => {
-                turn.note(text);
-                self.recorder.refused(&facts, turn);
-                turn.send_to_client(reply::refusal(id, shape, &refusal.text, refusal.meta()));
+                turn.push_note(text);
+                self.recorder.record_refusal(&facts, turn);
+                turn.send_to_client(reply::refusal_line(id, shape, &refusal.text, refusal.decision_meta()));
                 ControlFlow::Break(())
             }
         }
@@ -119,7 +123,7 @@ impl Engine {
         pending: PendingCall,
         turn: &mut Turn<'_>,
     ) {
-        turn.push(match (self.required, &pending.draft) {
+        turn.push_action(match (self.required, &pending.draft) {
             (Required::Yes, Some(draft)) => {
                 let entry = unanswered_entry(draft, turn.now);
                 Action::Commit(Box::new(Commit { entry, payload, subject, name: name.into() }))
@@ -129,37 +133,37 @@ impl Engine {
         self.client_requests.insert(key, id, RequestKind::Call(pending));
     }
 
-    pub(super) fn answered(&mut self, call: PendingCall, answer: Answer<'_>, turn: &mut Turn<'_>) {
+    pub(super) fn handle_call_answer(&mut self, call: PendingCall, answer: Answer<'_>, turn: &mut Turn<'_>) {
         if call.counted.is_none() && call.draft.is_none() {
             return;
         }
-        let outcome = outcome_of(answer);
+        let outcome = outcome_of_answer(answer);
         if let Some(counted) = call.counted {
-            self.gate.answered(*counted, answer, outcome, turn.now);
+            self.gate.handle_answer(*counted, answer, outcome, turn.now);
         }
-        turn.record(call.draft, outcome);
+        turn.record_outcome(call.draft, outcome);
     }
 
     /// Handles a [`Commit`] that could not be written to the log, as `why` says: adds the refusal of the call, unless it was
     /// cancelled meanwhile.
     pub fn handle_commit_failed(&mut self, commit: &Commit, why: &str, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        let Some((id, call)) = self.client_requests.take_call(commit.entry.number()) else { return };
+        let Some((id, call)) = self.client_requests.take_call(commit.entry.call_number()) else { return };
         if let Some(counted) = call.counted {
-            self.gate.withdrawn(*counted, now);
+            self.gate.refund_call(*counted, now);
         }
         let decision = Decision { effect: Effect::Deny, rule: REQUIRED_RULE, reason: None, file: None };
         let otherwise = format!("The audit log is required and cannot be written: {why}");
         let refused = Refused { decision, otherwise: Some(otherwise), remedy: Remedy::Log };
-        let refusal = refusal(refused, commit.subject, &commit.name);
-        turn.record(call.draft, Outcome::Refused);
-        turn.note(format!("refused a call (id {id}) by {REQUIRED_RULE}: {why}"));
-        turn.send_to_client(reply::refusal(&id, call.shape, &refusal.text, refusal.meta()));
+        let refusal = format_refusal(refused, commit.subject, &commit.name);
+        turn.record_outcome(call.draft, Outcome::Refused);
+        turn.push_note(format!("refused a call (id {id}) by {REQUIRED_RULE}: {why}"));
+        turn.send_to_client(reply::refusal_line(&id, call.shape, &refusal.text, refusal.decision_meta()));
     }
 
     /// Adds a record for each call that waits for its answer, as it is if no answer comes.
-    pub fn unanswered(&self, now: Now, entries: &mut Vec<LogEntry>) {
-        let drafts = self.client_requests.calls().filter_map(|call| call.draft.as_ref());
+    pub fn collect_unanswered(&self, now: Now, entries: &mut Vec<LogEntry>) {
+        let drafts = self.client_requests.open_calls().filter_map(|call| call.draft.as_ref());
         entries.extend(drafts.map(|draft| unanswered_entry(draft, now)));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_TOOLS};
 use crate::policy::{Decision, Effect, Listing, Policy, ToolRef, ToolSeen};
-use crate::risk::{Class, Listed, classify};
+use crate::risk::{Class, Listed, classify_tool};
 
 /// The listed tools.
 #[derive(Debug, Default)]
@@ -23,12 +23,12 @@ impl ToolIndex {
     /// Adds a tool with its listing, an item of tools/list as written. A server that lists a tool again can only raise its
     /// class. Returns whether it did.
     #[must_use]
-    pub(super) fn insert(&mut self, tool: &str, item: &str, policy: &Policy) -> bool {
-        let is_raised = !policy.has_in_catalogue(tool) && self.classify(tool, item);
+    pub(super) fn record_listing(&mut self, tool: &str, item: &str, policy: &Policy) -> bool {
+        let is_raised = !policy.has_in_catalogue(tool) && self.record_class(tool, item);
         if self.is_full() {
             return is_raised;
         }
-        let names = self.by_spelling.entry(spelled(tool, '_').into()).or_default();
+        let names = self.by_spelling.entry(join_words(tool, '_').into()).or_default();
         if !names.iter().any(|name| **name == *tool) {
             names.push(tool.into());
             self.count += 1;
@@ -36,8 +36,8 @@ impl ToolIndex {
         is_raised
     }
 
-    fn classify(&mut self, tool: &str, item: &str) -> bool {
-        let class = class_of(tool, item);
+    fn record_class(&mut self, tool: &str, item: &str) -> bool {
+        let class = classify_listing(tool, item);
         if let Some(known) = self.classes.get_mut(tool) {
             // A critical class does not change: a rule against deleting must not be evaded by a mention of money.
             let is_raised = class > *known && *known < Class::Destructive;
@@ -54,13 +54,13 @@ impl ToolIndex {
     }
 
     /// Looks up a tool that is called. Allocates only for the first call of a tool that was not listed.
-    pub(super) fn called<'t>(&mut self, name: &'t str, policy: &Policy) -> ToolRef<'t> {
-        let tool = self.tool(name);
+    pub(super) fn resolve_called<'t>(&mut self, name: &'t str, policy: &Policy) -> ToolRef<'t> {
+        let tool = self.find_tool(name);
         if tool.listing != Listing::Missing || policy.has_in_catalogue(name) {
             return tool;
         }
         let class = self.unlisted.get(name).copied().unwrap_or_else(|| {
-            let class = tool.class();
+            let class = tool.guess_class();
             if self.unlisted.len() < MAX_LISTED_TOOLS {
                 self.unlisted.insert(name.into(), class);
             }
@@ -70,7 +70,7 @@ impl ToolIndex {
     }
 
     /// Looks up a tool. Does not allocate.
-    pub(super) fn tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
+    pub(super) fn find_tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
         ToolRef { name, listing: self.classes.get(name).copied().map_or(Listing::Missing, Listing::As) }
     }
 
@@ -78,21 +78,22 @@ impl ToolIndex {
     ///
     /// A prompt has the name of its tool, or the same words joined by the other of `-` and `_`: Iterable's server calls
     /// the prompt of `get_lists` `get-lists`. Beyond the limit of tools, every prompt counts as named after one.
-    pub(super) fn prompt<'p>(&self, policy: &'p Policy, prompt: &str) -> Option<Decision<'p>> {
-        let hidden =
-            |tool: &str| Some(policy.decide(self.tool(tool))).filter(|decision| decision.effect == Effect::Hide);
-        let listed = self.by_spelling.get(spelled(prompt, '_').as_str());
+    pub(super) fn find_hidden_prompt<'p>(&self, policy: &'p Policy, prompt: &str) -> Option<Decision<'p>> {
+        let hidden = |tool: &str| {
+            Some(policy.decide_tool(self.find_tool(tool))).filter(|decision| decision.effect == Effect::Hide)
+        };
+        let listed = self.by_spelling.get(join_words(prompt, '_').as_str());
         if let Some(decision) = listed.and_then(|tools| tools.iter().find_map(|tool| hidden(tool))) {
             return Some(decision);
         }
         let seen = if self.is_full() { ToolSeen::Tool } else { ToolSeen::Unknown };
-        let spellings = [prompt.to_owned(), spelled(prompt, '_'), spelled(prompt, '-')];
+        let spellings = [prompt.to_owned(), join_words(prompt, '_'), join_words(prompt, '-')];
         spellings.iter().find_map(|name| policy.hides_prompt(name, seen))
     }
 
     /// Returns whether the client would see other tools under `new` than under `old`.
-    pub(super) fn differ(&self, old: &Policy, new: &Policy) -> bool {
-        let is_hidden = |policy: &Policy, tool: &str| policy.decide(self.tool(tool)).effect == Effect::Hide;
+    pub(super) fn shows_differ(&self, old: &Policy, new: &Policy) -> bool {
+        let is_hidden = |policy: &Policy, tool: &str| policy.decide_tool(self.find_tool(tool)).effect == Effect::Hide;
         let mut tools = self.by_spelling.values().flatten();
         self.is_full() || tools.any(|tool| is_hidden(old, tool) != is_hidden(new, tool))
     }
@@ -103,15 +104,15 @@ impl ToolIndex {
 }
 
 /// Classifies a tool by its listing, or by its name if the listing cannot be read or is too large.
-fn class_of(tool: &str, item: &str) -> Class {
+fn classify_listing(tool: &str, item: &str) -> Class {
     match Some(item).filter(|item| item.len() <= MAX_CLASSIFIED_ITEM).and_then(Listed::parse) {
-        Some(listed) => classify(&listed).counts_as(),
-        None => ToolRef { name: tool, listing: Listing::Missing }.class(),
+        Some(listed) => classify_tool(&listed).counts_as(),
+        None => ToolRef { name: tool, listing: Listing::Missing }.guess_class(),
     }
 }
 
 /// Joins all words of a name by one character.
-fn spelled(name: &str, joint: char) -> String {
+fn join_words(name: &str, joint: char) -> String {
     name.replace(['-', '_'], joint.encode_utf8(&mut [0; 4]))
 }
 
@@ -125,8 +126,8 @@ mod tests {
             let empty = r#"{"name":"get_notes","description":""}"#.len();
             format!(r#"{{"name":"get_notes","description":"{}"}}"#, "a ".repeat((length - empty) / 2 + 1))
         };
-        assert_eq!(class_of("get_notes", &item(MAX_CLASSIFIED_ITEM - 8)), Class::Read);
-        assert_eq!(class_of("get_notes", &item(MAX_CLASSIFIED_ITEM + 8)), Class::Execute);
-        assert_eq!(class_of("delete_notes", &item(MAX_CLASSIFIED_ITEM + 8)), Class::Destructive);
+        assert_eq!(classify_listing("get_notes", &item(MAX_CLASSIFIED_ITEM - 8)), Class::Read);
+        assert_eq!(classify_listing("get_notes", &item(MAX_CLASSIFIED_ITEM + 8)), Class::Execute);
+        assert_eq!(classify_listing("delete_notes", &item(MAX_CLASSIFIED_ITEM + 8)), Class::Destructive);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::call_gate::{AdmittedCall, CallGate};
 use super::limits::{Memory, Store};
 use super::now::Now;
-use super::refusal::{Subject, refusal};
+use super::refusal::{Subject, format_refusal};
 use crate::policy::{Effect, Policy, ToolRef};
 use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
@@ -39,13 +39,13 @@ pub struct TrialDecision {
 
 impl Default for Trial {
     fn default() -> Self {
-        Self::sharing(Box::new(Memory::default()))
+        Self::with_store(Box::new(Memory::default()))
     }
 }
 
 impl Trial {
     /// Starts a session whose counts of the scope `server` are in `store`, which other sessions may share.
-    pub fn sharing(store: Box<dyn Store>) -> Self {
+    pub fn with_store(store: Box<dyn Store>) -> Self {
         Self { gate: CallGate::new(store), reader: Reader::default() }
     }
 
@@ -56,7 +56,7 @@ impl Trial {
     ///
     /// # Errors
     /// If the name or the depth of the arguments is not acceptable.
-    pub fn call(
+    pub fn try_call(
         &mut self,
         policy: &Policy,
         tool: &str,
@@ -64,7 +64,7 @@ impl Trial {
         elapsed: Duration,
     ) -> Result<TrialDecision, Fault> {
         let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
-        self.call_at(policy, tool.into(), arguments, now, Outcome::Refused)
+        self.try_call_at(policy, tool.into(), arguments, now, Outcome::Refused)
     }
 
     /// Tries a call at a time of the caller's choice, and counts it if it passes. If `outcome` is an error, the counts that the
@@ -72,7 +72,7 @@ impl Trial {
     ///
     /// # Errors
     /// As [`Trial::call`].
-    pub fn call_at(
+    pub fn try_call_at(
         &mut self,
         policy: &Policy,
         tool: ToolRef<'_>,
@@ -85,17 +85,17 @@ impl Trial {
         let line = format!(
             r#"{{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{{"name":{name},"arguments":{arguments}}}}}"#
         );
-        let envelope = self.reader.read(line.as_bytes(), StrictDepth::EVERYTHING)?;
-        let Message::Request { params, .. } = Message::of(&envelope)? else { return Err(Fault::Shape) };
+        let envelope = self.reader.read_line(line.as_bytes(), StrictDepth::EVERYTHING)?;
+        let Message::Request { params, .. } = Message::from_envelope(&envelope)? else { return Err(Fault::Shape) };
         let call = CallParams::read(params)?;
-        Ok(match self.gate.judge(policy, &call, tool.listing, now) {
+        Ok(match self.gate.judge_call(policy, &call, tool.listing, now) {
             Ok(AdmittedCall { decision, asking, counted }) => {
                 match (counted, outcome) {
                     (Some(counted), Outcome::Error | Outcome::ToolError) => {
-                        self.gate.answered(*counted, Answer::Error("{}"), outcome, now);
+                        self.gate.handle_answer(*counted, Answer::Error("{}"), outcome, now);
                     }
                     // Nobody is asked here, so the call does not pass and does not count.
-                    (Some(counted), Outcome::Refused) if asking.is_some() => self.gate.withdrawn(*counted, now),
+                    (Some(counted), Outcome::Refused) if asking.is_some() => self.gate.refund_call(*counted, now),
                     _ => {}
                 }
                 let default = "This call needs a person's approval.";
@@ -108,8 +108,8 @@ impl Trial {
             }
             Err(refused) => {
                 let effect = refused.decision.effect;
-                let refusal = refusal(refused, Subject::Tool, tool.name);
-                let meta = refusal.meta();
+                let refusal = format_refusal(refused, Subject::Tool, tool.name);
+                let meta = refusal.decision_meta();
                 TrialDecision {
                     effect,
                     rule: meta.rule.to_owned(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::text::{self, TextError};
-use super::{configuration_folder, shown};
+use super::{configuration_dir, display_path};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::limits::MAX_SETTINGS_FILE;
@@ -19,7 +19,7 @@ pub const SETTINGS_FILE: &str = "config.toml";
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// There is something, and it gives no text.
-    #[error("The settings {} cannot be read: {why}", shown(.path))]
+    #[error("The settings {} cannot be read: {why}", display_path(.path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum SettingsError {
         why: TextError,
     },
     /// The file has errors.
-    #[error("The settings {} are invalid, so nothing is started with them.\n\n{rendered}\nMend them, and try them with `policylayer check`.", shown(.path))]
+    #[error("The settings {} are invalid, so nothing is started with them.\n\n{rendered}\nMend them, and try them with `policylayer check`.", display_path(.path))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum SettingsError {
 
 impl SettingsError {
     /// How a run ends that failed because of it.
-    pub fn exit(&self) -> Exit {
+    pub fn exit_code(&self) -> Exit {
         if matches!(self, Self::Invalid { .. }) { Exit::InvalidPolicy } else { Exit::Failed }
     }
 }
@@ -49,9 +49,9 @@ impl SettingsError {
 /// Where it is there and cannot be used: going on with the defaults would drop what its author asked for.
 pub fn load_settings(env: &Env) -> Result<Settings, SettingsError> {
     let Some((path, source)) = settings_source(env)? else { return Ok(Settings::default()) };
-    let loaded = settings::load(&source);
+    let loaded = settings::load_settings(&source);
     loaded.settings.ok_or_else(|| {
-        let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+        let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
         SettingsError::Invalid { path, rendered }
     })
 }
@@ -65,14 +65,14 @@ pub fn read_settings(env: &Env) -> Result<Option<Source>, SettingsError> {
 }
 
 fn settings_source(env: &Env) -> Result<Option<(PathBuf, Source)>, SettingsError> {
-    let Ok(dir) = configuration_folder(env) else { return Ok(None) };
+    let Ok(dir) = configuration_dir(env) else { return Ok(None) };
     let path = dir.join(SETTINGS_FILE);
     // A link that leads nowhere is a file that somebody wanted.
     if fs::symlink_metadata(&path).is_err_and(|error| is_missing(&error)) {
         return Ok(None);
     }
-    match text::read(&path, MAX_SETTINGS_FILE) {
-        Ok(text) => Ok(Some((path.clone(), Source::new(shown(&path), Format::Toml, text)))),
+    match text::read_text(&path, MAX_SETTINGS_FILE) {
+        Ok(text) => Ok(Some((path.clone(), Source::new(display_path(&path), Format::Toml, text)))),
         Err(why) => Err(SettingsError::Unreadable { path, why }),
     }
 }

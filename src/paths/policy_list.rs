@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{PolicyError, TextError, configuration_folder};
+use super::{PolicyError, TextError, configuration_dir};
 use crate::env::Env;
 use crate::policy::{Format, ServerName};
 use crate::state::file::is_missing;
@@ -24,7 +24,7 @@ pub struct PolicyList {
 /// # Errors
 /// Where the configuration directory cannot be found or looked into.
 pub fn list_policies(env: &Env) -> Result<PolicyList, PolicyError> {
-    let mut listing = PolicyList { dir: configuration_folder(env)?.join("policies"), ..PolicyList::default() };
+    let mut listing = PolicyList { dir: configuration_dir(env)?.join("policies"), ..PolicyList::default() };
     let dir = listing.dir.clone();
     let failed = |error| PolicyError::Unreadable { path: dir.clone(), why: TextError::Failed(error) };
     let entries = match fs::read_dir(&dir) {
@@ -40,7 +40,7 @@ pub fn list_policies(env: &Env) -> Result<PolicyList, PolicyError> {
         }
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         if stem.ends_with(".test") {
-            if stem_of_tested(&path).is_some() {
+            if tested_policy_stem(&path).is_some() {
                 listing.tests.push(path);
             }
         } else if let Ok(server) = ServerName::parse(&stem) {
@@ -54,6 +54,6 @@ pub fn list_policies(env: &Env) -> Result<PolicyList, PolicyError> {
 }
 
 /// The stem of the policy that a test file is named after: `iterable` of `iterable.test.toml`.
-pub fn stem_of_tested(file: &Path) -> Option<&str> {
+pub fn tested_policy_stem(file: &Path) -> Option<&str> {
     file.file_stem()?.to_str()?.strip_suffix(".test").filter(|stem| !stem.is_empty())
 }

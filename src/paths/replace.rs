@@ -4,9 +4,9 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::shown;
+use super::display_path;
 use crate::limits::HELD_WAIT;
-use crate::state::file::{self, create_folder, is_missing, sync_folder};
+use crate::state::file::{self, create_dir, is_missing, sync_dir};
 
 /// Why a file was left as it was. Each message says what is wrong and what to do, in plain text.
 #[derive(Debug, thiserror::Error)]
@@ -14,20 +14,20 @@ pub enum ReplaceError {
     /// Somebody else wrote it, or took it away, since it was read.
     #[error(
         "{} was changed by somebody else since it was read, so nothing was written. Look at it, and do the same again.",
-        shown(.0)
+        display_path(.0)
     )]
     Changed(PathBuf),
     /// Another edit is about to take its place.
-    #[error("{} is being written by somebody else, so nothing was written. Do the same again when they are done.", shown(.0))]
+    #[error("{} is being written by somebody else, so nothing was written. Do the same again when they are done.", display_path(.0))]
     Busy(PathBuf),
     /// It was to be made, and is there.
-    #[error("{} exists already, and is not overwritten. Look at it, and do the same again.", shown(.0))]
+    #[error("{} exists already, and is not overwritten. Look at it, and do the same again.", display_path(.0))]
     Exists(PathBuf),
     /// It is a link, and what it leads to is not there.
-    #[error("{} is a link that leads nowhere, so nothing was written. Mend the link, or take it away.", shown(.0))]
+    #[error("{} is a link that leads nowhere, so nothing was written. Mend the link, or take it away.", display_path(.0))]
     LeadsNowhere(PathBuf),
     /// It is a directory, a pipe or a device.
-    #[error("{} is {what}, not a file, so nothing was written. Move it out of the way.", shown(.path))]
+    #[error("{} is {what}, not a file, so nothing was written. Move it out of the way.", display_path(.path))]
     NotAFile {
         /// What was named.
         path: PathBuf,
@@ -37,18 +37,18 @@ pub enum ReplaceError {
     /// Its mode says that it is not to be written.
     #[error(
         "{} is write-protected, so it was left as it is. If it is to be changed, make it writable for its owner first{}.",
-        shown(.0), writable_remedy(.0)
+        display_path(.0), writable_remedy(.0)
     )]
     WriteProtected(PathBuf),
     /// Another program has it open, and Windows does not replace such a file.
     #[error(
         "{} was left as it is: another program holds it open, and did not let go for {} seconds. Close it there (an MCP client \
          such as Claude Desktop, an editor, OneDrive or an antivirus program), and do the same again.",
-        shown(.0), HELD_WAIT.as_secs()
+        display_path(.0), HELD_WAIT.as_secs()
     )]
     HeldOpen(PathBuf),
     /// What is there cannot be read.
-    #[error("{} cannot be read: {error}. Make it readable for the user who runs policylayer.", shown(.path))]
+    #[error("{} cannot be read: {error}. Make it readable for the user who runs policylayer.", display_path(.path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -59,7 +59,7 @@ pub enum ReplaceError {
     #[error(
         "Nothing can be written in the directory {}: {error}. A file's new text is put beside it and then takes its place, so \
          make the directory writable for the user who runs policylayer.",
-        shown(.dir)
+        display_path(.dir)
     )]
     Folder {
         /// The directory.
@@ -71,7 +71,7 @@ pub enum ReplaceError {
     #[error(
         "{} cannot be replaced: {error}. It is as it was. See that the disk has room, and that the file and its directory \
          belong to the user who runs policylayer.",
-        shown(.path)
+        display_path(.path)
     )]
     Failed {
         /// The file.
@@ -98,10 +98,10 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
     let dir = real.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let in_folder = |error| ReplaceError::Folder { dir: dir.to_owned(), error };
     // Of two edits at once, one would take the other's place between its last look and its writing.
-    let _lock = lock(path, &real)?;
-    let found = verify(path, &real, expected)?;
+    let _lock = lock_file(path, &real)?;
+    let found = check_expected(path, &real, expected)?;
     if found.is_none() {
-        create_folder(dir).map_err(in_folder)?;
+        create_dir(dir).map_err(in_folder)?;
     }
     // In the same directory, so that it can take the file's place in one step; for this user only.
     // The error would name the temporary file.
@@ -112,7 +112,7 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
     }
     made.as_file().sync_all().map_err(failed)?;
     // Once more, as late as can be.
-    verify(path, &real, expected)?;
+    check_expected(path, &real, expected)?;
     match expected {
         Some(_) => file::persist(made, &real).map_err(failed)?,
         None => file::persist_new(made, &real).map_err(|error| match error.kind() {
@@ -121,13 +121,13 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
         })?,
     }
     // The file is in place; that its name might not outlive a power cut is not reported.
-    let _ = sync_folder(dir);
+    let _ = sync_dir(dir);
     Ok(())
 }
 
 /// The file that a path leads to, through all links; the path itself where nothing is there.
 fn real_path(path: &Path) -> Result<PathBuf, ReplaceError> {
-    let error = match file::real(path) {
+    let error = match file::real_path(path) {
         Ok(real) => return Ok(real),
         Err(error) => error,
     };
@@ -141,7 +141,7 @@ fn real_path(path: &Path) -> Result<PathBuf, ReplaceError> {
 }
 
 /// Keeps other edits of the file away, until it is dropped. `None` where nothing is there yet, or there can be no lock.
-fn lock(path: &Path, real: &Path) -> Result<Option<File>, ReplaceError> {
+fn lock_file(path: &Path, real: &Path) -> Result<Option<File>, ReplaceError> {
     // Opening a pipe would wait for a writer.
     if !fs::metadata(real).is_ok_and(|found| found.is_file()) {
         return Ok(None);
@@ -156,11 +156,11 @@ fn lock(path: &Path, real: &Path) -> Result<Option<File>, ReplaceError> {
 
 /// How a file is made writable, where that has a name of its own.
 fn writable_remedy(path: &Path) -> String {
-    if cfg!(windows) { format!(" (attrib -r \"{}\")", shown(path)) } else { String::new() }
+    if cfg!(windows) { format!(" (attrib -r \"{}\")", display_path(path)) } else { String::new() }
 }
 
 /// That the file is what was expected; what the system knows of it, where it is there.
-fn verify(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<Option<Metadata>, ReplaceError> {
+fn check_expected(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<Option<Metadata>, ReplaceError> {
     let unreadable = |error| match file::is_held_open(&error) {
         true => ReplaceError::HeldOpen(path.to_owned()),
         false => ReplaceError::Unreadable { path: path.to_owned(), error },
@@ -178,7 +178,7 @@ fn verify(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<Option<Me
     }
     let Some(expected) = expected else { return Err(ReplaceError::Exists(path.to_owned())) };
     // By its length first: what has grown without bound need not be read.
-    if found.len() != expected.len() as u64 || file::read(real).map_err(unreadable)? != expected {
+    if found.len() != expected.len() as u64 || file::read_file(real).map_err(unreadable)? != expected {
         return Err(ReplaceError::Changed(path.to_owned()));
     }
     if found.permissions().readonly() {

@@ -33,7 +33,7 @@ impl From<io::Error> for TextError {
 }
 
 /// That the path leads to a file.
-pub(super) fn expect_file(path: &Path) -> Result<(), TextError> {
+pub(super) fn check_is_file(path: &Path) -> Result<(), TextError> {
     // Asked before it is opened: opening a pipe would wait for a writer, and stdin is the client's.
     let kind = fs::metadata(path)?;
     if kind.is_file() {
@@ -43,12 +43,12 @@ pub(super) fn expect_file(path: &Path) -> Result<(), TextError> {
 }
 
 /// The text of a file of at most so many bytes.
-pub(super) fn read(path: &Path, most: usize) -> Result<String, TextError> {
-    expect_file(path)?;
+pub(super) fn read_text(path: &Path, most: usize) -> Result<String, TextError> {
+    check_is_file(path)?;
     let mut bytes = Vec::new();
     file::wait_for_release(path, || {
         bytes.clear();
-        file::open(File::options().read(true), path)?.take(most as u64 + 1).read_to_end(&mut bytes)
+        file::open_file(File::options().read(true), path)?.take(most as u64 + 1).read_to_end(&mut bytes)
     })?;
     if bytes.len() > most {
         return Err(TextError::TooLarge);

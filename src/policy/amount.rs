@@ -79,7 +79,7 @@ impl Amount {
         if number.is_negative() {
             return Err(AmountError::Negative);
         }
-        match number.scaled(DECIMALS) {
+        match number.scale_to(DECIMALS) {
             Ok(nanos) if nanos <= Self::MAX.nanos => Ok(Self { nanos }),
             Ok(_) | Err(Unscalable::TooLarge) => Err(AmountError::TooLarge),
             Err(Unscalable::TooFine) => Err(AmountError::TooFine),
@@ -105,18 +105,18 @@ impl Amount {
 
     /// The largest whole amount that is no larger than this one.
     #[must_use]
-    pub fn floor(self) -> Self {
+    pub fn round_down(self) -> Self {
         Self { nanos: self.nanos - self.nanos % ONE }
     }
 
     /// The largest amount below this one; `None` below zero.
     #[must_use]
-    pub fn before(self) -> Option<Self> {
+    pub fn largest_below(self) -> Option<Self> {
         Self::from_nanos(self.nanos - 1)
     }
 
     /// The amount in units of 10^-9, as it is stored.
-    pub fn nanos(self) -> i128 {
+    pub fn as_nanos(self) -> i128 {
         self.nanos
     }
 

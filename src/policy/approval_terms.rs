@@ -25,7 +25,7 @@ pub struct Asking {
 
 impl Asking {
     /// What this leaves open, as `other` says.
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(super) fn or_else_from(self, other: Self) -> Self {
         Self { timeout: self.timeout.or(other.timeout), scope: self.scope.or(other.scope) }
     }
 }

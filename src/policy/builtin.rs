@@ -3,13 +3,13 @@
 use super::compile::{Policy, compile_builtin};
 use super::decode::decode;
 use super::diagnostic::Report;
-use super::document::read;
+use super::document::read_document;
 use super::server::ServerName;
 use super::source::{Format, Source};
 
 /// The built-in policy for a server, compiled.
-pub fn builtin(server: &ServerName) -> Policy {
-    parse(builtin_text(server), server).unwrap_or_else(|| {
+pub fn builtin_policy(server: &ServerName) -> Policy {
+    parse_builtin(builtin_text(server), server).unwrap_or_else(|| {
         // A test reads every built-in policy; were one broken all the same, nothing passes under it.
         let reason =
             format!("The built-in policy for {server} cannot be read, so every call is refused. Please report this.");
@@ -25,10 +25,10 @@ pub fn builtin_text(server: &ServerName) -> &'static str {
     }
 }
 
-fn parse(text: &str, server: &ServerName) -> Option<Policy> {
+fn parse_builtin(text: &str, server: &ServerName) -> Option<Policy> {
     let source = Source::new(format!("builtin:{server}"), Format::Toml, text);
     let mut report = Report::default();
-    let document = read(&decode(&source, &mut report)?, &mut report);
+    let document = read_document(&decode(&source, &mut report)?, &mut report);
     let reason = format!("The built-in policy for {server} has no rule for this tool.");
     compile_builtin(&document, server, reason).filter(|_| !report.has_errors())
 }

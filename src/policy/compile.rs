@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::approval_terms::Asking;
-use super::builtin;
+use super::builtin_policy;
 use super::decision::Effect;
-use super::diagnostic::visible;
+use super::diagnostic::escape_invisible;
 use super::document::{Otherwise, PolicyDocument, Unlisted};
 use super::entry::EntryBody;
 use super::glob::{NamePattern, Pattern};
@@ -49,7 +49,7 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    fn plain(effect: Effect, path: impl Into<String>, reason: Option<String>) -> Self {
+    fn without_checks(effect: Effect, path: impl Into<String>, reason: Option<String>) -> Self {
         Self { effect, path: path.into(), reason, checks: None }
     }
 }
@@ -91,7 +91,7 @@ impl Mode {
 impl Policy {
     /// A policy that refuses every tool, because none could be read.
     pub(super) fn refuse_everything(server: &ServerName, path: &str, reason: String) -> Self {
-        let otherwise = Rule::plain(Effect::Deny, path, Some(reason));
+        let otherwise = Rule::without_checks(Effect::Deny, path, Some(reason));
         Self {
             server: server.clone(),
             file: None,
@@ -126,7 +126,7 @@ impl Policy {
     /// Every tool that the policy, or the catalogue of its server, knows by its name.
     pub fn known_tools(&self) -> BTreeSet<String> {
         let own = self.exact.keys().chain(self.hidden.keys()).cloned();
-        let known = Catalogue::of(self.server.as_str()).into_iter().flat_map(Catalogue::tools);
+        let known = Catalogue::for_server(self.server.as_str()).into_iter().flat_map(Catalogue::tools);
         own.chain(known.map(|tool| tool.name.clone())).collect()
     }
 
@@ -134,7 +134,7 @@ impl Policy {
     pub(super) fn allows_nothing(&self) -> bool {
         // What a person may let through is not nothing.
         let may_pass = |effect| matches!(effect, Effect::Allow | Effect::RequireApproval);
-        let rules = self.exact.keys().any(|name| may_pass(self.decide(name).effect))
+        let rules = self.exact.keys().any(|name| may_pass(self.decide_tool(name).effect))
             || self.globs.iter().any(|(_, rule)| may_pass(rule.effect))
             || self.classes.values().any(|rule| may_pass(rule.effect))
             || may_pass(self.otherwise.effect);
@@ -145,15 +145,15 @@ impl Policy {
 
 /// Compiles a document without errors; `None` if what must be there is missing.
 pub(super) fn compile(document: &PolicyDocument, file: &str, server: &ServerName) -> Option<Policy> {
-    let otherwise = otherwise(document)?;
+    let otherwise = default_rule(document)?;
     // `hide` alone promises that the rest of the server keeps working, so the rest is left to the built-in policy.
     let is_patch = document.hide.is_some() && document.tools.is_none() && document.classes.is_none();
     let mut policy = if is_patch && otherwise.effect != Effect::Allow {
-        builtin(server).only_exact_rules()
+        builtin_policy(server).only_exact_rules()
     } else {
         Policy::refuse_everything(server, "default", String::new())
     };
-    policy.file = Some(visible(file));
+    policy.file = Some(escape_invisible(file));
     policy.mode = if is_patch { Mode::Patch } else { Mode::Standalone };
     policy.otherwise = otherwise;
     policy.add_rules(document, "");
@@ -162,21 +162,21 @@ pub(super) fn compile(document: &PolicyDocument, file: &str, server: &ServerName
 
 /// Compiles the document that is built in for a server.
 pub(super) fn compile_builtin(document: &PolicyDocument, server: &ServerName, reason: String) -> Option<Policy> {
-    let effect = otherwise(document)?.effect;
+    let effect = default_rule(document)?.effect;
     let mut policy = Policy::refuse_everything(server, "builtin:default", reason);
     policy.otherwise.effect = effect;
     policy.add_rules(document, "builtin:");
     Some(policy)
 }
 
-fn otherwise(document: &PolicyDocument) -> Option<Rule> {
+fn default_rule(document: &PolicyDocument) -> Option<Rule> {
     let unlisted = document.unlisted.as_ref().map_or(Unlisted::Hide, |unlisted| unlisted.value);
     let effect = match (document.default.as_ref()?.value, unlisted) {
         (Otherwise::Allow, _) => Effect::Allow,
         (Otherwise::Deny, Unlisted::Hide) => Effect::Hide,
         (Otherwise::Deny, Unlisted::Deny) => Effect::Deny,
     };
-    Some(Rule::plain(effect, "default", None))
+    Some(Rule::without_checks(effect, "default", None))
 }
 
 impl Policy {
@@ -191,7 +191,7 @@ impl Policy {
     fn add_rules(&mut self, document: &PolicyDocument, prefix: &str) {
         for item in document.hide.iter().flatten() {
             let path = format!("{prefix}{}", item.path);
-            let rule = Arc::new(Rule::plain(Effect::Hide, path, None));
+            let rule = Arc::new(Rule::without_checks(Effect::Hide, path, None));
             match &item.tool.pattern {
                 // A name that is hidden twice keeps the rule that stands first.
                 NamePattern::Exact(name) => drop(self.hidden.entry(name.clone()).or_insert(rule)),
@@ -202,10 +202,10 @@ impl Policy {
         }
         for entry in document.classes.iter().flatten() {
             let path = format!("{prefix}classes.{}", entry.class.as_str());
-            self.classes.insert(entry.class, Arc::new(self.rule(&path, &entry.body)));
+            self.classes.insert(entry.class, Arc::new(self.compile_rule(&path, &entry.body)));
         }
         if let Some(all) = &document.all_tools {
-            self.all_tools = self.checks(&format!("{prefix}{}", all.path), &all.body);
+            self.all_tools = self.compile_checks(&format!("{prefix}{}", all.path), &all.body);
         }
         for entry in document.tools.iter().flatten() {
             if let Some(class) = entry.body.class {
@@ -221,11 +221,11 @@ impl Policy {
                 Some(class) if entry.body.only_classifies && document.classes.is_some() => {
                     let otherwise = || {
                         let Rule { effect, path, reason, .. } = &self.otherwise;
-                        Arc::new(Rule::plain(*effect, path.clone(), reason.clone()))
+                        Arc::new(Rule::without_checks(*effect, path.clone(), reason.clone()))
                     };
                     self.classes.get(&class).cloned().unwrap_or_else(otherwise)
                 }
-                _ => Arc::new(self.rule(&format!("{prefix}{}", entry.path()), &entry.body)),
+                _ => Arc::new(self.compile_rule(&format!("{prefix}{}", entry.rule_path()), &entry.body)),
             };
             match &entry.tool.pattern {
                 NamePattern::Exact(name) => drop(self.exact.insert(name.clone(), rule)),
@@ -234,16 +234,16 @@ impl Policy {
                 }
             }
         }
-        self.class_globs.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal()));
-        self.globs.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal()));
+        self.class_globs.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal_length()));
+        self.globs.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal_length()));
     }
 
-    fn rule(&self, path: &str, body: &EntryBody) -> Rule {
+    fn compile_rule(&self, path: &str, body: &EntryBody) -> Rule {
         let effect = body.action.unwrap_or(Effect::Allow);
-        Rule { effect, path: path.to_owned(), reason: body.reason.clone(), checks: self.checks(path, body) }
+        Rule { effect, path: path.to_owned(), reason: body.reason.clone(), checks: self.compile_checks(path, body) }
     }
 
-    fn checks(&self, path: &str, body: &EntryBody) -> Option<Box<Checks>> {
+    fn compile_checks(&self, path: &str, body: &EntryBody) -> Option<Box<Checks>> {
         if !body.has_checks() {
             return None;
         }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::source::{Source, Span};
 use crate::limits::MAX_DIAGNOSTICS;
-pub(super) use crate::visible::visible;
+pub(super) use crate::visible::escape_invisible;
 
 /// Whether a diagnostic stops loading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -54,7 +54,7 @@ impl Diagnostic {
 
     /// The same diagnostic with what to do about it.
     #[must_use]
-    pub fn hint(self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }
@@ -80,25 +80,25 @@ impl Report {
     }
 
     /// Adds an error at `span`, and what to do about it.
-    pub(crate) fn error(
+    pub(crate) fn push_error(
         &mut self,
         code: &'static str,
         span: &Span,
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.push(Diagnostic::error(code, span.clone(), message).hint(hint));
+        self.push(Diagnostic::error(code, span.clone(), message).with_hint(hint));
     }
 
     /// Adds a warning at `span`, and what to do about it.
-    pub(super) fn warning(
+    pub(super) fn push_warning(
         &mut self,
         code: &'static str,
         span: &Span,
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.push(Diagnostic::warning(code, span.clone(), message).hint(hint));
+        self.push(Diagnostic::warning(code, span.clone(), message).with_hint(hint));
     }
 
     /// Whether what is pushed is only counted: no need then to put much work into it.
@@ -107,7 +107,7 @@ impl Report {
     }
 
     /// How many errors there are so far.
-    pub(crate) fn errors(&self) -> usize {
+    pub(crate) fn count_errors(&self) -> usize {
         self.errors
     }
 
@@ -116,7 +116,7 @@ impl Report {
     }
 
     /// All that was kept, in the order of the document, with a last one that says how many were not kept.
-    pub(crate) fn finish(mut self, source: &Source) -> Vec<Diagnostic> {
+    pub(crate) fn into_diagnostics(mut self, source: &Source) -> Vec<Diagnostic> {
         self.kept.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.severity));
         if self.dropped > 0 {
             let end = source.text().len();
@@ -126,20 +126,20 @@ impl Report {
             } else {
                 Diagnostic::warning("too-many", end..end, message)
             };
-            self.kept.push(last.hint("mend the ones above first"));
+            self.kept.push(last.with_hint("mend the ones above first"));
         }
         self.kept
     }
 }
 
 /// A name or value from a document, as it may be shown: in backticks, made visible, cut at 60 characters.
-pub(crate) fn quote(text: &str) -> String {
+pub(crate) fn quote_for_message(text: &str) -> String {
     const SHOWN: usize = 60;
     if text.is_empty() {
         return "an empty text".to_owned();
     }
     match text.char_indices().nth(SHOWN) {
-        Some((cut, _)) => format!("`{}…`", visible(text.get(..cut).unwrap_or_default())),
-        None => format!("`{}`", visible(text)),
+        Some((cut, _)) => format!("`{}…`", escape_invisible(text.get(..cut).unwrap_or_default())),
+        None => format!("`{}`", escape_invisible(text)),
     }
 }

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::decision::Effect;
-use super::diagnostic::{Report, quote, visible};
+use super::diagnostic::{Report, escape_invisible, quote_for_message};
 use super::entry::{ALL_TOOLS, EntryBody, EntryKeys};
 use super::glob::NamePattern;
 use super::group_keys::{GroupKeys, GroupedCondition};
 use super::keys::kinds::{Located, read_members};
-use super::keys::words::{Words as _, list, nearest, words};
+use super::keys::words::{Words as _, list_words, nearest_word, words};
 use super::keys::{Family, FromDocument, TableSpec, ValueKind, read_text, table, table_kind};
 use super::limit_keys::LimitKeys;
 use super::source::Span;
@@ -128,12 +128,12 @@ pub(super) struct ToolEntry {
 
 impl ToolEntry {
     /// The effect of the entry's action; being listed means allowed.
-    pub(super) fn effect(&self) -> Effect {
+    pub(super) fn entry_effect(&self) -> Effect {
         self.body.action.unwrap_or(Effect::Allow)
     }
 
     /// The path of the rule in the document.
-    pub(super) fn path(&self) -> String {
+    pub(super) fn rule_path(&self) -> String {
         format!("tools.{}", quoted_key(&self.tool.text))
     }
 }
@@ -143,11 +143,11 @@ fn quoted_key(key: &str) -> String {
     if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return key.to_owned();
     }
-    format!("\"{}\"", visible(&key.replace('\\', "\\\\").replace('"', "\\\"")))
+    format!("\"{}\"", escape_invisible(&key.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
 /// Reads a document out of a tree, reporting everything that is wrong with it at once.
-pub(super) fn read(root: &DocumentNode, report: &mut Report) -> PolicyDocument {
+pub(super) fn read_document(root: &DocumentNode, report: &mut Report) -> PolicyDocument {
     let Some(keys) = DocumentKeys::read(root, DocumentKeys::SPEC.of, report) else { return PolicyDocument::default() };
     let span = keys.table.written.iter().find(|(key, _)| *key == "all_tools").map(|(_, span)| span.clone());
     let all_tools = span.zip(keys.all_tools).map(|(span, all)| (span, "all_tools".to_owned(), all.0));
@@ -168,7 +168,7 @@ pub(super) fn read(root: &DocumentNode, report: &mut Report) -> PolicyDocument {
         let body = EntryBody::new(keys, report);
         if document.all_tools.is_some() {
             let message = "`all_tools` and `tools.\"*\"` are the same thing, and both are here";
-            report.error("conflicting-keys", &span, message, "join them in one place");
+            report.push_error("conflicting-keys", &span, message, "join them in one place");
         } else {
             document.all_tools = Some(AllTools { span, path, body });
         }
@@ -187,7 +187,7 @@ impl PolicyDocument {
             conditions += body.count_conditions();
             if conditions > MAX_CONDITIONS {
                 let message = format!("the policy has more than {MAX_CONDITIONS} conditions");
-                return report.error("too-many-conditions", span, message, "use `in` for several values");
+                return report.push_error("too-many-conditions", span, message, "use `in` for several values");
             }
         }
     }
@@ -202,7 +202,7 @@ fn read_tools(members: &[DocumentMember], report: &mut Report) -> (Vec<ToolEntry
     for (key, value) in members {
         let name = DocumentNode { span: key.span.clone(), value: DocumentValue::String(key.name.clone()) };
         let tool = ToolName::read(&name, "a tool", report);
-        let what = format!("the entry {}", quote(&key.name));
+        let what = format!("the entry {}", quote_for_message(&key.name));
         if tool.as_ref().is_some_and(|tool| tool.pattern.matches_all()) {
             let keys = AllToolsKeys::read(value, &what, report);
             stars.extend(keys.map(|keys| (key.span.clone(), format!("tools.{}", quoted_key(&key.name)), keys.0)));
@@ -221,13 +221,18 @@ fn read_classes(members: &[DocumentMember], report: &mut Report) -> Vec<ClassEnt
         let class = Class::ALL.into_iter().find(|class| class.as_str() == key.name);
         if class.is_none() {
             let words = Class::ALL.map(Class::as_str);
-            let hint = match nearest(&key.name, words.into_iter()) {
+            let hint = match nearest_word(&key.name, words.into_iter()) {
                 Some(word) => format!("did you mean `{word}`?"),
-                None => format!("the classes are {}", list(&words)),
+                None => format!("the classes are {}", list_words(&words)),
             };
-            report.error("unknown-key", &key.span, format!("there is no class {}", quote(&key.name)), hint);
+            report.push_error(
+                "unknown-key",
+                &key.span,
+                format!("there is no class {}", quote_for_message(&key.name)),
+                hint,
+            );
         }
-        let keys = EntryKeys::read(value, &format!("the entry {}", quote(&key.name)), report);
+        let keys = EntryKeys::read(value, &format!("the entry {}", quote_for_message(&key.name)), report);
         let body = keys.map(|keys| EntryBody::new(keys, report));
         let (Some(class), Some(body)) = (class, body) else { continue };
         entries.push(ClassEntry { span: key.span.clone(), class, body });
@@ -252,7 +257,7 @@ pub(crate) struct ClassMembers(Vec<DocumentMember>);
 impl FromDocument for ToolMembers {
     fn value_kind() -> ValueKind {
         ValueKind::new("a table with one entry per tool", "Tools", |definitions| {
-            let all = definitions.described(AllToolsKeys::value_kind(), "The same as `all_tools`.");
+            let all = definitions.describe_use(AllToolsKeys::value_kind(), "The same as `all_tools`.");
             let others = definitions.schema(EntryKeys::value_kind());
             json!({ "type": "object", "properties": { "*": all }, "additionalProperties": others })
         })
@@ -268,7 +273,7 @@ impl FromDocument for ClassMembers {
     fn value_kind() -> ValueKind {
         ValueKind::new("a table with one entry per class", "Classes", |definitions| {
             let entry = |(word, _, doc): &(&str, Class, &[&str])| {
-                ((*word).to_owned(), definitions.described(EntryKeys::value_kind(), doc.concat().trim()))
+                ((*word).to_owned(), definitions.describe_use(EntryKeys::value_kind(), doc.concat().trim()))
             };
             let properties: serde_json::Map<_, _> = Class::WORDS.iter().map(entry).collect();
             json!({ "type": "object", "properties": properties, "additionalProperties": false })
@@ -293,12 +298,16 @@ impl FromDocument for Version {
     fn read(node: &DocumentNode, _: &str, report: &mut Report) -> Option<Self> {
         let (message, hint) = match &node.value {
             DocumentValue::String(text) if text == "1" => return Some(Self),
-            DocumentValue::String(text) => {
-                (format!("there is no version {}", quote(text)), "the only version of the language is \"1\"")
-            }
-            _ => (format!("the version is the string \"1\", and this is {}", node.kind()), "put it in quotes: \"1\""),
+            DocumentValue::String(text) => (
+                format!("there is no version {}", quote_for_message(text)),
+                "the only version of the language is \"1\"",
+            ),
+            _ => (
+                format!("the version is the string \"1\", and this is {}", node.kind_name()),
+                "put it in quotes: \"1\"",
+            ),
         };
-        report.error("bad-version", &node.span, message, hint);
+        report.push_error("bad-version", &node.span, message, hint);
         None
     }
 }
@@ -325,7 +334,7 @@ impl FromDocument for ToolName {
         read_text(node, what, report, |text| match NamePattern::parse(text) {
             Ok(pattern) => Ok(Self { text: text.to_owned(), pattern }),
             Err(bad) => {
-                let message = format!("{} is not a tool name or glob: {}", quote(text), bad.message);
+                let message = format!("{} is not a tool name or glob: {}", quote_for_message(text), bad.message);
                 Err(("bad-glob", message, bad.hint))
             }
         })

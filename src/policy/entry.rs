@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::approval_terms::{ApprovalScope, Asking};
 use super::condition::{Condition, Path};
 use super::decision::Effect;
-use super::diagnostic::{Report, quote};
+use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
 use super::group_keys::{GroupCheck, Groups};
 use super::keys::kinds::Located;
@@ -129,22 +129,22 @@ impl EntryBody {
 
     /// Whether something more than the action decides.
     pub(super) fn has_checks(&self) -> bool {
-        self.groups().next().is_some()
+        self.condition_groups().next().is_some()
             || !(self.rules.is_empty() && self.limits.is_empty() && self.asking == Asking::default())
     }
 
     /// Where its conditions and counts look.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        let conditions = self.groups().flat_map(|check| &check.group.conditions).map(Condition::path);
+    pub(super) fn argument_paths(&self) -> impl Iterator<Item = &Path> {
+        let conditions = self.condition_groups().flat_map(|check| &check.group.conditions).map(Condition::path);
         conditions.chain(self.limits.iter().filter_map(|limit| limit.increment.path()))
     }
 
     /// How many conditions there are.
     pub(super) fn count_conditions(&self) -> usize {
-        self.groups().map(|check| check.group.conditions.len()).sum()
+        self.condition_groups().map(|check| check.group.conditions.len()).sum()
     }
 
-    fn groups(&self) -> impl Iterator<Item = &GroupCheck> {
+    fn condition_groups(&self) -> impl Iterator<Item = &GroupCheck> {
         let rules = self.rules.iter().filter_map(|rule| match rule {
             RuleCheck::Deny { .. } => None,
             RuleCheck::Require(check) => Some(check),
@@ -160,9 +160,9 @@ fn report_shared_counters(limits: &[LimitAsWritten], report: &mut Report) {
         let (name, span) = (limit.counter_name(), limit.counter.as_ref().map(|counter| &counter.span));
         let Some(earlier) = names.insert(name, span) else { continue };
         if let Some(span) = span.or(earlier) {
-            let message = format!("the counter {} is counted twice in one entry", quote(name));
+            let message = format!("the counter {} is counted twice in one entry", quote_for_message(name));
             let hint = "give each limit a counter of its own, or leave `counter` out";
-            report.error("duplicate-counter", span, message, hint);
+            report.push_error("duplicate-counter", span, message, hint);
         }
     }
 }

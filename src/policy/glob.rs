@@ -40,11 +40,11 @@ impl NamePattern {
     /// Reads a name or glob. A text without wildcards, or with all of them escaped, is an exact name.
     pub(super) fn parse(text: &str) -> Result<Self, BadGlob> {
         if text.is_empty() {
-            return bad("the name is empty", "write the tool's name as the server spells it");
+            return bad_glob("the name is empty", "write the tool's name as the server spells it");
         }
         if text.trim() != text || text.contains(char::is_control) {
             // As YAML's `|` leaves a newline: a rule that silently matches nothing hides nothing.
-            return bad(
+            return bad_glob(
                 "it begins or ends with a blank, or holds a control character",
                 "take that character out; where a tool's name really has it, `?` stands for any one character",
             );
@@ -53,9 +53,9 @@ impl NamePattern {
             return Ok(Self::Exact(text.to_owned()));
         }
         if text.chars().nth(MAX_GLOB_LENGTH).is_some() {
-            return bad("the glob is longer than 128 characters", "shorten it: tool names are shorter than that");
+            return bad_glob("the glob is longer than 128 characters", "shorten it: tool names are shorter than that");
         }
-        let alternatives = expand(text)?;
+        let alternatives = expand_alternatives(text)?;
         if let [only] = alternatives.as_slice()
             && let Some(name) = only.iter().map(Token::as_char).collect::<Option<String>>()
         {
@@ -93,7 +93,7 @@ impl Pattern {
     }
 
     /// How many of the pattern's characters stand for themselves: the more, the more specific.
-    pub(super) fn literal(&self) -> usize {
+    pub(super) fn literal_length(&self) -> usize {
         self.literal
     }
 
@@ -111,7 +111,7 @@ impl Pattern {
                 }
                 Some(token) => {
                     let mut next = rest.clone();
-                    if next.next().is_some_and(|c| token.accepts(c)) {
+                    if next.next().is_some_and(|c| token.accepts_char(c)) {
                         (at, rest) = (at + 1, next);
                         continue;
                     }
@@ -128,7 +128,7 @@ impl Pattern {
     }
 
     /// Whether some name is matched by both patterns: walks them side by side through every pair of positions.
-    pub(super) fn overlaps(&self, other: &Self) -> bool {
+    pub(super) fn overlaps_with(&self, other: &Self) -> bool {
         let width = other.tokens.len() + 1;
         let mut row = vec![false; width];
         if let Some(first) = row.first_mut() {
@@ -175,7 +175,7 @@ impl Token {
         if let Self::Char(c) = self { Some(*c) } else { None }
     }
 
-    fn accepts(&self, c: char) -> bool {
+    fn accepts_char(&self, c: char) -> bool {
         match self {
             Self::Char(own) => *own == c,
             Self::One | Self::Star => true,
@@ -185,7 +185,7 @@ impl Token {
 
     fn shares_a_char_with(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Char(c), token) | (token, Self::Char(c)) => token.accepts(*c),
+            (Self::Char(c), token) | (token, Self::Char(c)) => token.accepts_char(*c),
             (Self::Set(ours), Self::Set(theirs)) => {
                 ours.iter().any(|(low, high)| theirs.iter().any(|(from, to)| low <= to && from <= high))
             }
@@ -195,7 +195,7 @@ impl Token {
 }
 
 /// Reads a glob into one list of tokens an alternative.
-fn expand(text: &str) -> Result<Vec<Vec<Token>>, BadGlob> {
+fn expand_alternatives(text: &str) -> Result<Vec<Vec<Token>>, BadGlob> {
     let mut done: Vec<Vec<Token>> = vec![Vec::new()];
     // Inside braces: the alternatives that are complete, and the one being read.
     let mut braces: Option<(Vec<Vec<Token>>, Vec<Token>)> = None;
@@ -205,7 +205,7 @@ fn expand(text: &str) -> Result<Vec<Vec<Token>>, BadGlob> {
             ('\\', _) => match chars.next() {
                 Some(next) if !next.is_alphanumeric() => Token::Char(next),
                 _ => {
-                    return bad(
+                    return bad_glob(
                         "a backslash stands before a character that needs none",
                         "write `\\\\` for a backslash; only `*`, `?`, `[`, `]`, `{`, `}` and `,` need one before them",
                     );
@@ -213,55 +213,60 @@ fn expand(text: &str) -> Result<Vec<Vec<Token>>, BadGlob> {
             },
             ('*', _) => Token::Star,
             ('?', _) => Token::One,
-            ('[', _) => set(&mut chars)?,
-            (']', _) => return bad("`]` closes nothing", "open the set with `[`, or write `\\]` for the character"),
+            ('[', _) => parse_set(&mut chars)?,
+            (']', _) => {
+                return bad_glob("`]` closes nothing", "open the set with `[`, or write `\\]` for the character");
+            }
             ('{', None) => {
                 braces = Some((Vec::new(), Vec::new()));
                 continue;
             }
-            ('{', Some(_)) => return bad("alternatives do not nest", "write them as one list: `{a,b,c}`"),
+            ('{', Some(_)) => return bad_glob("alternatives do not nest", "write them as one list: `{a,b,c}`"),
             (',', Some((complete, current))) => {
                 complete.push(std::mem::take(current));
                 continue;
             }
             ('}', None) => {
-                return bad("`}` closes nothing", "open the alternatives with `{`, or write `\\}` for the character");
+                return bad_glob(
+                    "`}` closes nothing",
+                    "open the alternatives with `{`, or write `\\}` for the character",
+                );
             }
             ('}', Some((complete, current))) => {
                 complete.push(std::mem::take(current));
-                done = product(&done, complete)?;
+                done = combine_alternatives(&done, complete)?;
                 braces = None;
                 continue;
             }
             (c, _) => Token::Char(c),
         };
         match &mut braces {
-            Some((_, current)) => push(current, token),
-            None => done.iter_mut().for_each(|tokens| push(tokens, token.clone())),
+            Some((_, current)) => push_token(current, token),
+            None => done.iter_mut().for_each(|tokens| push_token(tokens, token.clone())),
         }
     }
     if braces.is_some() {
-        return bad("`{` is never closed", "close the alternatives with `}`, or write `\\{` for the character");
+        return bad_glob("`{` is never closed", "close the alternatives with `}`, or write `\\{` for the character");
     }
     Ok(done)
 }
 
 /// Two stars in a row are one.
-fn push(tokens: &mut Vec<Token>, token: Token) {
+fn push_token(tokens: &mut Vec<Token>, token: Token) {
     if !(matches!(token, Token::Star) && matches!(tokens.last(), Some(Token::Star))) {
         tokens.push(token);
     }
 }
 
-fn product(heads: &[Vec<Token>], tails: &[Vec<Token>]) -> Result<Vec<Vec<Token>>, BadGlob> {
+fn combine_alternatives(heads: &[Vec<Token>], tails: &[Vec<Token>]) -> Result<Vec<Vec<Token>>, BadGlob> {
     if heads.len() * tails.len() > MAX_GLOB_ALTERNATIVES {
-        return bad("the alternatives expand to more than 64 patterns", "split the glob into several");
+        return bad_glob("the alternatives expand to more than 64 patterns", "split the glob into several");
     }
     let mut out = Vec::with_capacity(heads.len() * tails.len());
     for head in heads {
         for tail in tails {
             let mut tokens = head.clone();
-            tail.iter().for_each(|token| push(&mut tokens, token.clone()));
+            tail.iter().for_each(|token| push_token(&mut tokens, token.clone()));
             out.push(tokens);
         }
     }
@@ -269,16 +274,16 @@ fn product(heads: &[Vec<Token>], tails: &[Vec<Token>]) -> Result<Vec<Vec<Token>>
 }
 
 /// Reads a set after its `[`.
-fn set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadGlob> {
-    let never_closed = bad("`[` is never closed", "close the set with `]`, or write `\\[` for the character");
+fn parse_set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadGlob> {
+    let never_closed = bad_glob("`[` is never closed", "close the set with `]`, or write `\\[` for the character");
     let mut ranges = Vec::new();
     loop {
         let Some(c) = chars.next() else { return never_closed };
         let low = match c {
-            ']' if ranges.is_empty() => return bad("the set is empty", "put characters into it: `[a-z]`"),
+            ']' if ranges.is_empty() => return bad_glob("the set is empty", "put characters into it: `[a-z]`"),
             ']' => return Ok(Token::Set(ranges)),
             '!' | '^' if ranges.is_empty() => {
-                return bad("a set cannot be negated", "list the characters that are meant: `[a-z0-9]`");
+                return bad_glob("a set cannot be negated", "list the characters that are meant: `[a-z0-9]`");
             }
             '\\' => match chars.next() {
                 Some(c) => c,
@@ -296,13 +301,13 @@ fn set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadGlob> {
             _ => low,
         };
         if high < low {
-            return bad("a range in the set runs backwards", "put the lower character first: `[a-z]`");
+            return bad_glob("a range in the set runs backwards", "put the lower character first: `[a-z]`");
         }
         ranges.push((low, high));
     }
 }
 
-fn bad<T>(message: &'static str, hint: &'static str) -> Result<T, BadGlob> {
+fn bad_glob<T>(message: &'static str, hint: &'static str) -> Result<T, BadGlob> {
     Err(BadGlob { message, hint })
 }
 

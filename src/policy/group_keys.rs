@@ -116,8 +116,8 @@ impl FromDocument for Groups {
     fn value_kind() -> ValueKind {
         let many = Vec::<GroupOrCondition>::value_kind;
         ValueKind::new(format!("{}, or one condition", many().kind), "Groups", move |definitions| {
-            let one = definitions.described(GroupOrCondition::value_kind(), "One group, or one bare condition.");
-            json!({ "anyOf": [definitions.described(many(), "Groups of conditions."), one] })
+            let one = definitions.describe_use(GroupOrCondition::value_kind(), "One group, or one bare condition.");
+            json!({ "anyOf": [definitions.describe_use(many(), "Groups of conditions."), one] })
         })
     }
 
@@ -151,12 +151,12 @@ impl Groups {
     pub(super) fn warn_of_every_element(&self, report: &mut Report) {
         for condition in self.0.iter().flat_map(|(_, group)| &group.conditions) {
             let Some(path) = condition.path.as_ref().filter(|path| path.value.has_every()) else { continue };
-            let hint = match condition.op.as_ref().and_then(|op| op.value.opposite()) {
+            let hint = match condition.op.as_ref().and_then(|op| op.value.opposite_operator()) {
                 Some(word) => format!("to refuse if any element matches, use `require` with `{word}`"),
                 None => "to refuse if any element matches, use `require` with what each of them has to be".to_owned(),
             };
             let message = "this holds only if every element matches: one that does not gets the call past the rule";
-            report.warning("every-element", &path.span, message, hint);
+            report.push_warning("every-element", &path.span, message, hint);
         }
     }
 }
@@ -175,8 +175,8 @@ impl ConditionKeys {
                 Some(Condition { path, operator, test }).filter(|_| self.table.errors == 0)
             }
             Err(error) => {
-                let span = self.value.as_ref().map_or(&self.table.span, |operand| operand.place(&error));
-                report.error(error.code(), span, error.to_string(), error.hint());
+                let span = self.value.as_ref().map_or(&self.table.span, |operand| operand.error_span(&error));
+                report.push_error(error.diagnostic_code(), span, error.to_string(), error.hint());
                 None
             }
         }
@@ -189,7 +189,7 @@ pub(super) struct Operand(DocumentNode);
 
 impl Operand {
     /// Where the value has what is wrong.
-    fn place(&self, error: &ConditionError) -> &Span {
+    fn error_span(&self, error: &ConditionError) -> &Span {
         let element = if let ConditionError::Value { element, .. } = error { *element } else { None };
         element.and_then(|element| self.0.items().get(element)).map_or(&self.0.span, |item| &item.span)
     }
@@ -232,13 +232,14 @@ impl FromDocument for Operator {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        let parse = |text: &str| Self::parse(text).map_err(|error| (error.code(), error.to_string(), error.hint()));
+        let parse =
+            |text: &str| Self::parse(text).map_err(|error| (error.diagnostic_code(), error.to_string(), error.hint()));
         read_text(node, what, report, parse)
     }
 }
 
 impl ConditionError {
-    fn code(&self) -> &'static str {
+    fn diagnostic_code(&self) -> &'static str {
         match self {
             Self::Path(_) => "bad-path",
             Self::Operator { .. } => "bad-operator",

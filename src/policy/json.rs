@@ -12,33 +12,35 @@ pub fn as_json(source: &Source) -> Option<String> {
     let mut report = Report::default();
     let root = decode::decode(source, &mut report).filter(|_| !report.has_errors())?;
     let mut out = String::new();
-    write(&root, &mut out).ok().map(|()| out)
+    write_node(&root, &mut out).ok().map(|()| out)
 }
 
 /// Adds a value as JSON, numbers as they were written where JSON takes them so.
 ///
 /// The depth of a tree is bounded by its decoder.
-pub(super) fn write(node: &DocumentNode, out: &mut String) -> Result<(), Diagnostic> {
+pub(super) fn write_node(node: &DocumentNode, out: &mut String) -> Result<(), Diagnostic> {
     match &node.value {
         DocumentValue::Null => out.push_str("null"),
         DocumentValue::Boolean(true) => out.push_str("true"),
         DocumentValue::Boolean(false) => out.push_str("false"),
-        DocumentValue::Integer(text) | DocumentValue::Float(text) => out.push_str(&number(text).ok_or_else(|| {
-            Diagnostic::error("no-json", node.span.clone(), "JSON has no such number")
-                .hint("write it as JSON does, such as 10 or 0.5; a call cannot hold anything else")
-        })?),
+        DocumentValue::Integer(text) | DocumentValue::Float(text) => {
+            out.push_str(&json_number(text).ok_or_else(|| {
+                Diagnostic::error("no-json", node.span.clone(), "JSON has no such number")
+                    .with_hint("write it as JSON does, such as 10 or 0.5; a call cannot hold anything else")
+            })?)
+        }
         DocumentValue::Datetime => {
             return Err(Diagnostic::error("no-json", node.span.clone(), "JSON has no dates")
-                .hint("put it in quotes, as the tool takes it"));
+                .with_hint("put it in quotes, as the tool takes it"));
         }
-        DocumentValue::String(text) => string(text, out),
+        DocumentValue::String(text) => write_string(text, out),
         DocumentValue::Array(items) => {
             out.push('[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
                     out.push(',');
                 }
-                write(item, out)?;
+                write_node(item, out)?;
             }
             out.push(']');
         }
@@ -48,9 +50,9 @@ pub(super) fn write(node: &DocumentNode, out: &mut String) -> Result<(), Diagnos
                 if index > 0 {
                     out.push(',');
                 }
-                string(&key.name, out);
+                write_string(&key.name, out);
                 out.push(':');
-                write(value, out)?;
+                write_node(value, out)?;
             }
             out.push('}');
         }
@@ -58,12 +60,12 @@ pub(super) fn write(node: &DocumentNode, out: &mut String) -> Result<(), Diagnos
     Ok(())
 }
 
-fn string(text: &str, out: &mut String) {
+fn write_string(text: &str, out: &mut String) {
     out.push_str(&serde_json::Value::from(text).to_string());
 }
 
 /// A number of a policy as JSON spells it.
-pub(crate) fn number(text: &str) -> Option<String> {
+pub(crate) fn json_number(text: &str) -> Option<String> {
     if Number::parse(text).is_some() {
         return Some(text.to_owned());
     }

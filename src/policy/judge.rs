@@ -60,15 +60,15 @@ impl<'p> RuleMatch<'p> {
 impl Policy {
     /// What the policy says about a tool, whatever its arguments: whether it is listed, and refused always. Never fails
     /// and never allocates.
-    pub fn decide<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>) -> Decision<'p> {
-        let rule = self.find(tool.into()).rule();
+    pub fn decide_tool<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>) -> Decision<'p> {
+        let rule = self.find_rule(tool.into()).rule();
         if matches!(rule.effect, Effect::Deny | Effect::Hide) {
-            return self.of_rule(rule);
+            return self.decision_of_rule(rule);
         }
         let checks = [rule.checks.as_deref(), self.all_tools.as_deref()];
         match checks.iter().flatten().find_map(|checks| checks.refuses_always()) {
-            Some((path, reason)) => self.decision(Effect::Deny, path, reason),
-            None => self.of_rule(rule),
+            Some((path, reason)) => self.new_decision(Effect::Deny, path, reason),
+            None => self.decision_of_rule(rule),
         }
     }
 
@@ -77,26 +77,26 @@ impl Policy {
     ///
     /// In this order, and the first refusal decides: `hide` and `action = "deny"`, `deny_if`, `require`, `rules`; then the
     /// same of the rules for all tools; then whether a person is to be asked. Takes time linear in the arguments.
-    pub fn judge<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>, arguments: &str) -> Judgement<'p> {
-        let rule = self.find(tool.into()).rule();
+    pub fn judge_call<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>, arguments: &str) -> Judgement<'p> {
+        let rule = self.find_rule(tool.into()).rule();
         let refused = |decision| Judgement { decision, limits: [&[], &[]], asking: Asking::default() };
         if matches!(rule.effect, Effect::Deny | Effect::Hide) {
-            return refused(self.of_rule(rule));
+            return refused(self.decision_of_rule(rule));
         }
         let checks = [rule.checks.as_deref(), self.all_tools.as_deref()];
-        if let Some((path, reason)) = checks.iter().flatten().find_map(|checks| checks.refusal(arguments)) {
-            return refused(self.decision(Effect::Deny, path, reason));
+        if let Some((path, reason)) = checks.iter().flatten().find_map(|checks| checks.find_refusal(arguments)) {
+            return refused(self.new_decision(Effect::Deny, path, reason));
         }
-        let asks = checks.iter().flatten().find_map(|checks| checks.asks(arguments));
+        let asks = checks.iter().flatten().find_map(|checks| checks.find_approval(arguments));
         let decision = match (rule.effect, asks) {
             (Effect::Allow, Some(asks)) => {
-                self.decision(Effect::RequireApproval, &asks.path, asks.group.reason.as_deref())
+                self.new_decision(Effect::RequireApproval, &asks.path, asks.group.reason.as_deref())
             }
-            _ => self.of_rule(rule),
+            _ => self.decision_of_rule(rule),
         };
         let [own, all] = checks.map(|checks| checks.map(|checks| checks.asking).unwrap_or_default());
         let limits = checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits));
-        Judgement { decision, limits, asking: own.or(all) }
+        Judgement { decision, limits, asking: own.or_else_from(all) }
     }
 
     /// The decision on a prompt that is named after a hidden tool; `None` if the prompt is not hidden.
@@ -105,11 +105,13 @@ impl Policy {
     /// for its class, does so where there is such a tool: one of the server's catalogue, or one that tools/list had. All
     /// other prompts are not named after tools and are none of the policy's business.
     pub fn hides_prompt<'p>(&'p self, name: &str, seen: ToolSeen) -> Option<Decision<'p>> {
-        let found = self.find(ToolRef { name, listing: Listing::Missing });
-        let is_tool =
-            || seen == ToolSeen::Tool || Catalogue::of(&self.server).is_some_and(|known| known.tool(name).is_some());
+        let found = self.find_rule(ToolRef { name, listing: Listing::Missing });
+        let is_tool = || {
+            seen == ToolSeen::Tool
+                || Catalogue::for_server(&self.server).is_some_and(|known| known.find_tool(name).is_some())
+        };
         let hides = found.rule().effect == Effect::Hide && (matches!(found, RuleMatch::Named(_)) || is_tool());
-        hides.then(|| self.of_rule(found.rule()))
+        hides.then(|| self.decision_of_rule(found.rule()))
     }
 
     /// The server that the policy is for.
@@ -119,76 +121,81 @@ impl Policy {
 
     /// The risk class of a tool: as the policy says, else as the server's catalogue does, else as the classifier does. What
     /// a server has gained since its catalogue was written is `execute` at least.
-    pub fn class<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Class {
+    pub fn class_of<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Class {
         let tool = tool.into();
         let by_policy = self.class_names.get(tool.name).copied();
-        by_policy.or_else(|| first(&self.class_globs, tool.name).copied()).unwrap_or_else(|| {
-            match Catalogue::of(&self.server).map(|catalogue| catalogue.tool(tool.name)) {
+        by_policy.or_else(|| first_match(&self.class_globs, tool.name).copied()).unwrap_or_else(|| {
+            match Catalogue::for_server(&self.server).map(|catalogue| catalogue.find_tool(tool.name)) {
                 Some(Some(known)) => known.class,
-                Some(None) => tool.class().max(Class::Execute),
-                None => tool.class(),
+                Some(None) => tool.guess_class().max(Class::Execute),
+                None => tool.guess_class(),
             }
         })
     }
 
     /// Whether the policy itself says what class the tool is of.
     pub fn names_class_of(&self, tool: &str) -> bool {
-        self.class_names.contains_key(tool) || first(&self.class_globs, tool).is_some()
+        self.class_names.contains_key(tool) || first_match(&self.class_globs, tool).is_some()
     }
 
     /// Whether the server's catalogue knows the tool, so that nothing the server says of it matters.
     pub fn has_in_catalogue(&self, tool: &str) -> bool {
-        Catalogue::of(&self.server).is_some_and(|catalogue| catalogue.tool(tool).is_some())
+        Catalogue::for_server(&self.server).is_some_and(|catalogue| catalogue.find_tool(tool).is_some())
     }
 
     /// Whether what the server says of the tool in a session may change what becomes of it: no rule names the tool, there are
     /// rules for classes, and its class is known by its name only.
     pub(crate) fn waits_for_listing(&self, tool: &str) -> bool {
-        let is_named = || matches!(self.find(tool.into()), RuleMatch::Named(_));
+        let is_named = || matches!(self.find_rule(tool.into()), RuleMatch::Named(_));
         !self.classes.is_empty() && !is_named() && !self.names_class_of(tool) && !self.has_in_catalogue(tool)
     }
 
     /// Whether a tool that is allowed is held back by a limit or, for some arguments, by a person.
     pub(super) fn limits_or_asks(&self, tool: &str) -> bool {
-        let checks = [self.find(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];
+        let checks = [self.find_rule(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];
         checks.iter().flatten().any(|checks| !checks.limits.is_empty() || !checks.approve_if.is_empty())
     }
 
     /// The limits that a call of the tool counts against where it is let through, the tool's own first.
-    pub fn limits<'p, 't, T: Into<ToolRef<'t>>>(&'p self, tool: T) -> impl Iterator<Item = &'p Limit> + use<'p, 't, T> {
-        let checks = [self.find(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];
+    pub fn limits_of<'p, 't, T: Into<ToolRef<'t>>>(
+        &'p self,
+        tool: T,
+    ) -> impl Iterator<Item = &'p Limit> + use<'p, 't, T> {
+        let checks = [self.find_rule(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];
         checks.into_iter().flatten().flat_map(|checks| &checks.limits)
     }
 
     /// Whether what happens to a call of the tool may be another with other arguments.
     pub fn looks_at_arguments<'t>(&self, tool: impl Into<ToolRef<'t>>) -> bool {
         let tool = tool.into();
-        if matches!(self.decide(tool).effect, Effect::Deny | Effect::Hide) {
+        if matches!(self.decide_tool(tool).effect, Effect::Deny | Effect::Hide) {
             return false;
         }
-        let checks = [self.find(tool).rule().checks.as_deref(), self.all_tools.as_deref()];
+        let checks = [self.find_rule(tool).rule().checks.as_deref(), self.all_tools.as_deref()];
         checks.into_iter().flatten().any(Checks::look_at_arguments)
     }
 
     /// Hidden first, then the exact name, then the most specific glob, then the class, then the default.
-    fn find(&self, tool: ToolRef<'_>) -> RuleMatch<'_> {
+    fn find_rule(&self, tool: ToolRef<'_>) -> RuleMatch<'_> {
         let name = tool.name;
-        let named = self.hidden.get(name).or_else(|| first(&self.hidden_globs, name));
-        let named = named.or_else(|| self.exact.get(name)).or_else(|| first(&self.globs, name));
+        let named = self.hidden.get(name).or_else(|| first_match(&self.hidden_globs, name));
+        let named = named.or_else(|| self.exact.get(name)).or_else(|| first_match(&self.globs, name));
         if let Some(rule) = named {
             return RuleMatch::Named(rule);
         }
         if self.classes.is_empty() {
             return RuleMatch::Default(&self.otherwise);
         }
-        self.classes.get(&self.class(tool)).map_or(RuleMatch::Default(&self.otherwise), |rule| RuleMatch::Class(rule))
+        self.classes
+            .get(&self.class_of(tool))
+            .map_or(RuleMatch::Default(&self.otherwise), |rule| RuleMatch::Class(rule))
     }
 
-    fn of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {
-        self.decision(rule.effect, &rule.path, rule.reason.as_deref())
+    fn decision_of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {
+        self.new_decision(rule.effect, &rule.path, rule.reason.as_deref())
     }
 
-    fn decision<'p>(&'p self, effect: Effect, rule: &'p str, reason: Option<&'p str>) -> Decision<'p> {
+    fn new_decision<'p>(&'p self, effect: Effect, rule: &'p str, reason: Option<&'p str>) -> Decision<'p> {
         Decision { effect, rule, reason, file: self.file.as_deref() }
     }
 }
@@ -215,22 +222,22 @@ impl Checks {
     }
 
     /// The first check that refuses these arguments, by its path and with its reason.
-    fn refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
+    fn find_refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
         let denied = self.deny_if.iter().find(|check| check.group.holds_as_denial(arguments));
         let missed = || self.require.iter().find(|check| !check.group.holds_as_requirement(arguments));
-        let ruled_out = || self.rules.iter().find_map(|rule| rule.refusal(arguments));
+        let ruled_out = || self.rules.iter().find_map(|rule| rule.find_refusal(arguments));
         let found = denied.or_else(missed).map(|check| (check.path.as_str(), check.group.reason.as_deref()));
         found.or_else(ruled_out)
     }
 
     /// The first check by which a person is to be asked.
-    fn asks(&self, arguments: &str) -> Option<&GroupCheck> {
+    fn find_approval(&self, arguments: &str) -> Option<&GroupCheck> {
         self.approve_if.iter().find(|check| check.group.holds_as_denial(arguments))
     }
 }
 
 impl RuleCheck {
-    fn refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
+    fn find_refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
         match self {
             Self::Deny { path, reason } => Some((path, reason.as_deref())),
             Self::Require(check) if check.group.holds_as_requirement(arguments) => None,
@@ -240,6 +247,6 @@ impl RuleCheck {
 }
 
 /// What belongs to the first pattern that matches.
-fn first<'p, T>(patterns: &'p [(Pattern, T)], tool: &str) -> Option<&'p T> {
+fn first_match<'p, T>(patterns: &'p [(Pattern, T)], tool: &str) -> Option<&'p T> {
     patterns.iter().find(|(pattern, _)| pattern.matches(tool)).map(|(_, value)| value)
 }

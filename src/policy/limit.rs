@@ -80,11 +80,11 @@ impl Increment {
     /// # Errors
     /// When the argument is absent, or no number that can be counted: then the call is refused, since a count that an
     /// argument can lower, skip or break is none.
-    pub fn of(&self, arguments: &str) -> Result<Amount, AmountError> {
+    pub fn amount_for(&self, arguments: &str) -> Result<Amount, AmountError> {
         match self {
             Self::Fixed(amount) => Ok(*amount),
             Self::From { path, units } => {
-                let json = path.find(arguments).ok_or(AmountError::NotANumber)?;
+                let json = path.find_value(arguments).ok_or(AmountError::NotANumber)?;
                 match units {
                     Units::Whole => Amount::parse_whole(json),
                     Units::Decimal => Amount::parse(json),

@@ -6,16 +6,16 @@ use serde_json::json;
 
 use super::amount::Amount;
 use super::condition::Path;
-use super::diagnostic::{Report, quote};
+use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
 use super::keys::kinds::Located;
-use super::keys::words::{nearest, words};
+use super::keys::words::{nearest_word, words};
 use super::keys::{FromDocument, TableRead, TableSpec, ValueKind, read_text, table, wrong_type};
 use super::limit::{Increment, OnError, Scope, Units};
 use super::number::Number;
 use super::source::Span;
 use super::tree::{DocumentNode, DocumentValue};
-use super::window::{Calendar, Window, WindowLength, duration};
+use super::window::{Calendar, Window, WindowLength, parse_duration};
 
 table! {
     /// What one window lets through.
@@ -99,11 +99,11 @@ impl LimitKeys {
     pub(super) fn into_limit(self, path: String, report: &mut Report) -> Option<LimitAsWritten> {
         if self.increment.is_some() && self.increment_from.is_some() {
             let message = "`increment` and `increment_from` both say how much a call counts";
-            report.error("conflicting-keys", &self.table.span, message, "keep one of the two");
+            report.push_error("conflicting-keys", &self.table.span, message, "keep one of the two");
             return None;
         }
         let max = self.max?;
-        let window = self.align?.window(self.window?, &self.table.span, report)?;
+        let window = self.align?.align_window(self.window?, &self.table.span, report)?;
         let increment = match self.increment_from {
             Some(AmountArgument(path)) => Increment::From { path, units: max.units },
             None => Increment::Fixed(self.increment.unwrap_or(Amount::ONE)),
@@ -117,7 +117,7 @@ impl LimitKeys {
 
 impl Align {
     /// The window of this length, or the error at `span` that the calendar has none.
-    pub(super) fn window(self, length: WindowLength, span: &Span, report: &mut Report) -> Option<Window> {
+    pub(super) fn align_window(self, length: WindowLength, span: &Span, report: &mut Report) -> Option<Window> {
         if self == Self::Sliding {
             return Some(Window::Sliding(length));
         }
@@ -125,7 +125,7 @@ impl Align {
         let unit = units.into_iter().find(|unit| unit.length() == length.length());
         if unit.is_none() {
             let hint = "windows that are aligned to the calendar are minute, hour and day";
-            report.error("bad-window", span, "the calendar has no unit of this length", hint);
+            report.push_error("bad-window", span, "the calendar has no unit of this length", hint);
         }
         unit.map(Window::Calendar)
     }
@@ -157,8 +157,8 @@ impl FromDocument for RateLimit {
             "RateLimit",
             |definitions| {
                 let short = "How many, a slash and the window: \"10/minute\", \"3/90s\".";
-                let short = definitions.described(RateAsWritten::value_kind(), short);
-                json!({ "anyOf": [short, definitions.described(LimitKeys::value_kind(), "A limit with all its keys.")] })
+                let short = definitions.describe_use(RateAsWritten::value_kind(), short);
+                json!({ "anyOf": [short, definitions.describe_use(LimitKeys::value_kind(), "A limit with all its keys.")] })
             },
         )
     }
@@ -169,7 +169,7 @@ impl FromDocument for RateLimit {
             DocumentValue::Table(_) => LimitKeys::read(node, what, report).map(|limit| Self::Long(Box::new(limit))),
             _ => {
                 let hint = "write it as \"10/minute\", or as { max = 10, window = 60 }";
-                report.push(wrong_type(node, what, "a rate such as \"10/minute\"").hint(hint));
+                report.push(wrong_type(node, what, "a rate such as \"10/minute\"").with_hint(hint));
                 None
             }
         }
@@ -190,14 +190,14 @@ impl RateAsWritten {
     fn parse(text: &str) -> Option<Self> {
         let (max, length) = text.split_once('/')?;
         let max = Amount::from_number(&Number::parse(max.trim())?).ok()?;
-        Some(Self { max, length: WindowLength::new(duration(length.trim())?).ok()? })
+        Some(Self { max, length: WindowLength::new(parse_duration(length.trim())?).ok()? })
     }
 
     fn read_after(signs: &[char], node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
         read_text(node, what, report, |text| {
             let hint = "write how many, a slash and the window: \"10/minute\", \"5/hour\", \"100/day\", \"3/90s\"";
             let rate = Self::parse(text.trim_start_matches(signs).trim_start());
-            rate.ok_or_else(|| ("bad-rate", format!("{} is not a rate", quote(text)), hint))
+            rate.ok_or_else(|| ("bad-rate", format!("{} is not a rate", quote_for_message(text)), hint))
         })
     }
 }
@@ -246,15 +246,15 @@ pub(super) fn spend_limit(
         && !table.has("spend_limit")
     {
         let message = "`amount_from` is for a `spend_limit`, and there is none";
-        report.error("conflicting-keys", &amount_from.span, message, "add one, or take it out");
+        report.push_error("conflicting-keys", &amount_from.span, message, "add one, or take it out");
     }
     let Located { span, value: Spend(rate) } = spend?;
     if !table.has("amount_from") {
         let hint = "add `amount_from` with the argument that holds it, such as \"args.amount\"";
-        report.error("missing-key", &span, "nothing says how much a call spends", hint);
+        report.push_error("missing-key", &span, "nothing says how much a call spends", hint);
     }
     let RateAsWritten { max, length } = rate?;
-    let window = Align::Calendar.window(length, &span, report)?;
+    let window = Align::Calendar.align_window(length, &span, report)?;
     let increment = Increment::From { path: amount_from?.value.0, units: Units::Decimal };
     Some(LimitAsWritten { increment, ..LimitAsWritten::on_calls(path, max, window, Scope::Server) })
 }
@@ -281,13 +281,13 @@ impl FromDocument for WindowLength {
     fn read(node: &DocumentNode, _: &str, report: &mut Report) -> Option<Self> {
         let time = match &node.value {
             DocumentValue::Integer(seconds) => seconds.parse().ok().map(Duration::from_secs),
-            DocumentValue::String(text) => duration(text),
+            DocumentValue::String(text) => parse_duration(text),
             _ => None,
         };
         let length = time.and_then(|time| Self::new(time).ok());
         if length.is_none() {
             let words = ["second", "minute", "hour", "day"].into_iter();
-            let hint = match node.as_text().and_then(|text| nearest(text, words)) {
+            let hint = match node.as_text().and_then(|text| nearest_word(text, words)) {
                 Some(word) => format!("did you mean \"{word}\"?"),
                 None => {
                     "write seconds, such as 60, or \"second\", \"minute\", \"hour\", \"day\", \"90s\", \"15m\", \"2h\""
@@ -295,7 +295,7 @@ impl FromDocument for WindowLength {
                 }
             };
             let message = "this is not a length of time between a second and 366 days";
-            report.error("bad-window", &node.span, message, hint);
+            report.push_error("bad-window", &node.span, message, hint);
         }
         length
     }
@@ -313,14 +313,14 @@ impl FromDocument for Amount {
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
         let (DocumentValue::Integer(text) | DocumentValue::Float(text)) = &node.value else {
-            report.push(wrong_type(node, what, "a number").hint("write it without quotes"));
+            report.push(wrong_type(node, what, "a number").with_hint("write it without quotes"));
             return None;
         };
         let number = Number::from_policy(text).ok_or_else(|| "it is not a decimal number".to_owned());
         let amount = number.and_then(|number| Self::from_number(&number).map_err(|error| error.to_string()));
         let report_why = |why| {
-            let message = format!("{what} cannot be {}: {why}", quote(text));
-            report.error("bad-amount", &node.span, message, "write a number from zero up");
+            let message = format!("{what} cannot be {}: {why}", quote_for_message(text));
+            report.push_error("bad-amount", &node.span, message, "write a number from zero up");
         };
         amount.map_err(report_why).ok()
     }
@@ -361,7 +361,7 @@ impl FromDocument for AmountArgument {
         let path = Path::read(node, what, report)?;
         if path.has_every() {
             let message = "an amount is one value, and this path leads to several";
-            report.error("bad-path", &node.span, message, "name one value, such as \"args.amount\"");
+            report.push_error("bad-path", &node.span, message, "name one value, such as \"args.amount\"");
             return None;
         }
         Some(Self(path))

@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::compile::Policy;
 use super::decision::Effect;
-use super::diagnostic::{Report, quote};
+use super::diagnostic::{Report, quote_for_message};
 use super::document::{Otherwise, PolicyDocument, ToolEntry};
 use super::glob::NamePattern;
-use super::keys::words::{list, nearest};
+use super::keys::words::{list_words, nearest_word};
 use super::server::ServerName;
 use super::source::Span;
 use crate::limits::MAX_GLOBS;
 use crate::risk::{Catalogue, Class};
 
 /// Contradictions, which stop loading.
-pub(super) fn errors(document: &PolicyDocument, report: &mut Report) {
+pub(super) fn report_contradictions(document: &PolicyDocument, report: &mut Report) {
     let entries: &[ToolEntry] = document.tools.as_deref().unwrap_or_default();
     same_name_twice(entries, report);
 
@@ -26,7 +26,7 @@ pub(super) fn errors(document: &PolicyDocument, report: &mut Report) {
         patterns += if let NamePattern::Glob(expanded) = name { expanded.len() } else { 0 };
         if patterns > MAX_GLOBS {
             let message = format!("the globs of this policy expand to more than {MAX_GLOBS} patterns");
-            report.error("too-many-globs", &span, message, "write fewer, wider globs");
+            report.push_error("too-many-globs", &span, message, "write fewer, wider globs");
             return;
         }
     }
@@ -41,8 +41,9 @@ fn same_name_twice(entries: &[ToolEntry], report: &mut Report) {
             && let Some(earlier) = seen.insert(name, &entry.tool.text)
             && earlier != entry.tool.text
         {
-            let message = format!("{} and {} are the same tool", quote(earlier), quote(&entry.tool.text));
-            report.error("duplicate-key", &entry.span, message, "keep one of the two");
+            let message =
+                format!("{} and {} are the same tool", quote_for_message(earlier), quote_for_message(&entry.tool.text));
+            report.push_error("duplicate-key", &entry.span, message, "keep one of the two");
         }
     }
 }
@@ -57,15 +58,17 @@ fn ambiguous_globs(entries: &[ToolEntry], report: &mut Report) {
         .collect();
     for (at, (entry, patterns)) in globs.iter().enumerate() {
         let rival = globs.iter().take(at).find(|(_, earlier)| {
-            earlier.iter().any(|a| patterns.iter().any(|b| a.literal() == b.literal() && a.overlaps(b)))
+            earlier
+                .iter()
+                .any(|a| patterns.iter().any(|b| a.literal_length() == b.literal_length() && a.overlaps_with(b)))
         });
         if let Some((rival, _)) = rival {
             let message = format!(
                 "{} and {} can match the same tool, with equally much literal text",
-                quote(&rival.tool.text),
-                quote(&entry.tool.text)
+                quote_for_message(&rival.tool.text),
+                quote_for_message(&entry.tool.text)
             );
-            report.error(
+            report.push_error(
                 "ambiguous-glob",
                 &entry.span,
                 message,
@@ -76,18 +79,23 @@ fn ambiguous_globs(entries: &[ToolEntry], report: &mut Report) {
 }
 
 /// Doubts, which do not stop loading. `policy` is what the document compiles to, where it does.
-pub(super) fn warnings(document: &PolicyDocument, policy: Option<&Policy>, server: &ServerName, report: &mut Report) {
-    let catalogue = Catalogue::of(server.as_str());
+pub(super) fn report_doubts(
+    document: &PolicyDocument,
+    policy: Option<&Policy>,
+    server: &ServerName,
+    report: &mut Report,
+) {
+    let catalogue = Catalogue::for_server(server.as_str());
     if let Some(default) = &document.default {
         if default.value == Otherwise::Allow {
-            report.warning(
+            report.push_warning(
                 "default-allow",
                 &default.span,
                 "every tool that is not listed is allowed, also one that the server gains later",
                 "\"deny\" with an entry for each tool that is needed is safer",
             );
             if let Some(unlisted) = &document.unlisted {
-                report.warning(
+                report.push_warning(
                     "no-effect",
                     &unlisted.span,
                     "`unlisted` says how `default` refuses, and this one allows",
@@ -97,7 +105,7 @@ pub(super) fn warnings(document: &PolicyDocument, policy: Option<&Policy>, serve
         }
         if policy.is_some_and(Policy::allows_nothing) && !report.has_errors() {
             let message = format!("nothing is allowed: every tool of {server} would be refused");
-            report.warning(
+            report.push_warning(
                 "nothing-allowed",
                 &default.span,
                 message,
@@ -123,15 +131,18 @@ pub(super) fn warnings(document: &PolicyDocument, policy: Option<&Policy>, serve
 
 /// Entries whose tool the `hide` list takes away.
 fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
-    for entry in document.tools.iter().flatten().filter(|entry| entry.effect() != Effect::Hide) {
+    for entry in document.tools.iter().flatten().filter(|entry| entry.entry_effect() != Effect::Hide) {
         let hides = document.hide.iter().flatten().find(|item| match &entry.tool.pattern {
             NamePattern::Exact(name) => item.tool.pattern.matches(name),
             NamePattern::Glob(_) => item.tool.text == entry.tool.text || item.tool.pattern.matches_all(),
         });
         if let Some(item) = hides {
-            let message =
-                format!("{} is listed here and hidden by `{}`; it stays hidden", quote(&entry.tool.text), item.path);
-            report.warning(
+            let message = format!(
+                "{} is listed here and hidden by `{}`; it stays hidden",
+                quote_for_message(&entry.tool.text),
+                item.path
+            );
+            report.push_warning(
                 "hidden-and-listed",
                 &entry.span,
                 message,
@@ -145,24 +156,24 @@ fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
 fn unknown_arguments(document: &PolicyDocument, catalogue: &Catalogue, report: &mut Report) {
     for entry in document.tools.iter().flatten() {
         let NamePattern::Exact(tool) = &entry.tool.pattern else { continue };
-        let Some(known) = catalogue.arguments(tool) else { continue };
+        let Some(known) = catalogue.argument_names(tool) else { continue };
         let mut said: Vec<&str> = Vec::new();
-        for path in entry.body.paths() {
-            let argument = path.argument();
+        for path in entry.body.argument_paths() {
+            let argument = path.argument_name();
             if said.contains(&argument) || known.iter().any(|name| name == argument) {
                 continue;
             }
             said.push(argument);
-            let message = format!("{} has no argument {}", quote(tool), quote(argument));
+            let message = format!("{} has no argument {}", quote_for_message(tool), quote_for_message(argument));
             let names = known.iter().map(String::as_str);
-            report.warning(
+            report.push_warning(
                 "no-such-argument",
                 &entry.span,
                 message,
-                match nearest(argument, names.clone()) {
+                match nearest_word(argument, names.clone()) {
                     Some(near) => format!("did you mean `args.{near}`?"),
                     None if known.is_empty() => "it takes no arguments".to_owned(),
-                    None => format!("its arguments are {}", list(&names.collect::<Vec<_>>())),
+                    None => format!("its arguments are {}", list_words(&names.collect::<Vec<_>>())),
                 },
             );
         }
@@ -177,10 +188,11 @@ fn unknown_tools(document: &PolicyDocument, catalogue: &Catalogue, report: &mut 
         if catalogue.tools().iter().any(|tool| name.matches(&tool.name)) {
             continue;
         }
-        let message = format!("no known tool of {} {} matches {}", catalogue.server, catalogue.version, quote(text));
+        let message =
+            format!("no known tool of {} {} matches {}", catalogue.server, catalogue.version, quote_for_message(text));
         let names = catalogue.tools().iter().map(|tool| tool.name.as_str());
-        let near = if report.is_full() { None } else { nearest(text, names) };
-        report.warning(
+        let near = if report.is_full() { None } else { nearest_word(text, names) };
+        report.push_warning(
             "no-such-tool",
             &span,
             message,
@@ -196,7 +208,7 @@ fn unknown_tools(document: &PolicyDocument, catalogue: &Catalogue, report: &mut 
 fn destructive_allowed(document: &PolicyDocument, policy: &Policy, catalogue: &Catalogue, report: &mut Report) {
     let mut by_rule: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for tool in catalogue.tools().iter().filter(|tool| matches!(tool.class, Class::Destructive | Class::Financial)) {
-        let decision = policy.decide(&tool.name);
+        let decision = policy.decide_tool(&tool.name);
         if decision.effect == Effect::Allow && !policy.limits_or_asks(&tool.name) {
             by_rule.entry(decision.rule).or_default().push(&tool.name);
         }
@@ -208,7 +220,7 @@ fn destructive_allowed(document: &PolicyDocument, policy: &Policy, catalogue: &C
             more => format!("{more} destructive tools, such as `{first}`, are"),
         };
         let message = format!("{which} allowed without a limit or an approval");
-        report.warning(
+        report.push_warning(
             "destructive-allowed",
             &span_of_rule(document, rule),
             message,
@@ -219,7 +231,7 @@ fn destructive_allowed(document: &PolicyDocument, policy: &Policy, catalogue: &C
 
 /// The place of the rule that has this path: an entry's, a class's, or else the default's.
 fn span_of_rule(document: &PolicyDocument, path: &str) -> Span {
-    let entry = document.tools.iter().flatten().find(|entry| entry.path() == path).map(|entry| &entry.span);
+    let entry = document.tools.iter().flatten().find(|entry| entry.rule_path() == path).map(|entry| &entry.span);
     let class = || {
         let entries = document.classes.iter().flatten();
         entries.filter(|entry| format!("classes.{}", entry.class.as_str()) == path).map(|entry| &entry.span).next()

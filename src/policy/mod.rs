@@ -40,16 +40,16 @@ pub(crate) mod window;
 
 pub use amount::{Amount, AmountError};
 pub use approval_terms::{ApprovalScope, Asking};
-pub use builtin::{builtin, builtin_text};
+pub use builtin::{builtin_policy, builtin_text};
 pub use compile::{Mode, Policy};
 pub use decision::{Decision, Effect};
 pub use diagnostic::{Diagnostic, Severity};
 pub use json::as_json;
 pub use judge::{Judgement, ToolSeen};
-pub(crate) use keys::words::nearest;
+pub(crate) use keys::words::nearest_word;
 pub use limit::{CounterId, Increment, Limit, OnError, Scope, Units};
 pub use number::Number;
-pub use render::{Colour, render};
+pub use render::{Colour, render_diagnostics};
 pub use server::{BadServerName, ServerName};
 pub use source::{Format, Place, Source, Span};
 pub use summary::{Summary, Tally};
@@ -72,24 +72,25 @@ pub struct Loaded {
 
 /// Reports the errors of a document that was decoded, whatever server it is for.
 pub(crate) fn report_errors(root: &tree::DocumentNode, report: &mut Report) {
-    let document = document::read(root, report);
-    lint::errors(&document, report);
+    let document = document::read_document(root, report);
+    lint::report_contradictions(&document, report);
 }
 
 /// Loads a document as the policy for a server. Never panics and never fails but through its diagnostics.
-pub fn load(source: &Source, server: &ServerName) -> Loaded {
+pub fn load_policy(source: &Source, server: &ServerName) -> Loaded {
     let mut report = Report::default();
-    let document = decode::decode(source, &mut report).map(|root| document::read(&root, &mut report));
+    let document = decode::decode(source, &mut report).map(|root| document::read_document(&root, &mut report));
     let policy = document.and_then(|document| {
-        lint::errors(&document, &mut report);
+        lint::report_contradictions(&document, &mut report);
         let policy = compile::compile(&document, source.name(), server);
-        lint::warnings(&document, policy.as_ref(), server, &mut report);
+        lint::report_doubts(&document, policy.as_ref(), server, &mut report);
         policy.filter(|_| !report.has_errors())
     });
     if policy.is_none() && !report.has_errors() {
         // Cannot happen; were it to, nobody would be told why the policy is missing.
-        report
-            .push(Diagnostic::error("internal", 0..0, "the policy could not be built").hint("please report this file"));
+        report.push(
+            Diagnostic::error("internal", 0..0, "the policy could not be built").with_hint("please report this file"),
+        );
     }
-    Loaded { policy, diagnostics: report.finish(source) }
+    Loaded { policy, diagnostics: report.into_diagnostics(source) }
 }

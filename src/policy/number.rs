@@ -45,9 +45,9 @@ impl<'t> Number<'t> {
             return Some(Self { sign: Ordering::Equal, digits: Cow::Borrowed(""), point: 0 });
         }
         let point = if whole == "0" {
-            -length(fraction.len() - fraction.trim_start_matches('0').len())
+            -to_length(fraction.len() - fraction.trim_start_matches('0').len())
         } else {
-            length(whole.len())
+            to_length(whole.len())
         };
         Some(Self { sign, digits: Cow::Borrowed(digits), point: point.saturating_add(exponent) })
     }
@@ -76,7 +76,7 @@ impl<'t> Number<'t> {
     }
 
     /// The double that is nearest, as most servers keep numbers.
-    pub(super) fn double(&self) -> f64 {
+    pub(super) fn nearest_double(&self) -> f64 {
         let digits: String = self.digits().map(char::from).collect();
         let magnitude: f64 = format!("0.{digits}0e{}", self.point).parse().unwrap_or(f64::INFINITY);
         if self.is_negative() { -magnitude } else { magnitude }
@@ -91,14 +91,14 @@ impl<'t> Number<'t> {
     ///
     /// # Errors
     /// When that is not a whole number, or too large.
-    pub(super) fn scaled(&self, decimals: u8) -> Result<i128, Unscalable> {
+    pub(super) fn scale_to(&self, decimals: u8) -> Result<i128, Unscalable> {
         // The largest power of ten in an i128.
         const MOST: i64 = 38;
         let end = self.point.saturating_add(i64::from(decimals));
         if end > MOST {
             return Err(Unscalable::TooLarge);
         }
-        let shift = end.saturating_sub(length(self.digits().count()));
+        let shift = end.saturating_sub(to_length(self.digits().count()));
         let Ok(zeros) = usize::try_from(shift) else { return Err(Unscalable::TooFine) };
         let magnitude = self
             .digits()
@@ -160,6 +160,6 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn length(count: usize) -> i64 {
+fn to_length(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -2,8 +2,8 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
-use super::diagnostic::{Diagnostic, Severity, visible};
-use super::source::{Source, floor};
+use super::diagnostic::{Diagnostic, Severity, escape_invisible};
+use super::source::{Source, floor_char_boundary};
 
 /// Whether a rendering carries terminal colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Colour {
 }
 
 /// Renders diagnostics of `source`, with an empty line between two of them and a newline at the end.
-pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> String {
+pub fn render_diagnostics(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> String {
     let renderer = match colour {
         Colour::Plain => Renderer::plain(),
         Colour::Styled => Renderer::styled(),
@@ -27,21 +27,21 @@ pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> St
         if !out.is_empty() {
             out.push('\n');
         }
-        out.push_str(&renderer.render(&[group(source, diagnostic)]));
+        out.push_str(&renderer.render(&[annotate(source, diagnostic)]));
         out.push('\n');
     }
     out
 }
 
 /// One diagnostic over the line on which it starts: a caret under more than one line helps nobody.
-fn group<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
+fn annotate<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
     let text = source.text();
-    let start = floor(text, diagnostic.span.start);
+    let start = floor_char_boundary(text, diagnostic.span.start);
     let (before, after) = text.split_at(start);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line_end = start + after.find('\n').unwrap_or(after.len());
     let line = text.get(line_start..line_end).unwrap_or_default().trim_end_matches('\r');
-    let in_line = |at: usize| floor(text, at).saturating_sub(line_start).min(line.len());
+    let in_line = |at: usize| floor_char_boundary(text, at).saturating_sub(line_start).min(line.len());
     let span = in_line(start)..in_line(diagnostic.span.end.max(start));
 
     let level = match diagnostic.severity {
@@ -49,8 +49,8 @@ fn group<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
         Severity::Warning => Level::WARNING,
     };
     let snippet = Snippet::source(line)
-        .line_start(source.place(start).line)
-        .path(visible(source.name()))
+        .line_start(source.place_of(start).line)
+        .path(escape_invisible(source.name()))
         .annotation(AnnotationKind::Primary.span(span));
     let group = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).element(snippet);
     match &diagnostic.hint {

@@ -5,7 +5,7 @@
 
 use super::amount::Amount;
 use super::condition::{ConditionGroup, Match, Operator};
-use super::diagnostic::{Report, quote};
+use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
 use super::entry::EntryBody;
 use super::group_keys::{GroupCheck, GroupedCondition};
@@ -100,11 +100,11 @@ impl RuleKeys {
             (Some(RuleAction::Deny), Some(key)) => {
                 let message = format!("a rule that denies refuses always, so it takes no `{key}`");
                 let hint = "take it out, or write the conditions under `deny_if` of the tool";
-                return report.error("conflicting-keys", span, message, hint);
+                return report.push_error("conflicting-keys", span, message, hint);
             }
             (Some(RuleAction::Evaluate), None) => {
                 let hint = "give it `conditions` or a `rate_limit`, or `action` with \"deny\"";
-                return report.error("missing-key", span, "the rule asks for nothing", hint);
+                return report.push_error("missing-key", span, "the rule asks for nothing", hint);
             }
         }
         let conditions = self.conditions.take().unwrap_or_default().into_iter().map(|condition| condition.0);
@@ -118,7 +118,7 @@ impl RuleKeys {
             body.rules.push(RuleCheck::Require(GroupCheck { path: path.clone(), group }));
         }
         let rate = self.rate_limit.take().and_then(|Located { span, value: RateAsWritten { max, length } }| {
-            let window = Align::Calendar.window(length, &span, report)?;
+            let window = Align::Calendar.align_window(length, &span, report)?;
             Some(LimitAsWritten::on_calls("", max, window, Scope::Server))
         });
         // Both limits have the rule's path, and money must not be counted together with calls.
@@ -144,16 +144,16 @@ impl RuleKeys {
         if !self.table.has("state") && maximum.is_some() {
             let message = "the rule asks for a counter that it does not keep";
             let hint = "add `state` with `counter` and `window` to this rule";
-            report.error("missing-key", &self.table.span, message, hint);
+            report.push_error("missing-key", &self.table.span, message, hint);
         }
         let state = self.state?;
         let (counter, window) = (state.counter?, state.window?);
-        let window = Align::Calendar.window(window.value, &window.span, report)?;
+        let window = Align::Calendar.align_window(window.value, &window.span, report)?;
         let Some(max) = maximum else {
             if conditions.is_empty() {
                 let hint = "add a condition such as { path = \"state.TOOL.COUNTER\", op = \"lte\", value = 5 }";
                 let message = "the rule counts, and no condition says how far";
-                report.error("no-maximum", &state.table.span, message, hint);
+                report.push_error("no-maximum", &state.table.span, message, hint);
             }
             return None;
         };
@@ -169,7 +169,7 @@ impl RuleKeys {
             (_, fixed) => Increment::Fixed(fixed.unwrap_or(Amount::ONE)),
         };
         // Whole counts stop at a whole number: "less than 3" reads better as 2 than as 2.999999999.
-        let max = if matches!(&increment, Increment::Fixed(step) if step.is_whole()) { max.floor() } else { max };
+        let max = if matches!(&increment, Increment::Fixed(step) if step.is_whole()) { max.round_down() } else { max };
         let calls = LimitAsWritten::on_calls("", max, window, Scope::Server);
         Some(LimitAsWritten { counter: Some(counter), increment, ..calls })
     }
@@ -185,7 +185,7 @@ fn counter_maximum(condition: &DocumentNode, report: &mut Report) -> Option<Amou
         let member = condition.member(name);
         if member.is_none() {
             let hint = "a condition on a counter has `path`, `op` and `value`";
-            report.error("missing-key", &condition.span, format!("the condition has no `{name}`"), hint);
+            report.push_error("missing-key", &condition.span, format!("the condition has no `{name}`"), hint);
         }
         member
     };
@@ -194,14 +194,14 @@ fn counter_maximum(condition: &DocumentNode, report: &mut Report) -> Option<Amou
     let text = String::read(op, "`op`", report)?;
     match Operator::parse(&text) {
         Ok(Operator::Lte) => Some(max),
-        Ok(Operator::Lt) => max.before().or_else(|| {
+        Ok(Operator::Lt) => max.largest_below().or_else(|| {
             let message = "no count is below zero: every call would be refused";
-            report.error("bad-value", &value.span, message, "use `action` with \"deny\"");
+            report.push_error("bad-value", &value.span, message, "use `action` with \"deny\"");
             None
         }),
         _ => {
-            let message = format!("a counter cannot be asked with {}", quote(&text));
-            report.error("bad-operator", &op.span, message, "its operators are `lt` and `lte`");
+            let message = format!("a counter cannot be asked with {}", quote_for_message(&text));
+            report.push_error("bad-operator", &op.span, message, "its operators are `lt` and `lte`");
             None
         }
     }
@@ -211,8 +211,8 @@ fn counter_maximum(condition: &DocumentNode, report: &mut Report) -> Option<Amou
 fn check_same_counter(condition: &DocumentNode, counter: &str, report: &mut Report) {
     let Some((node, path)) = condition.member("path").and_then(|node| Some((node, node.as_text()?))) else { return };
     if path.strip_suffix(counter).is_none_or(|before| !before.ends_with('.')) {
-        let message = format!("{} is not the counter that this rule keeps", quote(path));
-        let hint = format!("name the same one here and in `state`, whose counter is {}", quote(counter));
-        report.error("bad-path", &node.span, message, hint);
+        let message = format!("{} is not the counter that this rule keeps", quote_for_message(path));
+        let hint = format!("name the same one here and in `state`, whose counter is {}", quote_for_message(counter));
+        report.push_error("bad-path", &node.span, message, hint);
     }
 }

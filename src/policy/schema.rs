@@ -16,7 +16,7 @@ use super::rule_keys::{CounterKeys, RuleKeys};
 const ID: &str = "https://raw.githubusercontent.com/policylayer/policylayer/main/config/policy.schema.json";
 
 /// The schema of a policy document.
-pub fn policy() -> Value {
+pub fn policy_schema() -> Value {
     let mut definitions = Definitions::default();
     let mut schema = DocumentKeys::SPEC.schema(&mut definitions);
     schema["$defs"] = definitions.0.into();
@@ -37,7 +37,7 @@ pub fn key_tables() -> Vec<(&'static str, String)> {
         RuleKeys::SPEC,
         CounterKeys::SPEC,
     ];
-    TABLES.iter().map(|table| (table.definition, table.markdown())).collect()
+    TABLES.iter().map(|table| (table.definition, table.to_markdown())).collect()
 }
 
 #[cfg(test)]
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn the_keys_are_those_of_the_loader() {
-        let schema = policy();
+        let schema = policy_schema();
         for (definition, table) in [
             ("", DocumentKeys::SPEC),
             ("Entry", EntryKeys::SPEC),
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_words_are_those_of_the_loader() {
-        let schema = policy();
+        let schema = policy_schema();
         let classes: BTreeSet<_> = risk::Class::ALL.map(risk::Class::as_str).into();
         assert_eq!(words(&schema, "Class"), classes);
         assert_eq!(words(&schema, "Classes"), classes);
@@ -97,6 +97,6 @@ mod tests {
 
     #[test]
     fn nothing_may_be_null() {
-        assert!(!policy().to_string().contains("null"));
+        assert!(!policy_schema().to_string().contains("null"));
     }
 }

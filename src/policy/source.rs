@@ -80,8 +80,8 @@ impl Source {
     }
 
     /// The place of a byte offset. An offset beyond the end is the end; one inside a character is its start.
-    pub fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..floor(&self.text, offset)).unwrap_or_default();
+    pub fn place_of(&self, offset: usize) -> Place {
+        let before = self.text.get(..floor_char_boundary(&self.text, offset)).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let in_line = before.get(line_start..).unwrap_or_default();
         Place { line: before.matches('\n').count() + 1, column: in_line.chars().count() + 1 }
@@ -101,7 +101,7 @@ pub struct Place {
 pub type Span = Range<usize>;
 
 /// The nearest character boundary at or before `offset`.
-pub(super) fn floor(text: &str, offset: usize) -> usize {
+pub(super) fn floor_char_boundary(text: &str, offset: usize) -> usize {
     let mut at = offset.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;

@@ -11,12 +11,12 @@ use crate::risk::Catalogue;
 
 impl Policy {
     /// What is in force, and what it does to the tools that are known of the server.
-    pub fn summary(&self) -> Summary<'_> {
-        let tools = Catalogue::of(self.server.as_str()).map(|known| {
+    pub fn summarize(&self) -> Summary<'_> {
+        let tools = Catalogue::for_server(self.server.as_str()).map(|known| {
             let mut tally = Tally::default();
             for tool in known.tools() {
                 tally.known += 1;
-                match self.decide(&tool.name).effect {
+                match self.decide_tool(&tool.name).effect {
                     Effect::Allow => tally.allowed += 1,
                     Effect::RequireApproval => tally.asking += 1,
                     Effect::Deny => tally.refused += 1,
@@ -62,7 +62,7 @@ pub struct Tally {
 
 impl Tally {
     /// How many stay in tools/list.
-    pub fn visible(&self) -> usize {
+    pub fn count_visible(&self) -> usize {
         self.allowed + self.asking + self.refused
     }
 }
@@ -92,7 +92,7 @@ impl fmt::Display for Summary<'_> {
                 f,
                 " Of {} known tools {} are visible ({} allowed, {} ask a person, {} refused) and {} hidden.",
                 tools.known,
-                tools.visible(),
+                tools.count_visible(),
                 tools.allowed,
                 tools.asking,
                 tools.refused,

@@ -42,7 +42,7 @@ impl ToolGlob {
     pub(crate) fn specificity(&self, tool: &str) -> Option<usize> {
         let NamePattern::Glob(patterns) = &self.0 else { return None };
         let matching = patterns.iter().filter(|pattern| pattern.matches(tool) && !pattern.is_star());
-        matching.map(Pattern::literal).max()
+        matching.map(Pattern::literal_length).max()
     }
 
     /// Whether one tool is meant, this one, and no other.

@@ -1,6 +1,6 @@
 //! A tool that is decided about: its name, and what its server has said of it.
 
-use crate::risk::{Class, Listed, classify};
+use crate::risk::{Class, Listed, classify_tool};
 
 /// A tool that is decided about. A bare name stands for a tool of which nothing else is known.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +30,8 @@ impl<'t, T: AsRef<str> + ?Sized> From<&'t T> for ToolRef<'t> {
 
 impl ToolRef<'_> {
     /// The class of a tool that neither the policy nor a catalogue knows.
-    pub fn class(self) -> Class {
-        let by_name = || classify(&Listed::named(self.name)).counts_as();
+    pub fn guess_class(self) -> Class {
+        let by_name = || classify_tool(&Listed::with_name(self.name)).counts_as();
         match self.listing {
             Listing::NotAsked => by_name(),
             Listing::Missing => by_name().max(Class::Execute),

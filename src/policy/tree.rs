@@ -4,7 +4,7 @@
 //! it. [`DocumentNode::members`], [`DocumentNode::member`] and [`DocumentNode::items`] look into a node and return nothing
 //! where it is of another kind; [`DocumentNode::kind`] says what it is, for messages.
 
-use super::diagnostic::{Diagnostic, Report, quote};
+use super::diagnostic::{Diagnostic, Report, quote_for_message};
 use super::source::Span;
 
 /// A value and its place.
@@ -56,7 +56,7 @@ impl DocumentNode {
     }
 
     /// The kind of the value, with an article, for messages.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub(crate) fn kind_name(&self) -> &'static str {
         match self.value {
             DocumentValue::Null => "null",
             DocumentValue::Boolean(_) => "a boolean",
@@ -93,7 +93,7 @@ impl DocumentNode {
     pub(crate) fn is_same_value(&self, other: &Self) -> bool {
         let json = |node| {
             let mut out = String::new();
-            super::json::write(node, &mut out).ok().map(|()| out)
+            super::json::write_node(node, &mut out).ok().map(|()| out)
         };
         json(self).is_some_and(|text| json(other) == Some(text))
     }
@@ -108,8 +108,12 @@ impl DocumentKey {
 
 /// The error for a key that is written twice in one table.
 pub(crate) fn duplicate_key(span: Span, name: &str) -> Diagnostic {
-    Diagnostic::error("duplicate-key", span, format!("the key {} is written twice in one table", quote(name)))
-        .hint("keep one of the two, with everything that you meant under it")
+    Diagnostic::error(
+        "duplicate-key",
+        span,
+        format!("the key {} is written twice in one table", quote_for_message(name)),
+    )
+    .with_hint("keep one of the two, with everything that you meant under it")
 }
 
 /// Reports every key that is written twice. The depth of a tree is bounded by its decoder.

@@ -18,7 +18,7 @@ impl Window {
     ///
     /// # Errors
     /// Where the length is below [`MIN_WINDOW`] or above [`MAX_WINDOW`].
-    pub fn sliding(length: Duration) -> Result<Self, BadWindow> {
+    pub fn sliding_of(length: Duration) -> Result<Self, BadWindow> {
         WindowLength::new(length).map(Self::Sliding)
     }
 
@@ -77,14 +77,14 @@ impl Calendar {
     }
 
     /// When the unit began that a time since 1970 is in.
-    pub fn start(self, unix: Duration) -> Duration {
+    pub fn unit_start(self, unix: Duration) -> Duration {
         let seconds = unix.as_secs();
         Duration::from_secs(seconds - seconds % self.length().as_secs())
     }
 }
 
 /// The length of time that a document says in words: `minute`, `90s`, `15m`, `2h`, `7d`.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let seconds = match text {
         "second" => 1,
         "minute" => 60,

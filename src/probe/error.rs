@@ -12,7 +12,7 @@ use crate::policy::server;
 use crate::proxy::StartError;
 use crate::proxy::probe_server::ProbeExit;
 use crate::shell::Shell;
-use crate::visible::{plural, visible};
+use crate::visible::{count_of, escape_invisible};
 
 /// Why there is nothing to show of a server.
 #[derive(Debug, thiserror::Error)]
@@ -112,30 +112,33 @@ impl FailedProbe<'_> {
         if self.gone == ProbeExit::Interrupted {
             return ProbeError::Interrupted(format!(", and the server `{command}` was stopped"));
         }
-        let (what, remedy) = self.describe(command);
+        let (what, remedy) = self.describe_error(command);
         let key = (matches!(self.gone, ProbeExit::Itself(_)) && asks_for_a_key(self.stderr))
-            .then(|| variable(self.stderr).map(str::to_owned));
-        ServerError { what, printed: self.printed(), remedy, stage: self.stage(), key }.into()
+            .then(|| find_key_variable(self.stderr).map(str::to_owned));
+        ServerError { what, printed: self.quote_output(), remedy, stage: self.reached_stage(), key }.into()
     }
 
     /// Returns what is wrong and what to do.
-    fn describe(&self, command: &str) -> (String, String) {
+    fn describe_error(&self, command: &str) -> (String, String) {
         use ExchangeError::{Circle, Items, NoList, Pages, Refused, Silent, Slow};
         let stopped = |why: &str| format!("the server `{command}` was stopped: {why}");
-        let not_mcp = |otherwise: &str| self.not_mcp().unwrap_or(otherwise).to_owned();
+        let not_mcp = |otherwise: &str| self.not_mcp_remedy().unwrap_or(otherwise).to_owned();
         if let Some(abuse) = self.transcript.abuse {
             return (stopped(&abuse.to_string()), UNTRUSTED.to_owned());
         }
         match (&self.gone, &self.error) {
             (_, Some(error @ (Refused { .. } | NoList { .. }))) => (
-                format!("the server `{command}` does not tell what it offers: {}", visible(&error.to_string())),
+                format!(
+                    "the server `{command}` does not tell what it offers: {}",
+                    escape_invisible(&error.to_string())
+                ),
                 "look for the reason in the server's documentation, or in what it printed".to_owned(),
             ),
             (_, Some(error @ (Items { .. } | Pages { .. } | Circle { .. }))) => {
                 (stopped(&error.to_string()), UNTRUSTED.to_owned())
             }
             (_, Some(error @ (Silent | Slow))) => {
-                let within = plural(self.target.patience.as_secs(), "second");
+                let within = count_of(self.target.patience.as_secs(), "second");
                 let did_not = if *error == Silent { "answer" } else { "list what it offers" };
                 (
                     format!("the server `{command}` did not {did_not} within {within}"),
@@ -155,14 +158,14 @@ impl FailedProbe<'_> {
             (_, Some(error)) => (
                 format!(
                     "the server `{command}` does not answer as an MCP server does: {}",
-                    visible(&error.to_string())
+                    escape_invisible(&error.to_string())
                 ),
                 not_mcp("see that the command starts a server that speaks MCP over stdio"),
             ),
         }
     }
 
-    fn stage(&self) -> ProbeStage {
+    fn reached_stage(&self) -> ProbeStage {
         let is_result = |line: &ProbeLine| matches!(line, ProbeLine::Server(line) if line.windows(8).any(|part| part == b"\"result\""));
         let is_silent = self.error == Some(ExchangeError::Silent);
         match &self.gone {
@@ -176,7 +179,7 @@ impl FailedProbe<'_> {
     }
 
     /// Quotes the last lines of its stderr, and the first line of its stdout that is not JSON.
-    fn printed(&self) -> String {
+    fn quote_output(&self) -> String {
         let mut out = String::new();
         // npm's news come after what matters.
         let matters = |line: &&str| !line.is_empty() && !line.starts_with("npm notice");
@@ -184,32 +187,33 @@ impl FailedProbe<'_> {
         let last = lines.get(lines.len().saturating_sub(SHOWN_LINES)..).unwrap_or_default();
         if !last.is_empty() {
             out.push_str("\nthe last that it printed on stderr:");
-            out.extend(last.iter().map(|line| format!("\n  {}", shorten(line))));
+            out.extend(last.iter().map(|line| format!("\n  {}", shorten_line(line))));
         }
         if let Some(stray) = &self.transcript.stray {
             out.push_str("\nit printed on stdout, where only MCP messages may be:");
-            out.push_str(&format!("\n  {}", shorten(stray)));
+            out.push_str(&format!("\n  {}", shorten_line(stray)));
         }
         out
     }
 
-    fn not_mcp(&self) -> Option<&'static str> {
+    fn not_mcp_remedy(&self) -> Option<&'static str> {
         self.transcript.stray.as_ref()?;
         Some("see that the command starts an MCP server that speaks over stdio, and prints nothing else on stdout")
     }
 
     fn ended_remedy(&self) -> String {
         if !asks_for_a_key(self.stderr) {
-            let remedy =
-                self.not_mcp().unwrap_or("run the command by itself in a terminal, and fix what it complains of");
+            let remedy = self
+                .not_mcp_remedy()
+                .unwrap_or("run the command by itself in a terminal, and fix what it complains of");
             return remedy.to_owned();
         }
-        let variable = variable(self.stderr).unwrap_or("NAME_OF_THE_KEY");
+        let variable = find_key_variable(self.stderr).unwrap_or("NAME_OF_THE_KEY");
         let mut remedy = format!(
             "it asks for a key; put it into the environment and run the same again:\n  {}",
             Shell::current().set_variable(variable, "your-key")
         );
-        if server::derive(self.target.command).is_some_and(|server| server.as_str() == "iterable") {
+        if server::derive_name(self.target.command).is_some_and(|server| server.as_str() == "iterable") {
             remedy.push_str(
                 "\nThis server stores the key that it is given in ~/.iterable-mcp/keys.json, unencrypted, and uses that one \
                  from then on.",
@@ -223,15 +227,15 @@ impl FailedProbe<'_> {
 const SHOWN_LINES: usize = 5;
 
 /// Cuts and escapes a line that a server printed.
-fn shorten(line: &str) -> String {
+fn shorten_line(line: &str) -> String {
     const MOST: usize = 300;
     let shown: String = line.chars().take(MOST).collect();
-    format!("{}{}", visible(&shown), if shown.len() < line.len() { "…" } else { "" })
+    format!("{}{}", escape_invisible(&shown), if shown.len() < line.len() { "…" } else { "" })
 }
 
 /// Formats a command as a terminal may show it.
 pub(crate) fn display_command(command: &[OsString]) -> String {
-    let words: Vec<_> = command.iter().map(|word| visible(&word.to_string_lossy())).collect();
+    let words: Vec<_> = command.iter().map(|word| escape_invisible(&word.to_string_lossy())).collect();
     words.join(" ")
 }
 
@@ -243,7 +247,7 @@ fn asks_for_a_key(stderr: &str) -> bool {
 }
 
 /// Finds the variable that it names for its key.
-fn variable(stderr: &str) -> Option<&str> {
+fn find_key_variable(stderr: &str) -> Option<&str> {
     let endings = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS"];
     let words = stderr.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let mut words = words.filter(|word| word.contains('_') && !word.contains(|c: char| c.is_ascii_lowercase()));
@@ -259,9 +263,9 @@ mod tests {
         let iterable =
             "Error: No API key found. Please run 'iterable-mcp setup' or set ITERABLE_API_KEY environment variable.";
         assert!(asks_for_a_key(iterable));
-        assert_eq!(variable(iterable), Some("ITERABLE_API_KEY"));
-        assert_eq!(variable("Set $GITHUB_PERSONAL_ACCESS_TOKEN."), Some("GITHUB_PERSONAL_ACCESS_TOKEN"));
-        assert!(asks_for_a_key("Missing credentials") && variable("Missing credentials").is_none());
+        assert_eq!(find_key_variable(iterable), Some("ITERABLE_API_KEY"));
+        assert_eq!(find_key_variable("Set $GITHUB_PERSONAL_ACCESS_TOKEN."), Some("GITHUB_PERSONAL_ACCESS_TOKEN"));
+        assert!(asks_for_a_key("Missing credentials") && find_key_variable("Missing credentials").is_none());
         assert!(!asks_for_a_key("SyntaxError: Unexpected token '}'"));
         assert!(!asks_for_a_key("cannot find module"));
     }

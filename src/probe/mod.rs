@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::ChildStderr;
 use tokio::time::timeout;
-use transport::lock;
+use transport::lock_transcript;
 pub(crate) use transport::{ProbeLine, ProbeTransport, SharedTranscript};
 
 use crate::limits::{
@@ -74,7 +74,7 @@ pub(crate) struct ProbeTarget<'t> {
 /// If the server cannot be started, does not answer as an MCP server does, or floods; the message says what to do.
 pub(crate) fn probe_command(command: &[OsString], progress: ShowProgress<'_>) -> Result<ServerOffer, ProbeError> {
     let shown = display_command(command);
-    probe(&ProbeTarget { command, shown, surroundings: None, patience: OFFER_PATIENCE }, progress)
+    probe_target(&ProbeTarget { command, shown, surroundings: None, patience: OFFER_PATIENCE }, progress)
 }
 
 /// Starts the server as the wrapper would, asks it what it offers, and stops it with all that it started. Must be called on the
@@ -82,22 +82,23 @@ pub(crate) fn probe_command(command: &[OsString], progress: ShowProgress<'_>) ->
 ///
 /// # Errors
 /// As [`probe_command`].
-pub(crate) fn probe(target: &ProbeTarget<'_>, progress: ShowProgress<'_>) -> Result<ServerOffer, ProbeError> {
+pub(crate) fn probe_target(target: &ProbeTarget<'_>, progress: ShowProgress<'_>) -> Result<ServerOffer, ProbeError> {
     block_on(async {
-        let (mut server, Pipes { stdin, stdout, stderr }) = ProbeServer::start(target.command, target.surroundings)?;
+        let (mut server, Pipes { stdin, stdout, stderr }) =
+            ProbeServer::start_server(target.command, target.surroundings)?;
         let shown_progress = progress(&target.shown);
         let said = Arc::new(Mutex::new(Vec::new()));
         let mut listening = tokio::spawn(keep_stderr(stderr, Arc::clone(&said)));
         let transcript = SharedTranscript::default();
         let transport = ProbeTransport::new(stdin, stdout, Arc::clone(&transcript));
-        let exchanged = server.run_until(exchange(transport, &transcript, target.patience)).await;
-        let gone = server.stop(GRACE).await;
+        let exchanged = server.run_until(exchange_lists(transport, &transcript, target.patience)).await;
+        let gone = server.stop_server(GRACE).await;
         // A process that left the group may hold it open.
         if timeout(STDERR_DRAIN, &mut listening).await.is_err() {
             listening.abort();
         }
         drop(shown_progress);
-        let mut transcript = std::mem::take(&mut *lock(&transcript));
+        let mut transcript = std::mem::take(&mut *lock_transcript(&transcript));
         let error = match exchanged {
             Some(Ok(offer)) => return Ok(ServerOffer { lines: std::mem::take(&mut transcript.lines), ..offer }),
             Some(Err(error)) => Some(error),
@@ -118,7 +119,7 @@ pub(crate) fn capture_stdout(target: &ProbeTarget<'_>) -> Result<String, ProbeEr
     block_on(async {
         // Its stderr stays open for as long as it runs, and is not read: more than fits is not a version.
         let Ok((mut program, Pipes { stdin, stdout, stderr: _stderr })) =
-            ProbeServer::start(target.command, target.surroundings)
+            ProbeServer::start_server(target.command, target.surroundings)
         else {
             return Ok(String::new());
         };
@@ -126,7 +127,7 @@ pub(crate) fn capture_stdout(target: &ProbeTarget<'_>) -> Result<String, ProbeEr
         let mut said = Vec::new();
         let mut stdout = stdout.take(MAX_VERSION_TEXT);
         let _ = program.run_until(timeout(target.patience, stdout.read_to_end(&mut said))).await;
-        match program.stop(Duration::ZERO).await {
+        match program.stop_server(Duration::ZERO).await {
             ProbeExit::Interrupted => Err(ProbeError::Interrupted(String::new())),
             ProbeExit::Itself(_) | ProbeExit::Stopped => Ok(String::from_utf8(said).unwrap_or_default()),
         }
@@ -166,7 +167,7 @@ impl ClientHandler for ProbeClient {
 }
 
 /// Opens a session, asks for every list, and closes the server's stdin.
-async fn exchange(
+async fn exchange_lists(
     transport: ProbeTransport,
     transcript: &SharedTranscript,
     patience: Duration,
@@ -187,14 +188,14 @@ async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Res
         capabilities = info.capabilities.clone();
     }
     // Every server is asked for tools, also one that does not say that it has any.
-    offer.tools = list(peer, transcript, "tools/list", "tools").await?;
+    offer.tools = list_pages(peer, transcript, "tools/list", "tools").await?;
     for (is_offered, method, key, items) in [
         (capabilities.prompts.is_some(), "prompts/list", "prompts", &mut offer.prompts),
         (capabilities.resources.is_some(), "resources/list", "resources", &mut offer.resources),
         (capabilities.resources.is_some(), "resources/templates/list", "resourceTemplates", &mut offer.templates),
     ] {
         if is_offered {
-            match list(peer, transcript, method, key).await {
+            match list_pages(peer, transcript, method, key).await {
                 Err(refused @ ExchangeError::Refused { .. }) => offer.notes.push(refused.to_string()),
                 listed => *items = listed?,
             }
@@ -204,7 +205,7 @@ async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Res
 }
 
 /// Returns the items of all pages of a list; none if the server does not know the method.
-async fn list(
+async fn list_pages(
     peer: &Peer<RoleClient>,
     transcript: &SharedTranscript,
     method: &'static str,
@@ -244,7 +245,7 @@ async fn list(
 
 /// Returns the result of our last request, as the server wrote it.
 fn last_result(transcript: &SharedTranscript) -> Option<Value> {
-    let transcript = lock(transcript);
+    let transcript = lock_transcript(transcript);
     let (at, id) = transcript.lines.iter().enumerate().rev().find_map(|(at, line)| match line {
         ProbeLine::Client(line) => Some((at, serde_json::from_slice::<Value>(line).ok()?.get("id")?.clone())),
         ProbeLine::Server(_) => None,
@@ -279,7 +280,7 @@ mod tests {
     }
 
     fn message_of(error: ExchangeError, transcript: &SharedTranscript) -> String {
-        let (transcript, command) = (&*lock(transcript), [OsString::from("shop")]);
+        let (transcript, command) = (&*lock_transcript(transcript), [OsString::from("shop")]);
         let patience = Duration::from_secs(60);
         let target = &ProbeTarget { command: &command, shown: display_command(&command), surroundings: None, patience };
         let failed =
@@ -291,7 +292,7 @@ mod tests {
     async fn one_that_never_answers_is_waited_for_so_long_and_no_longer() {
         let patience = Duration::from_millis(50);
         let (transport, transcript, _reads, mut writes) = pipes();
-        let failed = exchange(transport, &transcript, patience).await.unwrap_err();
+        let failed = exchange_lists(transport, &transcript, patience).await.unwrap_err();
         assert_eq!(failed, ExchangeError::Silent);
         let message = message_of(failed, &transcript);
         assert!(message.starts_with("the server `shop` did not answer within 60 seconds\n"), "{message}");
@@ -300,7 +301,7 @@ mod tests {
         // One that only prints.
         let (transport, transcript, _reads_too, mut prints) = pipes();
         prints.write_all(b"Welcome to the shop\n> ").unwrap();
-        let failed = exchange(transport, &transcript, patience).await.unwrap_err();
+        let failed = exchange_lists(transport, &transcript, patience).await.unwrap_err();
         let message = message_of(failed, &transcript);
         assert!(
             message.contains("\n  Welcome to the shop\nwhat to do: see that the command starts an MCP"),
@@ -311,7 +312,7 @@ mod tests {
         let (transport, transcript, _reads_again, mut opens) = pipes();
         let opened = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#;
         opens.write_all(format!("{opened}\n").as_bytes()).unwrap();
-        let failed = exchange(transport, &transcript, patience).await.unwrap_err();
+        let failed = exchange_lists(transport, &transcript, patience).await.unwrap_err();
         assert_eq!(failed, ExchangeError::Slow);
         assert!(message_of(failed, &transcript).contains("did not list what it offers within 60 seconds"));
         writes.write_all(b"").unwrap();

@@ -51,7 +51,7 @@ pub(crate) struct Transcript {
 pub(crate) type SharedTranscript = Arc<Mutex<Transcript>>;
 
 /// Locks a transcript; no panic leaves it half written.
-pub(crate) fn lock(transcript: &SharedTranscript) -> MutexGuard<'_, Transcript> {
+pub(crate) fn lock_transcript(transcript: &SharedTranscript) -> MutexGuard<'_, Transcript> {
     transcript.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -75,7 +75,7 @@ impl ProbeTransport {
     fn parse_message(&mut self, frame: &Frame) -> Result<Option<RxJsonRpcMessage<RoleClient>>, Abuse> {
         let Frame::Line(range) = frame else { return Err(Abuse::Flood) };
         let line = self.framer.bytes(range).trim_ascii();
-        let mut transcript = lock(&self.transcript);
+        let mut transcript = lock_transcript(&self.transcript);
         match serde_json::from_slice(line) {
             // A server is looked at once, so changes do not matter.
             Ok(JsonRpcMessage::Notification(_)) => Ok(None),
@@ -113,7 +113,7 @@ impl Transport<RoleClient> for ProbeTransport {
         async move {
             let mut line = serde_json::to_vec(&item)?;
             if matches!(item, JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_)) {
-                lock(&transcript).lines.push(ProbeLine::Client(line.clone()));
+                lock_transcript(&transcript).lines.push(ProbeLine::Client(line.clone()));
             }
             line.push(b'\n');
             if let Some(stdin) = stdin.lock().await.as_mut() {
@@ -131,21 +131,21 @@ impl Transport<RoleClient> for ProbeTransport {
                     Ok(Some(message)) => return Some(message),
                     Ok(None) => {}
                     Err(abuse) => {
-                        lock(&self.transcript).abuse.get_or_insert(abuse);
+                        lock_transcript(&self.transcript).abuse.get_or_insert(abuse);
                         return None;
                     }
                 }
             }
             // A part of a line stays in the framer when this future is dropped and called again.
-            let count = self.stdout.read(self.framer.room()).await.unwrap_or(0);
+            let count = self.stdout.read(self.framer.free_space()).await.unwrap_or(0);
             if count == 0 {
-                lock(&self.transcript).is_closed = true;
+                lock_transcript(&self.transcript).is_closed = true;
                 return self.framer.finish().and_then(|frame| self.parse_message(&frame).ok().flatten());
             }
-            self.framer.filled(count);
+            self.framer.advance(count);
             self.read += count;
             if self.read > MAX_OFFER {
-                lock(&self.transcript).abuse.get_or_insert(Abuse::Flood);
+                lock_transcript(&self.transcript).abuse.get_or_insert(Abuse::Flood);
                 return None;
             }
         }

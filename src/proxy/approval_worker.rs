@@ -6,7 +6,7 @@ use std::time::Duration;
 use std::{io, mem, thread};
 
 use super::outbox::{Outbox, ServerRoute};
-use super::shared_session::{SharedSession, lock};
+use super::shared_session::{SharedSession, lock_unpoisoned};
 use crate::engine::{Local, LocalChannel, Question, Settled};
 use crate::limits::{APPROVAL_POLL, LATE_APPROVAL};
 use crate::wire::frame::Framer;
@@ -28,15 +28,15 @@ pub(super) struct ApprovalInbox {
 }
 
 impl ApprovalInbox {
-    pub(super) fn post(&self, events: &mut Vec<ApprovalEvent>) {
+    pub(super) fn post_events(&self, events: &mut Vec<ApprovalEvent>) {
         if !events.is_empty() {
-            lock(&self.events).append(events);
+            lock_unpoisoned(&self.events).append(events);
             self.posted.notify_one();
         }
     }
 
-    fn wait(&self, limit: Duration) -> Vec<ApprovalEvent> {
-        let waited = self.posted.wait_timeout_while(lock(&self.events), limit, |events| events.is_empty());
+    fn wait_for_events(&self, limit: Duration) -> Vec<ApprovalEvent> {
+        let waited = self.posted.wait_timeout_while(lock_unpoisoned(&self.events), limit, |events| events.is_empty());
         let (mut events, _) = waited.unwrap_or_else(PoisonError::into_inner);
         mem::take(&mut *events)
     }
@@ -59,42 +59,44 @@ impl ApprovalWorker {
         let mut worker = Self { session, local, open: BTreeSet::new(), outbox };
         thread::Builder::new().name("approvals".to_owned()).spawn(move || {
             loop {
-                worker.step();
+                worker.run_once();
             }
         })?;
         Ok(())
     }
 
-    fn step(&mut self) {
+    fn run_once(&mut self) {
         let now = self.session.now();
         let deadline = self.session.lock_engine().poll_timeout().map(|next| next.saturating_sub(now.session));
         let poll = if self.open.is_empty() { Duration::MAX } else { APPROVAL_POLL };
-        for event in self.session.approvals.wait(deadline.unwrap_or(Duration::MAX).min(poll)) {
-            self.handle(event);
+        for event in self.session.approvals.wait_for_events(deadline.unwrap_or(Duration::MAX).min(poll)) {
+            self.handle_event(event);
         }
-        let answers = if self.open.is_empty() { Vec::new() } else { self.local.answers() };
-        self.outbox.decide(|engine, now, actions| {
+        let answers = if self.open.is_empty() { Vec::new() } else { self.local.take_answers() };
+        self.outbox.decide_without_line(|engine, now, actions| {
             for (number, answer) in answers {
-                engine.answered_locally(number, answer, now, actions);
+                engine.handle_local_answer(number, answer, now, actions);
             }
             engine.handle_timeout(now, actions);
         });
         // A client that is gone ends the session elsewhere.
-        let _ = self.outbox.deliver(&Framer::new(0));
+        let _ = self.outbox.deliver_all(&Framer::new(0));
     }
 
-    fn handle(&mut self, event: ApprovalEvent) {
+    fn handle_event(&mut self, event: ApprovalEvent) {
         let unix = self.session.now().unix;
         match event {
             ApprovalEvent::Ask(question) if question.local == Local::Not => {}
-            ApprovalEvent::Ask(question) => match self.local.open(&question, unix.saturating_add(question.timeout)) {
-                Ok(()) => _ = self.open.insert(question.number),
-                Err(why) => self.outbox.decide(|engine, now, actions| {
-                    engine.local_failed(question.number, &why, now, actions);
-                }),
-            },
+            ApprovalEvent::Ask(question) => {
+                match self.local.open_question(&question, unix.saturating_add(question.timeout)) {
+                    Ok(()) => _ = self.open.insert(question.number),
+                    Err(why) => self.outbox.decide_without_line(|engine, now, actions| {
+                        engine.handle_local_failure(question.number, &why, now, actions);
+                    }),
+                }
+            }
             ApprovalEvent::Settle(number, how) => {
-                self.local.settle(number, how, unix.saturating_add(LATE_APPROVAL));
+                self.local.settle_question(number, how, unix.saturating_add(LATE_APPROVAL));
                 if how != Settled::Late {
                     self.open.remove(&number);
                 }

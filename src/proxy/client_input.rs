@@ -31,7 +31,7 @@ mod unix {
     impl ClientInput {
         /// Reads what is there; 0 at the end.
         pub(in crate::proxy) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-            pipe::read(&self.0, buffer)
+            pipe::read_available(&self.0, buffer)
         }
 
         /// Returns whether there are bytes, or the end, to read.
@@ -40,7 +40,7 @@ mod unix {
         }
 
         /// Waits until [`Self::is_readable`] sees what the client has sent so far. It asks the system, so there is no wait.
-        pub(in crate::proxy) fn settle(&self) {}
+        pub(in crate::proxy) fn wait_settled(&self) {}
 
         /// Waits until there are bytes, or the end, to read.
         pub(in crate::proxy) fn wait_readable(&self) -> io::Result<()> {
@@ -60,14 +60,14 @@ mod unix {
 }
 
 /// Opens our stdin. Nothing is read before it is asked for.
-pub(super) fn stdin() -> io::Result<ClientInput> {
+pub(super) fn open_stdin() -> io::Result<ClientInput> {
     let stdin = io::stdin();
     // A console gives bytes in a code page of its own; the library reads it as UTF-16 and gives UTF-8.
     #[cfg(windows)]
     if io::IsTerminal::is_terminal(&stdin) {
         return Ok(ClientInput::new(Box::new(stdin)));
     }
-    let file = super::pipe::duplicate(&stdin)?;
+    let file = super::pipe::duplicate_stream(&stdin)?;
     #[cfg(windows)]
     let input = ClientInput::new(Box::new(file));
     #[cfg(unix)]

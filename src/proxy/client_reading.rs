@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::client_input::ClientInput;
-use super::shared_session::lock;
+use super::shared_session::lock_unpoisoned;
 use crate::limits::{LAST_LOOK, LAST_REQUESTS};
 
 /// The state of the pump that reads the client.
@@ -36,8 +36,8 @@ impl ClientReading {
 
     /// The pump is about to read. Returns whether it may.
     #[must_use]
-    pub(super) fn begin(&self) -> bool {
-        let mut state = lock(&self.state);
+    pub(super) fn begin_read(&self) -> bool {
+        let mut state = lock_unpoisoned(&self.state);
         if *state != ReadState::Waiting {
             return false;
         }
@@ -46,8 +46,8 @@ impl ClientReading {
     }
 
     /// The pump has handled all that it has read, and has written the answers.
-    pub(super) fn pause(&self) {
-        let mut state = lock(&self.state);
+    pub(super) fn end_read(&self) {
+        let mut state = lock_unpoisoned(&self.state);
         match *state {
             ReadState::Busy => *state = ReadState::Waiting,
             ReadState::Last => *state = ReadState::Over,
@@ -55,20 +55,20 @@ impl ClientReading {
         }
     }
 
-    pub(super) fn stop(&self) {
-        *lock(&self.state) = ReadState::Over;
+    pub(super) fn mark_stopped(&self) {
+        *lock_unpoisoned(&self.state) = ReadState::Over;
     }
 
     /// Waits until the pump has handled what the client has sent already, at most for [`LAST_REQUESTS`], and keeps it from reading
     /// more.
-    pub(super) fn finish(&self) {
+    pub(super) fn finish_reading(&self) {
         let start = Instant::now();
-        self.client.settle();
+        self.client.wait_settled();
         loop {
             // This comes first: what leaves the pipe after it was read by a pump that is busy from before.
             let is_late = start.elapsed() >= LAST_REQUESTS;
             let more = !is_late && self.client.is_readable();
-            let mut state = lock(&self.state);
+            let mut state = lock_unpoisoned(&self.state);
             if *state == ReadState::Over || (*state == ReadState::Waiting && !more) {
                 *state = ReadState::Over;
                 return;

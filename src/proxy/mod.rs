@@ -40,13 +40,13 @@ use self::child::Child;
 pub use self::child::{SpawnEnv, StartError};
 use self::client_input::ClientInput;
 use self::client_reading::ClientReading;
-use self::pipe::file;
+use self::pipe::into_file;
 use self::pump::{Pump, PumpSource, Stopped};
 use self::raw_output::RawOutput;
 pub use self::reload::Reload;
 use self::server_queue::ServerQueue;
 use self::session::{PumpEvent, SessionEnd, SessionLoop};
-use self::shared_session::{ClientWriter, ServerWriter, SessionClock, SharedSession, lock};
+use self::shared_session::{ClientWriter, ServerWriter, SessionClock, SharedSession, lock_unpoisoned};
 use self::signals::{ChildSignals, Signals};
 use self::stderr::Stderr;
 use crate::audit::{self, AuditLog, LogNotice};
@@ -92,11 +92,12 @@ pub struct LogPlace {
 ///
 /// # Errors
 /// If the server cannot be started; nothing was read from stdin then.
-pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::system)?;
+pub fn run_session(wrap: Wrap) -> Result<Exit, StartError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::system_refused)?;
     runtime.block_on(async {
-        let (session_loop, session) = start(wrap)?;
-        let SessionEnd { exit, log_drain } = session_loop.run().await;
+        let (session_loop, session) = start_session(wrap)?;
+        let SessionEnd { exit, log_drain } = session_loop.run_to_end().await;
         let lost = session.log.as_ref().map_or(0, |log| log.finish(log_drain));
         if lost > 0 {
             tracing::error!(
@@ -108,21 +109,21 @@ pub fn run(wrap: Wrap) -> Result<Exit, StartError> {
     })
 }
 
-fn start(wrap: Wrap) -> Result<(SessionLoop, Arc<SharedSession>), StartError> {
-    let system = StartError::system;
+fn start_session(wrap: Wrap) -> Result<(SessionLoop, Arc<SharedSession>), StartError> {
+    let system = StartError::system_refused;
     // Before the server starts, so that a signal ends both at any time.
     let signals = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
-    let (stdin, stdout) = (client_input::stdin().map_err(system)?, RawOutput::stdout().map_err(system)?);
+    let (stdin, stdout) = (client_input::open_stdin().map_err(system)?, RawOutput::open_stdout().map_err(system)?);
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;
-    let we_read = file(we_read);
-    pipe::widen(&we_read, SERVER_PIPE);
+    let we_read = into_file(we_read);
+    pipe::set_capacity(&we_read, SERVER_PIPE);
     // So that a large result goes to the client in one write, and not in pieces that each wait for the client to wake.
-    stdout.widen(SERVER_PIPE);
-    let server = ServerWriter::new(file(we_write), stdin.clone(), wrap.grace).map_err(system)?;
+    stdout.set_capacity(SERVER_PIPE);
+    let server = ServerWriter::new(into_file(we_write), stdin.clone(), wrap.grace).map_err(system)?;
     let child = Child::spawn(&wrap.command, None, server_reads, server_writes, Stdio::inherit())?;
     kill_on_panic(&child, wrap.stderr.clone());
-    let clock = SessionClock::start();
+    let clock = SessionClock::start_now();
     let engine = Arc::new(Mutex::new(wrap.engine));
     let log = wrap.log.map(|place| start_log(place, Arc::clone(&engine), clock)).transpose().map_err(system)?;
     let session = Arc::new(SharedSession {
@@ -154,33 +155,34 @@ fn start_threads(
     let server = Pump::new(PumpSource::Server(server_stdout), Arc::clone(session));
     let client = Pump::new(PumpSource::Client(stdin), Arc::clone(session));
     let server_events = events.clone();
-    named("server").spawn(move || {
+    name_thread("server").spawn(move || {
         // This drops our end of the server's stdout before the event, as a client that leaves would.
-        let stopped = server.run();
+        let stopped = server.run_until_closed();
         let _ = server_events.send(match stopped {
             Stopped::SourceClosed => PumpEvent::ServerClosed,
             Stopped::ClientGone => PumpEvent::ClientGone,
         });
     })?;
     let queue_session = Arc::clone(session);
-    named("queue").spawn(move || queue_session.write_queue())?;
+    name_thread("queue").spawn(move || queue_session.write_queue())?;
     ApprovalWorker::spawn(Arc::clone(session), local)?;
     let client_session = Arc::clone(session);
-    named("client").spawn(move || {
-        let stopped = client.run();
-        client_session.reading.stop();
-        client_session.server.close();
+    name_thread("client").spawn(move || {
+        let stopped = client.run_until_closed();
+        client_session.reading.mark_stopped();
+        client_session.server.close_stdin();
         let _ = events.send(match stopped {
             Stopped::SourceClosed => PumpEvent::ClientClosed,
             Stopped::ClientGone => PumpEvent::ClientGone,
         });
     })?;
     // The watch is last: it costs more to start than all the rest, and can wait.
-    reload::spawn(reload, Arc::clone(session))
+    reload::spawn_watch(reload, Arc::clone(session))
 }
 
 fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, clock: SessionClock) -> io::Result<AuditLog> {
-    let unanswered = move |entries: &mut Vec<LogEntry>| lock(&engine).unanswered(clock.now(), entries);
+    let unanswered =
+        move |entries: &mut Vec<LogEntry>| lock_unpoisoned(&engine).collect_unanswered(clock.now(), entries);
     let say = |trouble: LogNotice| match trouble {
         LogNotice::Unwritable(_) => tracing::error!("{trouble}"),
         LogNotice::Written { .. } | LogNotice::Behind { .. } | LogNotice::Beside(_) => tracing::warn!("{trouble}"),
@@ -188,16 +190,16 @@ fn start_log(place: LogPlace, engine: Arc<Mutex<Engine>>, clock: SessionClock) -
     AuditLog::start(place.dir, &place.server, place.options, Box::new(say), Box::new(unanswered))
 }
 
-fn named(name: &str) -> thread::Builder {
+fn name_thread(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned())
 }
 
 /// A panic ends the process at once in a release; the server's group must not outlive it.
 fn kill_on_panic(child: &Child, stderr: Stderr) {
-    let group = child.group();
+    let group = child.process_group();
     std::panic::set_hook(Box::new(move |panic| {
-        group.kill();
-        stderr.say(format!("policylayer ERROR {panic}\n").as_bytes());
-        stderr.finish();
+        group.kill_all();
+        stderr.write_text(format!("policylayer ERROR {panic}\n").as_bytes());
+        stderr.wait_written();
     }));
 }

@@ -9,10 +9,10 @@ use crate::policy::ServerName;
 use crate::state::approvals::Announce;
 
 /// Shows a notification for each question, if there is a desktop that shows them.
-pub fn announce(server: &ServerName, env: &Env) -> Announce {
-    let Some(show) = platform::show(env) else { return Box::new(|_, _| ()) };
+pub fn start_notifications(server: &ServerName, env: &Env) -> Announce {
+    let Some(show) = platform::create_notifier(env) else { return Box::new(|_, _| ()) };
     let server = server.to_string();
-    let show = queue::queued(show);
+    let show = queue::start_queue(show);
     Box::new(move |id, tool| show(queue::NotificationText::new(id, tool, &server)))
 }
 
@@ -24,7 +24,7 @@ mod queue {
     use std::thread;
 
     use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
-    use crate::visible::visible;
+    use crate::visible::escape_invisible;
 
     /// The text of a notification.
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ mod queue {
     impl NotificationText {
         pub(super) fn new(id: &str, tool: &str, server: &str) -> Self {
             // Windows drops a notification that is longer than a few kilobytes, or that XML cannot represent.
-            let mut name: String = visible(tool).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+            let mut name: String = escape_invisible(tool).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
             if let Some((end, _)) = name.char_indices().nth(MAX_NOTIFIED_NAME) {
                 name.truncate(end);
                 name.push('…');
@@ -49,7 +49,7 @@ mod queue {
     }
 
     /// Shows notifications on a thread of its own. Never waits: a notification is dropped if [`MAX_NOTIFICATIONS`] wait already.
-    pub(super) fn queued<S>(show: S) -> impl Fn(NotificationText) + Send
+    pub(super) fn start_queue<S>(show: S) -> impl Fn(NotificationText) + Send
     where
         S: FnMut(&NotificationText) -> io::Result<()> + Send + 'static,
     {
@@ -87,7 +87,7 @@ mod program {
     const LOOK: Duration = Duration::from_millis(20);
 
     /// Runs a program that reads and prints nothing, and reaps it. It is killed after `limit`.
-    pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<ExitStatus> {
+    pub(super) fn run_with_timeout(mut command: Command, limit: Duration) -> io::Result<ExitStatus> {
         // Our own stdout is the protocol.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         #[cfg(unix)]
@@ -117,7 +117,7 @@ mod program {
     /// Creates a command that runs a statement of AppleScript with a text as its arguments. The first argument is ours: the
     /// options of `osascript` end there, so that a tool named `-e` is not an option.
     #[cfg(any(target_os = "macos", test))]
-    pub(super) fn osascript(statement: &str, text: &super::queue::NotificationText) -> Command {
+    pub(super) fn osascript_command(statement: &str, text: &super::queue::NotificationText) -> Command {
         let mut command = Command::new("/usr/bin/osascript");
         command.args(["-e", "on run argv", "-e", statement, "-e", "end run"]);
         command.args(["policylayer", text.title.as_str(), text.body.as_str()]);
@@ -129,13 +129,13 @@ mod program {
 mod platform {
     use std::io;
 
-    use super::program::{DISPLAY, osascript, run};
+    use super::program::{DISPLAY, osascript_command, run_with_timeout};
     use super::queue::NotificationText;
     use crate::env::Env;
     use crate::limits::NOTIFICATION_PATIENCE;
 
     /// `osascript` fails if nobody is logged in at the screen.
-    pub(super) fn show(_: &Env) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
+    pub(super) fn create_notifier(_: &Env) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
         Some(|text: &NotificationText| {
             let status = run(osascript(DISPLAY, text), NOTIFICATION_PATIENCE)?;
             if status.success() { Ok(()) } else { Err(io::Error::other(format!("osascript: {status}"))) }
@@ -153,7 +153,7 @@ mod platform {
 
     use notify_rust::Notification;
 
-    use super::program::run;
+    use super::program::run_with_timeout;
     use super::queue::NotificationText;
     use crate::env::Env;
     use crate::limits::NOTIFICATION_PATIENCE;
@@ -167,7 +167,9 @@ mod platform {
     /// `CREATE_NO_WINDOW`: otherwise a client without a console would see one flash up.
     const NO_WINDOW: u32 = 0x0800_0000;
 
-    pub(super) fn show(env: &Env) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
+    pub(super) fn create_notifier(
+        env: &Env,
+    ) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
         let query = (reg(env), ["query", KEY]);
         let mut is_registered = None;
         Some(move |text: &NotificationText| {
@@ -227,7 +229,9 @@ mod platform {
     use crate::env::Env;
 
     /// Nobody would see a notification without a display and a bus.
-    pub(super) fn show(env: &Env) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
+    pub(super) fn create_notifier(
+        env: &Env,
+    ) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
         let is_set = |name: &&str| env.var(name).is_some_and(|value| !value.is_empty());
         let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set);
         let has_bus = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"].iter().any(is_set);
@@ -245,7 +249,7 @@ mod platform {
     use crate::env::Env;
 
     /// This build has no notifications.
-    pub(super) fn show(_: &Env) -> Option<fn(&NotificationText) -> std::io::Result<()>> {
+    pub(super) fn create_notifier(_: &Env) -> Option<fn(&NotificationText) -> std::io::Result<()>> {
         None
     }
 }
@@ -267,8 +271,8 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
-    use super::program::{DISPLAY, osascript};
-    use super::queue::{NotificationText, queued};
+    use super::program::{DISPLAY, osascript_command};
+    use super::queue::{NotificationText, start_queue};
     use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
 
     const HOSTILE: &str = "-e do shell script \"touch /tmp/x\" & '</text><audio/>\u{1b}\u{ffff}";
@@ -286,7 +290,7 @@ mod tests {
     #[test]
     fn a_name_is_an_argument_of_the_script_and_no_option() {
         let text = NotificationText::new("k7m2p", HOSTILE, "shop");
-        let command = osascript(DISPLAY, &text);
+        let command = osascript_command(DISPLAY, &text);
         assert_eq!(command.get_program(), "/usr/bin/osascript");
         let args: Vec<_> = command.get_args().collect();
         let script = ["-e", "on run argv", "-e", DISPLAY, "-e", "end run"].map(OsStr::new);
@@ -301,7 +305,7 @@ mod tests {
         for (statement, expected) in
             [("return item 1 of argv", "policylayer"), ("return item 2 of argv", text.title.as_str())]
         {
-            let said = osascript(statement, &text).output().unwrap();
+            let said = osascript_command(statement, &text).output().unwrap();
             assert!(said.status.success(), "{said:?}");
             assert_eq!(String::from_utf8(said.stdout).unwrap().trim_end_matches('\n'), expected);
         }
@@ -311,7 +315,7 @@ mod tests {
     fn a_flood_waits_for_nobody_and_is_bounded() {
         let (seen, shown) = channel();
         let (go, gate) = channel::<()>();
-        let show = queued(move |text: &NotificationText| {
+        let show = start_queue(move |text: &NotificationText| {
             seen.send(text.clone()).unwrap();
             gate.recv().map_err(std::io::Error::other)
         });
@@ -337,16 +341,16 @@ mod tests {
     fn a_program_that_hangs_is_ended_and_reaped() {
         use std::process::Command;
 
-        use super::program::run;
+        use super::program::run_with_timeout;
 
         let mut sleep = Command::new("sleep");
         sleep.arg("600");
         let start = Instant::now();
-        let error = run(sleep, Duration::from_millis(100)).unwrap_err();
+        let error = run_with_timeout(sleep, Duration::from_millis(100)).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
         assert!(start.elapsed() < Duration::from_secs(60));
         let mut fails = Command::new("sh");
         fails.args(["-c", "exit 3"]);
-        assert_eq!(run(fails, Duration::from_secs(60)).unwrap().code(), Some(3));
+        assert_eq!(run_with_timeout(fails, Duration::from_secs(60)).unwrap().code(), Some(3));
     }
 }

@@ -74,15 +74,15 @@ impl Outbox {
     }
 
     /// Lets the engine decide on something that is not a line.
-    pub(super) fn decide(&mut self, decide: impl FnOnce(&mut Engine, Now, &mut Vec<Action>)) {
+    pub(super) fn decide_without_line(&mut self, decide: impl FnOnce(&mut Engine, Now, &mut Vec<Action>)) {
         let session = Arc::clone(&self.session);
         let now = session.now();
         let mut engine = session.lock_engine();
-        self.decide_on(ReceivedLine::default(), &mut engine, |engine, actions| decide(engine, now, actions));
+        self.decide_on_line(ReceivedLine::default(), &mut engine, |engine, actions| decide(engine, now, actions));
     }
 
     /// Lets the engine, which stays locked, decide on a line, and takes in the actions.
-    pub(super) fn decide_on(
+    pub(super) fn decide_on_line(
         &mut self,
         line: ReceivedLine<'_>,
         engine: &mut Engine,
@@ -91,16 +91,16 @@ impl Outbox {
         let mut actions = std::mem::take(&mut self.actions);
         decide(engine, &mut actions);
         for action in actions.drain(..) {
-            self.take_in(action, &line);
+            self.take_in_action(action, &line);
         }
         self.actions = actions;
     }
 
-    fn take_in(&mut self, action: Action, line: &ReceivedLine<'_>) {
+    fn take_in_action(&mut self, action: Action, line: &ReceivedLine<'_>) {
         match action {
             Action::ToServer(payload) => match self.route {
-                ServerRoute::Direct => self.push(Write::ToServer(payload, line.range.clone())),
-                ServerRoute::Queue => self.session.queue.push(QueuedLine::Line(payload.into_bytes(line.bytes))),
+                ServerRoute::Direct => self.push_write(Write::ToServer(payload, line.range.clone())),
+                ServerRoute::Queue => self.session.queue.push_line(QueuedLine::Line(payload.into_bytes(line.bytes))),
                 ServerRoute::QueueOrDrop => {
                     if !self.session.queue.push_unless_full(payload.into_bytes(line.bytes)) {
                         tracing::warn!("dropped an answer to the server: it does not read its stdin");
@@ -108,12 +108,12 @@ impl Outbox {
                 }
             },
             Action::Commit(commit) => match self.route {
-                ServerRoute::Direct => self.push(Write::Commit(commit, line.range.clone())),
+                ServerRoute::Direct => self.push_write(Write::Commit(commit, line.range.clone())),
                 ServerRoute::Queue | ServerRoute::QueueOrDrop => {
-                    self.session.queue.push(QueuedLine::Commit(Box::new(commit.with_bytes(line.bytes))));
+                    self.session.queue.push_line(QueuedLine::Commit(Box::new(commit.with_bytes(line.bytes))));
                 }
             },
-            Action::ToClient(payload) => self.push(Write::ToClient(payload, line.range.clone())),
+            Action::ToClient(payload) => self.push_write(Write::ToClient(payload, line.range.clone())),
             Action::Stray => self.strays.push(line.range.clone()),
             Action::Record(entry) => self.entries.push(entry),
             Action::Ask(question) => self.events.push(ApprovalEvent::Ask(question)),
@@ -122,7 +122,7 @@ impl Outbox {
         }
     }
 
-    fn push(&mut self, write: Write) {
+    fn push_write(&mut self, write: Write) {
         use Payload::Received;
         match (self.writes.last_mut(), &write) {
             // Lines that follow one another in the buffer become one write.
@@ -137,13 +137,13 @@ impl Outbox {
     }
 
     /// Carries out what was taken in. `framer` has the received lines.
-    pub(super) fn deliver(&mut self, framer: &Framer) -> Result<(), ClientGone> {
-        let written = self.write(framer);
+    pub(super) fn deliver_all(&mut self, framer: &Framer) -> Result<(), ClientGone> {
+        let written = self.write_all(framer);
         self.hand_over(framer);
         written
     }
 
-    fn write(&mut self, framer: &Framer) -> Result<(), ClientGone> {
+    fn write_all(&mut self, framer: &Framer) -> Result<(), ClientGone> {
         for write in self.writes.drain(..) {
             match write {
                 Write::ToServer(payload, range) => self.session.write_to_server(payload.bytes(framer.bytes(&range))),
@@ -151,9 +151,9 @@ impl Outbox {
                     let line = payload.bytes(framer.bytes(&range));
                     // The last line of a server that ends may lack its newline; the client gets whole lines.
                     let newline: &[u8] = if line.ends_with(b"\n") { b"" } else { b"\n" };
-                    self.session.client.write(&[line, newline]).map_err(|_| ClientGone)?;
+                    self.session.client.write_lines(&[line, newline]).map_err(|_| ClientGone)?;
                 }
-                Write::Commit(commit, range) => match self.session.commit(&commit.entry) {
+                Write::Commit(commit, range) => match self.session.commit_to_log(&commit.entry) {
                     Ok(()) => self.session.write_to_server(commit.payload.bytes(framer.bytes(&range))),
                     Err(why) => self.session.refuse_uncommitted(&commit, &why),
                 },
@@ -165,13 +165,13 @@ impl Outbox {
     /// Carries out what is not written to the server or the client: nothing of it waits for anybody.
     pub(super) fn hand_over(&mut self, framer: &Framer) {
         for stray in self.strays.drain(..) {
-            self.session.stderr.say(&stray_line::shown(framer.bytes(&stray)));
+            self.session.stderr.write_text(&stray_line::format_stray_line(framer.bytes(&stray)));
         }
         for note in self.notes.drain(..) {
-            tracing::info!("{}", stray_line::text(note.to_string().as_bytes()));
+            tracing::info!("{}", stray_line::visible_text(note.to_string().as_bytes()));
         }
-        self.session.record(&mut self.entries);
-        self.session.approvals.post(&mut self.events);
+        self.session.record_entries(&mut self.entries);
+        self.session.approvals.post_events(&mut self.events);
     }
 }
 
@@ -189,7 +189,7 @@ mod tests {
     use super::super::server_queue::ServerQueue;
     use super::super::shared_session::{ClientWriter, ServerWriter, SessionClock};
     use super::super::stderr::Stderr;
-    use super::super::{pipe::file, start_log};
+    use super::super::{pipe::into_file, start_log};
     use super::*;
     use crate::audit::LogOptions;
     use crate::engine::limits::Memory;
@@ -208,26 +208,28 @@ mod tests {
 
     fn engine(required: Required) -> Engine {
         let text = r#"{"version":"1","default":"allow","tools":{"send":{"action":"require_approval"}}}"#;
-        let policy = policy::load(&Source::new("p.json", Format::Json, text), &server_name()).policy.unwrap();
+        let policy = policy::load_policy(&Source::new("p.json", Format::Json, text), &server_name()).policy.unwrap();
         let options = ApprovalOptions { channels: vec![Channel::Local], ..ApprovalOptions::default() };
         let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
-        Engine::new(Arc::new(policy), Box::new(Memory::default())).asking(options).recording(keyed, required)
+        Engine::new(Arc::new(policy), Box::new(Memory::default()))
+            .with_approvals(options)
+            .with_recording(keyed, required)
     }
 
     /// A session whose threads are this test, and the pipes of its server and its client.
     fn session(required: Required, log: Option<LogPlace>) -> (Arc<SharedSession>, PipeReader, PipeReader) {
         let ((server_reads, to_server), (client_reads, to_client)) = (io::pipe().unwrap(), io::pipe().unwrap());
-        let (stdin, grace) = (client_input::stdin().unwrap(), Duration::from_secs(60));
-        let (engine, clock) = (Arc::new(Mutex::new(engine(required))), SessionClock::start());
+        let (stdin, grace) = (client_input::open_stdin().unwrap(), Duration::from_secs(60));
+        let (engine, clock) = (Arc::new(Mutex::new(engine(required))), SessionClock::start_now());
         let session = SharedSession {
             engine: Arc::clone(&engine),
-            client: ClientWriter::new(RawOutput::Pipe(file(to_client))),
-            server: ServerWriter::new(file(to_server), stdin.clone(), grace).unwrap(),
+            client: ClientWriter::new(RawOutput::Pipe(into_file(to_client))),
+            server: ServerWriter::new(into_file(to_server), stdin.clone(), grace).unwrap(),
             queue: ServerQueue::default(),
             reading: ClientReading::new(stdin),
             max_message: 1 << 20,
             grace,
-            stderr: Stderr::start().unwrap(),
+            stderr: Stderr::start_writer().unwrap(),
             approvals: ApprovalInbox::default(),
             log: log.map(|place| start_log(place, engine, clock).unwrap()),
             clock,
@@ -245,23 +247,25 @@ mod tests {
 
         fn send(&mut self, line: &str) {
             let mut framer = Framer::new(1 << 20);
-            framer.room()[..line.len()].copy_from_slice(line.as_bytes());
-            framer.filled(line.len());
+            framer.free_space()[..line.len()].copy_from_slice(line.as_bytes());
+            framer.advance(line.len());
             let Some(crate::wire::frame::Frame::Line(range)) = framer.next_frame() else { panic!("{line:?}") };
             let received = ReceivedLine { bytes: framer.bytes(&range), range: range.clone() };
             let bytes = received.bytes;
             let now = self.0.now();
-            self.1.decide_on(received, &mut self.0.lock_engine(), |engine, actions| {
-                engine.client_line(bytes, now, actions);
+            self.1.decide_on_line(received, &mut self.0.lock_engine(), |engine, actions| {
+                engine.handle_client_line(bytes, now, actions);
             });
-            self.1.deliver(&framer).unwrap();
+            self.1.deliver_all(&framer).unwrap();
         }
     }
 
     /// Approves the call as the approval worker does, without delivery.
     fn approve(session: &Arc<SharedSession>, number: u64) -> Outbox {
         let mut outbox = Outbox::new(Arc::clone(session), ServerRoute::Queue);
-        outbox.decide(|engine, now, actions| engine.answered_locally(number, ApprovalAnswer::Once, now, actions));
+        outbox.decide_without_line(|engine, now, actions| {
+            engine.handle_local_answer(number, ApprovalAnswer::Once, now, actions)
+        });
         outbox
     }
 
@@ -284,8 +288,8 @@ mod tests {
             // The worker has decided, and is interrupted before it has written anything.
             let mut worker = approve(&session, 1);
             client.send(CANCEL);
-            worker.deliver(&Framer::new(0)).unwrap();
-            session.server.close();
+            worker.deliver_all(&Framer::new(0)).unwrap();
+            session.server.close_stdin();
             assert_eq!(rest(server), format!("{CALL}{CANCEL}"), "{required:?}");
         }
     }
@@ -296,9 +300,9 @@ mod tests {
         let mut client = Client::new(&session);
         client.send(CALL);
         client.send(CANCEL);
-        approve(&session, 1).deliver(&Framer::new(0)).unwrap();
+        approve(&session, 1).deliver_all(&Framer::new(0)).unwrap();
         session.write_to_server(b"");
-        session.server.close();
+        session.server.close_stdin();
         assert_eq!(rest(server), "", "the server knows nothing of the call");
     }
 
@@ -311,7 +315,7 @@ mod tests {
             let worker = approve(&session, 1);
             lines.iter().skip(1).for_each(|line| client.send(line));
             session.write_to_server(b"");
-            session.server.close();
+            session.server.close_stdin();
             assert_eq!(rest(server), to_server);
             drop((client, worker, session));
             assert_eq!(rest(client_reads).contains("audit.required"), is_refused);
@@ -327,7 +331,7 @@ mod tests {
         for round in 1..=300 {
             client.send(CALL);
             let worker = Arc::clone(&session);
-            let worker = thread::spawn(move || approve(&worker, round).deliver(&Framer::new(0)));
+            let worker = thread::spawn(move || approve(&worker, round).deliver_all(&Framer::new(0)));
             client.send(CANCEL);
             worker.join().unwrap().unwrap();
             // A mark after all that the round has decided.
@@ -341,7 +345,7 @@ mod tests {
             let got = String::from_utf8(got).unwrap();
             assert!(got == "mark\n" || got == format!("{CALL}{CANCEL}mark\n"), "round {round}: {got}");
             // The id is free again: the server answers late, or never knew of it.
-            session.lock_engine().server_line(
+            session.lock_engine().handle_server_line(
                 b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}",
                 session.now(),
                 &mut Vec::new(),
@@ -357,9 +361,9 @@ mod tests {
         }
         assert!(!queue.push_unless_full(b"{}\n".to_vec()));
         assert!(!queue.is_backlogged());
-        queue.push(QueuedLine::Line(vec![b'x'; crate::limits::MAX_HELD_BYTES]));
+        queue.push_line(QueuedLine::Line(vec![b'x'; crate::limits::MAX_HELD_BYTES]));
         assert!(queue.is_backlogged());
-        let waiting = std::iter::from_fn(|| queue.pop()).count();
+        let waiting = std::iter::from_fn(|| queue.pop_line()).count();
         assert_eq!(waiting, MAX_SERVER_REPLIES + 1);
     }
 }

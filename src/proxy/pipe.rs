@@ -10,25 +10,25 @@ use std::time::{Duration, Instant};
 
 use crate::limits::BLOCKED_LOOK;
 
-pub(super) fn owned(pipe: impl Into<OwnedFd>) -> OwnedFd {
+pub(super) fn into_handle(pipe: impl Into<OwnedFd>) -> OwnedFd {
     pipe.into()
 }
 
-pub(super) fn file(pipe: impl Into<OwnedFd>) -> File {
+pub(super) fn into_file(pipe: impl Into<OwnedFd>) -> File {
     File::from(pipe.into())
 }
 
 /// Opens one of our own streams again, as an unbuffered file.
-pub(super) fn duplicate(stream: &impl AsOwned) -> io::Result<File> {
+pub(super) fn duplicate_stream(stream: &impl AsOwned) -> io::Result<File> {
     #[cfg(unix)]
     let stream = stream.as_fd();
     #[cfg(windows)]
     let stream = stream.as_handle();
-    Ok(file(stream.try_clone_to_owned()?))
+    Ok(into_file(stream.try_clone_to_owned()?))
 }
 
 /// Reads what is there; 0 at the end.
-pub(super) fn read(mut pipe: &File, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_available(mut pipe: &File, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match pipe.read(buffer) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -92,7 +92,7 @@ mod platform {
     }
 
     /// Lets a pipe hold so many bytes, if the system can.
-    pub(in crate::proxy) fn widen(pipe: &File, size: usize) {
+    pub(in crate::proxy) fn set_capacity(pipe: &File, size: usize) {
         #[cfg(target_os = "linux")]
         let _ = rustix::pipe::fcntl_setpipe_size(pipe, size);
         #[cfg(not(target_os = "linux"))]
@@ -121,15 +121,15 @@ mod platform {
 
     /// Waits until there are bytes, or the end, to read.
     pub(in crate::proxy) fn wait_readable(pipe: &File) -> io::Result<()> {
-        wait(pipe, PollFlags::IN, None)
+        poll_pipe(pipe, PollFlags::IN, None)
     }
 
     pub(super) fn wait_writable(pipe: &File) -> io::Result<()> {
         let look = Timespec { tv_sec: 0, tv_nsec: BLOCKED_LOOK.subsec_nanos().into() };
-        wait(pipe, PollFlags::OUT, Some(&look))
+        poll_pipe(pipe, PollFlags::OUT, Some(&look))
     }
 
-    fn wait(pipe: &File, flags: PollFlags, timeout: Option<&Timespec>) -> io::Result<()> {
+    fn poll_pipe(pipe: &File, flags: PollFlags, timeout: Option<&Timespec>) -> io::Result<()> {
         match poll(&mut [PollFd::new(pipe, flags)], timeout) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
@@ -166,7 +166,7 @@ mod platform {
 #[cfg(unix)]
 pub(super) use platform::is_readable;
 use platform::wait_writable;
-pub(super) use platform::{is_hung_up, set_nonblocking, wait_readable, widen};
+pub(super) use platform::{is_hung_up, set_capacity, set_nonblocking, wait_readable};
 
 #[cfg(unix)]
 #[cfg(test)]
@@ -180,11 +180,11 @@ mod tests {
         for (mut near, mut far) in [
             {
                 let (reader, writer) = io::pipe().unwrap();
-                (file(reader), file(writer))
+                (into_file(reader), into_file(writer))
             },
             {
                 let (near, far) = UnixStream::pair().unwrap();
-                (file(near), file(far))
+                (into_file(near), into_file(far))
             },
         ] {
             assert!(!is_hung_up(&near) && !is_readable(&near));
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn a_reader_that_is_gone_is_seen_by_who_writes() {
         let (reader, writer) = io::pipe().unwrap();
-        let writer = file(writer);
+        let writer = into_file(writer);
         assert!(!is_hung_up(&writer));
         drop(reader);
         assert!(is_hung_up(&writer));
@@ -213,6 +213,6 @@ mod tests {
         // As Node's pipes are.
         let (near, far) = UnixStream::pair().unwrap();
         far.shutdown(std::net::Shutdown::Write).unwrap();
-        assert!(is_hung_up(&file(near)));
+        assert!(is_hung_up(&into_file(near)));
     }
 }

@@ -9,7 +9,7 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
 use super::child::{Child, ServerExit, SpawnEnv, StartError, Stop};
-use super::pipe::owned;
+use super::pipe::into_handle;
 use super::signals::{ChildSignals, Signals};
 use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
 
@@ -50,17 +50,22 @@ impl ProbeServer {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn start(command: &[OsString], spawn_env: Option<&SpawnEnv>) -> Result<(Self, Pipes), StartError> {
-        let (signals, children) =
-            (Signals::new().map_err(StartError::system)?, ChildSignals::new().map_err(StartError::system)?);
-        let (server_reads, stdin) = io::pipe().map_err(StartError::system)?;
-        let (stdout, server_writes) = io::pipe().map_err(StartError::system)?;
-        let (stderr, server_says) = io::pipe().map_err(StartError::system)?;
+    pub fn start_server(command: &[OsString], spawn_env: Option<&SpawnEnv>) -> Result<(Self, Pipes), StartError> {
+        let (signals, children) = (
+            Signals::new().map_err(StartError::system_refused)?,
+            ChildSignals::new().map_err(StartError::system_refused)?,
+        );
+        let (server_reads, stdin) = io::pipe().map_err(StartError::system_refused)?;
+        let (stdout, server_writes) = io::pipe().map_err(StartError::system_refused)?;
+        let (stderr, server_says) = io::pipe().map_err(StartError::system_refused)?;
         // Before the server runs, so that a failure leaves nothing behind.
         let pipes = Pipes {
-            stdin: ChildStdin::from_std(process::ChildStdin::from(owned(stdin))).map_err(StartError::system)?,
-            stdout: ChildStdout::from_std(process::ChildStdout::from(owned(stdout))).map_err(StartError::system)?,
-            stderr: ChildStderr::from_std(process::ChildStderr::from(owned(stderr))).map_err(StartError::system)?,
+            stdin: ChildStdin::from_std(process::ChildStdin::from(into_handle(stdin)))
+                .map_err(StartError::system_refused)?,
+            stdout: ChildStdout::from_std(process::ChildStdout::from(into_handle(stdout)))
+                .map_err(StartError::system_refused)?,
+            stderr: ChildStderr::from_std(process::ChildStderr::from(into_handle(stderr)))
+                .map_err(StartError::system_refused)?,
         };
         let child = Child::spawn(command, spawn_env, server_reads, server_writes, Stdio::from(server_says))?;
         Ok((Self { child, signals, children, stopped_by: None, ended: None }, pipes))
@@ -73,16 +78,16 @@ impl ProbeServer {
             tokio::select! {
                 biased;
                 said = &mut talk => return Some(said),
-                stop = self.signals.next() => {
+                stop = self.signals.next_signal() => {
                     self.stopped_by = Some(stop);
                     return None;
                 }
-                ended = self.child.wait() => {
+                ended = self.child.wait_for_exit() => {
                     self.ended = Some(ended);
                     // Its last lines may still be in its pipe.
                     return timeout(DRAIN, talk).await.ok();
                 }
-                () = self.children.next() => {
+                () = self.children.wait_for_exit() => {
                     // Without a watcher the server could outlive us.
                     self.child.keep_watcher().ok()?;
                 }
@@ -92,9 +97,9 @@ impl ProbeServer {
 
     /// Stops the server, whose stdin is closed: it has `grace` to end by itself, is then asked to end, and is then killed, with
     /// all that it started.
-    pub async fn stop(mut self, grace: Duration) -> ProbeExit {
+    pub async fn stop_server(mut self, grace: Duration) -> ProbeExit {
         if self.ended.is_none() && self.stopped_by.is_none() {
-            self.wait(grace).await;
+            self.wait_for_exit(grace).await;
         }
         let gone = match (&self.ended, self.stopped_by) {
             (_, Some(_)) => ProbeExit::Interrupted,
@@ -106,22 +111,22 @@ impl ProbeServer {
                 Some(stop) => (stop, SIGNAL_GRACE),
                 None => (Stop::Terminate, TERM_GRACE),
             };
-            self.child.stop(stop);
-            self.wait(patience).await;
+            self.child.request_stop(stop);
+            self.wait_for_exit(patience).await;
         }
         if self.ended.is_none() {
-            self.child.kill();
-            self.wait(KILL_WAIT).await;
+            self.child.kill_group();
+            self.wait_for_exit(KILL_WAIT).await;
         }
-        self.child.clear();
+        self.child.kill_and_reap();
         gone
     }
 
     /// Waits until the server has ended, at most for `patience`, and no longer after a signal to us.
-    async fn wait(&mut self, patience: Duration) {
+    async fn wait_for_exit(&mut self, patience: Duration) {
         let waited = tokio::select! {
-            waited = timeout(patience, self.child.wait()) => waited.ok(),
-            stop = self.signals.next(), if self.stopped_by.is_none() => {
+            waited = timeout(patience, self.child.wait_for_exit()) => waited.ok(),
+            stop = self.signals.next_signal(), if self.stopped_by.is_none() => {
                 self.stopped_by = Some(stop);
                 None
             }

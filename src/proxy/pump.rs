@@ -23,10 +23,10 @@ pub(super) enum PumpSource {
 }
 
 impl PumpSource {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read_source(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Client(input) => input.read(buffer),
-            Self::Server(pipe) => pipe::read(pipe, buffer),
+            Self::Server(pipe) => pipe::read_available(pipe, buffer),
         }
     }
 }
@@ -59,11 +59,11 @@ impl Pump {
         Self { source, framer: Framer::new(session.max_message), session, outbox }
     }
 
-    pub(super) fn run(mut self) -> Stopped {
+    pub(super) fn run_until_closed(mut self) -> Stopped {
         while self.wait_readable() {
             // A source that fails has nothing more to give, just as one that ended.
-            let count = self.source.read(self.framer.room()).unwrap_or(0);
-            self.framer.filled(count);
+            let count = self.source.read_source(self.framer.free_space()).unwrap_or(0);
+            self.framer.advance(count);
             let handled = if count == 0 { self.handle_last_line() } else { self.handle_lines() };
             if let Err(ClientGone) = handled {
                 return Stopped::ClientGone;
@@ -81,9 +81,9 @@ impl Pump {
         if self.session.queue.is_backlogged() {
             self.session.write_to_server(b"");
         }
-        self.session.reading.pause();
+        self.session.reading.end_read();
         // If waiting without reading is not possible, the end of the session waits for nothing.
-        input.wait_readable().is_err() || self.session.reading.begin()
+        input.wait_readable().is_err() || self.session.reading.begin_read()
     }
 
     /// Handles the lines in the framer, many under one lock of the engine.
@@ -92,13 +92,13 @@ impl Pump {
         while let Some(first) = self.framer.next_frame() {
             let now = session.now();
             let mut engine = session.lock_engine();
-            self.decide(first, now, &mut engine);
+            self.decide_on_frame(first, now, &mut engine);
             for _ in 1..BATCH_LINES {
                 let Some(frame) = self.framer.next_frame() else { break };
-                self.decide(frame, now, &mut engine);
+                self.decide_on_frame(frame, now, &mut engine);
             }
             drop(engine);
-            self.outbox.deliver(&self.framer)?;
+            self.outbox.deliver_all(&self.framer)?;
         }
         Ok(())
     }
@@ -107,11 +107,11 @@ impl Pump {
     fn handle_last_line(&mut self) -> Result<(), ClientGone> {
         let Some(frame) = self.framer.finish() else { return Ok(()) };
         let session = Arc::clone(&self.session);
-        self.decide(frame, session.now(), &mut session.lock_engine());
-        self.outbox.deliver(&self.framer)
+        self.decide_on_frame(frame, session.now(), &mut session.lock_engine());
+        self.outbox.deliver_all(&self.framer)
     }
 
-    fn decide(&mut self, frame: Frame, now: Now, engine: &mut Engine) {
+    fn decide_on_frame(&mut self, frame: Frame, now: Now, engine: &mut Engine) {
         let max = self.session.max_message;
         // The framer has skipped an oversize line, so it cannot be forwarded or shown.
         let line = match &frame {
@@ -119,11 +119,11 @@ impl Pump {
             Frame::Oversize(_) => ReceivedLine::default(),
         };
         let bytes = line.bytes;
-        self.outbox.decide_on(line, engine, |engine, actions| match (&self.source, &frame) {
-            (PumpSource::Client(_), Frame::Line(_)) => engine.client_line(bytes, now, actions),
-            (PumpSource::Client(_), Frame::Oversize(skim)) => engine.client_oversize(skim, max, now, actions),
-            (PumpSource::Server(_), Frame::Line(_)) => engine.server_line(bytes, now, actions),
-            (PumpSource::Server(_), Frame::Oversize(skim)) => engine.server_oversize(skim, max, now, actions),
+        self.outbox.decide_on_line(line, engine, |engine, actions| match (&self.source, &frame) {
+            (PumpSource::Client(_), Frame::Line(_)) => engine.handle_client_line(bytes, now, actions),
+            (PumpSource::Client(_), Frame::Oversize(skim)) => engine.handle_client_oversize(skim, max, now, actions),
+            (PumpSource::Server(_), Frame::Line(_)) => engine.handle_server_line(bytes, now, actions),
+            (PumpSource::Server(_), Frame::Oversize(skim)) => engine.handle_server_oversize(skim, max, now, actions),
         });
     }
 }

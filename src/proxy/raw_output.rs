@@ -21,17 +21,17 @@ pub(super) enum RawOutput {
 
 impl RawOutput {
     /// Opens our stdout.
-    pub(super) fn stdout() -> io::Result<Self> {
+    pub(super) fn open_stdout() -> io::Result<Self> {
         let stdout = io::stdout();
         #[cfg(windows)]
         if io::IsTerminal::is_terminal(&stdout) {
             return Ok(Self::ConsoleOut(stdout));
         }
-        Ok(Self::Pipe(pipe::duplicate(&stdout)?))
+        Ok(Self::Pipe(pipe::duplicate_stream(&stdout)?))
     }
 
     /// Opens our stderr.
-    pub(super) fn stderr() -> io::Result<Self> {
+    pub(super) fn open_stderr() -> io::Result<Self> {
         let stderr = io::stderr();
         #[cfg(windows)]
         if io::IsTerminal::is_terminal(&stderr) {
@@ -39,7 +39,7 @@ impl RawOutput {
             let _ = crossterm::ansi_support::supports_ansi();
             return Ok(Self::ConsoleErr(stderr));
         }
-        Ok(Self::Pipe(pipe::duplicate(&stderr)?))
+        Ok(Self::Pipe(pipe::duplicate_stream(&stderr)?))
     }
 
     /// Writes all of `bytes`, however long the reader takes.
@@ -54,9 +54,9 @@ impl RawOutput {
     }
 
     /// Lets a pipe hold so many bytes, if the system can.
-    pub(super) fn widen(&self, size: usize) {
+    pub(super) fn set_capacity(&self, size: usize) {
         match self {
-            Self::Pipe(pipe) => pipe::widen(pipe, size),
+            Self::Pipe(pipe) => pipe::set_capacity(pipe, size),
             #[cfg(windows)]
             Self::ConsoleOut(_) | Self::ConsoleErr(_) => {}
         }

@@ -33,23 +33,23 @@ impl std::fmt::Debug for Reload {
 }
 
 /// Starts the thread that watches the policy. It ends with the process.
-pub(super) fn spawn(mut reload: Reload, session: Arc<SharedSession>) -> io::Result<()> {
+pub(super) fn spawn_watch(mut reload: Reload, session: Arc<SharedSession>) -> io::Result<()> {
     thread::Builder::new().name("policy".to_owned()).spawn(move || {
         let mut outbox = Outbox::new(session, ServerRoute::Queue);
         let mut directories = WatchedDirectories::new();
         let mut reported = None;
         loop {
             // The watch comes before the check, so that one of them sees a change in between.
-            directories.watch(&reload.files);
-            check(&mut reload, &mut outbox, &mut reported);
-            directories.wait();
+            directories.update_watches(&reload.files);
+            check_policy(&mut reload, &mut outbox, &mut reported);
+            directories.wait_for_change();
         }
     })?;
     Ok(())
 }
 
 /// Checks the files once, and reports each problem once.
-fn check(reload: &mut Reload, outbox: &mut Outbox, reported: &mut Option<String>) {
+fn check_policy(reload: &mut Reload, outbox: &mut Outbox, reported: &mut Option<String>) {
     let problem = match (reload.look)() {
         Ok(Current::Changed(loaded)) => {
             put_in_force(*loaded, outbox);
@@ -73,15 +73,15 @@ fn check(reload: &mut Reload, outbox: &mut Outbox, reported: &mut Option<String>
 }
 
 fn put_in_force(loaded: LoadedPolicy, outbox: &mut Outbox) {
-    let summary = loaded.policy.summary().to_string();
+    let summary = loaded.policy.summarize().to_string();
     let warnings = loaded.render_warnings(Colour::Plain);
-    outbox.decide(|engine, _, actions| engine.replace_policy(Arc::new(loaded.policy), actions));
+    outbox.decide_without_line(|engine, _, actions| engine.replace_policy(Arc::new(loaded.policy), actions));
     tracing::info!("a new policy is in force: {summary}");
     for line in warnings.lines() {
         tracing::warn!("{line}");
     }
     // A client that is gone ends the session elsewhere.
-    let _ = outbox.deliver(&Framer::new(0));
+    let _ = outbox.deliver_all(&Framer::new(0));
 }
 
 /// The directories in which a change may be one of the policy.
@@ -106,9 +106,9 @@ impl WatchedDirectories {
     }
 
     /// Watches the directories of these files as they are now: a link on the way may have changed.
-    fn watch(&mut self, files: &[PathBuf]) {
+    fn update_watches(&mut self, files: &[PathBuf]) {
         let Some(watcher) = &mut self.watcher else { return };
-        let wanted: BTreeSet<_> = files.iter().flat_map(|file| directories_of(file)).collect();
+        let wanted: BTreeSet<_> = files.iter().flat_map(|file| list_directories(file)).collect();
         // FSEvents follows paths, and restarts its one stream for each watch that is added or removed, so only changes are
         // made. A link that has changed leads to another path then.
         #[cfg(target_os = "macos")]
@@ -130,7 +130,7 @@ impl WatchedDirectories {
     }
 
     /// Waits for a change and until it has settled, at most for the interval of polling: not every file system reports changes.
-    fn wait(&self) {
+    fn wait_for_change(&self) {
         match self.changes.recv_timeout(RELOAD_POLL) {
             Ok(()) => {
                 tracing::debug!("the system tells of a change");
@@ -144,7 +144,7 @@ impl WatchedDirectories {
 }
 
 /// Returns the directory of a file, those of the links on the way to it, and those of the links' targets.
-fn directories_of(file: &Path) -> BTreeSet<PathBuf> {
+fn list_directories(file: &Path) -> BTreeSet<PathBuf> {
     let mut directories = BTreeSet::new();
     let mut paths = vec![std::path::absolute(file).unwrap_or_else(|_| file.to_owned())];
     for _ in 0..MAX_LINKS {

@@ -90,54 +90,54 @@ impl SessionLoop {
     }
 
     /// Runs until the server has ended and every open request is answered.
-    pub(super) async fn run(mut self) -> SessionEnd {
-        let ended = self.until_ended().await;
+    pub(super) async fn run_to_end(mut self) -> SessionEnd {
+        let ended = self.wait_until_ended().await;
         tracing::debug!("the server has ended: {}", ended.how);
         self.close_server_stdin();
-        self.drain().await;
-        self.child.kill();
+        self.drain_server_output().await;
+        self.child.kill_group();
         // Nothing is written after the last answers, so earlier ones go first.
         if let Some(answered) = self.answered.take() {
-            self.until_answered(answered).await;
+            self.wait_until_answered(answered).await;
         }
         let answered = answer_open(&self.shared, &ended.how, Answers::Last);
-        self.until_answered(answered).await;
+        self.wait_until_answered(answered).await;
         let log_drain = if self.must_end.is_some() { LOG_DRAIN_AFTER_SIGNAL } else { LOG_DRAIN };
-        self.child.clear();
+        self.child.kill_and_reap();
         SessionEnd { exit: Exit::Upstream(ended.code), log_drain }
     }
 
     /// Handles events while the server runs.
-    async fn until_ended(&mut self) -> ServerExit {
+    async fn wait_until_ended(&mut self) -> ServerExit {
         loop {
             let at = self.next.map(|(at, _)| at);
             tokio::select! {
                 biased;
-                ended = self.child.wait() => return ended,
-                stop = self.signals.next() => self.forward_signal(stop),
-                Some(event) = self.events.recv() => self.handle(event),
-                () = self.children.next() => self.keep_watcher(),
-                () = until(at) => {
+                ended = self.child.wait_for_exit() => return ended,
+                stop = self.signals.next_signal() => self.forward_signal(stop),
+                Some(event) = self.events.recv() => self.handle_pump_event(event),
+                () = self.children.wait_for_exit() => self.keep_watcher(),
+                () = sleep_until_some(at) => {
                     if let Some((_, step)) = self.next.take()
-                        && let Some(ended) = self.carry_out(step)
+                        && let Some(ended) = self.carry_out_step(step)
                     {
                         return ended;
                     }
                 }
                 () = sleep(STDIN_LOOK), if at.is_none() => {
                     // On Windows a pump that waits for a server which does not read never sees the client leave.
-                    if !self.client_left && self.shared.client_left_for().is_some_and(|since| since >= self.shared.grace) {
-                        self.handle(PumpEvent::ClientClosed);
-                    } else if self.shared.server.is_refused() {
+                    if !self.client_left && self.shared.client_gone_for().is_some_and(|since| since >= self.shared.grace) {
+                        self.handle_pump_event(PumpEvent::ClientClosed);
+                    } else if self.shared.server.is_closed_by_server() {
                         // As with its stdout, this is how most of them end.
-                        self.schedule(DRAIN, ShutdownStep::AnswerFor("it closed its stdin"));
+                        self.schedule_step(DRAIN, ShutdownStep::AnswerFor("it closed its stdin"));
                     }
                 }
             }
         }
     }
 
-    fn handle(&mut self, event: PumpEvent) {
+    fn handle_pump_event(&mut self, event: PumpEvent) {
         tracing::debug!("{event:?}");
         match event {
             PumpEvent::ClientClosed | PumpEvent::ClientGone => {
@@ -147,34 +147,34 @@ impl SessionLoop {
                 }
                 self.client_left = true;
                 if matches!(self.next, None | Some((_, ShutdownStep::AnswerFor(_)))) {
-                    self.schedule(self.shared.grace, ShutdownStep::Terminate);
+                    self.schedule_step(self.shared.grace, ShutdownStep::Terminate);
                 }
             }
             PumpEvent::ServerClosed => {
                 self.server_closed = true;
                 if self.next.is_none() {
                     // Most servers close their stdout by ending; then there is nothing to do.
-                    self.schedule(DRAIN, ShutdownStep::AnswerFor("it closed its stdout"));
+                    self.schedule_step(DRAIN, ShutdownStep::AnswerFor("it closed its stdout"));
                 }
             }
         }
     }
 
-    fn carry_out(&mut self, step: ShutdownStep) -> Option<ServerExit> {
+    fn carry_out_step(&mut self, step: ShutdownStep) -> Option<ServerExit> {
         tracing::debug!("{step:?}");
         match step {
             ShutdownStep::AnswerFor(how) => {
                 self.answered = Some(answer_open(&self.shared, how, Answers::More));
                 self.close_server_stdin();
-                self.schedule(self.shared.grace, ShutdownStep::Terminate);
+                self.schedule_step(self.shared.grace, ShutdownStep::Terminate);
             }
             ShutdownStep::Terminate => {
-                self.child.stop(Stop::Terminate);
-                self.schedule(TERM_GRACE, ShutdownStep::Kill);
+                self.child.request_stop(Stop::Terminate);
+                self.schedule_step(TERM_GRACE, ShutdownStep::Kill);
             }
             ShutdownStep::Kill => {
-                self.child.kill();
-                self.schedule(KILL_WAIT, ShutdownStep::Abandon);
+                self.child.kill_group();
+                self.schedule_step(KILL_WAIT, ShutdownStep::Abandon);
             }
             ShutdownStep::Abandon => return Some(ServerExit::unknown()),
         }
@@ -184,10 +184,10 @@ impl SessionLoop {
     /// Passes a signal on to the server. Both have a limited time to end then.
     fn forward_signal(&mut self, stop: Stop) {
         tracing::debug!("{stop:?}");
-        self.child.stop(stop);
+        self.child.request_stop(stop);
         if self.must_end.is_none() {
             self.close_server_stdin();
-            self.schedule(SIGNAL_GRACE, ShutdownStep::Kill);
+            self.schedule_step(SIGNAL_GRACE, ShutdownStep::Kill);
             self.must_end = Some(Instant::now() + SIGNAL_GRACE + KILL_WAIT);
         }
     }
@@ -207,31 +207,31 @@ impl SessionLoop {
                  process of policylayer, has ended, and there is no other ({error})"
             );
             self.close_server_stdin();
-            self.child.stop(Stop::Terminate);
-            self.schedule(SIGNAL_GRACE, ShutdownStep::Kill);
+            self.child.request_stop(Stop::Terminate);
+            self.schedule_step(SIGNAL_GRACE, ShutdownStep::Kill);
         }
     }
 
-    fn schedule(&mut self, after: Duration, step: ShutdownStep) {
+    fn schedule_step(&mut self, after: Duration, step: ShutdownStep) {
         self.next = Some((Instant::now() + after, step));
     }
 
     /// Waits until the client has what is left in the stdout of a server that has ended.
-    async fn drain(&mut self) {
+    async fn drain_server_output(&mut self) {
         let mut stalls = Stalls::default();
         let mut rest_killed = false;
         while !self.server_closed && !self.is_overdue() {
             tokio::select! {
                 biased;
-                stop = self.signals.next() => self.forward_signal(stop),
-                Some(event) = self.events.recv() => self.handle(event),
-                () = until(self.must_end) => {}
+                stop = self.signals.next_signal() => self.forward_signal(stop),
+                Some(event) = self.events.recv() => self.handle_pump_event(event),
+                () = sleep_until_some(self.must_end) => {}
                 () = sleep(DRAIN) => {
                     if !rest_killed {
                         // A descendant holds the pipe, and had its time to write something.
-                        self.child.kill();
+                        self.child.kill_group();
                         rest_killed = true;
-                    } else if self.shared.client.waiting().is_none() || stalls.check(&self.shared, self.client_left) {
+                    } else if self.shared.client.blocked_write_count().is_none() || stalls.check_stalled(&self.shared, self.client_left) {
                         return;
                     }
                 }
@@ -240,22 +240,22 @@ impl SessionLoop {
     }
 
     /// Waits until the answers are written, which takes as long as the client takes to read them.
-    async fn until_answered(&mut self, mut answered: oneshot::Receiver<()>) {
+    async fn wait_until_answered(&mut self, mut answered: oneshot::Receiver<()>) {
         let mut stalls = Stalls::default();
         while !self.is_overdue() {
             tokio::select! {
                 biased;
                 _ = &mut answered => return,
-                stop = self.signals.next() => self.forward_signal(stop),
+                stop = self.signals.next_signal() => self.forward_signal(stop),
                 Some(event) = self.events.recv() => {
-                    self.handle(event);
+                    self.handle_pump_event(event);
                     if event == PumpEvent::ClientGone {
                         return;
                     }
                 }
-                () = until(self.must_end) => {}
+                () = sleep_until_some(self.must_end) => {}
                 () = sleep(DRAIN) => {
-                    if stalls.check(&self.shared, self.client_left) {
+                    if stalls.check_stalled(&self.shared, self.client_left) {
                         return;
                     }
                 }
@@ -270,7 +270,7 @@ impl SessionLoop {
     fn close_server_stdin(&self) {
         // Closing waits for a running write, and the main thread must not wait.
         let shared = Arc::clone(&self.shared);
-        let _ = thread::Builder::new().spawn(move || shared.server.close());
+        let _ = thread::Builder::new().spawn(move || shared.server.close_stdin());
     }
 }
 
@@ -284,8 +284,8 @@ struct Stalls {
 impl Stalls {
     /// Checks, once every [`DRAIN`], whether to stop waiting. A client that is still there may take its time; one that has
     /// closed our stdin gets the server's grace for each write.
-    fn check(&mut self, shared: &SharedSession, client_left: bool) -> bool {
-        let Some(written) = shared.client.waiting() else { return false };
+    fn check_stalled(&mut self, shared: &SharedSession, client_left: bool) -> bool {
+        let Some(written) = shared.client.blocked_write_count() else { return false };
         self.times = if written == self.written { self.times + 1 } else { 0 };
         self.written = written;
         client_left && DRAIN * self.times >= shared.grace
@@ -305,16 +305,16 @@ fn answer_open(shared: &Arc<SharedSession>, how: &str, answers: Answers) -> ones
     let (done, answered) = oneshot::channel();
     let mut outbox = Outbox::new(Arc::clone(shared), ServerRoute::Queue);
     // The engine decides at once, so that the first reason for the server's end is the one that counts.
-    outbox.decide(|engine, now, actions| engine.server_ended(how, now, actions));
+    outbox.decide_without_line(|engine, now, actions| engine.handle_server_end(how, now, actions));
     outbox.hand_over(&Framer::new(0));
     let shared = Arc::clone(shared);
     // If there is no thread, the dropped sender says that there is nothing to wait for.
     let _ = thread::Builder::new().spawn(move || {
-        let _ = outbox.deliver(&Framer::new(0));
+        let _ = outbox.deliver_all(&Framer::new(0));
         if answers == Answers::Last {
             // From here on the client's pump answers by itself.
-            shared.reading.finish();
-            shared.client.close();
+            shared.reading.finish_reading();
+            shared.client.block_writes();
         }
         let _ = done.send(());
     });
@@ -322,7 +322,7 @@ fn answer_open(shared: &Arc<SharedSession>, how: &str, answers: Answers) -> ones
 }
 
 /// Waits until `at`; forever if it is `None`.
-async fn until(at: Option<Instant>) {
+async fn sleep_until_some(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,

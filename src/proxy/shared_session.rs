@@ -51,7 +51,7 @@ pub(super) struct SharedSession {
 pub(super) struct SessionClock(Instant);
 
 impl SessionClock {
-    pub(super) fn start() -> Self {
+    pub(super) fn start_now() -> Self {
         Self(Instant::now())
     }
 
@@ -68,11 +68,11 @@ impl SharedSession {
     }
 
     pub(super) fn lock_engine(&self) -> MutexGuard<'_, Engine> {
-        lock(&self.engine)
+        lock_unpoisoned(&self.engine)
     }
 
     /// Returns how long ago the client closed our stdin, on systems on which only reading ahead tells.
-    pub(super) fn client_left_for(&self) -> Option<Duration> {
+    pub(super) fn client_gone_for(&self) -> Option<Duration> {
         self.server.client.hung_up_for()
     }
 
@@ -80,17 +80,17 @@ impl SharedSession {
     /// to read.
     pub(super) fn write_to_server(self: &Arc<Self>, lines: &[u8]) {
         let mut uncommitted = Vec::new();
-        let mut stdin = lock(&self.server.stdin);
-        while let Some(queued) = self.queue.pop() {
+        let mut stdin = lock_unpoisoned(&self.server.stdin);
+        while let Some(queued) = self.queue.pop_line() {
             match queued {
-                QueuedLine::Line(line) => self.server.write(&mut stdin, &line),
-                QueuedLine::Commit(commit) => match self.commit(&commit.entry) {
-                    Ok(()) => self.server.write(&mut stdin, commit.payload.bytes(b"")),
+                QueuedLine::Line(line) => self.server.write_lines(&mut stdin, &line),
+                QueuedLine::Commit(commit) => match self.commit_to_log(&commit.entry) {
+                    Ok(()) => self.server.write_lines(&mut stdin, commit.payload.bytes(b"")),
                     Err(why) => uncommitted.push((commit, why)),
                 },
             }
         }
-        self.server.write(&mut stdin, lines);
+        self.server.write_lines(&mut stdin, lines);
         drop(stdin);
         for (commit, why) in uncommitted {
             self.refuse_uncommitted(&commit, &why);
@@ -100,12 +100,12 @@ impl SharedSession {
     /// Writes the server queue until the process ends.
     pub(super) fn write_queue(self: &Arc<Self>) {
         loop {
-            self.queue.wait();
+            self.queue.wait_for_line();
             self.write_to_server(b"");
         }
     }
 
-    pub(super) fn record(&self, entries: &mut Vec<LogEntry>) {
+    pub(super) fn record_entries(&self, entries: &mut Vec<LogEntry>) {
         match &self.log {
             Some(log) if !entries.is_empty() => log.push(entries),
             _ => entries.clear(),
@@ -113,22 +113,22 @@ impl SharedSession {
     }
 
     /// Writes a call to the log before the server gets it.
-    pub(super) fn commit(&self, entry: &LogEntry) -> Result<(), String> {
+    pub(super) fn commit_to_log(&self, entry: &LogEntry) -> Result<(), String> {
         let log = self.log.as_ref().ok_or("there is none")?;
-        log.trouble().map_or_else(|| log.commit(entry), Err)
+        log.current_failure().map_or_else(|| log.commit_call(entry), Err)
     }
 
     /// Refuses a call that could not be written to the log.
     pub(super) fn refuse_uncommitted(self: &Arc<Self>, commit: &Commit, why: &str) {
         let mut outbox = Outbox::new(Arc::clone(self), ServerRoute::Queue);
-        outbox.decide(|engine, now, actions| engine.handle_commit_failed(commit, why, now, actions));
+        outbox.decide_without_line(|engine, now, actions| engine.handle_commit_failed(commit, why, now, actions));
         // A client that is gone ends the session elsewhere.
-        let _ = outbox.deliver(&Framer::new(0));
+        let _ = outbox.deliver_all(&Framer::new(0));
     }
 }
 
 /// Locks what no panic leaves half done: a panic ends the session.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock_unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -148,8 +148,8 @@ impl ClientWriter {
     }
 
     /// Writes whole lines.
-    pub(super) fn write(&self, lines: &[&[u8]]) -> io::Result<()> {
-        let stdout = lock(&self.stdout);
+    pub(super) fn write_lines(&self, lines: &[&[u8]]) -> io::Result<()> {
+        let stdout = lock_unpoisoned(&self.stdout);
         self.writing.store(true, Ordering::Relaxed);
         let result = lines.iter().try_for_each(|line| stdout.write_all(line));
         self.written.fetch_add(1, Ordering::Relaxed);
@@ -158,12 +158,12 @@ impl ClientWriter {
     }
 
     /// Blocks all further writes, so that the end of the process cuts no line.
-    pub(super) fn close(&self) {
-        std::mem::forget(lock(&self.stdout));
+    pub(super) fn block_writes(&self) {
+        std::mem::forget(lock_unpoisoned(&self.stdout));
     }
 
     /// Returns the number of finished writes if the client keeps a thread waiting.
-    pub(super) fn waiting(&self) -> Option<u64> {
+    pub(super) fn blocked_write_count(&self) -> Option<u64> {
         self.writing.load(Ordering::Relaxed).then(|| self.written.load(Ordering::Relaxed))
     }
 }
@@ -197,7 +197,7 @@ impl ServerWriter {
     }
 
     /// Writes whole lines to the locked `stdin`; waits for a server that is slow to read, but not if the session has to end.
-    fn write(&self, stdin: &mut Option<File>, lines: &[u8]) {
+    fn write_lines(&self, stdin: &mut Option<File>, lines: &[u8]) {
         let Some(pipe) = stdin.as_ref() else { return };
         let result = pipe::write_while(pipe, lines, |blocked| {
             !self.closing.load(Ordering::Relaxed) && (blocked < self.grace || !self.client.is_hung_up())
@@ -211,15 +211,15 @@ impl ServerWriter {
     }
 
     /// Returns whether the server has closed its end. Never waits.
-    pub(super) fn is_refused(&self) -> bool {
+    pub(super) fn is_closed_by_server(&self) -> bool {
         // A running write finds out by itself.
         let is_hung_up = || self.stdin.try_lock().is_ok_and(|stdin| stdin.as_ref().is_some_and(pipe::is_hung_up));
         self.refused.load(Ordering::Relaxed) || is_hung_up()
     }
 
     /// Closes the server's stdin. Waits a moment if a write is blocked, so this is not for the main thread.
-    pub(super) fn close(&self) {
+    pub(super) fn close_stdin(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        *lock(&self.stdin) = None;
+        *lock_unpoisoned(&self.stdin) = None;
     }
 }

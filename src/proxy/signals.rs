@@ -38,7 +38,7 @@ impl Signals {
     }
 
     /// Waits for the next signal. May be dropped and called again.
-    pub(super) async fn next(&mut self) -> Stop {
+    pub(super) async fn next_signal(&mut self) -> Stop {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
@@ -69,7 +69,7 @@ impl ChildSignals {
     }
 
     /// Waits until one or several children have ended. May be dropped and called again.
-    pub(super) async fn next(&mut self) {
+    pub(super) async fn wait_for_exit(&mut self) {
         #[cfg(unix)]
         self.0.recv().await;
         #[cfg(windows)]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use super::raw_output::RawOutput;
-use super::shared_session::lock;
+use super::shared_session::lock_unpoisoned;
 use crate::limits::{MAX_STDERR, STDERR_DRAIN};
 
 /// Stderr: a write never blocks, keeps the order, and is dropped if too much waits.
@@ -39,17 +39,17 @@ impl Stderr {
     ///
     /// # Errors
     /// If there is no stderr, or no thread.
-    pub fn start() -> io::Result<Self> {
-        let output = RawOutput::stderr()?;
+    pub fn start_writer() -> io::Result<Self> {
+        let output = RawOutput::open_stderr()?;
         let stderr = Self(Arc::new(StderrState { queue: Mutex::default(), changed: Condvar::new() }));
         let shared = Arc::clone(&stderr.0);
-        thread::Builder::new().name("stderr".to_owned()).spawn(move || shared.write_to(&output))?;
+        thread::Builder::new().name("stderr".to_owned()).spawn(move || shared.write_queued(&output))?;
         Ok(stderr)
     }
 
     /// Writes a text, which ends with a newline. Never waits: if too much waits already, the text is dropped and counted.
-    pub fn say(&self, text: &[u8]) {
-        let mut queue = lock(&self.0.queue);
+    pub fn write_text(&self, text: &[u8]) {
+        let mut queue = lock_unpoisoned(&self.0.queue);
         // After a dropped text, further texts are dropped until the count of them is in its place.
         if queue.dropped > 0 || queue.waiting.len() + text.len() > MAX_STDERR {
             queue.dropped += 1;
@@ -61,15 +61,15 @@ impl Stderr {
     }
 
     /// Waits until all is written, at most [`STDERR_DRAIN`]: the process is about to end.
-    pub fn finish(&self) {
+    pub fn wait_written(&self) {
         let busy = |queue: &mut StderrQueue| queue.writing || !queue.is_empty();
-        drop(self.0.changed.wait_timeout_while(lock(&self.0.queue), STDERR_DRAIN, busy));
+        drop(self.0.changed.wait_timeout_while(lock_unpoisoned(&self.0.queue), STDERR_DRAIN, busy));
     }
 }
 
 impl Write for Stderr {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.say(text);
+        self.write_text(text);
         Ok(text.len())
     }
 
@@ -79,12 +79,12 @@ impl Write for Stderr {
 }
 
 impl StderrState {
-    fn write_to(&self, output: &RawOutput) {
+    fn write_queued(&self, output: &RawOutput) {
         let mut texts = Vec::new();
         loop {
             let mut queue = self
                 .changed
-                .wait_while(lock(&self.queue), |queue| queue.is_empty())
+                .wait_while(lock_unpoisoned(&self.queue), |queue| queue.is_empty())
                 .unwrap_or_else(PoisonError::into_inner);
             texts.clear();
             std::mem::swap(&mut texts, &mut queue.waiting);
@@ -97,7 +97,7 @@ impl StderrState {
             }
             // If our stderr is closed, nobody wants to read it.
             let _ = output.write_all(&texts);
-            lock(&self.queue).writing = false;
+            lock_unpoisoned(&self.queue).writing = false;
             self.changed.notify_all();
         }
     }

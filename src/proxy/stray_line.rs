@@ -3,19 +3,19 @@
 use std::fmt::Write as _;
 
 use crate::limits::MAX_STRAY;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// Formats a line for stderr, with a prefix.
-pub(super) fn shown(line: &[u8]) -> Vec<u8> {
-    format!("[server stdout] {}\n", text(line)).into_bytes()
+pub(super) fn format_stray_line(line: &[u8]) -> Vec<u8> {
+    format!("[server stdout] {}\n", visible_text(line)).into_bytes()
 }
 
 /// Returns the text of a line, cut at [`MAX_STRAY`] and made visible.
-pub(super) fn text(line: &[u8]) -> String {
+pub(super) fn visible_text(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let (head, tail) = line.split_at_checked(MAX_STRAY).unwrap_or((line, &[]));
-    let mut shown = visible(&String::from_utf8_lossy(head));
+    let mut shown = escape_invisible(&String::from_utf8_lossy(head));
     if !tail.is_empty() {
         let _ = write!(shown, "… ({} bytes more)", tail.len());
     }
@@ -35,8 +35,8 @@ mod tests {
             (b"\xc2\x9b31m \xff", "\\u{9b}31m \u{fffd}"),
             ("\u{202e}x".as_bytes(), "\\u{202e}x"),
         ] {
-            assert_eq!(text(line), expected);
+            assert_eq!(visible_text(line), expected);
         }
-        assert_eq!(text(&vec![b'x'; MAX_STRAY + 7]), format!("{}… (7 bytes more)", "x".repeat(MAX_STRAY)));
+        assert_eq!(visible_text(&vec![b'x'; MAX_STRAY + 7]), format!("{}… (7 bytes more)", "x".repeat(MAX_STRAY)));
     }
 }

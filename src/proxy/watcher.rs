@@ -39,10 +39,10 @@ pub(super) struct Watcher {
 impl Watcher {
     /// Starts a watcher, which leads a new process group.
     pub(super) fn spawn() -> io::Result<Self> {
-        Ok(Self { leader: start(0)?, others: Vec::new() })
+        Ok(Self { leader: spawn_watcher(0)?, others: Vec::new() })
     }
 
-    pub(super) fn group(&self) -> Option<Pid> {
+    pub(super) fn group_id(&self) -> Option<Pid> {
         Pid::from_raw(self.leader.id().cast_signed())
     }
 
@@ -50,21 +50,21 @@ impl Watcher {
     ///
     /// # Errors
     /// If none can be started, or too many have ended: then there is no watcher.
-    pub(super) fn keep(&mut self) -> io::Result<WatcherCheck> {
-        if !has_ended(self.others.last().unwrap_or(&self.leader))? {
+    pub(super) fn ensure_running(&mut self) -> io::Result<WatcherCheck> {
+        if !has_exited(self.others.last().unwrap_or(&self.leader))? {
             return Ok(WatcherCheck::Alive);
         }
         // The leader counts too.
         if self.others.len() + 1 >= MAX_WATCHERS {
             return Err(io::Error::other(format!("{MAX_WATCHERS} of them were ended")));
         }
-        self.others.push(start(self.leader.id().cast_signed())?);
+        self.others.push(spawn_watcher(self.leader.id().cast_signed())?);
         Ok(WatcherCheck::Replaced)
     }
 
     /// Kills the group, and reaps the watcher: from here on another group may get the number.
-    pub(super) fn end(mut self, group: ProcessGroup) {
-        group.kill();
+    pub(super) fn kill_and_reap(mut self, group: ProcessGroup) {
+        group.kill_all();
         let _ = self.leader.wait();
         for mut other in self.others {
             let _ = other.wait();
@@ -82,7 +82,7 @@ pub(super) enum WatcherCheck {
 }
 
 /// Starts a watcher in this process group, or in a new one if it is 0.
-fn start(group: i32) -> io::Result<Child> {
+fn spawn_watcher(group: i32) -> io::Result<Child> {
     let program = std::env::current_exe()?;
     let mut command = watcher_command(program.into_os_string(), group);
     command.arg(SUBCOMMAND).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -91,7 +91,7 @@ fn start(group: i32) -> io::Result<Child> {
 }
 
 /// Checks without reaping: the number must stay taken.
-fn has_ended(watcher: &Child) -> io::Result<bool> {
+fn has_exited(watcher: &Child) -> io::Result<bool> {
     let Some(pid) = Pid::from_raw(watcher.id().cast_signed()) else { return Ok(true) };
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     // macOS tells of one that was only stopped as well.
@@ -103,7 +103,7 @@ fn has_ended(watcher: &Child) -> io::Result<bool> {
 ///
 /// # Errors
 /// If it was not started by the wrapper.
-pub fn watch() -> io::Result<()> {
+pub fn run_watcher() -> io::Result<()> {
     // In a script, it would kill the script's group; the wrapper starts it in another group than its own. If the wrapper is gone
     // already, our parent is a process elsewhere.
     let parents_group = rustix::process::getppid().and_then(|parent| rustix::process::getpgid(Some(parent)).ok());
@@ -134,18 +134,18 @@ mod tests {
     fn only_a_watcher_that_has_ended_is_replaced() {
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
         let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
-        assert!(!has_ended(&child).unwrap());
+        assert!(!has_exited(&child).unwrap());
         rustix::process::kill_process(pid, Signal::STOP).unwrap();
         thread::sleep(Duration::from_millis(100));
-        assert!(!has_ended(&child).unwrap(), "it is only stopped");
+        assert!(!has_exited(&child).unwrap(), "it is only stopped");
         rustix::process::kill_process(pid, Signal::KILL).unwrap();
         let start = Instant::now();
-        while !has_ended(&child).unwrap() {
+        while !has_exited(&child).unwrap() {
             assert!(start.elapsed() < Duration::from_secs(60), "nobody tells of its end");
             thread::sleep(Duration::from_millis(5));
         }
         // Whoever looked has not reaped it.
-        assert!(has_ended(&child).unwrap());
+        assert!(has_exited(&child).unwrap());
         assert!(!child.wait().unwrap().success());
     }
 }

@@ -6,8 +6,8 @@ use std::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::chain::hexadecimal;
-use super::json;
+use super::chain::write_hex;
+use super::write_json;
 use crate::limits::{MAX_LOGGED_ARGUMENTS, MAX_LOGGED_KEY, MAX_LOGGED_KEYS};
 use crate::visible::shorten;
 use crate::wire::view;
@@ -56,7 +56,7 @@ impl ArgumentRecorder {
     }
 
     /// Appends what is kept of `arguments`, an object as a line that was read has it.
-    pub(super) fn write(&mut self, arguments: &str, out: &mut Vec<u8>) {
+    pub(super) fn write_arguments(&mut self, arguments: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"keys\":[");
         let mut left_out = 0_u64;
         for (count, member) in view::members(arguments).enumerate() {
@@ -69,25 +69,25 @@ impl ArgumentRecorder {
             }
             // Without a key, it holds a lone surrogate.
             let key = member.key().unwrap_or("\u{fffd}".into());
-            json(&shorten(&key, MAX_LOGGED_KEY), out);
+            write_json(&shorten(&key, MAX_LOGGED_KEY), out);
         }
         out.push(b']');
         if left_out > 0 {
             out.extend_from_slice(b",\"keys_left_out\":");
-            json(&left_out, out);
+            write_json(&left_out, out);
         }
         out.extend_from_slice(b",\"hmac_sha256\":");
-        match self.digest(arguments) {
+        match self.keyed_digest(arguments) {
             Some(digest) => {
                 out.push(b'"');
-                hexadecimal(&digest, out);
+                write_hex(&digest, out);
                 out.push(b'"');
             }
             None => out.extend_from_slice(b"null"),
         }
         let (name, append): (&[u8], fn(&str, &mut Vec<u8>)) = match self.logged {
             ArgumentsLogged::Keys => (b"", |_, _| ()),
-            ArgumentsLogged::Redacted => (b",\"redacted\":", redact),
+            ArgumentsLogged::Redacted => (b",\"redacted\":", write_redacted),
             ArgumentsLogged::Full => (b",\"full\":", |arguments, out| out.extend_from_slice(arguments.as_bytes())),
         };
         out.extend_from_slice(name);
@@ -95,12 +95,12 @@ impl ArgumentRecorder {
             append(arguments, out);
         } else {
             out.extend_from_slice(b"null,\"bytes\":");
-            json(&arguments.len(), out);
+            write_json(&arguments.len(), out);
         }
         out.push(b'}');
     }
 
-    fn digest(&mut self, arguments: &str) -> Option<[u8; 32]> {
+    fn keyed_digest(&mut self, arguments: &str) -> Option<[u8; 32]> {
         if self.begun.is_none() {
             let DigestKey(key) = (self.fetch)()?;
             self.begun = Hmac::new_from_slice(&key).ok();
@@ -112,7 +112,7 @@ impl ArgumentRecorder {
 }
 
 /// Appends a value with the structure it has: `true`, `false` and `null` stay, texts and numbers give way to their kind.
-fn redact(value: &str, out: &mut Vec<u8>) {
+fn write_redacted(value: &str, out: &mut Vec<u8>) {
     match value.as_bytes().first() {
         Some(b'{') => {
             out.push(b'{');
@@ -123,7 +123,7 @@ fn redact(value: &str, out: &mut Vec<u8>) {
                 // As written: no two keys become one.
                 out.extend_from_slice(member.written_key().as_bytes());
                 out.push(b':');
-                redact(member.value, out);
+                write_redacted(member.value, out);
             }
             out.push(b'}');
         }
@@ -133,7 +133,7 @@ fn redact(value: &str, out: &mut Vec<u8>) {
                 if count > 0 {
                     out.push(b',');
                 }
-                redact(value.get(element).unwrap_or_default(), out);
+                write_redacted(value.get(element).unwrap_or_default(), out);
             }
             out.push(b']');
         }
@@ -149,7 +149,7 @@ mod tests {
 
     fn written(logged: ArgumentsLogged, arguments: &str) -> String {
         let mut out = Vec::new();
-        ArgumentRecorder::new(logged, Box::new(|| Some(DigestKey([7; 32])))).write(arguments, &mut out);
+        ArgumentRecorder::new(logged, Box::new(|| Some(DigestKey([7; 32])))).write_arguments(arguments, &mut out);
         let text = String::from_utf8(out).unwrap();
         serde_json::from_str::<&serde_json::value::RawValue>(&text).unwrap();
         text
@@ -162,12 +162,12 @@ mod tests {
             let mut digest: Hmac<Sha256> = Hmac::new_from_slice(&[7; 32]).unwrap();
             digest.update(br#"{"email":"bob@example.com","n":1}"#);
             let mut hex = Vec::new();
-            hexadecimal(&digest.finalize().into_bytes(), &mut hex);
+            write_hex(&digest.finalize().into_bytes(), &mut hex);
             String::from_utf8(hex).unwrap()
         };
         assert_eq!(text, format!(r#"{{"keys":["email","n"],"hmac_sha256":"{digest}"}}"#));
         let mut without = Vec::new();
-        ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None)).write("{}", &mut without);
+        ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None)).write_arguments("{}", &mut without);
         assert_eq!(without, br#"{"keys":[],"hmac_sha256":null}"#);
     }
 

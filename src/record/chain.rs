@@ -15,12 +15,12 @@ impl Digest {
     pub const START: Self = Self([0; 32]);
 
     /// The digest of a line, which ends in its newline.
-    pub fn of(line: &[u8]) -> Self {
+    pub fn of_line(line: &[u8]) -> Self {
         Self(Sha256::digest(line).into())
     }
 
     /// The SHA-256 of a line that is cut, as it is once its newline is there.
-    pub fn of_cut(line: &[u8]) -> Self {
+    pub fn of_cut_line(line: &[u8]) -> Self {
         Self(Sha256::new().chain_update(line).chain_update(b"\n").finalize().into())
     }
 
@@ -43,13 +43,13 @@ impl Digest {
     }
 
     /// Appends the digest in hexadecimal digits.
-    pub(super) fn write(self, out: &mut Vec<u8>) {
-        hexadecimal(&self.0, out);
+    pub(super) fn write_hex(self, out: &mut Vec<u8>) {
+        write_hex(&self.0, out);
     }
 }
 
 /// Appends bytes in lower-case hexadecimal digits.
-pub(super) fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
     out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]));
@@ -87,13 +87,13 @@ mod tests {
 
     #[test]
     fn digests_are_written_and_read() {
-        let digest = Digest::of(b"abc");
+        let digest = Digest::of_line(b"abc");
         // FIPS 180-2, appendix B.1.
         let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(digest.to_string(), text);
         assert_eq!(Digest::parse(text), Some(digest));
         let mut written = Vec::new();
-        digest.write(&mut written);
+        digest.write_hex(&mut written);
         assert_eq!(written, text.as_bytes());
         for wrong in ["", &text[1..], &format!("{text}0"), &text.to_uppercase(), &text.replace('b', "g")] {
             assert_eq!(Digest::parse(wrong), None, "{wrong}");

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 
 pub use arguments::{ArgumentRecorder, ArgumentsLogged, DigestKey};
 pub use chain::Digest;
-pub use read::{About, Event, LineError, LogLine, Record, RecordedApproval, RecordedArguments, RecordedClient, read};
+pub use read::{
+    About, Event, LineError, LogLine, Record, RecordedApproval, RecordedArguments, RecordedClient, read_line,
+};
 
 use crate::limits::MAX_CLIENT_NAME;
 use crate::policy::Effect;
@@ -196,20 +198,20 @@ impl Draft {
     pub fn new(facts: &Facts<'_>, client: Option<&Client>, keyed: &mut ArgumentRecorder, made: Moment) -> Self {
         let mut body = Vec::with_capacity(384);
         body.extend_from_slice(b"\"client\":");
-        json(&client, &mut body);
-        member("direction", Some(facts.direction.as_str()), &mut body);
-        member("method", facts.method, &mut body);
-        member("tool", facts.tool, &mut body);
-        member("class", facts.class.map(Class::as_str), &mut body);
-        member("effect", Some(facts.effect.as_str()), &mut body);
-        member("rule", Some(facts.rule), &mut body);
-        member("reason", facts.reason, &mut body);
+        write_json(&client, &mut body);
+        write_member("direction", Some(facts.direction.as_str()), &mut body);
+        write_member("method", facts.method, &mut body);
+        write_member("tool", facts.tool, &mut body);
+        write_member("class", facts.class.map(Class::as_str), &mut body);
+        write_member("effect", Some(facts.effect.as_str()), &mut body);
+        write_member("rule", Some(facts.rule), &mut body);
+        write_member("reason", facts.reason, &mut body);
         body.extend_from_slice(match facts.enforcement {
             Enforcement::Enforced => b",\"observed\":false,\"arguments\":",
             Enforcement::Observed => b",\"observed\":true,\"arguments\":",
         });
         match facts.arguments {
-            Some(arguments) => keyed.write(arguments, &mut body),
+            Some(arguments) => keyed.write_arguments(arguments, &mut body),
             None => body.extend_from_slice(b"null"),
         }
         body.push(b',');
@@ -217,7 +219,7 @@ impl Draft {
     }
 
     /// When it was made.
-    pub fn made(&self) -> Moment {
+    pub fn made_at(&self) -> Moment {
         self.made
     }
 
@@ -227,7 +229,7 @@ impl Draft {
     }
 
     /// It was passed on later than it was made, `session` after the session began.
-    pub fn passed_on(&mut self, session: Duration) {
+    pub fn set_passed_on(&mut self, session: Duration) {
         self.passed_on = session;
     }
 
@@ -258,7 +260,7 @@ pub struct SessionName {
 
 impl LogEntry {
     /// The number of the decision in its session, from 1.
-    pub fn number(&self) -> u64 {
+    pub fn call_number(&self) -> u64 {
         self.draft.made.number
     }
 
@@ -268,28 +270,28 @@ impl LogEntry {
     }
 
     /// Appends the line, newline included, that follows the line with the digest `previous`.
-    pub fn write(&self, session: &SessionName, previous: Digest, out: &mut Vec<u8>) {
-        head(previous, self.draft.made.unix, session, out);
+    pub fn write_line(&self, session: &SessionName, previous: Digest, out: &mut Vec<u8>) {
+        write_head(previous, self.draft.made.unix, session, out);
         out.extend_from_slice(b",\"call\":");
-        json(&self.draft.made.number, out);
+        write_json(&self.draft.made.number, out);
         out.push(b',');
         out.extend_from_slice(&self.draft.body);
         out.extend_from_slice(b"\"outcome\":\"");
         out.extend_from_slice(self.outcome.as_str().as_bytes());
         out.extend_from_slice(b"\",\"duration_ms\":");
         match self.took {
-            Some(took) => milliseconds(took, out),
+            Some(took) => write_milliseconds(took, out),
             None => out.extend_from_slice(b"null"),
         }
         out.extend_from_slice(b",\"approval\":");
         match &self.draft.approval {
             Some(approval) => {
                 out.extend_from_slice(b"{\"verdict\":");
-                json(approval.verdict, out);
-                member("channel", approval.channel, out);
+                write_json(approval.verdict, out);
+                write_member("channel", approval.channel, out);
                 out.extend_from_slice(b",\"waited_ms\":");
-                milliseconds(approval.waited, out);
-                member("note", approval.note.as_deref(), out);
+                write_milliseconds(approval.waited, out);
+                write_member("note", approval.note.as_deref(), out);
                 out.push(b'}');
             }
             None => out.extend_from_slice(b"null"),
@@ -301,60 +303,60 @@ impl LogEntry {
 /// Appends the line of something that happened to the log itself and follows the line with the digest `previous`, at
 /// `unix` since 1970.
 pub fn write_event(event: &Event, session: &SessionName, previous: Digest, unix: Duration, out: &mut Vec<u8>) {
-    head(previous, unix, session, out);
+    write_head(previous, unix, session, out);
     match event {
         Event::Gap { lost, why } => {
             out.extend_from_slice(b",\"event\":\"gap\",\"lost\":");
-            json(lost, out);
-            member("why", Some(why), out);
+            write_json(lost, out);
+            write_member("why", Some(why), out);
         }
         Event::Resumed { after } => {
             out.extend_from_slice(b",\"event\":\"resumed\",\"after\":\"");
-            after.write(out);
+            after.write_hex(out);
             out.push(b'"');
         }
         Event::Killed { unanswered } => {
             out.extend_from_slice(b",\"event\":\"killed\",\"unanswered\":");
-            json(unanswered, out);
+            write_json(unanswered, out);
         }
     }
     out.extend_from_slice(b"}\n");
 }
 
-fn head(previous: Digest, unix: Duration, session: &SessionName, out: &mut Vec<u8>) {
+fn write_head(previous: Digest, unix: Duration, session: &SessionName, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"prev\":\"");
-    previous.write(out);
+    previous.write_hex(out);
     out.extend_from_slice(b"\",\"v\":");
-    json(&VERSION, out);
+    write_json(&VERSION, out);
     out.extend_from_slice(b",\"time\":\"");
-    time(unix, out);
+    write_time(unix, out);
     out.extend_from_slice(b"\",\"session\":");
-    json(&session.id, out);
-    member("server", Some(&session.server), out);
+    write_json(&session.id, out);
+    write_member("server", Some(&session.server), out);
 }
 
 /// A point in time, since 1970, in UTC and to the microsecond.
-fn time(unix: Duration, out: &mut Vec<u8>) {
+fn write_time(unix: Duration, out: &mut Vec<u8>) {
     const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
     // A clock beyond the year 9999 is shown as the end of time.
     let at = SignedDuration::try_from(unix).ok().and_then(|unix| Timestamp::from_duration(unix).ok());
     let _ = PRINTER.print_timestamp(&at.unwrap_or(Timestamp::MAX), jiff::fmt::StdIoWrite(out));
 }
 
-fn member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
+fn write_member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
-    json(&value, out);
+    write_json(&value, out);
 }
 
 /// Appends a value as JSON.
-fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     // Writing texts and numbers to memory cannot fail.
     let _ = serde_json::to_writer(out, value);
 }
 
-fn milliseconds(time: Duration, out: &mut Vec<u8>) {
+fn write_milliseconds(time: Duration, out: &mut Vec<u8>) {
     let micros = time.as_micros();
     out.extend_from_slice(format!("{}.{:03}", micros / 1_000, micros % 1_000).as_bytes());
 }
@@ -386,11 +388,11 @@ mod tests {
         let draft = Draft::new(&facts, Some(&client), &mut keyed, made);
         let entry = draft.finish(Outcome::ToolError, Duration::from_micros(1_012_345));
         let mut line = Vec::new();
-        entry.write(&session(), Digest::of(b"before"), &mut line);
+        entry.write_line(&session(), Digest::of_line(b"before"), &mut line);
         let line = String::from_utf8(line).unwrap();
         assert_eq!(line.find('\n'), Some(line.len() - 1));
-        let read = read(&line).unwrap();
-        assert_eq!(read.previous, Digest::of(b"before"));
+        let read = read_line(&line).unwrap();
+        assert_eq!(read.previous, Digest::of_line(b"before"));
         assert_eq!(read.time.to_string(), "2026-01-01T00:00:00.000005Z");
         assert!(
             line.contains(r#""time":"2026-01-01T00:00:00.000005Z","session":"0011223344556677","server":"iterable""#)
@@ -408,13 +410,13 @@ mod tests {
     fn events_are_lines_too() {
         for event in [
             Event::Gap { lost: 12, why: "No space left on device".to_owned() },
-            Event::Resumed { after: Digest::of(b"whole") },
+            Event::Resumed { after: Digest::of_line(b"whole") },
             Event::Killed { unanswered: 2 },
         ] {
             let mut line = Vec::new();
             write_event(&event, &session(), Digest::START, Duration::ZERO, &mut line);
             let line = String::from_utf8(line).unwrap();
-            let About::Event(read) = read(&line).unwrap().about else { panic!("{line}") };
+            let About::Event(read) = read_line(&line).unwrap().about else { panic!("{line}") };
             assert_eq!(read, event);
         }
     }
@@ -424,9 +426,9 @@ mod tests {
         let mut line = Vec::new();
         write_event(&Event::Resumed { after: Digest::START }, &session(), Digest::START, Duration::ZERO, &mut line);
         let line = String::from_utf8(line).unwrap();
-        assert!(matches!(read(&line[..line.len() / 2]), Err(LineError::Malformed(_))));
-        assert_eq!(read(&line.replace("\"v\":1", "\"v\":2")).unwrap_err(), LineError::Version(2));
-        assert!(matches!(read(&line.replace("resumed", "tampered")), Err(LineError::Malformed(_))));
-        assert!(matches!(read("{}"), Err(LineError::Malformed(_))));
+        assert!(matches!(read_line(&line[..line.len() / 2]), Err(LineError::Malformed(_))));
+        assert_eq!(read_line(&line.replace("\"v\":1", "\"v\":2")).unwrap_err(), LineError::Version(2));
+        assert!(matches!(read_line(&line.replace("resumed", "tampered")), Err(LineError::Malformed(_))));
+        assert!(matches!(read_line("{}"), Err(LineError::Malformed(_))));
     }
 }

@@ -150,21 +150,21 @@ pub enum LineError {
 ///
 /// # Errors
 /// Where it is no line of the log, or one of a version that is not known.
-pub fn read(line: &str) -> Result<LogLine<'_>, LineError> {
+pub fn read_line(line: &str) -> Result<LogLine<'_>, LineError> {
     let line = line.trim_end_matches('\n');
-    let head: LineHead<'_> = parse(line)?;
+    let head: LineHead<'_> = parse_json(line)?;
     if head.v != VERSION {
         return Err(LineError::Version(head.v));
     }
     let time = head.time.parse().map_err(|error: jiff::Error| LineError::Malformed(error.to_string()))?;
     let about = match head.event {
-        None => About::Decision(parse(line)?),
-        Some(_) => About::Event(parse(line)?),
+        None => About::Decision(parse_json(line)?),
+        Some(_) => About::Event(parse_json(line)?),
     };
     Ok(LogLine { previous: head.prev, time, session: head.session, server: head.server, about })
 }
 
-fn parse<'l, T: Deserialize<'l>>(line: &'l str) -> Result<T, LineError> {
+fn parse_json<'l, T: Deserialize<'l>>(line: &'l str) -> Result<T, LineError> {
     serde_json::from_str(line).map_err(|error| LineError::Malformed(error.to_string()))
 }
 

@@ -26,7 +26,7 @@ pub struct NoCode(#[from] getrandom::Error);
 /// # Errors
 /// When the system has no randomness to give.
 pub fn new_code() -> Result<String, NoCode> {
-    Ok(approvals::code(TYPEABLE, CODE_LENGTH)?)
+    Ok(approvals::random_code(TYPEABLE, CODE_LENGTH)?)
 }
 
 /// Whether what a person typed is the code.
@@ -104,16 +104,16 @@ impl ApprovalWatch {
     }
 
     /// The call that is shown.
-    pub fn shown(&self) -> Option<&ApprovalEntry> {
+    pub fn shown_entry(&self) -> Option<&ApprovalEntry> {
         self.entries.get(self.position()?)
     }
 
     /// Takes over what waits now. The call that is shown stays, as long as it waits.
-    pub fn update(&mut self, all: Vec<ApprovalEntry>, now: Duration) {
+    pub fn update_entries(&mut self, all: Vec<ApprovalEntry>, now: Duration) {
         let position = self.position();
         self.entries = all.into_iter().filter(|entry| entry.state.is_open()).collect();
         if self.position().is_none() {
-            self.show(position.unwrap_or(0), now);
+            self.show_at(position.unwrap_or(0), now);
         }
         if let WatchMode::Note { id, .. } | WatchMode::Code { id, .. } = &self.mode
             && !self.entries.iter().any(|entry| entry.id == *id)
@@ -124,7 +124,7 @@ impl ApprovalWatch {
     }
 
     /// Shows the call at an index, or the last one.
-    fn show(&mut self, index: usize, now: Duration) {
+    fn show_at(&mut self, index: usize, now: Duration) {
         let index = index.min(self.entries.len().saturating_sub(1));
         let id = self.entries.get(index).map(|entry| entry.id.clone());
         if self.shown.as_ref().map(|(id, _)| id) != id.as_ref() {
@@ -135,12 +135,12 @@ impl ApprovalWatch {
 
     /// Shows the call before the one that is shown.
     pub fn show_previous(&mut self, now: Duration) {
-        self.show(self.position().unwrap_or(0).saturating_sub(1), now);
+        self.show_at(self.position().unwrap_or(0).saturating_sub(1), now);
     }
 
     /// Shows the call after the one that is shown.
     pub fn show_next(&mut self, now: Duration) {
-        self.show(self.position().unwrap_or(0) + 1, now);
+        self.show_at(self.position().unwrap_or(0) + 1, now);
     }
 
     /// Approves the call that is shown, or asks for a code first.
@@ -149,7 +149,7 @@ impl ApprovalWatch {
     /// When there is no randomness for a code.
     pub fn approve(&mut self, approval: ApprovalAnswer, now: Duration) -> Result<Option<GivenAnswer>, NoCode> {
         let Some(id) = self.id_if_seen(now) else { return Ok(None) };
-        let needed = self.shown().map_or(Confirm::Code, |entry| entry.confirm.max(self.required));
+        let needed = self.shown_entry().map_or(Confirm::Code, |entry| entry.confirm.max(self.required));
         if needed == Confirm::Code {
             self.mode = WatchMode::Code { id, approval, code: new_code()?, typed: String::new() };
             self.message.clear();

@@ -53,7 +53,7 @@ pub(crate) struct PlacedDiagnostic {
 impl PlacedDiagnostic {
     fn new(source: &Source, diagnostic: Diagnostic) -> Self {
         let Diagnostic { severity, code, message, span, hint } = diagnostic;
-        let (start, end) = (source.place(span.start), source.place(span.end));
+        let (start, end) = (source.place_of(span.start), source.place_of(span.end));
         Self {
             severity,
             code,
@@ -72,7 +72,7 @@ impl CheckReport {
     ///
     /// # Errors
     /// If it cannot be found or read.
-    pub(crate) fn of_policy(
+    pub(crate) fn check_policy(
         named: Option<&Path>,
         server: &ServerName,
         settings: &Settings,
@@ -80,21 +80,21 @@ impl CheckReport {
     ) -> Result<Self, PolicyError> {
         let name = Some(server.to_string());
         let Some(path) = paths::find_policy(named, server, settings, env)? else {
-            return Ok(Self::new(name, None, Vec::new(), Some(&policy::builtin(server))));
+            return Ok(Self::new(name, None, Vec::new(), Some(&policy::builtin_policy(server))));
         };
         let source = paths::read_policy(&path)?;
-        let loaded = policy::load(&source, server);
+        let loaded = policy::load_policy(&source, server);
         Ok(Self::new(name, Some(&source), loaded.diagnostics, loaded.policy.as_ref()))
     }
 
     /// Checks config.toml, and returns the settings if it is valid.
-    pub(crate) fn of_settings(source: &Source) -> (Self, Option<Settings>) {
-        let loaded = settings::load(source);
+    pub(crate) fn check_settings(source: &Source) -> (Self, Option<Settings>) {
+        let loaded = settings::load_settings(source);
         (Self::new(None, Some(source), loaded.diagnostics, None), loaded.settings)
     }
 
     /// Reports a file that cannot be read.
-    pub(crate) fn unreadable(file: Option<String>, server: Option<String>, message: String) -> Self {
+    pub(crate) fn report_unreadable(file: Option<String>, server: Option<String>, message: String) -> Self {
         let diagnostic = PlacedDiagnostic {
             severity: Severity::Error,
             code: "unreadable",
@@ -117,8 +117,9 @@ impl CheckReport {
     ) -> Self {
         let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
         let warnings = diagnostics.len() - errors;
-        let rendered = source.map(|source| policy::render(source, &diagnostics, Colour::Styled)).unwrap_or_default();
-        let summary = policy.map(Policy::summary);
+        let rendered =
+            source.map(|source| policy::render_diagnostics(source, &diagnostics, Colour::Styled)).unwrap_or_default();
+        let summary = policy.map(Policy::summarize);
         Self {
             file: source.map(|source| source.name().to_owned()),
             server,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
-use crate::clients::entry::{ClientEntry, Transport, Wrapped, wrapped};
+use crate::clients::entry::{ClientEntry, Transport, Wrapped, parse_wrapped};
 use crate::clients::place::{ClientFile, Presence};
 use crate::clients::servers::Clients;
 use crate::clients::table::ConfigScope;
@@ -119,8 +119,8 @@ pub(crate) enum WrapState {
 impl ClientOverview {
     /// Looks into the files of every client. The policies are those that a wrapper finds under `settings`.
     pub(crate) fn new(settings: &Settings, env: &Env) -> Self {
-        let clients = Clients::look(env);
-        let question = Question { settings, program: program::path(env).ok(), env };
+        let clients = Clients::find_all(env);
+        let question = Question { settings, program: program::path_to_write(env).ok(), env };
         // A file that has servers of several scopes is named once.
         let mut places: Vec<_> = clients.places.iter().collect();
         places.dedup_by(|one, before| one.file == before.file && one.row.id == before.row.id);
@@ -145,7 +145,7 @@ impl Question<'_> {
         let mut reports = Vec::new();
         let mut failed: Option<&Path> = None;
         for place in clients.places.iter().filter(|place| place.presence != Presence::Nothing) {
-            let opened = clients.opened(&place.file).ok().flatten();
+            let opened = clients.opened_file(&place.file).ok().flatten();
             let is_plain = opened.is_none_or(|opened| opened.document.is_plain());
             let note = || {
                 let name = place.row.name;
@@ -163,12 +163,12 @@ impl Question<'_> {
                 scope: place.row.scope,
                 servers,
             };
-            match clients.sections(place) {
+            match clients.sections_of(place) {
                 // One file for two scopes is reported once.
                 Err(_) if failed == Some(&place.file) => {}
                 Err(error) => {
                     failed = Some(&place.file);
-                    let (line, column) = error.place().map(|bad| (bad.line, bad.column)).unzip();
+                    let (line, column) = error.bad_document().map(|bad| (bad.line, bad.column)).unzip();
                     let error = ClientFileError { column, line, message: error.to_string() };
                     reports.push(report(None, Some(error), Vec::new()));
                 }
@@ -196,7 +196,7 @@ impl Question<'_> {
                 report.state = WrapState::OutOfReach;
                 report.transport = Some("http");
                 report.reason = Some("HTTP is out of a stdio wrapper's reach".to_owned());
-                report.url = url.as_deref().map(secret::url);
+                report.url = url.as_deref().map(secret::redact_url);
             }
             Transport::Unclear(bad) => {
                 report.state = WrapState::Unclear;
@@ -205,13 +205,13 @@ impl Question<'_> {
             }
             Transport::Stdio(launch) => {
                 let words = launch.words();
-                let Some(found) = wrapped(&words, self.program.as_deref()) else {
-                    report.command = secret::words(&words);
+                let Some(found) = parse_wrapped(&words, self.program.as_deref()) else {
+                    report.command = secret::redact_words(&words);
                     return report;
                 };
                 let own = words.get(found.before..).unwrap_or_default();
                 report.state = WrapState::Wrapped;
-                report.command = secret::words(own);
+                report.command = secret::redact_words(own);
                 let path = Path::new(words.get(found.program).copied().unwrap_or_default());
                 report.missing_program = (path.is_absolute() && !path.exists()).then(|| path.display().to_string());
                 match self.find_server(&found, own) {

@@ -50,11 +50,11 @@ impl<'p> DecisionReport<'p> {
     /// # Errors
     /// If no client can send such a call.
     pub(crate) fn new(policy: &'p Policy, tool: &'p str, arguments: &Arguments) -> Result<Self, Fault> {
-        let verdict = Trial::default().call(policy, tool, arguments, Duration::ZERO)?;
-        let summary = policy.summary();
-        let limits = policy.judge(tool, arguments.as_str()).limits().map(|limit| CallLimit {
+        let verdict = Trial::default().try_call(policy, tool, arguments, Duration::ZERO)?;
+        let summary = policy.summarize();
+        let limits = policy.judge_call(tool, arguments.as_str()).limits().map(|limit| CallLimit {
             limit: limit.into(),
-            counts: limit.increment.of(arguments.as_str()).ok().map(ExactAmount),
+            counts: limit.increment.amount_for(arguments.as_str()).ok().map(ExactAmount),
         });
         Ok(Self {
             tool,
@@ -64,7 +64,7 @@ impl<'p> DecisionReport<'p> {
             effect: verdict.effect,
             rule: verdict.rule,
             reason: verdict.reason,
-            class: policy.class(tool),
+            class: policy.class_of(tool),
             limits: limits.collect(),
         })
     }

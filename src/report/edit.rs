@@ -46,9 +46,9 @@ pub struct ToolDecision<'p> {
 
 impl<'p> ToolDecision<'p> {
     fn new(policy: &'p Policy, tool: &str) -> Self {
-        let decision = policy.decide(tool);
+        let decision = policy.decide_tool(tool);
         let limits = match decision.effect {
-            Effect::Allow | Effect::RequireApproval => policy.limits(tool).map(describe_limit).collect(),
+            Effect::Allow | Effect::RequireApproval => policy.limits_of(tool).map(describe_limit).collect(),
             Effect::Deny | Effect::Hide => Vec::new(),
         };
         Self { effect: decision.effect.as_str(), rule: decision.rule, reason: decision.reason, limits }

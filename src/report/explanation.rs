@@ -9,14 +9,14 @@ use super::decision::document_of_rule;
 use super::inspection::ToolLimit;
 use super::limit::{WindowText, scope_word};
 use crate::paths::LoadedPolicy;
-use crate::policy::window::duration;
+use crate::policy::window::parse_duration;
 use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, ServerName, Source};
 use crate::risk::{
     Action, Attack, Catalogue, Class, Confidence, Knowledge, Listed, Profile, RateScope, Recommended, RecommendedRate,
-    Reference, Risk, classify, profile, recommend,
+    Reference, Risk, classify_tool, profile_tool, recommend_rule,
 };
 use crate::shell::as_word;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// The server of the built-in catalogue.
 pub(crate) const CATALOGUED: &str = "iterable";
@@ -214,20 +214,20 @@ impl<'e> Explanation<'e> {
         write_rule: impl FnOnce(&Recommended, Option<Mode>, Format) -> Option<RuleText>,
     ) -> Self {
         let ToolQuestion { tool, server, loaded, .. } = *question;
-        let listed = Listed::named(tool);
-        let profile = profile(server.as_str(), &listed);
-        let catalogue = Catalogue::of(server);
-        let known = catalogue.is_some_and(|catalogue| catalogue.tool(tool).is_some());
+        let listed = Listed::with_name(tool);
+        let profile = profile_tool(server.as_str(), &listed);
+        let catalogue = Catalogue::for_server(server);
+        let known = catalogue.is_some_and(|catalogue| catalogue.find_tool(tool).is_some());
         // What its name alone tells, if nothing else does.
-        let by_name = if known { profile.class } else { classify(&listed).class };
-        let recommended = recommend(&profile);
+        let by_name = if known { profile.class } else { classify_tool(&listed).class };
+        let recommended = recommend_rule(&profile);
         let policy = loaded.ok().map(|loaded| &loaded.policy);
         let format = match loaded {
             Ok(loaded) => loaded.source.as_ref().map(Source::format),
             Err(_) => question.format,
         };
         let format = format.unwrap_or(Format::Toml);
-        let text = write_rule(&recommended, policy.map(|policy| policy.summary().mode), format);
+        let text = write_rule(&recommended, policy.map(|policy| policy.summarize().mode), format);
         let has_conditions = text.as_ref().is_some_and(|text| text.has_conditions);
         let in_force = policy.map(|policy| InForce::new(policy, tool, &recommended, has_conditions));
         let (by, confidence) = match profile.source {
@@ -235,21 +235,26 @@ impl<'e> Explanation<'e> {
             Knowledge::Classifier(confidence) => ("classifier", Some(confidence)),
         };
         Self {
-            attacks: Attack::on(server.as_str(), tool, &profile).map(AttackSummary::from).collect(),
+            attacks: Attack::abusing(server.as_str(), tool, &profile).map(AttackSummary::from).collect(),
             class: profile.class,
             did_you_mean: catalogue.filter(|_| !known).map(|known| known.similar_tools(tool)).unwrap_or_default(),
-            does: catalogue.and_then(|catalogue| catalogue.does(tool)),
+            does: catalogue.and_then(|catalogue| catalogue.tool_summary(tool)),
             error: loaded.err(),
             irreversible: profile.irreversible,
             known,
             personal_data: profile.pii,
             recommended: Recommendation {
-                commands: commands(question, has_conditions, &recommended, in_force.as_ref().map(|now| now.effect)),
+                commands: build_commands(
+                    question,
+                    has_conditions,
+                    &recommended,
+                    in_force.as_ref().map(|now| now.effect),
+                ),
                 effect: effect_of(recommended.action),
                 format,
                 rate_limit: recommended.rate_limit.map(|rate| rate.to_string()),
                 why: recommended.why,
-                advice: advice(&recommended),
+                advice: describe_advice(&recommended),
                 has_conditions,
                 is_entry: text.as_ref().is_some_and(|text| text.is_entry),
                 rule: text.as_ref().map(|text| text.rule.clone()),
@@ -262,7 +267,7 @@ impl<'e> Explanation<'e> {
             sends: profile.sends,
             server: server.as_str(),
             severity: profile.severity,
-            why: why(&profile, by_name, catalogue),
+            why: explain_class(&profile, by_name, catalogue),
             source: ClassOrigin { by, class: by_name, confidence, reason: profile.why.into_owned() },
             tool,
         }
@@ -270,7 +275,8 @@ impl<'e> Explanation<'e> {
 
     /// Returns the catalogue's server, if it has a tool of this name and another server was asked about.
     pub(crate) fn known_elsewhere(&self) -> Option<&'static str> {
-        let has_tool = || Catalogue::of(CATALOGUED).is_some_and(|catalogue| catalogue.tool(self.tool).is_some());
+        let has_tool =
+            || Catalogue::for_server(CATALOGUED).is_some_and(|catalogue| catalogue.find_tool(self.tool).is_some());
         (!self.known && self.server != CATALOGUED && has_tool()).then_some(CATALOGUED)
     }
 
@@ -286,7 +292,7 @@ impl<'e> Explanation<'e> {
     }
 
     /// Returns what is notable about it.
-    pub(crate) fn marks(&self) -> Vec<&'static str> {
+    pub(crate) fn list_marks(&self) -> Vec<&'static str> {
         let marks = [
             (self.personal_data, "personal data"),
             (self.sends, "can send messages"),
@@ -297,7 +303,7 @@ impl<'e> Explanation<'e> {
 
     /// Names the rule in force and the document that holds it.
     pub(crate) fn rule_in_force(&self, in_force: &InForce<'_>) -> (String, String) {
-        let rule = visible(in_force.rule);
+        let rule = escape_invisible(in_force.rule);
         let document = document_of_rule(&rule, in_force.file, self.server);
         (rule, document)
     }
@@ -310,7 +316,7 @@ impl<'e> Explanation<'e> {
         }
         // If a call passes, the agent is told the reason only once a limit is reached.
         if let Some(reason) = in_force.reason.filter(|_| in_force.effect != Effect::Allow) {
-            details.push(format!("Its reason: {}", visible(reason)));
+            details.push(format!("Its reason: {}", escape_invisible(reason)));
         }
         if matches!(in_force.effect, Effect::Deny | Effect::Hide) {
             return details;
@@ -327,8 +333,8 @@ impl<'e> Explanation<'e> {
 }
 
 /// Explains why a tool is of its class, and how sure that is.
-fn why(profile: &Profile, by_name: Class, catalogue: Option<&Catalogue>) -> String {
-    let reason = visible(&profile.why);
+fn explain_class(profile: &Profile, by_name: Class, catalogue: Option<&Catalogue>) -> String {
+    let reason = escape_invisible(&profile.why);
     let Knowledge::Classifier(confidence) = profile.source else { return reason };
     let class = profile.class.as_str();
     let mut out = format!("By its name it is {}, with {} confidence: {reason}", by_name.as_str(), confidence.as_str());
@@ -345,7 +351,7 @@ fn why(profile: &Profile, by_name: Class, catalogue: Option<&Catalogue>) -> Stri
 }
 
 /// Returns the recommendation as a sentence, without what is looked at in the arguments.
-fn advice(recommended: &Recommended) -> String {
+fn describe_advice(recommended: &Recommended) -> String {
     let limit = recommended.rate_limit.map(|rate| format!("{} a {}", rate.max, rate.window));
     match (recommended.action, limit) {
         (Action::Allow, None) => "Allow it.".to_owned(),
@@ -364,9 +370,9 @@ impl<'p> InForce<'p> {
             Effect::Deny => 2,
             Effect::Hide => 3,
         };
-        let (decision, summary) = (policy.decide(tool), policy.summary());
+        let (decision, summary) = (policy.decide_tool(tool), policy.summarize());
         let is_limited =
-            || recommended.rate_limit.is_none_or(|rate| policy.limits(tool).any(|limit| is_within(limit, rate)));
+            || recommended.rate_limit.is_none_or(|rate| policy.limits_of(tool).any(|limit| is_within(limit, rate)));
         let looks_at_arguments = policy.looks_at_arguments(tool);
         let is_guarded = looks_at_arguments || !has_conditions;
         let compared = match rank(decision.effect).cmp(&rank(effect_of(recommended.action))) {
@@ -374,10 +380,10 @@ impl<'p> InForce<'p> {
             Ordering::Equal if decision.effect == Effect::Hide || (is_limited() && is_guarded) => Standing::Same,
             Ordering::Equal | Ordering::Less => Standing::Other,
         };
-        let limits = policy.limits(tool);
+        let limits = policy.limits_of(tool);
         let limits = limits.map(|limit| ToolLimit { scope: Some(scope_word(limit.scope)), ..ToolLimit::from(limit) });
         Self {
-            class: policy.class(tool),
+            class: policy.class_of(tool),
             compared,
             effect: decision.effect,
             file: summary.file,
@@ -400,12 +406,12 @@ fn effect_of(action: Action) -> Effect {
 
 /// Returns whether a limit lets through no more than a rate does.
 fn is_within(limit: &Limit, rate: RecommendedRate) -> bool {
-    duration(rate.window) == Some(limit.window.length()) && limit.max <= Amount::from_count(u64::from(rate.max))
+    parse_duration(rate.window) == Some(limit.window.length()) && limit.max <= Amount::from_count(u64::from(rate.max))
 }
 
 /// Returns the commands that put the recommended rule in place. A limit alone lets nothing through that was refused or asked
 /// about, so calls that do not pass now are let through first. Only `add`, into which the rule is pasted, writes conditions.
-fn commands(
+fn build_commands(
     question: &ToolQuestion<'_>,
     has_conditions: bool,
     recommended: &Recommended,

@@ -13,7 +13,7 @@ use crate::engine::limits::Memory;
 use crate::engine::{Action, Engine, Now};
 use crate::policy::{Effect, Limit, Mode, Policy, Window};
 use crate::probe::{ProbeLine, ServerOffer};
-use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, profile};
+use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, profile_tool};
 
 /// A server under a policy.
 #[derive(Debug, Serialize)]
@@ -197,7 +197,7 @@ impl<'v> InspectReport<'v> {
             .collect();
         let prompts = offer.prompts.iter().filter_map(|item| item.get("name")?.as_str()).map(|name| InspectedPrompt {
             name,
-            rule: engine.hides_prompt(name).map(|decision| decision.rule.to_owned()),
+            rule: engine.prompt_decision(name).map(|decision| decision.rule.to_owned()),
             visible: seen.prompts.contains(name),
         });
         let names: Vec<_> = tools.iter().map(|tool| tool.name).collect();
@@ -209,7 +209,7 @@ impl<'v> InspectReport<'v> {
             let nameless = all - tools.len();
             notes.push(format!("{nameless} of its {all} tools have no name of their own, and are left out here"));
         }
-        let summary = policy.summary();
+        let summary = policy.summarize();
         Self {
             tokens_saved: seen.bytes.before.saturating_sub(seen.bytes.after) / BYTES_PER_TOKEN,
             bytes: seen.bytes,
@@ -231,9 +231,9 @@ impl<'v> InspectReport<'v> {
 
 impl<'v> InspectedTool<'v> {
     fn new(name: &'v str, listed: Listed<'v>, policy: &'v Policy, engine: &Engine, visible: bool) -> Self {
-        let tool = engine.tool(name);
-        let profile = profile(policy.server().as_str(), &listed);
-        let (class, decision) = (policy.class(tool), policy.decide(tool));
+        let tool = engine.find_tool(name);
+        let profile = profile_tool(policy.server().as_str(), &listed);
+        let (class, decision) = (policy.class_of(tool), policy.decide_tool(tool));
         let (class_source, confidence) = match profile.source {
             _ if policy.names_class_of(name) => (ClassSource::Policy, None),
             Knowledge::Catalogue => (ClassSource::Catalogue, None),
@@ -246,7 +246,7 @@ impl<'v> InspectedTool<'v> {
             description: listed.description,
             effect: decision.effect,
             irreversible: profile.irreversible,
-            limits: policy.limits(tool).map(ToolLimit::from).collect(),
+            limits: policy.limits_of(tool).map(ToolLimit::from).collect(),
             looks_at_arguments: policy.looks_at_arguments(tool),
             name,
             personal_data: profile.pii,
@@ -283,14 +283,14 @@ impl AgentView {
             actions.clear();
             match line {
                 ProbeLine::Client(line) => {
-                    engine.client_line(line, Now::default(), &mut actions);
+                    engine.handle_client_line(line, Now::default(), &mut actions);
                     let sent = serde_json::from_slice::<Value>(line).unwrap_or_default();
                     if sent.get("id").is_some() {
                         method = sent.get("method").and_then(Value::as_str).unwrap_or_default().to_owned();
                     }
                 }
                 ProbeLine::Server(line) => {
-                    engine.server_line(line, Now::default(), &mut actions);
+                    engine.handle_server_line(line, Now::default(), &mut actions);
                     let passed = actions.iter().find_map(|action| match action {
                         Action::ToClient(payload) => Some(payload.bytes(line)),
                         _ => None,

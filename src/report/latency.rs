@@ -18,7 +18,7 @@ const STEP: f64 = 1.05;
 
 impl Latency {
     /// Adds a duration in milliseconds.
-    pub fn add(&mut self, ms: f64) {
+    pub fn add_milliseconds(&mut self, ms: f64) {
         let step = ((ms * 1_000.0).max(0.0) + 1.0).ln() / STEP.ln();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates as an integer")]
         let step = step.round() as u16;
@@ -57,16 +57,16 @@ mod tests {
         let mut latency = Latency::default();
         assert_eq!(latency.percentile(50), None);
         for ms in 1..=1_000 {
-            latency.add(f64::from(ms));
+            latency.add_milliseconds(f64::from(ms));
         }
         for (percent, truth) in [(50, 500.0), (99, 990.0), (100, 1_000.0)] {
             let found = latency.percentile(percent).unwrap();
             assert!((found / truth - 1.0).abs() < 0.026, "p{percent}: {found}");
         }
         let mut one = Latency::default();
-        one.add(0.0);
+        one.add_milliseconds(0.0);
         assert_eq!(one.percentile(99), Some(0.0));
-        one.add(f64::INFINITY);
+        one.add_milliseconds(f64::INFINITY);
         assert!(one.percentile(99).is_some());
     }
 }

@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn no_digit_of_an_amount_is_lost() {
         let max = Amount::parse("999999999999999999.123456789").unwrap();
-        let window = Window::sliding(Duration::from_millis(1_500)).unwrap();
+        let window = Window::sliding_of(Duration::from_millis(1_500)).unwrap();
         let limit = LimitSummary { rule: "r", max: ExactAmount(max), window, align: "sliding", scope: "server" };
         let json = serde_json::to_string(&limit).unwrap();
         let expected =
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn windows_read_as_text() {
-        let sliding = |seconds| Window::sliding(Duration::from_secs(seconds)).unwrap();
+        let sliding = |seconds| Window::sliding_of(Duration::from_secs(seconds)).unwrap();
         for (window, text) in [
             (sliding(1), "second"),
             (sliding(3_600), "hour"),

@@ -47,9 +47,9 @@ pub struct LimitPeak {
 
 impl LimitPeak {
     fn new(server: &str, limit: &Limit, call: &RecordedCall, used: Amount) -> Self {
-        let max = limit.max.nanos();
+        let max = limit.max.as_nanos();
         #[expect(clippy::cast_precision_loss, reason = "a share is for people")]
-        let share = if max == 0 { 1.0 } else { used.nanos() as f64 / max as f64 };
+        let share = if max == 0 { 1.0 } else { used.as_nanos() as f64 / max as f64 };
         Self {
             server: server.to_owned(),
             rule: limit.rule.clone(),
@@ -85,12 +85,12 @@ impl LimitPeaks {
     }
 
     /// Counts a call that was passed on. Calls come in the order of their times.
-    pub fn count(&mut self, call: &RecordedCall) {
-        let now = call.unix();
-        for limit in self.policy.limits(&call.tool) {
+    pub fn count_call(&mut self, call: &RecordedCall) {
+        let now = call.unix_time();
+        for limit in self.policy.limits_of(&call.tool) {
             let amount = match (&limit.increment, &call.arguments) {
                 (Increment::Fixed(amount), _) => *amount,
-                (increment, Some(arguments)) => match increment.of(arguments.as_str()) {
+                (increment, Some(arguments)) => match increment.amount_for(arguments.as_str()) {
                     Ok(amount) => amount,
                     Err(_) => continue,
                 },
@@ -104,7 +104,7 @@ impl LimitPeaks {
             }
             let session = (limit.scope == Scope::Session).then(|| call.session.clone());
             let sum = self.windows.entry((limit.rule.clone(), session)).or_default();
-            sum.add(limit.window, amount, now);
+            sum.add_amount(limit.window, amount, now);
             if self.peaks.get(&limit.rule).is_none_or(|peak| peak.used.0 < sum.used) {
                 let peak = LimitPeak::new(&self.server, limit, call, sum.used);
                 self.peaks.insert(limit.rule.clone(), peak);
@@ -129,7 +129,7 @@ struct WindowSum {
 }
 
 impl WindowSum {
-    fn add(&mut self, window: Window, amount: Amount, now: Duration) {
+    fn add_amount(&mut self, window: Window, amount: Amount, now: Duration) {
         let length = window.length().as_nanos().max(1);
         // A unit of the calendar is a single cell.
         let cells = match window {

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::limits::MAX_UNREADABLE_TOLD;
 use crate::policy::{BadServerName, ServerName, ToolGlob};
 use crate::record::{About, LogLine};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// How much a warning quotes of the reason why a line cannot be read, in characters. The reason may quote all of the line.
 const MAX_REASON: usize = 160;
@@ -45,21 +45,23 @@ pub enum LogError {
 
 impl LogError {
     /// The exit code of a command that ends with this.
-    pub fn exit(&self) -> Exit {
+    pub fn exit_code(&self) -> Exit {
         match self {
             Self::BadServer(_) | Self::Several { .. } => Exit::Usage,
             Self::Unreadable { .. } | Self::Missing(_) => Exit::Failed,
         }
     }
 
-    pub(super) fn unreadable(dir: &Path, error: io::Error) -> Self {
-        Self::Unreadable { dir: visible(&dir.display().to_string()), error }
+    pub(super) fn from_io(dir: &Path, error: io::Error) -> Self {
+        Self::Unreadable { dir: escape_invisible(&dir.display().to_string()), error }
     }
 
-    fn missing(dir: &Path, server: Option<&ServerName>, others: &[ServerName]) -> Self {
-        let dir = visible(&dir.display().to_string());
+    fn for_missing_log(dir: &Path, server: Option<&ServerName>, others: &[ServerName]) -> Self {
+        let dir = escape_invisible(&dir.display().to_string());
         Self::Missing(match server {
-            Some(server) if !others.is_empty() => format!("of {server} in {dir}; there is one of {}", join(others)),
+            Some(server) if !others.is_empty() => {
+                format!("of {server} in {dir}; there is one of {}", join_names(others))
+            }
             Some(server) => format!("of {server} yet; it would be in {dir}"),
             None => format!("yet; it would be in {dir}"),
         })
@@ -75,14 +77,14 @@ pub fn choose_server(named: Option<&str>, of_policy: Option<ServerName>, dir: &P
     if let Some(name) = named {
         return Ok(ServerName::parse(name)?);
     }
-    let servers = servers(dir)?;
+    let servers = list_servers(dir)?;
     if let Some(server) = of_policy.filter(|server| servers.contains(server)) {
         return Ok(server);
     }
     match servers.as_slice() {
         [only] => Ok(only.clone()),
-        [] => Err(LogError::missing(dir, None, &[])),
-        [first, ..] => Err(LogError::Several { servers: join(&servers), first: first.clone() }),
+        [] => Err(LogError::for_missing_log(dir, None, &[])),
+        [first, ..] => Err(LogError::Several { servers: join_names(&servers), first: first.clone() }),
     }
 }
 
@@ -102,7 +104,7 @@ impl LogRecords {
     /// # Errors
     /// When the directory cannot be read.
     pub fn open(dir: &Path, server: Option<&ServerName>) -> Result<Self, LogError> {
-        let reader = Reader::open(dir, server).map_err(|error| LogError::unreadable(dir, error))?;
+        let reader = Reader::open(dir, server).map_err(|error| LogError::from_io(dir, error))?;
         Ok(Self { reader, dir: dir.to_owned(), server: server.cloned(), warnings: 0 })
     }
 
@@ -123,7 +125,7 @@ impl LogRecords {
         if self.reader.servers().len() > 0 {
             return Ok(None);
         }
-        Ok(Some(LogError::missing(&self.dir, self.server.as_ref(), &servers(&self.dir)?)))
+        Ok(Some(LogError::for_missing_log(&self.dir, self.server.as_ref(), &list_servers(&self.dir)?)))
     }
 
     /// Passes each line that is there and was not passed on yet to `on`, also as text. Returns warnings about the lines that
@@ -137,14 +139,14 @@ impl LogRecords {
     ) -> Result<Vec<String>, E> {
         let mut warnings = Vec::new();
         let mut more = 0;
-        while let Some(found) = self.reader.next().map_err(|error| LogError::unreadable(&self.dir, error))? {
+        while let Some(found) = self.reader.read_next().map_err(|error| LogError::from_io(&self.dir, error))? {
             match &found.line {
                 Ok(line) => on(line, found.text)?,
                 Err(_) if self.warnings == MAX_UNREADABLE_TOLD => more += 1,
                 Err(error) => {
                     self.warnings += 1;
-                    let file = visible(&found.file.display().to_string());
-                    let why = visible(&error.to_string().chars().take(MAX_REASON).collect::<String>());
+                    let file = escape_invisible(&found.file.display().to_string());
+                    let why = escape_invisible(&error.to_string().chars().take(MAX_REASON).collect::<String>());
                     warnings.push(format!(
                         "line {} of {file} is skipped: {why}. `policylayer log verify` checks whether the log is whole.",
                         found.number
@@ -189,7 +191,7 @@ impl LogRecords {
     /// # Errors
     /// When the directory cannot be read.
     pub fn look_again(&mut self) -> Result<(), LogError> {
-        self.reader.look_again().map_err(|error| LogError::unreadable(&self.dir, error))
+        self.reader.look_again().map_err(|error| LogError::from_io(&self.dir, error))
     }
 
     /// The servers whose logs are read.
@@ -233,10 +235,10 @@ impl LogFilter {
     }
 }
 
-fn servers(dir: &Path) -> Result<Vec<ServerName>, LogError> {
-    reader::servers(dir).map_err(|error| LogError::unreadable(dir, error))
+fn list_servers(dir: &Path) -> Result<Vec<ServerName>, LogError> {
+    reader::list_servers(dir).map_err(|error| LogError::from_io(dir, error))
 }
 
-fn join(servers: &[ServerName]) -> String {
+fn join_names(servers: &[ServerName]) -> String {
     servers.iter().map(ServerName::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -24,7 +24,7 @@ pub mod verification;
 
 use serde::Serialize;
 
-use crate::visible::visible_json;
+use crate::visible::escape_invisible_json;
 
 /// Formats a report for `--format json`: indented, with a line break at the end, and with every character escaped that a
 /// terminal would act on.
@@ -32,5 +32,5 @@ use crate::visible::visible_json;
 /// # Errors
 /// When the report cannot be serialized.
 pub fn to_json(report: &impl Serialize) -> serde_json::Result<String> {
-    Ok(visible_json(&serde_json::to_string_pretty(report)?) + "\n")
+    Ok(escape_invisible_json(&serde_json::to_string_pretty(report)?) + "\n")
 }

@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::engine::{Trial, TrialDecision};
 use crate::env::Env;
 use crate::exit::Exit;
-use crate::paths::{self, PolicyError, stem_of_tested};
+use crate::paths::{self, PolicyError, tested_policy_stem};
 use crate::policy::{self, Colour, Expected, Format, Policy, ServerName, TestCase, TestFile, TestStep};
 use crate::settings::Settings;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// A run of test files.
 #[derive(Debug, Serialize)]
@@ -95,15 +95,15 @@ struct NotRun {
 }
 
 impl NotRun {
-    fn failed(message: impl Into<String>) -> Self {
+    fn with_message(message: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, message: message.into() }
     }
 }
 
 impl TestRun {
     /// Runs test files, one after the other.
-    pub(crate) fn new(files: &[PathBuf], env: &Env) -> Self {
-        let files: Vec<_> = files.iter().map(|file| TestedFile::new(file, env)).collect();
+    pub(crate) fn run_files(files: &[PathBuf], env: &Env) -> Self {
+        let files: Vec<_> = files.iter().map(|file| TestedFile::run_file(file, env)).collect();
         let cases = || files.iter().flat_map(|file| &file.cases);
         let passed = cases().filter(|case| case.passed).count();
         let (failed, not_run) = (cases().count() - passed, files.iter().filter(|file| file.error.is_some()).count());
@@ -111,7 +111,7 @@ impl TestRun {
     }
 
     /// Returns the worst that came of any file.
-    pub(crate) fn exit(&self) -> Exit {
+    pub(crate) fn exit_code(&self) -> Exit {
         if self.files.iter().any(|file| file.exit == Some(Exit::InvalidPolicy)) {
             Exit::InvalidPolicy
         } else if self.failed + self.not_run > 0 {
@@ -123,8 +123,8 @@ impl TestRun {
 }
 
 impl TestedFile {
-    fn new(path: &Path, env: &Env) -> Self {
-        let mut tested = Self { file: visible(&path.display().to_string()), ..Self::default() };
+    fn run_file(path: &Path, env: &Env) -> Self {
+        let mut tested = Self { file: escape_invisible(&path.display().to_string()), ..Self::default() };
         if let Err(NotRun { exit, message }) = tested.run_cases(path, env) {
             (tested.exit, tested.error) = (Some(exit), Some(message));
         }
@@ -132,31 +132,33 @@ impl TestedFile {
     }
 
     fn run_cases(&mut self, path: &Path, env: &Env) -> Result<(), NotRun> {
-        let file = load(path)?;
+        let file = load_tests(path)?;
         let policy = find_policy(path, &file)?;
         let server = file.server.or_else(|| ServerName::from_policy_file(&policy)).unwrap_or_else(ServerName::unknown);
-        self.policy = Some(visible(&policy.display().to_string()));
+        self.policy = Some(escape_invisible(&policy.display().to_string()));
         self.server = Some(server.to_string());
         let loaded = paths::load_policy(Some(&policy), &server, &Settings::default(), env)
-            .map_err(|error| NotRun { exit: error.exit(), message: error.to_string() })?;
-        self.cases = file.cases.into_iter().map(|case| TestedCase::new(case, &loaded.policy)).collect();
+            .map_err(|error| NotRun { exit: error.exit_code(), message: error.to_string() })?;
+        self.cases = file.cases.into_iter().map(|case| TestedCase::run_case(case, &loaded.policy)).collect();
         Ok(())
     }
 
     /// Returns the number of cases that failed.
-    pub(crate) fn failed(&self) -> usize {
+    pub(crate) fn count_failed(&self) -> usize {
         self.cases.iter().filter(|case| !case.passed).count()
     }
 }
 
-fn load(path: &Path) -> Result<TestFile, NotRun> {
+fn load_tests(path: &Path) -> Result<TestFile, NotRun> {
     let source = paths::read_policy(path).map_err(|error| match error {
-        PolicyError::Missing(_) => NotRun::failed("There is no such test file. Correct the path, or create the file."),
-        error => NotRun::failed(error.to_string()),
+        PolicyError::Missing(_) => {
+            NotRun::with_message("There is no such test file. Correct the path, or create the file.")
+        }
+        error => NotRun::with_message(error.to_string()),
     })?;
     let loaded = policy::load_tests(&source);
     loaded.file.ok_or_else(|| {
-        let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+        let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
         let message = format!("The test file is invalid, and was not run.\n\n{rendered}");
         NotRun { exit: Exit::InvalidPolicy, message }
     })
@@ -168,8 +170,8 @@ fn find_policy(path: &Path, file: &TestFile) -> Result<PathBuf, NotRun> {
     if let Some(named) = &file.policy {
         return Ok(dir.join(named));
     }
-    let Some(stem) = stem_of_tested(path) else {
-        return Err(NotRun::failed(
+    let Some(stem) = tested_policy_stem(path) else {
+        return Err(NotRun::with_message(
             "Nothing says which policy this file tests. Call it after the policy, such as iterable.test.toml for \
              iterable.toml, or name the policy in it with `policy`.",
         ));
@@ -178,10 +180,10 @@ fn find_policy(path: &Path, file: &TestFile) -> Result<PathBuf, NotRun> {
     let mut found = beside.into_iter().filter(|policy| fs::symlink_metadata(policy).is_ok());
     match (found.next(), found.next()) {
         (Some(policy), None) => Ok(policy),
-        (Some(_), Some(_)) => Err(NotRun::failed(format!(
+        (Some(_), Some(_)) => Err(NotRun::with_message(format!(
             "There are two policies called {stem} beside this file. Keep one, or name the one that is meant with `policy`."
         ))),
-        (None, _) => Err(NotRun::failed(format!(
+        (None, _) => Err(NotRun::with_message(format!(
             "There is no policy {stem}.toml, .json, .yaml or .yml beside this file. Put it there, or name it with `policy`."
         ))),
     }
@@ -189,12 +191,12 @@ fn find_policy(path: &Path, file: &TestFile) -> Result<PathBuf, NotRun> {
 
 impl TestedCase {
     /// Runs a case up to its first failure: what comes after that would be judged by other counts than were meant.
-    fn new(case: TestCase, policy: &Policy) -> Self {
+    fn run_case(case: TestCase, policy: &Policy) -> Self {
         let mut trial = Trial::default();
         let failure = case.steps.iter().zip(1..).find_map(|(step, number)| {
             (1..=step.times).find_map(|call| {
-                let parts = match trial.call(policy, &step.tool, &step.arguments, step.at) {
-                    Ok(verdict) => compare(&step.expected, &verdict),
+                let parts = match trial.try_call(policy, &step.tool, &step.arguments, step.at) {
+                    Ok(verdict) => compare_parts(&step.expected, &verdict),
                     Err(fault) => {
                         let (expected, got) = (Some("one that can be sent".to_owned()), Some(fault.to_string()));
                         vec![ComparedPart { what: "call", matches: false, expected, got }]
@@ -207,12 +209,12 @@ impl TestedCase {
     }
 }
 
-fn compare(expected: &Expected, got: &TrialDecision) -> Vec<ComparedPart> {
+fn compare_parts(expected: &Expected, got: &TrialDecision) -> Vec<ComparedPart> {
     let part = |what, matches, expected: Option<String>, got: Option<String>| ComparedPart {
         what,
         matches,
-        expected: expected.as_deref().map(visible),
-        got: got.as_deref().map(visible),
+        expected: expected.as_deref().map(escape_invisible),
+        got: got.as_deref().map(escape_invisible),
     };
     let rule = expected.rule.as_ref().is_none_or(|rule| *rule == got.rule);
     let contains = |part| got.reason.as_ref().is_some_and(|reason| reason.contains(part));
@@ -251,8 +253,9 @@ impl FailedCall {
     }
 
     /// Describes which call it is.
-    pub(crate) fn describe(&self) -> String {
-        let mut text = format!("step {}: {} {}", self.step, visible(&self.tool), visible(&self.arguments));
+    pub(crate) fn describe_call(&self) -> String {
+        let mut text =
+            format!("step {}: {} {}", self.step, escape_invisible(&self.tool), escape_invisible(&self.arguments));
         if self.times > 1 {
             text.push_str(&format!(", call {} of {}", self.call, self.times));
         }

@@ -52,10 +52,10 @@ impl RecordedCall {
             number: record.call,
             tool: record.tool.as_deref()?.into(),
             class: record.class.as_deref().map(Into::into),
-            effect: effect(&record.effect)?,
+            effect: parse_effect(&record.effect)?,
             rule: (&*record.rule).into(),
             outcome: record.outcome,
-            arguments: arguments(record),
+            arguments: recorded_arguments(record),
         })
     }
 
@@ -69,25 +69,25 @@ impl RecordedCall {
     fn tool_ref(&self) -> ToolRef<'_> {
         let by_name = ToolRef::from(&self.tool);
         let class = Class::ALL.into_iter().find(|class| Some(class.as_str()) == self.class.as_deref());
-        class.map_or(by_name, |class| ToolRef { listing: Listing::As(class.max(by_name.class())), ..by_name })
+        class.map_or(by_name, |class| ToolRef { listing: Listing::As(class.max(by_name.guess_class())), ..by_name })
     }
 
     /// The time of the decision since 1970.
-    pub fn unix(&self) -> Duration {
+    pub fn unix_time(&self) -> Duration {
         Duration::try_from(self.time.as_duration()).unwrap_or_default()
     }
 
-    fn weight(&self) -> usize {
+    fn arguments_length(&self) -> usize {
         self.arguments.as_ref().map_or(0, |arguments| arguments.as_str().len())
     }
 }
 
-fn effect(word: &str) -> Option<Effect> {
+fn parse_effect(word: &str) -> Option<Effect> {
     [Effect::Allow, Effect::Deny, Effect::Hide, Effect::RequireApproval].into_iter().find(|one| one.as_str() == word)
 }
 
 /// Returns the arguments if the log has all of them.
-fn arguments(record: &Record<'_>) -> Option<Arguments> {
+fn recorded_arguments(record: &Record<'_>) -> Option<Arguments> {
     match &record.arguments {
         None => Some(Arguments::default()),
         Some(kept) if kept.keys.is_empty() && kept.keys_left_out == 0 => Some(Arguments::default()),
@@ -107,7 +107,7 @@ pub struct CallOrder {
 impl CallOrder {
     /// Adds a call, and returns the next one once as many wait as may.
     pub fn push(&mut self, call: RecordedCall) -> Option<RecordedCall> {
-        self.weight += call.weight();
+        self.weight += call.arguments_length();
         self.arrived += 1;
         self.waiting.insert((call.time, call.session.clone(), call.number, self.arrived), call);
         let is_full = self.waiting.len() > MAX_REORDERED || self.weight > MAX_REORDERED_ARGUMENTS;
@@ -117,7 +117,7 @@ impl CallOrder {
     /// Returns the next call, once no more come.
     pub fn pop(&mut self) -> Option<RecordedCall> {
         let (_, call) = self.waiting.pop_first()?;
-        self.weight -= call.weight();
+        self.weight -= call.arguments_length();
         Some(call)
     }
 }
@@ -141,7 +141,7 @@ impl<'p> Replayer<'p> {
 
     /// Decides a call; `None` if the decision depends on arguments that the log does not have. Such a call counts against no
     /// limit.
-    pub fn decide(&mut self, call: &RecordedCall) -> Option<TrialDecision> {
+    pub fn decide_call(&mut self, call: &RecordedCall) -> Option<TrialDecision> {
         let none = Arguments::default();
         let arguments = match &call.arguments {
             Some(arguments) => arguments,
@@ -151,13 +151,13 @@ impl<'p> Replayer<'p> {
         self.calls += 1;
         if !self.sessions.contains_key(&call.session) {
             self.drop_old_sessions();
-            let trial = Trial::sharing(Box::new(self.server.clone()));
+            let trial = Trial::with_store(Box::new(self.server.clone()));
             self.sessions.insert(call.session.clone(), (trial, self.calls));
         }
         let (trial, used) = self.sessions.get_mut(&call.session)?;
         *used = self.calls;
-        let now = Now { session: call.unix(), unix: call.unix() };
-        trial.call_at(self.policy, call.tool_ref(), arguments, now, call.outcome).ok()
+        let now = Now { session: call.unix_time(), unix: call.unix_time() };
+        trial.try_call_at(self.policy, call.tool_ref(), arguments, now, call.outcome).ok()
     }
 
     fn drop_old_sessions(&mut self) {
@@ -176,11 +176,11 @@ impl<'p> Replayer<'p> {
 struct SharedCounts(Arc<Mutex<Memory>>);
 
 impl Store for SharedCounts {
-    fn reserve(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).reserve(charges, now)
+    fn reserve_charges(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).reserve_charges(charges, now)
     }
 
-    fn refund(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).refund(reserved, now)
+    fn refund_reserved(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).refund_reserved(reserved, now)
     }
 }

@@ -78,14 +78,14 @@ impl ReplayReport {
         policy: &Policy,
         since: Option<Timestamp>,
     ) -> Result<Self, LogError> {
-        let file = policy.summary().file.unwrap_or_default().to_owned();
+        let file = policy.summarize().file.unwrap_or_default().to_owned();
         let mut report = Self { server: server.as_str().to_owned(), file, ..Self::default() };
         let mut changes = BTreeMap::new();
         let mut uncertain = BTreeMap::new();
         let mut replayer = Replayer::new(policy);
         report.warnings = records.for_each_call(since, |call| {
             report.calls += 1;
-            let Some(verdict) = replayer.decide(call) else {
+            let Some(verdict) = replayer.decide_call(call) else {
                 report.uncertain += 1;
                 if uncertain.len() < MAX_TOLD_APART || uncertain.contains_key(&call.tool) {
                     *uncertain.entry(call.tool.clone()).or_default() += 1;

@@ -132,12 +132,12 @@ impl StatsReport {
         tally.load_limits(records, env);
         let warnings = records.for_each(|line, _| {
             if filter.matches(line) {
-                tally.add(line);
+                tally.add_line(line);
             }
             Ok::<_, LogError>(())
         })?;
         tally.report.warnings.extend(warnings);
-        Ok(tally.finish())
+        Ok(tally.into_report())
     }
 }
 
@@ -175,7 +175,7 @@ impl StatsTally {
         }
     }
 
-    fn add(&mut self, line: &LogLine<'_>) {
+    fn add_line(&mut self, line: &LogLine<'_>) {
         let Self { report, .. } = self;
         report.first = Some(report.first.map_or(line.time, |first| first.min(line.time)));
         report.last = Some(report.last.map_or(line.time, |last| last.max(line.time)));
@@ -198,7 +198,7 @@ impl StatsTally {
             && call.reached_server()
             && let Some(next) = order.push(call)
         {
-            peaks.count(&next);
+            peaks.count_call(&next);
         }
     }
 
@@ -211,7 +211,7 @@ impl StatsTally {
             last: line.time,
             decisions: 0,
         };
-        let session = slot(&mut self.sessions, line.session.to_string(), new)?;
+        let session = entry_if_room(&mut self.sessions, line.session.to_string(), new)?;
         session.decisions += 1;
         session.first = session.first.min(line.time);
         session.last = session.last.max(line.time);
@@ -231,7 +231,7 @@ impl StatsTally {
             let (server, tool) = key();
             ToolStats { server, tool, ..ToolStats::default() }
         };
-        let stats = slot(&mut self.tools, key(), new)?;
+        let stats = entry_if_room(&mut self.tools, key(), new)?;
         stats.calls += 1;
         *match &*record.effect {
             "allow" => &mut stats.allow,
@@ -251,7 +251,7 @@ impl StatsTally {
             stats.observed += 1;
         }
         if let (Some(ms), Outcome::Ok | Outcome::ToolError | Outcome::Error) = (record.duration_ms, record.outcome) {
-            stats.latency.add(ms);
+            stats.latency.add_milliseconds(ms);
         }
         Some(())
     }
@@ -268,7 +268,7 @@ impl StatsTally {
             last: Timestamp::MIN,
             reason: None,
         };
-        let refusals = slot(&mut self.refusals, (line.server.to_string(), record.rule.to_string()), new)?;
+        let refusals = entry_if_room(&mut self.refusals, (line.server.to_string(), record.rule.to_string()), new)?;
         refusals.count += 1;
         if line.time >= refusals.last {
             refusals.last = line.time;
@@ -278,10 +278,10 @@ impl StatsTally {
         Some(())
     }
 
-    fn finish(self) -> StatsReport {
+    fn into_report(self) -> StatsReport {
         let limits = self.limits.into_values().flat_map(|(mut order, mut peaks)| {
             while let Some(next) = order.pop() {
-                peaks.count(&next);
+                peaks.count_call(&next);
             }
             peaks.into_peaks()
         });
@@ -300,7 +300,7 @@ impl StatsTally {
 }
 
 /// Returns the value of a key; `None` if it would be one too many.
-fn slot<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, new: impl FnOnce() -> V) -> Option<&mut V> {
+fn entry_if_room<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, new: impl FnOnce() -> V) -> Option<&mut V> {
     if map.len() >= MAX_TOLD_APART && !map.contains_key(&key) {
         return None;
     }

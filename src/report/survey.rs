@@ -52,13 +52,13 @@ impl UsageSurvey {
         let mut replayer = Replayer::new(policy);
         survey.warnings = records.for_each_call(since, |call| {
             if call.reached_server() {
-                survey.add(call, &mut minutes, &mut replayer);
+                survey.add_call(call, &mut minutes, &mut replayer);
             }
         })?;
         Ok(survey)
     }
 
-    fn add(&mut self, call: &RecordedCall, minutes: &mut LastMinute, replayer: &mut Replayer<'_>) {
+    fn add_call(&mut self, call: &RecordedCall, minutes: &mut LastMinute, replayer: &mut Replayer<'_>) {
         self.calls += 1;
         self.first = self.first.or(Some(call.time));
         self.last = Some(call.time);
@@ -68,14 +68,14 @@ impl UsageSurvey {
         }
         let used = self.tools.entry(call.tool.to_string()).or_default();
         used.calls += 1;
-        used.peak = used.peak.max(minutes.count(call));
+        used.peak = used.peak.max(minutes.count_call(call));
         if call.class.is_some() {
             used.class = call.class.as_ref().map(ToString::to_string);
         }
-        let refusal = match replayer.decide(call) {
-            Some(verdict) => refuses(verdict.effect).then_some(verdict.rule),
+        let refusal = match replayer.decide_call(call) {
+            Some(verdict) => is_refusal(verdict.effect).then_some(verdict.rule),
             // The log lacks what the policy looks at. If a rule of the tool refused then, it may do so again.
-            None => refuses(call.effect).then(|| call.rule.to_string()),
+            None => is_refusal(call.effect).then(|| call.rule.to_string()),
         };
         if let Some(rule) = refusal {
             *self.refused.entry((call.tool.to_string(), rule)).or_default() += 1;
@@ -88,17 +88,17 @@ impl UsageSurvey {
     }
 }
 
-fn refuses(effect: Effect) -> bool {
+fn is_refusal(effect: Effect) -> bool {
     matches!(effect, Effect::Deny | Effect::Hide)
 }
 
 /// Whether a tool is refused by a rule that an entry of its own would replace, and not by a check or for every tool.
 pub fn lacks_an_entry(policy: &Policy, tool: &str) -> bool {
-    let decision = policy.decide(tool);
+    let decision = policy.decide_tool(tool);
     // A file with entries replaces all of the built-in policy.
     let is_builtin = decision.rule.starts_with("builtin:");
     let is_for_all = decision.rule.starts_with("all_tools") || decision.rule.starts_with("tools.\"*\"");
-    refuses(decision.effect) && (is_builtin || !(decision.rule.ends_with(']') || is_for_all))
+    is_refusal(decision.effect) && (is_builtin || !(decision.rule.ends_with(']') || is_for_all))
 }
 
 /// The calls of the last minute, by session and tool.
@@ -107,7 +107,7 @@ struct LastMinute(HashMap<(Box<str>, Box<str>), VecDeque<Timestamp>>);
 
 impl LastMinute {
     /// Adds a call, and returns how many calls of the tool the session made in the minute before, this one included.
-    fn count(&mut self, call: &RecordedCall) -> u64 {
+    fn count_call(&mut self, call: &RecordedCall) -> u64 {
         let is_over = |then: &Timestamp| call.time.duration_since(*then) >= MINUTE;
         if self.0.len() >= MAX_TOLD_APART {
             self.0.retain(|_, times| times.back().is_some_and(|last| !is_over(last)));

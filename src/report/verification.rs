@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::log_records::{LogError, LogRecords};
-use crate::audit::verify::{self, verify};
+use crate::audit::verify::{self, verify_log};
 use crate::policy::ServerName;
 
 /// Whether logs are as they were written.
@@ -36,7 +36,7 @@ impl VerificationReport {
     /// When a file cannot be read.
     pub fn collect(records: &LogRecords, dir: &Path) -> Result<Self, LogError> {
         let verify = |server: &ServerName| {
-            let found = verify(dir, server).map_err(|error| LogError::unreadable(dir, error))?;
+            let found = verify_log(dir, server).map_err(|error| LogError::from_io(dir, error))?;
             Ok(ServerVerification { server: server.as_str().to_owned(), whole: found.broken.is_none(), found })
         };
         let servers = records.servers().map(verify).collect::<Result<Vec<_>, LogError>>()?;

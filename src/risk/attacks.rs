@@ -67,46 +67,46 @@ struct File {
 
 impl Attack {
     /// Every pattern, in the order of the file.
-    pub fn all() -> &'static [Self] {
+    pub fn all_patterns() -> &'static [Self] {
         static ATTACKS: OnceLock<Vec<Attack>> = OnceLock::new();
         // The file is part of the program and a test reads it; were it unreadable, there would be nothing to tell.
-        ATTACKS.get_or_init(|| read().map(|file| file.attack).unwrap_or_default())
+        ATTACKS.get_or_init(|| read_patterns().map(|file| file.attack).unwrap_or_default())
     }
 
     /// Those that abuse what the tool offers.
-    pub fn on<'t>(
+    pub fn abusing<'t>(
         server: &'t str,
         tool: &'t str,
         profile: &'t Profile,
     ) -> impl Iterator<Item = &'static Self> + use<'t> {
-        Self::all()
+        Self::all_patterns()
             .iter()
-            .filter(move |attack| attack.applies.iter().any(|applies| applies.hold(server, tool, profile)))
+            .filter(move |attack| attack.applies.iter().any(|applies| applies.holds_for(server, tool, profile)))
     }
 }
 
-fn read() -> Result<File, serde_json::Error> {
+fn read_patterns() -> Result<File, serde_json::Error> {
     let document = DeTable::parse(include_str!("../../config/attacks.toml")).map_err(serde::de::Error::custom)?;
-    serde_json::from_value(table(document.get_ref()))
+    serde_json::from_value(table_to_json(document.get_ref()))
 }
 
-fn table(table: &DeTable<'_>) -> Value {
-    Value::Object(table.iter().map(|(key, item)| (key.get_ref().to_string(), value(item.get_ref()))).collect())
+fn table_to_json(table: &DeTable<'_>) -> Value {
+    Value::Object(table.iter().map(|(key, item)| (key.get_ref().to_string(), value_to_json(item.get_ref()))).collect())
 }
 
 /// The value in JSON's terms. Numbers and dates have no place in the file; they become what no key takes.
-fn value(item: &DeValue<'_>) -> Value {
+fn value_to_json(item: &DeValue<'_>) -> Value {
     match item {
         DeValue::Boolean(boolean) => Value::Bool(*boolean),
         DeValue::String(text) => Value::from(text.as_ref()),
-        DeValue::Array(items) => items.iter().map(|item| value(item.get_ref())).collect(),
-        DeValue::Table(items) => table(items),
+        DeValue::Array(items) => items.iter().map(|item| value_to_json(item.get_ref())).collect(),
+        DeValue::Table(items) => table_to_json(items),
         DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) => Value::Null,
     }
 }
 
 impl Applies {
-    fn hold(&self, server: &str, tool: &str, profile: &Profile) -> bool {
+    fn holds_for(&self, server: &str, tool: &str, profile: &Profile) -> bool {
         fn is<T>(asked: Option<&T>, holds: impl FnOnce(&T) -> bool) -> bool {
             asked.is_none_or(holds)
         }
@@ -118,15 +118,15 @@ impl Applies {
             && is(self.irreversible.as_ref(), |asked| profile.irreversible == *asked)
             && is(self.known.as_ref(), |asked| (profile.source == Knowledge::Catalogue) == *asked)
             && is(self.server.as_ref(), |asked| asked == server)
-            && is(self.names.as_ref(), |names| names.iter().any(|pattern| matches(pattern, &name)))
+            && is(self.names.as_ref(), |names| names.iter().any(|pattern| matches_pattern(pattern, &name)))
             && is(self.routes.as_ref(), |routes| {
-                profile.route.is_some_and(|route| routes.iter().any(|pattern| matches(pattern, route)))
+                profile.route.is_some_and(|route| routes.iter().any(|pattern| matches_pattern(pattern, route)))
             })
     }
 }
 
 /// Whether the text is as the pattern says, in which `*` stands for any text.
-fn matches(pattern: &str, text: &str) -> bool {
+fn matches_pattern(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(start) else { return false };
     let mut parts = rest.split('*').peekable();
@@ -146,22 +146,22 @@ fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::policy::{self, Colour, Format, ServerName, Source};
-    use crate::risk::{Catalogue, Listed, profile};
+    use crate::risk::{Catalogue, Listed, profile_tool};
 
     fn on(server: &str, tool: &str) -> Vec<&'static str> {
-        let profile = profile(server, &Listed::named(tool));
-        Attack::on(server, tool, &profile).map(|attack| attack.id.as_str()).collect()
+        let profile = profile_tool(server, &Listed::with_name(tool));
+        Attack::abusing(server, tool, &profile).map(|attack| attack.id.as_str()).collect()
     }
 
     #[test]
     fn every_pattern_is_whole() {
-        let read = read().unwrap();
-        assert_eq!(read.attack.len(), Attack::all().len());
-        assert!((12..=16).contains(&Attack::all().len()), "{}", Attack::all().len());
-        let catalogue = Catalogue::of("iterable").unwrap();
+        let read = read_patterns().unwrap();
+        assert_eq!(read.attack.len(), Attack::all_patterns().len());
+        assert!((12..=16).contains(&Attack::all_patterns().len()), "{}", Attack::all_patterns().len());
+        let catalogue = Catalogue::for_server("iterable").unwrap();
         let server = ServerName::parse("iterable").unwrap();
         let mut ids = std::collections::HashSet::new();
-        for attack in Attack::all() {
+        for attack in Attack::all_patterns() {
             let id = &attack.id;
             assert!(ids.insert(id) && id.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{id}");
             for text in [&attack.account, &attack.needs, &attack.stops] {
@@ -179,8 +179,8 @@ mod tests {
 
             let head = if attack.rule.contains("version") { "" } else { "version = \"1\"\ndefault = \"deny\"\n" };
             let source = Source::new("rule.toml", Format::Toml, format!("{head}{}", attack.rule));
-            let loaded = policy::load(&source, &server);
-            let said = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+            let loaded = policy::load_policy(&source, &server);
+            let said = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
             assert!(loaded.policy.is_some() && said.is_empty(), "{id}:\n{said}");
         }
     }
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn each_tool_that_does_more_than_read_settings_has_a_pattern() {
-        let catalogue = Catalogue::of("iterable").unwrap();
+        let catalogue = Catalogue::for_server("iterable").unwrap();
         for tool in catalogue.tools() {
             let is_plain = tool.severity < Severity::High && !tool.pii && tool.class < Class::Execute;
             assert!(is_plain || !on("iterable", &tool.name).is_empty(), "{} has none", tool.name);
@@ -226,7 +226,7 @@ mod tests {
             ("*a*b", "ba", false),
             ("*é*", "caféx", true),
         ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(matches_pattern(pattern, text), expected, "{pattern} {text}");
         }
     }
 }

@@ -50,17 +50,19 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// The catalogue of the server of that name, if there is one.
-    pub fn of(server: impl AsRef<str>) -> Option<&'static Self> {
+    pub fn for_server(server: impl AsRef<str>) -> Option<&'static Self> {
         static ITERABLE: OnceLock<Option<Catalogue>> = OnceLock::new();
         let catalogue = match server.as_ref() {
-            "iterable" => ITERABLE.get_or_init(|| parse(include_str!("../../config/catalogue/iterable.json"))),
+            "iterable" => {
+                ITERABLE.get_or_init(|| parse_catalogue(include_str!("../../config/catalogue/iterable.json")))
+            }
             _ => return None,
         };
         catalogue.as_ref()
     }
 
     /// The names of a tool's arguments, as the schemas of the examined version have them; `None` if they are not known.
-    pub fn arguments(&self, tool: &str) -> Option<&'static [String]> {
+    pub fn argument_names(&self, tool: &str) -> Option<&'static [String]> {
         static ITERABLE: OnceLock<Option<HashMap<String, Vec<String>>>> = OnceLock::new();
         let arguments = match self.server.as_str() {
             "iterable" => ITERABLE.get_or_init(|| {
@@ -72,7 +74,7 @@ impl Catalogue {
     }
 
     /// What a tool does, in one sentence.
-    pub fn does(&self, tool: &str) -> Option<&'static str> {
+    pub fn tool_summary(&self, tool: &str) -> Option<&'static str> {
         static ITERABLE: OnceLock<Option<HashMap<String, String>>> = OnceLock::new();
         let does = match self.server.as_str() {
             "iterable" => ITERABLE
@@ -88,7 +90,7 @@ impl Catalogue {
     }
 
     /// The tool of that name.
-    pub fn tool(&self, name: &str) -> Option<&CatalogueTool> {
+    pub fn find_tool(&self, name: &str) -> Option<&CatalogueTool> {
         let at = self.tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok()?;
         self.tools.get(at)
     }
@@ -114,7 +116,7 @@ const MOST_SIMILAR: usize = 3;
 const SIMILAR: f64 = 0.7;
 
 /// The catalogues are part of the program and a test reads each of them; an unreadable one is as good as none.
-fn parse(json: &str) -> Option<Catalogue> {
+fn parse_catalogue(json: &str) -> Option<Catalogue> {
     let mut catalogue: Catalogue = serde_json::from_str(json).ok()?;
     catalogue.tools.sort_by(|a, b| a.name.cmp(&b.name));
     Some(catalogue)
@@ -126,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_pen_and_half_a_name_are_understood() {
-        let catalogue = Catalogue::of("iterable").unwrap();
+        let catalogue = Catalogue::for_server("iterable").unwrap();
         for (written, expected) in [
             ("cancel_export_jobs", &["cancel_export_job"][..]),
             ("cancel-export-job", &["cancel_export_job"]),
@@ -148,12 +150,12 @@ mod tests {
 
     #[test]
     fn each_tool_has_one_short_sentence() {
-        let catalogue = Catalogue::of("iterable").unwrap();
+        let catalogue = Catalogue::for_server("iterable").unwrap();
         let written: HashMap<String, String> =
             serde_json::from_str(include_str!("../../config/catalogue/iterable.does.json")).unwrap();
-        assert!(written.keys().all(|tool| catalogue.tool(tool).is_some()), "a tool that the catalogue lacks");
+        assert!(written.keys().all(|tool| catalogue.find_tool(tool).is_some()), "a tool that the catalogue lacks");
         for tool in catalogue.tools() {
-            let does = catalogue.does(&tool.name).unwrap_or_else(|| panic!("{} has none", tool.name));
+            let does = catalogue.tool_summary(&tool.name).unwrap_or_else(|| panic!("{} has none", tool.name));
             assert!(does.ends_with('.') && does.len() <= 110 && does.is_ascii(), "{}: {does}", tool.name);
         }
     }

@@ -43,7 +43,7 @@ pub struct Annotations {
 
 impl<'l> Listed<'l> {
     /// A tool of which nothing but the name is known.
-    pub fn named(name: impl Into<Cow<'l, str>>) -> Self {
+    pub fn with_name(name: impl Into<Cow<'l, str>>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
 
@@ -61,7 +61,7 @@ impl<'l> Listed<'l> {
             name: text("name")?,
             title: text("title").or_else(|| item.get("annotations")?.get("title")?.as_str().map(Cow::Borrowed)),
             description: text("description"),
-            arguments: arguments(item),
+            arguments: read_arguments(item),
             annotations: Annotations {
                 read_only: hint("readOnlyHint"),
                 destructive: hint("destructiveHint"),
@@ -83,18 +83,18 @@ impl<'l> Listed<'l> {
     }
 }
 
-fn arguments(item: &Value) -> Vec<Argument> {
+fn read_arguments(item: &Value) -> Vec<Argument> {
     let properties = item.get("inputSchema").and_then(|schema| schema.get("properties")).and_then(Value::as_object);
     let argument = |(name, schema): (&String, &Value)| Argument {
         name: name.clone(),
         description: schema.get("description").and_then(Value::as_str).map(str::to_owned),
-        values: values(schema),
+        values: read_values(schema),
     };
     properties.into_iter().flatten().map(argument).collect()
 }
 
 /// The texts that a schema allows, where it names them itself, for the items of a list, or as alternatives.
-fn values(schema: &Value) -> Vec<String> {
+fn read_values(schema: &Value) -> Vec<String> {
     let alternatives = ["anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
     let all = [Some(schema), schema.get("items")].into_iter().flatten().chain(alternatives);
     let named = all.flat_map(|schema| {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::catalogue::Catalogue;
 use super::class::{Class, Risk};
-use super::classify::{Confidence, classify, is_personal_data, is_sender};
+use super::classify::{Confidence, classify_tool, is_personal_data, is_sender};
 use super::listing::Listed;
 
 /// What is known of a tool.
@@ -38,9 +38,9 @@ pub enum Knowledge {
 }
 
 /// What is known of a tool of a server.
-pub fn profile(server: &str, tool: &Listed<'_>) -> Profile {
-    let catalogue = Catalogue::of(server);
-    if let Some(known) = catalogue.and_then(|catalogue| catalogue.tool(&tool.name)) {
+pub fn profile_tool(server: &str, tool: &Listed<'_>) -> Profile {
+    let catalogue = Catalogue::for_server(server);
+    if let Some(known) = catalogue.and_then(|catalogue| catalogue.find_tool(&tool.name)) {
         return Profile {
             class: known.class,
             severity: known.severity,
@@ -52,7 +52,7 @@ pub fn profile(server: &str, tool: &Listed<'_>) -> Profile {
             source: Knowledge::Catalogue,
         };
     }
-    let verdict = classify(tool);
+    let verdict = classify_tool(tool);
     let counted = verdict.counts_as();
     // What a known server has gained since somebody looked is never harmless by its name alone.
     let class = if catalogue.is_some() { counted.max(Class::Execute) } else { counted };

@@ -73,7 +73,7 @@ pub struct Recommended {
 }
 
 /// The rule that is recommended for what is known of a tool.
-pub fn recommend(profile: &Profile) -> Recommended {
+pub fn recommend_rule(profile: &Profile) -> Recommended {
     let (action, rate_limit, why) = match profile.class {
         // A read that is worse than others of its kind returns many people at once.
         Class::Read if profile.pii && profile.severity >= Risk::High => (
@@ -115,27 +115,27 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Amount, Effect, Scope, ServerName, builtin};
-    use crate::risk::{Catalogue, Listed, profile};
+    use crate::policy::{Amount, Effect, Scope, ServerName, builtin_policy};
+    use crate::risk::{Catalogue, Listed, profile_tool};
 
     fn rule(server: &str, tool: &str) -> Recommended {
-        recommend(&profile(server, &Listed::named(tool)))
+        recommend_rule(&profile_tool(server, &Listed::with_name(tool)))
     }
 
     #[test]
     fn the_built_in_policy_is_what_is_recommended() {
         let server = ServerName::parse("iterable").unwrap();
-        let policy = builtin(&server);
-        for tool in Catalogue::of("iterable").unwrap().tools() {
+        let policy = builtin_policy(&server);
+        for tool in Catalogue::for_server("iterable").unwrap().tools() {
             let recommended = rule("iterable", &tool.name);
             let effect = match recommended.action {
                 Action::Allow => Effect::Allow,
                 Action::RequireApproval => Effect::RequireApproval,
                 Action::Hide => Effect::Hide,
             };
-            assert_eq!(policy.decide(&tool.name).effect, effect, "{}", tool.name);
+            assert_eq!(policy.decide_tool(&tool.name).effect, effect, "{}", tool.name);
             let limits: Vec<_> = policy
-                .judge(&tool.name, r#"{"identifier":1}"#)
+                .judge_call(&tool.name, r#"{"identifier":1}"#)
                 .limits()
                 .map(|limit| (limit.max, limit.window.length(), limit.scope))
                 .collect();
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn each_class_has_its_rule() {
-        let mut profile = profile("elsewhere", &Listed::named("get_status"));
+        let mut profile = profile_tool("elsewhere", &Listed::with_name("get_status"));
         for (class, action, rate) in [
             (Class::Read, Action::Allow, None),
             (Class::Write, Action::Allow, Some("30/minute")),
@@ -158,7 +158,7 @@ mod tests {
             (Class::Financial, Action::RequireApproval, Some("10/hour")),
         ] {
             profile.class = class;
-            let recommended = recommend(&profile);
+            let recommended = recommend_rule(&profile);
             assert_eq!(recommended.action, action, "{class:?}");
             assert_eq!(recommended.rate_limit.map(|rate| rate.to_string()).as_deref(), rate, "{class:?}");
         }

@@ -123,8 +123,8 @@ pub struct LoadedSettings {
 }
 
 /// Loads a config.toml. Never panics and never fails but through its diagnostics.
-pub fn load(source: &Source) -> LoadedSettings {
+pub fn load_settings(source: &Source) -> LoadedSettings {
     let mut report = Report::default();
-    let settings = decode::decode(source, &mut report).and_then(|root| read::settings(&root, &mut report));
-    LoadedSettings { settings: settings.filter(|_| !report.has_errors()), diagnostics: report.finish(source) }
+    let settings = decode::decode(source, &mut report).and_then(|root| read::read_settings(&root, &mut report));
+    LoadedSettings { settings: settings.filter(|_| !report.has_errors()), diagnostics: report.into_diagnostics(source) }
 }

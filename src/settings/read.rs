@@ -122,7 +122,7 @@ impl FromDocument for ChannelName {
 }
 
 /// Reads the settings out of a tree, reporting everything that is wrong at once.
-pub(super) fn settings(root: &DocumentNode, report: &mut Report) -> Option<Settings> {
+pub(super) fn read_settings(root: &DocumentNode, report: &mut Report) -> Option<Settings> {
     let keys = SettingsKeys::read(root, SettingsKeys::SPEC.of, report)?;
     Some(Settings {
         servers: keys.servers.map(|servers| servers.into_settings(report)).unwrap_or_default(),
@@ -160,7 +160,7 @@ impl ApprovalKeys {
         for channel in self.channels.into_iter().flatten() {
             if channels.contains(&channel.value.0) {
                 let hint = "name each channel at most once";
-                report.error("bad-value", &channel.span, "this channel is named twice", hint);
+                report.push_error("bad-value", &channel.span, "this channel is named twice", hint);
             }
             channels.push(channel.value.0);
         }

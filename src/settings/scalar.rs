@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::policy::diagnostic::{Report, quote};
+use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::keys::kinds::check_bounds;
 use crate::policy::keys::{FromDocument, ValueKind, wrong_type};
 use crate::policy::tree::{DocumentNode, DocumentValue};
@@ -28,14 +28,14 @@ impl<const MIN: usize, const MAX: usize> FromDocument for Bytes<MIN, MAX> {
             DocumentValue::String(text) => match text.parse::<Size>() {
                 Ok(size) => (text, Some(size.0)),
                 Err(error) => {
-                    let message = format!("{what} takes {wanted}, and {} is not a size", quote(text));
-                    report.error("bad-value", &node.span, message, error.to_string());
+                    let message = format!("{what} takes {wanted}, and {} is not a size", quote_for_message(text));
+                    report.push_error("bad-value", &node.span, message, error.to_string());
                     return None;
                 }
             },
             DocumentValue::Integer(text) => (text, text.parse().ok()),
             _ => {
-                report.push(wrong_type(node, what, &wanted).hint(hint));
+                report.push(wrong_type(node, what, &wanted).with_hint(hint));
                 return None;
             }
         };
@@ -62,10 +62,10 @@ impl<const MIN: u64, const MAX: u64> FromDocument for Seconds<MIN, MAX> {
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
         let hint = "write a whole number and s, m, h or d, such as \"5s\" or \"2m\", or seconds without quotes";
         let (text, seconds) = match &node.value {
-            DocumentValue::String(text) => (text, window::duration(text).map(|length| length.as_secs())),
+            DocumentValue::String(text) => (text, window::parse_duration(text).map(|length| length.as_secs())),
             DocumentValue::Integer(text) => (text, text.parse().ok()),
             _ => {
-                report.push(wrong_type(node, what, &Self::value_kind().kind).hint(hint));
+                report.push(wrong_type(node, what, &Self::value_kind().kind).with_hint(hint));
                 return None;
             }
         };

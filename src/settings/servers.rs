@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::read::SETTINGS;
 use super::{ServerSettings, Settings};
-use crate::policy::diagnostic::{Report, quote};
+use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::keys::kinds::read_members;
 use crate::policy::keys::{FromDocument, TableSpec, ValueKind, read_text, table};
 use crate::policy::tree::{DocumentMember, DocumentNode};
@@ -46,7 +46,7 @@ impl Settings {
     /// # Errors
     /// If config.toml has two names for it.
     pub fn server_of_command<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<ServerName, TwoNames> {
-        let derived = || server::derive(command).unwrap_or_else(ServerName::unknown);
+        let derived = || server::derive_name(command).unwrap_or_else(ServerName::unknown);
         Ok(self.name_of(command)?.cloned().unwrap_or_else(derived))
     }
 
@@ -87,14 +87,14 @@ impl ServerMembers {
             let matches = keys.matches.into_iter().flatten().map(|part| part.0).collect();
             match ServerName::parse(&key.name) {
                 Ok(name) if servers.iter().any(|other| other.name == name) => {
-                    let message = format!("there are two tables for the server {}", quote(name.as_str()));
+                    let message = format!("there are two tables for the server {}", quote_for_message(name.as_str()));
                     let hint = "join them: upper and lower case are the same in the name of a server";
-                    report.error("duplicate-key", &key.span, message, hint);
+                    report.push_error("duplicate-key", &key.span, message, hint);
                 }
                 Ok(name) => servers.push(ServerSettings { name, matches, policy: keys.policy.map(|file| file.0) }),
                 Err(error) => {
                     let hint = "write it as in `wrap --server`, such as [servers.iterable]";
-                    report.error("bad-value", &key.span, error.to_string(), hint);
+                    report.push_error("bad-value", &key.span, error.to_string(), hint);
                 }
             }
         }

@@ -16,48 +16,48 @@ use crate::policy::Amount;
 const LAYOUT: u8 = 1;
 
 /// A counter as bytes; `None` where a time is beyond the year 2262.
-pub(super) fn encode(count: &Count) -> Option<Vec<u8>> {
+pub(super) fn encode_count(count: &Count) -> Option<Vec<u8>> {
     let Count { log, bucket } = count;
     let mut bytes = Vec::with_capacity(1 + 8 + 8 + 16 + 8 + log.entries().len() * 24);
     bytes.push(LAYOUT);
-    bytes.extend(nanoseconds(bucket.since)?.to_le_bytes());
-    bytes.extend(nanoseconds(bucket.last)?.to_le_bytes());
-    bytes.extend(bucket.used.nanos().to_le_bytes());
-    bytes.extend(nanoseconds(log.retention())?.to_le_bytes());
+    bytes.extend(to_nanoseconds(bucket.since)?.to_le_bytes());
+    bytes.extend(to_nanoseconds(bucket.last)?.to_le_bytes());
+    bytes.extend(bucket.used.as_nanos().to_le_bytes());
+    bytes.extend(to_nanoseconds(log.retention())?.to_le_bytes());
     for entry in log.entries() {
-        bytes.extend(nanoseconds(entry.at)?.to_le_bytes());
-        bytes.extend(entry.amount.nanos().to_le_bytes());
+        bytes.extend(to_nanoseconds(entry.at)?.to_le_bytes());
+        bytes.extend(entry.amount.as_nanos().to_le_bytes());
     }
     Some(bytes)
 }
 
 /// The counter of these bytes; `None` where they are not one.
-pub(super) fn decode(bytes: &[u8]) -> Option<Count> {
+pub(super) fn decode_count(bytes: &[u8]) -> Option<Count> {
     let mut rest = bytes;
-    let [LAYOUT] = take(&mut rest)? else { return None };
-    let bucket = Bucket { since: time(&mut rest)?, last: time(&mut rest)?, used: amount(&mut rest)? };
-    let retention = time(&mut rest)?;
+    let [LAYOUT] = take_bytes(&mut rest)? else { return None };
+    let bucket = Bucket { since: read_time(&mut rest)?, last: read_time(&mut rest)?, used: read_amount(&mut rest)? };
+    let retention = read_time(&mut rest)?;
     let mut entries = Vec::with_capacity(rest.len() / 24);
     while !rest.is_empty() {
-        entries.push(WindowEntry { at: time(&mut rest)?, amount: amount(&mut rest)? });
+        entries.push(WindowEntry { at: read_time(&mut rest)?, amount: read_amount(&mut rest)? });
     }
     Some(Count { log: WindowLog::from_parts(retention, entries)?, bucket })
 }
 
 /// A time as it is kept; SQLite's integers are signed.
-pub(super) fn nanoseconds(time: Duration) -> Option<i64> {
+pub(super) fn to_nanoseconds(time: Duration) -> Option<i64> {
     i64::try_from(time.as_nanos()).ok()
 }
 
-fn time(rest: &mut &[u8]) -> Option<Duration> {
-    take(rest).and_then(|bytes| u64::try_from(i64::from_le_bytes(bytes)).ok()).map(Duration::from_nanos)
+fn read_time(rest: &mut &[u8]) -> Option<Duration> {
+    take_bytes(rest).and_then(|bytes| u64::try_from(i64::from_le_bytes(bytes)).ok()).map(Duration::from_nanos)
 }
 
-fn amount(rest: &mut &[u8]) -> Option<Amount> {
-    take(rest).and_then(|bytes| Amount::from_nanos(i128::from_le_bytes(bytes)))
+fn read_amount(rest: &mut &[u8]) -> Option<Amount> {
+    take_bytes(rest).and_then(|bytes| Amount::from_nanos(i128::from_le_bytes(bytes)))
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+fn take_bytes<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, left) = rest.split_first_chunk::<N>()?;
     *rest = left;
     Some(*taken)
@@ -83,24 +83,24 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for count in [sample(), Count::default()] {
-            assert_eq!(decode(&encode(&count).unwrap()), Some(count));
+            assert_eq!(decode_count(&encode_count(&count).unwrap()), Some(count));
         }
     }
 
     #[test]
     fn what_is_no_counter_is_not_read_as_one() {
-        let good = encode(&sample()).unwrap();
-        assert_eq!(decode(&[]), None);
+        let good = encode_count(&sample()).unwrap();
+        assert_eq!(decode_count(&[]), None);
         for length in 1..good.len() {
             // The log may end after any whole entry: there is no telling.
             if (length < 41) || (length - 41) % 24 != 0 {
-                assert_eq!(decode(&good[..length]), None, "{length} bytes");
+                assert_eq!(decode_count(&good[..length]), None, "{length} bytes");
             }
         }
         let broken = |at: usize, byte: u8| {
             let mut bytes = good.clone();
             bytes[at] = byte;
-            decode(&bytes)
+            decode_count(&bytes)
         };
         assert_eq!(broken(0, 2), None, "another layout");
         assert_eq!(broken(32, 0x80), None, "a negative amount");

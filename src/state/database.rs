@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use super::codec;
 use super::file::{self, Identity};
 use crate::limits::{MAX_STATE, STATE_BUSY};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// Marks the file as ours: "plcy".
 const APPLICATION: i32 = 0x706c_6379;
@@ -87,13 +87,13 @@ pub(super) enum DatabaseError {
 }
 
 impl DatabaseError {
-    fn code(&self) -> Option<ErrorCode> {
+    fn sqlite_code(&self) -> Option<ErrorCode> {
         let Self::Sqlite(error) = self else { return None };
         error.sqlite_error_code()
     }
 
     fn is_busy(&self) -> bool {
-        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+        matches!(self.sqlite_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
     }
 }
 
@@ -108,22 +108,22 @@ impl Database {
     }
 
     /// Runs a transaction that has the write lock; `work` commits it. Waits up to [`STATE_BUSY`] for the lock.
-    pub(super) fn write<T>(
+    pub(super) fn write_transaction<T>(
         &mut self,
         work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        self.transact(TransactionBehavior::Immediate, work)
+        self.run_transaction(TransactionBehavior::Immediate, work)
     }
 
     /// Runs a transaction that only reads, and so keeps nobody waiting.
-    pub(super) fn read<T>(
+    pub(super) fn read_transaction<T>(
         &mut self,
         work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        self.transact(TransactionBehavior::Deferred, work)
+        self.run_transaction(TransactionBehavior::Deferred, work)
     }
 
-    fn transact<T>(
+    fn run_transaction<T>(
         &mut self,
         behavior: TransactionBehavior,
         mut work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
@@ -131,18 +131,18 @@ impl Database {
         let deadline = Instant::now() + STATE_BUSY;
         let mut looks = 0;
         loop {
-            let result = self.opened().and_then(|open| work(open.connection.transaction_with_behavior(behavior)?));
+            let result = self.ensure_open().and_then(|open| work(open.connection.transaction_with_behavior(behavior)?));
             match result {
                 Err(fault) if fault.is_busy() => {
                     if Instant::now() >= deadline {
                         return Err(fault);
                     }
-                    thread::sleep(until_next_look(looks, deadline.saturating_duration_since(Instant::now())));
+                    thread::sleep(retry_pause(looks, deadline.saturating_duration_since(Instant::now())));
                     looks += 1;
                 }
                 Err(fault) => {
                     // Whatever it is: the next call finds out with a fresh connection whether it is mended.
-                    self.abandon();
+                    self.abandon_connection();
                     return Err(fault);
                 }
                 done => return done,
@@ -152,21 +152,22 @@ impl Database {
 
     /// Closes a file that is damaged or no longer there. The last to close a file usually empties and removes its
     /// `-wal`, by name: that one may already belong to the file that took its place.
-    fn abandon(&mut self) {
+    fn abandon_connection(&mut self) {
         if let Some(open) = self.open.take() {
             // Where even this fails there is nothing that closing could do.
             let _ = open.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         }
     }
 
-    fn opened(&mut self) -> Result<&mut OpenDatabase, DatabaseError> {
-        let is_there = |open: &OpenDatabase| Identity::of(&self.path).is_ok_and(|identity| identity == open.identity);
+    fn ensure_open(&mut self) -> Result<&mut OpenDatabase, DatabaseError> {
+        let is_there =
+            |open: &OpenDatabase| Identity::of_path(&self.path).is_ok_and(|identity| identity == open.identity);
         if !self.open.as_ref().is_some_and(is_there) {
-            self.abandon();
+            self.abandon_connection();
         }
         match &mut self.open {
             Some(open) => Ok(open),
-            none => Ok(none.insert(open(&self.path)?)),
+            none => Ok(none.insert(open_database(&self.path)?)),
         }
     }
 }
@@ -174,21 +175,21 @@ impl Database {
 /// How long a writer waits before it tries again, after so many tries, with so much time left. Where many wait, trying
 /// costs more than writing, so each tries less and less often; but whoever has waited longest tries more often again, as
 /// the time runs out. SQLite's own waiting only grows, and starves those.
-fn until_next_look(looks: u32, left: Duration) -> Duration {
+fn retry_pause(looks: u32, left: Duration) -> Duration {
     LOCKED_LOOK.saturating_mul(1 << looks.min(16)).min(left / 16).max(LOCKED_LOOK)
 }
 
 /// A time as it is kept.
-pub(super) fn time(time: Duration) -> Result<i64, DatabaseError> {
-    codec::nanoseconds(time).ok_or(DatabaseError::Clock)
+pub(super) fn sql_time(time: Duration) -> Result<i64, DatabaseError> {
+    codec::to_nanoseconds(time).ok_or(DatabaseError::Clock)
 }
 
-fn open(path: &Path) -> Result<OpenDatabase, DatabaseError> {
-    file::prepare(path)?;
-    let identity = Identity::of(path)?;
+fn open_database(path: &Path) -> Result<OpenDatabase, DatabaseError> {
+    file::prepare_file(path)?;
+    let identity = Identity::of_path(path)?;
     // Whoever needs a lock waits in `transact`.
     let mut connection = Connection::open_with_flags(
-        file::long(path),
+        file::long_path(path),
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(Duration::ZERO)?;
@@ -203,7 +204,7 @@ fn open(path: &Path) -> Result<OpenDatabase, DatabaseError> {
     connection.pragma_update_and_check(None, "journal_size_limit", MAX_STATE / 16, |_| Ok(()))?;
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     connection.pragma_update_and_check(None, "max_page_count", MAX_STATE / page.max(512), |_| Ok(()))?;
-    if new || !asks(&connection)? {
+    if new || !has_approvals_table(&connection)? {
         create_tables(&mut connection)?;
     }
     Ok(OpenDatabase { connection, identity })
@@ -222,7 +223,7 @@ fn create_tables(connection: &mut Connection) -> Result<(), DatabaseError> {
 }
 
 /// Whether the file has the table of questions, which came later than the others.
-fn asks(connection: &Connection) -> Result<bool, DatabaseError> {
+fn has_approvals_table(connection: &Connection) -> Result<bool, DatabaseError> {
     let asks = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'approvals_state')";
     Ok(connection.query_row(asks, [], |row| row.get(0))?)
 }
@@ -242,9 +243,9 @@ fn is_new(connection: &Connection) -> Result<bool, DatabaseError> {
 }
 
 /// Explains why the file cannot be used: it `cannot do what`.
-pub(super) fn explain(error: &DatabaseError, path: &Path, cannot: &str) -> String {
-    let store = visible(&path.display().to_string());
-    let what = match (error, error.code()) {
+pub(super) fn explain_error(error: &DatabaseError, path: &Path, cannot: &str) -> String {
+    let store = escape_invisible(&path.display().to_string());
+    let what = match (error, error.sqlite_code()) {
         _ if error.is_busy() => {
             "another process keeps it locked. Try again; if that goes on, end the process that has it \
              open"

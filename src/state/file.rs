@@ -16,30 +16,32 @@ use std::io;
 use std::path::Path;
 
 pub(crate) use self::identity::{Identity, is_being_removed};
-pub(crate) use self::lock::{FileLock, lock_beside, release, wait_for_lock};
-pub(crate) use self::private::{create_folder, create_private_folder, protect};
-pub(crate) use self::real::{long, real};
+pub(crate) use self::lock::{FileLock, lock_beside, release_lock, wait_for_lock};
+pub(crate) use self::private::{create_dir, create_private_dir, restrict_mode};
+pub(crate) use self::real::{long_path, real_path};
 pub(crate) use self::replace::{
-    persist, persist_new, remove, remove_unless_held, rename, rename_unless_held, temporary_in,
+    persist, persist_new, remove_file, remove_unless_held, rename_file, rename_unless_held, temporary_in,
 };
-pub(crate) use self::sharing::{if_there, is_held_open, is_missing, open, open_to_read, read, wait_for_release};
+pub(crate) use self::sharing::{
+    if_there, is_held_open, is_missing, open_file, open_to_read, read_file, wait_for_release,
+};
 
 /// Creates the file, empty, and its directory where they are missing, for this user only.
-pub(super) fn prepare(path: &Path) -> io::Result<()> {
+pub(super) fn prepare_file(path: &Path) -> io::Result<()> {
     let dir = path.parent().ok_or_else(|| io::Error::other("it has no directory"))?;
-    create_private_folder(dir)?;
+    create_private_dir(dir)?;
     match fs::metadata(path) {
-        Ok(found) if found.is_file() => protect(path, &found),
+        Ok(found) if found.is_file() => restrict_mode(path, &found),
         Ok(found) if found.is_dir() => Err(io::Error::other("it is a directory, not a file")),
         Ok(_) => Err(io::Error::other("it is a pipe or device, not a file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound || is_being_removed(path) => create(dir, path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || is_being_removed(path) => create_file(dir, path),
         Err(error) => Err(error),
     }
 }
 
 /// The file is made under another name and closed before it gets its own: closing a file would drop the locks that
 /// SQLite holds on it elsewhere in this process.
-fn create(dir: &Path, path: &Path) -> io::Result<()> {
+fn create_file(dir: &Path, path: &Path) -> io::Result<()> {
     match persist_new(temporary_in(dir)?, path) {
         Err(raced) if raced.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         done => done,
@@ -55,7 +57,7 @@ pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result
 
 /// What was renamed or made in a directory outlives a power cut.
 #[cfg(unix)]
-pub(crate) fn sync_folder(dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 

@@ -19,23 +19,23 @@ use crate::engine::{ApprovalAnswer, LocalChannel, Now, Question, Settled};
 pub struct Nowhere(pub String);
 
 impl Store for Nowhere {
-    fn reserve(&mut self, _charges: &[Charge<'_>], _now: Now) -> Result<Reserved, Denied> {
+    fn reserve_charges(&mut self, _charges: &[Charge<'_>], _now: Now) -> Result<Reserved, Denied> {
         Err(Unavailable(self.0.clone()).into())
     }
 
-    fn refund(&mut self, _reserved: Reserved, _now: Now) -> Result<(), Unavailable> {
+    fn refund_reserved(&mut self, _reserved: Reserved, _now: Now) -> Result<(), Unavailable> {
         Err(Unavailable(self.0.clone()))
     }
 }
 
 impl LocalChannel for Nowhere {
-    fn open(&mut self, _question: &Question, _expires: Duration) -> Result<(), String> {
+    fn open_question(&mut self, _question: &Question, _expires: Duration) -> Result<(), String> {
         Err(self.0.clone())
     }
 
-    fn settle(&mut self, _number: u64, _how: Settled, _expires: Duration) {}
+    fn settle_question(&mut self, _number: u64, _how: Settled, _expires: Duration) {}
 
-    fn answers(&mut self) -> Vec<(u64, ApprovalAnswer)> {
+    fn take_answers(&mut self) -> Vec<(u64, ApprovalAnswer)> {
         Vec::new()
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::codec;
-use super::database::{Database, DatabaseError, explain, time};
+use super::database::{Database, DatabaseError, explain_error, sql_time};
 use crate::engine::Now;
 use crate::engine::limits::counts::{Clock, Count, Counts};
 use crate::engine::limits::{Charge, Denied, Reserved, Store, Unavailable};
@@ -32,58 +32,58 @@ impl Sqlite {
         Self { database: Database::new(path), latest: Clock::default(), until_prune: 0 }
     }
 
-    fn unavailable(&self, fault: &DatabaseError) -> Unavailable {
-        Unavailable(explain(fault, self.database.path(), "cannot count this call"))
+    fn explain_unavailable(&self, fault: &DatabaseError) -> Unavailable {
+        Unavailable(explain_error(fault, self.database.path(), "cannot count this call"))
     }
 }
 
 impl Store for Sqlite {
-    fn reserve(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
+    fn reserve_charges(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
         let charged = || charges.iter().filter(|charge| charge.amount > Amount::ZERO).map(|charge| charge.counter);
         if charged().next().is_none() {
             return Ok(Reserved::default());
         }
-        let clock = clock(now);
+        let clock = wall_clock(now);
         let (mut latest, mut until_prune) = (self.latest, self.until_prune);
-        let reserved = self.database.write(|transaction| {
-            let mut counts = read(&transaction, charged(), latest)?;
+        let reserved = self.database.write_transaction(|transaction| {
+            let mut counts = read_counts(&transaction, charged(), latest)?;
             let reserved = counts.reserve(charges, clock);
             latest = counts.latest;
             if reserved.is_ok() {
                 let prune = until_prune == 0;
                 if prune {
-                    transaction.execute("DELETE FROM counts WHERE expires <= ?1", [time(clock.unix)?])?;
+                    transaction.execute("DELETE FROM counts WHERE expires <= ?1", [sql_time(clock.unix)?])?;
                 }
-                write(&transaction, &counts)?;
+                write_counts(&transaction, &counts)?;
                 transaction.commit()?;
                 until_prune = if prune { PRUNE_EVERY } else { until_prune.saturating_sub(1) };
             }
             Ok(reserved)
         });
         (self.latest, self.until_prune) = (latest, until_prune);
-        reserved.map_err(|fault| self.unavailable(&fault))?
+        reserved.map_err(|fault| self.explain_unavailable(&fault))?
     }
 
-    fn refund(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
+    fn refund_reserved(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
         if reserved.is_empty() {
             return Ok(());
         }
-        let (clock, latest) = (clock(now), self.latest);
-        let refunded = self.database.write(|transaction| {
-            let mut counts = read(&transaction, reserved.taken.iter().map(|taken| &taken.counter), latest)?;
+        let (clock, latest) = (wall_clock(now), self.latest);
+        let refunded = self.database.write_transaction(|transaction| {
+            let mut counts = read_counts(&transaction, reserved.taken.iter().map(|taken| &taken.counter), latest)?;
             counts.refund(&reserved.taken, clock);
-            write(&transaction, &counts)?;
+            write_counts(&transaction, &counts)?;
             Ok(transaction.commit()?)
         });
-        refunded.map_err(|fault| self.unavailable(&fault))
+        refunded.map_err(|fault| self.explain_unavailable(&fault))
     }
 }
 
-fn clock(now: Now) -> Clock {
+fn wall_clock(now: Now) -> Clock {
     Clock { sliding: now.unix, unix: now.unix }
 }
 
-fn read<'a>(
+fn read_counts<'a>(
     transaction: &Transaction<'_>,
     counters: impl Iterator<Item = &'a CounterId>,
     latest: Clock,
@@ -95,7 +95,7 @@ fn read<'a>(
             continue;
         }
         let count = statement
-            .query_row([counter.as_str()], |row| Ok(codec::decode(row.get_ref(0)?.as_blob()?)))
+            .query_row([counter.as_str()], |row| Ok(codec::decode_count(row.get_ref(0)?.as_blob()?)))
             .optional()?
             .map_or(Some(Count::default()), |count| count)
             .ok_or(DatabaseError::Unreadable)?;
@@ -104,15 +104,15 @@ fn read<'a>(
     Ok(counts)
 }
 
-fn write(transaction: &Transaction<'_>, counts: &Counts) -> Result<(), DatabaseError> {
+fn write_counts(transaction: &Transaction<'_>, counts: &Counts) -> Result<(), DatabaseError> {
     let mut statement = transaction.prepare(
         "INSERT INTO counts VALUES (?1, ?2, ?3)
          ON CONFLICT (counter) DO UPDATE SET expires = excluded.expires, count = excluded.count",
     )?;
     for (counter, count) in &counts.by_counter {
         // What counts until after the last time that can be kept is never removed.
-        let expires = codec::nanoseconds(count.log.expires().max(count.bucket.expires())).unwrap_or(i64::MAX);
-        let bytes = codec::encode(count).ok_or(DatabaseError::Clock)?;
+        let expires = codec::to_nanoseconds(count.log.expires_at().max(count.bucket.expires_at())).unwrap_or(i64::MAX);
+        let bytes = codec::encode_count(count).ok_or(DatabaseError::Clock)?;
         statement.execute(params![counter.as_str(), expires, bytes])?;
     }
     Ok(())

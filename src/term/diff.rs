@@ -19,7 +19,7 @@ struct Replacement {
 }
 
 /// Writes the hunks of a unified diff, without the lines that name the files.
-pub(crate) fn write(out: &mut dyn Write, old: &str, new: &str) -> io::Result<()> {
+pub(crate) fn write_hunks(out: &mut dyn Write, old: &str, new: &str) -> io::Result<()> {
     let input = InternedInput::new(old, new);
     let mut diff = Diff::compute(Algorithm::Histogram, &input);
     diff.postprocess_lines(&input);
@@ -37,17 +37,17 @@ pub(crate) fn write(out: &mut dyn Write, old: &str, new: &str) -> io::Result<()>
         writeln!(out, "{DIM}@@ -{from} +{to} @@{DIM:#}")?;
         let mut at = from.0.start;
         for change in group {
-            lines(out, ' ', Style::new(), &old, at..change.old.start)?;
-            lines(out, '-', ERROR, &old, change.old.clone())?;
-            lines(out, '+', SUCCESS, &new, change.new.clone())?;
+            write_lines(out, ' ', Style::new(), &old, at..change.old.start)?;
+            write_lines(out, '-', ERROR, &old, change.old.clone())?;
+            write_lines(out, '+', SUCCESS, &new, change.new.clone())?;
             at = change.old.end;
         }
-        lines(out, ' ', Style::new(), &old, at..from.0.end)?;
+        write_lines(out, ' ', Style::new(), &old, at..from.0.end)?;
     }
     Ok(())
 }
 
-fn lines(out: &mut dyn Write, sign: char, style: Style, lines: &[&str], range: Range<usize>) -> io::Result<()> {
+fn write_lines(out: &mut dyn Write, sign: char, style: Style, lines: &[&str], range: Range<usize>) -> io::Result<()> {
     for line in lines.get(range).unwrap_or_default() {
         writeln!(out, "{style}{sign}{}{style:#}", line.trim_end_matches('\n'))?;
         if !line.ends_with('\n') {
@@ -77,7 +77,7 @@ mod tests {
 
     fn diff(old: &str, new: &str) -> String {
         let mut out = Vec::new();
-        write(&mut out, old, new).unwrap();
+        write_hunks(&mut out, old, new).unwrap();
         anstream::adapter::strip_str(&String::from_utf8(out).unwrap()).to_string()
     }
 

@@ -59,7 +59,7 @@ impl TerminalGuard {
 
     /// The signal that asked the program to end, if one has come.
     #[cfg(unix)]
-    pub(crate) fn signal(&self) -> Option<i32> {
+    pub(crate) fn received_signal(&self) -> Option<i32> {
         i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|number| *number != 0)
     }
 

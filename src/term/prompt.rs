@@ -30,10 +30,10 @@ impl Prompter {
     ///
     /// # Errors
     /// When the terminal cannot be read or written.
-    pub(crate) fn select(&self, title: &str, items: &[String]) -> io::Result<Option<usize>> {
+    pub(crate) fn select_item(&self, title: &str, items: &[String]) -> io::Result<Option<usize>> {
         let selected = self.show_list(title, items);
         restore_terminal();
-        end_by_signal(self.0.signal());
+        end_by_signal(self.0.received_signal());
         let selected = selected?;
         if let Some(item) = selected.and_then(|index| items.get(index)) {
             writeln!(io::stderr(), "{title}: {item}")?;
@@ -60,13 +60,13 @@ impl Prompter {
 
     /// Waits for a key that means something, for a new size of the terminal, or for a signal.
     fn read_action(&self, selected: usize, count: usize) -> io::Result<ListAction> {
-        while self.0.signal().is_none() {
+        while self.0.received_signal().is_none() {
             if !event::poll(KEY_WAIT)? {
                 continue;
             }
             match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => {
-                    if let Some(action) = action_of(key, selected, count) {
+                    if let Some(action) = key_action(key, selected, count) {
                         return Ok(action);
                     }
                 }
@@ -86,7 +86,7 @@ enum ListAction {
     Leave,
 }
 
-fn action_of(key: KeyEvent, selected: usize, count: usize) -> Option<ListAction> {
+fn key_action(key: KeyEvent, selected: usize, count: usize) -> Option<ListAction> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
             KeyCode::Char('c') => Some(ListAction::Leave),
@@ -155,7 +155,7 @@ mod tests {
             (control('q'), 1, None),
             (plain(KeyCode::Char('x')), 1, None),
         ] {
-            assert_eq!(action_of(key, selected, 3), expected, "{key:?} at {selected}");
+            assert_eq!(key_action(key, selected, 3), expected, "{key:?} at {selected}");
         }
     }
 }

@@ -55,7 +55,7 @@ impl Screen {
             (true, true) => LineStyles::WithoutColours,
             (true, false) => LineStyles::All,
         };
-        let screen = Self { size, styles, drawn: Vec::new(), guard: TerminalGuard::new(restore)? };
+        let screen = Self { size, styles, drawn: Vec::new(), guard: TerminalGuard::new(restore_terminal)? };
         // From here on, dropping the screen gives everything back, also what fails half-way.
         terminal::enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, Hide)?;
@@ -69,7 +69,7 @@ impl Screen {
 
     /// The signal that asked the program to end, if one has come.
     pub(crate) fn signal(&self) -> Option<i32> {
-        self.guard.signal()
+        self.guard.received_signal()
     }
 
     /// Waits for a key; `None` if none is pressed in this time, or the terminal has another size now.
@@ -85,14 +85,14 @@ impl Screen {
         }
         match event::read()? {
             Event::Key(key) if key.kind != KeyEventKind::Release => return Ok(Some(key)),
-            Event::Resize(..) => self.resize()?,
+            Event::Resize(..) => self.update_size()?,
             _ => {}
         }
         Ok(None)
     }
 
     /// Reads the size again. The event's own size is not used: on Windows it is that of the buffer that a window scrolls over.
-    fn resize(&mut self) -> io::Result<()> {
+    fn update_size(&mut self) -> io::Result<()> {
         let size = read_size()?;
         if cfg!(unix) || size != self.size {
             self.size = size;
@@ -105,7 +105,7 @@ impl Screen {
     ///
     /// # Errors
     /// When the terminal cannot be written.
-    pub(crate) fn draw(&mut self, lines: Vec<ScreenLine>) -> io::Result<()> {
+    pub(crate) fn draw_lines(&mut self, lines: Vec<ScreenLine>) -> io::Result<()> {
         if lines == self.drawn {
             return Ok(());
         }
@@ -134,7 +134,7 @@ fn read_size() -> io::Result<ScreenSize> {
 }
 
 /// Gives the terminal back. If that fails there is no terminal any more.
-fn restore() {
+fn restore_terminal() {
     let _ = execute!(io::stdout(), Show, EnableLineWrap, LeaveAlternateScreen);
     let _ = terminal::disable_raw_mode();
 }

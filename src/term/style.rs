@@ -21,12 +21,12 @@ pub(crate) fn terminal_width() -> Option<usize> {
 }
 
 /// Formats a time in the local time zone, without the year if it is this one.
-pub(crate) fn local(time: Timestamp, now: &Zoned) -> String {
+pub(crate) fn format_local_time(time: Timestamp, now: &Zoned) -> String {
     let then = time.to_zoned(now.time_zone().clone());
     then.strftime(if then.year() == now.year() { "%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
 }
 
 /// Formats milliseconds with as many digits as matter.
-pub(crate) fn milliseconds(ms: f64) -> String {
+pub(crate) fn format_milliseconds(ms: f64) -> String {
     if ms < 100.0 { format!("{ms:.1}") } else { format!("{ms:.0}") }
 }

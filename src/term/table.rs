@@ -14,12 +14,12 @@ pub(crate) struct Cell {
 
 impl Cell {
     /// A cell in the terminal's own style.
-    pub(crate) fn plain(text: impl Into<String>) -> Self {
-        Self::styled(text, Style::new())
+    pub(crate) fn new_plain(text: impl Into<String>) -> Self {
+        Self::new_styled(text, Style::new())
     }
 
     /// A cell in a style.
-    pub(crate) fn styled(text: impl Into<String>, style: Style) -> Self {
+    pub(crate) fn new_styled(text: impl Into<String>, style: Style) -> Self {
         Self { text: text.into(), style }
     }
 
@@ -32,8 +32,8 @@ impl Cell {
 ///
 /// # Errors
 /// When the writer fails.
-pub(crate) fn write(out: &mut dyn Write, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
-    Table::new(header, None).write(out, rows)
+pub(crate) fn write_table(out: &mut dyn Write, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
+    Table::new(header, None).write_rows(out, rows)
 }
 
 /// A table whose rows come bit by bit: its columns may grow with later rows, and never become narrower.
@@ -51,7 +51,7 @@ pub(crate) struct Table {
 impl Table {
     /// A table with this header, for a terminal of this width.
     pub(crate) fn new(header: &[&str], width: Option<usize>) -> Self {
-        let header: Vec<_> = header.iter().map(|title| Cell::styled(*title, Style::new().dimmed())).collect();
+        let header: Vec<_> = header.iter().map(|title| Cell::new_styled(*title, Style::new().dimmed())).collect();
         let widths = header.iter().map(Cell::width).collect();
         let widest = width.map(|width| width / 3);
         Self { header, is_begun: false, widths, width, widest }
@@ -67,20 +67,20 @@ impl Table {
     ///
     /// # Errors
     /// When the writer fails.
-    pub(crate) fn write(&mut self, out: &mut dyn Write, rows: &[Vec<Cell>]) -> io::Result<()> {
+    pub(crate) fn write_rows(&mut self, out: &mut dyn Write, rows: &[Vec<Cell>]) -> io::Result<()> {
         for (column, width) in self.widths.iter_mut().enumerate() {
             let cells = rows.iter().filter(|row| row.len() > 1).filter_map(|row| row.get(column));
             *width = cells.map(Cell::width).fold(*width, usize::max).min(self.widest.unwrap_or(usize::MAX));
         }
         if !self.is_begun {
             self.is_begun = true;
-            writeln!(out, "{}", self.line(&self.header))?;
+            writeln!(out, "{}", self.format_row(&self.header))?;
         }
-        rows.iter().try_for_each(|row| writeln!(out, "{}", self.line(row)))
+        rows.iter().try_for_each(|row| writeln!(out, "{}", self.format_row(row)))
     }
 
     /// A row; one of a single cell goes over all columns.
-    fn line(&self, row: &[Cell]) -> String {
+    fn format_row(&self, row: &[Cell]) -> String {
         let mut line = String::from(" ");
         let mut room = self.width.unwrap_or(usize::MAX).saturating_sub(1);
         for (index, (cell, width)) in row.iter().zip(&self.widths).enumerate() {
@@ -89,7 +89,7 @@ impl Table {
                 break;
             }
             let is_last = index + 1 == row.len();
-            let text = cut(&cell.text, if is_last { room } else { room.min(*width) });
+            let text = cut_to_width(&cell.text, if is_last { room } else { room.min(*width) });
             let taken = text.width();
             let padding = if is_last { 0 } else { width.saturating_sub(taken) };
             match text.as_str() {
@@ -104,7 +104,7 @@ impl Table {
 }
 
 /// Cuts a text to a number of columns; what is cut ends in `…`.
-pub(crate) fn cut(text: &str, room: usize) -> String {
+pub(crate) fn cut_to_width(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
     }
@@ -125,8 +125,9 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_nothing_trails() {
         let mut out = Vec::new();
-        let rows = [vec![Cell::plain("a"), Cell::plain("é")], vec![Cell::plain("long"), Cell::plain("x")]];
-        write(&mut out, &["ONE", "TWO"], &rows).unwrap();
+        let rows =
+            [vec![Cell::new_plain("a"), Cell::new_plain("é")], vec![Cell::new_plain("long"), Cell::new_plain("x")]];
+        write_table(&mut out, &["ONE", "TWO"], &rows).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
         assert_eq!(text, "  ONE   TWO\n  a     é\n  long  x\n");
     }
@@ -135,10 +136,10 @@ mod tests {
     fn lines_end_where_the_terminal_does() {
         let mut out = Vec::new();
         let mut table = Table::new(&["ONE", "TWO"], Some(12));
-        table.write(&mut out, &[vec![Cell::plain("a"), Cell::plain("äbcdefghi")]]).unwrap();
-        table.write(&mut out, &[vec![Cell::plain("longer than all"), Cell::plain("x")]]).unwrap();
-        table.write(&mut out, &[vec![Cell::plain("all of the columns")]]).unwrap();
-        table.write(&mut out, &[vec![Cell::plain("b"), Cell::plain("c")]]).unwrap();
+        table.write_rows(&mut out, &[vec![Cell::new_plain("a"), Cell::new_plain("äbcdefghi")]]).unwrap();
+        table.write_rows(&mut out, &[vec![Cell::new_plain("longer than all"), Cell::new_plain("x")]]).unwrap();
+        table.write_rows(&mut out, &[vec![Cell::new_plain("all of the columns")]]).unwrap();
+        table.write_rows(&mut out, &[vec![Cell::new_plain("b"), Cell::new_plain("c")]]).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
         assert_eq!(text, "  ONE  TWO\n  a    äbcd…\n  lon…  x\n  all of th…\n  b     c\n");
         assert!(text.lines().all(|line| line.chars().count() <= 12), "{text}");
@@ -148,11 +149,11 @@ mod tests {
     fn wide_characters_take_two_columns_and_combining_ones_none() {
         let mut out = Vec::new();
         let rows = [
-            vec![Cell::plain("get_メモ帳を読む"), Cell::plain("x")],
-            vec![Cell::plain("cafe\u{301}"), Cell::plain("y")],
-            vec![Cell::plain("get_lists"), Cell::plain("z")],
+            vec![Cell::new_plain("get_メモ帳を読む"), Cell::new_plain("x")],
+            vec![Cell::new_plain("cafe\u{301}"), Cell::new_plain("y")],
+            vec![Cell::new_plain("get_lists"), Cell::new_plain("z")],
         ];
-        write(&mut out, &["TOOL", "RULE"], &rows).unwrap();
+        write_table(&mut out, &["TOOL", "RULE"], &rows).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
         let expected =
             "  TOOL              RULE\n  get_メモ帳を読む  x\n  cafe\u{301}              y\n  get_lists         z\n";
@@ -166,10 +167,10 @@ mod tests {
         for (room, expected) in
             [(9, "メモ帳a"), (7, "メモ帳a"), (6, "メモ…"), (5, "メモ…"), (4, "メ…"), (3, "メ…"), (2, "…"), (1, "…")]
         {
-            assert_eq!(cut("メモ帳a", room), expected);
+            assert_eq!(cut_to_width("メモ帳a", room), expected);
             assert!(expected.width() <= room);
         }
-        assert_eq!(cut("cafe\u{301}s", 4), "caf…");
-        assert_eq!(cut("cafe\u{301}s", 5), "cafe\u{301}s");
+        assert_eq!(cut_to_width("cafe\u{301}s", 4), "caf…");
+        assert_eq!(cut_to_width("cafe\u{301}s", 5), "cafe\u{301}s");
     }
 }

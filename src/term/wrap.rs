@@ -14,7 +14,7 @@ pub(crate) fn text_width() -> usize {
 
 /// Breaks a text between words into lines of at most `width` columns, unless a word is wider, each indented by `indent`. Colours
 /// take no room.
-pub(crate) fn wrap(text: &str, indent: usize, width: usize) -> String {
+pub(crate) fn wrap_text(text: &str, indent: usize, width: usize) -> String {
     let room = width.saturating_sub(indent);
     let mut out = String::new();
     let mut used = 0;
@@ -40,10 +40,10 @@ mod tests {
 
     #[test]
     fn lines_break_between_words_by_the_width_that_they_take() {
-        assert_eq!(wrap("one two three", 2, 9), "  one two\n  three\n");
-        assert_eq!(wrap("incomprehensible it is", 0, 5), "incomprehensible\nit is\n");
-        assert_eq!(wrap("メモ 帳 を", 0, 7), "メモ 帳\nを\n");
-        assert_eq!(wrap("\u{1b}[31mred\u{1b}[0m one", 0, 7), "\u{1b}[31mred\u{1b}[0m one\n");
-        assert_eq!(wrap("", 2, 9), "  \n");
+        assert_eq!(wrap_text("one two three", 2, 9), "  one two\n  three\n");
+        assert_eq!(wrap_text("incomprehensible it is", 0, 5), "incomprehensible\nit is\n");
+        assert_eq!(wrap_text("メモ 帳 を", 0, 7), "メモ 帳\nを\n");
+        assert_eq!(wrap_text("\u{1b}[31mred\u{1b}[0m one", 0, 7), "\u{1b}[31mred\u{1b}[0m one\n");
+        assert_eq!(wrap_text("", 2, 9), "  \n");
     }
 }

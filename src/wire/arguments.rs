@@ -14,7 +14,7 @@ impl Arguments {
     /// # Errors
     /// With the first thing that is wrong with it. Places are bytes of `text`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        let line = on_one_line(text);
+        let line = blank_line_breaks(text);
         Reader::default().read_object(&line)?;
         Ok(Self(line.trim_matches([' ', '\t']).to_owned()))
     }
@@ -33,7 +33,7 @@ impl Default for Arguments {
 }
 
 /// The text with a space for each line break outside strings; every byte keeps its place.
-fn on_one_line(text: &str) -> String {
+fn blank_line_breaks(text: &str) -> String {
     let (mut is_in_string, mut is_escaped) = (false, false);
     text.chars()
         .map(|c| {

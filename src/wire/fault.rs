@@ -88,7 +88,7 @@ pub enum Fault {
 
 impl Fault {
     /// The byte at which it goes wrong, where one can be named.
-    pub fn at(&self) -> Option<usize> {
+    pub fn byte_offset(&self) -> Option<usize> {
         match self {
             Self::Utf8(at) | Self::CarriageReturn(at) | Self::Syntax(at) | Self::Trailing(at) => Some(*at),
             Self::Control { at, .. } => Some(*at),
@@ -98,7 +98,7 @@ impl Fault {
 
     /// Whether the bytes are no JSON text at all, rather than a JSON value that is no acceptable message.
     pub fn is_parse_error(&self) -> bool {
-        self.at().is_some() || *self == Self::ByteOrderMark
+        self.byte_offset().is_some() || *self == Self::ByteOrderMark
     }
 }
 

@@ -40,7 +40,7 @@ impl Framer {
     }
 
     /// Returns where to read the next bytes to; never empty. Invalidates all ranges that were returned before.
-    pub fn room(&mut self) -> &mut [u8] {
+    pub fn free_space(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -58,7 +58,7 @@ impl Framer {
     }
 
     /// Records that `count` bytes were read into [`room`](Self::room).
-    pub fn filled(&mut self, count: usize) {
+    pub fn advance(&mut self, count: usize) {
         self.end = (self.end + count).min(self.buffer.len());
     }
 
@@ -75,7 +75,7 @@ impl Framer {
         let newline = self.searched + newline;
         let frame = if self.skipping.is_some() || newline - self.start > self.max_line {
             self.skip_to(newline);
-            Frame::Oversize(self.skipped())
+            Frame::Oversize(self.take_skim())
         } else {
             Frame::Line(self.start..newline + 1)
         };
@@ -89,7 +89,7 @@ impl Framer {
     pub fn finish(&mut self) -> Option<Frame> {
         if self.skipping.is_some() {
             self.skip_to(self.end);
-            return Some(Frame::Oversize(self.skipped()));
+            return Some(Frame::Oversize(self.take_skim()));
         }
         let line = self.start..self.end;
         (self.start, self.searched) = (self.end, self.end);
@@ -107,7 +107,7 @@ impl Framer {
         self.start = end;
     }
 
-    fn skipped(&mut self) -> Skim {
+    fn take_skim(&mut self) -> Skim {
         mem::take(&mut self.skipping).map(Skimmer::finish).unwrap_or_default()
     }
 }
@@ -123,10 +123,10 @@ mod tests {
         for chunk in chunks {
             let mut rest = *chunk;
             while !rest.is_empty() {
-                let room = framer.room();
+                let room = framer.free_space();
                 let count = rest.len().min(room.len());
                 room[..count].copy_from_slice(&rest[..count]);
-                framer.filled(count);
+                framer.advance(count);
                 rest = &rest[count..];
                 while let Some(frame) = framer.next_frame() {
                     seen.push(line(&framer, frame));
@@ -174,8 +174,8 @@ mod tests {
     fn an_oversize_line_is_not_held() {
         let mut framer = Framer::new(1000);
         for _ in 0..1000 {
-            framer.room().fill(b'x');
-            framer.filled(READ_CHUNK);
+            framer.free_space().fill(b'x');
+            framer.advance(READ_CHUNK);
             assert_eq!(framer.next_frame(), None);
         }
         assert!(framer.buffer.len() <= 4 * READ_CHUNK, "holds {}", framer.buffer.len());
@@ -186,17 +186,17 @@ mod tests {
         let mut framer = Framer::new(8 * KEEP_BUFFER);
         let mut sent = 0;
         while sent < 4 * KEEP_BUFFER {
-            let room = framer.room();
+            let room = framer.free_space();
             room.fill(b'x');
             sent += room.len();
             let count = room.len();
-            framer.filled(count);
+            framer.advance(count);
             assert_eq!(framer.next_frame(), None);
         }
-        framer.room()[0] = b'\n';
-        framer.filled(1);
+        framer.free_space()[0] = b'\n';
+        framer.advance(1);
         assert!(matches!(framer.next_frame(), Some(Frame::Line(_))));
-        framer.room();
+        framer.free_space();
         assert!(framer.buffer.len() <= KEEP_BUFFER, "keeps {}", framer.buffer.len());
     }
 }

@@ -40,12 +40,12 @@ impl Id {
     /// # Errors
     /// When it is neither a string that decodes to text nor a number with an integer's value, or is too long.
     pub fn parse(json: &[u8]) -> Result<Self, IdError> {
-        let text = Self::text(json)?;
-        IdKey::of(text)?;
+        let text = Self::checked_text(json)?;
+        IdKey::from_text(text)?;
         Ok(Self(text.into()))
     }
 
-    fn text(json: &[u8]) -> Result<&str, IdError> {
+    fn checked_text(json: &[u8]) -> Result<&str, IdError> {
         if json.len() > MAX_ID {
             return Err(IdError::Length);
         }
@@ -70,27 +70,27 @@ impl IdKey {
     /// # Errors
     /// As [`Id::parse`].
     pub fn parse(json: &[u8]) -> Result<Self, IdError> {
-        Self::of(Id::text(json)?)
+        Self::from_text(Id::checked_text(json)?)
     }
 
-    fn of(json: &str) -> Result<Self, IdError> {
-        if let Some(key) = Self::counter(json) {
+    fn from_text(json: &str) -> Result<Self, IdError> {
+        if let Some(key) = Self::parse_counter(json) {
             return Ok(key);
         }
         if json.starts_with('"') {
             let text: String = serde_json::from_str(json).map_err(|_| IdError::Type)?;
             // Beyond the integers that doubles tell apart, strings of digits are identifiers of their own.
-            let number = Self::number(&text)
+            let number = Self::parse_number(&text)
                 .filter(|number| matches!(number, Self::Number(bits) if f64::from_bits(*bits).abs() <= EXACT));
             return Ok(number.unwrap_or_else(|| Self::Text(text.into())));
         }
         let is_number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit())
             && serde_json::from_str::<serde::de::IgnoredAny>(json).is_ok();
-        Self::number(json).filter(|_| is_number).ok_or(IdError::Type)
+        Self::parse_number(json).filter(|_| is_number).ok_or(IdError::Type)
     }
 
     /// The short way for what nearly every client sends: digits that count up, few enough to be exact.
-    fn counter(json: &str) -> Option<Self> {
+    fn parse_counter(json: &str) -> Option<Self> {
         if !matches!(json.len(), 1..=15) || (json.starts_with('0') && json != "0") {
             return None;
         }
@@ -100,7 +100,7 @@ impl IdKey {
     }
 
     /// The key of a decimal number with an integer's value, as a double; `None` for all other text.
-    fn number(text: &str) -> Option<Self> {
+    fn parse_number(text: &str) -> Option<Self> {
         if !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
             return None;
         }
@@ -113,7 +113,7 @@ impl IdKey {
 impl From<&Id> for IdKey {
     fn from(id: &Id) -> Self {
         // An `Id` was read as a key before, so this cannot fail; as text it would still only match itself.
-        Self::of(&id.0).unwrap_or_else(|_| Self::Text(id.0.clone()))
+        Self::from_text(&id.0).unwrap_or_else(|_| Self::Text(id.0.clone()))
     }
 }
 

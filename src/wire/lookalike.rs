@@ -17,7 +17,7 @@ pub enum Likeness {
 }
 
 /// Compares a decoded `key` with protocol keys.
-pub fn likeness(key: &str, protocol_keys: &[&'static str]) -> Likeness {
+pub fn compare_key(key: &str, protocol_keys: &[&'static str]) -> Likeness {
     if let Some(name) = protocol_keys.iter().find(|name| **name == key) {
         return Likeness::Is(name);
     }
@@ -33,21 +33,21 @@ pub fn is_alike(text: &str, name: &str) -> bool {
     if cut.is_ascii() {
         return cut.eq_ignore_ascii_case(name);
     }
-    fold(cut).eq(name.chars().map(|c| c.to_ascii_lowercase()))
+    fold_case(cut).eq(name.chars().map(|c| c.to_ascii_lowercase()))
 }
 
 /// Folds through upper case to lower case, which joins what either alone leaves apart: ſ with s, the kelvin sign with k,
 /// dotless and dotted i with i, ligatures with their letters. Full-width letters fold to their ASCII counterparts, as under NFKC.
-fn fold(text: &str) -> impl Iterator<Item = char> + '_ {
+fn fold_case(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars()
-        .map(narrow)
+        .map(narrow_char)
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         // Lower-casing U+0130 leaves this combining dot behind its i; a lone surrogate is no character to some.
         .filter(|c| !matches!(*c, '\u{307}' | '\u{fffd}'))
 }
 
-fn narrow(c: char) -> char {
+fn narrow_char(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         _ => c,
@@ -78,16 +78,16 @@ mod tests {
             "\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}Params",
         ] {
             let names = ["method", "id", "params", "restate"];
-            assert!(matches!(likeness(key, &names), Likeness::Like(_)), "{key:?}");
+            assert!(matches!(compare_key(key, &names), Likeness::Like(_)), "{key:?}");
         }
-        assert_eq!(likeness("to\u{212a}en", &["token"]), Likeness::Like("token"));
+        assert_eq!(compare_key("to\u{212a}en", &["token"]), Likeness::Like("token"));
     }
 
     #[test]
     fn keys_that_are_others() {
         for key in ["", "methods", "meth", "me thod", "Methöd", "identity", "\0id", "мethod", "progressToken"] {
-            assert_eq!(likeness(key, &["method", "id", "params"]), Likeness::Other, "{key:?}");
+            assert_eq!(compare_key(key, &["method", "id", "params"]), Likeness::Other, "{key:?}");
         }
-        assert_eq!(likeness("id", &["method", "id"]), Likeness::Is("id"));
+        assert_eq!(compare_key("id", &["method", "id"]), Likeness::Is("id"));
     }
 }

@@ -85,15 +85,15 @@ impl<'l> Message<'l> {
     ///
     /// # Errors
     /// When a member has a type that the protocol does not allow, or when it cannot be told what the message is.
-    pub fn of(envelope: &Envelope<'l>) -> Result<Self, Fault> {
-        if envelope.jsonrpc.and_then(view::string).as_deref() != Some("2.0") {
+    pub fn from_envelope(envelope: &Envelope<'l>) -> Result<Self, Fault> {
+        if envelope.jsonrpc.and_then(view::decode_string).as_deref() != Some("2.0") {
             return Err(Fault::Version);
         }
         let key = |id: &str| IdKey::parse(id.as_bytes()).map_err(Fault::Id);
         match (envelope.method, envelope.id, envelope.result, envelope.error) {
             (Some(method), id, None, None) => {
                 let method = decode_method(method)?;
-                let params = object("params", envelope.params)?;
+                let params = expect_object("params", envelope.params)?;
                 match id {
                     Some(id) => Ok(Self::Request { id, key: key(id)?, method, params }),
                     None => Ok(Self::Notification { method, params }),
@@ -117,14 +117,14 @@ fn decode_method(json: &str) -> Result<Cow<'_, str>, Fault> {
         return Err(Fault::Type { name: "method", expected: "a string" });
     }
     let ambiguous = |text: &str| Fault::Ambiguous { what: "method", text: excerpt(text) };
-    let method = view::string(json).ok_or_else(|| ambiguous(json))?;
+    let method = view::decode_string(json).ok_or_else(|| ambiguous(json))?;
     let is_another = method.contains('\0')
         || (!JUDGED_METHODS.contains(&method.as_ref())
             && JUDGED_METHODS.iter().any(|judged| is_alike(&method, judged)));
     if is_another { Err(ambiguous(&method)) } else { Ok(method) }
 }
 
-fn object<'l>(name: &'static str, json: Option<&'l str>) -> Result<Option<&'l str>, Fault> {
+fn expect_object<'l>(name: &'static str, json: Option<&'l str>) -> Result<Option<&'l str>, Fault> {
     match json {
         Some(json) if !json.starts_with('{') => Err(Fault::Type { name, expected: "an object" }),
         json => Ok(json),
@@ -179,7 +179,7 @@ impl<'l> CallParams<'l> {
     pub fn read(params: Option<&'l str>) -> Result<Self, Fault> {
         let (mut name, mut arguments, mut meta, mut task, mut input, mut state) = (None, None, None, None, None, None);
         for member in view::members(params.unwrap_or_default()) {
-            match member.known(&CALL_KEYS)? {
+            match member.protocol_key(&CALL_KEYS)? {
                 Some("name") => name = Some(member.value),
                 Some("arguments") => arguments = Some(member.value),
                 Some("_meta") => meta = Some(member.value),
@@ -190,7 +190,7 @@ impl<'l> CallParams<'l> {
             }
         }
         let name = read_name(name.unwrap_or_default())?;
-        Ok(Self { name, arguments: object("arguments", arguments)?, meta, task, input, state })
+        Ok(Self { name, arguments: expect_object("arguments", arguments)?, meta, task, input, state })
     }
 
     /// Whether the call brings input that the server has asked for, as a retry does (2026-07-28).
@@ -225,7 +225,7 @@ impl<'l> CallParams<'l> {
 
     /// Which shape of answer the caller expects.
     pub fn answer_shape(&self) -> AnswerShape {
-        let revision = self.meta.and_then(|meta| view::find_member(meta, REVISION_KEY)).and_then(view::string);
+        let revision = self.meta.and_then(|meta| view::find_member(meta, REVISION_KEY)).and_then(view::decode_string);
         match (self.task, revision) {
             (Some(_), _) => AnswerShape::Task,
             (None, Some(revision)) if revision.as_ref() >= RESULT_TYPE_SINCE => AnswerShape::TypedResult,
@@ -243,7 +243,7 @@ pub(crate) fn read_name(json: &str) -> Result<Cow<'_, str>, Fault> {
     if json.len() > 6 * MAX_NAME + 2 {
         return Err(Fault::NameLength);
     }
-    match view::string(json) {
+    match view::decode_string(json) {
         Some(name) if name.len() > MAX_NAME => Err(Fault::NameLength),
         Some(name) if !name.contains('\0') => Ok(name),
         _ => Err(Fault::Ambiguous { what: "name", text: excerpt(json) }),

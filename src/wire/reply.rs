@@ -103,25 +103,25 @@ struct ReplyMeta<'a> {
 }
 
 /// An error line for the request `id`, as its sender wrote it; `None` where it has none that is certain.
-pub fn error(id: Option<&str>, code: ErrorCode, message: &str) -> Vec<u8> {
-    line(id, Body::Error(ErrorObject { code: code.number(), message, data: None }))
+pub fn error_line(id: Option<&str>, code: ErrorCode, message: &str) -> Vec<u8> {
+    serialize_line(id, Body::Error(ErrorObject { code: code.number(), message, data: None }))
 }
 
 /// A refusal of the request `id` in the shape that its caller expects.
-pub fn refusal(id: &str, shape: AnswerShape, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
+pub fn refusal_line(id: &str, shape: AnswerShape, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
     let result_type = match shape {
-        AnswerShape::Task => return refusal_error(id, text, decision),
+        AnswerShape::Task => return refusal_error_line(id, text, decision),
         AnswerShape::TypedResult => Some("complete"),
         AnswerShape::Result => None,
     };
     let (content, meta) = ([TextBlock { r#type: "text", text }], ReplyMeta { decision });
-    line(Some(id), Body::Result(ToolResult { result_type, content, is_error: true, meta }))
+    serialize_line(Some(id), Body::Result(ToolResult { result_type, content, is_error: true, meta }))
 }
 
 /// A refusal of the request `id` as a JSON-RPC error.
-pub fn refusal_error(id: &str, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
+pub fn refusal_error_line(id: &str, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
     let data = Some(ReplyMeta { decision });
-    line(Some(id), Body::Error(ErrorObject { code: ErrorCode::Refused.number(), message: text, data }))
+    serialize_line(Some(id), Body::Error(ErrorObject { code: ErrorCode::Refused.number(), message: text, data }))
 }
 
 /// The notification that the list of tools has changed; into a subscription, by its id as its sender wrote it.
@@ -132,7 +132,7 @@ pub fn tools_list_changed(subscription: Option<&str>) -> Vec<u8> {
     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"{params}}}\n").into_bytes()
 }
 
-fn line(id: Option<&str>, body: Body<'_>) -> Vec<u8> {
+fn serialize_line(id: Option<&str>, body: Body<'_>) -> Vec<u8> {
     // An id that was read before is JSON; were it none, null would still be a valid answer.
     let id = id.and_then(|id| serde_json::from_str::<&RawValue>(id).ok());
     // Serializing strings and numbers into memory has no way to fail.
@@ -155,18 +155,18 @@ mod tests {
     #[test]
     fn ids_come_back_as_they_were_written() {
         for id in ["1.0", "9007199254740993", r#""\u0061""#] {
-            let line = text(error(Some(id), ErrorCode::Parse, "x"));
+            let line = text(error_line(Some(id), ErrorCode::Parse, "x"));
             assert_eq!(
                 line,
                 format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":-32700,\"message\":\"x\"}}}}\n")
             );
         }
-        assert!(text(error(None, ErrorCode::InvalidRequest, "x")).contains("\"id\":null"));
+        assert!(text(error_line(None, ErrorCode::InvalidRequest, "x")).contains("\"id\":null"));
     }
 
     #[test]
     fn a_refusal_has_the_shape_that_its_caller_expects() {
-        let plain = text(refusal("1", AnswerShape::Result, "t", DECISION));
+        let plain = text(refusal_line("1", AnswerShape::Result, "t", DECISION));
         assert_eq!(
             plain,
             concat!(
@@ -175,9 +175,9 @@ mod tests {
                 "\n"
             )
         );
-        let typed = text(refusal("1", AnswerShape::TypedResult, "t", DECISION));
+        let typed = text(refusal_line("1", AnswerShape::TypedResult, "t", DECISION));
         assert!(typed.contains(r#""resultType":"complete""#), "{typed}");
-        let task = text(refusal("1", AnswerShape::Task, "t", DECISION));
+        let task = text(refusal_line("1", AnswerShape::Task, "t", DECISION));
         assert!(task.contains(r#""error":{"code":-31003,"message":"t","data":{"policylayer/decision""#), "{task}");
         assert!(!task.contains("result"), "{task}");
     }

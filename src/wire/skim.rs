@@ -55,7 +55,7 @@ impl Skim {
 }
 
 /// Skims a line that is whole in memory.
-pub fn skim(line: &[u8]) -> Skim {
+pub fn skim_line(line: &[u8]) -> Skim {
     let mut skimmer = Skimmer::default();
     skimmer.feed(line);
     skimmer.finish()
@@ -118,7 +118,7 @@ impl Skimmer {
                     }
                 }
             }
-            self.byte(byte);
+            self.feed_byte(byte);
             bytes = rest;
         }
     }
@@ -137,16 +137,16 @@ impl Skimmer {
         Skim { id: self.id.filter(|_| self.ids == 1), shape, version: self.version }
     }
 
-    fn byte(&mut self, byte: u8) {
+    fn feed_byte(&mut self, byte: u8) {
         if self.in_string {
-            self.take(byte);
+            self.take_byte(byte);
             match byte {
                 _ if self.escaped => self.escaped = false,
                 b'\\' => self.escaped = true,
                 b'"' => {
                     self.in_string = false;
                     if self.at == SkimState::Key {
-                        self.key();
+                        self.end_key();
                     }
                 }
                 _ => {}
@@ -174,13 +174,13 @@ impl Skimmer {
             }
             (SkimState::Key, _) => {}
             (SkimState::Value, b',' | b'}') if self.depth == 1 => {
-                self.value();
+                self.end_value();
                 self.at = if byte == b',' { SkimState::Key } else { SkimState::After };
             }
             // It closes what was never opened.
             (SkimState::Value, b']') if self.depth == 1 => self.at = SkimState::Broken,
             (SkimState::Value, _) => {
-                self.take(byte);
+                self.take_byte(byte);
                 match byte {
                     b'"' => self.in_string = true,
                     b'{' | b'[' => self.depth += 1,
@@ -191,21 +191,21 @@ impl Skimmer {
         }
     }
 
-    fn take(&mut self, byte: u8) {
+    fn take_byte(&mut self, byte: u8) {
         // One byte over the bound is kept, so that an id that was cut is seen to be too long.
         if self.taking && self.text.len() <= MAX_ID {
             self.text.push(byte);
         }
     }
 
-    fn key(&mut self) {
+    fn end_key(&mut self) {
         self.taking = false;
         self.member = None;
         if self.text.len() > MAX_KEY {
             return;
         }
         let Ok(key) = serde_json::from_slice::<String>(&self.text) else { return };
-        match lookalike::likeness(&key, &["id", "method", "result", "error", "jsonrpc"]) {
+        match lookalike::compare_key(&key, &["id", "method", "result", "error", "jsonrpc"]) {
             Likeness::Is(name) => {
                 self.member = Some(name);
                 match name {
@@ -221,7 +221,7 @@ impl Skimmer {
         }
     }
 
-    fn value(&mut self) {
+    fn end_value(&mut self) {
         if self.taking {
             self.taking = false;
             self.id = Id::parse(self.text.trim_ascii()).ok();
@@ -236,7 +236,7 @@ mod tests {
 
     /// `line` skimmed whole and byte by byte: shape and id as written.
     fn seen(line: &str) -> (Shape, Option<String>) {
-        let whole = skim(line.as_bytes());
+        let whole = skim_line(line.as_bytes());
         let mut pieces = Skimmer::default();
         for byte in line.bytes() {
             pieces.feed(&[byte]);

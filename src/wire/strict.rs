@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
-use super::text::{decode_lossy, plain_end, stops};
+use super::text::{decode_lossy, plain_end, stop_bits};
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
 
 /// The keys of a JSON-RPC message itself.
@@ -51,7 +51,7 @@ pub struct Envelope<'l> {
 }
 
 impl<'l> Envelope<'l> {
-    fn member(&mut self, name: &str) -> &mut Option<&'l str> {
+    fn member_mut(&mut self, name: &str) -> &mut Option<&'l str> {
         match name {
             "jsonrpc" => &mut self.jsonrpc,
             "id" => &mut self.id,
@@ -100,9 +100,9 @@ impl Reader {
     ///
     /// # Errors
     /// With the first thing that is wrong with it.
-    pub fn read<'l>(&mut self, line: &'l [u8], depth: StrictDepth) -> Result<Envelope<'l>, Fault> {
-        let text = std::str::from_utf8(without_line_end(line)).map_err(|error| Fault::Utf8(error.valid_up_to()))?;
-        self.scan(text, depth).message()
+    pub fn read_line<'l>(&mut self, line: &'l [u8], depth: StrictDepth) -> Result<Envelope<'l>, Fault> {
+        let text = std::str::from_utf8(trim_line_end(line)).map_err(|error| Fault::Utf8(error.valid_up_to()))?;
+        self.start_scan(text, depth).scan_message()
     }
 
     /// Reads one object as strictly as those inside a line, and nothing but it: what may stand as a member of a message.
@@ -110,10 +110,10 @@ impl Reader {
     /// # Errors
     /// With the first thing that is wrong with it. Places are bytes of `text`.
     pub fn read_object(&mut self, text: &str) -> Result<(), Fault> {
-        self.scan(text, StrictDepth::EVERYTHING).object()
+        self.start_scan(text, StrictDepth::EVERYTHING).scan_object()
     }
 
-    fn scan<'l>(&mut self, text: &'l str, depth: StrictDepth) -> Scan<'_, 'l> {
+    fn start_scan<'l>(&mut self, text: &'l str, depth: StrictDepth) -> Scan<'_, 'l> {
         self.levels.clear();
         self.keys.clear();
         self.arena.clear();
@@ -126,7 +126,7 @@ impl Reader {
 }
 
 /// A line without its `\n` or `\r\n`.
-pub fn without_line_end(line: &[u8]) -> &[u8] {
+pub fn trim_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
@@ -153,20 +153,20 @@ struct Scan<'r, 'l> {
 }
 
 impl<'l> Scan<'_, 'l> {
-    fn message(mut self) -> Result<Envelope<'l>, Fault> {
-        self.start()?;
+    fn scan_message(mut self) -> Result<Envelope<'l>, Fault> {
+        self.skip_to_object()?;
         let mut envelope = Envelope::default();
         let mut more = self.enter_object()?;
         while more {
             let name = self.envelope_key()?;
             let start = self.at;
-            self.value()?;
+            self.scan_value()?;
             if let Some(name) = name {
-                *envelope.member(name) = self.text.get(start..self.at);
+                *envelope.member_mut(name) = self.text.get(start..self.at);
             }
-            more = self.next_in(b'}')?;
+            more = self.next_member(b'}')?;
         }
-        self.blanks();
+        self.skip_blanks();
         match self.peek() {
             None => Ok(envelope),
             Some(b'\r') => Err(Fault::CarriageReturn(self.at)),
@@ -174,16 +174,16 @@ impl<'l> Scan<'_, 'l> {
         }
     }
 
-    fn object(mut self) -> Result<(), Fault> {
-        self.blanks();
-        self.start().map_err(|fault| if fault == Fault::Batch { Fault::NoObject } else { fault })?;
-        self.value()?;
-        self.blanks();
+    fn scan_object(mut self) -> Result<(), Fault> {
+        self.skip_blanks();
+        self.skip_to_object().map_err(|fault| if fault == Fault::Batch { Fault::NoObject } else { fault })?;
+        self.scan_value()?;
+        self.skip_blanks();
         if self.peek().is_none() { Ok(()) } else { Err(Fault::Trailing(self.at)) }
     }
 
     /// Up to the object: only spaces may stand before it.
-    fn start(&mut self) -> Result<(), Fault> {
+    fn skip_to_object(&mut self) -> Result<(), Fault> {
         while self.peek() == Some(b' ') {
             self.at += 1;
         }
@@ -193,17 +193,17 @@ impl<'l> Scan<'_, 'l> {
             Some(b'\r') => Err(Fault::CarriageReturn(self.at)),
             Some(byte) if byte < b' ' => Err(Fault::Control { byte, at: self.at }),
             _ if self.text.get(self.at..).is_some_and(|rest| rest.starts_with('\u{feff}')) => Err(Fault::ByteOrderMark),
-            Some(b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') if self.value().is_ok() => Err(Fault::NoObject),
+            Some(b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') if self.scan_value().is_ok() => Err(Fault::NoObject),
             _ => Err(Fault::Syntax(self.at)),
         }
     }
 
     /// The next key of the outermost object and its colon; the protocol's name for it, if it has one.
     fn envelope_key(&mut self) -> Result<Option<&'static str>, Fault> {
-        let key = self.key()?;
+        let key = self.scan_key()?;
         let spelling = key.spelling;
-        let key = self.pushed_key_text(&key);
-        match lookalike::likeness(key, &ENVELOPE_KEYS) {
+        let key = self.last_key_text(&key);
+        match lookalike::compare_key(key, &ENVELOPE_KEYS) {
             Likeness::Is(name) if spelling == Spelling::Escaped => Err(Fault::EscapedKey(name)),
             Likeness::Is(name) => Ok(Some(name)),
             Likeness::Like(name) => Err(Fault::LookAlike { key: excerpt(key), name }),
@@ -212,18 +212,18 @@ impl<'l> Scan<'_, 'l> {
     }
 
     /// One value of any kind, with all that is in it.
-    fn value(&mut self) -> Result<(), Fault> {
+    fn scan_value(&mut self) -> Result<(), Fault> {
         let base = self.reader.levels.len();
         loop {
-            self.blanks();
+            self.skip_blanks();
             let mut more = match self.peek() {
                 Some(b'{') => self.enter_object()?,
-                Some(b'[') => self.enter(Level::Array, b']')?,
-                Some(b'"') => self.string().map(|_| false)?,
-                Some(b'-' | b'0'..=b'9') => self.number().map(|()| false)?,
-                Some(b't') => self.literal(b"true")?,
-                Some(b'f') => self.literal(b"false")?,
-                Some(b'n') => self.literal(b"null")?,
+                Some(b'[') => self.enter_container(Level::Array, b']')?,
+                Some(b'"') => self.scan_string().map(|_| false)?,
+                Some(b'-' | b'0'..=b'9') => self.scan_number().map(|()| false)?,
+                Some(b't') => self.scan_literal(b"true")?,
+                Some(b'f') => self.scan_literal(b"false")?,
+                Some(b'n') => self.scan_literal(b"null")?,
                 _ => return Err(self.unexpected()),
             };
             // After a value, its containers may end or go on.
@@ -232,44 +232,44 @@ impl<'l> Scan<'_, 'l> {
                     return Ok(());
                 }
                 more = match self.reader.levels.last() {
-                    Some(Level::Object { .. }) => self.next_in(b'}')?,
-                    _ => self.next_in(b']')?,
+                    Some(Level::Object { .. }) => self.next_member(b'}')?,
+                    _ => self.next_member(b']')?,
                 };
             }
             if let Some(Level::Object { .. }) = self.reader.levels.last() {
-                self.key()?;
+                self.scan_key()?;
             }
         }
     }
 
     /// Opens an object; whether a key follows.
     fn enter_object(&mut self) -> Result<bool, Fault> {
-        self.enter(Level::Object { keys: self.reader.keys.len() }, b'}')
+        self.enter_container(Level::Object { keys: self.reader.keys.len() }, b'}')
     }
 
     /// Opens a container; whether something is in it.
-    fn enter(&mut self, level: Level, end: u8) -> Result<bool, Fault> {
+    fn enter_container(&mut self, level: Level, end: u8) -> Result<bool, Fault> {
         if self.reader.levels.len() == MAX_DEPTH {
             return Err(Fault::Depth);
         }
         self.reader.levels.push(level);
         self.at += 1;
-        self.blanks();
+        self.skip_blanks();
         let is_empty = self.peek() == Some(end);
         if is_empty {
-            self.close();
+            self.close_container();
         }
         Ok(!is_empty)
     }
 
-    fn close(&mut self) {
+    fn close_container(&mut self) {
         self.at += 1;
         self.reader.levels.pop();
     }
 
     /// After a value in an object or array: whether another member follows.
-    fn next_in(&mut self, end: u8) -> Result<bool, Fault> {
-        self.blanks();
+    fn next_member(&mut self, end: u8) -> Result<bool, Fault> {
+        self.skip_blanks();
         let is_next = match self.peek() {
             Some(b',') => true,
             Some(byte) if byte == end => false,
@@ -277,34 +277,34 @@ impl<'l> Scan<'_, 'l> {
         };
         if is_next {
             self.at += 1;
-            self.blanks();
+            self.skip_blanks();
         } else {
-            self.no_duplicates()?;
-            self.close();
+            self.check_duplicates()?;
+            self.close_container();
         }
         Ok(is_next)
     }
 
     /// A key and its colon. Where the object is judged, the key is remembered and compared.
-    fn key(&mut self) -> Result<RawText, Fault> {
-        self.blanks();
+    fn scan_key(&mut self) -> Result<RawText, Fault> {
+        self.skip_blanks();
         if self.peek() != Some(b'"') {
             return Err(self.unexpected());
         }
-        let key = self.string()?;
-        self.blanks();
+        let key = self.scan_string()?;
+        self.skip_blanks();
         if self.peek() != Some(b':') {
             return Err(self.unexpected());
         }
         self.at += 1;
-        self.blanks();
+        self.skip_blanks();
         if self.reader.levels.len() <= self.depth.0 {
-            self.remember(&key)?;
+            self.remember_key(&key)?;
         }
         Ok(key)
     }
 
-    fn remember(&mut self, key: &RawText) -> Result<(), Fault> {
+    fn remember_key(&mut self, key: &RawText) -> Result<(), Fault> {
         let too_long = || Fault::Syntax(key.range.start);
         let (start, len, arena) = match key.spelling {
             Spelling::Plain => (key.range.start, key.range.len(), 0),
@@ -318,13 +318,13 @@ impl<'l> Scan<'_, 'l> {
         };
         let place = u32::try_from(start).ok().and_then(|start| start.checked_mul(2)).ok_or_else(too_long)? | arena;
         let key = KeyPlace { place, len: u32::try_from(len).map_err(|_| too_long())? };
-        let text = self.decoded(key);
+        let text = self.key_text(key);
         if arena == 1 && text.contains('\0') {
             return Err(Fault::NulInKey(excerpt(text)));
         }
         let Some(Level::Object { keys }) = self.reader.levels.last().copied() else { return Ok(()) };
         let before = self.reader.keys.get(keys..).unwrap_or_default();
-        if before.len() < FEW_KEYS && before.iter().any(|other| self.decoded(*other) == text) {
+        if before.len() < FEW_KEYS && before.iter().any(|other| self.key_text(*other) == text) {
             return Err(Fault::Duplicate(excerpt(text)));
         }
         self.reader.keys.push(key);
@@ -333,20 +333,20 @@ impl<'l> Scan<'_, 'l> {
 
     /// At an object's end: no key stands twice among its many keys, nor once lone surrogates are left out. Forgets
     /// them.
-    fn no_duplicates(&mut self) -> Result<(), Fault> {
+    fn check_duplicates(&mut self) -> Result<(), Fault> {
         let Some(Level::Object { keys: start }) = self.reader.levels.last().copied() else { return Ok(()) };
         let mut keys = std::mem::take(&mut self.reader.keys);
-        let certain = |key: &KeyPlace| self.decoded(*key).chars().filter(|c| *c != char::REPLACEMENT_CHARACTER);
+        let certain = |key: &KeyPlace| self.key_text(*key).chars().filter(|c| *c != char::REPLACEMENT_CHARACTER);
         let compare = |one: &KeyPlace, other: &KeyPlace| match self.reader.has_lone_surrogate {
             true => certain(one).cmp(certain(other)),
-            false => self.decoded(*one).cmp(self.decoded(*other)),
+            false => self.key_text(*one).cmp(self.key_text(*other)),
         };
         let twice = match keys.get_mut(start..) {
             Some(keys) if self.reader.has_lone_surrogate || keys.len() > FEW_KEYS => {
                 keys.sort_unstable_by(compare);
                 keys.array_windows()
                     .find(|[one, other]| compare(one, other).is_eq())
-                    .map(|[one, _]| excerpt(self.decoded(*one)))
+                    .map(|[one, _]| excerpt(self.key_text(*one)))
             }
             _ => None,
         };
@@ -358,29 +358,29 @@ impl<'l> Scan<'_, 'l> {
         twice.map_or(Ok(()), |key| Err(Fault::Duplicate(key)))
     }
 
-    fn decoded(&self, key: KeyPlace) -> &str {
+    fn key_text(&self, key: KeyPlace) -> &str {
         let start = (key.place >> 1) as usize;
         let source = if key.place & 1 == 0 { self.text } else { &self.reader.arena };
         source.get(start..start + key.len as usize).unwrap_or_default()
     }
 
     /// The decoded text of the key that was remembered last.
-    fn pushed_key_text(&self, key: &RawText) -> &str {
+    fn last_key_text(&self, key: &RawText) -> &str {
         match self.reader.keys.last() {
-            Some(last) => self.decoded(*last),
+            Some(last) => self.key_text(*last),
             None => self.text.get(key.range.clone()).unwrap_or_default(),
         }
     }
 
     /// A string, the cursor on its opening quote.
-    fn string(&mut self) -> Result<RawText, Fault> {
+    fn scan_string(&mut self) -> Result<RawText, Fault> {
         let start = self.at + 1;
         let (mut at, mut until) = (start, start + LONG);
         let mut spelling = Spelling::Plain;
         loop {
             at = plain_end(self.bytes, at, until);
             if at >= until {
-                at = self.long_string(at, &mut spelling)?;
+                at = self.scan_long_string(at, &mut spelling)?;
                 until = usize::MAX;
                 continue;
             }
@@ -388,7 +388,7 @@ impl<'l> Scan<'_, 'l> {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     spelling = Spelling::Escaped;
-                    at += self.escape(at)?;
+                    at += self.escape_length(at)?;
                 }
                 Some(b'\r') => return Err(Fault::CarriageReturn(at)),
                 Some(&byte) => return Err(Fault::Control { byte, at }),
@@ -400,11 +400,11 @@ impl<'l> Scan<'_, 'l> {
     }
 
     /// Goes on in a string block by block, up to its end, a fault, or the last bytes of the line.
-    fn long_string(&self, mut base: usize, spelling: &mut Spelling) -> Result<usize, Fault> {
+    fn scan_long_string(&self, mut base: usize, spelling: &mut Spelling) -> Result<usize, Fault> {
         // Where the last escape ends.
         let mut at = base;
         while let Some(block) = self.bytes.get(base..).and_then(|rest| rest.first_chunk()) {
-            let mut stops = stops(block);
+            let mut stops = stop_bits(block);
             while stops != 0 {
                 let here = base + stops.trailing_zeros() as usize;
                 stops &= stops - 1;
@@ -415,7 +415,7 @@ impl<'l> Scan<'_, 'l> {
                     return Ok(here);
                 }
                 *spelling = Spelling::Escaped;
-                at = here + self.escape(here)?;
+                at = here + self.escape_length(here)?;
             }
             base = at.max(base + block.len());
         }
@@ -423,7 +423,7 @@ impl<'l> Scan<'_, 'l> {
     }
 
     /// The length of the escape at `at`.
-    fn escape(&self, at: usize) -> Result<usize, Fault> {
+    fn escape_length(&self, at: usize) -> Result<usize, Fault> {
         match self.bytes.get(at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
             Some(b'u') => match self.bytes.get(at + 2..at + 6) {
@@ -434,7 +434,7 @@ impl<'l> Scan<'_, 'l> {
         }
     }
 
-    fn blanks(&mut self) {
+    fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\t') = self.peek() {
             self.at += 1;
         }
@@ -458,7 +458,7 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<Envelope<'_>, Fault> {
-        Reader::default().read(line.as_bytes(), StrictDepth::EVERYTHING)
+        Reader::default().read_line(line.as_bytes(), StrictDepth::EVERYTHING)
     }
 
     #[test]
@@ -504,7 +504,7 @@ mod tests {
 
     #[test]
     fn only_the_judged_levels_are_compared() {
-        let read = |line: &str, judged| Reader::default().read(line.as_bytes(), judged).is_ok();
+        let read = |line: &str, judged| Reader::default().read_line(line.as_bytes(), judged).is_ok();
         let deep = r#"{"id":1,"result":{"tools":[{"name":"a","inputSchema":{"x":1,"x":2}}]}}"#;
         assert!(read(deep, StrictDepth::LIST) && !read(deep, StrictDepth::EVERYTHING));
         let item = r#"{"id":1,"result":{"tools":[{"name":"a","name":"b"}]}}"#;

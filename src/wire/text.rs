@@ -26,7 +26,7 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
 /// Which of these bytes are quotes, backslashes or control bytes, the first byte in the lowest bit. Without a branch, so that
 /// it is compiled to vector instructions.
 #[inline]
-pub(super) fn stops(block: &[u8; 64]) -> u64 {
+pub(super) fn stop_bits(block: &[u8; 64]) -> u64 {
     let mut flags = [0_u8; 64];
     for (flag, byte) in flags.iter_mut().zip(block) {
         *flag = u8::from(is_stop(*byte));
@@ -97,7 +97,7 @@ mod tests {
                 for (index, block) in bytes.as_chunks().0.iter().enumerate() {
                     for (at, byte) in block.iter().enumerate() {
                         let is_stop = [before, before + 2].contains(&(index * 64 + at));
-                        assert_eq!(stops(block) >> at & 1 == 1, is_stop, "{byte} at {at} of block {index}");
+                        assert_eq!(stop_bits(block) >> at & 1 == 1, is_stop, "{byte} at {at} of block {index}");
                     }
                 }
             }

@@ -21,7 +21,7 @@ pub struct Member<'l> {
 impl<'l> Member<'l> {
     /// The key, decoded; `None` where it holds a lone surrogate.
     pub fn key(&self) -> Option<Cow<'l, str>> {
-        string(self.key)
+        decode_string(self.key)
     }
 
     /// The key as written, with its quotes.
@@ -33,13 +33,13 @@ impl<'l> Member<'l> {
     ///
     /// # Errors
     /// When it looks like one, or is one that is written with escapes.
-    pub fn known(&self, keys: &[&'static str]) -> Result<Option<&'static str>, Fault> {
+    pub fn protocol_key(&self, keys: &[&'static str]) -> Result<Option<&'static str>, Fault> {
         let key = self.key().unwrap_or_else(|| {
             let mut lossy = String::new();
             decode_lossy(self.key.get(1..self.key.len().saturating_sub(1)).unwrap_or_default(), &mut lossy);
             Cow::Owned(lossy)
         });
-        match lookalike::likeness(&key, keys) {
+        match lookalike::compare_key(&key, keys) {
             Likeness::Is(name) if self.key.contains('\\') => Err(Fault::EscapedKey(name)),
             Likeness::Is(name) => Ok(Some(name)),
             Likeness::Like(name) => Err(Fault::LookAlike { key: excerpt(&key), name }),
@@ -50,12 +50,12 @@ impl<'l> Member<'l> {
 
 /// The members of an object.
 pub fn members(object: &str) -> impl Iterator<Item = Member<'_>> {
-    let mut walk = Walk::into(object, b'{');
+    let mut walk = Walk::enter_container(object, b'{');
     std::iter::from_fn(move || {
-        let key = walk.value()?;
-        walk.pass(b':')?;
-        let value = walk.value()?;
-        let _ = walk.pass(b',');
+        let key = walk.skip_value()?;
+        walk.skip_byte(b':')?;
+        let value = walk.skip_value()?;
+        let _ = walk.skip_byte(b',');
         Some(Member { key: object.get(key)?, value: object.get(value.clone())?, range: value })
     })
 }
@@ -67,22 +67,22 @@ pub fn find_member<'l>(object: &'l str, key: &str) -> Option<&'l str> {
 
 /// Where the elements of an array stand in its text.
 pub fn elements(array: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let mut walk = Walk::into(array, b'[');
+    let mut walk = Walk::enter_container(array, b'[');
     std::iter::from_fn(move || {
-        let element = walk.value()?;
-        let _ = walk.pass(b',');
+        let element = walk.skip_value()?;
+        let _ = walk.skip_byte(b',');
         Some(element)
     })
 }
 
 /// Decodes a JSON string. Returns `None` if it is not a string, or has a lone surrogate.
-pub fn string(json: &str) -> Option<Cow<'_, str>> {
+pub fn decode_string(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
     if inside.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
 }
 
 /// Where a piece stands in the text that it was cut from. Both are views of one buffer, so their addresses tell.
-pub(crate) fn place_of(whole: &[u8], piece: &str) -> Range<usize> {
+pub(crate) fn range_of(whole: &[u8], piece: &str) -> Range<usize> {
     let start = piece.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
     start..start + piece.len()
 }
@@ -93,7 +93,7 @@ struct Walk<'l> {
 }
 
 impl<'l> Walk<'l> {
-    fn into(text: &'l str, open: u8) -> Self {
+    fn enter_container(text: &'l str, open: u8) -> Self {
         let bytes = text.as_bytes();
         // A walk that cannot begin stands at its end.
         Self { bytes, at: if bytes.first() == Some(&open) { 1 } else { bytes.len() } }
@@ -103,25 +103,25 @@ impl<'l> Walk<'l> {
         self.bytes.get(self.at).copied()
     }
 
-    fn blanks(&mut self) {
+    fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\t') = self.peek() {
             self.at += 1;
         }
     }
 
-    fn pass(&mut self, byte: u8) -> Option<()> {
-        self.blanks();
+    fn skip_byte(&mut self, byte: u8) -> Option<()> {
+        self.skip_blanks();
         (self.peek() == Some(byte)).then(|| self.at += 1)
     }
 
     /// Passes over one value; `None` at the end of the container.
-    fn value(&mut self) -> Option<Range<usize>> {
-        self.blanks();
+    fn skip_value(&mut self) -> Option<Range<usize>> {
+        self.skip_blanks();
         let start = self.at;
         let mut depth = 0_usize;
         loop {
             match self.peek()? {
-                b'"' => self.string()?,
+                b'"' => self.skip_string()?,
                 b'{' | b'[' => {
                     depth += 1;
                     self.at += 1;
@@ -132,7 +132,7 @@ impl<'l> Walk<'l> {
                 }
                 b',' | b':' | b' ' | b'\t' if depth > 0 => self.at += 1,
                 b'}' | b']' | b',' | b':' | b' ' | b'\t' => return None,
-                _ => self.scalar(),
+                _ => self.skip_scalar(),
             }
             if depth == 0 {
                 return Some(start..self.at);
@@ -140,7 +140,7 @@ impl<'l> Walk<'l> {
         }
     }
 
-    fn string(&mut self) -> Option<()> {
+    fn skip_string(&mut self) -> Option<()> {
         self.at += 1;
         loop {
             self.at += memchr::memchr2(b'"', b'\\', self.bytes.get(self.at..)?)?;
@@ -152,7 +152,7 @@ impl<'l> Walk<'l> {
         }
     }
 
-    fn scalar(&mut self) {
+    fn skip_scalar(&mut self) {
         while self.peek().is_some_and(|byte| !matches!(byte, b'}' | b']' | b',' | b':' | b' ' | b'\t')) {
             self.at += 1;
         }
@@ -187,10 +187,10 @@ mod tests {
 
     #[test]
     fn strings() {
-        assert_eq!(string(r#""a\/b""#).as_deref(), Some("a/b"));
-        assert_eq!(string("\"é\"").as_deref(), Some("é"));
+        assert_eq!(decode_string(r#""a\/b""#).as_deref(), Some("a/b"));
+        assert_eq!(decode_string("\"é\"").as_deref(), Some("é"));
         for none in ["1", "\"a", r#""\ud83d""#, ""] {
-            assert_eq!(string(none), None, "{none}");
+            assert_eq!(decode_string(none), None, "{none}");
         }
     }
 }

@@ -16,7 +16,7 @@ use policylayer::policy::{Effect, Policy};
 use policylayer::record::{self, About, ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required};
 use policylayer::wire::id::IdKey;
 use policylayer::wire::message::{Message, cancelled_request, method};
-use policylayer::wire::skim::{Shape, skim};
+use policylayer::wire::skim::{Shape, skim_line};
 use policylayer::wire::strict::{Reader, StrictDepth};
 
 use super::models::{Node, Reading, Value, fold, parse};
@@ -109,7 +109,7 @@ impl Requests {
 
     /// What was refused may have been the late answer to a request that was withdrawn, and its id is free then.
     fn may_be_late(&mut self, line: &[u8]) {
-        if let Some(key) = skim(line).id.as_ref().map(IdKey::from)
+        if let Some(key) = skim_line(line).id.as_ref().map(IdKey::from)
             && self.0.get(&key).is_some_and(|open| open.is_cancelled)
         {
             self.0.remove(&key);
@@ -179,14 +179,14 @@ impl Lines {
 fn recorded(entry: &LogEntry) -> u64 {
     let mut line = Vec::new();
     let session = record::SessionName { id: "0".to_owned(), server: "stub".to_owned() };
-    entry.write(&session, Digest::START, &mut line);
+    entry.write_line(&session, Digest::START, &mut line);
     let text = String::from_utf8(line).expect("a record is UTF-8");
     assert_eq!(text.find('\n'), Some(text.len() - 1), "a record is one line: {text:?}");
-    match record::read(&text).unwrap_or_else(|error| panic!("{error}: {text}")).about {
-        About::Decision(read) => assert_eq!(read.call, entry.number()),
+    match record::read_line(&text).unwrap_or_else(|error| panic!("{error}: {text}")).about {
+        About::Decision(read) => assert_eq!(read.call, entry.call_number()),
         About::Event(event) => panic!("{event:?}"),
     }
-    entry.number()
+    entry.call_number()
 }
 
 /// A line of ours is one JSON-RPC message with a newline at its end.
@@ -227,7 +227,7 @@ impl Session {
     fn new() -> Self {
         let unix = Duration::from_secs(20_000 * 86_400);
         Self {
-            engine: Engine::new(policies()[0].0.clone(), Box::new(Memory::default())).recording(
+            engine: Engine::new(policies()[0].0.clone(), Box::new(Memory::default())).with_recording(
                 ArgumentRecorder::new(ArgumentsLogged::Full, Box::new(|| Some(DigestKey([5; 32])))),
                 Required::No,
             ),
@@ -257,7 +257,7 @@ impl Session {
     fn client(&mut self, line: &[u8]) {
         let line = [line, b"\n"].concat();
         let mut actions = Vec::new();
-        self.engine.client_line(&line, self.now, &mut actions);
+        self.engine.handle_client_line(&line, self.now, &mut actions);
         let lines = self.lines(actions, Sender::Client);
         let [forwards, replaces, replies] = lines.counts();
         let why = || format!("{}: {:?}", shown(&line), lines.counts());
@@ -266,7 +266,8 @@ impl Session {
             self.reached_server(&line);
         }
         let mut reader = Reader::default();
-        let message = reader.read(&line, StrictDepth::EVERYTHING).and_then(|envelope| Message::of(&envelope));
+        let message =
+            reader.read_line(&line, StrictDepth::EVERYTHING).and_then(|envelope| Message::from_envelope(&envelope));
         match message {
             Ok(Message::Request { id, key, method, .. }) => {
                 assert_eq!((forwards + replies, replaces), (1, 0), "a request gets one answer: {}", why());
@@ -315,7 +316,7 @@ impl Session {
     fn settles_nothing(&self, line: &[u8], reply: &[u8]) {
         is_error(reply);
         if let Some(id) = id_of(reply) {
-            let is_request = skim(line).shape == Shape::Request;
+            let is_request = skim_line(line).shape == Shape::Request;
             assert!(is_request || !self.client_requests.0.contains_key(&key_of(&id)), "{}", shown(line));
         }
     }
@@ -334,7 +335,7 @@ impl Session {
             if fold(&asked) == method::TOOLS_CALL {
                 assert!(reading.get(&tree, "id").is_some(), "{reading:?} finds a call without an id in {text:?}");
                 let arguments = reading.path(&tree, &["params", "arguments"]).map_or("{}", |node| node.raw(text));
-                let decision = self.policy().judge(&name, arguments).decision;
+                let decision = self.policy().judge_call(&name, arguments).decision;
                 assert_eq!(decision.effect, Effect::Allow, "{reading:?} finds a call of {name:?} in {text:?}");
             }
         }
@@ -354,12 +355,13 @@ impl Session {
     fn server(&mut self, line: &[u8]) {
         let line = [line, b"\n"].concat();
         let mut actions = Vec::new();
-        self.engine.server_line(&line, self.now, &mut actions);
+        self.engine.handle_server_line(&line, self.now, &mut actions);
         let lines = self.lines(actions, Sender::Server);
         let [forwards, replaces, replies] = lines.counts();
         let why = || format!("{}: {:?}", shown(&line), lines.counts());
         let mut reader = Reader::default();
-        let message = reader.read(&line, StrictDepth::ENVELOPE).and_then(|envelope| Message::of(&envelope));
+        let message =
+            reader.read_line(&line, StrictDepth::ENVELOPE).and_then(|envelope| Message::from_envelope(&envelope));
         match message {
             Ok(Message::Request { id, key, method, .. }) => {
                 assert_eq!((forwards + replies, replaces), (1, 0), "a request gets one answer: {}", why());
@@ -415,10 +417,10 @@ impl Session {
 
     fn client_oversize(&mut self, line: &[u8]) {
         let mut actions = Vec::new();
-        self.engine.client_oversize(&skim(line), 64, self.now, &mut actions);
+        self.engine.handle_client_oversize(&skim_line(line), 64, self.now, &mut actions);
         let lines = self.lines(actions, Sender::Client);
         assert!(lines.forwards == 0 && lines.replies.len() <= 1);
-        assert!(skim(line).request_id().is_none() || lines.replies.len() == 1, "a request gets one answer");
+        assert!(skim_line(line).request_id().is_none() || lines.replies.len() == 1, "a request gets one answer");
         self.answered_instead(line, &lines);
         if let Some(reply) = lines.replies.first() {
             self.settles_nothing(line, reply);
@@ -427,7 +429,7 @@ impl Session {
 
     fn server_oversize(&mut self, line: &[u8]) {
         let mut actions = Vec::new();
-        self.engine.server_oversize(&skim(line), 64, self.now, &mut actions);
+        self.engine.handle_server_oversize(&skim_line(line), 64, self.now, &mut actions);
         let lines = self.lines(actions, Sender::Server);
         assert!(lines.forwards == 0 && lines.replaces.len() + lines.replies.len() <= 1);
         self.failed(line, &lines);
@@ -456,7 +458,7 @@ impl Session {
 
     fn end(&mut self) {
         let mut actions = Vec::new();
-        self.engine.server_ended("it exited", self.now, &mut actions);
+        self.engine.handle_server_end("it exited", self.now, &mut actions);
         let lines = self.lines(actions, Sender::Server);
         assert!(lines.forwards == 0 && lines.replies.is_empty());
         let mut answered: Vec<_> = lines.replaces.iter().map(|line| id_of(line).expect("who waits is named")).collect();

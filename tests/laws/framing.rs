@@ -2,7 +2,7 @@
 //! gives.
 
 use policylayer::wire::frame::{Frame, Framer};
-use policylayer::wire::skim::{Skim, skim};
+use policylayer::wire::skim::{Skim, skim_line};
 
 use super::shown;
 
@@ -31,7 +31,7 @@ fn cut(stream: &[u8], max: usize) -> Vec<Seen> {
         .split_inclusive(|byte| *byte == b'\n')
         .map(|line| {
             let content = line.strip_suffix(b"\n").unwrap_or(line);
-            if content.len() > max { Seen::Oversize(skim(content)) } else { Seen::Line(line.to_vec()) }
+            if content.len() > max { Seen::Oversize(skim_line(content)) } else { Seen::Line(line.to_vec()) }
         })
         .collect()
 }
@@ -40,10 +40,10 @@ fn framed(mut stream: &[u8], max: usize, sizes: &[usize]) -> Vec<Seen> {
     let (mut framer, mut seen) = (Framer::new(max), Vec::new());
     let mut sizes = sizes.iter().cycle();
     while !stream.is_empty() {
-        let room = framer.room();
+        let room = framer.free_space();
         let count = sizes.next().copied().unwrap_or(7).min(stream.len()).min(room.len());
         room[..count].copy_from_slice(&stream[..count]);
-        framer.filled(count);
+        framer.advance(count);
         stream = &stream[count..];
         while let Some(frame) = framer.next_frame() {
             seen.push(take(&framer, frame));

@@ -32,10 +32,10 @@ pub fn holds(data: &[u8]) {
         _ => [rest, b"\n"].concat(),
     };
     let (mut engine, mut actions) = (Engine::new(policy.clone(), Box::new(Memory::default())), Vec::new());
-    engine.client_line(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Now::default(), &mut actions);
+    engine.handle_client_line(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Now::default(), &mut actions);
     assert_eq!(actions, [Action::ToServer(Payload::Received)]);
     actions.clear();
-    engine.server_line(&line, Now::default(), &mut actions);
+    engine.handle_server_line(&line, Now::default(), &mut actions);
     // Where the line is no response, it may be any message but the list that the client waits for.
     let Some(answer) = answer(&line, &actions) else { return };
     let text = std::str::from_utf8(answer).expect("what reaches the client is UTF-8");
@@ -66,7 +66,7 @@ pub fn shows_nothing_hidden(policy: &Policy, tree: &Node, text: &str) {
     for reading in Reading::ALL {
         let tools = reading.path(tree, &["result", "tools"]).map(Node::items).unwrap_or_default();
         for tool in tools.iter().filter_map(|tool| reading.text(tool, &["name"])) {
-            assert_ne!(policy.decide(&tool).effect, Effect::Hide, "{reading:?} finds {tool:?} in {text:?}");
+            assert_ne!(policy.decide_tool(&tool).effect, Effect::Hide, "{reading:?} finds {tool:?} in {text:?}");
         }
     }
 }
@@ -77,7 +77,7 @@ fn filtered(policy: &Policy, line: &str) -> String {
     let Some(tools) = Reading::LastWins.path(&tree, &["result", "tools"]) else { return line.to_owned() };
     let (hidden, kept): (Vec<_>, Vec<_>) = tools.items().iter().partition(|tool| {
         let name = Reading::LastWins.text(tool, &["name"]).expect("a tool has a name");
-        policy.decide(&name).effect == Effect::Hide
+        policy.decide_tool(&name).effect == Effect::Hide
     });
     if hidden.is_empty() {
         return line.to_owned();

@@ -19,7 +19,8 @@ use policylayer::policy::{self as policies, Format, Policy, ServerName, Source};
 
 /// A policy that is known to be valid.
 fn compiled(text: &str) -> Arc<Policy> {
-    let loaded = policies::load(&Source::new("policy.json", Format::Json, text), &ServerName::parse("stub").unwrap());
+    let loaded =
+        policies::load_policy(&Source::new("policy.json", Format::Json, text), &ServerName::parse("stub").unwrap());
     Arc::new(loaded.policy.unwrap_or_else(|| panic!("{text}: {:?}", loaded.diagnostics)))
 }
 

@@ -39,21 +39,21 @@ pub fn holds(data: &[u8]) {
 
 /// Loads a document, and holds what must be true of any.
 pub fn load(source: &Source) -> Loaded {
-    let loaded = policies::load(source, &ServerName::parse("iterable").expect("a name"));
+    let loaded = policies::load_policy(source, &ServerName::parse("iterable").expect("a name"));
     let errors = loaded.diagnostics.iter().filter(|one| one.severity == Severity::Error).count();
     assert_eq!(loaded.policy.is_none(), errors > 0, "a policy is missing exactly where there is an error");
     for one in &loaded.diagnostics {
-        let (start, end) = (source.place(one.span.start), source.place(one.span.end));
+        let (start, end) = (source.place_of(one.span.start), source.place_of(one.span.end));
         assert!(start.line >= 1 && start.column >= 1 && end.line >= start.line, "{one:?}");
         assert!(one.span.end <= source.text().len(), "{one:?}");
         assert!(one.hint.is_some(), "{one:?}");
     }
-    let plain = policies::render(source, &loaded.diagnostics, Colour::Plain);
+    let plain = policies::render_diagnostics(source, &loaded.diagnostics, Colour::Plain);
     assert!(!plain.contains('\u{1b}'), "{plain:?}");
     assert_eq!(plain.is_empty(), loaded.diagnostics.is_empty());
-    let _ = policies::render(source, &loaded.diagnostics, Colour::Styled);
+    let _ = policies::render_diagnostics(source, &loaded.diagnostics, Colour::Styled);
     if let Some(policy) = &loaded.policy {
-        let _ = policy.summary().to_string();
+        let _ = policy.summarize().to_string();
     }
     loaded
 }
@@ -61,9 +61,9 @@ pub fn load(source: &Source) -> Loaded {
 /// Everything that a policy says about some calls.
 fn decided(policy: &Policy) -> Vec<String> {
     let of_tool = |tool: &&str| {
-        let decision = policy.decide(tool);
+        let decision = policy.decide_tool(tool);
         let of_call = |arguments: &&str| {
-            let judgement = policy.judge(tool, arguments);
+            let judgement = policy.judge_call(tool, arguments);
             let limits: Vec<_> = judgement.limits().map(|limit| format!("{limit:?}")).collect();
             if matches!(decision.effect, Effect::Hide | Effect::Deny) {
                 assert_eq!(judgement.decision, decision, "what is refused always is refused with {arguments}");
@@ -71,7 +71,7 @@ fn decided(policy: &Policy) -> Vec<String> {
             format!("{:?} {limits:?}", judgement.decision)
         };
         let of_calls: Vec<_> = ARGUMENTS.iter().map(of_call).collect();
-        format!("{decision:?} {:?} {of_calls:?}", policy.class(tool))
+        format!("{decision:?} {:?} {of_calls:?}", policy.class_of(tool))
     };
     TOOLS.iter().map(of_tool).collect()
 }

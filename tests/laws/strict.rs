@@ -5,8 +5,8 @@ use policylayer::limits::MAX_DEPTH;
 use policylayer::wire::fault::Fault;
 use policylayer::wire::id::IdKey;
 use policylayer::wire::message::{CallParams, Message};
-use policylayer::wire::skim::{Skimmer, skim};
-use policylayer::wire::strict::{ENVELOPE_KEYS, Envelope, Reader, StrictDepth, without_line_end};
+use policylayer::wire::skim::{Skimmer, skim_line};
+use policylayer::wire::strict::{ENVELOPE_KEYS, Envelope, Reader, StrictDepth, trim_line_end};
 
 use super::models::{Node, Reading, Text, Value, are_distinct, has_distinct_keys, parse};
 use super::shown;
@@ -16,10 +16,10 @@ pub fn holds(data: &[u8]) {
     let mut reader = Reader::default();
     for line in data.split(|byte| *byte == b'\n').take(4) {
         for judged in [StrictDepth::EVERYTHING, StrictDepth::LIST, StrictDepth::ENVELOPE] {
-            let fresh = Reader::default().read(line, judged);
-            assert_eq!(reader.read(line, judged), fresh, "a used reader reads as a new one: {}", shown(line));
+            let fresh = Reader::default().read_line(line, judged);
+            assert_eq!(reader.read_line(line, judged), fresh, "a used reader reads as a new one: {}", shown(line));
         }
-        match reader.read(line, StrictDepth::EVERYTHING) {
+        match reader.read_line(line, StrictDepth::EVERYTHING) {
             Ok(envelope) => accepted(line, &envelope),
             Err(fault) => refused(line, &fault),
         }
@@ -29,7 +29,7 @@ pub fn holds(data: &[u8]) {
 }
 
 fn accepted(line: &[u8], envelope: &Envelope<'_>) {
-    let text = std::str::from_utf8(without_line_end(line)).expect("what is accepted is UTF-8");
+    let text = std::str::from_utf8(trim_line_end(line)).expect("what is accepted is UTF-8");
     let tree = parse(text).unwrap_or_else(|| panic!("what is accepted is JSON: {text:?}"));
     assert!(text.trim_start_matches(' ').starts_with('{') && !text.contains('\r'), "{text:?}");
     assert!(nesting(text) <= MAX_DEPTH, "{text:?}");
@@ -42,10 +42,10 @@ fn accepted(line: &[u8], envelope: &Envelope<'_>) {
         }
     }
     for judged in [StrictDepth::LIST, StrictDepth::ENVELOPE] {
-        assert_eq!(Reader::default().read(line, judged).as_ref(), Ok(envelope), "{text:?}");
+        assert_eq!(Reader::default().read_line(line, judged).as_ref(), Ok(envelope), "{text:?}");
     }
-    if let Ok(Message::Request { id, key, method, params }) = Message::of(envelope) {
-        let skimmed = skim(line);
+    if let Ok(Message::Request { id, key, method, params }) = Message::from_envelope(envelope) {
+        let skimmed = skim_line(line);
         assert_eq!(skimmed.request_id().map(IdKey::from).as_ref(), Some(&key), "{text:?}");
         assert_eq!(skimmed.request_id().map(|id| id.as_str()), Some(id), "{text:?}");
         for reading in Reading::ALL {
@@ -70,7 +70,7 @@ fn same_call(text: &str, tree: &Node, call: &CallParams<'_>) {
 
 /// Where the fault does not hold, what was refused is valid and only odd.
 fn refused(line: &[u8], fault: &Fault) {
-    let bytes = without_line_end(line);
+    let bytes = trim_line_end(line);
     let Ok(text) = std::str::from_utf8(bytes) else {
         return assert!(matches!(fault, Fault::Utf8(_)), "{fault:?}: {}", shown(line));
     };
@@ -121,7 +121,7 @@ fn partly_judged(line: &[u8]) {
     {
         assert_eq!(parse(text).is_some(), is_json(text), "the model reads JSON as serde_json does: {text:?}");
     }
-    let read = |judged| Reader::default().read(line, judged).is_ok();
+    let read = |judged| Reader::default().read_line(line, judged).is_ok();
     assert!(!read(StrictDepth::LIST) || read(StrictDepth::ENVELOPE), "{}", shown(line));
 }
 
@@ -131,7 +131,7 @@ fn skimmed(line: &[u8]) {
     for piece in line.chunks(size) {
         skimmer.feed(piece);
     }
-    assert_eq!(skimmer.finish(), skim(line), "in pieces of {size}: {}", shown(line));
+    assert_eq!(skimmer.finish(), skim_line(line), "in pieces of {size}: {}", shown(line));
 }
 
 /// How deeply brackets nest outside of strings.

@@ -26,7 +26,7 @@ struct Desk {
 }
 
 fn policy(text: &str) -> Arc<Policy> {
-    let loaded = policy::load(&Source::new("p.json", Format::Json, text), &ServerName::parse("stub").unwrap());
+    let loaded = policy::load_policy(&Source::new("p.json", Format::Json, text), &ServerName::parse("stub").unwrap());
     Arc::new(loaded.policy.unwrap())
 }
 
@@ -34,8 +34,8 @@ impl Desk {
     fn new(channels: &[Channel]) -> Self {
         let asks = ApprovalOptions { channels: channels.to_vec(), timeout: Duration::from_secs(55), secret: [9; 32] };
         let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
-        let engine = Engine::new(policy(POLICY), Box::new(Memory::default())).asking(asks);
-        Self { engine: engine.recording(keyed, Required::No), seconds: 0.0 }
+        let engine = Engine::new(policy(POLICY), Box::new(Memory::default())).with_approvals(asks);
+        Self { engine: engine.with_recording(keyed, Required::No), seconds: 0.0 }
     }
 
     /// A session whose client has dialogues.
@@ -68,13 +68,13 @@ impl Desk {
 
     fn client_text(&mut self, line: &str) -> Vec<Done> {
         let mut actions = Vec::new();
-        self.engine.client_line(line.as_bytes(), self.now(), &mut actions);
+        self.engine.handle_client_line(line.as_bytes(), self.now(), &mut actions);
         Self::done(actions)
     }
 
     fn server(&mut self, line: Value) -> Vec<Done> {
         let mut actions = Vec::new();
-        self.engine.server_line(line.to_string().as_bytes(), self.now(), &mut actions);
+        self.engine.handle_server_line(line.to_string().as_bytes(), self.now(), &mut actions);
         Self::done(actions)
     }
 
@@ -84,7 +84,7 @@ impl Desk {
 
     fn local(&mut self, number: u64, verdict: ApprovalAnswer) -> Vec<Done> {
         let mut actions = Vec::new();
-        self.engine.answered_locally(number, verdict, self.now(), &mut actions);
+        self.engine.handle_local_answer(number, verdict, self.now(), &mut actions);
         Self::done(actions)
     }
 
@@ -136,7 +136,11 @@ impl Done {
             Action::ToServer(Payload::Written(line)) => Self::ToServer(String::from_utf8(line).unwrap()),
             Action::Record(entry) => {
                 let mut line = Vec::new();
-                entry.write(&SessionName { id: "0".to_owned(), server: "stub".to_owned() }, Digest::START, &mut line);
+                entry.write_line(
+                    &SessionName { id: "0".to_owned(), server: "stub".to_owned() },
+                    Digest::START,
+                    &mut line,
+                );
                 let record: Value = serde_json::from_slice(&line).unwrap();
                 Self::Recorded(json!([record["tool"], record["effect"], record["outcome"], record["approval"]]))
             }
@@ -312,7 +316,7 @@ fn a_local_channel_that_fails_leaves_it_to_the_client() {
     for (mut desk, waits) in [(Desk::with_dialogues(BOTH), true), (Desk::new(BOTH), false)] {
         desk.call(1, "send");
         let mut actions = Vec::new();
-        desk.engine.local_failed(1, "the disk is full.", desk.now(), &mut actions);
+        desk.engine.handle_local_failure(1, "the disk is full.", desk.now(), &mut actions);
         let done = Desk::done(actions);
         if waits {
             assert_eq!(done, []);
@@ -535,7 +539,7 @@ fn a_server_that_ends_takes_everything_that_waits_with_it() {
     desk.call(2, "slow");
     desk.at(55.0);
     let mut actions = Vec::new();
-    desk.engine.server_ended("it exited with code 1", desk.now(), &mut actions);
+    desk.engine.handle_server_end("it exited with code 1", desk.now(), &mut actions);
     let done = Desk::done(actions);
     let answered: Vec<_> =
         done.iter().filter(|done| matches!(done, Done::ToClient(line) if !line["error"].is_null())).collect();
@@ -592,10 +596,10 @@ fn where_the_log_is_required_an_approved_call_is_committed_with_its_line() {
     for (is_cancelled, answers) in [(false, 1), (true, 0)] {
         let mut desk = Desk::new(BOTH);
         let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
-        desk.engine = desk.engine.recording(keyed, Required::Yes);
+        desk.engine = desk.engine.with_recording(keyed, Required::Yes);
         desk.call(1, "send");
         let mut actions = Vec::new();
-        desk.engine.answered_locally(1, ApprovalAnswer::Once, desk.now(), &mut actions);
+        desk.engine.handle_local_answer(1, ApprovalAnswer::Once, desk.now(), &mut actions);
         let commit = actions.iter().find_map(|action| match action {
             Action::Commit(commit) => Some(commit.clone()),
             _ => None,

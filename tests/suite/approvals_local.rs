@@ -12,7 +12,7 @@ use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::record::Digest;
 use policylayer::settings;
-use policylayer::state::approvals::{ApprovalState, Book, Confirm, Desk, NotAnswered, clock};
+use policylayer::state::approvals::{ApprovalState, Book, Confirm, Desk, NotAnswered, unix_time};
 use serde_json::json;
 use waiting::{BRIEF, approvals, call, fails, home, listed, prints, received, run, the_one, wait_for, wrapper_in};
 
@@ -40,14 +40,14 @@ fn what_is_approved_is_what_runs_and_it_runs_once() {
         ("class", json!("execute")),
         ("rule", json!("tools.send")),
         ("reason", json!("Sends mail.")),
-        ("line", json!(Digest::of(line.as_bytes()).to_string())),
+        ("line", json!(Digest::of_line(line.as_bytes()).to_string())),
     ] {
         assert_eq!(entry[key], value, "{entry:#}");
     }
     let id = entry["id"].as_str().unwrap();
     assert_eq!(id.len(), 5);
     let expires: jiff::Timestamp = entry["expires"].as_str().unwrap().parse().unwrap();
-    let left = expires.as_second() - i64::try_from(clock().as_secs()).unwrap();
+    let left = expires.as_second() - i64::try_from(unix_time().as_secs()).unwrap();
     assert!((270..=300).contains(&left), "{left} s");
 
     // Other messages flow on meanwhile, and nothing has reached the server.
@@ -282,9 +282,9 @@ fn the_page_about_approvals_can_be_copied_from() {
     let mut blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let (policy, settings) = (blocks.next().unwrap(), blocks.next().unwrap());
     let server = ServerName::parse("iterable").unwrap();
-    let loaded = policy::load(&Source::new("approvals.md", Format::Toml, policy), &server);
+    let loaded = policy::load_policy(&Source::new("approvals.md", Format::Toml, policy), &server);
     assert!(loaded.policy.is_some() && loaded.diagnostics.is_empty(), "{:#?}", loaded.diagnostics);
-    let loaded = settings::load(&Source::new("approvals.md", Format::Toml, settings));
+    let loaded = settings::load_settings(&Source::new("approvals.md", Format::Toml, settings));
     assert!(loaded.settings.is_some(), "{:#?}", loaded.diagnostics);
     assert_eq!(blocks.next(), None);
 }
@@ -297,7 +297,7 @@ fn question(number: u64, arguments: &str) -> Question {
         rule: "tools.send".into(),
         reason: None,
         arguments: arguments.into(),
-        line: Digest::of(b"line\n"),
+        line: Digest::of_line(b"line\n"),
         timeout: Duration::from_secs(60),
         local: Local::Asked,
     }
@@ -312,70 +312,77 @@ fn a_question_goes_through_its_states() {
     let folder = tempfile::tempdir().unwrap();
     let mut desk = desk(&folder, "0a");
     let mut book = Book::new(folder.path(), "state.sqlite3");
-    let until = clock() + Duration::from_secs(60);
+    let until = unix_time() + Duration::from_secs(60);
     for number in 1..=4 {
-        desk.open(&question(number, "{}"), until).unwrap();
+        desk.open_question(&question(number, "{}"), until).unwrap();
     }
-    desk.settle(1, Settled::Answered(Channel::Client), until);
-    desk.settle(2, Settled::Over, until);
-    desk.settle(3, Settled::Late, until);
-    desk.settle(4, Settled::Late, clock());
-    let all = book.all().unwrap();
+    desk.settle_question(1, Settled::Answered(Channel::Client), until);
+    desk.settle_question(2, Settled::Over, until);
+    desk.settle_question(3, Settled::Late, until);
+    desk.settle_question(4, Settled::Late, unix_time());
+    let all = book.list_all().unwrap();
     let states: Vec<_> = all.iter().map(|entry| entry.state).collect();
     assert_eq!(states, [ApprovalState::Settled, ApprovalState::Expired, ApprovalState::Late, ApprovalState::Expired]);
     for (entry, approval) in
         all.iter().zip([ApprovalAnswer::Once, ApprovalAnswer::Once, ApprovalAnswer::Session, ApprovalAnswer::Once])
     {
-        let answered = book.answer(&entry.id, &approval, Confirm::None).unwrap();
+        let answered = book.answer_question(&entry.id, &approval, Confirm::None).unwrap();
         assert_eq!(answered.is_ok(), entry.state == ApprovalState::Late, "{answered:?}");
     }
-    assert_eq!(desk.answers(), [(3, ApprovalAnswer::Session)]);
-    assert_eq!(desk.answers(), [], "once");
+    assert_eq!(desk.take_answers(), [(3, ApprovalAnswer::Session)]);
+    assert_eq!(desk.take_answers(), [], "once");
     // What settles it afterwards changes nothing any more.
-    desk.settle(3, Settled::Over, until);
-    assert_eq!(book.all().unwrap()[2].state, ApprovalState::Approved);
+    desk.settle_question(3, Settled::Over, until);
+    assert_eq!(book.list_all().unwrap()[2].state, ApprovalState::Approved);
     // Another wrapper that happens to count alike gets nothing of it.
     let mut other = self::desk(&folder, "0b");
-    other.open(&question(3, "{}"), until).unwrap();
-    assert_eq!(other.answers(), []);
-    let other = book.all().unwrap().into_iter().find(|entry| entry.session == "0b").unwrap();
-    assert!(book.answer(&other.id, &ApprovalAnswer::Once, Confirm::None).unwrap().is_ok());
-    assert_eq!(desk.answers(), []);
+    other.open_question(&question(3, "{}"), until).unwrap();
+    assert_eq!(other.take_answers(), []);
+    let other = book.list_all().unwrap().into_iter().find(|entry| entry.session == "0b").unwrap();
+    assert!(book.answer_question(&other.id, &ApprovalAnswer::Once, Confirm::None).unwrap().is_ok());
+    assert_eq!(desk.take_answers(), []);
 }
 
 #[test]
 fn a_code_cannot_be_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let mut desk = Desk::new(folder.path(), "state.sqlite3", "0a".to_owned(), "stub".to_owned(), Confirm::Code);
-    desk.open(&question(1, "{}"), clock() + Duration::from_secs(60)).unwrap();
+    desk.open_question(&question(1, "{}"), unix_time() + Duration::from_secs(60)).unwrap();
     let mut book = Book::new(folder.path(), "state.sqlite3");
-    let id = book.all().unwrap()[0].id.clone();
-    assert_eq!(book.answer(&id, &ApprovalAnswer::Session, Confirm::None).unwrap(), Err(NotAnswered::NeedsCode));
-    assert_eq!(desk.answers(), []);
-    assert!(book.answer(&id, &ApprovalAnswer::Session, Confirm::Code).unwrap().is_ok());
-    assert_eq!(desk.answers(), [(1, ApprovalAnswer::Session)]);
+    let id = book.list_all().unwrap()[0].id.clone();
+    assert_eq!(
+        book.answer_question(&id, &ApprovalAnswer::Session, Confirm::None).unwrap(),
+        Err(NotAnswered::NeedsCode)
+    );
+    assert_eq!(desk.take_answers(), []);
+    assert!(book.answer_question(&id, &ApprovalAnswer::Session, Confirm::Code).unwrap().is_ok());
+    assert_eq!(desk.take_answers(), [(1, ApprovalAnswer::Session)]);
 }
 
 #[test]
 fn long_arguments_are_cut_and_all_of_them_have_a_bound() {
     let folder = tempfile::tempdir().unwrap();
     let mut desk = desk(&folder, "0a");
-    let until = clock() + Duration::from_secs(60);
+    let until = unix_time() + Duration::from_secs(60);
     let long = format!("{{\"a\":\"{}ä\"}}", "x".repeat(MAX_ASKED_ARGUMENTS - 7));
     let most = u64::try_from(MAX_ASKED).unwrap() / u64::try_from(MAX_ASKED_ARGUMENTS).unwrap();
     for number in 1..=most {
-        desk.open(&question(number, &long), until).unwrap();
+        desk.open_question(&question(number, &long), until).unwrap();
     }
-    let why = desk.open(&question(most + 1, &long), until);
+    let why = desk.open_question(&question(most + 1, &long), until);
     assert!(why.as_ref().is_ok() || why.as_ref().unwrap_err().contains("already fill 32 MiB"), "{why:?}");
-    let why = desk.open(&question(most + 2, &long), until).unwrap_err();
+    let why = desk.open_question(&question(most + 2, &long), until).unwrap_err();
     assert!(why.contains("already fill 32 MiB") && why.contains("Answer some of them"), "{why}");
     let mut book = Book::new(folder.path(), "state.sqlite3");
-    let entry = &book.all().unwrap()[0];
+    let entry = &book.list_all().unwrap()[0];
     let kept = entry.arguments.as_ref().unwrap();
     assert!(kept.len() <= MAX_ASKED_ARGUMENTS && kept.len() >= MAX_ASKED_ARGUMENTS - 1);
     assert_eq!(entry.left_out, (long.len() - kept.len()) as u64);
     // Room comes back with each answer.
-    assert!(book.answer(&entry.id.clone(), &ApprovalAnswer::Refused { note: None }, Confirm::None).unwrap().is_ok());
-    desk.open(&question(most + 3, "{}"), until).unwrap();
+    assert!(
+        book.answer_question(&entry.id.clone(), &ApprovalAnswer::Refused { note: None }, Confirm::None)
+            .unwrap()
+            .is_ok()
+    );
+    desk.open_question(&question(most + 3, "{}"), until).unwrap();
 }

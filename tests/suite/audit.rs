@@ -35,13 +35,13 @@ fn folder(home: &Path) -> PathBuf {
 fn log(home: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder(home).join("stub.jsonl")).unwrap_or_default();
     for line in text.lines() {
-        record::read(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        record::read_line(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn assert_verified(home: &Path) -> audit::VerifyReport {
-    let report = audit::verify(&folder(home), &ServerName::parse("stub").unwrap()).unwrap();
+    let report = audit::verify_log(&folder(home), &ServerName::parse("stub").unwrap()).unwrap();
     assert!(report.broken.is_none(), "{report:?}");
     report
 }

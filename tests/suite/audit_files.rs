@@ -11,8 +11,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use policylayer::audit::verify::{BreakKind, VerifyNote};
-use policylayer::audit::{LogNotice, LogOptions, LogPaths, VerifyReport, key, verify};
-use policylayer::record::{About, Outcome, read};
+use policylayer::audit::{LogNotice, LogOptions, LogPaths, VerifyReport, load_key, verify_log};
+use policylayer::record::{About, Outcome, read_line};
 
 use crate::support::audit_log::{draft, entry, log, open_entry, server, start};
 use crate::support::system::PATIENCE;
@@ -34,7 +34,7 @@ fn place(folder: &Path) -> LogPaths {
 }
 
 fn verified(folder: &Path) -> VerifyReport {
-    verify(folder, &server()).unwrap()
+    verify_log(folder, &server()).unwrap()
 }
 
 fn sound(folder: &Path) -> VerifyReport {
@@ -46,8 +46,9 @@ fn sound(folder: &Path) -> VerifyReport {
 /// Every file of the log in order, with its lines.
 fn files(folder: &Path) -> Vec<(PathBuf, Vec<String>)> {
     let place = place(folder);
-    let mut paths: Vec<_> = place.rotated_numbers().unwrap().into_iter().map(|number| place.rotated(number)).collect();
-    paths.push(place.current());
+    let mut paths: Vec<_> =
+        place.rotated_numbers().unwrap().into_iter().map(|number| place.rotated_file(number)).collect();
+    paths.push(place.current_file());
     let lines = |path: &PathBuf| fs::read_to_string(path).unwrap().split_inclusive('\n').map(str::to_owned).collect();
     paths.into_iter().filter(|path| path.exists()).map(|path| (path.clone(), lines(&path))).collect()
 }
@@ -56,7 +57,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<String>)> {
 fn calls(folder: &Path) -> Vec<(String, u64, Outcome)> {
     let mut calls = Vec::new();
     for line in files(folder).iter().flat_map(|(_, lines)| lines) {
-        let Ok(line) = read(line) else { continue };
+        let Ok(line) = read_line(line) else { continue };
         if let About::Decision(record) = line.about {
             calls.push((line.session.into_owned(), record.call, record.outcome));
         }
@@ -81,10 +82,10 @@ fn nothing_is_made_before_the_first_entry_and_all_is_private() {
     assert!(!audit.exists());
     assert_eq!(sound(&audit).lines, 0);
     log.push(&mut vec![entry(1)]);
-    until("a journal", || place(&audit).journals().unwrap().len() == 1);
+    until("a journal", || place(&audit).list_journals().unwrap().len() == 1);
     until("a line", || sound(&audit).lines == 1);
     assert_eq!(sound(&audit).running, 1);
-    key(&audit).unwrap();
+    load_key(&audit).unwrap();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -98,7 +99,7 @@ fn nothing_is_made_before_the_first_entry_and_all_is_private() {
         }
     }
     assert_eq!(log.finish(PATIENCE), 0);
-    assert_eq!(place(&audit).journals().unwrap(), [""; 0]);
+    assert_eq!(place(&audit).list_journals().unwrap(), [""; 0]);
     let report = sound(&audit);
     assert_eq!((report.lines, report.running, &*report.notes), (1, 0, &[][..]));
     assert_eq!(*said.lock().unwrap(), []);
@@ -122,12 +123,12 @@ fn the_chain_goes_on_over_sessions_and_files() {
 fn sha256sum_follows_the_chain() {
     let folder = tempfile::tempdir().unwrap();
     session(folder.path(), LogOptions::default(), 1..=4);
-    let current = place(folder.path()).current();
+    let current = place(folder.path()).current_file();
     let script = "sed -n 3p \"$1\" | sha256sum | cut -c1-64";
     let sum = Command::new("sh").args(["-c", script, "sh"]).arg(&current).output().unwrap();
     let sum = String::from_utf8(sum.stdout).unwrap();
     let lines = &files(folder.path())[0].1;
-    assert_eq!(read(&lines[3]).unwrap().previous.to_string(), sum.trim());
+    assert_eq!(read_line(&lines[3]).unwrap().previous.to_string(), sum.trim());
 }
 
 /// A way to tamper with the lines of the middle file, and what is found: the line counted from the first of the log.
@@ -137,7 +138,7 @@ type Tampering = (&'static str, fn(&mut Vec<String>), usize, BreakKind);
 fn whatever_is_done_to_lines_is_found_where_it_was_done() {
     let folder = tempfile::tempdir().unwrap();
     session(folder.path(), LogOptions::default(), 1..=10);
-    let current = place(folder.path()).current();
+    let current = place(folder.path()).current_file();
     let whole = files(folder.path())[0].1.clone();
     let cases: [Tampering; 12] = [
         ("an edit", |lines| lines[4] = lines[4].replace("get_lists", "get_listz"), 5, BreakKind::Changed),
@@ -200,7 +201,7 @@ fn whatever_is_done_to_files_is_found() {
     assert!(place.rotated_numbers().unwrap().len() >= 3);
     let removed = |path: PathBuf| (path.clone(), Box::new(move || fs::remove_file(&path).unwrap()) as Box<dyn Fn()>);
     let swapped = {
-        let (one, other) = (place.rotated(1), place.rotated(2));
+        let (one, other) = (place.rotated_file(1), place.rotated_file(2));
         let (file, spare) = (one.clone(), folder.path().join("spare"));
         let swap = move || {
             fs::rename(&one, &spare).unwrap();
@@ -210,11 +211,11 @@ fn whatever_is_done_to_files_is_found() {
         (file, Box::new(swap) as Box<dyn Fn()>)
     };
     let cases = [
-        ("the first", removed(place.rotated(1)), BreakKind::Missing),
-        ("a middle one", removed(place.rotated(2)), BreakKind::Missing),
-        ("the current one", removed(place.current()), BreakKind::Missing),
+        ("the first", removed(place.rotated_file(1)), BreakKind::Missing),
+        ("a middle one", removed(place.rotated_file(2)), BreakKind::Missing),
+        ("the current one", removed(place.current_file()), BreakKind::Missing),
         ("two", swapped, BreakKind::OutOfOrder),
-        ("the head", removed(place.head()), BreakKind::Head("it is missing".to_owned())),
+        ("the head", removed(place.head_file()), BreakKind::Head("it is missing".to_owned())),
     ];
     for (name, (file, tamper), what) in cases {
         tamper();
@@ -231,7 +232,7 @@ fn whatever_is_done_to_files_is_found() {
 fn an_old_copy_is_found_and_stays_found() {
     let folder = tempfile::tempdir().unwrap();
     session(folder.path(), LogOptions::default(), 1..=5);
-    let current = place(folder.path()).current();
+    let current = place(folder.path()).current_file();
     let old = fs::read(&current).unwrap();
     session(folder.path(), LogOptions::default(), 1..=3);
     fs::write(&current, old).unwrap();
@@ -245,7 +246,7 @@ fn an_old_copy_is_found_and_stays_found() {
 fn a_line_that_is_cut_anywhere_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
     session(folder.path(), LogOptions::default(), 1..=2);
-    let current = place(folder.path()).current();
+    let current = place(folder.path()).current_file();
     let whole = fs::read(&current).unwrap();
     // BreakKind another session had begun to write: lines that no head has.
     let tail = {
@@ -254,9 +255,9 @@ fn a_line_that_is_cut_anywhere_is_resumed() {
             fs::copy(folder.path().join(name), other.path().join(name)).unwrap();
         }
         session(other.path(), LogOptions::default(), 3..=3);
-        fs::read(place(other.path()).current()).unwrap()[whole.len()..].to_vec()
+        fs::read(place(other.path()).current_file()).unwrap()[whole.len()..].to_vec()
     };
-    let head = fs::read(place(folder.path()).head()).unwrap();
+    let head = fs::read(place(folder.path()).head_file()).unwrap();
     for length in 1..tail.len() {
         for mend in [&b""[..], b"\n", b"\n{\"prev\":"] {
             if length % 9 != 1 && !mend.is_empty() {
@@ -264,7 +265,7 @@ fn a_line_that_is_cut_anywhere_is_resumed() {
             }
             let cut = [&whole, &tail[..length], mend].concat();
             fs::write(&current, cut).unwrap();
-            fs::write(place(folder.path()).head(), &head).unwrap();
+            fs::write(place(folder.path()).head_file(), &head).unwrap();
             let report = sound(folder.path());
             let is_whole = mend == b"\n" && length == tail.len() - 1;
             assert!(is_whole || report.notes.iter().any(|note| matches!(note, VerifyNote::Cut { .. })), "{length}");
@@ -324,17 +325,17 @@ fn what_is_too_old_is_pruned_and_the_rest_verifies() {
     assert_eq!(sound(folder.path()).lines + report.pruned, 70);
     // One that was to be removed when its session was killed.
     let place = place(folder.path());
-    fs::write(place.rotated(1), "left").unwrap();
+    fs::write(place.rotated_file(1), "left").unwrap();
     sound(folder.path());
     session(folder.path(), options, 1..=1);
-    assert!(!place.rotated(1).exists());
-    let anchor = fs::read(place.anchor()).unwrap();
-    fs::write(place.anchor(), "{}").unwrap();
+    assert!(!place.rotated_file(1).exists());
+    let anchor = fs::read(place.anchor_file()).unwrap();
+    fs::write(place.anchor_file(), "{}").unwrap();
     assert!(matches!(verified(folder.path()).broken.unwrap().what, BreakKind::Anchor(_)));
-    fs::write(place.anchor(), anchor).unwrap();
+    fs::write(place.anchor_file(), anchor).unwrap();
     // Others are not to go missing.
     let first = place.rotated_numbers().unwrap()[0];
-    fs::remove_file(place.rotated(first)).unwrap();
+    fs::remove_file(place.rotated_file(first)).unwrap();
     assert_eq!(verified(folder.path()).broken.unwrap().what, BreakKind::Missing);
 }
 
@@ -343,10 +344,10 @@ fn unanswered_calls_are_in_the_journal_and_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let open = Arc::new(Mutex::new(vec![open_entry(1), open_entry(2)]));
     let (log, said) = start(folder.path(), LogOptions::default(), Arc::clone(&open));
-    let journal = place(folder.path()).journal(&log.session().id);
+    let journal = place(folder.path()).journal_file(&log.session().id);
     let journalled = || fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
     until("two calls", || journalled() == 2);
-    log.commit(&open_entry(3)).unwrap();
+    log.commit_call(&open_entry(3)).unwrap();
     assert_eq!(journalled(), 3, "a call that is committed is there at once");
     open.lock().unwrap().remove(0);
     log.push(&mut vec![entry(1)]);
@@ -362,11 +363,11 @@ fn unanswered_calls_are_in_the_journal_and_taken_over() {
     session(after.path(), LogOptions::default(), 1..=1);
     let report = sound(after.path());
     assert_eq!((report.notes, report.unknown, report.lines), (vec![killed(Some(2))], 2, 5));
-    assert_eq!(place(after.path()).journals().unwrap(), [""; 0]);
+    assert_eq!(place(after.path()).list_journals().unwrap(), [""; 0]);
     let id = |call, outcome| (log.session().id.clone(), call, outcome);
     assert_eq!(calls(after.path())[..3], [id(1, Outcome::Ok), id(2, Outcome::Unknown), id(3, Outcome::Unknown)]);
     // One that was killed while it took them over: nothing is told twice.
-    fs::copy(&journal, place(after.path()).journal(&log.session().id)).unwrap();
+    fs::copy(&journal, place(after.path()).journal_file(&log.session().id)).unwrap();
     session(after.path(), LogOptions::default(), 1..=1);
     assert_eq!(sound(after.path()).lines, 6);
     // The session itself ends well, and writes down what was not answered.
@@ -384,7 +385,7 @@ fn writer_process() {
     let (log, said) = log(Path::new(&folder), LogOptions { max_size: 100_000, ..LogOptions::default() });
     for number in 1..=count {
         if number % 3 == 0 {
-            log.commit(&open_entry(number)).unwrap_or_default();
+            log.commit_call(&open_entry(number)).unwrap_or_default();
             // BreakKind is told here was forwarded.
             writeln!(std::io::stderr(), "forwarded {} {number}", log.session().id).unwrap();
         }
@@ -458,18 +459,18 @@ fn a_kill_never_looks_like_tampering_and_loses_no_call() {
 #[test]
 fn a_log_that_cannot_be_written_says_so_once_and_tells_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
-    let current = place(folder.path()).current();
+    let current = place(folder.path()).current_file();
     fs::create_dir(&current).unwrap();
     let (log, said) = log(folder.path(), LogOptions::default());
-    assert!(log.commit(&open_entry(1)).unwrap_err().contains("cannot be written"));
-    assert_eq!(log.trouble(), None);
+    assert!(log.commit_call(&open_entry(1)).unwrap_err().contains("cannot be written"));
+    assert_eq!(log.current_failure(), None);
     log.push(&mut vec![entry(1), entry(2)]);
-    until("trouble", || log.trouble().is_some());
+    until("trouble", || log.current_failure().is_some());
     log.push(&mut vec![entry(3)]);
     thread::sleep(Duration::from_millis(1_500));
     assert!(matches!(&said.lock().unwrap()[..], [LogNotice::Unwritable(_)]), "{said:?}");
     fs::remove_dir(&current).unwrap();
-    until("it is mended", || log.trouble().is_none());
+    until("it is mended", || log.current_failure().is_none());
     log.push(&mut vec![entry(4)]);
     assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(said.lock().unwrap()[1..], [LogNotice::Written { lost: 3 }]);
@@ -484,9 +485,9 @@ fn a_folder_that_is_a_file_is_trouble() {
     fs::write(&audit, "").unwrap();
     let (log, said) = log(&audit, LogOptions::default());
     log.push(&mut vec![entry(1)]);
-    until("trouble", || log.trouble().is_some());
-    assert!(log.commit(&open_entry(2)).is_err());
-    assert!(key(&audit).is_err());
+    until("trouble", || log.current_failure().is_some());
+    assert!(log.commit_call(&open_entry(2)).is_err());
+    assert!(load_key(&audit).is_err());
     assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(said.lock().unwrap().iter().filter(|said| matches!(said, LogNotice::Unwritable(_))).count(), 1);
 }
@@ -513,9 +514,9 @@ fn a_full_disk_is_a_gap_once_there_is_room() {
             log.push(&mut (batch * 10 + 2..=batch * 10 + 11).map(entry).collect());
             thread::sleep(Duration::from_millis(10));
         }
-        until("trouble", || log.trouble().is_some());
+        until("trouble", || log.current_failure().is_some());
         fs::remove_file(&filler).unwrap();
-        until("it is mended", || log.trouble().is_none());
+        until("it is mended", || log.current_failure().is_none());
         log.push(&mut vec![entry(202)]);
         assert_eq!(log.finish(PATIENCE), 0);
         let report = sound(&audit);
@@ -540,7 +541,7 @@ fn a_write_that_stops_halfway_leaves_whole_lines() {
     let out = limited.stdout(Stdio::null()).output().unwrap();
     let said = String::from_utf8(out.stderr).unwrap();
     assert_eq!(said.matches("cannot be written").count(), 1, "{said}");
-    assert!(fs::read(place(folder.path()).current()).unwrap().ends_with(b"\n"));
+    assert!(fs::read(place(folder.path()).current_file()).unwrap().ends_with(b"\n"));
     let lines = sound(folder.path()).lines;
     assert!(lines > 0 && lines < 400);
     session(folder.path(), LogOptions::default(), 1..=3);
@@ -554,16 +555,16 @@ fn all_get_the_same_key_and_a_damaged_one_is_not_replaced() {
     let makers: Vec<_> = (0..8)
         .map(|_| {
             let audit = audit.clone();
-            thread::spawn(move || key(&audit).unwrap())
+            thread::spawn(move || load_key(&audit).unwrap())
         })
         .collect();
     let keys: Vec<_> = makers.into_iter().map(|maker| maker.join().unwrap()).collect();
     assert!(keys.iter().all(|key| *key == keys[0]) && keys[0].0 != [0; 32]);
     fs::write(audit.join("key"), "short").unwrap();
-    assert!(key(&audit).unwrap_err().to_string().contains("5 bytes"));
+    assert!(load_key(&audit).unwrap_err().to_string().contains("5 bytes"));
     fs::remove_file(audit.join("key")).unwrap();
     fs::create_dir(audit.join("key")).unwrap();
-    assert!(key(&audit).is_err());
+    assert!(load_key(&audit).is_err());
 }
 
 /// BreakKind version 0.1.0 does: its only sign that a session runs is the lock of the journal.
@@ -573,13 +574,13 @@ fn the_journals_of_version_0_1_0_are_known_and_ours_are_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let open = Arc::new(Mutex::new(vec![open_entry(1)]));
     let (ours, _) = start(folder.path(), LogOptions::default(), open);
-    let journal = place(folder.path()).journal(&ours.session().id);
+    let journal = place(folder.path()).journal_file(&ours.session().id);
     until("a call", || fs::read_to_string(&journal).is_ok_and(|text| text.lines().count() == 1));
     // It leaves alone what it cannot lock.
     let seen = fs::File::open(&journal).unwrap();
     assert!(matches!(seen.try_lock(), Err(fs::TryLockError::WouldBlock)));
     // One of its own sessions, which runs, and then is killed.
-    let theirs = place(folder.path()).journal("00000000000000aa");
+    let theirs = place(folder.path()).journal_file("00000000000000aa");
     let text = fs::read_to_string(&journal).unwrap().replace(&ours.session().id, "00000000000000aa");
     fs::write(&theirs, text).unwrap();
     let running = fs::File::open(&theirs).unwrap();
@@ -603,7 +604,7 @@ fn no_file_that_is_read_is_locked() {
     let open = Arc::new(Mutex::new(vec![open_entry(1)]));
     let (log, said) = start(folder.path(), LogOptions::default(), open);
     log.push(&mut vec![entry(2)]);
-    let opened = place(folder.path()).journal(&log.session().id);
+    let opened = place(folder.path()).journal_file(&log.session().id);
     until("a call", || fs::read_to_string(&opened).is_ok_and(|text| text.lines().count() == 1));
     let files = |folder: &Path| -> Vec<PathBuf> {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
@@ -654,7 +655,7 @@ fn a_log_is_whole_while_everybody_works_on_it() {
     while writers.iter_mut().any(|writer| writer.try_wait().unwrap().is_none()) {
         sound(folder.path());
         reader.look_again().unwrap();
-        while reader.next().unwrap().is_some() {
+        while reader.read_next().unwrap().is_some() {
             followed += 1;
         }
         sessions += 1;
@@ -665,7 +666,7 @@ fn a_log_is_whole_while_everybody_works_on_it() {
         assert!(!said.contains("said "), "{said}");
     }
     reader.look_again().unwrap();
-    while reader.next().unwrap().is_some() {
+    while reader.read_next().unwrap().is_some() {
         followed += 1;
     }
     let report = sound(folder.path());

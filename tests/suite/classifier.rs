@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use policylayer::risk::{
-    Catalogue, CatalogueTool, Class, Classification, Confidence, Listed, Profile, classify, profile,
+    Catalogue, CatalogueTool, Class, Classification, Confidence, Listed, Profile, classify_tool, profile_tool,
 };
 use serde_json::{Value, json};
 use support::client::{Launch, Under};
@@ -50,7 +50,7 @@ fn servers() -> [Labelled; 6] {
                     .env("ITERABLE_ENABLE_SENDS", "true")
             },
             labels: || {
-                let catalogue = Catalogue::of("iterable").unwrap();
+                let catalogue = Catalogue::for_server("iterable").unwrap();
                 catalogue.tools().iter().map(|tool| (tool.name.clone(), tool.class)).collect()
             },
         },
@@ -117,13 +117,13 @@ fn judge(upstream: &Upstream, server: &Labelled) -> Vec<Judged> {
     let unlabelled: Vec<_> = listed.keys().filter(|tool| !labels.contains_key(*tool)).collect();
     assert!(unlabelled.is_empty(), "{} lists tools without a label: {unlabelled:?}", server.name);
     let gone: Vec<_> = labels.keys().filter(|tool| !listed.contains_key(*tool)).cloned().collect();
-    let older = Catalogue::of(server.name).map(Catalogue::tools).unwrap_or_default();
+    let older = Catalogue::for_server(server.name).map(Catalogue::tools).unwrap_or_default();
     let older: Vec<_> = older.iter().filter(|tool| tool.versions.is_some()).map(|tool| tool.name.clone()).collect();
     assert_eq!(gone, older, "{} no longer lists these", server.name);
     let judge = |(tool, label): (String, Class)| {
         let verdict = match listed.get(&tool) {
-            Some(item) => classify(&Listed::read(item).unwrap()),
-            None => classify(&Listed::named(tool.as_str())),
+            Some(item) => classify_tool(&Listed::read(item).unwrap()),
+            None => classify_tool(&Listed::with_name(tool.as_str())),
         };
         Judged { server: server.name, tool, label, verdict }
     };
@@ -187,7 +187,7 @@ fn nothing_that_reaches_out_or_destroys_counts_as_harmless() {
 fn names_alone_are_judged_harmless_only_where_they_cannot_tell() {
     let mut untold = Vec::new();
     for (server, tool, label) in names() {
-        let verdict = classify(&Listed::named(tool.as_str()));
+        let verdict = classify_tool(&Listed::with_name(tool.as_str()));
         if verdict.counts_as() < label.min(Class::Execute) {
             assert!(label < Class::Destructive || verdict.class > Class::Read, "{server} {tool}: {verdict:?}");
             untold.push((server, tool));
@@ -204,8 +204,10 @@ fn each_server_is_judged_as_well_as_it_was() {
         let right = measured.iter().filter(|one| one.server == server.name && one.label == one.verdict.class).count();
         assert!(right >= server.floor, "{}: {right} right, and it was {}", server.name, server.floor);
     }
-    let right =
-        names().iter().filter(|(_, tool, label)| classify(&Listed::named(tool.as_str())).class == *label).count();
+    let right = names()
+        .iter()
+        .filter(|(_, tool, label)| classify_tool(&Listed::with_name(tool.as_str())).class == *label)
+        .count();
     assert!(right >= 480, "{right} of the names are right");
 }
 
@@ -263,7 +265,7 @@ fn report(measured: &[Judged]) -> String {
 
 /// What the names alone give.
 fn report_of_names() -> String {
-    let judged = names().into_iter().map(|(_, tool, label)| (classify(&Listed::named(tool)), label));
+    let judged = names().into_iter().map(|(_, tool, label)| (classify_tool(&Listed::with_name(tool)), label));
     let judged: Vec<(Classification, Class)> = judged.collect();
     let mut text = matrix(judged.iter().map(|(verdict, label)| (*label, verdict.class)));
     text.push('\n');
@@ -316,8 +318,8 @@ fn figures_of_guesses() {
     let Some(upstream) = upstream() else { return };
     let [iterable, ..] = servers();
     let listed = listed(upstream, &iterable);
-    let guess = |name: &str| Some(profile("other", &Listed::read(listed.get(name)?)?));
-    let known = Catalogue::of("iterable").unwrap().tools().iter();
+    let guess = |name: &str| Some(profile_tool("other", &Listed::read(listed.get(name)?)?));
+    let known = Catalogue::for_server("iterable").unwrap().tools().iter();
     let both: Vec<(&CatalogueTool, Profile)> = known.filter_map(|tool| Some((tool, guess(&tool.name)?))).collect();
     let table = |what: &str, (right, all, others)| format!("| {what} | {all} | {right} | {others} |\n");
     let of = |pair: fn(&(&CatalogueTool, Profile)) -> (bool, bool)| found(&both.iter().map(pair).collect::<Vec<_>>());

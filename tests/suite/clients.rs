@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use policylayer::clients::document::{ClientDocument, ClientFormat};
 use policylayer::clients::edit;
-use policylayer::clients::entry::{ClientEntry, Launch, Transport, entries, wrapped};
+use policylayer::clients::entry::{ClientEntry, Launch, Transport, parse_wrapped, read_entries};
 use policylayer::clients::file;
-use policylayer::clients::place::{Os, places};
-use policylayer::clients::table::{ConfigScope, ROWS, Row, ids};
+use policylayer::clients::place::{Os, find_files};
+use policylayer::clients::table::{ConfigScope, ROWS, Row, client_ids};
 use policylayer::env::Env;
 use proptest::prelude::*;
 
@@ -29,7 +29,7 @@ fn listed(os: Os, vars: &[(&str, &str)]) -> Vec<String> {
     let line = |place: policylayer::clients::place::ClientFile| {
         format!("{} {} {}", place.row.id, place.row.scope.as_str(), place.file.to_str().unwrap().replace('\\', "/"))
     };
-    places(os, &env).into_iter().map(line).collect()
+    find_files(os, &env).into_iter().map(line).collect()
 }
 
 fn has(all: &[String], expected: &str) {
@@ -52,7 +52,7 @@ fn each_client_has_the_ids_that_are_documented_and_a_fixture() {
         "cline",
         "lm-studio",
     ];
-    assert_eq!(ids(), expected);
+    assert_eq!(client_ids(), expected);
     let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md")).unwrap();
     for row in ROWS {
         assert!(docs.contains(&format!("`{}`", row.id)), "{}", row.id);
@@ -124,7 +124,7 @@ fn packages(folders: &[&str]) -> Vec<String> {
         fs::create_dir_all(local.path().join(folder)).unwrap();
     }
     let vars = [("HOME", "/C/Users/me"), ("APPDATA", APPDATA), ("LOCALAPPDATA", local.path().to_str().unwrap())];
-    let all = places(Os::Windows, &Env::new(vars, "/srv/project"));
+    let all = find_files(Os::Windows, &Env::new(vars, "/srv/project"));
     let of_claude = all.into_iter().filter(|place| place.row.id == "claude-desktop");
     let line = |place: policylayer::clients::place::ClientFile| {
         let file = place.file.strip_prefix(local.path()).unwrap_or(&place.file).to_str().unwrap().replace('\\', "/");
@@ -212,7 +212,7 @@ fn fixture(id: &str) -> (PathBuf, Vec<u8>) {
 /// The servers of a file, in the section of a fixture.
 fn servers(document: &ClientDocument, keys: &[&str]) -> Vec<ClientEntry> {
     let keys: Vec<&str> = keys.iter().map(|key| if *key == "*" { "/home/me/shop" } else { key }).collect();
-    entries(document, &keys).unwrap()
+    read_entries(document, &keys).unwrap()
 }
 
 fn launch<'e>(all: &'e [ClientEntry], name: &str) -> &'e Launch {
@@ -229,16 +229,16 @@ fn round_trip(bytes: &[u8], format: ClientFormat, keys: &[&str], name: &str, opt
     let all = servers(&document, keys);
     let old = launch(&all, name);
     let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
-    let registered = document.edited(edit::wrap(&document, old, PROGRAM, &options));
+    let registered = document.apply_edits(edit::wrap_edits(&document, old, PROGRAM, &options));
     let text = String::from_utf8(registered.clone()).unwrap();
     let again = ClientDocument::parse(&registered, format).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let after = servers(&again, keys);
     let new = launch(&after, name);
     let words = new.words();
-    let found = wrapped(&words, None).unwrap_or_else(|| panic!("not wrapped:\n{text}"));
+    let found = parse_wrapped(&words, None).unwrap_or_else(|| panic!("not wrapped:\n{text}"));
     assert_eq!((words[0], words[1]), (PROGRAM, "wrap"), "{text}");
     assert_eq!(words[found.before..], old.words(), "{text}");
-    assert!(wrapped(&old.words(), None).is_none());
+    assert!(parse_wrapped(&old.words(), None).is_none());
     // The other servers are as they were.
     for (before, after) in all.iter().zip(&after).filter(|(before, _)| before.name != name) {
         assert_eq!(before.name, after.name);
@@ -246,7 +246,7 @@ fn round_trip(bytes: &[u8], format: ClientFormat, keys: &[&str], name: &str, opt
             assert_eq!(before.words(), after.words());
         }
     }
-    let back = again.edited(edit::unwrap(&again, new, &found));
+    let back = again.apply_edits(edit::unwrap_edits(&again, new, &found));
     assert_eq!(String::from_utf8(back).unwrap(), shown, "registered:\n{text}");
     text
 }
@@ -358,10 +358,10 @@ fn a_wrapper_that_a_formatter_or_a_person_wrote_comes_out_too() {
         ),
     ] {
         let document = ClientDocument::parse(text.as_bytes(), ClientFormat::Jsonc).unwrap();
-        let all = entries(&document, &["mcpServers"]).unwrap();
+        let all = read_entries(&document, &["mcpServers"]).unwrap();
         let launch = launch(&all, "s");
-        let found = wrapped(&launch.words(), None).unwrap();
-        let back = String::from_utf8(document.edited(edit::unwrap(&document, launch, &found))).unwrap();
+        let found = parse_wrapped(&launch.words(), None).unwrap();
+        let back = String::from_utf8(document.apply_edits(edit::unwrap_edits(&document, launch, &found))).unwrap();
         assert_eq!(back, expected);
     }
 }
@@ -375,7 +375,7 @@ fn only_what_starts_our_wrap_is_wrapped() {
         &["cmd", "/c", "npx", "-y", "policylayer", "wrap", "--", "x"],
         &["/odd/name", "wrap", "--", "x"],
     ] {
-        assert!(wrapped(words, Some("/odd/name")).is_some(), "{words:?}");
+        assert!(parse_wrapped(words, Some("/odd/name")).is_some(), "{words:?}");
     }
     for words in [
         &["policylayer"][..],
@@ -386,9 +386,10 @@ fn only_what_starts_our_wrap_is_wrapped() {
         &["not-policylayer", "wrap", "--", "x"],
         &["npx"],
     ] {
-        assert!(wrapped(words, None).is_none(), "{words:?}");
+        assert!(parse_wrapped(words, None).is_none(), "{words:?}");
     }
-    let found = wrapped(&["policylayer", "wrap", "--server", "s", "--policy=p", "--observe", "--", "x"], None).unwrap();
+    let found =
+        parse_wrapped(&["policylayer", "wrap", "--server", "s", "--policy=p", "--observe", "--", "x"], None).unwrap();
     assert_eq!((found.server.as_deref(), found.policy.as_deref(), found.before), (Some("s"), Some("p"), 7));
 }
 
@@ -403,8 +404,8 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
         (b"{\"a\": \"\xff\"}", (1, 8), "UTF-8"),
         (b"{} {}", (1, 4), "more than one"),
     ] {
-        let result =
-            ClientDocument::parse(bytes, ClientFormat::Json).and_then(|document| entries(&document, &["mcpServers"]));
+        let result = ClientDocument::parse(bytes, ClientFormat::Json)
+            .and_then(|document| read_entries(&document, &["mcpServers"]));
         let error = result.unwrap_err();
         assert_eq!((error.line, error.column), place, "{error}");
         assert!(error.to_string().contains(words), "{error}");
@@ -421,7 +422,7 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
     ] {
         let text = format!("{{\"mcpServers\": {{\"s\": {entry}}}}}");
         let document = ClientDocument::parse(text.as_bytes(), ClientFormat::Json).unwrap();
-        match &entries(&document, &["mcpServers"]).unwrap()[0].transport {
+        match &read_entries(&document, &["mcpServers"]).unwrap()[0].transport {
             Transport::Unclear(error) => assert!(error.to_string().contains(words), "{entry}: {error}"),
             other => panic!("{entry}: {other:?}"),
         }
@@ -430,7 +431,7 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
         let text = format!("{{\"mcpServers\": {{\"s\": {{\"type\": \"{kind}\", \"url\": \"https://x\"}}}}}}");
         let document = ClientDocument::parse(text.as_bytes(), ClientFormat::Json).unwrap();
         assert!(matches!(
-            entries(&document, &["mcpServers"]).unwrap()[0].transport,
+            read_entries(&document, &["mcpServers"]).unwrap()[0].transport,
             Transport::Remote { url: Some(_) }
         ));
     }
@@ -440,11 +441,12 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
 fn added(text: &str, row: &Row) -> String {
     let document = ClientDocument::parse(text.as_bytes(), row.format).unwrap();
     let command = [PROGRAM, "wrap", "--", "npx", "-y", "x"].map(str::to_owned);
-    let new = String::from_utf8(document.edited(edit::add(&document, row, "new", &command).unwrap())).unwrap();
+    let new =
+        String::from_utf8(document.apply_edits(edit::add_server(&document, row, "new", &command).unwrap())).unwrap();
     let after = ClientDocument::parse(new.as_bytes(), row.format).unwrap_or_else(|error| panic!("{error}\n{new}"));
-    let all = entries(&after, row.keys).unwrap();
+    let all = read_entries(&after, row.keys).unwrap();
     assert_eq!(launch(&all, "new").words(), command, "{new}");
-    for before in entries(&document, row.keys).unwrap() {
+    for before in read_entries(&document, row.keys).unwrap() {
         assert!(all.iter().any(|entry| entry.name == before.name), "{new}");
     }
     new
@@ -498,7 +500,7 @@ fn a_server_is_added_in_the_manner_of_the_file() {
     let expected = "model = \"x\"\n\n[mcp_servers.new]\ncommand = \"/opt/homebrew/bin/policylayer\"\nargs = [\"wrap\", \"--\", \"npx\", \"-y\", \"x\"]\n";
     assert_eq!(new, expected);
     let inline = ClientDocument::parse(b"mcp_servers = { a = { command = \"x\" } }", ClientFormat::Toml).unwrap();
-    let error = edit::add(&inline, row("codex"), "new", &["x".to_owned()]).unwrap_err();
+    let error = edit::add_server(&inline, row("codex"), "new", &["x".to_owned()]).unwrap_err();
     assert!(error.to_string().contains("inline table"), "{error}");
 }
 
@@ -509,7 +511,7 @@ fn the_clients_of_a_home_are_listed() {
     assert!(nothing.starts_with("No MCP client was found. Looked for:\n"), "{nothing}");
     let told: BTreeSet<_> = nothing.lines().collect();
     assert_eq!(told.len(), nothing.lines().count(), "each file is named once: {nothing}");
-    for id in ids() {
+    for id in client_ids() {
         assert!(nothing.contains(&format!("({id})")), "{id}: {nothing}");
     }
     assert_eq!(home.json(&["clients", "--format", "json"])["clients"], serde_json::json!([]));
@@ -592,13 +594,14 @@ fn what_changed_meanwhile_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mcp.json");
     fs::write(&path, "theirs").unwrap();
-    let error = file::save(&path, Some(b"as read"), b"ours", file::FileState::Original).unwrap_err().to_string();
+    let error =
+        file::save_with_backup(&path, Some(b"as read"), b"ours", file::FileState::Original).unwrap_err().to_string();
     assert!(error.contains("changed by somebody else"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
     // What was read stays beside it: whoever wrote the file may have found it kept, and count on that.
     assert_eq!(fs::read_to_string(folder.path().join("mcp.json.policylayer-backup")).unwrap(), "as read");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
-    let error = file::save(&path, None, b"ours", file::FileState::Original).unwrap_err().to_string();
+    let error = file::save_with_backup(&path, None, b"ours", file::FileState::Original).unwrap_err().to_string();
     assert!(error.contains("exists already"), "{error}");
 }
 

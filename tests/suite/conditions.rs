@@ -76,7 +76,7 @@ fn every_row_of_the_table() {
                     Some(name) => format!("{{ \"w\" : [] ,\t\"{name}\" : {value} }}"),
                     None => value.get().to_owned(),
                 };
-                assert_eq!(condition.judge(&arguments), expected, "{}: {arguments}", row.about);
+                assert_eq!(condition.judge_arguments(&arguments), expected, "{}: {arguments}", row.about);
 
                 let negative = matches!(row.op.as_str(), "neq" | "not_in" | "not_regex" | "not_contains");
                 let denies = match expected {
@@ -90,7 +90,7 @@ fn every_row_of_the_table() {
             }
         }
         if row.of.is_some() && row.op != "exists" {
-            assert_eq!(condition.judge("{}"), ConditionOutcome::Missing, "{}", row.about);
+            assert_eq!(condition.judge_arguments("{}"), ConditionOutcome::Missing, "{}", row.about);
         }
     }
     for operator in Operator::ALL {
@@ -218,7 +218,7 @@ fn paths_that_are_wrong_say_where() {
     let deep = |steps: usize| format!("args.a{}", "[0]".repeat(steps - 1));
     assert!(Path::parse(&deep(MAX_PATH_STEPS)).is_ok());
     assert_eq!(Path::parse(&deep(MAX_PATH_STEPS + 1)).unwrap_err().offset, deep(MAX_PATH_STEPS).len());
-    assert_eq!(Path::parse("args.\"a.b\"[0].c").unwrap().argument(), "a.b");
+    assert_eq!(Path::parse("args.\"a.b\"[0].c").unwrap().argument_name(), "a.b");
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn values_that_are_wrong_say_what_is_expected() {
 fn numbers_of_a_policy_in_every_spelling() {
     let judge = |spelled: &str, argument: &str| {
         let value = Constant::Number(spelled.to_owned());
-        Condition::compile("args.v", "eq", Some(&value)).map(|eq| eq.judge(&format!("{{\"v\":{argument}}}")))
+        Condition::compile("args.v", "eq", Some(&value)).map(|eq| eq.judge_arguments(&format!("{{\"v\":{argument}}}")))
     };
     for (spelled, argument) in
         [("0x1F", "31"), ("0o17", "15"), ("0b101", "5"), ("+5", "5"), ("-5", "-5"), ("1e3", "1000"), ("-0.0", "0")]
@@ -345,7 +345,7 @@ fn time_is_linear_in_the_arguments() {
         ("args.n", "gt", "1e300", ConditionOutcome::Holds),
         ("args.p", "under", "\".\"", ConditionOutcome::Holds),
     ] {
-        assert_eq!(condition(path, op, value).judge(&arguments), expected, "{path} {op}");
+        assert_eq!(condition(path, op, value).judge_arguments(&arguments), expected, "{path} {op}");
     }
     assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
 }
@@ -399,7 +399,7 @@ fn amounts() {
     assert_eq!(Amount::from_nanos(i128::MAX).unwrap().checked_add(amount("1")), None);
     assert_eq!(Amount::from_nanos(-1), None);
     assert!(amount("0.3") < amount("0.30000001") && Amount::ZERO == amount("-0.0"));
-    assert_eq!(Amount::from_nanos(amount("2.25").nanos()), Some(amount("2.25")));
+    assert_eq!(Amount::from_nanos(amount("2.25").as_nanos()), Some(amount("2.25")));
 }
 
 /// `mantissa × 10^-decimals`, spelled in one of the ways of JSON.
@@ -505,10 +505,10 @@ proptest! {
     fn amounts_are_what_whole_numbers_of_nanos_are(one in 0_i64..i64::MAX, other in 0_i64..i64::MAX, spelling in 0_usize..4) {
         let amount = |nanos: i64| Amount::parse(&spelled(nanos, 9, spelling)).unwrap();
         let (a, b) = (amount(one), amount(other));
-        prop_assert_eq!(a.nanos(), i128::from(one));
+        prop_assert_eq!(a.as_nanos(), i128::from(one));
         prop_assert_eq!(a.cmp(&b), one.cmp(&other));
-        prop_assert_eq!(a.checked_add(b).unwrap().nanos(), i128::from(one) + i128::from(other));
-        prop_assert_eq!(a.checked_sub(b).map(Amount::nanos), (one >= other).then(|| i128::from(one - other)));
+        prop_assert_eq!(a.checked_add(b).unwrap().as_nanos(), i128::from(one) + i128::from(other));
+        prop_assert_eq!(a.checked_sub(b).map(Amount::as_nanos), (one >= other).then(|| i128::from(one - other)));
         prop_assert_eq!(Amount::parse(&a.to_string()), Ok(a), "shown and read again");
     }
 
@@ -520,7 +520,7 @@ proptest! {
     #[test]
     fn any_arguments_are_judged_alike_in_both_questions(condition in conditions(), value in json()) {
         for arguments in [format!("{{\"a\":{value}}}"), format!("{{\"items\": {value}}}"), value.clone()] {
-            let outcome = condition.judge(&arguments);
+            let outcome = condition.judge_arguments(&arguments);
             prop_assert_eq!(condition.holds_as_requirement(&arguments), outcome == ConditionOutcome::Holds);
             prop_assert_eq!(condition.holds_as_denial(&arguments), match outcome {
                 ConditionOutcome::Holds | ConditionOutcome::Unjudgeable => true,
@@ -532,7 +532,7 @@ proptest! {
 
     #[test]
     fn text_that_is_no_json_at_all_never_panics(condition in conditions(), text in "[\\[\\]{}\",:ab1\\\\ ]{0,30}|\\PC{0,20}") {
-        let _ = condition.judge(&text);
+        let _ = condition.judge_arguments(&text);
     }
 
     #[test]
@@ -563,6 +563,6 @@ proptest! {
             None => ConditionOutcome::Unjudgeable,
         };
         let arguments = serde_json::json!({ "p": path }).to_string();
-        prop_assert_eq!(condition("args.p", "under", "\"/a/b\"").judge(&arguments), expected, "{}", path);
+        prop_assert_eq!(condition("args.p", "under", "\"/a/b\"").judge_arguments(&arguments), expected, "{}", path);
     }
 }

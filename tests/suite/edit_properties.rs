@@ -97,8 +97,8 @@ fn documents() -> Vec<Source> {
 
 /// The tools that are tried on a document: few on one that the whole built-in policy is written into.
 fn tools(source: &Source) -> &'static [&'static str] {
-    let policy = policy::load(source, &server()).policy.unwrap();
-    let is_long = policy.summary().mode == Mode::Patch || source.text().len() > 5_000;
+    let policy = policy::load_policy(source, &server()).policy.unwrap();
+    let is_long = policy.summarize().mode == Mode::Patch || source.text().len() > 5_000;
     if is_long { &TOOLS[3..4] } else { &TOOLS }
 }
 
@@ -123,7 +123,7 @@ fn orders() -> Vec<(EditAction, Option<&'static str>)> {
 
 fn order(source: &Source, action: &EditAction, tool: &str, reason: Option<&str>) -> Result<Edited, CannotEdit> {
     let order = Order { action: action.clone(), tools: vec![tool.to_owned()], reason: reason.map(str::to_owned) };
-    edit::order(Some(source), source.name(), &server(), &order)
+    edit::carry_out_order(Some(source), source.name(), &server(), &order)
 }
 
 /// What a refusal may be: something in the way, or a way of writing that is not edited.
@@ -166,7 +166,7 @@ fn every_action_comes_out_as_ordered_or_is_refused_and_twice_is_once() {
                 done += 1;
                 let name = tool.replace('\\', "");
                 let name = name.as_str();
-                let decision = edited.policy.decide(name);
+                let decision = edited.policy.decide_tool(name);
                 let context = format!("{context}gave\n{}", edited.source.text());
                 let expected = match &action {
                     EditAction::Allow => Some(Effect::Allow),
@@ -181,8 +181,11 @@ fn every_action_comes_out_as_ordered_or_is_refused_and_twice_is_once() {
                     assert_eq!(decision.reason, Some(reason), "{context}");
                 }
                 if let EditAction::Limit { .. } = action {
-                    let limit =
-                        edited.policy.limits(name).find(|limit| limit.rule.ends_with(".rate_limit")).expect(&context);
+                    let limit = edited
+                        .policy
+                        .limits_of(name)
+                        .find(|limit| limit.rule.ends_with(".rate_limit"))
+                        .expect(&context);
                     let expected = if reason.is_some() { ("2.5", 90) } else { ("10", 60) };
                     assert_eq!(
                         (limit.max.to_string().as_str(), limit.window.length().as_secs()),
@@ -275,7 +278,7 @@ fn whole_documents_are_merged_into_each_other() {
                 }
                 read => read.unwrap(),
             };
-            let edited = match edit::add(Some(into), into.name(), &server(), &pasted) {
+            let edited = match edit::merge_pasted(Some(into), into.name(), &server(), &pasted) {
                 Ok(edited) => edited,
                 // Two globs may be ambiguous beside each other.
                 Err(CannotEdit::Invalid { which: Which::Edited, diagnostics, .. }) => {
@@ -291,7 +294,7 @@ fn whole_documents_are_merged_into_each_other() {
                 }
             };
             done += 1;
-            let again = edit::add(Some(&edited.source), into.name(), &server(), &pasted)
+            let again = edit::merge_pasted(Some(&edited.source), into.name(), &server(), &pasted)
                 .unwrap_or_else(|error| panic!("{context}{error}"));
             assert_eq!(
                 again.outcome,

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use policylayer::risk::{Attack, Catalogue, Listed, profile};
+use policylayer::risk::{Attack, Catalogue, Listed, profile_tool};
 use serde_json::Value;
 use support::{Home, Ran};
 
@@ -65,7 +65,7 @@ fn pages_are_as_they_were() {
 #[test]
 fn every_tool_of_the_catalogue_is_explained_and_its_built_in_rule_is_what_is_recommended() {
     let home = Home::new();
-    for tool in Catalogue::of("iterable").unwrap().tools() {
+    for tool in Catalogue::for_server("iterable").unwrap().tools() {
         let explained = json(&home, &[&tool.name]);
         assert_eq!(explained["known"], true, "{}", tool.name);
         assert_eq!(explained["class"], tool.class.as_str());
@@ -313,10 +313,10 @@ fn without_a_tool_the_help_shows_how_it_is_used() {
 #[test]
 fn the_page_of_the_attacks_is_made_from_their_file() {
     let mut page = String::from(PAGE);
-    for attack in Attack::all() {
+    for attack in Attack::all_patterns() {
         let _ = writeln!(page, "| [{}](#{}) | {} |", attack.name, attack.id, attack.needs);
     }
-    for attack in Attack::all() {
+    for attack in Attack::all_patterns() {
         let Attack { id, name, account, needs, stops, rule, source, .. } = attack;
         let _ = write!(page, "\n<a id=\"{id}\"></a>\n\n## {name}\n");
         let (needs, stops) = (format!("**Needs:** {needs}"), format!("**What stops it:** {stops}"));
@@ -355,10 +355,10 @@ fn paragraph(page: &mut String, text: &str) {
 /// The tools of Iterable that a pattern abuses.
 fn tools(attack: &Attack) -> String {
     let applies = |tool: &&str| {
-        let profile = profile("iterable", &Listed::named(*tool));
-        Attack::on("iterable", tool, &profile).any(|other| other.id == attack.id)
+        let profile = profile_tool("iterable", &Listed::with_name(*tool));
+        Attack::abusing("iterable", tool, &profile).any(|other| other.id == attack.id)
     };
-    let catalogue = Catalogue::of("iterable").unwrap();
+    let catalogue = Catalogue::for_server("iterable").unwrap();
     let tools: Vec<&str> = catalogue.tools().iter().map(|tool| tool.name.as_str()).filter(applies).collect();
     let shown: Vec<_> = tools.iter().take(8).map(|tool| format!("`{tool}`")).collect();
     let more = match tools.len().saturating_sub(shown.len()) {

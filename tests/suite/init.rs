@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use policylayer::policy::{self, Effect, Format, Policy, ServerName, Source, builtin};
+use policylayer::policy::{self, Effect, Format, Policy, ServerName, Source, builtin_policy};
 use policylayer::risk::{Catalogue, Class};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -105,8 +105,8 @@ fn ran(command: &mut Command) -> Ran {
 #[track_caller]
 fn load(text: &str, format: Format, server: &str) -> Policy {
     let source = Source::new("written", format, text);
-    let loaded = policy::load(&source, &ServerName::parse(server).unwrap());
-    let rendered = policy::render(&source, &loaded.diagnostics, policy::Colour::Plain);
+    let loaded = policy::load_policy(&source, &ServerName::parse(server).unwrap());
+    let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, policy::Colour::Plain);
     assert!(loaded.diagnostics.is_empty(), "{rendered}\n{text}");
     loaded.policy.unwrap()
 }
@@ -151,7 +151,7 @@ fn it_is_written_where_it_is_found_and_says_so_in_three_lines() {
         ("delete_catalog", Effect::Hide),
         ("brand_new", Effect::RequireApproval),
     ] {
-        assert_eq!(policy.decide(tool).effect, effect, "{tool}");
+        assert_eq!(policy.decide_tool(tool).effect, effect, "{tool}");
     }
     // It is in force now.
     let check = home.run(&["check", "--server", "iterable"]);
@@ -249,7 +249,7 @@ fn the_format_is_that_of_the_file_or_as_asked() {
         let ran = home.init(&["-o", "-", "--format", word]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
         let policy = load(&ran.out, format, "iterable");
-        assert_eq!(policy.decide("delete_list").effect, Effect::Hide);
+        assert_eq!(policy.decide_tool("delete_list").effect, Effect::Hide);
     }
     assert_eq!(home.names(), ["a.json", "a.toml", "a.yaml", "a.yml"]);
     for (options, words) in [
@@ -347,7 +347,7 @@ fn a_hostile_server_gets_no_further_than_a_comment() {
             (&Value::from("deny"), Some("require_approval"))
         );
         for tool in ["y", "x]\n[tools.y", "\u{202e}evil", "anything"] {
-            assert_ne!(policy.decide(tool).effect, Effect::Allow, "{tool:?}");
+            assert_ne!(policy.decide_tool(tool).effect, Effect::Allow, "{tool:?}");
         }
     }
     // Nothing to write a policy for.
@@ -362,7 +362,7 @@ fn a_hostile_server_gets_no_further_than_a_comment() {
 fn iterable_gets_what_the_built_in_policy_has_for_each_of_its_tools() {
     let Some(upstream) = node::upstream() else { return };
     let home = Home::new();
-    let builtin = builtin(&ServerName::parse("iterable").unwrap());
+    let builtin = builtin_policy(&ServerName::parse("iterable").unwrap());
     for (word, format) in [("toml", Format::Toml), ("json", Format::Json), ("yaml", Format::Yaml)] {
         let file = format!("{word}.{word}");
         let mut command = home.command(&["init", "--server", "iterable", "-o", &file, "--"]);
@@ -384,12 +384,12 @@ fn iterable_gets_what_the_built_in_policy_has_for_each_of_its_tools() {
         let json: Value = serde_json::from_str(&json).unwrap();
         let tools = json["tools"].as_object().unwrap();
         assert_eq!(tools.len(), 118);
-        let catalogue = Catalogue::of("iterable").unwrap();
+        let catalogue = Catalogue::for_server("iterable").unwrap();
         let mut hidden = 0;
         for tool in tools.keys() {
-            let (new, old) = (policy.decide(tool), builtin.decide(tool));
+            let (new, old) = (policy.decide_tool(tool), builtin.decide_tool(tool));
             assert_eq!((new.effect, new.reason), (old.effect, old.reason), "{tool}");
-            if catalogue.tool(tool).unwrap().class == Class::Destructive {
+            if catalogue.find_tool(tool).unwrap().class == Class::Destructive {
                 assert_eq!(new.effect, Effect::Hide, "{tool}");
                 hidden += 1;
             }
@@ -410,10 +410,10 @@ fn any_other_server_gets_what_is_recommended_for_its_classes() {
     let text = fs::read_to_string(home.configured("policies/filesystem.toml")).unwrap();
     let policy = load(&text, Format::Toml, "filesystem");
     assert_eq!(text.matches("\n[tools.").count(), 14, "{text}");
-    assert_eq!(policy.decide("read_text_file").effect, Effect::Allow);
-    let write = policy.judge("write_file", "{}");
+    assert_eq!(policy.decide_tool("read_text_file").effect, Effect::Allow);
+    let write = policy.judge_call("write_file", "{}");
     assert!(write.decision.effect != Effect::Allow || write.limits().count() == 1, "{text}");
-    assert_eq!(policy.decide("read_brand_new").effect, Effect::RequireApproval);
+    assert_eq!(policy.decide_tool("read_brand_new").effect, Effect::RequireApproval);
 }
 
 /// Each test needs a pseudo-terminal.
@@ -470,7 +470,7 @@ mod questions {
         assert!(terminal.end().success());
         terminal.wait("6 allowed (3 of them limited), 3 ask a person, 3 hidden.");
         is_given_back(&terminal);
-        assert_eq!(written(&home).decide("delete_list").effect, Effect::Hide);
+        assert_eq!(written(&home).decide_tool("delete_list").effect, Effect::Hide);
     }
 
     #[test]
@@ -502,7 +502,7 @@ mod questions {
             ("get_templates", Effect::RequireApproval),
             ("delete_catalog", Effect::Hide),
         ] {
-            assert_eq!(policy.decide(tool).effect, effect, "{tool}");
+            assert_eq!(policy.decide_tool(tool).effect, effect, "{tool}");
         }
     }
 

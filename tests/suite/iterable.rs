@@ -629,10 +629,11 @@ fn the_catalogue_knows_the_arguments_of_every_tool() {
     let api = Api::start();
     let mut client = session(upstream, &api, Under::Nothing);
     let answer = client.request("tools/list", json!({}));
-    let catalogue = Catalogue::of("iterable").expect("the catalogue is built in");
+    let catalogue = Catalogue::for_server("iterable").expect("the catalogue is built in");
     for tool in answer["result"]["tools"].as_array().unwrap() {
         let name = tool["name"].as_str().unwrap();
-        let mut known: Vec<&str> = catalogue.arguments(name).unwrap_or_default().iter().map(String::as_str).collect();
+        let mut known: Vec<&str> =
+            catalogue.argument_names(name).unwrap_or_default().iter().map(String::as_str).collect();
         let mut listed: Vec<&str> = tool["inputSchema"]["properties"]
             .as_object()
             .map(|all| all.keys().map(String::as_str).collect())
@@ -655,7 +656,7 @@ fn the_catalogue_has_every_tool_of_the_server_and_no_other() {
     use policylayer::risk::Catalogue;
     use std::collections::BTreeSet;
 
-    let catalogue = Catalogue::of("iterable").expect("the catalogue is built in");
+    let catalogue = Catalogue::for_server("iterable").expect("the catalogue is built in");
     assert_eq!(catalogue.tools().len(), 120);
     let Some(upstream) = upstream() else { return };
     let package = upstream.folder.join("node_modules/@iterable/mcp/package.json");

@@ -16,7 +16,8 @@ const TO_SERVER: Action = Action::ToServer(Payload::Received);
 const TO_CLIENT: Action = Action::ToClient(Payload::Received);
 
 fn engine(policy: &str) -> Engine {
-    let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &ServerName::parse("stub").unwrap());
+    let loaded =
+        policy::load_policy(&Source::new("policy.json", Format::Json, policy), &ServerName::parse("stub").unwrap());
     Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
 }
 
@@ -26,14 +27,14 @@ fn allow_all() -> Engine {
 
 fn client(engine: &mut Engine, line: &str) -> Vec<Action> {
     let mut actions = Vec::new();
-    engine.client_line(line.as_bytes(), Now::default(), &mut actions);
+    engine.handle_client_line(line.as_bytes(), Now::default(), &mut actions);
     actions.retain(|action| !matches!(action, Action::Note(_)));
     actions
 }
 
 fn server(engine: &mut Engine, line: &str) -> Vec<Action> {
     let mut actions = Vec::new();
-    engine.server_line(line.as_bytes(), Now::default(), &mut actions);
+    engine.handle_server_line(line.as_bytes(), Now::default(), &mut actions);
     actions.retain(|action| !matches!(action, Action::Note(_)));
     actions
 }
@@ -144,10 +145,10 @@ fn tools_that_were_listed() {
 
 #[test]
 fn skipped_lines_are_answered_where_they_were_requests() {
-    use policylayer::wire::skim::skim;
+    use policylayer::wire::skim::skim_line;
     let oversize = |engine: &mut Engine, line: &str| {
         let mut actions = Vec::new();
-        engine.client_oversize(&skim(line.as_bytes()), 1000, Now::default(), &mut actions);
+        engine.handle_client_oversize(&skim_line(line.as_bytes()), 1000, Now::default(), &mut actions);
         actions.retain(|action| !matches!(action, Action::Note(_)));
         actions
     };
@@ -165,7 +166,7 @@ fn skipped_lines_are_answered_where_they_were_requests() {
 
     let oversize = |engine: &mut Engine, line: &str| {
         let mut actions = Vec::new();
-        engine.server_oversize(&skim(line.as_bytes()), 1000, Now::default(), &mut actions);
+        engine.handle_server_oversize(&skim_line(line.as_bytes()), 1000, Now::default(), &mut actions);
         actions.retain(|action| !matches!(action, Action::Note(_)));
         actions
     };
@@ -208,7 +209,8 @@ fn a_policy_full_of_misspelt_names_loads_in_no_time() {
     let names: Vec<_> = (0..45_000).map(|n| format!("\"delete_lisx_{n:05}\"")).collect();
     let text = format!(r#"{{"version":"1","default":"deny","hide":[{}]}}"#, names.join(","));
     let before = std::time::Instant::now();
-    let loaded = policy::load(&Source::new("p", Format::Json, text.as_str()), &ServerName::parse("iterable").unwrap());
+    let loaded =
+        policy::load_policy(&Source::new("p", Format::Json, text.as_str()), &ServerName::parse("iterable").unwrap());
     assert!(loaded.policy.is_some());
     // Measuring each name against each known tool takes minutes.
     assert!(before.elapsed().as_secs() < 20, "{:?}", before.elapsed());

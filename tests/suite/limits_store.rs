@@ -19,7 +19,7 @@ use policylayer::engine::Now;
 use policylayer::engine::limits::{Charge, Denied, Limits, Store};
 use policylayer::env::Env;
 use policylayer::limits::{MAX_STATE, STATE_BUSY};
-use policylayer::paths::state_folder;
+use policylayer::paths::state_dir;
 use policylayer::policy::Amount;
 use policylayer::policy::{Calendar, CounterId, Scope, Window};
 use policylayer::state::Sqlite;
@@ -34,7 +34,7 @@ fn id() -> CounterId {
 }
 
 fn charge(counter: &CounterId, max: u64) -> Charge<'_> {
-    let window = Window::sliding(Duration::from_secs(3600)).unwrap();
+    let window = Window::sliding_of(Duration::from_secs(3600)).unwrap();
     let (max, amount) = (Amount::from_count(max), Amount::ONE);
     Charge { scope: Scope::Server, counter, window, max, amount, limit: 0 }
 }
@@ -44,7 +44,7 @@ fn folder() -> TempDir {
 }
 
 fn passes(store: &mut Sqlite, max: u64) -> bool {
-    match store.reserve(&[charge(&id(), max)], at(0)) {
+    match store.reserve_charges(&[charge(&id(), max)], at(0)) {
         Ok(reserved) => !reserved.is_empty(),
         Err(Denied::Exceeded { .. }) => false,
         Err(Denied::Unavailable(why)) => panic!("{why}"),
@@ -53,7 +53,9 @@ fn passes(store: &mut Sqlite, max: u64) -> bool {
 
 /// Why the store cannot count; it must not let the call pass, and must name the file.
 fn unavailable(store: &mut Sqlite, path: &Path) -> String {
-    let Err(Denied::Unavailable(why)) = store.reserve(&[charge(&id(), 1000)], at(0)) else { panic!("it can be used") };
+    let Err(Denied::Unavailable(why)) = store.reserve_charges(&[charge(&id(), 1000)], at(0)) else {
+        panic!("it can be used")
+    };
     let why = why.to_string();
     assert!(why.contains(path.to_str().unwrap()), "{why}");
     why
@@ -64,27 +66,30 @@ fn counts_outlive_the_store() {
     let (folder, counter) = (folder(), id());
     let path = folder.path().join("a/b/state.sqlite3");
     let mut store = Sqlite::new(&path);
-    assert!(store.reserve(&[Charge { amount: Amount::ZERO, ..charge(&counter, 1) }], at(0)).is_ok());
+    assert!(store.reserve_charges(&[Charge { amount: Amount::ZERO, ..charge(&counter, 1) }], at(0)).is_ok());
     assert!(!path.exists(), "it is not made before it is needed");
     for _ in 0..3 {
         assert!(passes(&mut store, 3));
     }
     drop(store);
     let mut store = Sqlite::new(&path);
-    let denied = store.reserve(&[charge(&counter, 3)], Now { session: Duration::ZERO, ..at(600) });
+    let denied = store.reserve_charges(&[charge(&counter, 3)], Now { session: Duration::ZERO, ..at(600) });
     assert_eq!(denied, Err(Denied::Exceeded { limit: 0, retry_after: Some(Duration::from_secs(3000)) }));
-    assert!(store.reserve(&[charge(&counter, 3)], at(3599)).is_err());
-    let reserved = store.reserve(&[charge(&counter, 3)], at(3600)).unwrap();
-    store.refund(reserved, at(3601)).unwrap();
+    assert!(store.reserve_charges(&[charge(&counter, 3)], at(3599)).is_err());
+    let reserved = store.reserve_charges(&[charge(&counter, 3)], at(3600)).unwrap();
+    store.refund_reserved(reserved, at(3601)).unwrap();
     let day = Charge { window: Window::Calendar(Calendar::Day), ..charge(&counter, 1) };
-    assert!(store.reserve(&[charge(&counter, 3), day], at(3601)).is_ok());
+    assert!(store.reserve_charges(&[charge(&counter, 3), day], at(3601)).is_ok());
     drop(store);
     let mut store = Sqlite::new(&path);
-    assert!(store.reserve(&[charge(&counter, 3), day], at(3602)).is_err(), "the day is used up");
+    assert!(store.reserve_charges(&[charge(&counter, 3), day], at(3602)).is_err(), "the day is used up");
     for _ in 0..2 {
-        assert!(store.reserve(&[charge(&counter, 3)], at(3602)).is_ok(), "all or none: the hour was not charged");
+        assert!(
+            store.reserve_charges(&[charge(&counter, 3)], at(3602)).is_ok(),
+            "all or none: the hour was not charged"
+        );
     }
-    assert!(store.reserve(&[charge(&counter, 3)], at(3602)).is_err());
+    assert!(store.reserve_charges(&[charge(&counter, 3)], at(3602)).is_err());
 }
 
 // The modes of Unix; tests/suite/windows_files.rs has the access list of Windows.
@@ -125,7 +130,7 @@ fn hammer(path: &Path, max: u64, tries: usize) -> usize {
     let mut passed = 0;
     for _ in 0..tries {
         loop {
-            match store.reserve(&[charge(&counter, max)], at(0)) {
+            match store.reserve_charges(&[charge(&counter, max)], at(0)) {
                 Ok(_) => passed += 1,
                 Err(Denied::Exceeded { .. }) => {}
                 Err(Denied::Unavailable(why)) => {
@@ -239,12 +244,12 @@ fn a_session_is_not_charged_for_a_call_that_the_store_refused() {
     fs::create_dir(&path).unwrap();
     let (counter, mut limits) = (id(), Limits::new(Box::new(Sqlite::new(&path))));
     let both = [Charge { scope: Scope::Session, ..charge(&counter, 1) }, charge(&counter, 5)];
-    assert!(matches!(limits.reserve(&both, at(0)), Err(Denied::Unavailable(_))));
+    assert!(matches!(limits.reserve_charges(&both, at(0)), Err(Denied::Unavailable(_))));
     fs::remove_dir(&path).unwrap();
-    let reserved = limits.reserve(&both, at(0)).unwrap();
-    assert!(limits.reserve(&both, at(0)).is_err());
-    limits.refund(reserved, at(0)).unwrap();
-    assert!(limits.reserve(&both, at(0)).is_ok(), "both were handed back");
+    let reserved = limits.reserve_charges(&both, at(0)).unwrap();
+    assert!(limits.reserve_charges(&both, at(0)).is_err());
+    limits.refund_reserved(reserved, at(0)).unwrap();
+    assert!(limits.reserve_charges(&both, at(0)).is_ok(), "both were handed back");
 }
 
 /// Breaks the file under an open store and under one that opens it; mends it; and both count again.
@@ -361,7 +366,7 @@ fn waiting_process() {
     let (mut store, counter) = (Sqlite::new(&path), id());
     let deadline = Instant::now() + PATIENCE;
     eprintln!("{}", unavailable(&mut store, &path));
-    while store.reserve(&[charge(&counter, 2)], at(0)).is_err() {
+    while store.reserve_charges(&[charge(&counter, 2)], at(0)).is_err() {
         assert!(Instant::now() < deadline, "{}", unavailable(&mut store, &path));
         thread::sleep(Duration::from_millis(5));
     }
@@ -419,12 +424,12 @@ fn what_counts_no_longer_is_removed() {
     let mut store = Sqlite::new(&path);
     for n in 0..50 {
         let counter = CounterId::new("stub", "tools.send", &n.to_string());
-        assert!(store.reserve(&[charge(&counter, 1)], at(n)).is_ok());
+        assert!(store.reserve_charges(&[charge(&counter, 1)], at(n)).is_ok());
     }
     assert_eq!(rows(), 50);
     // The first reservation of a wrapper removes.
     let mut store = Sqlite::new(&path);
-    assert!(store.reserve(&[charge(&id(), 1)], at(3600 + 9)).is_ok());
+    assert!(store.reserve_charges(&[charge(&id(), 1)], at(3600 + 9)).is_ok());
     assert_eq!(rows(), 41, "ten are over, one is new");
 }
 
@@ -439,7 +444,7 @@ fn a_store_that_is_full_refuses_until_there_is_room() {
     let mut store = Sqlite::new(&path);
     let why = (0..1000).find_map(|n| {
         let counter = CounterId::new("stub", "tools.send", &n.to_string());
-        match store.reserve(&[charge(&counter, 1)], at(0)) {
+        match store.reserve_charges(&[charge(&counter, 1)], at(0)) {
             Ok(_) => None,
             Err(Denied::Unavailable(why)) => Some(why.to_string()),
             Err(denied) => panic!("{denied}"),
@@ -448,7 +453,7 @@ fn a_store_that_is_full_refuses_until_there_is_room() {
     let why = why.expect("it has no bound");
     assert!(why.contains("64 MiB") && why.contains("Make room"), "{why}");
     other.execute("UPDATE counts SET expires = 0 WHERE counter = 'other'", []).unwrap();
-    assert!(store.reserve(&[charge(&CounterId::new("stub", "tools.send", "new"), 1)], at(0)).is_ok());
+    assert!(store.reserve_charges(&[charge(&CounterId::new("stub", "tools.send", "new"), 1)], at(0)).is_ok());
 }
 
 #[test]
@@ -463,12 +468,12 @@ fn the_state_folder() {
     } else {
         base.join("home/.local/state/policylayer")
     };
-    assert_eq!(state_folder(&home).unwrap(), expected);
+    assert_eq!(state_dir(&home).unwrap(), expected);
     let wins = env(&[("HOME", "/home"), ("LOCALAPPDATA", "/local"), ("XDG_STATE_HOME", "/state")]);
-    assert_eq!(state_folder(&wins).unwrap(), base.join("state/policylayer"));
+    assert_eq!(state_dir(&wins).unwrap(), base.join("state/policylayer"));
     let relative = env(&[("HOME", "/home"), ("LOCALAPPDATA", "/local"), ("XDG_STATE_HOME", "state")]);
-    assert_eq!(state_folder(&relative).unwrap(), expected);
+    assert_eq!(state_dir(&relative).unwrap(), expected);
     for nothing in [env(&[]), env(&[("HOME", ""), ("LOCALAPPDATA", "")])] {
-        assert!(state_folder(&nothing).unwrap_err().to_string().contains("to an absolute path"));
+        assert!(state_dir(&nothing).unwrap_err().to_string().contains("to an absolute path"));
     }
 }

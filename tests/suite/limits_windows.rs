@@ -20,7 +20,7 @@ fn at(milliseconds: u64) -> Now {
 }
 
 fn sliding(milliseconds: u64) -> Window {
-    Window::sliding(ms(milliseconds)).unwrap()
+    Window::sliding_of(ms(milliseconds)).unwrap()
 }
 
 fn units(units: u64) -> Amount {
@@ -71,11 +71,11 @@ proptest! {
             now += step.moves.unsigned_abs();
             let used = |now: u64| -> u64 { passed.iter().filter(|(at, _)| at + window > now).map(|(_, amount)| amount).sum() };
             let one = [charge(&counter, sliding(window), max, step.amount)];
-            match store.reserve(&one, at(now)) {
+            match store.reserve_charges(&one, at(now)) {
                 Ok(reserved) => {
                     prop_assert!(step.amount == 0 || used(now) + step.amount <= max, "too much at {now}");
                     if step.refund {
-                        store.refund(reserved, at(now)).unwrap();
+                        store.refund_reserved(reserved, at(now)).unwrap();
                     } else {
                         passed.push((now, step.amount));
                     }
@@ -105,12 +105,12 @@ proptest! {
             let shown = clock.unsigned_abs();
             latest = latest.max(shown);
             let one = [charge(&counter, sliding(window), max, step.amount)];
-            match store.reserve(&one, at(shown)) {
+            match store.reserve_charges(&one, at(shown)) {
                 Ok(_) => passed.push((latest, step.amount)),
                 denied => if let Some(wait) = retry_after(denied) {
                     let fits = clock + i64::try_from(wait.as_millis()).unwrap();
-                    prop_assert!(store.reserve(&one, at(fits.unsigned_abs() - 1)).is_err(), "too early");
-                    prop_assert!(store.reserve(&one, at(fits.unsigned_abs())).is_ok(), "not at {}", fits);
+                    prop_assert!(store.reserve_charges(&one, at(fits.unsigned_abs() - 1)).is_err(), "too early");
+                    prop_assert!(store.reserve_charges(&one, at(fits.unsigned_abs())).is_ok(), "not at {}", fits);
                     clock = fits;
                     latest = latest.max(fits.unsigned_abs());
                     passed.push((latest, step.amount));
@@ -136,11 +136,11 @@ proptest! {
                 (minute, used) = (latest / 60_000, 0);
             }
             let one = [charge(&counter, Window::Calendar(Calendar::Minute), max, step.amount)];
-            match store.reserve(&one, at(shown)) {
+            match store.reserve_charges(&one, at(shown)) {
                 Ok(reserved) => {
                     prop_assert!(step.amount == 0 || used + step.amount <= max);
                     if step.refund {
-                        store.refund(reserved, at(shown)).unwrap();
+                        store.refund_reserved(reserved, at(shown)).unwrap();
                     } else {
                         used += step.amount;
                     }
@@ -172,7 +172,7 @@ proptest! {
             let used = (passed.len() - first) as u64;
             let longer = window + window * 2 / MAX_LOG_ENTRIES as u64 + 1;
             let late = passed.iter().rev().take_while(|at| *at + longer > now).count();
-            match store.reserve(&[charge(&counter, sliding(window), max, 1)], at(now)) {
+            match store.reserve_charges(&[charge(&counter, sliding(window), max, 1)], at(now)) {
                 Ok(_) => {
                     prop_assert!(used < max, "too much at {now}");
                     passed.push(now);
@@ -188,15 +188,16 @@ fn ten_of_a_burst_of_a_hundred_and_ten_again() {
     for window in [sliding(60_000), Window::Calendar(Calendar::Minute)] {
         let (mut store, counter) = (Memory::default(), id("a"));
         for start in [0, 60_000, 120_000] {
-            let burst = (0..100).filter(|n| store.reserve(&[charge(&counter, window, 10, 1)], at(start + n)).is_ok());
+            let burst =
+                (0..100).filter(|n| store.reserve_charges(&[charge(&counter, window, 10, 1)], at(start + n)).is_ok());
             assert_eq!(burst.count(), 10, "{window:?} from {start}");
             let next = start + 60_000 - 99;
-            let denied = store.reserve(&[charge(&counter, window, 10, 1)], at(start + 99));
+            let denied = store.reserve_charges(&[charge(&counter, window, 10, 1)], at(start + 99));
             assert_eq!(retry_after(denied), Some(ms(next - start)));
-            assert!(store.reserve(&[charge(&counter, window, 10, 1)], at(start + 59_999)).is_err());
+            assert!(store.reserve_charges(&[charge(&counter, window, 10, 1)], at(start + 59_999)).is_err());
             // Sliding windows end one by one, a millisecond apart.
             if window == sliding(60_000) {
-                assert!(store.reserve(&[charge(&counter, window, 10, 2)], at(start + 60_000)).is_err());
+                assert!(store.reserve_charges(&[charge(&counter, window, 10, 2)], at(start + 60_000)).is_err());
                 store = Memory::default();
             }
         }
@@ -210,11 +211,11 @@ fn hours_and_days_are_those_of_utc() {
         let one = [charge(&counter, Window::Calendar(unit), 1, 1)];
         let begin = 1_700_006_400 - 1_700_006_400 % seconds;
         let now = |milliseconds: u64| Now { session: ms(0), unix: ms(begin * 1000 + milliseconds) };
-        assert!(store.reserve(&one, now(seconds * 1000 - 1)).is_ok());
-        assert_eq!(retry_after(store.reserve(&one, now(seconds * 1000 - 1))), Some(ms(1)));
-        assert!(store.reserve(&one, now(seconds * 1000)).is_ok(), "{unit:?}");
+        assert!(store.reserve_charges(&one, now(seconds * 1000 - 1)).is_ok());
+        assert_eq!(retry_after(store.reserve_charges(&one, now(seconds * 1000 - 1))), Some(ms(1)));
+        assert!(store.reserve_charges(&one, now(seconds * 1000)).is_ok(), "{unit:?}");
         assert_eq!(
-            retry_after(store.reserve(&one, now(0))),
+            retry_after(store.reserve_charges(&one, now(0))),
             Some(ms(seconds * 2000)),
             "set back, still the later {unit:?}"
         );
@@ -225,46 +226,56 @@ fn hours_and_days_are_those_of_utc() {
 fn all_or_none() {
     let (mut store, a, b) = (Memory::default(), id("a"), id("b"));
     let both = [charge(&a, sliding(1000), 5, 2), charge(&b, sliding(500), 3, 2)];
-    assert!(store.reserve(&both, at(0)).is_ok());
-    assert_eq!(retry_after(store.reserve(&both, at(100))), Some(ms(400)), "b has room for 1");
-    assert!(store.reserve(&[charge(&a, sliding(1000), 5, 3)], at(100)).is_ok(), "nothing was taken from a");
-    assert_eq!(retry_after(store.reserve(&both, at(100))), Some(ms(900)), "the later of both, when all of it fits");
+    assert!(store.reserve_charges(&both, at(0)).is_ok());
+    assert_eq!(retry_after(store.reserve_charges(&both, at(100))), Some(ms(400)), "b has room for 1");
+    assert!(store.reserve_charges(&[charge(&a, sliding(1000), 5, 3)], at(100)).is_ok(), "nothing was taken from a");
+    assert_eq!(
+        retry_after(store.reserve_charges(&both, at(100))),
+        Some(ms(900)),
+        "the later of both, when all of it fits"
+    );
     let last = [Charge { limit: 1, ..both[0] }, Charge { limit: 2, ..both[1] }];
-    assert!(matches!(store.reserve(&last, at(700)), Err(Denied::Exceeded { limit: 1, .. })), "b has room by now");
+    assert!(
+        matches!(store.reserve_charges(&last, at(700)), Err(Denied::Exceeded { limit: 1, .. })),
+        "b has room by now"
+    );
 }
 
 #[test]
 fn the_same_counter_twice_is_asked_for_both() {
     let (mut store, a) = (Memory::default(), id("a"));
     let twice = |amount| [charge(&a, sliding(1000), 5, amount), charge(&a, sliding(1000), 5, amount)];
-    assert_eq!(retry_after(store.reserve(&twice(3), at(0))), None, "six never fit under five");
-    let reserved = store.reserve(&twice(2), at(0)).unwrap();
-    assert!(store.reserve(&[charge(&a, sliding(1000), 5, 2)], at(0)).is_err());
-    store.refund(reserved, at(0)).unwrap();
-    assert!(store.reserve(&[charge(&a, sliding(1000), 5, 5)], at(0)).is_ok());
+    assert_eq!(retry_after(store.reserve_charges(&twice(3), at(0))), None, "six never fit under five");
+    let reserved = store.reserve_charges(&twice(2), at(0)).unwrap();
+    assert!(store.reserve_charges(&[charge(&a, sliding(1000), 5, 2)], at(0)).is_err());
+    store.refund_reserved(reserved, at(0)).unwrap();
+    assert!(store.reserve_charges(&[charge(&a, sliding(1000), 5, 5)], at(0)).is_ok());
 }
 
 #[test]
 fn sums_that_overflow_are_refused() {
     let (mut store, a) = (Memory::default(), id("a"));
     let huge = Charge { max: Amount::MAX, amount: Amount::MAX, ..charge(&a, sliding(1000), 0, 0) };
-    assert_eq!(retry_after(store.reserve(&[huge, huge], at(0))), None);
-    assert!(store.reserve(&[huge], at(0)).is_ok());
-    assert_eq!(retry_after(store.reserve(&[huge], at(1))), Some(ms(999)));
+    assert_eq!(retry_after(store.reserve_charges(&[huge, huge], at(0))), None);
+    assert!(store.reserve_charges(&[huge], at(0)).is_ok());
+    assert_eq!(retry_after(store.reserve_charges(&[huge], at(1))), Some(ms(999)));
     // A shorter window on the same counter, where the longer one still holds all there is.
     let short = Charge { window: sliding(10), ..huge };
-    assert_eq!(retry_after(store.reserve(&[short], at(500))), Some(ms(500)));
-    assert!(store.reserve(&[short], at(1000)).is_ok());
+    assert_eq!(retry_after(store.reserve_charges(&[short], at(500))), Some(ms(500)));
+    assert!(store.reserve_charges(&[short], at(1000)).is_ok());
 }
 
 #[test]
 fn nothing_always_fits_and_takes_nothing() {
     let (mut store, a) = (Memory::default(), id("a"));
-    assert!(store.reserve(&[], at(0)).unwrap().is_empty());
-    assert!(store.reserve(&[charge(&a, sliding(1000), 0, 0)], at(0)).unwrap().is_empty());
-    assert_eq!(retry_after(store.reserve(&[charge(&a, sliding(1000), 0, 1)], at(0))), None);
-    assert!(store.reserve(&[charge(&a, sliding(1000), 2, 2)], at(0)).is_ok());
-    assert!(store.reserve(&[charge(&a, sliding(1000), 1, 0)], at(0)).is_ok(), "also where the maximum was lowered");
+    assert!(store.reserve_charges(&[], at(0)).unwrap().is_empty());
+    assert!(store.reserve_charges(&[charge(&a, sliding(1000), 0, 0)], at(0)).unwrap().is_empty());
+    assert_eq!(retry_after(store.reserve_charges(&[charge(&a, sliding(1000), 0, 1)], at(0))), None);
+    assert!(store.reserve_charges(&[charge(&a, sliding(1000), 2, 2)], at(0)).is_ok());
+    assert!(
+        store.reserve_charges(&[charge(&a, sliding(1000), 1, 0)], at(0)).is_ok(),
+        "also where the maximum was lowered"
+    );
 }
 
 #[test]
@@ -272,25 +283,25 @@ fn a_refund_comes_once_and_only_while_it_counts() {
     for window in [sliding(60_000), Window::Calendar(Calendar::Minute)] {
         let (mut store, a) = (Memory::default(), id("a"));
         let two = |amount| [charge(&a, window, 2, amount)];
-        let early = store.reserve(&two(2), at(0)).unwrap();
-        let late = store.reserve(&two(2), at(60_000)).unwrap();
-        store.refund(early, at(60_001)).unwrap();
-        assert!(store.reserve(&two(1), at(60_002)).is_err(), "{window:?}: the early one counts no more");
-        store.refund(late, at(60_003)).unwrap();
-        assert!(store.reserve(&two(2), at(60_004)).is_ok(), "{window:?}");
+        let early = store.reserve_charges(&two(2), at(0)).unwrap();
+        let late = store.reserve_charges(&two(2), at(60_000)).unwrap();
+        store.refund_reserved(early, at(60_001)).unwrap();
+        assert!(store.reserve_charges(&two(1), at(60_002)).is_err(), "{window:?}: the early one counts no more");
+        store.refund_reserved(late, at(60_003)).unwrap();
+        assert!(store.reserve_charges(&two(2), at(60_004)).is_ok(), "{window:?}");
     }
 }
 
 #[test]
 fn a_window_that_changes_keeps_the_count() {
     let (mut store, a) = (Memory::default(), id("a"));
-    assert!(store.reserve(&[charge(&a, sliding(60_000), 5, 3)], at(0)).is_ok());
-    assert_eq!(retry_after(store.reserve(&[charge(&a, sliding(90_000), 5, 3)], at(1))), Some(ms(89_999)));
+    assert!(store.reserve_charges(&[charge(&a, sliding(60_000), 5, 3)], at(0)).is_ok());
+    assert_eq!(retry_after(store.reserve_charges(&[charge(&a, sliding(90_000), 5, 3)], at(1))), Some(ms(89_999)));
     assert!(
-        store.reserve(&[charge(&a, sliding(1000), 5, 5)], at(1000)).is_ok(),
+        store.reserve_charges(&[charge(&a, sliding(1000), 5, 5)], at(1000)).is_ok(),
         "a shorter window looks less far back"
     );
-    assert_eq!(retry_after(store.reserve(&[charge(&a, sliding(90_000), 8, 1)], at(1001))), Some(ms(88_999)));
+    assert_eq!(retry_after(store.reserve_charges(&[charge(&a, sliding(90_000), 8, 1)], at(1001))), Some(ms(88_999)));
 }
 
 #[test]
@@ -313,15 +324,15 @@ fn counters_are_apart_by_server_entry_and_name() {
 #[test]
 fn windows_have_bounds() {
     for length in [Duration::ZERO, Duration::from_micros(999), MAX_WINDOW + Duration::from_nanos(1), Duration::MAX] {
-        assert_eq!(Window::sliding(length), Err(BadWindow), "{length:?}");
+        assert_eq!(Window::sliding_of(length), Err(BadWindow), "{length:?}");
     }
     for length in [MIN_WINDOW, MAX_WINDOW] {
-        let (mut store, a, window) = (Memory::default(), id("a"), Window::sliding(length).unwrap());
+        let (mut store, a, window) = (Memory::default(), id("a"), Window::sliding_of(length).unwrap());
         // Times near the end of what a duration holds are refused sooner than wrapped.
         for start in [Duration::ZERO, Duration::MAX - length] {
             let now = |time| Now { session: time, unix: time };
-            assert!(store.reserve(&[charge(&a, window, 1, 1)], now(start)).is_ok());
-            assert_eq!(retry_after(store.reserve(&[charge(&a, window, 1, 1)], now(start))), Some(length));
+            assert!(store.reserve_charges(&[charge(&a, window, 1, 1)], now(start)).is_ok());
+            assert_eq!(retry_after(store.reserve_charges(&[charge(&a, window, 1, 1)], now(start))), Some(length));
         }
     }
 }
@@ -331,13 +342,13 @@ fn a_session_has_a_bound_of_counters_and_reuses_the_idle() {
     let mut store = Memory::default();
     let ids: Vec<_> = (0..=MAX_COUNTERS).map(|n| id(&n.to_string())).collect();
     for counter in &ids[..MAX_COUNTERS] {
-        assert!(store.reserve(&[charge(counter, sliding(1000), 1, 1)], at(5)).is_ok());
+        assert!(store.reserve_charges(&[charge(counter, sliding(1000), 1, 1)], at(5)).is_ok());
     }
     let one_more = [charge(&ids[MAX_COUNTERS], sliding(1000), 1, 1)];
-    let Err(Denied::Unavailable(why)) = store.reserve(&one_more, at(6)) else { panic!("there is no bound") };
+    let Err(Denied::Unavailable(why)) = store.reserve_charges(&one_more, at(6)) else { panic!("there is no bound") };
     assert!(why.to_string().contains("4096"), "{why}");
-    assert!(store.reserve(&[charge(&ids[0], sliding(1000), 2, 1)], at(6)).is_ok(), "those it knows go on");
-    assert!(store.reserve(&one_more, at(1005)).is_ok(), "idle ones make room");
+    assert!(store.reserve_charges(&[charge(&ids[0], sliding(1000), 2, 1)], at(6)).is_ok(), "those it knows go on");
+    assert!(store.reserve_charges(&one_more, at(1005)).is_ok(), "idle ones make room");
 }
 
 /// A server's store that refuses as it is told.
@@ -345,11 +356,11 @@ fn a_session_has_a_bound_of_counters_and_reuses_the_idle() {
 struct Refuses(Option<Denied>);
 
 impl Store for Refuses {
-    fn reserve(&mut self, charges: &[Charge<'_>], _: Now) -> Result<Reserved, Denied> {
+    fn reserve_charges(&mut self, charges: &[Charge<'_>], _: Now) -> Result<Reserved, Denied> {
         assert!(charges.iter().all(|charge| charge.scope == Scope::Server) && !charges.is_empty());
         self.0.take().map_or_else(|| Ok(Reserved::default()), Err)
     }
-    fn refund(&mut self, _: Reserved, _: Now) -> Result<(), Unavailable> {
+    fn refund_reserved(&mut self, _: Reserved, _: Now) -> Result<(), Unavailable> {
         Ok(())
     }
 }
@@ -360,8 +371,8 @@ fn what_the_server_scope_refuses_is_put_back_in_the_session() {
         let (a, mut limits) = (id("a"), Limits::new(Box::new(Refuses(Some(denied.clone())))));
         let session = charge(&a, sliding(1000), 1, 1);
         let both = [Charge { scope: Scope::Server, ..session }, session];
-        assert_eq!(limits.reserve(&both, at(0)), Err(denied));
-        assert!(limits.reserve(&both, at(0)).is_ok(), "the session has counted nothing");
-        assert_eq!(retry_after(limits.reserve(&both, at(0))), Some(ms(1000)), "now it has, and is asked first");
+        assert_eq!(limits.reserve_charges(&both, at(0)), Err(denied));
+        assert!(limits.reserve_charges(&both, at(0)).is_ok(), "the session has counted nothing");
+        assert_eq!(retry_after(limits.reserve_charges(&both, at(0))), Some(ms(1000)), "now it has, and is asked first");
     }
 }

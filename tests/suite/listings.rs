@@ -29,24 +29,24 @@ struct Session(Engine);
 impl Session {
     fn new(server: &str) -> Self {
         let server = ServerName::parse(server).unwrap();
-        let loaded = policy::load(&Source::new("policy.json", Format::Json, CLASSES), &server);
+        let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, CLASSES), &server);
         Self(Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default())))
     }
 
     /// Another policy takes effect.
     fn reload(&mut self, server: &str, policy: &str) {
         let server = ServerName::parse(server).unwrap();
-        let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &server);
+        let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, policy), &server);
         self.0.replace_policy(Arc::new(loaded.policy.unwrap()), &mut Vec::new());
     }
 
     /// The client asks for the tools, and the server has this one; says whether the client sees it.
     fn list(&mut self, tool: &str) -> Seen {
         let mut actions = Vec::new();
-        self.0.client_line(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Now::default(), &mut actions);
+        self.0.handle_client_line(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Now::default(), &mut actions);
         actions.clear();
         let line = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{tool}]}}}}"#);
-        self.0.server_line(line.as_bytes(), Now::default(), &mut actions);
+        self.0.handle_server_line(line.as_bytes(), Now::default(), &mut actions);
         match actions.as_slice() {
             [Action::ToClient(Payload::Received)] => Seen::Yes,
             [Action::ToClient(Payload::Written(line))] if line.windows(10).any(|part| part == b"\"tools\":[]") => {
@@ -60,13 +60,17 @@ impl Session {
     fn call(&mut self, tool: &str) -> &'static str {
         let call = json!({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":tool}}).to_string();
         let mut actions = Vec::new();
-        self.0.client_line(call.as_bytes(), Now::default(), &mut actions);
+        self.0.handle_client_line(call.as_bytes(), Now::default(), &mut actions);
         let reply = actions.iter().find_map(|action| match action {
             Action::ToClient(Payload::Written(line)) => Some(String::from_utf8(line.clone()).unwrap()),
             _ => None,
         });
         let Some(reply) = reply else {
-            self.0.server_line(br#"{"jsonrpc":"2.0","id":2,"result":{"content":[]}}"#, Now::default(), &mut actions);
+            self.0.handle_server_line(
+                br#"{"jsonrpc":"2.0","id":2,"result":{"content":[]}}"#,
+                Now::default(),
+                &mut actions,
+            );
             return "read";
         };
         ["write", "execute", "destructive", "financial"]
@@ -216,10 +220,10 @@ fn only_an_answer_that_the_client_gets_tells_of_tools() {
     let feed = |session: &mut Session, client: &[&str], server: &str| {
         let mut actions = Vec::new();
         for line in client {
-            session.0.client_line(line.as_bytes(), Now::default(), &mut actions);
+            session.0.handle_client_line(line.as_bytes(), Now::default(), &mut actions);
         }
         actions.clear();
-        session.0.server_line(server.as_bytes(), Now::default(), &mut actions);
+        session.0.handle_server_line(server.as_bytes(), Now::default(), &mut actions);
         assert_eq!(session.call("get_a"), "execute", "{server}");
     };
     let cancelled = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5}}"#;

@@ -13,7 +13,7 @@ use policylayer::limits::MAX_ASKED_ARGUMENTS;
 use policylayer::policy::Effect;
 use policylayer::record::{ArgumentsLogged, Digest, Event, Outcome};
 use policylayer::risk::Class;
-use policylayer::state::approvals::{Book, Confirm, Desk, clock};
+use policylayer::state::approvals::{Book, Confirm, Desk, unix_time};
 use serde_json::Value;
 
 use crate::support::log::{Decision, Home, Log, observed, passed, refused};
@@ -104,7 +104,7 @@ fn approvals_are_as_they_were() {
     let home = Home::new();
     let folder = home.path().join("state").join("policylayer");
     fs::create_dir_all(&folder).unwrap();
-    let (store, until) = ("state.sqlite3", clock() + Duration::from_secs(600));
+    let (store, until) = ("state.sqlite3", unix_time() + Duration::from_secs(600));
     let mut desk = Desk::new(&folder, store, "0a".to_owned(), "shop".to_owned(), Confirm::Code);
     let long = format!("{{\"text\":\"{}\"}}", "x".repeat(MAX_ASKED_ARGUMENTS));
     for (number, tool, arguments) in
@@ -117,16 +117,16 @@ fn approvals_are_as_they_were() {
             rule: format!("tools.{tool}").into(),
             reason: (number == 1).then(|| "Sends mail.".into()),
             arguments: arguments.into(),
-            line: Digest::of(b"line\n"),
+            line: Digest::of_line(b"line\n"),
             timeout: Duration::from_secs(60),
             local: Local::Asked,
         };
-        desk.open(&question, until).unwrap();
+        desk.open_question(&question, until).unwrap();
     }
     let mut book = Book::new(&folder, store);
-    let refused = book.all().unwrap()[2].id.clone();
+    let refused = book.list_all().unwrap()[2].id.clone();
     let note = Some("Not today.".to_owned());
-    book.answer(&refused, &ApprovalAnswer::Refused { note }, Confirm::None).unwrap().unwrap();
+    book.answer_question(&refused, &ApprovalAnswer::Refused { note }, Confirm::None).unwrap().unwrap();
     let list = printed(&home, &["approvals", "list", "--format", "json"]);
     let shown = printed(&home, &["approvals", "show", &refused, "--format", "json"]);
     // Ids and times are of this run.

@@ -17,7 +17,7 @@ fn server(name: &str) -> ServerName {
 }
 
 fn load(format: Format, text: &str, server_name: &str) -> Loaded {
-    policy::load(&Source::new("test", format, text), &server(server_name))
+    policy::load_policy(&Source::new("test", format, text), &server(server_name))
 }
 
 fn valid(format: Format, text: &str, server_name: &str) -> Policy {
@@ -182,7 +182,7 @@ fn every_sentence_holds_in_every_format() {
         for (format, text) in formats::all(document) {
             let policy = valid(format, &text, server_name);
             for (tool, effect, rule) in *expected {
-                let decision = policy.decide(tool);
+                let decision = policy.decide_tool(tool);
                 let found = (decision.effect.as_str(), decision.rule, decision.file);
                 assert_eq!(found, (*effect, *rule, Some("test")), "{sentence}: {tool} in {format:?}\n{text}");
             }
@@ -519,8 +519,8 @@ fn reasons_are_the_authors_words_under_either_key() {
         );
         for (format, text) in formats::all(&document) {
             let policy = valid(format, &text, "any");
-            assert_eq!(policy.decide("a").reason, Some("Ask Ana: 日本"));
-            assert_eq!(policy.decide("b").reason, None);
+            assert_eq!(policy.decide_tool("a").reason, Some("Ask Ana: 日本"));
+            assert_eq!(policy.decide_tool("b").reason, None);
         }
     }
 }
@@ -590,7 +590,8 @@ fn depth_and_size_are_bounded() {
         let loaded = load(format, &text, "any");
         assert!(loaded.policy.is_none() && !loaded.diagnostics.is_empty(), "{format:?}");
         assert!(
-            !policy::render(&Source::new("deep", format, text), &loaded.diagnostics, policy::Colour::Plain).is_empty()
+            !policy::render_diagnostics(&Source::new("deep", format, text), &loaded.diagnostics, policy::Colour::Plain)
+                .is_empty()
         );
     }
     let many_errors = format!("{{\"version\":\"1\",\"default\":\"deny\",\"hide\":[{}0]}}", "0,".repeat(100_000));
@@ -656,23 +657,23 @@ fn the_summary_says_what_is_in_force() {
     ];
     for (document, server_name, mode, tools) in rows {
         let policy = valid(Format::Json, document, server_name);
-        let summary = policy.summary();
+        let summary = policy.summarize();
         assert_eq!(summary.mode, mode);
         assert_eq!(summary.file, Some("test"));
         let found = summary.tools.map(|t| (t.known, t.allowed, t.asking, t.refused, t.hidden));
         assert_eq!(found, tools, "{document}");
-        assert!(summary.tools.is_none_or(|tally| tally.visible() + tally.hidden == tally.known));
+        assert!(summary.tools.is_none_or(|tally| tally.count_visible() + tally.hidden == tally.known));
     }
 }
 
 #[test]
 fn the_shipped_policy_decides_every_tool_of_the_catalogue_by_its_class() {
     let iterable = server("iterable");
-    let catalogue = Catalogue::of(&iterable).expect("the catalogue of iterable");
+    let catalogue = Catalogue::for_server(&iterable).expect("the catalogue of iterable");
     assert_eq!(catalogue.tools().len(), 120);
-    let builtin = policy::builtin(&iterable);
+    let builtin = policy::builtin_policy(&iterable);
     for tool in catalogue.tools() {
-        let Decision { effect, rule, reason, file } = builtin.decide(&tool.name);
+        let Decision { effect, rule, reason, file } = builtin.decide_tool(&tool.name);
         let wanted = match tool.class {
             Class::Read => Effect::Allow,
             Class::Write => Effect::Allow,
@@ -687,12 +688,12 @@ fn the_shipped_policy_decides_every_tool_of_the_catalogue_by_its_class() {
         ("get_what_is_newer", "builtin:classes.execute"),
         ("delete_what_is_newer", "builtin:classes.destructive"),
     ] {
-        let newer = builtin.decide(name);
+        let newer = builtin.decide_tool(name);
         assert_eq!((newer.effect, newer.rule), (Effect::RequireApproval, rule), "{name}");
     }
-    let newer = builtin.decide("newer_than_the_catalogue");
+    let newer = builtin.decide_tool("newer_than_the_catalogue");
     assert!(newer.reason.is_some_and(|reason| reason.contains("newer")));
-    assert_eq!(builtin.summary().mode, Mode::Builtin);
+    assert_eq!(builtin.summarize().mode, Mode::Builtin);
 }
 
 #[test]
@@ -706,7 +707,7 @@ fn the_shipped_policy_is_an_ordinary_document_without_a_warning() {
 
 #[test]
 fn of_a_server_without_a_policy_what_is_surely_a_read_passes_and_all_else_asks() {
-    let builtin = policy::builtin(&server("weather"));
+    let builtin = policy::builtin_policy(&server("weather"));
     for (name, listing, effect, rule) in [
         ("get_forecast", Listing::NotAsked, Effect::Allow, "read"),
         ("get_forecast", Listing::As(Class::Read), Effect::Allow, "read"),
@@ -715,7 +716,7 @@ fn of_a_server_without_a_policy_what_is_surely_a_read_passes_and_all_else_asks()
         ("get_forecast", Listing::Missing, Effect::RequireApproval, "execute"),
         ("frobnicate", Listing::NotAsked, Effect::RequireApproval, "execute"),
     ] {
-        let decision = builtin.decide(ToolRef { name, listing });
+        let decision = builtin.decide_tool(ToolRef { name, listing });
         let path = format!("builtin:classes.{rule}");
         assert_eq!(
             (decision.effect, decision.rule, decision.file),

@@ -129,7 +129,7 @@ fn line() -> impl Strategy<Value = String> {
 
 fn engine(policy: &str) -> Engine {
     let server = ServerName::parse("stub").unwrap();
-    let loaded = policy::load(&Source::new("policy.json", Format::Json, policy), &server);
+    let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, policy), &server);
     Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
 }
 
@@ -246,15 +246,15 @@ proptest! {
         let lines: Vec<_> = ids
             .iter()
             .map(|id| format!("{{\"method\":\"x/y\", \"params\":{params},\"id\":{id},\"jsonrpc\":\"2.0\"}}{ends}"))
-            .filter(|line| Reader::default().read(line.as_bytes(), StrictDepth::EVERYTHING).is_ok())
+            .filter(|line| Reader::default().read_line(line.as_bytes(), StrictDepth::EVERYTHING).is_ok())
             .collect();
         let stream = lines.concat();
         let (mut framer, mut out, mut actions) = (Framer::new(1 << 20), Vec::new(), Vec::new());
         for chunk in stream.as_bytes().chunks(size) {
-            framer.room()[..chunk.len()].copy_from_slice(chunk);
-            framer.filled(chunk.len());
+            framer.free_space()[..chunk.len()].copy_from_slice(chunk);
+            framer.advance(chunk.len());
             while let Some(Frame::Line(range)) = framer.next_frame() {
-                engine.client_line(framer.bytes(&range), Now::default(), &mut actions);
+                engine.handle_client_line(framer.bytes(&range), Now::default(), &mut actions);
                 prop_assert_eq!(std::mem::take(&mut actions), vec![Action::ToServer(Payload::Received)]);
                 out.extend_from_slice(framer.bytes(&range));
             }

@@ -9,7 +9,7 @@ use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required, SessionName};
-use policylayer::wire::skim::skim;
+use policylayer::wire::skim::skim_line;
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"{"version":"1","default":"deny","hide":["cancel_export_job"],"tools":{
@@ -32,11 +32,11 @@ struct Desk {
 
 impl Desk {
     fn new(required: Required) -> Self {
-        Self { engine: engine().recording(keyed(), required), millis: 0 }
+        Self { engine: engine().with_recording(keyed(), required), millis: 0 }
     }
 
     fn observing() -> Self {
-        Self { engine: engine().recording(keyed(), Required::No).observing(), millis: 0 }
+        Self { engine: engine().with_recording(keyed(), Required::No).with_observation(), millis: 0 }
     }
 
     fn now(&self) -> Now {
@@ -59,13 +59,13 @@ impl Desk {
 
     fn client(&mut self, line: &str) -> (Vec<Action>, Vec<Value>) {
         let mut actions = Vec::new();
-        self.engine.client_line(line.as_bytes(), self.now(), &mut actions);
+        self.engine.handle_client_line(line.as_bytes(), self.now(), &mut actions);
         Self::split(actions)
     }
 
     fn server(&mut self, line: &str) -> (Vec<Action>, Vec<Value>) {
         let mut actions = Vec::new();
-        self.engine.server_line(line.as_bytes(), self.now(), &mut actions);
+        self.engine.handle_server_line(line.as_bytes(), self.now(), &mut actions);
         Self::split(actions)
     }
 
@@ -78,7 +78,7 @@ impl Desk {
 
 fn engine() -> Engine {
     let server = ServerName::parse("iterable").unwrap();
-    let loaded = policy::load(&Source::new("policy.json", Format::Json, POLICY), &server);
+    let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, POLICY), &server);
     Engine::new(Arc::new(loaded.policy.unwrap()), Box::new(Memory::default()))
 }
 
@@ -89,7 +89,7 @@ fn keyed() -> ArgumentRecorder {
 fn record(entry: &LogEntry) -> Value {
     let session = SessionName { id: "00".to_owned(), server: "iterable".to_owned() };
     let mut line = Vec::new();
-    entry.write(&session, Digest::START, &mut line);
+    entry.write_line(&session, Digest::START, &mut line);
     serde_json::from_slice(&line).unwrap()
 }
 
@@ -180,7 +180,7 @@ fn a_call_that_is_withdrawn_or_never_answered_is_recorded() {
     assert_eq!(facts(&records[1], &["call", "outcome"]), json!([2, "error"]));
     let mut actions = Vec::new();
     desk.millis = 90;
-    desk.engine.server_ended("it exited with code 1", desk.now(), &mut actions);
+    desk.engine.handle_server_end("it exited with code 1", desk.now(), &mut actions);
     let (_, records) = Desk::split(actions);
     assert_eq!(facts(&records[0], &["call", "outcome", "duration_ms"]), json!([3, "server_died", 90.0]));
 }
@@ -212,8 +212,8 @@ fn what_breaks_the_protocol_is_recorded_without_its_content() {
         assert!(!records[0].to_string().contains("secret"), "{line}");
     }
     let mut actions = Vec::new();
-    desk.engine.client_oversize(
-        &skim(b"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"x\"}"),
+    desk.engine.handle_client_oversize(
+        &skim_line(b"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"x\"}"),
         1000,
         desk.now(),
         &mut actions,
@@ -308,7 +308,7 @@ fn calls_that_wait_can_be_told_of_at_any_time() {
     desk.millis = 300;
     desk.call(2, "get_lists");
     let mut waiting = Vec::new();
-    desk.engine.unanswered(desk.now(), &mut waiting);
+    desk.engine.collect_unanswered(desk.now(), &mut waiting);
     let numbers: Vec<_> =
         waiting.iter().map(|entry| facts(&record(entry), &["call", "outcome", "duration_ms"])).collect();
     assert_eq!(numbers.len(), 2);

@@ -525,7 +525,7 @@ fn the_help_names_every_client() {
     let home = Home::new();
     for verb in ["register", "unregister"] {
         let help = home.good(&[verb, "--help"]);
-        for id in policylayer::clients::table::ids() {
+        for id in policylayer::clients::table::client_ids() {
             assert!(help.contains(id), "{verb}: {id}");
         }
     }

@@ -5,7 +5,7 @@
 use policylayer::env::Env;
 use policylayer::paths::find_policy;
 use policylayer::policy::ServerName;
-use policylayer::policy::server::derive;
+use policylayer::policy::server::derive_name;
 use policylayer::settings::Settings;
 use proptest::prelude::*;
 
@@ -92,7 +92,7 @@ fn names_are_derived_from_commands() {
         .iter()
         .filter_map(|(command, expected)| {
             let words: Vec<&str> = command.split(' ').collect();
-            let name = derive(&words);
+            let name = derive_name(&words);
             let found = name.as_ref().map_or("-", ServerName::as_str);
             (found != *expected).then(|| format!("{command}: {found}, not {expected}"))
         })
@@ -108,11 +108,11 @@ fn a_shell_runs_what_its_command_line_says() {
         ("'/opt/iterable-mcp' --x", Some("iterable")),
         ("", None),
     ] {
-        assert_eq!(derive(&["sh", "-c", line]).as_ref().map(ServerName::as_str), expected, "{line}");
-        assert_eq!(derive(&["/bin/bash", "-lc", line]).as_ref().map(ServerName::as_str), expected, "{line}");
+        assert_eq!(derive_name(&["sh", "-c", line]).as_ref().map(ServerName::as_str), expected, "{line}");
+        assert_eq!(derive_name(&["/bin/bash", "-lc", line]).as_ref().map(ServerName::as_str), expected, "{line}");
     }
-    assert_eq!(derive(&["cmd", "/c", "npx -y @iterable/mcp"]).as_ref().map(ServerName::as_str), Some("iterable"));
-    assert_eq!(derive::<&str>(&[]), None);
+    assert_eq!(derive_name(&["cmd", "/c", "npx -y @iterable/mcp"]).as_ref().map(ServerName::as_str), Some("iterable"));
+    assert_eq!(derive_name::<&str>(&[]), None);
 }
 
 #[test]
@@ -141,13 +141,13 @@ fn no_server_is_named_after_a_device_of_windows() {
         [("npx -y aux-mcp", "aux-server"), ("npx -y @me/nul", "nul-server"), ("uvx con", "con-server")]
     {
         let words: Vec<&str> = command.split(' ').collect();
-        let derived = derive(&words).unwrap();
+        let derived = derive_name(&words).unwrap();
         assert_eq!(derived.as_str(), name, "{command}");
-        assert_eq!(derived.device().map(|device| format!("{device}-server")).as_deref(), Some(name));
+        assert_eq!(derived.device_name().map(|device| format!("{device}-server")).as_deref(), Some(name));
     }
     for name in ["aux", "iterable", "iterable-server", "aux-server-2"] {
         let name = ServerName::parse(name).unwrap_or_else(|_| ServerName::unknown());
-        assert_eq!(name.device(), None, "{name}");
+        assert_eq!(name.device_name(), None, "{name}");
     }
 }
 
@@ -183,7 +183,7 @@ fn a_policy_that_is_named_after_no_server_is_an_error() {
 proptest! {
     #[test]
     fn a_derived_name_is_never_a_path(words in prop::collection::vec("([a-z@/.:=\\\\-]|mcp|server|npx|env|-c| ){0,6}|\\PC{0,8}", 0..5)) {
-        if let Some(name) = derive(&words) {
+        if let Some(name) = derive_name(&words) {
             prop_assert!(ServerName::parse(name.as_str()).as_ref() == Ok(&name), "{name}");
         }
     }

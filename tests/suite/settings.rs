@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use policylayer::policy::{Colour, Format, Source, render};
+use policylayer::policy::{Colour, Format, Source, render_diagnostics};
 use policylayer::settings::{self, ArgumentsLogged, Channel, LocalConfirm, Required, Settings};
 
 mod commands;
@@ -18,8 +18,10 @@ fn source(text: &str) -> Source {
 /// The settings of a text that is valid.
 fn good(text: &str) -> Settings {
     let source = source(text);
-    let loaded = settings::load(&source);
-    loaded.settings.unwrap_or_else(|| panic!("{text}\n{}", render(&source, &loaded.diagnostics, Colour::Plain)))
+    let loaded = settings::load_settings(&source);
+    loaded
+        .settings
+        .unwrap_or_else(|| panic!("{text}\n{}", render_diagnostics(&source, &loaded.diagnostics, Colour::Plain)))
 }
 
 fn read(path: &str) -> String {
@@ -174,12 +176,12 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
     ];
     for (text, expected) in cases {
         let source = source(text);
-        let loaded = settings::load(&source);
-        let rendered = render(&source, &loaded.diagnostics, Colour::Plain);
+        let loaded = settings::load_settings(&source);
+        let rendered = render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
         assert_eq!(loaded.settings, None, "{text}");
         assert_eq!(loaded.diagnostics.len(), expected.len(), "{text}\n{rendered}");
         for (found, (line, column, code, message, hint)) in loaded.diagnostics.iter().zip(*expected) {
-            let place = source.place(found.span.start);
+            let place = source.place_of(found.span.start);
             assert_eq!((place.line, place.column, found.code), (*line, *column, *code), "{text}\n{rendered}");
             assert!(found.message.contains(message), "{text}\n{rendered}");
             assert!(found.hint.as_ref().is_some_and(|found| found.contains(hint)), "{text}\n{rendered}");

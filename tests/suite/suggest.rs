@@ -14,8 +14,8 @@ use support::{Decision, Home, Log, observed, passed, refused};
 
 fn load(text: &str) -> Policy {
     let source = Source::new("suggested.toml", Format::Toml, text);
-    let loaded = policy::load(&source, &ServerName::parse("shop").unwrap());
-    let rendered = policy::render(&source, &loaded.diagnostics, policy::Colour::Plain);
+    let loaded = policy::load_policy(&source, &ServerName::parse("shop").unwrap());
+    let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, policy::Colour::Plain);
     loaded.policy.unwrap_or_else(|| panic!("{text}\n{rendered}"))
 }
 
@@ -76,7 +76,7 @@ rate_limit = "10/minute"
 "#;
     assert_eq!(out, expected);
     let policy = load(&out);
-    assert_eq!(policy.decide("never_reached_the_server").effect, Effect::Hide);
+    assert_eq!(policy.decide_tool("never_reached_the_server").effect, Effect::Hide);
     let (text, err) = suggested(&home, &[]);
     assert_eq!(text, expected);
     assert!(err.contains("Wrote out.toml.") && err.contains("replay --policy out.toml"), "{err}");
@@ -226,7 +226,7 @@ fn every_shape_of_a_document_gets_a_policy_that_loads() {
         let mut log = Log::new(&home, "shop");
         log.add(&observed(0, "used", Class::Read, "default")).add(&observed(1, "used", Class::Read, "default")).write();
         let (out, err) = suggested(&home, &[]);
-        assert_eq!(load(&out).decide("used").effect, Effect::Allow, "{text}\n{out}");
+        assert_eq!(load(&out).decide_tool("used").effect, Effect::Allow, "{text}\n{out}");
         assert_eq!(err.lines().count(), 1, "{err}");
         assert_eq!(out.contains('\r'), text.contains('\r'), "{out}");
     }
@@ -286,10 +286,10 @@ fn names_that_no_key_can_have_are_said_and_leave_no_hole() {
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let policy = load(&ran.out);
     for tool in ["a*", "{x,y}", "quote\"s", "dot.ted", "é"] {
-        assert_eq!(policy.decide(tool).effect, Effect::Allow, "{tool}: {}", ran.out);
+        assert_eq!(policy.decide_tool(tool).effect, Effect::Allow, "{tool}: {}", ran.out);
     }
     for tool in ["abc", "x", "y", "other", "blank", "evil"] {
-        assert_eq!(policy.decide(tool).effect, Effect::Hide, "{tool}: {}", ran.out);
+        assert_eq!(policy.decide_tool(tool).effect, Effect::Hide, "{tool}: {}", ran.out);
     }
     assert!(ran.out.contains("# No key can name the tool evil\\u{a}[tools.\"*\"] as it is."), "{}", ran.out);
     assert!(!ran.out.contains('\u{202e}') && !ran.err.contains('\u{202e}'), "{}", ran.out);

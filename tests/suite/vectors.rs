@@ -43,7 +43,7 @@ fn vectors() -> Vec<(String, Value)> {
 fn policy(vector: &Value) -> Policy {
     let text = vector.get("policy").map_or_else(|| DEFAULT_POLICY.to_owned(), Value::to_string);
     let server = ServerName::parse(vector["server"].as_str().unwrap_or("stub")).unwrap();
-    let loaded = policy::load(&Source::new("policy.json", Format::Json, text.as_str()), &server);
+    let loaded = policy::load_policy(&Source::new("policy.json", Format::Json, text.as_str()), &server);
     loaded.policy.unwrap_or_else(|| panic!("{text}: {:?}", loaded.diagnostics))
 }
 
@@ -82,13 +82,13 @@ fn run(engine: &mut Engine, step: &Value, repetition: u64) -> Vec<Action> {
     // Half past ten on some day, so that a minute, an hour and a day begin at times of their own.
     let now = Now { session: time, unix: Duration::from_secs(20_000 * 86_400 + 10 * 3_600 + 1_800) + time };
     if let Some(bytes) = bytes(step, "client") {
-        engine.client_line(&line(repeated(bytes, repetition)), now, &mut actions);
+        engine.handle_client_line(&line(repeated(bytes, repetition)), now, &mut actions);
     } else if let Some(bytes) = bytes(step, "server") {
-        engine.server_line(&line(repeated(bytes, repetition)), now, &mut actions);
+        engine.handle_server_line(&line(repeated(bytes, repetition)), now, &mut actions);
     } else if step.get("policy").is_some() {
         engine.replace_policy(Arc::new(policy(step)), &mut actions);
     } else {
-        engine.server_ended(step["ended"].as_str().expect("a step needs a line"), now, &mut actions);
+        engine.handle_server_end(step["ended"].as_str().expect("a step needs a line"), now, &mut actions);
     }
     actions.retain(|action| !matches!(action, Action::Note(_)));
     actions

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use memchr::memmem;
 
-use super::{Appender, now};
-use crate::audit::lines::{LogLines, parse};
+use super::{Appender, unix_time};
+use crate::audit::lines::{LogLines, parse_line};
 use crate::audit::session_lock::{AbandonedJournal, remove_stale_lock};
 use crate::record::{About, Event, SessionName, write_event};
 use crate::state::file;
@@ -19,18 +19,18 @@ const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Appender {
     /// Appends the calls of killed sessions that are in their journals and not in the log, and removes the journals.
-    pub(super) fn adopt(&mut self) -> io::Result<()> {
-        for session in self.paths.journals()? {
+    pub(super) fn adopt_journals(&mut self) -> io::Result<()> {
+        for session in self.paths.list_journals()? {
             // What cannot be read is left for `verify` to report; the log itself can be written.
             if session != self.session.id
-                && let Ok(Some(journal)) = AbandonedJournal::find(&self.paths, &session)
-                && let Ok(calls) = unanswered(&journal.file, &session, self.paths.server())
+                && let Ok(Some(journal)) = AbandonedJournal::find_abandoned(&self.paths, &session)
+                && let Ok(calls) = read_unanswered(&journal.file, &session, self.paths.server())
             {
                 self.take_over(session.clone(), calls)?;
                 journal.remove(&self.paths, &session);
             }
         }
-        for session in self.paths.session_locks()?.into_iter().filter(|session| *session != self.session.id) {
+        for session in self.paths.list_session_locks()?.into_iter().filter(|session| *session != self.session.id) {
             remove_stale_lock(&self.paths, &session);
         }
         Ok(())
@@ -41,10 +41,10 @@ impl Appender {
         let session = SessionName { id, server: self.paths.server().to_owned() };
         if !is_recorded {
             let event = Event::Killed { unanswered: calls.len() as u64 };
-            self.line(|_, previous, out| write_event(&event, &session, previous, now(), out));
+            self.buffer_line(|_, previous, out| write_event(&event, &session, previous, unix_time(), out));
         }
         for (_, line) in calls.into_values() {
-            self.raw(&line)?;
+            self.buffer_raw_line(&line)?;
         }
         self.flush()
     }
@@ -54,20 +54,20 @@ impl Appender {
         // A call's line is written after the call was made, and that a session was killed is written now.
         let earliest = calls.values().map(|(time, _)| SystemTime::from(*time)).min();
         let since = earliest.unwrap_or_else(SystemTime::now).checked_sub(CLOCK_SLACK).unwrap_or(SystemTime::UNIX_EPOCH);
-        let rotated = self.paths.rotated_numbers()?.into_iter().rev().map(|number| self.paths.rotated(number));
+        let rotated = self.paths.rotated_numbers()?.into_iter().rev().map(|number| self.paths.rotated_file(number));
         let depth = if earliest.is_some() { usize::MAX } else { 2 };
         let named = format!("\"session\":\"{session}\"");
         let named = memmem::Finder::new(&named);
         let mut is_recorded = false;
-        for path in std::iter::once(self.paths.current()).chain(rotated).take(depth) {
+        for path in std::iter::once(self.paths.current_file()).chain(rotated).take(depth) {
             let Some(file) = file::if_there(file::open_to_read(&path))? else { continue };
             let found = file.metadata()?;
             if found.modified().is_ok_and(|modified| modified < since) {
                 break;
             }
             let mut lines = LogLines::new(file, 0, found.len())?;
-            while let Some(line) = lines.read()? {
-                let Some(line) = named.find(line).and_then(|_| parse(line)) else { continue };
+            while let Some(line) = lines.read_line()? {
+                let Some(line) = named.find(line).and_then(|_| parse_line(line)) else { continue };
                 match line.about {
                     _ if line.session != session => {}
                     About::Decision(record) => drop(calls.remove(&record.call)),
@@ -80,12 +80,12 @@ impl Appender {
 }
 
 /// The calls in a journal, and when they were made.
-fn unanswered(journal: &File, session: &str, server: &str) -> io::Result<BTreeMap<u64, (Timestamp, Vec<u8>)>> {
+fn read_unanswered(journal: &File, session: &str, server: &str) -> io::Result<BTreeMap<u64, (Timestamp, Vec<u8>)>> {
     let mut calls = BTreeMap::new();
     let mut lines = LogLines::new(journal.try_clone()?, 0, journal.metadata()?.len())?;
-    while let Some(line) = lines.read()? {
+    while let Some(line) = lines.read_line()? {
         // One that is cut was not yet forwarded, or less than a tick ago.
-        if let Some(read) = parse(line).filter(|_| line.ends_with(b"\n"))
+        if let Some(read) = parse_line(line).filter(|_| line.ends_with(b"\n"))
             && read.session == session
             && read.server == server
             && let About::Decision(record) = read.about

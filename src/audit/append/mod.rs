@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 pub(super) use sync::Sync;
 
 use super::LogOptions;
-use super::lines::{LogLines, parse};
+use super::lines::{LogLines, parse_line};
 use super::mark::Mark;
 use super::paths::LogPaths;
 use crate::limits::LOG_WRITE;
@@ -67,19 +67,19 @@ impl Appender {
 
     /// Writes what happened to the log.
     pub(super) fn append_event(&mut self, event: &Event) -> io::Result<()> {
-        self.locked(|log| log.event(event))
+        self.with_lock(|log| log.write_event_line(event))
     }
 
     /// Writes entries, and calls `written` with those that are in the file, also if the others fail.
     pub(super) fn append(&mut self, entries: &[LogEntry], mut written: impl FnMut(&[LogEntry])) -> io::Result<()> {
-        self.locked(|log| {
+        self.with_lock(|log| {
             let mut rest = entries;
             while !rest.is_empty() {
                 let mut count = 0;
                 while let Some(entry) = rest.get(count)
                     && (count == 0 || !log.is_full())
                 {
-                    log.line(|session, previous, out| entry.write(session, previous, out));
+                    log.buffer_line(|session, previous, out| entry.write_line(session, previous, out));
                     count += 1;
                 }
                 let (done, left) = rest.split_at(count);
@@ -93,21 +93,21 @@ impl Appender {
 
     /// Appends lines that are whole but for the digest they begin with.
     pub(super) fn append_raw(&mut self, lines: &[Vec<u8>]) -> io::Result<()> {
-        self.locked(|log| {
+        self.with_lock(|log| {
             for line in lines {
-                log.raw(line)?;
+                log.buffer_raw_line(line)?;
             }
             log.flush()
         })
     }
 
     /// Finds out whether the log can be written, and makes its files where there are none.
-    pub(super) fn probe(&mut self) -> io::Result<()> {
-        self.locked(|log| log.open_current(OpenOptions::new().create(true)).map(drop))
+    pub(super) fn check_writable(&mut self) -> io::Result<()> {
+        self.with_lock(|log| log.open_current(OpenOptions::new().create(true)).map(drop))
     }
 
     /// What is to be synced, where something is; it is then on its way.
-    pub(super) fn unsynced(&mut self) -> Option<Sync> {
+    pub(super) fn take_unsynced(&mut self) -> Option<Sync> {
         let mark = self.left.filter(|_| !self.unsynced.is_empty())?;
         Some(Sync { paths: self.paths.clone(), files: std::mem::take(&mut self.unsynced), mark })
     }
@@ -117,9 +117,9 @@ impl Appender {
     }
 
     /// Works on the log while nobody else does.
-    fn locked(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
-        let lock = lock(&self.paths, self.lock.take())?;
-        let done = self.catch_up().and_then(|()| self.settle()).and_then(|()| work(self));
+    fn with_lock(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        let lock = lock_log(&self.paths, self.lock.take())?;
+        let done = self.catch_up().and_then(|()| self.clean_up_once()).and_then(|()| work(self));
         if done.is_err() {
             // The next one finds out anew where the log ends.
             self.current = None;
@@ -132,41 +132,41 @@ impl Appender {
 
     /// Goes to the end of the log, wherever others have left it.
     fn catch_up(&mut self) -> io::Result<()> {
-        let path = self.paths.current();
+        let path = self.paths.current_file();
         if let (Some(current), Some(left)) = (&self.current, self.left)
-            && Identity::of(&path).is_ok_and(|identity| identity == current.identity)
+            && Identity::of_path(&path).is_ok_and(|identity| identity == current.identity)
             // Some network file systems give no numbers to files; one that was rotated away is known by its new name.
-            && (cfg!(unix) || !self.paths.rotated(left.file).exists())
+            && (cfg!(unix) || !self.paths.rotated_file(left.file).exists())
         {
             let (file, length) = (Arc::clone(&current.file), current.file.metadata()?.len());
             (self.at, self.next) = (left, left.last);
-            return self.go_on(&file, length);
+            return self.read_appended(&file, length);
         }
-        self.find()
+        self.find_end()
     }
 
     /// Finds the end of the log from where this session left it, or from where it was last synced.
-    fn find(&mut self) -> io::Result<()> {
+    fn find_end(&mut self) -> io::Result<()> {
         self.current = None;
         let numbers = self.paths.rotated_numbers()?;
-        let is_new = numbers.is_empty() && !self.paths.current().try_exists()?;
+        let is_new = numbers.is_empty() && !self.paths.current_file().try_exists()?;
         let mut headless = false;
         self.at = match self.left {
             Some(left) => left,
             None => {
-                let anchor = Mark::read(&self.paths.anchor())?.map_or(Mark::START, |anchor| Mark {
+                let anchor = Mark::read_file(&self.paths.anchor_file())?.map_or(Mark::START, |anchor| Mark {
                     file: anchor.file.saturating_add(1),
                     end: 0,
                     ..anchor
                 });
-                match Mark::read(&self.paths.head()) {
+                match Mark::read_file(&self.paths.head_file()) {
                     Ok(Some(head)) if head.lines >= anchor.lines => head,
                     Ok(Some(_)) => anchor,
                     Err(error) if error.kind() != io::ErrorKind::InvalidData => return Err(error),
                     missing => {
                         headless = missing.is_err() || !is_new;
                         if is_new {
-                            anchor.write(&self.paths.head())?;
+                            anchor.write_file(&self.paths.head_file())?;
                         }
                         anchor
                     }
@@ -175,13 +175,13 @@ impl Appender {
         };
         let known = self.at;
         for number in numbers.into_iter().filter(|number| *number >= known.file) {
-            let file = file::open(File::options().read(true).write(true), &self.paths.rotated(number))?;
+            let file = file::open_file(File::options().read(true).write(true), &self.paths.rotated_file(number))?;
             let from = if number == known.file { known.end } else { 0 };
             let mut lines = LogLines::new(file.try_clone()?, from, file.metadata()?.len())?;
             let count = lines.count_rest()?;
             if count > 0 {
                 self.at.lines += count;
-                self.at.last = digest(lines.last());
+                self.at.last = line_digest(lines.last_line());
             }
             (self.at.file, self.at.end) = (number + 1, 0);
             self.unsynced.push(Arc::new(file));
@@ -190,29 +190,29 @@ impl Appender {
         match file::if_there(self.open_current(&mut OpenOptions::new()))? {
             Some(current) => {
                 let length = current.metadata()?.len();
-                self.go_on(&current, length)?;
+                self.read_appended(&current, length)?;
             }
             // If the head says that there were lines, the chain goes on from them, so that it shows they are gone.
             None => self.at.end = 0,
         }
         if headless {
-            let head = self.paths.head().file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let head = self.paths.head_file().file_name().unwrap_or_default().to_string_lossy().into_owned();
             let why =
                 format!("{head} was missing or damaged, so nobody can tell whether lines before this one were removed");
-            self.event(&Event::Gap { lost: 0, why })?;
+            self.write_event_line(&Event::Gap { lost: 0, why })?;
         }
         Ok(())
     }
 
     /// Takes in what the current file holds behind the place that is known.
-    fn go_on(&mut self, file: &File, length: u64) -> io::Result<()> {
+    fn read_appended(&mut self, file: &File, length: u64) -> io::Result<()> {
         let from = self.at.end;
         self.at.end = length;
         if length <= from {
             // A file that is shorter than it was lost lines; the chain goes on from them, so that it shows.
             if length < from
                 && length > 0
-                && LogLines::new(file.try_clone()?, length - 1, length)?.read()? != Some(b"\n")
+                && LogLines::new(file.try_clone()?, length - 1, length)?.read_line()? != Some(b"\n")
             {
                 self.end_cut_line();
             }
@@ -220,21 +220,21 @@ impl Appender {
         }
         let mut lines = LogLines::new(file.try_clone()?, from, length)?;
         let count = lines.count_rest()?;
-        let last = lines.last();
+        let last = lines.last_line();
         let is_cut = !last.ends_with(b"\n");
-        if !is_cut && parse(last).is_some() {
+        if !is_cut && parse_line(last).is_some() {
             self.at.lines += count;
-            self.at.last = Digest::of(last);
+            self.at.last = Digest::of_line(last);
             self.next = self.at.last;
             return Ok(());
         }
         // Whoever wrote it was killed in the middle.
-        let cut = digest(last);
+        let cut = line_digest(last);
         let mut after = self.at.last;
         let mut lines = LogLines::new(file.try_clone()?, from, length)?;
-        while let Some(line) = lines.read()? {
-            if line.ends_with(b"\n") && parse(line).is_some() {
-                after = Digest::of(line);
+        while let Some(line) = lines.read_line()? {
+            if line.ends_with(b"\n") && parse_line(line).is_some() {
+                after = Digest::of_line(line);
             }
         }
         self.at.lines += count - u64::from(is_cut);
@@ -242,7 +242,7 @@ impl Appender {
             self.end_cut_line();
         }
         (self.at.last, self.next) = (cut, cut);
-        self.event(&Event::Resumed { after })
+        self.write_event_line(&Event::Resumed { after })
     }
 
     fn end_cut_line(&mut self) {
@@ -255,22 +255,22 @@ impl Appender {
         self.buffer.len() >= LOG_WRITE || self.at.end + self.buffer.len() as u64 >= self.options.max_size
     }
 
-    fn line(&mut self, write: impl FnOnce(&SessionName, Digest, &mut Vec<u8>)) {
+    fn buffer_line(&mut self, write: impl FnOnce(&SessionName, Digest, &mut Vec<u8>)) {
         let start = self.buffer.len();
         write(&self.session, self.next, &mut self.buffer);
-        self.next = Digest::of(self.buffer.get(start..).unwrap_or_default());
+        self.next = Digest::of_line(self.buffer.get(start..).unwrap_or_default());
         self.buffered += 1;
     }
 
-    fn event(&mut self, event: &Event) -> io::Result<()> {
-        self.line(|session, previous, out| write_event(event, session, previous, now(), out));
+    fn write_event_line(&mut self, event: &Event) -> io::Result<()> {
+        self.buffer_line(|session, previous, out| write_event(event, session, previous, unix_time(), out));
         self.flush()
     }
 
     /// Buffers a record whose digest of the line before is still to be replaced.
-    fn raw(&mut self, line: &[u8]) -> io::Result<()> {
+    fn buffer_raw_line(&mut self, line: &[u8]) -> io::Result<()> {
         let Some(tail) = line.get(BEFORE_DIGEST.len() + 64..) else { return Ok(()) };
-        self.line(|_, previous, out| {
+        self.buffer_line(|_, previous, out| {
             out.extend_from_slice(BEFORE_DIGEST);
             out.extend_from_slice(previous.to_string().as_bytes());
             out.extend_from_slice(tail);
@@ -291,11 +291,11 @@ impl Appender {
             Some(current) => Arc::clone(&current.file),
             None => self.open_current(OpenOptions::new().create(true))?,
         };
-        let path = self.paths.current();
+        let path = self.paths.current_file();
         file::wait_for_release(&path, || {
             (&mut &*file).write_all(&self.buffer).inspect_err(|_| {
                 // What was written of it is taken back. Where even that fails, the next writer finds a line that is cut.
-                let _ = file::open(File::options().write(true), &path).and_then(|file| file.set_len(self.at.end));
+                let _ = file::open_file(File::options().write(true), &path).and_then(|file| file.set_len(self.at.end));
             })
         })?;
         self.at = Mark {
@@ -315,7 +315,7 @@ impl Appender {
 
     /// Gives the current file its number, and begins a new one.
     fn rotate(&mut self) -> io::Result<()> {
-        if !file::rename_unless_held(&self.paths.current(), &self.paths.rotated(self.at.file))? {
+        if !file::rename_unless_held(&self.paths.current_file(), &self.paths.rotated_file(self.at.file))? {
             // It grows on until the program that holds it open lets go.
             return Ok(());
         }
@@ -324,26 +324,26 @@ impl Appender {
         // Whatever becomes of the new file, this one is known to be done with.
         self.left = Some(self.at);
         self.open_current(OpenOptions::new().create(true))?;
-        self.prune()
+        self.prune_old_files()
     }
 
     fn open_current(&mut self, options: &mut OpenOptions) -> io::Result<Arc<File>> {
-        let path = self.paths.current();
+        let path = self.paths.current_file();
         let file = Arc::new(file::open_private(options.read(true).append(true), &path)?);
         let found = file.metadata()?;
         if !found.is_file() {
             return Err(io::Error::other("it is no file"));
         }
-        file::protect(&path, &found)?;
-        self.current = Some(Current { file: Arc::clone(&file), identity: Identity::of_open(&file)? });
+        file::restrict_mode(&path, &found)?;
+        self.current = Some(Current { file: Arc::clone(&file), identity: Identity::of_open_file(&file)? });
         Ok(file)
     }
 
     /// At the first write of a session: looks after killed sessions, and after what is too old.
-    fn settle(&mut self) -> io::Result<()> {
+    fn clean_up_once(&mut self) -> io::Result<()> {
         if !self.settled {
-            self.adopt()?;
-            self.prune()?;
+            self.adopt_journals()?;
+            self.prune_old_files()?;
             self.settled = true;
         }
         Ok(())
@@ -353,22 +353,22 @@ impl Appender {
 /// What stands before the digest that each line begins with.
 pub(super) const BEFORE_DIGEST: &[u8] = b"{\"prev\":\"";
 
-fn digest(line: &[u8]) -> Digest {
-    if line.ends_with(b"\n") { Digest::of(line) } else { Digest::of_cut(line) }
+fn line_digest(line: &[u8]) -> Digest {
+    if line.ends_with(b"\n") { Digest::of_line(line) } else { Digest::of_cut_line(line) }
 }
 
 /// The time since 1970.
-fn now() -> Duration {
+fn unix_time() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Locks the log, and makes its directory and lock file where there are none. `held` is the lock file as it was last open.
-fn lock(paths: &LogPaths, held: Option<File>) -> io::Result<FileLock> {
-    match file::if_there(FileLock::take(&paths.lock(), held))? {
+fn lock_log(paths: &LogPaths, held: Option<File>) -> io::Result<FileLock> {
+    match file::if_there(FileLock::wait_and_take(&paths.lock_file(), held))? {
         Some(lock) => Ok(lock),
         None => {
-            file::create_private_folder(paths.folder())?;
-            FileLock::take(&paths.lock(), None)
+            file::create_private_dir(paths.dir())?;
+            FileLock::wait_and_take(&paths.lock_file(), None)
         }
     }
 }

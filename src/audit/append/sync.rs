@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use super::lock;
+use super::lock_log;
 use crate::audit::mark::Mark;
 use crate::audit::paths::LogPaths;
 use crate::state::file;
@@ -24,20 +24,20 @@ impl Sync {
             file.sync_data()?;
         }
         // The files' names.
-        file::sync_folder(self.paths.folder())?;
+        file::sync_dir(self.paths.dir())?;
         // A slow disk is waited for without the lock, which keeps all other sessions from writing.
-        let path = self.paths.head();
-        let head = self.mark.prepare(&path)?;
-        let lock = lock(&self.paths, None)?;
-        let is_news = match Mark::read(&path) {
+        let path = self.paths.head_file();
+        let head = self.mark.prepare_file(&path)?;
+        let lock = lock_log(&self.paths, None)?;
+        let is_news = match Mark::read_file(&path) {
             Ok(head) => head.is_none_or(|head| head.lines < self.mark.lines),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => true,
             Err(error) => return Err(error),
         };
         if is_news {
-            head.put()?;
+            head.persist()?;
         }
         lock.release();
-        file::sync_folder(self.paths.folder())
+        file::sync_dir(self.paths.dir())
     }
 }

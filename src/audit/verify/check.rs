@@ -16,7 +16,7 @@ struct LinePlace {
 }
 
 impl LinePlace {
-    fn broken(self, what: BreakKind) -> ChainBreak {
+    fn into_break(self, what: BreakKind) -> ChainBreak {
         ChainBreak { file: self.file, line: Some(self.line), what }
     }
 }
@@ -80,42 +80,42 @@ impl<'c> ChainCheck<'c> {
         }
     }
 
-    pub(super) fn begin(&mut self, file: &Path) {
+    pub(super) fn begin_file(&mut self, file: &Path) {
         self.report.files += 1;
         self.at = LinePlace { file: file.to_owned(), line: 0 };
     }
 
-    pub(super) fn file_is_missing(&mut self, file: PathBuf) {
-        self.settle(None);
-        self.breaks(ChainBreak { file, line: None, what: BreakKind::Missing });
+    pub(super) fn record_missing_file(&mut self, file: PathBuf) {
+        self.settle_suspect(None);
+        self.record_break(ChainBreak { file, line: None, what: BreakKind::Missing });
     }
 
-    pub(super) fn line(&mut self, line: &[u8]) {
+    pub(super) fn check_line(&mut self, line: &[u8]) {
         self.at.line += 1;
         if !line.ends_with(b"\n") {
             // It is only the end of what a session wrote when it was killed, where nothing follows.
             self.is_cut = true;
-            self.report.note(VerifyNote::Cut { file: self.at.file.clone(), line: self.at.line });
+            self.report.add_note(VerifyNote::Cut { file: self.at.file.clone(), line: self.at.line });
             return;
         }
         if std::mem::take(&mut self.is_cut) {
             let at = self.previous.clone().unwrap_or_else(|| self.at.clone());
-            self.breaks(at.broken(BreakKind::NoRecord("a file ends within a line".to_owned())));
+            self.record_break(at.into_break(BreakKind::NoRecord("a file ends within a line".to_owned())));
         }
-        let digest = Digest::of(line);
+        let digest = Digest::of_line(line);
         self.report.lines += 1;
         self.index += 1;
         let read = str::from_utf8(line).map_err(|error| error.to_string());
-        let read = read.and_then(|text| record::read(text).map_err(|error| error.to_string()));
+        let read = read.and_then(|text| record::read_line(text).map_err(|error| error.to_string()));
         match read {
             Err(why) => {
-                self.settle(None);
+                self.settle_suspect(None);
                 self.unreadable.get_or_insert_with(|| (self.at.clone(), why, self.index));
             }
             Ok(read) => {
-                self.settle(Some((read.previous, digest)));
-                self.follows(&read, digest);
-                self.tally(&read);
+                self.settle_suspect(Some((read.previous, digest)));
+                self.check_link(&read, digest);
+                self.count_line(&read);
                 self.good_before = self.good;
                 self.good = digest;
             }
@@ -136,21 +136,21 @@ impl<'c> ChainCheck<'c> {
         }
     }
 
-    fn follows(&mut self, read: &record::LogLine<'_>, digest: Digest) {
+    fn check_link(&mut self, read: &record::LogLine<'_>, digest: Digest) {
         let resumed = match &read.about {
             About::Event(Event::Resumed { after }) => Some(*after),
             _ => None,
         };
         if let Some((at, why, _)) = self.unreadable.take() {
             if resumed == Some(self.good) && read.previous == self.last {
-                self.report.note(VerifyNote::Cut { file: at.file, line: at.line });
+                self.report.add_note(VerifyNote::Cut { file: at.file, line: at.line });
             } else {
-                self.breaks(at.broken(BreakKind::NoRecord(why)));
+                self.record_break(at.into_break(BreakKind::NoRecord(why)));
             }
             return;
         }
         if read.server != self.server {
-            self.breaks(self.at.clone().broken(BreakKind::OtherServer(read.server.clone().into_owned())));
+            self.record_break(self.at.clone().into_break(BreakKind::OtherServer(read.server.clone().into_owned())));
         }
         if read.previous != self.last {
             if self.report.broken.is_none() && self.loose.as_ref().is_none_or(|loose| loose.1.is_none()) {
@@ -166,18 +166,20 @@ impl<'c> ChainCheck<'c> {
         } else if let Some(after) = resumed
             && after != self.good_before
         {
-            self.breaks(self.at.clone().broken(BreakKind::Changed));
+            self.record_break(self.at.clone().into_break(BreakKind::Changed));
         }
     }
 
     /// BreakKind was done to a line that is suspect, as the `next` one shows: what that names, and its digest.
-    fn settle(&mut self, next: Option<(Digest, Digest)>) {
+    fn settle_suspect(&mut self, next: Option<(Digest, Digest)>) {
         let Some(suspect) = self.suspect.take() else { return };
         let Suspect { at, before, named, expected, before_expected, digest } = suspect;
         let what = match (before.clone(), next) {
             (_, Some((next, other))) if next == expected && named == other => BreakKind::Swapped,
             (_, Some((next, _))) if next == expected => BreakKind::Inserted,
-            (Some(before), _) if named == before_expected => return self.breaks(before.broken(BreakKind::Inserted)),
+            (Some(before), _) if named == before_expected => {
+                return self.record_break(before.into_break(BreakKind::Inserted));
+            }
             (_, Some((next, _))) if next != digest => BreakKind::Changed,
             _ => {
                 // It is whole itself: the head tells whether lines are missing before it.
@@ -185,16 +187,16 @@ impl<'c> ChainCheck<'c> {
                 return;
             }
         };
-        self.breaks(at.broken(what));
+        self.record_break(at.into_break(what));
     }
 
-    fn breaks(&mut self, broken: ChainBreak) {
+    fn record_break(&mut self, broken: ChainBreak) {
         if self.report.broken.is_none() && self.loose.is_none() {
             self.report.broken = Some(broken);
         }
     }
 
-    fn tally(&mut self, read: &record::LogLine<'_>) {
+    fn count_line(&mut self, read: &record::LogLine<'_>) {
         self.report.first.get_or_insert(read.time);
         self.report.last = Some(read.time);
         if self.sessions.len() < MAX_VERIFIED_SESSIONS && !self.sessions.contains(&*read.session) {
@@ -206,10 +208,10 @@ impl<'c> ChainCheck<'c> {
                 self.report.gaps += 1;
                 self.report.lost += lost;
                 let LinePlace { file, line } = self.at.clone();
-                self.report.note(VerifyNote::Gap { file, line, lost: *lost, why: why.clone() });
+                self.report.add_note(VerifyNote::Gap { file, line, lost: *lost, why: why.clone() });
             }
             About::Event(Event::Killed { unanswered }) => {
-                self.report.note(VerifyNote::Killed {
+                self.report.add_note(VerifyNote::Killed {
                     session: read.session.clone().into_owned(),
                     unanswered: Some(*unanswered),
                 });
@@ -220,16 +222,16 @@ impl<'c> ChainCheck<'c> {
 
     /// BreakKind the whole log tells, which ends with the `current` file.
     pub(super) fn finish(mut self, current: &Path, has_current: bool) -> VerifyReport {
-        self.settle(None);
+        self.settle_suspect(None);
         if let Some((at, why, index)) = self.unreadable.take() {
             if self.head.is_some_and(|head| head.lines >= index) {
-                self.breaks(at.broken(BreakKind::NoRecord(why)));
+                self.record_break(at.into_break(BreakKind::NoRecord(why)));
             } else {
-                self.report.note(VerifyNote::Cut { file: at.file, line: at.line });
+                self.report.add_note(VerifyNote::Cut { file: at.file, line: at.line });
             }
         }
         if let Some((at, before)) = self.loose.take() {
-            let broken = self.loosened(at, before);
+            let broken = self.explain_loose_line(at, before);
             self.report.broken.get_or_insert(broken);
         }
         if let Some(head) = self.head.filter(|head| head.lines > self.index) {
@@ -243,16 +245,16 @@ impl<'c> ChainCheck<'c> {
 
     /// A line that follows none that is there: by how many lines the log is shorter, where the head tells, and so what
     /// was done.
-    fn loosened(&self, at: LinePlace, before: Option<LinePlace>) -> ChainBreak {
-        let Some(before) = before else { return at.broken(BreakKind::Changed) };
+    fn explain_loose_line(&self, at: LinePlace, before: Option<LinePlace>) -> ChainBreak {
+        let Some(before) = before else { return at.into_break(BreakKind::Changed) };
         let missing = self.head.zip(self.head_at).map(|(head, found)| head.lines.checked_sub(found));
         match missing {
-            Some(Some(0)) if before.file != at.file => at.broken(BreakKind::OutOfOrder),
-            Some(Some(0)) => before.broken(BreakKind::Changed),
-            Some(Some(count)) => at.broken(BreakKind::Removed(Some(count))),
-            Some(None) => before.broken(BreakKind::Inserted),
-            None if before.line == 0 => at.broken(BreakKind::Removed(None)),
-            None => at.broken(BreakKind::ChangedOrRemoved),
+            Some(Some(0)) if before.file != at.file => at.into_break(BreakKind::OutOfOrder),
+            Some(Some(0)) => before.into_break(BreakKind::Changed),
+            Some(Some(count)) => at.into_break(BreakKind::Removed(Some(count))),
+            Some(None) => before.into_break(BreakKind::Inserted),
+            None if before.line == 0 => at.into_break(BreakKind::Removed(None)),
+            None => at.into_break(BreakKind::ChangedOrRemoved),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::limits::MAX_VERIFY_NOTES;
 use crate::record::Digest;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// What a verification found. It serializes as part of what `log verify --format json` prints: the order and the names of
 /// the fields are promises.
@@ -50,7 +50,7 @@ pub struct VerifyReport {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyNote {
     /// A session was killed.
-    #[error("session {} was killed; its last records may be missing{}", visible(.session), left_open(*.unanswered))]
+    #[error("session {} was killed; its last records may be missing{}", escape_invisible(.session), describe_left_open(*.unanswered))]
     Killed {
         /// The session.
         session: String,
@@ -58,7 +58,7 @@ pub enum VerifyNote {
         unanswered: Option<u64>,
     },
     /// A line is cut, as its session was killed while it wrote.
-    #[error("{}, line {line}: it is cut, as its session was killed while it wrote it", path(.file))]
+    #[error("{}, line {line}: it is cut, as its session was killed while it wrote it", display_path(.file))]
     Cut {
         /// The file.
         file: PathBuf,
@@ -66,7 +66,7 @@ pub enum VerifyNote {
         line: u64,
     },
     /// Records could not be written.
-    #[error("{}, line {line}: {lost} records could not be written before it ({})", path(.file), visible(.why))]
+    #[error("{}, line {line}: {lost} records could not be written before it ({})", display_path(.file), escape_invisible(.why))]
     Gap {
         /// The file.
         file: PathBuf,
@@ -101,7 +101,7 @@ fn as_texts<S: Serializer>(values: &[impl fmt::Display], serializer: S) -> Resul
 }
 
 fn as_visible_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&visible(&path.display().to_string()))
+    serializer.serialize_str(&escape_invisible(&path.display().to_string()))
 }
 
 /// What is wrong with a log.
@@ -111,7 +111,7 @@ pub enum BreakKind {
     #[error("it was changed after it was written")]
     Changed,
     /// LogLines are missing before it.
-    #[error("{} removed", lines_before(*.0))]
+    #[error("{} removed", describe_lines_before(*.0))]
     Removed(Option<u64>),
     /// The line before was changed, or lines between were removed.
     #[error("the line before it was changed, or lines before it were removed")]
@@ -123,10 +123,10 @@ pub enum BreakKind {
     #[error("it has changed places with the next one")]
     Swapped,
     /// The line is no record, for this reason.
-    #[error("it was changed after it was written: {}", visible(.0))]
+    #[error("it was changed after it was written: {}", escape_invisible(.0))]
     NoRecord(String),
     /// The line is of another server's log.
-    #[error("it is of the log of {}", visible(.0))]
+    #[error("it is of the log of {}", escape_invisible(.0))]
     OtherServer(String),
     /// The file does not follow the one before it.
     #[error("the file does not follow the one before it: files have changed places")]
@@ -138,10 +138,10 @@ pub enum BreakKind {
     #[error("the last {} missing at the end", if *.0 == 1 { "line is".to_owned() } else { format!("{} lines are", .0) })]
     CutEnd(u64),
     /// The head tells not what is the log's end, for this reason.
-    #[error("it cannot be told whether the log's end was cut off: {}", visible(.0))]
+    #[error("it cannot be told whether the log's end was cut off: {}", escape_invisible(.0))]
     Head(String),
     /// The anchor tells not what was pruned, for this reason.
-    #[error("it cannot be told what was pruned: {}", visible(.0))]
+    #[error("it cannot be told what was pruned: {}", escape_invisible(.0))]
     Anchor(String),
 }
 
@@ -155,7 +155,7 @@ impl ChainBreak {
 
 impl fmt::Display for ChainBreak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&path(&self.file))?;
+        f.write_str(&display_path(&self.file))?;
         if let Some(line) = self.line {
             write!(f, ", line {line}")?;
         }
@@ -163,7 +163,7 @@ impl fmt::Display for ChainBreak {
     }
 }
 
-fn left_open(calls: Option<u64>) -> String {
+fn describe_left_open(calls: Option<u64>) -> String {
     match calls {
         Some(0) => String::new(),
         Some(calls) => format!("; of {calls} calls nobody knows how they ended"),
@@ -171,7 +171,7 @@ fn left_open(calls: Option<u64>) -> String {
     }
 }
 
-fn lines_before(count: Option<u64>) -> String {
+fn describe_lines_before(count: Option<u64>) -> String {
     match count {
         None => "lines before it were".to_owned(),
         Some(1) => "one line before it was".to_owned(),
@@ -180,16 +180,16 @@ fn lines_before(count: Option<u64>) -> String {
 }
 
 /// A path as a person reads it.
-fn path(path: &Path) -> String {
-    visible(&path.display().to_string())
+fn display_path(path: &Path) -> String {
+    escape_invisible(&path.display().to_string())
 }
 
 impl VerifyReport {
-    pub(super) fn note(&mut self, note: VerifyNote) {
+    pub(super) fn add_note(&mut self, note: VerifyNote) {
         if self.notes.len() < MAX_VERIFY_NOTES { self.notes.push(note) } else { self.notes_left_out += 1 }
     }
 
-    pub(super) fn head_is_damaged(&mut self, file: PathBuf, why: String) {
+    pub(super) fn record_damaged_head(&mut self, file: PathBuf, why: String) {
         self.broken.get_or_insert(ChainBreak { file, line: None, what: BreakKind::Head(why) });
     }
 }

@@ -1,12 +1,12 @@
 //! Merging a pasted document, or a part of one, into a policy.
 
 use super::change::DocumentChange;
-use super::plan::{begin, finish, join_path, set_members};
+use super::plan::{begin_edit, finish_edit, join_path, set_members};
 use super::state::{EditState, ToolKey};
 use super::{CannotEdit, Edited, Which};
 use crate::author::text_member;
 use crate::policy::decode::decode;
-use crate::policy::diagnostic::{Report, quote};
+use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
 use crate::policy::{Format, ServerName, Source, ToolGlob, report_errors};
 
@@ -46,11 +46,11 @@ impl Pasted {
             report_errors(&whole, &mut report);
         }
         let Some(root) = root.filter(|_| !report.has_errors()) else {
-            let diagnostics = report.finish(&source);
+            let diagnostics = report.into_diagnostics(&source);
             return Err(CannotEdit::Invalid { which: Which::Pasted, document: Box::new(source), diagnostics });
         };
         if ["hide", "all_tools", "classes", "tools"].iter().all(|key| root.member(key).is_none()) {
-            return CannotEdit::refused(format!(
+            return CannotEdit::refuse_edit(format!(
                 "{name} has neither `hide` nor `tools`, `classes` or `all_tools`, so there is nothing to add. Paste a policy, \
                  or a part of one, such as {{\"hide\": [\"delete_*\"]}}."
             ));
@@ -58,7 +58,7 @@ impl Pasted {
         Ok(Self { root })
     }
 
-    fn members(&self, table: &str) -> &[DocumentMember] {
+    fn table_members(&self, table: &str) -> &[DocumentMember] {
         self.root.member(table).map(DocumentNode::members).unwrap_or_default()
     }
 }
@@ -69,15 +69,20 @@ impl Pasted {
 ///
 /// # Errors
 /// If the policy cannot be edited.
-pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pasted) -> Result<Edited, CannotEdit> {
-    let before = begin(source, name, server)?;
+pub fn merge_pasted(
+    source: Option<&Source>,
+    name: &str,
+    server: &ServerName,
+    pasted: &Pasted,
+) -> Result<Edited, CannotEdit> {
+    let before = begin_edit(source, name, server)?;
     let mut notes = Vec::new();
     for key in ["default", "unlisted"] {
         let word = |root: &DocumentNode| root.member(key).and_then(DocumentNode::as_text).map(str::to_owned);
         // Where `unlisted` is not there, it is "hide".
         let ours = word(&before.root).unwrap_or_else(|| "hide".to_owned());
         if let Some(theirs) = word(&pasted.root).filter(|theirs| *theirs != ours) {
-            let (ours, theirs) = (quote(&ours), quote(&theirs));
+            let (ours, theirs) = (quote_for_message(&ours), quote_for_message(&theirs));
             notes.push(format!("`{key}` stays {ours}; {theirs}, as it was pasted, is for a policy of its own."));
         }
     }
@@ -89,7 +94,8 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
         .iter()
         .filter_map(DocumentNode::as_text)
         .collect();
-    let (tools, classes, all) = (pasted.members("tools"), pasted.members("classes"), pasted.members("all_tools"));
+    let (tools, classes, all) =
+        (pasted.table_members("tools"), pasted.table_members("classes"), pasted.table_members("all_tools"));
     let named: Vec<ToolKey> = hidden
         .iter()
         .copied()
@@ -100,7 +106,7 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
     let needs_entries = pasted.root.member("classes").is_some() || is_listed(tools);
     let mut state = Merged { before: &before, after: None };
     if before.is_patch() && needs_entries {
-        state.after = Some(before.standing_alone()?);
+        state.after = Some(before.make_standalone()?);
     }
     for (key, node) in tools {
         let tool = ToolKey::parse(&key.name)?;
@@ -109,27 +115,27 @@ pub fn add(source: Option<&Source>, name: &str, server: &ServerName, pasted: &Pa
             continue;
         }
         // The pasted entry wins, also over a name in `hide`.
-        if !hidden.iter().any(|item| tool.is(item)) {
-            let shown: Vec<_> = state.now().hidden_at(&tool).into_iter().map(DocumentChange::Show).collect();
-            state.make(&shown)?;
+        if !hidden.iter().any(|item| tool.is_same_key(item)) {
+            let shown: Vec<_> = state.current_state().hidden_at(&tool).into_iter().map(DocumentChange::Show).collect();
+            state.make_changes(&shown)?;
         }
-        let (path, own) = state.now().entry(&tool);
+        let (path, own) = state.current_state().find_entry(&tool);
         if !own.is_some_and(|own| own.is_same_value(node)) {
-            state.make(&[DocumentChange::Set(path, node.clone())])?;
+            state.make_changes(&[DocumentChange::Set(path, node.clone())])?;
         }
     }
-    state.make(&set_members(&["classes".to_owned()], state.now().root.member("classes"), classes))?;
+    state.make_changes(&set_members(&["classes".to_owned()], state.current_state().root.member("classes"), classes))?;
     if !all.is_empty() {
         state.merge_all_tools(&ToolKey::parse("*")?, all)?;
     }
     for item in &hidden {
-        if state.now().hidden_at(&ToolKey::parse(item)?).is_empty() {
-            state.make(&[DocumentChange::Hide((*item).to_owned())])?;
+        if state.current_state().hidden_at(&ToolKey::parse(item)?).is_empty() {
+            state.make_changes(&[DocumentChange::Hide((*item).to_owned())])?;
         }
     }
     let is_about_all = !classes.is_empty() || !all.is_empty() || named.iter().any(|tool| tool.name.matches_all());
     let after = state.after;
-    finish(before, after, |name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), notes)
+    finish_edit(before, after, |name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), notes)
 }
 
 fn is_listed(tools: &[DocumentMember]) -> bool {
@@ -144,26 +150,26 @@ struct Merged<'b, 's> {
 }
 
 impl<'s> Merged<'_, 's> {
-    fn now(&self) -> &EditState<'s> {
+    fn current_state(&self) -> &EditState<'s> {
         self.after.as_ref().unwrap_or(self.before)
     }
 
-    fn make(&mut self, changes: &[DocumentChange]) -> Result<(), CannotEdit> {
+    fn make_changes(&mut self, changes: &[DocumentChange]) -> Result<(), CannotEdit> {
         if !changes.is_empty() {
-            self.after = Some(self.now().with(changes)?);
+            self.after = Some(self.current_state().with_changes(changes)?);
         }
         Ok(())
     }
 
     /// Takes over the rules for all tools, key by key.
     fn merge_all_tools(&mut self, all: &ToolKey, members: &[DocumentMember]) -> Result<(), CannotEdit> {
-        let (path, own) = self.now().entry(all);
+        let (path, own) = self.current_state().find_entry(all);
         let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
         // `reason` and `on_deny` are two names of one key, so both would be a contradiction.
         let twins = [("reason", "on_deny"), ("on_deny", "reason")].into_iter();
         let twins = twins.filter(|(key, twin)| has(twin) && members.iter().any(|(own, _)| own.name == *key));
         let gone = twins.map(|(_, twin)| DocumentChange::Remove(join_path(&path, twin)));
         let changes: Vec<_> = gone.chain(set_members(&path, own, members)).collect();
-        self.make(&changes)
+        self.make_changes(&changes)
     }
 }

@@ -28,7 +28,7 @@ impl DocumentChange {
 }
 
 /// A value under a path of keys.
-pub(super) fn nest(path: &[String], node: &DocumentNode) -> DocumentNode {
+pub(super) fn nest_value(path: &[String], node: &DocumentNode) -> DocumentNode {
     path.iter()
         .rev()
         .fold(node.clone(), |value, key| DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)]))
@@ -39,16 +39,16 @@ pub(super) fn nest(path: &[String], node: &DocumentNode) -> DocumentNode {
 ///
 /// # Errors
 /// If the text is written in a way that is not edited.
-pub(super) fn apply(source: &Source, changes: &[DocumentChange]) -> Result<String, CannotEdit> {
+pub(super) fn apply_changes(source: &Source, changes: &[DocumentChange]) -> Result<String, CannotEdit> {
     let edit = match source.format() {
-        Format::Toml => toml::apply,
-        Format::Json => json::apply,
-        Format::Yaml => yaml::apply,
+        Format::Toml => toml::apply_change,
+        Format::Json => json::apply_change,
+        Format::Yaml => yaml::apply_change,
     };
     let mut text = source.text().to_owned();
     for change in changes {
         let edited = if text.contains('\r') {
-            with_line_ends_of(&text, &edit(&text.replace("\r\n", "\n"), source.name(), change)?)
+            restore_line_ends(&text, &edit(&text.replace("\r\n", "\n"), source.name(), change)?)
         } else {
             edit(&text, source.name(), change)?
         };
@@ -58,7 +58,7 @@ pub(super) fn apply(source: &Source, changes: &[DocumentChange]) -> Result<Strin
 }
 
 /// The edited text with the line ends of the old one. New lines end as its first line does.
-fn with_line_ends_of(old: &str, edited: &str) -> String {
+fn restore_line_ends(old: &str, edited: &str) -> String {
     let olds: Vec<&str> = old.split_inclusive('\n').collect();
     let news: Vec<&str> = edited.split_inclusive('\n').collect();
     let same = |(old, new): &(&&str, &&str)| old.trim_end_matches(['\r', '\n']) == new.trim_end_matches(['\r', '\n']);
@@ -79,7 +79,7 @@ fn with_line_ends_of(old: &str, edited: &str) -> String {
 
 /// Removes lines, from the one at `from` to the one that ends at or behind `to`. If they are a paragraph of their own, the
 /// comment right above and the blank line behind go as well; otherwise a comment above may be about what stays.
-pub(super) fn take_out_lines(text: &str, from: usize, to: usize) -> String {
+pub(super) fn remove_lines(text: &str, from: usize, to: usize) -> String {
     let start_of = |at: usize| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
     let end_of =
         |at: usize| text.get(at..).and_then(|behind| behind.find('\n')).map_or(text.len(), |newline| at + newline + 1);

@@ -4,23 +4,23 @@ use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 
 use super::CannotEdit;
-use super::change::{DocumentChange, HEAD, nest};
-use crate::author::render::json_number;
+use super::change::{DocumentChange, HEAD, nest_value};
+use crate::author::render::number_text;
 use crate::policy::tree::{DocumentNode, DocumentValue};
 
-pub(super) fn apply(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
-    let otherwise = || CannotEdit::shape(name, change);
+pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
+    let otherwise = || CannotEdit::unsupported_shape(name, change);
     let root = CstRootNode::parse(text, &ParseOptions::default()).map_err(|_| otherwise())?;
     let object = root.object_value().ok_or_else(otherwise)?;
     match change {
-        DocumentChange::Set(path, node) => set(&object, path, node),
-        DocumentChange::Remove(path) => remove(&object, path),
+        DocumentChange::Set(path, node) => set_member(&object, path, node),
+        DocumentChange::Remove(path) => remove_member(&object, path),
         DocumentChange::Hide(item) => match object.array_value("hide") {
             Some(list) => {
                 list.append(item.as_str().into());
             }
             None => {
-                insert(&object, "hide", CstInputValue::Array(vec![item.as_str().into()]));
+                insert_member(&object, "hide", CstInputValue::Array(vec![item.as_str().into()]));
             }
         },
         DocumentChange::Show(at) => {
@@ -39,17 +39,17 @@ pub(super) fn apply(text: &str, name: &str, change: &DocumentChange) -> Result<S
     Ok(root.to_string())
 }
 
-fn set(object: &CstObject, path: &[String], node: &DocumentNode) {
+fn set_member(object: &CstObject, path: &[String], node: &DocumentNode) {
     let Some((key, rest)) = path.split_first() else { return };
     match (object.get(key), rest) {
-        (Some(member), []) => member.set_value(input(node)),
-        (Some(member), _) => set(&member.object_value_or_set(), rest, node),
-        (None, _) => insert(object, key, input(&nest(rest, node))),
+        (Some(member), []) => member.set_value(to_input_value(node)),
+        (Some(member), _) => set_member(&member.object_value_or_set(), rest, node),
+        (None, _) => insert_member(object, key, to_input_value(&nest_value(rest, node))),
     }
 }
 
 /// Inserts a member: `hide` behind the head of the document, everything else at the end.
-fn insert(object: &CstObject, key: &str, value: CstInputValue) {
+fn insert_member(object: &CstObject, key: &str, value: CstInputValue) {
     let is_head = |name: Option<String>| name.is_some_and(|name| HEAD.contains(&name.as_str()));
     let head = object.properties().iter().rposition(|member| is_head(member.decoded_name()));
     match head {
@@ -58,29 +58,29 @@ fn insert(object: &CstObject, key: &str, value: CstInputValue) {
     };
 }
 
-fn remove(object: &CstObject, path: &[String]) {
+fn remove_member(object: &CstObject, path: &[String]) {
     let Some((key, rest)) = path.split_first() else { return };
     match (object.get(key), rest) {
         (Some(member), []) => member.remove(),
         (Some(member), _) => {
             if let Some(object) = member.object_value() {
-                remove(&object, rest);
+                remove_member(&object, rest);
             }
         }
         (None, _) => {}
     }
 }
 
-fn input(node: &DocumentNode) -> CstInputValue {
+fn to_input_value(node: &DocumentNode) -> CstInputValue {
     match &node.value {
         // No key takes a date.
         DocumentValue::Null | DocumentValue::Datetime => CstInputValue::Null,
         DocumentValue::Boolean(boolean) => CstInputValue::Bool(*boolean),
-        DocumentValue::Integer(text) | DocumentValue::Float(text) => CstInputValue::Number(json_number(text)),
+        DocumentValue::Integer(text) | DocumentValue::Float(text) => CstInputValue::Number(number_text(text)),
         DocumentValue::String(text) => CstInputValue::String(text.clone()),
-        DocumentValue::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
+        DocumentValue::Array(items) => CstInputValue::Array(items.iter().map(to_input_value).collect()),
         DocumentValue::Table(pairs) => {
-            CstInputValue::Object(pairs.iter().map(|(key, value)| (key.name.clone(), input(value))).collect())
+            CstInputValue::Object(pairs.iter().map(|(key, value)| (key.name.clone(), to_input_value(value))).collect())
         }
     }
 }
@@ -122,7 +122,7 @@ mod tests {
                 "{\n  \"default\": \"deny\",\n  \"hide\": [\"b\"],\n  \"tools\": {}\n}",
             ),
         ] {
-            assert_eq!(apply(before, "test", &change).unwrap(), after, "{change:?} in\n{before}");
+            assert_eq!(apply_change(before, "test", &change).unwrap(), after, "{change:?} in\n{before}");
         }
     }
 }

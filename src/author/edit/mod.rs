@@ -13,17 +13,17 @@ pub(super) mod state;
 mod toml;
 mod yaml;
 
-pub use self::add::{Pasted, add};
-pub use self::plan::{EditAction, Order, order};
+pub use self::add::{Pasted, merge_pasted};
+pub use self::plan::{EditAction, Order, carry_out_order};
 
-use self::change::{DocumentChange, nest};
+use self::change::{DocumentChange, nest_value};
 use super::render;
-use crate::policy::diagnostic::{Report, quote};
+use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::keys::FromDocument as _;
 use crate::policy::tree::DocumentNode;
 use crate::policy::window::WindowLength;
 use crate::policy::{Diagnostic, Format, Policy, ServerName, Source, builtin_text, limit_keys};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// A policy that was edited. It loads, and decides as was asked.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub enum CannotEdit {
     #[error("{0}")]
     Refused(String),
     /// A document has errors.
-    #[error("{}", invalid(*.which, .document.name()))]
+    #[error("{}", describe_invalid(*.which, .document.name()))]
     Invalid {
         /// Which one.
         which: Which,
@@ -79,7 +79,7 @@ pub enum CannotEdit {
     },
 }
 
-fn invalid(which: Which, name: &str) -> String {
+fn describe_invalid(which: Which, name: &str) -> String {
     match which {
         Which::Present => format!("The policy {name} is invalid, so it is not edited. Fix it first."),
         Which::Pasted => format!("{name} is not a policy that could be added, so nothing was written. Fix it first."),
@@ -90,20 +90,20 @@ fn invalid(which: Which, name: &str) -> String {
 }
 
 impl CannotEdit {
-    fn refused<T>(why: impl Into<String>) -> Result<T, Self> {
+    fn refuse_edit<T>(why: impl Into<String>) -> Result<T, Self> {
         Err(Self::Refused(why.into()))
     }
 
     /// The document is written in a way that is not edited; what is to be done by hand.
-    fn shape(name: &str, change: &DocumentChange) -> Self {
+    fn unsupported_shape(name: &str, change: &DocumentChange) -> Self {
         let by_hand = match change {
             DocumentChange::Set(path, node) => {
-                let text = render::yaml(nest(path, node).members(), 0);
-                let shown = text.lines().map(visible).collect::<Vec<_>>().join("\n");
+                let text = render::yaml_members(nest_value(path, node).members(), 0);
+                let shown = text.lines().map(escape_invisible).collect::<Vec<_>>().join("\n");
                 format!("Write this into it by hand (it is shown as YAML):\n\n{shown}")
             }
-            DocumentChange::Remove(path) => format!("Take {} out of it by hand.", quote(&path.join("."))),
-            DocumentChange::Hide(item) => format!("Put {} into the list `hide` by hand.", quote(item)),
+            DocumentChange::Remove(path) => format!("Take {} out of it by hand.", quote_for_message(&path.join("."))),
+            DocumentChange::Hide(item) => format!("Put {} into the list `hide` by hand.", quote_for_message(item)),
             DocumentChange::Show(at) => format!("Take the item {} out of the list `hide` by hand.", at + 1),
         };
         Self::Refused(format!(
@@ -114,7 +114,7 @@ impl CannotEdit {
 }
 
 /// The text that is edited if a server has no policy file yet: its built-in policy, with a head for a file.
-pub fn written_out(server: &ServerName) -> String {
+pub fn write_out_builtin(server: &ServerName) -> String {
     let text = builtin_text(server);
     // The first paragraphs say that it is built in, and how to get a file of it.
     let head = text.lines().take_while(|line| line.starts_with('#')).map(|line| line.len() + 1).sum();
@@ -132,7 +132,7 @@ pub fn written_out(server: &ServerName) -> String {
 /// # Errors
 /// If it is not; with what to write instead.
 pub fn check_rate(text: &str) -> Result<(), String> {
-    said(|report| limit_keys::RateAsWritten::read(&DocumentNode::unplaced_string(text), "", report).is_some())
+    first_error(|report| limit_keys::RateAsWritten::read(&DocumentNode::unplaced_string(text), "", report).is_some())
 }
 
 /// Whether a text is a length of time, such as `10m`.
@@ -140,15 +140,15 @@ pub fn check_rate(text: &str) -> Result<(), String> {
 /// # Errors
 /// If it is not; with what to write instead.
 pub fn check_length(text: &str) -> Result<(), String> {
-    said(|report| WindowLength::read(&DocumentNode::unplaced_string(text), "", report).is_some())
+    first_error(|report| WindowLength::read(&DocumentNode::unplaced_string(text), "", report).is_some())
 }
 
-fn said(read: impl FnOnce(&mut Report) -> bool) -> Result<(), String> {
+fn first_error(read: impl FnOnce(&mut Report) -> bool) -> Result<(), String> {
     let mut report = Report::default();
     if read(&mut report) {
         return Ok(());
     }
-    let all = report.finish(&Source::new("", Format::Json, ""));
+    let all = report.into_diagnostics(&Source::new("", Format::Json, ""));
     let first = all.into_iter().next();
     Err(first.map(|one| format!("{}; {}", one.message, one.hint.unwrap_or_default())).unwrap_or_default())
 }

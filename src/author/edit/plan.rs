@@ -2,13 +2,13 @@
 
 use super::change::DocumentChange;
 use super::state::{EditState, ToolKey};
-use super::{CannotEdit, EditOutcome, Edited, Which, written_out};
+use super::{CannotEdit, EditOutcome, Edited, Which, write_out_builtin};
 use crate::author::{rate_limit, text_member};
 use crate::limits::MAX_POLICY_FILE;
-use crate::policy::diagnostic::quote;
+use crate::policy::diagnostic::quote_for_message;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::policy::{Effect, Format, Limit, Policy, Scope, ServerName, Source};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// What an order does to a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,29 +63,34 @@ pub struct Order {
 ///
 /// # Errors
 /// If the result would not be what was ordered, or the document cannot be edited.
-pub fn order(source: Option<&Source>, name: &str, server: &ServerName, order: &Order) -> Result<Edited, CannotEdit> {
+pub fn carry_out_order(
+    source: Option<&Source>,
+    name: &str,
+    server: &ServerName,
+    order: &Order,
+) -> Result<Edited, CannotEdit> {
     let tools = order.tools.iter().map(|text| ToolKey::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let before = begin(source, name, server)?;
+    let before = begin_edit(source, name, server)?;
     let mut after = None;
     for tool in &tools {
-        after = carry_out(after.as_ref().unwrap_or(&before), tool, order)?.or(after);
+        after = apply_order_to_tool(after.as_ref().unwrap_or(&before), tool, order)?.or(after);
     }
     let is_named = |name: &str| tools.iter().any(|tool| tool.name.matches(name));
-    finish(before, after, is_named, Vec::new())
+    finish_edit(before, after, is_named, Vec::new())
 }
 
 /// The document that is edited.
-pub(super) fn begin<'s>(
+pub(super) fn begin_edit<'s>(
     source: Option<&Source>,
     name: &str,
     server: &'s ServerName,
 ) -> Result<EditState<'s>, CannotEdit> {
-    let source = source.cloned().unwrap_or_else(|| Source::new(name, Format::Toml, written_out(server)));
-    EditState::load(source, server, Which::Present)
+    let source = source.cloned().unwrap_or_else(|| Source::new(name, Format::Toml, write_out_builtin(server)));
+    EditState::load_source(source, server, Which::Present)
 }
 
 /// Checks that no other tool is decided in another way than before.
-pub(super) fn finish(
+pub(super) fn finish_edit(
     before: EditState<'_>,
     after: Option<EditState<'_>>,
     is_named: impl Fn(&str) -> bool,
@@ -106,7 +111,7 @@ fn check_edited(
 ) -> Result<EditOutcome, CannotEdit> {
     let size = after.source.in_file(after.source.text()).len();
     if size > MAX_POLICY_FILE {
-        return CannotEdit::refused(format!(
+        return CannotEdit::refuse_edit(format!(
             "With that, {} would have {size} bytes, and no policy that is larger than {MAX_POLICY_FILE} is read. Nothing was \
              written. Take out of it what is not needed.",
             after.source.name()
@@ -116,10 +121,10 @@ fn check_edited(
     let names = before.policy.known_tools().into_iter().chain(after.policy.known_tools()).chain([nobody]);
     let mut others = names.filter(|name| !is_named(name));
     if let Some(other) = others.find(|name| !decide_alike(&before.policy, &after.policy, name)) {
-        return CannotEdit::refused(format!(
+        return CannotEdit::refuse_edit(format!(
             "That would change what happens to {}, which was not named. Nothing was written. Edit {} by hand, and look at it \
              with `policylayer check`.",
-            quote(&other),
+            quote_for_message(&other),
             before.source.name()
         ));
     }
@@ -129,41 +134,45 @@ fn check_edited(
 
 /// Whether two policies decide a tool alike, whichever rule decides.
 fn decide_alike(one: &Policy, other: &Policy, tool: &str) -> bool {
-    let (before, after) = (one.decide(tool), other.decide(tool));
+    let (before, after) = (one.decide_tool(tool), other.decide_tool(tool));
     let limit = |limit: &Limit| (limit.max, limit.window, limit.scope);
     before.effect == after.effect
         && before.reason == after.reason
         && one.looks_at_arguments(tool) == other.looks_at_arguments(tool)
-        && one.limits(tool).map(limit).eq(other.limits(tool).map(limit))
+        && one.limits_of(tool).map(limit).eq(other.limits_of(tool).map(limit))
 }
 
 /// Returns the document after the order; `None` if nothing is to be changed.
-fn carry_out<'s>(state: &EditState<'s>, tool: &ToolKey, order: &Order) -> Result<Option<EditState<'s>>, CannotEdit> {
+fn apply_order_to_tool<'s>(
+    state: &EditState<'s>,
+    tool: &ToolKey,
+    order: &Order,
+) -> Result<Option<EditState<'s>>, CannotEdit> {
     check_for_all(tool, order)?;
-    let mut changes = plan(state, tool, order)?;
+    let mut changes = plan_changes(state, tool, order)?;
     let mut standing_alone = None;
     if state.is_patch() && changes.iter().any(is_about_entries) {
         // To take it out of `hide` may be all that it needs.
         let shown: Vec<_> =
             changes.iter().filter(|change| matches!(change, DocumentChange::Show(_))).cloned().collect();
         if order.action == EditAction::Allow && order.reason.is_none() && !shown.is_empty() {
-            let after = state.with(&shown)?;
-            if verify(state, &after, tool, order).is_ok() {
+            let after = state.with_changes(&shown)?;
+            if verify_order(state, &after, tool, order).is_ok() {
                 return Ok(Some(after));
             }
         }
         // With entries the document stands alone, so the built-in rules under it have to be written into it.
-        let alone = state.standing_alone()?;
-        changes = plan(&alone, tool, order)?;
+        let alone = state.make_standalone()?;
+        changes = plan_changes(&alone, tool, order)?;
         standing_alone = Some(alone);
     }
     let state = standing_alone.as_ref().unwrap_or(state);
     if changes.is_empty() {
-        verify(state, state, tool, order)?;
+        verify_order(state, state, tool, order)?;
         return Ok(standing_alone);
     }
-    let after = state.with(&changes)?;
-    verify(state, &after, tool, order)?;
+    let after = state.with_changes(&changes)?;
+    verify_order(state, &after, tool, order)?;
     Ok(Some(after))
 }
 
@@ -178,7 +187,7 @@ fn check_for_all(tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
     if !tool.name.matches_all() {
         return Ok(());
     }
-    CannotEdit::refused(format!(
+    CannotEdit::refuse_edit(format!(
         "`{}` means every tool, and there is no such entry to {verb}. Name the tools, or set `default` in the file.",
         tool.key
     ))
@@ -189,30 +198,30 @@ fn is_about_entries(change: &DocumentChange) -> bool {
     path.first().is_some_and(|first| first == "tools" || first == "classes")
 }
 
-fn plan(state: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<Vec<DocumentChange>, CannotEdit> {
+fn plan_changes(state: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<Vec<DocumentChange>, CannotEdit> {
     let out_of_hide = || state.hidden_at(tool).into_iter().map(DocumentChange::Show).collect::<Vec<_>>();
-    let (path, own) = state.entry(tool);
+    let (path, own) = state.find_entry(tool);
     match &order.action {
         EditAction::Reset => {
             let mut changes = out_of_hide();
             changes.extend(own.map(|_| DocumentChange::Remove(path)));
             Ok(changes)
         }
-        EditAction::Hide if tool.exact().is_none() => {
+        EditAction::Hide if tool.exact_name().is_none() => {
             if order.reason.is_some() {
-                return CannotEdit::refused(format!(
+                return CannotEdit::refuse_edit(format!(
                     "A reason stands in the entry of a tool, and {} is put into the list `hide`, which has none. Name the \
                      tools, or leave --reason out.",
-                    quote(&tool.key)
+                    quote_for_message(&tool.key)
                 ));
             }
             let is_there = !state.hidden_at(tool).is_empty();
             Ok(if is_there { Vec::new() } else { vec![DocumentChange::Hide(tool.key.clone())] })
         }
-        EditAction::Hide if order.reason.is_none() && is_so(state, tool, Effect::Hide) => Ok(Vec::new()),
+        EditAction::Hide if order.reason.is_none() && has_effect_already(state, tool, Effect::Hide) => Ok(Vec::new()),
         EditAction::Hide if order.reason.is_none() && own.is_none() => Ok(vec![DocumentChange::Hide(tool.key.clone())]),
         EditAction::Limit { .. } => {
-            may_be_limited(state, tool, own)?;
+            check_limit_allowed(state, tool, own)?;
             Ok(change_entry(state, tool, order, &path, own))
         }
         action => {
@@ -220,7 +229,7 @@ fn plan(state: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<Vec<Docu
             let is_so = changes.is_empty()
                 && order.reason.is_none()
                 && own.is_none()
-                && action.effect().is_some_and(|effect| is_so(state, tool, effect))
+                && action.effect().is_some_and(|effect| has_effect_already(state, tool, effect))
                 && !matches!(action, EditAction::Ask { timeout: Some(_) });
             if is_so {
                 return Ok(changes);
@@ -233,9 +242,9 @@ fn plan(state: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<Vec<Docu
 }
 
 /// Whether a rule gives one tool this effect already, whatever its server says of the tool.
-fn is_so(state: &EditState<'_>, tool: &ToolKey, effect: Effect) -> bool {
-    tool.exact().is_some_and(|name| {
-        let decision = state.policy.decide(name);
+fn has_effect_already(state: &EditState<'_>, tool: &ToolKey, effect: Effect) -> bool {
+    tool.exact_name().is_some_and(|name| {
+        let decision = state.policy.decide_tool(name);
         decision.effect == effect
             && (decision.rule != "default" || effect == Effect::Allow)
             && !state.policy.waits_for_listing(name)
@@ -243,36 +252,36 @@ fn is_so(state: &EditState<'_>, tool: &ToolKey, effect: Effect) -> bool {
 }
 
 /// Checks that a limit lets through nothing that was refused before.
-fn may_be_limited(state: &EditState<'_>, tool: &ToolKey, own: Option<&DocumentNode>) -> Result<(), CannotEdit> {
-    if let Some(name) = tool.exact() {
-        let decision = state.policy.decide(name);
+fn check_limit_allowed(state: &EditState<'_>, tool: &ToolKey, own: Option<&DocumentNode>) -> Result<(), CannotEdit> {
+    if let Some(name) = tool.exact_name() {
+        let decision = state.policy.decide_tool(name);
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
-            return CannotEdit::refused(format!(
+            return CannotEdit::refuse_edit(format!(
                 "Every call of {} is refused already, by `{}`, so there is nothing to limit. If it is to be called, let it \
                  through first: `policylayer allow {}`, with the same --server or --policy.",
-                quote(name),
+                quote_for_message(name),
                 decision.rule,
-                visible(name)
+                escape_invisible(name)
             ));
         }
         // With an entry of its own the class would no longer decide, and what the server says of it can only make it stricter.
         if own.is_none() && state.policy.waits_for_listing(name) {
-            return CannotEdit::refused(format!(
+            return CannotEdit::refuse_edit(format!(
                 "What becomes of {} depends on what the server says that it does, and a limit of its own would let it through \
                  whatever that is. Nothing was written. Say first what it may do: `policylayer allow {name}`, or `policylayer \
                  ask {name}`.",
-                quote(name),
-                name = visible(name)
+                quote_for_message(name),
+                name = escape_invisible(name)
             ));
         }
     } else if own.is_none()
         && !tool.name.matches_all()
         && (state.policy.otherwise() != Effect::Allow || state.root.member("classes").is_some())
     {
-        return CannotEdit::refused(format!(
+        return CannotEdit::refuse_edit(format!(
             "There is no entry {} that could be limited, and a new one would let through what other rules refuse. Limit \
              the tools by their names.",
-            quote(&tool.key)
+            quote_for_message(&tool.key)
         ));
     }
     Ok(())
@@ -292,7 +301,7 @@ fn change_entry(
     let Some(kept) = own.filter(|node| !only_classifies(node) || state.root.member("classes").is_none()) else {
         let mut members = own.map(|node| node.members().to_vec()).unwrap_or_default();
         // An entry replaces the rule that decided so far; what that rule checks is still to be checked.
-        let governing = state.governing(tool).map(DocumentNode::members).unwrap_or_default();
+        let governing = state.governing_entry(tool).map(DocumentNode::members).unwrap_or_default();
         let carried = governing.iter().filter(|(key, _)| is_carried(&order.action, &key.name)).cloned();
         members.extend(carried.filter(|(key, _)| !wanted.iter().any(|(own, _)| own.name == key.name)));
         members.extend(wanted);
@@ -375,16 +384,21 @@ fn wanted_members(order: &Order, own: Option<&DocumentNode>) -> Vec<DocumentMemb
 }
 
 /// Checks that each tool that is meant is decided as it was ordered.
-fn verify(before: &EditState<'_>, after: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
-    let names = match tool.exact() {
+fn verify_order(
+    before: &EditState<'_>,
+    after: &EditState<'_>,
+    tool: &ToolKey,
+    order: &Order,
+) -> Result<(), CannotEdit> {
+    let names = match tool.exact_name() {
         Some(name) => [name.to_owned()].into(),
         None => after.policy.known_tools(),
     };
     for name in names.iter().filter(|name| tool.name.matches(name)) {
-        let (old, decision) = (before.policy.decide(name), after.policy.decide(name));
+        let (old, decision) = (before.policy.decide_tool(name), after.policy.decide_tool(name));
         let is_good = match (&order.action, order.action.effect()) {
             (EditAction::Limit { .. }, _) => {
-                let is_limited = after.policy.limits(name).any(|limit| limit.rule.ends_with("rate_limit"));
+                let is_limited = after.policy.limits_of(name).any(|limit| limit.rule.ends_with("rate_limit"));
                 decision.effect == old.effect && (is_limited || matches!(decision.effect, Effect::Deny | Effect::Hide))
             }
             (EditAction::Allow, _) => decision.effect == Effect::Allow,
@@ -403,16 +417,23 @@ fn verify(before: &EditState<'_>, after: &EditState<'_>, tool: &ToolKey, order: 
             Some(at) => {
                 let items = after.root.member("hide").map(DocumentNode::items).unwrap_or_default();
                 let item = items.get(at).and_then(DocumentNode::as_text).unwrap_or_default();
-                format!("Take {} out of `hide` first: `policylayer reset '{}'`", quote(item), visible(item))
+                format!(
+                    "Take {} out of `hide` first: `policylayer reset '{}'`",
+                    quote_for_message(item),
+                    escape_invisible(item)
+                )
             }
-            None if tool.exact().is_none() && rule.starts_with("tools.") => {
-                format!("A rule that names a tool comes before a glob: name the tool itself, {}", quote(name))
+            None if tool.exact_name().is_none() && rule.starts_with("tools.") => {
+                format!(
+                    "A rule that names a tool comes before a glob: name the tool itself, {}",
+                    quote_for_message(name)
+                )
             }
             None => "Change that rule in the file first".to_owned(),
         };
-        return CannotEdit::refused(format!(
+        return CannotEdit::refuse_edit(format!(
             "{} would not come out as asked: `{rule}` of {file} decides it, and makes of it `{}`. Nothing was written. {remedy}.",
-            quote(name),
+            quote_for_message(name),
             decision.effect
         ));
     }

@@ -2,11 +2,11 @@
 
 use toml_edit::DocumentMut;
 
-use super::change::{DocumentChange, HEAD, apply};
+use super::change::{DocumentChange, HEAD, apply_changes};
 use super::{CannotEdit, Which};
 use crate::author::builtin_document;
 use crate::policy::decode::decode;
-use crate::policy::diagnostic::{Report, quote};
+use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::policy::{
     self, Diagnostic, Effect, Format, Loaded, Mode, Policy, ServerName, Source, ToolGlob, builtin_text,
@@ -25,26 +25,27 @@ impl ToolKey {
         let name = ToolGlob::parse(text);
         match name.map(|name| Self { key: text.to_owned(), name }) {
             Ok(tool) => Ok(tool),
-            Err(bad) => Self::named(text)
-                .ok_or_else(|| CannotEdit::Refused(format!("{} is no tool name or glob: {bad}.", quote(text)))),
+            Err(bad) => Self::for_tool_name(text).ok_or_else(|| {
+                CannotEdit::Refused(format!("{} is no tool name or glob: {bad}.", quote_for_message(text)))
+            }),
         }
     }
 
     /// The tool of this name; `None` if no key can mean it.
-    pub(in crate::author) fn named(tool: &str) -> Option<Self> {
+    pub(in crate::author) fn for_tool_name(tool: &str) -> Option<Self> {
         let key = ToolGlob::key_for(tool)?;
         Some(Self { name: ToolGlob::parse(&key).ok()?, key })
     }
 
     /// The one tool that is meant; `None` for a glob.
-    pub(super) fn exact(&self) -> Option<&str> {
+    pub(super) fn exact_name(&self) -> Option<&str> {
         self.name.exact_name()
     }
 
     /// Whether a key or item of a policy means the same.
-    pub(super) fn is(&self, written: &str) -> bool {
+    pub(super) fn is_same_key(&self, written: &str) -> bool {
         let Ok(other) = ToolGlob::parse(written) else { return false };
-        match self.exact() {
+        match self.exact_name() {
             Some(name) => other.is_exactly(name),
             None => other.exact_name().is_none() && self.key == written,
         }
@@ -62,8 +63,12 @@ pub(in crate::author) struct EditState<'s> {
 }
 
 impl<'s> EditState<'s> {
-    pub(in crate::author) fn load(source: Source, server: &'s ServerName, which: Which) -> Result<Self, CannotEdit> {
-        let Loaded { policy, diagnostics } = policy::load(&source, server);
+    pub(in crate::author) fn load_source(
+        source: Source,
+        server: &'s ServerName,
+        which: Which,
+    ) -> Result<Self, CannotEdit> {
+        let Loaded { policy, diagnostics } = policy::load_policy(&source, server);
         let root = decode(&source, &mut Report::default());
         match policy.zip(root) {
             Some((policy, root)) => Ok(Self { source, root, policy, warnings: diagnostics, server }),
@@ -72,7 +77,7 @@ impl<'s> EditState<'s> {
     }
 
     /// The same with changes in it.
-    pub(in crate::author) fn with(&self, changes: &[DocumentChange]) -> Result<Self, CannotEdit> {
+    pub(in crate::author) fn with_changes(&self, changes: &[DocumentChange]) -> Result<Self, CannotEdit> {
         let mut changes = changes.to_vec();
         // A document with `hide` alone is laid over the built-in policy. One that stood alone before stays so.
         let stands_alone = self.policy.mode() == Mode::Standalone && self.policy.otherwise() != Effect::Allow;
@@ -80,11 +85,11 @@ impl<'s> EditState<'s> {
         if stands_alone && is_bare && changes.iter().any(|change| matches!(change, DocumentChange::Hide(_))) {
             changes.insert(0, DocumentChange::no_tools());
         }
-        let text = apply(&self.source, &changes)?;
-        Self::load(self.renewed(text), self.server, Which::Edited)
+        let text = apply_changes(&self.source, &changes)?;
+        Self::load_source(self.with_text(text), self.server, Which::Edited)
     }
 
-    fn renewed(&self, text: String) -> Source {
+    fn with_text(&self, text: String) -> Source {
         Source::new(self.source.name(), self.source.format(), text)
     }
 
@@ -95,20 +100,20 @@ impl<'s> EditState<'s> {
     }
 
     /// The members of a table of the document.
-    pub(super) fn members(&self, table: &str) -> &[DocumentMember] {
+    pub(super) fn table_members(&self, table: &str) -> &[DocumentMember] {
         self.root.member(table).map(DocumentNode::members).unwrap_or_default()
     }
 
     /// The tool's own entry, with the path to it. Rules for all tools have their own place.
-    pub(in crate::author) fn entry(&self, tool: &ToolKey) -> (Vec<String>, Option<&DocumentNode>) {
-        let tools = self.members("tools");
+    pub(in crate::author) fn find_entry(&self, tool: &ToolKey) -> (Vec<String>, Option<&DocumentNode>) {
+        let tools = self.table_members("tools");
         let listed = if tool.name.matches_all() {
             if let Some(all) = self.root.member("all_tools") {
                 return (vec!["all_tools".to_owned()], Some(all));
             }
             tools.iter().find(|(key, _)| ToolGlob::parse(&key.name).is_ok_and(|name| name.matches_all()))
         } else {
-            tools.iter().find(|(key, _)| tool.is(&key.name))
+            tools.iter().find(|(key, _)| tool.is_same_key(&key.name))
         };
         match listed {
             Some((key, node)) => (vec!["tools".to_owned(), key.name.clone()], Some(node)),
@@ -118,18 +123,18 @@ impl<'s> EditState<'s> {
     }
 
     /// The entry that decides a tool without one of its own: the most specific glob's, else its class's.
-    pub(super) fn governing(&self, tool: &ToolKey) -> Option<&DocumentNode> {
-        let name = tool.exact()?;
+    pub(super) fn governing_entry(&self, tool: &ToolKey) -> Option<&DocumentNode> {
+        let name = tool.exact_name()?;
         let specificity = |key: &DocumentKey| ToolGlob::parse(&key.name).ok()?.specificity(name);
-        let globs = self.members("tools").iter().filter_map(|(key, node)| Some((specificity(key)?, node)));
+        let globs = self.table_members("tools").iter().filter_map(|(key, node)| Some((specificity(key)?, node)));
         let by_glob = globs.max_by_key(|(specificity, _)| *specificity).map(|(_, node)| node);
-        by_glob.or_else(|| self.root.member("classes")?.member(self.policy.class(name).as_str()))
+        by_glob.or_else(|| self.root.member("classes")?.member(self.policy.class_of(name).as_str()))
     }
 
     /// The items of `hide` that mean the tool, the last first, so that removing one keeps the places of the others.
     pub(in crate::author) fn hidden_at(&self, tool: &ToolKey) -> Vec<usize> {
         let items = self.root.member("hide").map(DocumentNode::items).unwrap_or_default().iter().enumerate();
-        let meant = items.filter(|(_, item)| item.as_text().is_some_and(|text| tool.is(text)));
+        let meant = items.filter(|(_, item)| item.as_text().is_some_and(|text| tool.is_same_key(text)));
         let mut places: Vec<usize> = meant.map(|(at, _)| at).collect();
         places.reverse();
         places
@@ -141,7 +146,7 @@ impl<'s> EditState<'s> {
     }
 
     /// A document that only hides, with the rules of the built-in policy written into it.
-    pub(super) fn standing_alone(&self) -> Result<Self, CannotEdit> {
+    pub(super) fn make_standalone(&self) -> Result<Self, CannotEdit> {
         let builtin = builtin_document(self.server);
         // Only rules that hold under this document, and are not in it.
         let is_missing = |key: &str| match key {
@@ -153,21 +158,21 @@ impl<'s> EditState<'s> {
         let rules: Vec<DocumentMember> =
             builtin.members().iter().filter(|(key, _)| is_missing(&key.name)).cloned().collect();
         if self.source.format() == Format::Toml
-            && let Some(text) = with_rules(self.source.text(), &rules, self.server)
+            && let Some(text) = append_rules(self.source.text(), &rules, self.server)
         {
-            return Self::load(self.renewed(text), self.server, Which::Edited);
+            return Self::load_source(self.with_text(text), self.server, Which::Edited);
         }
         let mut changes: Vec<_> =
             rules.into_iter().map(|(key, node)| DocumentChange::Set(vec![key.name], node)).collect();
         if builtin.member("tools").is_none() {
             changes.push(DocumentChange::no_tools());
         }
-        self.with(&changes)
+        self.with_changes(&changes)
     }
 }
 
 /// The text of a TOML document with these rules of the built-in policy behind it, their comments included.
-fn with_rules(text: &str, rules: &[DocumentMember], server: &ServerName) -> Option<String> {
+fn append_rules(text: &str, rules: &[DocumentMember], server: &ServerName) -> Option<String> {
     let mut document: DocumentMut = builtin_text(server).parse().ok()?;
     let keys: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();
     for key in keys.iter().filter(|key| HEAD.contains(&key.as_str()) || !rules.iter().any(|(own, _)| own.name == **key))

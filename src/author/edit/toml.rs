@@ -3,32 +3,32 @@
 use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table, Value as Toml};
 
 use super::CannotEdit;
-use super::change::{DocumentChange, HEAD, take_out_lines};
+use super::change::{DocumentChange, HEAD, remove_lines};
 use crate::author::render::toml_value;
 use crate::policy::decode;
 use crate::policy::diagnostic::Report;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
 use crate::policy::{Format, Source};
 
-pub(super) fn apply(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
-    let otherwise = || CannotEdit::shape(name, change);
+pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
+    let otherwise = || CannotEdit::unsupported_shape(name, change);
     let mut document: DocumentMut = text.parse().map_err(|_| otherwise())?;
     match change {
         DocumentChange::Set(path, node) => {
-            set(document.as_item_mut(), path, node, Depth::Document).ok_or_else(otherwise)?;
+            set_value(document.as_item_mut(), path, node, Depth::Document).ok_or_else(otherwise)?;
         }
         DocumentChange::Remove(path) => {
-            if let Some(text) = without_table(text, &document, path) {
+            if let Some(text) = remove_table(text, &document, path) {
                 return Ok(text);
             }
-            remove(document.as_item_mut(), path);
+            remove_key(document.as_item_mut(), path);
         }
         DocumentChange::Hide(item) => match document.get_mut("hide") {
-            Some(hide) => push(hide.as_array_mut().ok_or_else(otherwise)?, item),
-            None => hide_first(&mut document, item),
+            Some(hide) => push_item(hide.as_array_mut().ok_or_else(otherwise)?, item),
+            None => insert_hide_list(&mut document, item),
         },
         DocumentChange::Show(at) => {
-            take_out(document.get_mut("hide").and_then(Item::as_array_mut).ok_or_else(otherwise)?, *at);
+            remove_item(document.get_mut("hide").and_then(Item::as_array_mut).ok_or_else(otherwise)?, *at);
         }
     }
     Ok(document.to_string())
@@ -45,7 +45,7 @@ enum Depth {
 
 impl Depth {
     /// That of the table with this key.
-    fn below(self, key: &str) -> Self {
+    fn depth_below(self, key: &str) -> Self {
         match self {
             Self::Document if key == "all_tools" => Self::Entry,
             Self::Document => Self::Entries,
@@ -56,9 +56,9 @@ impl Depth {
 }
 
 /// Sets a value. `None` if something on the way is not a table.
-fn set(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth) -> Option<()> {
+fn set_value(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth) -> Option<()> {
     let (key, rest) = path.split_first()?;
-    let below = depth.below(key);
+    let below = depth.depth_below(key);
     let takes_headers = item.as_table().is_some_and(|table| !table.is_dotted()) && below != Depth::Deeper;
     let table = item.as_table_like_mut()?;
     if !rest.is_empty() {
@@ -68,14 +68,14 @@ fn set(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth) -> O
             let made = if takes_headers { Item::Table(made) } else { Item::Value(InlineTable::new().into()) };
             table.insert(key, made);
         }
-        return set(table.get_mut(key)?, rest, node, below);
+        return set_value(table.get_mut(key)?, rest, node, below);
     }
     match (table.get_mut(key), &node.value) {
         (Some(Item::Table(old)), DocumentValue::Table(members)) => {
             old.clear();
             old.set_implicit(false);
             old.set_dotted(false);
-            fill(old, members, below);
+            fill_table(old, members, below);
         }
         (Some(Item::Value(old)), _) => {
             let decor: Decor = old.decor().clone();
@@ -95,25 +95,25 @@ fn new_item(node: &DocumentNode, depth: Depth) -> Item {
     match &node.value {
         DocumentValue::Table(members) if depth != Depth::Deeper => {
             let mut table = Table::new();
-            fill(&mut table, members, depth);
+            fill_table(&mut table, members, depth);
             Item::Table(table)
         }
         _ => Item::Value(toml_value(node, 0)),
     }
 }
 
-fn fill(table: &mut Table, members: &[DocumentMember], depth: Depth) {
+fn fill_table(table: &mut Table, members: &[DocumentMember], depth: Depth) {
     let below = if depth == Depth::Entries { Depth::Entry } else { Depth::Deeper };
     for (key, node) in members {
         table.insert(&key.name, new_item(node, below));
     }
 }
 
-fn remove(item: &mut Item, path: &[String]) {
+fn remove_key(item: &mut Item, path: &[String]) {
     let (Some((key, rest)), Some(table)) = (path.split_first(), item.as_table_like_mut()) else { return };
     if !rest.is_empty() {
         if let Some(item) = table.get_mut(key) {
-            remove(item, rest);
+            remove_key(item, rest);
         }
         return;
     }
@@ -128,7 +128,7 @@ fn remove(item: &mut Item, path: &[String]) {
 }
 
 /// The text without the lines of a table that has a header.
-fn without_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<String> {
+fn remove_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<String> {
     let mut table = document.as_table();
     for key in path {
         table = table.get(key).and_then(Item::as_table).filter(|table| !table.is_dotted())?;
@@ -144,7 +144,7 @@ fn without_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<
         let (key, value) = pairs.into_iter().find(|(key, _)| key.name == *name)?;
         (header, node) = (key.span.end, value);
     }
-    let out = take_out_lines(text, header, end(text, &node, header));
+    let out = remove_lines(text, header, end_of_table(text, &node, header));
     // The first of them may have been all that said that there is such a table.
     let Some((first, _)) = path.split_first().filter(|(_, rest)| !rest.is_empty()) else { return Some(out) };
     if tree(&out).is_some_and(|root| root.member(first).is_some()) {
@@ -156,21 +156,21 @@ fn without_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<
 }
 
 /// The end of a table whose header ends at `header`.
-fn end(text: &str, node: &DocumentNode, header: usize) -> usize {
+fn end_of_table(text: &str, node: &DocumentNode, header: usize) -> usize {
     match &node.value {
         DocumentValue::Table(pairs) if !text.get(node.span.clone()).is_some_and(|text| text.starts_with('{')) => {
-            pairs.iter().map(|(key, value)| end(text, value, key.span.end)).fold(header, usize::max)
+            pairs.iter().map(|(key, value)| end_of_table(text, value, key.span.end)).fold(header, usize::max)
         }
         // A list whose items have headers of their own ends with the last of them.
         DocumentValue::Array(items) => {
-            items.iter().map(|item| end(text, item, header)).fold(node.span.end.max(header), usize::max)
+            items.iter().map(|item| end_of_table(text, item, header)).fold(node.span.end.max(header), usize::max)
         }
         _ => node.span.end.max(header),
     }
 }
 
 /// Adds the list, behind the head of the document.
-fn hide_first(document: &mut DocumentMut, item: &str) {
+fn insert_hide_list(document: &mut DocumentMut, item: &str) {
     let order: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();
     let is_last = document.iter().filter(|(_, item)| item.is_value()).last().is_none_or(|(key, _)| HEAD.contains(&key));
     document.insert("hide", Item::Value([item].into_iter().collect::<Array>().into()));
@@ -182,7 +182,7 @@ fn hide_first(document: &mut DocumentMut, item: &str) {
 }
 
 /// Adds an item at the end of a list, in the style of the others.
-fn push(list: &mut Array, item: &str) {
+fn push_item(list: &mut Array, item: &str) {
     let raw = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
     let trailing = raw(Some(list.trailing()));
     let is_over_lines = trailing.contains('\n') || list.iter().any(|item| raw(item.decor().prefix()).contains('\n'));
@@ -214,7 +214,7 @@ fn push(list: &mut Array, item: &str) {
 }
 
 /// Removes an item with the comment behind it. toml_edit keeps the text between two items before the second.
-fn take_out(list: &mut Array, at: usize) {
+fn remove_item(list: &mut Array, at: usize) {
     let text = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
     let gone = list.remove(at);
     let before = text(gone.decor().prefix());
@@ -260,7 +260,7 @@ mod tests {
             ("[\n  \"a\", \"b\",\n  \"c\",\n]", 1, "[\n  \"a\",\n  \"c\",\n]"),
         ] {
             let mut document: DocumentMut = format!("hide = {before}\n").parse().unwrap();
-            take_out(document["hide"].as_array_mut().unwrap(), at);
+            remove_item(document["hide"].as_array_mut().unwrap(), at);
             assert_eq!(document.to_string(), format!("hide = {after}\n"), "{before}");
         }
     }
@@ -274,7 +274,7 @@ mod tests {
             ("[\n    \"a\",\n    \"b\" # B\n  ]", "[\n    \"a\",\n    \"b\", # B\n    \"z\",\n  ]"),
         ] {
             let text = format!("hide = {before}\n[tools]\n");
-            let edited = apply(&text, "test", &DocumentChange::Hide("z".to_owned())).unwrap();
+            let edited = apply_change(&text, "test", &DocumentChange::Hide("z".to_owned())).unwrap();
             assert_eq!(edited, format!("hide = {after}\n[tools]\n"), "{before}");
         }
     }
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_table_goes_with_its_own_comment_and_no_other() {
         let gone = |text: &str| {
-            apply(text, "test", &DocumentChange::Remove(vec!["tools".to_owned(), "x".to_owned()])).unwrap()
+            apply_change(text, "test", &DocumentChange::Remove(vec!["tools".to_owned(), "x".to_owned()])).unwrap()
         };
         for (before, after) in [
             ("# All.\n[tools.x]\n[tools.y]\n", "# All.\n[tools.y]\n"),

@@ -2,25 +2,25 @@
 //! line. What is written in another way is left to its author.
 
 use super::CannotEdit;
-use super::change::{DocumentChange, HEAD, nest, take_out_lines};
-use crate::author::render::{yaml, yaml_line, yaml_text};
+use super::change::{DocumentChange, HEAD, nest_value, remove_lines};
+use crate::author::render::{yaml_line, yaml_members, yaml_text};
 use crate::policy::decode;
 use crate::policy::diagnostic::Report;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
 use crate::policy::{Format, Source, Span};
 
-pub(super) fn apply(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
+pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
     let root = decode::decode(&Source::new(name, Format::Yaml, text), &mut Report::default());
     let edited = root.filter(|root| !is_flow(text, root)).and_then(|root| {
         let edit = Edit { text };
         match change {
-            DocumentChange::Set(path, node) => edit.set(&root, path, node),
-            DocumentChange::Remove(path) => edit.remove(&root, path),
-            DocumentChange::Hide(item) => edit.hide(&root, item),
-            DocumentChange::Show(at) => edit.show(&root, *at),
+            DocumentChange::Set(path, node) => edit.set_value(&root, path, node),
+            DocumentChange::Remove(path) => edit.remove_member(&root, path),
+            DocumentChange::Hide(item) => edit.hide_tool(&root, item),
+            DocumentChange::Show(at) => edit.show_item(&root, *at),
         }
     });
-    edited.ok_or_else(|| CannotEdit::shape(name, change))
+    edited.ok_or_else(|| CannotEdit::unsupported_shape(name, change))
 }
 
 /// An edit of a text. Each method returns the new text; `None` if the text is written in a way that is not edited.
@@ -29,12 +29,12 @@ struct Edit<'t> {
 }
 
 impl Edit<'_> {
-    fn set(&self, root: &DocumentNode, path: &[String], node: &DocumentNode) -> Option<String> {
+    fn set_value(&self, root: &DocumentNode, path: &[String], node: &DocumentNode) -> Option<String> {
         let (at, holder, rest) = walk(root, path);
-        let [key, inner @ ..] = rest else { return self.replace(holder?, node) };
-        let node = nest(inner, node);
+        let [key, inner @ ..] = rest else { return self.replace_value(holder?, node) };
+        let node = nest_value(inner, node);
         if !at.members().is_empty() && !is_flow(self.text, at) {
-            return self.add(at, key, &node);
+            return self.add_member(at, key, &node);
         }
         let holder = holder.filter(|_| matches!(at.value, DocumentValue::Table(_) | DocumentValue::Null))?;
         let mut members = at.members().to_vec();
@@ -44,12 +44,12 @@ impl Edit<'_> {
         if at.members().is_empty() && path.len() - rest.len() == 1 {
             self.replace_by_block(holder, &whole)
         } else {
-            self.replace(holder, &whole)
+            self.replace_value(holder, &whole)
         }
     }
 
     /// Replaces the value of a key.
-    fn replace(&self, pair: &DocumentMember, node: &DocumentNode) -> Option<String> {
+    fn replace_value(&self, pair: &DocumentMember, node: &DocumentNode) -> Option<String> {
         let (_, old) = pair;
         let is_block =
             matches!(old.value, DocumentValue::Table(_) | DocumentValue::Array(_)) && !is_flow(self.text, old);
@@ -57,14 +57,14 @@ impl Edit<'_> {
             return self.replace_by_block(pair, node);
         }
         if let DocumentValue::Null = old.value {
-            return self.splice(self.value_of(pair)?, &format!(": {}", yaml_line(node)));
+            return self.splice_text(self.value_span(pair)?, &format!(": {}", yaml_line(node)));
         }
-        let span = old.span.start..self.end(pair)?;
+        let span = old.span.start..self.end_of_member(pair)?;
         let written = self.text.get(span.clone())?;
         // A value of several lines may have comments in it.
         let is_plain =
             !written.contains('\n') && (!written.contains('#') || matches!(old.value, DocumentValue::String(_)));
-        if is_plain { self.splice(span, &yaml_line(node)) } else { None }
+        if is_plain { self.splice_text(span, &yaml_line(node)) } else { None }
     }
 
     /// Replaces the value of a key by a table in block style.
@@ -75,40 +75,40 @@ impl Edit<'_> {
         }
         let is_block = matches!(old.value, DocumentValue::Table(_)) && !is_flow(self.text, old);
         if is_block {
-            let indent = self.column(old.span.start);
-            let (from, to) = (self.line(old.span.start), self.end(pair)?);
-            let body = yaml(node.members(), indent);
-            return self.splice(from..to, body.trim_end_matches('\n'));
+            let indent = self.column_at(old.span.start);
+            let (from, to) = (self.line_start(old.span.start), self.end_of_member(pair)?);
+            let body = yaml_members(node.members(), indent);
+            return self.splice_text(from..to, body.trim_end_matches('\n'));
         }
-        let span = self.value_of(pair)?;
+        let span = self.value_span(pair)?;
         if self.text.get(span.clone())?.contains('\n') && !matches!(old.value, DocumentValue::Null) {
             return None;
         }
-        let indent = self.column(key.span.start) + 2;
-        self.splice(span, &format!(":\n{}", yaml(node.members(), indent).trim_end_matches('\n')))
+        let indent = self.column_at(key.span.start) + 2;
+        self.splice_text(span, &format!(":\n{}", yaml_members(node.members(), indent).trim_end_matches('\n')))
     }
 
     /// Replaces a table or list by an empty one. A comment behind its key stays.
     fn replace_by_empty(&self, pair: &DocumentMember, empty: &str) -> Option<String> {
-        let span = self.value_of(pair)?;
+        let span = self.value_span(pair)?;
         let colon = span.start + self.text.get(span.clone())?.find(':')? + 1;
         let line_end = self.line_end(colon);
         let is_block = pair.1.span.start >= line_end && !is_flow(self.text, &pair.1);
         if !is_block {
-            return self.splice(span, &format!(": {empty}"));
+            return self.splice_text(span, &format!(": {empty}"));
         }
         let behind = self.text.get(colon..line_end)?.trim_end();
-        self.splice(colon..span.end, &format!(" {empty}{behind}"))
+        self.splice_text(colon..span.end, &format!(" {empty}{behind}"))
     }
 
     /// Adds a member at the end of a table in block style; `hide` behind the head of the document.
-    fn add(&self, table: &DocumentNode, key: &str, node: &DocumentNode) -> Option<String> {
-        let indent = self.column(table.members().first()?.0.span.start);
+    fn add_member(&self, table: &DocumentNode, key: &str, node: &DocumentNode) -> Option<String> {
+        let indent = self.column_at(table.members().first()?.0.span.start);
         let head = table.members().iter().rposition(|(own, _)| HEAD.contains(&own.name.as_str()));
         let behind = head.filter(|_| key == "hide").unwrap_or(table.members().len() - 1);
-        let at = self.end(table.members().get(behind)?)?;
+        let at = self.end_of_member(table.members().get(behind)?)?;
         let line_end = self.line_end(at);
-        let member = yaml(&[(DocumentKey::unplaced(key), node.clone())], indent);
+        let member = yaml_members(&[(DocumentKey::unplaced(key), node.clone())], indent);
         // In the layout of the document, with a blank line before it if others have one.
         let blank = if indent == 0 && self.has_blank_lines(table) && matches!(node.value, DocumentValue::Table(_)) {
             "\n"
@@ -117,48 +117,48 @@ impl Edit<'_> {
         };
         let before = if self.text.get(..line_end)?.ends_with('\n') { "" } else { "\n" };
         let after = if before.is_empty() { member.as_str() } else { member.trim_end_matches('\n') };
-        self.splice(line_end..line_end, &format!("{before}{blank}{after}"))
+        self.splice_text(line_end..line_end, &format!("{before}{blank}{after}"))
     }
 
     fn has_blank_lines(&self, table: &DocumentNode) -> bool {
         table.members().iter().any(|(key, _)| {
-            let before = self.text.get(..self.line(key.span.start)).unwrap_or_default();
+            let before = self.text.get(..self.line_start(key.span.start)).unwrap_or_default();
             before.ends_with("\n\n")
         })
     }
 
-    fn remove(&self, root: &DocumentNode, path: &[String]) -> Option<String> {
+    fn remove_member(&self, root: &DocumentNode, path: &[String]) -> Option<String> {
         let (last, way) = path.split_last()?;
         let (at, holder, []) = walk(root, way) else { return None };
         let gone = at.members().iter().find(|(own, _)| own.name == *last)?;
         let left: Vec<_> = at.members().iter().filter(|(own, _)| own.name != *last).cloned().collect();
         match holder {
             Some(holder) if left.is_empty() || is_flow(self.text, at) => {
-                self.replace(holder, &DocumentNode::unplaced_table(left))
+                self.replace_value(holder, &DocumentNode::unplaced_table(left))
             }
-            _ => Some(take_out_lines(self.text, gone.0.span.start, self.end(gone)?)),
+            _ => Some(remove_lines(self.text, gone.0.span.start, self.end_of_member(gone)?)),
         }
     }
 
-    fn hide(&self, root: &DocumentNode, item: &str) -> Option<String> {
+    fn hide_tool(&self, root: &DocumentNode, item: &str) -> Option<String> {
         let Some(pair) = root.members().iter().find(|(key, _)| key.name == "hide") else {
             let list = DocumentValue::Array(vec![DocumentNode::unplaced_string(item)]);
-            return self.add(root, "hide", &DocumentNode::unplaced(list));
+            return self.add_member(root, "hide", &DocumentNode::unplaced(list));
         };
         let items = pair.1.items();
         let Some(last) = items.last() else {
-            return self.splice(self.value_of(pair)?, &format!(": [{}]", yaml_text(item)));
+            return self.splice_text(self.value_span(pair)?, &format!(": [{}]", yaml_text(item)));
         };
         if is_flow(self.text, &pair.1) {
-            return self.splice(last.span.end..last.span.end, &format!(", {}", yaml_text(item)));
+            return self.splice_text(last.span.end..last.span.end, &format!(", {}", yaml_text(item)));
         }
         let line_end = self.line_end(last.span.end);
-        let indent = " ".repeat(self.dash(last)?);
+        let indent = " ".repeat(self.dash_column(last)?);
         let (before, after) = if self.text.get(..line_end)?.ends_with('\n') { ("", "\n") } else { ("\n", "") };
-        self.splice(line_end..line_end, &format!("{before}{indent}- {}{after}", yaml_text(item)))
+        self.splice_text(line_end..line_end, &format!("{before}{indent}- {}{after}", yaml_text(item)))
     }
 
-    fn show(&self, root: &DocumentNode, at: usize) -> Option<String> {
+    fn show_item(&self, root: &DocumentNode, at: usize) -> Option<String> {
         let pair = root.members().iter().find(|(key, _)| key.name == "hide")?;
         let items = pair.1.items();
         let item = items.get(at)?;
@@ -166,8 +166,8 @@ impl Edit<'_> {
             return self.replace_by_empty(pair, "[]");
         }
         if !is_flow(self.text, &pair.1) {
-            let (from, to) = (self.line(item.span.start), self.line_end(item.span.end));
-            return self.dash(item).and_then(|_| self.splice(from..to, ""));
+            let (from, to) = (self.line_start(item.span.start), self.line_end(item.span.end));
+            return self.dash_column(item).and_then(|_| self.splice_text(from..to, ""));
         }
         let span = match (items.get(at + 1), at.checked_sub(1).and_then(|before| items.get(before))) {
             (Some(next), _) => item.span.start..next.span.start,
@@ -175,16 +175,16 @@ impl Edit<'_> {
             (None, None) => return None,
         };
         // A comment in between is about one of the two, and which one only its author knows.
-        if self.text.get(span.clone())?.contains('#') { None } else { self.splice(span, "") }
+        if self.text.get(span.clone())?.contains('#') { None } else { self.splice_text(span, "") }
     }
 
     /// The span from behind a key to the end of its value.
-    fn value_of(&self, pair: &DocumentMember) -> Option<Span> {
-        Some(pair.0.span.end..self.end(pair)?)
+    fn value_span(&self, pair: &DocumentMember) -> Option<Span> {
+        Some(pair.0.span.end..self.end_of_member(pair)?)
     }
 
     /// The end of a member. An empty value has no place: the member ends with the colon.
-    fn end(&self, (key, value): &DocumentMember) -> Option<usize> {
+    fn end_of_member(&self, (key, value): &DocumentMember) -> Option<usize> {
         if matches!(value.value, DocumentValue::Null) && value.span.is_empty() {
             return Some(key.span.end + self.text.get(key.span.end..)?.find(':')? + 1);
         }
@@ -193,15 +193,15 @@ impl Edit<'_> {
 
     fn end_of_value(&self, value: &DocumentNode) -> Option<usize> {
         let inner: Option<Vec<usize>> = match &value.value {
-            DocumentValue::Table(members) => members.iter().map(|member| self.end(member)).collect(),
+            DocumentValue::Table(members) => members.iter().map(|member| self.end_of_member(member)).collect(),
             DocumentValue::Array(items) => items.iter().map(|item| self.end_of_value(item)).collect(),
             _ => return Some(value.span.start + self.text.get(value.span.clone())?.trim_end().len()),
         };
-        self.closed(value, inner?.into_iter().max())
+        self.end_of_brackets(value, inner?.into_iter().max())
     }
 
     /// The end of a table or list whose last part ends at `inner`: behind its bracket, if it has one.
-    fn closed(&self, node: &DocumentNode, inner: Option<usize>) -> Option<usize> {
+    fn end_of_brackets(&self, node: &DocumentNode, inner: Option<usize>) -> Option<usize> {
         if !is_flow(self.text, node) {
             return inner;
         }
@@ -220,13 +220,13 @@ impl Edit<'_> {
     }
 
     /// The column of the dash of an item on a line of its own.
-    fn dash(&self, item: &DocumentNode) -> Option<usize> {
-        let before = self.text.get(self.line(item.span.start)..item.span.start)?;
+    fn dash_column(&self, item: &DocumentNode) -> Option<usize> {
+        let before = self.text.get(self.line_start(item.span.start)..item.span.start)?;
         let dash = before.find('-')?;
         before.chars().all(|c| c == ' ' || c == '-').then_some(dash)
     }
 
-    fn line(&self, at: usize) -> usize {
+    fn line_start(&self, at: usize) -> usize {
         self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
     }
 
@@ -235,11 +235,11 @@ impl Edit<'_> {
         behind.find('\n').map_or(self.text.len(), |newline| at + newline + 1)
     }
 
-    fn column(&self, at: usize) -> usize {
-        at - self.line(at)
+    fn column_at(&self, at: usize) -> usize {
+        at - self.line_start(at)
     }
 
-    fn splice(&self, span: Span, new: &str) -> Option<String> {
+    fn splice_text(&self, span: Span, new: &str) -> Option<String> {
         Some([self.text.get(..span.start)?, new, self.text.get(span.end..)?].concat())
     }
 }
@@ -332,7 +332,7 @@ mod tests {
                 "tools: {} # all\n",
             ),
         ] {
-            let edited = apply(before, "test", &change).unwrap();
+            let edited = apply_change(before, "test", &change).unwrap();
             assert_eq!(edited, after, "{change:?} in\n{before}");
         }
     }
@@ -343,12 +343,15 @@ mod tests {
         for text in
             ["{tools: {x: {}}}\n", "tools: {\n  y: {}, # why\n}\n", "tools:\n  x: {\n    reason: a, # why\n  }\n"]
         {
-            let why = apply(text, "test", &change).unwrap_err().to_string();
+            let why = apply_change(text, "test", &change).unwrap_err().to_string();
             assert!(why.contains("tools:\n  x:\n    action: deny"), "{why}");
         }
         let show = DocumentChange::Show(0);
         assert!(
-            apply("hide: [a, # A\n  b]\n", "test", &show).unwrap_err().to_string().contains("item 1 out of the list")
+            apply_change("hide: [a, # A\n  b]\n", "test", &show)
+                .unwrap_err()
+                .to_string()
+                .contains("item 1 out of the list")
         );
     }
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use unicode_width::UnicodeWidthChar as _;
 
-use super::plan::{Answer, Answers, PlannedTool, later};
-use crate::author::render::{json, toml_entry, toml_members, yaml};
+use super::plan::{Answer, Answers, PlannedTool, rule_for_later};
+use crate::author::render::{json_lines, toml_entry, toml_members, yaml_members};
 use crate::author::{table_member, text_member};
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::policy::{self, Colour, Effect, Format, Listing, ServerName, Source, ToolRef};
 use crate::risk::{Class, Confidence, Knowledge};
-use crate::visible::{plural, visible};
+use crate::visible::{count_of, escape_invisible};
 
 /// The width of a comment.
 const COMMENT: usize = 110;
@@ -49,15 +49,16 @@ struct PolicySection {
 type NewMember = (Vec<String>, Option<DocumentMember>);
 
 /// Writes the policy's text.
-pub(crate) fn write(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers, format: Format) -> String {
-    let policy = build(origin, plan, answers);
+pub(crate) fn write_policy(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers, format: Format) -> String {
+    let policy = build_policy(origin, plan, answers);
     if format == Format::Json {
         return policy.to_json();
     }
-    let mut out = comments("", &policy.head) + "\n";
+    let mut out = write_comments("", &policy.head) + "\n";
     for (about, member) in &policy.top {
-        let members = if format == Format::Yaml { yaml(member.as_slice(), 0) } else { toml_members(member.as_slice()) };
-        out.push_str(&format!("{}{members}", comments("", about)));
+        let members =
+            if format == Format::Yaml { yaml_members(member.as_slice(), 0) } else { toml_members(member.as_slice()) };
+        out.push_str(&format!("{}{members}", write_comments("", about)));
     }
     for (table, sections) in &policy.tables {
         let is_empty = sections.iter().flat_map(|section| &section.members).all(|(_, member)| member.is_none());
@@ -69,13 +70,13 @@ pub(crate) fn write(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers
         }
         let indent = if format == Format::Yaml { "  " } else { "" };
         for section in sections {
-            out.push_str(&section.heading(indent));
+            out.push_str(&section.write_heading(indent));
             for (about, member) in &section.members {
                 let entry = match member {
                     Some((key, value)) if format == Format::Toml => toml_entry(table, &key.name, value.members()),
-                    member => yaml(member.as_slice(), indent.len()),
+                    member => yaml_members(member.as_slice(), indent.len()),
                 };
-                out.push_str(&format!("\n{}{entry}", comments(indent, about)));
+                out.push_str(&format!("\n{}{entry}", write_comments(indent, about)));
             }
         }
     }
@@ -90,23 +91,23 @@ impl NewPolicy {
         for (table, sections) in &self.tables {
             all.push(table_member(table, sections.iter().flat_map(|section| members(&section.members)).collect()));
         }
-        json(&DocumentNode::unplaced_table(all), 0) + "\n"
+        json_lines(&DocumentNode::unplaced_table(all), 0) + "\n"
     }
 }
 
 impl PolicySection {
     /// `# ---- Reads: allowed -----`, and the notes.
-    fn heading(&self, indent: &str) -> String {
+    fn write_heading(&self, indent: &str) -> String {
         let start = format!("---- {} ", self.title);
         let room = WIDTH.saturating_sub(indent.len() + 2 + start.chars().count());
-        let heading = comments(indent, &[format!("{start}{}", "-".repeat(room))]);
+        let heading = write_comments(indent, &[format!("{start}{}", "-".repeat(room))]);
         let gap = if self.notes.is_empty() { "" } else { "\n" };
-        format!("\n{heading}{gap}{}", comments(indent, &self.notes))
+        format!("\n{heading}{gap}{}", write_comments(indent, &self.notes))
     }
 }
 
 /// Comments, each of them on a line.
-fn comments(indent: &str, lines: &[String]) -> String {
+fn write_comments(indent: &str, lines: &[String]) -> String {
     // They are visible already; here it is only made sure that none ends before its line does.
     let is_safe = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
     let comment = |line: &String| {
@@ -117,7 +118,12 @@ fn comments(indent: &str, lines: &[String]) -> String {
 }
 
 /// Checks that a text is the policy that was planned, and returns the number of warnings that it loads with.
-pub(crate) fn verify(text: &str, server: &ServerName, plan: &[PlannedTool], format: Format) -> Result<u64, String> {
+pub(crate) fn verify_policy(
+    text: &str,
+    server: &ServerName,
+    plan: &[PlannedTool],
+    format: Format,
+) -> Result<u64, String> {
     if text.len() > MAX_POLICY_FILE {
         let megabytes = MAX_POLICY_FILE / (1024 * 1024);
         return Err(format!(
@@ -127,57 +133,57 @@ pub(crate) fn verify(text: &str, server: &ServerName, plan: &[PlannedTool], form
         ));
     }
     let source = Source::new(format!("the policy for {server}"), format, text);
-    let loaded = policy::load(&source, server);
+    let loaded = policy::load_policy(&source, server);
     let Some(policy) = &loaded.policy else {
-        let rendered = policy::render(&source, &loaded.diagnostics, Colour::Plain);
+        let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
         return Err(format!("It has errors.\n\n{rendered}\nwhat to do: please report this"));
     };
     for tool in plan {
         let listing = Listing::As(tool.profile.class);
-        let effect = policy.decide(ToolRef { name: &tool.name, listing }).effect;
+        let effect = policy.decide_tool(ToolRef { name: &tool.name, listing }).effect;
         let is_as_planned = match &tool.key {
             Ok(_) => effect == tool.effect(),
             // Left to the rules by class, which let nothing pass unasked.
             Err(_) => effect != Effect::Allow,
         };
         if !is_as_planned {
-            let name = visible(&tool.name);
+            let name = escape_invisible(&tool.name);
             return Err(format!("It does not do with {name} what was meant.\nwhat to do: please report this"));
         }
     }
     Ok(loaded.diagnostics.len() as u64)
 }
 
-fn build(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers) -> NewPolicy {
+fn build_policy(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers) -> NewPolicy {
     let Origin { server, day, .. } = origin;
-    let listed = one_line(&format!("from what {} listed", first_sentence(origin.calls_itself)));
-    let count = plural(plan.len() as u64, "tool");
+    let listed = cut_to_comment(&format!("from what {} listed", first_sentence(origin.calls_itself)));
+    let count = count_of(plan.len() as u64, "tool");
     let description =
         format!("{server}: written by policylayer init on {day} for {count}, {listed}. Newer tools ask a person.");
     let stays = "What nothing below has a rule for is refused. It stays visible, so that somebody notices.";
     let classes = PolicySection {
         title: "Tools without an entry, by class".to_owned(),
-        notes: wrap(
+        notes: wrap_lines(
             "A tool that the server lists later, after an update or with another permission, is one that nobody has \
              looked at. So it asks a person, even if it seems to be a read, and is noticed; what destroys is hidden. \
              Once you have looked, give it an entry of its own.",
         ),
-        members: Class::ALL.map(|class| (Vec::new(), Some(table_member(class.as_str(), later(class))))).into(),
+        members: Class::ALL.map(|class| (Vec::new(), Some(table_member(class.as_str(), rule_for_later(class))))).into(),
     };
     NewPolicy {
-        head: head(origin, &count, &listed),
+        head: write_head(origin, &count, &listed),
         top: vec![
             (Vec::new(), Some(text_member("version", "1"))),
             (Vec::new(), Some(text_member("description", description))),
-            (wrap(stays), Some(text_member("default", "deny"))),
+            (wrap_lines(stays), Some(text_member("default", "deny"))),
             (Vec::new(), Some(text_member("unlisted", "deny"))),
         ],
-        tables: [("classes", vec![classes]), ("tools", sections(plan, answers))],
+        tables: [("classes", vec![classes]), ("tools", tool_sections(plan, answers))],
     }
 }
 
-fn head(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str) -> Vec<String> {
-    let mut head = wrap(&format!("What the agent may do with {server}: a policy for its {count}."));
+fn write_head(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str) -> Vec<String> {
+    let mut head = wrap_lines(&format!("What the agent may do with {server}: a policy for its {count}."));
     let paragraphs = [
         format!(
             "Written by `policylayer init` on {day}, {listed}. It is yours now: edit it here, or with `policylayer allow`, \
@@ -190,18 +196,18 @@ fn head(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str) -> V
     ];
     for paragraph in paragraphs {
         head.push(String::new());
-        head.extend(wrap(&paragraph));
+        head.extend(wrap_lines(&paragraph));
     }
     head
 }
 
-fn sections(plan: &[PlannedTool], answers: &Answers) -> Vec<PolicySection> {
+fn tool_sections(plan: &[PlannedTool], answers: &Answers) -> Vec<PolicySection> {
     let mut by_class: BTreeMap<Class, Vec<&PlannedTool>> = BTreeMap::new();
     plan.iter().for_each(|tool| by_class.entry(tool.profile.class).or_default().push(tool));
     let section = |(class, tools): (Class, Vec<&PlannedTool>)| {
         let answer = answers.get(&class).copied().unwrap_or(Answer::Recommended);
         PolicySection {
-            title: format!("{}: {}", plural_of(class), answer.words(class)),
+            title: format!("{}: {}", plural_of(class), answer.describe_answer(class)),
             notes: Vec::new(),
             members: tools.into_iter().map(new_member).collect(),
         }
@@ -224,29 +230,29 @@ fn new_member(tool: &PlannedTool) -> NewMember {
     let member = match &tool.key {
         Ok(key) => Some((DocumentKey::unplaced(key), tool.rule.clone())),
         Err(why) => {
-            comments.push(quotation(&visible(&tool.name)));
+            comments.push(quote_claim(&escape_invisible(&tool.name)));
             comments.push(format!("It {why}, so there is no entry: `classes` has its rule."));
             None
         }
     };
     if let Some(said) = tool.description.as_deref().map(first_sentence).filter(|said| !said.is_empty()) {
-        comments.push(quotation(&said));
+        comments.push(quote_claim(&said));
     }
-    comments.extend(marks(tool));
+    comments.extend(describe_marks(tool));
     (comments, member)
 }
 
 /// What a person should know of a tool before they change its rule.
-fn marks(tool: &PlannedTool) -> Option<String> {
+fn describe_marks(tool: &PlannedTool) -> Option<String> {
     let profile = &tool.profile;
     let mut marks = Vec::new();
     marks.extend(profile.pii.then_some("Personal data.".to_owned()));
     marks.extend(profile.sends.then_some("Messages may go out.".to_owned()));
     marks.extend(profile.irreversible.then_some("Cannot be undone.".to_owned()));
     if let Knowledge::Classifier(Confidence::Low | Confidence::Medium) = profile.source {
-        marks.push(format!("Its class is a guess: {}", visible(&profile.why)));
+        marks.push(format!("Its class is a guess: {}", escape_invisible(&profile.why)));
     }
-    (!marks.is_empty()).then(|| one_line(&marks.join(" ")))
+    (!marks.is_empty()).then(|| cut_to_comment(&marks.join(" ")))
 }
 
 /// The first sentence of a text from elsewhere, on one line, with nothing in it that is not seen.
@@ -258,21 +264,21 @@ fn first_sentence(text: &str) -> String {
         let rest = first.get(*at..).unwrap_or_default();
         rest.strip_prefix(' ').is_some_and(|next| next.starts_with(char::is_uppercase))
     });
-    visible(ends.and_then(|end| first.get(..end)).unwrap_or(&first))
+    escape_invisible(ends.and_then(|end| first.get(..end)).unwrap_or(&first))
 }
 
 /// The server's words, in quotes that none of them can end.
-fn quotation(text: &str) -> String {
-    format!("\"{}\"", cut(&text.replace('"', "'"), COMMENT - 4))
+fn quote_claim(text: &str) -> String {
+    format!("\"{}\"", cut_to_width(&text.replace('"', "'"), COMMENT - 4))
 }
 
 /// A text as one line of a comment.
-fn one_line(text: &str) -> String {
-    cut(text, COMMENT - 2)
+fn cut_to_comment(text: &str) -> String {
+    cut_to_width(text, COMMENT - 2)
 }
 
 /// The text, cut with an ellipsis if it is wider than `room`.
-fn cut(text: &str, room: usize) -> String {
+fn cut_to_width(text: &str, room: usize) -> String {
     let fitting = |room: usize| {
         let mut width = 0;
         let is_beyond = |(_, c): &(usize, char)| {
@@ -288,7 +294,7 @@ fn cut(text: &str, room: usize) -> String {
 }
 
 /// A paragraph of our own, over as many lines as it takes.
-fn wrap(text: &str) -> Vec<String> {
+fn wrap_lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {

@@ -10,6 +10,6 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::document::{Origin, verify, write};
-pub(crate) use self::plan::{Answer, Answers, PlannedTool, plan, survey};
+pub(crate) use self::document::{Origin, verify_policy, write_policy};
+pub(crate) use self::plan::{Answer, Answers, PlannedTool, plan_tools, profile_tools};
 pub(crate) use self::target::{FoundByName, InitTarget, TargetError, TargetOptions};

@@ -6,7 +6,7 @@ use crate::author::{builtin_document, rate_member, readable_key, text_member};
 use crate::policy::tree::{DocumentMember, DocumentNode};
 use crate::policy::{Effect, ServerName};
 use crate::risk::{
-    Action, Catalogue, Class, Knowledge, Listed, Profile, RateScope, RecommendedRate, profile, recommend,
+    Action, Catalogue, Class, Knowledge, Listed, Profile, RateScope, RecommendedRate, profile_tool, recommend_rule,
 };
 
 /// What a person wants of the tools of a class.
@@ -28,7 +28,7 @@ pub(crate) enum Answer {
 
 impl Answer {
     /// The answers for a class, the recommended one first and once.
-    pub(crate) fn of(class: Class) -> impl Iterator<Item = Self> {
+    pub(crate) fn answers_for(class: Class) -> impl Iterator<Item = Self> {
         let recommended = match class {
             Class::Read => Self::Allow,
             Class::Write => Self::Limit,
@@ -40,7 +40,7 @@ impl Answer {
     }
 
     /// What the answer does to the tools of a class, in a few words.
-    pub(crate) fn words(self, class: Class) -> &'static str {
+    pub(crate) fn describe_answer(self, class: Class) -> &'static str {
         match (self, class) {
             (Self::Recommended, Class::Read) => "allowed; what is known to return personal data is limited",
             (Self::Recommended, Class::Write) | (Self::Limit, _) => "allowed, each tool 30 times a minute",
@@ -96,10 +96,13 @@ impl PlannedTool {
 }
 
 /// The tools, each with what is known of it, by name. If a server lists one twice, the worse of the two counts.
-pub(crate) fn survey<'l>(server: &ServerName, tools: &'l [Listed<'l>]) -> BTreeMap<&'l str, (&'l Listed<'l>, Profile)> {
+pub(crate) fn profile_tools<'l>(
+    server: &ServerName,
+    tools: &'l [Listed<'l>],
+) -> BTreeMap<&'l str, (&'l Listed<'l>, Profile)> {
     let mut known: BTreeMap<&str, (&Listed<'_>, Profile)> = BTreeMap::new();
     for tool in tools {
-        let profile = profile(server.as_str(), tool);
+        let profile = profile_tool(server.as_str(), tool);
         if known.get(&*tool.name).is_none_or(|(_, earlier)| profile.class > earlier.class) {
             known.insert(&tool.name, (tool, profile));
         }
@@ -108,9 +111,9 @@ pub(crate) fn survey<'l>(server: &ServerName, tools: &'l [Listed<'l>]) -> BTreeM
 }
 
 /// Plans what happens to each tool, in the order of their names.
-pub(crate) fn plan(server: &ServerName, tools: &[Listed<'_>], answers: &Answers) -> Vec<PlannedTool> {
-    let known = Known::of(server);
-    survey(server, tools).into_values().map(|(tool, profile)| known.plan(tool, profile, answers)).collect()
+pub(crate) fn plan_tools(server: &ServerName, tools: &[Listed<'_>], answers: &Answers) -> Vec<PlannedTool> {
+    let known = Known::of_server(server);
+    profile_tools(server, tools).into_values().map(|(tool, profile)| known.plan_tool(tool, profile, answers)).collect()
 }
 
 /// What is known of a server before it is asked.
@@ -122,12 +125,12 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn of(server: &ServerName) -> Self {
-        Self { catalogue: Catalogue::of(server), builtin: builtin_document(server) }
+    pub(super) fn of_server(server: &ServerName) -> Self {
+        Self { catalogue: Catalogue::for_server(server), builtin: builtin_document(server) }
     }
 
     /// Plans what happens to one tool.
-    pub(super) fn plan(&self, tool: &Listed<'_>, profile: Profile, answers: &Answers) -> PlannedTool {
+    pub(super) fn plan_tool(&self, tool: &Listed<'_>, profile: Profile, answers: &Answers) -> PlannedTool {
         let answer = answers.get(&profile.class).copied().unwrap_or(Answer::Recommended);
         let is_new = self.catalogue.is_some() && profile.source != Knowledge::Catalogue;
         let key = match readable_key(&tool.name) {
@@ -137,29 +140,31 @@ impl Known {
             Some(key) => Ok(key),
         };
         let builtin = self.builtin.member("tools").and_then(|tools| tools.member(&tool.name));
-        let rule = DocumentNode::unplaced_table(rule(&profile, answer, builtin));
+        let rule = DocumentNode::unplaced_table(plan_rule(&profile, answer, builtin));
         let description = tool.description.as_deref().or(tool.title.as_deref()).map(str::to_owned);
         PlannedTool { name: tool.name.clone().into_owned(), key, description, profile, rule }
     }
 }
 
 /// The entry of a tool. The checks of the built-in policy stay whatever is answered.
-fn rule(profile: &Profile, answer: Answer, builtin: Option<&DocumentNode>) -> Vec<DocumentMember> {
-    let recommended = recommend(profile);
+fn plan_rule(profile: &Profile, answer: Answer, builtin: Option<&DocumentNode>) -> Vec<DocumentMember> {
+    let recommended = recommend_rule(profile);
     let own = |key: &str| builtin.and_then(|builtin| builtin.member(key)?.as_text());
     let (mut rule, rate) = match answer {
         Answer::Recommended => match (builtin, recommended.action) {
             (Some(builtin), _) => return builtin.members().to_vec(),
             (None, Action::Allow) => (Vec::new(), recommended.rate_limit),
-            (None, Action::RequireApproval) => (refusal("require_approval", recommended.why), recommended.rate_limit),
-            (None, Action::Hide) => (refusal("hide", GONE), recommended.rate_limit),
+            (None, Action::RequireApproval) => {
+                (refusal_members("require_approval", recommended.why), recommended.rate_limit)
+            }
+            (None, Action::Hide) => (refusal_members("hide", GONE), recommended.rate_limit),
         },
-        Answer::Hide => (refusal("hide", "The policy leaves this tool out."), None),
-        Answer::Deny => (refusal("deny", "The policy lets nobody call this tool."), None),
+        Answer::Hide => (refusal_members("hide", "The policy leaves this tool out."), None),
+        Answer::Deny => (refusal_members("deny", "The policy lets nobody call this tool."), None),
         Answer::Ask => {
             let reason = own("action").filter(|action| *action == "require_approval").and_then(|_| own("reason"));
             let reason = reason.unwrap_or("A person has to approve each call.");
-            (refusal("require_approval", reason), recommended.rate_limit)
+            (refusal_members("require_approval", reason), recommended.rate_limit)
         }
         Answer::Limit => (Vec::new(), Some(recommended.rate_limit.unwrap_or(LIMIT))),
         Answer::Allow => (Vec::new(), None),
@@ -173,16 +178,16 @@ fn rule(profile: &Profile, answer: Answer, builtin: Option<&DocumentNode>) -> Ve
     rule
 }
 
-fn refusal(action: &str, reason: &str) -> Vec<DocumentMember> {
+fn refusal_members(action: &str, reason: &str) -> Vec<DocumentMember> {
     vec![text_member("action", action), text_member("reason", reason)]
 }
 
 /// The rule for the tools of a class that the server lists later.
-pub(super) fn later(class: Class) -> Vec<DocumentMember> {
+pub(super) fn rule_for_later(class: Class) -> Vec<DocumentMember> {
     if class == Class::Destructive {
-        return refusal("hide", GONE);
+        return refusal_members("hide", GONE);
     }
-    let mut rule = refusal("require_approval", "This tool is newer than the policy, so a person decides.");
+    let mut rule = refusal_members("require_approval", "This tool is newer than the policy, so a person decides.");
     if class == Class::Financial {
         rule.push(rate_member(RecommendedRate { max: 10, window: "hour", counted: RateScope::Server }));
     }

@@ -11,7 +11,7 @@ use crate::limits::MAX_POLICY_FILE;
 use crate::paths::{self, PolicyError, ReplaceError};
 use crate::policy::{Format, ServerName};
 use crate::settings::Settings;
-use crate::state::file::{real, remove, rename};
+use crate::state::file::{real_path, remove_file, rename_file};
 use crate::visible::visible_path;
 
 /// What the command line says of the target.
@@ -56,7 +56,7 @@ pub(crate) enum TargetError {
     Contradiction(PathBuf, &'static str),
     #[error("config.toml names another policy for this server, {}, so with {} there would be two. Leave -o out, or take `policy` out of config.toml.", visible_path(.0), visible_path(.1))]
     Configured(PathBuf, PathBuf),
-    #[error("{}", exists(.0))]
+    #[error("{}", describe_existing(.0))]
     Exists(Vec<PathBuf>),
     #[error("{0}")]
     Policy(#[from] PolicyError),
@@ -72,16 +72,16 @@ pub(crate) enum TargetError {
 
 impl TargetError {
     /// The exit code.
-    pub(crate) fn exit(&self) -> Exit {
+    pub(crate) fn exit_code(&self) -> Exit {
         match self {
             Self::Ending(_) | Self::Contradiction(..) => Exit::Usage,
-            Self::Policy(error) => error.exit(),
+            Self::Policy(error) => error.exit_code(),
             _ => Exit::Failed,
         }
     }
 }
 
-fn exists(files: &[PathBuf]) -> String {
+fn describe_existing(files: &[PathBuf]) -> String {
     let names = files.iter().map(|file| visible_path(file)).collect::<Vec<_>>().join(" and ");
     let (exist, keeps) = if files.len() == 1 { ("exists", "it is kept") } else { ("exist", "they are kept") };
     format!(
@@ -92,7 +92,7 @@ fn exists(files: &[PathBuf]) -> String {
 
 impl InitTarget {
     /// Finds the target: the file of the command line, or the server's policy file. Nothing is written yet.
-    pub(crate) fn find(
+    pub(crate) fn find_target(
         options: TargetOptions<'_>,
         server: &ServerName,
         settings: &Settings,
@@ -105,7 +105,7 @@ impl InitTarget {
             }
             Some(file) => file.to_owned(),
             None => {
-                let directory = paths::configuration_folder(env)?;
+                let directory = paths::configuration_dir(env)?;
                 match settings.policy_of(server) {
                     Some(named) => directory.join(named),
                     None => {
@@ -115,7 +115,7 @@ impl InitTarget {
                 }
             }
         };
-        let target = Self::at(file, options.format, server, settings, env)?;
+        let target = Self::target_at(file, options.format, server, settings, env)?;
         if target.in_the_way.is_empty() || options.force {
             Ok(target)
         } else {
@@ -123,7 +123,7 @@ impl InitTarget {
         }
     }
 
-    fn at(
+    fn target_at(
         file: PathBuf,
         format: Option<Format>,
         server: &ServerName,
@@ -135,7 +135,7 @@ impl InitTarget {
         if let Some(format) = format.filter(|format| *format != found) {
             return Err(TargetError::Contradiction(file, format.as_str()));
         }
-        let Ok(directory) = paths::configuration_folder(env) else {
+        let Ok(directory) = paths::configuration_dir(env) else {
             return Ok(Self::new(file.clone(), found, FoundByName::No, vec![file]));
         };
         let configured = settings.policy_of(server).map(|path| directory.join(path));
@@ -162,7 +162,7 @@ impl InitTarget {
     }
 
     /// Writes the file, and returns the backups of the files in its way.
-    pub(crate) fn write(&self, file: &Path, text: &str) -> Result<Vec<PathBuf>, TargetError> {
+    pub(crate) fn write_file(&self, file: &Path, text: &str) -> Result<Vec<PathBuf>, TargetError> {
         let mut kept = Vec::new();
         let mut old = None;
         let (own, others): (Vec<_>, Vec<_>) = self.in_the_way.iter().partition(|other| *other == file);
@@ -170,21 +170,21 @@ impl InitTarget {
             // It says what is wrong.
             old = Some(Vec::new());
         } else if !own.is_empty() {
-            let text = read(file)?;
-            let aside = aside(file);
+            let text = read_whole(file)?;
+            let aside = backup_path(file);
             paths::replace_file(&aside, None, &text)?;
             kept.push(aside);
             old = Some(text);
         }
         if let Err(error) = paths::replace_file(file, old.as_deref(), text.as_bytes()) {
             // What was there is still there.
-            kept.iter().for_each(|aside| drop(remove(aside)));
+            kept.iter().for_each(|aside| drop(remove_file(aside)));
             return Err(error.into());
         }
         // Only now: with two policies nothing starts, and with none the built-in one would be in force.
         for other in others {
-            let aside = aside(other);
-            rename(other, &aside).map_err(|error| TargetError::NotMoved(other.clone(), error))?;
+            let aside = backup_path(other);
+            rename_file(other, &aside).map_err(|error| TargetError::NotMoved(other.clone(), error))?;
             kept.push(aside);
         }
         Ok(kept)
@@ -192,7 +192,7 @@ impl InitTarget {
 }
 
 /// Reads all of a file, to back it up.
-fn read(file: &Path) -> Result<Vec<u8>, TargetError> {
+fn read_whole(file: &Path) -> Result<Vec<u8>, TargetError> {
     let unreadable = |error| TargetError::Unreadable(file.to_owned(), error);
     let mut text = Vec::new();
     let most = MAX_POLICY_FILE as u64 + 1;
@@ -204,14 +204,14 @@ fn read(file: &Path) -> Result<Vec<u8>, TargetError> {
 fn is_same(one: &Path, other: &Path) -> bool {
     let directory = |path: &Path| {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        real(parent.unwrap_or(Path::new("."))).ok()
+        real_path(parent.unwrap_or(Path::new("."))).ok()
     };
     let is_same_name = || one.file_name() == other.file_name();
     one == other || (is_same_name() && directory(one).is_some_and(|one| directory(other) == Some(one)))
 }
 
 /// The path of a backup: one that no file has, and that is nobody's policy.
-fn aside(file: &Path) -> PathBuf {
+fn backup_path(file: &Path) -> PathBuf {
     let with = |ending: &str| {
         let mut name = OsString::from(file.as_os_str());
         name.push(ending);

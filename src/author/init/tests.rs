@@ -10,9 +10,11 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::document::{Origin, verify, write};
-use super::plan::{Answer, Answers, Known, PlannedTool, plan};
-use crate::policy::{self, Effect, Format, Listing, Policy, ServerName, Source, ToolGlob, ToolRef, as_json, builtin};
+use super::document::{Origin, verify_policy, write_policy};
+use super::plan::{Answer, Answers, Known, PlannedTool, plan_tools};
+use crate::policy::{
+    self, Effect, Format, Listing, Policy, ServerName, Source, ToolGlob, ToolRef, as_json, builtin_policy,
+};
 use crate::risk::{Catalogue, Class, Confidence, Knowledge, Listed, Profile};
 
 const FORMATS: [(Format, &str); 3] = [(Format::Toml, "toml"), (Format::Json, "json"), (Format::Yaml, "yaml")];
@@ -26,7 +28,7 @@ fn origin(server: &ServerName) -> Origin<'_> {
 }
 
 fn tool<'t>(name: &'t str, description: &'t str) -> Listed<'t> {
-    Listed { description: Some(Cow::Borrowed(description)), ..Listed::named(name) }
+    Listed { description: Some(Cow::Borrowed(description)), ..Listed::with_name(name) }
 }
 
 fn profile(class: Class, source: Knowledge) -> Profile {
@@ -47,7 +49,7 @@ const GUESSED: Knowledge = Knowledge::Classifier(Confidence::Low);
 
 /// Tools of a server without a catalogue, some of them hostile.
 fn shop(answers: &Answers) -> Vec<PlannedTool> {
-    let known = Known::of(&server("shop"));
+    let known = Known::of_server(&server("shop"));
     let breaking = "Reads.\n[tools.delete_shop]\naction = \"allow\"";
     let quoting = "x\" Harmless. \"\u{2028}default = \"allow\"\u{85}hide: []";
     [
@@ -68,15 +70,15 @@ fn shop(answers: &Answers) -> Vec<PlannedTool> {
     .map(|(tool, class, source)| {
         let mut profile = profile(class, source);
         (profile.pii, profile.sends) = (tool.name == "get customer", tool.name == "run");
-        known.plan(&tool, profile, answers)
+        known.plan_tool(&tool, profile, answers)
     })
     .collect()
 }
 
 fn load(text: &str, server: &ServerName, format: Format) -> Policy {
     let source = Source::new("written", format, text);
-    let loaded = policy::load(&source, server);
-    let rendered = policy::render(&source, &loaded.diagnostics, policy::Colour::Plain);
+    let loaded = policy::load_policy(&source, server);
+    let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, policy::Colour::Plain);
     assert!(loaded.diagnostics.is_empty(), "{rendered}\n{text}");
     loaded.policy.unwrap()
 }
@@ -91,8 +93,8 @@ fn the_three_formats_are_as_they_were() {
     let plan = shop(&Answers::new());
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/init");
     for (format, ending) in FORMATS {
-        let text = write(&origin(&server), &plan, &Answers::new(), format);
-        assert_eq!(verify(&text, &server, &plan, format), Ok(0), "{text}");
+        let text = write_policy(&origin(&server), &plan, &Answers::new(), format);
+        assert_eq!(verify_policy(&text, &server, &plan, format), Ok(0), "{text}");
         load(&text, &server, format);
         let file = folder.join(format!("shop.{ending}"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -109,10 +111,11 @@ fn the_three_formats_say_the_same() {
     for server_name in ["shop", "iterable"] {
         let server = server(server_name);
         let tools: Vec<_> =
-            Catalogue::of("iterable").unwrap().tools().iter().map(|t| Listed::named(&*t.name)).collect();
-        let plan = if server_name == "shop" { shop(&Answers::new()) } else { plan(&server, &tools, &Answers::new()) };
+            Catalogue::for_server("iterable").unwrap().tools().iter().map(|t| Listed::with_name(&*t.name)).collect();
+        let plan =
+            if server_name == "shop" { shop(&Answers::new()) } else { plan_tools(&server, &tools, &Answers::new()) };
         let [toml, json, yaml] =
-            FORMATS.map(|(format, _)| value(&write(&origin(&server), &plan, &Answers::new(), format), format));
+            FORMATS.map(|(format, _)| value(&write_policy(&origin(&server), &plan, &Answers::new(), format), format));
         assert_eq!(toml, json);
         assert_eq!(json, yaml);
         assert_eq!(json["default"], "deny");
@@ -123,7 +126,7 @@ fn the_three_formats_say_the_same() {
 
 /// Every answer that a person can give, one class at a time.
 fn every_answer() -> impl Iterator<Item = (Class, Answer)> {
-    Class::ALL.into_iter().flat_map(|class| Answer::of(class).map(move |answer| (class, answer)))
+    Class::ALL.into_iter().flat_map(|class| Answer::answers_for(class).map(move |answer| (class, answer)))
 }
 
 #[test]
@@ -134,8 +137,8 @@ fn each_answer_is_what_happens_to_its_class_and_to_no_other() {
         let answers = Answers::from([(class, answer)]);
         let plan = shop(&answers);
         for (format, _) in FORMATS {
-            let text = write(&origin(&server), &plan, &answers, format);
-            assert_eq!(verify(&text, &server, &plan, format), Ok(0), "{class:?} {answer:?}\n{text}");
+            let text = write_policy(&origin(&server), &plan, &answers, format);
+            assert_eq!(verify_policy(&text, &server, &plan, format), Ok(0), "{class:?} {answer:?}\n{text}");
             let policy = load(&text, &server, format);
             for (tool, before) in plan.iter().zip(&recommended).filter(|(tool, _)| tool.key.is_ok()) {
                 let expected = match answer {
@@ -146,9 +149,9 @@ fn each_answer_is_what_happens_to_its_class_and_to_no_other() {
                     Answer::Ask => Effect::RequireApproval,
                     Answer::Limit | Answer::Allow => Effect::Allow,
                 };
-                assert_eq!(policy.decide(&tool.name).effect, expected, "{class:?} {answer:?} {}", tool.name);
+                assert_eq!(policy.decide_tool(&tool.name).effect, expected, "{class:?} {answer:?} {}", tool.name);
                 if tool.profile.class == class && matches!(answer, Answer::Limit | Answer::Allow) {
-                    let limits = policy.judge(&tool.name, "{}").limits().count();
+                    let limits = policy.judge_call(&tool.name, "{}").limits().count();
                     assert_eq!(limits, usize::from(answer == Answer::Limit), "{class:?} {answer:?} {}", tool.name);
                 }
             }
@@ -159,8 +162,8 @@ fn each_answer_is_what_happens_to_its_class_and_to_no_other() {
 #[test]
 fn what_is_recommended_is_not_offered_twice_and_comes_first() {
     for class in Class::ALL {
-        let answers: Vec<_> = Answer::of(class).collect();
-        let words: BTreeSet<_> = answers.iter().map(|answer| answer.words(class)).collect();
+        let answers: Vec<_> = Answer::answers_for(class).collect();
+        let words: BTreeSet<_> = answers.iter().map(|answer| answer.describe_answer(class)).collect();
         assert_eq!((answers[0], words.len(), answers.len()), (Answer::Recommended, 5, 5), "{class:?}");
     }
 }
@@ -168,28 +171,28 @@ fn what_is_recommended_is_not_offered_twice_and_comes_first() {
 #[test]
 fn for_a_server_with_a_catalogue_it_is_no_weaker_than_the_policy_that_is_built_in() {
     let server = server("iterable");
-    let builtin = builtin(&server);
-    let catalogue = Catalogue::of("iterable").unwrap();
-    let tools: Vec<_> = catalogue.tools().iter().map(|tool| Listed::named(&*tool.name)).collect();
+    let builtin = builtin_policy(&server);
+    let catalogue = Catalogue::for_server("iterable").unwrap();
+    let tools: Vec<_> = catalogue.tools().iter().map(|tool| Listed::with_name(&*tool.name)).collect();
     let mut guarded = 0;
     for (format, _) in FORMATS {
-        let plan = plan(&server, &tools, &Answers::new());
-        let policy = load(&write(&origin(&server), &plan, &Answers::new(), format), &server, format);
+        let plan = plan_tools(&server, &tools, &Answers::new());
+        let policy = load(&write_policy(&origin(&server), &plan, &Answers::new(), format), &server, format);
         for tool in catalogue.tools() {
             let name = tool.name.as_str();
-            assert_eq!(policy.decide(name).effect, builtin.decide(name).effect, "{name}");
-            assert_eq!(policy.decide(name).reason, builtin.decide(name).reason, "{name}");
+            assert_eq!(policy.decide_tool(name).effect, builtin.decide_tool(name).effect, "{name}");
+            assert_eq!(policy.decide_tool(name).reason, builtin.decide_tool(name).reason, "{name}");
             for odd in [json!(".."), json!("%2e%2E"), json!("a/b"), json!("plain"), json!(7), json!(null)] {
-                for argument in catalogue.arguments(name).unwrap_or_default() {
+                for argument in catalogue.argument_names(name).unwrap_or_default() {
                     let call = json!({ argument: odd }).to_string();
-                    let (new, old) = (policy.judge(name, &call), builtin.judge(name, &call));
+                    let (new, old) = (policy.judge_call(name, &call), builtin.judge_call(name, &call));
                     assert_eq!(new.decision.effect, old.decision.effect, "{name} {call}");
                     assert_eq!(new.decision.reason, old.decision.reason, "{name} {call}");
                     let limits = |judged: &policy::Judgement<'_>| {
                         judged.limits().map(|limit| (limit.max, limit.window, limit.scope)).collect::<Vec<_>>()
                     };
                     assert_eq!(limits(&new), limits(&old), "{name} {call}");
-                    guarded += usize::from(new.decision.effect != policy.decide(name).effect);
+                    guarded += usize::from(new.decision.effect != policy.decide_tool(name).effect);
                 }
             }
         }
@@ -200,15 +203,16 @@ fn for_a_server_with_a_catalogue_it_is_no_weaker_than_the_policy_that_is_built_i
 #[test]
 fn guards_stay_whatever_is_answered() {
     let server = server("iterable");
-    let tools = [Listed::named("get_snippet"), Listed::named("delete_catalog"), Listed::named("create_catalog")];
+    let tools =
+        [Listed::with_name("get_snippet"), Listed::with_name("delete_catalog"), Listed::with_name("create_catalog")];
     for answer in [Answer::Allow, Answer::Limit, Answer::Ask] {
         let answers = Class::ALL.into_iter().map(|class| (class, answer)).collect();
-        let plan = plan(&server, &tools, &answers);
-        let text = write(&origin(&server), &plan, &answers, Format::Toml);
-        assert!(verify(&text, &server, &plan, Format::Toml).is_ok(), "{text}");
-        let policy = policy::load(&Source::new("x", Format::Toml, text), &server).policy.unwrap();
+        let plan = plan_tools(&server, &tools, &answers);
+        let text = write_policy(&origin(&server), &plan, &answers, Format::Toml);
+        assert!(verify_policy(&text, &server, &plan, Format::Toml).is_ok(), "{text}");
+        let policy = policy::load_policy(&Source::new("x", Format::Toml, text), &server).policy.unwrap();
         for (tool, call) in [("get_snippet", r#"{"identifier":".."}"#), ("create_catalog", r#"{"catalogName":".."}"#)] {
-            assert_eq!(policy.judge(tool, call).decision.effect, Effect::Deny, "{answer:?} {tool}");
+            assert_eq!(policy.judge_call(tool, call).decision.effect, Effect::Deny, "{answer:?} {tool}");
         }
     }
 }
@@ -216,13 +220,13 @@ fn guards_stay_whatever_is_answered() {
 #[test]
 fn what_a_known_server_gains_and_what_it_did_not_list_is_left_to_the_classes() {
     let server = server("iterable");
-    let tools = [Listed::named("get_lists"), Listed::named("get_brand_new")];
-    let plan = plan(&server, &tools, &Answers::new());
+    let tools = [Listed::with_name("get_lists"), Listed::with_name("get_brand_new")];
+    let plan = plan_tools(&server, &tools, &Answers::new());
     for (format, _) in FORMATS {
-        let text = write(&origin(&server), &plan, &Answers::new(), format);
-        assert_eq!(verify(&text, &server, &plan, format), Ok(0), "{text}");
+        let text = write_policy(&origin(&server), &plan, &Answers::new(), format);
+        assert_eq!(verify_policy(&text, &server, &plan, format), Ok(0), "{text}");
         let policy = load(&text, &server, format);
-        let effect = |name, listing| policy.decide(ToolRef { name, listing }).effect;
+        let effect = |name, listing| policy.decide_tool(ToolRef { name, listing }).effect;
         assert_eq!(effect("get_lists", Listing::As(Class::Read)), Effect::Allow);
         for later in ["get_brand_new", "get_campaigns", "send_campaign", "create_list", "whatever"] {
             for listing in [Listing::NotAsked, Listing::Missing, Listing::As(Class::Read)] {
@@ -239,13 +243,13 @@ fn a_tool_that_is_listed_twice_counts_as_the_worse_of_the_two() {
     let harmless = tool("get_stock", "Reads.");
     let mut worse = tool("get_stock", "Deletes everything.");
     worse.annotations.destructive = Some(true);
-    let class = |tool: &Listed<'_>| crate::risk::profile("shop", tool).class;
+    let class = |tool: &Listed<'_>| crate::risk::profile_tool("shop", tool).class;
     for tools in [[harmless.clone(), worse.clone()], [worse.clone(), harmless.clone()]] {
-        let plan = plan(&server, &tools, &Answers::new());
+        let plan = plan_tools(&server, &tools, &Answers::new());
         assert_eq!(plan.len(), 1);
         assert_eq!(plan[0].profile.class, class(&worse).max(class(&harmless)));
-        let text = write(&origin(&server), &plan, &Answers::new(), Format::Json);
-        assert_eq!(verify(&text, &server, &plan, Format::Json), Ok(0));
+        let text = write_policy(&origin(&server), &plan, &Answers::new(), Format::Json);
+        assert_eq!(verify_policy(&text, &server, &plan, Format::Json), Ok(0));
     }
 }
 
@@ -253,17 +257,21 @@ fn a_tool_that_is_listed_twice_counts_as_the_worse_of_the_two() {
 fn what_would_not_load_or_not_do_what_was_meant_is_not_written() {
     let server = server("shop");
     let mut plan = shop(&Answers::new());
-    let text = write(&origin(&server), &plan, &Answers::new(), Format::Toml);
-    assert!(verify(&text.replace("version", "versoin"), &server, &plan, Format::Toml).unwrap_err().contains("versoin"));
+    let text = write_policy(&origin(&server), &plan, &Answers::new(), Format::Toml);
+    assert!(
+        verify_policy(&text.replace("version", "versoin"), &server, &plan, Format::Toml)
+            .unwrap_err()
+            .contains("versoin")
+    );
     let opened = text.replace("[tools.delete_shop]\naction = \"hide\"", "[tools.delete_shop]");
     assert!(opened.len() < text.len());
-    assert!(verify(&opened, &server, &plan, Format::Toml).unwrap_err().contains("delete_shop"));
+    assert!(verify_policy(&opened, &server, &plan, Format::Toml).unwrap_err().contains("delete_shop"));
     let long = format!("{text}#{}", "x".repeat(1024 * 1024));
-    assert!(verify(&long, &server, &plan, Format::Toml).unwrap_err().contains("1 MiB"));
+    assert!(verify_policy(&long, &server, &plan, Format::Toml).unwrap_err().contains("1 MiB"));
     // Where a class lets through what has no entry.
     plan.retain(|tool| tool.key.is_err());
     let opened = text.replace("[classes.read]\naction = \"require_approval\"", "[classes.read]");
-    assert!(verify(&opened, &server, &plan, Format::Toml).unwrap_err().contains("evil"));
+    assert!(verify_policy(&opened, &server, &plan, Format::Toml).unwrap_err().contains("evil"));
 }
 
 /// Texts that would like to be more than a comment or a key.
@@ -319,22 +327,22 @@ proptest! {
         tools in prop::collection::vec((hostile(), hostile(), 0_usize..5), 0..6), itself in hostile()
     ) {
         let server = server("shop");
-        let known = Known::of(&server);
+        let known = Known::of_server(&server);
         let mut names = BTreeSet::new();
         let plan: Vec<_> = tools
             .iter()
             .filter(|(name, ..)| names.insert(name.clone()))
             .map(|(name, description, class)| {
                 let profile = Profile { why: Cow::Owned(description.clone()), ..profile(Class::ALL[*class], GUESSED) };
-                known.plan(&tool(name, description), profile, &Answers::new())
+                known.plan_tool(&tool(name, description), profile, &Answers::new())
             })
             .collect();
         let origin = Origin { server: &server, calls_itself: &itself, day: "2026-11-22" };
-        let json = write(&origin, &plan, &Answers::new(), Format::Json);
+        let json = write_policy(&origin, &plan, &Answers::new(), Format::Json);
         let expected: Value = serde_json::from_str(&json).unwrap();
         for (format, _) in FORMATS {
-            let text = write(&origin, &plan, &Answers::new(), format);
-            prop_assert_eq!(verify(&text, &server, &plan, format), Ok(0), "{}", text);
+            let text = write_policy(&origin, &plan, &Answers::new(), format);
+            prop_assert_eq!(verify_policy(&text, &server, &plan, format), Ok(0), "{}", text);
             prop_assert_eq!(&value(&text, format), &expected, "{}", text);
         }
         let keys: BTreeSet<_> = expected["tools"].as_object().unwrap().keys().cloned().collect();

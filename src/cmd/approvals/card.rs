@@ -8,7 +8,7 @@ use anstyle::Style;
 use super::pretty;
 use crate::state::approvals::{ApprovalEntry, ApprovalState};
 use crate::term::style::DIM;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 const BOLD: Style = Style::new().bold();
 
@@ -23,29 +23,31 @@ pub(super) fn duration_text(duration: Duration) -> String {
 }
 
 /// Returns the facts about a question with their names: all but the arguments.
-pub(super) fn facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static str, String)> {
+pub(super) fn list_facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static str, String)> {
     let mut facts = vec![
-        ("server", visible(&entry.server)),
-        ("tool", visible(&entry.tool)),
-        ("class", visible(&entry.class)),
-        ("rule", visible(&entry.rule)),
+        ("server", escape_invisible(&entry.server)),
+        ("tool", escape_invisible(&entry.tool)),
+        ("class", escape_invisible(&entry.class)),
+        ("rule", escape_invisible(&entry.rule)),
     ];
-    facts.extend(entry.reason.as_ref().map(|reason| ("reason", visible(reason))));
+    facts.extend(entry.reason.as_ref().map(|reason| ("reason", escape_invisible(reason))));
     facts.push(("asked", format!("{} ago", duration_text(now.saturating_sub(entry.asked)))));
     facts.push(match entry.state {
-        ApprovalState::Waiting => ("left", duration_text(entry.left(now))),
-        ApprovalState::Late => ("left", format!("{}, for one repetition of the call", duration_text(entry.left(now)))),
+        ApprovalState::Waiting => ("left", duration_text(entry.time_left(now))),
+        ApprovalState::Late => {
+            ("left", format!("{}, for one repetition of the call", duration_text(entry.time_left(now))))
+        }
         state => ("state", state.as_str().to_owned()),
     });
     facts
 }
 
 /// Returns the lines of the arguments, and whether some are left out.
-pub(super) fn arguments(entry: &ApprovalEntry) -> Vec<String> {
+pub(super) fn argument_lines(entry: &ApprovalEntry) -> Vec<String> {
     let Some(arguments) = &entry.arguments else {
         return vec!["(no longer kept, since there is nothing to be answered)".to_owned()];
     };
-    let mut lines = pretty::lines(arguments);
+    let mut lines = pretty::pretty_lines(arguments);
     if entry.left_out > 0 {
         lines.push(format!(
             "({} of {} bytes are NOT shown: they are too long for this. Refuse the call if you need to see them.)",
@@ -57,7 +59,7 @@ pub(super) fn arguments(entry: &ApprovalEntry) -> Vec<String> {
 }
 
 /// Writes everything about a question.
-pub(super) fn write(out: &mut dyn Write, entry: &ApprovalEntry, now: Duration) -> io::Result<()> {
+pub(super) fn write_card(out: &mut dyn Write, entry: &ApprovalEntry, now: Duration) -> io::Result<()> {
     let state = match entry.state {
         ApprovalState::Waiting => "waits for your approval",
         ApprovalState::Late => "timed out, and can still be approved for one repetition",
@@ -67,17 +69,17 @@ pub(super) fn write(out: &mut dyn Write, entry: &ApprovalEntry, now: Duration) -
         ApprovalState::Settled => "was answered in the client",
     };
     let id = &entry.id;
-    writeln!(out, "{BOLD}{id}{BOLD:#}  {BOLD}{}{BOLD:#} {state}\n", visible(&entry.tool))?;
-    for (name, text) in facts(entry, now) {
+    writeln!(out, "{BOLD}{id}{BOLD:#}  {BOLD}{}{BOLD:#} {state}\n", escape_invisible(&entry.tool))?;
+    for (name, text) in list_facts(entry, now) {
         writeln!(out, "  {DIM}{name:<8}{DIM:#} {text}")?;
     }
-    writeln!(out, "  {DIM}session {DIM:#} {}", visible(&entry.session))?;
-    writeln!(out, "  {DIM}sha256  {DIM:#} {} (the line that is held)", visible(&entry.line))?;
+    writeln!(out, "  {DIM}session {DIM:#} {}", escape_invisible(&entry.session))?;
+    writeln!(out, "  {DIM}sha256  {DIM:#} {} (the line that is held)", escape_invisible(&entry.line))?;
     if let Some(note) = &entry.note {
-        writeln!(out, "  {DIM}note    {DIM:#} {}", visible(note))?;
+        writeln!(out, "  {DIM}note    {DIM:#} {}", escape_invisible(note))?;
     }
     writeln!(out, "\n  {DIM}arguments{DIM:#}")?;
-    for line in arguments(entry) {
+    for line in argument_lines(entry) {
         writeln!(out, "  {line}")?;
     }
     if entry.state.is_open() {

@@ -8,7 +8,7 @@ use std::io::{self, BufRead as _, BufReader, IsTerminal as _, Read as _};
 
 use super::card;
 use crate::report::approval_watch::{is_code, new_code};
-use crate::state::approvals::{ApprovalEntry, clock};
+use crate::state::approvals::{ApprovalEntry, unix_time};
 
 /// The longest line that is read as an answer, in bytes.
 const MAX_ANSWER: u64 = 256;
@@ -29,21 +29,21 @@ enum ConfirmError {
 
 /// Shows a question with a code on the terminal of this process, and reads the code back from there, whatever stdin and
 /// stdout are.
-pub(super) fn on_terminal(entry: &ApprovalEntry) -> anyhow::Result<()> {
-    let (input, output) = terminal().map_err(ConfirmError::NoTerminal)?;
+pub(super) fn confirm_on_terminal(entry: &ApprovalEntry) -> anyhow::Result<()> {
+    let (input, output) = open_terminal().map_err(ConfirmError::NoTerminal)?;
     let code = new_code()?;
     let mut text = Vec::new();
-    card::write(&mut text, entry, clock())?;
+    card::write_card(&mut text, entry, unix_time())?;
     let text = String::from_utf8_lossy(&text);
     let text = anstream::adapter::strip_str(&text);
-    show(&output, &format!("{text}\nTo approve this call, type {code} and Enter: "))?;
+    write_text(&output, &format!("{text}\nTo approve this call, type {code} and Enter: "))?;
     let mut typed = String::new();
     // What is not UTF-8 is not the code.
     let read = BufReader::new(input.take(MAX_ANSWER)).read_line(&mut typed);
     if read.is_ok() && is_code(&typed, &code) { Ok(()) } else { Err(ConfirmError::Wrong.into()) }
 }
 
-fn terminal() -> io::Result<(File, File)> {
+fn open_terminal() -> io::Result<(File, File)> {
     let (input, output) = if cfg!(windows) { ("CONIN$", "CONOUT$") } else { ("/dev/tty", "/dev/tty") };
     let input = OpenOptions::new().read(true).write(cfg!(windows)).open(input)?;
     let output = OpenOptions::new().write(true).read(cfg!(windows)).open(output)?;
@@ -54,7 +54,7 @@ fn terminal() -> io::Result<(File, File)> {
 }
 
 #[cfg(not(windows))]
-fn show(mut output: &File, text: &str) -> io::Result<()> {
+fn write_text(mut output: &File, text: &str) -> io::Result<()> {
     output.write_all(text.as_bytes())?;
     output.flush()
 }

@@ -1,10 +1,10 @@
 //! JSON as a person reads it: a member or element a line, and every value as it was written. What is forwarded is these
 //! bytes, so nothing is decoded, rounded or sorted on the way to the person.
 
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// The text over several lines; it may be cut anywhere.
-pub(super) fn lines(json: &str) -> Vec<String> {
+pub(super) fn pretty_lines(json: &str) -> Vec<String> {
     let mut lines = PrettyLines::default();
     let mut rest = json.chars().peekable();
     while let Some(c) = rest.next() {
@@ -28,25 +28,25 @@ pub(super) fn lines(json: &str) -> Vec<String> {
                     Some(end) => lines.line.push(end),
                     None => {
                         lines.depth += 1;
-                        lines.end();
+                        lines.end_line();
                     }
                 }
             }
             '}' | ']' => {
-                lines.end();
+                lines.end_line();
                 lines.depth = lines.depth.saturating_sub(1);
                 lines.line.push(c);
             }
             ',' => {
                 lines.line.push(c);
-                lines.end();
+                lines.end_line();
             }
             ':' => lines.line.push_str(": "),
             c if c.is_ascii_whitespace() => {}
             c => lines.line.push(c),
         }
     }
-    lines.end();
+    lines.end_line();
     lines.done
 }
 
@@ -60,10 +60,10 @@ struct PrettyLines {
 
 impl PrettyLines {
     /// Ends the line that is being written, at the depth at which it began.
-    fn end(&mut self) {
+    fn end_line(&mut self) {
         if !self.line.is_empty() {
             let indent = if self.line.starts_with(['}', ']']) { self.depth.min(self.indent) } else { self.indent };
-            self.done.push("  ".repeat(indent) + &visible(&self.line));
+            self.done.push("  ".repeat(indent) + &escape_invisible(&self.line));
             self.line.clear();
         }
         self.indent = self.depth;
@@ -89,7 +89,7 @@ mod tests {
             (r#"{"a":["cut he"#, "{\n  \"a\": [\n    \"cut he"),
             ("]]", "]\n]"),
         ] {
-            assert_eq!(lines(json).join("\n"), shown, "{json}");
+            assert_eq!(pretty_lines(json).join("\n"), shown, "{json}");
         }
     }
 }

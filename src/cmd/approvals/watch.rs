@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use self::frame::Painter;
-use super::{Env, done, over};
+use super::{Env, describe_answer, explain_closed};
 use crate::engine::ApprovalAnswer;
 use crate::exit::Exit;
 use crate::report::approval_watch::{ApprovalWatch, GivenAnswer, NoCode, WatchMode};
-use crate::state::approvals::{Book, Confirm, NotAnswered, clock};
+use crate::state::approvals::{Book, Confirm, NotAnswered, unix_time};
 use crate::term::guard::end_by_signal;
 use crate::term::screen::Screen;
 
@@ -53,42 +53,42 @@ pub(super) fn run(book: &mut Book, required: Confirm, env: &Env) -> anyhow::Resu
         return Err(WatchError::NoTerminal("stdout").into());
     }
     // Before the terminal is taken over, so that an error of the store is shown as usual.
-    let all = book.all()?;
+    let all = book.list_all()?;
     let mut watch = ApprovalWatch::new(required);
-    watch.update(all, clock());
+    watch.update_entries(all, unix_time());
     let mut screen = Screen::open(env).map_err(WatchError::Terminal)?;
-    let watched = follow(book, &mut watch, &mut screen);
+    let watched = run_loop(book, &mut watch, &mut screen);
     let signal = screen.signal();
     drop(screen);
     end_by_signal(signal);
     watched.map(|()| Exit::Ok)
 }
 
-fn follow(book: &mut Book, watch: &mut ApprovalWatch, screen: &mut Screen) -> anyhow::Result<()> {
+fn run_loop(book: &mut Book, watch: &mut ApprovalWatch, screen: &mut Screen) -> anyhow::Result<()> {
     let mut painter = Painter::default();
     let mut looked = Instant::now();
     loop {
-        screen.draw(painter.paint(watch, screen.size(), clock())).map_err(WatchError::Terminal)?;
+        screen.draw_lines(painter.paint_screen(watch, screen.size(), unix_time())).map_err(WatchError::Terminal)?;
         let action = match screen.read_key(KEY).map_err(WatchError::Terminal)? {
-            Some(key) => handle_key(watch, key, clock())?,
+            Some(key) => handle_key(watch, key, unix_time())?,
             None => KeyAction::None,
         };
         if screen.signal().is_some() || action == KeyAction::Quit {
             return Ok(());
         }
         if let KeyAction::Answer(GivenAnswer { id, approval, confirm }) = action {
-            let now = clock();
-            watch.message = match book.answer(&id, &approval, confirm)? {
-                Ok(entry) => done(&entry, &approval, now),
-                Err(NotAnswered::Over(entry)) => over(&entry, now),
+            let now = unix_time();
+            watch.message = match book.answer_question(&id, &approval, confirm)? {
+                Ok(entry) => describe_answer(&entry, &approval, now),
+                Err(NotAnswered::Over(entry)) => explain_closed(&entry, now),
                 Err(NotAnswered::Unknown) => format!("The call {id} is no longer there."),
                 // The model has asked for one wherever the question needs it.
                 Err(NotAnswered::NeedsCode) => format!("The call {id} can only be approved with a code."),
             };
-            watch.update(book.all()?, now);
+            watch.update_entries(book.list_all()?, now);
         }
         if looked.elapsed() >= LOOK {
-            watch.update(book.all()?, clock());
+            watch.update_entries(book.list_all()?, unix_time());
             looked = Instant::now();
         }
     }

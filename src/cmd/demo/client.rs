@@ -37,7 +37,7 @@ pub(super) struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    fn spawn(&self) -> anyhow::Result<(Child, ChildStdin, ChildStdout, JoinHandle<Vec<String>>)> {
+    fn spawn_wrapper(&self) -> anyhow::Result<(Child, ChildStdin, ChildStdout, JoinHandle<Vec<String>>)> {
         let program = std::env::current_exe().context("policylayer cannot find its own program")?;
         let mut command = Command::new(program);
         command.arg("wrap").args(["--log-level", "error"]);
@@ -114,7 +114,7 @@ impl DemoSession {
     /// # Errors
     /// When it cannot be started, or does not answer; the message then holds what it printed.
     pub(super) async fn open(launch: &Launch<'_>) -> anyhow::Result<Self> {
-        let (mut child, stdin, stdout, stderr) = launch.spawn()?;
+        let (mut child, stdin, stdout, stderr) = launch.spawn_wrapper()?;
         let transport = ProbeTransport::new(stdin, stdout, SharedTranscript::default());
         let why = match timeout(PATIENCE, Person.into_dyn().serve(transport)).await {
             Ok(Ok(service)) => return Ok(Self { service, child, stderr }),
@@ -135,7 +135,7 @@ impl DemoSession {
     ///
     /// # Errors
     /// If the list is not answered.
-    pub(super) async fn tools(&self) -> anyhow::Result<Vec<String>> {
+    pub(super) async fn list_tools(&self) -> anyhow::Result<Vec<String>> {
         let tools =
             timeout(PATIENCE, self.service.peer().list_all_tools()).await.context("tools/list was not answered")??;
         Ok(tools.into_iter().map(|tool| tool.name.into_owned()).collect())
@@ -145,7 +145,7 @@ impl DemoSession {
     ///
     /// # Errors
     /// When there is no result.
-    pub(super) async fn call(&self, tool: &str, arguments: Map<String, Value>) -> anyhow::Result<CallToolResult> {
+    pub(super) async fn call_tool(&self, tool: &str, arguments: Map<String, Value>) -> anyhow::Result<CallToolResult> {
         let call = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         Ok(timeout(PATIENCE, self.service.peer().call_tool(call)).await.context("the call was not answered")??)
     }
@@ -166,7 +166,7 @@ impl DemoSession {
 /// # Errors
 /// When nothing answers.
 pub(super) async fn send_raw(launch: &Launch<'_>, line: &str) -> anyhow::Result<(String, Vec<String>)> {
-    let (mut child, mut stdin, stdout, stderr) = launch.spawn()?;
+    let (mut child, mut stdin, stdout, stderr) = launch.spawn_wrapper()?;
     stdin.write_all(format!("{line}\n").as_bytes()).await?;
     let mut answer = String::new();
     timeout(PATIENCE, BufReader::new(stdout).read_line(&mut answer)).await.context("the line was not answered")??;
@@ -179,7 +179,7 @@ pub(super) async fn send_raw(launch: &Launch<'_>, line: &str) -> anyhow::Result<
 ///
 /// # Errors
 /// When the program does not know where it is.
-pub(super) fn stand_in() -> anyhow::Result<Vec<OsString>> {
+pub(super) fn stand_in_command() -> anyhow::Result<Vec<OsString>> {
     let program = std::env::current_exe().context("policylayer cannot find its own program")?;
     Ok(vec![program.into_os_string(), super::SERVER_SUBCOMMAND.into()])
 }

@@ -30,13 +30,13 @@ const REVISION: &str = "2025-11-25";
 ///
 /// # Errors
 /// When stdin cannot be read, or stdout not be written to.
-pub(super) fn serve() -> io::Result<()> {
+pub(super) fn serve_stdio() -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     for line in io::stdin().lock().lines() {
         let message: Value = serde_json::from_str(&line?)?;
         // A notification wants no answer.
         let Some(id) = message.get("id") else { continue };
-        let answer = match answer(&message) {
+        let answer = match answer_request(&message) {
             Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
             Err((code, message)) => json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}}),
         };
@@ -47,7 +47,7 @@ pub(super) fn serve() -> io::Result<()> {
 }
 
 /// The result of a request, or the code and the message of an error.
-fn answer(request: &Value) -> Result<Value, (i32, String)> {
+fn answer_request(request: &Value) -> Result<Value, (i32, String)> {
     let params = request.get("params");
     let text = |key: &str| params.and_then(|params| params.get(key)).and_then(Value::as_str).unwrap_or_default();
     match request.get("method").and_then(Value::as_str).unwrap_or_default() {
@@ -58,7 +58,7 @@ fn answer(request: &Value) -> Result<Value, (i32, String)> {
             "serverInfo": {"name": "policylayer-demo", "version": env!("CARGO_PKG_VERSION")},
         })),
         "ping" => Ok(json!({})),
-        "tools/list" => Ok(json!({"tools": TOOLS.map(tool)})),
+        "tools/list" => Ok(json!({"tools": TOOLS.map(list_item)})),
         "tools/call" => {
             let name = text("name");
             if !TOOLS.iter().any(|(tool, ..)| *tool == name) {
@@ -73,7 +73,7 @@ fn answer(request: &Value) -> Result<Value, (i32, String)> {
     }
 }
 
-fn tool((name, description, argument): (&str, &str, &str)) -> Value {
+fn list_item((name, description, argument): (&str, &str, &str)) -> Value {
     let schema = json!({"type": "object", "properties": {argument: {"type": ["string", "integer"]}}});
     json!({"name": name, "description": description, "inputSchema": schema})
 }

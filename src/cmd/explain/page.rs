@@ -6,8 +6,8 @@ use crate::policy::Effect;
 use crate::report::explanation::{Explanation, Standing, word_of_format};
 use crate::risk::Risk;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
-use crate::term::wrap::{text_width, wrap};
-use crate::visible::visible;
+use crate::term::wrap::{text_width, wrap_text};
+use crate::visible::escape_invisible;
 
 const BOLD: Style = Style::new().bold();
 
@@ -30,7 +30,7 @@ const DROPS_BUILTIN: &str = "The file in force only hides. With `tools` pasted i
      other tools are gone; the commands write those into it first.";
 
 /// Formats the page for a terminal.
-pub(super) fn terminal(explanation: &Explanation<'_>) -> String {
+pub(super) fn format_terminal(explanation: &Explanation<'_>) -> String {
     let mut page = Page { out: String::new(), face: Face::Terminal { width: text_width() } };
     page.push_terminal_head(explanation);
     page.push_sections(explanation);
@@ -38,7 +38,7 @@ pub(super) fn terminal(explanation: &Explanation<'_>) -> String {
 }
 
 /// Formats the section of a Markdown page, which begins with its heading.
-pub(super) fn markdown(explanation: &Explanation<'_>) -> String {
+pub(super) fn format_markdown(explanation: &Explanation<'_>) -> String {
     let mut page = Page { out: String::new(), face: Face::Markdown };
     page.push_markdown_head(explanation);
     page.push_sections(explanation);
@@ -69,9 +69,13 @@ impl Page {
             true => format!("; one mistaken call: {}", explanation.severity.as_str()),
             false => String::new(),
         };
-        self.push_line(&format!("{BOLD}{}{BOLD:#} {DIM}of {}{DIM:#}", visible(explanation.tool), explanation.server));
+        self.push_line(&format!(
+            "{BOLD}{}{BOLD:#} {DIM}of {}{DIM:#}",
+            escape_invisible(explanation.tool),
+            explanation.server
+        ));
         self.push_line(&format!("  class {style}{class}{style:#}, risk {style}{risk}{style:#}{severity}"));
-        let marks = explanation.marks();
+        let marks = explanation.list_marks();
         if !marks.is_empty() {
             self.push_line(&format!("  {}", marks.join(", ")));
         }
@@ -84,8 +88,8 @@ impl Page {
     }
 
     fn push_markdown_head(&mut self, explanation: &Explanation<'_>) {
-        let does = explanation.does.map_or_else(|| escape(&describe_unknown(explanation)), str::to_owned);
-        self.push_line(&format!("## {}\n\n{does}\n\n| | |\n|---|---|", code(explanation.tool)));
+        let does = explanation.does.map_or_else(|| escape_markdown(&describe_unknown(explanation)), str::to_owned);
+        self.push_line(&format!("## {}\n\n{does}\n\n| | |\n|---|---|", format_code(explanation.tool)));
         let mut row = |what: &str, value: &str| self.push_line(&format!("| {what} | {value} |"));
         row("server", explanation.server);
         row("class", explanation.class.as_str());
@@ -93,18 +97,18 @@ impl Page {
         if explanation.known {
             row("one mistaken call", explanation.severity.as_str());
         }
-        let marks = explanation.marks();
+        let marks = explanation.list_marks();
         if !marks.is_empty() {
             row("marks", &marks.join(", "));
         }
         if let Some(route) = explanation.route {
-            row("route", &code(route));
+            row("route", &format_code(route));
         }
     }
 
     fn push_sections(&mut self, explanation: &Explanation<'_>) {
         self.push_heading("Why it needs a policy");
-        let why = self.escape(&explanation.why);
+        let why = self.escape_markup(&explanation.why);
         self.push_paragraph(&why);
         self.push_heading("How such access is abused");
         self.push_attacks(explanation);
@@ -182,10 +186,10 @@ impl Page {
         };
         let (effect, rule) = match self.face {
             Face::Terminal { .. } => (format!("{style}{}{style:#}", in_force.effect), rule),
-            Face::Markdown => (format!("**{}**", in_force.effect), code(&rule)),
+            Face::Markdown => (format!("**{}**", in_force.effect), format_code(&rule)),
         };
-        let mut sentences = vec![format!("{effect}, by the rule {rule} of {}.", self.escape(&document))];
-        sentences.extend(explanation.details_in_force(in_force).iter().map(|detail| self.escape(detail)));
+        let mut sentences = vec![format!("{effect}, by the rule {rule} of {}.", self.escape_markup(&document))];
+        sentences.extend(explanation.details_in_force(in_force).iter().map(|detail| self.escape_markup(detail)));
         let standing = match in_force.compared {
             Standing::Same => "That is what is recommended.",
             Standing::Stricter => "That lets less through than what is recommended.",
@@ -211,7 +215,7 @@ impl Page {
 
     fn push_wrapped(&mut self, indent: usize, text: &str) {
         match self.face {
-            Face::Terminal { width } => self.out.push_str(&wrap(text, indent, width)),
+            Face::Terminal { width } => self.out.push_str(&wrap_text(text, indent, width)),
             Face::Markdown => self.push_line(text),
         }
     }
@@ -229,10 +233,10 @@ impl Page {
     }
 
     /// Returns a text in which nothing is taken for markup.
-    fn escape(&self, text: &str) -> String {
+    fn escape_markup(&self, text: &str) -> String {
         match self.face {
             Face::Terminal { .. } => text.to_owned(),
-            Face::Markdown => escape(text),
+            Face::Markdown => escape_markdown(text),
         }
     }
 }
@@ -252,13 +256,13 @@ fn describe_unknown(explanation: &Explanation<'_>) -> String {
 }
 
 /// Formats a text as code, whatever is in it.
-fn code(text: &str) -> String {
-    let text = visible(text).replace('|', r"\|");
+fn format_code(text: &str) -> String {
+    let text = escape_invisible(text).replace('|', r"\|");
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
 
 /// Escapes what Markdown would take for markup.
-fn escape(text: &str) -> String {
+fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '!') {

@@ -9,27 +9,27 @@ use crate::author::init::{Answer, Answers};
 use crate::risk::Class;
 use crate::term::message;
 use crate::term::prompt::Prompter;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// Asks about each class that has tools, on stderr; `None` where the person leaves.
 ///
 /// # Errors
 /// When the terminal cannot be read.
-pub(super) fn ask(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<Answers>> {
+pub(super) fn ask_classes(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<Answers>> {
     let prompter = Prompter::new().context("The terminal cannot be used. Take the recommendations with --yes")?;
     message::print_note(&format!(
         "{BOLD}What may an agent do?{BOLD:#} The arrow keys choose, Enter answers, Esc leaves.\n"
     ));
     let mut answers = Answers::new();
     for (class, names) in tools {
-        let choices: Vec<_> = Answer::of(*class).collect();
-        message::print_note(&question(*class, names));
+        let choices: Vec<_> = Answer::answers_for(*class).collect();
+        message::print_note(&format_question(*class, names));
         let items = choices.iter().map(|answer| {
             let recommended = if *answer == Answer::Recommended { " (recommended)" } else { "" };
-            format!("{}{recommended}", answer.words(*class))
+            format!("{}{recommended}", answer.describe_answer(*class))
         });
         let items: Vec<_> = items.collect();
-        let chosen = prompter.select(class.as_str(), &items);
+        let chosen = prompter.select_item(class.as_str(), &items);
         let chosen = chosen.context("The terminal cannot be read. Take the recommendations with --yes")?;
         let Some(answer) = chosen.and_then(|chosen| choices.get(chosen)) else { return Ok(None) };
         answers.insert(*class, *answer);
@@ -41,12 +41,12 @@ pub(super) fn ask(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<A
 const BOLD: Style = Style::new().bold();
 
 /// `11 destructive tools: delete_list, …`
-fn question(class: Class, names: &[&str]) -> String {
+fn format_question(class: Class, names: &[&str]) -> String {
     const SHOWN: usize = 60;
     let mut shown = String::new();
     let mut left = names.len();
     for name in names {
-        let name = visible(name);
+        let name = escape_invisible(name);
         if !shown.is_empty() && shown.chars().count() + name.chars().count() > SHOWN {
             break;
         }

@@ -4,15 +4,15 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::super::plural;
+use super::super::count_of;
 use crate::limits::MAX_QUOTED;
 use crate::policy::{Effect, Mode};
 use crate::report::inspection::{ClassSource, InspectReport, InspectedTool, ToolCounts};
 use crate::report::limit::WindowText;
 use crate::risk::{Catalogue, Class, Confidence, Risk};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
-use crate::term::table::{Cell, Table, cut};
-use crate::visible::visible;
+use crate::term::table::{Cell, Table, cut_to_width};
+use crate::visible::escape_invisible;
 
 const TITLE: Style = Style::new().bold();
 
@@ -28,22 +28,22 @@ const MAX_SENTENCE: usize = 100;
 /// How many names a line lists.
 const MAX_NAMES: usize = 12;
 
-pub(super) fn write(out: &mut dyn Write, report: &InspectReport<'_>, width: Option<usize>) -> io::Result<()> {
+pub(super) fn write_text(out: &mut dyn Write, report: &InspectReport<'_>, width: Option<usize>) -> io::Result<()> {
     let mut tools: Vec<_> = report.tools.iter().collect();
     tools.sort_by_key(|tool| (ORDER.iter().position(|class| *class == tool.class), tool.name));
     let (shown, hidden): (Vec<_>, Vec<_>) = tools.into_iter().partition(|tool| tool.visible);
-    let catalogue = Catalogue::of(report.server);
+    let catalogue = Catalogue::for_server(report.server);
     write_head(out, report, catalogue, shown.len())?;
     let mut columns = Columns::new(report, catalogue, width);
     if !shown.is_empty() {
         writeln!(out, "\n{TITLE}What the agent sees{TITLE:#}")?;
-        columns.write(out, &shown, width)?;
+        columns.write_table(out, &shown, width)?;
     }
     if !hidden.is_empty() {
         writeln!(out, "\n{TITLE}Hidden from the agent{TITLE:#}")?;
         // Every call of them is refused.
         columns.call = false;
-        columns.write(out, &hidden, width)?;
+        columns.write_table(out, &hidden, width)?;
     }
     write_legend(out, report, &columns)?;
     write_sums(out, report)?;
@@ -56,7 +56,7 @@ fn write_head(
     catalogue: Option<&Catalogue>,
     shown: usize,
 ) -> io::Result<()> {
-    let info = |key: &str| report.server_info.get(key).and_then(serde_json::Value::as_str).map(shorten);
+    let info = |key: &str| report.server_info.get(key).and_then(serde_json::Value::as_str).map(shorten_name);
     let name = info("name").unwrap_or_else(|| "without a name".to_owned());
     let version = info("version").map(|version| format!(" {version}")).unwrap_or_default();
     let (server, file) = (report.server, report.policy.file.unwrap_or_default());
@@ -65,12 +65,12 @@ fn write_head(
         Mode::Patch => format!("{file}, laid over the built-in policy for {server}"),
         Mode::Standalone => file.to_owned(),
     };
-    writeln!(out, "Server  {name}{version}, protocol {}", shorten(report.protocol))?;
+    writeln!(out, "Server  {name}{version}, protocol {}", shorten_name(report.protocol))?;
     writeln!(out, "Policy  {policy}")?;
-    let tools = plural(report.tools.len() as u64, "tool");
+    let tools = count_of(report.tools.len() as u64, "tool");
     writeln!(out, "{TITLE}The agent sees {shown} of {tools}.{TITLE:#}")?;
     let Some(catalogue) = catalogue else { return Ok(()) };
-    let unknown = match report.tools.iter().filter(|tool| catalogue.tool(tool.name).is_none()).count() {
+    let unknown = match report.tools.iter().filter(|tool| catalogue.find_tool(tool.name).is_none()).count() {
         0 => return Ok(()),
         1 => "1 tool is".to_owned(),
         count => format!("{count} tools are"),
@@ -110,7 +110,7 @@ impl Columns {
     }
 
     /// Leaves out the values of the columns that are not there.
-    fn select<T>(&self, [tool, severity, sure, call, marks, rule, what]: [T; 7]) -> Vec<T> {
+    fn select_columns<T>(&self, [tool, severity, sure, call, marks, rule, what]: [T; 7]) -> Vec<T> {
         let columns = [
             (true, tool),
             (self.severity, severity),
@@ -123,43 +123,43 @@ impl Columns {
         columns.into_iter().filter(|(is_there, _)| *is_there).map(|(_, value)| value).collect()
     }
 
-    fn write(&self, out: &mut dyn Write, tools: &[&InspectedTool<'_>], width: Option<usize>) -> io::Result<()> {
-        let titles = self.select(["TOOL", "SEVERITY", "SURE", "A CALL", "MARKS", "RULE", "WHAT IT DOES"]);
+    fn write_table(&self, out: &mut dyn Write, tools: &[&InspectedTool<'_>], width: Option<usize>) -> io::Result<()> {
+        let titles = self.select_columns(["TOOL", "SEVERITY", "SURE", "A CALL", "MARKS", "RULE", "WHAT IT DOES"]);
         let mut rows = Vec::new();
         for tools in tools.chunk_by(|one, next| one.class == next.class) {
             let Some(class) = tools.first().map(|tool| tool.class) else { continue };
-            let count = plural(tools.len() as u64, "tool");
+            let count = count_of(tools.len() as u64, "tool");
             let heading = format!("{}, {} risk: {count}", class.as_str(), class.risk().as_str());
-            rows.push(vec![Cell::styled(heading, Style::new().bold())]);
-            rows.extend(tools.iter().map(|tool| self.row(tool)));
+            rows.push(vec![Cell::new_styled(heading, Style::new().bold())]);
+            rows.extend(tools.iter().map(|tool| self.tool_row(tool)));
         }
         // The names are what is read first, and the rule of most tools begins with theirs.
         let widest = width.unwrap_or_default() * 2 / 5;
-        Table::new(&titles, width).with_widest(widest).write(out, &rows)
+        Table::new(&titles, width).with_widest(widest).write_rows(out, &rows)
     }
 
-    fn row(&self, tool: &InspectedTool<'_>) -> Vec<Cell> {
+    fn tool_row(&self, tool: &InspectedTool<'_>) -> Vec<Cell> {
         let is_guess = tool.confidence.is_some_and(|confidence| confidence < Confidence::High);
-        self.select([
-            Cell::plain(visible(tool.name)),
-            Cell::styled(tool.severity.as_str(), if tool.severity == Risk::Critical { ERROR } else { DIM }),
-            Cell::styled(certainty(tool), if is_guess { WARN } else { DIM }),
+        self.select_columns([
+            Cell::new_plain(escape_invisible(tool.name)),
+            Cell::new_styled(tool.severity.as_str(), if tool.severity == Risk::Critical { ERROR } else { DIM }),
+            Cell::new_styled(certainty_word(tool), if is_guess { WARN } else { DIM }),
             match tool.effect {
-                Effect::Allow => Cell::styled(describe_limits(tool), SUCCESS),
-                Effect::RequireApproval => Cell::styled("asks a person", WARN),
-                Effect::Deny | Effect::Hide => Cell::styled("refused", ERROR),
+                Effect::Allow => Cell::new_styled(describe_limits(tool), SUCCESS),
+                Effect::RequireApproval => Cell::new_styled("asks a person", WARN),
+                Effect::Deny | Effect::Hide => Cell::new_styled("refused", ERROR),
             },
-            Cell::plain(marks(tool)),
-            Cell::plain(self.rule(tool)),
-            Cell::styled(tool.description.as_deref().map(first_sentence).unwrap_or_default(), DIM),
+            Cell::new_plain(format_marks(tool)),
+            Cell::new_plain(self.display_rule(tool)),
+            Cell::new_styled(tool.description.as_deref().map(first_sentence).unwrap_or_default(), DIM),
         ])
     }
 
-    fn rule(&self, tool: &InspectedTool<'_>) -> String {
+    fn display_rule(&self, tool: &InspectedTool<'_>) -> String {
         match self.own_entry(tool) {
             Some(list) => format!("{list}…"),
-            None if self.short => visible(self.without_builtin(tool.rule)),
-            None => visible(tool.rule),
+            None if self.short => escape_invisible(self.without_builtin(tool.rule)),
+            None => escape_invisible(tool.rule),
         }
     }
 
@@ -183,7 +183,7 @@ fn describe_limits(tool: &InspectedTool<'_>) -> String {
     }
 }
 
-fn certainty(tool: &InspectedTool<'_>) -> &'static str {
+fn certainty_word(tool: &InspectedTool<'_>) -> &'static str {
     match tool.class_source {
         ClassSource::Policy => "policy",
         ClassSource::Catalogue => "known",
@@ -201,7 +201,7 @@ const MARKS: [Mark; 4] = [
     ('A', "what happens depends on the arguments too", |tool| tool.looks_at_arguments),
 ];
 
-fn marks(tool: &InspectedTool<'_>) -> String {
+fn format_marks(tool: &InspectedTool<'_>) -> String {
     MARKS.iter().filter(|(_, _, has)| has(tool)).map(|(mark, ..)| *mark).collect()
 }
 
@@ -254,7 +254,7 @@ fn write_sums(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<()>
     match (report.resources, report.resource_templates) {
         (0, 0) => writeln!(out, "Resources  none")?,
         (resources, templates) => {
-            let templates = plural(templates as u64, "template");
+            let templates = count_of(templates as u64, "template");
             writeln!(out, "Resources  {resources}, and {templates}; no policy speaks of them")?;
         }
     }
@@ -281,20 +281,20 @@ fn write_remarks(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<
         writeln!(out, "{WARN}{entries} no tool of this server: {names}{WARN:#}")?;
     }
     for note in &report.notes {
-        writeln!(out, "{WARN}Note: {}.{WARN:#}", visible(note.trim_end_matches('.')))?;
+        writeln!(out, "{WARN}Note: {}.{WARN:#}", escape_invisible(note.trim_end_matches('.')))?;
     }
     Ok(())
 }
 
 /// Cuts and escapes what a server calls itself.
-fn shorten(text: &str) -> String {
+fn shorten_name(text: &str) -> String {
     let shown: String = text.chars().take(MAX_QUOTED).collect();
-    format!("{}{}", visible(&shown), if shown.len() < text.len() { "…" } else { "" })
+    format!("{}{}", escape_invisible(&shown), if shown.len() < text.len() { "…" } else { "" })
 }
 
 /// Lists a few names, and how many more there are.
 fn join_names(all: &[String]) -> String {
-    let mut shown: Vec<_> = all.iter().take(MAX_NAMES).map(|name| visible(name)).collect();
+    let mut shown: Vec<_> = all.iter().take(MAX_NAMES).map(|name| escape_invisible(name)).collect();
     if all.len() > MAX_NAMES {
         shown.push(format!("and {} more", all.len() - MAX_NAMES));
     }
@@ -307,7 +307,7 @@ fn first_sentence(description: &str) -> String {
     let head: String = description.trim_start().chars().take(MAX_SENTENCE * 2).collect();
     let line = head.split(['\n', '\r']).next().unwrap_or_default();
     let end = line.find(". ").map_or(line.len(), |at| at + 1);
-    cut(&visible(line.get(..end).unwrap_or(line).trim_end()), MAX_SENTENCE)
+    cut_to_width(&escape_invisible(line.get(..end).unwrap_or(line).trim_end()), MAX_SENTENCE)
 }
 
 /// Formats a number with a comma before each three digits.

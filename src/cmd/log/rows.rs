@@ -6,13 +6,13 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use jiff::Zoned;
 
-use super::super::plural;
+use super::super::count_of;
 use crate::cli::LogFormat;
 use crate::limits::ALIGNED_ROWS;
 use crate::record::{self, About, Event, LogLine, Outcome, Record};
-use crate::term::style::{DIM, ERROR, SUCCESS, WARN, local, milliseconds, terminal_width};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds, terminal_width};
 use crate::term::table::{Cell, Table};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// The columns of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +59,11 @@ impl LinePrinter {
     }
 
     /// Prints a line that was read before.
-    pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn print_line(&mut self, text: &str) -> io::Result<()> {
         self.count += 1;
         let Some(rows) = &mut self.rows else { return writeln!(self.out, "{text}") };
-        if let Ok(line) = record::read(text) {
-            rows.waiting.push(row(&line, rows.columns, &rows.now));
+        if let Ok(line) = record::read_line(text) {
+            rows.waiting.push(line_cells(&line, rows.columns, &rows.now));
         }
         if rows.waiting.len() >= ALIGNED_ROWS { self.flush() } else { Ok(()) }
     }
@@ -73,77 +73,82 @@ impl LinePrinter {
         if let Some(rows) = &mut self.rows
             && !rows.waiting.is_empty()
         {
-            rows.table.write(&mut self.out, &rows.waiting)?;
+            rows.table.write_rows(&mut self.out, &rows.waiting)?;
             rows.waiting.clear();
         }
         self.out.flush()
     }
 }
 
-fn row(line: &LogLine<'_>, columns: Columns, now: &Zoned) -> Vec<Cell> {
-    let time = local(line.time, now);
+fn line_cells(line: &LogLine<'_>, columns: Columns, now: &Zoned) -> Vec<Cell> {
+    let time = format_local_time(line.time, now);
     match &line.about {
-        About::Event(event) => vec![Cell::styled(format!("{time}  {}", event_text(event, &line.server)), WARN)],
+        About::Event(event) => vec![Cell::new_styled(format!("{time}  {}", event_text(event, &line.server)), WARN)],
         About::Decision(record) => {
-            let mut row = vec![Cell::styled(time, DIM)];
+            let mut row = vec![Cell::new_styled(time, DIM)];
             if columns == Columns::WithServer {
-                row.push(Cell::plain(visible(&line.server)));
+                row.push(Cell::new_plain(escape_invisible(&line.server)));
             }
-            row.extend(cells(record));
+            row.extend(decision_cells(record));
             row
         }
     }
 }
 
 fn event_text(event: &Event, server: &str) -> String {
-    let server = visible(server);
+    let server = escape_invisible(server);
     match event {
         Event::Gap { lost, why } => {
-            format!("! {lost} decisions of {server} are missing from here on: {}", visible(why))
+            format!("! {lost} decisions of {server} are missing from here on: {}", escape_invisible(why))
         }
         Event::Killed { unanswered: 0 } => {
             format!("! the session of {server} was killed; its last records may be missing")
         }
         Event::Killed { unanswered } => format!(
             "! the session of {server} was killed; {} unanswered, and its last records may be missing",
-            plural(*unanswered, "call")
+            count_of(*unanswered, "call")
         ),
         Event::Resumed { .. } => format!("! the line of {server} before was cut off by a crash"),
     }
 }
 
-fn cells(record: &Record<'_>) -> [Cell; 6] {
+fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
     let tool = match (&record.tool, record.method.as_deref()) {
-        (Some(tool), Some("tools/call") | None) => Cell::plain(visible(tool)),
-        (Some(name), Some(method)) => Cell::plain(format!("{} {}", visible(method), visible(name))),
-        (None, Some(method)) => Cell::styled(visible(method), DIM),
-        (None, None) => Cell::styled(format!("(a line from the {})", visible(&record.direction)), DIM),
+        (Some(tool), Some("tools/call") | None) => Cell::new_plain(escape_invisible(tool)),
+        (Some(name), Some(method)) => {
+            Cell::new_plain(format!("{} {}", escape_invisible(method), escape_invisible(name)))
+        }
+        (None, Some(method)) => Cell::new_styled(escape_invisible(method), DIM),
+        (None, None) => Cell::new_styled(format!("(a line from the {})", escape_invisible(&record.direction)), DIM),
     };
-    let class = record.class.as_deref().map_or_else(|| Cell::styled("-", DIM), |class| Cell::plain(visible(class)));
+    let class = record
+        .class
+        .as_deref()
+        .map_or_else(|| Cell::new_styled("-", DIM), |class| Cell::new_plain(escape_invisible(class)));
     let outcome = match record.outcome {
         Outcome::Ok => Style::new(),
         Outcome::Refused => DIM,
         Outcome::ToolError | Outcome::Error | Outcome::Cancelled => WARN,
         Outcome::ServerDied | Outcome::Unknown => ERROR,
     };
-    let took = record.duration_ms.map_or_else(|| "-".to_owned(), milliseconds);
-    let rule = visible(&record.rule);
+    let took = record.duration_ms.map_or_else(|| "-".to_owned(), format_milliseconds);
+    let rule = escape_invisible(&record.rule);
     let why = match (&record.reason, &*record.effect) {
-        (Some(reason), _) => Cell::plain(format!("{rule}: {}", visible(reason))),
-        (None, "allow") => Cell::styled(rule, DIM),
-        (None, _) => Cell::plain(rule),
+        (Some(reason), _) => Cell::new_plain(format!("{rule}: {}", escape_invisible(reason))),
+        (None, "allow") => Cell::new_styled(rule, DIM),
+        (None, _) => Cell::new_plain(rule),
     };
-    let outcome = Cell::styled(record.outcome.as_str(), outcome);
-    [tool, class, effect(&record.effect, record.observed), outcome, Cell::plain(format!("{took:>7}")), why]
+    let outcome = Cell::new_styled(record.outcome.as_str(), outcome);
+    [tool, class, effect_cell(&record.effect, record.observed), outcome, Cell::new_plain(format!("{took:>7}")), why]
 }
 
 /// Returns the effect; of a decision that was only observed, what would have happened.
-fn effect(effect: &str, observed: bool) -> Cell {
+fn effect_cell(effect: &str, observed: bool) -> Cell {
     match (effect, observed) {
-        ("allow", _) => Cell::styled("● allow", SUCCESS),
-        ("require_approval", true) => Cell::styled("○ would ask", WARN),
-        (effect, true) => Cell::styled(format!("○ would {}", visible(effect)), WARN),
-        ("require_approval", false) => Cell::styled("◐ require_approval", WARN),
-        (effect, false) => Cell::styled(format!("✘ {}", visible(effect)), ERROR),
+        ("allow", _) => Cell::new_styled("● allow", SUCCESS),
+        ("require_approval", true) => Cell::new_styled("○ would ask", WARN),
+        (effect, true) => Cell::new_styled(format!("○ would {}", escape_invisible(effect)), WARN),
+        ("require_approval", false) => Cell::new_styled("◐ require_approval", WARN),
+        (effect, false) => Cell::new_styled(format!("✘ {}", escape_invisible(effect)), ERROR),
     }
 }

@@ -8,15 +8,15 @@ use anstyle::Style;
 use jiff::Zoned;
 
 use super::super::output::print_report;
-use super::super::{Env, plural};
+use super::super::{Env, count_of};
 use crate::cli::{LogFormat, StatsArgs};
 use crate::exit::Exit;
 use crate::report::limit::WindowText;
 use crate::report::stats::{ClientClaim, StatsReport, ToolStats};
 use crate::term::message;
-use crate::term::style::{DIM, ERROR, SUCCESS, WARN, local, milliseconds, terminal_width};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds, terminal_width};
 use crate::term::table::{Cell, Table};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 const TITLE: Style = Style::new().bold();
 
@@ -29,28 +29,28 @@ const SHOWN: usize = 10;
 /// Adds up the lines that match the filters, and prints the result.
 pub(super) fn run(args: &StatsArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
-    let (mut records, filter) = super::open(&args.filters, &now, env)?;
+    let (mut records, filter) = super::open_records(&args.filters, &now, env)?;
     if let (Some(missing), LogFormat::Table) = (records.find_missing()?, args.format) {
         writeln!(anstream::stdout(), "{missing}")?;
         return Ok(Exit::Ok);
     }
     let report = StatsReport::collect(&mut records, &filter, env)?;
     report.warnings.iter().for_each(|warning| message::print_warning(warning));
-    print_report(&report, args.format.into(), |out, report| write(out, report, &now))?;
+    print_report(&report, args.format.into(), |out, report| write_stats(out, report, &now))?;
     Ok(Exit::Ok)
 }
 
-fn write(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Result<()> {
+fn write_stats(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Result<()> {
     let (Some(first), Some(last)) = (report.first, report.last) else {
         return writeln!(out, "No line of the log matches.");
     };
     writeln!(
         out,
         "{} in {}, from {} to {}.",
-        plural(report.decisions, "decision"),
-        plural(report.sessions.len() as u64, "session"),
-        local(first, now),
-        local(last, now)
+        count_of(report.decisions, "decision"),
+        count_of(report.sessions.len() as u64, "session"),
+        format_local_time(first, now),
+        format_local_time(last, now)
     )?;
     if report.other_decisions > 0 {
         writeln!(out, "{} of them were about something other than a tool call.", report.other_decisions)?;
@@ -59,7 +59,7 @@ fn write(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Result<(
         writeln!(out, "{WARN}{} more could not be written, as the log itself says.{WARN:#}", report.lost)?;
     }
     if report.killed > 0 {
-        writeln!(out, "{WARN}{} killed; its last records may be missing.{WARN:#}", plural(report.killed, "session"))?;
+        writeln!(out, "{WARN}{} killed; its last records may be missing.{WARN:#}", count_of(report.killed, "session"))?;
     }
     if report.not_told_apart > 0 {
         writeln!(out, "{WARN}{} are only in the totals: there are too many names.{WARN:#}", report.not_told_apart)?;
@@ -72,15 +72,15 @@ fn write(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Result<(
 }
 
 /// Returns a name, with its server if there are several.
-fn named(report: &StatsReport, server: &str, name: &str) -> Cell {
-    let name = visible(name);
-    Cell::plain(if report.servers > 1 { format!("{}: {name}", visible(server)) } else { name })
+fn name_cell(report: &StatsReport, server: &str, name: &str) -> Cell {
+    let name = escape_invisible(name);
+    Cell::new_plain(if report.servers > 1 { format!("{}: {name}", escape_invisible(server)) } else { name })
 }
 
 /// Writes a titled table.
 fn write_table(out: &mut dyn Write, title: &str, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
     writeln!(out, "\n{TITLE}{title}{TITLE:#}")?;
-    Table::new(header, terminal_width()).write(out, rows)
+    Table::new(header, terminal_width()).write_rows(out, rows)
 }
 
 fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
@@ -88,14 +88,17 @@ fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
     tools.sort_by_key(|tool| Reverse(tool.calls));
     let Some(most) = tools.first().map(|tool| tool.calls) else { return Ok(()) };
     let count = |count: u64, width: usize, style: Style| match count {
-        0 => Cell::styled(format!("{:>width$}", "-"), DIM),
-        count => Cell::styled(format!("{count:>width$}"), style),
+        0 => Cell::new_styled(format!("{:>width$}", "-"), DIM),
+        count => Cell::new_styled(format!("{count:>width$}"), style),
     };
-    let ms = |ms: Option<f64>| Cell::plain(format!("{:>7}", ms.map_or_else(|| "-".to_owned(), milliseconds)));
+    let ms =
+        |ms: Option<f64>| Cell::new_plain(format!("{:>7}", ms.map_or_else(|| "-".to_owned(), format_milliseconds)));
     let row = |tool: &ToolStats| {
         vec![
-            named(report, &tool.server, &tool.tool),
-            tool.class.as_ref().map_or_else(|| Cell::styled("-", DIM), |class| Cell::plain(visible(class))),
+            name_cell(report, &tool.server, &tool.tool),
+            tool.class
+                .as_ref()
+                .map_or_else(|| Cell::new_styled("-", DIM), |class| Cell::new_plain(escape_invisible(class))),
             count(tool.calls, 6, Style::new()),
             count(tool.allow, 6, SUCCESS),
             count(tool.deny, 6, ERROR),
@@ -105,7 +108,7 @@ fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
             count(tool.failed, 6, WARN),
             ms(tool.latency.percentile(50)),
             ms(tool.latency.percentile(99)),
-            Cell::plain(bar(tool, most)),
+            Cell::new_plain(draw_bar(tool, most)),
         ]
     };
     let header = [
@@ -116,7 +119,7 @@ fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
     write_table(out, "Calls (█ passed on, ░ refused)", &header, &rows)
 }
 
-fn bar(tool: &ToolStats, most: u64) -> String {
+fn draw_bar(tool: &ToolStats, most: u64) -> String {
     let length = |count: u64| (count * BAR).div_ceil(most.max(1));
     let all = length(tool.calls).max(1);
     let refused = length(tool.refused).min(all);
@@ -130,14 +133,14 @@ fn write_refusals(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io:
     }
     let rows = report.refusals.iter().take(SHOWN).map(|refusals| {
         vec![
-            named(report, &refusals.server, &refusals.rule),
-            Cell::plain(visible(&refusals.effect)),
-            Cell::plain(format!("{:>6}", refusals.count)),
-            Cell::styled(local(refusals.last, now), DIM),
-            Cell::plain(refusals.reason.as_deref().map(visible).unwrap_or_default()),
+            name_cell(report, &refusals.server, &refusals.rule),
+            Cell::new_plain(escape_invisible(&refusals.effect)),
+            Cell::new_plain(format!("{:>6}", refusals.count)),
+            Cell::new_styled(format_local_time(refusals.last, now), DIM),
+            Cell::new_plain(refusals.reason.as_deref().map(escape_invisible).unwrap_or_default()),
         ]
     });
-    let title = top("Refused, or would have been", report.refusals.len());
+    let title = title_of_top("Refused, or would have been", report.refusals.len());
     write_table(out, &title, &["RULE", "EFFECT", " COUNT", "LAST", "REASON"], &rows.collect::<Vec<_>>())
 }
 
@@ -150,13 +153,13 @@ fn write_limits(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::R
     let rows = near.into_iter().map(|peak| {
         let style = if peak.share >= 1.0 { ERROR } else { WARN };
         vec![
-            named(report, &peak.server, &peak.rule),
-            Cell::styled(format!("{:>3.0} %", peak.share * 100.0), style),
-            Cell::plain(format!("{} of {}", peak.used, peak.max)),
-            Cell::plain(WindowText(peak.window).to_string()),
-            Cell::plain(peak.scope),
-            Cell::styled(local(peak.at, now), DIM),
-            Cell::plain(visible(&peak.tool)),
+            name_cell(report, &peak.server, &peak.rule),
+            Cell::new_styled(format!("{:>3.0} %", peak.share * 100.0), style),
+            Cell::new_plain(format!("{} of {}", peak.used, peak.max)),
+            Cell::new_plain(WindowText(peak.window).to_string()),
+            Cell::new_plain(peak.scope),
+            Cell::new_styled(format_local_time(peak.at, now), DIM),
+            Cell::new_plain(escape_invisible(&peak.tool)),
         ]
     });
     let header = ["LIMIT", "PEAK", "USED", "WINDOW", "COUNTED FOR", "WHEN", "TOOL"];
@@ -172,10 +175,11 @@ fn write_clients(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
     }
     let mut clients: Vec<_> = clients.into_iter().collect();
     clients.sort_by_key(|(_, (_, decisions))| Reverse(*decisions));
-    let title = top("Clients, as they call themselves", clients.len());
+    let title = title_of_top("Clients, as they call themselves", clients.len());
     let rows = clients.into_iter().take(SHOWN);
-    let rows =
-        rows.map(|(client, (sessions, decisions))| vec![Cell::plain(client), number(sessions), number(decisions)]);
+    let rows = rows.map(|(client, (sessions, decisions))| {
+        vec![Cell::new_plain(client), number_cell(sessions), number_cell(decisions)]
+    });
     write_table(out, &title, &["CLIENT", " SESSIONS", "DECISIONS"], &rows.collect::<Vec<_>>())
 }
 
@@ -184,28 +188,28 @@ fn write_sessions(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io:
     sessions.sort_by_key(|session| Reverse(session.last));
     let rows = sessions.into_iter().take(SHOWN).map(|session| {
         vec![
-            Cell::plain(visible(&session.session)),
-            Cell::plain(visible(&session.server)),
-            Cell::plain(client_name(session.client.as_ref())),
-            Cell::styled(local(session.first, now), DIM),
-            Cell::styled(local(session.last, now), DIM),
-            number(session.decisions),
+            Cell::new_plain(escape_invisible(&session.session)),
+            Cell::new_plain(escape_invisible(&session.server)),
+            Cell::new_plain(client_name(session.client.as_ref())),
+            Cell::new_styled(format_local_time(session.first, now), DIM),
+            Cell::new_styled(format_local_time(session.last, now), DIM),
+            number_cell(session.decisions),
         ]
     });
     let header = ["SESSION", "SERVER", "CLIENT", "FROM", "TO", "DECISIONS"];
-    let title = top("Sessions, the latest first", report.sessions.len());
+    let title = title_of_top("Sessions, the latest first", report.sessions.len());
     write_table(out, &title, &header, &rows.collect::<Vec<_>>())
 }
 
-fn number(number: u64) -> Cell {
-    Cell::plain(format!("{number:>9}"))
+fn number_cell(number: u64) -> Cell {
+    Cell::new_plain(format!("{number:>9}"))
 }
 
 fn client_name(client: Option<&ClientClaim>) -> String {
-    let shown = |ClientClaim { name, version }: &ClientClaim| visible(format!("{name} {version}").trim());
+    let shown = |ClientClaim { name, version }: &ClientClaim| escape_invisible(format!("{name} {version}").trim());
     client.map_or_else(|| "(unknown)".to_owned(), shown)
 }
 
-fn top(what: &str, count: usize) -> String {
+fn title_of_top(what: &str, count: usize) -> String {
     if count > SHOWN { format!("{what} ({SHOWN} of {count})") } else { what.to_owned() }
 }

@@ -3,47 +3,47 @@
 use jiff::Zoned;
 
 use super::super::output::print_report;
-use super::super::{Env, plural};
+use super::super::{Env, count_of};
 use crate::cli::VerifyArgs;
 use crate::exit::Exit;
 use crate::paths;
 use crate::policy::ServerName;
 use crate::report::log_records::LogRecords;
 use crate::report::verification::{ServerVerification, VerificationReport};
-use crate::term::style::{ERROR, SUCCESS, WARN, local};
+use crate::term::style::{ERROR, SUCCESS, WARN, format_local_time};
 
 /// Verifies the log of the server that is named, or every log. A log that is missing counts as broken.
 pub(super) fn run(args: &VerifyArgs, env: &Env) -> anyhow::Result<Exit> {
     let named = args.server.as_deref().map(ServerName::parse).transpose()?;
-    let dir = paths::audit_folder(env)?;
+    let dir = paths::audit_dir(env)?;
     let records = LogRecords::open_existing(&dir, named.as_ref())?;
     let report = VerificationReport::collect(&records, &dir)?;
     let now = Zoned::now();
     print_report(&report, args.format, |out, report| {
-        report.servers.iter().try_for_each(|server| out.write_all(text(server, &now).as_bytes()))
+        report.servers.iter().try_for_each(|server| out.write_all(verification_text(server, &now).as_bytes()))
     })?;
     Ok(if report.whole { Exit::Ok } else { Exit::Failed })
 }
 
-fn text(report: &ServerVerification, now: &Zoned) -> String {
+fn verification_text(report: &ServerVerification, now: &Zoned) -> String {
     let ServerVerification { server, found, .. } = report;
     let mut out = match &found.broken {
         None => format!("{SUCCESS}✔ {server}: whole{SUCCESS:#}"),
         Some(broken) => format!("{ERROR}✘ {server}: broken{ERROR:#}: {broken}"),
     };
-    let (lines, files) = (plural(found.lines, "line"), plural(found.files, "file"));
-    out.push_str(&format!("\n  {lines} in {files} of {}", plural(found.sessions, "session")));
+    let (lines, files) = (count_of(found.lines, "line"), count_of(found.files, "file"));
+    out.push_str(&format!("\n  {lines} in {files} of {}", count_of(found.sessions, "session")));
     if let (Some(first), Some(last)) = (found.first, found.last) {
-        out.push_str(&format!(", from {} to {}", local(first, now), local(last, now)));
+        out.push_str(&format!(", from {} to {}", format_local_time(first, now), format_local_time(last, now)));
     }
     if found.running > 0 {
         out.push_str(&format!("; {} of them running now", found.running));
     }
     if found.pruned > 0 {
-        out.push_str(&format!("; {} before were pruned for their age", plural(found.pruned, "line")));
+        out.push_str(&format!("; {} before were pruned for their age", count_of(found.pruned, "line")));
     }
     out.push_str(&format!(".\n  The last line's SHA-256 is {}\n", found.last_sha256));
-    let more = (found.notes_left_out > 0).then(|| format!("{} more", plural(found.notes_left_out, "note")));
+    let more = (found.notes_left_out > 0).then(|| format!("{} more", count_of(found.notes_left_out, "note")));
     for note in found.notes.iter().map(ToString::to_string).chain(more) {
         out.push_str(&format!("  {WARN}note:{WARN:#} {note}.\n"));
     }

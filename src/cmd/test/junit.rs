@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use crate::report::policy_tests::{FailedCall, TestRun, TestedFile};
 
 /// Formats a run as one XML document.
-pub(super) fn format(run: &TestRun) -> String {
+pub(super) fn format_junit(run: &TestRun) -> String {
     let TestRun { passed, failed, not_run, files } = run;
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     out.push_str(&format!(
@@ -20,7 +20,7 @@ pub(super) fn format(run: &TestRun) -> String {
 fn push_suite(tested: &TestedFile, out: &mut String) {
     let errors = usize::from(tested.error.is_some());
     let tests = tested.cases.len() + errors;
-    let (file, failed) = (Escaped(&tested.file), tested.failed());
+    let (file, failed) = (Escaped(&tested.file), tested.count_failed());
     out.push_str(&format!(
         "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failed}\" errors=\"{errors}\" skipped=\"0\">\n"
     ));
@@ -47,7 +47,7 @@ fn push_suite(tested: &TestedFile, out: &mut String) {
 
 /// Describes the call, and on a line each what it did not come to.
 fn describe_failure(failure: &FailedCall) -> String {
-    let mut details = failure.describe();
+    let mut details = failure.describe_call();
     for part in failure.shown_parts().filter(|part| !part.matches) {
         details.push_str(&format!(
             "\n{}: expected {}, got {}",

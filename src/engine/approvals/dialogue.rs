@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{ApprovalAnswer, Question};
-use crate::engine::list_filter::splice;
+use crate::engine::list_filter::splice_line;
 use crate::limits::{MAX_NOTE, MAX_SHOWN_ARGUMENTS};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 use crate::wire::view::{self, find_member};
 
 /// The first revision that has elicitation. Revisions compare as text.
@@ -31,24 +31,24 @@ pub(in crate::engine) enum ElicitationSupport {
 }
 
 impl ElicitationSupport {
-    pub(in crate::engine) fn declared(params: Option<&str>) -> Self {
+    pub(in crate::engine) fn from_initialize(params: Option<&str>) -> Self {
         let capabilities = params.and_then(|params| find_member(params, "capabilities"));
         match capabilities.and_then(|capabilities| find_member(capabilities, "elicitation")) {
-            Some(elicitation) if has_form(elicitation) => Self::Declared,
+            Some(elicitation) if supports_forms(elicitation) => Self::Declared,
             _ => Self::None,
         }
     }
 
     /// Returns the support under the revision in the server's answer.
     pub(in crate::engine) fn with_revision(self, result: &str) -> Self {
-        let revision = find_member(result, "protocolVersion").and_then(view::string);
+        let revision = find_member(result, "protocolVersion").and_then(view::decode_string);
         let has_elicitation = revision.is_some_and(|revision| revision.as_ref() >= ELICITATION_SINCE);
         if self == Self::Declared && has_elicitation { Self::Form } else { Self::None }
     }
 }
 
 /// Returns whether a capability of elicitation includes forms: an empty one does (2025-11-25).
-pub(in crate::engine) fn has_form(elicitation: &str) -> bool {
+pub(in crate::engine) fn supports_forms(elicitation: &str) -> bool {
     let is_empty = view::members(elicitation).next().is_none();
     elicitation.starts_with('{') && (is_empty || find_member(elicitation, "form").is_some())
 }
@@ -65,12 +65,12 @@ const METHOD: &str = "elicitation/create";
 
 impl ApprovalPrompt<'_> {
     /// Builds the request that opens the dialogue, under an id of ours.
-    pub(in crate::engine) fn request(&self, id: &str) -> Vec<u8> {
-        line(&json!({ "jsonrpc": "2.0", "id": id, "method": METHOD, "params": self.params() }))
+    pub(in crate::engine) fn build_request(&self, id: &str) -> Vec<u8> {
+        to_line(&json!({ "jsonrpc": "2.0", "id": id, "method": METHOD, "params": self.build_params() }))
     }
 
     /// Builds the answer to a call that asks for its approval. The call comes again with `state`.
-    pub(in crate::engine) fn input_required(&self, id: &str, state: &str) -> Option<Vec<u8>> {
+    pub(in crate::engine) fn build_input_required(&self, id: &str, state: &str) -> Option<Vec<u8>> {
         #[derive(serde::Serialize)]
         struct Reply<'a> {
             jsonrpc: &'static str,
@@ -78,7 +78,7 @@ impl ApprovalPrompt<'_> {
             id: &'a RawValue,
             result: Value,
         }
-        let mut params = self.params();
+        let mut params = self.build_params();
         if let Some(params) = params.as_object_mut() {
             params.insert("mode".to_owned(), "form".into());
         }
@@ -87,12 +87,12 @@ impl ApprovalPrompt<'_> {
             "inputRequests": { OURS: { "method": METHOD, "params": params } },
             "requestState": state,
         });
-        Some(line(&Reply { jsonrpc: "2.0", id: serde_json::from_str(id).ok()?, result }))
+        Some(to_line(&Reply { jsonrpc: "2.0", id: serde_json::from_str(id).ok()?, result }))
     }
 
-    fn params(&self) -> Value {
+    fn build_params(&self) -> Value {
         json!({
-            "message": self.message(),
+            "message": self.format_message(),
             "requestedSchema": {
                 "type": "object",
                 "properties": {
@@ -109,11 +109,11 @@ impl ApprovalPrompt<'_> {
         })
     }
 
-    fn message(&self) -> String {
+    fn format_message(&self) -> String {
         let Self { server, risk, question: Question { tool, class, rule, reason, arguments, .. } } = self;
-        let (tool, rule, arguments) = (visible(tool), visible(rule), format_arguments(arguments));
+        let (tool, rule, arguments) = (escape_invisible(tool), escape_invisible(rule), format_arguments(arguments));
         let why = match reason {
-            Some(reason) => format!("{} (rule {rule})", visible(reason)),
+            Some(reason) => format!("{} (rule {rule})", escape_invisible(reason)),
             None => format!("the rule {rule} asks for a person's approval"),
         };
         format!(
@@ -123,15 +123,15 @@ impl ApprovalPrompt<'_> {
     }
 }
 
-pub(in crate::engine) fn cancel_dialogue(id: &str, reason: &str) -> Vec<u8> {
+pub(in crate::engine) fn build_cancellation(id: &str, reason: &str) -> Vec<u8> {
     let params = json!({ "requestId": id, "reason": reason });
-    line(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }))
+    to_line(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }))
 }
 
 /// Reads the result of an elicitation. Anything but a plain approval is a refusal.
 pub(in crate::engine) fn read_result(result: &str) -> ApprovalAnswer {
     let content = find_member(result, "content").unwrap_or_default();
-    let text = |object, key| find_member(object, key).and_then(view::string).map(Cow::into_owned);
+    let text = |object, key| find_member(object, key).and_then(view::decode_string).map(Cow::into_owned);
     let note = text(content, "note").map(|note| note.trim().chars().take(MAX_NOTE).collect::<String>());
     let is_accepted = text(result, "action").is_some_and(|action| action == "accept");
     match text(content, "decision").as_deref() {
@@ -142,30 +142,30 @@ pub(in crate::engine) fn read_result(result: &str) -> ApprovalAnswer {
 }
 
 /// Removes our state and the answer to our question from the parameters of a call.
-pub(in crate::engine) fn without_ours(params: &str) -> String {
-    let answers = |value| without(value, |member| (!is(member, OURS)).then(|| member.value.into()));
-    without(params, |member| match member.value {
-        _ if is(member, "requestState") => None,
-        value if is(member, "inputResponses") => Some(answers(value).into()).filter(|answers| answers != "{}"),
+pub(in crate::engine) fn remove_our_answers(params: &str) -> String {
+    let answers = |value| map_members(value, |member| (!has_key(member, OURS)).then(|| member.value.into()));
+    map_members(params, |member| match member.value {
+        _ if has_key(member, "requestState") => None,
+        value if has_key(member, "inputResponses") => Some(answers(value).into()).filter(|answers| answers != "{}"),
         value => Some(value.into()),
     })
 }
 
 /// Replaces the id of a held line by the id of the request that is answered now.
-pub(in crate::engine) fn with_id(line: &[u8], old: &str, new: &str) -> Option<Box<[u8]>> {
+pub(in crate::engine) fn replace_id(line: &[u8], old: &str, new: &str) -> Option<Box<[u8]>> {
     let text = std::str::from_utf8(line).ok()?;
     // It may begin with blanks.
     let id = find_member(text.trim_ascii(), "id")?;
-    (id == old).then(|| splice(line, id, new).into())
+    (id == old).then(|| splice_line(line, id, new).into())
 }
 
 /// Maps the values of an object, and removes the members whose value becomes `None`.
-fn without<'l>(object: &'l str, value: impl Fn(&view::Member<'l>) -> Option<Cow<'l, str>>) -> String {
+fn map_members<'l>(object: &'l str, value: impl Fn(&view::Member<'l>) -> Option<Cow<'l, str>>) -> String {
     let members = view::members(object).filter_map(|m| Some(format!("{}:{}", m.written_key(), value(&m)?)));
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
-fn is(member: &view::Member<'_>, name: &str) -> bool {
+fn has_key(member: &view::Member<'_>, name: &str) -> bool {
     member.key().as_deref() == Some(name)
 }
 
@@ -174,7 +174,7 @@ fn format_arguments(object: &str) -> String {
     let mut shown = String::new();
     for member in view::members(object) {
         let key = member.key().map_or_else(|| member.written_key().to_owned(), Cow::into_owned);
-        shown.push_str(&format!("\n  {}: {}", visible(&key), visible(member.value)));
+        shown.push_str(&format!("\n  {}: {}", escape_invisible(&key), escape_invisible(member.value)));
     }
     if shown.is_empty() {
         return " none".to_owned();
@@ -191,7 +191,7 @@ fn format_arguments(object: &str) -> String {
     }
 }
 
-fn line(message: &impl serde::Serialize) -> Vec<u8> {
+fn to_line(message: &impl serde::Serialize) -> Vec<u8> {
     // Writing to memory cannot fail; an empty line would be dropped by every reader.
     let mut line = serde_json::to_vec(message).unwrap_or_default();
     line.push(b'\n');

@@ -42,15 +42,15 @@ impl Grants {
             ApprovalScope::Tool => GrantScope::Tool(tool.into()),
             ApprovalScope::Arguments => GrantScope::Same(digest),
         };
-        self.add(Grant { scope, channel });
+        self.add_grant(Grant { scope, channel });
     }
 
     /// Grants one call, until this time.
     pub(super) fn add_once(&mut self, digest: Digest, channel: Channel, until: Duration) {
-        self.add(Grant { scope: GrantScope::Once(digest, until), channel });
+        self.add_grant(Grant { scope: GrantScope::Once(digest, until), channel });
     }
 
-    fn add(&mut self, grant: Grant) {
+    fn add_grant(&mut self, grant: Grant) {
         // Calls of the oldest are asked about again.
         if self.granted.len() >= MAX_GRANTS {
             self.granted.remove(0);
@@ -59,7 +59,7 @@ impl Grants {
     }
 
     /// Returns the channel on which a call was granted, if it was. A grant for one call is used up by this.
-    pub(in crate::engine) fn redeem(&mut self, tool: &str, digest: Digest, now: Duration) -> Option<Channel> {
+    pub(in crate::engine) fn redeem_grant(&mut self, tool: &str, digest: Digest, now: Duration) -> Option<Channel> {
         self.granted.retain(|grant| !matches!(grant.scope, GrantScope::Once(_, until) if until <= now));
         let at = self.granted.iter().position(|grant| match &grant.scope {
             GrantScope::Tool(granted) => **granted == *tool,

@@ -14,7 +14,8 @@ mod progress;
 use std::time::Duration;
 
 pub(super) use dialogue::{
-    ApprovalPrompt, ElicitationSupport, OURS, cancel_dialogue, has_form, read_result, with_id, without_ours,
+    ApprovalPrompt, ElicitationSupport, OURS, build_cancellation, read_result, remove_our_answers, replace_id,
+    supports_forms,
 };
 pub(super) use grants::Grants;
 pub(super) use progress::{METHOD as PROGRESS, Progress};
@@ -128,13 +129,13 @@ pub trait LocalChannel: std::fmt::Debug + Send {
     ///
     /// # Errors
     /// Why it cannot be asked, and the fix.
-    fn open(&mut self, question: &Question, expires: Duration) -> Result<(), String>;
+    fn open_question(&mut self, question: &Question, expires: Duration) -> Result<(), String>;
 
     /// Settles a question. A late one can be answered until `expires`, a time since 1970.
-    fn settle(&mut self, number: u64, how: Settled, expires: Duration);
+    fn settle_question(&mut self, number: u64, how: Settled, expires: Duration);
 
     /// Returns the answers since the last call of this function, oldest first.
-    fn answers(&mut self) -> Vec<(u64, ApprovalAnswer)>;
+    fn take_answers(&mut self) -> Vec<(u64, ApprovalAnswer)>;
 }
 
 /// A call that waits for a person.
@@ -246,7 +247,7 @@ impl Approvals {
     }
 
     /// Returns text for a question that nobody can guess.
-    pub(super) fn seal(&self, purpose: &str, number: u64, digest: &Digest) -> String {
+    pub(super) fn seal_question(&self, purpose: &str, number: u64, digest: &Digest) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.options.secret) else { return String::new() };
         mac.update(format!("{purpose} {number} {digest}").as_bytes());
         let seal: [u8; 32] = mac.finalize().into_bytes().into();
@@ -254,7 +255,7 @@ impl Approvals {
         format!("policylayer-{number}-{seal}")
     }
 
-    pub(super) fn hold(&mut self, held: HeldCall) {
+    pub(super) fn add_held(&mut self, held: HeldCall) {
         self.held.push(held);
     }
 
@@ -360,12 +361,12 @@ impl Approvals {
     }
 
     pub(super) fn due_progress(&mut self, now: Duration) -> impl Iterator<Item = Vec<u8>> {
-        self.held.iter_mut().filter_map(move |held| held.progress.as_mut()?.due(&held.question.tool, now))
+        self.held.iter_mut().filter_map(move |held| held.progress.as_mut()?.take_due(&held.question.tool, now))
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         let held = self.held.iter().map(|held| {
-            let progress = held.progress.as_ref().map_or(Duration::MAX, Progress::next);
+            let progress = held.progress.as_ref().map_or(Duration::MAX, Progress::next_due);
             held.deadline().min(progress)
         });
         held.chain(self.late.iter().map(|late| late.until)).min()
@@ -375,5 +376,5 @@ impl Approvals {
 /// Returns a digest that two calls share if their tool and their arguments, as written, are the same.
 pub(super) fn digest_of(tool: &str, arguments: &str) -> Digest {
     // A tool's name holds no NUL.
-    Digest::of(&[tool.as_bytes(), b"\0", arguments.as_bytes()].concat())
+    Digest::of_line(&[tool.as_bytes(), b"\0", arguments.as_bytes()].concat())
 }

@@ -34,26 +34,26 @@ impl Progress {
         Some(Self { token: token.into(), key, sent: 0, next: now.saturating_add(PROGRESS_EVERY) })
     }
 
-    pub(super) fn next(&self) -> Duration {
+    pub(super) fn next_due(&self) -> Duration {
         self.next
     }
 
     /// Returns the notification that is due, if one is.
-    pub(in crate::engine) fn due(&mut self, tool: &str, now: Duration) -> Option<Vec<u8>> {
+    pub(in crate::engine) fn take_due(&mut self, tool: &str, now: Duration) -> Option<Vec<u8>> {
         if self.next > now {
             return None;
         }
         self.next = now.saturating_add(PROGRESS_EVERY);
         self.sent = self.sent.saturating_add(1);
         let message = Value::from(format!("Waiting for a person to approve {tool}."));
-        let (token, progress) = (&self.token, self.reached());
+        let (token, progress) = (&self.token, self.current_value());
         let line = format!(
             r#"{{"jsonrpc":"2.0","method":"{METHOD}","params":{{"progressToken":{token},"progress":{progress},"message":{message}}}}}"#
         );
         Some((line + "\n").into_bytes())
     }
 
-    fn reached(&self) -> f64 {
+    fn current_value(&self) -> f64 {
         f64::from(self.sent) * STEP
     }
 }
@@ -67,17 +67,17 @@ pub(in crate::engine) struct Floors {
 
 impl Floors {
     /// Sets the bound of a call that the server gets now.
-    pub(in crate::engine) fn set(&mut self, progress: Progress) {
+    pub(in crate::engine) fn set_floor(&mut self, progress: Progress) {
         if progress.sent > 0 {
             if self.reached.len() >= MAX_HELD {
                 self.reached.pop_front();
             }
-            self.reached.push_back((progress.key.clone(), progress.reached()));
+            self.reached.push_back((progress.key.clone(), progress.current_value()));
         }
     }
 
     /// Returns whether a notification of the server would move the progress back, as the client sees it.
-    pub(in crate::engine) fn falls_below(&mut self, params: Option<&str>) -> bool {
+    pub(in crate::engine) fn is_below_floor(&mut self, params: Option<&str>) -> bool {
         if self.reached.is_empty() {
             return false;
         }

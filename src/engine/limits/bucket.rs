@@ -20,14 +20,14 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// Returns when it does not count any more in any unit.
-    pub(crate) fn expires(&self) -> Duration {
+    pub(crate) fn expires_at(&self) -> Duration {
         if self.used == Amount::ZERO { Duration::ZERO } else { self.last.saturating_add(Calendar::Day.length()) }
     }
 
     /// Returns when `amount` more fits under `max`: `now` if it fits at once, `None` if it never fits.
-    pub(super) fn fits(&self, amount: Amount, max: Amount, unit: Calendar, now: Duration) -> Option<Duration> {
+    pub(super) fn fits_at(&self, amount: Amount, max: Amount, unit: Calendar, now: Duration) -> Option<Duration> {
         let room = max.checked_sub(amount)?;
-        let start = unit.start(self.last.max(now));
+        let start = unit.unit_start(self.last.max(now));
         if self.last >= start && self.used > room {
             return Some(start.saturating_add(unit.length()));
         }
@@ -35,9 +35,9 @@ impl Bucket {
     }
 
     /// Takes an amount that fits. Returns its time.
-    pub(super) fn take(&mut self, amount: Amount, unit: Calendar, now: Duration) -> Duration {
+    pub(super) fn take_amount(&mut self, amount: Amount, unit: Calendar, now: Duration) -> Duration {
         let now = self.last.max(now);
-        let start = unit.start(now);
+        let start = unit.unit_start(now);
         if self.last < start || self.used == Amount::ZERO {
             (self.since, self.used) = (start, Amount::ZERO);
         }
@@ -47,7 +47,7 @@ impl Bucket {
     }
 
     /// Gives back an amount that was taken at a time, unless that was before the unit.
-    pub(super) fn refund(&mut self, amount: Amount, taken: Duration) {
+    pub(super) fn refund_amount(&mut self, amount: Amount, taken: Duration) {
         if taken >= self.since
             && let Some(rest) = self.used.checked_sub(amount)
         {

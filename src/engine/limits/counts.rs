@@ -27,7 +27,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    fn latest(self, other: Self) -> Self {
+    fn latest_of(self, other: Self) -> Self {
         Self { sliding: self.sliding.max(other.sliding), unix: self.unix.max(other.unix) }
     }
 }
@@ -35,7 +35,7 @@ impl Clock {
 impl Count {
     /// Returns whether no amount counts any more.
     pub(super) fn is_idle(&self, now: Clock) -> bool {
-        self.log.expires() <= now.sliding && self.bucket.expires() <= now.unix
+        self.log.expires_at() <= now.sliding && self.bucket.expires_at() <= now.unix
     }
 }
 
@@ -57,43 +57,43 @@ pub(crate) struct Counts {
 impl Counts {
     /// Removes the counters without an amount that counts.
     pub(super) fn forget_idle(&mut self, clock: Clock) {
-        self.latest = self.latest.latest(clock);
+        self.latest = self.latest.latest_of(clock);
         let latest = self.latest;
         self.by_counter.retain(|_, count| !count.is_idle(latest));
     }
 
     pub(crate) fn reserve(&mut self, charges: &[Charge<'_>], clock: Clock) -> Result<Reserved, Denied> {
-        self.latest = self.latest.latest(clock);
+        self.latest = self.latest.latest_of(clock);
         let mut refused: Option<(usize, LimitWait)> = None;
         for charge in charges.iter().filter(|charge| charge.amount > Amount::ZERO) {
-            if let Some(wait) = self.wait(charge, charges, clock) {
+            if let Some(wait) = self.wait_for_charge(charge, charges, clock) {
                 let (limit, longest) = refused.unwrap_or((charge.limit, wait));
                 refused = Some((limit, longest.max(wait)));
             }
         }
         match refused {
-            None => Ok(self.take(charges)),
+            None => Ok(self.take_charges(charges)),
             Some((limit, LimitWait::For(wait))) => Err(Denied::Exceeded { limit, retry_after: Some(wait) }),
             Some((limit, LimitWait::Forever)) => Err(Denied::Exceeded { limit, retry_after: None }),
         }
     }
 
     pub(crate) fn refund(&mut self, taken: &[Taken], clock: Clock) {
-        self.latest = self.latest.latest(clock);
+        self.latest = self.latest.latest_of(clock);
         for taken in taken {
             let Some(count) = self.by_counter.get_mut(&taken.counter) else { continue };
             match taken.window {
                 Window::Sliding(span) => {
-                    count.log.refund(taken.amount, taken.at, span.length(), self.latest.sliding);
+                    count.log.refund_amount(taken.amount, taken.at, span.length(), self.latest.sliding);
                 }
-                Window::Calendar(_) => count.bucket.refund(taken.amount, taken.at),
+                Window::Calendar(_) => count.bucket.refund_amount(taken.amount, taken.at),
             }
         }
     }
 
     /// Returns how long a charge does not fit, together with the others on its counter; `None` if it fits.
-    fn wait(&mut self, charge: &Charge<'_>, charges: &[Charge<'_>], clock: Clock) -> Option<LimitWait> {
-        let Some(amount) = demand(charge, charges) else { return Some(LimitWait::Forever) };
+    fn wait_for_charge(&mut self, charge: &Charge<'_>, charges: &[Charge<'_>], clock: Clock) -> Option<LimitWait> {
+        let Some(amount) = sum_charges(charge, charges) else { return Some(LimitWait::Forever) };
         let Some(count) = self.by_counter.get_mut(charge.counter) else {
             return (amount > charge.max).then_some(LimitWait::Forever);
         };
@@ -101,11 +101,11 @@ impl Counts {
         let (fits, now, shown) = match charge.window {
             Window::Sliding(span) => {
                 let now = self.latest.sliding;
-                (count.log.fits(amount, charge.max, span.length(), now), now, clock.sliding)
+                (count.log.fits_at(amount, charge.max, span.length(), now), now, clock.sliding)
             }
             Window::Calendar(unit) => {
                 let now = self.latest.unix;
-                (count.bucket.fits(amount, charge.max, unit, now), now, clock.unix)
+                (count.bucket.fits_at(amount, charge.max, unit, now), now, clock.unix)
             }
         };
         match fits {
@@ -114,7 +114,7 @@ impl Counts {
         }
     }
 
-    fn take(&mut self, charges: &[Charge<'_>]) -> Reserved {
+    fn take_charges(&mut self, charges: &[Charge<'_>]) -> Reserved {
         let now = self.latest;
         let mut taken = Vec::with_capacity(charges.len());
         for charge in charges.iter().filter(|charge| charge.amount > Amount::ZERO) {
@@ -123,8 +123,8 @@ impl Counts {
             }
             let Some(count) = self.by_counter.get_mut(charge.counter) else { continue };
             let at = match charge.window {
-                Window::Sliding(span) => count.log.take(charge.amount, span.length(), now.sliding),
-                Window::Calendar(unit) => count.bucket.take(charge.amount, unit, now.unix),
+                Window::Sliding(span) => count.log.take_amount(charge.amount, span.length(), now.sliding),
+                Window::Calendar(unit) => count.bucket.take_amount(charge.amount, unit, now.unix),
             };
             let Charge { scope, window, amount, .. } = *charge;
             taken.push(Taken { scope, counter: charge.counter.clone(), window, at, amount });
@@ -134,7 +134,7 @@ impl Counts {
 }
 
 /// Sums up all charges on the counter of one charge; `None` if the sum is too large for a number.
-fn demand(charge: &Charge<'_>, charges: &[Charge<'_>]) -> Option<Amount> {
+fn sum_charges(charge: &Charge<'_>, charges: &[Charge<'_>]) -> Option<Amount> {
     let kind = std::mem::discriminant(&charge.window);
     charges
         .iter()

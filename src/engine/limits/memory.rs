@@ -19,7 +19,7 @@ impl Memory {
         if self.counts.by_counter.len() + charges.len() <= MAX_COUNTERS {
             return Ok(());
         }
-        self.counts.forget_idle(clock(now));
+        self.counts.forget_idle(store_clock(now));
         let new: HashSet<_> = charges
             .iter()
             .map(|charge| charge.counter)
@@ -35,18 +35,18 @@ impl Memory {
     }
 }
 
-fn clock(now: Now) -> Clock {
+fn store_clock(now: Now) -> Clock {
     Clock { sliding: now.session, unix: now.unix }
 }
 
 impl Store for Memory {
-    fn reserve(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
+    fn reserve_charges(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
         self.make_room(charges, now)?;
-        self.counts.reserve(charges, clock(now))
+        self.counts.reserve(charges, store_clock(now))
     }
 
-    fn refund(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
-        self.counts.refund(&reserved.taken, clock(now));
+    fn refund_reserved(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
+        self.counts.refund(&reserved.taken, store_clock(now));
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ impl Reserved {
     }
 
     /// Returns what was taken from the wanted counters. The rest stays taken.
-    pub(crate) fn only(&self, wanted: impl Fn(&CounterId) -> bool) -> Self {
+    pub(crate) fn retain_counters(&self, wanted: impl Fn(&CounterId) -> bool) -> Self {
         Self { taken: self.taken.iter().filter(|taken| wanted(&taken.counter)).cloned().collect() }
     }
 }
@@ -94,13 +94,13 @@ pub trait Store: fmt::Debug + Send {
     ///
     /// # Errors
     /// If one does not fit, or cannot be counted.
-    fn reserve(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied>;
+    fn reserve_charges(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied>;
 
     /// Gives back what a call has taken and not used. What has left its window is ignored.
     ///
     /// # Errors
     /// If it cannot be counted: then it stays taken until its windows are over.
-    fn refund(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable>;
+    fn refund_reserved(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable>;
 }
 
 /// The counts of both scopes.
@@ -118,27 +118,27 @@ impl Limits {
 }
 
 impl Store for Limits {
-    fn reserve(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
+    fn reserve_charges(&mut self, charges: &[Charge<'_>], now: Now) -> Result<Reserved, Denied> {
         if charges.iter().all(|charge| charge.scope == Scope::Session) {
-            return self.session.reserve(charges, now);
+            return self.session.reserve_charges(charges, now);
         }
         let (session, server): (Vec<_>, Vec<_>) =
             charges.iter().copied().partition(|charge| charge.scope == Scope::Session);
         // The session comes first: its refusal costs no I/O, and its refund cannot fail.
-        let taken = self.session.reserve(&session, now)?;
-        match self.server.reserve(&server, now) {
+        let taken = self.session.reserve_charges(&session, now)?;
+        match self.server.reserve_charges(&server, now) {
             Ok(reserved) => Ok(Reserved { taken: [taken.taken, reserved.taken].concat() }),
             Err(denied) => {
-                self.session.refund(taken, now)?;
+                self.session.refund_reserved(taken, now)?;
                 Err(denied)
             }
         }
     }
 
-    fn refund(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
+    fn refund_reserved(&mut self, reserved: Reserved, now: Now) -> Result<(), Unavailable> {
         let (session, server): (Vec<_>, Vec<_>) =
             reserved.taken.into_iter().partition(|taken| taken.scope == Scope::Session);
-        self.session.refund(Reserved { taken: session }, now)?;
-        if server.is_empty() { Ok(()) } else { self.server.refund(Reserved { taken: server }, now) }
+        self.session.refund_reserved(Reserved { taken: session }, now)?;
+        if server.is_empty() { Ok(()) } else { self.server.refund_reserved(Reserved { taken: server }, now) }
     }
 }

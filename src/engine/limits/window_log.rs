@@ -50,31 +50,31 @@ impl WindowLog {
     }
 
     /// Returns when no entry counts any more.
-    pub(crate) fn expires(&self) -> Duration {
+    pub(crate) fn expires_at(&self) -> Duration {
         self.entries.back().map_or(Duration::ZERO, |last| last.at.saturating_add(self.retention))
     }
 
     /// Returns when `amount` more fits under `max`: `now` if it fits at once, `None` if it never fits.
-    pub(super) fn fits(&mut self, amount: Amount, max: Amount, window: Duration, now: Duration) -> Option<Duration> {
+    pub(super) fn fits_at(&mut self, amount: Amount, max: Amount, window: Duration, now: Duration) -> Option<Duration> {
         let room = max.checked_sub(amount)?;
-        let effective = self.forget(window, now);
-        let mut fits = self.frees(room, window, effective);
+        let effective = self.forget_expired(window, now);
+        let mut fits = self.frees_at(room, window, effective);
         if self.retention > window {
             // The sum includes entries that only a longer window counts, and it must not overflow.
-            fits = fits.max(self.frees(Amount::MAX.checked_sub(amount)?, self.retention, effective));
+            fits = fits.max(self.frees_at(Amount::MAX.checked_sub(amount)?, self.retention, effective));
         }
         Some(if fits > effective { fits } else { now })
     }
 
     /// Takes an amount that fits. Returns its time in the log.
-    pub(super) fn take(&mut self, amount: Amount, window: Duration, now: Duration) -> Duration {
-        let now = self.forget(window, now);
+    pub(super) fn take_amount(&mut self, amount: Amount, window: Duration, now: Duration) -> Duration {
+        let now = self.forget_expired(window, now);
         self.total = self.total.checked_add(amount).unwrap_or(Amount::MAX);
         match self.entries.back_mut() {
             Some(last) if last.at == now => last.amount = last.amount.checked_add(amount).unwrap_or(Amount::MAX),
             _ => {
                 if self.entries.len() >= MAX_LOG_ENTRIES {
-                    self.merge();
+                    self.merge_entries();
                 }
                 self.entries.push_back(WindowEntry { at: now, amount });
             }
@@ -83,8 +83,8 @@ impl WindowLog {
     }
 
     /// Gives back an amount that was taken at a time, unless it does not count any more.
-    pub(super) fn refund(&mut self, amount: Amount, taken: Duration, window: Duration, now: Duration) {
-        let now = self.now(now);
+    pub(super) fn refund_amount(&mut self, amount: Amount, taken: Duration, window: Duration, now: Duration) {
+        let now = self.latest_time(now);
         if taken.saturating_add(window) <= now {
             return;
         }
@@ -98,13 +98,13 @@ impl WindowLog {
         }
     }
 
-    fn now(&self, clock: Duration) -> Duration {
+    fn latest_time(&self, clock: Duration) -> Duration {
         self.entries.back().map_or(clock, |last| last.at.max(clock))
     }
 
     /// Removes the entries that no window counts any more. Returns the time.
-    fn forget(&mut self, window: Duration, clock: Duration) -> Duration {
-        let now = self.now(clock);
+    fn forget_expired(&mut self, window: Duration, clock: Duration) -> Duration {
+        let now = self.latest_time(clock);
         self.retention = if self.entries.is_empty() { window } else { self.retention.max(window) };
         while let Some(oldest) = self.entries.front()
             && oldest.at.saturating_add(self.retention) <= now
@@ -119,7 +119,7 @@ impl WindowLog {
     }
 
     /// Returns the earliest time, `now` or later, at which the window holds no more than `room`.
-    fn frees(&self, room: Amount, window: Duration, now: Duration) -> Duration {
+    fn frees_at(&self, room: Amount, window: Duration, now: Duration) -> Duration {
         let (first, mut used) = if window == self.retention {
             (0, self.total)
         } else {
@@ -141,7 +141,7 @@ impl WindowLog {
     /// Merges entries that are close together, so that at most half of them stay. A merged entry has the later time, so it
     /// counts longer, by at most 2/[`MAX_LOG_ENTRIES`] of the window: never more is let through. The grid is fixed, so that
     /// another merge moves nothing further.
-    fn merge(&mut self) {
+    fn merge_entries(&mut self) {
         let cell = (self.retention.as_nanos() / (MAX_LOG_ENTRIES as u128 / 2)).saturating_add(1);
         let cell_of = |at: Duration| at.as_nanos() / cell;
         let mut merged: VecDeque<WindowEntry> = VecDeque::with_capacity(MAX_LOG_ENTRIES);

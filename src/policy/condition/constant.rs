@@ -19,7 +19,7 @@ pub enum Constant {
 
 impl Constant {
     /// What it is, with an article, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(super) fn kind_name(&self) -> &'static str {
         match self {
             Self::String(_) => "a string",
             Self::Number(_) => "a number",
@@ -37,7 +37,7 @@ impl From<&DocumentNode> for Constant {
             DocumentValue::Integer(number) | DocumentValue::Float(number) => Self::Number(number.clone()),
             DocumentValue::Boolean(boolean) => Self::Boolean(*boolean),
             DocumentValue::Array(items) => Self::List(items.iter().map(Self::from).collect()),
-            _ => Self::Other(node.kind()),
+            _ => Self::Other(node.kind_name()),
         }
     }
 }

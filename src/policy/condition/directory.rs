@@ -44,7 +44,7 @@ const SLASH: &[char] = &['/'];
 impl Directory {
     /// Reads a directory; `None` if it cannot be resolved.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let (root, names) = resolve(text, BOTH)?;
+        let (root, names) = resolve_path(text, BOTH)?;
         let windows = text.contains('\\') || matches!(root, Root::Share | Root::Drive(_));
         Some(Self {
             root,
@@ -54,7 +54,7 @@ impl Directory {
     }
 
     /// Whether the path is the directory or inside it; `None` if that cannot be decided.
-    pub(super) fn holds(&self, path: &str) -> Option<bool> {
+    pub(super) fn contains_path(&self, path: &str) -> Option<bool> {
         let inside = self.holds_read_with(path, BOTH)?;
         if self.backslash == Backslash::Perhaps && path.contains('\\') && self.holds_read_with(path, SLASH)? != inside {
             return None;
@@ -63,7 +63,7 @@ impl Directory {
     }
 
     fn holds_read_with(&self, path: &str, separators: &[char]) -> Option<bool> {
-        let (root, names) = resolve(path, separators)?;
+        let (root, names) = resolve_path(path, separators)?;
         if root != self.root {
             return None;
         }
@@ -71,7 +71,7 @@ impl Directory {
         let pairs = || self.names.iter().zip(start);
         if pairs().all(|(own, other)| own == other) {
             Some(true)
-        } else if pairs().all(|(own, other)| own == other || folded(own) == folded(other)) {
+        } else if pairs().all(|(own, other)| own == other || fold_name(own) == fold_name(other)) {
             None
         } else {
             Some(false)
@@ -80,17 +80,17 @@ impl Directory {
 }
 
 /// A name as a file system that ignores case, and what Windows drops from the end, takes it.
-fn folded(name: &str) -> String {
+fn fold_name(name: &str) -> String {
     let name = name.split(':').next().unwrap_or_default();
     name.trim_end_matches(['.', ' ']).to_uppercase().to_lowercase()
 }
 
 /// The root of a path and the names beneath it; `None` if they cannot be determined.
-fn resolve<'p>(path: &'p str, separators: &[char]) -> Option<(Root, Vec<&'p str>)> {
+fn resolve_path<'p>(path: &'p str, separators: &[char]) -> Option<(Root, Vec<&'p str>)> {
     if path.is_empty() || path.contains('\0') || path.contains(is_disguised) || has_percent_escape(path) {
         return None;
     }
-    let (root, rest) = root(path, separators)?;
+    let (root, rest) = split_root(path, separators)?;
     let mut names = Vec::new();
     for name in rest.split(separators) {
         match name {
@@ -103,7 +103,7 @@ fn resolve<'p>(path: &'p str, separators: &[char]) -> Option<(Root, Vec<&'p str>
     Some((root, names))
 }
 
-fn root<'p>(path: &'p str, separators: &[char]) -> Option<(Root, &'p str)> {
+fn split_root<'p>(path: &'p str, separators: &[char]) -> Option<(Root, &'p str)> {
     if let Some(rest) = path.strip_prefix(separators) {
         return Some((if rest.starts_with(separators) { Root::Share } else { Root::Slash }, rest));
     }

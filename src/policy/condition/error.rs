@@ -3,8 +3,8 @@
 use super::operator::Operator;
 use super::path::PathError;
 use crate::limits::{MAX_REGEX_LENGTH, MAX_REGEX_SIZE};
-use crate::policy::diagnostic::quote;
-use crate::policy::keys::words::list;
+use crate::policy::diagnostic::quote_for_message;
+use crate::policy::keys::words::list_words;
 
 /// Why a condition cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum ConditionError {
     #[error("{0}")]
     Path(PathError),
     /// The operator.
-    #[error("there is no operator {}", quote(op))]
+    #[error("there is no operator {}", quote_for_message(op))]
     Operator {
         /// What stands there.
         op: String,
@@ -34,13 +34,13 @@ pub enum ConditionError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     /// There is none.
-    #[error("`{operator}` needs a value: {expected}", expected = operator.expects())]
+    #[error("`{operator}` needs a value: {expected}", expected = operator.expected_value())]
     Absent {
         /// What needs it.
         operator: Operator,
     },
     /// It is of a type that the operator does not take.
-    #[error("`{operator}` takes {expected}, and this is {found}", expected = operator.expects())]
+    #[error("`{operator}` takes {expected}, and this is {found}", expected = operator.expected_value())]
     Type {
         /// What takes it.
         operator: Operator,
@@ -57,10 +57,10 @@ pub enum ValueError {
     #[error("the list is empty")]
     Empty,
     /// A number that is infinite, or written in a way that readers take differently.
-    #[error("{} is no decimal number", quote(.0))]
+    #[error("{} is no decimal number", quote_for_message(.0))]
     Number(String),
     /// A length that is negative or has a fraction.
-    #[error("{} is no length", quote(.0))]
+    #[error("{} is no length", quote_for_message(.0))]
     Length(String),
     /// A pattern that is not a regular expression.
     #[error("the pattern is no regular expression: {0}")]
@@ -77,7 +77,7 @@ pub enum ValueError {
         hint: &'static str,
     },
     /// A directory that cannot be resolved by its text.
-    #[error("{} cannot be resolved to a directory by its text alone", quote(.0))]
+    #[error("{} cannot be resolved to a directory by its text alone", quote_for_message(.0))]
     Directory(String),
 }
 
@@ -87,7 +87,7 @@ impl ConditionError {
         match self {
             Self::Path(error) => error.hint().to_owned(),
             Self::Operator { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-            Self::Operator { nearest: None, .. } => format!("the operators are {}", list(&Operator::ALL)),
+            Self::Operator { nearest: None, .. } => format!("the operators are {}", list_words(&Operator::ALL)),
             Self::Value { problem, .. } => problem.hint(),
         }
     }
@@ -96,14 +96,14 @@ impl ConditionError {
 impl ValueError {
     fn hint(&self) -> String {
         match self {
-            Self::Absent { operator } => format!("add it, such as value = {}", operator.example()),
+            Self::Absent { operator } => format!("add it, such as value = {}", operator.example_value()),
             Self::Type { operator: Operator::Eq | Operator::Neq, found: "a list" } => {
                 "use `in` or `not_in` for several values".to_owned()
             }
             Self::Type { operator: Operator::Eq | Operator::Neq, found: "null" } => {
                 "ask with `exists` whether an argument is there".to_owned()
             }
-            Self::Type { operator, .. } => format!("types are not converted: write it as {}", operator.example()),
+            Self::Type { operator, .. } => format!("types are not converted: write it as {}", operator.example_value()),
             Self::Element { .. } => "write the values one after the other, such as [\"user\", \"event\"]".to_owned(),
             Self::Empty => "put at least one value into it, such as [\"user\"]".to_owned(),
             Self::Number(_) => "write it in plain decimals, such as 100, -2.5 or 1e6".to_owned(),

@@ -93,14 +93,14 @@ impl Condition {
 
     /// Judges the arguments of a call: an object as written on a line that the strict reader read, and `{}` where the
     /// call has none. Takes time linear in their size.
-    pub fn judge(&self, arguments: &str) -> ConditionOutcome {
-        self.path.judge(arguments, |found| self.test.judge(self.operator, found))
+    pub fn judge_arguments(&self, arguments: &str) -> ConditionOutcome {
+        self.path.judge_values(arguments, |found| self.test.judge_value(self.operator, found))
     }
 
     /// Whether it holds where it refuses: also when it cannot be judged, and for a negative operator when the argument
     /// was left out.
     pub fn holds_as_denial(&self, arguments: &str) -> bool {
-        match self.judge(arguments) {
+        match self.judge_arguments(arguments) {
             ConditionOutcome::Holds | ConditionOutcome::Unjudgeable => true,
             ConditionOutcome::Missing => self.operator.is_negative(),
             ConditionOutcome::Fails => false,
@@ -109,7 +109,7 @@ impl Condition {
 
     /// Whether it holds where it is required: only when it certainly does.
     pub fn holds_as_requirement(&self, arguments: &str) -> bool {
-        self.judge(arguments) == ConditionOutcome::Holds
+        self.judge_arguments(arguments) == ConditionOutcome::Holds
     }
 }
 
@@ -144,16 +144,16 @@ pub struct ConditionGroup {
 impl ConditionGroup {
     /// Whether the group refuses these arguments, as one of `deny_if` (or asks about them, as one of `approve_if`).
     pub fn holds_as_denial(&self, arguments: &str) -> bool {
-        self.joined(|condition| condition.holds_as_denial(arguments))
+        self.join_conditions(|condition| condition.holds_as_denial(arguments))
     }
 
     /// Whether these arguments are what the group demands, as one of `require`. With `match = "any"` one condition that
     /// certainly holds is enough, whatever the others are.
     pub fn holds_as_requirement(&self, arguments: &str) -> bool {
-        self.joined(|condition| condition.holds_as_requirement(arguments))
+        self.join_conditions(|condition| condition.holds_as_requirement(arguments))
     }
 
-    fn joined(&self, holds: impl Fn(&Condition) -> bool) -> bool {
+    fn join_conditions(&self, holds: impl Fn(&Condition) -> bool) -> bool {
         match self.join {
             Match::All => self.conditions.iter().all(holds),
             Match::Any => self.conditions.is_empty() || self.conditions.iter().any(holds),

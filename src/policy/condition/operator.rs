@@ -1,7 +1,7 @@
 //! The operators and their words.
 
 use super::error::ConditionError;
-use crate::policy::keys::words::{nearest, word_enum};
+use crate::policy::keys::words::{nearest_word, word_enum};
 
 word_enum! {
     /// How a condition judges a value. Each is documented in the table of the module.
@@ -50,7 +50,7 @@ impl Operator {
     pub(in crate::policy) fn parse(word: &str) -> Result<Self, ConditionError> {
         Self::ALL.into_iter().find(|operator| operator.as_str() == word).ok_or_else(|| {
             let nearest =
-                nearest_sign(word).or_else(|| nearest(word, Self::ALL.iter().map(|operator| operator.as_str())));
+                nearest_sign(word).or_else(|| nearest_word(word, Self::ALL.iter().map(|operator| operator.as_str())));
             ConditionError::Operator { op: word.to_owned(), nearest }
         })
     }
@@ -61,7 +61,7 @@ impl Operator {
     }
 
     /// The operator that holds for just the values for which this one does not.
-    pub(in crate::policy) fn opposite(self) -> Option<Self> {
+    pub(in crate::policy) fn opposite_operator(self) -> Option<Self> {
         use Operator::{Contains, Eq, Gt, Gte, In, Lt, Lte, Neq, NotContains, NotIn, NotRegex, Regex};
         let pairs = [(Eq, Neq), (In, NotIn), (Lt, Gte), (Lte, Gt), (Regex, NotRegex), (Contains, NotContains)];
         let other = |(one, other)| if self == one { Some(other) } else { (self == other).then_some(one) };
@@ -69,7 +69,7 @@ impl Operator {
     }
 
     /// The value that it takes, for messages.
-    pub(super) fn expects(self) -> &'static str {
+    pub(super) fn expected_value(self) -> &'static str {
         match self {
             Self::Eq | Self::Neq | Self::Contains | Self::NotContains => "a string, a number or a boolean",
             Self::In | Self::NotIn => "a list of strings, numbers or booleans",
@@ -84,7 +84,7 @@ impl Operator {
     }
 
     /// A value that it takes.
-    pub(super) fn example(self) -> &'static str {
+    pub(super) fn example_value(self) -> &'static str {
         match self {
             Self::Eq | Self::Neq => "\"user\" or 5",
             Self::Contains | Self::NotContains => "\"user\"",

@@ -99,14 +99,14 @@ impl Path {
         while !rest.is_empty() {
             let at = text.len() - rest.len();
             let (step, used) = if let Some(key) = rest.strip_prefix('.') {
-                let (key, used) = key_of(key).map_err(|problem| match problem {
+                let (key, used) = parse_key(key).map_err(|problem| match problem {
                     // The character is not the key's first: point at it.
-                    PathProblem::Unquoted => PathError { offset: at + 1 + bare(key), problem },
+                    PathProblem::Unquoted => PathError { offset: at + 1 + bare_key_length(key), problem },
                     problem => PathError { offset: at + 1, problem },
                 })?;
                 (PathStep::Key(key), 1 + used)
             } else if rest.starts_with('[') {
-                index_of(rest).ok_or(PathError { offset: at, problem: PathProblem::BadIndex })?
+                parse_index(rest).ok_or(PathError { offset: at, problem: PathProblem::BadIndex })?
             } else {
                 return fail(at, PathProblem::Trailing);
             };
@@ -120,7 +120,7 @@ impl Path {
     }
 
     /// The name of the argument itself, without what is beneath it.
-    pub fn argument(&self) -> &str {
+    pub fn argument_name(&self) -> &str {
         match self.steps.first() {
             Some(PathStep::Key(key)) => key,
             _ => "",
@@ -139,9 +139,9 @@ impl Path {
 
     /// The one value at the path, as written; `None` if nothing is, where it is not certain what is, and for a path
     /// to several values.
-    pub(in crate::policy) fn find<'l>(&self, arguments: &'l str) -> Option<&'l str> {
+    pub(in crate::policy) fn find_value<'l>(&self, arguments: &'l str) -> Option<&'l str> {
         self.steps.iter().try_fold(arguments, |at, step| match step {
-            PathStep::Key(name) => match member(at, name) {
+            PathStep::Key(name) => match find_member(at, name) {
                 MemberMatch::Is(value) => Some(value),
                 MemberMatch::Absent | MemberMatch::Ambiguous => None,
             },
@@ -151,8 +151,12 @@ impl Path {
     }
 
     /// Judges what is at the path in an object that the strict reader read: `None` if nothing is.
-    pub(super) fn judge(&self, arguments: &str, judge: impl Fn(Option<&str>) -> ConditionOutcome) -> ConditionOutcome {
-        walk(&self.steps, arguments, &judge)
+    pub(super) fn judge_values(
+        &self,
+        arguments: &str,
+        judge: impl Fn(Option<&str>) -> ConditionOutcome,
+    ) -> ConditionOutcome {
+        walk_steps(&self.steps, arguments, &judge)
     }
 }
 
@@ -163,9 +167,9 @@ impl fmt::Display for Path {
 }
 
 /// A key, bare or quoted, and how many bytes of the text it takes.
-fn key_of(text: &str) -> Result<(String, usize), PathProblem> {
+fn parse_key(text: &str) -> Result<(String, usize), PathProblem> {
     if !text.starts_with('"') {
-        let used = bare(text);
+        let used = bare_key_length(text);
         return match (text.get(..used), text.get(used..).and_then(|rest| rest.chars().next())) {
             (Some(key), None | Some('.' | '[')) if !key.is_empty() => Ok((key.to_owned(), used)),
             (_, None | Some('.' | '[')) => Err(PathProblem::NoKey),
@@ -180,19 +184,19 @@ fn key_of(text: &str) -> Result<(String, usize), PathProblem> {
     });
     let used = end.map_or(text.len(), |(at, quote)| at + quote.len_utf8());
     // No key that the strict reader lets through holds a NUL.
-    match text.get(..used).and_then(view::string) {
+    match text.get(..used).and_then(view::decode_string) {
         Some(key) if end.is_some() && !key.contains('\0') => Ok((key.into_owned(), used)),
         _ => Err(PathProblem::BadQuotes),
     }
 }
 
 /// How long the bare key at the start of a text is, in bytes.
-fn bare(text: &str) -> usize {
+fn bare_key_length(text: &str) -> usize {
     text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '$' | '@'))).unwrap_or(text.len())
 }
 
 /// The step in the brackets at the start of a text, and how many bytes it takes.
-fn index_of(text: &str) -> Option<(PathStep, usize)> {
+fn parse_index(text: &str) -> Option<(PathStep, usize)> {
     let (inside, _) = text.strip_prefix('[')?.split_once(']')?;
     let step = if inside == "*" {
         PathStep::Every
@@ -205,13 +209,13 @@ fn index_of(text: &str) -> Option<(PathStep, usize)> {
 }
 
 /// Goes down the steps. They are few, so this recurses; each reads its container once.
-fn walk(steps: &[PathStep], json: &str, judge: &impl Fn(Option<&str>) -> ConditionOutcome) -> ConditionOutcome {
+fn walk_steps(steps: &[PathStep], json: &str, judge: &impl Fn(Option<&str>) -> ConditionOutcome) -> ConditionOutcome {
     let Some((step, rest)) = steps.split_first() else { return judge(Some(json)) };
-    let below = |json: &str| walk(rest, json, judge);
+    let below = |json: &str| walk_steps(rest, json, judge);
     match step {
         PathStep::Key(_) if !json.starts_with('{') => ConditionOutcome::Unjudgeable,
         PathStep::Index(_) | PathStep::Every if !json.starts_with('[') => ConditionOutcome::Unjudgeable,
-        PathStep::Key(name) => match member(json, name) {
+        PathStep::Key(name) => match find_member(json, name) {
             MemberMatch::Is(value) => below(value),
             MemberMatch::Absent => judge(None),
             MemberMatch::Ambiguous => ConditionOutcome::Unjudgeable,
@@ -236,7 +240,7 @@ enum MemberMatch<'l> {
     Ambiguous,
 }
 
-fn member<'l>(object: &'l str, name: &str) -> MemberMatch<'l> {
+fn find_member<'l>(object: &'l str, name: &str) -> MemberMatch<'l> {
     let mut found = MemberMatch::Absent;
     for member in view::members(object) {
         match member.key() {

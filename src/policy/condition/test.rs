@@ -80,9 +80,9 @@ impl OperatorTest {
                 Self::Contains(ScalarValue::compile(operator, value)?)
             }
             (Operator::Lt | Operator::Lte | Operator::Gt | Operator::Gte, Constant::Number(text)) => {
-                Self::Compares(number(text)?)
+                Self::Compares(parse_number(text)?)
             }
-            (Operator::Regex | Operator::NotRegex, Constant::String(pattern)) => Self::Regex(regex(pattern)?),
+            (Operator::Regex | Operator::NotRegex, Constant::String(pattern)) => Self::Regex(compile_regex(pattern)?),
             (Operator::StartsWith, Constant::String(text)) => Self::StartsWith(text.clone()),
             (Operator::EndsWith, Constant::String(text)) => Self::EndsWith(text.clone()),
             (Operator::Exists, Constant::Boolean(true)) => Self::Exists(Presence::There),
@@ -91,24 +91,24 @@ impl OperatorTest {
                 NamePattern::parse(glob).map_err(|bad| ValueError::Glob { message: bad.message, hint: bad.hint })?,
             ),
             (Operator::LenLte | Operator::LenGte, Constant::Number(text)) => {
-                let length = number(text)?.scaled(0).ok().and_then(|length| usize::try_from(length).ok());
+                let length = parse_number(text)?.scale_to(0).ok().and_then(|length| usize::try_from(length).ok());
                 Self::Length(length.ok_or_else(|| ValueError::Length(text.clone()))?)
             }
             (Operator::Under, Constant::String(directory)) => {
                 Self::Under(Directory::parse(directory).ok_or_else(|| ValueError::Directory(directory.clone()))?)
             }
-            (operator, other) => return Err(ValueError::Type { operator, found: other.kind() }),
+            (operator, other) => return Err(ValueError::Type { operator, found: other.kind_name() }),
         })
     }
 
     /// Judges what is at the path, as written; `None` if nothing is.
-    pub(super) fn judge(&self, operator: Operator, found: Option<&str>) -> ConditionOutcome {
+    pub(super) fn judge_value(&self, operator: Operator, found: Option<&str>) -> ConditionOutcome {
         if let Self::Exists(presence) = self {
             let is = if found.is_some() { Presence::There } else { Presence::Missing };
             return if is == *presence { ConditionOutcome::Holds } else { ConditionOutcome::Fails };
         }
         let Some(json) = found else { return ConditionOutcome::Missing };
-        match self.holds(operator, &ArgumentValue::of(json)) {
+        match self.holds_for(operator, &ArgumentValue::from_json(json)) {
             Some(holds) if holds != operator.is_negative() => ConditionOutcome::Holds,
             Some(_) => ConditionOutcome::Fails,
             None => ConditionOutcome::Unjudgeable,
@@ -117,12 +117,12 @@ impl OperatorTest {
 
     /// Whether the argument is what the value says, before a negative operator turns it around; `None` if that
     /// cannot be judged.
-    fn holds(&self, operator: Operator, argument: &ArgumentValue<'_>) -> Option<bool> {
+    fn holds_for(&self, operator: Operator, argument: &ArgumentValue<'_>) -> Option<bool> {
         match self {
-            Self::Equals(scalar) => scalar.equals(argument),
-            Self::OneOf(set) => set.has(argument),
+            Self::Equals(scalar) => scalar.equals_argument(argument),
+            Self::OneOf(set) => set.contains_argument(argument),
             Self::Compares(number) => {
-                let order = argument.compared(number)?;
+                let order = argument.compare_with(number)?;
                 Some(match operator {
                     Operator::Lt => order == Ordering::Less,
                     Operator::Lte => order != Ordering::Greater,
@@ -130,16 +130,16 @@ impl OperatorTest {
                     _ => order != Ordering::Less,
                 })
             }
-            Self::Regex(regex) => Some(regex.is_match(&argument.string()?)),
-            Self::Contains(scalar) => contains(scalar, argument),
-            Self::StartsWith(start) => Some(argument.string()?.starts_with(start.as_str())),
-            Self::EndsWith(end) => Some(argument.string()?.ends_with(end.as_str())),
-            Self::Glob(glob) => Some(glob.matches(&argument.string()?)),
+            Self::Regex(regex) => Some(regex.is_match(&argument.as_string()?)),
+            Self::Contains(scalar) => argument_contains(scalar, argument),
+            Self::StartsWith(start) => Some(argument.as_string()?.starts_with(start.as_str())),
+            Self::EndsWith(end) => Some(argument.as_string()?.ends_with(end.as_str())),
+            Self::Glob(glob) => Some(glob.matches(&argument.as_string()?)),
             Self::Length(bound) => {
-                let length = argument.length()?;
+                let length = argument.count_length()?;
                 Some(if operator == Operator::LenLte { length <= *bound } else { length >= *bound })
             }
-            Self::Under(directory) => directory.holds(&argument.string()?),
+            Self::Under(directory) => directory.contains_path(&argument.as_string()?),
             Self::Exists(_) => None,
         }
     }
@@ -149,29 +149,29 @@ impl ScalarValue {
     fn compile(operator: Operator, value: &Constant) -> Result<Self, ValueError> {
         match value {
             Constant::String(text) => Ok(Self::String(text.clone())),
-            Constant::Number(text) => Ok(Self::Number(number(text)?)),
+            Constant::Number(text) => Ok(Self::Number(parse_number(text)?)),
             Constant::Boolean(boolean) => Ok(Self::Boolean(*boolean)),
-            other => Err(ValueError::Type { operator, found: other.kind() }),
+            other => Err(ValueError::Type { operator, found: other.kind_name() }),
         }
     }
 
-    fn equals(&self, argument: &ArgumentValue<'_>) -> Option<bool> {
+    fn equals_argument(&self, argument: &ArgumentValue<'_>) -> Option<bool> {
         match self {
-            Self::String(own) => Some(*own == argument.string()?),
-            Self::Number(own) => Some(argument.compared(own)? == Ordering::Equal),
-            Self::Boolean(own) => Some(*own == argument.boolean()?),
+            Self::String(own) => Some(*own == argument.as_string()?),
+            Self::Number(own) => Some(argument.compare_with(own)? == Ordering::Equal),
+            Self::Boolean(own) => Some(*own == argument.as_boolean()?),
         }
     }
 }
 
 /// A part of a string, or an element of an array.
-fn contains(scalar: &ScalarValue, argument: &ArgumentValue<'_>) -> Option<bool> {
+fn argument_contains(scalar: &ScalarValue, argument: &ArgumentValue<'_>) -> Option<bool> {
     match (scalar, argument) {
-        (ScalarValue::String(part), ArgumentValue::String(_)) => Some(argument.string()?.contains(part.as_str())),
+        (ScalarValue::String(part), ArgumentValue::String(_)) => Some(argument.as_string()?.contains(part.as_str())),
         (_, ArgumentValue::Array(array)) => {
             let mut found = Some(false);
             for element in view::elements(array) {
-                match scalar.equals(&ArgumentValue::of(array.get(element)?)) {
+                match scalar.equals_argument(&ArgumentValue::from_json(array.get(element)?)) {
                     Some(true) => return Some(true),
                     Some(false) => {}
                     None => found = None,
@@ -208,19 +208,19 @@ impl ValueSet {
         Ok(set)
     }
 
-    fn has(&self, argument: &ArgumentValue<'_>) -> Option<bool> {
+    fn contains_argument(&self, argument: &ArgumentValue<'_>) -> Option<bool> {
         let [strings, numbers, booleans] =
             [self.strings.is_empty(), self.numbers.is_empty(), self.booleans.is_empty()].map(|empty| !empty);
         let (found, only) = match argument {
             ArgumentValue::String(_) => {
-                let text = argument.string()?;
+                let text = argument.as_string()?;
                 let found = self.strings.binary_search_by(|own| own.as_str().cmp(&text)).is_ok();
                 (found, strings && !numbers && !booleans)
             }
             ArgumentValue::Number(_) => {
-                let number = argument.number()?;
+                let number = argument.as_number()?;
                 let found = self.numbers.binary_search_by(|own| own.cmp(&number)).is_ok();
-                if !found && self.numbers.iter().any(|own| argument.compared(own).is_none()) {
+                if !found && self.numbers.iter().any(|own| argument.compare_with(own).is_none()) {
                     return None;
                 }
                 (found, numbers && !strings && !booleans)
@@ -234,7 +234,7 @@ impl ValueSet {
 }
 
 impl<'l> ArgumentValue<'l> {
-    fn of(json: &'l str) -> Self {
+    fn from_json(json: &'l str) -> Self {
         match json.as_bytes().first() {
             Some(b'"') => Self::String(json),
             Some(b'{') => Self::Object(json),
@@ -246,31 +246,33 @@ impl<'l> ArgumentValue<'l> {
         }
     }
 
-    fn string(&self) -> Option<std::borrow::Cow<'l, str>> {
-        if let Self::String(json) = self { view::string(json) } else { None }
+    fn as_string(&self) -> Option<std::borrow::Cow<'l, str>> {
+        if let Self::String(json) = self { view::decode_string(json) } else { None }
     }
 
     /// How the argument compares with a number; `None` if it is none, and where it differs only in digits that a
     /// server loses: written with a point or an exponent, 77.00000000000000000001 is 77 to one that keeps doubles.
-    fn compared(&self, own: &Number<'_>) -> Option<Ordering> {
+    fn compare_with(&self, own: &Number<'_>) -> Option<Ordering> {
         let Self::Number(json) = self else { return None };
         let number = Number::parse(json)?;
         let order = number.cmp(own);
-        let is_lost = order != Ordering::Equal && json.contains(['.', 'e', 'E']) && number.double() == own.double();
+        let is_lost = order != Ordering::Equal
+            && json.contains(['.', 'e', 'E'])
+            && number.nearest_double() == own.nearest_double();
         (!is_lost).then_some(order)
     }
 
-    fn number(&self) -> Option<Number<'l>> {
+    fn as_number(&self) -> Option<Number<'l>> {
         if let Self::Number(json) = self { Number::parse(json) } else { None }
     }
 
-    fn boolean(&self) -> Option<bool> {
+    fn as_boolean(&self) -> Option<bool> {
         if let Self::Boolean(boolean) = self { Some(*boolean) } else { None }
     }
 
-    fn length(&self) -> Option<usize> {
+    fn count_length(&self) -> Option<usize> {
         match self {
-            Self::String(_) => Some(self.string()?.chars().count()),
+            Self::String(_) => Some(self.as_string()?.chars().count()),
             Self::Array(array) => Some(view::elements(array).count()),
             Self::Object(object) => Some(view::members(object).count()),
             Self::Number(_) | Self::Boolean(_) | Self::Null => None,
@@ -278,11 +280,11 @@ impl<'l> ArgumentValue<'l> {
     }
 }
 
-fn number(text: &str) -> Result<Number<'static>, ValueError> {
+fn parse_number(text: &str) -> Result<Number<'static>, ValueError> {
     Number::from_policy(text).ok_or_else(|| ValueError::Number(text.to_owned()))
 }
 
-fn regex(pattern: &str) -> Result<Regex, ValueError> {
+fn compile_regex(pattern: &str) -> Result<Regex, ValueError> {
     if pattern.len() > MAX_REGEX_LENGTH {
         return Err(ValueError::RegexSize);
     }

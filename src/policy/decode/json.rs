@@ -6,43 +6,43 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::diagnostic::Report;
-use super::super::source::{Span, floor};
+use super::super::source::{Span, floor_char_boundary};
 use super::super::tree::{DocumentKey, DocumentNode, DocumentValue};
-use super::{syntax, too_deep};
+use super::{syntax_error, too_deep_error};
 use crate::limits::MAX_POLICY_DEPTH;
 
-pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
+pub(super) fn decode_json(text: &str, report: &mut Report) -> Option<DocumentNode> {
     match serde_json::from_str::<&RawValue>(text) {
-        Ok(raw) => node(text, raw, 1, report),
-        Err(error) => fail(text, 0, &error, report),
+        Ok(raw) => decode_node(text, raw, 1, report),
+        Err(error) => report_syntax_error(text, 0, &error, report),
     }
 }
 
-fn node(text: &str, raw: &RawValue, depth: usize, report: &mut Report) -> Option<DocumentNode> {
+fn decode_node(text: &str, raw: &RawValue, depth: usize, report: &mut Report) -> Option<DocumentNode> {
     let json = raw.get();
-    let span = span_of(text, json);
+    let span = span_in_text(text, json);
     if depth > MAX_POLICY_DEPTH {
-        report.push(too_deep(span.start..span.start + 1));
+        report.push(too_deep_error(span.start..span.start + 1));
         return None;
     }
     let value = match json.as_bytes().first() {
         Some(b'{') => {
             let mut pairs = Vec::new();
-            for (key, value) in parse::<JsonMembers>(text, json, report)?.0 {
-                let name = parse::<String>(text, key.get(), report)?;
-                let key = DocumentKey { span: span_of(text, key.get()), name };
-                pairs.push((key, node(text, value, depth + 1, report)?));
+            for (key, value) in parse_part::<JsonMembers>(text, json, report)?.0 {
+                let name = parse_part::<String>(text, key.get(), report)?;
+                let key = DocumentKey { span: span_in_text(text, key.get()), name };
+                pairs.push((key, decode_node(text, value, depth + 1, report)?));
             }
             DocumentValue::Table(pairs)
         }
         Some(b'[') => {
             let mut items = Vec::new();
-            for item in parse::<Vec<&RawValue>>(text, json, report)? {
-                items.push(node(text, item, depth + 1, report)?);
+            for item in parse_part::<Vec<&RawValue>>(text, json, report)? {
+                items.push(decode_node(text, item, depth + 1, report)?);
             }
             DocumentValue::Array(items)
         }
-        Some(b'"') => DocumentValue::String(parse::<String>(text, json, report)?),
+        Some(b'"') => DocumentValue::String(parse_part::<String>(text, json, report)?),
         Some(b't') => DocumentValue::Boolean(true),
         Some(b'f') => DocumentValue::Boolean(false),
         Some(b'n') => DocumentValue::Null,
@@ -59,20 +59,20 @@ fn node(text: &str, raw: &RawValue, depth: usize, report: &mut Report) -> Option
 }
 
 /// Parses a part of the document; an error is reported at its own place in the whole.
-fn parse<'a, T: serde::Deserialize<'a>>(text: &'a str, part: &'a str, report: &mut Report) -> Option<T> {
+fn parse_part<'a, T: serde::Deserialize<'a>>(text: &'a str, part: &'a str, report: &mut Report) -> Option<T> {
     match serde_json::from_str(part) {
         Ok(value) => Some(value),
-        Err(error) => fail(text, span_of(text, part).start, &error, report),
+        Err(error) => report_syntax_error(text, span_in_text(text, part).start, &error, report),
     }
 }
 
-fn fail<T>(text: &str, base: usize, error: &serde_json::Error, report: &mut Report) -> Option<T> {
+fn report_syntax_error<T>(text: &str, base: usize, error: &serde_json::Error, report: &mut Report) -> Option<T> {
     let part = text.get(base..).unwrap_or_default();
     let line_start: usize = part.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let at = (base + line_start + error.column().saturating_sub(1)).min(text.len());
     let words = error.to_string();
     let message = words.split(" at line ").next().unwrap_or_default();
-    let (before, after) = text.split_at(floor(text, at));
+    let (before, after) = text.split_at(floor_char_boundary(text, at));
     let hint = if after.starts_with([']', '}']) && before.trim_end().ends_with(',') {
         "take the comma before the closing bracket out"
     } else if message.starts_with("trailing characters") {
@@ -80,12 +80,12 @@ fn fail<T>(text: &str, base: usize, error: &serde_json::Error, report: &mut Repo
     } else {
         "JSON has its keys and strings in double quotes, a comma between two members, and no comments"
     };
-    report.push(syntax(at..(at + 1).min(text.len().max(at)), "JSON", message).hint(hint));
+    report.push(syntax_error(at..(at + 1).min(text.len().max(at)), "JSON", message).with_hint(hint));
     None
 }
 
 /// Where `part`, a slice of `text`, stands in it.
-fn span_of(text: &str, part: &str) -> Span {
+fn span_in_text(text: &str, part: &str) -> Span {
     let start = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
     start..start + part.len()
 }

@@ -4,7 +4,7 @@ mod json;
 mod toml;
 mod yaml;
 
-use super::diagnostic::{Diagnostic, Report, visible};
+use super::diagnostic::{Diagnostic, Report, escape_invisible};
 use super::source::{Format, Source, Span};
 use super::tree::{DocumentNode, DocumentValue, report_duplicates};
 use crate::limits::MAX_POLICY_DEPTH;
@@ -13,9 +13,9 @@ use crate::limits::MAX_POLICY_DEPTH;
 /// `None` if there is no tree to read further.
 pub(crate) fn decode(source: &Source, report: &mut Report) -> Option<DocumentNode> {
     let root = match source.format() {
-        Format::Toml => toml::decode(source.text(), report),
-        Format::Json => json::decode(source.text(), report),
-        Format::Yaml => yaml::decode(source.text(), report),
+        Format::Toml => toml::decode_toml(source.text(), report),
+        Format::Json => json::decode_json(source.text(), report),
+        Format::Yaml => yaml::decode_yaml(source.text(), report),
     }?;
     report_duplicates(&root, report);
     Some(root)
@@ -23,16 +23,16 @@ pub(crate) fn decode(source: &Source, report: &mut Report) -> Option<DocumentNod
 
 /// Converts a TOML table that the caller has parsed; `None` if it nests deeper than [`MAX_POLICY_DEPTH`].
 pub(crate) fn toml_table(table: &::toml::de::DeTable<'_>) -> Option<DocumentValue> {
-    toml::table(table, 1, &mut Report::default())
+    toml::decode_table(table, 1, &mut Report::default())
 }
 
 /// The error for text that is not a document of its format.
-fn syntax(span: Span, format: &str, message: &str) -> Diagnostic {
-    Diagnostic::error("syntax", span, format!("this is not {format}: {}", visible(message)))
+fn syntax_error(span: Span, format: &str, message: &str) -> Diagnostic {
+    Diagnostic::error("syntax", span, format!("this is not {format}: {}", escape_invisible(message)))
 }
 
 /// The error for a document that nests too deeply to be a policy.
-fn too_deep(span: Span) -> Diagnostic {
+fn too_deep_error(span: Span) -> Diagnostic {
     Diagnostic::error("too-deep", span, format!("lists and tables nest deeper than {MAX_POLICY_DEPTH} here"))
-        .hint("no key nests so deeply")
+        .with_hint("no key nests so deeply")
 }

@@ -6,10 +6,10 @@ use ::toml::de::{DeTable, DeValue};
 use super::super::diagnostic::Report;
 use super::super::source::Span;
 use super::super::tree::{DocumentKey, DocumentNode, DocumentValue, duplicate_key};
-use super::{syntax, too_deep};
+use super::{syntax_error, too_deep_error};
 use crate::limits::MAX_POLICY_DEPTH;
 
-pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
+pub(super) fn decode_toml(text: &str, report: &mut Report) -> Option<DocumentNode> {
     let (root, errors) = DeTable::parse_recoverable(text);
     let mut usable = true;
     for error in &errors {
@@ -20,18 +20,18 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
             report.push(duplicate_key(span, written.trim_matches(['"', '\''])));
         } else {
             usable = false;
-            report.push(syntax(span, "TOML", error.message()).hint(remedy(error.message())));
+            report.push(syntax_error(span, "TOML", error.message()).with_hint(syntax_hint(error.message())));
         }
     }
     if !usable {
         return None;
     }
-    let value = table(root.get_ref(), 1, report)?;
+    let value = decode_table(root.get_ref(), 1, report)?;
     Some(DocumentNode { span: 0..text.len().min(1), value })
 }
 
 /// What to do about what the parser says.
-fn remedy(message: &str) -> &'static str {
+fn syntax_hint(message: &str) -> &'static str {
     if message.contains("key") {
         "quote a name that has other characters than letters, digits, `-` and `_`"
     } else if message.contains("string") || message.contains("quote") {
@@ -41,10 +41,10 @@ fn remedy(message: &str) -> &'static str {
     }
 }
 
-pub(super) fn table(pairs: &DeTable<'_>, depth: usize, report: &mut Report) -> Option<DocumentValue> {
+pub(super) fn decode_table(pairs: &DeTable<'_>, depth: usize, report: &mut Report) -> Option<DocumentValue> {
     let mut out = Vec::with_capacity(pairs.len());
     for (key, value) in pairs {
-        let node = node(value, depth + 1, report)?;
+        let node = decode_node(value, depth + 1, report)?;
         out.push((DocumentKey { span: key.span(), name: key.get_ref().clone().into_owned() }, node));
     }
     // The parser sorts by name; the document's own order makes for rule paths and messages that a person can follow.
@@ -52,10 +52,10 @@ pub(super) fn table(pairs: &DeTable<'_>, depth: usize, report: &mut Report) -> O
     Some(DocumentValue::Table(out))
 }
 
-fn node(value: &Spanned<DeValue<'_>>, depth: usize, report: &mut Report) -> Option<DocumentNode> {
+fn decode_node(value: &Spanned<DeValue<'_>>, depth: usize, report: &mut Report) -> Option<DocumentNode> {
     let span: Span = value.span();
     if depth > MAX_POLICY_DEPTH {
-        report.push(too_deep(span));
+        report.push(too_deep_error(span));
         return None;
     }
     let value = match value.get_ref() {
@@ -67,11 +67,11 @@ fn node(value: &Spanned<DeValue<'_>>, depth: usize, report: &mut Report) -> Opti
         DeValue::Array(items) => {
             let mut out = Vec::with_capacity(items.len());
             for item in items {
-                out.push(node(item, depth + 1, report)?);
+                out.push(decode_node(item, depth + 1, report)?);
             }
             DocumentValue::Array(out)
         }
-        DeValue::Table(pairs) => table(pairs, depth, report)?,
+        DeValue::Table(pairs) => decode_table(pairs, depth, report)?,
     };
     Some(DocumentNode { span, value })
 }

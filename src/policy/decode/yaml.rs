@@ -6,10 +6,10 @@ use std::borrow::Cow;
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
-use super::super::diagnostic::{Diagnostic, Report, quote};
+use super::super::diagnostic::{Diagnostic, Report, quote_for_message};
 use super::super::source::Span;
 use super::super::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValue};
-use super::{syntax, too_deep};
+use super::{syntax_error, too_deep_error};
 use crate::limits::MAX_POLICY_DEPTH;
 
 /// A list or table whose end has not come yet.
@@ -59,7 +59,7 @@ impl TreeBuilder {
     }
 }
 
-pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
+pub(super) fn decode_yaml(text: &str, report: &mut Report) -> Option<DocumentNode> {
     let mut tree = TreeBuilder::default();
     let options = granit_parser::options! { emit_unresolved_aliases: true, emit_anchor_events: true };
     for event in Parser::new_from_str_with_options(text, options) {
@@ -68,7 +68,7 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
                 let hint = "indent with spaces, put a space after each `key:`, and quote names with `*`, `{` or `[`";
-                report.push(syntax(at..at, "YAML", &error.info()).hint(hint));
+                report.push(syntax_error(at..at, "YAML", &error.info()).with_hint(hint));
                 return None;
             }
         };
@@ -76,27 +76,27 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
         | Event::SequenceStart(_, _, Some(tag))
         | Event::MappingStart(_, _, Some(tag)) = &event
         {
-            let message = format!("tags are not taken in a policy: {}", quote(&tag.to_string()));
+            let message = format!("tags are not taken in a policy: {}", quote_for_message(&tag.to_string()));
             let at = span.tag_span().and_then(|tag| tag.byte_range()).unwrap_or(0..0);
-            report.error("yaml-feature", &at, message, "take the tag out; quotes make a string");
+            report.push_error("yaml-feature", &at, message, "take the tag out; quotes make a string");
         }
         let span = span.byte_range().unwrap_or(0..0);
         match event {
             Event::Scalar(word, ScalarStyle::Plain, ..) if tree.expects_key() && word == "<<" => {
-                report.push(unsupported(span, "merge keys"));
+                report.push(unsupported_feature(span, "merge keys"));
                 return None;
             }
-            Event::Scalar(word, style, ..) => tree.add_scalar(span, &word, scalar(word.clone(), style)),
+            Event::Scalar(word, style, ..) => tree.add_scalar(span, &word, type_scalar(word.clone(), style)),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 let written = text.get(span.clone()).unwrap_or_default();
                 let hint = "quote a glob that begins with `*`; write a value out where it is meant";
-                report.error("yaml-feature", &span, "aliases are not taken in a policy", hint);
+                report.push_error("yaml-feature", &span, "aliases are not taken in a policy", hint);
                 tree.add_scalar(span, written, DocumentValue::String(written.to_owned()));
             }
-            Event::Anchor(..) => report.push(unsupported(span, "anchors")),
+            Event::Anchor(..) => report.push(unsupported_feature(span, "anchors")),
             Event::DocumentStart(..) if tree.root.is_some() => {
                 let hint = "a policy file holds one document: take out what follows, or put it into a file of its own";
-                report.error("yaml-feature", &span, "a second document begins here", hint);
+                report.push_error("yaml-feature", &span, "a second document begins here", hint);
                 break;
             }
             Event::SequenceStart(..) | Event::MappingStart(..) => {
@@ -104,11 +104,11 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
                 let span = span.start..(span.start + 1).min(text.len());
                 if tree.expects_key() {
                     let hint = "keys are strings; quote one that begins with `[` or `{`";
-                    report.error("syntax", &span, "a key is a list or a table", hint);
+                    report.push_error("syntax", &span, "a key is a list or a table", hint);
                     return None;
                 }
                 if tree.open.len() >= MAX_POLICY_DEPTH {
-                    report.push(too_deep(span));
+                    report.push(too_deep_error(span));
                     return None;
                 }
                 tree.open.push(if matches!(event, Event::SequenceStart(..)) {
@@ -124,13 +124,13 @@ pub(super) fn decode(text: &str, report: &mut Report) -> Option<DocumentNode> {
     Some(tree.root.unwrap_or(DocumentNode { span: 0..0, value: DocumentValue::Null }))
 }
 
-fn unsupported(span: Span, what: &str) -> Diagnostic {
+fn unsupported_feature(span: Span, what: &str) -> Diagnostic {
     Diagnostic::error("yaml-feature", span, format!("{what} are not taken in a policy"))
-        .hint("write the value out where it is meant, so that the file shows what it does")
+        .with_hint("write the value out where it is meant, so that the file shows what it does")
 }
 
 /// Types a scalar as YAML's core schema does: quoted text is a string whatever it says.
-fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> DocumentValue {
+fn type_scalar(text: Cow<'_, str>, style: ScalarStyle) -> DocumentValue {
     if style != ScalarStyle::Plain {
         return DocumentValue::String(text.into_owned());
     }

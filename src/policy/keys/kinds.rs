@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{FromDocument, ValueKind, read_text, wrong_type};
 use crate::policy::decode;
-use crate::policy::diagnostic::{Report, quote};
+use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::source::{Format, Source, Span};
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
 
@@ -40,7 +40,7 @@ impl FromDocument for bool {
         if let DocumentValue::Boolean(value) = node.value {
             return Some(value);
         }
-        report.push(wrong_type(node, what, "true or false").hint("write it without quotes"));
+        report.push(wrong_type(node, what, "true or false").with_hint("write it without quotes"));
         None
     }
 }
@@ -59,11 +59,11 @@ impl<T: FromDocument + 'static> FromDocument for Vec<T> {
         let ValueKind { example, empty, item, .. } = T::value_kind();
         let DocumentValue::Array(items) = &node.value else {
             let hint = format!("put them into brackets: [{example}]");
-            report.push(wrong_type(node, what, &Self::value_kind().kind).hint(hint));
+            report.push(wrong_type(node, what, &Self::value_kind().kind).with_hint(hint));
             return None;
         };
         if let Some((message, hint)) = empty.filter(|_| items.is_empty()) {
-            report.error("bad-value", &node.span, message, hint);
+            report.push_error("bad-value", &node.span, message, hint);
         }
         let item = if item.is_empty() { format!("an item of {what}") } else { item.to_owned() };
         Some(items.iter().filter_map(|node| T::read(node, &item, report)).collect())
@@ -82,7 +82,7 @@ impl<const MIN: u32, const MAX: u32> FromDocument for WholeNumber<MIN, MAX> {
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
         let wanted = Self::value_kind().kind;
         let DocumentValue::Integer(text) = &node.value else {
-            report.push(wrong_type(node, what, &wanted).hint("write it without quotes and without a fraction"));
+            report.push(wrong_type(node, what, &wanted).with_hint("write it without quotes and without a fraction"));
             return None;
         };
         let number = text.parse().ok().filter(|number| (MIN..=MAX).contains(number));
@@ -102,7 +102,12 @@ pub(crate) fn check_bounds<T>(
     report: &mut Report,
 ) -> Option<T> {
     if value.is_none() {
-        report.error("bad-value", &node.span, format!("{what} takes {wanted}, not {}", quote(text)), hint);
+        report.push_error(
+            "bad-value",
+            &node.span,
+            format!("{what} takes {wanted}, not {}", quote_for_message(text)),
+            hint,
+        );
     }
     value
 }
@@ -136,7 +141,7 @@ pub(crate) fn read_members(
     if let DocumentValue::Table(members) = &node.value {
         return Some(members.clone());
     }
-    report.push(wrong_type(node, what, kind).hint(hint));
+    report.push(wrong_type(node, what, kind).with_hint(hint));
     None
 }
 

@@ -11,10 +11,10 @@ pub(crate) mod words;
 
 use serde_json::{Map, Value, json};
 
-use super::diagnostic::{Diagnostic, Report, quote};
+use super::diagnostic::{Diagnostic, Report, quote_for_message};
 use super::source::Span;
 use super::tree::{DocumentKey, DocumentNode, DocumentValue};
-use words::{list, nearest};
+use words::{list_words, nearest_word};
 
 /// A value that a document can hold: how it is read, and how it is described.
 pub(crate) trait FromDocument: Sized {
@@ -162,7 +162,7 @@ impl TableSpec {
         report: &mut Report,
     ) -> Option<Vec<(&'static str, &'n DocumentKey, &'n DocumentNode)>> {
         if !matches!(node.value, DocumentValue::Table(_)) {
-            report.push(wrong_type(node, what, "a table").hint(format!("such as {}", self.example)));
+            report.push(wrong_type(node, what, "a table").with_hint(format!("such as {}", self.example)));
             return None;
         }
         let mut members = Vec::new();
@@ -174,8 +174,9 @@ impl TableSpec {
                 continue;
             };
             if let Some((_, earlier)) = names.iter().find(|(first, name)| *first == spec.name && *name != key.name) {
-                let message = format!("{} and {} are the same key", quote(earlier), quote(&key.name));
-                report.error("conflicting-keys", &key.span, message, "keep one of the two");
+                let message =
+                    format!("{} and {} are the same key", quote_for_message(earlier), quote_for_message(&key.name));
+                report.push_error("conflicting-keys", &key.span, message, "keep one of the two");
             }
             names.push((spec.name, &key.name));
             members.push((spec.name, key, value));
@@ -184,32 +185,38 @@ impl TableSpec {
             |key: &&KeySpec| key.required == ["required"] && !names.iter().any(|(name, _)| *name == key.name);
         for key in self.keys().filter(is_missing) {
             let of = self.of.split_once(' ').map_or(self.of, |(_, noun)| noun);
-            report.error("missing-key", &node.span, format!("the {of} has no `{}`", key.name), self.minimum());
+            report.push_error(
+                "missing-key",
+                &node.span,
+                format!("the {of} has no `{}`", key.name),
+                self.describe_minimum(),
+            );
         }
         Some(members)
     }
 
     /// What the table has at least.
-    fn minimum(&self) -> String {
+    fn describe_minimum(&self) -> String {
         let required: Vec<_> = self.keys().filter(|key| !key.required.is_empty()).map(|key| key.name).collect();
-        format!("{} has {}, such as {}", self.of, list(&required), self.example)
+        format!("{} has {}, such as {}", self.of, list_words(&required), self.example)
     }
 
     /// The error for a key that the table does not take.
     fn unknown_key(&self, key: &str, span: Span) -> Diagnostic {
-        let error = Diagnostic::error("unknown-key", span, format!("{} has no key {}", self.of, quote(key)));
+        let error =
+            Diagnostic::error("unknown-key", span, format!("{} has no key {}", self.of, quote_for_message(key)));
         if let Some((_, hint)) = self.family.reserved.iter().find(|(reserved, _)| *reserved == key) {
-            return error.hint(*hint);
+            return error.with_hint(*hint);
         }
         if let Some(other) = (self.family.tables)().into_iter().find(|table| table.names().any(|name| name == key)) {
-            return error.hint(match other.place {
+            return error.with_hint(match other.place {
                 "" => format!("it belongs to {}", other.of),
                 place => place.to_owned(),
             });
         }
-        error.hint(match nearest(key, self.names()) {
+        error.with_hint(match nearest_word(key, self.names()) {
             Some(known) => format!("did you mean `{known}`?"),
-            None => format!("its keys are {}", list(&self.names().collect::<Vec<_>>())),
+            None => format!("its keys are {}", list_words(&self.names().collect::<Vec<_>>())),
         })
     }
 
@@ -218,7 +225,7 @@ impl TableSpec {
         let mut properties = Map::new();
         for key in self.keys() {
             let mut schema = definitions.schema((key.value_kind)());
-            schema["description"] = key.description().into();
+            schema["description"] = key.full_description().into();
             for alias in key.aliases {
                 let mut schema = schema.clone();
                 schema["description"] = format!("The same as `{}`.", key.name).into();
@@ -240,7 +247,7 @@ impl TableSpec {
 
 impl KeySpec {
     /// What the key says, with its default.
-    fn description(&self) -> String {
+    fn full_description(&self) -> String {
         let doc = join_lines(self.doc);
         self.default.first().map_or(doc.clone(), |default| format!("{doc} Default: {default}."))
     }
@@ -269,7 +276,7 @@ impl Definitions {
     }
 
     /// The same with a description of this use.
-    pub(crate) fn described(&mut self, kind: ValueKind, description: &str) -> Value {
+    pub(crate) fn describe_use(&mut self, kind: ValueKind, description: &str) -> Value {
         let mut schema = self.schema(kind);
         schema["description"] = description.into();
         schema
@@ -278,7 +285,7 @@ impl Definitions {
 
 /// The error for a value of another type than is wanted.
 pub(crate) fn wrong_type(node: &DocumentNode, what: &str, wanted: &str) -> Diagnostic {
-    let message = format!("{what} takes {wanted}, and this is {}", node.kind());
+    let message = format!("{what} takes {wanted}, and this is {}", node.kind_name());
     Diagnostic::error("wrong-type", node.span.clone(), message)
 }
 
@@ -296,10 +303,10 @@ pub(crate) fn read_text<T, M: Into<String>, H: Into<String>>(
     parse: impl FnOnce(&str) -> Result<T, (&'static str, M, H)>,
 ) -> Option<T> {
     let Some(text) = node.as_text() else {
-        report.push(wrong_type(node, what, "a string").hint("put it in quotes"));
+        report.push(wrong_type(node, what, "a string").with_hint("put it in quotes"));
         return None;
     };
-    parse(text).map_err(|(code, message, hint)| report.error(code, &node.span, message, hint)).ok()
+    parse(text).map_err(|(code, message, hint)| report.push_error(code, &node.span, message, hint)).ok()
 }
 
 /// Declares a table of a document: a struct with an `Option` for each key, which is `None` if the key is absent or was
@@ -357,12 +364,12 @@ macro_rules! table {
                 report: &mut $crate::policy::diagnostic::Report,
             ) -> Option<Self> {
                 use $crate::policy::keys::FromDocument as _;
-                let before = report.errors();
+                let before = report.count_errors();
                 let mut read = Self::default();
                 read.table.span = node.span.clone();
                 for (name, key, value) in spec.members(node, what, report)? {
                     read.table.written.push((name, key.span.clone()));
-                    let what = $crate::policy::diagnostic::quote(&key.name);
+                    let what = $crate::policy::diagnostic::quote_for_message(&key.name);
                     match name {
                         $($key => read.$field = <$Kind>::read(value, &what, report),)*
                         _ => {}
@@ -372,7 +379,7 @@ macro_rules! table {
                     let default = $crate::policy::keys::kinds::default_node(stringify!($default));
                     read.$field = <$Kind>::read(&default, $key, report);
                 })?)*
-                read.table.errors = report.errors() - before;
+                read.table.errors = report.count_errors() - before;
                 Some(read)
             }
         }

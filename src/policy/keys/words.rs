@@ -5,7 +5,7 @@ use std::fmt::Display;
 use serde_json::json;
 
 use super::{FromDocument, ValueKind, join_lines, read_text};
-use crate::policy::diagnostic::{Report, quote};
+use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::tree::DocumentNode;
 
 /// A value that is one of a few words.
@@ -33,8 +33,8 @@ impl<T: Words> FromDocument for T {
                 return Ok(*value);
             }
             let known = one_of(T::WORDS.iter().map(|(word, ..)| format!("\"{word}\"")));
-            let message = format!("{what} is {known}, not {}", quote(text));
-            Err(match nearest(text, T::WORDS.iter().map(|(word, ..)| *word)) {
+            let message = format!("{what} is {known}, not {}", quote_for_message(text));
+            Err(match nearest_word(text, T::WORDS.iter().map(|(word, ..)| *word)) {
                 Some(word) => ("bad-value", message, format!("did you mean \"{word}\"?")),
                 None => ("bad-value", message, format!("write {known}")),
             })
@@ -115,7 +115,7 @@ macro_rules! words {
 pub(crate) use {word_enum, words};
 
 /// The known word that is most probably meant by `word`, whatever its case.
-pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest_word<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     // Long words cannot be near, and measuring them takes long.
     const LONGEST: usize = 128;
     if word.len() > LONGEST {
@@ -131,16 +131,16 @@ pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
 }
 
 /// Words as a list for messages: `a`, `b` and `c`.
-pub(crate) fn list(words: &[impl Display]) -> String {
-    join(words.iter().map(|word| format!("`{word}`")), "and")
+pub(crate) fn list_words(words: &[impl Display]) -> String {
+    join_words(words.iter().map(|word| format!("`{word}`")), "and")
 }
 
 /// A choice for messages: `a`, `b` or `c`.
 pub(crate) fn one_of(words: impl Iterator<Item = String>) -> String {
-    join(words, "or")
+    join_words(words, "or")
 }
 
-fn join(words: impl Iterator<Item = String>, before_last: &str) -> String {
+fn join_words(words: impl Iterator<Item = String>, before_last: &str) -> String {
     let words: Vec<String> = words.collect();
     match words.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} {before_last} {last}", rest.join(", ")),

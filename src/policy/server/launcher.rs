@@ -1,7 +1,7 @@
 //! Which word of a command names the server, behind `env`, shells, package runners, interpreters and containers.
 
 use super::ServerName;
-use super::naming::{from_image, from_module, from_package, from_script, segments};
+use super::naming::{from_image, from_module, from_package, from_script, path_segments};
 
 /// How many launchers may stand before one another: `env` before `cmd /c` before `npx` and so on.
 const MOST_LAUNCHERS: usize = 8;
@@ -16,32 +16,32 @@ pub(super) fn derive_from(words: &[String], launchers: usize) -> Option<ServerNa
     let launcher = launcher_name(program);
     match launcher.as_str() {
         "env" => next(after_env(rest)),
-        "nohup" | "exec" | "command" | "sudo" | "time" | "nice" => next(Args::new(rest, "-u -g -n").rest()),
-        "cmd" => next(&unquoted(strip_while(rest, |word| word.starts_with('/')))),
-        "sh" | "bash" | "zsh" | "dash" | "fish" => shell(rest).and_then(|words| next(&words)),
+        "nohup" | "exec" | "command" | "sudo" | "time" | "nice" => next(Args::new(rest, "-u -g -n").skip_options()),
+        "cmd" => next(&split_quoted_line(strip_while(rest, |word| word.starts_with('/')))),
+        "sh" | "bash" | "zsh" | "dash" | "fish" => command_of_shell(rest).and_then(|words| next(&words)),
         "npx" | "pnpx" | "bunx" => from_package_runner(rest),
         "npm" | "pnpm" | "yarn" | "bun" => from_package_manager(rest, launchers),
         "deno" => {
             let rest = rest.strip_prefix(&["run".to_owned()]).unwrap_or(rest);
-            Args::new(rest, "--config -c --import-map --env-file --lock").positional().and_then(from_script)
+            Args::new(rest, "--config -c --import-map --env-file --lock").first_positional().and_then(from_script)
         }
-        "node" | "nodejs" | "tsx" | "ts-node" => Args::new(rest, NODE_OPTIONS).positional().and_then(from_script),
+        "node" | "nodejs" | "tsx" | "ts-node" => Args::new(rest, NODE_OPTIONS).first_positional().and_then(from_script),
         "uvx" => from_uvx(rest),
         "uv" => from_uv(rest, launchers),
         "pipx" => {
             let rest = rest.strip_prefix(&["run".to_owned()])?;
             let args = Args::new(rest, "--python --pip-args --index-url -i");
-            args.value_of("--spec").or_else(|| args.positional()).and_then(from_package)
+            args.value_of("--spec").or_else(|| args.first_positional()).and_then(from_package)
         }
         "docker" | "podman" | "nerdctl" => from_container(rest, launchers),
         "java" => {
             let args = Args::new(rest, "-cp -classpath --class-path --module-path");
             args.value_of("-jar").and_then(from_script)
         }
-        "dotnet" | "ruby" | "perl" | "php" => Args::new(rest, "").positional().and_then(from_script),
+        "dotnet" | "ruby" | "perl" | "php" => Args::new(rest, "").first_positional().and_then(from_script),
         "go" => {
             let rest = rest.strip_prefix(&["run".to_owned()])?;
-            Args::new(rest, "-C -tags -ldflags -mod").positional().and_then(from_script)
+            Args::new(rest, "-C -tags -ldflags -mod").first_positional().and_then(from_script)
         }
         "cargo" => None,
         python if is_python(python) => from_python(rest),
@@ -60,7 +60,7 @@ fn is_python(program: &str) -> bool {
 
 /// A program's name without its directory and the endings of Windows, in lower case.
 fn launcher_name(program: &str) -> String {
-    let name = segments(program).last().copied().unwrap_or_default().to_ascii_lowercase();
+    let name = path_segments(program).last().copied().unwrap_or_default().to_ascii_lowercase();
     let stem = [".exe", ".cmd", ".bat", ".ps1"].iter().find_map(|ending| name.strip_suffix(ending));
     stem.unwrap_or(&name).to_owned()
 }
@@ -72,11 +72,11 @@ fn strip_while(words: &[String], mut skip: impl FnMut(&str) -> bool) -> &[String
 
 /// What `env` starts, after its options and assignments.
 fn after_env(words: &[String]) -> &[String] {
-    strip_while(Args::new(words, "-u --unset -C --chdir").rest(), |word| word.contains('='))
+    strip_while(Args::new(words, "-u --unset -C --chdir").skip_options(), |word| word.contains('='))
 }
 
 /// A command line that was passed on as one word.
-fn unquoted(words: &[String]) -> Vec<String> {
+fn split_quoted_line(words: &[String]) -> Vec<String> {
     match words {
         [line] if line.contains(' ') => {
             line.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned()).collect()
@@ -86,7 +86,7 @@ fn unquoted(words: &[String]) -> Vec<String> {
 }
 
 /// The command that a shell runs: its script, or the last of the commands that `-c` has.
-fn shell(words: &[String]) -> Option<Vec<String>> {
+fn command_of_shell(words: &[String]) -> Option<Vec<String>> {
     let at = words.iter().position(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'));
     match at {
         Some(at) => {
@@ -95,18 +95,18 @@ fn shell(words: &[String]) -> Option<Vec<String>> {
             let words = last.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned());
             Some(words.skip_while(|word| word.contains('=') && !word.starts_with(['-', '/', '.'])).collect())
         }
-        None => Args::new(words, "").positional().map(|script| vec![script.to_owned()]),
+        None => Args::new(words, "").first_positional().map(|script| vec![script.to_owned()]),
     }
 }
 
 /// `npx`, `bunx` and their like: the package that is named, or else the one that has the command.
 fn from_package_runner(words: &[String]) -> Option<ServerName> {
     let args = Args::new(words, "-p --package -c --call --prefix --registry --userconfig --cache -w --workspace");
-    args.value_of("-p --package").or_else(|| args.positional()).and_then(from_package)
+    args.value_of("-p --package").or_else(|| args.first_positional()).and_then(from_package)
 }
 
 fn from_package_manager(words: &[String], launchers: usize) -> Option<ServerName> {
-    let words = Args::new(words, "--prefix -C --dir --cwd --registry -w --workspace").rest();
+    let words = Args::new(words, "--prefix -C --dir --cwd --registry -w --workspace").skip_options();
     let (subcommand, rest) = words.split_first()?;
     match subcommand.as_str() {
         "exec" | "x" | "dlx" => from_package_runner(rest),
@@ -122,13 +122,13 @@ const UV_OPTIONS: &str = "--from --with --with-editable --with-requirements -w -
 
 fn from_uvx(words: &[String]) -> Option<ServerName> {
     let args = Args::new(words, UV_OPTIONS);
-    args.value_of("--from").or_else(|| args.positional()).and_then(from_package)
+    args.value_of("--from").or_else(|| args.first_positional()).and_then(from_package)
 }
 
 /// `uv run` starts a module, a script or a command; a script that is just called `server.py` has its directory's name.
 fn from_uv(words: &[String], launchers: usize) -> Option<ServerName> {
     let before = Args::new(words, UV_OPTIONS);
-    let (subcommand, rest) = before.rest().split_first()?;
+    let (subcommand, rest) = before.skip_options().split_first()?;
     match (subcommand.as_str(), rest.first().map(String::as_str)) {
         ("tool", Some("run")) => from_uvx(rest.get(1..)?),
         ("run", _) => {
@@ -137,7 +137,7 @@ fn from_uv(words: &[String], launchers: usize) -> Option<ServerName> {
                 || before.value_of("--directory --project").or_else(|| args.value_of("--directory --project"));
             args.value_of("-m --module")
                 .and_then(from_module)
-                .or_else(|| derive_from(args.rest(), launchers + 1))
+                .or_else(|| derive_from(args.skip_options(), launchers + 1))
                 .or_else(|| directory().and_then(from_script))
         }
         _ => None,
@@ -149,7 +149,7 @@ fn from_python(words: &[String]) -> Option<ServerName> {
     if args.value_of("-c").is_some() {
         return None;
     }
-    args.value_of("-m").and_then(from_module).or_else(|| args.positional().and_then(from_script))
+    args.value_of("-m").and_then(from_module).or_else(|| args.first_positional().and_then(from_script))
 }
 
 const CONTAINER_OPTIONS: &str = "-e --env --env-file -v --volume --mount --name -p --publish --network --net -u \
@@ -158,10 +158,10 @@ const CONTAINER_OPTIONS: &str = "-e --env --env-file -v --volume --mount --name 
     --pid --shm-size --dns --runtime";
 
 fn from_container(words: &[String], launchers: usize) -> Option<ServerName> {
-    let words = Args::new(words, "--context -c -H --host --config -l --log-level").rest();
+    let words = Args::new(words, "--context -c -H --host --config -l --log-level").skip_options();
     let words = words.strip_prefix(&["container".to_owned()]).unwrap_or(words);
     let (subcommand, rest) = words.split_first()?;
-    let started = Args::new(rest, CONTAINER_OPTIONS).rest();
+    let started = Args::new(rest, CONTAINER_OPTIONS).skip_options();
     match subcommand.as_str() {
         "run" => started.first().and_then(|image| from_image(image)),
         "exec" => derive_from(started.get(1..)?, launchers + 1),
@@ -186,7 +186,7 @@ impl<'w> Args<'w> {
     }
 
     /// The options, each with the words behind it, and the words from the first one that is neither an option nor its value.
-    fn split(&self) -> (Vec<(&'w str, &'w [String])>, &'w [String]) {
+    fn split_options(&self) -> (Vec<(&'w str, &'w [String])>, &'w [String]) {
         let (mut options, mut words) = (Vec::new(), self.words);
         while let Some((word, after)) = words.split_first() {
             if word == "--" {
@@ -201,17 +201,17 @@ impl<'w> Args<'w> {
         (options, words)
     }
 
-    fn rest(&self) -> &'w [String] {
-        self.split().1
+    fn skip_options(&self) -> &'w [String] {
+        self.split_options().1
     }
 
-    fn positional(&self) -> Option<&'w str> {
-        self.rest().first().map(String::as_str)
+    fn first_positional(&self) -> Option<&'w str> {
+        self.skip_options().first().map(String::as_str)
     }
 
     /// The value of the first of these options.
     fn value_of(&self, names: &str) -> Option<&'w str> {
-        self.split().0.into_iter().find_map(|(option, after)| match option.split_once('=') {
+        self.split_options().0.into_iter().find_map(|(option, after)| match option.split_once('=') {
             _ if is_listed(names, option) => after.first().map(String::as_str),
             Some((name, value)) if is_listed(names, name) => Some(value),
             _ => None,

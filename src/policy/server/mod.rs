@@ -22,13 +22,13 @@ enum Wrong {
     #[error(
         "{} is no server name. A name has the letters a to z, digits, `.`, `_` and `-`, begins with a letter or digit and \
          is at most 64 characters long, such as `iterable`.",
-        super::diagnostic::quote(.0)
+        super::diagnostic::quote_for_message(.0)
     )]
     Text(String),
     #[error(
         "{} cannot be a server name: it is the name of a device on Windows, where no file can have it. Choose another one, such \
          as `{}`.",
-        super::diagnostic::quote(.0), ServerName::beside_device(.0)
+        super::diagnostic::quote_for_message(.0), ServerName::beside_device(.0)
     )]
     Device(String),
 }
@@ -53,11 +53,11 @@ impl ServerName {
 
     /// Returns the server that a policy file is named after: `policies/iterable.toml` is for `iterable`.
     pub(crate) fn from_policy_file(file: &Path) -> Option<Self> {
-        Self::derived(file.file_stem()?.to_str()?)
+        Self::from_derived(file.file_stem()?.to_str()?)
     }
 
     /// The name that is derived from a command. Nobody chose it, so one that is a device on Windows gets an ending.
-    pub(crate) fn derived(text: &str) -> Option<Self> {
+    pub(crate) fn from_derived(text: &str) -> Option<Self> {
         match Self::parse(text) {
             Ok(name) => Some(name),
             Err(BadServerName(Wrong::Device(name))) => Self::parse(&Self::beside_device(&name)).ok(),
@@ -72,7 +72,7 @@ impl ServerName {
     }
 
     /// The device whose name this name was derived from: `aux` for `aux-server`.
-    pub fn device(&self) -> Option<String> {
+    pub fn device_name(&self) -> Option<String> {
         let (device, rest) = self.0.split_once("-server")?;
         let name = format!("{device}{rest}");
         (is_device(&name) && Self::beside_device(&name) == self.0).then_some(name)
@@ -119,7 +119,7 @@ impl fmt::Display for ServerName {
 /// let name = derive(&["npx", "-y", "@iterable/mcp@1.9.0"]);
 /// assert_eq!(name.as_ref().map(|name| name.as_str()), Some("iterable"));
 /// ```
-pub fn derive<S: AsRef<OsStr>>(command: &[S]) -> Option<ServerName> {
+pub fn derive_name<S: AsRef<OsStr>>(command: &[S]) -> Option<ServerName> {
     let words: Vec<String> = command.iter().map(|word| word.as_ref().to_string_lossy().into_owned()).collect();
     launcher::derive_from(&words, 0)
 }

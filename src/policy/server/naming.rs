@@ -16,28 +16,28 @@ pub(super) fn from_package(spec: &str) -> Option<ServerName> {
     if let Some(scoped) = spec.strip_prefix('@') {
         let (scope, name) = scoped.split_once('/')?;
         let name = name.split(['@', '/']).next().unwrap_or_default();
-        return core(name).or_else(|| core(scope)).or_else(|| ServerName::derived(scope));
+        return without_noise(name).or_else(|| without_noise(scope)).or_else(|| ServerName::from_derived(scope));
     }
     if spec.contains(['/', '\\']) {
         return from_script(spec);
     }
     // Extras, versions and markers: `pkg[cli]==1.2; python_version > "3"`, `pkg@latest`.
     let name = spec.split(['@', '=', '<', '>', '~', '!', '[', ';', ' ']).next().unwrap_or_default();
-    core(name).or_else(|| ServerName::derived(name))
+    without_noise(name).or_else(|| ServerName::from_derived(name))
 }
 
 /// A Python module: its package names it.
 pub(super) fn from_module(module: &str) -> Option<ServerName> {
-    core(module.split('.').next().unwrap_or_default())
+    without_noise(module.split('.').next().unwrap_or_default())
 }
 
 /// A container image, with or without registry, tag and digest.
 pub(super) fn from_image(image: &str) -> Option<ServerName> {
     let path = image.split('@').next().unwrap_or_default();
-    let mut segments = segments(path).into_iter().rev();
+    let mut segments = path_segments(path).into_iter().rev();
     let last = segments.next()?.split(':').next().unwrap_or_default();
     // Where the image is called just `mcp-server`, its owner names it; a registry has a dot or a port.
-    core(last).or_else(|| segments.next().filter(|owner| !owner.contains(['.', ':'])).and_then(core))
+    without_noise(last).or_else(|| segments.next().filter(|owner| !owner.contains(['.', ':'])).and_then(without_noise))
 }
 
 /// A script, program or directory: the package that it belongs to, or else the last part of its path that says something.
@@ -45,7 +45,7 @@ pub(super) fn from_script(path: &str) -> Option<ServerName> {
     if path.starts_with("npm:") || path.starts_with("jsr:") {
         return from_package(path);
     }
-    let segments = segments(path);
+    let segments = path_segments(path);
     let after_modules = segments.iter().rposition(|segment| *segment == "node_modules").map(|at| at + 1);
     let scoped = segments.iter().rposition(|segment| segment.len() > 1 && segment.starts_with('@'));
     match (after_modules.and_then(|at| segments.get(at)), scoped.map(|at| segments.get(at..=at + 1))) {
@@ -54,22 +54,22 @@ pub(super) fn from_script(path: &str) -> Option<ServerName> {
         _ => {}
     }
     let telling = segments.iter().rev().find_map(|segment| {
-        let name = stem(segment);
+        let name = file_stem(segment);
         let is_generic = is_listed(GENERIC, &name.to_lowercase().replace('_', "-"));
-        if is_generic { None } else { core(name) }
+        if is_generic { None } else { without_noise(name) }
     });
     // A program that is called `mcp-server` and nothing else has at least that name.
-    let own = || segments.last().map(|segment| stem(segment)).filter(|name| name.to_lowercase().contains("mcp"));
-    telling.or_else(|| own().and_then(ServerName::derived))
+    let own = || segments.last().map(|segment| file_stem(segment)).filter(|name| name.to_lowercase().contains("mcp"));
+    telling.or_else(|| own().and_then(ServerName::from_derived))
 }
 
 /// The parts of a path, on any system.
-pub(super) fn segments(path: &str) -> Vec<&str> {
+pub(super) fn path_segments(path: &str) -> Vec<&str> {
     path.split(['/', '\\']).filter(|segment| !segment.is_empty()).collect()
 }
 
 /// A file's name without its version, repository and program endings: `x@v1`, `x.git@main`, `x.js`.
-fn stem(segment: &str) -> &str {
+fn file_stem(segment: &str) -> &str {
     let name = segment.split(['@', '#', '?']).next().unwrap_or_default();
     let name = name.strip_suffix(".git").unwrap_or(name);
     match name.rsplit_once('.') {
@@ -79,12 +79,12 @@ fn stem(segment: &str) -> &str {
 }
 
 /// A name without the words that every server has in it. `None` if nothing is left.
-fn core(name: &str) -> Option<ServerName> {
+fn without_noise(name: &str) -> Option<ServerName> {
     let lower = name.to_lowercase();
     let words: Vec<&str> =
         lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').filter(|word| !word.is_empty()).collect();
     let is_noise = |word: &&str| matches!(*word, "mcp" | "server");
     let start = words.iter().position(|word| !is_noise(word))?;
     let end = words.iter().rposition(|word| !is_noise(word))?;
-    ServerName::derived(words.get(start..=end)?.join("-").trim_matches('.'))
+    ServerName::from_derived(words.get(start..=end)?.join("-").trim_matches('.'))
 }

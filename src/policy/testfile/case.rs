@@ -12,7 +12,7 @@ use crate::policy::keys::{FromDocument, TableSpec, ValueKind, table, table_kind,
 use crate::policy::source::Source;
 use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::policy::window::WindowLength;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 use crate::wire::arguments::Arguments;
 
 /// A session of its own, with its calls.
@@ -112,14 +112,14 @@ const EXPECTATIONS: [&str; 5] = ["expect", "rule", "reason", "times", "retry_aft
 impl CaseKeys {
     /// The case, unless there is something wrong with all of its steps. `number` counts from 1.
     pub(super) fn into_case(mut self, number: usize, source: &Source, report: &mut Report) -> Option<TestCase> {
-        let (name, line) = (self.name.take(), source.place(self.table.span.start).line);
+        let (name, line) = (self.name.take(), source.place_of(self.table.span.start).line);
         let steps: Vec<_> = match self.steps.take() {
             None if self.table.has("steps") => return None,
             None => self.into_step("case", Duration::ZERO, report).into_iter().collect(),
             Some(steps) => {
                 for (key, span) in self.table.written.iter().filter(|(key, _)| EXPECTATIONS.contains(key)) {
                     let message = format!("a case with `steps` says `{key}` in each of them");
-                    report.error("conflicting-keys", span, message, "move it into the steps");
+                    report.push_error("conflicting-keys", span, message, "move it into the steps");
                 }
                 let mut before = Duration::ZERO;
                 let step = |StepKeys(mut step): StepKeys| {
@@ -139,22 +139,22 @@ impl CaseKeys {
             }
         };
         let first = steps.first()?;
-        let unnamed = || format!("case {number}: {} of {}", first.expected.effect, visible(&first.tool));
-        Some(TestCase { name: name.map_or_else(unnamed, |name| visible(&name)), line, steps })
+        let unnamed = || format!("case {number}: {} of {}", first.expected.effect, escape_invisible(&first.tool));
+        Some(TestCase { name: name.map_or_else(unnamed, |name| escape_invisible(&name)), line, steps })
     }
 
     /// The step, unless something is wrong with it. `before` is the time of the step before it.
     fn into_step(self, of: &str, before: Duration, report: &mut Report) -> Option<TestStep> {
-        let errors = report.errors();
+        let errors = report.count_errors();
         for (key, hint) in [
             ("tool", "name the tool that is called, as in tools/list"),
             ("expect", "say what is expected: \"allow\", \"deny\", \"hide\" or \"require_approval\""),
         ] {
             if !self.table.has(key) {
-                report.error("missing-key", &self.table.span, format!("the {of} has no `{key}`"), hint);
+                report.push_error("missing-key", &self.table.span, format!("the {of} has no `{key}`"), hint);
             }
         }
-        let at = self.time(before, report);
+        let at = self.step_time(before, report);
         let arguments = if self.table.has("args") { self.args } else { Some(Arguments::default()) };
         let step = TestStep {
             tool: self.tool?,
@@ -168,21 +168,21 @@ impl CaseKeys {
             times: self.times?.0,
             at: at?,
         };
-        Some(step).filter(|_| report.errors() == errors && self.table.errors == 0)
+        Some(step).filter(|_| report.count_errors() == errors && self.table.errors == 0)
     }
 
     /// When the step is: `at` since the case began, or `after` the step before it.
-    fn time(&self, before: Duration, report: &mut Report) -> Option<Duration> {
+    fn step_time(&self, before: Duration, report: &mut Report) -> Option<Duration> {
         match (&self.at, &self.after) {
             (Some(at), Some(_)) => {
                 let message = "`at` and `after` both say when the step is";
-                report.error("conflicting-keys", &at.span, message, "keep one of the two");
+                report.push_error("conflicting-keys", &at.span, message, "keep one of the two");
                 None
             }
             (Some(at), None) if at.value.0 < before => {
                 let hint = "`at` counts from the start of the case; `after` counts from the step before";
                 let message = "the step before this one is later, and time does not go back";
-                report.error("bad-time", &at.span, message, hint);
+                report.push_error("bad-time", &at.span, message, hint);
                 None
             }
             (Some(at), None) => Some(at.value.0),
@@ -219,10 +219,10 @@ impl FromDocument for Arguments {
         let mut text = String::new();
         match &node.value {
             DocumentValue::String(written) => text.clone_from(written),
-            DocumentValue::Table(_) => json::write(node, &mut text).map_err(|error| report.push(error)).ok()?,
+            DocumentValue::Table(_) => json::write_node(node, &mut text).map_err(|error| report.push(error)).ok()?,
             _ => {
                 let hint = "such as { campaignId = 77, dryRun = true }";
-                report.push(wrong_type(node, what, "a table of arguments").hint(hint));
+                report.push(wrong_type(node, what, "a table of arguments").with_hint(hint));
                 return None;
             }
         }
@@ -230,7 +230,7 @@ impl FromDocument for Arguments {
         if let Err(fault) = &arguments {
             let message = format!("no call has these arguments: {fault}");
             let hint = "they are one JSON object that every parser reads alike";
-            report.error("bad-arguments", &node.span, message, hint);
+            report.push_error("bad-arguments", &node.span, message, hint);
         }
         arguments.ok()
     }

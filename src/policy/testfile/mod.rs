@@ -61,11 +61,11 @@ table! {
 /// Loads a test file. Never panics and never fails but through its diagnostics.
 pub fn load_tests(source: &Source) -> LoadedTests {
     let mut report = Report::default();
-    let file = decode::decode(source, &mut report).and_then(|root| read(&root, source, &mut report));
-    LoadedTests { file: file.filter(|_| !report.has_errors()), diagnostics: report.finish(source) }
+    let file = decode::decode(source, &mut report).and_then(|root| read_test_file(&root, source, &mut report));
+    LoadedTests { file: file.filter(|_| !report.has_errors()), diagnostics: report.into_diagnostics(source) }
 }
 
-fn read(root: &DocumentNode, source: &Source, report: &mut Report) -> Option<TestFile> {
+fn read_test_file(root: &DocumentNode, source: &Source, report: &mut Report) -> Option<TestFile> {
     let FileKeys { policy, server, cases, .. } = FileKeys::read(root, FileKeys::SPEC.of, report)?;
     let cases = cases.into_iter().flatten().enumerate();
     let cases = cases.filter_map(|(index, case)| case.into_case(index + 1, source, report)).collect();

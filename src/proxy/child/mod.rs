@@ -28,7 +28,7 @@ pub struct SpawnEnv {
 
 impl SpawnEnv {
     /// Returns the search for programs of a process that is started in this environment.
-    pub fn search(&self) -> SearchEnv {
+    pub fn search_env(&self) -> SearchEnv {
         SearchEnv::new(self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())), &self.dir)
     }
 }
@@ -54,7 +54,7 @@ pub(super) struct ServerExit {
 }
 
 impl ServerExit {
-    fn exited(code: i32) -> Self {
+    fn from_code(code: i32) -> Self {
         // Codes with which Windows ends a process, such as 0xC0000005, are known in hexadecimal.
         let how =
             if code < 0 { format!("it exited with code 0x{code:08X}") } else { format!("it exited with code {code}") };
@@ -62,7 +62,7 @@ impl ServerExit {
     }
 
     #[cfg(unix)]
-    fn signalled(signal: i32) -> Self {
+    fn from_signal(signal: i32) -> Self {
         // The system's names, as people know them: `Signal::KILL` is SIGKILL.
         let name = rustix::process::Signal::from_named_raw(signal).map(|signal| format!("{signal:?}"));
         let name = name.as_ref().map(|name| name.trim_matches('"').trim_start_matches("Signal::"));
@@ -79,7 +79,7 @@ impl ServerExit {
     }
 }
 
-fn split(command: &[OsString]) -> Result<(&OsStr, &[OsString]), StartError> {
-    let none = || StartError::other("", io::Error::new(io::ErrorKind::InvalidInput, "no command was given"));
+fn split_command(command: &[OsString]) -> Result<(&OsStr, &[OsString]), StartError> {
+    let none = || StartError::unexplained("", io::Error::new(io::ErrorKind::InvalidInput, "no command was given"));
     command.split_first().map(|(program, args)| (program.as_os_str(), args)).ok_or_else(none)
 }

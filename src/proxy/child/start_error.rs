@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::lookup;
 #[cfg(any(windows, test))]
 use crate::lookup::{SearchEnv, SearchResult};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// The command that prints where a program is.
 const LOCATE: &str = if cfg!(windows) { "where" } else { "command -v" };
@@ -30,32 +30,32 @@ pub struct StartError {
 }
 
 impl StartError {
-    fn server(problem: impl std::fmt::Display, fix: impl Into<String>) -> Self {
+    fn server_not_started(problem: impl std::fmt::Display, fix: impl Into<String>) -> Self {
         Self { problem: format!("cannot start the server: {problem}"), fix: fix.into() }
     }
 
     /// The watcher, which ends the server if the wrapper is killed, could not be started.
     #[cfg(unix)]
-    pub(super) fn watcher(error: io::Error) -> Self {
+    pub(super) fn watcher_not_started(error: io::Error) -> Self {
         let fix = "check that the policylayer program is still where it was and that another process may be started";
         let problem = format!("cannot start the watcher that ends the server if the wrapper is killed: {error}");
         Self { problem, fix: fix.to_owned() }
     }
 
     /// The system refused something that the wrapper needs before it starts a server.
-    pub(in crate::proxy) fn system(error: io::Error) -> Self {
+    pub(in crate::proxy) fn system_refused(error: io::Error) -> Self {
         Self { problem: format!("the wrapper cannot start: {error}"), fix: MORE_HANDLES.to_owned() }
     }
 
     /// Anything else.
-    pub(super) fn other(command: &str, error: io::Error) -> Self {
+    pub(super) fn unexplained(command: &str, error: io::Error) -> Self {
         let problem = format!("cannot start the server `{command}`: {error}");
         Self { problem, fix: "run the command by itself in a terminal".to_owned() }
     }
 
     fn not_in_path(command: &str, path: &str) -> Self {
         let terminal = if cfg!(windows) { "terminal" } else { "shell" };
-        Self::server(
+        Self::server_not_started(
             format!("there is no command `{command}` in PATH ({path})"),
             format!(
                 "clients start servers with a short PATH of their own; write the absolute path of `{command}` (in your \
@@ -65,15 +65,15 @@ impl StartError {
     }
 
     fn no_file(command: &str, dir: &str) -> Self {
-        Self::server(
+        Self::server_not_started(
             format!("there is no file `{command}` (working directory: {dir})"),
             "correct the path; an absolute one does not depend on the directory in which the client starts",
         )
     }
 
-    fn directory(command: &str) -> Self {
+    fn is_directory(command: &str) -> Self {
         let index = format!("{command}{}index.js", std::path::MAIN_SEPARATOR);
-        Self::server(
+        Self::server_not_started(
             format!("`{command}` is a directory"),
             format!("name the program in it, or the program that runs what is in it, as in `node {index}`"),
         )
@@ -81,61 +81,62 @@ impl StartError {
 
     /// Explains the system's refusal to start `command`.
     #[cfg(unix)]
-    pub(super) fn of(command: &OsStr, error: io::Error) -> Self {
+    pub(super) fn from_spawn_error(command: &OsStr, error: io::Error) -> Self {
         let path = Path::new(command);
         let is_path = path.components().count() > 1 || path.is_absolute() || lookup::is_path(command);
-        let command = &shown(command);
+        let command = &display_text(command);
         match error.kind() {
             io::ErrorKind::NotFound if !is_path => {
-                let path = std::env::var_os("PATH").map_or("which is not set".to_owned(), |path| shown(&path));
+                let path = std::env::var_os("PATH").map_or("which is not set".to_owned(), |path| display_text(&path));
                 Self::not_in_path(command, &path)
             }
             // The file is there, so what its first line names as its interpreter is not.
-            io::ErrorKind::NotFound if path.exists() => Self::server(
+            io::ErrorKind::NotFound if path.exists() => Self::server_not_started(
                 format!("`{command}` is there, but the program that runs it is not (see its first line, after `#!`)"),
                 format!("install that program, or name it and the file, as in `node {command}`"),
             ),
             io::ErrorKind::NotFound => {
-                let dir = std::env::current_dir().map_or("gone".to_owned(), |dir| shown(dir.as_os_str()));
+                let dir = std::env::current_dir().map_or("gone".to_owned(), |dir| display_text(dir.as_os_str()));
                 Self::no_file(command, &dir)
             }
-            io::ErrorKind::PermissionDenied if path.is_dir() => Self::directory(command),
-            io::ErrorKind::PermissionDenied => Self::server(
+            io::ErrorKind::PermissionDenied if path.is_dir() => Self::is_directory(command),
+            io::ErrorKind::PermissionDenied => Self::server_not_started(
                 format!("`{command}` may not be executed ({error})"),
                 format!("`chmod +x` it, or name the program that runs it, as in `node {command}`"),
             ),
-            _ => Self::other(command, error),
+            _ => Self::unexplained(command, error),
         }
     }
 
     /// Explains why `program` was not found as a program.
     #[cfg(any(windows, test))]
-    pub(super) fn not_found(program: &OsStr, found: &SearchResult, search: &SearchEnv) -> Self {
-        let command = &shown(program);
+    pub(super) fn from_lookup(program: &OsStr, found: &SearchResult, search: &SearchEnv) -> Self {
+        let command = &display_text(program);
         match found {
-            SearchResult::NotExecutable(file) if file.is_dir() => Self::directory(&shown(file.as_os_str())),
+            SearchResult::NotExecutable(file) if file.is_dir() => Self::is_directory(&display_text(file.as_os_str())),
             SearchResult::NotExecutable(file) | SearchResult::At(file) => {
-                let (name, runner) = (shown(file.as_os_str()), lookup::interpreter(file).unwrap_or("node"));
-                Self::server(
+                let (name, runner) =
+                    (display_text(file.as_os_str()), lookup::usual_interpreter(file).unwrap_or("node"));
+                Self::server_not_started(
                     format!("`{name}` is not a program, and Windows starts nothing else"),
                     format!("name the program that runs it, as in `{runner} {name}`"),
                 )
             }
             SearchResult::Nowhere if lookup::is_path(program) => {
-                Self::no_file(command, &shown(search.dir().as_os_str()))
+                Self::no_file(command, &display_text(search.working_dir().as_os_str()))
             }
-            SearchResult::Nowhere if search.path().is_empty() => Self::not_in_path(command, "which is not set"),
-            SearchResult::Nowhere => Self::not_in_path(command, &shown(search.path())),
+            SearchResult::Nowhere if search.search_path().is_empty() => Self::not_in_path(command, "which is not set"),
+            SearchResult::Nowhere => Self::not_in_path(command, &display_text(search.search_path())),
         }
     }
 
     /// Checks for what cmd.exe would change, and the standard library refuses to quote or does not see.
     #[cfg(any(windows, test))]
     pub(super) fn check_batch(file: &Path, args: &[OsString]) -> Result<(), Self> {
-        let path = shown(file.as_os_str());
+        let path = display_text(file.as_os_str());
         // The library quotes it, and a `%` counts between quotes too.
         if path.contains('%') {
-            return Err(Self::server(
+            return Err(Self::server_not_started(
                 format!(
                     "the path of the batch file `{path}` has a `%`, and cmd.exe, which runs batch files, would take it for \
                      the name of a variable"
@@ -145,12 +146,12 @@ impl StartError {
         }
         let broken = args.iter().position(|arg| arg.to_string_lossy().contains(['\r', '\n']));
         let Some((at, arg)) = broken.and_then(|at| Some((at, args.get(at)?))) else { return Ok(()) };
-        Err(Self::server(
+        Err(Self::server_not_started(
             format!(
                 "`{path}` is a batch file, so its arguments pass through cmd.exe, and argument {}, `{}`, has a line break, \
                  where the command line would end",
                 at + 1,
-                shown(arg)
+                display_text(arg)
             ),
             "name the program behind the batch file instead, as in `node C:\\path\\to\\cli.js`, or change that argument",
         ))
@@ -158,26 +159,26 @@ impl StartError {
 
     /// Explains why Windows did not start this file.
     #[cfg(any(windows, test))]
-    pub(super) fn refused(file: &Path, search: &SearchEnv, error: io::Error) -> Self {
+    pub(super) fn from_windows_error(file: &Path, search: &SearchEnv, error: io::Error) -> Self {
         const INVALID_DIRECTORY: i32 = 267;
-        let file = &shown(file.as_os_str());
-        match (error.raw_os_error(), error.raw_os_error().and_then(explain_code)) {
+        let file = &display_text(file.as_os_str());
+        match (error.raw_os_error(), error.raw_os_error().and_then(explain_windows_error)) {
             (Some(INVALID_DIRECTORY), _) => {
-                let dir = shown(search.dir().as_os_str());
-                Self::server(
+                let dir = display_text(search.working_dir().as_os_str());
+                Self::server_not_started(
                     format!("its working directory `{dir}` is not there, so `{file}` has nowhere to run"),
                     "correct the working directory",
                 )
             }
-            (_, Some((problem, fix))) => Self::server(format!("`{file}` {problem} ({error})"), fix),
-            (_, None) => Self::other(file, error),
+            (_, Some((problem, fix))) => Self::server_not_started(format!("`{file}` {problem} ({error})"), fix),
+            (_, None) => Self::unexplained(file, error),
         }
     }
 }
 
 /// Explains what is wrong with a file that Windows refuses to start with this error, and the fix.
 #[cfg(any(windows, test))]
-fn explain_code(code: i32) -> Option<(&'static str, &'static str)> {
+fn explain_windows_error(code: i32) -> Option<(&'static str, &'static str)> {
     let again = "wait a moment and start the client again; if it stays, see which program has it open";
     Some(match code {
         // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND: gone since it was looked for, or a link to what is not there.
@@ -220,8 +221,8 @@ fn explain_code(code: i32) -> Option<(&'static str, &'static str)> {
     })
 }
 
-fn shown(text: &OsStr) -> String {
-    visible(&text.to_string_lossy())
+fn display_text(text: &OsStr) -> String {
+    escape_invisible(&text.to_string_lossy())
 }
 
 #[cfg(test)]
@@ -235,7 +236,7 @@ mod tests {
         assert!(StartError::check_batch(file, &args(&["-y", "a b", "%PATH%", "\"&calc", ""])).is_ok());
         for bad in ["a\nb", "a\rb", "\n"] {
             let error = StartError::check_batch(file, &args(&["-y", bad])).unwrap_err().to_string();
-            let shown = visible(bad);
+            let shown = escape_invisible(bad);
             for part in
                 [r"`C:\tools\npx.cmd` is a batch file", "argument 2", shown.as_str(), "line break", "what to do: name"]
             {
@@ -263,7 +264,8 @@ mod tests {
             (4551, "blocked by a policy"),
             (87, "run the command by itself"),
         ] {
-            let error = StartError::refused(Path::new("tool.exe"), &search, io::Error::from_raw_os_error(code));
+            let error =
+                StartError::from_windows_error(Path::new("tool.exe"), &search, io::Error::from_raw_os_error(code));
             let error = error.to_string();
             assert!(error.contains(part) && error.contains("tool.exe"), "{code}: {error}");
             assert!(error.contains("\nwhat to do: "), "{code}: {error}");
@@ -275,7 +277,7 @@ mod tests {
     fn what_was_not_found_is_said_with_where_it_was_looked_for() {
         let home = tempfile::tempdir().unwrap();
         let search = SearchEnv::new([(OsStr::new("PATH"), OsStr::new("/bin"))], home.path());
-        let said = |program: &str, found| StartError::not_found(OsStr::new(program), &found, &search).to_string();
+        let said = |program: &str, found| StartError::from_lookup(OsStr::new(program), &found, &search).to_string();
         let dir = home.path().display().to_string();
         assert!(said("npx", SearchResult::Nowhere).contains("no command `npx` in PATH (/bin)"));
         let error = said("./npx", SearchResult::Nowhere);

@@ -31,7 +31,7 @@ pub(in crate::proxy) struct Child {
 pub(in crate::proxy) struct ProcessGroup(Pid);
 
 impl ProcessGroup {
-    pub(in crate::proxy) fn kill(self) {
+    pub(in crate::proxy) fn kill_all(self) {
         // That nobody is left is no failure.
         let _ = rustix::process::kill_process_group(self.0, Signal::KILL);
     }
@@ -47,11 +47,12 @@ impl Child {
         stdout: PipeWriter,
         stderr: Stdio,
     ) -> Result<Self, StartError> {
-        let (program, args) = super::split(command)?;
+        let (program, args) = super::split_command(command)?;
         // First the watcher: a wrapper that is killed in between leaves nothing behind. Until its exec the new process
         // also holds our end of the watcher's pipe, so the watcher wakes only when the process is in the group.
-        let watcher = Watcher::spawn().map_err(StartError::watcher)?;
-        let group = watcher.group().ok_or_else(|| StartError::watcher(io::ErrorKind::NotFound.into()))?;
+        let watcher = Watcher::spawn().map_err(StartError::watcher_not_started)?;
+        let group =
+            watcher.group_id().ok_or_else(|| StartError::watcher_not_started(io::ErrorKind::NotFound.into()))?;
         let mut command = Command::new(program);
         command.args(args).stdin(stdin).stdout(stdout).stderr(stderr);
         command.process_group(group.as_raw_nonzero().get());
@@ -62,14 +63,14 @@ impl Child {
         match command.spawn() {
             Ok(server) => Ok(Self { server, watcher, group: ProcessGroup(group) }),
             Err(error) => {
-                watcher.end(ProcessGroup(group));
-                Err(StartError::of(program, error))
+                watcher.kill_and_reap(ProcessGroup(group));
+                Err(StartError::from_spawn_error(program, error))
             }
         }
     }
 
     /// Returns the server's group, for the panic hook.
-    pub(in crate::proxy) fn group(&self) -> ProcessGroup {
+    pub(in crate::proxy) fn process_group(&self) -> ProcessGroup {
         self.group
     }
 
@@ -78,7 +79,7 @@ impl Child {
     /// # Errors
     /// If no watcher runs, and none can be started.
     pub(in crate::proxy) fn keep_watcher(&mut self) -> io::Result<()> {
-        match self.watcher.keep()? {
+        match self.watcher.ensure_running()? {
             WatcherCheck::Alive => {}
             WatcherCheck::Replaced => {
                 tracing::warn!("the watcher was ended from outside; another one has taken its place")
@@ -88,29 +89,29 @@ impl Child {
     }
 
     /// Waits for the server to end. May be dropped and called again.
-    pub(in crate::proxy) async fn wait(&mut self) -> ServerExit {
-        self.server.wait().await.map_or_else(|_| ServerExit::unknown(), ended)
+    pub(in crate::proxy) async fn wait_for_exit(&mut self) -> ServerExit {
+        self.server.wait().await.map_or_else(|_| ServerExit::unknown(), describe_exit)
     }
 
-    pub(in crate::proxy) fn stop(&self, stop: Stop) {
-        self.signal(match stop {
+    pub(in crate::proxy) fn request_stop(&self, stop: Stop) {
+        self.send_signal(match stop {
             Stop::Terminate => Signal::TERM,
             Stop::Interrupt => Signal::INT,
             Stop::Hangup => Signal::HUP,
         });
     }
 
-    pub(in crate::proxy) fn kill(&mut self) {
-        self.signal(Signal::KILL);
+    pub(in crate::proxy) fn kill_group(&mut self) {
+        self.send_signal(Signal::KILL);
     }
 
     /// Ends what is left of the group, the watcher last, and gives its number back.
-    pub(in crate::proxy) fn clear(mut self) {
-        self.kill();
-        self.watcher.end(self.group);
+    pub(in crate::proxy) fn kill_and_reap(mut self) {
+        self.kill_group();
+        self.watcher.kill_and_reap(self.group);
     }
 
-    fn signal(&self, signal: Signal) {
+    fn send_signal(&self, signal: Signal) {
         // Its number is the first watcher's, which nobody has reaped.
         let _ = rustix::process::kill_process_group(self.group.0, signal);
         // A server that made a session of its own has left the group. It has an id only until it is reaped.
@@ -123,10 +124,10 @@ impl Child {
     }
 }
 
-fn ended(status: ExitStatus) -> ServerExit {
+fn describe_exit(status: ExitStatus) -> ServerExit {
     match (status.code(), status.signal()) {
-        (Some(code), _) => ServerExit::exited(code),
-        (None, Some(signal)) => ServerExit::signalled(signal),
+        (Some(code), _) => ServerExit::from_code(code),
+        (None, Some(signal)) => ServerExit::from_signal(signal),
         (None, None) => ServerExit::unknown(),
     }
 }

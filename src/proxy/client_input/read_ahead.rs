@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::limits::CLIENT_AHEAD;
-use crate::proxy::shared_session::lock;
+use crate::proxy::shared_session::lock_unpoisoned;
 
 /// A source that is read ahead, from the first read on.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl ReadAhead {
     /// Reads what is there, and waits if that is nothing; 0 at the end.
     pub(in crate::proxy) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
         self.wait_readable()?;
-        let mut buffer = lock(&self.0.buffer);
+        let mut buffer = lock_unpoisoned(&self.0.buffer);
         let mut count = buffer.bytes.read(room)?;
         // What is there may be in two parts.
         count += buffer.bytes.read(room.get_mut(count..).unwrap_or_default())?;
@@ -58,7 +58,7 @@ impl ReadAhead {
 
     /// Returns whether there are bytes, or the end, to read.
     pub(in crate::proxy) fn is_readable(&self) -> bool {
-        lock(&self.0.buffer).is_readable()
+        lock_unpoisoned(&self.0.buffer).is_readable()
     }
 
     /// Waits until [`Self::is_readable`] sees what the client has sent so far, which the thread first has to read.
@@ -71,9 +71,9 @@ impl ReadAhead {
 
     /// Waits until there are bytes, or the end, to read.
     pub(in crate::proxy) fn wait_readable(&self) -> io::Result<()> {
-        self.start()?;
+        self.start_thread()?;
         let waits = |buffer: &mut ReadAheadBuffer| !buffer.is_readable();
-        drop(self.0.changed.wait_while(lock(&self.0.buffer), waits).unwrap_or_else(PoisonError::into_inner));
+        drop(self.0.changed.wait_while(lock_unpoisoned(&self.0.buffer), waits).unwrap_or_else(PoisonError::into_inner));
         Ok(())
     }
 
@@ -85,14 +85,14 @@ impl ReadAhead {
 
     /// Returns how long ago the source was at its end; `None` if it is not.
     pub(in crate::proxy) fn hung_up_for(&self) -> Option<Duration> {
-        lock(&self.0.buffer).ended.map(|at| at.elapsed())
+        lock_unpoisoned(&self.0.buffer).ended.map(|at| at.elapsed())
     }
 
-    fn start(&self) -> io::Result<()> {
-        let mut buffer = lock(&self.0.buffer);
+    fn start_thread(&self) -> io::Result<()> {
+        let mut buffer = lock_unpoisoned(&self.0.buffer);
         let Some(AheadSource(source)) = buffer.source.take() else { return Ok(()) };
         let shared = Arc::clone(&self.0);
-        let started = thread::Builder::new().name("stdin".to_owned()).spawn(move || shared.fill(source));
+        let started = thread::Builder::new().name("stdin".to_owned()).spawn(move || shared.fill_buffer(source));
         if let Err(error) = started {
             buffer.ended = Some(Instant::now());
             return Err(error);
@@ -108,7 +108,7 @@ impl ReadAheadBuffer {
 }
 
 impl ReadAheadState {
-    fn fill(&self, mut source: Box<dyn Read + Send>) {
+    fn fill_buffer(&self, mut source: Box<dyn Read + Send>) {
         let mut chunk = vec![0; 64 * 1024];
         loop {
             // A source that fails has nothing more to give, just as one that ended.
@@ -119,7 +119,7 @@ impl ReadAheadState {
             };
             let is_full = |buffer: &mut ReadAheadBuffer| buffer.bytes.len() + count > CLIENT_AHEAD;
             let mut buffer =
-                self.changed.wait_while(lock(&self.buffer), is_full).unwrap_or_else(PoisonError::into_inner);
+                self.changed.wait_while(lock_unpoisoned(&self.buffer), is_full).unwrap_or_else(PoisonError::into_inner);
             buffer.bytes.extend(chunk.get(..count).unwrap_or_default());
             if count == 0 {
                 buffer.ended = Some(Instant::now());
@@ -199,7 +199,7 @@ mod tests {
         let first = last(&given);
         // The last piece waits with the thread.
         assert!(first > CLIENT_AHEAD && first <= CLIENT_AHEAD + 64 * 1024, "{first}");
-        assert_eq!(lock(&ahead.0.buffer).bytes.len(), CLIENT_AHEAD);
+        assert_eq!(lock_unpoisoned(&ahead.0.buffer).bytes.len(), CLIENT_AHEAD);
         let mut room = vec![0; 100_000];
         assert_eq!(ahead.read(&mut room).unwrap(), room.len());
         assert_eq!(last(&given), first + 64 * 1024);

@@ -93,10 +93,10 @@ pub(super) struct ClientEnv {
 
 impl ClientEnv {
     /// Returns what this terminal gives.
-    pub(super) fn here(env: &Env) -> Self {
+    pub(super) fn from_terminal(env: &Env) -> Self {
         Self {
             vars: env.vars().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            dir: env.folder().to_owned(),
+            dir: env.working_dir().to_owned(),
             origin: EnvOrigin::Here,
             unfilled: Vec::new(),
             secrets: Vec::new(),
@@ -105,15 +105,15 @@ impl ClientEnv {
     }
 
     /// Returns what the client of an entry gives.
-    pub(super) fn of_entry(target: &Target<'_>, keys: &[String], name: &str, env: &Env) -> Self {
+    pub(super) fn from_entry(target: &Target<'_>, keys: &[String], name: &str, env: &Env) -> Self {
         let id = target.place.row.id;
-        let mut given = Self { origin: EnvOrigin::of_client(id), ..Self::here(env) };
+        let mut given = Self { origin: EnvOrigin::of_client(id), ..Self::from_terminal(env) };
         if given.origin != EnvOrigin::PassesAll {
             given.vars.retain(|(name, _)| PASSED_ON.iter().any(|passed| is_same_variable(name, OsStr::new(passed))));
         }
         if given.origin == EnvOrigin::Desktop {
             if !cfg!(windows) {
-                given.set("PATH", if id == "claude-desktop" { CLAUDE_PATH } else { DESKTOP_PATH });
+                given.set_variable("PATH", if id == "claude-desktop" { CLAUDE_PATH } else { DESKTOP_PATH });
             }
             // They start servers anywhere: what is relative must not be found by chance.
             given.dir = env.home().map_or_else(|| PathBuf::from("/"), Path::to_owned);
@@ -127,9 +127,9 @@ impl ClientEnv {
 
     /// Adds what the entry itself has.
     fn add_entry(&mut self, document: &ClientDocument, path: &[&str], env: &Env) {
-        let Ok(Some(entry)) = document.find(path) else { return };
+        let Ok(Some(entry)) = document.find_table(path) else { return };
         if let Some(dir) = entry.member("cwd").and_then(DocumentNode::as_text) {
-            self.dir = env.folder().join(self.fill_known(dir));
+            self.dir = env.working_dir().join(self.fill_in_known(dir));
         }
         // Codex is told by name what else to pass on.
         let names = entry.member("env_vars").map(DocumentNode::items).unwrap_or_default();
@@ -144,9 +144,9 @@ impl ClientEnv {
             let written = match &node.value {
                 DocumentValue::String(text) => text.as_str(),
                 DocumentValue::Table(_) | DocumentValue::Array(_) => continue,
-                _ => document.part(node.span.clone()),
+                _ => document.text_of(node.span.clone()),
             };
-            let Some(value) = self.fill(written) else {
+            let Some(value) = self.fill_in(written) else {
                 self.unfilled.push(name.clone());
                 continue;
             };
@@ -154,22 +154,22 @@ impl ClientEnv {
             if value.len() >= 6 && !Path::new(&value).is_absolute() && name != "PATH" {
                 self.secrets.push(value.clone());
             }
-            self.set(name, &value);
+            self.set_variable(name, &value);
         }
     }
 
-    fn set(&mut self, name: &str, value: &str) {
+    fn set_variable(&mut self, name: &str, value: &str) {
         self.vars.retain(|(other, _)| !is_same_variable(other, OsStr::new(name)));
         self.vars.push((name.into(), value.into()));
     }
 
     /// Fills in a text of the entry as the client does; what cannot be filled in stays.
-    pub(super) fn fill_known(&self, text: &str) -> String {
-        self.fill(text).unwrap_or_else(|| text.to_owned())
+    pub(super) fn fill_in_known(&self, text: &str) -> String {
+        self.fill_in(text).unwrap_or_else(|| text.to_owned())
     }
 
     /// Fills in a text of the entry as the client does; `None` if only the client knows a value.
-    fn fill(&self, text: &str) -> Option<String> {
+    fn fill_in(&self, text: &str) -> Option<String> {
         // Claude Desktop and LM Studio fill in nothing.
         if self.origin == EnvOrigin::Desktop {
             return Some(text.to_owned());
@@ -181,7 +181,7 @@ impl ClientEnv {
             let name = name.strip_prefix("env:").unwrap_or(name);
             let (name, default) = name.split_once(":-").map_or((name, None), |(name, default)| (name, Some(default)));
             let value = match name {
-                "workspaceFolder" => Some(self.known.folder().as_os_str()),
+                "workspaceFolder" => Some(self.known.working_dir().as_os_str()),
                 "userHome" => self.known.home().map(Path::as_os_str),
                 name => self.known.var(name),
             };

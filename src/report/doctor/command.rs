@@ -26,60 +26,60 @@ impl Missing {
     }
 
     pub(super) fn into_step(self, id: StepId) -> StepReport {
-        StepReport::failed(id, self.what, self.remedy)
+        StepReport::new_failed(id, self.what, self.remedy)
     }
 }
 
 impl LaunchChain<'_> {
     /// Returns what looks for programs as the client's server does.
-    pub(super) fn search(&self) -> SearchEnv {
-        self.env.surroundings().search()
+    pub(super) fn search_env(&self) -> SearchEnv {
+        self.env.surroundings().search_env()
     }
 }
 
-pub(super) fn check(chain: &LaunchChain<'_>, here: &Env) -> StepReport {
+pub(super) fn check_command(chain: &LaunchChain<'_>, here: &Env) -> StepReport {
     let Some(program) = chain.own_words().first() else {
         let remedy = format!("name one in {}", chain.entry_place());
-        return StepReport::failed(StepId::Command, "there is no command", remedy);
+        return StepReport::new_failed(StepId::Command, "there is no command", remedy);
     };
-    let path = match locate(program, chain, here) {
+    let path = match locate_program(program, chain, here) {
         Ok(path) => path,
         Err(missing) => return missing.into_step(StepId::Command),
     };
-    let without_shell = || chain.search().with_path(DESKTOP_PATH).find(OsStr::new(program));
+    let without_shell = || chain.search_env().with_path(DESKTOP_PATH).find_program(OsStr::new(program));
     let through = match chain.env.asks_shell() && without_shell() == SearchResult::Nowhere {
         true => format!(", in the PATH that {} asks your shell for", chain.client),
         false => String::new(),
     };
-    StepReport::ok(StepId::Command, format!("{}{through}", path.display()))
+    StepReport::new_ok(StepId::Command, format!("{}{through}", path.display()))
 }
 
 /// Finds a program of the chain, if it can be started.
-pub(super) fn locate(program: &str, chain: &LaunchChain<'_>, here: &Env) -> Result<PathBuf, Missing> {
-    let (search, entry) = (chain.search(), chain.entry_place());
-    Err(match search.find(OsStr::new(program)) {
+pub(super) fn locate_program(program: &str, chain: &LaunchChain<'_>, here: &Env) -> Result<PathBuf, Missing> {
+    let (search, entry) = (chain.search_env(), chain.entry_place());
+    Err(match search.find_program(OsStr::new(program)) {
         SearchResult::At(path) => return check_interpreter(&path, chain, here).map_or(Ok(path), Err),
         SearchResult::NotExecutable(path) if path.is_dir() => Missing::new(
             format!("{} is a directory", path.display()),
             format!("in {entry}, name the program in it, or the program that runs what is in it"),
         ),
-        SearchResult::NotExecutable(path) => not_executable(&path, &entry),
+        SearchResult::NotExecutable(path) => describe_not_executable(&path, &entry),
         SearchResult::Nowhere if Path::new(program).is_absolute() => {
             Missing::new(format!("there is no file {program}"), format!("in {entry}, correct the path"))
         }
         SearchResult::Nowhere if program.contains(['/', '\\']) => Missing::new(
-            format!("there is no file {program} in {}", search.dir().display()),
+            format!("there is no file {program} in {}", search.working_dir().display()),
             format!("in {entry}, write the absolute path: clients start servers anywhere"),
         ),
-        SearchResult::Nowhere => not_in_path(program, search.path(), chain, here),
+        SearchResult::Nowhere => describe_not_in_path(program, search.search_path(), chain, here),
     })
 }
 
 /// Describes a file that is there and that the system does not start.
-pub(super) fn not_executable(path: &Path, entry: &str) -> Missing {
+pub(super) fn describe_not_executable(path: &Path, entry: &str) -> Missing {
     let shown = path.display();
     if cfg!(windows) {
-        let runner = lookup::interpreter(path).unwrap_or("node");
+        let runner = lookup::usual_interpreter(path).unwrap_or("node");
         return Missing::new(
             format!("{shown} is not a program, and Windows starts nothing else"),
             format!("in {entry}, name the program that runs it, as in `{runner} {shown}`"),
@@ -89,7 +89,7 @@ pub(super) fn not_executable(path: &Path, entry: &str) -> Missing {
 }
 
 /// Returns the program that a script's first line looks for in the PATH: `#!/usr/bin/env node`.
-fn interpreter(path: &Path) -> Option<String> {
+fn read_interpreter(path: &Path) -> Option<String> {
     let mut line = String::new();
     BufReader::new(fs::File::open(path).ok()?.take(256)).read_line(&mut line).ok()?;
     let mut words = line.strip_prefix("#!")?.split_whitespace();
@@ -99,28 +99,30 @@ fn interpreter(path: &Path) -> Option<String> {
 
 /// Describes the program that the first line of a script looks for, if that is missing.
 pub(super) fn check_interpreter(path: &Path, chain: &LaunchChain<'_>, here: &Env) -> Option<Missing> {
-    let search = chain.search();
-    let needed = interpreter(path).filter(|needed| search.find(OsStr::new(needed)) == SearchResult::Nowhere)?;
+    let search = chain.search_env();
+    let needed =
+        read_interpreter(path).filter(|needed| search.find_program(OsStr::new(needed)) == SearchResult::Nowhere)?;
     let what = format!(
         "{} is there, and the program that runs it is not: {needed}, which its first line looks for in {}",
         path.display(),
-        display_path(search.path())
+        display_path(search.search_path())
     );
-    let remedy = match search_here(here).find(OsStr::new(&needed)) {
-        SearchResult::At(needed) => extend_path(&[&needed], search.path(), chain),
+    let remedy = match search_here(here).find_program(OsStr::new(&needed)) {
+        SearchResult::At(needed) => extend_path(&[&needed], search.search_path(), chain),
         _ => format!("install {needed}"),
     };
     Some(Missing::new(what, remedy))
 }
 
 /// Describes a command that is in no directory of the PATH.
-fn not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>, here: &Env) -> Missing {
+fn describe_not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>, here: &Env) -> Missing {
     let (entry, here) = (chain.entry_place(), search_here(here));
-    let is_missing =
-        |program: &Path| chain.search().find(program.file_name().unwrap_or_default()) == SearchResult::Nowhere;
-    let remedy = match here.find(OsStr::new(program)) {
+    let is_missing = |program: &Path| {
+        chain.search_env().find_program(program.file_name().unwrap_or_default()) == SearchResult::Nowhere
+    };
+    let remedy = match here.find_program(OsStr::new(program)) {
         SearchResult::At(found) if chain.file.is_some() => {
-            match interpreter(&found).map(|needed| here.find(OsStr::new(&needed))) {
+            match read_interpreter(&found).map(|needed| here.find_program(OsStr::new(&needed))) {
                 // Its absolute path alone would not do: what runs it is looked for in the PATH as well.
                 Some(SearchResult::At(needed)) if is_missing(&needed) => extend_path(&[&found, &needed], path, chain),
                 _ => format!(
@@ -140,7 +142,7 @@ fn not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>, here: &Env)
 
 /// Returns what looks for programs as this terminal does.
 fn search_here(here: &Env) -> SearchEnv {
-    SearchEnv::new(here.vars(), here.folder())
+    SearchEnv::new(here.vars(), here.working_dir())
 }
 
 /// Says how to give the server a PATH with the directories of these programs.

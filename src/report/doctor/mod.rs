@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use self::client_env::ClientEnv;
 use self::targets::Target;
-use crate::clients::entry::{Transport, Wrapped, wrapped};
+use crate::clients::entry::{Transport, Wrapped, parse_wrapped};
 use crate::clients::servers::Clients;
 use crate::clients::{program, secret};
 use crate::env::Env;
@@ -124,20 +124,20 @@ impl StepId {
 }
 
 impl StepReport {
-    fn ok(id: StepId, detail: impl Into<String>) -> Self {
+    fn new_ok(id: StepId, detail: impl Into<String>) -> Self {
         Self { detail: detail.into(), id, remedy: None, status: StepStatus::Ok }
     }
 
-    fn warning(id: StepId, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { status: StepStatus::Warning, ..Self::failed(id, detail, remedy) }
+    fn new_warning(id: StepId, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { status: StepStatus::Warning, ..Self::new_failed(id, detail, remedy) }
     }
 
-    fn failed(id: StepId, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+    fn new_failed(id: StepId, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { detail: detail.into(), id, remedy: Some(remedy.into()), status: StepStatus::Failed }
     }
 
     fn not_tried(id: StepId) -> Self {
-        Self { status: StepStatus::NotTried, ..Self::ok(id, "not tried") }
+        Self { status: StepStatus::NotTried, ..Self::new_ok(id, "not tried") }
     }
 }
 
@@ -160,11 +160,11 @@ impl DoctorReport {
     ///
     /// # Errors
     /// If a person interrupts it, or the system cannot watch a process.
-    pub(crate) fn new(question: &DoctorQuestion<'_>) -> Result<Self, ProbeError> {
-        let doctor = Doctor { question, program: program::path(question.env).ok() };
+    pub(crate) fn run_checks(question: &DoctorQuestion<'_>) -> Result<Self, ProbeError> {
+        let doctor = Doctor { question, program: program::path_to_write(question.env).ok() };
         let mut checks = Vec::new();
         if question.command.is_empty() {
-            let clients = Clients::look(question.env);
+            let clients = Clients::find_all(question.env);
             match doctor.find_targets(&clients) {
                 Ok(targets) => {
                     for target in &targets {
@@ -179,11 +179,11 @@ impl DoctorReport {
             checks.push(doctor.check_command(question.command)?);
         }
         let report = Self { checks, error: None, ok: true, remedy: None };
-        Ok(Self { ok: report.count(StepStatus::Failed) == 0, ..report })
+        Ok(Self { ok: report.count_status(StepStatus::Failed) == 0, ..report })
     }
 
     /// Returns the number of steps of all chains that went so.
-    pub(crate) fn count(&self, status: StepStatus) -> usize {
+    pub(crate) fn count_status(&self, status: StepStatus) -> usize {
         self.checks.iter().flat_map(|check| &check.steps).filter(|step| step.status == status).count()
     }
 }
@@ -244,39 +244,39 @@ impl Doctor<'_> {
             Ok(found) => found,
             Err(why) => {
                 let remedy = format!("fix {file}; {} cannot read it either", row.name);
-                steps.push(StepReport::failed(StepId::File, why.clone(), remedy));
+                steps.push(StepReport::new_failed(StepId::File, why.clone(), remedy));
                 steps.extend(StepId::ALL.into_iter().skip(1).map(StepReport::not_tried));
                 return Ok(report(None, steps));
             }
         };
-        steps.push(StepReport::ok(StepId::File, file.clone()));
+        steps.push(StepReport::new_ok(StepId::File, file.clone()));
         let launch = match &entry.transport {
             Transport::Stdio(launch) => launch,
             other => {
-                steps.push(targets::without_command(other, &file));
+                steps.push(targets::report_no_command(other, &file));
                 steps.extend(StepId::ALL.into_iter().skip(2).map(StepReport::not_tried));
                 return Ok(report(Some(entry.name.clone()), steps));
             }
         };
-        let env = ClientEnv::of_entry(target, keys, &entry.name, self.question.env);
+        let env = ClientEnv::from_entry(target, keys, &entry.name, self.question.env);
         let literal = launch.words();
         let chain = LaunchChain {
             client: row.name,
             key: &entry.name,
             file: Some(file.clone()),
             option: format!(" --client {}", row.id),
-            words: literal.iter().map(|word| env.fill_known(word)).collect(),
-            wrapped: wrapped(&literal, self.program.as_deref()),
+            words: literal.iter().map(|word| env.fill_in_known(word)).collect(),
+            wrapped: parse_wrapped(&literal, self.program.as_deref()),
             env,
         };
         steps.push(if entry.is_disabled {
-            StepReport::warning(
+            StepReport::new_warning(
                 StepId::Entry,
                 format!("the entry tells {} to leave the server alone", row.name),
                 "enable it in the client, if it is to be used",
             )
         } else {
-            StepReport::ok(StepId::Entry, format!("starts {}", secret::words(&literal).join(" ")))
+            StepReport::new_ok(StepId::Entry, format!("starts {}", secret::redact_words(&literal).join(" ")))
         });
         self.check_chain(&chain, &mut steps)?;
         for step in &mut steps {
@@ -298,11 +298,11 @@ impl Doctor<'_> {
             option: String::new(),
             words,
             wrapped: Some(Wrapped { before: 3, program: 0, policy: None, server: None }),
-            env: ClientEnv::here(self.question.env),
+            env: ClientEnv::from_terminal(self.question.env),
         };
         let mut steps = Vec::new();
         self.check_chain(&chain, &mut steps)?;
-        let server = Some(secret::words(&own).join(" "));
+        let server = Some(secret::redact_words(&own).join(" "));
         Ok(ChainReport { client: None, client_name: None, file: None, server, steps })
     }
 
@@ -316,8 +316,8 @@ impl Doctor<'_> {
                 steps.push(wrapper::check_program(chain, here)?);
             }
         }
-        steps.push(command::check(chain, here));
-        let server = policy::check(chain, here, steps);
+        steps.push(command::check_command(chain, here));
+        let server = policy::check_settings_and_policy(chain, here, steps);
         steps.push(state::check_directory(chain, server.as_ref()));
         steps.push(state::check_clock(chain));
         // A chain that is broken already is not started. It does not need to count and record for that.
@@ -329,6 +329,6 @@ impl Doctor<'_> {
             steps.extend([StepId::Start, StepId::Initialize, StepId::Tools].map(StepReport::not_tried));
             return Ok(());
         }
-        start::check(chain, self.question, steps)
+        start::check_start(chain, self.question, steps)
     }
 }

@@ -8,22 +8,26 @@ use crate::paths::{self, POLICY_VARIABLE, PolicyError, SETTINGS_FILE, SettingsEr
 use crate::policy::ServerName;
 use crate::settings::Settings;
 use crate::shell::as_word;
-use crate::visible::plural;
+use crate::visible::count_of;
 
 /// Adds the steps for config.toml and for the policy, and returns the server's name if it is known.
-pub(super) fn check(chain: &LaunchChain<'_>, here: &Env, steps: &mut Vec<StepReport>) -> Option<ServerName> {
+pub(super) fn check_settings_and_policy(
+    chain: &LaunchChain<'_>,
+    here: &Env,
+    steps: &mut Vec<StepReport>,
+) -> Option<ServerName> {
     let env = chain.env.as_env();
     let settings = match paths::load_settings(&env) {
         Ok(settings) => settings,
         Err(error) => {
-            steps.extend([settings_error(error), StepReport::not_tried(StepId::Policy)]);
+            steps.extend([report_settings_error(error), StepReport::not_tried(StepId::Policy)]);
             return None;
         }
     };
-    let file = paths::configuration_folder(&env).map(|dir| dir.join(SETTINGS_FILE)).ok().filter(|file| file.exists());
+    let file = paths::configuration_dir(&env).map(|dir| dir.join(SETTINGS_FILE)).ok().filter(|file| file.exists());
     let valid = |file: PathBuf| format!("valid: {}", file.display());
     let detail = file.map_or_else(|| "none, so the defaults hold".to_owned(), valid);
-    steps.push(StepReport::ok(StepId::Config, detail));
+    steps.push(StepReport::new_ok(StepId::Config, detail));
     let (mut step, server) = match find_server(chain, &settings) {
         Ok(server) => (check_policy(chain, &server, &settings, &env, here), Some(server)),
         Err(step) => (step, None),
@@ -39,16 +43,16 @@ fn find_server(chain: &LaunchChain<'_>, settings: &Settings) -> Result<ServerNam
     match chain.wrapped.as_ref().and_then(|wrapped| wrapped.server.as_deref()) {
         Some(name) => ServerName::parse(name).map_err(|error| {
             let remedy = format!("correct --server in {}", chain.entry_place());
-            StepReport::failed(StepId::Policy, format!("--server: {error}"), remedy)
+            StepReport::new_failed(StepId::Policy, format!("--server: {error}"), remedy)
         }),
         None => settings.server_of_command(chain.own_words()).map_err(|error| {
             let remedy = "make the `match` of one of the two in config.toml longer";
-            StepReport::failed(StepId::Policy, error.to_string(), remedy)
+            StepReport::new_failed(StepId::Policy, error.to_string(), remedy)
         }),
     }
 }
 
-fn settings_error(error: SettingsError) -> StepReport {
+fn report_settings_error(error: SettingsError) -> StepReport {
     let (what, remedy) = match error {
         SettingsError::Invalid { path, rendered } => (
             format!("{} is invalid, and nothing starts with it:\n{rendered}", path.display()),
@@ -59,7 +63,7 @@ fn settings_error(error: SettingsError) -> StepReport {
             "make it a file that the user who runs the client may read, or remove it",
         ),
     };
-    StepReport::failed(StepId::Config, what, remedy)
+    StepReport::new_failed(StepId::Config, what, remedy)
 }
 
 fn check_policy(
@@ -75,7 +79,7 @@ fn check_policy(
     let named = named.map(|path| chain.env.dir.join(path));
     let loaded = match paths::load_policy(named.as_deref(), server, settings, env) {
         Ok(loaded) => loaded,
-        Err(error) => return policy_error(&error),
+        Err(error) => return report_policy_error(&error),
     };
     let found = paths::find_policy(named.as_deref(), server, settings, env).ok().flatten();
     if named.is_none()
@@ -83,7 +87,7 @@ fn check_policy(
     {
         let in_force =
             found.map_or_else(|| format!("the built-in policy for {server}"), |found| found.display().to_string());
-        return StepReport::warning(
+        return StepReport::new_warning(
             StepId::Policy,
             format!(
                 "{in_force}; this terminal has another one in force, {}, for variables that {} does not have",
@@ -99,14 +103,14 @@ fn check_policy(
     }
     let Some(file) = found else {
         let detail = format!("the built-in policy for {server}; there is no file for it");
-        return StepReport::ok(StepId::Policy, detail);
+        return StepReport::new_ok(StepId::Policy, detail);
     };
     let (file, word) = (file.display(), as_word(&file.to_string_lossy()));
     match loaded.warnings.len() as u64 {
-        0 => StepReport::ok(StepId::Policy, format!("valid: {file}")),
-        count => StepReport::warning(
+        0 => StepReport::new_ok(StepId::Policy, format!("valid: {file}")),
+        count => StepReport::new_warning(
             StepId::Policy,
-            format!("valid, with {}: {file}", plural(count, "warning")),
+            format!("valid, with {}: {file}", count_of(count, "warning")),
             format!("`policylayer check {word} --server {server}` prints them, each with what to do"),
         ),
     }
@@ -125,10 +129,10 @@ fn find_another_policy(
     (found != Some(path.as_path())).then_some(path)
 }
 
-fn policy_error(error: &PolicyError) -> StepReport {
+fn report_policy_error(error: &PolicyError) -> StepReport {
     if let PolicyError::Invalid { path, rendered } = error {
         let (path, word) = (path.display(), as_word(&path.to_string_lossy()));
-        return StepReport::failed(
+        return StepReport::new_failed(
             StepId::Policy,
             format!("{path} is invalid, and nothing starts with it:\n{rendered}"),
             format!("fix it, and try it with `policylayer check {word}`"),
@@ -137,5 +141,5 @@ fn policy_error(error: &PolicyError) -> StepReport {
     // The other messages are a sentence of what is wrong, and then what to do.
     let text = error.to_string();
     let (what, remedy) = text.split_once(". ").unwrap_or((&text, "see `policylayer check`"));
-    StepReport::failed(StepId::Policy, what, remedy.trim_end_matches('.'))
+    StepReport::new_failed(StepId::Policy, what, remedy.trim_end_matches('.'))
 }

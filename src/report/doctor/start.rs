@@ -12,23 +12,23 @@ use super::{DoctorQuestion, LaunchChain, StepId, StepReport};
 use crate::clients::secret;
 use crate::probe::{self, ProbeError, ProbeStage, ProbeTarget, ServerError, ServerOffer};
 use crate::shell::as_word;
-use crate::visible::{plural, visible};
+use crate::visible::{count_of, escape_invisible};
 use crate::wire::reply::ErrorCode;
 
 /// Adds the three steps.
 ///
 /// # Errors
 /// If a person interrupts it, or the system cannot watch a process.
-pub(super) fn check(
+pub(super) fn check_start(
     chain: &LaunchChain<'_>,
     question: &DoctorQuestion<'_>,
     steps: &mut Vec<StepReport>,
 ) -> Result<(), ProbeError> {
-    match chain.probe(&chain.words, question)? {
+    match chain.probe_words(&chain.words, question)? {
         Ok(offer) => {
             let started = chain.describe_unfilled().unwrap_or_else(|| "it runs".to_owned());
-            steps.push(StepReport::ok(StepId::Start, started));
-            steps.push(StepReport::ok(StepId::Initialize, describe_session(&offer)));
+            steps.push(StepReport::new_ok(StepId::Start, started));
+            steps.push(StepReport::new_ok(StepId::Initialize, describe_session(&offer)));
             steps.push(chain.check_tools(&offer, question)?);
         }
         Err(error) => {
@@ -41,7 +41,9 @@ pub(super) fn check(
             };
             let ids = [(StepId::Start, "it runs"), (StepId::Initialize, "answered"), (StepId::Tools, "")];
             let mut ids = ids.into_iter();
-            steps.extend(ids.by_ref().take_while(|(id, _)| *id != failed).map(|(id, went)| StepReport::ok(id, went)));
+            steps.extend(
+                ids.by_ref().take_while(|(id, _)| *id != failed).map(|(id, went)| StepReport::new_ok(id, went)),
+            );
             steps.push(chain.describe_failure(failed, &error));
             steps.extend(ids.map(|(id, _)| StepReport::not_tried(id)));
         }
@@ -51,7 +53,7 @@ pub(super) fn check(
 
 impl LaunchChain<'_> {
     /// Probes what these words start.
-    fn probe(
+    fn probe_words(
         &self,
         words: &[String],
         question: &DoctorQuestion<'_>,
@@ -60,11 +62,11 @@ impl LaunchChain<'_> {
         let surroundings = self.file.is_some().then(|| self.env.surroundings());
         let target = ProbeTarget {
             command: &command,
-            shown: visible(&self.env.hide_secrets(&secret::words(words).join(" "))),
+            shown: escape_invisible(&self.env.hide_secrets(&secret::redact_words(words).join(" "))),
             surroundings: surroundings.as_ref(),
             patience: question.patience,
         };
-        match probe::probe(&target, question.progress) {
+        match probe::probe_target(&target, question.progress) {
             Ok(offer) => Ok(Ok(offer)),
             Err(ProbeError::Server(error)) => Ok(Err(error)),
             Err(ProbeError::Start(error)) => {
@@ -114,7 +116,7 @@ impl LaunchChain<'_> {
             }
             None => self.find_remedy(error),
         };
-        StepReport::failed(id, what, remedy)
+        StepReport::new_failed(id, what, remedy)
     }
 
     fn find_remedy(&self, error: &ServerError) -> String {
@@ -140,21 +142,21 @@ impl LaunchChain<'_> {
 
     fn check_tools(&self, offer: &ServerOffer, question: &DoctorQuestion<'_>) -> Result<StepReport, ProbeError> {
         let shown = tool_names(offer);
-        let count = format!("{} visible", plural(shown.len() as u64, "tool"));
+        let count = format!("{} visible", count_of(shown.len() as u64, "tool"));
         if self.wrapped.is_none() {
             let detail = format!("{count}, and none hidden: no policy stands in front");
-            return Ok(StepReport::ok(StepId::Tools, detail));
+            return Ok(StepReport::new_ok(StepId::Tools, detail));
         }
-        Ok(match self.probe(self.own_words(), question)? {
+        Ok(match self.probe_words(self.own_words(), question)? {
             Ok(bare) => match tool_names(&bare).difference(&shown).count() {
-                hidden @ 1.. if shown.is_empty() => StepReport::warning(
+                hidden @ 1.. if shown.is_empty() => StepReport::new_warning(
                     StepId::Tools,
                     format!("{count}, {hidden} hidden: the agent can do nothing with this server"),
                     format!("see which rule hides them: policylayer inspect {} COMMAND", as_word("--")),
                 ),
-                hidden => StepReport::ok(StepId::Tools, format!("{count}, {hidden} hidden")),
+                hidden => StepReport::new_ok(StepId::Tools, format!("{count}, {hidden} hidden")),
             },
-            Err(error) => StepReport::warning(
+            Err(error) => StepReport::new_warning(
                 StepId::Tools,
                 format!("{count}; how many are hidden is not known, since a second start failed: {}", error.what),
                 self.find_remedy(&error),

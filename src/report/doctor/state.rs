@@ -13,7 +13,7 @@ use crate::paths::{self, NoStateDir};
 use crate::policy::ServerName;
 use crate::record;
 use crate::state::approvals::Book;
-use crate::state::file::create_private_folder;
+use crate::state::file::create_private_dir;
 
 /// Before this there was no policylayer.
 const EARLIEST: &str = "2026-01-01T00:00:00Z";
@@ -28,8 +28,8 @@ const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 /// Checks that counts, approvals and records can be written.
 pub(super) fn check_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> StepReport {
     match try_directory(chain, server) {
-        Ok(dir) => StepReport::ok(StepId::State, dir),
-        Err((what, remedy)) => StepReport::failed(StepId::State, what, remedy),
+        Ok(dir) => StepReport::new_ok(StepId::State, dir),
+        Err((what, remedy)) => StepReport::new_failed(StepId::State, what, remedy),
     }
 }
 
@@ -39,21 +39,21 @@ fn try_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> Result
     let no_home = |error: NoStateDir| {
         (error.to_string(), format!("give the server a {HOME}, in `env` of {}", chain.entry_place()))
     };
-    let (dir, audit) = (paths::state_folder(&env).map_err(no_home)?, paths::audit_folder(&env).map_err(no_home)?);
+    let (dir, audit) = (paths::state_dir(&env).map_err(no_home)?, paths::audit_dir(&env).map_err(no_home)?);
     for dir in [&dir, &audit] {
-        create_private_folder(dir).and_then(|()| tempfile::NamedTempFile::new_in(dir)).map_err(|error| {
+        create_private_dir(dir).and_then(|()| tempfile::NamedTempFile::new_in(dir)).map_err(|error| {
             let dir = dir.display();
             (format!("{dir} cannot be written to: {error}"), format!("make {dir} a directory that you may write to"))
         })?;
     }
-    let log = server.map(|server| LogPaths::new(&audit, server).current());
+    let log = server.map(|server| LogPaths::new(&audit, server).current_file());
     if let Some(log) = log.filter(|log| log.exists()) {
         OpenOptions::new().append(true).open(&log).map_err(|error| {
             let log = log.display();
             (format!("the audit log {log} cannot be written: {error}"), format!("make {log} a file that you may write"))
         })?;
     }
-    Book::new(&dir, paths::STATE_FILE).all().map_err(|fault| {
+    Book::new(&dir, paths::STATE_FILE).list_all().map_err(|fault| {
         let text = fault.to_string();
         let (what, remedy) = text.split_once(". ").unwrap_or((&text, "make it a file that you may write"));
         (what.to_owned(), remedy.trim_end_matches('.').to_owned())
@@ -71,7 +71,7 @@ pub(super) fn check_clock(chain: &LaunchChain<'_>) -> StepReport {
     let now = Timestamp::now();
     let format = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
     let shown = format(now);
-    let failed = |what, remedy| StepReport::failed(StepId::Clock, format!("it shows {shown}, {what}"), remedy);
+    let failed = |what, remedy| StepReport::new_failed(StepId::Clock, format!("it shows {shown}, {what}"), remedy);
     let bound = |text: &str| text.parse::<Timestamp>().ok();
     if bound(EARLIEST).is_some_and(|earliest| now < earliest) {
         return failed("when there was no policylayer yet".to_owned(), REMEDY.to_owned());
@@ -79,7 +79,7 @@ pub(super) fn check_clock(chain: &LaunchChain<'_>) -> StepReport {
     if bound(LATEST).is_some_and(|latest| now > latest) {
         return failed("which is too late to be true".to_owned(), REMEDY.to_owned());
     }
-    let newest = paths::audit_folder(&chain.env.as_env()).ok().and_then(|dir| newest_record(&dir).ok().flatten());
+    let newest = paths::audit_dir(&chain.env.as_env()).ok().and_then(|dir| newest_record(&dir).ok().flatten());
     match newest {
         Some((server, time)) if now.checked_add(SLACK).is_ok_and(|now| time > now) => {
             let time = format(time);
@@ -88,20 +88,20 @@ pub(super) fn check_clock(chain: &LaunchChain<'_>) -> StepReport {
                 format!("{REMEDY}; if it is right now, the log was written with a wrong one, and this ends at {time}"),
             )
         }
-        _ => StepReport::ok(StepId::Clock, shown),
+        _ => StepReport::new_ok(StepId::Clock, shown),
     }
 }
 
 /// Returns the newest record at the end of any server's log.
 fn newest_record(dir: &Path) -> io::Result<Option<(ServerName, Timestamp)>> {
     let mut newest: Option<(ServerName, Timestamp)> = None;
-    for server in reader::servers(dir)? {
-        let Ok(file) = File::open(LogPaths::new(dir, &server).current()) else { continue };
+    for server in reader::list_servers(dir)? {
+        let Ok(file) = File::open(LogPaths::new(dir, &server).current_file()) else { continue };
         let end = file.metadata()?.len();
         let mut lines = LogLines::new(file, end.saturating_sub(NEWEST_RECORD_TAIL), end)?;
-        while let Some(line) = lines.read()? {
+        while let Some(line) = lines.read_line()? {
             let Some(time) =
-                std::str::from_utf8(line).ok().and_then(|line| Some(record::read(line.trim_end()).ok()?.time))
+                std::str::from_utf8(line).ok().and_then(|line| Some(record::read_line(line.trim_end()).ok()?.time))
             else {
                 continue;
             };

@@ -8,9 +8,9 @@ use crate::clients::file::Opened;
 use crate::clients::place::{ClientFile, Presence};
 use crate::clients::secret;
 use crate::clients::servers::{Clients, is_here};
-use crate::policy::nearest;
+use crate::policy::nearest_word;
 use crate::shell::as_word;
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// An entry of a client, or why its file cannot be read.
 pub(super) struct Target<'c> {
@@ -32,7 +32,7 @@ impl Doctor<'_> {
             place.presence == Presence::File && (ids.is_empty() || ids.iter().any(|id| id == place.row.id))
         };
         for place in clients.places.iter().filter(is_meant) {
-            let sections = match clients.sections(place) {
+            let sections = match clients.sections_of(place) {
                 Ok(sections) => sections,
                 Err(error) => {
                     // One file for two scopes is reported once.
@@ -42,7 +42,7 @@ impl Doctor<'_> {
                     continue;
                 }
             };
-            let opened = clients.opened(&place.file).ok().flatten();
+            let opened = clients.opened_file(&place.file).ok().flatten();
             for section in sections.into_iter().filter(|section| is_here(place.row, section, self.question.env)) {
                 for entry in section.entries {
                     names.insert(entry.name.clone());
@@ -75,7 +75,7 @@ impl Doctor<'_> {
             };
             return (format!("{whose} server that is behind a policy."), remedy);
         };
-        let remedy = match nearest(key, names.iter().map(String::as_str)) {
+        let remedy = match nearest_word(key, names.iter().map(String::as_str)) {
             Some(near) => format!("policylayer doctor {}{client}", as_word(near)),
             None if is_broken => {
                 "`policylayer clients` says which client's file cannot be read; fix that first".to_owned()
@@ -84,20 +84,20 @@ impl Doctor<'_> {
                 format!("add it: policylayer register {}{client} {} COMMAND", as_word(key), as_word("--"))
             }
             None => {
-                let names: Vec<_> = names.iter().map(|name| visible(name)).collect();
+                let names: Vec<_> = names.iter().map(|name| escape_invisible(name)).collect();
                 format!("name one that is there: {}", names.join(", "))
             }
         };
-        (format!("{whose} server {}.", visible(key)), remedy)
+        (format!("{whose} server {}.", escape_invisible(key)), remedy)
     }
 }
 
 /// Reports an entry that starts nothing.
-pub(super) fn without_command(kind: &Transport, file: &str) -> StepReport {
+pub(super) fn report_no_command(kind: &Transport, file: &str) -> StepReport {
     let (detail, remedy) = match kind {
         Transport::Unclear(bad) => (format!("it is unclear: {bad}"), format!("fix the entry in {file}")),
         Transport::Remote { url } => {
-            let url = url.as_deref().map(|url| format!(" ({})", secret::url(url))).unwrap_or_default();
+            let url = url.as_deref().map(|url| format!(" ({})", secret::redact_url(url))).unwrap_or_default();
             (
                 format!(
                     "the server is reached over HTTP{url}, which is out of a stdio wrapper's reach: no policy holds there"
@@ -108,7 +108,7 @@ pub(super) fn without_command(kind: &Transport, file: &str) -> StepReport {
                 ),
             )
         }
-        Transport::Stdio(_) => return StepReport::ok(StepId::Entry, "starts a command"),
+        Transport::Stdio(_) => return StepReport::new_ok(StepId::Entry, "starts a command"),
     };
-    StepReport::failed(StepId::Entry, detail, remedy)
+    StepReport::new_failed(StepId::Entry, detail, remedy)
 }

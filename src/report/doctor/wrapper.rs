@@ -3,19 +3,19 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::command::{check_interpreter, locate, not_executable};
+use super::command::{check_interpreter, describe_not_executable, locate_program};
 use super::{LaunchChain, StepId, StepReport};
 use crate::env::Env;
 use crate::limits::VERSION_PATIENCE;
 use crate::lookup::SearchResult;
 use crate::probe::{self, ProbeError, ProbeTarget};
-use crate::state::file::real;
-use crate::visible::visible;
+use crate::state::file::real_path;
+use crate::visible::escape_invisible;
 
 pub(super) fn check_wrapped(chain: &LaunchChain<'_>) -> StepReport {
     match &chain.wrapped {
-        Some(_) => StepReport::ok(StepId::Wrapped, format!("{} starts `policylayer wrap`", chain.client)),
-        None => StepReport::failed(
+        Some(_) => StepReport::new_ok(StepId::Wrapped, format!("{} starts `policylayer wrap`", chain.client)),
+        None => StepReport::new_failed(
             StepId::Wrapped,
             format!("{} starts the server itself, so no policy stands before it", chain.client),
             chain.register_command(),
@@ -28,45 +28,46 @@ pub(super) fn check_wrapped(chain: &LaunchChain<'_>) -> StepReport {
 /// # Errors
 /// If a person interrupts it, or the system cannot watch a process.
 pub(super) fn check_program(chain: &LaunchChain<'_>, here: &Env) -> Result<StepReport, ProbeError> {
-    let ok = |detail| Ok(StepReport::ok(StepId::Wrapper, detail));
+    let ok = |detail| Ok(StepReport::new_ok(StepId::Wrapper, detail));
     let program = chain.words.first().map(String::as_str).unwrap_or_default();
     // Through npx: what is behind npx is of the version that it says there.
     if chain.wrapped.as_ref().is_some_and(|wrapped| wrapped.program > 0) {
-        return match locate(program, chain, here) {
+        return match locate_program(program, chain, here) {
             Ok(path) => ok(format!("started through {}", path.display())),
             Err(missing) => Ok(missing.into_step(StepId::Wrapper)),
         };
     }
-    let path = match chain.search().find(OsStr::new(program)) {
+    let path = match chain.search_env().find_program(OsStr::new(program)) {
         SearchResult::At(path) => path,
         SearchResult::NotExecutable(path) => {
-            return Ok(not_executable(&path, &chain.entry_place()).into_step(StepId::Wrapper));
+            return Ok(describe_not_executable(&path, &chain.entry_place()).into_step(StepId::Wrapper));
         }
         SearchResult::Nowhere => {
             let what = match Path::new(program).is_absolute() {
                 true => format!("{program} is not there"),
                 false => format!("there is no {program} in the PATH that {} gives", chain.client),
             };
-            return Ok(StepReport::failed(StepId::Wrapper, what, chain.register_command()));
+            return Ok(StepReport::new_failed(StepId::Wrapper, what, chain.register_command()));
         }
     };
     if let Some(missing) = check_interpreter(&path, chain, here) {
         return Ok(missing.into_step(StepId::Wrapper));
     }
     let (own, shown) = (env!("CARGO_PKG_VERSION"), path.display());
-    let is_this = |program: &Path| real(program).is_ok_and(|program| real(&path).is_ok_and(|path| path == program));
-    if here.program().is_some_and(is_this) {
+    let is_this =
+        |program: &Path| real_path(program).is_ok_and(|program| real_path(&path).is_ok_and(|path| path == program));
+    if here.program_path().is_some_and(is_this) {
         return ok(format!("{own}, {shown}"));
     }
     let remedy = || format!("to use this one: {}", chain.register_command());
     Ok(match version_of(&path, chain)? {
         Some(version) if version == own => return ok(format!("{own}, {shown}")),
         Some(version) => {
-            StepReport::warning(StepId::Wrapper, format!("{version}, {shown}, and this is {own}"), remedy())
+            StepReport::new_warning(StepId::Wrapper, format!("{version}, {shown}, and this is {own}"), remedy())
         }
         None => {
             let what = format!("{shown} does not tell its version as policylayer does");
-            StepReport::failed(StepId::Wrapper, what, remedy())
+            StepReport::new_failed(StepId::Wrapper, what, remedy())
         }
     })
 }
@@ -75,7 +76,7 @@ pub(super) fn check_program(chain: &LaunchChain<'_>, here: &Env) -> Result<StepR
 fn version_of(path: &Path, chain: &LaunchChain<'_>) -> Result<Option<String>, ProbeError> {
     let said = probe::capture_stdout(&ProbeTarget {
         command: &[path.into(), "--version".into()],
-        shown: visible(&path.display().to_string()),
+        shown: escape_invisible(&path.display().to_string()),
         surroundings: Some(&chain.env.surroundings()),
         patience: VERSION_PATIENCE,
     })?;

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::class::Class;
 use super::listing::Listed;
-use words::{is_personal, words};
+use words::{is_personal, split_words};
 
 /// How much a verdict can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -62,15 +62,15 @@ impl Classification {
 }
 
 /// Classes a tool by its name, its description, its arguments and its annotations, in time linear in their length.
-pub fn classify(tool: &Listed<'_>) -> Classification {
-    let told = name::read(&tool.name);
-    let said = said(tool);
-    let claim = most([said.clone(), declared(tool)]);
+pub fn classify_tool(tool: &Listed<'_>) -> Classification {
+    let told = name::read_name(&tool.name);
+    let said = claim_of_texts(tool);
+    let claim = strongest_claim([said.clone(), claim_of_declarations(tool)]);
     if told.odd {
-        return odd(told.class, claim);
+        return classify_odd_name(told.class, claim);
     }
-    let Some((class, word)) = told.class else { return unnamed(said, declared(tool)) };
-    let by_name = format!("Its name has the word \"{}\".", schema::quoted(&word));
+    let Some((class, word)) = told.class else { return classify_without_name(said, claim_of_declarations(tool)) };
+    let by_name = format!("Its name has the word \"{}\".", schema::quote_for_reason(&word));
     match claim {
         // What is critical by its name stays what it is: a rule against deleting must not be evaded by talk of money.
         Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
@@ -92,27 +92,27 @@ pub fn classify(tool: &Listed<'_>) -> Classification {
 type Claim = Option<schema::Sign>;
 
 /// What the server says in words.
-fn said(tool: &Listed<'_>) -> Claim {
+fn claim_of_texts(tool: &Listed<'_>) -> Claim {
     let of = |what: &str, text: &Option<Cow<'_, str>>| {
-        let (class, words) = text::read(text.as_deref()?)?;
-        Some((class, format!("Its {what} says \"{}\".", schema::quoted(&words))))
+        let (class, words) = text::read_text(text.as_deref()?)?;
+        Some((class, format!("Its {what} says \"{}\".", schema::quote_for_reason(&words))))
     };
-    most([of("title", &tool.title), of("description", &tool.description)])
+    strongest_claim([of("title", &tool.title), of("description", &tool.description)])
 }
 
 /// What the server declares in other ways.
-fn declared(tool: &Listed<'_>) -> Claim {
-    most([schema::of_arguments(&tool.arguments), schema::of_annotations(tool.annotations)])
+fn claim_of_declarations(tool: &Listed<'_>) -> Claim {
+    strongest_claim([schema::sign_of_arguments(&tool.arguments), schema::sign_of_annotations(tool.annotations)])
 }
 
 /// The first of those that claim most.
-fn most(claims: [Claim; 2]) -> Claim {
+fn strongest_claim(claims: [Claim; 2]) -> Claim {
     claims.into_iter().flatten().reduce(|most, next| if next.0 > most.0 { next } else { most })
 }
 
 /// A name that tells nothing: words alone may say what the tool does, and never so surely that it counts as less than
 /// execute.
-fn unnamed(said: Claim, declared: Claim) -> Classification {
+fn classify_without_name(said: Claim, declared: Claim) -> Classification {
     let confidence = if said.is_some() { Confidence::Medium } else { Confidence::Low };
     let (class, reason) = said.unwrap_or_else(|| (Class::Execute, "Nothing tells what it does.".to_owned()));
     match declared {
@@ -124,7 +124,7 @@ fn unnamed(said: Claim, declared: Claim) -> Classification {
 }
 
 /// A name that may be taken for another one is never harmless.
-fn odd(told: Claim, claim: Claim) -> Classification {
+fn classify_odd_name(told: Claim, claim: Claim) -> Classification {
     let named = told.map_or(Class::Execute, |(class, _)| class.max(Class::Execute));
     let reason = "Its name has characters that may be taken for others or are not seen.".to_owned();
     match claim {
@@ -138,10 +138,10 @@ fn odd(told: Claim, claim: Claim) -> Classification {
 /// Whether a tool's name or arguments speak of people.
 pub(super) fn is_personal_data(tool: &Listed<'_>) -> bool {
     let names = std::iter::once(tool.name.as_ref()).chain(tool.arguments.iter().map(|argument| argument.name.as_str()));
-    names.flat_map(words).any(|word| is_personal(&word))
+    names.flat_map(split_words).any(|word| is_personal(&word))
 }
 
 /// Whether a message goes out, by the tool's name or since it takes a recipient and a text.
 pub(super) fn is_sender(tool: &Listed<'_>) -> bool {
-    name::read(&tool.name).sends || schema::take_a_message(&tool.arguments)
+    name::read_name(&tool.name).sends || schema::take_a_message(&tool.arguments)
 }

@@ -1,8 +1,8 @@
 //! What a tool's name tells. Calls go by the name, so it is the one thing that a server cannot say otherwise.
 
 use super::words::{
-    Chunk, Verb, VerbPlace, glued, is_deal, is_far_reaching, is_money, is_plural, is_remote_control, is_sending,
-    is_set_off, is_thing_too, segments, verb,
+    Chunk, Verb, VerbPlace, find_glued_verb, find_verb, is_deal, is_far_reaching, is_money, is_plural,
+    is_remote_control, is_sending, is_set_off, is_thing_too, split_segments,
 };
 use crate::risk::class::Class;
 
@@ -20,31 +20,31 @@ pub(super) struct NameFindings {
 }
 
 /// Reads a name, which may have a namespace before it.
-pub(super) fn read(name: &str) -> NameFindings {
+pub(super) fn read_name(name: &str) -> NameFindings {
     let mut told = NameFindings {
         odd: !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | ' ')),
         ..NameFindings::default()
     };
-    let segments = segments(name);
+    let segments = split_segments(name);
     let Some((last, namespace)) = segments.split_last() else { return told };
     let mut seen = NameReader::default();
-    seen.verbs(last);
+    seen.read_verbs(last);
     // `place_order` and the like, where nothing else tells.
     let mut words = last.iter().flat_map(|chunk| &chunk.words).filter(|_| seen.found.is_none());
     if let Some(word) = words.find(|word| is_money(word) || is_deal(word)) {
-        seen.raise(Class::Financial, word);
+        seen.raise_class(Class::Financial, word);
     }
     // What comes before a dot is the name of a group; it cannot say that the tool is harmless.
     for segment in namespace {
         let mut group = NameReader::default();
-        group.verbs(segment);
-        let anywhere = |word: &str| verb(word).is_none_or(|verb| verb.place == VerbPlace::Anywhere);
+        group.read_verbs(segment);
+        let anywhere = |word: &str| find_verb(word).is_none_or(|verb| verb.place == VerbPlace::Anywhere);
         if let Some((class, word)) = group.found.filter(|(class, word)| *class > Class::Read && anywhere(word)) {
-            seen.raise(class, &word);
+            seen.raise_class(class, &word);
         }
     }
     let words = segments.iter().flatten().flat_map(|chunk| &chunk.words).map(String::as_str);
-    words.for_each(|word| seen.noun(word));
+    words.for_each(|word| seen.read_noun(word));
     told.sends = seen.sends;
     told.doubtful = seen.doubtful;
     told.class = seen.found;
@@ -70,13 +70,13 @@ struct NameReader {
 
 impl NameReader {
     /// The harmful beats the harmless, so `get_or_create` creates.
-    fn raise(&mut self, class: Class, word: &str) {
+    fn raise_class(&mut self, class: Class, word: &str) {
         if self.found.as_ref().is_none_or(|(known, _)| class > *known) {
             self.found = Some((class, word.to_owned()));
         }
     }
 
-    fn verbs(&mut self, chunks: &[Chunk]) {
+    fn read_verbs(&mut self, chunks: &[Chunk]) {
         let words: Vec<&str> = chunks.iter().flat_map(|chunk| &chunk.words).map(String::as_str).collect();
         let (mut first, mut thing, mut previous) = (true, false, "");
         for (at, &word) in words.iter().enumerate() {
@@ -91,26 +91,26 @@ impl NameReader {
             if matches!(word, "and" | "or" | "then" | "with") {
                 first = true;
                 // `list_and_vaporize` does more than list.
-                let known = verb(next).is_some() || is_plural(next) || next.is_empty();
+                let known = find_verb(next).is_some() || is_plural(next) || next.is_empty();
                 self.doubtful |= word != "with" && !known;
             } else if let Some(Verb { class, .. }) =
-                verb(word).filter(|verb| first || verb.place == VerbPlace::Anywhere || (thing && next.is_empty()))
+                find_verb(word).filter(|verb| first || verb.place == VerbPlace::Anywhere || (thing && next.is_empty()))
             {
                 thing |= first && is_thing_too(word);
                 self.doubtful |= thing && next.is_empty() && !before.is_empty() && !is_plural(before);
                 first = false;
-                self.raise(class, word);
-                self.verb(class, word);
-            } else if let Some((verb, class)) = glued(word) {
-                self.raise(class, verb);
+                self.raise_class(class, word);
+                self.read_verb(class, word);
+            } else if let Some((verb, class)) = find_glued_verb(word) {
+                self.raise_class(class, verb);
             }
         }
-        for (verb, class) in chunks.iter().filter_map(disguised) {
-            self.raise(class, &verb);
+        for (verb, class) in chunks.iter().filter_map(find_disguised_verb) {
+            self.raise_class(class, &verb);
         }
     }
 
-    fn verb(&mut self, class: Class, word: &str) {
+    fn read_verb(&mut self, class: Class, word: &str) {
         self.sends |= is_sending(word);
         self.queries |= word == "query";
         self.changes |= matches!(class, Class::Write | Class::Execute);
@@ -119,22 +119,23 @@ impl NameReader {
     }
 
     /// What is changed matters as well as that it is.
-    fn noun(&mut self, word: &str) {
+    fn read_noun(&mut self, word: &str) {
         if self.changes && is_money(word) || self.deals && is_deal(word) {
-            self.raise(Class::Financial, word);
+            self.raise_class(Class::Financial, word);
         } else if self.creates && is_set_off(word) || self.changes && (is_far_reaching(word) || is_remote_control(word))
         {
-            self.raise(Class::Execute, word);
+            self.raise_class(Class::Execute, word);
         } else if self.queries && matches!(word, "database" | "db" | "sql") {
             // Whoever may write the query may write one that changes something.
-            self.raise(Class::Execute, word);
+            self.raise_class(Class::Execute, word);
         }
     }
 }
 
 /// A verb that changes something and is written `DeLeTe` or `de1ete`.
-fn disguised(chunk: &Chunk) -> Option<(String, Class)> {
-    let harmful = |word: &str| verb(word).filter(|verb| verb.place == VerbPlace::Anywhere && verb.class > Class::Read);
+fn find_disguised_verb(chunk: &Chunk) -> Option<(String, Class)> {
+    let harmful =
+        |word: &str| find_verb(word).filter(|verb| verb.place == VerbPlace::Anywhere && verb.class > Class::Read);
     let known = |word: &str| chunk.words.iter().any(|known| known == word);
     if let Some(verb) = harmful(&chunk.skeleton).filter(|_| !known(&chunk.skeleton)) {
         return Some((chunk.skeleton.clone(), verb.class));

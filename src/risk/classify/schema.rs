@@ -1,16 +1,16 @@
 //! What a tool's arguments and annotations tell: the server's words too, which can raise a class and never lower it.
 
 use super::name;
-use super::words::words;
+use super::words::split_words;
 use crate::risk::class::Class;
 use crate::risk::listing::{Annotations, Argument};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// A sign, and the sentence that tells of it.
 pub(super) type Sign = (Class, String);
 
 /// The most telling sign among the arguments.
-pub(super) fn of_arguments(arguments: &[Argument]) -> Option<Sign> {
+pub(super) fn sign_of_arguments(arguments: &[Argument]) -> Option<Sign> {
     let mut found: Option<Sign> = None;
     let mut raise = |class: Class, reason: &dyn Fn() -> String| {
         if found.as_ref().is_none_or(|(known, _)| class > *known) {
@@ -19,17 +19,21 @@ pub(super) fn of_arguments(arguments: &[Argument]) -> Option<Sign> {
     };
     let mut pairs = ArgumentPairs::default();
     for argument in arguments {
-        let words = words(&argument.name);
-        let taken = || format!("It takes the argument \"{}\".", quoted(&argument.name));
+        let words = split_words(&argument.name);
+        let taken = || format!("It takes the argument \"{}\".", quote_for_reason(&argument.name));
         if let Some(class) = of_name(&words, argument) {
             raise(class, &taken);
         }
-        pairs.see(&words);
+        pairs.add_words(&words);
         if words.first().is_some_and(|word| is_choice(word)) || words.last().is_some_and(|word| is_choice(word)) {
             for value in &argument.values {
-                if let Some((class, _)) = name::read(value).class.filter(|(class, _)| *class > Class::Read) {
+                if let Some((class, _)) = name::read_name(value).class.filter(|(class, _)| *class > Class::Read) {
                     raise(class, &|| {
-                        format!("Its argument \"{}\" can be \"{}\".", quoted(&argument.name), quoted(value))
+                        format!(
+                            "Its argument \"{}\" can be \"{}\".",
+                            quote_for_reason(&argument.name),
+                            quote_for_reason(value)
+                        )
                     });
                 }
             }
@@ -38,7 +42,7 @@ pub(super) fn of_arguments(arguments: &[Argument]) -> Option<Sign> {
     if pairs.amount && pairs.currency {
         raise(Class::Financial, &|| "It takes an amount and a currency.".to_owned());
     }
-    if pairs.message() {
+    if pairs.is_message() {
         raise(Class::Execute, &|| "It takes a recipient and a text.".to_owned());
     }
     found
@@ -47,8 +51,8 @@ pub(super) fn of_arguments(arguments: &[Argument]) -> Option<Sign> {
 /// Whether the arguments are a message's: to whom, and what.
 pub(super) fn take_a_message(arguments: &[Argument]) -> bool {
     let mut pairs = ArgumentPairs::default();
-    arguments.iter().for_each(|argument| pairs.see(&words(&argument.name)));
-    pairs.message()
+    arguments.iter().for_each(|argument| pairs.add_words(&split_words(&argument.name)));
+    pairs.is_message()
 }
 
 /// Arguments that tell something together.
@@ -61,7 +65,7 @@ struct ArgumentPairs {
 }
 
 impl ArgumentPairs {
-    fn see(&mut self, words: &[String]) {
+    fn add_words(&mut self, words: &[String]) {
         let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
         let is =
             |wanted: &[&str]| words.first().is_some_and(|word| words.len() == 1 && wanted.contains(&word.as_str()));
@@ -71,7 +75,7 @@ impl ArgumentPairs {
         self.text |= is(&["body", "message", "text", "subject", "content", "html"]) || has(&["body"]);
     }
 
-    fn message(&self) -> bool {
+    fn is_message(&self) -> bool {
         self.recipient && self.text
     }
 }
@@ -122,7 +126,7 @@ fn is_choice(word: &str) -> bool {
 }
 
 /// What the hints tell. One that is absent tells nothing, and one that calls a tool harmless is no more than a claim.
-pub(super) fn of_annotations(hints: Annotations) -> Option<Sign> {
+pub(super) fn sign_of_annotations(hints: Annotations) -> Option<Sign> {
     if hints.destructive == Some(true) {
         return Some((Class::Destructive, "Its server says that it may destroy something.".to_owned()));
     }
@@ -130,9 +134,9 @@ pub(super) fn of_annotations(hints: Annotations) -> Option<Sign> {
 }
 
 /// The server's words as a sentence of ours may have them: short, and nothing in them that drives a terminal.
-pub(super) fn quoted(text: &str) -> String {
+pub(super) fn quote_for_reason(text: &str) -> String {
     const MOST: usize = 48;
     let shown: String = text.chars().take(MOST).collect();
     let cut = if shown.len() < text.len() { "…" } else { "" };
-    format!("{}{cut}", visible(&shown))
+    format!("{}{cut}", escape_invisible(&shown))
 }

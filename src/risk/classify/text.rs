@@ -1,7 +1,7 @@
 //! What a tool's title and description tell. They are the server's words: they can raise a class and never lower it.
 
 use super::schema::Sign;
-use super::words::{Break, Form, VerbPlace, base_forms, tokens, verb};
+use super::words::{Break, Form, VerbPlace, base_forms, find_verb, split_tokens};
 use crate::risk::class::Class;
 
 /// What is said nowhere but of what does harm.
@@ -41,8 +41,8 @@ const PHRASES: [(&str, Class); 32] = [
 ];
 
 /// Reads a title or a description, in time linear in its length.
-pub(super) fn read(text: &str) -> Option<Sign> {
-    let tokens = tokens(text);
+pub(super) fn read_text(text: &str) -> Option<Sign> {
+    let tokens = split_tokens(text);
     let mut found: Option<Sign> = None;
     let mut raise = |class: Class, words: &str| {
         if found.as_ref().is_none_or(|(known, _)| class > *known) {
@@ -100,7 +100,7 @@ fn verb_of_text(word: &str) -> Option<(Class, VerbPlace)> {
         "call" | "type" | "process" | "control" | "is" | "has" | "request" | "test" | "status" | "tree" | "accept"
         | "generate" | "handle" | "load" | "open" | "perform" | "prepare" | "refresh" | "sign" | "skip" | "split"
         | "use" => None,
-        word => verb(word).map(|verb| (verb.class, verb.place)),
+        word => find_verb(word).map(|verb| (verb.class, verb.place)),
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) enum VerbPlace {
 }
 
 /// The verb that a word in lower case is, in its base form.
-pub(super) fn verb(word: &str) -> Option<Verb> {
+pub(super) fn find_verb(word: &str) -> Option<Verb> {
     use Class::{Destructive, Execute, Financial, Read, Write};
     use VerbPlace::{Anywhere, First};
     #[rustfmt::skip]
@@ -85,13 +85,13 @@ pub(super) fn is_thing_too(word: &str) -> bool {
 
 /// Whether a word speaks of several things; a verb in its base form hardly ever ends so.
 pub(super) fn is_plural(word: &str) -> bool {
-    singular(word) != word
+    strip_plural(word) != word
 }
 
 /// Whether changing such a thing moves money.
 #[rustfmt::skip]
 pub(super) fn is_money(word: &str) -> bool {
-    matches!(singular(word),
+    matches!(strip_plural(word),
         "bid" | "billing" | "charge" | "debit" | "deposit" | "donation" | "fund" | "invoice" | "money"
             | "payment" | "payout" | "payroll" | "purchase" | "refund" | "trade" | "transfer" | "withdrawal")
 }
@@ -99,7 +99,7 @@ pub(super) fn is_money(word: &str) -> bool {
 /// Whether such a thing, once it is created, acts by itself: it goes out, runs, or moves on what others do.
 #[rustfmt::skip]
 pub(super) fn is_set_off(word: &str) -> bool {
-    matches!(singular(word),
+    matches!(strip_plural(word),
         "broadcast" | "build" | "call" | "campaign" | "deployment" | "event" | "execution" | "export"
             | "invitation" | "invite" | "job" | "meeting" | "message" | "notification" | "post" | "release"
             | "run" | "tweet" | "webhook")
@@ -108,7 +108,7 @@ pub(super) fn is_set_off(word: &str) -> bool {
 /// Whether changing such a thing reaches further than the thing: it is code that runs later, or says who may do what.
 #[rustfmt::skip]
 pub(super) fn is_far_reaching(word: &str) -> bool {
-    matches!(singular(word),
+    matches!(strip_plural(word),
         "acl" | "apex" | "automation" | "collaborator" | "cron" | "crontab" | "hook" | "lambda" | "permission"
             | "pipeline" | "query" | "script" | "sql" | "worker")
 }
@@ -120,13 +120,13 @@ pub(super) fn is_remote_control(word: &str) -> bool {
 
 /// Whether such a thing is a deal, so that whoever creates or completes it may pay.
 pub(super) fn is_deal(word: &str) -> bool {
-    matches!(singular(word), "order" | "position" | "transaction")
+    matches!(strip_plural(word), "order" | "position" | "transaction")
 }
 
 /// Whether a word speaks of people.
 #[rustfmt::skip]
 pub(super) fn is_personal(word: &str) -> bool {
-    matches!(singular(word),
+    matches!(strip_plural(word),
         "account" | "address" | "attendee" | "birthday" | "contact" | "customer" | "email" | "employee"
             | "firstname" | "lastname" | "lead" | "member" | "passport" | "patient" | "people" | "person"
             | "phone" | "profile" | "recipient" | "ssn" | "subscriber" | "user" | "username")
@@ -140,12 +140,12 @@ pub(super) fn is_sending(word: &str) -> bool {
             | "publish" | "reply" | "resend" | "send" | "sms" | "trigger" | "tweet")
 }
 
-fn singular(word: &str) -> &str {
+fn strip_plural(word: &str) -> &str {
     word.strip_suffix('s').filter(|rest| rest.len() > 2 && !rest.ends_with('s')).unwrap_or(word)
 }
 
 /// A destructive verb with something behind it that does not inflect it, as in `deleteuser`; short verbs begin other words.
-pub(super) fn glued(word: &str) -> Option<(&'static str, Class)> {
+pub(super) fn find_glued_verb(word: &str) -> Option<(&'static str, Class)> {
     const LONG: [&str; 8] =
         ["cancel", "delete", "destroy", "overwrite", "remove", "terminate", "truncate", "uninstall"];
     let (verb, rest) = LONG.iter().find_map(|verb| Some((*verb, word.strip_prefix(verb)?)))?;
@@ -192,7 +192,7 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    fn of(text: &str) -> Self {
+    fn from_text(text: &str) -> Self {
         let letters: Vec<char> = text.chars().filter(char::is_ascii_alphanumeric).collect();
         let mut chunk = Self::default();
         let mut word = String::new();
@@ -202,7 +202,7 @@ impl Chunk {
                 && (before.is_some_and(char::is_ascii_lowercase)
                     || letters.get(at + 1).is_some_and(char::is_ascii_lowercase));
             if starts || c.is_ascii_digit() {
-                chunk.take(&mut word);
+                chunk.finish_word(&mut word);
             }
             if !c.is_ascii_digit() {
                 word.push(c.to_ascii_lowercase());
@@ -217,7 +217,7 @@ impl Chunk {
                 c => c.to_ascii_lowercase(),
             });
         }
-        chunk.take(&mut word);
+        chunk.finish_word(&mut word);
         // A number is a number, and not a word that looks like one.
         if letters.iter().all(char::is_ascii_digit) {
             chunk.skeleton = letters.into_iter().collect();
@@ -225,7 +225,7 @@ impl Chunk {
         chunk
     }
 
-    fn take(&mut self, word: &mut String) {
+    fn finish_word(&mut self, word: &mut String) {
         if !word.is_empty() {
             self.words.push(std::mem::take(word));
         }
@@ -233,20 +233,20 @@ impl Chunk {
 }
 
 /// What of a name stands between two marks of a namespace (`iterable.get_lists`, `ns__tool`, `a/b`), in chunks.
-pub(super) fn segments(name: &str) -> Vec<Vec<Chunk>> {
+pub(super) fn split_segments(name: &str) -> Vec<Vec<Chunk>> {
     let name = name.replace("__", ".");
     name.split(['.', '/', ':', '\\'])
         .map(|segment| {
             let chunks = segment.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !c.is_ascii_control());
-            chunks.map(Chunk::of).filter(|chunk| !chunk.skeleton.is_empty()).collect()
+            chunks.map(Chunk::from_text).filter(|chunk| !chunk.skeleton.is_empty()).collect()
         })
         .filter(|segment: &Vec<Chunk>| !segment.is_empty())
         .collect()
 }
 
 /// The words of a short name, such as an argument's.
-pub(super) fn words(name: &str) -> Vec<String> {
-    segments(name).into_iter().flatten().flat_map(|chunk| chunk.words).collect()
+pub(super) fn split_words(name: &str) -> Vec<String> {
+    split_segments(name).into_iter().flatten().flat_map(|chunk| chunk.words).collect()
 }
 
 /// What stands before a word of a text.
@@ -258,7 +258,7 @@ pub(super) enum Break {
 }
 
 /// The words of a text, in lower case, and what stands before each. An apostrophe belongs to its word.
-pub(super) fn tokens(text: &str) -> Vec<(String, Break)> {
+pub(super) fn split_tokens(text: &str) -> Vec<(String, Break)> {
     let mut tokens = Vec::new();
     let mut word = String::new();
     let mut before = Break::Sentence;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::state::file::{FileLock, create_private_folder};
+use crate::state::file::{FileLock, create_private_dir};
 
 /// The lock of a session, held until this is dropped or the process ends.
 #[derive(Debug)]
@@ -13,20 +13,20 @@ pub(super) struct AliveLock(#[expect(dead_code, reason = "it is held, not used")
 impl AliveLock {
     /// Takes the lock of a session, and removes the files of those that are gone.
     pub(super) fn take(dir: &Path, session: &str) -> io::Result<Self> {
-        create_private_folder(dir)?;
+        create_private_dir(dir)?;
         for entry in fs::read_dir(dir)?.flatten() {
             if let Some(session) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".lock")) {
-                let _ = is_alive(dir, session);
+                let _ = check_alive(dir, session);
             }
         }
-        let Some(path) = path(dir, session) else { return Err(io::Error::other("the session has no name")) };
-        FileLock::take(&path, None).map(Self)
+        let Some(path) = lock_path(dir, session) else { return Err(io::Error::other("the session has no name")) };
+        FileLock::wait_and_take(&path, None).map(Self)
     }
 }
 
 /// Whether a session lives. The file of one that does not is removed.
-pub(super) fn is_alive(dir: &Path, session: &str) -> bool {
-    let Some(path) = path(dir, session) else { return false };
+pub(super) fn check_alive(dir: &Path, session: &str) -> bool {
+    let Some(path) = lock_path(dir, session) else { return false };
     match FileLock::remove_unless_taken(&path) {
         Ok(is_taken) => is_taken,
         // Whatever else it is says nothing about the session.
@@ -35,7 +35,7 @@ pub(super) fn is_alive(dir: &Path, session: &str) -> bool {
 }
 
 /// The file of a session, whose name is in lower-case hexadecimal digits.
-fn path(dir: &Path, session: &str) -> Option<PathBuf> {
+fn lock_path(dir: &Path, session: &str) -> Option<PathBuf> {
     let is_name = !session.is_empty() && session.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     is_name.then(|| dir.join(format!("{session}.lock")))
 }
@@ -48,15 +48,15 @@ mod tests {
     fn a_session_lives_as_long_as_its_lock() {
         let dir = tempfile::tempdir().unwrap();
         let dir = &dir.path().join("approvals");
-        assert!(!is_alive(dir, "0a"));
+        assert!(!check_alive(dir, "0a"));
         let lock = AliveLock::take(dir, "0a").unwrap();
-        assert!(is_alive(dir, "0a") && is_alive(dir, "0a"));
+        assert!(check_alive(dir, "0a") && check_alive(dir, "0a"));
         fs::write(dir.join("0b.lock"), "").unwrap();
         let other = AliveLock::take(dir, "0c").unwrap();
-        assert!(is_alive(dir, "0a") && is_alive(dir, "0c"));
+        assert!(check_alive(dir, "0a") && check_alive(dir, "0c"));
         assert!(!dir.join("0b.lock").exists(), "left over, and removed");
         drop(lock);
-        assert!(!is_alive(dir, "0a") && !dir.join("0a.lock").exists());
+        assert!(!check_alive(dir, "0a") && !dir.join("0a.lock").exists());
         drop(other);
     }
 
@@ -66,7 +66,7 @@ mod tests {
         let file = dir.path().join("a.lock");
         fs::write(&file, "").unwrap();
         for name in ["../a", "", "A", "a/../a"] {
-            assert!(!is_alive(&dir.path().join("approvals"), name));
+            assert!(!check_alive(&dir.path().join("approvals"), name));
             assert!(file.exists());
         }
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::entry::{ApprovalEntry, ApprovalState, COLUMNS, Confirm};
-use super::{LOCKS, clock, sweep};
+use super::{LOCKS, sweep_expired, unix_time};
 use crate::engine::{ApprovalAnswer, Channel};
-use crate::state::database::{Database, DatabaseError, explain, time};
+use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
 
 /// The questions of all sessions of a user.
 #[derive(Debug)]
@@ -43,22 +43,22 @@ impl Book {
     ///
     /// # Errors
     /// Where the store cannot be used.
-    pub fn all(&mut self) -> Result<Vec<ApprovalEntry>, StoreError> {
+    pub fn list_all(&mut self) -> Result<Vec<ApprovalEntry>, StoreError> {
         if !self.database.path().exists() {
             return Ok(Vec::new());
         }
         let locks = &self.locks;
-        let all = self.database.write(|transaction| {
-            sweep(&transaction, locks, clock())?;
+        let all = self.database.write_transaction(|transaction| {
+            sweep_expired(&transaction, locks, unix_time())?;
             let all = {
                 let mut all =
                     transaction.prepare(&format!("SELECT {COLUMNS} FROM approvals ORDER BY asked, number"))?;
-                all.query_map([], ApprovalEntry::read)?.collect::<Result<Vec<_>, _>>()?
+                all.query_map([], ApprovalEntry::read_row)?.collect::<Result<Vec<_>, _>>()?
             };
             transaction.commit()?;
             Ok(all)
         });
-        all.map_err(|fault| self.fault(&fault))
+        all.map_err(|fault| self.explain_error(&fault))
     }
 
     /// Answers a question, if nobody has done so before, and returns it as it was. `given` is what the person gave with the
@@ -66,7 +66,7 @@ impl Book {
     ///
     /// # Errors
     /// Where the store cannot be used.
-    pub fn answer(
+    pub fn answer_question(
         &mut self,
         id: &str,
         verdict: &ApprovalAnswer,
@@ -76,21 +76,21 @@ impl Book {
             return Ok(Err(NotAnswered::Unknown));
         }
         let locks = &self.locks;
-        let answered = self.database.write(|transaction| {
-            sweep(&transaction, locks, clock())?;
-            let answered = answer(&transaction, id, verdict, given, clock())?;
+        let answered = self.database.write_transaction(|transaction| {
+            sweep_expired(&transaction, locks, unix_time())?;
+            let answered = store_answer(&transaction, id, verdict, given, unix_time())?;
             transaction.commit()?;
             Ok(answered)
         });
-        answered.map_err(|fault| self.fault(&fault))
+        answered.map_err(|fault| self.explain_error(&fault))
     }
 
-    fn fault(&self, fault: &DatabaseError) -> StoreError {
-        StoreError(explain(fault, self.database.path(), "cannot be asked what waits for a person"))
+    fn explain_error(&self, fault: &DatabaseError) -> StoreError {
+        StoreError(explain_error(fault, self.database.path(), "cannot be asked what waits for a person"))
     }
 }
 
-fn answer(
+fn store_answer(
     connection: &Connection,
     id: &str,
     verdict: &ApprovalAnswer,
@@ -103,7 +103,7 @@ fn answer(
         ApprovalAnswer::Refused { note } => (ApprovalState::Denied, None, note.as_deref()),
     };
     let find = format!("SELECT {COLUMNS} FROM approvals WHERE id = ?1");
-    let Some(entry) = connection.query_row(&find, [id], ApprovalEntry::read).optional()? else {
+    let Some(entry) = connection.query_row(&find, [id], ApprovalEntry::read_row).optional()? else {
         return Ok(Err(NotAnswered::Unknown));
     };
     if !entry.state.is_open() {
@@ -115,7 +115,7 @@ fn answer(
     connection.execute(
         "UPDATE approvals SET state = ?2, answer = ?3, note = ?4, channel = ?5, answered = ?6, arguments = NULL
          WHERE id = ?1 AND state IN ('waiting', 'late')",
-        params![id, state.as_str(), word, note, Channel::Local.as_str(), time(now)?],
+        params![id, state.as_str(), word, note, Channel::Local.as_str(), sql_time(now)?],
     )?;
     Ok(Ok(entry))
 }

@@ -9,10 +9,10 @@ use rusqlite::{Connection, params};
 
 use super::alive::AliveLock;
 use super::entry::Confirm;
-use super::{LOCKS, clock, sweep};
+use super::{LOCKS, sweep_expired, unix_time};
 use crate::engine::{ApprovalAnswer, LocalChannel, Question, Settled};
 use crate::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
-use crate::state::database::{Database, DatabaseError, explain, time};
+use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
 
 /// Called for each question with its id and the tool.
 pub type Announce = Box<dyn Fn(&str, &str) + Send>;
@@ -52,12 +52,12 @@ impl Desk {
 
     /// Calls `announce` for each question.
     #[must_use]
-    pub fn announcing(self, announce: Announce) -> Self {
+    pub fn with_announce(self, announce: Announce) -> Self {
         Self { announce, ..self }
     }
 
     /// Puts a question into the store, and returns its id; `None` if what waits already takes all the room there is.
-    fn lay_out(&mut self, question: &Question, expires: Duration) -> Result<Option<String>, DatabaseError> {
+    fn store_question(&mut self, question: &Question, expires: Duration) -> Result<Option<String>, DatabaseError> {
         if self.lock.is_none() {
             self.lock = Some(AliveLock::take(&self.locks, &self.session)?);
         }
@@ -65,14 +65,14 @@ impl Desk {
         let cut = question.arguments.floor_char_boundary(MAX_ASKED_ARGUMENTS);
         let kept = question.arguments.get(..cut).unwrap_or_default();
         let length = |of: &str| i64::try_from(of.len()).unwrap_or(i64::MAX);
-        self.database.write(|transaction| {
-                sweep(&transaction, &self.locks, clock())?;
+        self.database.write_transaction(|transaction| {
+                sweep_expired(&transaction, &self.locks, unix_time())?;
                 let sum = "SELECT coalesce(sum(length(CAST(arguments AS BLOB))), 0) FROM approvals";
                 let room: i64 = MAX_ASKED - transaction.query_row(sum, [], |row| row.get::<_, i64>(0))?;
                 if room < length(kept) {
                     return Ok(None);
                 }
-                let id = unused(&transaction)?;
+                let id = unused_id(&transaction)?;
                 transaction.execute(
                     "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line,
                                             asked, expires, confirm, state)
@@ -80,7 +80,7 @@ impl Desk {
                     params![
                         id,
                         self.session,
-                        number(question.number),
+                        sql_number(question.number),
                         self.server,
                         &*question.tool,
                         question.class,
@@ -89,8 +89,8 @@ impl Desk {
                         kept,
                         length(&question.arguments),
                         question.line.to_string(),
-                        time(asked)?,
-                        time(expires)?,
+                        sql_time(asked)?,
+                        sql_time(expires)?,
                         self.confirm.as_str(),
                     ],
                 )?;
@@ -99,19 +99,19 @@ impl Desk {
         })
     }
 
-    fn settled(&mut self, question: u64, how: Settled, expires: Duration) -> Result<(), DatabaseError> {
-        let (session, question) = (&self.session, number(question));
-        self.database.write(|transaction| {
+    fn store_settled(&mut self, question: u64, how: Settled, expires: Duration) -> Result<(), DatabaseError> {
+        let (session, question) = (&self.session, sql_number(question));
+        self.database.write_transaction(|transaction| {
             match how {
                 Settled::Late => transaction.execute(
                     "UPDATE approvals SET state = 'late', expires = ?3
                      WHERE session = ?1 AND number = ?2 AND state = 'waiting'",
-                    params![session, question, time(expires)?],
+                    params![session, question, sql_time(expires)?],
                 )?,
                 Settled::Answered(channel) => transaction.execute(
                     "UPDATE approvals SET state = 'settled', arguments = NULL, channel = ?3, answered = ?4
                      WHERE session = ?1 AND number = ?2 AND state IN ('waiting', 'late')",
-                    params![session, question, channel.as_str(), time(clock())?],
+                    params![session, question, channel.as_str(), sql_time(unix_time())?],
                 )?,
                 Settled::Over => transaction.execute(
                     "UPDATE approvals SET state = 'expired', arguments = NULL
@@ -123,10 +123,10 @@ impl Desk {
         })
     }
 
-    fn picked_up(&mut self) -> Result<Vec<(u64, ApprovalAnswer)>, DatabaseError> {
+    fn read_answers(&mut self) -> Result<Vec<(u64, ApprovalAnswer)>, DatabaseError> {
         let Some((first, _)) = self.open.first_key_value() else { return Ok(Vec::new()) };
-        let (session, open, first) = (&self.session, &self.open, number(*first));
-        let answers = self.database.read(|transaction| {
+        let (session, open, first) = (&self.session, &self.open, sql_number(*first));
+        let answers = self.database.read_transaction(|transaction| {
             let mut statement = transaction.prepare(
                 "SELECT number, line, state, answer, note FROM approvals
                  WHERE session = ?1 AND number >= ?2 AND state IN ('approved', 'denied') ORDER BY answered, number",
@@ -153,20 +153,20 @@ impl Desk {
         Ok(answers)
     }
 
-    fn explain(&self, fault: &DatabaseError) -> String {
-        explain(fault, self.database.path(), "cannot keep questions for a person")
+    fn explain_error(&self, fault: &DatabaseError) -> String {
+        explain_error(fault, self.database.path(), "cannot keep questions for a person")
     }
 }
 
 impl LocalChannel for Desk {
-    fn open(&mut self, question: &Question, expires: Duration) -> Result<(), String> {
-        match self.lay_out(question, expires) {
+    fn open_question(&mut self, question: &Question, expires: Duration) -> Result<(), String> {
+        match self.store_question(question, expires) {
             Ok(Some(id)) => {
                 self.open.insert(question.number, question.line.to_string());
                 (self.announce)(&id, &question.tool);
                 Ok(())
             }
-            Err(error) => Err(self.explain(&error)),
+            Err(error) => Err(self.explain_error(&error)),
             Ok(None) => Err(format!(
                 "the arguments of the calls that wait already fill {} MiB. Answer some of them with `policylayer approvals`.",
                 MAX_ASKED >> 20
@@ -174,21 +174,21 @@ impl LocalChannel for Desk {
         }
     }
 
-    fn settle(&mut self, number: u64, how: Settled, expires: Duration) {
+    fn settle_question(&mut self, number: u64, how: Settled, expires: Duration) {
         if how != Settled::Late {
             self.open.remove(&number);
         }
-        if let Err(fault) = self.settled(number, how, expires) {
-            tracing::warn!("what became of a question cannot be written down: {}", self.explain(&fault));
+        if let Err(fault) = self.store_settled(number, how, expires) {
+            tracing::warn!("what became of a question cannot be written down: {}", self.explain_error(&fault));
         }
     }
 
-    fn answers(&mut self) -> Vec<(u64, ApprovalAnswer)> {
-        let answers = self.picked_up();
+    fn take_answers(&mut self) -> Vec<(u64, ApprovalAnswer)> {
+        let answers = self.read_answers();
         let was_failing = std::mem::replace(&mut self.is_failing, answers.is_err());
         answers.unwrap_or_else(|fault| {
             if !was_failing {
-                tracing::warn!("answers cannot be read: {}", self.explain(&fault));
+                tracing::warn!("answers cannot be read: {}", self.explain_error(&fault));
             }
             Vec::new()
         })
@@ -202,14 +202,14 @@ impl fmt::Debug for Desk {
 }
 
 /// SQLite's integers are signed; there are not that many questions in a session.
-fn number(number: u64) -> i64 {
+fn sql_number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// An id that no question in the store has.
-fn unused(connection: &Connection) -> Result<String, DatabaseError> {
+fn unused_id(connection: &Connection) -> Result<String, DatabaseError> {
     loop {
-        let id = super::code(super::TYPEABLE, ID).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let id = super::random_code(super::TYPEABLE, ID).map_err(|error| std::io::Error::other(error.to_string()))?;
         let taken = "SELECT EXISTS (SELECT 1 FROM approvals WHERE id = ?1)";
         if !connection.query_row(taken, [&id], |row| row.get::<_, bool>(0))? {
             return Ok(id);

@@ -134,7 +134,7 @@ pub(super) const COLUMNS: &str = "id, session, server, tool, class, rule, reason
                                   confirm, state, channel, answered, note";
 
 impl ApprovalEntry {
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         let arguments: Option<String> = row.get("arguments")?;
         let length = row.get::<_, i64>("length")?.unsigned_abs();
         let state: String = row.get("state")?;
@@ -151,23 +151,23 @@ impl ApprovalEntry {
             left_out: arguments.as_ref().map_or(0, |kept| length.saturating_sub(kept.len() as u64)),
             arguments,
             line: row.get("line")?,
-            asked: time(row.get("asked")?),
-            expires: time(row.get("expires")?),
+            asked: from_nanoseconds(row.get("asked")?),
+            expires: from_nanoseconds(row.get("expires")?),
             // A word that we do not know asks for more, not for less.
             confirm: if confirm == Confirm::None.as_str() { Confirm::None } else { Confirm::Code },
             state: state.ok_or_else(|| rusqlite::Error::InvalidColumnType(13, "state".to_owned(), Type::Text))?,
             channel: row.get("channel")?,
-            answered: row.get::<_, Option<i64>>("answered")?.map(time),
+            answered: row.get::<_, Option<i64>>("answered")?.map(from_nanoseconds),
             note: row.get("note")?,
         })
     }
 
     /// How long it can be answered.
-    pub fn left(&self, now: Duration) -> Duration {
+    pub fn time_left(&self, now: Duration) -> Duration {
         self.expires.saturating_sub(now)
     }
 }
 
-fn time(nanoseconds: i64) -> Duration {
+fn from_nanoseconds(nanoseconds: i64) -> Duration {
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or_default())
 }

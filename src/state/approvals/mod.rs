@@ -23,14 +23,14 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, params};
 
-use super::database::{DatabaseError, time};
+use super::database::{DatabaseError, sql_time};
 use crate::limits::KEEP_ASKED;
 
 /// The directory of the sessions' locks, in the state directory.
 const LOCKS: &str = "approvals";
 
 /// The time since 1970.
-pub fn clock() -> Duration {
+pub fn unix_time() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
@@ -41,7 +41,7 @@ pub const TYPEABLE: &[u8] = b"23456789bcdfghjkmnpqrtwxz";
 ///
 /// # Errors
 /// Where the system has no randomness to give.
-pub fn code(alphabet: &[u8], length: usize) -> Result<String, getrandom::Error> {
+pub fn random_code(alphabet: &[u8], length: usize) -> Result<String, getrandom::Error> {
     let mut code = String::with_capacity(length);
     while code.len() < length {
         let mut byte = [0];
@@ -55,11 +55,11 @@ pub fn code(alphabet: &[u8], length: usize) -> Result<String, getrandom::Error> 
 }
 
 /// Marks the questions that can no longer be answered, and removes those that are too old.
-fn sweep(connection: &Connection, locks: &std::path::Path, now: Duration) -> Result<(), DatabaseError> {
+fn sweep_expired(connection: &Connection, locks: &std::path::Path, now: Duration) -> Result<(), DatabaseError> {
     let mut sessions =
         connection.prepare("SELECT DISTINCT session FROM approvals WHERE state IN ('waiting', 'late')")?;
     let sessions: Vec<String> = sessions.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for session in sessions.iter().filter(|session| !alive::is_alive(locks, session)) {
+    for session in sessions.iter().filter(|session| !alive::check_alive(locks, session)) {
         connection.execute(
             "UPDATE approvals SET state = 'expired', arguments = NULL WHERE session = ?1 AND state IN ('waiting', 'late')",
             [session],
@@ -67,9 +67,9 @@ fn sweep(connection: &Connection, locks: &std::path::Path, now: Duration) -> Res
     }
     connection.execute(
         "UPDATE approvals SET state = 'expired', arguments = NULL WHERE state = 'late' AND expires <= ?1",
-        [time(now)?],
+        [sql_time(now)?],
     )?;
-    let long_ago = time(now.saturating_sub(KEEP_ASKED))?;
+    let long_ago = sql_time(now.saturating_sub(KEEP_ASKED))?;
     connection.execute(
         "DELETE FROM approvals WHERE state NOT IN ('waiting', 'late') AND max(expires, coalesce(answered, 0)) < ?1",
         params![long_ago],

@@ -13,7 +13,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// The file at this path.
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of_path(path: &Path) -> io::Result<Self> {
         #[cfg(unix)]
         return std::fs::metadata(path).map(|found| Self::of_metadata(&found));
         #[cfg(windows)]
@@ -21,7 +21,7 @@ impl Identity {
     }
 
     /// The file that is open.
-    pub(crate) fn of_open(file: &File) -> io::Result<Self> {
+    pub(crate) fn of_open_file(file: &File) -> io::Result<Self> {
         #[cfg(unix)]
         return file.metadata().map(|found| Self::of_metadata(&found));
         #[cfg(windows)]
@@ -37,7 +37,7 @@ impl Identity {
 
     /// Whether an open file is still the one at this path.
     pub(crate) fn is_at(file: &File, path: &Path) -> bool {
-        matches!((Self::of_open(file), Self::of(path)), (Ok(open), Ok(there)) if open.is_same(there))
+        matches!((Self::of_open_file(file), Self::of_path(path)), (Ok(open), Ok(there)) if open.is_same(there))
     }
 
     /// Whether both are one file. Some network drives, and Wine for a file that was moved, give no number to the volume.

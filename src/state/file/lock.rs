@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Identity, open_private, open_to_read, remove};
+use super::{Identity, open_private, open_to_read, remove_file};
 
 /// A lock file that this process has locked. The system takes the lock back however the process ends.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct FileLock {
 impl FileLock {
     /// Waits for the lock. `held` is the file as it was last opened; it is opened anew, and made where it is missing, if
     /// it is no longer the one at this path.
-    pub(crate) fn take(path: &Path, mut held: Option<File>) -> io::Result<Self> {
+    pub(crate) fn wait_and_take(path: &Path, mut held: Option<File>) -> io::Result<Self> {
         loop {
             let file = match held.take() {
                 Some(file) => file,
@@ -32,7 +32,7 @@ impl FileLock {
 
     /// Takes the lock of a file that is there; `None` where another process has it.
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Self>> {
-        let file = super::open(File::options().read(true).write(true), path)?;
+        let file = super::open_file(File::options().read(true).write(true), path)?;
         match file.try_lock() {
             Ok(()) if Identity::is_at(&file, path) => Ok(Some(Self { file, path: path.to_owned() })),
             Ok(()) => Err(io::ErrorKind::NotFound.into()),
@@ -52,20 +52,20 @@ impl FileLock {
         let is_locked = is_locked(&file)?;
         if !is_locked {
             // One that stays is removed by whoever asks next.
-            let _ = remove(path);
+            let _ = remove_file(path);
         }
         Ok(is_locked)
     }
 
     /// Gives the lock back; the open file is returned where it can be locked again.
     pub(crate) fn release(self) -> Option<File> {
-        release(&self.file).then_some(self.file)
+        release_lock(&self.file).then_some(self.file)
     }
 
     /// Removes the lock file, and then gives the lock back.
     pub(crate) fn remove(self) {
         // One that stays is removed by whoever finds it and gets its lock.
-        let _ = remove(&self.path);
+        let _ = remove_file(&self.path);
     }
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn wait_for_lock(file: &File) -> io::Result<()> {
 ///
 /// On Windows, `File::unlock` unlocks twice and expects that the second time is refused in one way; under Wine, and on file
 /// systems that answer in another way, it then reports an error although the file is unlocked.
-pub(crate) fn release(file: &File) -> bool {
+pub(crate) fn release_lock(file: &File) -> bool {
     file.unlock().is_ok()
 }
 

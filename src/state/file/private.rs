@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Creates a directory, and those above it, for this user only where the system has modes. One that is there stays as it is.
 #[cfg(unix)]
-pub(crate) fn create_folder(dir: &Path) -> io::Result<()> {
+pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
@@ -19,8 +19,8 @@ pub(crate) fn create_folder(dir: &Path) -> io::Result<()> {
 
 /// Creates a directory of the state, and those above it, for this user only. One that is there stays as it is.
 #[cfg(unix)]
-pub(crate) fn create_private_folder(dir: &Path) -> io::Result<()> {
-    create_folder(dir)
+pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
+    create_dir(dir)
 }
 
 /// Creates a directory of the state, and those above it, for this user, the system and administrators only. One that is there
@@ -34,7 +34,7 @@ pub(crate) fn create_private_folder(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let Some(highest) = highest.filter(|new| !windows::is_in_profile(new)) else { return Ok(()) };
     if let Err(why) = windows::restrict(&highest) {
-        let shown = crate::visible::visible(&highest.display().to_string());
+        let shown = crate::visible::escape_invisible(&highest.display().to_string());
         tracing::warn!(
             "{shown} was made, and other users of this machine may be able to read it: {why}. Take their rights away, or \
              move the state to a directory of your own (XDG_STATE_HOME)."
@@ -45,7 +45,7 @@ pub(crate) fn create_private_folder(dir: &Path) -> io::Result<()> {
 
 /// Takes from others what they may do with a file that has grown too open.
 #[cfg(unix)]
-pub(crate) fn protect(path: &Path, found: &fs::Metadata) -> io::Result<()> {
+pub(crate) fn restrict_mode(path: &Path, found: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = found.permissions().mode();
     if mode & 0o077 == 0 { Ok(()) } else { fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) }

@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 ///
 /// Some volumes (RAM disks, `subst`, network shares) do not tell it, although the file is there: then links are followed
 /// step by step.
-pub(crate) fn real(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn real_path(path: &Path) -> io::Result<PathBuf> {
     match path.canonicalize() {
-        Ok(real) => Ok(plain(&real).unwrap_or(real)),
-        Err(error) if cfg!(windows) && std::fs::metadata(path).is_ok() => follow(path).ok_or(error),
+        Ok(real) => Ok(strip_verbatim(&real).unwrap_or(real)),
+        Err(error) if cfg!(windows) && std::fs::metadata(path).is_ok() => follow_links(path).ok_or(error),
         Err(error) => Err(error),
     }
 }
 
 /// The end of the links at this path.
-fn follow(path: &Path) -> Option<PathBuf> {
+fn follow_links(path: &Path) -> Option<PathBuf> {
     let mut path = std::path::absolute(path).ok()?;
     for _ in 0..crate::limits::MAX_LINKS {
         match path.read_link() {
             Ok(target) => path = std::path::absolute(path.parent()?.join(target)).ok()?,
-            Err(_) => return Some(plain(&path).unwrap_or(path)),
+            Err(_) => return Some(strip_verbatim(&path).unwrap_or(path)),
         }
     }
     None
@@ -55,7 +55,7 @@ fn plain(path: &Path) -> Option<PathBuf> {
 
 /// Elsewhere there is no other way to write a path.
 #[cfg(not(windows))]
-fn plain(_: &Path) -> Option<PathBuf> {
+fn strip_verbatim(_: &Path) -> Option<PathBuf> {
     None
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn long(path: &Path) -> Cow<'_, Path> {
 
 /// Elsewhere a path can be as long as a path can be.
 #[cfg(not(windows))]
-pub(crate) fn long(path: &Path) -> Cow<'_, Path> {
+pub(crate) fn long_path(path: &Path) -> Cow<'_, Path> {
     Cow::Borrowed(path)
 }
 
@@ -106,7 +106,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a.toml");
         std::fs::write(&file, "").unwrap();
-        let real = real(&file).unwrap();
+        let real = real_path(&file).unwrap();
         assert!(!real.display().to_string().contains(r"\\?\"), "{}", real.display());
         assert_eq!(follow(&file).unwrap().file_name(), file.file_name());
     }

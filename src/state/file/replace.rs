@@ -6,8 +6,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::long;
-use super::sharing::{Holder, holder, holder_of_name, wait};
+use super::long_path;
+use super::sharing::{Holder, find_holder, holder_of_name, wait_for_holder};
 
 /// A new file in a directory, under a name of its own, for this user only where the system has modes. It is removed again
 /// unless it is put in place.
@@ -18,13 +18,13 @@ pub(crate) fn temporary_in(dir: &Path) -> io::Result<NamedTempFile> {
     return NamedTempFile::new_in(dir);
     #[cfg(windows)]
     return tempfile::Builder::new()
-        .make_in(long(dir), |path| fs::File::options().read(true).write(true).create_new(true).open(path));
+        .make_in(long_path(dir), |path| fs::File::options().read(true).write(true).create_new(true).open(path));
 }
 
 /// Puts a file in the place of another one, or where none was, in one step. On Windows 10 and later that works too while
 /// others have the old one open, if they let it be removed; others are waited for.
-pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    wait(to, |error| holder_of(error, &[from, to]), || fs::rename(from, to))
+pub(crate) fn rename_file(from: &Path, to: &Path) -> io::Result<()> {
+    wait_for_holder(to, |error| holder_of(error, &[from, to]), || fs::rename(from, to))
 }
 
 /// Does the same only where no other program prevents it, and tells whether it was done.
@@ -36,8 +36,8 @@ pub(crate) fn rename_unless_held(from: &Path, to: &Path) -> io::Result<bool> {
 }
 
 /// Removes a file. One that is not there is an error.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    wait(path, |error| holder_of(error, &[path]), || fs::remove_file(path))
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
+    wait_for_holder(path, |error| holder_of(error, &[path]), || fs::remove_file(path))
 }
 
 /// Removes a file where no other program prevents it, and tells whether it is gone.
@@ -53,7 +53,7 @@ pub(crate) fn remove_unless_held(path: &Path) -> io::Result<bool> {
 pub(crate) fn persist(made: NamedTempFile, to: &Path) -> io::Result<()> {
     // Closed first: who looks at it then does not find it open.
     let mut made = made.into_temp_path();
-    rename(&made, to)?;
+    rename_file(&made, to)?;
     made.disable_cleanup(true);
     Ok(())
 }
@@ -61,12 +61,12 @@ pub(crate) fn persist(made: NamedTempFile, to: &Path) -> io::Result<()> {
 /// Puts a file that was just written where none is.
 pub(crate) fn persist_new(made: NamedTempFile, to: &Path) -> io::Result<()> {
     let mut made = Some(made.into_temp_path());
-    wait(
+    wait_for_holder(
         to,
         |error| holder_of_name(error, to),
         || {
             let Some(path) = made.take() else { return Err(io::ErrorKind::NotFound.into()) };
-            path.persist_noclobber(long(to)).map_err(|failed| {
+            path.persist_noclobber(long_path(to)).map_err(|failed| {
                 made = Some(failed.path);
                 failed.error
             })
@@ -83,7 +83,7 @@ fn holder_of(error: &io::Error, paths: &[&Path]) -> Holder {
     const DELETE: u32 = 0x0001_0000;
     const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
     if error.kind() != io::ErrorKind::PermissionDenied {
-        return holder(error);
+        return find_holder(error);
     }
     // Who wants a file alone gets it only where nobody has it open.
     let alone = |path: &&Path| {
@@ -91,14 +91,14 @@ fn holder_of(error: &io::Error, paths: &[&Path]) -> Holder {
         options.access_mode(DELETE).share_mode(0).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)
     };
     let is_held = |path: &&Path| {
-        alone(path).is_err_and(|error| holder(&error) == Holder::Certain) || super::is_being_removed(path)
+        alone(path).is_err_and(|error| find_holder(&error) == Holder::Certain) || super::is_being_removed(path)
     };
     if paths.iter().any(is_held) { Holder::Certain } else { Holder::Possible }
 }
 
 #[cfg(not(windows))]
 fn holder_of(error: &io::Error, _: &[&Path]) -> Holder {
-    holder(error)
+    find_holder(error)
 }
 
 #[cfg(test)]
@@ -120,8 +120,8 @@ mod tests {
         assert_eq!(fs::read_to_string(&to).unwrap(), "one");
         persist(made("two"), &to).unwrap();
         assert_eq!(fs::read_to_string(&to).unwrap(), "two");
-        remove(&to).unwrap();
-        assert_eq!(remove(&to).unwrap_err().kind(), io::ErrorKind::NotFound);
+        remove_file(&to).unwrap();
+        assert_eq!(remove_file(&to).unwrap_err().kind(), io::ErrorKind::NotFound);
         assert!(persist(made("three"), &dir.path().join("none/a")).is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use super::is_being_removed;
 use crate::limits::{HELD_FIRST_PAUSE, HELD_LONGEST_PAUSE, HELD_WAIT};
-use crate::visible::visible;
+use crate::visible::escape_invisible;
 
 /// A file that another program still holds open after [`HELD_WAIT`].
 #[derive(Debug, thiserror::Error)]
 #[error(
     "another program holds {} open: {error}. Close the file there (an MCP client such as Claude Desktop, an editor, OneDrive \
      or an antivirus program) and do the same again",
-    visible(&.path.display().to_string())
+    escape_invisible(&.path.display().to_string())
 )]
 struct HeldOpen {
     path: PathBuf,
@@ -45,11 +45,11 @@ pub(super) enum Holder {
 /// # Errors
 /// What `work` says, or that the file is still held open.
 pub(crate) fn wait_for_release<T>(path: &Path, work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    wait(path, holder, work)
+    wait_for_holder(path, find_holder, work)
 }
 
 /// Repeats `work` as long as `find_holder` blames another program for its error.
-pub(super) fn wait<T>(
+pub(super) fn wait_for_holder<T>(
     path: &Path,
     find_holder: impl Fn(&io::Error) -> Holder,
     mut work: impl FnMut() -> io::Result<T>,
@@ -93,13 +93,13 @@ pub(super) fn holder(error: &io::Error) -> Holder {
 
 /// Elsewhere an open file can be opened, replaced and removed.
 #[cfg(not(windows))]
-pub(super) fn holder(_: &io::Error) -> Holder {
+pub(super) fn find_holder(_: &io::Error) -> Holder {
     Holder::None
 }
 
 /// Opens a file that is there. One that is being removed, which only its last user still has open, is not.
-pub(crate) fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
-    match wait(path, holder, || options.open(path)) {
+pub(crate) fn open_file(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    match wait_for_holder(path, find_holder, || options.open(path)) {
         Err(error) if is_removal(&error, path) => Err(io::ErrorKind::NotFound.into()),
         opened => opened,
     }
@@ -107,12 +107,12 @@ pub(crate) fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
 
 /// Opens a file, which may make it. Where one of its name is being removed, the name is waited for.
 pub(super) fn open_or_create(options: &OpenOptions, path: &Path) -> io::Result<File> {
-    wait(path, |error| holder_of_name(error, path), || options.open(path))
+    wait_for_holder(path, |error| holder_of_name(error, path), || options.open(path))
 }
 
 /// Whether somebody keeps a name from being used again.
 pub(super) fn holder_of_name(error: &io::Error, path: &Path) -> Holder {
-    if is_removal(error, path) { Holder::Certain } else { holder(error) }
+    if is_removal(error, path) { Holder::Certain } else { find_holder(error) }
 }
 
 fn is_removal(error: &io::Error, path: &Path) -> bool {
@@ -121,7 +121,7 @@ fn is_removal(error: &io::Error, path: &Path) -> bool {
 
 /// Opens a file that is there, to read it.
 pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
-    open(File::options().read(true), path)
+    open_file(File::options().read(true), path)
 }
 
 /// Whether an error says that nothing is at a path.
@@ -138,7 +138,7 @@ pub(crate) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 /// Reads a whole file.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     wait_for_release(path, || {
         let mut bytes = Vec::new();
         open_to_read(path)?.read_to_end(&mut bytes)?;
@@ -154,7 +154,7 @@ mod tests {
     fn a_held_file_is_waited_for_and_then_named() {
         let path = Path::new("some/policy.toml");
         let mut left = 3;
-        let done = wait(
+        let done = wait_for_holder(
             path,
             |_| Holder::Certain,
             || {
@@ -165,7 +165,7 @@ mod tests {
         assert!(done.is_ok() && left == 0);
 
         let start = Instant::now();
-        let error = wait(path, |_| Holder::Certain, || Err::<(), _>(io::Error::other("held"))).unwrap_err();
+        let error = wait_for_holder(path, |_| Holder::Certain, || Err::<(), _>(io::Error::other("held"))).unwrap_err();
         assert!(start.elapsed() >= HELD_WAIT && is_held_open(&error));
         let said = error.to_string();
         assert!(said.contains("policy.toml") && said.contains("Close the file there"), "{said}");
@@ -175,7 +175,7 @@ mod tests {
             tries += 1;
             Err::<(), _>(io::Error::other("denied"))
         };
-        assert!(!is_held_open(&wait(path, |_| Holder::None, &mut denied).unwrap_err()));
+        assert!(!is_held_open(&wait_for_holder(path, |_| Holder::None, &mut denied).unwrap_err()));
         assert_eq!(tries, 1);
     }
 }

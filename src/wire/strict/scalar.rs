@@ -3,30 +3,30 @@
 use super::{Fault, Scan};
 
 impl Scan<'_, '_> {
-    pub(super) fn number(&mut self) -> Result<(), Fault> {
+    pub(super) fn scan_number(&mut self) -> Result<(), Fault> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
         if self.peek() == Some(b'0') {
             self.at += 1;
         } else {
-            self.digits()?;
+            self.scan_digits()?;
         }
         if self.peek() == Some(b'.') {
             self.at += 1;
-            self.digits()?;
+            self.scan_digits()?;
         }
         if let Some(b'e' | b'E') = self.peek() {
             self.at += 1;
             if let Some(b'+' | b'-') = self.peek() {
                 self.at += 1;
             }
-            self.digits()?;
+            self.scan_digits()?;
         }
         Ok(())
     }
 
-    fn digits(&mut self) -> Result<(), Fault> {
+    fn scan_digits(&mut self) -> Result<(), Fault> {
         let start = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
@@ -35,7 +35,7 @@ impl Scan<'_, '_> {
     }
 
     /// A literal; nothing more follows in it.
-    pub(super) fn literal(&mut self, word: &[u8]) -> Result<bool, Fault> {
+    pub(super) fn scan_literal(&mut self, word: &[u8]) -> Result<bool, Fault> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             self.at += word.len();
             Ok(false)

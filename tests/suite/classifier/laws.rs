@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use policylayer::risk::{Annotations, Argument, Class, Confidence, Listed, classify, profile};
+use policylayer::risk::{Annotations, Argument, Class, Confidence, Listed, classify_tool, profile_tool};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -104,7 +104,7 @@ proptest! {
         arguments in vec(argument(), 0..4),
         annotations in annotations(),
     ) {
-        let bare = classify(&Listed::named(name.as_str()));
+        let bare = classify_tool(&Listed::with_name(name.as_str()));
         let full = Listed {
             name: Cow::Borrowed(name.as_str()),
             title: title.map(Cow::Owned),
@@ -112,7 +112,7 @@ proptest! {
             arguments,
             annotations,
         };
-        let verdict = classify(&full);
+        let verdict = classify_tool(&full);
         prop_assert!(verdict.counts_as() >= bare.counts_as(), "{bare:?} {full:?} {verdict:?}");
         if bare.confidence == Confidence::High {
             prop_assert!(verdict.class >= bare.class, "{bare:?} {full:?} {verdict:?}");
@@ -121,27 +121,27 @@ proptest! {
         if bare.class >= Class::Destructive {
             prop_assert_eq!(verdict.class, bare.class);
         }
-        prop_assert_eq!(&verdict, &classify(&full), "the same every time");
+        prop_assert_eq!(&verdict, &classify_tool(&full), "the same every time");
         prop_assert!(verdict.reason.ends_with('.') && verdict.reason.chars().count() < 200, "{}", verdict.reason);
         prop_assert!(!verdict.reason.chars().any(char::is_control), "{}", verdict.reason);
         // Each claim alone, taken away from the whole, takes no class with it that it did not bring.
         let without = Listed { annotations: Annotations::default(), ..full.clone() };
-        prop_assert!(verdict.class >= classify(&without).class, "hints lower: {full:?}");
-        prop_assert!(verdict.counts_as() >= classify(&without).counts_as(), "hints lower: {full:?}");
+        prop_assert!(verdict.class >= classify_tool(&without).class, "hints lower: {full:?}");
+        prop_assert!(verdict.counts_as() >= classify_tool(&without).counts_as(), "hints lower: {full:?}");
         let without = Listed { arguments: Vec::new(), ..full.clone() };
-        prop_assert!(verdict.class >= classify(&without).class, "arguments lower: {full:?}");
-        prop_assert!(verdict.counts_as() >= classify(&without).counts_as(), "arguments lower: {full:?}");
+        prop_assert!(verdict.class >= classify_tool(&without).class, "arguments lower: {full:?}");
+        prop_assert!(verdict.counts_as() >= classify_tool(&without).counts_as(), "arguments lower: {full:?}");
         let without = Listed { description: None, ..full };
-        prop_assert!(verdict.counts_as() >= classify(&without).counts_as(), "the description lowers: {without:?}");
+        prop_assert!(verdict.counts_as() >= classify_tool(&without).counts_as(), "the description lowers: {without:?}");
     }
 }
 
 #[test]
 fn no_set_of_hints_lowers_any_name() {
     for (_, tool, _) in names() {
-        let bare = classify(&Listed::named(tool.as_str()));
+        let bare = classify_tool(&Listed::with_name(tool.as_str()));
         for annotations in every_annotation() {
-            let hinted = classify(&Listed { annotations, ..Listed::named(tool.as_str()) });
+            let hinted = classify_tool(&Listed { annotations, ..Listed::with_name(tool.as_str()) });
             assert!(hinted.counts_as() >= bare.counts_as(), "{tool} {annotations:?}");
             assert!(hinted.class >= bare.class, "{tool} {annotations:?}");
         }
@@ -152,12 +152,12 @@ fn no_set_of_hints_lowers_any_name() {
 #[test]
 fn an_unknown_tool_of_a_known_server_is_at_least_execute() {
     for (_, tool, _) in names() {
-        let known = profile("iterable", &Listed::named(tool.as_str()));
+        let known = profile_tool("iterable", &Listed::with_name(tool.as_str()));
         if known.route.is_none() {
             assert!(known.class >= Class::Execute, "{tool}: {known:?}");
         }
-        let other = profile("other", &Listed::named(tool.as_str()));
-        assert_eq!(other.class, classify(&Listed::named(tool.as_str())).counts_as());
+        let other = profile_tool("other", &Listed::with_name(tool.as_str()));
+        assert_eq!(other.class, classify_tool(&Listed::with_name(tool.as_str())).counts_as());
         assert!(!other.sends || other.class >= Class::Execute, "{tool}: {other:?}");
     }
 }

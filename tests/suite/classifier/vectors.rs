@@ -3,12 +3,12 @@
 use crate::support::system::PATIENCE;
 use std::time::Instant;
 
-use policylayer::risk::{Class, Classification, Confidence, Listed, classify, profile};
+use policylayer::risk::{Class, Classification, Confidence, Listed, classify_tool, profile_tool};
 use serde_json::{Value, json};
 
 #[track_caller]
 fn judge(tool: &Value) -> Classification {
-    classify(&Listed::read(tool).expect("it has a name"))
+    classify_tool(&Listed::read(tool).expect("it has a name"))
 }
 
 #[track_caller]
@@ -252,8 +252,8 @@ fn what_is_long_takes_no_longer_than_its_length() {
         });
         let start = Instant::now();
         let listed = Listed::read(&tool).unwrap();
-        let verdict = classify(&listed);
-        let profile = profile("other", &listed);
+        let verdict = classify_tool(&listed);
+        let profile = profile_tool("other", &listed);
         // Even unoptimized; what is quadratic takes hours.
         assert!(start.elapsed() < PATIENCE, "{piece:?} took {:?}", start.elapsed());
         assert!(verdict.reason.len() < 400 && profile.class == verdict.counts_as(), "{piece:?} {verdict:?}");
@@ -263,7 +263,7 @@ fn what_is_long_takes_no_longer_than_its_length() {
 #[test]
 fn a_profile_tells_people_messages_and_what_stays_done() {
     let told = |tool: Value| {
-        let profile = profile("other", &Listed::read(&tool).unwrap());
+        let profile = profile_tool("other", &Listed::read(&tool).unwrap());
         (profile.pii, profile.sends, profile.irreversible)
     };
     assert_eq!(told(json!({"name": "get_weather"})), (false, false, false));

@@ -27,7 +27,7 @@ struct Clocked {
 impl Clocked {
     fn new() -> Self {
         let policy =
-            policy::load(&Source::new("policy.json", Format::Json, LIMITS), &ServerName::parse("stub").unwrap());
+            policy::load_policy(&Source::new("policy.json", Format::Json, LIMITS), &ServerName::parse("stub").unwrap());
         let folder = tempfile::tempdir().unwrap();
         let store = Box::new(Sqlite::new(folder.path().join("state.sqlite3")));
         let engine = Engine::new(Arc::new(policy.policy.unwrap()), store);
@@ -48,11 +48,11 @@ impl Clocked {
     /// Whether a call passes. Each is answered, by the server where it passes, and its answer reaches the client.
     fn passes(&mut self, tool: &str) -> bool {
         let mut actions = Vec::new();
-        self.engine.client_line(call(1, tool).as_bytes(), self.now, &mut actions);
+        self.engine.handle_client_line(call(1, tool).as_bytes(), self.now, &mut actions);
         let passed = actions.contains(&Action::ToServer(Payload::Received));
         if passed {
             actions.clear();
-            self.engine.server_line(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#, self.now, &mut actions);
+            self.engine.handle_server_line(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#, self.now, &mut actions);
             assert!(actions.contains(&Action::ToClient(Payload::Received)), "{tool}: the answer passes: {actions:?}");
         } else {
             let is_refusal = |action: &Action| matches!(action, Action::ToClient(Payload::Written(line)) if is_refused(&String::from_utf8_lossy(line)));

@@ -96,10 +96,10 @@ fn hold(policy: Option<&Policy>, comments: &str, place: &str) -> usize {
         let (rule, limits) = rest.split_once(", counted by ").unwrap_or((rest, ""));
         let policy = policy.unwrap_or_else(|| panic!("{place}: {line}, but it is invalid"));
         let (decision, counted) = match call.split_once(' ') {
-            None => (policy.decide(call), Vec::new()),
+            None => (policy.decide_tool(call), Vec::new()),
             Some((tool, arguments)) => {
                 serde_json::from_str::<serde_json::Value>(arguments).unwrap_or_else(|error| panic!("{line}: {error}"));
-                let judgement = policy.judge(tool, arguments);
+                let judgement = policy.judge_call(tool, arguments);
                 let is_counted = judgement.decision.effect.as_str() == "allow";
                 let counted = judgement.limits().filter(|_| is_counted).map(|limit| limit.rule.as_str()).collect();
                 (judgement.decision, counted)

@@ -401,7 +401,7 @@ fn every_sentence_about_calls_holds_in_every_format() {
             let policy = valid(format, &text, server_name);
             for (call, effect, rule, limits) in *calls {
                 let (tool, arguments) = call.split_once(' ').expect("a tool and its arguments");
-                let judgement = policy.judge(tool, arguments);
+                let judgement = policy.judge_call(tool, arguments);
                 let counted: Vec<&str> = judgement.limits().map(|limit| limit.rule.as_str()).collect();
                 let found = (judgement.decision.effect.as_str(), judgement.decision.rule, counted.as_slice());
                 assert_eq!(found, (*effect, *rule, *limits), "{sentence}: {call} in {format:?}\n{text}");
@@ -416,7 +416,7 @@ fn limit(entry: &str, describe: impl Fn(&policylayer::policy::Limit) -> String) 
     let mut found = None;
     for (format, text) in formats::all(&document) {
         let policy: Policy = valid(format, &text, "any");
-        let judgement = policy.judge("a", "{}");
+        let judgement = policy.judge_call("a", "{}");
         let limits: Vec<String> = judgement.limits().map(&describe).collect();
         assert_eq!(limits.len(), 1, "{text}");
         assert_eq!(found.get_or_insert(limits.clone()), &limits, "{format:?} {text}");
@@ -501,12 +501,12 @@ fn the_nearest_reason_is_given() {
     let document = r#"{"version":"1","default":"deny","tools":{"a":{"reason":"Entry.","limits":[{"max":1,"window":1,"on_deny":"Limit."},{"max":1,"window":1}],"deny_if":[{"conditions":[{"path":"args.x","op":"eq","value":1}],"on_deny":"Group."},{"conditions":[{"path":"args.x","op":"eq","value":2}]},{"path":"args.x","op":"eq","value":3,"reason":"Bare."}],"rules":[{"conditions":[{"path":"args.x","op":"neq","value":4}],"on_deny":"Rule."}]}}}"#;
     for (format, text) in formats::all(document) {
         let policy = valid(format, &text, "any");
-        let said = |arguments: &str| policy.judge("a", arguments).decision.reason.map(str::to_owned);
+        let said = |arguments: &str| policy.judge_call("a", arguments).decision.reason.map(str::to_owned);
         assert_eq!(said(r#"{"x":1}"#).as_deref(), Some("Group."));
         assert_eq!(said(r#"{"x":2}"#).as_deref(), Some("Entry."));
         assert_eq!(said(r#"{"x":3}"#).as_deref(), Some("Bare."));
         assert_eq!(said(r#"{"x":4}"#).as_deref(), Some("Rule."));
-        let judgement = policy.judge("a", r#"{"x":9}"#);
+        let judgement = policy.judge_call("a", r#"{"x":9}"#);
         let limits: Vec<_> = judgement.limits().map(|limit| limit.reason.as_deref()).collect();
         assert_eq!(limits, [Some("Limit."), Some("Entry.")]);
     }
@@ -522,7 +522,7 @@ fn each_limit_of_an_entry_has_a_counter_of_its_own() {
     ] {
         let text = format!(r#"{{"version":"1","default":"deny","tools":{{"a":{entry}}}}}"#);
         let policy = valid(Format::Json, &text, "any");
-        let counters: Vec<_> = policy.judge("a", "{}").limits().map(|limit| limit.counter.clone()).collect();
+        let counters: Vec<_> = policy.judge_call("a", "{}").limits().map(|limit| limit.counter.clone()).collect();
         let apart: std::collections::BTreeSet<_> = counters.iter().collect();
         assert!(counters.len() > 1 && apart.len() == counters.len(), "{entry}: {counters:?}");
     }
@@ -547,7 +547,7 @@ fn what_refuses_always_refuses_the_tool() {
         let document = format!(r#"{{"version":"1","default":"allow","tools":{{"a":{entry}}}}}"#);
         for (format, text) in formats::all(&document) {
             let policy = valid(format, &text, "any");
-            let decision = policy.decide("a");
+            let decision = policy.decide_tool("a");
             assert_eq!((decision.effect.as_str(), decision.rule), (effect, rule), "{format:?} {text}");
         }
     }

@@ -10,7 +10,7 @@ use super::server;
 const TEXTS: [&str; 5] = ["catalogName", "itemId", "identifier", "email", "userId"];
 
 fn tools() -> &'static [CatalogueTool] {
-    Catalogue::of("iterable").expect("the catalogue of iterable").tools()
+    Catalogue::for_server("iterable").expect("the catalogue of iterable").tools()
 }
 
 /// The names between the braces of a route.
@@ -25,10 +25,10 @@ fn arguments(route: &str, of: impl Fn(&str) -> String) -> String {
 
 #[test]
 fn limits_are_those_of_the_class_and_of_personal_data() {
-    let policy = policy::builtin(&server("iterable"));
+    let policy = policy::builtin_policy(&server("iterable"));
     for tool in tools() {
         let rates: Vec<_> = policy
-            .judge(&tool.name, &arguments(&tool.http, |_| "\"a\"".to_owned()))
+            .judge_call(&tool.name, &arguments(&tool.http, |_| "\"a\"".to_owned()))
             .limits()
             .map(|limit| format!("{} in {} s", limit.max, limit.window.length().as_secs()))
             .collect();
@@ -44,9 +44,9 @@ fn limits_are_those_of_the_class_and_of_personal_data() {
 
 #[test]
 fn a_call_that_asks_a_person_says_why() {
-    let policy = policy::builtin(&server("iterable"));
+    let policy = policy::builtin_policy(&server("iterable"));
     for tool in tools().iter().filter(|tool| tool.class == Class::Execute) {
-        let reason = policy.decide(&tool.name).reason.unwrap_or_default();
+        let reason = policy.decide_tool(&tool.name).reason.unwrap_or_default();
         assert!(reason.ends_with("; a person has to approve it."), "{}: {reason}", tool.name);
     }
 }
@@ -54,11 +54,11 @@ fn a_call_that_asks_a_person_says_why() {
 /// The server takes `..` as it is: of the catalog "..", delete_catalog_item deletes something else.
 #[test]
 fn no_argument_leads_a_call_to_another_address() {
-    let policy = policy::builtin(&server("iterable"));
+    let policy = policy::builtin_policy(&server("iterable"));
     let (mut guarded, mut seen) = (0, Vec::new());
     for tool in tools() {
         let route = &tool.http;
-        let fine = policy.judge(&tool.name, &arguments(route, |_| "\"spring-sale\"".to_owned())).decision;
+        let fine = policy.judge_call(&tool.name, &arguments(route, |_| "\"spring-sale\"".to_owned())).decision;
         if fine.effect != Effect::Allow {
             continue;
         }
@@ -67,14 +67,14 @@ fn no_argument_leads_a_call_to_another_address() {
             seen.push(name);
             for bad in ["..", ".", " .. ", "../x", "a/b", "a\\\\b", "%2e%2E", "a%2Fb", "%5c", "..\\n", "\\ud800"] {
                 let of = |other: &str| format!("\"{}\"", if other == name { bad } else { "spring-sale" });
-                let decision = policy.judge(&tool.name, &arguments(route, of)).decision;
+                let decision = policy.judge_call(&tool.name, &arguments(route, of)).decision;
                 assert_eq!(decision.effect, Effect::Deny, "{} {name} = {bad}", tool.name);
                 assert!(decision.rule.starts_with(&format!("builtin:tools.{}.", tool.name)), "{}", decision.rule);
                 assert!(decision.reason.is_some_and(|reason| reason.contains("another address")));
             }
             for good in ["spring sale", "a.b", "50% off", "jo+x@example.com", "...", "日本"] {
                 let of = |other: &str| format!("\"{}\"", if other == name { good } else { "spring-sale" });
-                let decision = policy.judge(&tool.name, &arguments(route, of)).decision;
+                let decision = policy.judge_call(&tool.name, &arguments(route, of)).decision;
                 assert_eq!(decision.effect, Effect::Allow, "{} {name} = {good}", tool.name);
             }
         }
@@ -89,7 +89,7 @@ fn no_argument_leads_a_call_to_another_address() {
         (r#"{"identifier":null}"#, Effect::Deny),
         ("{}", Effect::Deny),
     ] {
-        assert_eq!(policy.judge("get_snippet", arguments).decision.effect, effect, "{arguments}");
+        assert_eq!(policy.judge_call("get_snippet", arguments).decision.effect, effect, "{arguments}");
     }
-    assert_eq!(policy.judge("get_catalog_items", r#"{"catalogName":[".."]}"#).decision.effect, Effect::Deny);
+    assert_eq!(policy.judge_call("get_catalog_items", r#"{"catalogName":[".."]}"#).decision.effect, Effect::Deny);
 }

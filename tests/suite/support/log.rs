@@ -193,7 +193,7 @@ impl Log {
         let draft = Draft::new(&facts, Some(&client), &mut self.keyed, made);
         let session = SessionName { id: decision.session.to_owned(), server: self.server.clone() };
         let mut line = Vec::new();
-        draft.finish(decision.outcome, decision.took).write(&session, self.previous, &mut line);
+        draft.finish(decision.outcome, decision.took).write_line(&session, self.previous, &mut line);
         self.line(&line)
     }
 
@@ -207,7 +207,7 @@ impl Log {
 
     /// Adds a line as it is.
     pub(crate) fn line(&mut self, line: &[u8]) -> &mut Self {
-        self.previous = Digest::of(line);
+        self.previous = Digest::of_line(line);
         self.lines += 1;
         self.bytes.extend_from_slice(line);
         self

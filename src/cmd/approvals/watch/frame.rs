@@ -10,8 +10,8 @@ use crate::report::approval_watch::{ApprovalWatch, WatchMode};
 use crate::state::approvals::{ApprovalEntry, ApprovalState};
 use crate::term::screen::{ScreenLine, ScreenSize};
 use crate::term::style::{DIM, SUCCESS, WARN};
-use crate::term::table::cut;
-use crate::visible::visible;
+use crate::term::table::cut_to_width;
+use crate::visible::escape_invisible;
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();
@@ -26,43 +26,53 @@ pub(super) struct Painter {
 
 impl Painter {
     /// Returns every line of the screen, from the top, and limits the scroll of the model to what there is.
-    pub(super) fn paint(
+    pub(super) fn paint_screen(
         &mut self,
         watch: &mut ApprovalWatch,
         (columns, rows): ScreenSize,
         now: Duration,
     ) -> Vec<ScreenLine> {
-        let mut foot = foot(watch, columns);
+        let mut foot = foot_lines(watch, columns);
         // On a screen of few rows, the calls come first.
         foot.truncate(rows.div_ceil(2));
-        let mut lines = vec![head(watch)];
+        let mut lines = vec![head_line(watch)];
         let (count, room) = (watch.entries().len(), rows.saturating_sub(foot.len()));
         let list = count.min((room / 3).max(1));
         let position = watch.position();
         let first = position.unwrap_or(0).saturating_sub(list / 2).min(count.saturating_sub(list));
         let listed = watch.entries().iter().enumerate().skip(first).take(list);
-        lines.extend(listed.map(|(index, entry)| row(entry, Some(index) == position, now)));
-        lines.push(line("─".repeat(columns), DIM));
+        lines.extend(listed.map(|(index, entry)| entry_line(entry, Some(index) == position, now)));
+        lines.push(screen_line("─".repeat(columns), DIM));
         lines.truncate(room);
-        lines.extend(self.details(watch, columns, room - lines.len(), now));
-        lines.resize(room, line(String::new(), PLAIN));
+        lines.extend(self.paint_details(watch, columns, room - lines.len(), now));
+        lines.resize(room, screen_line(String::new(), PLAIN));
         lines.extend(foot);
         lines.truncate(rows);
         for line in &mut lines {
-            line.text = cut(&line.text, columns);
+            line.text = cut_to_width(&line.text, columns);
         }
         lines
     }
 
-    fn details(&mut self, watch: &mut ApprovalWatch, columns: usize, room: usize, now: Duration) -> Vec<ScreenLine> {
-        let Some(entry) = watch.shown() else {
-            return paragraph("Nothing waits for a person. A call shows up here as soon as one does.", columns, DIM);
+    fn paint_details(
+        &mut self,
+        watch: &mut ApprovalWatch,
+        columns: usize,
+        room: usize,
+        now: Duration,
+    ) -> Vec<ScreenLine> {
+        let Some(entry) = watch.shown_entry() else {
+            return wrap_paragraph(
+                "Nothing waits for a person. A call shows up here as soon as one does.",
+                columns,
+                DIM,
+            );
         };
-        let facts = card::facts(entry, now).into_iter().filter(|(name, _)| *name != "tool");
+        let facts = card::list_facts(entry, now).into_iter().filter(|(name, _)| *name != "tool");
         let mut lines: Vec<_> =
-            facts.flat_map(|(name, text)| paragraph(&format!("{name:<7} {text}"), columns, PLAIN)).collect();
-        lines.push(line("arguments".to_owned(), DIM));
-        lines.extend(self.arguments(entry, columns).iter().map(|text| line(text.clone(), PLAIN)));
+            facts.flat_map(|(name, text)| wrap_paragraph(&format!("{name:<7} {text}"), columns, PLAIN)).collect();
+        lines.push(screen_line("arguments".to_owned(), DIM));
+        lines.extend(self.wrap_arguments(entry, columns).iter().map(|text| screen_line(text.clone(), PLAIN)));
         if lines.len() <= room {
             watch.scroll = 0;
             return lines;
@@ -72,82 +82,84 @@ impl Painter {
         watch.scroll = watch.scroll.min(lines.len() - seen);
         let (above, below) = (watch.scroll, lines.len() - seen - watch.scroll);
         let mut lines: Vec<_> = lines.into_iter().skip(above).take(seen).collect();
-        lines.push(line(format!("── {above} lines above, {below} below: PgUp and PgDn scroll ──"), WARN));
+        lines.push(screen_line(format!("── {above} lines above, {below} below: PgUp and PgDn scroll ──"), WARN));
         lines
     }
 
-    fn arguments(&mut self, entry: &ApprovalEntry, columns: usize) -> &[String] {
+    fn wrap_arguments(&mut self, entry: &ApprovalEntry, columns: usize) -> &[String] {
         if !matches!(&self.wrapped, Some((id, width, _)) if *id == entry.id && *width == columns) {
-            let lines = card::arguments(entry).iter().flat_map(|line| wrap(line, columns)).collect();
+            let lines = card::argument_lines(entry).iter().flat_map(|line| wrap_columns(line, columns)).collect();
             self.wrapped = Some((entry.id.clone(), columns, lines));
         }
         self.wrapped.as_ref().map_or(&[], |(_, _, lines)| lines)
     }
 }
 
-fn line(text: String, style: Style) -> ScreenLine {
+fn screen_line(text: String, style: Style) -> ScreenLine {
     ScreenLine { text, style }
 }
 
 /// Breaks a text into lines between words.
-fn paragraph(text: &str, columns: usize, style: Style) -> Vec<ScreenLine> {
-    words(text, columns).into_iter().map(|text| line(text, style)).collect()
+fn wrap_paragraph(text: &str, columns: usize, style: Style) -> Vec<ScreenLine> {
+    wrap_words(text, columns).into_iter().map(|text| screen_line(text, style)).collect()
 }
 
-fn head(watch: &ApprovalWatch) -> ScreenLine {
+fn head_line(watch: &ApprovalWatch) -> ScreenLine {
     let waiting = watch.entries().iter().filter(|entry| entry.state == ApprovalState::Waiting).count();
     let late = watch.entries().len() - waiting;
     let late = if late == 0 { String::new() } else { format!(", {late} late") };
-    line(format!("policylayer approvals: {waiting} waiting{late}"), BOLD)
+    screen_line(format!("policylayer approvals: {waiting} waiting{late}"), BOLD)
 }
 
-fn row(entry: &ApprovalEntry, is_selected: bool, now: Duration) -> ScreenLine {
+fn entry_line(entry: &ApprovalEntry, is_selected: bool, now: Duration) -> ScreenLine {
     let mark = if is_selected { '>' } else { ' ' };
     let is_late = entry.state == ApprovalState::Late;
     let late = if is_late { "late, " } else { "" };
-    let (tool, server, left) = (visible(&entry.tool), visible(&entry.server), duration_text(entry.left(now)));
-    let text = format!("{mark} {}  {tool} of {server} ({})  {late}{left} left", entry.id, visible(&entry.class));
+    let (tool, server, left) =
+        (escape_invisible(&entry.tool), escape_invisible(&entry.server), duration_text(entry.time_left(now)));
+    let text =
+        format!("{mark} {}  {tool} of {server} ({})  {late}{left} left", entry.id, escape_invisible(&entry.class));
     let style = if is_late { WARN } else { PLAIN };
-    line(text, if is_selected { SELECTED } else { style })
+    screen_line(text, if is_selected { SELECTED } else { style })
 }
 
 /// The last message, and what the keys do.
-fn foot(watch: &ApprovalWatch, columns: usize) -> Vec<ScreenLine> {
+fn foot_lines(watch: &ApprovalWatch, columns: usize) -> Vec<ScreenLine> {
     match &watch.mode {
         WatchMode::Browse => {
-            let mut lines = paragraph(&visible(&watch.message), columns, SUCCESS);
+            let mut lines = wrap_paragraph(&escape_invisible(&watch.message), columns, SUCCESS);
             lines.retain(|line| !line.text.is_empty());
             let keys = "y approve once   a approve for the session   n refuse   ↑↓ choose   q quit";
-            lines.extend(paragraph(keys, columns, DIM));
+            lines.extend(wrap_paragraph(keys, columns, DIM));
             lines
         }
         WatchMode::Note { id, text } => {
-            let text = visible(text);
+            let text = escape_invisible(text);
             let prompt =
                 format!("Refuse {id}. A note to the agent (Enter refuses, also without one; Esc goes back): {text}_");
-            paragraph(&prompt, columns, BOLD)
+            wrap_paragraph(&prompt, columns, BOLD)
         }
         WatchMode::Code { id, code, typed, .. } => {
-            let typed = visible(typed);
-            paragraph(&format!("Approve {id}. Type {code} and Enter (Esc goes back): {typed}_"), columns, BOLD)
+            let typed = escape_invisible(typed);
+            wrap_paragraph(&format!("Approve {id}. Type {code} and Enter (Esc goes back): {typed}_"), columns, BOLD)
         }
     }
 }
 
 /// Breaks a text into lines, between words where possible.
-fn words(text: &str, columns: usize) -> Vec<String> {
+fn wrap_words(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_inclusive(' ') {
         match lines.last_mut() {
             Some(line) if line.width() + word.trim_end().width() <= columns => line.push_str(word),
-            _ => lines.extend(wrap(word, columns)),
+            _ => lines.extend(wrap_columns(word, columns)),
         }
     }
     lines
 }
 
 /// Breaks a text into lines that are as wide as they can be.
-fn wrap(text: &str, columns: usize) -> Vec<String> {
+fn wrap_columns(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -212,11 +224,11 @@ mod tests {
             let all = (0..entries).map(|n| {
                 entry(&format!("id{n}"), if n % 2 == 0 { ApprovalState::Waiting } else { ApprovalState::Late })
             });
-            model.update(all.collect(), at(0));
+            model.update_entries(all.collect(), at(0));
             for code in [KeyCode::Char('n'), KeyCode::Esc, KeyCode::End, KeyCode::Up, KeyCode::Down] {
                 press(&mut model, code, at(10_000));
                 for size in [(80, 24), (200, 60), (40, 10), (20, 5), (3, 3), (1, 1), (0, 0)] {
-                    let lines = painter.paint(&mut model, size, at(10_000));
+                    let lines = painter.paint_screen(&mut model, size, at(10_000));
                     assert_eq!(lines.len(), size.1, "{size:?}");
                     for line in &lines {
                         assert!(line.text.width() <= size.0.max(1), "{size:?}: {:?}", line.text);
@@ -231,14 +243,16 @@ mod tests {
     fn scrolling_shows_every_line_of_the_arguments() {
         let mut model = ApprovalWatch::new(Confirm::None);
         let mut painter = Painter::default();
-        model.update(vec![entry("k7m2p", ApprovalState::Waiting)], at(0));
+        model.update_entries(vec![entry("k7m2p", ApprovalState::Waiting)], at(0));
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..60 {
-            seen.extend(painter.paint(&mut model, (40, 20), at(0)).into_iter().map(|line| line.text));
+            seen.extend(painter.paint_screen(&mut model, (40, 20), at(0)).into_iter().map(|line| line.text));
             press(&mut model, KeyCode::PageDown, at(0));
         }
-        let all: Vec<_> =
-            card::arguments(&entry("k7m2p", ApprovalState::Waiting)).iter().flat_map(|line| wrap(line, 40)).collect();
+        let all: Vec<_> = card::argument_lines(&entry("k7m2p", ApprovalState::Waiting))
+            .iter()
+            .flat_map(|line| wrap_columns(line, 40))
+            .collect();
         assert!(all.iter().any(|line| line.contains("NOT shown")));
         for line in all {
             assert!(seen.contains(&line), "{line:?} was never shown");
@@ -250,17 +264,18 @@ mod tests {
         let mut model = ApprovalWatch::new(Confirm::None);
         let yes = |model: &mut ApprovalWatch, millis| press(model, KeyCode::Char('y'), at(millis));
         assert_eq!(yes(&mut model, 0), KeyAction::None, "there is nothing");
-        model.update(vec![entry("first", ApprovalState::Waiting), entry("next", ApprovalState::Waiting)], at(0));
+        model
+            .update_entries(vec![entry("first", ApprovalState::Waiting), entry("next", ApprovalState::Waiting)], at(0));
         assert_eq!(yes(&mut model, 100), KeyAction::None);
         let first = GivenAnswer { id: "first".to_owned(), approval: ApprovalAnswer::Once, confirm: Confirm::None };
         assert_eq!(yes(&mut model, 1000), KeyAction::Answer(first));
         // Another comes to stand in its place just before the key.
-        model.update(vec![entry("next", ApprovalState::Waiting)], at(1000));
+        model.update_entries(vec![entry("next", ApprovalState::Waiting)], at(1000));
         assert_eq!(yes(&mut model, 1100), KeyAction::None);
         assert!(model.message.contains("next has only just come up"));
         // One that goes while its note is written is not exchanged for another.
         press(&mut model, KeyCode::Char('n'), at(3000));
-        model.update(vec![entry("third", ApprovalState::Waiting)], at(3000));
+        model.update_entries(vec![entry("third", ApprovalState::Waiting)], at(3000));
         assert_eq!(press(&mut model, KeyCode::Enter, at(9000)), KeyAction::None);
         assert!(model.message.contains("next can no longer be answered"), "{}", model.message);
     }
