@@ -356,7 +356,6 @@ macro_rules! table {
                 what: &str,
                 report: &mut $crate::policy::diagnostic::Report,
             ) -> Option<Self> {
-                use $crate::policy::keys::FromDocument as _;
                 let before = report.errors();
                 let mut read = Self::default();
                 read.table.span = node.span.clone();
@@ -364,13 +363,13 @@ macro_rules! table {
                     read.table.written.push((name, key.span.clone()));
                     let what = $crate::policy::diagnostic::quote(&key.name);
                     match name {
-                        $($key => read.$field = <$Kind>::read(value, &what, report),)*
+                        $($key => read.$field = <$Kind as $crate::policy::keys::FromDocument>::read(value, &what, report),)*
                         _ => {}
                     }
                 }
                 $($(if !read.table.has($key) {
                     let default = $crate::policy::keys::kinds::default_node(stringify!($default));
-                    read.$field = <$Kind>::read(&default, $key, report);
+                    read.$field = <$Kind as $crate::policy::keys::FromDocument>::read(&default, $key, report);
                 })?)*
                 read.table.errors = report.errors() - before;
                 Some(read)
