@@ -4,14 +4,14 @@ mod attacks;
 pub mod catalogue;
 mod class;
 mod classify;
-mod listing;
 mod profile;
 mod recommend;
+mod tool_claims;
 
 pub use attacks::{Attack, Reference};
 pub use catalogue::{Catalogue, CatalogueTool, Severity};
 pub use class::{Class, Risk};
 pub use classify::{Classification, Confidence, classify_tool};
-pub use listing::{Annotations, Argument, Listed};
 pub use profile::{Knowledge, Profile, profile_tool};
 pub use recommend::{Action, RateScope, Recommended, RecommendedRate, recommend_rule};
+pub use tool_claims::{Annotations, Argument, Listed};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::catalogue::Catalogue;
 use super::class::{Class, Risk};
 use super::classify::{Confidence, classify_tool, is_personal_data, is_sender};
-use super::listing::Listed;
+use super::tool_claims::Listed;
 
 /// What is known of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -105,7 +105,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
         ("[audit]\ntimeout = '5s'", &[(2, 1, "unknown-key", "`[audit]` has no key", "it belongs to `[approvals]`")]),
         ("[wrap]\nmax-message = 1", &[(2, 1, "unknown-key", "`max-message`", "did you mean `max_message`?")]),
         ("[wrap]\nspeed = 1", &[(2, 1, "unknown-key", "`speed`", "its keys are `max_message` and `grace`")]),
-        ("wrap = 5", &[(1, 8, "wrong-type", "`[wrap]` takes a table, and this is an integer", "in brackets")]),
+        ("wrap = 5", &[(1, 8, "wrong-type", "`wrap` takes a table, and this is an integer", "in brackets")]),
         ("[wrap]\nmax_message = '1023'", &[(2, 15, "bad-value", "at least 1KiB, not `1023`", "64MiB")]),
         ("[wrap]\nmax_message = 'x'", &[(2, 15, "bad-value", "`x` is none", "`x` is not a unit")]),
         ("[wrap]\nmax_message = '9 parsecs'", &[(2, 15, "bad-value", "is none", "`parsecs` is not a unit")]),

@@ -363,7 +363,6 @@ macro_rules! table {
                 what: &str,
                 report: &mut $crate::policy::diagnostic::Report,
             ) -> Option<Self> {
-                use $crate::policy::keys::FromDocument as _;
                 let before = report.count_errors();
                 let mut read = Self::default();
                 read.table.span = node.span.clone();
@@ -371,13 +370,13 @@ macro_rules! table {
                     read.table.written.push((name, key.span.clone()));
                     let what = $crate::policy::diagnostic::quote_for_message(&key.name);
                     match name {
-                        $($key => read.$field = <$Kind>::read(value, &what, report),)*
+                        $($key => read.$field = <$Kind as $crate::policy::keys::FromDocument>::read(value, &what, report),)*
                         _ => {}
                     }
                 }
                 $($(if !read.table.has($key) {
                     let default = $crate::policy::keys::kinds::default_node(stringify!($default));
-                    read.$field = <$Kind>::read(&default, $key, report);
+                    read.$field = <$Kind as $crate::policy::keys::FromDocument>::read(&default, $key, report);
                 })?)*
                 read.table.errors = report.count_errors() - before;
                 Some(read)

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::class::Class;
-use super::listing::Listed;
+use super::tool_claims::Listed;
 use words::{is_personal, split_words};
 
 /// How much a verdict can be relied on.

@@ -3,7 +3,7 @@
 use super::name;
 use super::words::split_words;
 use crate::risk::class::Class;
-use crate::risk::listing::{Annotations, Argument};
+use crate::risk::tool_claims::{Annotations, Argument};
 use crate::visible::escape_invisible;
 
 /// A sign, and the sentence that tells of it.
