@@ -22,7 +22,7 @@ pub struct Env {
 /// or a test, names another one. HOME is not looked at: Git's and MSYS2's shells set it, and the clients' files are where
 /// USERPROFILE is.
 #[cfg(windows)]
-fn profile(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+fn user_profile(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     var("USERPROFILE").map(PathBuf::from).filter(|profile| profile.is_absolute())
 }
 

@@ -161,19 +161,20 @@ mod system {
     use super::windows_rules::{self, FileKind, has_ending};
     use super::{SearchEnv, SearchResult, normalize_path};
 
-    pub(super) fn find(program: &OsStr, search: &SearchEnv) -> SearchResult {
+    pub(super) fn find_program(program: &OsStr, search: &SearchEnv) -> SearchResult {
         // What is not Unicode is in no client's file, and is not found.
         let (program, path) = (program.to_string_lossy(), search.path.to_string_lossy());
         let pathext = search.pathext.as_deref().map(OsStr::to_string_lossy);
         let dir = search.dir.to_string_lossy();
-        match windows_rules::find(&program, &path, pathext.as_deref(), &dir, |path| kind(Path::new(path))) {
-            SearchResult::At(path) => SearchResult::At(as_started(normalize_path(&path))),
+        match windows_rules::find_program(&program, &path, pathext.as_deref(), &dir, |path| file_kind(Path::new(path)))
+        {
+            SearchResult::At(path) => SearchResult::At(as_std_starts(normalize_path(&path))),
             SearchResult::NotExecutable(path) => SearchResult::NotExecutable(normalize_path(&path)),
             SearchResult::Nowhere => SearchResult::Nowhere,
         }
     }
 
-    fn kind(path: &Path) -> FileKind {
+    fn file_kind(path: &Path) -> FileKind {
         // This also sees the aliases of Store apps, such as python.exe, which cannot be opened.
         let Ok(found) = fs::metadata(path) else { return FileKind::Missing };
         if found.is_dir() {
@@ -190,7 +191,7 @@ mod system {
     }
 
     /// The standard library starts `x.cmd.exe` for `x.cmd` where both are there, and so it is what is named.
-    fn as_started(path: PathBuf) -> PathBuf {
+    fn as_std_starts(path: PathBuf) -> PathBuf {
         if has_ending(&path.to_string_lossy(), &[".exe"]) {
             return path;
         }

@@ -71,7 +71,7 @@ pub(super) fn is_running(paths: &LogPaths, session: &str) -> io::Result<Option<b
     #[cfg(unix)]
     let is_locked = FileLock::is_taken(&path);
     #[cfg(not(unix))]
-    let is_locked = Identity::of(&path).map(|_| false);
+    let is_locked = Identity::of_path(&path).map(|_| false);
     match is_locked {
         Err(_) if file::is_being_removed(&path) => Ok(None),
         is_locked => file::if_there(is_locked),

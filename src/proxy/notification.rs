@@ -137,7 +137,7 @@ mod platform {
     /// `osascript` fails if nobody is logged in at the screen.
     pub(super) fn create_notifier(_: &Env) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
         Some(|text: &NotificationText| {
-            let status = run(osascript(DISPLAY, text), NOTIFICATION_PATIENCE)?;
+            let status = run_with_timeout(osascript_command(DISPLAY, text), NOTIFICATION_PATIENCE)?;
             if status.success() { Ok(()) } else { Err(io::Error::other(format!("osascript: {status}"))) }
         })
     }
@@ -170,20 +170,20 @@ mod platform {
     pub(super) fn create_notifier(
         env: &Env,
     ) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
-        let query = (reg(env), ["query", KEY]);
+        let query = (reg_exe_path(env), ["query", KEY]);
         let mut is_registered = None;
         Some(move |text: &NotificationText| {
-            let is_registered =
-                *is_registered.get_or_insert_with(|| command(&query.0, &query.1).is_ok_and(|found| found.success()));
+            let is_registered = *is_registered
+                .get_or_insert_with(|| run_quietly(&query.0, &query.1).is_ok_and(|found| found.success()));
             // Without an id of its own, it has the name of PowerShell, which every Windows has registered.
-            if is_registered && notification(text).app_id(APP_ID).show().is_ok() {
+            if is_registered && build_notification(text).app_id(APP_ID).show().is_ok() {
                 return Ok(());
             }
-            notification(text).show().map(drop).map_err(io::Error::other)
+            build_notification(text).show().map(drop).map_err(io::Error::other)
         })
     }
 
-    fn notification(text: &NotificationText) -> Notification {
+    fn build_notification(text: &NotificationText) -> Notification {
         let mut notification = Notification::new();
         notification.appname(APP_ID).summary(&text.title).body(&text.body);
         notification
@@ -191,18 +191,19 @@ mod platform {
 
     /// Registers the name of our notifications. `wrap` does not do it: a process of a packaged client writes to a registry of its
     /// own, which Windows does not read for this.
-    pub(super) fn register(env: &Env) -> io::Result<()> {
-        let status = command(&reg(env), &["add", KEY, "/v", "DisplayName", "/t", "REG_SZ", "/d", APP_ID, "/f"])?;
+    pub(super) fn register_app_id(env: &Env) -> io::Result<()> {
+        let status =
+            run_quietly(&reg_exe_path(env), &["add", KEY, "/v", "DisplayName", "/t", "REG_SZ", "/d", APP_ID, "/f"])?;
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("reg add: {status}"))) }
     }
 
-    fn command(program: &Path, args: &[&str]) -> io::Result<std::process::ExitStatus> {
+    fn run_quietly(program: &Path, args: &[&str]) -> io::Result<std::process::ExitStatus> {
         let mut command = Command::new(program);
         command.args(args).creation_flags(NO_WINDOW);
-        run(command, NOTIFICATION_PATIENCE)
+        run_with_timeout(command, NOTIFICATION_PATIENCE)
     }
 
-    fn reg(env: &Env) -> PathBuf {
+    fn reg_exe_path(env: &Env) -> PathBuf {
         let root = env.var("SystemRoot").unwrap_or(OsStr::new(r"C:\Windows"));
         Path::new(root).join("System32").join("reg.exe")
     }
@@ -214,9 +215,9 @@ mod platform {
         #[test]
         fn the_id_is_registered_for_this_user() {
             let env = Env::capture();
-            register(&env).unwrap();
-            assert!(command(&reg(&env), &["query", KEY, "/v", "DisplayName"]).unwrap().success());
-            assert!(!command(&reg(&env), &["query", KEY, "/v", "Other"]).unwrap().success());
+            register_app_id(&env).unwrap();
+            assert!(run_quietly(&reg_exe_path(&env), &["query", KEY, "/v", "DisplayName"]).unwrap().success());
+            assert!(!run_quietly(&reg_exe_path(&env), &["query", KEY, "/v", "Other"]).unwrap().success());
         }
     }
 }
@@ -258,7 +259,7 @@ mod platform {
 /// well.
 pub fn register_name(env: &Env) {
     #[cfg(windows)]
-    if let Err(error) = platform::register(env) {
+    if let Err(error) = platform::register_app_id(env) {
         tracing::debug!("notifications have no name of their own: {error}");
     }
     #[cfg(not(windows))]

@@ -148,7 +148,7 @@ mod platform {
     }
 
     /// Pipes hold 4 KiB here. A large write lends its bytes to the reader, which takes them in one piece all the same.
-    pub(in crate::proxy) fn widen(_pipe: &File, _size: usize) {}
+    pub(in crate::proxy) fn set_capacity(_pipe: &File, _size: usize) {}
 
     /// Not known on this system before something is written.
     pub(in crate::proxy) fn is_hung_up(_pipe: &File) -> bool {

@@ -63,6 +63,6 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 
 /// What was renamed or made in a directory is kept by the file system's own journal.
 #[cfg(not(unix))]
-pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(_: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -65,7 +65,7 @@ impl TerminalGuard {
 
     /// There are no signals here.
     #[cfg(not(unix))]
-    pub(crate) fn signal(&self) -> Option<i32> {
+    pub(crate) fn received_signal(&self) -> Option<i32> {
         None
     }
 }

@@ -80,7 +80,7 @@ impl Screen {
         if !event::poll(wait)? {
             // Consoles of Windows report a new size only to those who ask for it in the mode of their input.
             #[cfg(windows)]
-            self.resize()?;
+            self.update_size()?;
             return Ok(None);
         }
         match event::read()? {

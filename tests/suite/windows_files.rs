@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use policylayer::audit::{LogOptions, LogPaths, key, verify};
+use policylayer::audit::{LogOptions, LogPaths, load_key, verify_log};
 use policylayer::engine::Now;
 use policylayer::engine::limits::{Charge, Store as _};
 use policylayer::limits::HELD_WAIT;
@@ -138,18 +138,18 @@ fn paths_of_more_than_260_characters_are_no_different() {
     log.push(&mut (1..=20).map(entry).collect());
     assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(*said.lock().unwrap(), []);
-    assert_eq!(key(&audit).unwrap().0.len(), 32);
-    let report = verify(&audit, &server()).unwrap();
+    assert_eq!(load_key(&audit).unwrap().0.len(), 32);
+    let report = verify_log(&audit, &server()).unwrap();
     assert_eq!((report.broken, report.lines), (None, 20));
 
     let counter = CounterId::new("stub", "tools.send", "limits[0]");
-    let window = Window::sliding(Duration::from_secs(3600)).unwrap();
+    let window = Window::sliding_of(Duration::from_secs(3600)).unwrap();
     let (max, amount) = (Amount::from_count(1), Amount::ONE);
     let charge = Charge { scope: Scope::Server, counter: &counter, window, max, amount, limit: 0 };
     let now = Now { session: Duration::ZERO, unix: Duration::from_secs(1_700_000_000) };
     let mut store = Sqlite::new(deep.join("state.sqlite3"));
-    assert!(store.reserve(&[charge.clone()], now).is_ok());
-    assert!(store.reserve(&[charge], now).is_err());
+    assert!(store.reserve_charges(&[charge.clone()], now).is_ok());
+    assert!(store.reserve_charges(&[charge], now).is_err());
 }
 
 /// A backup or an indexer that has the log's files open while they are written, rotated and pruned.
@@ -161,16 +161,16 @@ fn a_log_whose_files_others_hold_open_goes_on_and_is_whole() {
     log.push(&mut vec![entry(1)]);
     let place = LogPaths::new(folder.path(), &server());
     let start = Instant::now();
-    while !place.current().exists() {
+    while !place.current_file().exists() {
         assert!(start.elapsed() < PATIENCE);
         thread::sleep(Duration::from_millis(5));
     }
-    let holder = hold(&place.current());
+    let holder = hold(&place.current_file());
     for number in 2..=60 {
         log.push(&mut vec![entry(number)]);
         thread::sleep(Duration::from_millis(8));
     }
-    while verify(folder.path(), &server()).unwrap().lines < 60 {
+    while verify_log(folder.path(), &server()).unwrap().lines < 60 {
         assert!(start.elapsed() < PATIENCE, "{said:?}");
         thread::sleep(Duration::from_millis(5));
     }
@@ -180,7 +180,7 @@ fn a_log_whose_files_others_hold_open_goes_on_and_is_whole() {
     assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(*said.lock().unwrap(), []);
     assert!(!place.rotated_numbers().unwrap().is_empty(), "and is rotated once it can be");
-    let report = verify(folder.path(), &server()).unwrap();
+    let report = verify_log(folder.path(), &server()).unwrap();
     assert_eq!((report.broken, report.lines), (None, 90));
 }
 
@@ -196,22 +196,22 @@ fn what_is_pruned_while_it_is_read_is_not_in_the_way() {
     let numbers = place.rotated_numbers().unwrap();
     assert!(numbers.len() > 2);
     // Two kinds of readers: ours, and one that lets nobody remove what it reads.
-    let ours = File::open(place.rotated(numbers[0])).unwrap();
-    let other = hold(&place.rotated(numbers[1]));
+    let ours = File::open(place.rotated_file(numbers[0])).unwrap();
+    let other = hold(&place.rotated_file(numbers[1]));
     thread::sleep(Duration::from_millis(20));
     for round in 0..3 {
         let (log, said) = log(folder.path(), options);
         log.push(&mut (1..=5).map(entry).collect());
         assert_eq!(log.finish(PATIENCE), 0);
         assert_eq!(*said.lock().unwrap(), [], "round {round}");
-        assert_eq!(verify(folder.path(), &server()).unwrap().broken, None, "round {round}");
+        assert_eq!(verify_log(folder.path(), &server()).unwrap().broken, None, "round {round}");
     }
     drop((ours, other));
     let (log, said) = log(folder.path(), options);
     log.push(&mut vec![entry(1)]);
     assert_eq!(log.finish(PATIENCE), 0);
     assert_eq!(*said.lock().unwrap(), []);
-    assert!(!place.rotated(numbers[0]).exists() && !place.rotated(numbers[1]).exists());
+    assert!(!place.rotated_file(numbers[0]).exists() && !place.rotated_file(numbers[1]).exists());
 }
 
 /// A directory at the root of the drive, where what is new is for every user to read.
@@ -234,7 +234,7 @@ impl Drop for Outside {
 fn a_state_directory_outside_of_the_profile_is_for_this_user_only() {
     let outside = Outside::new("acl");
     let audit = outside.0.join("policylayer").join("audit");
-    key(&audit).unwrap();
+    load_key(&audit).unwrap();
     assert!(audit.join("key").exists());
     let rights = |path: &Path| {
         let output = Command::new("icacls.exe").arg(path).output().unwrap();
@@ -254,7 +254,7 @@ fn a_state_directory_outside_of_the_profile_is_for_this_user_only() {
     let open = Outside::new("open");
     fs::create_dir(&open.0).unwrap();
     let before = rights(&open.0);
-    key(&open.0).unwrap();
+    load_key(&open.0).unwrap();
     assert_eq!(rights(&open.0), before);
 }
 

@@ -61,7 +61,7 @@ fn write_text(mut output: &File, text: &str) -> io::Result<()> {
 
 /// Bytes that are written to a console are read in its code page, which is hardly ever UTF-8: it gets UTF-16.
 #[cfg(windows)]
-fn show(_: &File, text: &str) -> io::Result<()> {
+fn write_text(_: &File, text: &str) -> io::Result<()> {
     use crossterm_winapi::{Console, Handle};
 
     /// A console of Windows 7 takes no more than 64 kB at once.

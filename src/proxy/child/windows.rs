@@ -28,7 +28,7 @@ pub(in crate::proxy) struct ProcessGroup;
 
 impl ProcessGroup {
     /// Does nothing: a release aborts after a panic's message, which closes the job's only handle.
-    pub(in crate::proxy) fn kill(self) {}
+    pub(in crate::proxy) fn kill_all(self) {}
 }
 
 impl Child {
@@ -40,11 +40,11 @@ impl Child {
         stdout: PipeWriter,
         stderr: Stdio,
     ) -> Result<Self, StartError> {
-        let (program, args) = super::split(command)?;
-        let search = spawn_env.map_or_else(SearchEnv::ours, SpawnEnv::search);
-        let file = match search.find(program) {
+        let (program, args) = super::split_command(command)?;
+        let search = spawn_env.map_or_else(SearchEnv::of_this_process, SpawnEnv::search_env);
+        let file = match search.find_program(program) {
             SearchResult::At(file) => file,
-            found => return Err(StartError::not_found(program, &found, &search)),
+            found => return Err(StartError::from_lookup(program, &found, &search)),
         };
         if is_batch(&file) {
             StartError::check_batch(&file, args)?;
@@ -61,12 +61,12 @@ impl Child {
             }
         });
         wrapped.wrap(KillOnDrop).wrap(JobObject).wrap(flags);
-        let server = wrapped.spawn().map_err(|error| StartError::refused(&file, &search, error))?;
+        let server = wrapped.spawn().map_err(|error| StartError::from_windows_error(&file, &search, error))?;
         Ok(Self { server })
     }
 
     /// Returns the server's job, for the panic hook.
-    pub(in crate::proxy) fn group(&self) -> ProcessGroup {
+    pub(in crate::proxy) fn process_group(&self) -> ProcessGroup {
         ProcessGroup
     }
 
@@ -76,24 +76,24 @@ impl Child {
     }
 
     /// Waits for the server to end. May be dropped and called again.
-    pub(in crate::proxy) async fn wait(&mut self) -> ServerExit {
+    pub(in crate::proxy) async fn wait_for_exit(&mut self) -> ServerExit {
         match self.server.inner_mut().wait().await {
-            Ok(status) => status.code().map_or_else(ServerExit::unknown, ServerExit::exited),
+            Ok(status) => status.code().map_or_else(ServerExit::unknown, ServerExit::from_code),
             Err(_) => ServerExit::unknown(),
         }
     }
 
     /// Does nothing: a process without a console gets no signal, and one that shares ours has got its Ctrl-C itself. The
     /// server's stdin is closed, which asks it to end.
-    pub(in crate::proxy) fn stop(&self, _stop: Stop) {}
+    pub(in crate::proxy) fn request_stop(&self, _stop: Stop) {}
 
-    pub(in crate::proxy) fn kill(&mut self) {
+    pub(in crate::proxy) fn kill_group(&mut self) {
         let _ = self.server.start_kill();
     }
 
     /// Ends what is left of the job.
-    pub(in crate::proxy) fn clear(mut self) {
-        self.kill();
+    pub(in crate::proxy) fn kill_and_reap(mut self) {
+        self.kill_group();
     }
 }
 

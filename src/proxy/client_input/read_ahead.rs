@@ -63,7 +63,7 @@ impl ReadAhead {
 
     /// Waits until [`Self::is_readable`] sees what the client has sent so far, which the thread first has to read.
     #[cfg(windows)]
-    pub(in crate::proxy) fn settle(&self) {
+    pub(in crate::proxy) fn wait_settled(&self) {
         if !self.is_hung_up() {
             thread::sleep(crate::limits::LAST_READ_AHEAD);
         }

@@ -17,7 +17,7 @@ impl Identity {
         #[cfg(unix)]
         return std::fs::metadata(path).map(|found| Self::of_metadata(&found));
         #[cfg(windows)]
-        return Self::of_open(&open_for_attributes(path)?);
+        return Self::of_open_file(&open_for_attributes(path)?);
     }
 
     /// The file that is open.

@@ -13,7 +13,7 @@ pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
 
 /// Creates a directory, and those above it. On Windows they are as open as what they are in.
 #[cfg(windows)]
-pub(crate) fn create_folder(dir: &Path) -> io::Result<()> {
+pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)
 }
 
@@ -26,14 +26,14 @@ pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
 /// Creates a directory of the state, and those above it, for this user, the system and administrators only. One that is there
 /// stays as it is, and so does what a new one inherits in the user's profile, which is theirs alone.
 #[cfg(windows)]
-pub(crate) fn create_private_folder(dir: &Path) -> io::Result<()> {
+pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
     let highest = dir.ancestors().take_while(|dir| !dir.exists()).last().map(Path::to_owned);
     fs::create_dir_all(dir)?;
     let Some(highest) = highest.filter(|new| !windows::is_in_profile(new)) else { return Ok(()) };
-    if let Err(why) = windows::restrict(&highest) {
+    if let Err(why) = windows::restrict_access(&highest) {
         let shown = crate::visible::escape_invisible(&highest.display().to_string());
         tracing::warn!(
             "{shown} was made, and other users of this machine may be able to read it: {why}. Take their rights away, or \
@@ -53,7 +53,7 @@ pub(crate) fn restrict_mode(path: &Path, found: &fs::Metadata) -> io::Result<()>
 
 /// What may be done with a file here hangs on its directory.
 #[cfg(windows)]
-pub(crate) fn protect(_: &Path, _: &fs::Metadata) -> io::Result<()> {
+pub(crate) fn restrict_mode(_: &Path, _: &fs::Metadata) -> io::Result<()> {
     Ok(())
 }
 
@@ -73,28 +73,28 @@ mod windows {
     pub(super) fn is_in_profile(dir: &Path) -> bool {
         let profile = env::var_os("USERPROFILE").map(PathBuf::from).filter(|profile| profile.is_absolute());
         profile.is_some_and(|profile| {
-            super::super::real(&profile)
-                .is_ok_and(|profile| super::super::real(dir).is_ok_and(|dir| dir.starts_with(profile)))
+            super::super::real_path(&profile)
+                .is_ok_and(|profile| super::super::real_path(dir).is_ok_and(|dir| dir.starts_with(profile)))
         })
     }
 
     /// Gives a directory, and what will be in it, to this user, the system and administrators.
-    pub(super) fn restrict(dir: &Path) -> Result<(), String> {
-        let user = user()?;
+    pub(super) fn restrict_access(dir: &Path) -> Result<(), String> {
+        let user = user_sid()?;
         let grants = [format!("*{user}:(OI)(CI)F"), SYSTEM.to_owned(), ADMINISTRATORS.to_owned()];
-        let mut icacls = program("icacls.exe");
+        let mut icacls = system_program("icacls.exe");
         icacls.arg(dir).args(["/inheritance:r", "/q"]);
         for grant in grants {
             icacls.args(["/grant:r", &grant]);
         }
-        run(icacls).map(drop)
+        run_program(icacls).map(drop)
     }
 
     /// The security identifier of the user.
-    fn user() -> Result<String, String> {
-        let mut whoami = program("whoami.exe");
+    fn user_sid() -> Result<String, String> {
+        let mut whoami = system_program("whoami.exe");
         whoami.args(["/user", "/fo", "csv", "/nh"]);
-        let said = run(whoami)?;
+        let said = run_program(whoami)?;
         let sid = said.trim().rsplit(',').next().unwrap_or_default().trim_matches('"');
         if sid.starts_with("S-1-") && sid.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             Ok(sid.to_owned())
@@ -104,12 +104,12 @@ mod windows {
     }
 
     /// A program of the system, and no other of its name.
-    fn program(name: &str) -> Command {
+    fn system_program(name: &str) -> Command {
         let root = env::var_os("SystemRoot").map(PathBuf::from).filter(|root| root.is_absolute());
         Command::new(root.unwrap_or_else(|| PathBuf::from(r"C:\Windows")).join("System32").join(name))
     }
 
-    fn run(mut command: Command) -> Result<String, String> {
+    fn run_program(mut command: Command) -> Result<String, String> {
         let name = Path::new(command.get_program()).file_name().unwrap_or_default().display().to_string();
         command.stdin(Stdio::null()).creation_flags(CREATE_NO_WINDOW);
         let output = command.output().map_err(|error: io::Error| format!("{name} cannot be run ({error})"))?;

@@ -32,7 +32,7 @@ fn follow_links(path: &Path) -> Option<PathBuf> {
 /// A path without `\\?\`; `None` where there is none, or the path would then mean something else, as with a name that ends
 /// in a dot.
 #[cfg(windows)]
-fn plain(path: &Path) -> Option<PathBuf> {
+fn strip_verbatim(path: &Path) -> Option<PathBuf> {
     use std::path::{Component, Prefix};
 
     let mut components = path.components();
@@ -62,7 +62,7 @@ fn strip_verbatim(_: &Path) -> Option<PathBuf> {
 /// A path that programs without `longPathAware` can open too: `\\?\` is put before one of more than 240 characters. For what
 /// hands paths to Windows without the help of `std`.
 #[cfg(windows)]
-pub(crate) fn long(path: &Path) -> Cow<'_, Path> {
+pub(crate) fn long_path(path: &Path) -> Cow<'_, Path> {
     use std::os::windows::ffi::OsStrExt as _;
     use std::path::{Component, Prefix};
 
@@ -98,24 +98,24 @@ mod tests {
 
     #[test]
     fn a_real_path_is_one_that_people_write() {
-        assert_eq!(plain(Path::new(r"\\?\C:\a b\ü.toml")), Some(PathBuf::from(r"C:\a b\ü.toml")));
-        assert_eq!(plain(Path::new(r"\\?\UNC\host\share\a")), Some(PathBuf::from(r"\\host\share\a")));
-        assert_eq!(plain(Path::new(r"\\?\C:\a.\b")), None);
-        assert_eq!(plain(Path::new(r"C:\a")), None);
-        assert_eq!(plain(Path::new(r"\\?\Volume{1}\a")), None);
+        assert_eq!(strip_verbatim(Path::new(r"\\?\C:\a b\ü.toml")), Some(PathBuf::from(r"C:\a b\ü.toml")));
+        assert_eq!(strip_verbatim(Path::new(r"\\?\UNC\host\share\a")), Some(PathBuf::from(r"\\host\share\a")));
+        assert_eq!(strip_verbatim(Path::new(r"\\?\C:\a.\b")), None);
+        assert_eq!(strip_verbatim(Path::new(r"C:\a")), None);
+        assert_eq!(strip_verbatim(Path::new(r"\\?\Volume{1}\a")), None);
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a.toml");
         std::fs::write(&file, "").unwrap();
         let real = real_path(&file).unwrap();
         assert!(!real.display().to_string().contains(r"\\?\"), "{}", real.display());
-        assert_eq!(follow(&file).unwrap().file_name(), file.file_name());
+        assert_eq!(follow_links(&file).unwrap().file_name(), file.file_name());
     }
 
     #[test]
     fn a_long_path_is_written_so_that_windows_takes_it() {
         let name = "n".repeat(250);
-        assert_eq!(long(Path::new(r"C:\short")), Path::new(r"C:\short"));
-        assert_eq!(long(&Path::new(r"C:\a").join(&name)), Path::new(r"\\?\C:\a").join(&name));
-        assert_eq!(long(&Path::new(r"\\host\share").join(&name)), Path::new(r"\\?\UNC\host\share").join(&name));
+        assert_eq!(long_path(Path::new(r"C:\short")), Path::new(r"C:\short"));
+        assert_eq!(long_path(&Path::new(r"C:\a").join(&name)), Path::new(r"\\?\C:\a").join(&name));
+        assert_eq!(long_path(&Path::new(r"\\host\share").join(&name)), Path::new(r"\\?\UNC\host\share").join(&name));
     }
 }

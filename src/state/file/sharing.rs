@@ -81,7 +81,7 @@ pub(super) fn wait_for_holder<T>(
 
 /// Sharing and lock violations, and a section that is still mapped into memory.
 #[cfg(windows)]
-pub(super) fn holder(error: &io::Error) -> Holder {
+pub(super) fn find_holder(error: &io::Error) -> Holder {
     const SHARING_VIOLATION: i32 = 32;
     const LOCK_VIOLATION: i32 = 33;
     const USER_MAPPED_FILE: i32 = 1224;
