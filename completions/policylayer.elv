@@ -94,12 +94,12 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'policylayer;init'= {
-            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from the command'
-            cand -o 'The file to write, or `-` for stdout [default: policies/SERVER.toml in the configuration directory, where `wrap` finds it]'
-            cand --output 'The file to write, or `-` for stdout [default: policies/SERVER.toml in the configuration directory, where `wrap` finds it]'
-            cand --format 'The format to write [default: by the file''s extension, else toml]'
-            cand --force 'Write even if there is a policy already, which is kept as SERVER.toml.before-init'
-            cand --yes 'Ask nothing and take the recommendations'
+            cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
+            cand -o 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration folder]'
+            cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration folder]'
+            cand --format 'How to write it [default: as the file''s ending says, else toml]'
+            cand --force 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
+            cand --yes 'Ask nothing: take what is recommended'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -115,13 +115,13 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l serv
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
 json\t'For a program: one JSON document'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from the command' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, or `-` for stdout [default: policies/SERVER.toml in the configuration directory, where `wrap` finds it]' -r -F
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'The format to write [default: by the file\'s extension, else toml]' -r -f -a "toml\t'With comments'
-json\t'Without comments, which JSON does not have'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, `-` for stdout [default: where the server\'s policy is looked for: policies/SERVER.toml in the configuration folder]' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'How to write it [default: as the file\'s ending says, else toml]' -r -f -a "toml\t'With comments'
+json\t'JSON has no comments, so it says less'
 yaml\t'With comments'"
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Write even if there is a policy already, which is kept as SERVER.toml.before-init'
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l yes -d 'Ask nothing and take the recommendations'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l force -d 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l yes -d 'Ask nothing: take what is recommended'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for; its known tools allow more checks' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'

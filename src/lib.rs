@@ -11,30 +11,31 @@
 //! use policylayer::policy::{self, Format, ServerName, Source};
 //!
 //! let source = Source::new("shop.toml", Format::Toml, "version = \"1\"\ndefault = \"allow\"\nhide = [\"drop_shop\"]\n");
-//! let loaded = policy::load(&source, &ServerName::parse("shop")?);
+//! let loaded = policy::load_policy(&source, &ServerName::parse("shop")?);
 //! let policy = loaded.policy.expect("the policy is valid");
 //! let mut engine = Engine::new(Arc::new(policy), Box::new(Memory::default()));
 //! let mut actions = Vec::new();
 //!
 //! // A call that the policy allows goes to the server byte for byte.
 //! let call = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_orders","arguments":{}}}"#;
-//! engine.client_line(call, Now::default(), &mut actions);
+//! engine.handle_client_line(call, Now::default(), &mut actions);
 //! assert_eq!(actions, [Action::ToServer(Payload::Received)]);
 //!
 //! // A call of a hidden tool never reaches the server: the client gets an error.
 //! actions.clear();
 //! let call = br#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"drop_shop"}}"#;
-//! engine.client_line(call, Now::default(), &mut actions);
-//! assert!(matches!(&actions[..], [Action::ToClient(Payload::Written(_))]));
+//! engine.handle_client_line(call, Now::default(), &mut actions);
+//! assert!(actions.iter().any(|action| matches!(action, Action::ToClient(Payload::Written(_)))));
+//! assert!(!actions.iter().any(|action| matches!(action, Action::ToServer(_))));
 //!
 //! // And the list that the server sends reaches the client without that tool.
 //! actions.clear();
 //! let request = br#"{"jsonrpc":"2.0","id":3,"method":"tools/list"}"#;
-//! engine.client_line(request, Now::default(), &mut actions);
+//! engine.handle_client_line(request, Now::default(), &mut actions);
 //! assert_eq!(actions, [Action::ToServer(Payload::Received)]);
 //! actions.clear();
 //! let list = br#"{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"get_orders"},{"name":"drop_shop"}]}}"#;
-//! engine.server_line(list, Now::default(), &mut actions);
+//! engine.handle_server_line(list, Now::default(), &mut actions);
 //! let filtered = br#"{"jsonrpc":"2.0","id":3,"result":{"tools":[{"name":"get_orders"}]}}"#;
 //! let filtered = [&filtered[..], b"\n"].concat();
 //! assert_eq!(actions, [Action::ToClient(Payload::Written(filtered))]);

@@ -6,7 +6,7 @@
 mod approval_worker;
 mod child;
 mod client_input;
-mod client_reading;
+mod client_read_state;
 pub mod notification;
 mod outbox;
 mod pipe;
@@ -39,7 +39,7 @@ use self::approval_worker::{ApprovalInbox, ApprovalWorker};
 use self::child::Child;
 pub use self::child::{SpawnEnv, StartError};
 use self::client_input::ClientInput;
-use self::client_reading::ClientReading;
+use self::client_read_state::ClientReading;
 use self::pipe::into_file;
 use self::pump::{Pump, PumpSource, Stopped};
 use self::raw_output::RawOutput;

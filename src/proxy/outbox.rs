@@ -184,7 +184,7 @@ mod tests {
 
     use super::super::approval_worker::ApprovalInbox;
     use super::super::client_input;
-    use super::super::client_reading::ClientReading;
+    use super::super::client_read_state::ClientReading;
     use super::super::raw_output::RawOutput;
     use super::super::server_queue::ServerQueue;
     use super::super::shared_session::{ClientWriter, ServerWriter, SessionClock};

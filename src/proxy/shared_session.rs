@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::approval_worker::ApprovalInbox;
 use super::client_input::ClientInput;
-use super::client_reading::ClientReading;
+use super::client_read_state::ClientReading;
 use super::outbox::{Outbox, ServerRoute};
 use super::pipe;
 use super::raw_output::RawOutput;

@@ -39,12 +39,19 @@ pub(crate) struct CheckReport {
 /// An error or a warning, and where it is: lines and columns count from 1, columns in characters.
 #[derive(Debug, Serialize)]
 pub(crate) struct PlacedDiagnostic {
+    /// Whether it is an error or a warning.
     severity: Severity,
+    /// Its code, such as `unknown-key`.
     code: &'static str,
+    /// What is wrong.
     message: String,
+    /// The line where it starts.
     line: usize,
+    /// The column where it starts.
     column: usize,
+    /// The line where it ends.
     end_line: usize,
+    /// The column after its last character.
     end_column: usize,
     /// What to do.
     hint: Option<String>,

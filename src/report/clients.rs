@@ -69,8 +69,11 @@ fn scope_word<S: Serializer>(scope: &ConfigScope, serializer: S) -> Result<S::Ok
 /// Why the servers of a file are not known, and the place in the file, if that is known.
 #[derive(Debug, Serialize)]
 pub(crate) struct ClientFileError {
+    /// The column of the place, from 1, in characters.
     column: Option<usize>,
+    /// The line of the place, from 1.
     line: Option<usize>,
+    /// What is wrong.
     pub(crate) message: String,
 }
 

@@ -4,26 +4,26 @@
 //! No lock is taken on a file that anybody reads or writes through another handle: on Windows a lock holds against every
 //! other handle, those of the same process as well. Locks are on files of their own, which nobody reads.
 
+mod holder;
 mod identity;
 mod lock;
 mod private;
 mod real;
 mod replace;
-mod sharing;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
+pub(crate) use self::holder::{
+    if_there, is_held_open, is_missing, open_file, open_to_read, read_file, wait_for_release,
+};
 pub(crate) use self::identity::{Identity, is_being_removed};
 pub(crate) use self::lock::{FileLock, lock_beside, release_lock, wait_for_lock};
 pub(crate) use self::private::{create_dir, create_private_dir, restrict_mode};
 pub(crate) use self::real::{long_path, real_path};
 pub(crate) use self::replace::{
     persist, persist_new, remove_file, remove_unless_held, rename_file, rename_unless_held, temporary_in,
-};
-pub(crate) use self::sharing::{
-    if_there, is_held_open, is_missing, open_file, open_to_read, read_file, wait_for_release,
 };
 
 /// Creates the file, empty, and its directory where they are missing, for this user only.
@@ -52,7 +52,7 @@ fn create_file(dir: &Path, path: &Path) -> io::Result<()> {
 pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    sharing::open_or_create(options, path)
+    holder::open_or_create(options, path)
 }
 
 /// What was renamed or made in a directory outlives a power cut.

@@ -1,7 +1,7 @@
 //! Which word of a command names the server, behind `env`, shells, package runners, interpreters and containers.
 
 use super::ServerName;
-use super::naming::{from_image, from_module, from_package, from_script, path_segments};
+use super::name_rules::{from_image, from_module, from_package, from_script, path_segments};
 
 /// How many launchers may stand before one another: `env` before `cmd /c` before `npx` and so on.
 const MOST_LAUNCHERS: usize = 8;

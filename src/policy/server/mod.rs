@@ -1,7 +1,7 @@
 //! The name of a server, and how it is derived from the command that starts it.
 
 mod launcher;
-mod naming;
+mod name_rules;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -114,9 +114,9 @@ impl fmt::Display for ServerName {
 /// MCP server has in its name. `None` if the command does not tell.
 ///
 /// ```
-/// use policylayer::policy::server::derive;
+/// use policylayer::policy::server::derive_name;
 ///
-/// let name = derive(&["npx", "-y", "@iterable/mcp@1.9.0"]);
+/// let name = derive_name(&["npx", "-y", "@iterable/mcp@1.9.0"]);
 /// assert_eq!(name.as_ref().map(|name| name.as_str()), Some("iterable"));
 /// ```
 pub fn derive_name<S: AsRef<OsStr>>(command: &[S]) -> Option<ServerName> {

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use super::holder::{Holder, find_holder, holder_of_name, wait_for_holder};
 use super::long_path;
-use super::sharing::{Holder, find_holder, holder_of_name, wait_for_holder};
 
 /// A new file in a directory, under a name of its own, for this user only where the system has modes. It is removed again
 /// unless it is put in place.

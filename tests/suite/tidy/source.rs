@@ -325,9 +325,13 @@ impl Collector<'_> {
                         scan.path.push(word);
                         continue;
                     }
-                    let (is_absolute, is_method) = (scan.colons == 2, scan.is_after_dot);
+                    // `<T as Trait>::name` and `value.method::name` go on; only a crate's name begins a path there.
+                    let goes_on = scan.goes_on && !CRATES.contains(&word.as_str());
+                    let (is_absolute, is_method) = (scan.colons == 2 && !goes_on, scan.is_after_dot);
                     self.end(&mut scan);
-                    if is_method {
+                    if goes_on {
+                        self.mention(What::Word(word));
+                    } else if is_method {
                         self.mention(What::Method(word));
                     } else {
                         scan.path = is_absolute.then(|| "::".to_owned()).into_iter().chain([word]).collect();
@@ -344,8 +348,12 @@ impl Collector<'_> {
                     self.end(&mut scan);
                 }
                 TokenTree::Punct(mark) => {
+                    // `..` is a range or the rest of a struct, and no path goes on after `->`.
+                    let (after_dot, after_minus) = (scan.is_after_dot, scan.is_after_minus);
                     self.end(&mut scan);
-                    scan.is_after_dot = mark.as_char() == '.';
+                    scan.is_after_dot = mark.as_char() == '.' && !after_dot;
+                    scan.is_after_minus = mark.as_char() == '-';
+                    scan.goes_on = mark.as_char() == '>' && !after_minus;
                 }
                 TokenTree::Group(group) => {
                     if scan.is_open() && group.delimiter() == Delimiter::Brace {
@@ -393,6 +401,9 @@ struct Scan {
     path: Segments,
     colons: usize,
     is_after_dot: bool,
+    is_after_minus: bool,
+    /// After a `>`, which may end the type that a path begins with.
+    goes_on: bool,
 }
 
 impl Scan {
@@ -401,6 +412,12 @@ impl Scan {
         self.colons == 2 && !self.path.is_empty()
     }
 }
+
+/// Crates with I/O, a clock or the environment: a path may begin with one of them wherever it stands.
+const CRATES: [&str; 18] = [
+    "std", "core", "alloc", "tokio", "rustix", "libc", "anyhow", "tempfile", "getrandom", "rusqlite", "notify", "rmcp",
+    "crossterm", "directories", "tracing", "process_wrap", "signal_hook", "winapi_util",
+];
 
 /// What stands before a path and is not part of it.
 const KEYWORDS: [&str; 24] = [
@@ -435,6 +452,13 @@ impl<'ast> Visit<'ast> for Collector<'_> {
                 }
                 visit::visit_item_mod(self, item);
                 self.path.pop();
+            }
+            // A macro that is imported by its name.
+            Item::Macro(item) => {
+                if let Some(name) = &item.ident {
+                    self.declare(name);
+                }
+                visit::visit_item_macro(self, item);
             }
             Item::Enum(syn::ItemEnum { ident, .. })
             | Item::Struct(syn::ItemStruct { ident, .. })
