@@ -69,7 +69,7 @@ impl AuditLog {
     ///
     /// `say` gets each notice for stderr. `unanswered` adds the calls that were forwarded and are not yet
     /// answered, as entries with the outcome [`Unknown`](crate::record::Outcome::Unknown); it may take locks that no caller of
-    /// [`AuditLog::push`] or [`AuditLog::commit`] holds.
+    /// [`AuditLog::push`] or [`AuditLog::commit_call`] holds.
     ///
     /// # Errors
     /// Where the system has no randomness or no thread to give.

@@ -67,7 +67,7 @@ impl Reader {
         self.cursors.keys()
     }
 
-    /// Looks for logs that are new, and for lines that were added since [`Reader::next`] said that there are no more.
+    /// Looks for logs that are new, and for lines that were added since [`Reader::read_next`] returned `None`.
     ///
     /// # Errors
     /// Where the directory cannot be looked into, or a file cannot be read.
@@ -88,7 +88,6 @@ impl Reader {
     ///
     /// # Errors
     /// Where a file cannot be read.
-    #[expect(clippy::should_implement_trait, reason = "a line is lent, and an iterator cannot lend")]
     pub fn read_next(&mut self) -> io::Result<Option<FoundLine<'_>>> {
         if let Some(cursor) = self.last.take().and_then(|server| self.cursors.get_mut(&server)) {
             cursor.read_ahead()?;

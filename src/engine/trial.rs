@@ -71,7 +71,7 @@ impl Trial {
     /// policy refunds then are refunded at once. A call that a person is asked about counts unless `outcome` is a refusal.
     ///
     /// # Errors
-    /// As [`Trial::call`].
+    /// As [`Trial::try_call`].
     pub fn try_call_at(
         &mut self,
         policy: &Policy,

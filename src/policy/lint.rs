@@ -26,7 +26,7 @@ pub(super) fn report_contradictions(document: &PolicyDocument, report: &mut Repo
         patterns += if let NamePattern::Glob(expanded) = name { expanded.len() } else { 0 };
         if patterns > MAX_GLOBS {
             let message = format!("the globs of this policy expand to more than {MAX_GLOBS} patterns");
-            report.push_error("too-many-globs", &span, message, "write fewer, wider globs");
+            report.push_error("too-many-globs", span, message, "write fewer, wider globs");
             return;
         }
     }
@@ -194,7 +194,7 @@ fn unknown_tools(document: &PolicyDocument, catalogue: &Catalogue, report: &mut 
         let near = if report.is_full() { None } else { nearest_word(text, names) };
         report.push_warning(
             "no-such-tool",
-            &span,
+            span,
             message,
             match near {
                 Some(near) => format!("did you mean `{near}`?"),

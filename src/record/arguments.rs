@@ -48,6 +48,9 @@ impl fmt::Debug for ArgumentRecorder {
     }
 }
 
+/// Appends an argument to the line as it is logged.
+type AppendValue = fn(&str, &mut Vec<u8>);
+
 impl ArgumentRecorder {
     /// Creates a recorder that keeps as much as `logged` allows. It calls `fetch` for the key until it gets one; without a key
     /// there is no digest.
@@ -85,7 +88,7 @@ impl ArgumentRecorder {
             }
             None => out.extend_from_slice(b"null"),
         }
-        let (name, append): (&[u8], fn(&str, &mut Vec<u8>)) = match self.logged {
+        let (name, append): (&[u8], AppendValue) = match self.logged {
             ArgumentsLogged::Keys => (b"", |_, _| ()),
             ArgumentsLogged::Redacted => (b",\"redacted\":", write_redacted),
             ArgumentsLogged::Full => (b",\"full\":", |arguments, out| out.extend_from_slice(arguments.as_bytes())),

@@ -17,7 +17,7 @@ pub enum Frame {
 
 /// Cuts a byte stream into lines of at most `max_line` bytes, in place.
 ///
-/// Read into [`room`](Self::room), report how much with [`filled`](Self::filled), then take frames until there are no more.
+/// Read into [`free_space`](Self::free_space), report how much with [`advance`](Self::advance), then take frames until there are no more.
 /// Ranges stay valid until the next call of `room`.
 #[derive(Debug)]
 pub struct Framer {
@@ -57,7 +57,7 @@ impl Framer {
         &mut self.buffer[self.end..]
     }
 
-    /// Records that `count` bytes were read into [`room`](Self::room).
+    /// Records that `count` bytes were read into [`free_space`](Self::free_space).
     pub fn advance(&mut self, count: usize) {
         self.end = (self.end + count).min(self.buffer.len());
     }

@@ -36,7 +36,7 @@ pub struct Charge<'a> {
     pub limit: usize,
 }
 
-/// What a call has taken. Give it back with [`Store::refund`] if the call is not sent, else drop it.
+/// What a call has taken. Give it back with [`Store::refund_reserved`] if the call is not sent, else drop it.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Reserved {

@@ -139,7 +139,7 @@ impl Crate {
         let Some(module) = self.modules.get(at) else { return found.push(here()) };
         // Whatever it leads to in the end, it leads through here.
         found.push([&["crate".to_owned()], at].concat());
-        let child = [at, &[first.clone()]].concat();
+        let child = [at, std::slice::from_ref(first)].concat();
         let mut is_known = false;
         if self.modules.contains_key(&child) {
             is_known = true;
@@ -381,7 +381,7 @@ impl Collector<'_> {
 
     fn macro_call(&mut self, path: &[String], tokens: &TokenStream) {
         let Some((name, prefix)) = path.split_last() else { return };
-        self.mention(What::Macro([prefix, &[name.clone()]].concat()));
+        self.mention(What::Macro([prefix, std::slice::from_ref(name)].concat()));
         let text = syn::parse2::<syn::LitStr>(tokens.clone()).map(|text| text.value());
         if name.starts_with("include")
             && !text.as_ref().is_ok_and(|file| !file.starts_with(['/', '\\', '~']) && !file.contains(':'))
@@ -415,8 +415,24 @@ impl Scan {
 
 /// Crates with I/O, a clock or the environment: a path may begin with one of them wherever it stands.
 const CRATES: [&str; 18] = [
-    "std", "core", "alloc", "tokio", "rustix", "libc", "anyhow", "tempfile", "getrandom", "rusqlite", "notify", "rmcp",
-    "crossterm", "directories", "tracing", "process_wrap", "signal_hook", "winapi_util",
+    "std",
+    "core",
+    "alloc",
+    "tokio",
+    "rustix",
+    "libc",
+    "anyhow",
+    "tempfile",
+    "getrandom",
+    "rusqlite",
+    "notify",
+    "rmcp",
+    "crossterm",
+    "directories",
+    "tracing",
+    "process_wrap",
+    "signal_hook",
+    "winapi_util",
 ];
 
 /// What stands before a path and is not part of it.
