@@ -4,10 +4,9 @@ use std::fmt;
 
 use super::number::{Number, Unscalable};
 
-/// How many decimals an amount has at most.
 const DECIMALS: u8 = 9;
 
-/// How many of the smallest units one whole unit has: 10^9.
+/// One whole unit, in nanos: 10^9.
 const ONE: i128 = 1_000_000_000;
 
 /// A count or a sum of money: zero or more, exact to nine decimals.
@@ -22,31 +21,31 @@ pub enum AmountError {
     /// Below zero.
     #[error("it is negative")]
     Negative,
-    /// Another type of value, such as a string or null.
+    /// A value of another type, such as a string or null.
     #[error("it is not a number")]
     NotANumber,
     /// Above [`Amount::MAX`].
     #[error("it is larger than {max}", max = Amount::MAX)]
     TooLarge,
-    /// With more than nine decimals.
+    /// More than nine decimals.
     #[error("it has more than {DECIMALS} decimals")]
     TooFine,
-    /// Not whole, where whole units are counted.
+    /// Not whole, although whole units are counted.
     #[error("it is not a whole number")]
     Fraction,
 }
 
 impl Amount {
-    /// Nothing.
+    /// Zero.
     pub const ZERO: Self = Self { nanos: 0 };
 
     /// One whole unit.
     pub const ONE: Self = Self { nanos: ONE };
 
-    /// The largest amount that is read: 10^18. Sums may be larger, see [`Amount::checked_add`].
+    /// The largest amount that can be read: 10^18. Sums may be larger, see [`Amount::checked_add`].
     pub const MAX: Self = Self { nanos: 1_000_000_000_000_000_000 * ONE };
 
-    /// An amount of whole units.
+    /// Makes an amount of whole units.
     pub const fn from_count(count: u64) -> Self {
         Self { nanos: count as i128 * ONE }
     }
@@ -71,7 +70,7 @@ impl Amount {
         }
     }
 
-    /// The amount that a number says.
+    /// Converts a number to an amount.
     ///
     /// # Errors
     /// When it is negative, above [`Amount::MAX`] or finer than nine decimals.
@@ -86,41 +85,41 @@ impl Amount {
         }
     }
 
-    /// The sum; `None` if it overflows, which takes more than 10^11 of the largest amounts.
+    /// Adds two amounts; `None` on overflow, which takes more than 10^11 of the largest amounts.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
         Some(Self { nanos: self.nanos.checked_add(other.nanos)? })
     }
 
-    /// The difference; `None` if it is negative.
+    /// Subtracts `other`; `None` if the result is negative.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         Self::from_nanos(self.nanos.checked_sub(other.nanos)?)
     }
 
-    /// Whether it has no fraction.
+    /// Whether the amount has no fraction.
     pub fn is_whole(self) -> bool {
         self.nanos % ONE == 0
     }
 
-    /// The largest whole amount that is no larger than this one.
+    /// Returns the largest whole amount that is not larger than this one.
     #[must_use]
     pub fn round_down(self) -> Self {
         Self { nanos: self.nanos - self.nanos % ONE }
     }
 
-    /// The largest amount below this one; `None` below zero.
+    /// Returns the next smaller amount; `None` for zero.
     #[must_use]
     pub fn largest_below(self) -> Option<Self> {
         Self::from_nanos(self.nanos - 1)
     }
 
-    /// The amount in units of 10^-9, as it is stored.
+    /// Returns the amount in units of 10^-9, as it is stored.
     pub fn as_nanos(self) -> i128 {
         self.nanos
     }
 
-    /// An amount from units of 10^-9; `None` if they are negative.
+    /// Makes an amount from units of 10^-9; `None` if they are negative.
     pub fn from_nanos(nanos: i128) -> Option<Self> {
         (nanos >= 0).then_some(Self { nanos })
     }

@@ -1,4 +1,4 @@
-//! How a person is asked.
+//! How a person is asked for approval.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ words! {
     "arguments" => Arguments,
 }
 
-/// What an entry says of asking. What it leaves open is for others to say.
+/// What an entry says about asking a person. A field that is `None` is decided elsewhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asking {
     /// How long to wait for a person.
@@ -24,7 +24,7 @@ pub struct Asking {
 }
 
 impl Asking {
-    /// What this leaves open, as `other` says.
+    /// Fills the fields that are `None` from `other`.
     pub(super) fn or_else_from(self, other: Self) -> Self {
         Self { timeout: self.timeout.or(other.timeout), scope: self.scope.or(other.scope) }
     }

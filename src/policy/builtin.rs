@@ -1,4 +1,4 @@
-//! The policy that holds where there is no file, and under a document that only hides.
+//! The policy that applies if there is no file, and beneath a document that only hides.
 
 use super::compile::{Policy, compile_builtin};
 use super::decode::decode;
@@ -7,17 +7,17 @@ use super::document::read_document;
 use super::server::ServerName;
 use super::source::{Format, Source};
 
-/// The built-in policy for a server, compiled.
+/// Returns the built-in policy for a server, compiled.
 pub fn builtin_policy(server: &ServerName) -> Policy {
     parse_builtin(builtin_text(server), server).unwrap_or_else(|| {
-        // A test reads every built-in policy; were one broken all the same, nothing passes under it.
+        // A test reads every built-in policy; if one is broken nevertheless, it lets nothing pass.
         let reason =
             format!("The built-in policy for {server} cannot be read, so every call is refused. Please report this.");
         Policy::refuse_everything(server, "builtin:default", reason)
     })
 }
 
-/// The built-in policy for a server as it is written, in TOML: its own, or the one for servers without a catalogue.
+/// Returns the built-in policy for a server in TOML: its own, or the one for servers without a catalogue.
 pub fn builtin_text(server: &ServerName) -> &'static str {
     match server.as_str() {
         "iterable" => include_str!("../../config/policies/iterable.toml"),

@@ -1,4 +1,4 @@
-//! From a document, and the built-in policy where it is laid over it, to the tables that decide.
+//! Compiles a document, and the built-in policy beneath it if there is one, to the tables that decide.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -31,20 +31,18 @@ pub struct Policy {
     /// The most specific first, so that the first match is the one with the longest literal text.
     pub(super) globs: Vec<(Pattern, Arc<Rule>)>,
     pub(super) classes: HashMap<Class, Arc<Rule>>,
-    /// The classes of tools as the policy says, by name and by glob.
     pub(super) class_names: HashMap<String, Class>,
     pub(super) class_globs: Vec<(Pattern, Class)>,
     pub(super) all_tools: Option<Box<Checks>>,
     pub(super) otherwise: Rule,
 }
 
-/// What decides once it has been found.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) effect: Effect,
     pub(super) path: String,
     pub(super) reason: Option<String>,
-    /// What an entry asks beyond its action; `None` for most.
+    /// `None` for most entries.
     pub(super) checks: Option<Box<Checks>>,
 }
 
@@ -54,7 +52,6 @@ impl Rule {
     }
 }
 
-/// What an entry asks of a call beyond its name.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     pub(super) deny_if: Vec<GroupCheck>,
@@ -65,20 +62,20 @@ pub(super) struct Checks {
     pub(super) asking: Asking,
 }
 
-/// What is in force.
+/// Which policy is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The document alone.
     Standalone,
-    /// The document, laid over the built-in policy: it has `hide` and neither `tools` nor `classes`.
+    /// The document on top of the built-in policy: it has `hide` and neither `tools` nor `classes`.
     Patch,
     /// The built-in policy alone: there is no document.
     Builtin,
 }
 
 impl Mode {
-    /// The word in JSON.
+    /// Returns the word in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Standalone => "standalone",
@@ -89,7 +86,7 @@ impl Mode {
 }
 
 impl Policy {
-    /// A policy that refuses every tool, because none could be read.
+    /// Makes a policy that refuses every tool, because none could be read.
     pub(super) fn refuse_everything(server: &ServerName, path: &str, reason: String) -> Self {
         let otherwise = Rule::without_checks(Effect::Deny, path, Some(reason));
         Self {
@@ -108,31 +105,29 @@ impl Policy {
         }
     }
 
-    /// What is in force.
     pub(crate) fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// What happens to a tool that no rule names.
+    /// The effect for a tool that no rule names.
     pub(crate) fn otherwise(&self) -> Effect {
         self.otherwise.effect
     }
 
-    /// Whether classes have rules.
     pub(crate) fn has_class_rules(&self) -> bool {
         !self.classes.is_empty()
     }
 
-    /// Every tool that the policy, or the catalogue of its server, knows by its name.
+    /// Returns every tool that the policy, or the catalogue of its server, knows by name.
     pub fn known_tools(&self) -> BTreeSet<String> {
         let own = self.exact.keys().chain(self.hidden.keys()).cloned();
         let known = Catalogue::for_server(self.server.as_str()).into_iter().flat_map(Catalogue::tools);
         own.chain(known.map(|tool| tool.name.clone())).collect()
     }
 
-    /// Whether no call of any tool can pass.
+    /// Whether no call of any tool can pass, not even with a person's approval.
     pub(super) fn allows_nothing(&self) -> bool {
-        // What a person may let through is not nothing.
+        // A call that a person may approve is not refused.
         let may_pass = |effect| matches!(effect, Effect::Allow | Effect::RequireApproval);
         let rules = self.exact.keys().any(|name| may_pass(self.decide_tool(name).effect))
             || self.globs.iter().any(|(_, rule)| may_pass(rule.effect))
@@ -143,10 +138,9 @@ impl Policy {
     }
 }
 
-/// Compiles a document without errors; `None` if what must be there is missing.
 pub(super) fn compile(document: &PolicyDocument, file: &str, server: &ServerName) -> Option<Policy> {
     let otherwise = default_rule(document)?;
-    // `hide` alone promises that the rest of the server keeps working, so the rest is left to the built-in policy.
+    // `hide` alone promises that the rest of the server keeps working, so the built-in policy decides about the rest.
     let is_patch = document.hide.is_some() && document.tools.is_none() && document.classes.is_none();
     let mut policy = if is_patch && otherwise.effect != Effect::Allow {
         builtin_policy(server).only_exact_rules()
@@ -160,7 +154,6 @@ pub(super) fn compile(document: &PolicyDocument, file: &str, server: &ServerName
     Some(policy)
 }
 
-/// Compiles the document that is built in for a server.
 pub(super) fn compile_builtin(document: &PolicyDocument, server: &ServerName, reason: String) -> Option<Policy> {
     let effect = default_rule(document)?.effect;
     let mut policy = Policy::refuse_everything(server, "builtin:default", reason);
@@ -180,7 +173,7 @@ fn default_rule(document: &PolicyDocument) -> Option<Rule> {
 }
 
 impl Policy {
-    /// The rules for the tools that this policy knows by name.
+    /// Drops the rules that do not name a tool exactly.
     fn only_exact_rules(mut self) -> Self {
         self.globs.clear();
         self.hidden_globs.clear();
@@ -193,7 +186,7 @@ impl Policy {
             let path = format!("{prefix}{}", item.path);
             let rule = Arc::new(Rule::without_checks(Effect::Hide, path, None));
             match &item.tool.pattern {
-                // A name that is hidden twice keeps the rule that stands first.
+                // If a name is hidden twice, the first rule stays.
                 NamePattern::Exact(name) => drop(self.hidden.entry(name.clone()).or_insert(rule)),
                 NamePattern::Glob(patterns) => {
                     self.hidden_globs.extend(patterns.iter().map(|pattern| (pattern.clone(), Arc::clone(&rule))));
@@ -217,7 +210,7 @@ impl Policy {
                 }
             }
             let rule = match entry.body.class {
-                // An entry that says nothing but the class leaves the rest to the rules for that class, and to no glob.
+                // An entry that only sets the class leaves the decision to the rules for that class, not to a glob.
                 Some(class) if entry.body.only_classifies && document.classes.is_some() => {
                     let otherwise = || {
                         let Rule { effect, path, reason, .. } = &self.otherwise;
@@ -262,7 +255,7 @@ impl Policy {
         });
         let limits = body.limits.iter().map(|limit| {
             let name = limit.counter_name();
-            // A calendar's units count apart: a minute that ends must not forget what the day has counted.
+            // Each calendar unit has its own counter: the end of a minute must not reset the count of the day.
             let name = match limit.window {
                 Window::Sliding(_) => name.to_owned(),
                 Window::Calendar(unit) => format!("{name}@{unit:?}"),

@@ -1,4 +1,4 @@
-//! What a policy says about one call, and why.
+//! The decision of a policy about one call, and its reason.
 
 use super::keys::words::words;
 
@@ -16,14 +16,14 @@ words! {
     "require_approval" => RequireApproval,
 }
 
-/// One answer of a policy: the effect, the rule that gave it, and its reason.
+/// A policy's answer: the effect, the rule that gave it, and its reason.
 #[must_use = "a decision that nobody obeys lets the call through"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision<'p> {
     /// What happens.
     pub effect: Effect,
-    /// The rule's path in its document, such as `hide[0]`, `tools.send_campaign` or `default`;
-    /// prefixed with `builtin:` where the rule is the built-in policy's.
+    /// The rule's path in its document, such as `hide[0]`, `tools.send_campaign` or `default`; prefixed with `builtin:`
+    /// if the rule is in the built-in policy.
     pub rule: &'p str,
     /// The reason that the policy gives, in its author's words.
     pub reason: Option<&'p str>,

@@ -1,4 +1,4 @@
-//! What is wrong or doubtful in a policy document, and where.
+//! Errors and warnings about a policy document, with their places.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ pub(super) use crate::visible::escape_invisible;
 pub enum Severity {
     /// The document is refused.
     Error,
-    /// The document loads, and probably does not mean what was meant.
+    /// The document loads, but probably does not mean what its author meant.
     Warning,
 }
 
@@ -26,7 +26,7 @@ impl Severity {
     }
 }
 
-/// One error or warning, with its place and what to do about it.
+/// An error or a warning, with its place and a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Whether it stops loading.
@@ -35,31 +35,31 @@ pub struct Diagnostic {
     pub code: &'static str,
     /// What is wrong, in one sentence.
     pub message: String,
-    /// Where, in bytes of [`Source::text`].
+    /// The place in bytes of [`Source::text`].
     pub span: Span,
     /// What to do.
     pub hint: Option<String>,
 }
 
 impl Diagnostic {
-    /// An error at `span`.
+    /// Makes an error at `span`.
     pub fn error(code: &'static str, span: Span, message: impl Into<String>) -> Self {
         Self { severity: Severity::Error, code, message: message.into(), span, hint: None }
     }
 
-    /// A warning at `span`.
+    /// Makes a warning at `span`.
     pub fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, span, message) }
     }
 
-    /// The same diagnostic with what to do about it.
+    /// Adds what to do about it.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 }
 
-/// The diagnostics of one document: the first hundred are kept, and none is lost from the count.
+/// The diagnostics of one document. The first [`MAX_DIAGNOSTICS`] are kept; the others are only counted.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     kept: Vec<Diagnostic>,
@@ -79,7 +79,6 @@ impl Report {
         }
     }
 
-    /// Adds an error at `span`, and what to do about it.
     pub(crate) fn push_error(
         &mut self,
         code: &'static str,
@@ -90,7 +89,6 @@ impl Report {
         self.push(Diagnostic::error(code, span.clone(), message).with_hint(hint));
     }
 
-    /// Adds a warning at `span`, and what to do about it.
     pub(super) fn push_warning(
         &mut self,
         code: &'static str,
@@ -101,12 +99,11 @@ impl Report {
         self.push(Diagnostic::warning(code, span.clone(), message).with_hint(hint));
     }
 
-    /// Whether what is pushed is only counted: no need then to put much work into it.
+    /// Whether further diagnostics are only counted, so that they are not worth much work.
     pub(super) fn is_full(&self) -> bool {
         self.kept.len() >= MAX_DIAGNOSTICS
     }
 
-    /// How many errors there are so far.
     pub(crate) fn count_errors(&self) -> usize {
         self.errors
     }
@@ -115,7 +112,7 @@ impl Report {
         self.errors > 0
     }
 
-    /// All that was kept, in the order of the document, with a last one that says how many were not kept.
+    /// Returns the diagnostics that were kept, in the order of the document, then one that counts the others.
     pub(crate) fn into_diagnostics(mut self, source: &Source) -> Vec<Diagnostic> {
         self.kept.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.severity));
         if self.dropped > 0 {
@@ -132,7 +129,7 @@ impl Report {
     }
 }
 
-/// A name or value from a document, as it may be shown: in backticks, made visible, cut at 60 characters.
+/// Quotes a name or value of a document: in backticks, with invisible characters escaped, cut at 60 characters.
 pub(crate) fn quote_for_message(text: &str) -> String {
     const SHOWN: usize = 60;
     if text.is_empty() {

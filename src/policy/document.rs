@@ -1,4 +1,4 @@
-//! From the tree to the document: what a policy says, each part with its place, and everything that is wrong with it.
+//! Reads the document from the tree: each part with its place, and everything that is wrong with it.
 
 use serde_json::json;
 
@@ -16,7 +16,6 @@ use super::tree::{DocumentMember, DocumentNode, DocumentValue};
 use crate::limits::MAX_CONDITIONS;
 use crate::risk::Class;
 
-/// The tables of a policy.
 pub(super) const POLICY: Family = Family {
     tables: || {
         const { &[DocumentKeys::SPEC, EntryKeys::SPEC, LimitKeys::SPEC, GroupKeys::SPEC, GroupedCondition::SPEC] }
@@ -77,68 +76,61 @@ words! {
     "deny" => Deny,
 }
 
-/// A policy document as written. What is `None` is absent or was reported as wrong.
+/// A policy document as written. A field is `None` if its key is absent or was reported as wrong.
 #[derive(Debug, Default)]
 pub(super) struct PolicyDocument {
     pub(super) default: Option<Located<Otherwise>>,
     pub(super) unlisted: Option<Located<Unlisted>>,
     pub(super) hide: Option<Vec<HiddenTool>>,
-    /// What applies to every tool.
     pub(super) all_tools: Option<AllTools>,
     pub(super) classes: Option<Vec<ClassEntry>>,
     pub(super) tools: Option<Vec<ToolEntry>>,
 }
 
-/// The rules for all tools.
 #[derive(Debug)]
 pub(super) struct AllTools {
-    /// Of the key.
+    /// The span of the key.
     pub(super) span: Span,
-    /// The path in the document, as it was written.
+    /// The path in the document as it is written: `all_tools`, or that of `tools."*"`.
     pub(super) path: String,
     pub(super) body: EntryBody,
 }
 
-/// One entry under `classes`.
 #[derive(Debug)]
 pub(super) struct ClassEntry {
-    /// Of the key.
+    /// The span of the key.
     pub(super) span: Span,
     pub(super) class: Class,
     pub(super) body: EntryBody,
 }
 
-/// One item of `hide`.
 #[derive(Debug)]
 pub(super) struct HiddenTool {
     pub(super) span: Span,
     pub(super) tool: ToolName,
-    /// The path of the rule in the document.
     pub(super) path: String,
 }
 
-/// One entry under `tools`.
 #[derive(Debug)]
 pub(super) struct ToolEntry {
-    /// Of the key.
+    /// The span of the key.
     pub(super) span: Span,
     pub(super) tool: ToolName,
     pub(super) body: EntryBody,
 }
 
 impl ToolEntry {
-    /// The effect of the entry's action; being listed means allowed.
+    /// The effect of the entry's action. A listed tool is allowed if the entry has none.
     pub(super) fn entry_effect(&self) -> Effect {
         self.body.action.unwrap_or(Effect::Allow)
     }
 
-    /// The path of the rule in the document.
     pub(super) fn rule_path(&self) -> String {
         format!("tools.{}", quoted_key(&self.tool.text))
     }
 }
 
-/// A key as a path has it: bare where TOML takes it bare, else quoted.
+/// Formats a key for a path: bare if TOML accepts it bare, else quoted.
 fn quoted_key(key: &str) -> String {
     if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return key.to_owned();
@@ -146,7 +138,6 @@ fn quoted_key(key: &str) -> String {
     format!("\"{}\"", escape_invisible(&key.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-/// Reads a document out of a tree, reporting everything that is wrong with it at once.
 pub(super) fn read_document(root: &DocumentNode, report: &mut Report) -> PolicyDocument {
     let Some(keys) = DocumentKeys::read(root, DocumentKeys::SPEC.of, report) else { return PolicyDocument::default() };
     let span = keys.table.written.iter().find(|(key, _)| *key == "all_tools").map(|(_, span)| span.clone());
@@ -193,10 +184,9 @@ impl PolicyDocument {
     }
 }
 
-/// Where rules for all tools were found: the place of the key, and the path.
+/// Rules for all tools: the span of the key, the path, and the keys.
 type Star = (Span, String, EntryKeys);
 
-/// Reads the entries under `tools`, those that are for all tools apart.
 fn read_tools(members: &[DocumentMember], report: &mut Report) -> (Vec<ToolEntry>, Vec<Star>) {
     let (mut entries, mut stars) = (Vec::with_capacity(members.len()), Vec::new());
     for (key, value) in members {
@@ -240,17 +230,14 @@ fn read_classes(members: &[DocumentMember], report: &mut Report) -> Vec<ClassEnt
     entries
 }
 
-/// The keys of `all_tools`.
 #[derive(Clone, Debug)]
 pub(crate) struct AllToolsKeys(EntryKeys);
 
 table_kind!(AllToolsKeys, ALL_TOOLS, |read| Self(read));
 
-/// The members of `tools`.
 #[derive(Clone, Debug)]
 pub(crate) struct ToolMembers(Vec<DocumentMember>);
 
-/// The members of `classes`.
 #[derive(Clone, Debug)]
 pub(crate) struct ClassMembers(Vec<DocumentMember>);
 
@@ -286,7 +273,6 @@ impl FromDocument for ClassMembers {
     }
 }
 
-/// The version of the language.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Version;
 
@@ -312,10 +298,8 @@ impl FromDocument for Version {
     }
 }
 
-/// The name of a tool, or a glob.
 #[derive(Clone, Debug)]
 pub(crate) struct ToolName {
-    /// As written.
     pub(super) text: String,
     pub(super) pattern: NamePattern,
 }

@@ -1,4 +1,4 @@
-//! What an entry says: under `tools.NAME`, under `classes.CLASS`, and as `all_tools`.
+//! The body of an entry: `tools.NAME`, `classes.CLASS` or `all_tools`.
 
 use std::collections::HashMap;
 
@@ -56,7 +56,7 @@ table! {
     "approval_scope" => approval_scope: ApprovalScope,
 }
 
-/// `all_tools`, and `tools."*"`, which is the same.
+/// The table of `all_tools`, and of `tools."*"`, which means the same.
 pub(super) const ALL_TOOLS: TableSpec = TableSpec {
     of: "`all_tools`",
     definition: "AllTools",
@@ -80,7 +80,7 @@ words! {
     "financial" => Financial,
 }
 
-/// What an entry says. What is absent, or was reported as wrong, is not there.
+/// The body of an entry. A field is empty if its key is absent or was reported as wrong.
 #[derive(Debug, Default)]
 pub(super) struct EntryBody {
     pub(super) action: Option<Effect>,
@@ -92,12 +92,11 @@ pub(super) struct EntryBody {
     pub(super) approve_if: Vec<GroupCheck>,
     pub(super) class: Option<Class>,
     pub(super) asking: Asking,
-    /// Whether the entry does nothing but move its tool to another class.
+    /// Whether the entry only moves its tool to another class.
     pub(super) only_classifies: bool,
 }
 
 impl EntryBody {
-    /// Makes sense of the keys of an entry.
     pub(super) fn new(keys: EntryKeys, report: &mut Report) -> Self {
         for groups in [&keys.deny_if, &keys.approve_if].into_iter().flatten() {
             groups.warn_of_every_element(report);
@@ -114,7 +113,7 @@ impl EntryBody {
             only_classifies: keys.table.written.len() == 1 && keys.class.is_some(),
             ..Self::default()
         };
-        // In one order, whatever that of the keys: which limit a refusal names must not depend on it.
+        // In a fixed order, whatever that of the keys: which limit a refusal names must not depend on it.
         body.limits.extend(keys.rate_limit.and_then(|rate| rate.into_limit(report)));
         for (index, limit) in keys.limits.into_iter().flatten().enumerate() {
             body.limits.extend(limit.into_limit(format!("limits[{index}]"), report));
@@ -127,19 +126,17 @@ impl EntryBody {
         body
     }
 
-    /// Whether something more than the action decides.
+    /// Whether the decision depends on more than the action.
     pub(super) fn has_checks(&self) -> bool {
         self.condition_groups().next().is_some()
             || !(self.rules.is_empty() && self.limits.is_empty() && self.asking == Asking::default())
     }
 
-    /// Where its conditions and counts look.
     pub(super) fn argument_paths(&self) -> impl Iterator<Item = &Path> {
         let conditions = self.condition_groups().flat_map(|check| &check.group.conditions).map(Condition::path);
         conditions.chain(self.limits.iter().filter_map(|limit| limit.increment.path()))
     }
 
-    /// How many conditions there are.
     pub(super) fn count_conditions(&self) -> usize {
         self.condition_groups().map(|check| check.group.conditions.len()).sum()
     }
@@ -153,7 +150,7 @@ impl EntryBody {
     }
 }
 
-/// A limit without a counter is counted under its path, which another limit may have as its counter's name.
+/// Reports a name that two limits count under. Without a `counter`, a limit is counted under its path.
 fn report_shared_counters(limits: &[LimitAsWritten], report: &mut Report) {
     let mut names: HashMap<&str, Option<&Span>> = HashMap::new();
     for limit in limits {

@@ -1,20 +1,17 @@
 //! Tool names and globs: `*` any text, `?` one character, `[a-z]` one of a set, `{a,b}` one of several texts.
 //!
-//! A backslash takes the next character as it is. Alternatives are expanded when the policy is loaded, up to a bound,
-//! so what is matched at run time is a flat list of tokens, in time bounded by glob length times name length.
+//! A backslash makes the next character literal. Alternatives are expanded when the policy is loaded, up to a bound, so
+//! matching works on a flat list of tokens, in time bounded by glob length times name length.
 
 use crate::limits::{MAX_GLOB_ALTERNATIVES, MAX_GLOB_LENGTH};
 
-/// A name as a policy writes it.
 #[derive(Clone, Debug)]
 pub(super) enum NamePattern {
-    /// One tool.
     Exact(String),
-    /// Every tool that one of the patterns matches.
+    /// Matches a name that one of the patterns matches.
     Glob(Vec<Pattern>),
 }
 
-/// A glob without alternatives.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     tokens: Vec<Token>,
@@ -29,7 +26,6 @@ enum Token {
     Star,
 }
 
-/// Why a text is not a glob, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BadGlob {
     pub(super) message: &'static str,
@@ -37,13 +33,13 @@ pub(super) struct BadGlob {
 }
 
 impl NamePattern {
-    /// Reads a name or glob. A text without wildcards, or with all of them escaped, is an exact name.
+    /// Parses a name or glob. A text without wildcards, or with all of them escaped, is an exact name.
     pub(super) fn parse(text: &str) -> Result<Self, BadGlob> {
         if text.is_empty() {
             return bad_glob("the name is empty", "write the tool's name as the server spells it");
         }
         if text.trim() != text || text.contains(char::is_control) {
-            // As YAML's `|` leaves a newline: a rule that silently matches nothing hides nothing.
+            // YAML's `|`, for example, leaves a newline. A rule that silently matches nothing would hide nothing.
             return bad_glob(
                 "it begins or ends with a blank, or holds a control character",
                 "take that character out; where a tool's name really has it, `?` stands for any one character",
@@ -64,7 +60,6 @@ impl NamePattern {
         Ok(Self::Glob(alternatives.into_iter().map(Pattern::new).collect()))
     }
 
-    /// Whether the name, or one of the glob's patterns, is `name`.
     pub(super) fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == name,
@@ -72,7 +67,6 @@ impl NamePattern {
         }
     }
 
-    /// Whether it matches every name there is.
     pub(super) fn matches_all(&self) -> bool {
         match self {
             Self::Exact(_) => false,
@@ -87,12 +81,11 @@ impl Pattern {
         Self { tokens, literal }
     }
 
-    /// Whether it matches every name there is.
     pub(super) fn is_star(&self) -> bool {
         matches!(self.tokens.as_slice(), [Token::Star])
     }
 
-    /// How many of the pattern's characters stand for themselves: the more, the more specific.
+    /// How many characters of the pattern are literal: the more, the more specific it is.
     pub(super) fn literal_length(&self) -> usize {
         self.literal
     }
@@ -127,7 +120,7 @@ impl Pattern {
         }
     }
 
-    /// Whether some name is matched by both patterns: walks them side by side through every pair of positions.
+    /// Whether both patterns match some common name: walks them side by side through every pair of positions.
     pub(super) fn overlaps_with(&self, other: &Self) -> bool {
         let width = other.tokens.len() + 1;
         let mut row = vec![false; width];
@@ -152,7 +145,7 @@ impl Pattern {
                 if let (Some(ours), Some(theirs)) = (ours, theirs)
                     && ours.shares_a_char_with(theirs)
                 {
-                    // One character is taken by both; a star stays where it is.
+                    // Both patterns take one character; a star stays where it is.
                     match (we_stay, they_stay) {
                         (true, true) => {}
                         (true, false) => reach(&mut row, j + 1),
@@ -194,10 +187,9 @@ impl Token {
     }
 }
 
-/// Reads a glob into one list of tokens an alternative.
 fn expand_alternatives(text: &str) -> Result<Vec<Vec<Token>>, BadGlob> {
     let mut done: Vec<Vec<Token>> = vec![Vec::new()];
-    // Inside braces: the alternatives that are complete, and the one being read.
+    // Inside braces: the complete alternatives, and the current one.
     let mut braces: Option<(Vec<Vec<Token>>, Vec<Token>)> = None;
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -251,7 +243,7 @@ fn expand_alternatives(text: &str) -> Result<Vec<Vec<Token>>, BadGlob> {
     Ok(done)
 }
 
-/// Two stars in a row are one.
+/// Merges two stars in a row into one.
 fn push_token(tokens: &mut Vec<Token>, token: Token) {
     if !(matches!(token, Token::Star) && matches!(tokens.last(), Some(Token::Star))) {
         tokens.push(token);
@@ -273,7 +265,6 @@ fn combine_alternatives(heads: &[Vec<Token>], tails: &[Vec<Token>]) -> Result<Ve
     Ok(out)
 }
 
-/// Reads a set after its `[`.
 fn parse_set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadGlob> {
     let never_closed = bad_glob("`[` is never closed", "close the set with `]`, or write `\\[` for the character");
     let mut ranges = Vec::new();

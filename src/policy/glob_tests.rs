@@ -1,4 +1,4 @@
-//! Globs against a reading of them that is slow and obviously right.
+//! Tests globs against a matcher that is slow and obviously right.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ fn pattern(glob: &str) -> Pattern {
     }
 }
 
-/// By definition: a star is nothing, or one character and a star.
+/// Matches by definition: a star is nothing, or one character and a star.
 fn plainly(tokens: &[Token], name: &[char]) -> bool {
     match (tokens.split_first(), name.split_first()) {
         (None, rest) => rest.is_none(),
@@ -44,7 +44,7 @@ proptest! {
     #[test]
     fn globs_overlap_exactly_where_some_name_matches_both(a in "([ab?*]|\\[bc\\]){0,3}[?*]", b in "([ab?*]|\\[ab\\]){0,3}[?*]") {
         let (a, b) = (pattern(&a), pattern(&b));
-        // Without a star a glob here matches at most four characters, and two with a star share a name of at most six.
+        // Without a star, a glob here matches at most four characters; two with a star share a name of at most six.
         let shared = names().into_iter().any(|name| a.matches(&name) && b.matches(&name));
         prop_assert_eq!(a.overlaps_with(&b), shared);
         prop_assert_eq!(b.overlaps_with(&a), shared);

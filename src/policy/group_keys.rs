@@ -32,7 +32,7 @@ table! {
     "reason" | "on_deny" => reason: String,
 }
 
-/// A condition in a group, which has the words for the agent.
+/// A condition in a group. The group has the reason for the agent.
 #[derive(Clone, Debug)]
 pub(super) struct GroupedCondition(ConditionKeys);
 
@@ -44,7 +44,6 @@ impl GroupedCondition {
         ..ConditionKeys::SPEC
     };
 
-    /// The condition, unless something in it is wrong.
     pub(super) fn compile(node: &DocumentNode, report: &mut Report) -> Option<Condition> {
         Self::read(node, Self::SPEC.of, report)?.0.compile(report)
     }
@@ -70,7 +69,6 @@ table! {
     "reason" | "on_deny" => reason: String,
 }
 
-/// A group, or a bare condition.
 #[derive(Clone, Debug)]
 pub(super) struct GroupOrCondition {
     conditions: Vec<ConditionKeys>,
@@ -79,7 +77,6 @@ pub(super) struct GroupOrCondition {
 }
 
 impl GroupOrCondition {
-    /// The group, unless something in it is wrong.
     fn compile(self, report: &mut Report) -> Option<ConditionGroup> {
         let conditions: Vec<_> = self.conditions.into_iter().map(|condition| condition.compile(report)).collect();
         let conditions = conditions.into_iter().collect::<Option<_>>()?;
@@ -138,7 +135,7 @@ pub(super) struct GroupCheck {
 }
 
 impl Groups {
-    /// The groups that have nothing wrong in them, with their paths.
+    /// Compiles the groups, and leaves out those that were reported as wrong.
     pub(super) fn compile(self, key: &str, report: &mut Report) -> Vec<GroupCheck> {
         let check = |(place, group): (String, GroupOrCondition)| {
             Some(GroupCheck { path: format!("{key}{place}"), group: group.compile(report)? })
@@ -146,8 +143,8 @@ impl Groups {
         self.0.into_iter().filter_map(check).collect()
     }
 
-    /// Reports a `[*]` where a match refuses or asks: it holds for every element or not at all, so one harmless element
-    /// beside the bad one would get the call past the rule.
+    /// Warns of a `[*]` in a group whose match refuses or asks: it holds for every element or not at all, so one
+    /// harmless element beside the bad one would get the call past the rule.
     pub(super) fn warn_of_every_element(&self, report: &mut Report) {
         for condition in self.0.iter().flat_map(|(_, group)| &group.conditions) {
             let Some(path) = condition.path.as_ref().filter(|path| path.value.has_every()) else { continue };
@@ -162,7 +159,6 @@ impl Groups {
 }
 
 impl ConditionKeys {
-    /// The condition, unless something in it is wrong.
     fn compile(self, report: &mut Report) -> Option<Condition> {
         if !self.table.has("path") {
             return None;
@@ -183,12 +179,10 @@ impl ConditionKeys {
     }
 }
 
-/// The value of a condition, as it is written.
 #[derive(Clone, Debug)]
 pub(super) struct Operand(DocumentNode);
 
 impl Operand {
-    /// Where the value has what is wrong.
     fn error_span(&self, error: &ConditionError) -> &Span {
         let element = if let ConditionError::Value { element, .. } = error { *element } else { None };
         element.and_then(|element| self.0.items().get(element)).map_or(&self.0.span, |item| &item.span)

@@ -1,4 +1,4 @@
-//! A document of any format, or a part of one, as JSON.
+//! Converts a document of any format, or a part of one, to JSON.
 
 use super::decode;
 use super::diagnostic::{Diagnostic, Report};
@@ -6,8 +6,8 @@ use super::number::Number;
 use super::source::Source;
 use super::tree::{DocumentNode, DocumentValue};
 
-/// The whole document as JSON, its keys in their order; `None` if it is none of its format, or has a value that JSON
-/// cannot hold.
+/// Converts a document to JSON with its keys in order; `None` if it has a syntax error or a value that JSON cannot
+/// hold.
 pub fn as_json(source: &Source) -> Option<String> {
     let mut report = Report::default();
     let root = decode::decode(source, &mut report).filter(|_| !report.has_errors())?;
@@ -15,9 +15,8 @@ pub fn as_json(source: &Source) -> Option<String> {
     write_node(&root, &mut out).ok().map(|()| out)
 }
 
-/// Adds a value as JSON, numbers as they were written where JSON takes them so.
-///
-/// The depth of a tree is bounded by its decoder.
+/// Appends a value as JSON, with numbers as they are written if JSON allows it. The decoder bounds the depth of the
+/// tree.
 pub(super) fn write_node(node: &DocumentNode, out: &mut String) -> Result<(), Diagnostic> {
     match &node.value {
         DocumentValue::Null => out.push_str("null"),
@@ -64,7 +63,7 @@ fn write_string(text: &str, out: &mut String) {
     out.push_str(&serde_json::Value::from(text).to_string());
 }
 
-/// A number of a policy as JSON spells it.
+/// Spells a number of a policy as JSON does; `None` if JSON has no such number.
 pub(crate) fn json_number(text: &str) -> Option<String> {
     if Number::parse(text).is_some() {
         return Some(text.to_owned());

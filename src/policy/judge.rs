@@ -1,4 +1,4 @@
-//! The decision: which rule applies to a tool, and what it makes of a call's arguments.
+//! The decision: which rule applies to a tool, and what it does with a call's arguments.
 
 use super::approval_terms::Asking;
 use super::compile::{Checks, Policy, Rule};
@@ -11,41 +11,38 @@ use super::server::ServerName;
 use super::tool_ref::{Listing, ToolRef};
 use crate::risk::{Catalogue, Class};
 
-/// Whether the upstream listed a tool of a name in this session.
+/// Whether the server has listed a tool with a given name in this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToolSeen {
-    /// tools/list had a tool of this name.
+    /// tools/list has a tool of this name.
     Tool,
-    /// It had none, or was not asked for.
+    /// tools/list has none, or nobody has asked for it.
     Unknown,
 }
 
-/// What a policy says about one call: the decision, and the limits to be counted before it may go on.
+/// What a policy says about one call: the decision, and the limits that it must be counted against before it may go on.
 #[must_use = "a judgement that nobody obeys lets the call through"]
 #[derive(Clone, Copy, Debug)]
 pub struct Judgement<'p> {
-    /// What happens, if no limit is reached.
+    /// What happens if no limit is reached.
     pub decision: Decision<'p>,
     limits: [&'p [Limit]; 2],
-    /// How a person is asked, where one is.
+    /// How a person is asked, if the decision says so.
     pub asking: Asking,
 }
 
 impl<'p> Judgement<'p> {
-    /// The limits that a call counts against, the tool's own first. All of them are taken, or none.
+    /// The limits that the call counts against, the tool's own first. Either all of them are charged, or none.
     pub fn limits(&self) -> impl Iterator<Item = &'p Limit> + use<'p> {
         self.limits.into_iter().flatten()
     }
 }
 
-/// Which rule applies, by how it was found.
+/// The rule that applies, by how it was found.
 #[derive(Clone, Copy)]
 enum RuleMatch<'p> {
-    /// One that names the tool.
     Named(&'p Rule),
-    /// Its class's.
     Class(&'p Rule),
-    /// None: the default.
     Default(&'p Rule),
 }
 
@@ -58,8 +55,8 @@ impl<'p> RuleMatch<'p> {
 }
 
 impl Policy {
-    /// What the policy says about a tool, whatever its arguments: whether it is listed, and refused always. Never fails
-    /// and never allocates.
+    /// Decides about a tool, whatever its arguments: whether it is listed, and whether it is always refused. Never
+    /// fails and never allocates.
     pub fn decide_tool<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>) -> Decision<'p> {
         let rule = self.find_rule(tool.into()).rule();
         if matches!(rule.effect, Effect::Deny | Effect::Hide) {
@@ -72,11 +69,11 @@ impl Policy {
         }
     }
 
-    /// What the policy says about a call of `tool` with these arguments: an object as written on a line that the strict
-    /// reader read, `{}` where the call has none.
+    /// Decides about a call of `tool` with these arguments: an object from a line that the strict reader has read, or
+    /// `{}` if the call has none.
     ///
-    /// In this order, and the first refusal decides: `hide` and `action = "deny"`, `deny_if`, `require`, `rules`; then the
-    /// same of the rules for all tools; then whether a person is to be asked. Takes time linear in the arguments.
+    /// The first refusal decides, in this order: `hide` and `action = "deny"`, `deny_if`, `require`, `rules`; the same
+    /// for all tools; then whether a person has to be asked. Takes time linear in the arguments.
     pub fn judge_call<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>, arguments: &str) -> Judgement<'p> {
         let rule = self.find_rule(tool.into()).rule();
         let refused = |decision| Judgement { decision, limits: [&[], &[]], asking: Asking::default() };
@@ -99,11 +96,11 @@ impl Policy {
         Judgement { decision, limits, asking: own.or_else_from(all) }
     }
 
-    /// The decision on a prompt that is named after a hidden tool; `None` if the prompt is not hidden.
+    /// Decides about a prompt that has the name of a hidden tool; `None` if the prompt is not hidden.
     ///
-    /// A rule that names the tool hides the prompt of its name as well. A tool that is hidden only for being unlisted, or
-    /// for its class, does so where there is such a tool: one of the server's catalogue, or one that tools/list had. All
-    /// other prompts are not named after tools and are none of the policy's business.
+    /// A rule that names the tool also hides the prompt of that name. A tool that is hidden only because it is
+    /// unlisted, or by its class, hides the prompt only if the tool exists: in the server's catalogue, or in
+    /// tools/list. The policy does not concern other prompts.
     pub fn hides_prompt<'p>(&'p self, name: &str, seen: ToolSeen) -> Option<Decision<'p>> {
         let found = self.find_rule(ToolRef { name, listing: Listing::Missing });
         let is_tool = || {
@@ -119,8 +116,8 @@ impl Policy {
         &self.server
     }
 
-    /// The risk class of a tool: as the policy says, else as the server's catalogue does, else as the classifier does. What
-    /// a server has gained since its catalogue was written is `execute` at least.
+    /// Returns the risk class of a tool: from the policy, else from the server's catalogue, else from the classifier. A
+    /// tool that a server has gained since its catalogue was written is at least `execute`.
     pub fn class_of<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Class {
         let tool = tool.into();
         let by_policy = self.class_names.get(tool.name).copied();
@@ -133,30 +130,30 @@ impl Policy {
         })
     }
 
-    /// Whether the policy itself says what class the tool is of.
+    /// Whether the policy itself sets the tool's class.
     pub fn names_class_of(&self, tool: &str) -> bool {
         self.class_names.contains_key(tool) || first_match(&self.class_globs, tool).is_some()
     }
 
-    /// Whether the server's catalogue knows the tool, so that nothing the server says of it matters.
+    /// Whether the tool is in the server's catalogue, so that nothing the server says about it matters.
     pub fn has_in_catalogue(&self, tool: &str) -> bool {
         Catalogue::for_server(&self.server).is_some_and(|catalogue| catalogue.find_tool(tool).is_some())
     }
 
-    /// Whether what the server says of the tool in a session may change what becomes of it: no rule names the tool, there are
-    /// rules for classes, and its class is known by its name only.
+    /// Whether the server's listing of the tool can change the decision: no rule names the tool, there are rules for
+    /// classes, and only its name tells its class.
     pub(crate) fn waits_for_listing(&self, tool: &str) -> bool {
         let is_named = || matches!(self.find_rule(tool.into()), RuleMatch::Named(_));
         !self.classes.is_empty() && !is_named() && !self.names_class_of(tool) && !self.has_in_catalogue(tool)
     }
 
-    /// Whether a tool that is allowed is held back by a limit or, for some arguments, by a person.
+    /// Whether a limit, or a person for some arguments, can hold back a tool that is allowed.
     pub(super) fn limits_or_asks(&self, tool: &str) -> bool {
         let checks = [self.find_rule(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];
         checks.iter().flatten().any(|checks| !checks.limits.is_empty() || !checks.approve_if.is_empty())
     }
 
-    /// The limits that a call of the tool counts against where it is let through, the tool's own first.
+    /// Returns the limits that a call of the tool counts against if it is let through, the tool's own first.
     pub fn limits_of<'p, 't, T: Into<ToolRef<'t>>>(
         &'p self,
         tool: T,
@@ -165,7 +162,7 @@ impl Policy {
         checks.into_iter().flatten().flat_map(|checks| &checks.limits)
     }
 
-    /// Whether what happens to a call of the tool may be another with other arguments.
+    /// Whether the decision on a call of the tool can depend on its arguments.
     pub fn looks_at_arguments<'t>(&self, tool: impl Into<ToolRef<'t>>) -> bool {
         let tool = tool.into();
         if matches!(self.decide_tool(tool).effect, Effect::Deny | Effect::Hide) {
@@ -175,7 +172,7 @@ impl Policy {
         checks.into_iter().flatten().any(Checks::look_at_arguments)
     }
 
-    /// Hidden first, then the exact name, then the most specific glob, then the class, then the default.
+    /// Looks for a hidden name first, then the exact name, the most specific glob, the class, and the default.
     fn find_rule(&self, tool: ToolRef<'_>) -> RuleMatch<'_> {
         let name = tool.name;
         let named = self.hidden.get(name).or_else(|| first_match(&self.hidden_globs, name));
@@ -201,7 +198,7 @@ impl Policy {
 }
 
 impl Checks {
-    /// A check that refuses whatever the arguments are: a denial without conditions, or a rule that denies.
+    /// Returns a check that refuses whatever the arguments are: a denial without conditions, or a rule that denies.
     fn refuses_always(&self) -> Option<(&str, Option<&str>)> {
         let denied = self.deny_if.iter().find(|check| check.group.conditions.is_empty());
         let denied = denied.map(|check| (check.path.as_str(), check.group.reason.as_deref()));
@@ -215,13 +212,12 @@ impl Checks {
 
     fn look_at_arguments(&self) -> bool {
         let groups = [&self.deny_if, &self.require, &self.approve_if];
-        // Those that refuse always were looked for before.
+        // Those that always refuse were checked before.
         let conditions = groups.into_iter().flatten().any(|check| !check.group.conditions.is_empty());
         let amounts = self.limits.iter().any(|limit| matches!(limit.increment, Increment::From { .. }));
         conditions || !self.rules.is_empty() || amounts
     }
 
-    /// The first check that refuses these arguments, by its path and with its reason.
     fn find_refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
         let denied = self.deny_if.iter().find(|check| check.group.holds_as_denial(arguments));
         let missed = || self.require.iter().find(|check| !check.group.holds_as_requirement(arguments));
@@ -230,7 +226,6 @@ impl Checks {
         found.or_else(ruled_out)
     }
 
-    /// The first check by which a person is to be asked.
     fn find_approval(&self, arguments: &str) -> Option<&GroupCheck> {
         self.approve_if.iter().find(|check| check.group.holds_as_denial(arguments))
     }
@@ -246,7 +241,6 @@ impl RuleCheck {
     }
 }
 
-/// What belongs to the first pattern that matches.
 fn first_match<'p, T>(patterns: &'p [(Pattern, T)], tool: &str) -> Option<&'p T> {
     patterns.iter().find(|(pattern, _)| pattern.matches(tool)).map(|(_, value)| value)
 }

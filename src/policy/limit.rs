@@ -1,4 +1,4 @@
-//! Limits, compiled: what is counted, how much of it a window lets through, and for whom.
+//! Compiled limits: what is counted, how much of it a window lets through, and for whom.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use super::condition::Path;
 use super::keys::words::words;
 use super::window::Window;
 
-/// The name of a counter: the same name is the same count.
+/// The identity of a counter: calls with the same one are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CounterId(Arc<str>);
 
 impl CounterId {
-    /// The counter of this name in an entry of a server's policy.
+    /// Returns the counter of this name in an entry of a server's policy.
     pub fn new(server: &str, entry: &str, name: &str) -> Self {
-        // With the lengths, no names run into each other, whatever they hold.
+        // The lengths keep names apart, whatever characters they hold.
         Self(format!("{}:{server}{}:{entry}{name}", server.len(), entry.len()).into())
     }
 
-    /// The name, as stores keep it.
+    /// The key under which stores keep the count.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -33,26 +33,26 @@ words! {
     "server" | "grant" => Server,
 }
 
-/// What happens to a count where the server answers a call with an error.
+/// What happens to a count if the server answers a call with an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnError {
     /// It stays: the call has reached the server.
     #[default]
     Keep,
-    /// It is returned.
+    /// It is refunded.
     Refund,
 }
 
 /// How much one call counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Increment {
-    /// The same for each call.
+    /// The same amount for each call.
     Fixed(Amount),
-    /// What an argument says.
+    /// The amount in an argument.
     From {
-        /// Where the amount stands in the arguments.
+        /// The path of that argument.
         path: Path,
-        /// Whether it may have a fraction.
+        /// Whether the amount may have a fraction.
         units: Units,
     },
 }
@@ -60,14 +60,14 @@ pub enum Increment {
 /// Whether amounts may have a fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Units {
-    /// Whole ones only: the limit's `max` is written as an integer.
+    /// Only whole amounts: the limit's `max` is written as an integer.
     Whole,
     /// Up to nine decimals.
     Decimal,
 }
 
 impl Increment {
-    /// The argument that says it, where one does.
+    /// The argument with the amount; `None` if the amount is fixed.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Fixed(_) => None,
@@ -75,7 +75,7 @@ impl Increment {
         }
     }
 
-    /// How much a call with these arguments counts.
+    /// Returns how much a call with these arguments counts.
     ///
     /// # Errors
     /// When the argument is absent, or no number that can be counted: then the call is refused, since a count that an
@@ -99,7 +99,7 @@ impl Increment {
 pub struct Limit {
     /// The limit's path in the document, such as `tools.start_export_job.rate_limit`.
     pub rule: String,
-    /// What is counted.
+    /// The counter that it is counted under.
     pub counter: CounterId,
     /// How much a window lets through.
     pub max: Amount,
@@ -111,6 +111,6 @@ pub struct Limit {
     pub increment: Increment,
     /// The reason that the agent gets.
     pub reason: Option<String>,
-    /// What happens where the server answers with an error.
+    /// What happens if the server answers with an error.
     pub on_error: OnError,
 }

@@ -1,4 +1,4 @@
-//! The keys that limit: `rate_limit`, `limits`, `spend_limit`, and their windows and amounts.
+//! The keys for limits: `rate_limit`, `limits`, `spend_limit`, and their windows and amounts.
 
 use std::time::Duration;
 
@@ -58,12 +58,10 @@ words! {
     "calendar" => Calendar,
 }
 
-/// A limit as it is written in an entry.
 #[derive(Debug)]
 pub(super) struct LimitAsWritten {
-    /// Its path in the entry, such as `limits[0]`.
+    /// The path in the entry, such as `limits[0]`.
     pub(super) path: String,
-    /// The name of its counter with its place, where it has one.
     pub(super) counter: Option<Located<CounterName>>,
     pub(super) max: Amount,
     pub(super) window: Window,
@@ -74,7 +72,7 @@ pub(super) struct LimitAsWritten {
 }
 
 impl LimitAsWritten {
-    /// A limit on calls.
+    /// A limit that counts each call as one and has no counter name.
     pub(super) fn on_calls(path: impl Into<String>, max: Amount, window: Window, scope: Scope) -> Self {
         Self {
             path: path.into(),
@@ -88,14 +86,12 @@ impl LimitAsWritten {
         }
     }
 
-    /// The name that it is counted under.
     pub(super) fn counter_name(&self) -> &str {
         self.counter.as_ref().map_or(&self.path, |counter| &counter.value.0)
     }
 }
 
 impl LimitKeys {
-    /// The limit, unless something in it is wrong.
     pub(super) fn into_limit(self, path: String, report: &mut Report) -> Option<LimitAsWritten> {
         if self.increment.is_some() && self.increment_from.is_some() {
             let message = "`increment` and `increment_from` both say how much a call counts";
@@ -116,7 +112,7 @@ impl LimitKeys {
 }
 
 impl Align {
-    /// The window of this length, or the error at `span` that the calendar has none.
+    /// Returns the window of this length, or reports at `span` that the calendar has no such unit.
     pub(super) fn align_window(self, length: WindowLength, span: &Span, report: &mut Report) -> Option<Window> {
         if self == Self::Sliding {
             return Some(Window::Sliding(length));
@@ -139,7 +135,6 @@ pub(super) enum RateLimit {
 }
 
 impl RateLimit {
-    /// The limit, unless something in it is wrong.
     pub(super) fn into_limit(self, report: &mut Report) -> Option<LimitAsWritten> {
         match self {
             Self::Short(RateAsWritten { max, length }) => {
@@ -176,14 +171,14 @@ impl FromDocument for RateLimit {
     }
 }
 
-/// How many, a slash and the window: `10/minute`.
+/// A number of calls, a slash and a window: `10/minute`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RateAsWritten {
     pub(super) max: Amount,
     pub(super) length: WindowLength,
 }
 
-/// A number from zero up, as JSON writes it, a slash and a window, in the patterns of the schema.
+/// A rate in the patterns of the schema: a JSON number from zero up, a slash and a window.
 const RATE: &str = r"\s*-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\s*/\s*(second|minute|hour|day|[0-9]+[smhd])\s*$";
 
 impl RateAsWritten {
@@ -215,7 +210,7 @@ impl FromDocument for RateAsWritten {
     }
 }
 
-/// Money, a slash and the window: `$500/day`. The sign is for people. `None` if the rate was reported as wrong.
+/// Money, a slash and a window: `$500/day`. The currency sign has no meaning. `None` if the rate was reported as wrong.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spend(Option<RateAsWritten>);
 
@@ -234,7 +229,7 @@ impl FromDocument for Spend {
     }
 }
 
-/// The limit on money that a `spend_limit` and its `amount_from` make.
+/// Builds the limit on money from a `spend_limit` and its `amount_from`.
 pub(super) fn spend_limit(
     path: &str,
     spend: Option<Located<Spend>>,
@@ -326,7 +321,7 @@ impl FromDocument for Amount {
     }
 }
 
-/// The maximum of a limit. Written as an integer, it says that whole units are counted.
+/// The maximum of a limit. If it is written as an integer, only whole units are counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Maximum {
     amount: Amount,
@@ -344,7 +339,6 @@ impl FromDocument for Maximum {
     }
 }
 
-/// The path of an argument that holds an amount.
 #[derive(Clone, Debug)]
 pub(super) struct AmountArgument(pub(super) Path);
 
@@ -368,7 +362,6 @@ impl FromDocument for AmountArgument {
     }
 }
 
-/// The name of a counter.
 #[derive(Clone, Debug)]
 pub(super) struct CounterName(pub(super) String);
 

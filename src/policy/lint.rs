@@ -1,5 +1,5 @@
-//! What only shows when the whole document is read: rules that contradict each other, and rules that probably do not
-//! mean what was meant.
+//! Checks on the whole document: rules that contradict each other, and rules that probably do not mean what their
+//! author meant.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,7 +14,7 @@ use super::source::Span;
 use crate::limits::MAX_GLOBS;
 use crate::risk::{Catalogue, Class};
 
-/// Contradictions, which stop loading.
+/// Reports contradictions, which stop loading.
 pub(super) fn report_contradictions(document: &PolicyDocument, report: &mut Report) {
     let entries: &[ToolEntry] = document.tools.as_deref().unwrap_or_default();
     same_name_twice(entries, report);
@@ -33,7 +33,7 @@ pub(super) fn report_contradictions(document: &PolicyDocument, report: &mut Repo
     ambiguous_globs(entries, report);
 }
 
-/// The same tool under two keys, such as `a` and an escaped spelling of it.
+/// Reports one tool under two keys, such as `a` and an escaped spelling of it.
 fn same_name_twice(entries: &[ToolEntry], report: &mut Report) {
     let mut seen: HashMap<&str, &str> = HashMap::new();
     for entry in entries {
@@ -48,7 +48,7 @@ fn same_name_twice(entries: &[ToolEntry], report: &mut Report) {
     }
 }
 
-/// Two globs with equally much literal text that some name matches both of: neither is the more specific.
+/// Reports two globs with equally much literal text that share a name: neither is more specific.
 fn ambiguous_globs(entries: &[ToolEntry], report: &mut Report) {
     let globs: Vec<_> = entries
         .iter()
@@ -78,7 +78,7 @@ fn ambiguous_globs(entries: &[ToolEntry], report: &mut Report) {
     }
 }
 
-/// Doubts, which do not stop loading. `policy` is what the document compiles to, where it does.
+/// Reports doubts, which do not stop loading. `policy` is the compiled document; `None` if it does not compile.
 pub(super) fn report_doubts(
     document: &PolicyDocument,
     policy: Option<&Policy>,
@@ -129,7 +129,7 @@ pub(super) fn report_doubts(
     }
 }
 
-/// Entries whose tool the `hide` list takes away.
+/// Warns of entries whose tool is also in the `hide` list.
 fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
     for entry in document.tools.iter().flatten().filter(|entry| entry.entry_effect() != Effect::Hide) {
         let hides = document.hide.iter().flatten().find(|item| match &entry.tool.pattern {
@@ -152,7 +152,6 @@ fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
     }
 }
 
-/// Conditions and counts on arguments that the tool's schema does not have.
 fn unknown_arguments(document: &PolicyDocument, catalogue: &Catalogue, report: &mut Report) {
     for entry in document.tools.iter().flatten() {
         let NamePattern::Exact(tool) = &entry.tool.pattern else { continue };
@@ -180,7 +179,6 @@ fn unknown_arguments(document: &PolicyDocument, catalogue: &Catalogue, report: &
     }
 }
 
-/// Names and globs that no known tool of the server has.
 fn unknown_tools(document: &PolicyDocument, catalogue: &Catalogue, report: &mut Report) {
     let hidden = document.hide.iter().flatten().map(|item| (&item.tool.pattern, &item.tool.text, &item.span));
     let listed = document.tools.iter().flatten().map(|entry| (&entry.tool.pattern, &entry.tool.text, &entry.span));
@@ -204,7 +202,7 @@ fn unknown_tools(document: &PolicyDocument, catalogue: &Catalogue, report: &mut 
     }
 }
 
-/// Tools that destroy or cost money and may be called without limit or approval, one warning for each rule that says so.
+/// Warns of tools that destroy or cost money and are allowed without limit or approval, once for each rule.
 fn destructive_allowed(document: &PolicyDocument, policy: &Policy, catalogue: &Catalogue, report: &mut Report) {
     let mut by_rule: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for tool in catalogue.tools().iter().filter(|tool| matches!(tool.class, Class::Destructive | Class::Financial)) {
@@ -229,7 +227,7 @@ fn destructive_allowed(document: &PolicyDocument, policy: &Policy, catalogue: &C
     }
 }
 
-/// The place of the rule that has this path: an entry's, a class's, or else the default's.
+/// The span of the rule with this path: an entry, a class, or else the default.
 fn span_of_rule(document: &PolicyDocument, path: &str) -> Span {
     let entry = document.tools.iter().flatten().find(|entry| entry.rule_path() == path).map(|entry| &entry.span);
     let class = || {

@@ -60,23 +60,23 @@ pub use window::{BadWindow, Calendar, Window};
 
 use diagnostic::Report;
 
-/// What came of a document: its policy, unless there was an error, and everything there is to say about it.
+/// The result of loading a document: its policy, unless there is an error, and all diagnostics.
 #[derive(Debug)]
 #[must_use]
 pub struct Loaded {
-    /// The policy; `None` exactly where one of the diagnostics is an error.
+    /// The policy; `None` exactly if one of the diagnostics is an error.
     pub policy: Option<Policy>,
     /// Errors and warnings, in the order of the document.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reports the errors of a document that was decoded, whatever server it is for.
+/// Reports the errors of a decoded document, whatever server it is for.
 pub(crate) fn report_errors(root: &tree::DocumentNode, report: &mut Report) {
     let document = document::read_document(root, report);
     lint::report_contradictions(&document, report);
 }
 
-/// Loads a document as the policy for a server. Never panics and never fails but through its diagnostics.
+/// Loads a document as the policy for a server. Never panics; reports errors only as diagnostics.
 pub fn load_policy(source: &Source, server: &ServerName) -> Loaded {
     let mut report = Report::default();
     let document = decode::decode(source, &mut report).map(|root| document::read_document(&root, &mut report));
@@ -87,7 +87,7 @@ pub fn load_policy(source: &Source, server: &ServerName) -> Loaded {
         policy.filter(|_| !report.has_errors())
     });
     if policy.is_none() && !report.has_errors() {
-        // Cannot happen; were it to, nobody would be told why the policy is missing.
+        // Cannot happen. If it does, this tells the user why the policy is missing.
         report.push(
             Diagnostic::error("internal", 0..0, "the policy could not be built").with_hint("please report this file"),
         );

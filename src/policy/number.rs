@@ -3,26 +3,25 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-/// Where exponents are cut off. No text that fits into memory has digits enough to make up for it.
+/// The bound of exponents. No text that fits into memory has enough digits to make up for the difference.
 const FARTHEST: i64 = 1_000_000_000_000_000;
 
-/// A decimal number as its text says it: sign, digits and the place of the point. Reading borrows the text, and nothing
-/// is ever expanded, so `1e999999999` costs as much as `1`.
+/// A decimal number in its text form: sign, digits and the place of the point. Parsing borrows the text and never
+/// expands it, so `1e999999999` costs as much as `1`.
 ///
-/// The order is that of the numbers: `1.0` equals `1` and `1e0`, and `-0` equals `0`. Only numbers whose exponents
-/// both are beyond ±10^15 are compared as if these were the same.
+/// Numbers are ordered by value: `1.0` equals `1` and `1e0`, and `-0` equals `0`. Exponents are cut off at ±10^15.
 #[derive(Clone, Debug)]
 pub struct Number<'t> {
-    /// How it compares with zero.
+    /// The comparison with zero.
     sign: Ordering,
-    /// From the first digit that is not zero to the last; the point may stand among them. Empty for zero.
+    /// From the first digit that is not zero to the last; the point may be among them. Empty for zero.
     digits: Cow<'t, str>,
     /// The magnitude is `0.DIGITS × 10^point`.
     point: i64,
 }
 
 impl<'t> Number<'t> {
-    /// Reads a number as JSON writes it; `None` for any other text.
+    /// Parses a JSON number; `None` for any other text.
     pub fn parse(json: &'t str) -> Option<Self> {
         let (sign, rest) = match json.strip_prefix('-') {
             Some(rest) => (Ordering::Less, rest),
@@ -52,8 +51,8 @@ impl<'t> Number<'t> {
         Some(Self { sign, digits: Cow::Borrowed(digits), point: point.saturating_add(exponent) })
     }
 
-    /// Reads a number as a policy writes it: as JSON does, or with a `+`, or as a whole number with `0x`, `0o` or `0b`.
-    /// `None` for infinities, for octal-looking zeros in front, and for exponents that no number needs.
+    /// Parses a number of a policy: a JSON number, one with a `+`, or a whole number with `0x`, `0o` or `0b`. `None`
+    /// for infinities, for leading zeros, which look octal, and for exponents beyond need.
     pub fn from_policy(text: &str) -> Option<Number<'static>> {
         let unsigned = text.strip_prefix('+').unwrap_or(text);
         let radix = [("0x", 16), ("0o", 8), ("0b", 2)]
@@ -70,24 +69,24 @@ impl<'t> Number<'t> {
         (number.point.abs() < FARTHEST / 2).then_some(number)
     }
 
-    /// The same number with its digits copied.
+    /// Returns the same number with its digits copied.
     pub fn into_owned(self) -> Number<'static> {
         Number { sign: self.sign, digits: Cow::Owned(self.digits.into_owned()), point: self.point }
     }
 
-    /// The double that is nearest, as most servers keep numbers.
+    /// The nearest double, as most servers keep numbers.
     pub(super) fn nearest_double(&self) -> f64 {
         let digits: String = self.digits().map(char::from).collect();
         let magnitude: f64 = format!("0.{digits}0e{}", self.point).parse().unwrap_or(f64::INFINITY);
         if self.is_negative() { -magnitude } else { magnitude }
     }
 
-    /// Whether it is less than zero.
+    /// Whether the number is less than zero.
     pub fn is_negative(&self) -> bool {
         self.sign == Ordering::Less
     }
 
-    /// The number times `10^decimals`.
+    /// Returns the number times `10^decimals`.
     ///
     /// # Errors
     /// When that is not a whole number, or too large.
@@ -113,12 +112,10 @@ impl<'t> Number<'t> {
     }
 }
 
-/// Why a number has no place in whole units of some size.
+/// Why a number cannot be expressed in whole units of some size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unscalable {
-    /// It is not whole in these units.
     TooFine,
-    /// It is out of range.
     TooLarge,
 }
 

@@ -1,4 +1,4 @@
-//! Diagnostics as a person reads them: the message, the place, the source line with a caret, what to do.
+//! Renders diagnostics for a person: the message, the place, the source line with a caret, and the hint.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 
@@ -8,13 +8,13 @@ use super::source::{Source, floor_char_boundary};
 /// Whether a rendering carries terminal colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// Text alone: for files, logs and answers to the client.
+    /// Plain text: for files, logs and answers to the client.
     Plain,
-    /// With escape sequences: for a terminal, or a writer that takes them out again.
+    /// With escape sequences: for a terminal, or a writer that strips them.
     Styled,
 }
 
-/// Renders diagnostics of `source`, with an empty line between two of them and a newline at the end.
+/// Renders diagnostics of `source`, separated by empty lines, with a newline at the end.
 pub fn render_diagnostics(source: &Source, diagnostics: &[Diagnostic], colour: Colour) -> String {
     let renderer = match colour {
         Colour::Plain => Renderer::plain(),
@@ -33,7 +33,7 @@ pub fn render_diagnostics(source: &Source, diagnostics: &[Diagnostic], colour: C
     out
 }
 
-/// One diagnostic over the line on which it starts: a caret under more than one line helps nobody.
+/// Annotates the line on which the diagnostic starts: a caret under more than one line helps nobody.
 fn annotate<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Group<'a> {
     let text = source.text();
     let start = floor_char_boundary(text, diagnostic.span.start);

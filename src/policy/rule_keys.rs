@@ -76,17 +76,16 @@ table! {
     "increment_from" => increment_from: AmountArgument,
 }
 
-/// What one of Intercept's rules asks before its counters.
+/// What one of Intercept's rules checks before its counters.
 #[derive(Debug)]
 pub(super) enum RuleCheck {
-    /// It refuses always.
+    /// It always refuses.
     Deny { path: String, reason: Option<String> },
     /// It refuses unless this holds.
     Require(GroupCheck),
 }
 
 impl RuleKeys {
-    /// Adds what the rule asks, and what it counts, to its entry.
     pub(super) fn add_to(mut self, body: &mut EntryBody, path: String, report: &mut Report) {
         let span = &self.table.span;
         let asks = ["conditions", "rate_limit", "spend_limit", "state"].into_iter().find(|key| self.table.has(key));
@@ -134,7 +133,7 @@ impl RuleKeys {
         body.limits.extend(limits.map(|limit| LimitAsWritten { path: path.clone(), reason: reason.clone(), ..limit }));
     }
 
-    /// The limit that the rule's own counter makes with the conditions on it.
+    /// Builds the limit of the rule's own counter from the conditions on it.
     fn counter_limit(
         self,
         conditions: &[DocumentNode],
@@ -161,14 +160,14 @@ impl RuleKeys {
             check_same_counter(condition, &counter.value.0, report);
         }
         let units = if max.is_whole() { Units::Whole } else { Units::Decimal };
-        // Of `increment` and `increment_from`, the later one counts.
+        // If there are both `increment` and `increment_from`, the later one counts.
         let last = state.table.written.iter().rfind(|(key, _)| key.starts_with("increment"));
         let is_last = last.is_some_and(|(key, _)| *key == "increment_from");
         let increment = match (state.increment_from, state.increment) {
             (Some(AmountArgument(path)), _) if is_last => Increment::From { path, units },
             (_, fixed) => Increment::Fixed(fixed.unwrap_or(Amount::ONE)),
         };
-        // Whole counts stop at a whole number: "less than 3" reads better as 2 than as 2.999999999.
+        // A whole count stops at a whole number: as a maximum, "less than 3" reads better as 2 than as 2.999999999.
         let max = if matches!(&increment, Increment::Fixed(step) if step.is_whole()) { max.round_down() } else { max };
         let calls = LimitAsWritten::on_calls("", max, window, Scope::Server);
         Some(LimitAsWritten { counter: Some(counter), increment, ..calls })
@@ -179,7 +178,7 @@ fn is_on_counter(condition: &DocumentNode) -> bool {
     condition.member("path").and_then(DocumentNode::as_text).is_some_and(|path| path.starts_with("state."))
 }
 
-/// What a condition on a counter lets through at most: after the call is counted, as Intercept has it.
+/// The most that a condition on a counter lets through, with the call included, as in Intercept.
 fn counter_maximum(condition: &DocumentNode, report: &mut Report) -> Option<Amount> {
     let mut member = |name| {
         let member = condition.member(name);
@@ -207,7 +206,7 @@ fn counter_maximum(condition: &DocumentNode, report: &mut Report) -> Option<Amou
     }
 }
 
-/// Reports a condition on another counter than the one that its rule keeps: it would never come to what it says.
+/// Reports a condition on a counter that its rule does not keep: the condition would have no effect.
 fn check_same_counter(condition: &DocumentNode, counter: &str, report: &mut Report) {
     let Some((node, path)) = condition.member("path").and_then(|node| Some((node, node.as_text()?))) else { return };
     if path.strip_suffix(counter).is_none_or(|before| !before.ends_with('.')) {

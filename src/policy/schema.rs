@@ -1,7 +1,7 @@
 //! The JSON Schema (draft 2020-12) of a policy document, for editors.
 //!
-//! It is made from the declarations of the keys. The loader says more than a schema can, and has the last word; a document
-//! that the loader takes is always valid under the schema.
+//! It is made from the declarations of the keys. The loader checks more than a schema can, and its verdict is final; a
+//! document that the loader accepts is always valid under the schema.
 
 use serde_json::Value;
 
@@ -12,10 +12,9 @@ use super::keys::Definitions;
 use super::limit_keys::LimitKeys;
 use super::rule_keys::{CounterKeys, RuleKeys};
 
-/// Where the schema is published.
 const ID: &str = "https://raw.githubusercontent.com/policylayer/policylayer/main/config/policy.schema.json";
 
-/// The schema of a policy document.
+/// Returns the schema of a policy document.
 pub fn policy_schema() -> Value {
     let mut definitions = Definitions::default();
     let mut schema = DocumentKeys::SPEC.schema(&mut definitions);
@@ -26,7 +25,7 @@ pub fn policy_schema() -> Value {
     schema
 }
 
-/// The tables of keys in docs/policy.md: each by its name in the schema, in Markdown.
+/// Returns the tables of keys in docs/policy.md as Markdown, each with its name in the schema.
 pub fn key_tables() -> Vec<(&'static str, String)> {
     const TABLES: [super::keys::TableSpec; 7] = [
         DocumentKeys::SPEC,

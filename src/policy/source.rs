@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Which decoder reads a document; the file's ending says so.
+/// The format of a document, which its file's ending tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// TOML 1.1.
@@ -14,10 +14,10 @@ pub enum Format {
 }
 
 impl Format {
-    /// Every ending that a policy file may have, in the order in which they are looked for.
+    /// Every ending that a policy file can have, in the order of the search.
     pub const ENDINGS: [&'static str; 4] = ["toml", "json", "yaml", "yml"];
 
-    /// Its name, which is a file's ending.
+    /// The name, which is also a file's ending.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Toml => "toml",
@@ -26,7 +26,7 @@ impl Format {
         }
     }
 
-    /// The format that a file's ending (without its dot) stands for, whatever its case.
+    /// Returns the format for a file's ending (without its dot), whatever its case.
     pub fn from_ending(ending: &str) -> Option<Self> {
         match ending.to_ascii_lowercase().as_str() {
             "toml" => Some(Self::Toml),
@@ -37,18 +37,18 @@ impl Format {
     }
 }
 
-/// A document as it was read: its text, how to decode it, and what to call it in messages.
+/// A document: its text, how to decode it, and what to call it in messages.
 #[derive(Clone, Debug)]
 pub struct Source {
     name: String,
     format: Format,
     text: String,
-    /// The byte-order mark that it came with.
+    /// The byte-order mark of the original text; empty if there is none.
     mark: &'static str,
 }
 
 impl Source {
-    /// A document called `name` in messages. A byte-order mark, which some editors write, is dropped.
+    /// Makes a document that is called `name` in messages. A byte-order mark, which some editors write, is dropped.
     pub fn new(name: impl Into<String>, format: Format, text: impl Into<String>) -> Self {
         let mut text = text.into();
         let mut mark = "";
@@ -74,12 +74,12 @@ impl Source {
         &self.text
     }
 
-    /// What a file holds that has this text: it begins with a byte-order mark where the document did.
+    /// Returns the content of a file with this text: it begins with a byte-order mark if the document did.
     pub fn in_file(&self, text: &str) -> String {
         format!("{}{text}", self.mark)
     }
 
-    /// The place of a byte offset. An offset beyond the end is the end; one inside a character is its start.
+    /// Returns the place of a byte offset; beyond the end it is the end, inside a character it is the start.
     pub fn place_of(&self, offset: usize) -> Place {
         let before = self.text.get(..floor_char_boundary(&self.text, offset)).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -88,7 +88,7 @@ impl Source {
     }
 }
 
-/// A place in a document, as editors count: both from 1, columns in characters.
+/// A place in a document, as editors count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The line, from 1.
@@ -100,7 +100,6 @@ pub struct Place {
 /// A range of bytes in a document's text.
 pub type Span = Range<usize>;
 
-/// The nearest character boundary at or before `offset`.
 pub(super) fn floor_char_boundary(text: &str, offset: usize) -> usize {
     let mut at = offset.min(text.len());
     while !text.is_char_boundary(at) {

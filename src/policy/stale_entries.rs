@@ -1,12 +1,11 @@
-//! Entries of a document that name no tool of the server: misspelt, or for tools that are gone.
+//! Entries of a document that match no tool of the server: they are misspelt, or the tools are gone.
 
 use std::collections::BTreeMap;
 
 use super::compile::Policy;
 
 impl Policy {
-    /// The document's entries that match none of `tools`, by their paths, and with the name where one is named and the path
-    /// does not tell it.
+    /// Returns the paths of the entries that match none of `tools`, with the tool's name if the path does not tell it.
     pub fn entries_without(&self, tools: &[&str]) -> Vec<(&str, Option<&str>)> {
         let mut found: BTreeMap<(&str, Option<&str>), bool> = BTreeMap::new();
         let exact = self.hidden.iter().map(|(name, rule)| (name, rule, "hide"));

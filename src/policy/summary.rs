@@ -10,7 +10,7 @@ use super::server::ServerName;
 use crate::risk::Catalogue;
 
 impl Policy {
-    /// What is in force, and what it does to the tools that are known of the server.
+    /// Returns what is in force, and what it does to the known tools of the server.
     pub fn summarize(&self) -> Summary<'_> {
         let tools = Catalogue::for_server(self.server.as_str()).map(|known| {
             let mut tally = Tally::default();
@@ -30,18 +30,18 @@ impl Policy {
     }
 }
 
-/// What is in force, for the line at the start and for `check`.
+/// What is in force, for the line at startup and for `check`.
 #[derive(Clone, Copy, Debug)]
 pub struct Summary<'p> {
     /// The file, as shown to a person.
     pub file: Option<&'p str>,
     /// The server that the policy is for.
     pub server: &'p ServerName,
-    /// What is in force.
+    /// How the document is in force.
     pub mode: Mode,
-    /// What a tool gets that no rule names.
+    /// The effect for a tool that no rule names.
     pub otherwise: Effect,
-    /// What happens to the tools of the server's catalogue, where it has one.
+    /// What happens to the tools of the server's catalogue; `None` if it has none.
     pub tools: Option<Tally>,
 }
 
@@ -52,11 +52,11 @@ pub struct Tally {
     pub known: usize,
     /// How many can be called.
     pub allowed: usize,
-    /// How many ask a person.
+    /// How many need a person's approval.
     pub asking: usize,
-    /// How many are listed but refused.
+    /// How many are listed, but refused.
     pub refused: usize,
-    /// How many are taken out of tools/list.
+    /// How many are removed from tools/list.
     pub hidden: usize,
 }
 
@@ -67,7 +67,7 @@ impl Tally {
     }
 }
 
-/// Two sentences on one line: what is in force, and what it does to the known tools.
+/// Formats two sentences on one line: what is in force, and what it does to the known tools.
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let server = self.server;

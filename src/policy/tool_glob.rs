@@ -1,4 +1,4 @@
-//! Globs for the names of tools outside a policy, read as a policy reads them.
+//! Globs for tool names outside a policy, with the same syntax.
 
 use super::glob::{NamePattern, Pattern};
 
@@ -6,7 +6,7 @@ use super::glob::{NamePattern, Pattern};
 #[derive(Clone, Debug)]
 pub struct ToolGlob(NamePattern);
 
-/// A text is neither a name nor a glob. The message says why and what to do.
+/// The error for a text that is neither a name nor a glob. The message says why and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}; {hint}")]
 pub struct BadToolGlob {
@@ -15,7 +15,7 @@ pub struct BadToolGlob {
 }
 
 impl ToolGlob {
-    /// Reads a name or glob as the keys under `tools` are read.
+    /// Parses a name or glob like the keys under `tools`.
     ///
     /// # Errors
     /// Where it is neither.
@@ -23,34 +23,32 @@ impl ToolGlob {
         NamePattern::parse(text).map(Self).map_err(|bad| BadToolGlob { message: bad.message, hint: bad.hint })
     }
 
-    /// Whether a tool of this name is meant.
+    /// Whether the glob matches a tool of this name.
     pub fn matches(&self, tool: &str) -> bool {
         self.0.matches(tool)
     }
 
-    /// The one tool that is meant; `None` for a glob.
     pub(crate) fn exact_name(&self) -> Option<&str> {
         if let NamePattern::Exact(name) = &self.0 { Some(name) } else { None }
     }
 
-    /// Whether every tool is meant.
     pub(crate) fn matches_all(&self) -> bool {
         self.0.matches_all()
     }
 
-    /// How specific the pattern is that matches a tool; `None` for a name, and if no pattern but `*` matches.
+    /// How specific the matching pattern is; `None` for a name, and if only `*` or nothing matches.
     pub(crate) fn specificity(&self, tool: &str) -> Option<usize> {
         let NamePattern::Glob(patterns) = &self.0 else { return None };
         let matching = patterns.iter().filter(|pattern| pattern.matches(tool) && !pattern.is_star());
         matching.map(Pattern::literal_length).max()
     }
 
-    /// Whether one tool is meant, this one, and no other.
+    /// Whether this is the exact name of the tool, not a glob.
     pub fn is_exactly(&self, tool: &str) -> bool {
         matches!(&self.0, NamePattern::Exact(name) if name == tool)
     }
 
-    /// The key under `tools` that means this tool and no other; `None` if no key can.
+    /// Returns the key under `tools` that means only this tool; `None` if no key can.
     pub fn key_for(tool: &str) -> Option<String> {
         let special = |c| matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\');
         let key = tool.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect::<String>();

@@ -1,24 +1,24 @@
-//! A tool that is decided about: its name, and what its server has said of it.
+//! A tool to decide about: its name, and what its server has said about it.
 
 use crate::risk::{Class, Listed, classify_tool};
 
-/// A tool that is decided about. A bare name stands for a tool of which nothing else is known.
+/// A tool to decide about. From a bare name, nothing else is known about it.
 #[derive(Clone, Copy, Debug)]
 pub struct ToolRef<'t> {
-    /// Its name, as in tools/list.
+    /// The name in tools/list.
     pub name: &'t str,
-    /// What is known of it beyond its name.
+    /// What is known about it beyond its name.
     pub listing: Listing,
 }
 
-/// What the server has said of a tool. It matters only where neither the policy nor a catalogue knows the tool's class.
+/// What the server has said about a tool. It matters only if neither the policy nor a catalogue knows the tool's class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
-    /// Nobody asks the server: the tool is classed by its name.
+    /// Nobody asks the server: the name decides the class.
     NotAsked,
-    /// In this session the server has not listed it, so that it may be anything: it counts as `execute` at least.
+    /// The server has not listed the tool in this session, so it can be anything: it counts as `execute` at least.
     Missing,
-    /// The class by which its listing counts.
+    /// The class that follows from its listing.
     As(Class),
 }
 
@@ -29,7 +29,7 @@ impl<'t, T: AsRef<str> + ?Sized> From<&'t T> for ToolRef<'t> {
 }
 
 impl ToolRef<'_> {
-    /// The class of a tool that neither the policy nor a catalogue knows.
+    /// Returns the class of a tool that neither the policy nor a catalogue knows.
     pub fn guess_class(self) -> Class {
         let by_name = || classify_tool(&Listed::with_name(self.name)).counts_as();
         match self.listing {

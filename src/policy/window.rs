@@ -1,20 +1,20 @@
-//! The windows that limits count in.
+//! The windows in which limits count.
 
 use std::time::Duration;
 
 use crate::limits::{MAX_WINDOW, MIN_WINDOW};
 
-/// The stretch of time in which a limit lets through no more than its maximum.
+/// The period in which a limit lets through no more than its maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Window {
-    /// In no interval as long as this is more than the maximum let through.
+    /// No interval of this length lets through more than the maximum.
     Sliding(WindowLength),
-    /// In no minute, hour or day of UTC is more than the maximum let through.
+    /// No minute, hour or day of UTC lets through more than the maximum.
     Calendar(Calendar),
 }
 
 impl Window {
-    /// A sliding window of this length.
+    /// Makes a sliding window of this length.
     ///
     /// # Errors
     /// Where the length is below [`MIN_WINDOW`] or above [`MAX_WINDOW`].
@@ -22,7 +22,7 @@ impl Window {
         WindowLength::new(length).map(Self::Sliding)
     }
 
-    /// How long the window is.
+    /// Returns the length of the window.
     pub fn length(self) -> Duration {
         match self {
             Self::Sliding(span) => span.length(),
@@ -36,7 +36,7 @@ impl Window {
 pub struct WindowLength(Duration);
 
 impl WindowLength {
-    /// A length.
+    /// Checks the bounds of a length.
     ///
     /// # Errors
     /// Where it is out of bounds. An empty window would let everything through.
@@ -44,13 +44,13 @@ impl WindowLength {
         if (MIN_WINDOW..=MAX_WINDOW).contains(&length) { Ok(Self(length)) } else { Err(BadWindow) }
     }
 
-    /// The length.
+    /// Returns the length.
     pub fn length(self) -> Duration {
         self.0
     }
 }
 
-/// The length of a sliding window is out of bounds.
+/// The error for a sliding window whose length is out of bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a window is at least one millisecond and at most 366 days long")]
 pub struct BadWindow;
@@ -67,7 +67,7 @@ pub enum Calendar {
 }
 
 impl Calendar {
-    /// How long the unit is. UTC days as Unix time counts them have no leap seconds.
+    /// Returns the length of the unit. UTC days as Unix time counts them have no leap seconds.
     pub fn length(self) -> Duration {
         match self {
             Self::Minute => Duration::from_secs(60),
@@ -76,14 +76,14 @@ impl Calendar {
         }
     }
 
-    /// When the unit began that a time since 1970 is in.
+    /// Returns the start of the unit that a time since 1970 is in.
     pub fn unit_start(self, unix: Duration) -> Duration {
         let seconds = unix.as_secs();
         Duration::from_secs(seconds - seconds % self.length().as_secs())
     }
 }
 
-/// The length of time that a document says in words: `minute`, `90s`, `15m`, `2h`, `7d`.
+/// Parses a duration in the words of a policy: `minute`, `90s`, `15m`, `2h`, `7d`.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let seconds = match text {
         "second" => 1,

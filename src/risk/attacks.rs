@@ -10,27 +10,27 @@ use super::catalogue::Severity;
 use super::class::Class;
 use super::profile::{Knowledge, Profile};
 
-/// A documented pattern.
+/// A documented attack pattern.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attack {
-    /// Its name for programs and links.
+    /// The name for programs and links.
     pub id: String,
-    /// What it is called.
+    /// The title.
     pub name: String,
     /// What happens.
     pub account: String,
-    /// What an access has to offer for it.
+    /// The access that the attack needs.
     pub needs: String,
     /// Which rule stops it.
     pub stops: String,
-    /// The tool that the rule is an example for.
+    /// The tool in the example of the rule.
     pub example: String,
-    /// The rule as a policy has it, in TOML: what a policy needs besides `version` and `default`, or a whole one.
+    /// The rule in TOML: what a policy needs besides `version` and `default`, or a whole policy.
     pub rule: String,
     /// Where it is documented.
     pub source: Reference,
-    /// When it abuses a tool: where one of these holds.
+    /// The attack abuses a tool if one of these holds.
     applies: Vec<Applies>,
 }
 
@@ -38,13 +38,13 @@ pub struct Attack {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
-    /// What it is called.
+    /// The title.
     pub name: String,
-    /// Where it is.
+    /// The address.
     pub url: String,
 }
 
-/// The properties of a tool that a pattern abuses; an absent one can be either.
+/// The properties of a tool that a pattern abuses; `None` means either.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Applies {
@@ -66,14 +66,14 @@ struct File {
 }
 
 impl Attack {
-    /// Every pattern, in the order of the file.
+    /// Returns every pattern, in the order of the file.
     pub fn all_patterns() -> &'static [Self] {
         static ATTACKS: OnceLock<Vec<Attack>> = OnceLock::new();
-        // The file is part of the program and a test reads it; were it unreadable, there would be nothing to tell.
+        // The file is part of the program, and a test reads it; if it is unreadable, there are no patterns.
         ATTACKS.get_or_init(|| read_patterns().map(|file| file.attack).unwrap_or_default())
     }
 
-    /// Those that abuse what the tool offers.
+    /// Returns the patterns that abuse what the tool offers.
     pub fn abusing<'t>(
         server: &'t str,
         tool: &'t str,
@@ -94,7 +94,7 @@ fn table_to_json(table: &DeTable<'_>) -> Value {
     Value::Object(table.iter().map(|(key, item)| (key.get_ref().to_string(), value_to_json(item.get_ref()))).collect())
 }
 
-/// The value in JSON's terms. Numbers and dates have no place in the file; they become what no key takes.
+/// Converts a value to JSON. The file has no numbers or dates; they become a value that no key accepts.
 fn value_to_json(item: &DeValue<'_>) -> Value {
     match item {
         DeValue::Boolean(boolean) => Value::Bool(*boolean),
@@ -125,7 +125,7 @@ impl Applies {
     }
 }
 
-/// Whether the text is as the pattern says, in which `*` stands for any text.
+/// Whether the text matches the pattern, in which `*` is any text.
 fn matches_pattern(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(start) else { return false };

@@ -1,4 +1,4 @@
-//! The built-in catalogues: what is known of each tool of a server.
+//! The built-in catalogues: what is known about each tool of a server.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -10,11 +10,11 @@ use super::class::{Class, Risk};
 /// How bad a single mistaken call of a tool is; the same scale as a class's risk.
 pub type Severity = Risk;
 
-/// One tool.
+/// A tool in a catalogue.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogueTool {
-    /// Its name, as in tools/list.
+    /// The name in tools/list.
     #[serde(rename = "tool")]
     pub name: String,
     /// What it does.
@@ -25,31 +25,31 @@ pub struct CatalogueTool {
     pub http: String,
     /// Whether it reads or writes personal data.
     pub pii: bool,
-    /// Whether a message may go out because of it.
+    /// Whether it can cause a message to be sent.
     pub sends: bool,
-    /// Whether what it does cannot be undone with the server's own tools.
+    /// Whether the server's own tools cannot undo what it does.
     pub irreversible: bool,
-    /// Why it is classed so.
+    /// Why it has this class.
     pub rationale: String,
-    /// Which versions of the server have it, where not all do.
+    /// The versions of the server that have it; `None` if all do.
     pub versions: Option<String>,
 }
 
-/// What is known of one server.
+/// What is known about one server.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Catalogue {
     /// The server's name.
     pub server: String,
-    /// Its package.
+    /// The server's package.
     pub package: String,
     /// The version that was examined.
     pub version: String,
-    /// Its tools, by name.
+    /// Sorted by name.
     tools: Vec<CatalogueTool>,
 }
 
 impl Catalogue {
-    /// The catalogue of the server of that name, if there is one.
+    /// Returns the catalogue of the server of that name, if there is one.
     pub fn for_server(server: impl AsRef<str>) -> Option<&'static Self> {
         static ITERABLE: OnceLock<Option<Catalogue>> = OnceLock::new();
         let catalogue = match server.as_ref() {
@@ -61,7 +61,7 @@ impl Catalogue {
         catalogue.as_ref()
     }
 
-    /// The names of a tool's arguments, as the schemas of the examined version have them; `None` if they are not known.
+    /// Returns the names of a tool's arguments in the schemas of the examined version; `None` if they are not known.
     pub fn argument_names(&self, tool: &str) -> Option<&'static [String]> {
         static ITERABLE: OnceLock<Option<HashMap<String, Vec<String>>>> = OnceLock::new();
         let arguments = match self.server.as_str() {
@@ -73,7 +73,7 @@ impl Catalogue {
         arguments.as_ref()?.get(tool).map(Vec::as_slice)
     }
 
-    /// What a tool does, in one sentence.
+    /// Returns what a tool does, in one sentence.
     pub fn tool_summary(&self, tool: &str) -> Option<&'static str> {
         static ITERABLE: OnceLock<Option<HashMap<String, String>>> = OnceLock::new();
         let does = match self.server.as_str() {
@@ -84,18 +84,18 @@ impl Catalogue {
         does.as_ref()?.get(tool).map(String::as_str)
     }
 
-    /// Every known tool, in the order of their names.
+    /// All known tools, sorted by name.
     pub fn tools(&self) -> &[CatalogueTool] {
         &self.tools
     }
 
-    /// The tool of that name.
+    /// Returns the tool of that name.
     pub fn find_tool(&self, name: &str) -> Option<&CatalogueTool> {
         let at = self.tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok()?;
         self.tools.get(at)
     }
 
-    /// Returns a few tools with a name like this one, the most alike first.
+    /// Returns a few tools with similar names, the most similar first.
     pub fn similar_tools(&'static self, written: &str) -> Vec<&'static str> {
         let written = written.to_ascii_lowercase().replace(['-', ' '], "_");
         let similarity = |name: &'static str| {
@@ -109,13 +109,12 @@ impl Catalogue {
     }
 }
 
-/// How many similar names are worth a look.
 const MOST_SIMILAR: usize = 3;
 
-/// How alike two names have to be, of 1.
+/// How similar two names have to be, from 0 to 1.
 const SIMILAR: f64 = 0.7;
 
-/// The catalogues are part of the program and a test reads each of them; an unreadable one is as good as none.
+/// Returns `None` for an unreadable catalogue. The catalogues are part of the program, and a test reads each of them.
 fn parse_catalogue(json: &str) -> Option<Catalogue> {
     let mut catalogue: Catalogue = serde_json::from_str(json).ok()?;
     catalogue.tools.sort_by(|a, b| a.name.cmp(&b.name));

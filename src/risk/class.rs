@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a tool does to the world, from harmless to dear.
+/// What a tool does to the world, from harmless to costly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
@@ -10,9 +10,9 @@ pub enum Class {
     Read,
     /// Changes what can be changed back.
     Write,
-    /// Sets something off outside: a send, an export, a run.
+    /// Starts something outside: a send, an export, a run.
     Execute,
-    /// Takes something away for good.
+    /// Removes something for good.
     Destructive,
     /// Moves money.
     Financial,

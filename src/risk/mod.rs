@@ -1,4 +1,4 @@
-//! Facts about tools, and no decisions: risk classes, the built-in catalogues, and the classifier for what they lack.
+//! Facts about tools, without decisions: risk classes, the built-in catalogues, and the classifier for other tools.
 
 mod attacks;
 pub mod catalogue;

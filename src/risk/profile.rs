@@ -1,4 +1,4 @@
-//! All that is known of one tool: from the server's catalogue, else from the classifier.
+//! What is known about one tool: from the server's catalogue, else from the classifier.
 
 use std::borrow::Cow;
 
@@ -7,37 +7,37 @@ use super::class::{Class, Risk};
 use super::classify::{Confidence, classify_tool, is_personal_data, is_sender};
 use super::tool_claims::Listed;
 
-/// What is known of a tool.
+/// What is known about a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// What it does; this is the class that a policy's rules are chosen by.
+    /// What it does: the class by which a policy's rules are chosen.
     pub class: Class,
     /// How bad one mistaken call is.
     pub severity: Risk,
     /// Whether it reads or writes personal data, as far as that is known.
     pub pii: bool,
-    /// Whether a message may go out because of it, as far as that is known.
+    /// Whether it can cause a message to be sent, as far as that is known.
     pub sends: bool,
-    /// Whether what it does cannot be undone with the server's own tools, as far as that is known.
+    /// Whether the server's own tools cannot undo what it does, as far as that is known.
     pub irreversible: bool,
-    /// The method and route that it calls, where they are known.
+    /// The method and route that it calls; `None` if they are not known.
     pub route: Option<&'static str>,
-    /// Why it is classed so.
+    /// Why it has this class.
     pub why: Cow<'static, str>,
-    /// Who says so.
+    /// The source of this knowledge.
     pub source: Knowledge,
 }
 
-/// Where a profile comes from.
+/// The source of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Knowledge {
-    /// The server's catalogue: somebody has looked.
+    /// The server's catalogue: somebody has examined the tool.
     Catalogue,
     /// The classifier, with this confidence.
     Classifier(Confidence),
 }
 
-/// What is known of a tool of a server.
+/// Returns what is known about a tool of a server.
 pub fn profile_tool(server: &str, tool: &Listed<'_>) -> Profile {
     let catalogue = Catalogue::for_server(server);
     if let Some(known) = catalogue.and_then(|catalogue| catalogue.find_tool(&tool.name)) {
@@ -54,7 +54,7 @@ pub fn profile_tool(server: &str, tool: &Listed<'_>) -> Profile {
     }
     let verdict = classify_tool(tool);
     let counted = verdict.counts_as();
-    // What a known server has gained since somebody looked is never harmless by its name alone.
+    // A tool that a known server has gained since the examination is never harmless by its name alone.
     let class = if catalogue.is_some() { counted.max(Class::Execute) } else { counted };
     let sends = class >= Class::Execute && is_sender(tool);
     Profile {
@@ -62,7 +62,7 @@ pub fn profile_tool(server: &str, tool: &Listed<'_>) -> Profile {
         severity: class.risk(),
         pii: is_personal_data(tool),
         sends,
-        // A message is not called back, and money not by the one who had it.
+        // A message cannot be called back, and the payer cannot take money back.
         irreversible: sends || matches!(class, Class::Destructive | Class::Financial),
         route: None,
         why: Cow::Owned(verdict.reason),

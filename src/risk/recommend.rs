@@ -1,5 +1,4 @@
-//! The rule that is recommended for a tool, from what is known of it. The built-in policies agree with it, and so does
-//! what `init` writes and `explain` says.
+//! The recommended rule for a tool. The built-in policies, `init` and `explain` agree with it.
 
 use std::fmt;
 
@@ -9,11 +8,11 @@ use super::profile::{Knowledge, Profile};
 /// What should happen to a tool's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// They pass.
+    /// The calls pass.
     Allow,
-    /// A person is asked about each.
+    /// A person is asked about each call.
     RequireApproval,
-    /// The tool is taken out of the list, and each call is refused.
+    /// The tool is removed from tools/list, and each call is refused.
     Hide,
 }
 
@@ -31,20 +30,20 @@ impl Action {
 /// Which calls a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateScope {
-    /// Those of one session.
+    /// The calls of one session.
     Session,
-    /// Those of every session with the server, also of earlier ones.
+    /// The calls of every session with the server, earlier ones included.
     Server,
 }
 
-/// How many calls may pass, and in what time. It is shown as `rate_limit` takes it: `30/minute`.
+/// How many calls may pass in a window. It is displayed as in `rate_limit`: `30/minute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecommendedRate {
-    /// How many calls.
+    /// The number of calls.
     pub max: u32,
-    /// In each of these: `minute`, `hour` or `day`.
+    /// The window: `minute`, `hour` or `day`.
     pub window: &'static str,
-    /// Whose calls.
+    /// Which calls are counted.
     pub counted: RateScope,
 }
 
@@ -60,22 +59,22 @@ impl fmt::Display for RecommendedRate {
     }
 }
 
-/// The rule that is recommended for a tool.
+/// The recommended rule for a tool.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recommended {
     /// What should happen to a call.
     pub action: Action,
-    /// How many calls should pass.
+    /// How many calls should pass; `None` without a limit.
     pub rate_limit: Option<RecommendedRate>,
     /// Why, in one sentence.
     pub why: &'static str,
 }
 
-/// The rule that is recommended for what is known of a tool.
+/// Returns the recommended rule for a tool.
 pub fn recommend_rule(profile: &Profile) -> Recommended {
     let (action, rate_limit, why) = match profile.class {
-        // A read that is worse than others of its kind returns many people at once.
+        // A read that is worse than other reads returns many people at once.
         Class::Read if profile.pii && profile.severity >= Risk::High => (
             Action::Allow,
             Some(RecommendedRate::a_minute(10)),

@@ -1,17 +1,17 @@
-//! A tool as a server lists it, as far as it tells what the tool does. All of it is the server's own claim.
+//! A tool as its server lists it, as far as it tells what the tool does. All of it is the server's own claim.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// A tool of a server's tools/list.
+/// A tool in a server's tools/list.
 #[derive(Clone, Debug, Default)]
 pub struct Listed<'l> {
     /// Its name.
     pub name: Cow<'l, str>,
-    /// What it is called before a person.
+    /// The title for people.
     pub title: Option<Cow<'l, str>>,
-    /// What the server says that it does.
+    /// What the server says it does.
     pub description: Option<Cow<'l, str>>,
     /// Its arguments, in the order of the schema.
     pub arguments: Vec<Argument>,
@@ -24,36 +24,36 @@ pub struct Listed<'l> {
 pub struct Argument {
     /// Its name.
     pub name: String,
-    /// What the server says that it is for.
+    /// What the server says it is for.
     pub description: Option<String>,
-    /// The values that it may have, where the schema names them.
+    /// The values that the schema allows, if it lists them.
     pub values: Vec<String>,
 }
 
 /// The hints of `ToolAnnotations` (MCP, server/tools); `None` if the server does not give one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Annotations {
-    /// `readOnlyHint`: it changes nothing.
+    /// `readOnlyHint`: the tool changes nothing.
     pub read_only: Option<bool>,
-    /// `destructiveHint`: it may take something away.
+    /// `destructiveHint`: the tool may delete or overwrite something.
     pub destructive: Option<bool>,
-    /// `openWorldHint`: it reaches what is outside the server's own domain.
+    /// `openWorldHint`: the tool reaches things outside the server's own domain.
     pub open_world: Option<bool>,
 }
 
 impl<'l> Listed<'l> {
-    /// A tool of which nothing but the name is known.
+    /// Makes a tool about which only the name is known.
     pub fn with_name(name: impl Into<Cow<'l, str>>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// Reads an item of tools/list; `None` if it is not an object with a name.
+    /// Parses an item of tools/list; `None` if it is not an object with a name.
     pub fn parse(item: &str) -> Option<Listed<'static>> {
         Listed::read(&serde_json::from_str(item).ok()?).map(Listed::into_owned)
     }
 
-    /// Reads an item of tools/list; `None` where it is no object with a name. What has another type than it should counts
-    /// as absent.
+    /// Reads an item of tools/list; `None` if it is not an object with a name. A field of the wrong type counts as
+    /// absent.
     pub fn read(item: &'l Value) -> Option<Self> {
         let text = |key: &str| item.get(key).and_then(Value::as_str).map(Cow::Borrowed);
         let hint = |key: &str| item.get("annotations")?.get(key)?.as_bool();
@@ -70,7 +70,7 @@ impl<'l> Listed<'l> {
         })
     }
 
-    /// The same, for longer than what it was read from.
+    /// Returns the same tool without the borrow.
     pub fn into_owned(self) -> Listed<'static> {
         let owned = |text: Cow<'l, str>| Cow::Owned(text.into_owned());
         Listed {
@@ -93,7 +93,7 @@ fn read_arguments(item: &Value) -> Vec<Argument> {
     properties.into_iter().flatten().map(argument).collect()
 }
 
-/// The texts that a schema allows, where it names them itself, for the items of a list, or as alternatives.
+/// Returns the texts that a schema allows, if it lists them itself, for the items of a list, or as alternatives.
 fn read_values(schema: &Value) -> Vec<String> {
     let alternatives = ["anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
     let all = [Some(schema), schema.get("items")].into_iter().flatten().chain(alternatives);

@@ -1,6 +1,6 @@
-//! `config.toml`: what holds for every wrapper of this user. Everything has a default, and the file need not exist.
+//! `config.toml`: the settings for every wrapper of this user. Everything has a default, and the file need not exist.
 //!
-//! It is read as a policy is: everything that is wrong with it is reported at once, each with its place, and a file with
+//! It is read like a policy: everything that is wrong with it is reported at once, each with its place, and a file with
 //! an error gives no settings at all. This module does no I/O; `paths` finds and reads the file.
 
 mod read;
@@ -19,7 +19,7 @@ use crate::policy::keys::words::words;
 use crate::policy::{Diagnostic, ServerName, Source, decode};
 pub use crate::record::{ArgumentsLogged, Required};
 
-/// What config.toml says, and the defaults for what it does not.
+/// The settings of config.toml, with defaults for absent ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `[servers.NAME]`, in the order of the file.
@@ -39,7 +39,7 @@ pub struct ServerSettings {
     pub name: ServerName,
     /// The server has this name if one of these is a part of a word of its command.
     pub matches: Vec<String>,
-    /// The file of its policy, from the configuration directory.
+    /// The policy file, relative to the configuration directory.
     pub policy: Option<PathBuf>,
 }
 
@@ -48,18 +48,18 @@ pub struct ServerSettings {
 pub struct WrapSettings {
     /// The longest line in either direction, in bytes.
     pub max_message: usize,
-    /// How long the server has to end by itself once its stdin is closed.
+    /// How long the server has to exit by itself after its stdin is closed.
     pub grace: Duration,
 }
 
 /// `[audit]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditSettings {
-    /// What is recorded of a call's arguments.
+    /// What is logged of a call's arguments.
     pub arguments: ArgumentsLogged,
     /// Whether calls are refused while the log cannot be written.
     pub required: Required,
-    /// How large one file of the log grows, in bytes.
+    /// The maximum size of one log file, in bytes.
     pub max_size: u64,
     /// For how many days records are kept.
     pub keep_days: u32,
@@ -68,11 +68,11 @@ pub struct AuditSettings {
 /// `[approvals]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApprovalSettings {
-    /// How a person may be asked, the way that is preferred first; never empty, and each at most once.
+    /// How a person can be asked, the preferred way first; never empty, and each at most once.
     pub channels: Vec<Channel>,
     /// How long a person has to answer.
     pub timeout: Duration,
-    /// What the local channel asks for beside the answer.
+    /// What the local channel asks for besides the answer.
     pub local_confirm: LocalConfirm,
 }
 
@@ -112,17 +112,17 @@ impl Default for ApprovalSettings {
     }
 }
 
-/// What came of a config.toml: its settings, unless there was an error, and everything that is wrong with it.
+/// The result of loading a config.toml: its settings, unless there is an error, and all errors.
 #[derive(Debug)]
 #[must_use]
 pub struct LoadedSettings {
-    /// The settings; `None` exactly where there are errors.
+    /// The settings; `None` exactly if there are errors.
     pub settings: Option<Settings>,
     /// The errors, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Loads a config.toml. Never panics and never fails but through its diagnostics.
+/// Loads a config.toml. Never panics; reports errors only as diagnostics.
 pub fn load_settings(source: &Source) -> LoadedSettings {
     let mut report = Report::default();
     let settings = decode::decode(source, &mut report).and_then(|root| read::read_settings(&root, &mut report));

@@ -17,7 +17,6 @@ use crate::policy::keys::words::words;
 use crate::policy::keys::{Family, FromDocument, TableSpec, ValueKind, table};
 use crate::policy::tree::DocumentNode;
 
-/// A table of config.toml.
 pub(super) const SETTINGS: TableSpec = TableSpec {
     example: "[wrap], its name in brackets, with its keys on the lines below",
     family: Family {
@@ -104,7 +103,7 @@ words! {
     "local" => Local,
 }
 
-/// A channel, as one of a list that may not be empty.
+/// A channel in a list that may not be empty.
 #[derive(Clone, Copy, Debug)]
 struct ChannelName(Channel);
 
@@ -121,7 +120,6 @@ impl FromDocument for ChannelName {
     }
 }
 
-/// Reads the settings out of a tree, reporting everything that is wrong at once.
 pub(super) fn read_settings(root: &DocumentNode, report: &mut Report) -> Option<Settings> {
     let keys = SettingsKeys::read(root, SettingsKeys::SPEC.of, report)?;
     Some(Settings {

@@ -1,4 +1,4 @@
-//! Sizes and lengths of time, with bounds.
+//! Sizes and durations, with bounds.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl<const MIN: usize, const MAX: usize> FromDocument for Bytes<MIN, MAX> {
     }
 }
 
-/// A length of time in the words of the policy language: `"5s"`, `"minute"`, or an integer of seconds.
+/// A duration in the words of the policy language: `"5s"`, `"minute"`, or an integer of seconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seconds<const MIN: u64, const MAX: u64>(u64);
 
@@ -74,7 +74,7 @@ impl<const MIN: u64, const MAX: u64> FromDocument for Seconds<MIN, MAX> {
     }
 }
 
-/// A length of time as it would be written.
+/// Formats a duration as a person writes it.
 fn in_words(seconds: u64) -> String {
     match seconds {
         seconds if seconds > 0 && seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),

@@ -11,7 +11,7 @@ use crate::policy::keys::{FromDocument, TableSpec, ValueKind, read_text, table};
 use crate::policy::tree::{DocumentMember, DocumentNode};
 use crate::policy::{Format, ServerName, server};
 
-/// Two servers of config.toml match one command.
+/// Two servers in config.toml match one command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "config.toml has two names for this server: its command matches [servers.{first}] and [servers.{second}]. Make the \
@@ -25,7 +25,7 @@ pub struct TwoNames {
 }
 
 impl Settings {
-    /// The name that config.toml has for the server that this command starts; `None` if it has none.
+    /// Returns the name that config.toml has for the server that this command starts; `None` if it has none.
     ///
     /// # Errors
     /// Where it has two.
@@ -40,8 +40,8 @@ impl Settings {
         }
     }
 
-    /// Returns the name of the server that a command starts: the one that config.toml has for it, else the one that the command
-    /// tells, else [`ServerName::unknown`]. Then only a policy that is named, or one for `unknown`, lets anything through.
+    /// Returns the name of the server that a command starts: the one in config.toml, else the one that the command
+    /// tells, else [`ServerName::unknown`]. Only an explicit policy, or one for `unknown`, then lets anything through.
     ///
     /// # Errors
     /// If config.toml has two names for it.
@@ -50,7 +50,7 @@ impl Settings {
         Ok(self.name_of(command)?.cloned().unwrap_or_else(derived))
     }
 
-    /// The policy file that config.toml names for a server, from the configuration directory.
+    /// Returns the policy file that config.toml names for a server, relative to the configuration directory.
     pub fn policy_of(&self, server: &ServerName) -> Option<&Path> {
         self.servers.iter().find(|one| one.name == *server)?.policy.as_deref()
     }
@@ -65,7 +65,6 @@ table! {
     "policy" => policy: PolicyFile,
 }
 
-/// The members of `servers`.
 #[derive(Clone, Debug)]
 pub(super) struct ServerMembers(Vec<DocumentMember>);
 
@@ -102,7 +101,6 @@ impl ServerMembers {
     }
 }
 
-/// A part of a word of a server's command.
 #[derive(Clone, Debug)]
 pub(super) struct CommandPart(String);
 
@@ -123,7 +121,6 @@ impl FromDocument for CommandPart {
     }
 }
 
-/// The file of a policy.
 #[derive(Clone, Debug)]
 pub(super) struct PolicyFile(PathBuf);
 

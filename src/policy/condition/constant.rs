@@ -1,24 +1,24 @@
-//! The value of a condition, as a policy writes it.
+//! The value of a condition as it is written in a policy.
 
 use crate::policy::tree::{DocumentNode, DocumentValue};
 
 /// A value from a policy document, without its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Constant {
-    /// A string, decoded.
+    /// A decoded string.
     String(String),
-    /// A number as it was written.
+    /// A number as it is written.
     Number(String),
     /// A boolean.
     Boolean(bool),
     /// A list.
     List(Vec<Constant>),
-    /// What no operator takes, by its name with an article: `null`, `a date`, `a table`.
+    /// A value that no operator takes, by its name with an article: `null`, `a date`, `a table`.
     Other(&'static str),
 }
 
 impl Constant {
-    /// What it is, with an article, for messages.
+    /// The kind of the value with an article, for messages.
     pub(super) fn kind_name(&self) -> &'static str {
         match self {
             Self::String(_) => "a string",
@@ -50,7 +50,6 @@ mod tests {
     use crate::policy::source::{Format, Source};
     use crate::policy::tree::DocumentValue;
 
-    /// The constants under the key `v` of a document.
     fn constants(format: Format, text: &str) -> Constant {
         let root = decode(&Source::new("policy", format, text), &mut Report::default()).unwrap();
         let DocumentValue::Table(pairs) = &root.value else { panic!("{root:?}") };

@@ -1,12 +1,11 @@
-//! Whether a path stays inside a directory, by its text alone: no file system is asked, and no link is followed.
+//! Whether a path stays inside a directory, by its text alone: it asks no file system and follows no link.
 //!
-//! `.`, `..` and doubled separators are resolved; both `/` and `\` separate. What a server might resolve otherwise
-//! than by this text cannot be told, and so is refused whichever way a rule asks: a path from another root (relative,
-//! where the directory is absolute), one that climbs above its start, percent escapes, a NUL, URLs, drives without a root,
-//! names of only dots and blanks, characters that become dots or separators under NFKC, and names that are the directory's
-//! but for case or for what Windows drops at their ends.
+//! It resolves `.`, `..` and doubled separators; both `/` and `\` separate. A server may resolve some paths in another
+//! way than their text says. Such a path is refused, whichever way a rule tests it: one from another root (relative, if
+//! the directory is absolute), one that climbs above its start, percent escapes, a NUL, URLs, drives without a root,
+//! names of only dots and blanks, characters that become dots or separators under NFKC, and names that differ from the
+//! directory's only in case or in what Windows drops at their ends.
 
-/// A directory of a policy, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::policy) struct Directory {
     root: Root,
@@ -14,25 +13,23 @@ pub(in crate::policy) struct Directory {
     backslash: Backslash,
 }
 
-/// Whether a backslash certainly separates.
+/// Whether a backslash is a separator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backslash {
-    /// The directory is one of Windows.
+    /// The directory is a Windows path.
     Separates,
-    /// The server may run where a backslash is part of a name: both readings have to agree.
+    /// The server may run on a system where a backslash is part of a name, so both readings have to agree.
     Perhaps,
 }
 
-/// Where a path begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Root {
-    /// In the server's working directory.
     Relative,
     /// `/`
     Slash,
-    /// `//` or `\\`: a share of the network on Windows.
+    /// `//` or `\\`: a network share on Windows.
     Share,
-    /// `C:\`, its letter lower-cased.
+    /// `C:\`, with the letter in lower case.
     Drive(char),
     /// `~` or `~name`.
     Home(String),
@@ -42,7 +39,6 @@ const BOTH: &[char] = &['/', '\\'];
 const SLASH: &[char] = &['/'];
 
 impl Directory {
-    /// Reads a directory; `None` if it cannot be resolved.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (root, names) = resolve_path(text, BOTH)?;
         let windows = text.contains('\\') || matches!(root, Root::Share | Root::Drive(_));
@@ -79,13 +75,12 @@ impl Directory {
     }
 }
 
-/// A name as a file system that ignores case, and what Windows drops from the end, takes it.
+/// Folds a name like a file system that ignores case, and drops what Windows drops from its end.
 fn fold_name(name: &str) -> String {
     let name = name.split(':').next().unwrap_or_default();
     name.trim_end_matches(['.', ' ']).to_uppercase().to_lowercase()
 }
 
-/// The root of a path and the names beneath it; `None` if they cannot be determined.
 fn resolve_path<'p>(path: &'p str, separators: &[char]) -> Option<(Root, Vec<&'p str>)> {
     if path.is_empty() || path.contains('\0') || path.contains(is_disguised) || has_percent_escape(path) {
         return None;
@@ -115,13 +110,13 @@ fn split_root<'p>(path: &'p str, separators: &[char]) -> Option<(Root, &'p str)>
             Some((Root::Drive(letter.to_ascii_lowercase()), rest))
         }
         (Some('~'), ..) => Some((Root::Home(first.to_owned()), rest)),
-        // A URL, a stream, a path relative to a drive's own working directory.
+        // A URL, a stream, or a path relative to a drive's own working directory.
         _ if first.contains(':') => None,
         _ => Some((Root::Relative, path)),
     }
 }
 
-/// Whether the character becomes a dot or a separator where text is brought into a normal form.
+/// Whether the character becomes a dot or a separator under Unicode normalization.
 fn is_disguised(c: char) -> bool {
     matches!(c, '\u{2024}' | '\u{2025}' | '\u{fe52}' | '\u{fe68}' | '\u{ff0e}' | '\u{ff0f}' | '\u{ff3c}')
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a condition, by part, so that a caret can stand under it.
+//! What is wrong with a condition, by part, so that a caret can point at it.
 
 use super::operator::Operator;
 use super::path::PathError;
@@ -9,21 +9,21 @@ use crate::policy::keys::words::list_words;
 /// Why a condition cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionError {
-    /// The path.
+    /// The path is wrong.
     #[error("{0}")]
     Path(PathError),
-    /// The operator.
+    /// The operator is unknown.
     #[error("there is no operator {}", quote_for_message(op))]
     Operator {
-        /// What stands there.
+        /// The word in its place.
         op: String,
-        /// What was probably meant.
+        /// The operator that was probably meant.
         nearest: Option<&'static str>,
     },
-    /// The value, or its absence.
+    /// The value is wrong or absent.
     #[error("{problem}")]
     Value {
-        /// Which element of a list, from zero; `None` for the value as a whole.
+        /// The index of the wrong element in a list, from zero; `None` for the value as a whole.
         element: Option<usize>,
         /// What is wrong with it.
         problem: ValueError,
@@ -33,56 +33,56 @@ pub enum ConditionError {
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
-    /// There is none.
+    /// The value is absent.
     #[error("`{operator}` needs a value: {expected}", expected = operator.expected_value())]
     Absent {
-        /// What needs it.
+        /// The operator that needs it.
         operator: Operator,
     },
-    /// It is of a type that the operator does not take.
+    /// The operator does not take a value of this type.
     #[error("`{operator}` takes {expected}, and this is {found}", expected = operator.expected_value())]
     Type {
-        /// What takes it.
+        /// The operator.
         operator: Operator,
-        /// What it is, with an article.
+        /// The type of the value, with an article.
         found: &'static str,
     },
-    /// An element of a list of a type that no list takes.
+    /// No list takes an element of this type.
     #[error("such a list holds strings, numbers and booleans, and this is {found}")]
     Element {
-        /// What it is, with an article.
+        /// The type of the element, with an article.
         found: &'static str,
     },
-    /// A list with nothing in it.
+    /// The list is empty.
     #[error("the list is empty")]
     Empty,
-    /// A number that is infinite, or written in a way that readers take differently.
+    /// The number is infinite, or written in a way that parsers read differently.
     #[error("{} is no decimal number", quote_for_message(.0))]
     Number(String),
-    /// A length that is negative or has a fraction.
+    /// The length is negative or has a fraction.
     #[error("{} is no length", quote_for_message(.0))]
     Length(String),
-    /// A pattern that is not a regular expression.
+    /// The pattern is not a regular expression.
     #[error("the pattern is no regular expression: {0}")]
     Regex(String),
-    /// A pattern that is too long, or compiles to too much.
+    /// The pattern is too long, or compiles to too large a program.
     #[error("the regular expression is too large")]
     RegexSize,
-    /// No glob.
+    /// The text is not a glob.
     #[error("{message}")]
     Glob {
-        /// Why.
+        /// What is wrong with it.
         message: &'static str,
         /// What to do about it.
         hint: &'static str,
     },
-    /// A directory that cannot be resolved by its text.
+    /// The directory cannot be resolved by its text.
     #[error("{} cannot be resolved to a directory by its text alone", quote_for_message(.0))]
     Directory(String),
 }
 
 impl ConditionError {
-    /// What to do about it.
+    /// Returns what to do about it.
     pub fn hint(&self) -> String {
         match self {
             Self::Path(error) => error.hint().to_owned(),

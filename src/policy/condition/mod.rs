@@ -1,8 +1,8 @@
 //! Conditions: what a rule asks of a call's arguments.
 //!
-//! A condition looks at one path and comes to an [`ConditionOutcome`]. Types do not coerce. A value that is there but of a type
-//! that the operator cannot judge is [`ConditionOutcome::Unjudgeable`], and that refuses wherever it stands: servers coerce, so
-//! retyping an argument must never be a way past a rule. What each operator makes of each type of argument:
+//! A condition tests the value at one path, and its result is a [`ConditionOutcome`]. Types do not coerce. A value of a
+//! type that the operator cannot judge is [`ConditionOutcome::Unjudgeable`], which refuses in every kind of group:
+//! servers coerce, so retyping an argument must never be a way past a rule. What each operator does with each type:
 //!
 //! | operator | string | number | boolean | array | object | null |
 //! |---|---|---|---|---|---|---|
@@ -17,20 +17,20 @@
 //! | `len_lte` `len_gte` | characters | – | – | elements | members | – |
 //! | `exists` | there | there | there | there | there | there |
 //!
-//! – is unjudgeable, and so is a string with a lone surrogate for every operator but `exists`.
-//! 1. Where the list has a value of that type. In a list of several types only a value that is in it is judged: `"5"`
+//! – is unjudgeable, and so is a string with a lone surrogate for every operator except `exists`.
+//! 1. If the list has a value of that type. In a list of several types, only a value that is in it is judged: `"5"`
 //!    that is not in `["all", 5]` may become the 5 of the list.
 //! 2. Unless its text does not tell where it leads, see `directory`.
-//! 3. Where the condition's value is a string.
-//! 4. It contains an element that equals the value. Where none does, every element has to be of the value's type.
+//! 3. If the condition's value is a string.
+//! 4. If an element equals the value. If none does, every element has to be of the value's type.
 //!
-//! Numbers compare exactly at any size. One that is written with a point or an exponent, and differs only in digits that a
-//! double loses, is unjudgeable: to a server that keeps doubles, 77.00000000000000000001 is 77.
+//! Numbers compare exactly at any size. A number with a point or an exponent that differs only in digits that a double
+//! loses is unjudgeable: to a server that keeps doubles, 77.00000000000000000001 is 77.
 //!
-//! On the way to the value, a key that is absent and an index behind the end are [`ConditionOutcome::Missing`]. A key of
-//! something that is no object, an index into something that is no list, and a key that some parser takes for another
-//! (by case, folding, a lone surrogate) are unjudgeable. With `[*]` the condition must hold for every element: one
-//! that is unjudgeable makes the whole so, and an empty list does not hold.
+//! On the way to the value, an absent key and an index beyond the end are [`ConditionOutcome::Missing`]. A key of a value
+//! that is not an object, an index into a value that is not a list, and a key that some parser takes for another (by
+//! case, folding, or a lone surrogate) are unjudgeable. With `[*]`, the condition must hold for every element: one
+//! unjudgeable element makes the result unjudgeable, and the condition does not hold for an empty list.
 
 mod constant;
 mod directory;
@@ -47,21 +47,21 @@ pub use path::{Path, PathError, PathProblem};
 use super::keys::words::words;
 pub(super) use test::OperatorTest;
 
-/// What a condition makes of a call's arguments.
-// The order is that in which one element's outcome decides for all, the strongest last.
+/// The result of a condition on a call's arguments.
+// In the order in which one element's outcome decides for all elements, the strongest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConditionOutcome {
-    /// It is true.
+    /// The condition is true.
     Holds,
-    /// Nothing is at the path; never of `exists`, which judges just that.
+    /// Nothing is at the path. Never the outcome of `exists`, which tests exactly that.
     Missing,
-    /// It is false.
+    /// The condition is false.
     Fails,
-    /// Something is there that the operator cannot judge.
+    /// There is a value that the operator cannot judge.
     Unjudgeable,
 }
 
-/// One condition, compiled.
+/// A compiled condition.
 #[derive(Clone, Debug)]
 pub struct Condition {
     pub(super) path: Path,
@@ -81,24 +81,24 @@ impl Condition {
         Ok(Self { path, operator, test })
     }
 
-    /// Where it looks.
+    /// The path of the value that it tests.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How it judges.
+    /// The operator that it tests with.
     pub fn operator(&self) -> Operator {
         self.operator
     }
 
-    /// Judges the arguments of a call: an object as written on a line that the strict reader read, and `{}` where the
-    /// call has none. Takes time linear in their size.
+    /// Judges the arguments of a call: an object from a line that the strict reader has read, or `{}` if the call has
+    /// none. Takes time linear in their size.
     pub fn judge_arguments(&self, arguments: &str) -> ConditionOutcome {
         self.path.judge_values(arguments, |found| self.test.judge_value(self.operator, found))
     }
 
-    /// Whether it holds where it refuses: also when it cannot be judged, and for a negative operator when the argument
-    /// was left out.
+    /// Whether the condition holds as a denial: also if it cannot be judged, and for a negative operator if the
+    /// argument is absent.
     pub fn holds_as_denial(&self, arguments: &str) -> bool {
         match self.judge_arguments(arguments) {
             ConditionOutcome::Holds | ConditionOutcome::Unjudgeable => true,
@@ -107,7 +107,7 @@ impl Condition {
         }
     }
 
-    /// Whether it holds where it is required: only when it certainly does.
+    /// Whether the condition holds as a requirement: only if it is certainly true.
     pub fn holds_as_requirement(&self, arguments: &str) -> bool {
         self.judge_arguments(arguments) == ConditionOutcome::Holds
     }
@@ -124,7 +124,7 @@ words! {
 }
 
 impl Match {
-    /// Reads the key `match`; `None` for other words.
+    /// Parses the value of `match`; `None` for other words.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|join| join.as_str() == word)
     }
@@ -133,22 +133,22 @@ impl Match {
 /// Conditions that refuse, or are required, together.
 #[derive(Clone, Debug, Default)]
 pub struct ConditionGroup {
-    /// The conditions. A group without any holds always, however it is joined.
+    /// The conditions. A group without conditions always holds, however they are joined.
     pub conditions: Vec<Condition>,
-    /// How they are joined.
+    /// How the conditions are joined.
     pub join: Match,
     /// The reason that the agent gets.
     pub reason: Option<String>,
 }
 
 impl ConditionGroup {
-    /// Whether the group refuses these arguments, as one of `deny_if` (or asks about them, as one of `approve_if`).
+    /// Whether the group refuses these arguments as one of `deny_if`, or asks about them as one of `approve_if`.
     pub fn holds_as_denial(&self, arguments: &str) -> bool {
         self.join_conditions(|condition| condition.holds_as_denial(arguments))
     }
 
-    /// Whether these arguments are what the group demands, as one of `require`. With `match = "any"` one condition that
-    /// certainly holds is enough, whatever the others are.
+    /// Whether these arguments meet the group as one of `require`. With `match = "any"`, one condition that certainly
+    /// holds is enough, whatever the others are.
     pub fn holds_as_requirement(&self, arguments: &str) -> bool {
         self.join_conditions(|condition| condition.holds_as_requirement(arguments))
     }

@@ -55,12 +55,12 @@ impl Operator {
         })
     }
 
-    /// Whether it says what must not be: true for most values, and in a denial for an argument that was left out.
+    /// Whether the operator says what must not be: true for most values, and in a denial for an absent argument.
     pub fn is_negative(self) -> bool {
         matches!(self, Self::Neq | Self::NotIn | Self::NotRegex | Self::NotContains)
     }
 
-    /// The operator that holds for just the values for which this one does not.
+    /// Returns the operator that holds for exactly the values for which this one does not.
     pub(in crate::policy) fn opposite_operator(self) -> Option<Self> {
         use Operator::{Contains, Eq, Gt, Gte, In, Lt, Lte, Neq, NotContains, NotIn, NotRegex, Regex};
         let pairs = [(Eq, Neq), (In, NotIn), (Lt, Gte), (Lte, Gt), (Regex, NotRegex), (Contains, NotContains)];
@@ -68,7 +68,6 @@ impl Operator {
         pairs.into_iter().find_map(other)
     }
 
-    /// The value that it takes, for messages.
     pub(super) fn expected_value(self) -> &'static str {
         match self {
             Self::Eq | Self::Neq | Self::Contains | Self::NotContains => "a string, a number or a boolean",
@@ -83,7 +82,6 @@ impl Operator {
         }
     }
 
-    /// A value that it takes.
     pub(super) fn example_value(self) -> &'static str {
         match self {
             Self::Eq | Self::Neq => "\"user\" or 5",
@@ -99,7 +97,6 @@ impl Operator {
     }
 }
 
-/// The operator for a sign of other languages.
 fn nearest_sign(sign: &str) -> Option<&'static str> {
     match sign {
         "=" | "==" | "===" | "equals" => Some("eq"),

@@ -1,4 +1,4 @@
-//! Where in a call's arguments a condition looks.
+//! Paths to values in a call's arguments.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::wire::view;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
     text: String,
-    /// Beneath the arguments; the first is a key.
+    /// The steps beneath `args`; the first is a key.
     steps: Vec<PathStep>,
 }
 
@@ -22,11 +22,11 @@ enum PathStep {
     Every,
 }
 
-/// Why a text is not a path, and where in it.
+/// Why a text is not a path, and where the error is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct PathError {
-    /// The byte of the text at which it goes wrong; its length, where something is missing at the end.
+    /// The byte of the text at which the error is; the length of the text if something is missing at its end.
     pub offset: usize,
     /// What is wrong there.
     pub problem: PathProblem,
@@ -35,37 +35,37 @@ pub struct PathError {
 /// What is wrong with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathProblem {
-    /// Something else than `args` in front.
+    /// The path does not begin with `args`.
     #[error("a path starts with `args.`")]
     NotArguments,
-    /// `args`, and nothing beneath it.
+    /// `args` with nothing beneath it.
     #[error("the path names no argument")]
     NoArgument,
     /// `args[0]`, `args[*]`.
     #[error("the arguments are an object: they have names and no places")]
     IndexedArguments,
-    /// A dot with no key after it.
+    /// A dot without a key after it.
     #[error("a key is missing here")]
     NoKey,
-    /// A character that only a quoted key may have.
+    /// A character that only a quoted key can have.
     #[error("a key that has such a character needs quotes")]
     Unquoted,
     /// A quoted key that does not end, or has a wrong escape.
     #[error("the quoted key is no string")]
     BadQuotes,
-    /// Brackets around something else than a number or a star.
+    /// Brackets around something other than a number or a star.
     #[error("between brackets stands a number from zero up, or `*`")]
     BadIndex,
-    /// Something else than a dot or a bracket after a step.
+    /// Something other than a dot or a bracket after a step.
     #[error("here `.`, `[` or the end of the path is expected")]
     Trailing,
-    /// Longer than any arguments are deep.
+    /// More steps than arguments can be deep.
     #[error("the path has more than {max} steps", max = MAX_PATH_STEPS)]
     TooLong,
 }
 
 impl PathError {
-    /// What to do about it.
+    /// Returns what to do about it.
     pub fn hint(&self) -> &'static str {
         match self.problem {
             PathProblem::NotArguments | PathProblem::NoArgument => {
@@ -83,7 +83,7 @@ impl PathError {
 }
 
 impl Path {
-    /// Reads a path.
+    /// Parses a path.
     ///
     /// # Errors
     /// With what is wrong, and where.
@@ -100,7 +100,7 @@ impl Path {
             let at = text.len() - rest.len();
             let (step, used) = if let Some(key) = rest.strip_prefix('.') {
                 let (key, used) = parse_key(key).map_err(|problem| match problem {
-                    // The character is not the key's first: point at it.
+                    // The character is not the first one of the key: point at it.
                     PathProblem::Unquoted => PathError { offset: at + 1 + bare_key_length(key), problem },
                     problem => PathError { offset: at + 1, problem },
                 })?;
@@ -119,7 +119,7 @@ impl Path {
         Ok(Self { text: text.to_owned(), steps })
     }
 
-    /// The name of the argument itself, without what is beneath it.
+    /// The name of the argument itself, without the steps beneath it.
     pub fn argument_name(&self) -> &str {
         match self.steps.first() {
             Some(PathStep::Key(key)) => key,
@@ -127,17 +127,17 @@ impl Path {
         }
     }
 
-    /// The path as it was written.
+    /// The path as it is written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether the path is one to several values: it has a `[*]`.
+    /// Whether the path has a `[*]` and so leads to several values.
     pub(in crate::policy) fn has_every(&self) -> bool {
         self.steps.contains(&PathStep::Every)
     }
 
-    /// The one value at the path, as written; `None` if nothing is, where it is not certain what is, and for a path
+    /// Returns the one value at the path as written; `None` if there is none, if it is ambiguous, or if the path leads
     /// to several values.
     pub(in crate::policy) fn find_value<'l>(&self, arguments: &'l str) -> Option<&'l str> {
         self.steps.iter().try_fold(arguments, |at, step| match step {
@@ -150,7 +150,7 @@ impl Path {
         })
     }
 
-    /// Judges what is at the path in an object that the strict reader read: `None` if nothing is.
+    /// Judges the values at the path in an object that the strict reader has read (`None` if there is none).
     pub(super) fn judge_values(
         &self,
         arguments: &str,
@@ -166,7 +166,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// A key, bare or quoted, and how many bytes of the text it takes.
+/// Parses a bare or quoted key, and returns it with its length in bytes.
 fn parse_key(text: &str) -> Result<(String, usize), PathProblem> {
     if !text.starts_with('"') {
         let used = bare_key_length(text);
@@ -183,19 +183,18 @@ fn parse_key(text: &str) -> Result<(String, usize), PathProblem> {
         ends
     });
     let used = end.map_or(text.len(), |(at, quote)| at + quote.len_utf8());
-    // No key that the strict reader lets through holds a NUL.
+    // The strict reader refuses every key with a NUL.
     match text.get(..used).and_then(view::decode_string) {
         Some(key) if end.is_some() && !key.contains('\0') => Ok((key.into_owned(), used)),
         _ => Err(PathProblem::BadQuotes),
     }
 }
 
-/// How long the bare key at the start of a text is, in bytes.
 fn bare_key_length(text: &str) -> usize {
     text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '$' | '@'))).unwrap_or(text.len())
 }
 
-/// The step in the brackets at the start of a text, and how many bytes it takes.
+/// Parses the brackets at the start of a text, and returns the step with its length in bytes.
 fn parse_index(text: &str) -> Option<(PathStep, usize)> {
     let (inside, _) = text.strip_prefix('[')?.split_once(']')?;
     let step = if inside == "*" {
@@ -208,7 +207,7 @@ fn parse_index(text: &str) -> Option<(PathStep, usize)> {
     Some((step, inside.len() + 2))
 }
 
-/// Goes down the steps. They are few, so this recurses; each reads its container once.
+/// Follows the steps. They are few, so this recurses; each step reads its container once.
 fn walk_steps(steps: &[PathStep], json: &str, judge: &impl Fn(Option<&str>) -> ConditionOutcome) -> ConditionOutcome {
     let Some((step, rest)) = steps.split_first() else { return judge(Some(json)) };
     let below = |json: &str| walk_steps(rest, json, judge);
@@ -224,7 +223,7 @@ fn walk_steps(steps: &[PathStep], json: &str, judge: &impl Fn(Option<&str>) -> C
             Some(element) => below(element),
             None => judge(None),
         },
-        // Of the elements' outcomes the strongest is that of all.
+        // The strongest outcome of an element is the outcome of all.
         PathStep::Every => view::elements(json)
             .map(|element| below(json.get(element).unwrap_or_default()))
             .max()
@@ -232,7 +231,6 @@ fn walk_steps(steps: &[PathStep], json: &str, judge: &impl Fn(Option<&str>) -> C
     }
 }
 
-/// A member of an object by its name.
 enum MemberMatch<'l> {
     Is(&'l str),
     Absent,
@@ -245,8 +243,8 @@ fn find_member<'l>(object: &'l str, name: &str) -> MemberMatch<'l> {
     for member in view::members(object) {
         match member.key() {
             Some(key) if key == name => found = MemberMatch::Is(member.value),
-            // Servers written in some languages match keys without regard to case; and a lone surrogate is dropped
-            // here and replaced there. Renaming an argument is no way past a rule either.
+            // Servers in some languages match keys case-insensitively, and parsers drop or replace a lone surrogate.
+            // Renaming an argument must not be a way past a rule.
             Some(key) if is_alike(&key, name) => return MemberMatch::Ambiguous,
             None => return MemberMatch::Ambiguous,
             Some(_) => {}

@@ -1,4 +1,4 @@
-//! What an operator with its value asks of an argument.
+//! The test that an operator with its value makes of an argument.
 
 use std::cmp::Ordering;
 
@@ -30,14 +30,12 @@ pub(in crate::policy) enum OperatorTest {
     Under(Directory),
 }
 
-/// Whether an argument is to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::policy) enum Presence {
     There,
     Missing,
 }
 
-/// A value that is compared as a whole.
 #[derive(Clone, Debug)]
 pub(in crate::policy) enum ScalarValue {
     String(String),
@@ -53,7 +51,6 @@ pub(in crate::policy) struct ValueSet {
     booleans: Vec<bool>,
 }
 
-/// An argument as written, by its type.
 enum ArgumentValue<'l> {
     String(&'l str),
     Number(&'l str),
@@ -101,7 +98,7 @@ impl OperatorTest {
         })
     }
 
-    /// Judges what is at the path, as written; `None` if nothing is.
+    /// Judges the value at the path as written; `None` if there is none.
     pub(super) fn judge_value(&self, operator: Operator, found: Option<&str>) -> ConditionOutcome {
         if let Self::Exists(presence) = self {
             let is = if found.is_some() { Presence::There } else { Presence::Missing };
@@ -115,8 +112,8 @@ impl OperatorTest {
         }
     }
 
-    /// Whether the argument is what the value says, before a negative operator turns it around; `None` if that
-    /// cannot be judged.
+    /// Whether the argument matches the value, before a negative operator inverts the result; `None` if that cannot be
+    /// judged.
     fn holds_for(&self, operator: Operator, argument: &ArgumentValue<'_>) -> Option<bool> {
         match self {
             Self::Equals(scalar) => scalar.equals_argument(argument),
@@ -164,7 +161,6 @@ impl ScalarValue {
     }
 }
 
-/// A part of a string, or an element of an array.
 fn argument_contains(scalar: &ScalarValue, argument: &ArgumentValue<'_>) -> Option<bool> {
     match (scalar, argument) {
         (ScalarValue::String(part), ArgumentValue::String(_)) => Some(argument.as_string()?.contains(part.as_str())),
@@ -228,7 +224,7 @@ impl ValueSet {
             ArgumentValue::Boolean(boolean) => (self.booleans.contains(boolean), booleans && !strings && !numbers),
             _ => return None,
         };
-        // Where the list has other types too, a server may make the argument one of those.
+        // If the list has other types too, a server may convert the argument to one of those.
         if found || only { Some(found) } else { None }
     }
 }
@@ -250,8 +246,8 @@ impl<'l> ArgumentValue<'l> {
         if let Self::String(json) = self { view::decode_string(json) } else { None }
     }
 
-    /// How the argument compares with a number; `None` if it is none, and where it differs only in digits that a
-    /// server loses: written with a point or an exponent, 77.00000000000000000001 is 77 to one that keeps doubles.
+    /// Compares the argument with a number; `None` if it is not a number, or differs only in digits that a server
+    /// loses: 77.00000000000000000001, written with a point or an exponent, is 77 to a server that keeps doubles.
     fn compare_with(&self, own: &Number<'_>) -> Option<Ordering> {
         let Self::Number(json) = self else { return None };
         let number = Number::parse(json)?;
@@ -291,7 +287,7 @@ fn compile_regex(pattern: &str) -> Result<Regex, ValueError> {
     RegexBuilder::new(pattern).size_limit(MAX_REGEX_SIZE).dfa_size_limit(MAX_REGEX_SIZE).build().map_err(|error| {
         match error {
             regex::Error::CompiledTooBig(_) => ValueError::RegexSize,
-            // The message draws the pattern with carets of its own; only its last line says what is wrong.
+            // The message draws the pattern with its own carets; only its last line says what is wrong.
             other => {
                 let message = other.to_string();
                 let last = message.lines().last().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! JSON. Each value is first taken as the text it is, so that its place is known, and then looked into.
+//! Decodes JSON. Each value is first read as raw text, so that its place is known, and then parsed.
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ fn decode_node(text: &str, raw: &RawValue, depth: usize, report: &mut Report) ->
     Some(DocumentNode { span, value })
 }
 
-/// Parses a part of the document; an error is reported at its own place in the whole.
+/// Parses `part`, a slice of `text`, and reports an error at its place in `text`.
 fn parse_part<'a, T: serde::Deserialize<'a>>(text: &'a str, part: &'a str, report: &mut Report) -> Option<T> {
     match serde_json::from_str(part) {
         Ok(value) => Some(value),
@@ -84,7 +84,7 @@ fn report_syntax_error<T>(text: &str, base: usize, error: &serde_json::Error, re
     None
 }
 
-/// Where `part`, a slice of `text`, stands in it.
+/// The span of `part`, a slice of `text`.
 fn span_in_text(text: &str, part: &str) -> Span {
     let start = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
     start..start + part.len()

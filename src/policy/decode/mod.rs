@@ -1,4 +1,4 @@
-//! The three decoders. Each gives the same tree for the same document, so nothing after them knows the format.
+//! The three decoders. All give the same tree for the same document, so no later stage depends on the format.
 
 mod json;
 mod toml;
@@ -9,8 +9,7 @@ use super::source::{Format, Source, Span};
 use super::tree::{DocumentNode, DocumentValue, report_duplicates};
 use crate::limits::MAX_POLICY_DEPTH;
 
-/// Decodes a document and reports what is wrong with its syntax, and every key that is written twice.
-/// `None` if there is no tree to read further.
+/// Decodes a document, and reports syntax errors and duplicate keys. `None` if there is no tree to read further.
 pub(crate) fn decode(source: &Source, report: &mut Report) -> Option<DocumentNode> {
     let root = match source.format() {
         Format::Toml => toml::decode_toml(source.text(), report),
@@ -26,12 +25,10 @@ pub(crate) fn toml_table(table: &::toml::de::DeTable<'_>) -> Option<DocumentValu
     toml::decode_table(table, 1, &mut Report::default())
 }
 
-/// The error for text that is not a document of its format.
 fn syntax_error(span: Span, format: &str, message: &str) -> Diagnostic {
     Diagnostic::error("syntax", span, format!("this is not {format}: {}", escape_invisible(message)))
 }
 
-/// The error for a document that nests too deeply to be a policy.
 fn too_deep_error(span: Span) -> Diagnostic {
     Diagnostic::error("too-deep", span, format!("lists and tables nest deeper than {MAX_POLICY_DEPTH} here"))
         .with_hint("no key nests so deeply")

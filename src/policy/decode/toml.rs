@@ -1,4 +1,4 @@
-//! TOML. Tables and keys keep their spans; the parser bounds its own recursion.
+//! Decodes TOML. Tables and keys keep their spans; the parser bounds its own recursion.
 
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
@@ -15,7 +15,7 @@ pub(super) fn decode_toml(text: &str, report: &mut Report) -> Option<DocumentNod
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
         if error.message() == "duplicate key" {
-            // What comes first was kept, so the rest of the tree is still worth a look.
+            // The parser has kept the first one, so the rest of the tree is still worth reading.
             let written = text.get(span.clone()).unwrap_or_default();
             report.push(duplicate_key(span, written.trim_matches(['"', '\''])));
         } else {
@@ -30,7 +30,6 @@ pub(super) fn decode_toml(text: &str, report: &mut Report) -> Option<DocumentNod
     Some(DocumentNode { span: 0..text.len().min(1), value })
 }
 
-/// What to do about what the parser says.
 fn syntax_hint(message: &str) -> &'static str {
     if message.contains("key") {
         "quote a name that has other characters than letters, digits, `-` and `_`"
@@ -47,7 +46,7 @@ pub(super) fn decode_table(pairs: &DeTable<'_>, depth: usize, report: &mut Repor
         let node = decode_node(value, depth + 1, report)?;
         out.push((DocumentKey { span: key.span(), name: key.get_ref().clone().into_owned() }, node));
     }
-    // The parser sorts by name; the document's own order makes for rule paths and messages that a person can follow.
+    // The parser sorts by name; the order of the document makes rule paths and messages easy to follow.
     out.sort_by_key(|(key, _)| key.span.start);
     Some(DocumentValue::Table(out))
 }

@@ -1,4 +1,4 @@
-//! YAML, from the parser's events, so that every key and value has its place and nothing is expanded in secret.
+//! Decodes YAML from the parser's events, so that every key and value has its place and nothing is expanded implicitly.
 //!
 //! Anchors, aliases, tags and merge keys are refused: each makes a file mean something else than it shows.
 
@@ -12,13 +12,12 @@ use super::super::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentValu
 use super::{syntax_error, too_deep_error};
 use crate::limits::MAX_POLICY_DEPTH;
 
-/// A list or table whose end has not come yet.
 enum OpenContainer {
     List { span: Span, items: Vec<DocumentNode> },
     Table { span: Span, pairs: Vec<DocumentMember>, key: Option<DocumentKey> },
 }
 
-/// The tree as far as the events have come.
+/// The part of the tree that the events have built so far.
 #[derive(Default)]
 struct TreeBuilder {
     open: Vec<OpenContainer>,
@@ -26,7 +25,6 @@ struct TreeBuilder {
 }
 
 impl TreeBuilder {
-    /// Whether the next node is the key of a table.
     fn expects_key(&self) -> bool {
         matches!(self.open.last(), Some(OpenContainer::Table { key: None, .. }))
     }
@@ -129,7 +127,7 @@ fn unsupported_feature(span: Span, what: &str) -> Diagnostic {
         .with_hint("write the value out where it is meant, so that the file shows what it does")
 }
 
-/// Types a scalar as YAML's core schema does: quoted text is a string whatever it says.
+/// Types a scalar like YAML's core schema: quoted text is always a string.
 fn type_scalar(text: Cow<'_, str>, style: ScalarStyle) -> DocumentValue {
     if style != ScalarStyle::Plain {
         return DocumentValue::String(text.into_owned());

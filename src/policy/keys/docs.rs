@@ -3,7 +3,6 @@
 use super::{KeySpec, TableSpec};
 
 impl TableSpec {
-    /// The table's keys as a table in Markdown.
     pub(in crate::policy) fn to_markdown(&self) -> String {
         let row = |key: &KeySpec| {
             let names: Vec<_> = std::iter::once(&key.name).chain(key.aliases).map(|name| format!("`{name}`")).collect();

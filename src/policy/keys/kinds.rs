@@ -1,4 +1,4 @@
-//! The kinds of values that are not words or tables of keys.
+//! Kinds of values that are neither words nor tables of keys.
 
 use std::marker::PhantomData;
 
@@ -10,14 +10,13 @@ use crate::policy::diagnostic::{Report, quote_for_message};
 use crate::policy::source::{Format, Source, Span};
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
 
-/// A value with its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Located<T> {
     pub(crate) span: Span,
     pub(crate) value: T,
 }
 
-/// A value of this kind that is read later.
+/// A value of kind `T` that is read later.
 #[derive(Clone, Debug)]
 pub(crate) struct Unread<T>(pub(crate) DocumentNode, PhantomData<T>);
 
@@ -45,7 +44,7 @@ impl FromDocument for bool {
     }
 }
 
-/// A list. An item that is wrong is reported and left out.
+/// A list. A wrong item is reported and left out.
 impl<T: FromDocument + 'static> FromDocument for Vec<T> {
     fn value_kind() -> ValueKind {
         ValueKind::new(
@@ -70,7 +69,6 @@ impl<T: FromDocument + 'static> FromDocument for Vec<T> {
     }
 }
 
-/// A whole number in a range.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WholeNumber<const MIN: u32, const MAX: u32>(pub(crate) u32);
 
@@ -90,10 +88,9 @@ impl<const MIN: u32, const MAX: u32> FromDocument for WholeNumber<MIN, MAX> {
     }
 }
 
-/// What to do about a number out of bounds.
 const BOUNDS: &str = "write a number in these bounds, or leave the key out";
 
-/// The value, or the error that `text` is not within bounds. The words are what it is, what is wanted, and what to do.
+/// Returns the value, or reports that `text` is out of bounds. The words: what it is, what is expected, the hint.
 pub(crate) fn check_bounds<T>(
     value: Option<T>,
     node: &DocumentNode,
@@ -132,7 +129,6 @@ impl<T: FromDocument> FromDocument for Unread<T> {
     }
 }
 
-/// The members of a table whose keys are names.
 pub(crate) fn read_members(
     node: &DocumentNode,
     [what, kind, hint]: [&str; 3],
@@ -145,7 +141,7 @@ pub(crate) fn read_members(
     None
 }
 
-/// The value that a declaration gives as a key's default.
+/// Parses the default that a declaration gives for a key.
 pub(crate) fn default_node(text: &str) -> DocumentNode {
     let read = decode::decode(&Source::new("default", Format::Json, text), &mut Report::default());
     read.unwrap_or(DocumentNode::unplaced(DocumentValue::Null))

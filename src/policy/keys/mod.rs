@@ -1,9 +1,9 @@
 //! The keys of documents, each declared once.
 //!
-//! [`table!`] declares a table with its keys, and [`words!`] the words that a key takes. From these declarations come the
-//! typed values that the rest of the program reads, the errors for unknown, missing and conflicting keys, the JSON Schema,
-//! the keys that the editor knows, and the tables of keys in docs/policy.md. A new key is one line in its table, and what
-//! it means. A value of a new kind implements [`FromDocument`].
+//! [`table!`] declares a table with its keys, and [`words!`] the words that a key accepts. From these declarations come
+//! the typed values that the rest of the program reads, the errors for unknown, missing and conflicting keys, the JSON
+//! Schema, the keys that the editor knows, and the tables of keys in docs/policy.md. A new key needs one line in its
+//! table, and its doc comment. A value of a new kind implements [`FromDocument`].
 
 pub(super) mod docs;
 pub(crate) mod kinds;
@@ -16,38 +16,33 @@ use super::source::Span;
 use super::tree::{DocumentKey, DocumentNode, DocumentValue};
 use words::{list_words, nearest_word};
 
-/// A value that a document can hold: how it is read, and how it is described.
+/// A value in a document: how it is read, and how it is described.
 pub(crate) trait FromDocument: Sized {
-    /// Describes the kind of value.
     fn value_kind() -> ValueKind;
 
-    /// Reads a value. Reports everything that is wrong with it, calling it `what`, and returns `None` if it is unusable.
+    /// Reads a value. Reports everything that is wrong with it, calls it `what`, and returns `None` if it is unusable.
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self>;
 }
 
-/// The description of a kind of value.
 pub(crate) struct ValueKind {
     /// What one is called, with an article, such as `a string`.
     pub(crate) kind: String,
-    /// What several are called, for lists.
+    /// The plural, for lists.
     pub(crate) many: &'static str,
     /// What messages call an item of a list; empty for "an item of" the list.
     pub(crate) item: &'static str,
-    /// One as it could be written, in TOML.
+    /// An example in TOML.
     pub(crate) example: &'static str,
-    /// What is wrong with an empty list of these, and what to do, if it is wrong.
+    /// If an empty list of these is wrong: the error and its hint.
     pub(crate) empty: Option<(&'static str, &'static str)>,
-    /// Its name in the JSON Schema; empty if it is written out.
+    /// The name in the JSON Schema; empty if the schema is inlined.
     pub(crate) definition: &'static str,
-    /// Makes its JSON Schema.
     pub(crate) schema: MakeSchema,
 }
 
-/// Makes a JSON Schema, which may refer to others.
 type MakeSchema = Box<dyn FnOnce(&mut Definitions) -> Value>;
 
 impl ValueKind {
-    /// A kind that is called `kind`, and `definition` in the JSON Schema, which `schema` makes.
     pub(crate) fn new(
         kind: impl Into<String>,
         definition: &'static str,
@@ -57,79 +52,72 @@ impl ValueKind {
         Self { kind: kind.into(), many: "values", item: "", example: "", empty: None, definition, schema }
     }
 
-    /// A kind of config.toml or of test files, which have no schema.
+    /// A kind of value in config.toml or test files, which have no schema.
     pub(crate) fn without_schema(kind: impl Into<String>) -> Self {
         Self::new(kind, "", |_| json!({}))
     }
 }
 
-/// A table of a document and its keys.
 pub(crate) struct TableSpec {
     /// What messages call one, with an article.
     pub(crate) of: &'static str,
-    /// What messages call several.
+    /// The plural, for messages.
     pub(crate) many: &'static str,
-    /// Its name in the JSON Schema.
+    /// The name in the JSON Schema.
     pub(crate) definition: &'static str,
-    /// One as it could be written, in TOML.
+    /// An example in TOML.
     pub(crate) example: &'static str,
-    /// Where to put a key of this table that is in another one; empty for "it belongs to" the table.
+    /// Where a key of this table belongs if it is in another one; empty for "it belongs to" the table.
     pub(crate) place: &'static str,
-    /// What is wrong with an empty list of these tables, and what to do, if it is wrong.
+    /// If an empty list of these tables is wrong: the error and its hint.
     pub(crate) empty: Option<(&'static str, &'static str)>,
-    /// The document that the table is part of.
     pub(crate) family: Family,
-    /// What it is, in lines.
+    /// The lines of the doc comment.
     pub(crate) doc: &'static [&'static str],
-    /// Keys that are declared, and that this table does not take.
+    /// Declared keys that this table does not accept.
     pub(crate) without: &'static [&'static str],
-    /// The keys.
     pub(crate) keys: &'static [KeySpec],
 }
 
-/// A key of a table.
 pub(crate) struct KeySpec {
     pub(crate) name: &'static str,
     /// Other names for the same key.
     pub(crate) aliases: &'static [&'static str],
-    /// `required` if the key has to be there, or `expected` if what takes the table reports its absence.
+    /// `required` if the key must be present, `expected` if the reader of the table reports its absence.
     pub(crate) required: &'static [&'static str],
-    /// The value that holds without the key, in TOML.
+    /// The value without the key, in TOML.
     pub(crate) default: &'static [&'static str],
-    /// What it says, in lines.
+    /// The lines of the doc comment.
     pub(crate) doc: &'static [&'static str],
-    /// Its values.
     pub(crate) value_kind: fn() -> ValueKind,
 }
 
-/// The tables of one kind of document.
 #[derive(Clone, Copy)]
 pub(crate) struct Family {
-    /// Where a key that is in the wrong table can belong to, in the order in which they are asked.
+    /// The tables that a key in the wrong table can belong to, in the order of the search.
     pub(crate) tables: fn() -> Vec<&'static TableSpec>,
-    /// Keys that no table takes, each with what to write instead.
+    /// Keys that no table accepts, each with what to write instead.
     pub(crate) reserved: &'static [(&'static str, &'static str)],
 }
 
-/// Where a table was read, and which of its keys were there.
+/// The place of a table, and which of its keys are present.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TableRead {
     pub(crate) span: Span,
-    /// The keys that were written and that the table takes, in the order of the document, under their first names.
+    /// The keys that are present and that the table accepts, in the order of the document, under their first names.
     pub(crate) written: Vec<(&'static str, Span)>,
-    /// How many errors were reported in the table.
     pub(crate) errors: usize,
 }
 
 impl TableRead {
-    /// Whether the key was written, rightly or wrongly.
+    /// Whether the key is present, even if its value is wrong.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.written.iter().any(|(name, _)| *name == key)
     }
 }
 
 impl TableSpec {
-    /// What a table has that does not say otherwise.
+    /// The defaults for the fields of a table.
     pub(crate) const EMPTY: Self = Self {
         of: "",
         many: "",
@@ -143,18 +131,17 @@ impl TableSpec {
         keys: &[],
     };
 
-    /// The keys that the table takes.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &'static KeySpec> {
         self.keys.iter().filter(|key| !self.without.contains(&key.name))
     }
 
-    /// The names of the keys that the table takes, other names for the same key included.
+    /// The names of the keys that the table accepts, aliases included.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.keys().flat_map(|key| std::iter::once(key.name).chain(key.aliases.iter().copied()))
     }
 
-    /// The members of a table that have a key that the table takes, each with the key's first name. Reports all other
-    /// keys, two names for one key, and keys that are missing; a value that is not a table has no members.
+    /// Returns the members whose keys the table accepts, each with the key's first name. Reports all other keys, two
+    /// names for one key, and missing keys; a value that is not a table has no members.
     pub(crate) fn members<'n>(
         &self,
         node: &'n DocumentNode,
@@ -195,13 +182,11 @@ impl TableSpec {
         Some(members)
     }
 
-    /// What the table has at least.
     fn describe_minimum(&self) -> String {
         let required: Vec<_> = self.keys().filter(|key| !key.required.is_empty()).map(|key| key.name).collect();
         format!("{} has {}, such as {}", self.of, list_words(&required), self.example)
     }
 
-    /// The error for a key that the table does not take.
     fn unknown_key(&self, key: &str, span: Span) -> Diagnostic {
         let error =
             Diagnostic::error("unknown-key", span, format!("{} has no key {}", self.of, quote_for_message(key)));
@@ -220,7 +205,6 @@ impl TableSpec {
         })
     }
 
-    /// The table's JSON Schema.
     pub(crate) fn schema(&self, definitions: &mut Definitions) -> Value {
         let mut properties = Map::new();
         for key in self.keys() {
@@ -246,24 +230,22 @@ impl TableSpec {
 }
 
 impl KeySpec {
-    /// What the key says, with its default.
     fn full_description(&self) -> String {
         let doc = join_lines(self.doc);
         self.default.first().map_or(doc.clone(), |default| format!("{doc} Default: {default}."))
     }
 }
 
-/// The lines of a doc comment as one.
 fn join_lines(lines: &[&str]) -> String {
     lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }
 
-/// The named parts of a JSON Schema.
+/// The `$defs` of a JSON Schema.
 #[derive(Default)]
 pub(crate) struct Definitions(pub(crate) Map<String, Value>);
 
 impl Definitions {
-    /// The schema of a kind, or a reference to it if it has a name.
+    /// Returns the schema of a kind, or a reference to it if it has a name.
     pub(crate) fn schema(&mut self, kind: ValueKind) -> Value {
         if kind.definition.is_empty() {
             return (kind.schema)(self);
@@ -275,7 +257,6 @@ impl Definitions {
         json!({ "$ref": format!("#/$defs/{}", kind.definition) })
     }
 
-    /// The same with a description of this use.
     pub(crate) fn describe_use(&mut self, kind: ValueKind, description: &str) -> Value {
         let mut schema = self.schema(kind);
         schema["description"] = description.into();
@@ -283,19 +264,17 @@ impl Definitions {
     }
 }
 
-/// The error for a value of another type than is wanted.
 pub(crate) fn wrong_type(node: &DocumentNode, what: &str, wanted: &str) -> Diagnostic {
     let message = format!("{what} takes {wanted}, and this is {}", node.kind_name());
     Diagnostic::error("wrong-type", node.span.clone(), message)
 }
 
-/// A struct that [`table!`] declares.
 pub(crate) trait ReadTable: Sized {
-    /// Reads the keys that `spec` takes; `None` if the value is not a table.
+    /// Reads the keys that `spec` accepts; `None` if the value is not a table.
     fn read_as(spec: &TableSpec, node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self>;
 }
 
-/// Reads a string and what it says; `parse` returns the code, the message and the hint of what is wrong with it.
+/// Reads a string and parses it; `parse` returns the code, the message and the hint of an error.
 pub(crate) fn read_text<T, M: Into<String>, H: Into<String>>(
     node: &DocumentNode,
     what: &str,
@@ -387,7 +366,7 @@ macro_rules! table {
     };
 }
 
-/// Makes a table a kind of value: how `$Name` is made of the keys that are read by a table's specification.
+/// Implements [`FromDocument`] for a table: how `$Name` is made from the keys that a [`TableSpec`] accepts.
 macro_rules! table_kind {
     ($Name:ident, $spec:expr, |$read:ident| $make:expr) => {
         impl $crate::policy::keys::FromDocument for $Name {

@@ -1,4 +1,4 @@
-//! Words: which a key takes, which is meant by a misspelt one, and how they are listed in messages.
+//! Words that a key accepts, the nearest one to a misspelt word, and lists of words in messages.
 
 use std::fmt::Display;
 
@@ -10,9 +10,9 @@ use crate::policy::tree::DocumentNode;
 
 /// A value that is one of a few words.
 pub(crate) trait Words: Copy + 'static {
-    /// The name of the words in the JSON Schema.
+    /// The name in the JSON Schema.
     const DEFINITION: &'static str;
-    /// The words, each with its meaning and a sentence about it.
+    /// The words, each with its value and the lines of its doc comment.
     const WORDS: &'static [(&'static str, Self, &'static [&'static str])];
 }
 
@@ -81,8 +81,8 @@ macro_rules! word_enum {
     };
 }
 
-/// Declares the words of a key: as an enum, or (`for`) for an enum that is declared elsewhere. In parentheses is the name
-/// in the JSON Schema. Another name for a word follows it after `|`.
+/// Declares the words of a key: as an enum, or (`for`) for an enum that is declared elsewhere. The name in the JSON
+/// Schema is in parentheses. An alias follows its word after `|`.
 macro_rules! words {
     (for $Name:ident($definition:literal); $($(#[doc = $doc:literal])* $word:literal => $Variant:ident,)*) => {
         impl $crate::policy::keys::words::Words for $Name {
@@ -114,9 +114,9 @@ macro_rules! words {
 
 pub(crate) use {word_enum, words};
 
-/// The known word that is most probably meant by `word`, whatever its case.
+/// Returns the known word that `word` most probably means, whatever its case.
 pub(crate) fn nearest_word<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    // Long words cannot be near, and measuring them takes long.
+    // Long words cannot be near, and comparing them takes long.
     const LONGEST: usize = 128;
     if word.len() > LONGEST {
         return None;
@@ -130,12 +130,12 @@ pub(crate) fn nearest_word<'k>(word: &str, known: impl Iterator<Item = &'k str>)
         .map(|(_, known)| known)
 }
 
-/// Words as a list for messages: `a`, `b` and `c`.
+/// Formats words as a list for messages: `a`, `b` and `c`.
 pub(crate) fn list_words(words: &[impl Display]) -> String {
     join_words(words.iter().map(|word| format!("`{word}`")), "and")
 }
 
-/// A choice for messages: `a`, `b` or `c`.
+/// Formats a choice for messages: `a`, `b` or `c`.
 pub(crate) fn one_of(words: impl Iterator<Item = String>) -> String {
     join_words(words, "or")
 }

@@ -1,12 +1,12 @@
-//! Which word of a command names the server, behind `env`, shells, package runners, interpreters and containers.
+//! Finds the word of a command that names the server, behind `env`, shells, runners, interpreters and containers.
 
 use super::ServerName;
 use super::name_rules::{from_image, from_module, from_package, from_script, path_segments};
 
-/// How many launchers may stand before one another: `env` before `cmd /c` before `npx` and so on.
+/// How many launchers may be nested: `env` before `cmd /c` before `npx` and so on.
 const MOST_LAUNCHERS: usize = 8;
 
-/// The name of the server that these words start, behind that many launchers.
+/// Derives the name of the server that these words start; `launchers` counts the launchers before them.
 pub(super) fn derive_from(words: &[String], launchers: usize) -> Option<ServerName> {
     let (program, rest) = words.split_first()?;
     if launchers > MOST_LAUNCHERS || program.starts_with('-') {
@@ -51,14 +51,13 @@ pub(super) fn derive_from(words: &[String], launchers: usize) -> Option<ServerNa
 
 const NODE_OPTIONS: &str = "-r --require --import --loader --experimental-loader --env-file -C --conditions";
 
-/// Whether a program, without its ending, is a Python of some version.
 fn is_python(program: &str) -> bool {
     ["python", "pypy", "py"].iter().any(|name| {
         program.strip_prefix(name).is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
     })
 }
 
-/// A program's name without its directory and the endings of Windows, in lower case.
+/// A program's name in lower case, without its directory and the endings of Windows.
 fn launcher_name(program: &str) -> String {
     let name = path_segments(program).last().copied().unwrap_or_default().to_ascii_lowercase();
     let stem = [".exe", ".cmd", ".bat", ".ps1"].iter().find_map(|ending| name.strip_suffix(ending));
@@ -70,12 +69,10 @@ fn strip_while(words: &[String], mut skip: impl FnMut(&str) -> bool) -> &[String
     words.get(at..).unwrap_or_default()
 }
 
-/// What `env` starts, after its options and assignments.
 fn after_env(words: &[String]) -> &[String] {
     strip_while(Args::new(words, "-u --unset -C --chdir").skip_options(), |word| word.contains('='))
 }
 
-/// A command line that was passed on as one word.
 fn split_quoted_line(words: &[String]) -> Vec<String> {
     match words {
         [line] if line.contains(' ') => {
@@ -85,7 +82,7 @@ fn split_quoted_line(words: &[String]) -> Vec<String> {
     }
 }
 
-/// The command that a shell runs: its script, or the last of the commands that `-c` has.
+/// Returns the command that a shell runs: its script, or the last command of `-c`.
 fn command_of_shell(words: &[String]) -> Option<Vec<String>> {
     let at = words.iter().position(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'));
     match at {
@@ -99,7 +96,7 @@ fn command_of_shell(words: &[String]) -> Option<Vec<String>> {
     }
 }
 
-/// `npx`, `bunx` and their like: the package that is named, or else the one that has the command.
+/// For `npx`, `bunx` and the like: the package of `--package`, or else the one that has the command.
 fn from_package_runner(words: &[String]) -> Option<ServerName> {
     let args = Args::new(words, "-p --package -c --call --prefix --registry --userconfig --cache -w --workspace");
     args.value_of("-p --package").or_else(|| args.first_positional()).and_then(from_package)
@@ -125,7 +122,7 @@ fn from_uvx(words: &[String]) -> Option<ServerName> {
     args.value_of("--from").or_else(|| args.first_positional()).and_then(from_package)
 }
 
-/// `uv run` starts a module, a script or a command; a script that is just called `server.py` has its directory's name.
+/// `uv run` starts a module, a script or a command. A script that is just called `server.py` gets its directory's name.
 fn from_uv(words: &[String], launchers: usize) -> Option<ServerName> {
     let before = Args::new(words, UV_OPTIONS);
     let (subcommand, rest) = before.skip_options().split_first()?;
@@ -169,12 +166,11 @@ fn from_container(words: &[String], launchers: usize) -> Option<ServerName> {
     }
 }
 
-/// Whether a word is in a list of words with blanks between them.
 pub(super) fn is_listed(list: &str, word: &str) -> bool {
     list.split(' ').any(|listed| listed == word)
 }
 
-/// The words after a launcher: options, some of them with a value, then what is launched.
+/// The words after a launcher: options, some of them with a value, then what it launches.
 struct Args<'w> {
     words: &'w [String],
     with_value: &'w str,
@@ -185,7 +181,7 @@ impl<'w> Args<'w> {
         Self { words, with_value }
     }
 
-    /// The options, each with the words behind it, and the words from the first one that is neither an option nor its value.
+    /// Returns each option with the words after it, and all words after the options and their values.
     fn split_options(&self) -> (Vec<(&'w str, &'w [String])>, &'w [String]) {
         let (mut options, mut words) = (Vec::new(), self.words);
         while let Some((word, after)) = words.split_first() {
@@ -209,7 +205,6 @@ impl<'w> Args<'w> {
         self.skip_options().first().map(String::as_str)
     }
 
-    /// The value of the first of these options.
     fn value_of(&self, names: &str) -> Option<&'w str> {
         self.split_options().0.into_iter().find_map(|(option, after)| match option.split_once('=') {
             _ if is_listed(names, option) => after.first().map(String::as_str),

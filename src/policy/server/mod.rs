@@ -7,8 +7,8 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 
-/// A server's name: lower-case letters, digits, `.`, `_` and `-`, beginning with a letter or digit. It names the
-/// policy file, so it is never a path.
+/// A server's name: lower-case letters, digits, `.`, `_` and `-`, beginning with a letter or digit. It names the policy
+/// file, so it is never a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerName(String);
 
@@ -36,7 +36,7 @@ enum Wrong {
 impl ServerName {
     const LONGEST: usize = 64;
 
-    /// The name that a person gave; upper case is lowered.
+    /// Parses a name that a person gave, and lowers its case.
     ///
     /// # Errors
     /// If it is empty, longer than 64 characters, or has a character that a name cannot have.
@@ -56,7 +56,7 @@ impl ServerName {
         Self::from_derived(file.file_stem()?.to_str()?)
     }
 
-    /// The name that is derived from a command. Nobody chose it, so one that is a device on Windows gets an ending.
+    /// Makes a name that is derived from a command. Nobody chose it, so the name of a Windows device gets a suffix.
     pub(crate) fn from_derived(text: &str) -> Option<Self> {
         match Self::parse(text) {
             Ok(name) => Some(name),
@@ -71,7 +71,7 @@ impl ServerName {
         format!("{device}-server{rest}")
     }
 
-    /// The device whose name this name was derived from: `aux` for `aux-server`.
+    /// Returns the device whose name this name was derived from: `aux` for `aux-server`.
     pub fn device_name(&self) -> Option<String> {
         let (device, rest) = self.0.split_once("-server")?;
         let name = format!("{device}{rest}");
@@ -89,8 +89,8 @@ impl ServerName {
     }
 }
 
-/// Whether Windows takes a name for that of a device, whatever its ending and directory. Policies and logs are named after
-/// servers and move between machines, so such a name is none on any system.
+/// Whether Windows reserves the name for a device, whatever its ending and directory. Policies and logs have servers'
+/// names and move between machines, so such a name is invalid on every system.
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default();
     let is_port = |rest: &str| matches!(rest.as_bytes(), [b'1'..=b'9']);

@@ -1,16 +1,15 @@
-//! From a package, module, image or script to the name of the server in it.
+//! Derives the name of a server from its package, module, image or script.
 
 use super::ServerName;
 use super::launcher::is_listed;
 
-/// Endings of programs and scripts.
 const ENDINGS: &str = "js mjs cjs ts mts py pyz jar exe cmd bat ps1 sh rb php dll";
 
 /// Names of files and directories that say nothing about the server.
 const GENERIC: &str = "index main --main-- cli app mod start run stdio program launch wrapper bin .bin dist build src \
     lib out target release debug cmd node-modules venv .venv scripts .";
 
-/// A package as a registry or a repository names it, with or without a version.
+/// Derives the name from a package of a registry or a repository, with or without a version.
 pub(super) fn from_package(spec: &str) -> Option<ServerName> {
     let spec = ["npm:", "jsr:"].iter().find_map(|registry| spec.strip_prefix(registry)).unwrap_or(spec);
     if let Some(scoped) = spec.strip_prefix('@') {
@@ -26,21 +25,20 @@ pub(super) fn from_package(spec: &str) -> Option<ServerName> {
     without_noise(name).or_else(|| ServerName::from_derived(name))
 }
 
-/// A Python module: its package names it.
 pub(super) fn from_module(module: &str) -> Option<ServerName> {
     without_noise(module.split('.').next().unwrap_or_default())
 }
 
-/// A container image, with or without registry, tag and digest.
+/// Derives the name from a container image, with or without registry, tag and digest.
 pub(super) fn from_image(image: &str) -> Option<ServerName> {
     let path = image.split('@').next().unwrap_or_default();
     let mut segments = path_segments(path).into_iter().rev();
     let last = segments.next()?.split(':').next().unwrap_or_default();
-    // Where the image is called just `mcp-server`, its owner names it; a registry has a dot or a port.
+    // If the image is just called `mcp-server`, its owner names it; a registry has a dot or a port.
     without_noise(last).or_else(|| segments.next().filter(|owner| !owner.contains(['.', ':'])).and_then(without_noise))
 }
 
-/// A script, program or directory: the package that it belongs to, or else the last part of its path that says something.
+/// Derives the name from a script, program or directory: its package, or else the last telling part of its path.
 pub(super) fn from_script(path: &str) -> Option<ServerName> {
     if path.starts_with("npm:") || path.starts_with("jsr:") {
         return from_package(path);
@@ -58,17 +56,16 @@ pub(super) fn from_script(path: &str) -> Option<ServerName> {
         let is_generic = is_listed(GENERIC, &name.to_lowercase().replace('_', "-"));
         if is_generic { None } else { without_noise(name) }
     });
-    // A program that is called `mcp-server` and nothing else has at least that name.
+    // A program that is just called `mcp-server` has at least that name.
     let own = || segments.last().map(|segment| file_stem(segment)).filter(|name| name.to_lowercase().contains("mcp"));
     telling.or_else(|| own().and_then(ServerName::from_derived))
 }
 
-/// The parts of a path, on any system.
 pub(super) fn path_segments(path: &str) -> Vec<&str> {
     path.split(['/', '\\']).filter(|segment| !segment.is_empty()).collect()
 }
 
-/// A file's name without its version, repository and program endings: `x@v1`, `x.git@main`, `x.js`.
+/// A file's name without version, repository and program endings: `x@v1`, `x.git@main`, `x.js`.
 fn file_stem(segment: &str) -> &str {
     let name = segment.split(['@', '#', '?']).next().unwrap_or_default();
     let name = name.strip_suffix(".git").unwrap_or(name);
@@ -78,7 +75,7 @@ fn file_stem(segment: &str) -> &str {
     }
 }
 
-/// A name without the words that every server has in it. `None` if nothing is left.
+/// Removes the words that every server has in its name. `None` if nothing is left.
 fn without_noise(name: &str) -> Option<ServerName> {
     let lower = name.to_lowercase();
     let words: Vec<&str> =

@@ -1,4 +1,4 @@
-//! The keys of a case and of its steps, and what they come to.
+//! The keys of a test case and of its steps, and the case that they make.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::policy::window::WindowLength;
 use crate::visible::escape_invisible;
 use crate::wire::arguments::Arguments;
 
-/// A session of its own, with its calls.
+/// A test case: a session of its own, with its calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestCase {
-    /// What the case shows; where the file does not say, its number and its tool.
+    /// What the case shows; its number and its tool if the file does not say.
     pub name: String,
     /// The line on which it begins, from 1.
     pub line: usize,
@@ -26,31 +26,31 @@ pub struct TestCase {
     pub steps: Vec<TestStep>,
 }
 
-/// A call that is tried.
+/// A call to test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestStep {
     /// The tool.
     pub tool: String,
-    /// What it is called with.
+    /// The arguments of the call.
     pub arguments: Arguments,
-    /// What every one of the calls is to come to.
+    /// The expected outcome of every one of the calls.
     pub expected: Expected,
-    /// How often it is called, at once.
+    /// How often the tool is called, all at the same time.
     pub times: u32,
-    /// When, since the case's session began.
+    /// The time since the case's session began.
     pub at: Duration,
 }
 
-/// What is expected of a call. What is `None` may be anything.
+/// The expected outcome of a call. A field that is `None` can be anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// What happens.
     pub effect: Effect,
-    /// The path of the rule that says so.
+    /// The path of the rule that decides.
     pub rule: Option<String>,
-    /// A part of what the agent is told.
+    /// A part of the reason that the agent gets.
     pub reason: Option<String>,
-    /// After how many seconds the agent is told to try again.
+    /// The number of seconds after which the agent is told to try again.
     pub retry_after: Option<u64>,
 }
 
@@ -89,7 +89,6 @@ table! {
     "after" => after: Moment,
 }
 
-/// The keys of a step.
 #[derive(Clone, Debug)]
 pub(super) struct StepKeys(CaseKeys);
 
@@ -106,11 +105,11 @@ impl StepKeys {
 
 table_kind!(StepKeys, Self::SPEC, |read| Self(read));
 
-/// The keys of a case that belong into its steps, if it has any.
+/// The keys of a case that belong in its steps, if it has any.
 const EXPECTATIONS: [&str; 5] = ["expect", "rule", "reason", "times", "retry_after"];
 
 impl CaseKeys {
-    /// The case, unless there is something wrong with all of its steps. `number` counts from 1.
+    /// `number` counts from 1. `None` if all of its steps are wrong.
     pub(super) fn into_case(mut self, number: usize, source: &Source, report: &mut Report) -> Option<TestCase> {
         let (name, line) = (self.name.take(), source.place_of(self.table.span.start).line);
         let steps: Vec<_> = match self.steps.take() {
@@ -143,7 +142,7 @@ impl CaseKeys {
         Some(TestCase { name: name.map_or_else(unnamed, |name| escape_invisible(&name)), line, steps })
     }
 
-    /// The step, unless something is wrong with it. `before` is the time of the step before it.
+    /// `before` is the time of the step before it.
     fn into_step(self, of: &str, before: Duration, report: &mut Report) -> Option<TestStep> {
         let errors = report.count_errors();
         for (key, hint) in [
@@ -192,7 +191,7 @@ impl CaseKeys {
     }
 }
 
-/// A length of time, which may be none: seconds, or as windows are written.
+/// A length of time, which may be zero: seconds, or a text as in windows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment(Duration);
 
@@ -209,7 +208,7 @@ impl FromDocument for Moment {
     }
 }
 
-/// The arguments as a table, or as a string that holds them as a client may spell them.
+/// The arguments as a table, or as a string in a client's own spelling.
 impl FromDocument for Arguments {
     fn value_kind() -> ValueKind {
         ValueKind::without_schema("a table of arguments")

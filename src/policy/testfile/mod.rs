@@ -1,7 +1,7 @@
-//! Policy tests: calls, and what a policy is expected to make of each.
+//! Policy tests: calls, and the outcome that is expected of each.
 //!
 //! A file has cases. A case is a session of its own, in which every count begins at zero; its steps are calls on the
-//! session's clock. What is wrong with a file is reported as it is of a policy: all of it at once, each with its place.
+//! session's clock. Errors in a file are reported like those of a policy: all at once, each with its place.
 
 mod case;
 
@@ -18,7 +18,7 @@ pub use case::{Expected, TestCase, TestStep};
 /// A test file without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestFile {
-    /// The policy to be tested, as written: a path from the directory of the test file. `None` if it is the one beside it.
+    /// The policy to test as written: a path from the test file's directory. `None` if it is the one beside the file.
     pub policy: Option<String>,
     /// The server that the policy is for; `None` if the policy's file is named after it.
     pub server: Option<ServerName>,
@@ -26,17 +26,16 @@ pub struct TestFile {
     pub cases: Vec<TestCase>,
 }
 
-/// What came of a test file: its cases, unless there was an error, and everything that is wrong with it.
+/// The result of loading a test file: its cases, unless there is an error, and all errors.
 #[derive(Debug)]
 #[must_use]
 pub struct LoadedTests {
-    /// The file; `None` exactly where there are errors.
+    /// The file; `None` exactly if there are errors.
     pub file: Option<TestFile>,
     /// The errors, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// The tables of a test file.
 const FAMILY: Family =
     Family { tables: || const { &[CaseKeys::SPEC, StepKeys::SPEC, FileKeys::SPEC] }.iter().collect(), reserved: &[] };
 
@@ -58,7 +57,7 @@ table! {
     "$schema" => _schema: String,
 }
 
-/// Loads a test file. Never panics and never fails but through its diagnostics.
+/// Loads a test file. Never panics; reports errors only as diagnostics.
 pub fn load_tests(source: &Source) -> LoadedTests {
     let mut report = Report::default();
     let file = decode::decode(source, &mut report).and_then(|root| read_test_file(&root, source, &mut report));

@@ -1,7 +1,7 @@
-//! The classifier: what a tool that no catalogue knows probably does, from what its server says of it.
+//! The classifier: what a tool that is in no catalogue probably does, from what its server says about it.
 //!
-//! It is deterministic and has a reason for each verdict. Whatever a server claims can raise a class and never lower it,
-//! since the server may lie; the name is what calls go by, so it counts most.
+//! It is deterministic and gives a reason for each verdict. A server's claim can raise a class and never lower it,
+//! since the server may lie; calls use the name, so the name counts most.
 
 mod name;
 mod schema;
@@ -16,15 +16,15 @@ use super::class::Class;
 use super::tool_claims::Listed;
 use words::{is_personal, split_words};
 
-/// How much a verdict can be relied on.
+/// How reliable a verdict is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
-    /// Nothing tells, or the name is written so that it deceives.
+    /// Nothing tells the class, or the spelling of the name is deceptive.
     Low,
-    /// Only the server's claims tell, or they disagree with the name, or the name may mean two things.
+    /// Only the server's claims tell the class, or they disagree with the name, or the name is ambiguous.
     Medium,
-    /// The name tells, and no claim disagrees.
+    /// The name tells the class, and no claim disagrees.
     High,
 }
 
@@ -39,20 +39,20 @@ impl Confidence {
     }
 }
 
-/// What the classifier makes of a tool.
+/// The verdict of the classifier about a tool.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classification {
     /// What the tool probably does.
     pub class: Class,
-    /// How sure that is.
+    /// How sure the verdict is.
     pub confidence: Confidence,
     /// Why, in one sentence.
     pub reason: String,
 }
 
 impl Classification {
-    /// The class that a policy's rules are chosen by: below high confidence no tool counts as a read or a write.
+    /// The class by which a policy's rules are chosen: below high confidence, no tool counts as a read or a write.
     pub fn counts_as(&self) -> Class {
         match self.confidence {
             Confidence::High => self.class,
@@ -61,7 +61,7 @@ impl Classification {
     }
 }
 
-/// Classes a tool by its name, its description, its arguments and its annotations, in time linear in their length.
+/// Classifies a tool by its name, description, arguments and annotations, in time linear in their length.
 pub fn classify_tool(tool: &Listed<'_>) -> Classification {
     let told = name::read_name(&tool.name);
     let said = claim_of_texts(tool);
@@ -72,7 +72,7 @@ pub fn classify_tool(tool: &Listed<'_>) -> Classification {
     let Some((class, word)) = told.class else { return classify_without_name(said, claim_of_declarations(tool)) };
     let by_name = format!("Its name has the word \"{}\".", schema::quote_for_reason(&word));
     match claim {
-        // What is critical by its name stays what it is: a rule against deleting must not be evaded by talk of money.
+        // A class that is critical by the name stays: talk of money must not evade a rule against deleting.
         Some((claimed, reason)) if claimed > class && class < Class::Destructive => {
             Classification { class: claimed, confidence: Confidence::Medium, reason }
         }
@@ -91,7 +91,7 @@ pub fn classify_tool(tool: &Listed<'_>) -> Classification {
 /// A class that the server claims for a tool, and the sentence that says how.
 type Claim = Option<schema::Sign>;
 
-/// What the server says in words.
+/// The claim of the title and the description.
 fn claim_of_texts(tool: &Listed<'_>) -> Claim {
     let of = |what: &str, text: &Option<Cow<'_, str>>| {
         let (class, words) = text::read_text(text.as_deref()?)?;
@@ -100,18 +100,17 @@ fn claim_of_texts(tool: &Listed<'_>) -> Claim {
     strongest_claim([of("title", &tool.title), of("description", &tool.description)])
 }
 
-/// What the server declares in other ways.
+/// The claim of the arguments and the annotations.
 fn claim_of_declarations(tool: &Listed<'_>) -> Claim {
     strongest_claim([schema::sign_of_arguments(&tool.arguments), schema::sign_of_annotations(tool.annotations)])
 }
 
-/// The first of those that claim most.
+/// The claim of the highest class; the first one if they are equal.
 fn strongest_claim(claims: [Claim; 2]) -> Claim {
     claims.into_iter().flatten().reduce(|most, next| if next.0 > most.0 { next } else { most })
 }
 
-/// A name that tells nothing: words alone may say what the tool does, and never so surely that it counts as less than
-/// execute.
+/// Classifies a tool whose name tells nothing. Texts alone never make it count as less than `execute`.
 fn classify_without_name(said: Claim, declared: Claim) -> Classification {
     let confidence = if said.is_some() { Confidence::Medium } else { Confidence::Low };
     let (class, reason) = said.unwrap_or_else(|| (Class::Execute, "Nothing tells what it does.".to_owned()));
@@ -123,7 +122,7 @@ fn classify_without_name(said: Claim, declared: Claim) -> Classification {
     }
 }
 
-/// A name that may be taken for another one is never harmless.
+/// Classifies a tool whose name can be mistaken for another one: it is never harmless.
 fn classify_odd_name(told: Claim, claim: Claim) -> Classification {
     let named = told.map_or(Class::Execute, |(class, _)| class.max(Class::Execute));
     let reason = "Its name has characters that may be taken for others or are not seen.".to_owned();
@@ -135,13 +134,12 @@ fn classify_odd_name(told: Claim, claim: Claim) -> Classification {
     }
 }
 
-/// Whether a tool's name or arguments speak of people.
 pub(super) fn is_personal_data(tool: &Listed<'_>) -> bool {
     let names = std::iter::once(tool.name.as_ref()).chain(tool.arguments.iter().map(|argument| argument.name.as_str()));
     names.flat_map(split_words).any(|word| is_personal(&word))
 }
 
-/// Whether a message goes out, by the tool's name or since it takes a recipient and a text.
+/// Whether the tool sends a message: its name says so, or it takes a recipient and a text.
 pub(super) fn is_sender(tool: &Listed<'_>) -> bool {
     name::read_name(&tool.name).sends || schema::take_a_message(&tool.arguments)
 }

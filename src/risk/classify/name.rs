@@ -1,4 +1,4 @@
-//! What a tool's name tells. Calls go by the name, so it is the one thing that a server cannot say otherwise.
+//! What a tool's name says. Calls use the name, so it is the one thing about which a server cannot lie.
 
 use super::words::{
     Chunk, Verb, VerbPlace, find_glued_verb, find_verb, is_deal, is_far_reaching, is_money, is_plural,
@@ -6,16 +6,14 @@ use super::words::{
 };
 use crate::risk::class::Class;
 
-/// What a name tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct NameFindings {
-    /// The class, and the word that says so; `None` if no word does.
+    /// The class, and the word that tells it; `None` if no word does.
     pub(super) class: Option<(Class, String)>,
-    /// Whether it is written so that a reader may take it for another name.
+    /// Whether the spelling is such that a reader may take it for another name.
     pub(super) odd: bool,
-    /// Whether the word may as well be what something is done to (`rework_list` need not list), or is not all of it.
+    /// Whether the word may instead be an object (`rework_list` need not list), or does not cover the whole name.
     pub(super) doubtful: bool,
-    /// Whether one of its verbs lets a message go out.
     pub(super) sends: bool,
 }
 
@@ -29,12 +27,12 @@ pub(super) fn read_name(name: &str) -> NameFindings {
     let Some((last, namespace)) = segments.split_last() else { return told };
     let mut seen = NameReader::default();
     seen.read_verbs(last);
-    // `place_order` and the like, where nothing else tells.
+    // `place_order` and the like, if nothing else tells the class.
     let mut words = last.iter().flat_map(|chunk| &chunk.words).filter(|_| seen.found.is_none());
     if let Some(word) = words.find(|word| is_money(word) || is_deal(word)) {
         seen.raise_class(Class::Financial, word);
     }
-    // What comes before a dot is the name of a group; it cannot say that the tool is harmless.
+    // The part before a dot is the name of a group; it cannot make the tool harmless.
     for segment in namespace {
         let mut group = NameReader::default();
         group.read_verbs(segment);
@@ -51,25 +49,21 @@ pub(super) fn read_name(name: &str) -> NameFindings {
     told
 }
 
-/// What has been seen of a name so far.
 #[derive(Debug, Default)]
 struct NameReader {
     found: Option<(Class, String)>,
-    /// It has a verb of the class write or execute.
+    /// There is a verb of the class write or execute.
     changes: bool,
-    /// It has a verb for making something.
     creates: bool,
-    /// It has a verb by which a deal is made.
     deals: bool,
     queries: bool,
     sends: bool,
-    /// Its first verb ends the name, may be a thing, and stands behind a word that is not known; or an unknown word follows an
-    /// "and".
+    /// The first verb ends the name, may be a noun, and follows an unknown word; or an unknown word follows an "and".
     doubtful: bool,
 }
 
 impl NameReader {
-    /// The harmful beats the harmless, so `get_or_create` creates.
+    /// Keeps the more harmful class, so `get_or_create` creates.
     fn raise_class(&mut self, class: Class, word: &str) {
         if self.found.as_ref().is_none_or(|(known, _)| class > *known) {
             self.found = Some((class, word.to_owned()));
@@ -81,7 +75,7 @@ impl NameReader {
         let (mut first, mut thing, mut previous) = (true, false, "");
         for (at, &word) in words.iter().enumerate() {
             let before = std::mem::replace(&mut previous, word);
-            // A pull request is a thing, and nobody pulls.
+            // A pull request is a noun: nobody pulls.
             let next = words.get(at + 1).copied().unwrap_or_default();
             let is_thing = matches!(word, "pull" | "merge") && matches!(next, "request" | "requests")
                 || matches!(before, "pull" | "merge") && word == "request";
@@ -118,7 +112,7 @@ impl NameReader {
         self.deals |= matches!(word, "close" | "complete" | "create" | "put" | "send" | "submit");
     }
 
-    /// What is changed matters as well as that it is.
+    /// Raises the class by what is changed.
     fn read_noun(&mut self, word: &str) {
         if self.changes && is_money(word) || self.deals && is_deal(word) {
             self.raise_class(Class::Financial, word);
@@ -126,13 +120,13 @@ impl NameReader {
         {
             self.raise_class(Class::Execute, word);
         } else if self.queries && matches!(word, "database" | "db" | "sql") {
-            // Whoever may write the query may write one that changes something.
+            // Whoever can write the query can write one that changes something.
             self.raise_class(Class::Execute, word);
         }
     }
 }
 
-/// A verb that changes something and is written `DeLeTe` or `de1ete`.
+/// Finds a verb that changes something and is written like `DeLeTe` or `de1ete`.
 fn find_disguised_verb(chunk: &Chunk) -> Option<(String, Class)> {
     let harmful =
         |word: &str| find_verb(word).filter(|verb| verb.place == VerbPlace::Anywhere && verb.class > Class::Read);

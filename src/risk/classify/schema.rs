@@ -1,4 +1,4 @@
-//! What a tool's arguments and annotations tell: the server's words too, which can raise a class and never lower it.
+//! What a tool's arguments and annotations say: the server's words too, which can raise a class and never lower it.
 
 use super::name;
 use super::words::split_words;
@@ -6,10 +6,10 @@ use crate::risk::class::Class;
 use crate::risk::tool_claims::{Annotations, Argument};
 use crate::visible::escape_invisible;
 
-/// A sign, and the sentence that tells of it.
+/// A class, and the sentence that explains it.
 pub(super) type Sign = (Class, String);
 
-/// The most telling sign among the arguments.
+/// The sign of the highest class among the arguments.
 pub(super) fn sign_of_arguments(arguments: &[Argument]) -> Option<Sign> {
     let mut found: Option<Sign> = None;
     let mut raise = |class: Class, reason: &dyn Fn() -> String| {
@@ -48,14 +48,13 @@ pub(super) fn sign_of_arguments(arguments: &[Argument]) -> Option<Sign> {
     found
 }
 
-/// Whether the arguments are a message's: to whom, and what.
 pub(super) fn take_a_message(arguments: &[Argument]) -> bool {
     let mut pairs = ArgumentPairs::default();
     arguments.iter().for_each(|argument| pairs.add_words(&split_words(&argument.name)));
     pairs.is_message()
 }
 
-/// Arguments that tell something together.
+/// Arguments that only tell something together.
 #[derive(Default)]
 struct ArgumentPairs {
     amount: bool,
@@ -80,7 +79,7 @@ impl ArgumentPairs {
     }
 }
 
-/// What an argument's own name tells.
+/// The class that an argument's own name tells.
 fn of_name(words: &[String], argument: &Argument) -> Option<Class> {
     let joined = words.concat();
     let first = words.first().map_or("", String::as_str);
@@ -108,7 +107,6 @@ fn of_name(words: &[String], argument: &Argument) -> Option<Class> {
     }
 }
 
-/// Whether an argument of that name chooses what the tool does.
 fn is_choice(word: &str) -> bool {
     matches!(
         word,
@@ -125,7 +123,7 @@ fn is_choice(word: &str) -> bool {
     )
 }
 
-/// What the hints tell. One that is absent tells nothing, and one that calls a tool harmless is no more than a claim.
+/// The class that the hints tell. An absent one tells nothing, and one that calls a tool harmless is only a claim.
 pub(super) fn sign_of_annotations(hints: Annotations) -> Option<Sign> {
     if hints.destructive == Some(true) {
         return Some((Class::Destructive, "Its server says that it may destroy something.".to_owned()));
@@ -133,7 +131,7 @@ pub(super) fn sign_of_annotations(hints: Annotations) -> Option<Sign> {
     (hints.read_only == Some(false)).then(|| (Class::Write, "Its server says that it does not only read.".to_owned()))
 }
 
-/// The server's words as a sentence of ours may have them: short, and nothing in them that drives a terminal.
+/// Quotes the server's words in a sentence of ours: short, and without terminal control characters.
 pub(super) fn quote_for_reason(text: &str) -> String {
     const MOST: usize = 48;
     let shown: String = text.chars().take(MOST).collect();

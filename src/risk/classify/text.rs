@@ -1,10 +1,10 @@
-//! What a tool's title and description tell. They are the server's words: they can raise a class and never lower it.
+//! What a tool's title and description say. They are the server's words, so they can raise a class and never lower it.
 
 use super::schema::Sign;
 use super::words::{Break, Form, VerbPlace, base_forms, find_verb, split_tokens};
 use crate::risk::class::Class;
 
-/// What is said nowhere but of what does harm.
+/// Phrases that are used only about harmful tools.
 const PHRASES: [(&str, Class); 32] = [
     ("arbitrary code", Class::Execute),
     ("arbitrary command", Class::Execute),
@@ -79,7 +79,7 @@ pub(super) fn read_text(text: &str) -> Option<Sign> {
     found
 }
 
-/// The words with one space between them and around them.
+/// Joins the words with one space between them and around them.
 fn joined(tokens: &[(String, Break)]) -> String {
     let mut joined = String::from(" ");
     for (word, _) in tokens {
@@ -96,7 +96,7 @@ fn is_negation(word: &str) -> bool {
 fn verb_of_text(word: &str) -> Option<(Class, VerbPlace)> {
     match word {
         "return" | "display" | "gather" | "provide" => Some((Class::Read, VerbPlace::First)),
-        // "Call this tool when …" and "type" say nothing of what it does.
+        // "Call this tool when …" and "type" say nothing about what it does.
         "call" | "type" | "process" | "control" | "is" | "has" | "request" | "test" | "status" | "tree" | "accept"
         | "generate" | "handle" | "load" | "open" | "perform" | "prepare" | "refresh" | "sign" | "skip" | "split"
         | "use" => None,
@@ -104,7 +104,6 @@ fn verb_of_text(word: &str) -> Option<(Class, VerbPlace)> {
     }
 }
 
-/// Where a word of a text stands.
 struct Opening<'t> {
     before: Break,
     previous: &'t str,
@@ -113,8 +112,8 @@ struct Opening<'t> {
 }
 
 impl Opening<'_> {
-    /// Whether a word that can be a verb is one here. In later sentences only "deletes" and its like say what the tool does:
-    /// "delete" may well be told to whoever uses it.
+    /// Whether a word that can be a verb is a verb here. In later sentences only "deletes" and the like say what the
+    /// tool does: "delete" may be advice to its user.
     fn lets(&self, form: Form, (class, place): (Class, VerbPlace), word: &str) -> bool {
         let subject = matches!(
             self.previous,
@@ -143,14 +142,14 @@ impl Opening<'_> {
         match (form, place) {
             (Form::Base, VerbPlace::Anywhere) => self.sentence == 0 && (begins || goes_on),
             (Form::Base, VerbPlace::First) => self.sentence == 0 && begins,
-            // "opens, sends and updates" is a list of numbers as often as not; "deletes" is a verb wherever it stands.
+            // In "opens, sends and updates", the words are as often nouns; "deletes" is a verb everywhere.
             (Form::Third, VerbPlace::Anywhere) => {
                 let noun =
                     matches!(word, "clears" | "drops" | "edits" | "kills" | "moves" | "resets" | "sends" | "updates");
                 begins || (!noun && (goes_on || class >= Class::Execute))
             }
             (Form::Third, VerbPlace::First) => begins,
-            // "For deleting users" says what it does, "for debugging" what it is good for.
+            // "For deleting users" says what the tool does, "for debugging" what it is good for.
             (Form::Ing, VerbPlace::First) => false,
             (Form::Ing, VerbPlace::Anywhere) => self.sentence == 0 && matches!(self.previous, "for" | "by"),
         }

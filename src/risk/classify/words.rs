@@ -1,27 +1,26 @@
-//! The words by which the classifier knows what a tool does, and how a text falls into words.
+//! The words by which the classifier tells what a tool does, and how it splits a text into words.
 
 use std::borrow::Cow;
 
 use crate::risk::class::Class;
 use crate::visible::is_invisible;
 
-/// What a verb says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verb {
     pub(super) class: Class,
     pub(super) place: VerbPlace,
 }
 
-/// Where a word is a verb.
+/// Where a word counts as a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum VerbPlace {
-    /// Wherever it stands: nobody says "a delete".
+    /// Everywhere: nobody says "a delete".
     Anywhere,
-    /// Only where no verb stands before it: `export_list` exports, `get_export` gets.
+    /// Only if no verb is before it: `export_list` exports, `get_export` gets.
     First,
 }
 
-/// The verb that a word in lower case is, in its base form.
+/// Returns the verb for a word in lower case, in its base form.
 pub(super) fn find_verb(word: &str) -> Option<Verb> {
     use Class::{Destructive, Execute, Financial, Read, Write};
     use VerbPlace::{Anywhere, First};
@@ -54,7 +53,7 @@ pub(super) fn find_verb(word: &str) -> Option<Verb> {
         | "request" | "resume" | "rollout" | "rotate" | "run" | "scale" | "schedule" | "share" | "sms" | "ssh" | "start"
         | "stop" | "swipe" | "sync" | "tap" | "test" | "track" | "trigger" | "tweet" | "type" => (Execute, First),
 
-// What else begins names, so that what follows it is not a verb: nobody lists anything by `reorder_list_items`.
+// Other words that begin names, so that the next word is not a verb: `reorder_list_items` does not list anything.
         "accept" | "adjust" | "allow" | "annihilate" | "bypass" | "decline" | "demolish" | "escalate" | "generate" | "handle"
         | "hijack" | "ingest" | "inject" | "load" | "obliterate" | "open" | "optimize" | "override" | "perform" | "permit"
         | "prepare" | "rearrange" | "rebuild" | "recreate" | "refresh" | "regenerate" | "reindex" | "reorder" | "reorganize"
@@ -75,7 +74,7 @@ pub(super) fn find_verb(word: &str) -> Option<Verb> {
     Some(Verb { class, place })
 }
 
-/// Whether a verb for reading is as often what something is done to, as in `query_run` and `rework_query`.
+/// Whether a verb for reading is as often a noun, as in `query_run` and `rework_query`.
 #[rustfmt::skip]
 pub(super) fn is_thing_too(word: &str) -> bool {
     matches!(word,
@@ -83,12 +82,12 @@ pub(super) fn is_thing_too(word: &str) -> bool {
             | "tail" | "tree")
 }
 
-/// Whether a word speaks of several things; a verb in its base form hardly ever ends so.
+/// Whether a word is a plural; a verb in its base form hardly ever ends like one.
 pub(super) fn is_plural(word: &str) -> bool {
     strip_plural(word) != word
 }
 
-/// Whether changing such a thing moves money.
+/// Whether a change to such an object moves money.
 #[rustfmt::skip]
 pub(super) fn is_money(word: &str) -> bool {
     matches!(strip_plural(word),
@@ -96,7 +95,7 @@ pub(super) fn is_money(word: &str) -> bool {
             | "payment" | "payout" | "payroll" | "purchase" | "refund" | "trade" | "transfer" | "withdrawal")
 }
 
-/// Whether such a thing, once it is created, acts by itself: it goes out, runs, or moves on what others do.
+/// Whether such an object, once created, acts by itself: it is sent, runs, or reacts to what others do.
 #[rustfmt::skip]
 pub(super) fn is_set_off(word: &str) -> bool {
     matches!(strip_plural(word),
@@ -105,7 +104,7 @@ pub(super) fn is_set_off(word: &str) -> bool {
             | "run" | "tweet" | "webhook")
 }
 
-/// Whether changing such a thing reaches further than the thing: it is code that runs later, or says who may do what.
+/// Whether a change to such an object has wider effects: it is code that runs later, or says who may do what.
 #[rustfmt::skip]
 pub(super) fn is_far_reaching(word: &str) -> bool {
     matches!(strip_plural(word),
@@ -113,17 +112,16 @@ pub(super) fn is_far_reaching(word: &str) -> bool {
             | "pipeline" | "query" | "script" | "sql" | "worker")
 }
 
-/// Whether a tool with such a word acts on what is not its server's: any page, any cluster.
+/// Whether a tool with such a word acts on things outside its server: any page, any cluster.
 pub(super) fn is_remote_control(word: &str) -> bool {
     matches!(word, "browser" | "helm" | "kubectl" | "playwright" | "puppeteer" | "selenium" | "terraform")
 }
 
-/// Whether such a thing is a deal, so that whoever creates or completes it may pay.
+/// Whether such an object is a deal, so that whoever creates or completes it may pay.
 pub(super) fn is_deal(word: &str) -> bool {
     matches!(strip_plural(word), "order" | "position" | "transaction")
 }
 
-/// Whether a word speaks of people.
 #[rustfmt::skip]
 pub(super) fn is_personal(word: &str) -> bool {
     matches!(strip_plural(word),
@@ -132,7 +130,6 @@ pub(super) fn is_personal(word: &str) -> bool {
             | "phone" | "profile" | "recipient" | "ssn" | "subscriber" | "user" | "username")
 }
 
-/// Whether a verb lets a message go out.
 #[rustfmt::skip]
 pub(super) fn is_sending(word: &str) -> bool {
     matches!(word,
@@ -144,7 +141,7 @@ fn strip_plural(word: &str) -> &str {
     word.strip_suffix('s').filter(|rest| rest.len() > 2 && !rest.ends_with('s')).unwrap_or(word)
 }
 
-/// A destructive verb with something behind it that does not inflect it, as in `deleteuser`; short verbs begin other words.
+/// Finds a destructive verb with a suffix that does not inflect it, as in `deleteuser`. Short verbs begin other words.
 pub(super) fn find_glued_verb(word: &str) -> Option<(&'static str, Class)> {
     const LONG: [&str; 8] =
         ["cancel", "delete", "destroy", "overwrite", "remove", "terminate", "truncate", "uninstall"];
@@ -153,12 +150,12 @@ pub(super) fn find_glued_verb(word: &str) -> Option<(&'static str, Class)> {
     (!inflected).then_some((verb, Class::Destructive))
 }
 
-/// What a word of a text may be the form of: "deletes" of "delete", "copies" of "copy", "stopping" of "stop".
+/// Returns the base forms of a word in a text: "delete" of "deletes", "copy" of "copies", "stop" of "stopping".
 pub(super) fn base_forms(word: &str) -> [Option<(Cow<'_, str>, Form)>; 6] {
     let cut = |end: &str| word.strip_suffix(end).filter(|rest| rest.len() > 1);
     let third = |base| Some((base, Form::Third));
     let ing = |base| Some((base, Form::Ing));
-    // Without the last letter, where it is there twice.
+    // Without the last letter, if it is doubled.
     let single = |rest: &'_ str| -> Option<usize> {
         let mut letters = rest.char_indices().rev();
         let (at, last) = letters.next()?;
@@ -174,7 +171,6 @@ pub(super) fn base_forms(word: &str) -> [Option<(Cow<'_, str>, Form)>; 6] {
     ]
 }
 
-/// How a verb is inflected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Base,
@@ -182,12 +178,12 @@ pub(super) enum Form {
     Ing,
 }
 
-/// A piece of a name between two separators, without what cannot be seen and what is not ASCII.
+/// A piece of a name between two separators, without characters that are invisible or not ASCII.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
-    /// Its words, in lower case: `getURLById2` is get, url, by, id.
+    /// The words in lower case: `getURLById2` is get, url, by, id.
     pub(super) words: Vec<String>,
-    /// All its letters, in lower case, with the digits and letters that pass for others in their places.
+    /// All letters in lower case, with digits and letters that look like others replaced by those.
     pub(super) skeleton: String,
 }
 
@@ -218,7 +214,7 @@ impl Chunk {
             });
         }
         chunk.finish_word(&mut word);
-        // A number is a number, and not a word that looks like one.
+        // A number is a number, not a word that looks like one.
         if letters.iter().all(char::is_ascii_digit) {
             chunk.skeleton = letters.into_iter().collect();
         }
@@ -232,7 +228,7 @@ impl Chunk {
     }
 }
 
-/// What of a name stands between two marks of a namespace (`iterable.get_lists`, `ns__tool`, `a/b`), in chunks.
+/// Splits a name at the marks of a namespace (`iterable.get_lists`, `ns__tool`, `a/b`), and the parts into chunks.
 pub(super) fn split_segments(name: &str) -> Vec<Vec<Chunk>> {
     let name = name.replace("__", ".");
     name.split(['.', '/', ':', '\\'])
@@ -244,12 +240,11 @@ pub(super) fn split_segments(name: &str) -> Vec<Vec<Chunk>> {
         .collect()
 }
 
-/// The words of a short name, such as an argument's.
+/// Splits a short name, such as an argument's.
 pub(super) fn split_words(name: &str) -> Vec<String> {
     split_segments(name).into_iter().flatten().flat_map(|chunk| chunk.words).collect()
 }
 
-/// What stands before a word of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Break {
     Sentence,
@@ -257,7 +252,7 @@ pub(super) enum Break {
     Word,
 }
 
-/// The words of a text, in lower case, and what stands before each. An apostrophe belongs to its word.
+/// Splits a text into words in lower case, with what is before each. An apostrophe belongs to its word.
 pub(super) fn split_tokens(text: &str) -> Vec<(String, Break)> {
     let mut tokens = Vec::new();
     let mut word = String::new();
