@@ -20,8 +20,8 @@ pub enum Action {
     Stray,
     /// Write this decision, with its outcome, to the audit log.
     Record(LogEntry),
-    /// Write this call to the audit log, and then to the server. If the log cannot be written, do not send the call, and call
-    /// [`Engine::handle_commit_failed`](super::Engine::handle_commit_failed).
+    /// Write this call to the audit log, and then to the server. If the log cannot be written, do not send the call,
+    /// and call [`Engine::handle_commit_failed`](super::Engine::handle_commit_failed).
     Commit(Box<Commit>),
     /// Ask a person on the local channel, and call [`Engine::handle_timeout`](super::Engine::handle_timeout) when
     /// [`Engine::poll_timeout`](super::Engine::poll_timeout) says so.
@@ -62,9 +62,9 @@ impl Payload {
 /// A call that must be in the audit log before the server gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// What the log gets.
+    /// The record for the log.
     pub entry: LogEntry,
-    /// What the server gets afterwards.
+    /// The line that the server gets afterwards.
     pub payload: Payload,
     pub(super) subject: Subject,
     pub(super) name: Box<str>,

@@ -15,10 +15,8 @@ use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::{reply, view};
 
-/// A call that needs a person's approval.
 pub(super) struct UnapprovedCall<'a> {
     pub(super) request: ClientRequest<'a>,
-    /// What the server gets if the call is approved.
     pub(super) payload: Payload,
     pub(super) call: &'a CallParams<'a>,
     pub(super) decision: Decision<'a>,
@@ -26,14 +24,14 @@ pub(super) struct UnapprovedCall<'a> {
     pub(super) pending: PendingCall,
 }
 
-/// What a call says about the question that it may have been answered with earlier (2026-07-28).
+/// What a repeated call says about an earlier question (2026-07-28).
 #[derive(Debug)]
 pub(super) enum RoundOutcome {
-    /// It brings no answer, or none that counts: it is a call like any other.
+    /// The call brings no answer, or none that counts.
     NewCall,
-    /// It brings the answer to the question about a held call, which is settled.
+    /// It answers the question about a held call, which is now settled.
     Settled,
-    /// It brings a refusal that came too late for the call that was asked about, and counts for this one.
+    /// It brings a refusal that came too late for the call in question, and applies to this one.
     RefusedLate {
         /// The person's message to the agent.
         note: Option<String>,
@@ -84,7 +82,6 @@ impl Engine {
         self.refuse_call(pending, (request.id, &call.name), refused, turn);
     }
 
-    /// Holds a call, and asks about it.
     fn hold_call(&mut self, unapproved: UnapprovedCall<'_>, digest: Digest, channels: &[Channel], turn: &mut Turn<'_>) {
         if let Some(repeated) = self.approvals.take_repeated(digest) {
             close_question(repeated, Settled::Over, "The call was made again.", turn);
@@ -141,7 +138,7 @@ impl Engine {
         });
     }
 
-    /// Creates the dialogue in the client, if it is one of the channels.
+    /// `None` if the client is not one of the channels.
     fn new_dialogue(
         &self,
         question: &Question,
@@ -162,8 +159,8 @@ impl Engine {
         Some(Dialogue::Request { id: id.into(), key })
     }
 
-    /// Returns the channels on which a person can be asked about a call. In a round of the client's own (2026-07-28) the call
-    /// is not held, so another channel could not release it: only the first possible channel counts.
+    /// Returns the channels on which a person can be asked about a call. In a round of the client's own (2026-07-28)
+    /// the call is not held, so another channel cannot release it: only the first possible channel counts.
     fn available_channels(&self, call: &CallParams<'_>) -> Vec<Channel> {
         let is_typed = call.answer_shape() == AnswerShape::TypedResult;
         let has_dialogues = if is_typed {
@@ -181,7 +178,8 @@ impl Engine {
         self.handle_answer(number, answer, Channel::Local, &mut Turn::new(now, actions));
     }
 
-    /// Handles all deadlines up to `now`: refuses calls that nobody answered, and sends progress for those that still wait.
+    /// Handles all deadlines up to `now`: refuses calls that nobody answered, and sends progress for those that still
+    /// wait.
     pub fn handle_timeout(&mut self, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
         while let Some(held) = self.approvals.take_timed_out(now.session) {
@@ -225,7 +223,6 @@ impl Engine {
         }
     }
 
-    /// Closes the question about a held call, and sends or refuses the call.
     fn settle_held(&mut self, held: HeldCall, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
         let question = held.open_question().answered_on(channel);
         close_question(question, Settled::Answered(channel), "It was answered elsewhere.", turn);
@@ -301,8 +298,8 @@ impl Engine {
         self.refuse_held(held, approval, why, Remedy::Channel, turn);
     }
 
-    /// Returns whether a call comes with a state of ours, so that its answer to us must not reach the server (2026-07-28). A
-    /// state that only looks like ours may be another wrapper's.
+    /// Returns whether a call carries a state of ours, so that its answer to us must not reach the server (2026-07-28).
+    /// A state that only looks like ours may be another wrapper's.
     pub(super) fn is_our_round(&self, call: &CallParams<'_>) -> bool {
         let Some(state) = call.request_state().and_then(view::decode_string) else { return false };
         let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
@@ -311,7 +308,7 @@ impl Engine {
             || number().is_some_and(|number| self.approvals.seal_question("state", number, &digest) == *state)
     }
 
-    /// Handles the answer to our question that a call may bring when it comes again (2026-07-28).
+    /// Handles the answer to our question that a repeated call may bring (2026-07-28).
     pub(super) fn handle_round(
         &mut self,
         request: &ClientRequest<'_>,
@@ -326,7 +323,7 @@ impl Engine {
         let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
         let answer = approvals::read_result(answer);
         if let Some(held) = self.approvals.take_held(number) {
-            // This request waits for the answer now, but the server gets the line that the person was asked about.
+            // This request now waits for the answer, but the server gets the line that the person was asked about.
             if held.digest == digest
                 && let Some(line) = approvals::replace_id(&held.line, &held.id, request.id)
             {
@@ -388,7 +385,6 @@ impl Engine {
         self.refuse_call(pending, (&id, &question.tool), refused, turn);
     }
 
-    /// Refuses a call that was counted.
     fn refuse_call(
         &mut self,
         mut pending: PendingCall,

@@ -19,28 +19,25 @@ use crate::wire::view;
 #[derive(Debug)]
 pub(super) struct CallGate {
     counts: Limits,
-    /// The newest last.
+    /// Newest last.
     continuations: VecDeque<Continuation>,
 }
 
-/// A call that the policy admits.
 #[derive(Debug)]
 pub(super) struct AdmittedCall<'p> {
     pub(super) decision: Decision<'p>,
-    /// How to ask a person first; `None` if nobody has to be asked.
+    /// `None` if nobody has to be asked.
     pub(super) asking: Option<Asking>,
     /// `None` if no limit counts it.
     pub(super) counted: Option<Box<CountedCall>>,
 }
 
-/// A counted call that waits for its answer.
 #[derive(Debug)]
 pub(super) struct CountedCall {
-    /// What it has taken.
     reserved: Reserved,
     /// The counters that are refunded if the server answers with an error.
     on_error: Vec<CounterId>,
-    /// What a retry has in common with this call; `None` if it cannot be retried, or is too large to remember.
+    /// `None` if the call cannot be retried, or is too large to remember.
     retry: Option<Retry>,
 }
 
@@ -53,7 +50,7 @@ struct Retry {
 }
 
 impl CountedCall {
-    /// Marks the call, and with it its continuations, as approved by a person.
+    /// Marks the call and its continuations as approved by a person.
     pub(super) fn mark_approved(&mut self) {
         if let Some(retry) = &mut self.retry {
             retry.is_approved = true;
@@ -61,14 +58,13 @@ impl CountedCall {
     }
 }
 
-/// A call that was answered with `input_required`, which servers may do from revision 2026-07-28 on. The client then calls
-/// again, with the input and the server's `requestState`. With the same tool, arguments and state, that is one call and counts
-/// once.
+/// A call that was answered with `input_required`, which servers may do from revision 2026-07-28 on. The client then
+/// calls again, with the input and the server's `requestState`. If tool, arguments and state are the same, both are one
+/// call and count once.
 #[derive(Debug)]
 struct Continuation {
     retry: Retry,
     state: Option<Box<str>>,
-    /// What the call was counted with.
     reserved: Reserved,
 }
 
@@ -78,7 +74,6 @@ impl CallGate {
         Self { counts: Limits::new(store), continuations: VecDeque::new() }
     }
 
-    /// Judges a call and counts it.
     pub(super) fn judge_call<'p>(
         &mut self,
         policy: &'p Policy,
@@ -97,8 +92,8 @@ impl CallGate {
         if limits.is_empty() && asking.is_none() {
             return Ok(AdmittedCall { decision, asking, counted: None });
         }
-        // A continued call counts once, at the time of its continuation. Otherwise many could be counted over time, and all
-        // continue at once.
+        // A continued call counts once, at the time of its continuation. Otherwise many calls could be counted over
+        // time and then all continue at once.
         let (earlier, is_approved) = self.take_continuation(call, arguments);
         let asking = asking.filter(|_| !is_approved);
         self.refund_charges(earlier.retain_counters(|_| true), now);
@@ -166,7 +161,6 @@ impl CallGate {
         })
     }
 
-    /// Handles the answer to a counted call.
     pub(super) fn handle_answer(&mut self, counted: CountedCall, answer: Answer<'_>, outcome: Outcome, now: Now) {
         let CountedCall { reserved, on_error, retry } = counted;
         match (outcome, answer, retry) {
@@ -187,7 +181,7 @@ impl CallGate {
 
     fn refund_charges(&mut self, reserved: Reserved, now: Now) {
         if !reserved.is_empty() {
-            // What cannot be refunded stays taken, which refuses more and not less.
+            // What cannot be refunded stays taken: that refuses more calls, never fewer.
             let _ = self.counts.refund_reserved(reserved, now);
         }
     }

@@ -7,7 +7,6 @@ use crate::wire::fault::Fault;
 use crate::wire::message::read_name;
 use crate::wire::view;
 
-/// What a list holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ListKind {
     Tools,
@@ -23,8 +22,8 @@ impl ListKind {
     }
 }
 
-/// Filters `result`, an object as written, by each item's name and text; returns `None` if nothing is hidden and the line can
-/// pass as it is.
+/// Filters `result`, an object as written, by each item's name and text; returns `None` if nothing is hidden and the
+/// line can pass as it is.
 ///
 /// From revision 2026-07-28 on, a filtered list must not be shared between users: `cacheScope` becomes "private".
 ///
@@ -54,7 +53,7 @@ pub(super) fn filter_result(
     Ok(Some(apply_edits(result, &edits)))
 }
 
-/// Returns the array without its hidden items; `None` if no item is hidden.
+/// `None` if no item is hidden.
 fn filter_array(
     array: &str,
     list: ListKind,
@@ -93,7 +92,7 @@ fn read_item_name(item: &str, list: ListKind) -> Result<Cow<'_, str>, Fault> {
     read_name(name.unwrap_or_default())
 }
 
-/// Replaces ranges of a text, in their order.
+/// Replaces ranges of a text. `edits` are in the order of the text.
 pub(super) fn apply_edits(text: &str, edits: &[(Range<usize>, String)]) -> String {
     let mut edited = String::with_capacity(text.len());
     let mut at = 0;
@@ -106,7 +105,7 @@ pub(super) fn apply_edits(text: &str, edits: &[(Range<usize>, String)]) -> Strin
     edited
 }
 
-/// Replaces `part`, a slice of `line`, by `new`, and adds a missing newline.
+/// Replaces `part`, a slice of `line`, with `new`, and adds a missing newline.
 pub(super) fn splice_line(line: &[u8], part: &str, new: &str) -> Vec<u8> {
     let place = view::range_of(line, part);
     let (before, after) = (line.get(..place.start).unwrap_or_default(), line.get(place.end..).unwrap_or_default());

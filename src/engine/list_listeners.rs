@@ -1,8 +1,9 @@
-//! Clients that listen for changes of the list of tools, which another policy can cause.
+//! Clients that listen for changes of the list of tools, which a new policy can cause.
 //!
-//! Up to revision 2025-11-25 these are all clients whose `initialize` was answered with `capabilities.tools.listChanged`; the
-//! wrapper adds that if the server did not declare it, so that clients listen. From 2026-07-28 on they are those that sent
-//! `subscriptions/listen` and got the acknowledgement (server/utilities/subscriptions).
+//! Up to revision 2025-11-25 these are all clients whose `initialize` was answered with
+//! `capabilities.tools.listChanged`; the wrapper adds that if the server did not declare it, so that clients listen.
+//! From 2026-07-28 on they are those that sent `subscriptions/listen` and got the acknowledgement
+//! (server/utilities/subscriptions).
 
 use super::list_filter::apply_edits;
 use crate::limits::MAX_SUBSCRIPTIONS;
@@ -12,16 +13,14 @@ use crate::wire::view::{self, find_member};
 
 const SUBSCRIPTION_KEY: &str = "io.modelcontextprotocol/subscriptionId";
 
-/// A `subscriptions/listen` that asked for changes of the list of tools.
 #[derive(Debug)]
 struct Subscription {
     key: IdKey,
-    /// The id as the client wrote it.
+    /// As the client wrote it.
     id: Box<str>,
     is_acknowledged: bool,
 }
 
-/// The listeners of a session.
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
     /// Whether `initialize` was answered with the capability.
@@ -30,7 +29,6 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Handles a client's `subscriptions/listen`.
     pub(super) fn handle_listen(&mut self, key: &IdKey, id: &str, params: Option<&str>) {
         let wanted = find_nested(params, "notifications", "toolsListChanged");
         if wanted == Some("true") && self.subscriptions.len() < MAX_SUBSCRIPTIONS {
@@ -38,7 +36,6 @@ impl Listeners {
         }
     }
 
-    /// Handles the server's acknowledgement.
     pub(super) fn handle_acknowledged(&mut self, params: Option<&str>) {
         let id = find_nested(params, "_meta", SUBSCRIPTION_KEY);
         let Some(key) = id.and_then(|id| IdKey::parse(id.as_bytes()).ok()) else { return };
@@ -52,7 +49,6 @@ impl Listeners {
         self.subscriptions.retain(|subscription| subscription.key != *key);
     }
 
-    /// Returns the lines that tell every listener that the list of tools has changed.
     pub(super) fn list_changed_lines(&self) -> Vec<Vec<u8>> {
         let session = self.has_capability.then(|| reply::tools_list_changed(None));
         let acknowledged = self.subscriptions.iter().filter(|subscription| subscription.is_acknowledged);
@@ -73,7 +69,6 @@ impl Listeners {
     }
 }
 
-/// Returns the value of a member of a member.
 fn find_nested<'l>(object: Option<&'l str>, outer: &str, inner: &str) -> Option<&'l str> {
     find_member(find_member(object?, outer)?, inner)
 }

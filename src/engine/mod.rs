@@ -1,5 +1,5 @@
-//! The state machine of one session: a line in, actions out. It reads no clock and does no I/O, so tests of protocol and
-//! policy feed it lines.
+//! The state machine of one session: a line in, actions out. It reads no clock and does no I/O, so tests of protocol
+//! and policy feed it lines.
 
 mod action;
 mod approval_flow;
@@ -57,7 +57,7 @@ pub struct Engine {
     approvals: Approvals,
     required: Required,
     enforcement: Enforcement,
-    /// How the server ended, once it has.
+    /// How the server ended; `None` while it runs.
     ended: Option<String>,
 }
 
@@ -186,7 +186,7 @@ impl Engine {
         self.ended = Some(how.to_owned());
     }
 
-    /// Looks up a tool with what the server has listed of it in this session: calls of it are decided by this.
+    /// Looks up a tool, with what the server has listed about it in this session. Calls are decided by the result.
     pub fn find_tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
         self.tools.find_tool(name)
     }
@@ -196,8 +196,8 @@ impl Engine {
         self.tools.find_hidden_prompt(&self.policy, prompt)
     }
 
-    /// Puts another policy in force, from the next line on. If the client would see other tools, adds the notifications that
-    /// say so.
+    /// Puts another policy in force, from the next line on. If the client would see other tools, adds the notifications
+    /// that say so.
     pub fn replace_policy(&mut self, policy: Arc<Policy>, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(Now::default(), actions);
         if self.ended.is_none() && self.tools.shows_differ(&self.policy, &policy) {
@@ -277,7 +277,7 @@ impl Engine {
         }
     }
 
-    /// Refuses a line of the client that is not acceptable. If it was the answer to a request of the server, the server gets an
+    /// Refuses an unacceptable line of the client. If it was the answer to a request of the server, the server gets an
     /// error instead; if it was the answer to a request of ours, it is a refusal.
     fn refuse_client_line(&mut self, skim: &Skim, why: &str, turn: &mut Turn<'_>) {
         turn.push_note(format!("to the client: {why}"));
@@ -291,8 +291,8 @@ impl Engine {
         }
     }
 
-    /// Returns the id under which a line of the client is refused. A line that may not be a request must not be taken for the
-    /// answer to an open one.
+    /// Returns the id under which a line of the client is refused. A line that may not be a request must not be taken
+    /// for the answer to an open one.
     fn id_to_answer<'s>(&self, skim: &'s Skim) -> Option<&'s str> {
         let id = skim.request_id()?;
         let is_free = || self.client_requests.check_capacity(&id.into()) != Err(AdmitError::InFlight);
@@ -382,16 +382,16 @@ impl Engine {
         let mut is_raised = false;
         let mut filtered = filter(&mut is_raised)?;
         if is_raised {
-            // The list may also have the tool further up, where it still had a milder class.
+            // The tool may also be earlier in the list, with a milder class.
             filtered = filter(&mut false)?;
         }
         Ok(filtered.map(|filtered| list_filter::splice_line(line, result, &filtered)))
     }
 
-    /// Refuses a line of the server that is not forwarded: who waits for it, or for an answer to it, gets an error.
+    /// Refuses a line of the server that is not forwarded: whoever waits for it, or for an answer to it, gets an error.
     fn refuse_server_line(&mut self, skim: &Skim, why: &str, turn: &mut Turn<'_>) {
         let Some(id) = &skim.id else { return };
-        // A message that is neither request nor answer is a damaged answer.
+        // A message that is neither a request nor an answer is a damaged answer.
         let is_answer = skim.shape == Shape::Response || (skim.shape, skim.version) == (Shape::Unknown, Version::Named);
         if !is_answer && skim.shape != Shape::Request {
             return;

@@ -22,32 +22,28 @@ pub(super) enum RequestKind {
     Held(u64),
     /// A call, or a prompt that is fetched: count and record its answer.
     Call(PendingCall),
-    /// Anything else: forward it.
     Other,
     /// A request that was cancelled: drop its late answer.
     Cancelled,
 }
 
-/// A call without an answer yet.
 #[derive(Debug)]
 pub(super) struct PendingCall {
-    /// What it was counted with; `None` if no limit counts it.
+    /// `None` if no limit counts it.
     pub(super) counted: Option<Box<CountedCall>>,
-    /// Its record; `None` if no log is kept.
+    /// `None` if no log is kept.
     pub(super) draft: Option<Draft>,
-    /// The shape of the expected answer.
     pub(super) shape: AnswerShape,
 }
 
 impl PendingCall {
-    /// Records how the question about the call ended.
     pub(super) fn set_approval(&mut self, approval: Approval) {
         if let Some(draft) = &mut self.draft {
             draft.set_approval(approval);
         }
     }
 
-    /// Records that a person approved the call, which goes on at `session`.
+    /// Records that a person approved the call, which continues at `session`.
     pub(super) fn record_approval(&mut self, approval: Approval, session: std::time::Duration) {
         if let Some(draft) = &mut self.draft {
             draft.set_approval(approval);
@@ -59,20 +55,16 @@ impl PendingCall {
     }
 }
 
-/// A request that waits for its answer.
 #[derive(Debug)]
 pub(super) struct OpenRequest {
-    /// The id as its sender wrote it.
+    /// As its sender wrote it.
     pub(super) id: Box<str>,
     pub(super) kind: RequestKind,
 }
 
-/// Why a request is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AdmitError {
-    /// Its id is in use.
     InFlight,
-    /// Too many requests are open.
     TooMany,
 }
 
@@ -80,12 +72,11 @@ pub(super) enum AdmitError {
 #[derive(Debug, Default)]
 pub(super) struct OpenRequests {
     by_id: HashMap<IdKey, OpenRequest>,
-    /// Cancelled requests, oldest first. The oldest is forgotten when there are too many.
+    /// Oldest first. The oldest is forgotten when there are too many.
     cancelled: VecDeque<IdKey>,
 }
 
 impl OpenRequests {
-    /// Checks that a request with this id can be admitted.
     pub(super) fn check_capacity(&self, key: &IdKey) -> Result<(), AdmitError> {
         if self.by_id.contains_key(key) {
             Err(AdmitError::InFlight)
@@ -96,14 +87,14 @@ impl OpenRequests {
         }
     }
 
-    /// Admits a request after [`check_capacity`](Self::check_capacity).
+    /// Admits a request. Call [`check_capacity`](Self::check_capacity) first.
     pub(super) fn insert(&mut self, key: IdKey, id: &str, kind: RequestKind) {
         self.by_id.insert(key, OpenRequest { id: id.into(), kind });
     }
 
     /// Removes and returns the request that a response answers.
     pub(super) fn take_answered(&mut self, key: &IdKey) -> Option<OpenRequest> {
-        // The server never saw a held call, so it cannot answer it.
+        // The server never saw a held call, so this is not its answer.
         if self.held_question(key).is_some() {
             return None;
         }
@@ -119,7 +110,7 @@ impl OpenRequests {
         self.take_answered(key).filter(|open| !matches!(open.kind, RequestKind::Cancelled))
     }
 
-    /// Returns the number of the question that a held call waits for.
+    /// Returns the number of the question that a held call waits for; `None` if no call is held under this id.
     pub(super) fn held_question(&self, key: &IdKey) -> Option<u64> {
         match self.by_id.get(key) {
             Some(OpenRequest { kind: RequestKind::Held(number), .. }) => Some(*number),
@@ -132,7 +123,8 @@ impl OpenRequests {
         self.by_id.remove(key);
     }
 
-    /// Marks a request as cancelled, and returns its kind. `initialize` cannot be cancelled (basic/utilities/cancellation).
+    /// Marks a request as cancelled, and returns its kind. `initialize` cannot be cancelled
+    /// (basic/utilities/cancellation).
     pub(super) fn cancel_request(&mut self, key: &IdKey) -> Option<RequestKind> {
         let open = self.by_id.get_mut(key)?;
         if matches!(open.kind, RequestKind::Initialize | RequestKind::Cancelled) {
@@ -161,7 +153,6 @@ impl OpenRequests {
         }
     }
 
-    /// Returns the calls that wait for an answer of the server.
     pub(super) fn open_calls(&self) -> impl Iterator<Item = &PendingCall> {
         self.by_id.values().filter_map(|open| match &open.kind {
             RequestKind::Call(call) => Some(call),
@@ -169,7 +160,7 @@ impl OpenRequests {
         })
     }
 
-    /// Removes all waiting requests; those with numeric ids come in the order of their ids.
+    /// Removes all waiting requests. Those with numeric ids come in the order of their ids.
     pub(super) fn take_all_waiting(&mut self) -> Vec<OpenRequest> {
         self.cancelled.clear();
         let mut open: Vec<_> = self.by_id.drain().map(|(_, open)| open).collect();

@@ -6,7 +6,6 @@ use crate::record::{ArgumentRecorder, Client, Direction, Draft, Enforcement, Fac
 use crate::wire::message::Answer;
 use crate::wire::view;
 
-/// Numbers decisions and formats them for the log, if one is kept.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     keyed: Option<ArgumentRecorder>,
@@ -72,7 +71,7 @@ pub(super) fn outcome_of_answer(answer: Answer<'_>) -> Outcome {
 }
 
 fn is_error_result(result: &str) -> bool {
-    // Most results are long and do not have the key, so they need no walk through their members.
+    // Most results are long and lack the key, so their members need not be walked.
     let may_have = |text: &str| memchr::memmem::find(result.as_bytes(), text.as_bytes()).is_some();
     (may_have("isError") || may_have("\\u"))
         && view::members(result).any(|member| member.value == "true" && member.key().as_deref() == Some("isError"))

@@ -1,19 +1,17 @@
-//! The text of a refusal: what, why, and what the agent can do about it. It names the rule, but not the path of the policy
-//! file, which the model has no need to know.
+//! The text of a refusal: what, why, and what the agent can do about it. It names the rule, but not the path of the
+//! policy file, which the model has no need to know.
 
 use std::time::Duration;
 
 use crate::policy::{Decision, Effect};
 use crate::wire::reply::DecisionMeta;
 
-/// What is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     Tool,
     Prompt,
 }
 
-/// What can be done about a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
     /// The user can change the policy.
@@ -36,7 +34,6 @@ pub(super) enum Remedy {
     Queue,
 }
 
-/// Why something is refused.
 #[derive(Clone, Debug)]
 pub(super) struct Refused<'p> {
     pub(super) decision: Decision<'p>,
@@ -51,10 +48,8 @@ impl<'p> From<Decision<'p>> for Refused<'p> {
     }
 }
 
-/// A refusal as text and as data.
 #[derive(Debug)]
 pub(super) struct Refusal<'a> {
-    /// What the agent reads.
     pub(super) text: String,
     decision: Decision<'a>,
     reason: String,
@@ -63,7 +58,6 @@ pub(super) struct Refusal<'a> {
 }
 
 impl Refusal<'_> {
-    /// Returns the refusal as data for the client.
     pub(super) fn decision_meta(&self) -> DecisionMeta<'_> {
         DecisionMeta {
             effect: self.decision.effect.as_str(),

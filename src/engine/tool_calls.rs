@@ -17,7 +17,7 @@ use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::reply;
 
-/// The rule in the log for a prompt that passes, since no rule of a policy is about prompts.
+/// The rule in the log for a prompt that passes, since no policy rule is about prompts.
 const PROMPTS_RULE: &str = "prompts";
 
 impl Engine {
@@ -88,7 +88,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Refuses a request, or, in a session that only observes, returns the draft for the request that is forwarded instead.
+    /// Refuses a request, or, in a session that only observes, returns the draft for the request that is forwarded
+    /// instead.
     fn refuse_request(
         &mut self,
         id: &str,
@@ -144,8 +145,8 @@ impl Engine {
         turn.record_outcome(call.draft, outcome);
     }
 
-    /// Handles a [`Commit`] that could not be written to the log, as `why` says: adds the refusal of the call, unless it was
-    /// cancelled meanwhile.
+    /// Handles a [`Commit`] that could not be written to the log, for the reason `why`: adds the refusal of the call,
+    /// unless it was cancelled meanwhile.
     pub fn handle_commit_failed(&mut self, commit: &Commit, why: &str, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
         let Some((id, call)) = self.client_requests.take_call(commit.entry.call_number()) else { return };
@@ -161,7 +162,7 @@ impl Engine {
         turn.send_to_client(reply::refusal_line(&id, call.shape, &refusal.text, refusal.decision_meta()));
     }
 
-    /// Adds a record for each call that waits for its answer, as it is if no answer comes.
+    /// Adds a record for each call that waits for its answer, in the form that it has if no answer comes.
     pub fn collect_unanswered(&self, now: Now, entries: &mut Vec<LogEntry>) {
         let drafts = self.client_requests.open_calls().filter_map(|call| call.draft.as_ref());
         entries.extend(drafts.map(|draft| unanswered_entry(draft, now)));

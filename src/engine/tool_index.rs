@@ -1,5 +1,5 @@
-//! The tools that the server has listed in this session: their classes, the prompts that are named after hidden tools, and
-//! whether another policy would show other tools.
+//! The tools that the server has listed in this session: their classes, the prompts that are named after hidden tools,
+//! and whether another policy would show other tools.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,9 @@ use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_TOOLS};
 use crate::policy::{Decision, Effect, Listing, Policy, ToolRef, ToolSeen};
 use crate::risk::{Class, Listed, classify_tool};
 
-/// The listed tools.
 #[derive(Debug, Default)]
 pub(super) struct ToolIndex {
-    /// Names of tools, by the spelling that prompts named after them share.
+    /// Names of tools, by the spelling that they share with prompts named after them.
     by_spelling: HashMap<Box<str>, Vec<Box<str>>>,
     count: usize,
     /// The classes that listings give to tools that are not in a catalogue.
@@ -20,8 +19,8 @@ pub(super) struct ToolIndex {
 }
 
 impl ToolIndex {
-    /// Adds a tool with its listing, an item of tools/list as written. A server that lists a tool again can only raise its
-    /// class. Returns whether it did.
+    /// Adds a tool with its listing, an item of tools/list as written. A server that lists a tool again can only raise
+    /// its class. Returns whether it did.
     #[must_use]
     pub(super) fn record_listing(&mut self, tool: &str, item: &str, policy: &Policy) -> bool {
         let is_raised = !policy.has_in_catalogue(tool) && self.record_class(tool, item);
@@ -111,7 +110,6 @@ fn classify_listing(tool: &str, item: &str) -> Class {
     }
 }
 
-/// Joins all words of a name by one character.
 fn join_words(name: &str, joint: char) -> String {
     name.replace(['-', '_'], joint.encode_utf8(&mut [0; 4]))
 }

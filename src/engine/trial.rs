@@ -13,10 +13,11 @@ use crate::wire::fault::Fault;
 use crate::wire::message::{Answer, CallParams, Message};
 use crate::wire::strict::{Reader, StrictDepth};
 
-/// When trials begin, since 1970: 2026-01-01T00:00:00Z.
+/// When trials begin, as time since 1970: 2026-01-01T00:00:00Z.
 const BEGIN: Duration = Duration::from_secs(1_767_225_600);
 
-/// A session in which calls are only tried. Its counts begin at zero, also those of the scope `server`, and are its own.
+/// A session in which calls are only tried. All its counts are its own and begin at zero, also those of the scope
+/// `server`.
 #[derive(Debug)]
 pub struct Trial {
     gate: CallGate,
@@ -67,8 +68,9 @@ impl Trial {
         self.try_call_at(policy, tool.into(), arguments, now, Outcome::Refused)
     }
 
-    /// Tries a call at a time of the caller's choice, and counts it if it passes. If `outcome` is an error, the counts that the
-    /// policy refunds then are refunded at once. A call that a person is asked about counts unless `outcome` is a refusal.
+    /// Tries a call at a time of the caller's choice, and counts it if it passes. If `outcome` is an error, the counts
+    /// that the policy refunds then are refunded at once. A call that a person is asked about counts unless `outcome`
+    /// is a refusal.
     ///
     /// # Errors
     /// As [`Trial::try_call`].

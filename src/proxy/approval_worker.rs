@@ -11,16 +11,13 @@ use crate::engine::{Local, LocalChannel, Question, Settled};
 use crate::limits::{APPROVAL_POLL, LATE_APPROVAL};
 use crate::wire::frame::Framer;
 
-/// Work for the thread.
 #[derive(Debug)]
 pub(super) enum ApprovalEvent {
-    /// Ask this question.
     Ask(Box<Question>),
-    /// Close the question with this number.
+    /// The number of the question, and how it ended.
     Settle(u64, Settled),
 }
 
-/// The events that other threads post.
 #[derive(Debug, Default)]
 pub(super) struct ApprovalInbox {
     events: Mutex<Vec<ApprovalEvent>>,
@@ -42,7 +39,6 @@ impl ApprovalInbox {
     }
 }
 
-/// The state of the thread.
 #[derive(Debug)]
 pub(super) struct ApprovalWorker {
     session: Arc<SharedSession>,

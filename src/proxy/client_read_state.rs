@@ -8,33 +8,29 @@ use super::client_input::ClientInput;
 use super::shared_session::lock_unpoisoned;
 use crate::limits::{LAST_LOOK, LAST_REQUESTS};
 
-/// The state of the pump that reads the client.
 #[derive(Debug)]
 pub(super) struct ClientReading {
     state: Mutex<ReadState>,
-    /// Our stdin, only to see whether there is something in it.
+    /// Only to see whether there is something to read.
     client: ClientInput,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReadState {
-    /// It waits for something to read, and has handled all that it has read.
+    /// Waits for something to read, and has handled all that it has read.
     Waiting,
-    /// It reads, decides or writes.
     Busy,
-    /// It does so for the last time: there may be more to read, but the time for it is over.
+    /// As [`Busy`](Self::Busy), but for the last time: there may be more to read, but the time for it is over.
     Last,
-    /// It does not read any more.
     Over,
 }
 
 impl ClientReading {
-    /// Starts in the state of a pump that waits for this input.
     pub(super) fn new(client: ClientInput) -> Self {
         Self { state: Mutex::new(ReadState::Waiting), client }
     }
 
-    /// The pump is about to read. Returns whether it may.
+    /// The pump calls this before it reads. Returns whether it may.
     #[must_use]
     pub(super) fn begin_read(&self) -> bool {
         let mut state = lock_unpoisoned(&self.state);
@@ -45,7 +41,7 @@ impl ClientReading {
         true
     }
 
-    /// The pump has handled all that it has read, and has written the answers.
+    /// The pump calls this when it has handled all that it has read and has written the answers.
     pub(super) fn end_read(&self) {
         let mut state = lock_unpoisoned(&self.state);
         match *state {
@@ -59,13 +55,13 @@ impl ClientReading {
         *lock_unpoisoned(&self.state) = ReadState::Over;
     }
 
-    /// Waits until the pump has handled what the client has sent already, at most for [`LAST_REQUESTS`], and keeps it from reading
-    /// more.
+    /// Waits until the pump has handled what the client has sent already, at most for [`LAST_REQUESTS`], and keeps it
+    /// from reading more.
     pub(super) fn finish_reading(&self) {
         let start = Instant::now();
         self.client.wait_settled();
         loop {
-            // This comes first: what leaves the pipe after it was read by a pump that is busy from before.
+            // Check this before locking the state: a pump that empties the pipe after this check is seen as busy.
             let is_late = start.elapsed() >= LAST_REQUESTS;
             let more = !is_late && self.client.is_readable();
             let mut state = lock_unpoisoned(&self.state);

@@ -65,7 +65,7 @@ pub struct Wrap {
     pub engine: Engine,
     /// The longest line in either direction, in bytes.
     pub max_message: usize,
-    /// How long the server has to end by itself once its stdin is closed.
+    /// How long the server has to end by itself after its stdin is closed.
     pub grace: Duration,
     /// Where the audit log is kept; `None` if none is kept.
     pub log: Option<LogPlace>,
@@ -73,7 +73,7 @@ pub struct Wrap {
     pub local: Box<dyn LocalChannel>,
     /// Where the policy comes from.
     pub reload: Reload,
-    /// Everything that is not protocol.
+    /// For everything that is not protocol.
     pub stderr: Stderr,
 }
 
@@ -118,7 +118,7 @@ fn start_session(wrap: Wrap) -> Result<(SessionLoop, Arc<SharedSession>), StartE
     let (we_read, server_writes) = io::pipe().map_err(system)?;
     let we_read = into_file(we_read);
     pipe::set_capacity(&we_read, SERVER_PIPE);
-    // So that a large result goes to the client in one write, and not in pieces that each wait for the client to wake.
+    // A large result then goes to the client in one write, not in pieces that each wait for the client to wake.
     stdout.set_capacity(SERVER_PIPE);
     let server = ServerWriter::new(into_file(we_write), stdin.clone(), wrap.grace).map_err(system)?;
     let child = Child::spawn(&wrap.command, None, server_reads, server_writes, Stdio::inherit())?;
@@ -144,7 +144,8 @@ fn start_session(wrap: Wrap) -> Result<(SessionLoop, Arc<SharedSession>), StartE
     Ok((SessionLoop::new(child, Arc::clone(&session), signals, received), session))
 }
 
-/// Starts the pumps, the writer of the server queue, the approval worker, and the watch of the policy. They end with the process.
+/// Starts the pumps, the writer of the server queue, the approval worker, and the watch of the policy.
+/// They end with the process.
 fn start_threads(
     session: &Arc<SharedSession>,
     (stdin, server_stdout): (ClientInput, File),

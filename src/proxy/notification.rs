@@ -1,8 +1,8 @@
-//! A desktop notification for each call that waits for a person. Nothing depends on it. On Linux it is a feature of the build,
-//! which is off by default.
+//! A desktop notification for each call that waits for a person. Nothing depends on it. On Linux it is a feature of the
+//! build, off by default.
 //!
-//! Its text comes from a server, so it reaches the desktop as data: as an argument of `osascript` and never a part of its
-//! script on macOS, as the text of a node of a document on Windows, as a string of a D-Bus message on Linux.
+//! Its text comes from a server, so it reaches the desktop as data: as an argument of `osascript` and never a part of
+//! its script on macOS, as the text of a node of a document on Windows, as a string of a D-Bus message on Linux.
 
 use crate::env::Env;
 use crate::policy::ServerName;
@@ -26,7 +26,6 @@ mod queue {
     use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
     use crate::visible::escape_invisible;
 
-    /// The text of a notification.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub(super) struct NotificationText {
         pub(super) title: String,
@@ -48,7 +47,8 @@ mod queue {
         }
     }
 
-    /// Shows notifications on a thread of its own. Never waits: a notification is dropped if [`MAX_NOTIFICATIONS`] wait already.
+    /// Shows notifications on a separate thread. Never waits: if [`MAX_NOTIFICATIONS`] already wait, the notification
+    /// is dropped.
     pub(super) fn start_queue<S>(show: S) -> impl Fn(NotificationText) + Send
     where
         S: FnMut(&NotificationText) -> io::Result<()> + Send + 'static,
@@ -75,7 +75,6 @@ mod queue {
     }
 }
 
-/// Runs programs of the system for a notification.
 #[cfg(any(target_os = "macos", windows, test))]
 mod program {
     use std::io;
@@ -83,7 +82,6 @@ mod program {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    /// How often to check whether a program has ended.
     const LOOK: Duration = Duration::from_millis(20);
 
     /// Runs a program that reads and prints nothing, and reaps it. It is killed after `limit`.
@@ -109,13 +107,12 @@ mod program {
         }
     }
 
-    /// The statement that shows a notification.
     #[cfg(any(target_os = "macos", test))]
     pub(super) const DISPLAY: &str =
         "display notification (item 3 of argv) with title (item 1 of argv) subtitle (item 2 of argv)";
 
-    /// Creates a command that runs a statement of AppleScript with a text as its arguments. The first argument is ours: the
-    /// options of `osascript` end there, so that a tool named `-e` is not an option.
+    /// Creates a command that runs a statement of AppleScript with a text as its arguments. The first argument is ours:
+    /// the options of `osascript` end there, so that a tool named `-e` is not an option.
     #[cfg(any(target_os = "macos", test))]
     pub(super) fn osascript_command(statement: &str, text: &super::queue::NotificationText) -> Command {
         let mut command = Command::new("/usr/bin/osascript");
@@ -164,7 +161,7 @@ mod platform {
     /// Where the id is registered, for this user.
     const KEY: &str = r"HKCU\Software\Classes\AppUserModelId\policylayer";
 
-    /// `CREATE_NO_WINDOW`: otherwise a client without a console would see one flash up.
+    /// `CREATE_NO_WINDOW`: otherwise a console flashes up if the client has none.
     const NO_WINDOW: u32 = 0x0800_0000;
 
     pub(super) fn create_notifier(
@@ -175,7 +172,7 @@ mod platform {
         Some(move |text: &NotificationText| {
             let is_registered = *is_registered
                 .get_or_insert_with(|| run_quietly(&query.0, &query.1).is_ok_and(|found| found.success()));
-            // Without an id of its own, it has the name of PowerShell, which every Windows has registered.
+            // Without a registered id, the notification uses that of PowerShell, which every Windows has registered.
             if is_registered && build_notification(text).app_id(APP_ID).show().is_ok() {
                 return Ok(());
             }
@@ -189,8 +186,8 @@ mod platform {
         notification
     }
 
-    /// Registers the name of our notifications. `wrap` does not do it: a process of a packaged client writes to a registry of its
-    /// own, which Windows does not read for this.
+    /// Registers the name of our notifications. `wrap` does not do it: a process of a packaged client writes to its own
+    /// registry, which Windows does not read for this.
     pub(super) fn register_app_id(env: &Env) -> io::Result<()> {
         let status =
             run_quietly(&reg_exe_path(env), &["add", KEY, "/v", "DisplayName", "/t", "REG_SZ", "/d", APP_ID, "/f"])?;
@@ -255,8 +252,8 @@ mod platform {
     }
 }
 
-/// Registers the name of our notifications, if the system requires it. A failure is not reported: they are shown without it as
-/// well.
+/// Registers the name of our notifications, if the system requires it. A failure is not reported: without it they are
+/// shown as well.
 pub fn register_name(env: &Env) {
     #[cfg(windows)]
     if let Err(error) = platform::register_app_id(env) {
@@ -330,7 +327,7 @@ mod tests {
         for _ in 0..=MAX_NOTIFICATIONS {
             go.send(()).unwrap();
         }
-        // One that cannot be shown does not end the others.
+        // A notification that cannot be shown does not stop the others.
         let rest: Vec<_> =
             (0..MAX_NOTIFICATIONS).map(|_| shown.recv_timeout(Duration::from_secs(60)).unwrap()).collect();
         assert_eq!(rest, all[1..=MAX_NOTIFICATIONS]);

@@ -1,13 +1,13 @@
-//! Carries out what the engine decides, whatever caused it: a line, a deadline, a person's answer, a new policy, or the end of
-//! the server.
+//! Carries out what the engine decides, whatever caused it: a line, a deadline, a person's answer, a new policy, or the
+//! end of the server.
 //!
 //! ```text
 //! engine locked     decide ─▶ Action… ─▶ Outbox     what another thread writes to the server: ServerQueue
 //! engine unlocked   deliver ─▶ server and client, then stderr, audit log, approval worker
 //! ```
-//! Actions are taken in before the engine is unlocked. So the server queue has its lines in the order in which the engine
-//! decided on them, and whoever writes to the server writes the queue first. That is why the cancellation of a call never
-//! reaches the server before the call.
+//! Actions are taken in before the engine is unlocked. So the server queue has its lines in the order in which the
+//! engine decided on them, and whoever writes to the server writes the queue first. That is why the cancellation of a
+//! call never reaches the server before the call.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,22 +20,20 @@ use crate::engine::{Action, Commit, Engine, Note, Now, Payload};
 use crate::record::LogEntry;
 use crate::wire::frame::Framer;
 
-/// Who writes the lines for the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ServerRoute {
     /// This thread, which may wait for the server to read.
     Direct,
-    /// The server queue.
     Queue,
     /// The server queue, unless it is full: the lines are answers to the server's own messages.
     QueueOrDrop,
 }
 
-/// The client does not read our stdout any more.
+/// The client no longer reads our stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ClientGone;
 
-/// The actions of one thread. Its buffers are kept, so that forwarding a line allocates nothing.
+/// The actions of one thread. Its buffers are reused, so that forwarding a line allocates nothing.
 #[derive(Debug)]
 pub(super) struct Outbox {
     session: Arc<SharedSession>,
@@ -57,10 +55,8 @@ enum Write {
     Commit(Box<Commit>, Range<usize>),
 }
 
-/// The line that the engine decides on.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReceivedLine<'a> {
-    /// Its bytes.
     pub(super) bytes: &'a [u8],
     /// Where it is in the framer's buffer.
     pub(super) range: Range<usize>,
@@ -136,7 +132,7 @@ impl Outbox {
         }
     }
 
-    /// Carries out what was taken in. `framer` has the received lines.
+    /// Carries out what was taken in. `framer` holds the received lines.
     pub(super) fn deliver_all(&mut self, framer: &Framer) -> Result<(), ClientGone> {
         let written = self.write_all(framer);
         self.hand_over(framer);
@@ -162,7 +158,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Carries out what is not written to the server or the client: nothing of it waits for anybody.
+    /// Carries out what is not written to the server or the client. None of it waits for anybody.
     pub(super) fn hand_over(&mut self, framer: &Framer) {
         for stray in self.strays.drain(..) {
             self.session.stderr.write_text(&stray_line::format_stray_line(framer.bytes(&stray)));
@@ -237,7 +233,6 @@ mod tests {
         (Arc::new(session), server_reads, client_reads)
     }
 
-    /// The thread that reads the client.
     struct Client(Arc<SharedSession>, Outbox);
 
     impl Client {
@@ -269,7 +264,7 @@ mod tests {
         outbox
     }
 
-    /// What the other end has got, once nobody writes any more.
+    /// What the other end has received, once nobody writes any more.
     fn rest(mut reader: PipeReader) -> String {
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();

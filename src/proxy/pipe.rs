@@ -27,7 +27,7 @@ pub(super) fn duplicate_stream(stream: &impl AsOwned) -> io::Result<File> {
     Ok(into_file(stream.try_clone_to_owned()?))
 }
 
-/// Reads what is there; 0 at the end.
+/// Reads what is available; returns 0 at the end.
 pub(super) fn read_available(mut pipe: &File, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match pipe.read(buffer) {
@@ -44,8 +44,8 @@ pub(super) fn write_all(pipe: &File, bytes: &[u8]) -> io::Result<()> {
     write_while(pipe, bytes, |_| true)
 }
 
-/// Writes all of `bytes` while `go_on` returns true. It is called about every [`BLOCKED_LOOK`] while the reader does not read, with
-/// the time since it last did.
+/// Writes all of `bytes` while `go_on` returns true. While the reader does not read, `go_on` is called about every
+/// [`BLOCKED_LOOK`], with the time since the reader last did.
 ///
 /// # Errors
 /// If the pipe is closed, and [`ErrorKind::TimedOut`] if `go_on` returned false.
@@ -91,7 +91,7 @@ mod platform {
         Ok(rustix::fs::fcntl_setfl(pipe, flags | rustix::fs::OFlags::NONBLOCK)?)
     }
 
-    /// Lets a pipe hold so many bytes, if the system can.
+    /// Sets the capacity of a pipe, if the system can.
     pub(in crate::proxy) fn set_capacity(pipe: &File, size: usize) {
         #[cfg(target_os = "linux")]
         let _ = rustix::pipe::fcntl_setpipe_size(pipe, size);
@@ -99,9 +99,9 @@ mod platform {
         let _ = (pipe, size);
     }
 
-    /// Returns whether the other end of this pipe is closed, also while bytes are left to read.
+    /// Returns whether the other end of this pipe is closed, even if bytes are left to read.
     pub(in crate::proxy) fn is_hung_up(pipe: &File) -> bool {
-        // Node's pipes are sockets, where only this flag tells of an end that still reads.
+        // Node's pipes are sockets: only this flag shows that an end is closed for writing but still reads.
         #[cfg(target_os = "linux")]
         let asked = PollFlags::RDHUP;
         // macOS reports only what is asked for, and counts this as reading.
@@ -113,13 +113,12 @@ mod platform {
             && polled.iter().any(|fd| fd.revents().intersects(asked | PollFlags::HUP | PollFlags::ERR))
     }
 
-    /// Returns whether there are bytes, or the end, to read.
+    /// Returns whether there are bytes to read, or the end.
     pub(in crate::proxy) fn is_readable(pipe: &File) -> bool {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
     }
 
-    /// Waits until there are bytes, or the end, to read.
     pub(in crate::proxy) fn wait_readable(pipe: &File) -> io::Result<()> {
         poll_pipe(pipe, PollFlags::IN, None)
     }
@@ -142,15 +141,17 @@ mod platform {
     use std::fs::File;
     use std::io;
 
-    /// Pipes block here. A write that waits for a server ends with its job, and so with the other end of the pipe.
+    /// Does nothing: pipes block here. A write that waits for a server ends with its job, and so with the other end of
+    /// the pipe.
     pub(in crate::proxy) fn set_nonblocking(_pipe: &File) -> io::Result<()> {
         Ok(())
     }
 
-    /// Pipes hold 4 KiB here. A large write lends its bytes to the reader, which takes them in one piece all the same.
+    /// Does nothing: pipes hold 4 KiB here. A large write still lends its bytes to the reader, which takes them in one
+    /// piece.
     pub(in crate::proxy) fn set_capacity(_pipe: &File, _size: usize) {}
 
-    /// Not known on this system before something is written.
+    /// Always false: this system does not tell before something is written.
     pub(in crate::proxy) fn is_hung_up(_pipe: &File) -> bool {
         false
     }
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_socket_that_only_reads_on_has_hung_up() {
-        // As Node's pipes are.
+        // Node's pipes are like this.
         let (near, far) = UnixStream::pair().unwrap();
         far.shutdown(std::net::Shutdown::Write).unwrap();
         assert!(is_hung_up(&into_file(near)));

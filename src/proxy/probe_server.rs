@@ -1,4 +1,5 @@
-//! A server without a session: started as the wrapper starts it, used by the caller, and stopped as the MCP specification says.
+//! A server without a session: started as the wrapper starts it, used by the caller, and stopped as the MCP
+//! specification says.
 
 use std::ffi::OsString;
 use std::io;
@@ -26,27 +27,28 @@ pub struct ProbeServer {
 /// Our ends of the server's pipes.
 #[derive(Debug)]
 pub struct Pipes {
-    /// Where it reads.
+    /// What the server reads.
     pub stdin: ChildStdin,
-    /// Where it answers.
+    /// What the server answers.
     pub stdout: ChildStdout,
     /// Everything that is not protocol.
     pub stderr: ChildStderr,
 }
 
-/// How the server ended.
+/// How the probe of a server ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeExit {
-    /// It ended by itself, as in "it exited with code 1".
+    /// The server ended by itself, as in "it exited with code 1".
     Itself(String),
-    /// A signal has ended us.
+    /// A signal ended us.
     Interrupted,
-    /// We have stopped it.
+    /// We stopped the server.
     Stopped,
 }
 
 impl ProbeServer {
-    /// Starts the server, in `spawn_env` if that is not our own environment. Call this on the main thread, in a tokio runtime.
+    /// Starts the server, in `spawn_env` if that is not our own environment. Call this on the main thread, in a tokio
+    /// runtime.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -71,7 +73,7 @@ impl ProbeServer {
         Ok((Self { child, signals, children, stopped_by: None, ended: None }, pipes))
     }
 
-    /// Runs `talk` until it is done; `None` if the server or a signal to us ends it earlier.
+    /// Runs `talk` until it is done; `None` if the server, or a signal to us, ends it earlier.
     pub async fn run_until<T>(&mut self, talk: impl Future<Output = T>) -> Option<T> {
         let mut talk = std::pin::pin!(talk);
         loop {
@@ -95,8 +97,8 @@ impl ProbeServer {
         }
     }
 
-    /// Stops the server, whose stdin is closed: it has `grace` to end by itself, is then asked to end, and is then killed, with
-    /// all that it started.
+    /// Stops the server, whose stdin is closed. It has `grace` to end by itself, then it is asked to end, and then it
+    /// is killed, with all that it started.
     pub async fn stop_server(mut self, grace: Duration) -> ProbeExit {
         if self.ended.is_none() && self.stopped_by.is_none() {
             self.wait_for_exit(grace).await;

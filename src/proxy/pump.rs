@@ -12,13 +12,11 @@ use crate::engine::{Engine, Now};
 use crate::limits::BATCH_LINES;
 use crate::wire::frame::{Frame, Framer};
 
-/// What a pump reads.
 #[derive(Debug)]
 pub(super) enum PumpSource {
-    /// Our stdin.
     Client(ClientInput),
-    /// The server's stdout. This pump never writes to the server: a server that does not read its stdin must not keep us from
-    /// reading its stdout.
+    /// The server's stdout. This pump never writes to the server: a server that does not read its stdin must not keep
+    /// us from reading its stdout.
     Server(File),
 }
 
@@ -31,16 +29,12 @@ impl PumpSource {
     }
 }
 
-/// Why a pump ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
-    /// The source has closed.
     SourceClosed,
-    /// The client does not read any more.
     ClientGone,
 }
 
-/// Moves lines in one direction.
 #[derive(Debug)]
 pub(super) struct Pump {
     source: PumpSource,
@@ -61,7 +55,7 @@ impl Pump {
 
     pub(super) fn run_until_closed(mut self) -> Stopped {
         while self.wait_readable() {
-            // A source that fails has nothing more to give, just as one that ended.
+            // A source that fails has nothing more to give, like one that ended.
             let count = self.source.read_source(self.framer.free_space()).unwrap_or(0);
             self.framer.advance(count);
             let handled = if count == 0 { self.handle_last_line() } else { self.handle_lines() };
@@ -75,7 +69,7 @@ impl Pump {
         Stopped::SourceClosed
     }
 
-    /// Waits for something to read, and returns whether the session still takes it. It takes all that the server sends.
+    /// Waits for something to read. Returns whether the session still takes it; from the server it takes everything.
     fn wait_readable(&self) -> bool {
         let PumpSource::Client(input) = &self.source else { return true };
         if self.session.queue.is_backlogged() {
@@ -103,7 +97,6 @@ impl Pump {
         Ok(())
     }
 
-    /// Handles a last line without a newline.
     fn handle_last_line(&mut self) -> Result<(), ClientGone> {
         let Some(frame) = self.framer.finish() else { return Ok(()) };
         let session = Arc::clone(&self.session);

@@ -5,22 +5,19 @@ use std::io;
 
 use super::pipe;
 
-/// One of our output streams.
 #[derive(Debug)]
 pub(super) enum RawOutput {
     /// A pipe or a file. It is written without the library's lock, for which the message of a panic would wait.
     Pipe(File),
-    /// The stdout of a person at a console of Windows. A console takes raw bytes for text of its own code page, and the library
-    /// writes UTF-16 to it.
+    /// The stdout of a person at a Windows console. A console takes raw bytes for text of its own code page; the
+    /// library writes UTF-16 to it.
     #[cfg(windows)]
     ConsoleOut(io::Stdout),
-    /// The stderr of a person at a console of Windows.
     #[cfg(windows)]
     ConsoleErr(io::Stderr),
 }
 
 impl RawOutput {
-    /// Opens our stdout.
     pub(super) fn open_stdout() -> io::Result<Self> {
         let stdout = io::stdout();
         #[cfg(windows)]
@@ -30,19 +27,17 @@ impl RawOutput {
         Ok(Self::Pipe(pipe::duplicate_stream(&stdout)?))
     }
 
-    /// Opens our stderr.
     pub(super) fn open_stderr() -> io::Result<Self> {
         let stderr = io::stderr();
         #[cfg(windows)]
         if io::IsTerminal::is_terminal(&stderr) {
-            // This switches colours on; a console without colours shows the text with its escapes.
+            // This enables colours; a console without colours shows the text with its escapes.
             let _ = crossterm::ansi_support::supports_ansi();
             return Ok(Self::ConsoleErr(stderr));
         }
         Ok(Self::Pipe(pipe::duplicate_stream(&stderr)?))
     }
 
-    /// Writes all of `bytes`, however long the reader takes.
     pub(super) fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Pipe(pipe) => pipe::write_all(pipe, bytes),
@@ -53,7 +48,6 @@ impl RawOutput {
         }
     }
 
-    /// Lets a pipe hold so many bytes, if the system can.
     pub(super) fn set_capacity(&self, size: usize) {
         match self {
             Self::Pipe(pipe) => pipe::set_capacity(pipe, size),

@@ -1,5 +1,5 @@
-//! Live reload: a saved policy takes effect for the next call. A policy that is not valid is reported, and the last valid one
-//! stays in force.
+//! Live reload: a saved policy takes effect for the next call. A policy that is not valid is reported, and the last
+//! valid one stays in force.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,7 +39,7 @@ pub(super) fn spawn_watch(mut reload: Reload, session: Arc<SharedSession>) -> io
         let mut directories = WatchedDirectories::new();
         let mut reported = None;
         loop {
-            // The watch comes before the check, so that one of them sees a change in between.
+            // The watch starts before the check, so that one of them sees a change in between.
             directories.update_watches(&reload.files);
             check_policy(&mut reload, &mut outbox, &mut reported);
             directories.wait_for_change();
@@ -84,7 +84,7 @@ fn put_in_force(loaded: LoadedPolicy, outbox: &mut Outbox) {
     let _ = outbox.deliver_all(&Framer::new(0));
 }
 
-/// The directories in which a change may be one of the policy.
+/// The directories in which a change may affect the policy.
 struct WatchedDirectories {
     /// `None` if the system cannot watch: then the files are only polled.
     watcher: Option<RecommendedWatcher>,
@@ -105,18 +105,19 @@ impl WatchedDirectories {
         Self { watcher: watcher.ok(), changes, watched: BTreeSet::new() }
     }
 
-    /// Watches the directories of these files as they are now: a link on the way may have changed.
+    /// Watches the directories of these files as they are now: a link on the path may have changed.
     fn update_watches(&mut self, files: &[PathBuf]) {
         let Some(watcher) = &mut self.watcher else { return };
         let wanted: BTreeSet<_> = files.iter().flat_map(|file| list_directories(file)).collect();
-        // FSEvents follows paths, and restarts its one stream for each watch that is added or removed, so only changes are
-        // made. A link that has changed leads to another path then.
+        // FSEvents follows paths, and restarts its one stream for each watch that is added or removed, so only
+        // differences are applied. A link that has changed then leads to another path.
         #[cfg(target_os = "macos")]
         let wanted: BTreeSet<_> = wanted.into_iter().filter_map(|directory| directory.canonicalize().ok()).collect();
         for gone in self.watched.difference(&wanted) {
             let _ = watcher.unwatch(gone);
         }
-        // A watch follows the directory, not its path, so a directory that was replaced under the same name needs a new one.
+        // A watch follows the directory, not its path, so a directory that was replaced under the same name needs a new
+        // one.
         self.watched = wanted
             .into_iter()
             .filter(|directory| {
@@ -129,7 +130,8 @@ impl WatchedDirectories {
             .collect();
     }
 
-    /// Waits for a change and until it has settled, at most for the interval of polling: not every file system reports changes.
+    /// Waits for a change and until it has settled, at most for the interval of polling: not every file system reports
+    /// changes.
     fn wait_for_change(&self) {
         match self.changes.recv_timeout(RELOAD_POLL) {
             Ok(()) => {
@@ -143,7 +145,7 @@ impl WatchedDirectories {
     }
 }
 
-/// Returns the directory of a file, those of the links on the way to it, and those of the links' targets.
+/// Returns the directory of a file, those of the links on its path, and those of the links' targets.
 fn list_directories(file: &Path) -> BTreeSet<PathBuf> {
     let mut directories = BTreeSet::new();
     let mut paths = vec![std::path::absolute(file).unwrap_or_else(|_| file.to_owned())];
@@ -154,7 +156,7 @@ fn list_directories(file: &Path) -> BTreeSet<PathBuf> {
             let (Ok(target), Some(parent)) = (fs::read_link(link), link.parent()) else { continue };
             directories.insert(parent.to_owned());
             let rest = path.strip_prefix(link).unwrap_or(Path::new(""));
-            // Joining an empty path would add a slash that a file does not have.
+            // Joining an empty path would add a slash that the path of a file does not have.
             let target = parent.join(target);
             paths.push(if rest.as_os_str().is_empty() { target } else { target.join(rest) });
         }

@@ -1,4 +1,4 @@
-//! Lines for the server that come from threads which must not wait for it to read.
+//! Lines for the server from threads that must not wait for it to read.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -7,14 +7,13 @@ use super::shared_session::lock_unpoisoned;
 use crate::engine::Commit;
 use crate::limits::{MAX_HELD_BYTES, MAX_SERVER_REPLIES};
 
-/// The queue. What is in it was decided before anything that a thread decides from now on.
+/// What is in the queue was decided before anything that a thread decides from now on.
 #[derive(Debug, Default)]
 pub(super) struct ServerQueue {
     lines: Mutex<VecDeque<QueuedLine>>,
     added: Condvar,
 }
 
-/// A line in the queue.
 #[derive(Debug)]
 pub(super) enum QueuedLine {
     Line(Vec<u8>),
@@ -53,8 +52,8 @@ impl ServerQueue {
         lock_unpoisoned(&self.lines).pop_front()
     }
 
-    /// Returns whether so much waits that no more calls may be held: approved calls are in the queue, and what is held comes
-    /// from the client, so the thread that reads the client has to write the queue first.
+    /// Returns whether so much waits that no more calls may be held. Approved calls are in the queue, and held ones
+    /// come from the client, so the thread that reads the client has to write the queue first.
     pub(super) fn is_backlogged(&self) -> bool {
         lock_unpoisoned(&self.lines).iter().map(QueuedLine::len).sum::<usize>() >= MAX_HELD_BYTES
     }

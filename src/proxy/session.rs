@@ -1,4 +1,4 @@
-//! The main loop of a session, from the server's start to its end. It handles one event after the other.
+//! The main loop of a session, from the server's start to its end. It handles one event at a time.
 
 use std::sync::Arc;
 use std::thread;
@@ -16,21 +16,18 @@ use crate::exit::Exit;
 use crate::limits::{DRAIN, KILL_WAIT, LOG_DRAIN, LOG_DRAIN_AFTER_SIGNAL, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
 use crate::wire::frame::Framer;
 
-/// An event that a pump reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PumpEvent {
     /// The client has closed our stdin, and the server's stdin is closed too.
     ClientClosed,
-    /// The client does not read our stdout any more.
     ClientGone,
     /// The server's stdout is closed, and all that it held was written.
     ServerClosed,
 }
 
-/// The next step towards the end of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ShutdownStep {
-    /// Answer for a server that closed its stdin or stdout, as the text says: it cannot answer any more.
+    /// Answer in place of a server that closed its stdin or stdout, as the text says: it cannot answer any more.
     AnswerFor(&'static str),
     /// Ask the server to end: its stdin was closed long enough ago.
     Terminate,
@@ -40,16 +37,13 @@ enum ShutdownStep {
     Abandon,
 }
 
-/// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SessionEnd {
-    /// The wrapper's exit code.
     pub(super) exit: Exit,
-    /// How long the audit log may still take to write.
+    /// How long writing the audit log may still take.
     pub(super) log_drain: Duration,
 }
 
-/// The main loop's state.
 #[derive(Debug)]
 pub(super) struct SessionLoop {
     child: Child,
@@ -60,11 +54,10 @@ pub(super) struct SessionLoop {
     next: Option<(Instant, ShutdownStep)>,
     /// Whether the client has closed our stdin or is gone.
     client_left: bool,
-    /// Whether the pump that reads the server has ended.
     server_closed: bool,
-    /// Receives when the answers in the place of a server that still ran are written.
+    /// Completes when the answers in place of a server that still ran are written.
     answered: Option<oneshot::Receiver<()>>,
-    /// When the wrapper must end, whatever is left to do: set by a signal.
+    /// When the wrapper must end, whatever is left to do. A signal sets it.
     must_end: Option<Instant>,
 }
 
@@ -96,7 +89,7 @@ impl SessionLoop {
         self.close_server_stdin();
         self.drain_server_output().await;
         self.child.kill_group();
-        // Nothing is written after the last answers, so earlier ones go first.
+        // Nothing is written after the last answers, so earlier ones are written first.
         if let Some(answered) = self.answered.take() {
             self.wait_until_answered(answered).await;
         }
@@ -107,7 +100,6 @@ impl SessionLoop {
         SessionEnd { exit: Exit::Upstream(ended.code), log_drain }
     }
 
-    /// Handles events while the server runs.
     async fn wait_until_ended(&mut self) -> ServerExit {
         loop {
             let at = self.next.map(|(at, _)| at);
@@ -125,11 +117,11 @@ impl SessionLoop {
                     }
                 }
                 () = sleep(STDIN_LOOK), if at.is_none() => {
-                    // On Windows a pump that waits for a server which does not read never sees the client leave.
+                    // On Windows, a pump that waits for a server that does not read never sees the client leave.
                     if !self.client_left && self.shared.client_gone_for().is_some_and(|since| since >= self.shared.grace) {
                         self.handle_pump_event(PumpEvent::ClientClosed);
                     } else if self.shared.server.is_closed_by_server() {
-                        // As with its stdout, this is how most of them end.
+                        // As with a closed stdout, most servers end like this.
                         self.schedule_step(DRAIN, ShutdownStep::AnswerFor("it closed its stdin"));
                     }
                 }
@@ -153,7 +145,7 @@ impl SessionLoop {
             PumpEvent::ServerClosed => {
                 self.server_closed = true;
                 if self.next.is_none() {
-                    // Most servers close their stdout by ending; then there is nothing to do.
+                    // Most servers close their stdout by ending: then there is nothing to do.
                     self.schedule_step(DRAIN, ShutdownStep::AnswerFor("it closed its stdout"));
                 }
             }
@@ -181,7 +173,7 @@ impl SessionLoop {
         None
     }
 
-    /// Passes a signal on to the server. Both have a limited time to end then.
+    /// Passes a signal on to the server. From then on, both have a limited time to end.
     fn forward_signal(&mut self, stop: Stop) {
         tracing::debug!("{stop:?}");
         self.child.request_stop(stop);
@@ -192,7 +184,7 @@ impl SessionLoop {
         }
     }
 
-    /// Replaces a watcher that has ended. If that is not possible, ends the session: without a watcher, the server's descendants
+    /// Replaces a watcher that has ended. If that fails, ends the session: without a watcher, the server's descendants
     /// could outlive us.
     fn keep_watcher(&mut self) {
         // The watcher is in the group that was killed.
@@ -216,7 +208,7 @@ impl SessionLoop {
         self.next = Some((Instant::now() + after, step));
     }
 
-    /// Waits until the client has what is left in the stdout of a server that has ended.
+    /// Waits until the client has received what is left in the stdout of a server that has ended.
     async fn drain_server_output(&mut self) {
         let mut stalls = Stalls::default();
         let mut rest_killed = false;
@@ -228,7 +220,7 @@ impl SessionLoop {
                 () = sleep_until_some(self.must_end) => {}
                 () = sleep(DRAIN) => {
                     if !rest_killed {
-                        // A descendant holds the pipe, and had its time to write something.
+                        // A descendant holds the pipe, and has had its time to write something.
                         self.child.kill_group();
                         rest_killed = true;
                     } else if self.shared.client.blocked_write_count().is_none() || stalls.check_stalled(&self.shared, self.client_left) {
@@ -282,8 +274,8 @@ struct Stalls {
 }
 
 impl Stalls {
-    /// Checks, once every [`DRAIN`], whether to stop waiting. A client that is still there may take its time; one that has
-    /// closed our stdin gets the server's grace for each write.
+    /// Checks, once every [`DRAIN`], whether to stop waiting. A client that is still there may take its time; one that
+    /// has closed our stdin gets the server's grace for each write.
     fn check_stalled(&mut self, shared: &SharedSession, client_left: bool) -> bool {
         let Some(written) = shared.client.blocked_write_count() else { return false };
         self.times = if written == self.written { self.times + 1 } else { 0 };
@@ -292,15 +284,14 @@ impl Stalls {
     }
 }
 
-/// Whether the session goes on after these answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answers {
     More,
     Last,
 }
 
-/// Answers every open request of the client in the server's place. A thread writes the answers, since the client may be slow to
-/// read.
+/// Answers every open request of the client in place of the server. A thread writes the answers, since the client may
+/// be slow to read.
 fn answer_open(shared: &Arc<SharedSession>, how: &str, answers: Answers) -> oneshot::Receiver<()> {
     let (done, answered) = oneshot::channel();
     let mut outbox = Outbox::new(Arc::clone(shared), ServerRoute::Queue);
@@ -308,11 +299,11 @@ fn answer_open(shared: &Arc<SharedSession>, how: &str, answers: Answers) -> ones
     outbox.decide_without_line(|engine, now, actions| engine.handle_server_end(how, now, actions));
     outbox.hand_over(&Framer::new(0));
     let shared = Arc::clone(shared);
-    // If there is no thread, the dropped sender says that there is nothing to wait for.
+    // Without a thread, the dropped sender says that there is nothing to wait for.
     let _ = thread::Builder::new().spawn(move || {
         let _ = outbox.deliver_all(&Framer::new(0));
         if answers == Answers::Last {
-            // From here on the client's pump answers by itself.
+            // From here on, the client's pump answers by itself.
             shared.reading.finish_reading();
             shared.client.block_writes();
         }

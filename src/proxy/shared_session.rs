@@ -19,34 +19,26 @@ use crate::engine::{Commit, Engine, Now};
 use crate::record::LogEntry;
 use crate::wire::frame::Framer;
 
-/// What the threads of a session share.
 #[derive(Debug)]
 pub(super) struct SharedSession {
     /// Never locked while something is written.
     pub(super) engine: Arc<Mutex<Engine>>,
-    /// Our stdout.
     pub(super) client: ClientWriter,
-    /// The server's stdin.
     pub(super) server: ServerWriter,
     /// Lines for the server that a thread leaves to others to write.
     pub(super) queue: ServerQueue,
-    /// Whether our stdin is still read.
     pub(super) reading: ClientReading,
-    /// The longest line in either direction, in bytes.
+    /// In bytes, for either direction.
     pub(super) max_message: usize,
-    /// How long the server has to end by itself once its stdin is closed.
+    /// How long the server has to end by itself after its stdin is closed.
     pub(super) grace: Duration,
-    /// Everything that is not protocol.
     pub(super) stderr: Stderr,
-    /// Questions for a person.
     pub(super) approvals: ApprovalInbox,
-    /// The audit log, if one is kept.
+    /// `None` if no log is kept.
     pub(super) log: Option<AuditLog>,
-    /// The session's clock.
     pub(super) clock: SessionClock,
 }
 
-/// A clock that starts with the session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SessionClock(Instant);
 
@@ -71,13 +63,13 @@ impl SharedSession {
         lock_unpoisoned(&self.engine)
     }
 
-    /// Returns how long ago the client closed our stdin, on systems on which only reading ahead tells.
+    /// Returns how long ago the client closed our stdin, on systems that can tell only by reading ahead.
     pub(super) fn client_gone_for(&self) -> Option<Duration> {
         self.server.client.hung_up_for()
     }
 
-    /// Writes whole lines to the server, after those in the queue, which were decided earlier. Waits for a server that is slow
-    /// to read.
+    /// Writes whole lines to the server, after those in the queue, which were decided earlier. Waits for a server that
+    /// is slow to read.
     pub(super) fn write_to_server(self: &Arc<Self>, lines: &[u8]) {
         let mut uncommitted = Vec::new();
         let mut stdin = lock_unpoisoned(&self.server.stdin);
@@ -112,13 +104,11 @@ impl SharedSession {
         }
     }
 
-    /// Writes a call to the log before the server gets it.
     pub(super) fn commit_to_log(&self, entry: &LogEntry) -> Result<(), String> {
         let log = self.log.as_ref().ok_or("there is none")?;
         log.current_failure().map_or_else(|| log.commit_call(entry), Err)
     }
 
-    /// Refuses a call that could not be written to the log.
     pub(super) fn refuse_uncommitted(self: &Arc<Self>, commit: &Commit, why: &str) {
         let mut outbox = Outbox::new(Arc::clone(self), ServerRoute::Queue);
         outbox.decide_without_line(|engine, now, actions| engine.handle_commit_failed(commit, why, now, actions));
@@ -127,7 +117,7 @@ impl SharedSession {
     }
 }
 
-/// Locks what no panic leaves half done: a panic ends the session.
+/// Locks a mutex, ignoring poison: no panic leaves its content half done, and a panic ends the session.
 pub(super) fn lock_unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -138,7 +128,6 @@ pub(super) struct ClientWriter {
     stdout: Mutex<RawOutput>,
     /// Whether a thread is writing, or waiting for the client to read.
     writing: AtomicBool,
-    /// The number of finished writes.
     written: AtomicU64,
 }
 
@@ -147,7 +136,6 @@ impl ClientWriter {
         Self { stdout: Mutex::new(stdout), writing: AtomicBool::new(false), written: AtomicU64::new(0) }
     }
 
-    /// Writes whole lines.
     pub(super) fn write_lines(&self, lines: &[&[u8]]) -> io::Result<()> {
         let stdout = lock_unpoisoned(&self.stdout);
         self.writing.store(true, Ordering::Relaxed);
@@ -157,7 +145,7 @@ impl ClientWriter {
         result
     }
 
-    /// Blocks all further writes, so that the end of the process cuts no line.
+    /// Blocks all further writes, so that the end of the process does not cut a line.
     pub(super) fn block_writes(&self) {
         std::mem::forget(lock_unpoisoned(&self.stdout));
     }
@@ -182,8 +170,8 @@ pub(super) struct ServerWriter {
 }
 
 impl ServerWriter {
-    /// Creates a writer to `stdin`. A write waits for the server while `client`, our own stdin, is open, and at least for
-    /// `grace`.
+    /// Creates a writer to `stdin`. A write waits for the server while `client`, our own stdin, is open, and at least
+    /// for `grace`.
     pub(super) fn new(stdin: File, client: ClientInput, grace: Duration) -> io::Result<Self> {
         // Non-blocking, so that a server that reads nothing cannot hold us back from ending it.
         pipe::set_nonblocking(&stdin)?;
@@ -196,14 +184,15 @@ impl ServerWriter {
         })
     }
 
-    /// Writes whole lines to the locked `stdin`; waits for a server that is slow to read, but not if the session has to end.
+    /// Writes whole lines to the locked `stdin`. Waits for a server that is slow to read, unless the session has to
+    /// end.
     fn write_lines(&self, stdin: &mut Option<File>, lines: &[u8]) {
         let Some(pipe) = stdin.as_ref() else { return };
         let result = pipe::write_while(pipe, lines, |blocked| {
             !self.closing.load(Ordering::Relaxed) && (blocked < self.grace || !self.client.is_hung_up())
         });
-        // If either side has closed it, the calls stay open and are answered when the server ends. The client is still read:
-        // each of its requests needs an answer.
+        // If either side has closed it, the calls stay open and are answered when the server ends. The client is still
+        // read: each of its requests needs an answer.
         if let Err(error) = result {
             *stdin = None;
             self.refused.store(error.kind() != ErrorKind::TimedOut, Ordering::Relaxed);
@@ -212,12 +201,12 @@ impl ServerWriter {
 
     /// Returns whether the server has closed its end. Never waits.
     pub(super) fn is_closed_by_server(&self) -> bool {
-        // A running write finds out by itself.
+        // A running write notices by itself.
         let is_hung_up = || self.stdin.try_lock().is_ok_and(|stdin| stdin.as_ref().is_some_and(pipe::is_hung_up));
         self.refused.load(Ordering::Relaxed) || is_hung_up()
     }
 
-    /// Closes the server's stdin. Waits a moment if a write is blocked, so this is not for the main thread.
+    /// Waits a moment if a write is blocked, so this is not for the main thread.
     pub(super) fn close_stdin(&self) {
         self.closing.store(true, Ordering::Relaxed);
         *lock_unpoisoned(&self.stdin) = None;

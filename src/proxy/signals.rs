@@ -1,4 +1,4 @@
-//! The signals that end a session, as one stream, and the signal that a child of ours has ended.
+//! The signals that end a session, as one stream, and the signal that one of our children has ended.
 
 use std::future::pending;
 use std::io;
@@ -14,12 +14,12 @@ use tokio::signal::windows::{
 
 use super::child::Stop;
 
-/// SIGTERM, SIGINT and SIGHUP; on Windows Ctrl-Break, Ctrl-C and the console that closes.
+/// SIGTERM, SIGINT and SIGHUP; on Windows Ctrl-Break, Ctrl-C and the closing of the console.
 #[derive(Debug)]
 pub(super) struct Signals {
     terminate: Terminate,
     interrupt: Interrupt,
-    /// `None` if it was ignored when we were started: it stays so, also for the server.
+    /// `None` if it was ignored when we started: it stays ignored, also for the server.
     hangup: Option<Hangup>,
 }
 
@@ -37,7 +37,7 @@ impl Signals {
         Ok(Self { terminate: ctrl_break()?, interrupt: ctrl_c()?, hangup: Some(ctrl_close()?) })
     }
 
-    /// Waits for the next signal. May be dropped and called again.
+    /// Cancel-safe.
     pub(super) async fn next_signal(&mut self) -> Stop {
         let hangup = async {
             match &mut self.hangup {
@@ -53,7 +53,7 @@ impl Signals {
     }
 }
 
-/// The signal that a child of ours has ended. Windows has none, and needs none: a job has no watcher.
+/// The signal that one of our children has ended. Windows has none and needs none: a job has no watcher.
 #[derive(Debug)]
 pub(super) struct ChildSignals(#[cfg(unix)] ChildSignal);
 
@@ -68,7 +68,7 @@ impl ChildSignals {
         Ok(Self())
     }
 
-    /// Waits until one or several children have ended. May be dropped and called again.
+    /// Waits until one or more children have ended. Cancel-safe.
     pub(super) async fn wait_for_exit(&mut self) {
         #[cfg(unix)]
         self.0.recv().await;

@@ -14,8 +14,8 @@ use crate::wire::frame::{Frame, Framer};
 use crate::wire::reply::{self, ErrorCode};
 use crate::wire::skim::skim_line;
 
-/// Answers the first request on stdin with `message`. Waits at most [`START_FAILURE_WAIT`] for it, and not at all if stdin is a
-/// terminal or at its end.
+/// Answers the first request on stdin with `message`. Waits at most [`START_FAILURE_WAIT`] for it, and not at all if
+/// stdin is a terminal or at its end.
 pub fn answer_start_failure(message: &str) {
     if io::stdin().is_terminal() {
         return;
@@ -54,8 +54,8 @@ fn answer_first_request(stdin: &ClientInput, stdout: &RawOutput, message: &str) 
     }
 }
 
-/// Returns whether the request only asks what the server is. Clients do that first and do not show the error; they show the
-/// error of the next request.
+/// Returns whether the request only asks what the server is. Clients send that first and do not show its error; they
+/// show the error of the next request.
 fn is_discovery(line: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct MethodOnly<'l> {

@@ -1,4 +1,4 @@
-//! Our stderr, written by a thread of its own: many clients never read it, and that must block nothing.
+//! Our stderr, written by a separate thread: many clients never read it, and that must block nothing.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -22,9 +22,8 @@ struct StderrState {
 struct StderrQueue {
     /// Whole texts, one after the other, at most [`MAX_STDERR`] bytes.
     waiting: Vec<u8>,
-    /// How many texts were dropped since the thread last took what waited.
+    /// How many texts were dropped since the thread last took the waiting ones.
     dropped: usize,
-    /// Whether the thread is writing what it took.
     writing: bool,
 }
 
@@ -47,10 +46,11 @@ impl Stderr {
         Ok(stderr)
     }
 
-    /// Writes a text, which ends with a newline. Never waits: if too much waits already, the text is dropped and counted.
+    /// Writes a text, which ends with a newline. Never waits: if too much waits already, the text is dropped and
+    /// counted.
     pub fn write_text(&self, text: &[u8]) {
         let mut queue = lock_unpoisoned(&self.0.queue);
-        // After a dropped text, further texts are dropped until the count of them is in its place.
+        // After a dropped text, further texts are dropped until the count of dropped texts is in its place.
         if queue.dropped > 0 || queue.waiting.len() + text.len() > MAX_STDERR {
             queue.dropped += 1;
         } else {

@@ -5,12 +5,11 @@ use std::fmt::Write as _;
 use crate::limits::MAX_STRAY;
 use crate::visible::escape_invisible;
 
-/// Formats a line for stderr, with a prefix.
 pub(super) fn format_stray_line(line: &[u8]) -> Vec<u8> {
     format!("[server stdout] {}\n", visible_text(line)).into_bytes()
 }
 
-/// Returns the text of a line, cut at [`MAX_STRAY`] and made visible.
+/// Returns the text of a line, cut at [`MAX_STRAY`], with invisible characters made visible.
 pub(super) fn visible_text(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);

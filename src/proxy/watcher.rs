@@ -1,15 +1,17 @@
-//! The watcher: a tiny process that kills the server's group when the wrapper is gone, however it ended.
+//! The watcher: a tiny process that kills the server's group when the wrapper ends, for whatever reason.
 //!
-//! It is our own program again, with a hidden subcommand, and not a fork without exec: a fork would keep all files of the
-//! wrapper open, look like a second wrapper in a process list, and need `unsafe` code. The start of a program costs about a
-//! millisecond, which passes while the server is starting.
+//! It is our own program again, with a hidden subcommand, and not a fork without exec: a fork would keep all files of
+//! the wrapper open, look like a second wrapper in a process list, and need `unsafe` code. Starting a program takes
+//! about a millisecond, which passes while the server starts.
 //!
-//! It leads the server's group, blocks every signal that can be blocked, has none of our stdio and reads a pipe to which nobody
-//! writes. When the pipe closes, the wrapper is gone, and the watcher kills its own group, itself included.
+//! It leads the server's group, blocks every signal that can be blocked, has none of our stdio, and reads a pipe to
+//! which nobody writes. When the pipe closes, the wrapper has ended, and the watcher kills its own group, itself
+//! included.
 //!
-//! If the watcher is killed, another joins the group. The first one, which leads it, is not reaped before the end, so the
-//! group keeps its number. In the few milliseconds between the two, Linux's death signal still ends the server itself. macOS has
-//! none: a wrapper that is killed in just these milliseconds leaves its server with a closed stdin, and nothing more.
+//! If the watcher is killed, another joins the group. The first one, which leads it, is not reaped before the end, so
+//! the group keeps its number. In the few milliseconds between the two, Linux's death signal still ends the server.
+//! macOS has none: a wrapper that is killed in exactly these milliseconds leaves its server behind, with a closed
+//! stdin.
 
 use std::io;
 use std::process::{Child, Stdio};
@@ -20,19 +22,20 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use super::child::{ProcessGroup, watcher_command};
 use crate::limits::MAX_WATCHERS;
 
-/// The first argument that makes a process the watcher; no part of the command line that people see.
+/// The first argument that makes a process the watcher; not part of the command line that people see.
 pub const SUBCOMMAND: &str = "watch-server";
 
-/// Held while a process is started beside the server. macOS creates a pipe and then marks it as not inheritable: a process that
-/// another thread starts in between would keep the watcher's pipe open, and the watcher would also wait for that process.
+/// Held while a process is started beside the server. macOS creates a pipe and then marks it as not inheritable: a
+/// process that another thread starts in between would keep the watcher's pipe open, and the watcher would also wait
+/// for that process.
 pub(super) static STARTING: Mutex<()> = Mutex::new(());
 
-/// The watcher's process, and in it our end of its pipe.
+/// The watcher's processes, with our ends of their pipes.
 #[derive(Debug)]
 pub(super) struct Watcher {
     /// The first one, whose process id is the group's number until it is reaped.
     leader: Child,
-    /// Those that took its place, the one that lives last.
+    /// Those that replaced it, the living one last.
     others: Vec<Child>,
 }
 
@@ -62,7 +65,7 @@ impl Watcher {
         Ok(WatcherCheck::Replaced)
     }
 
-    /// Kills the group, and reaps the watcher: from here on another group may get the number.
+    /// Kills the group and reaps the watcher. From here on, another group may get the number.
     pub(super) fn kill_and_reap(mut self, group: ProcessGroup) {
         group.kill_all();
         let _ = self.leader.wait();
@@ -72,10 +75,8 @@ impl Watcher {
     }
 }
 
-/// The result of a check of the watcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WatcherCheck {
-    /// The watcher runs.
     Alive,
     /// The watcher has ended, and another is in its place.
     Replaced,
@@ -94,7 +95,7 @@ fn spawn_watcher(group: i32) -> io::Result<Child> {
 fn has_exited(watcher: &Child) -> io::Result<bool> {
     let Some(pid) = Pid::from_raw(watcher.id().cast_signed()) else { return Ok(true) };
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    // macOS tells of one that was only stopped as well.
+    // macOS also reports a watcher that was only stopped.
     let status = rustix::process::waitid(WaitId::Pid(pid), look)?;
     Ok(status.is_some_and(|status| status.exited() || status.killed() || status.dumped()))
 }
@@ -104,8 +105,8 @@ fn has_exited(watcher: &Child) -> io::Result<bool> {
 /// # Errors
 /// If it was not started by the wrapper.
 pub fn run_watcher() -> io::Result<()> {
-    // In a script, it would kill the script's group; the wrapper starts it in another group than its own. If the wrapper is gone
-    // already, our parent is a process elsewhere.
+    // In a script, it would kill the script's group; the wrapper starts it in a group other than its own. If the
+    // wrapper has already ended, our parent is a process elsewhere.
     let parents_group = rustix::process::getppid().and_then(|parent| rustix::process::getpgid(Some(parent)).ok());
     if parents_group == Some(rustix::process::getpgrp()) {
         return Err(io::Error::other("this subcommand is for policylayer itself"));
@@ -144,7 +145,7 @@ mod tests {
             assert!(start.elapsed() < Duration::from_secs(60), "nobody tells of its end");
             thread::sleep(Duration::from_millis(5));
         }
-        // Whoever looked has not reaped it.
+        // The check has not reaped it.
         assert!(has_exited(&child).unwrap());
         assert!(!child.wait().unwrap().success());
     }

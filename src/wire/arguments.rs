@@ -1,10 +1,10 @@
-//! The arguments of a call as a person writes them, in a shell or in a file: one JSON object, over as many lines as they
-//! like. On the line of a message it may hold no line breaks, so those between its tokens become spaces.
+//! The arguments of a call as a person writes them, in a shell or in a file: one JSON object, over as many lines as
+//! they like. A message is one line and may hold no line breaks, so those between tokens become spaces.
 
 use super::fault::Fault;
 use super::strict::Reader;
 
-/// One JSON object that every JSON parser reads alike, without line breaks.
+/// One JSON object, without line breaks, that every JSON parser reads alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments(String);
 
@@ -19,20 +19,20 @@ impl Arguments {
         Ok(Self(line.trim_matches([' ', '\t']).to_owned()))
     }
 
-    /// The object as it stands on a line.
+    /// Returns the object as it is on a line.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Default for Arguments {
-    /// Those of a call that has none.
+    /// The arguments of a call that has none.
     fn default() -> Self {
         Self("{}".to_owned())
     }
 }
 
-/// The text with a space for each line break outside strings; every byte keeps its place.
+/// Replaces each line break outside strings with a space; every byte keeps its place.
 fn blank_line_breaks(text: &str) -> String {
     let (mut is_in_string, mut is_escaped) = (false, false);
     text.chars()

@@ -18,13 +18,13 @@ pub enum Fault {
     Control {
         /// The byte.
         byte: u8,
-        /// Where it stands.
+        /// Its offset in the line.
         at: usize,
     },
     /// A carriage return that does not end the line: some parsers end a line there.
     #[error("it holds a bare carriage return (at byte {0})")]
     CarriageReturn(usize),
-    /// No JSON.
+    /// Not JSON.
     #[error("it is not valid JSON (at byte {0})")]
     Syntax(usize),
     /// Something after the object.
@@ -33,13 +33,13 @@ pub enum Fault {
     /// An array: a batch of messages.
     #[error("it is a batch, which MCP does not have")]
     Batch,
-    /// A value, but no object.
+    /// A value that is not an object.
     #[error("it is no JSON object")]
     NoObject,
     /// Nested too deeply.
     #[error("it is nested more than {MAX_DEPTH} levels deep")]
     Depth,
-    /// A key that stands twice in one object.
+    /// A key that occurs twice in one object.
     #[error("the key {0:?} stands twice in one object")]
     Duplicate(String),
     /// A key that some parser takes for a protocol key.
@@ -65,7 +65,7 @@ pub enum Fault {
     /// A member of the wrong type.
     #[error("\"{name}\" is not {expected}")]
     Type {
-        /// The member.
+        /// The name of the member.
         name: &'static str,
         /// What it has to be, with its article.
         expected: &'static str,
@@ -81,13 +81,13 @@ pub enum Fault {
     /// A name that is longer than any tool's.
     #[error("the name is longer than {max} bytes", max = MAX_NAME)]
     NameLength,
-    /// Neither request nor notification nor response.
+    /// Neither a request, a notification nor a response.
     #[error("it is neither a request nor a notification nor a response")]
     Shape,
 }
 
 impl Fault {
-    /// The byte at which it goes wrong, where one can be named.
+    /// Returns the byte at which the line goes wrong, if there is such a place.
     pub fn byte_offset(&self) -> Option<usize> {
         match self {
             Self::Utf8(at) | Self::CarriageReturn(at) | Self::Syntax(at) | Self::Trailing(at) => Some(*at),
@@ -96,13 +96,12 @@ impl Fault {
         }
     }
 
-    /// Whether the bytes are no JSON text at all, rather than a JSON value that is no acceptable message.
+    /// Returns whether the bytes are not JSON at all, rather than a JSON value that is not an acceptable message.
     pub fn is_parse_error(&self) -> bool {
         self.byte_offset().is_some() || *self == Self::ByteOrderMark
     }
 }
 
-/// Cuts a text to what an error quotes of it.
 pub(super) fn excerpt(text: &str) -> String {
     shorten(text, MAX_QUOTED).into_owned()
 }

@@ -1,4 +1,4 @@
-//! Bytes to lines, under any chunking and within a bound.
+//! Cuts bytes into lines, under any chunking and within a bound.
 
 use std::mem;
 use std::ops::Range;
@@ -11,22 +11,21 @@ use crate::limits::{KEEP_BUFFER, READ_CHUNK};
 pub enum Frame {
     /// A line: where it is in the buffer, its newline included. Only the last line of a stream may have none.
     Line(Range<usize>),
-    /// A line over the bound. It was skipped without being held; what is known of it is in the skim.
+    /// A line over the bound. It was skipped without being held; the skim says what is known about it.
     Oversize(Skim),
 }
 
 /// Cuts a byte stream into lines of at most `max_line` bytes, in place.
 ///
-/// Read into [`free_space`](Self::free_space), report how much with [`advance`](Self::advance), then take frames until there are no more.
-/// Ranges stay valid until the next call of `room`.
+/// Read into [`free_space`](Self::free_space), report how much with [`advance`](Self::advance), then take frames until
+/// there are no more. Ranges stay valid until the next call of `free_space`.
 #[derive(Debug)]
 pub struct Framer {
     buffer: Vec<u8>,
-    /// Where the unfinished line begins.
     start: usize,
-    /// Up to where the unfinished line is known to hold no newline.
+    /// Up to where the unfinished line is known to contain no newline.
     searched: usize,
-    /// Where the bytes end.
+    /// Where the received bytes end.
     end: usize,
     max_line: usize,
     /// Reads a line that is over the bound while its bytes pass by.
@@ -34,12 +33,12 @@ pub struct Framer {
 }
 
 impl Framer {
-    /// A framer for lines of at most `max_line` bytes, not counting the newline.
+    /// Creates a framer for lines of at most `max_line` bytes, not counting the newline.
     pub fn new(max_line: usize) -> Self {
         Self { buffer: Vec::new(), start: 0, searched: 0, end: 0, max_line, skipping: None }
     }
 
-    /// Returns where to read the next bytes to; never empty. Invalidates all ranges that were returned before.
+    /// Returns where to read the next bytes to; never empty. Invalidates all ranges returned before.
     pub fn free_space(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -51,7 +50,7 @@ impl Framer {
             self.buffer = Vec::new();
         }
         if self.buffer.len() - self.end < READ_CHUNK {
-            // By a quarter keeps a line that arrives in many reads from being copied once a read.
+            // Growing by a quarter keeps a line that arrives in many reads from being copied once per read.
             self.buffer.resize((self.end + self.end / 4).max(self.end + READ_CHUNK), 0);
         }
         &mut self.buffer[self.end..]

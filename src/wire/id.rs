@@ -8,22 +8,22 @@ use crate::limits::MAX_ID;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Id(Box<str>);
 
-/// What makes two ids one.
+/// An id in the form in which it is compared.
 ///
-/// TypeScript clients take `1`, `"1"` and `1.0` as one (`Number(id)`), and peers that keep numbers as doubles answer
+/// TypeScript clients treat `1`, `"1"` and `1.0` as equal (`Number(id)`), and peers that keep numbers as doubles answer
 /// 9007199254740993 with 9007199254740992. So numbers, and strings that hold one, are compared as doubles.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum IdKey {
     /// The bits of a finite double that is not negative zero.
     Number(u64),
-    /// A decoded string that holds no number.
+    /// A decoded string that does not hold a number.
     Text(Box<str>),
 }
 
-/// Up to here doubles tell all integers apart: 2^53.
+/// Up to 2^53, doubles represent every integer exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Why a value is no id.
+/// Why a value is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// Neither a string nor an integer.
@@ -52,7 +52,7 @@ impl Id {
         std::str::from_utf8(json).map_err(|_| IdError::Type)
     }
 
-    /// The id as JSON, as its sender wrote it.
+    /// Returns the id as JSON, as its sender wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,7 +65,7 @@ impl fmt::Display for Id {
 }
 
 impl IdKey {
-    /// The key of an id written as JSON.
+    /// Reads the key of an id written as JSON.
     ///
     /// # Errors
     /// As [`Id::parse`].
@@ -79,7 +79,7 @@ impl IdKey {
         }
         if json.starts_with('"') {
             let text: String = serde_json::from_str(json).map_err(|_| IdError::Type)?;
-            // Beyond the integers that doubles tell apart, strings of digits are identifiers of their own.
+            // Beyond the integers that doubles represent exactly, a string of digits is an identifier of its own.
             let number = Self::parse_number(&text)
                 .filter(|number| matches!(number, Self::Number(bits) if f64::from_bits(*bits).abs() <= EXACT));
             return Ok(number.unwrap_or_else(|| Self::Text(text.into())));
@@ -89,7 +89,7 @@ impl IdKey {
         Self::parse_number(json).filter(|_| is_number).ok_or(IdError::Type)
     }
 
-    /// The short way for what nearly every client sends: digits that count up, few enough to be exact.
+    /// The fast path for what nearly every client sends: digits that count up, few enough to be exact.
     fn parse_counter(json: &str) -> Option<Self> {
         if !matches!(json.len(), 1..=15) || (json.starts_with('0') && json != "0") {
             return None;
@@ -99,7 +99,7 @@ impl IdKey {
         Some(Self::Number((value as f64).to_bits()))
     }
 
-    /// The key of a decimal number with an integer's value, as a double; `None` for all other text.
+    /// Returns the key of a decimal number with an integer's value, as a double; `None` for all other text.
     fn parse_number(text: &str) -> Option<Self> {
         if !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
             return None;
@@ -112,7 +112,7 @@ impl IdKey {
 
 impl From<&Id> for IdKey {
     fn from(id: &Id) -> Self {
-        // An `Id` was read as a key before, so this cannot fail; as text it would still only match itself.
+        // An `Id` was read as a key before, so this cannot fail; as text it would still match only itself.
         Self::from_text(&id.0).unwrap_or_else(|_| Self::Text(id.0.clone()))
     }
 }

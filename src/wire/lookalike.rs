@@ -2,17 +2,17 @@
 //!
 //! Go's decoder before 1.3.1 of its MCP SDK matched keys without regard to case and folded U+017F and U+212A
 //! (CVE-2026-27896); others fold as Unicode does, or as Java's `equalsIgnoreCase` does, or cut a key at U+0000
-//! (GHSA-q382-vc8q-7jhj), or leave out a lone surrogate, which stands as U+FFFD here. A key that equals a protocol key
-//! under any of these, and not exactly, is a look-alike.
+//! (GHSA-q382-vc8q-7jhj), or leave out a lone surrogate, which is U+FFFD here. A key that equals a protocol key under
+//! any of these, but not exactly, is a look-alike.
 
 /// How a key relates to a list of protocol keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
-    /// It is this protocol key.
+    /// The key is this protocol key.
     Is(&'static str),
-    /// Some parser takes it for this protocol key.
+    /// Some parser takes the key for this protocol key.
     Like(&'static str),
-    /// It is another key.
+    /// The key is another one.
     Other,
 }
 
@@ -27,7 +27,7 @@ pub fn compare_key(key: &str, protocol_keys: &[&'static str]) -> Likeness {
     }
 }
 
-/// Whether some parser takes `text` for `name`, which is ASCII; also true where they are equal.
+/// Returns whether some parser takes `text` for `name`, which is ASCII; also true if they are equal.
 pub fn is_alike(text: &str, name: &str) -> bool {
     let cut = text.split('\0').next().unwrap_or_default();
     if cut.is_ascii() {
@@ -36,14 +36,14 @@ pub fn is_alike(text: &str, name: &str) -> bool {
     fold_case(cut).eq(name.chars().map(|c| c.to_ascii_lowercase()))
 }
 
-/// Folds through upper case to lower case, which joins what either alone leaves apart: ſ with s, the kelvin sign with k,
-/// dotless and dotted i with i, ligatures with their letters. Full-width letters fold to their ASCII counterparts, as under NFKC.
+/// Folds through upper case to lower case, which joins what either alone keeps apart: ſ with s, the kelvin sign with k,
+/// dotless and dotted i with i, ligatures with their letters. Full-width letters fold to ASCII, as under NFKC.
 fn fold_case(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars()
         .map(narrow_char)
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
-        // Lower-casing U+0130 leaves this combining dot behind its i; a lone surrogate is no character to some.
+        // Lower-casing U+0130 leaves this combining dot after its i; to some parsers a lone surrogate is no character.
         .filter(|c| !matches!(*c, '\u{307}' | '\u{fffd}'))
 }
 

@@ -21,28 +21,28 @@ const JUDGED_METHODS: [&str; 6] = [
 
 /// The methods that matter to the wrapper.
 pub mod method {
-    /// A tool is called.
+    /// Calls a tool.
     pub const TOOLS_CALL: &str = "tools/call";
-    /// The tools are listed.
+    /// Lists the tools.
     pub const TOOLS_LIST: &str = "tools/list";
-    /// A prompt is fetched.
+    /// Fetches a prompt.
     pub const PROMPTS_GET: &str = "prompts/get";
-    /// The prompts are listed.
+    /// Lists the prompts.
     pub const PROMPTS_LIST: &str = "prompts/list";
-    /// A session of a revision up to 2025-11-25 begins.
+    /// Begins a session, up to revision 2025-11-25.
     pub const INITIALIZE: &str = "initialize";
-    /// A request is withdrawn.
+    /// Cancels a request.
     pub const CANCELLED: &str = "notifications/cancelled";
-    /// A stream of notifications is opened, from revision 2026-07-28 on.
+    /// Opens a stream of notifications, from revision 2026-07-28 on.
     pub const SUBSCRIPTIONS_LISTEN: &str = "subscriptions/listen";
-    /// Such a stream is open.
+    /// Acknowledges such a stream.
     pub const SUBSCRIPTIONS_ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
 }
 
 /// A message, borrowed from its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message<'l> {
-    /// Something that wants an answer.
+    /// A message that wants an answer.
     Request {
         /// The id as written.
         id: &'l str,
@@ -53,7 +53,7 @@ pub enum Message<'l> {
         /// The parameters as written: an object.
         params: Option<&'l str>,
     },
-    /// Something that wants none.
+    /// A message that wants no answer.
     Notification {
         /// The method, decoded.
         method: Cow<'l, str>,
@@ -66,12 +66,12 @@ pub enum Message<'l> {
         id: &'l str,
         /// The id as compared.
         key: IdKey,
-        /// What it says.
+        /// The result or the error.
         answer: Answer<'l>,
     },
 }
 
-/// What a response says, as written.
+/// The content of a response, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer<'l> {
     /// A result.
@@ -131,19 +131,19 @@ fn expect_object<'l>(name: &'static str, json: Option<&'l str>) -> Result<Option
     }
 }
 
-/// The keys of a call's parameters that the protocol knows, in any revision.
+/// The keys in a call's parameters that the protocol knows, in any revision.
 const CALL_KEYS: [&str; 6] = ["name", "arguments", "_meta", "task", "inputResponses", "requestState"];
 
-/// The key in `_meta` that says which revision a request is of, from 2026-07-28 on.
+/// The key in `_meta` that names the revision of a request, from 2026-07-28 on.
 const REVISION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 
-/// The key in `_meta` that says what the client can do, from 2026-07-28 on.
+/// The key in `_meta` for the client's capabilities, from 2026-07-28 on.
 const CLIENT_CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";
 
-/// The key in `_meta` that says what the client is, from 2026-07-28 on.
+/// The key in `_meta` for the client's description of itself, from 2026-07-28 on.
 const CLIENT_INFO_KEY: &str = "io.modelcontextprotocol/clientInfo";
 
-/// The revision from which on results carry a `resultType`. Revisions compare as text.
+/// The first revision in which results carry a `resultType`. Revisions compare as text.
 const RESULT_TYPE_SINCE: &str = "2026-07-28";
 
 /// The parameters of tools/call or prompts/get.
@@ -166,7 +166,7 @@ pub enum AnswerShape {
     Result,
     /// A result with `resultType`, from revision 2026-07-28 on.
     TypedResult,
-    /// A task (2025-11-25, `params.task`): a plain result would be the wrong shape, so refuse with an error.
+    /// A task (2025-11-25, `params.task`): a plain result has the wrong shape, so refuse with an error.
     Task,
 }
 
@@ -193,17 +193,18 @@ impl<'l> CallParams<'l> {
         Ok(Self { name, arguments: expect_object("arguments", arguments)?, meta, task, input, state })
     }
 
-    /// Whether the call brings input that the server has asked for, as a retry does (2026-07-28).
+    /// Returns whether the call brings input that the server has asked for, as a retry does (2026-07-28).
     pub fn has_input(&self) -> bool {
         self.input.is_some() || self.state.is_some()
     }
 
-    /// The state that the server gave with its question, as written.
+    /// Returns the state that the server gave with its question, as written.
     pub fn request_state(&self) -> Option<&'l str> {
         self.state
     }
 
-    /// Returns what the client says it is, an object as written, if the call says so itself (from revision 2026-07-28 on).
+    /// Returns what the client says it is, an object as written, if the call says so itself (from revision 2026-07-28
+    /// on).
     pub fn client_info(&self) -> Option<&'l str> {
         view::find_member(self.meta?, CLIENT_INFO_KEY)
     }
@@ -223,7 +224,7 @@ impl<'l> CallParams<'l> {
         view::find_member(self.meta?, "progressToken")
     }
 
-    /// Which shape of answer the caller expects.
+    /// Returns the shape of the answer that the caller expects.
     pub fn answer_shape(&self) -> AnswerShape {
         let revision = self.meta.and_then(|meta| view::find_member(meta, REVISION_KEY)).and_then(view::decode_string);
         match (self.task, revision) {
@@ -234,12 +235,12 @@ impl<'l> CallParams<'l> {
     }
 }
 
-/// Reads a tool's or prompt's name: a string that all parsers read alike.
+/// Reads the name of a tool or prompt: a string that all parsers read alike.
 pub(crate) fn read_name(json: &str) -> Result<Cow<'_, str>, Fault> {
     if !json.starts_with('"') {
         return Err(Fault::Type { name: "name", expected: "a string" });
     }
-    // Six bytes is the longest that one byte of a name can be written in; two are its quotes.
+    // One byte of a name takes at most six bytes as written; two are its quotes.
     if json.len() > 6 * MAX_NAME + 2 {
         return Err(Fault::NameLength);
     }
@@ -250,12 +251,12 @@ pub(crate) fn read_name(json: &str) -> Result<Cow<'_, str>, Fault> {
     }
 }
 
-/// The client's description of itself in `initialize`, an object as written.
+/// Returns the client's description of itself in `initialize`, an object as written.
 pub fn client_info(params: Option<&str>) -> Option<&str> {
     view::find_member(params?, "clientInfo")
 }
 
-/// The request that a `notifications/cancelled` withdraws.
+/// Returns the request that a `notifications/cancelled` cancels.
 pub fn cancelled_request(params: Option<&str>) -> Option<IdKey> {
     IdKey::parse(view::find_member(params?, "requestId")?.as_bytes()).ok()
 }

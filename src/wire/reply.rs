@@ -1,16 +1,16 @@
-//! The lines that the wrapper writes itself: errors, and refusals that a model should read.
+//! The lines that the wrapper writes itself: errors, and refusals for a model to read.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::message::AnswerShape;
 
-/// What a JSON-RPC error is about. The wrapper's own codes lie outside the range that JSON-RPC reserves.
+/// What a JSON-RPC error is about. The wrapper's own codes are outside the range that JSON-RPC reserves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
-    /// The line is no JSON (JSON-RPC 2.0).
+    /// The line is not JSON (JSON-RPC 2.0).
     Parse,
-    /// The line is JSON, but no acceptable message (JSON-RPC 2.0).
+    /// The line is JSON, but not an acceptable message (JSON-RPC 2.0).
     InvalidRequest,
     /// The server ended before it answered.
     UpstreamEnded,
@@ -25,7 +25,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// The number on the wire.
+    /// Returns the number on the wire.
     pub fn number(self) -> i32 {
         match self {
             Self::Parse => -32700,
@@ -46,16 +46,16 @@ pub struct DecisionMeta<'a> {
     pub effect: &'a str,
     /// The rule's path.
     pub rule: &'a str,
-    /// Why.
+    /// The reason.
     pub reason: &'a str,
     /// The tool or prompt.
     pub tool: &'a str,
-    /// After how many seconds the same call passes, where time is all that is missing.
+    /// After how many seconds the same call passes, if it only has to wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
 }
 
-/// A response: either `result` or `error` is there.
+/// A response, with either `result` or `error`.
 #[derive(Serialize)]
 struct ReplyLine<'a> {
     jsonrpc: &'static str,
@@ -102,12 +102,12 @@ struct ReplyMeta<'a> {
     decision: DecisionMeta<'a>,
 }
 
-/// An error line for the request `id`, as its sender wrote it; `None` where it has none that is certain.
+/// Builds an error for the request `id`, as its sender wrote it; `None` if there is no certain id.
 pub fn error_line(id: Option<&str>, code: ErrorCode, message: &str) -> Vec<u8> {
     serialize_line(id, Body::Error(ErrorObject { code: code.number(), message, data: None }))
 }
 
-/// A refusal of the request `id` in the shape that its caller expects.
+/// Builds a refusal of the request `id` in the shape that its caller expects.
 pub fn refusal_line(id: &str, shape: AnswerShape, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
     let result_type = match shape {
         AnswerShape::Task => return refusal_error_line(id, text, decision),
@@ -118,13 +118,13 @@ pub fn refusal_line(id: &str, shape: AnswerShape, text: &str, decision: Decision
     serialize_line(Some(id), Body::Result(ToolResult { result_type, content, is_error: true, meta }))
 }
 
-/// A refusal of the request `id` as a JSON-RPC error.
+/// Builds a refusal of the request `id` as a JSON-RPC error.
 pub fn refusal_error_line(id: &str, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
     let data = Some(ReplyMeta { decision });
     serialize_line(Some(id), Body::Error(ErrorObject { code: ErrorCode::Refused.number(), message: text, data }))
 }
 
-/// The notification that the list of tools has changed; into a subscription, by its id as its sender wrote it.
+/// Builds the notification that the list of tools has changed; for a subscription, with its id as its sender wrote it.
 pub fn tools_list_changed(subscription: Option<&str>) -> Vec<u8> {
     let params =
         subscription.map(|id| format!(r#","params":{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}"#));
@@ -133,9 +133,9 @@ pub fn tools_list_changed(subscription: Option<&str>) -> Vec<u8> {
 }
 
 fn serialize_line(id: Option<&str>, body: Body<'_>) -> Vec<u8> {
-    // An id that was read before is JSON; were it none, null would still be a valid answer.
+    // An id that was read before is JSON; if it were not, null would still be a valid answer.
     let id = id.and_then(|id| serde_json::from_str::<&RawValue>(id).ok());
-    // Serializing strings and numbers into memory has no way to fail.
+    // Serializing strings and numbers into memory cannot fail.
     let mut line = serde_json::to_vec(&ReplyLine { jsonrpc: "2.0", id, body }).unwrap_or_default();
     line.push(b'\n');
     line

@@ -1,7 +1,7 @@
-//! What can be said of a line that is not read: is it a request, and by which id does it want its answer?
+//! What is known about a line that is not read: whether it is a request, and with which id it wants its answer.
 //!
 //! A line over the bound passes by in pieces and is never held, and a line that the strict reader refuses must still be
-//! answered with its id where it has one. Both are read here, leniently, in constant memory, and never forwarded.
+//! answered with its id if it has one. Both are read here, leniently, in constant memory, and never forwarded.
 
 use super::id::Id;
 use super::lookalike::{self, Likeness};
@@ -10,7 +10,7 @@ use crate::limits::MAX_ID;
 /// What a line that is not acceptable seems to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Skim {
-    /// The one id of the line, where it is a whole object with exactly one readable id.
+    /// The id of the line, if the line is a whole object with exactly one readable id.
     pub id: Option<Id>,
     /// What the line seems to be.
     pub shape: Shape,
@@ -23,7 +23,7 @@ pub struct Skim {
 pub enum Version {
     /// It has one.
     Named,
-    /// It has none: it may be anybody's JSON.
+    /// It has none: it may be any JSON.
     #[default]
     Absent,
 }
@@ -37,18 +37,18 @@ pub enum Shape {
     Notification,
     /// It has a result or an error, and no method.
     Response,
-    /// It is no single object, or has neither a method nor a result or an error.
+    /// It is not a single object, or has neither a method nor a result or an error.
     #[default]
     Unknown,
 }
 
 impl Skim {
-    /// The id to answer to, if the line is a request or nothing shows that it is something else.
+    /// Returns the id to answer to, if the line is a request or nothing shows that it is something else.
     pub fn request_id(&self) -> Option<&Id> {
         self.id.as_ref().filter(|_| matches!(self.shape, Shape::Request | Shape::Unknown))
     }
 
-    /// The id that the line answers, if it is a response.
+    /// Returns the id that the line answers, if it is a response.
     pub fn response_id(&self) -> Option<&Id> {
         self.id.as_ref().filter(|_| self.shape == Shape::Response)
     }
@@ -61,26 +61,23 @@ pub fn skim_line(line: &[u8]) -> Skim {
     skimmer.finish()
 }
 
-/// The longest key that can matter, as written: one that is written in escapes alone.
+/// The longest key that can matter, as written: one that consists of escapes only.
 const MAX_KEY: usize = 64;
 
-/// Where the skimmer is in the outermost object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum SkimState {
-    /// Before the object: blanks, control bytes and a byte order mark are passed over.
+    /// Before the object: blanks, control bytes and a byte order mark are skipped.
     #[default]
     Before,
     /// Before a key of the outermost object, or its end.
     Key,
-    /// In a value of the outermost object.
     Value,
-    /// After the object.
     After,
-    /// This is no single object.
+    /// The line is not a single object.
     Broken,
 }
 
-/// Reads a line piece by piece; see the module's page.
+/// Skims a line piece by piece: see the module's documentation.
 #[derive(Debug, Default)]
 pub struct Skimmer {
     at: SkimState,
@@ -89,7 +86,6 @@ pub struct Skimmer {
     escaped: bool,
     /// The key or the id that is being read, as written, up to a bound.
     text: Vec<u8>,
-    /// Whether `text` is being filled.
     taking: bool,
     /// The key whose value is being read.
     member: Option<&'static str>,
@@ -123,7 +119,7 @@ impl Skimmer {
         }
     }
 
-    /// What the whole line was.
+    /// Returns what is known about the whole line.
     pub fn finish(self) -> Skim {
         if self.at != SkimState::After {
             return Skim::default();
@@ -192,7 +188,7 @@ impl Skimmer {
     }
 
     fn take_byte(&mut self, byte: u8) {
-        // One byte over the bound is kept, so that an id that was cut is seen to be too long.
+        // One byte over the bound is kept, so that an id that was cut is recognised as too long.
         if self.taking && self.text.len() <= MAX_ID {
             self.text.push(byte);
         }
@@ -215,7 +211,7 @@ impl Skimmer {
                     _ => self.has_answer = true,
                 }
             }
-            // Some readers would take it for the id: then no id is certain.
+            // Some readers take it for the id: then no id is certain.
             Likeness::Like("id") => self.ids += 2,
             Likeness::Like(_) | Likeness::Other => {}
         }
@@ -234,7 +230,7 @@ impl Skimmer {
 mod tests {
     use super::*;
 
-    /// `line` skimmed whole and byte by byte: shape and id as written.
+    /// Skims `line` whole and byte by byte. Returns its shape, and its id as written.
     fn seen(line: &str) -> (Shape, Option<String>) {
         let whole = skim_line(line.as_bytes());
         let mut pieces = Skimmer::default();

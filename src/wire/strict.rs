@@ -5,8 +5,8 @@
 //! they differ over is refused here. What is valid JSON and only odd passes: lone surrogate escapes in values, `1e999`,
 //! numbers of forty digits, nesting up to [`MAX_DEPTH`].
 //!
-//! One pass, no recursion, and after the first few lines no allocation. serde_json cannot do this: it refuses lone
-//! surrogates and numbers that overflow, and it does not see duplicates without building values.
+//! It takes one pass, no recursion, and after the first few lines no allocation. serde_json cannot do this: it refuses
+//! lone surrogates and numbers that overflow, and it does not see duplicates without building values.
 
 mod scalar;
 
@@ -17,7 +17,7 @@ use super::lookalike::{self, Likeness};
 use super::text::{decode_lossy, plain_end, stop_bits};
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
 
-/// The keys of a JSON-RPC message itself.
+/// The keys of a JSON-RPC message.
 pub const ENVELOPE_KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 
 /// In which objects of a line duplicate keys and NULs are looked for.
@@ -25,15 +25,15 @@ pub const ENVELOPE_KEYS: [&str; 6] = ["jsonrpc", "id", "method", "params", "resu
 pub struct StrictDepth(usize);
 
 impl StrictDepth {
-    /// In all: what a client sends is judged as a whole.
+    /// In all objects: what a client sends is judged as a whole.
     pub const EVERYTHING: Self = Self(usize::MAX);
-    /// In the outermost object: of a server's answer only the envelope is judged.
+    /// In the outermost object: only the envelope of a server's answer is judged.
     pub const ENVELOPE: Self = Self(1);
     /// Down to the objects in a list that a server sends: message, result, list, item.
     pub const LIST: Self = Self(4);
 }
 
-/// The members of the outermost object that the protocol knows, each as it is written in the line.
+/// The members of the outermost object that the protocol knows, each as written in the line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Envelope<'l> {
     /// The version.
@@ -63,13 +63,14 @@ impl<'l> Envelope<'l> {
     }
 }
 
-/// Up to this many keys an object's duplicates are found by comparing each pair, beyond it by sorting.
+/// Up to this many keys, duplicates are found by comparing each pair; beyond it, by sorting.
 const FEW_KEYS: usize = 16;
 
-/// From how many bytes of a string on the rest is looked at in blocks: keys are shorter, most of a large message is not.
+/// From this many bytes of a string on, the rest is scanned in blocks: keys are shorter, most of a large message is
+/// not.
 const LONG: usize = 32;
 
-/// A container that is open: where its keys begin, or an array.
+/// An open container: where its keys begin, or an array.
 #[derive(Clone, Copy, Debug)]
 enum Level {
     Array,
@@ -79,7 +80,7 @@ enum Level {
 /// A key: in the line, or decoded in the reader's arena.
 #[derive(Clone, Copy, Debug)]
 struct KeyPlace {
-    /// `start << 1`, with the lowest bit set where the key is in the arena.
+    /// `start << 1`, with the lowest bit set if the key is in the arena.
     place: u32,
     len: u32,
 }
@@ -105,7 +106,7 @@ impl Reader {
         self.start_scan(text, depth).scan_message()
     }
 
-    /// Reads one object as strictly as those inside a line, and nothing but it: what may stand as a member of a message.
+    /// Reads one object as strictly as those inside a line, and nothing else: what may be a member of a message.
     ///
     /// # Errors
     /// With the first thing that is wrong with it. Places are bytes of `text`.
@@ -125,13 +126,13 @@ impl Reader {
     }
 }
 
-/// A line without its `\n` or `\r\n`.
+/// Returns a line without its `\n` or `\r\n`.
 pub fn trim_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// A string as it is written: where, between its quotes, and whether escapes are in it.
+/// A string as written: where it is, between its quotes, and whether it has escapes.
 struct RawText {
     range: Range<usize>,
     spelling: Spelling,
@@ -143,7 +144,6 @@ enum Spelling {
     Escaped,
 }
 
-/// One pass over one line.
 struct Scan<'r, 'l> {
     reader: &'r mut Reader,
     text: &'l str,
@@ -182,7 +182,7 @@ impl<'l> Scan<'_, 'l> {
         if self.peek().is_none() { Ok(()) } else { Err(Fault::Trailing(self.at)) }
     }
 
-    /// Up to the object: only spaces may stand before it.
+    /// Moves to the object: only spaces may come before it.
     fn skip_to_object(&mut self) -> Result<(), Fault> {
         while self.peek() == Some(b' ') {
             self.at += 1;
@@ -198,7 +198,7 @@ impl<'l> Scan<'_, 'l> {
         }
     }
 
-    /// The next key of the outermost object and its colon; the protocol's name for it, if it has one.
+    /// Reads the next key of the outermost object and its colon. Returns the protocol's name for it, if it has one.
     fn envelope_key(&mut self) -> Result<Option<&'static str>, Fault> {
         let key = self.scan_key()?;
         let spelling = key.spelling;
@@ -211,7 +211,6 @@ impl<'l> Scan<'_, 'l> {
         }
     }
 
-    /// One value of any kind, with all that is in it.
     fn scan_value(&mut self) -> Result<(), Fault> {
         let base = self.reader.levels.len();
         loop {
@@ -242,12 +241,12 @@ impl<'l> Scan<'_, 'l> {
         }
     }
 
-    /// Opens an object; whether a key follows.
+    /// Opens an object. Returns whether a key follows.
     fn enter_object(&mut self) -> Result<bool, Fault> {
         self.enter_container(Level::Object { keys: self.reader.keys.len() }, b'}')
     }
 
-    /// Opens a container; whether something is in it.
+    /// Opens a container. Returns whether it has content.
     fn enter_container(&mut self, level: Level, end: u8) -> Result<bool, Fault> {
         if self.reader.levels.len() == MAX_DEPTH {
             return Err(Fault::Depth);
@@ -267,7 +266,7 @@ impl<'l> Scan<'_, 'l> {
         self.reader.levels.pop();
     }
 
-    /// After a value in an object or array: whether another member follows.
+    /// Goes on after a value in an object or array. Returns whether another member follows.
     fn next_member(&mut self, end: u8) -> Result<bool, Fault> {
         self.skip_blanks();
         let is_next = match self.peek() {
@@ -285,7 +284,7 @@ impl<'l> Scan<'_, 'l> {
         Ok(is_next)
     }
 
-    /// A key and its colon. Where the object is judged, the key is remembered and compared.
+    /// Scans a key and its colon. If the object is judged, the key is remembered and compared.
     fn scan_key(&mut self) -> Result<RawText, Fault> {
         self.skip_blanks();
         if self.peek() != Some(b'"') {
@@ -331,8 +330,8 @@ impl<'l> Scan<'_, 'l> {
         Ok(())
     }
 
-    /// At an object's end: no key stands twice among its many keys, nor once lone surrogates are left out. Forgets
-    /// them.
+    /// Checks at an object's end that no key occurs twice among its many keys, nor once lone surrogates are left out.
+    /// Forgets the keys.
     fn check_duplicates(&mut self) -> Result<(), Fault> {
         let Some(Level::Object { keys: start }) = self.reader.levels.last().copied() else { return Ok(()) };
         let mut keys = std::mem::take(&mut self.reader.keys);
@@ -364,7 +363,7 @@ impl<'l> Scan<'_, 'l> {
         source.get(start..start + key.len as usize).unwrap_or_default()
     }
 
-    /// The decoded text of the key that was remembered last.
+    /// Returns the decoded text of the key that was remembered last.
     fn last_key_text(&self, key: &RawText) -> &str {
         match self.reader.keys.last() {
             Some(last) => self.key_text(*last),
@@ -372,7 +371,7 @@ impl<'l> Scan<'_, 'l> {
         }
     }
 
-    /// A string, the cursor on its opening quote.
+    /// Scans a string; the cursor is on its opening quote.
     fn scan_string(&mut self) -> Result<RawText, Fault> {
         let start = self.at + 1;
         let (mut at, mut until) = (start, start + LONG);
@@ -399,7 +398,7 @@ impl<'l> Scan<'_, 'l> {
         Ok(RawText { range: start..at, spelling })
     }
 
-    /// Goes on in a string block by block, up to its end, a fault, or the last bytes of the line.
+    /// Scans the rest of a string block by block, up to its end, a fault, or the last bytes of the line.
     fn scan_long_string(&self, mut base: usize, spelling: &mut Spelling) -> Result<usize, Fault> {
         // Where the last escape ends.
         let mut at = base;
@@ -422,7 +421,6 @@ impl<'l> Scan<'_, 'l> {
         Ok(base)
     }
 
-    /// The length of the escape at `at`.
     fn escape_length(&self, at: usize) -> Result<usize, Fault> {
         match self.bytes.get(at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),

@@ -1,11 +1,11 @@
-//! The inside of JSON strings, as it stands on the line.
+//! The inside of JSON strings, as written on the line.
 
-/// Where the next quote, backslash or control byte of a string stands, from `at` on; `until` or a little more where there
-/// is none before it, and the end where there is none at all. Eight bytes at a time.
+/// Returns where the next quote, backslash or control byte of a string is, from `at` on; `until` or a little more if
+/// there is none before it, and the end if there is none at all. Reads eight bytes at a time.
 pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The usual test for a zero byte in a word: the first one that it marks is certain, which is all that is used.
+    // The usual test for a zero byte in a word: the first byte that it marks is certain, and only that one is used.
     let zero = |word: u64| word.wrapping_sub(ONES) & !word;
     while at < until {
         let rest = bytes.get(at..).unwrap_or_default();
@@ -23,8 +23,8 @@ pub(super) fn plain_end(bytes: &[u8], mut at: usize, until: usize) -> usize {
     at
 }
 
-/// Which of these bytes are quotes, backslashes or control bytes, the first byte in the lowest bit. Without a branch, so that
-/// it is compiled to vector instructions.
+/// Returns which of these bytes are quotes, backslashes or control bytes, the first byte in the lowest bit. It has no
+/// branch, so that it is compiled to vector instructions.
 #[inline]
 pub(super) fn stop_bits(block: &[u8; 64]) -> u64 {
     let mut flags = [0_u8; 64];
@@ -41,7 +41,7 @@ fn is_stop(byte: u8) -> bool {
     (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 
-/// Decodes the inside of a JSON string that was read before. A lone surrogate becomes U+FFFD, as many parsers make it.
+/// Decodes the inside of a JSON string that was read before. A lone surrogate becomes U+FFFD, as in many parsers.
 pub(super) fn decode_lossy(inside: &str, into: &mut String) {
     let mut rest = inside;
     while let Some((plain, escape)) = rest.split_once('\\') {
@@ -67,7 +67,7 @@ pub(super) fn decode_lossy(inside: &str, into: &mut String) {
     into.push_str(rest);
 }
 
-/// The character of a `u` with four digits, or of a pair of them, and the bytes it takes.
+/// Returns the character of a `u` with four digits, or of a pair of them, and the number of bytes it takes.
 fn unicode_escape(escape: &str) -> (char, usize) {
     let unit = |at: usize| escape.get(at..at + 4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
     let first = unit(1).unwrap_or_default();

@@ -8,28 +8,27 @@ use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
 use super::text::decode_lossy;
 
-/// A member of an object: key with its quotes, and value, as written.
+/// A member of an object: the key with its quotes, and the value, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member<'l> {
     key: &'l str,
     /// The value as written.
     pub value: &'l str,
-    /// Where the value stands in the text that was walked.
+    /// Where the value is in the text that was walked.
     pub range: Range<usize>,
 }
 
 impl<'l> Member<'l> {
-    /// The key, decoded; `None` where it holds a lone surrogate.
+    /// Returns the key, decoded; `None` if it holds a lone surrogate.
     pub fn key(&self) -> Option<Cow<'l, str>> {
         decode_string(self.key)
     }
 
-    /// The key as written, with its quotes.
     pub(crate) fn written_key(&self) -> &'l str {
         self.key
     }
 
-    /// Which of these protocol keys it is, if any.
+    /// Returns which of these protocol keys it is, if any.
     ///
     /// # Errors
     /// When it looks like one, or is one that is written with escapes.
@@ -48,7 +47,7 @@ impl<'l> Member<'l> {
     }
 }
 
-/// The members of an object.
+/// Returns the members of an object.
 pub fn members(object: &str) -> impl Iterator<Item = Member<'_>> {
     let mut walk = Walk::enter_container(object, b'{');
     std::iter::from_fn(move || {
@@ -65,7 +64,7 @@ pub fn find_member<'l>(object: &'l str, key: &str) -> Option<&'l str> {
     members(object).find(|member| member.key().as_deref() == Some(key)).map(|member| member.value)
 }
 
-/// Where the elements of an array stand in its text.
+/// Returns where the elements of an array are in its text.
 pub fn elements(array: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut walk = Walk::enter_container(array, b'[');
     std::iter::from_fn(move || {
@@ -81,7 +80,7 @@ pub fn decode_string(json: &str) -> Option<Cow<'_, str>> {
     if inside.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
 }
 
-/// Where a piece stands in the text that it was cut from. Both are views of one buffer, so their addresses tell.
+/// Returns where a piece is in the text that it was cut from. Both are views of one buffer, so their addresses tell.
 pub(crate) fn range_of(whole: &[u8], piece: &str) -> Range<usize> {
     let start = piece.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
     start..start + piece.len()
@@ -95,7 +94,7 @@ struct Walk<'l> {
 impl<'l> Walk<'l> {
     fn enter_container(text: &'l str, open: u8) -> Self {
         let bytes = text.as_bytes();
-        // A walk that cannot begin stands at its end.
+        // A walk that cannot begin is at its end.
         Self { bytes, at: if bytes.first() == Some(&open) { 1 } else { bytes.len() } }
     }
 
@@ -114,7 +113,7 @@ impl<'l> Walk<'l> {
         (self.peek() == Some(byte)).then(|| self.at += 1)
     }
 
-    /// Passes over one value; `None` at the end of the container.
+    /// Skips one value; `None` at the end of the container.
     fn skip_value(&mut self) -> Option<Range<usize>> {
         self.skip_blanks();
         let start = self.at;

@@ -1,5 +1,5 @@
-//! The client's own dialogue: MCP elicitation, as a request of ours (2025-06-18 and 2025-11-25), or as the answer to the
-//! call, which then comes again (2026-07-28).
+//! The client's own dialogue: MCP elicitation, as a request of ours (2025-06-18 and 2025-11-25), or as the answer to
+//! the call, which then comes again (2026-07-28).
 
 use std::borrow::Cow;
 
@@ -21,12 +21,11 @@ pub(in crate::engine) const OURS: &str = "policylayer";
 /// Whether the client supports elicitation, in a session that begins with `initialize`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::engine) enum ElicitationSupport {
-    /// It does not, or has not said so yet.
+    /// Not supported, or not declared yet.
     #[default]
     None,
-    /// It does, if the revision in the server's answer has elicitation.
+    /// Supported if the revision in the server's answer has elicitation.
     Declared,
-    /// It does.
     Form,
 }
 
@@ -151,7 +150,7 @@ pub(in crate::engine) fn remove_our_answers(params: &str) -> String {
     })
 }
 
-/// Replaces the id of a held line by the id of the request that is answered now.
+/// Replaces the id of a held line with the id of the request that is answered now.
 pub(in crate::engine) fn replace_id(line: &[u8], old: &str, new: &str) -> Option<Box<[u8]>> {
     let text = std::str::from_utf8(line).ok()?;
     // It may begin with blanks.
@@ -192,7 +191,7 @@ fn format_arguments(object: &str) -> String {
 }
 
 fn to_line(message: &impl serde::Serialize) -> Vec<u8> {
-    // Writing to memory cannot fail; an empty line would be dropped by every reader.
+    // Writing to memory cannot fail; every reader would drop an empty line.
     let mut line = serde_json::to_vec(message).unwrap_or_default();
     line.push(b'\n');
     line

@@ -7,7 +7,6 @@ use crate::limits::MAX_GRANTS;
 use crate::policy::ApprovalScope;
 use crate::record::Digest;
 
-/// The grants of a session.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Grants {
     granted: Vec<Grant>,
@@ -21,7 +20,6 @@ struct Grant {
 
 #[derive(Debug)]
 enum GrantScope {
-    /// Every call of a tool.
     Tool(Box<str>),
     /// Every call of a tool with the same arguments.
     Same(Digest),
@@ -45,20 +43,19 @@ impl Grants {
         self.add_grant(Grant { scope, channel });
     }
 
-    /// Grants one call, until this time.
     pub(super) fn add_once(&mut self, digest: Digest, channel: Channel, until: Duration) {
         self.add_grant(Grant { scope: GrantScope::Once(digest, until), channel });
     }
 
     fn add_grant(&mut self, grant: Grant) {
-        // Calls of the oldest are asked about again.
+        // Calls that the oldest grant covers are asked about again.
         if self.granted.len() >= MAX_GRANTS {
             self.granted.remove(0);
         }
         self.granted.push(grant);
     }
 
-    /// Returns the channel on which a call was granted, if it was. A grant for one call is used up by this.
+    /// Returns the channel on which a call was granted, if it was. This uses up a grant for one call.
     pub(in crate::engine) fn redeem_grant(&mut self, tool: &str, digest: Digest, now: Duration) -> Option<Channel> {
         self.granted.retain(|grant| !matches!(grant.scope, GrantScope::Once(_, until) if until <= now));
         let at = self.granted.iter().position(|grant| match &grant.scope {

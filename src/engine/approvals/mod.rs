@@ -55,7 +55,7 @@ pub struct ApprovalOptions {
     pub channels: Vec<Channel>,
     /// How long a person has to answer, unless the policy says otherwise.
     pub timeout: Duration,
-    /// The random key of this session that keeps anybody from guessing our ids and states.
+    /// The random key of this session, which makes our ids and states impossible to guess.
     pub secret: [u8; 32],
 }
 
@@ -106,9 +106,9 @@ pub struct Question {
 /// Whether a question is asked on the local channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Local {
-    /// It is.
+    /// The question is asked there.
     Asked,
-    /// It is not.
+    /// The question is not asked there.
     Not,
 }
 
@@ -138,22 +138,20 @@ pub trait LocalChannel: std::fmt::Debug + Send {
     fn take_answers(&mut self) -> Vec<(u64, ApprovalAnswer)>;
 }
 
-/// A call that waits for a person.
 #[derive(Debug)]
 pub(super) struct HeldCall {
     pub(super) question: Question,
     /// The id as the client wrote it, and as it is compared.
     pub(super) id: Box<str>,
     pub(super) key: IdKey,
-    /// The line, with its newline.
+    /// With its newline.
     pub(super) line: Box<[u8]>,
-    /// The policy file that asks.
     pub(super) file: Option<Box<str>>,
     pub(super) digest: Digest,
     pub(super) scope: ApprovalScope,
     pub(super) pending: PendingCall,
     pub(super) since: Duration,
-    /// The dialogue in the client, while it is open.
+    /// `Some` while the client's dialogue is open.
     pub(super) dialogue: Option<Dialogue>,
     pub(super) progress: Option<Progress>,
 }
@@ -163,13 +161,12 @@ impl HeldCall {
         self.since.saturating_add(self.question.timeout)
     }
 
-    /// Returns the question with what is still open of it.
+    /// Returns the question and where it is still open.
     pub(super) fn open_question(&self) -> OpenQuestion {
         OpenQuestion { number: self.question.number, dialogue: self.dialogue.clone(), local: self.question.local }
     }
 }
 
-/// A dialogue in the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Dialogue {
     /// A request of ours waits for its answer.
@@ -190,7 +187,6 @@ impl Dialogue {
     }
 }
 
-/// Where a question is still open.
 #[derive(Debug)]
 pub(super) struct OpenQuestion {
     pub(super) number: u64,
@@ -199,7 +195,7 @@ pub(super) struct OpenQuestion {
 }
 
 impl OpenQuestion {
-    /// Returns the question after an answer on this channel, which closes a dialogue in the client.
+    /// Returns what is still open after an answer on this channel: an answer in the client closes its dialogue.
     pub(super) fn answered_on(self, channel: Channel) -> Self {
         match channel {
             Channel::Client => Self { dialogue: None, ..self },
@@ -208,7 +204,6 @@ impl OpenQuestion {
     }
 }
 
-/// A question that nobody answered in time.
 #[derive(Debug)]
 struct LateQuestion {
     question: OpenQuestion,
@@ -218,7 +213,6 @@ struct LateQuestion {
     until: Duration,
 }
 
-/// The questions and grants of a session.
 #[derive(Debug, Default)]
 pub(super) struct Approvals {
     pub(super) options: ApprovalOptions,
@@ -235,7 +229,7 @@ impl Approvals {
         Self { options, ..Self::default() }
     }
 
-    /// Returns whether one more call, with a line of this length, can be held.
+    /// Returns whether one more call, with a line of `length` bytes, can be held.
     pub(super) fn can_hold(&self, length: usize) -> bool {
         let total: usize = self.held.iter().map(|held| held.line.len()).sum();
         self.held.len() < MAX_HELD && (total == 0 || total + length <= MAX_HELD_BYTES)
@@ -246,7 +240,7 @@ impl Approvals {
         self.asked
     }
 
-    /// Returns text for a question that nobody can guess.
+    /// Returns text that identifies a question and that nobody can guess.
     pub(super) fn seal_question(&self, purpose: &str, number: u64, digest: &Digest) -> String {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.options.secret) else { return String::new() };
         mac.update(format!("{purpose} {number} {digest}").as_bytes());
@@ -268,14 +262,15 @@ impl Approvals {
         std::mem::take(&mut self.held)
     }
 
-    /// Returns the number of the question, held or late, whose dialogue `is_it`.
+    /// Returns the number of the question, held or late, whose dialogue matches.
     pub(super) fn find_dialogue(&self, is_it: impl Fn(&Dialogue) -> bool) -> Option<u64> {
         let held = self.held.iter().map(|held| (held.question.number, &held.dialogue));
         let late = self.late.iter().map(|late| (late.question.number, &late.question.dialogue));
         held.chain(late).find(|(_, dialogue)| dialogue.as_ref().is_some_and(&is_it)).map(|(number, _)| number)
     }
 
-    /// Closes the dialogue of a question, which the client cannot show. Returns whether somebody else can still answer it.
+    /// Closes the dialogue of a question, which the client cannot show. Returns whether somebody else can still answer
+    /// it.
     pub(super) fn drop_dialogue(&mut self, number: u64) -> bool {
         if let Some(late) = self.find_late(number) {
             late.question.dialogue = None;
@@ -301,7 +296,6 @@ impl Approvals {
         self.late.iter_mut().find(|late| late.question.number == number)
     }
 
-    /// Removes the first held call that has timed out.
     pub(super) fn take_timed_out(&mut self, now: Duration) -> Option<HeldCall> {
         let at = self.held.iter().position(|held| held.deadline() <= now)?;
         Some(self.held.remove(at))
@@ -320,7 +314,7 @@ impl Approvals {
         oldest
     }
 
-    /// Handles a late answer, which is a grant if it is an approval. Returns the question; `None` if it is not late.
+    /// Handles a late answer; an approval becomes a grant. Returns the question, or `None` if it is not late.
     pub(super) fn answer_late(
         &mut self,
         number: u64,
@@ -336,17 +330,15 @@ impl Approvals {
         Some(late.question.answered_on(channel))
     }
 
-    /// Returns whether a late question is about this call.
     pub(super) fn is_late_for(&self, number: u64, digest: Digest) -> bool {
         self.late.iter().any(|late| late.question.number == number && late.digest == digest)
     }
 
-    /// Removes the late question about a call that comes again and is asked about anew.
+    /// Removes the late question about a call that is repeated and asked about again.
     pub(super) fn take_repeated(&mut self, digest: Digest) -> Option<OpenQuestion> {
         Some(self.take_late(|late| late.digest == digest)?.question)
     }
 
-    /// Removes a question that can no longer be answered.
     pub(super) fn take_expired(&mut self, now: Duration) -> Option<OpenQuestion> {
         Some(self.take_late(|late| late.until <= now)?.question)
     }

@@ -1,8 +1,8 @@
 //! Progress notifications about a held call.
 //!
 //! Progress can keep a client that gave a progressToken from giving up. Its numbers must only grow
-//! (basic/utilities/progress), also when the server's own numbers follow ours, and those usually begin at 0. So ours are far
-//! below 1, and a first number of the server that is not above ours is dropped.
+//! (basic/utilities/progress), also when the server's own numbers follow ours, and those usually begin at 0. So ours
+//! are far below 1, and a first number of the server that is not above ours is dropped.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,7 +15,6 @@ use crate::wire::view;
 
 const STEP: f64 = 1e-6;
 
-/// The progress of a held call.
 #[derive(Debug)]
 pub(in crate::engine) struct Progress {
     /// As the client wrote it.
@@ -28,7 +27,7 @@ pub(in crate::engine) struct Progress {
 pub(in crate::engine) const METHOD: &str = "notifications/progress";
 
 impl Progress {
-    /// Creates the progress for a client's token; `None` if it is not a token.
+    /// `None` if `token` is not a progress token.
     pub(in crate::engine) fn new(token: &str, now: Duration) -> Option<Self> {
         let key = IdKey::parse(token.as_bytes()).ok()?;
         Some(Self { token: token.into(), key, sent: 0, next: now.saturating_add(PROGRESS_EVERY) })
@@ -38,7 +37,6 @@ impl Progress {
         self.next
     }
 
-    /// Returns the notification that is due, if one is.
     pub(in crate::engine) fn take_due(&mut self, tool: &str, now: Duration) -> Option<Vec<u8>> {
         if self.next > now {
             return None;
@@ -61,12 +59,12 @@ impl Progress {
 /// The lower bounds of the server's progress, for calls that were approved.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Floors {
-    /// The newest last.
+    /// Newest last.
     reached: VecDeque<(IdKey, f64)>,
 }
 
 impl Floors {
-    /// Sets the bound of a call that the server gets now.
+    /// Sets the bound of a call when the server gets it.
     pub(in crate::engine) fn set_floor(&mut self, progress: Progress) {
         if progress.sent > 0 {
             if self.reached.len() >= MAX_HELD {
@@ -76,7 +74,7 @@ impl Floors {
         }
     }
 
-    /// Returns whether a notification of the server would move the progress back, as the client sees it.
+    /// Returns whether a notification from the server would move the progress back, as the client sees it.
     pub(in crate::engine) fn is_below_floor(&mut self, params: Option<&str>) -> bool {
         if self.reached.is_empty() {
             return false;

@@ -4,22 +4,21 @@ use std::time::Duration;
 
 use crate::policy::{Amount, Calendar};
 
-/// The amount of one unit of the calendar.
+/// The amount of one calendar unit.
 ///
-/// Time never goes back here: after the clock is set back, the later unit and its amount stay until real time has passed that
-/// unit. That refuses too much rather than too little, and ends by itself.
+/// Time never goes back here: after the clock is set back, the later unit and its amount stay until real time has
+/// passed that unit. That refuses too much rather than too little, and ends by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bucket {
     /// When the unit began, since 1970.
     pub(crate) since: Duration,
     /// When the latest amount was taken. The policy may change the unit, so its end is not kept.
     pub(crate) last: Duration,
-    /// The amount.
     pub(crate) used: Amount,
 }
 
 impl Bucket {
-    /// Returns when it does not count any more in any unit.
+    /// Returns when the amount stops counting, whatever the unit.
     pub(crate) fn expires_at(&self) -> Duration {
         if self.used == Amount::ZERO { Duration::ZERO } else { self.last.saturating_add(Calendar::Day.length()) }
     }
@@ -34,7 +33,7 @@ impl Bucket {
         Some(now)
     }
 
-    /// Takes an amount that fits. Returns its time.
+    /// Takes an amount, which must fit. Returns its time.
     pub(super) fn take_amount(&mut self, amount: Amount, unit: Calendar, now: Duration) -> Duration {
         let now = self.last.max(now);
         let start = unit.unit_start(now);
@@ -46,7 +45,7 @@ impl Bucket {
         now
     }
 
-    /// Gives back an amount that was taken at a time, unless that was before the unit.
+    /// Gives back an amount that was taken at `taken`, unless that was before the unit.
     pub(super) fn refund_amount(&mut self, amount: Amount, taken: Duration) {
         if taken >= self.since
             && let Some(rest) = self.used.checked_sub(amount)

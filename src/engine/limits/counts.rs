@@ -20,7 +20,6 @@ pub(crate) struct Count {
 /// The time on a store's clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Clock {
-    /// The clock of sliding windows.
     pub(crate) sliding: Duration,
     /// Since 1970.
     pub(crate) unix: Duration,
@@ -33,29 +32,25 @@ impl Clock {
 }
 
 impl Count {
-    /// Returns whether no amount counts any more.
     pub(super) fn is_idle(&self, now: Clock) -> bool {
         self.log.expires_at() <= now.sliding && self.bucket.expires_at() <= now.unix
     }
 }
 
-/// How long a charge does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum LimitWait {
     For(Duration),
     Forever,
 }
 
-/// Counters by name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) by_counter: HashMap<CounterId, Count>,
-    /// The latest time so far: time does not go back.
+    /// The latest time so far: time never goes back.
     pub(crate) latest: Clock,
 }
 
 impl Counts {
-    /// Removes the counters without an amount that counts.
     pub(super) fn forget_idle(&mut self, clock: Clock) {
         self.latest = self.latest.latest_of(clock);
         let latest = self.latest;
@@ -133,7 +128,7 @@ impl Counts {
     }
 }
 
-/// Sums up all charges on the counter of one charge; `None` if the sum is too large for a number.
+/// Sums up all charges on the counter of one charge; `None` if the sum overflows.
 fn sum_charges(charge: &Charge<'_>, charges: &[Charge<'_>]) -> Option<Amount> {
     let kind = std::mem::discriminant(&charge.window);
     charges

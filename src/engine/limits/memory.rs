@@ -14,7 +14,6 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Makes room for new counters if there would be too many.
     fn make_room(&mut self, charges: &[Charge<'_>], now: Now) -> Result<(), Unavailable> {
         if self.counts.by_counter.len() + charges.len() <= MAX_COUNTERS {
             return Ok(());

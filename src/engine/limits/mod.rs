@@ -24,7 +24,7 @@ use crate::policy::{Amount, CounterId, Scope, Window};
 pub struct Charge<'a> {
     /// Whose calls are counted.
     pub scope: Scope,
-    /// The counter. Where several charges of a call are on the same one, their amounts are added.
+    /// The counter. If several charges of a call use the same one, their amounts are added.
     pub counter: &'a CounterId,
     /// The window.
     pub window: Window,
@@ -32,11 +32,11 @@ pub struct Charge<'a> {
     pub max: Amount,
     /// What the call takes. Zero always fits.
     pub amount: Amount,
-    /// The caller's number of the limit, for [`Denied::Exceeded`].
+    /// The caller's number for the limit, used in [`Denied::Exceeded`].
     pub limit: usize,
 }
 
-/// What a call has taken. Give it back with [`Store::refund_reserved`] if the call is not sent, else drop it.
+/// What a call has taken. Give it back with [`Store::refund_reserved`] if the call is not sent; otherwise drop it.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Reserved {
@@ -55,13 +55,12 @@ impl Reserved {
     }
 }
 
-/// One charge that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) scope: Scope,
     pub(crate) counter: CounterId,
     pub(crate) window: Window,
-    /// When, by the clock of the store that counts it.
+    /// By the clock of the store that counts it.
     pub(crate) at: Duration,
     pub(crate) amount: Amount,
 }
@@ -83,7 +82,7 @@ pub enum Denied {
     Unavailable(#[from] Unavailable),
 }
 
-/// A store cannot count. The message says what is wrong, and what to do.
+/// A store cannot count. The message says what is wrong and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unavailable(pub String);
@@ -111,7 +110,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Creates counts that begin at zero for the session, beside those of `server`, which is only used if a charge needs it.
+    /// Creates counts that begin at zero for the session, beside those of `server`, which is only used if a charge
+    /// needs it.
     pub fn new(server: Box<dyn Store>) -> Self {
         Self { session: Memory::default(), server }
     }

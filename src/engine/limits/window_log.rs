@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::limits::MAX_LOG_ENTRIES;
 use crate::policy::Amount;
 
-/// An amount, and when it was let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowEntry {
     pub(crate) at: Duration,
@@ -20,14 +19,13 @@ pub(crate) struct WindowEntry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WindowLog {
     entries: VecDeque<WindowEntry>,
-    /// The sum of all entries.
     total: Amount,
     /// The longest window that was used with these entries: a policy may change while they count.
     retention: Duration,
 }
 
 impl WindowLog {
-    /// Restores a log from its parts; `None` if they are not those of a log.
+    /// Restores a log; `None` if the entries are too many, out of order, or overflow the sum.
     pub(crate) fn from_parts(retention: Duration, entries: impl IntoIterator<Item = WindowEntry>) -> Option<Self> {
         let mut log = Self { retention, ..Self::default() };
         for entry in entries {
@@ -40,7 +38,6 @@ impl WindowLog {
         Some(log)
     }
 
-    /// Returns the longest window that was used with the entries.
     pub(crate) fn retention(&self) -> Duration {
         self.retention
     }
@@ -49,7 +46,6 @@ impl WindowLog {
         self.entries.iter()
     }
 
-    /// Returns when no entry counts any more.
     pub(crate) fn expires_at(&self) -> Duration {
         self.entries.back().map_or(Duration::ZERO, |last| last.at.saturating_add(self.retention))
     }
@@ -66,7 +62,7 @@ impl WindowLog {
         Some(if fits > effective { fits } else { now })
     }
 
-    /// Takes an amount that fits. Returns its time in the log.
+    /// Takes an amount, which must fit. Returns its time in the log.
     pub(super) fn take_amount(&mut self, amount: Amount, window: Duration, now: Duration) -> Duration {
         let now = self.forget_expired(window, now);
         self.total = self.total.checked_add(amount).unwrap_or(Amount::MAX);
@@ -82,14 +78,14 @@ impl WindowLog {
         now
     }
 
-    /// Gives back an amount that was taken at a time, unless it does not count any more.
+    /// Gives back an amount that was taken at `taken`, unless it no longer counts.
     pub(super) fn refund_amount(&mut self, amount: Amount, taken: Duration, window: Duration, now: Duration) {
         let now = self.latest_time(now);
         if taken.saturating_add(window) <= now {
             return;
         }
-        // Merging moves an entry to a later time, onto the next one, so the first entry that is not earlier has the amount.
-        // It stays even if it is empty, so that time does not go back.
+        // Merging moves an entry to a later time, onto the next one, so the first entry that is not earlier has the
+        // amount. It stays even if it is empty, so that time does not go back.
         let place = self.entries.partition_point(|entry| entry.at < taken);
         if let Some(entry) = self.entries.get_mut(place)
             && let (Some(rest), Some(total)) = (entry.amount.checked_sub(amount), self.total.checked_sub(amount))
@@ -102,7 +98,7 @@ impl WindowLog {
         self.entries.back().map_or(clock, |last| last.at.max(clock))
     }
 
-    /// Removes the entries that no window counts any more. Returns the time.
+    /// Removes the entries that no window counts any more. Returns the time, which is never before the newest entry.
     fn forget_expired(&mut self, window: Duration, clock: Duration) -> Duration {
         let now = self.latest_time(clock);
         self.retention = if self.entries.is_empty() { window } else { self.retention.max(window) };
@@ -138,9 +134,9 @@ impl WindowLog {
         free
     }
 
-    /// Merges entries that are close together, so that at most half of them stay. A merged entry has the later time, so it
-    /// counts longer, by at most 2/[`MAX_LOG_ENTRIES`] of the window: never more is let through. The grid is fixed, so that
-    /// another merge moves nothing further.
+    /// Merges entries that are close together, so that at most half of them stay. A merged entry has the later time, so
+    /// it counts longer, by at most 2/[`MAX_LOG_ENTRIES`] of the window: never more is let through. The grid is fixed,
+    /// so that another merge moves nothing further.
     fn merge_entries(&mut self) {
         let cell = (self.retention.as_nanos() / (MAX_LOG_ENTRIES as u128 / 2)).saturating_add(1);
         let cell_of = |at: Duration| at.as_nanos() / cell;

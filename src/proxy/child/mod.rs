@@ -17,7 +17,7 @@ pub(super) use unix::{Child, ProcessGroup, ignores_hangup, unblock_signals, watc
 #[cfg(windows)]
 pub(super) use windows::Child;
 
-/// The environment and working directory of a server, if they are not our own.
+/// The environment and working directory of a server, if they are not ours.
 #[derive(Clone, Debug, Default)]
 pub struct SpawnEnv {
     /// All of its environment.
@@ -27,13 +27,12 @@ pub struct SpawnEnv {
 }
 
 impl SpawnEnv {
-    /// Returns the search for programs of a process that is started in this environment.
+    /// Returns how a process in this environment searches for programs.
     pub fn search_env(&self) -> SearchEnv {
         SearchEnv::new(self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())), &self.dir)
     }
 }
 
-/// A request to the server to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     /// SIGTERM, or what the platform has instead.
@@ -44,7 +43,6 @@ pub(super) enum Stop {
     Hangup,
 }
 
-/// How the server ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ServerExit {
     /// The wrapper's exit code: the server's own, which has 32 bits on Windows, or 128 + N after signal N.

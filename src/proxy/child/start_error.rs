@@ -11,7 +11,6 @@ use crate::lookup;
 use crate::lookup::{SearchEnv, SearchResult};
 use crate::visible::escape_invisible;
 
-/// The command that prints where a program is.
 const LOCATE: &str = if cfg!(windows) { "where" } else { "command -v" };
 
 /// The fix if the system has no more handles.
@@ -21,7 +20,7 @@ const MORE_HANDLES: &str = if cfg!(windows) {
     "see that a few more files and threads may be opened (`ulimit -a`)"
 };
 
-/// Why the server could not be started. The message is complete: what is wrong, and what to do.
+/// Why the server could not be started. The message is complete: what is wrong, and how to fix it.
 #[derive(Debug, thiserror::Error)]
 #[error("{problem}\nwhat to do: {fix}")]
 pub struct StartError {
@@ -34,7 +33,6 @@ impl StartError {
         Self { problem: format!("cannot start the server: {problem}"), fix: fix.into() }
     }
 
-    /// The watcher, which ends the server if the wrapper is killed, could not be started.
     #[cfg(unix)]
     pub(super) fn watcher_not_started(error: io::Error) -> Self {
         let fix = "check that the policylayer program is still where it was and that another process may be started";
@@ -47,7 +45,6 @@ impl StartError {
         Self { problem: format!("the wrapper cannot start: {error}"), fix: MORE_HANDLES.to_owned() }
     }
 
-    /// Anything else.
     pub(super) fn unexplained(command: &str, error: io::Error) -> Self {
         let problem = format!("cannot start the server `{command}`: {error}");
         Self { problem, fix: "run the command by itself in a terminal".to_owned() }
@@ -79,7 +76,6 @@ impl StartError {
         )
     }
 
-    /// Explains the system's refusal to start `command`.
     #[cfg(unix)]
     pub(super) fn from_spawn_error(command: &OsStr, error: io::Error) -> Self {
         let path = Path::new(command);
@@ -90,7 +86,7 @@ impl StartError {
                 let path = std::env::var_os("PATH").map_or("which is not set".to_owned(), |path| display_text(&path));
                 Self::not_in_path(command, &path)
             }
-            // The file is there, so what its first line names as its interpreter is not.
+            // The file exists, so the interpreter that its first line names does not.
             io::ErrorKind::NotFound if path.exists() => Self::server_not_started(
                 format!("`{command}` is there, but the program that runs it is not (see its first line, after `#!`)"),
                 format!("install that program, or name it and the file, as in `node {command}`"),
@@ -108,7 +104,6 @@ impl StartError {
         }
     }
 
-    /// Explains why `program` was not found as a program.
     #[cfg(any(windows, test))]
     pub(super) fn from_lookup(program: &OsStr, found: &SearchResult, search: &SearchEnv) -> Self {
         let command = &display_text(program);
@@ -130,7 +125,7 @@ impl StartError {
         }
     }
 
-    /// Checks for what cmd.exe would change, and the standard library refuses to quote or does not see.
+    /// Checks for what cmd.exe would change, and what the standard library refuses to quote or does not detect.
     #[cfg(any(windows, test))]
     pub(super) fn check_batch(file: &Path, args: &[OsString]) -> Result<(), Self> {
         let path = display_text(file.as_os_str());
@@ -157,7 +152,6 @@ impl StartError {
         ))
     }
 
-    /// Explains why Windows did not start this file.
     #[cfg(any(windows, test))]
     pub(super) fn from_windows_error(file: &Path, search: &SearchEnv, error: io::Error) -> Self {
         const INVALID_DIRECTORY: i32 = 267;
@@ -176,12 +170,13 @@ impl StartError {
     }
 }
 
-/// Explains what is wrong with a file that Windows refuses to start with this error, and the fix.
+/// Explains what is wrong with a file that Windows refuses to start with this error, and how to fix it.
 #[cfg(any(windows, test))]
 fn explain_windows_error(code: i32) -> Option<(&'static str, &'static str)> {
     let again = "wait a moment and start the client again; if it stays, see which program has it open";
     Some(match code {
-        // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND: gone since it was looked for, or a link to what is not there.
+        // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND: gone since the lookup, or a link to something that does not
+        // exist.
         2 | 3 => ("is not there any more", "see that the program is still installed, or correct the path"),
         5 => (
             "may not be executed",

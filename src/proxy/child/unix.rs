@@ -1,9 +1,9 @@
 //! The server's process group, and the watcher that leads it.
 //!
-//! The group is led by the watcher, not by the server: its number is then the watcher's process id, which stays taken until we
-//! reap the watcher as the very last thing. So no signal to the group can ever hit a stranger with a recycled number, and the
-//! watcher itself needs no number: it kills the group that it is in. The server is a plain member, as it is of the
-//! client's group where there is no wrapper.
+//! The watcher leads the group, not the server: the group's number is then the watcher's process id, which stays taken
+//! until we reap the watcher as the very last thing. So no signal to the group can ever hit a stranger with a recycled
+//! number, and the watcher itself needs no number: it kills the group that it is in. The server is a plain member, as
+//! it is of the client's group if there is no wrapper.
 #![allow(unsafe_code)]
 
 use std::ffi::OsString;
@@ -18,7 +18,6 @@ use tokio::process::Command;
 use super::{ServerExit, SpawnEnv, StartError, Stop};
 use crate::proxy::watcher::{Watcher, WatcherCheck};
 
-/// The server's process, its group and its watcher.
 #[derive(Debug)]
 pub(in crate::proxy) struct Child {
     server: tokio::process::Child,
@@ -32,14 +31,14 @@ pub(in crate::proxy) struct ProcessGroup(Pid);
 
 impl ProcessGroup {
     pub(in crate::proxy) fn kill_all(self) {
-        // That nobody is left is no failure.
+        // It is not an error if the group is already empty.
         let _ = rustix::process::kill_process_group(self.0, Signal::KILL);
     }
 }
 
 impl Child {
-    /// Starts the server between two pipes, with this stderr. Call this on the main thread: Linux sends the death signal when
-    /// the *thread* ends that started the process.
+    /// Starts the server between two pipes, with this stderr. Call this on the main thread: Linux sends the death
+    /// signal when the *thread* that started the process ends.
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
         spawn_env: Option<&SpawnEnv>,
@@ -69,7 +68,7 @@ impl Child {
         }
     }
 
-    /// Returns the server's group, for the panic hook.
+    /// For the panic hook.
     pub(in crate::proxy) fn process_group(&self) -> ProcessGroup {
         self.group
     }
@@ -88,7 +87,7 @@ impl Child {
         Ok(())
     }
 
-    /// Waits for the server to end. May be dropped and called again.
+    /// Cancel-safe.
     pub(in crate::proxy) async fn wait_for_exit(&mut self) -> ServerExit {
         self.server.wait().await.map_or_else(|_| ServerExit::unknown(), describe_exit)
     }
@@ -105,7 +104,7 @@ impl Child {
         self.send_signal(Signal::KILL);
     }
 
-    /// Ends what is left of the group, the watcher last, and gives its number back.
+    /// Ends what is left of the group, the watcher last, and releases its number.
     pub(in crate::proxy) fn kill_and_reap(mut self) {
         self.kill_group();
         self.watcher.kill_and_reap(self.group);
@@ -114,7 +113,7 @@ impl Child {
     fn send_signal(&self, signal: Signal) {
         // Its number is the first watcher's, which nobody has reaped.
         let _ = rustix::process::kill_process_group(self.group.0, signal);
-        // A server that made a session of its own has left the group. It has an id only until it is reaped.
+        // A server that created its own session has left the group. It has an id only until it is reaped.
         let server = self.server.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         if let Some(server) = server
             && rustix::process::getpgid(Some(server)).is_ok_and(|group| group != self.group.0)
@@ -132,8 +131,8 @@ fn describe_exit(status: ExitStatus) -> ServerExit {
     }
 }
 
-/// Unblocks the signals that end a session, and SIGCHLD, in case our parent blocked them. Call this before other threads are
-/// started. The server inherits this, and so can be ended.
+/// Unblocks the signals that end a session, and SIGCHLD, in case our parent blocked them. Call this before other
+/// threads start. The server inherits this, so it can be ended.
 pub(in crate::proxy) fn unblock_signals() -> io::Result<()> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset initialises the set before anything reads it, and only our own thread's mask is changed.
@@ -147,10 +146,11 @@ pub(in crate::proxy) fn unblock_signals() -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(result)) }
 }
 
-/// Returns whether our parent ignored SIGHUP, as `nohup` does. Call this before there is a handler.
+/// Returns whether our parent ignored SIGHUP, as `nohup` does. Call this before a handler is installed.
 pub(in crate::proxy) fn ignores_hangup() -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: no new action is given, and the old one is written to memory of our own, of which all zeroes is a valid value.
+    // SAFETY: no new action is given, and the old one is written to memory of our own, of which all zeroes is a valid
+    // value.
     unsafe {
         libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) == 0
             && action.assume_init().sa_sigaction == libc::SIG_IGN
@@ -166,8 +166,8 @@ fn die_with_parent(command: &mut Command) {
         unsafe {
             command.pre_exec(move || {
                 rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-                // The wrapper went before the call above took effect: there will be no signal any more, and nobody
-                // to report to.
+                // The wrapper ended before the call above took effect: no signal will come any more, and there is
+                // nobody to report to.
                 if rustix::process::getppid() != Some(parent) {
                     rustix::process::kill_process(rustix::process::getpid(), Signal::KILL)?;
                 }
@@ -179,8 +179,8 @@ fn die_with_parent(command: &mut Command) {
     let _ = command;
 }
 
-/// Creates a command that starts in this process group, or in one of its own if it is 0, with every signal blocked, so that only
-/// SIGKILL ends it.
+/// Creates a command that starts in this process group, or in a new one if it is 0, with every signal blocked, so that
+/// only SIGKILL ends it.
 pub(in crate::proxy) fn watcher_command(program: OsString, group: i32) -> process::Command {
     let mut command = process::Command::new(program);
     command.process_group(group);

@@ -1,7 +1,7 @@
-//! The server in a job of its own. The job ends when our last handle to it closes, so also when we are killed: no watcher is
-//! needed. process-wrap sets `JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE` where `KillOnDrop` is asked for beside `JobObject`, allows no
-//! process to break away, and makes a handle that no child inherits, which would keep the job alive. The server begins
-//! suspended and goes on once it is in the job, so that nothing it starts is outside.
+//! The server in its own job. The job ends when our last handle to it closes, so also when we are killed: no watcher is
+//! needed. process-wrap sets `JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE` if `KillOnDrop` is requested beside `JobObject`,
+//! allows no process to break away, and creates a handle that no child inherits; an inherited one would keep the job
+//! alive. The server starts suspended and continues once it is in the job, so that nothing it starts is outside.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -16,7 +16,6 @@ use crate::lookup::{SearchEnv, SearchResult};
 
 const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
-/// The server's process and its job.
 #[derive(Debug)]
 pub(in crate::proxy) struct Child {
     server: Box<dyn ChildWrapper>,
@@ -32,7 +31,6 @@ impl ProcessGroup {
 }
 
 impl Child {
-    /// Starts the server between two pipes, with this stderr.
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
         spawn_env: Option<&SpawnEnv>,
@@ -51,7 +49,7 @@ impl Child {
         }
         let mut flags = CreationFlags(Default::default());
         if !has_console() {
-            // The server would get a console of its own, whose window flashes up before the client that has none.
+            // Otherwise the server gets its own console, whose window flashes up in front of a client that has none.
             flags.0.0 = CREATE_NO_WINDOW;
         }
         let mut wrapped = CommandWrap::with_new(&file, |command| {
@@ -65,17 +63,17 @@ impl Child {
         Ok(Self { server })
     }
 
-    /// Returns the server's job, for the panic hook.
+    /// For the panic hook.
     pub(in crate::proxy) fn process_group(&self) -> ProcessGroup {
         ProcessGroup
     }
 
-    /// There is no watcher that could end.
+    /// Does nothing: there is no watcher.
     pub(in crate::proxy) fn keep_watcher(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 
-    /// Waits for the server to end. May be dropped and called again.
+    /// Cancel-safe.
     pub(in crate::proxy) async fn wait_for_exit(&mut self) -> ServerExit {
         match self.server.inner_mut().wait().await {
             Ok(status) => status.code().map_or_else(ServerExit::unknown, ServerExit::from_code),
@@ -83,27 +81,26 @@ impl Child {
         }
     }
 
-    /// Does nothing: a process without a console gets no signal, and one that shares ours has got its Ctrl-C itself. The
-    /// server's stdin is closed, which asks it to end.
+    /// Does nothing: a process without a console gets no signal, and one that shares ours has got its Ctrl-C itself.
+    /// The server's stdin is closed, which asks it to end.
     pub(in crate::proxy) fn request_stop(&self, _stop: Stop) {}
 
     pub(in crate::proxy) fn kill_group(&mut self) {
         let _ = self.server.start_kill();
     }
 
-    /// Ends what is left of the job.
     pub(in crate::proxy) fn kill_and_reap(mut self) {
         self.kill_group();
     }
 }
 
-/// Whether cmd.exe runs the file.
+/// Returns whether cmd.exe runs the file.
 fn is_batch(file: &Path) -> bool {
     let is = |ending: &str| file.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
     is("bat") || is("cmd")
 }
 
-/// Whether we have a console, hidden or not, that the server gets as well: then Ctrl-C reaches it too.
+/// Returns whether we have a console, hidden or not, that the server shares: then Ctrl-C reaches it too.
 fn has_console() -> bool {
     File::options().read(true).write(true).open("CONOUT$").is_ok()
 }

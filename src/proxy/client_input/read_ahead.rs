@@ -1,4 +1,4 @@
-//! Reads a source ahead on a thread of its own.
+//! Reads a source ahead on a separate thread.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -24,9 +24,9 @@ struct ReadAheadState {
 struct ReadAheadBuffer {
     /// At most [`CLIENT_AHEAD`] bytes.
     bytes: VecDeque<u8>,
-    /// When the source was at its end, or failed.
+    /// When the source ended or failed.
     ended: Option<Instant>,
-    /// The source, until the thread is started.
+    /// `None` once the thread is started.
     source: Option<AheadSource>,
 }
 
@@ -44,24 +44,23 @@ impl ReadAhead {
         Self(Arc::new(ReadAheadState { buffer: Mutex::new(buffer), changed: Condvar::new() }))
     }
 
-    /// Reads what is there, and waits if that is nothing; 0 at the end.
+    /// Reads what is available, and waits if that is nothing; returns 0 at the end.
     pub(in crate::proxy) fn read(&self, room: &mut [u8]) -> io::Result<usize> {
         self.wait_readable()?;
         let mut buffer = lock_unpoisoned(&self.0.buffer);
         let mut count = buffer.bytes.read(room)?;
-        // What is there may be in two parts.
+        // The bytes may be in two parts.
         count += buffer.bytes.read(room.get_mut(count..).unwrap_or_default())?;
         drop(buffer);
         self.0.changed.notify_all();
         Ok(count)
     }
 
-    /// Returns whether there are bytes, or the end, to read.
     pub(in crate::proxy) fn is_readable(&self) -> bool {
         lock_unpoisoned(&self.0.buffer).is_readable()
     }
 
-    /// Waits until [`Self::is_readable`] sees what the client has sent so far, which the thread first has to read.
+    /// Waits until [`Self::is_readable`] sees what the client has sent so far, which the thread has to read first.
     #[cfg(windows)]
     pub(in crate::proxy) fn wait_settled(&self) {
         if !self.is_hung_up() {
@@ -69,7 +68,6 @@ impl ReadAhead {
         }
     }
 
-    /// Waits until there are bytes, or the end, to read.
     pub(in crate::proxy) fn wait_readable(&self) -> io::Result<()> {
         self.start_thread()?;
         let waits = |buffer: &mut ReadAheadBuffer| !buffer.is_readable();
@@ -77,13 +75,13 @@ impl ReadAhead {
         Ok(())
     }
 
-    /// Returns whether the source is at its end, also while bytes are left to read.
+    /// Returns whether the source has ended, even if bytes are left to read.
     #[cfg(windows)]
     pub(in crate::proxy) fn is_hung_up(&self) -> bool {
         self.hung_up_for().is_some()
     }
 
-    /// Returns how long ago the source was at its end; `None` if it is not.
+    /// Returns how long ago the source ended; `None` if it has not.
     pub(in crate::proxy) fn hung_up_for(&self) -> Option<Duration> {
         lock_unpoisoned(&self.0.buffer).ended.map(|at| at.elapsed())
     }
@@ -111,7 +109,7 @@ impl ReadAheadState {
     fn fill_buffer(&self, mut source: Box<dyn Read + Send>) {
         let mut chunk = vec![0; 64 * 1024];
         loop {
-            // A source that fails has nothing more to give, just as one that ended.
+            // A source that fails has nothing more to give, like one that ended.
             let count = match source.read(&mut chunk) {
                 Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -171,7 +169,7 @@ mod tests {
         assert_eq!(ahead.read(&mut room).unwrap(), 0);
     }
 
-    /// Gives bytes without end, and tells how many it has given.
+    /// An endless source that reports how many bytes it has given.
     struct Endless(mpsc::Sender<usize>, usize);
 
     impl Read for Endless {

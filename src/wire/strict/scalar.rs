@@ -1,4 +1,4 @@
-//! Numbers and words: the values without quotes.
+//! Numbers and literals: the values without quotes.
 
 use super::{Fault, Scan};
 
@@ -34,7 +34,7 @@ impl Scan<'_, '_> {
         if self.at == start { Err(self.unexpected()) } else { Ok(()) }
     }
 
-    /// A literal; nothing more follows in it.
+    /// Scans a literal. Returns `false`, because nothing more follows in it.
     pub(super) fn scan_literal(&mut self, word: &[u8]) -> Result<bool, Fault> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             self.at += word.len();
