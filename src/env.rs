@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 
-/// The process's environment, captured once, so that what depends on it can be tested with another one.
+/// The environment of the process, captured once, so that tests can replace it.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     vars: HashMap<OsString, OsString>,
@@ -18,15 +18,15 @@ pub struct Env {
     stderr_is_terminal: bool,
 }
 
-/// The home directory that the environment names on Windows. The system would tell the user's own even where a client's entry,
-/// or a test, names another one. HOME is not looked at: Git's and MSYS2's shells set it, and the clients' files are where
-/// USERPROFILE is.
+/// The home directory that the environment names on Windows. The system would return the user's own even if a client's
+/// entry, or a test, names another one. HOME is ignored: Git's and MSYS2's shells set it, and the clients' files are in
+/// USERPROFILE.
 #[cfg(windows)]
 fn user_profile(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     var("USERPROFILE").map(PathBuf::from).filter(|profile| profile.is_absolute())
 }
 
-/// Elsewhere that is HOME, and where some client starts us without it, the system knows: `BaseDirs` asks for both.
+/// On other systems that is HOME, and if a client starts us without it, the system knows: `BaseDirs` asks for both.
 #[cfg(not(windows))]
 fn user_profile(_: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     None
@@ -39,7 +39,7 @@ impl Env {
             vars: std::env::vars_os().collect(),
             home: user_profile(|name| std::env::var_os(name))
                 .or_else(|| BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())),
-            // A directory that is gone makes relative paths fail where they are used, with their names.
+            // If the directory is gone, relative paths fail where they are used, in errors that name them.
             dir: std::env::current_dir().unwrap_or_default(),
             program: std::env::current_exe().ok(),
             stdin_is_terminal: io::stdin().is_terminal(),
@@ -55,13 +55,13 @@ impl Env {
         let vars: HashMap<OsString, OsString> =
             vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let mut env = Self { vars, dir: dir.into(), ..Self::default() };
-        // There is no system to ask, so Windows' second choice is HOME.
+        // There is no system to ask, so Windows falls back to HOME.
         env.home =
             user_profile(|name| env.var(name).map(OsString::from)).or_else(|| env.var("HOME").map(PathBuf::from));
         env
     }
 
-    /// A variable, also where it is empty.
+    /// Returns a variable, even if it is empty.
     pub fn var(&self, name: &str) -> Option<&OsStr> {
         self.vars.get(OsStr::new(name)).or_else(|| self.var_in_another_case(name)).map(OsString::as_os_str)
     }
@@ -72,50 +72,49 @@ impl Env {
         vars.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// Every variable.
+    /// Returns every variable.
     pub fn vars(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.vars.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// The home directory, as an absolute path.
+    /// Returns the home directory, as an absolute path.
     pub fn home(&self) -> Option<&Path> {
         self.home.as_deref().filter(|home| home.is_absolute())
     }
 
-    /// The working directory.
+    /// Returns the working directory.
     pub fn working_dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The file of the running program, where the system tells.
+    /// Returns the path of the running program, if the system reports it.
     pub fn program_path(&self) -> Option<&Path> {
         self.program.as_deref()
     }
 
-    /// The same environment for a program at another place.
     #[cfg(test)]
     pub(crate) fn with_program(self, program: impl Into<PathBuf>) -> Self {
         Self { program: Some(program.into()), ..self }
     }
 
-    /// The same environment without a variable.
+    /// Returns the same environment without a variable.
     #[must_use]
     pub fn without_var(mut self, name: &str) -> Self {
         self.vars.retain(|other, _| !(other == name || (cfg!(windows) && other.eq_ignore_ascii_case(name))));
         self
     }
 
-    /// Whether stdin is a terminal: then a person waits, and no client.
+    /// Whether stdin is a terminal: then a person is waiting, not a client.
     pub fn stdin_is_terminal(&self) -> bool {
         self.stdin_is_terminal
     }
 
-    /// Whether a person can be asked: stdin and stderr are a terminal.
+    /// Whether a person can be asked: stdin and stderr are terminals.
     pub fn asks_on_terminal(&self) -> bool {
         self.stdin_is_terminal && self.stderr_is_terminal
     }
 
-    /// Whether stderr is a terminal that may get colours.
+    /// Whether stderr is a terminal that may be coloured.
     pub fn colours_stderr(&self) -> bool {
         self.stderr_is_terminal && self.var("NO_COLOR").is_none_or(OsStr::is_empty)
     }

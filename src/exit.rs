@@ -1,4 +1,4 @@
-//! The documented exit codes. `wrap` ends with the upstream's own code instead, or 128 + N after signal N.
+//! The documented exit codes. `wrap` ends with the upstream's own code instead, or with 128 + N after signal N.
 
 /// How a run of the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +15,12 @@ pub enum Exit {
     Refused,
     /// `decide`: the call needs a person's approval.
     NeedsApproval,
-    /// The upstream's own exit code, which has 32 bits on Windows, or 128 + N where signal N ended it.
+    /// The upstream's own exit code, which has 32 bits on Windows, or 128 + N if signal N ended it.
     Upstream(i32),
 }
 
 impl Exit {
-    /// The number that the operating system is given.
+    /// Returns the number for the operating system.
     pub fn exit_code(self) -> i32 {
         match self {
             Self::Ok => 0,

@@ -1,14 +1,15 @@
-//! Finds the file of a program: one answer for the code that starts programs and for the code that tells whether they can be
+//! Finds the file of a program, for the code that starts programs and for the code that reports whether they can be
 //! started.
 //!
-//! Windows has no single rule for this. `CreateProcess` appends only `.exe`, and looks first in our own directory and in the
-//! current one; cmd.exe reads PATHEXT, which is how `npx` becomes `npx.cmd`. The standard library has a third order. What is
-//! found here follows cmd.exe, without the current directory: a client starts servers in a repository that was just cloned.
+//! Windows has no single rule for this. `CreateProcess` appends only `.exe`, and searches our own directory and the
+//! current one first; cmd.exe reads PATHEXT, which is how `npx` becomes `npx.cmd`. The standard library has a third
+//! order. This module follows cmd.exe, but skips the current directory: a client starts servers in a repository that
+//! was just cloned.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// Where a program is looked for: the environment and the working directory that it is started with.
+/// The environment and the working directory that a program is searched with.
 #[derive(Clone, Debug, Default)]
 pub struct SearchEnv {
     path: OsString,
@@ -22,14 +23,14 @@ pub struct SearchEnv {
 pub enum SearchResult {
     /// The file to start.
     At(PathBuf),
-    /// A directory, or a file that the system does not start as a program.
+    /// A directory, or a file that the system does not run as a program.
     NotExecutable(PathBuf),
-    /// There is no such file.
+    /// The file does not exist.
     Nowhere,
 }
 
 impl SearchEnv {
-    /// Searches as a process with these variables and this working directory does.
+    /// Creates a search with the variables and the working directory of a process.
     pub fn new<'v>(vars: impl IntoIterator<Item = (&'v OsStr, &'v OsStr)>, dir: impl Into<PathBuf>) -> Self {
         let mut search = Self { dir: dir.into(), ..Self::default() };
         for (name, value) in vars {
@@ -42,45 +43,45 @@ impl SearchEnv {
         search
     }
 
-    /// Searches as this process does.
+    /// Creates a search with the environment of this process.
     pub fn of_this_process() -> Self {
         Self {
             path: std::env::var_os("PATH").unwrap_or_default(),
             pathext: std::env::var_os("PATHEXT"),
-            // A directory that is gone makes relative commands fail, with their names.
+            // If the directory is gone, relative commands fail with errors that name them.
             dir: std::env::current_dir().unwrap_or_default(),
         }
     }
 
-    /// The same with another PATH.
+    /// Returns the same search with another PATH.
     #[must_use]
     pub fn with_path(self, path: impl Into<OsString>) -> Self {
         Self { path: path.into(), ..self }
     }
 
-    /// The PATH.
+    /// Returns the PATH.
     pub fn search_path(&self) -> &OsStr {
         &self.path
     }
 
-    /// The working directory.
+    /// Returns the working directory.
     pub fn working_dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Finds the file that is started for `program`, the first word of a command.
+    /// Finds the file that runs for `program`, the first word of a command.
     pub fn find_program(&self, program: &OsStr) -> SearchResult {
         system::find_program(program, self)
     }
 }
 
-/// Returns whether a command names a file by its place rather than a program in the PATH.
+/// Returns whether a command is a path, not the name of a program in the PATH.
 pub fn is_path(program: &OsStr) -> bool {
     let text = program.to_string_lossy();
     text.contains('/') || (cfg!(windows) && windows_rules::is_path(&text))
 }
 
-/// Returns the program that usually runs files with this ending.
+/// Returns the program that usually runs files with this extension.
 pub fn usual_interpreter(file: &Path) -> Option<&'static str> {
     let ending = file.extension()?.to_str()?.to_ascii_lowercase();
     Some(match ending.as_str() {
@@ -101,7 +102,7 @@ fn is_same_name(name: &OsStr, wanted: &str) -> bool {
     if cfg!(windows) { name.eq_ignore_ascii_case(wanted) } else { name == wanted }
 }
 
-/// A path without the parts that lead nowhere, as in `/a/./b`.
+/// Removes the parts of a path that change nothing, as in `/a/./b`.
 fn normalize_path(path: &Path) -> PathBuf {
     path.components().collect()
 }
@@ -162,7 +163,7 @@ mod system {
     use super::{SearchEnv, SearchResult, normalize_path};
 
     pub(super) fn find_program(program: &OsStr, search: &SearchEnv) -> SearchResult {
-        // What is not Unicode is in no client's file, and is not found.
+        // No client's file contains invalid Unicode, so such a name is not found.
         let (program, path) = (program.to_string_lossy(), search.path.to_string_lossy());
         let pathext = search.pathext.as_deref().map(OsStr::to_string_lossy);
         let dir = search.dir.to_string_lossy();
@@ -184,13 +185,13 @@ mod system {
         if is_named_so || is_image(path) { FileKind::Program } else { FileKind::Other }
     }
 
-    /// `CreateProcess` starts an image whatever it is called.
+    /// `CreateProcess` starts an image whatever its name is.
     fn is_image(path: &Path) -> bool {
         let mut magic = [0; 2];
         File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *b"MZ"
     }
 
-    /// The standard library starts `x.cmd.exe` for `x.cmd` where both are there, and so it is what is named.
+    /// The standard library starts `x.cmd.exe` for `x.cmd` if both exist, so this returns that file.
     fn as_std_starts(path: PathBuf) -> PathBuf {
         if has_ending(&path.to_string_lossy(), &[".exe"]) {
             return path;
@@ -207,20 +208,17 @@ mod system {
 mod windows_rules {
     use super::SearchResult;
 
-    /// What PATHEXT is where it is not set; it holds more by default, none of which can be started as a program.
+    /// PATHEXT if it is not set; Windows' default has more endings, none of which can be started as a program.
     const DEFAULT_PATHEXT: &str = ".COM;.EXE;.BAT;.CMD";
 
-    /// The endings of what can be started as a program.
+    /// The extensions that can be started as a program.
     pub(super) const PROGRAMS: [&str; 4] = [".com", ".exe", ".bat", ".cmd"];
 
-    /// What is at a path.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum FileKind {
         Missing,
         Directory,
-        /// A file that can be started.
         Program,
-        /// Another file, such as a script.
         Other,
     }
 
@@ -238,12 +236,12 @@ mod windows_rules {
         let mut other = SearchResult::Nowhere;
         for dir in split_path(path) {
             let base = join_path(&dir, program);
-            // A file without an ending is not what a bare name means: npm puts a shell script `npx` beside `npx.cmd`.
+            // A bare name does not mean a file without an extension: npm puts a shell script `npx` beside `npx.cmd`.
             let exact = Some(base.clone()).filter(|_| has_any_ending(program));
             for file in exact.into_iter().chain(endings.iter().map(|ending| format!("{base}{ending}"))) {
                 match kind(&file) {
                     FileKind::Program => return SearchResult::At(file.into()),
-                    // cmd.exe would hand it to the program that opens such files.
+                    // cmd.exe would pass it to the program that opens such files.
                     FileKind::Other if has_ending(&file, &endings) => return SearchResult::NotExecutable(file.into()),
                     FileKind::Other if other == SearchResult::Nowhere => {
                         other = SearchResult::NotExecutable(file.into())
@@ -255,11 +253,10 @@ mod windows_rules {
         other
     }
 
-    /// Finds a file that was named by its place.
     fn find_by_path(file: &str, endings: &[String], kind: impl Fn(&str) -> FileKind) -> SearchResult {
         let name = file.rsplit(['\\', '/']).next().unwrap_or(file);
         let completed = endings.iter().map(|ending| format!("{file}{ending}"));
-        // With an ending the name itself comes first, else last: an image need not have one.
+        // With an extension the name itself comes first, otherwise last: an image need not have one.
         let (first, last) = if has_any_ending(name) { (Some(file), None) } else { (None, Some(file)) };
         let names = first.map(str::to_owned).into_iter().chain(completed).chain(last.map(str::to_owned));
         let mut other = SearchResult::Nowhere;
@@ -284,7 +281,6 @@ mod windows_rules {
         program.contains(['\\', '/', ':'])
     }
 
-    /// Returns whether a file name has an ending.
     fn has_any_ending(name: &str) -> bool {
         name.rsplit_once('.').is_some_and(|(_, ending)| !ending.is_empty())
     }
@@ -294,7 +290,7 @@ mod windows_rules {
         endings.iter().any(|ending| path.ends_with(ending.as_ref()))
     }
 
-    /// The endings of PATHEXT, in small letters, as the files mostly have them.
+    /// Returns the extensions of PATHEXT in lowercase, as most files have them.
     fn parse_pathext(pathext: Option<&str>) -> Vec<String> {
         let read = |text: &str| -> Vec<String> {
             let endings = text.split(';').map(|ending| ending.trim().to_ascii_lowercase());
@@ -304,7 +300,7 @@ mod windows_rules {
         if endings.is_empty() { read(DEFAULT_PATHEXT) } else { endings }
     }
 
-    /// The absolute directories of a PATH. A `;` between quotes belongs to a name.
+    /// Returns the absolute directories of a PATH. A `;` between quotes belongs to a name.
     fn split_path(path: &str) -> Vec<String> {
         let (mut dirs, mut dir, mut is_quoted) = (Vec::new(), String::new(), false);
         for char in path.chars().chain([';']) {
@@ -314,7 +310,7 @@ mod windows_rules {
                 other => dir.push(other),
             }
         }
-        // A quote that is never closed.
+        // The last quote was never closed.
         if !dir.is_empty() {
             dirs.push(dir.trim_end_matches(';').to_owned());
         }
@@ -336,14 +332,13 @@ mod windows_rules {
         is_share || (drive_letter(path).is_some() && path.chars().nth(2).is_some_and(is_separator))
     }
 
-    /// A path as seen from an absolute directory.
     fn join_path(dir: &str, path: &str) -> String {
         let joined = if is_absolute(path) {
             path.to_owned()
         } else if path.starts_with(is_separator) {
             format!("{}{path}", drive_letter(dir).map(|drive| format!("{drive}:")).unwrap_or_default())
         } else if let Some(other) = drive_letter(path) {
-            // Relative to the directory that is current on that drive, which is known for ours alone.
+            // A path relative to the current directory of that drive, which is known only for our drive.
             if drive_letter(dir).is_none_or(|drive| !drive.eq_ignore_ascii_case(&other)) {
                 return path.to_owned();
             }
@@ -351,7 +346,7 @@ mod windows_rules {
         } else {
             format!("{}\\{path}", dir.trim_end_matches(is_separator))
         };
-        // cmd.exe takes `/` for the start of an option; verbatim paths have none.
+        // cmd.exe takes `/` for the start of an option; verbatim paths contain no `/`.
         if joined.starts_with(r"\\?\") { joined } else { joined.replace('/', "\\") }
     }
 
@@ -409,7 +404,7 @@ mod windows_rules {
                 ("NPX", node, None, r"C:\Program Files\nodejs\NPX.cmd"),
                 ("npx.cmd", node, None, r"C:\Program Files\nodejs\npx.cmd"),
                 ("node", node, Some(""), r"C:\Program Files\nodejs\node.exe"),
-                // Windows' own default, and one that somebody has spoiled.
+                // Windows' own default, and a broken one.
                 (
                     "npx",
                     node,
@@ -423,7 +418,7 @@ mod windows_rules {
                 ("npx", r#""C:\Program Files\nodejs""#, None, r"C:\Program Files\nodejs\npx.cmd"),
                 ("uvx", r#"C:\x;"C:\a;b";C:\y"#, None, r"C:\a;b\uvx.exe"),
                 ("npx", r#"C:\x;"C:\Program Files\nodejs"#, None, r"C:\Program Files\nodejs\npx.cmd"),
-                // The order of the endings, and before it that of the directories.
+                // The order of the extensions, and before it that of the directories.
                 ("x", r"C:\both;C:\late", None, r"C:\both\x.com"),
                 ("x", r"C:\both;C:\late", Some(".BAT;.EXE"), r"C:\both\x.bat"),
                 ("x", r"C:\late;C:\both", None, r"C:\late\x.exe"),
@@ -437,7 +432,7 @@ mod windows_rules {
                 ("tool.js", r"C:\scripts", Some(".EXE;.JS;.CMD"), r"no program: C:\scripts\tool.js"),
                 ("tool", r"C:\scripts", Some(".EXE;.JS;.CMD"), r"no program: C:\scripts\tool.js"),
                 ("only.py", r"C:\scripts", None, r"no program: C:\scripts\only.py"),
-                // Neither a script without an ending nor a directory.
+                // Neither a script without an extension nor a directory.
                 ("only", r"C:\scripts", None, "nowhere"),
                 ("dir", r"C:\scripts", None, "nowhere"),
                 ("dir.exe", r"C:\scripts", None, "nowhere"),
@@ -466,7 +461,7 @@ mod windows_rules {
                 (r"\top", r"C:\top.exe"),
                 (r"\\host\share\s", r"\\host\share\s.exe"),
                 (r"\\?\C:\deep\s.exe", r"\\?\C:\deep\s.exe"),
-                // npm's script has no ending, and its neighbour is meant.
+                // npm's script has no extension, and the file beside it is meant.
                 (r"C:\Program Files\nodejs\npx", r"C:\Program Files\nodejs\npx.cmd"),
                 (r".\image", r"C:\work\.\image"),
                 (r"sub\index.js", r"no program: C:\work\sub\index.js"),

@@ -1,8 +1,8 @@
-//! Where the configuration lives, and which policy file is in force.
+//! Finds the configuration directory, and the policy file in force.
 //!
-//! The order: the file that was named, else `POLICYLAYER_POLICY`, else the one that config.toml names for the server, else
-//! `policies/SERVER.{toml,json,yaml,yml}` in the configuration directory, else the built-in policy. A file that is named or
-//! found and cannot be used is an error: falling back to another policy would let through what its author forbade.
+//! The order: the file that was named, then `POLICYLAYER_POLICY`, then the file that config.toml names for the server,
+//! then `policies/SERVER.{toml,json,yaml,yml}` in the configuration directory, then the built-in policy. A file that is
+//! named or found but cannot be used is an error: another policy would let through what its author forbade.
 
 mod config;
 mod policy_list;
@@ -28,7 +28,7 @@ use crate::visible::escape_invisible;
 /// The environment variable that names a policy file.
 pub const POLICY_VARIABLE: &str = "POLICYLAYER_POLICY";
 
-/// The state store, in the state directory.
+/// The name of the state store in the state directory.
 pub const STATE_FILE: &str = "state.sqlite3";
 
 /// The policy in force, and the document that it came from.
@@ -37,14 +37,14 @@ pub const STATE_FILE: &str = "state.sqlite3";
 pub struct LoadedPolicy {
     /// The policy.
     pub policy: Policy,
-    /// The document; `None` where the built-in policy is in force.
+    /// The document; `None` if the built-in policy is in force.
     pub source: Option<Source>,
     /// The document's warnings.
     pub warnings: Vec<Diagnostic>,
 }
 
 impl LoadedPolicy {
-    /// The warnings, each with its place; empty where there are none.
+    /// Renders the warnings with their locations; empty if there are none.
     pub fn render_warnings(&self, colour: Colour) -> String {
         self.source
             .as_ref()
@@ -52,7 +52,7 @@ impl LoadedPolicy {
     }
 }
 
-/// Why there is no policy to start with. Each message says what is wrong and what to do, in plain text.
+/// Why no policy could be loaded. Each message says what is wrong and what to do, in plain text.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The variable is there and names nothing.
@@ -60,10 +60,10 @@ pub enum PolicyError {
         "{POLICY_VARIABLE} is set but empty, so it is unclear which policy is meant. Set it to the path of a policy file, or unset it."
     )]
     EmptyVariable,
-    /// Nothing says where the configuration directory is.
+    /// The configuration directory is unknown.
     #[error("The configuration directory cannot be found: {0}. Or name the policy with --policy FILE.")]
     NoConfigurationDir(&'static str),
-    /// Two files in the configuration directory are for the same server.
+    /// Two files in the configuration directory belong to the same server.
     #[error(
         "There are two policies for {server}: {} and {}. Keep one of them, or name the one that is meant with --policy.",
         display_path(.first), display_path(.second)
@@ -76,7 +76,7 @@ pub enum PolicyError {
         /// The other.
         second: PathBuf,
     },
-    /// config.toml names a policy for the server, and the directory of the policies has another.
+    /// config.toml names a policy for the server, and the directory of policies has another.
     #[error(
         "There are two policies for {server}: config.toml names {}, and there is {} as well. Take `policy` out of \
          [servers.{server}], or move the other file away, or name the one that is meant with --policy.",
@@ -90,7 +90,7 @@ pub enum PolicyError {
         /// The file that is named after the server.
         found: PathBuf,
     },
-    /// A file in the directory of the policies is meant for the server, and its name is not the server's.
+    /// A file in the directory of policies is meant for the server, but does not have its exact name.
     #[error(
         "The policy {} would not be read: {}. Rename it to {wanted}.", display_path(.file),
         if .server.device_name().is_some() { "on Windows that is the name of a device, so no server has it" }
@@ -101,16 +101,16 @@ pub enum PolicyError {
         server: ServerName,
         /// The file.
         file: PathBuf,
-        /// What it is to be called.
+        /// The correct file name.
         wanted: String,
     },
-    /// The file's ending names no format.
+    /// The file's extension names no format.
     #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Rename it after its format.", display_path(.0))]
     UnknownEnding(PathBuf),
     /// There is no such file.
     #[error("The policy {} does not exist. {}", display_path(.0), missing_remedy(.0))]
     Missing(PathBuf),
-    /// It gives no text.
+    /// The file cannot be read as text.
     #[error("The policy {} cannot be read: {why}", display_path(.path))]
     Unreadable {
         /// The file.
@@ -123,19 +123,18 @@ pub enum PolicyError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Its errors and warnings with their places, over several lines.
+        /// Its errors and warnings with their locations, over several lines.
         rendered: String,
     },
 }
 
 impl PolicyError {
-    /// The error for a policy that gives no text.
     fn from_text_error(path: &Path, why: TextError) -> Self {
         let path = path.to_owned();
         if matches!(why, TextError::Missing) { Self::Missing(path) } else { Self::Unreadable { path, why } }
     }
 
-    /// How a run ends that failed because of it.
+    /// Returns the exit code of a run that fails with this error.
     pub fn exit_code(&self) -> Exit {
         if matches!(self, Self::Invalid { .. }) { Exit::InvalidPolicy } else { Exit::Failed }
     }
@@ -168,11 +167,11 @@ fn load_document(path: PathBuf, source: Source, server: &ServerName) -> Result<L
     }
 }
 
-/// What is at the place of a policy now, compared with the policy in force.
+/// The policy that is found now, compared with the policy in force.
 #[derive(Debug)]
 #[must_use]
 pub enum Current {
-    /// The same as before.
+    /// The policy is the same as before.
     Unchanged,
     /// Another policy, which is valid.
     Changed(Box<LoadedPolicy>),
@@ -180,8 +179,8 @@ pub enum Current {
     Gone,
 }
 
-/// Looks again where [`load_policy`] has looked. `in_force` is the text that was loaded last; it is replaced by what is
-/// loaded now.
+/// Searches again where [`load_policy`] searched. `in_force` is the text that was loaded last; this replaces it with
+/// the text that is loaded now.
 ///
 /// # Errors
 /// As [`load_policy`].
@@ -204,7 +203,7 @@ pub fn reload_policy(
     Ok(Current::Changed(Box::new(loaded)))
 }
 
-/// Every file that [`find_policy`] looks for.
+/// Returns every file that [`find_policy`] looks for.
 pub fn policy_files(named: Option<&Path>, server: &ServerName, settings: &Settings, env: &Env) -> Vec<PathBuf> {
     match (named, env.var(POLICY_VARIABLE)) {
         (Some(path), _) => vec![path.to_owned()],
@@ -219,12 +218,11 @@ pub fn policy_files(named: Option<&Path>, server: &ServerName, settings: &Settin
     }
 }
 
-/// The files that are a server's policy by their names.
 fn files_named_after(server: &ServerName, dir: &Path) -> [PathBuf; 4] {
     Format::ENDINGS.map(|ending| dir.join("policies").join(format!("{server}.{ending}")))
 }
 
-/// The policy file in force for a server; `None` where the built-in policy is.
+/// Finds the policy file in force for a server; `None` if the built-in policy is in force.
 ///
 /// # Errors
 /// Where the variable is empty, two files compete, or the configuration directory cannot be found or looked into.
@@ -244,7 +242,7 @@ pub fn find_policy(
     let configured = settings.policy_of(server).map(|path| dir.join(path));
     let mut found: Option<PathBuf> = None;
     for path in files_named_after(server, &dir) {
-        // Not `exists`: a link that leads nowhere is a policy that somebody wanted.
+        // Not `exists`: a dangling link is a policy that somebody wanted.
         match fs::symlink_metadata(&path) {
             Ok(_) if configured.as_ref().is_some_and(|configured| is_same(configured, &path)) => {}
             Ok(_) => match (&configured, found) {
@@ -270,10 +268,10 @@ pub fn find_policy(
     Ok(configured.or(found))
 }
 
-/// That the directory of the policies has no file that somebody means for the server although it is not named after it: in
-/// upper case where that is another file, or after a device of Windows.
+/// Checks that the directory of policies has no file that is meant for the server but not named after it: a name in
+/// upper case if that is another file, or `aux` for the server `aux-server`.
 fn check_misnamed(server: &ServerName, dir: &Path) -> Result<(), PolicyError> {
-    // A directory that cannot be looked into was found out before.
+    // An unreadable directory was reported before.
     let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
     let device = server.device_name();
     for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
@@ -291,12 +289,11 @@ fn check_misnamed(server: &ServerName, dir: &Path) -> Result<(), PolicyError> {
     Ok(())
 }
 
-/// Whether two paths lead to one file.
 fn is_same(one: &Path, other: &Path) -> bool {
     one == other || matches!((file::real_path(one), file::real_path(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The configuration directory: `$XDG_CONFIG_HOME/policylayer` where that is an absolute path, else
+/// Returns the configuration directory: `$XDG_CONFIG_HOME/policylayer` if that is an absolute path, otherwise
 /// `~/.config/policylayer` on Linux and macOS and `%APPDATA%\policylayer` on Windows. It need not exist.
 ///
 /// # Errors
@@ -314,30 +311,31 @@ pub fn configuration_dir(env: &Env) -> Result<PathBuf, PolicyError> {
         .ok_or(PolicyError::NoConfigurationDir(remedy))
 }
 
-/// Nothing says where the state directory is.
+/// The state directory is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("The state directory cannot be found: {0}.")]
 pub struct NoStateDir(&'static str);
 
-/// The state directory: `$XDG_STATE_HOME/policylayer` where that is an absolute path, else `~/.local/state/policylayer` on
-/// Linux and Windows and `~/Library/Application Support/policylayer` on macOS. It need not exist.
+/// Returns the state directory: `$XDG_STATE_HOME/policylayer` if that is an absolute path, otherwise
+/// `~/.local/state/policylayer` on Linux and Windows and `~/Library/Application Support/policylayer` on macOS. It need
+/// not exist.
 ///
-/// On Windows it is not below `%LOCALAPPDATA%`: what Claude Desktop starts, as it is installed there, writes to a copy of that
-/// of its own (<https://github.com/anthropics/claude-code/issues/93152>), and a terminal would see neither its log nor its
-/// approvals.
+/// On Windows it is not below `%LOCALAPPDATA%`: a packaged Claude Desktop redirects what its child processes write
+/// there to a private copy (<https://github.com/anthropics/claude-code/issues/93152>), so a terminal would see neither
+/// the log nor the approvals.
 ///
 /// # Errors
 /// Where the environment does not tell.
 pub fn state_dir(env: &Env) -> Result<PathBuf, NoStateDir> {
     let absolute = |name| env.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let dir = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
-    // By parts, so that Windows gets its own separator.
+    // Joined by parts, so that Windows gets its own separator.
     let base = env.home().map(|home| dir.split('/').fold(home.to_owned(), |path, part| path.join(part)));
     let remedy = if cfg!(windows) { "set USERPROFILE to an absolute path" } else { "set HOME to an absolute path" };
     absolute("XDG_STATE_HOME").or(base).map(|base| base.join("policylayer")).ok_or(NoStateDir(remedy))
 }
 
-/// The directory of the audit log, in the state directory. It need not exist.
+/// Returns the directory of the audit log, in the state directory. It need not exist.
 ///
 /// # Errors
 /// Where the environment does not tell.
@@ -358,7 +356,6 @@ pub fn read_policy(path: &Path) -> Result<Source, PolicyError> {
     Ok(Source::new(display_path(path), format, text))
 }
 
-/// A path as a person reads it.
 fn display_path(path: &Path) -> String {
     escape_invisible(&path.display().to_string())
 }

@@ -1,4 +1,4 @@
-//! What the program does: it parses its command line, runs the subcommand, reports an error and ends with its exit code.
+//! Runs the program: parses the command line, runs the subcommand, reports an error and returns the exit code.
 
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
@@ -16,9 +16,9 @@ use crate::proxy::start_failure;
 use crate::proxy::watcher;
 use crate::term::message;
 
-/// Runs what the command line of this process asks for.
+/// Runs the command line of this process.
 pub fn run() -> Exit {
-    // Helper processes of our own, which no help and no completion shows.
+    // Helper processes of our own, which neither the help nor the completions list.
     match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
         #[cfg(unix)]
         Some(watcher::SUBCOMMAND) => return report_exit(watcher::run_watcher().map(|()| Exit::Ok).map_err(Into::into)),
@@ -34,14 +34,14 @@ pub fn run() -> Exit {
     }
 }
 
-/// The definition of the command line, for man pages.
+/// Returns the definition of the command line, for man pages.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
 fn report_exit(result: anyhow::Result<Exit>) -> Exit {
     result.unwrap_or_else(|error| {
-        // The reader of our output has seen enough, as `head` does.
+        // The reader closed our output early, as `head` does.
         if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
             return Exit::Ok;
         }
@@ -50,13 +50,12 @@ fn report_exit(result: anyhow::Result<Exit>) -> Exit {
     })
 }
 
-/// Prints the help, or what is wrong with the command line.
 fn report_usage(error: &clap::Error) -> Exit {
     let _ = error.print();
     if !error.use_stderr() {
         return Exit::Ok;
     }
-    // A client started this: it hides what was printed, and shows an answer in the protocol.
+    // A client started this: it hides what was printed, but shows an answer in the protocol.
     if std::env::args_os().nth(1).is_some_and(|subcommand| subcommand == "wrap") {
         let remedy = remedy_for(error);
         let _ = io::stderr().write_all(remedy.as_bytes());
@@ -65,7 +64,6 @@ fn report_usage(error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
-/// What to do about a wrong command line of `wrap`.
 fn remedy_for(error: &clap::Error) -> String {
     match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::MissingRequiredArgument, _) => {

@@ -1,24 +1,20 @@
-//! Commands that a person is told to run, as the shell of the system takes them: a POSIX shell, or PowerShell on Windows,
-//! where the command prompt takes the same wherever that is possible.
+//! Quotes commands that a person is told to run, for the shell of the system: a POSIX shell, or PowerShell on Windows,
+//! in a form that the command prompt takes as well if possible.
 
 use crate::visible::escape_invisible;
 
-/// The shell that a command is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shell {
-    /// sh, bash, zsh.
     Posix,
-    /// PowerShell.
     PowerShell,
 }
 
 impl Shell {
-    /// The one of this system.
     pub(crate) const fn current() -> Self {
         if cfg!(windows) { Self::PowerShell } else { Self::Posix }
     }
 
-    /// A word of a command, quoted where the shell would make more of it.
+    /// Quotes a word of a command if the shell would not take it literally.
     pub(crate) fn quote_word(self, text: &str) -> String {
         let text = escape_invisible(text);
         match self {
@@ -27,7 +23,6 @@ impl Shell {
         }
     }
 
-    /// The command that sets an environment variable for what is run after it.
     pub(crate) fn set_variable(self, name: &str, value: &str) -> String {
         match self {
             Self::Posix => format!("export {name}={}", quote_posix(escape_invisible(value))),
@@ -37,7 +32,7 @@ impl Shell {
 }
 
 fn quote_posix(text: String) -> String {
-    // A shell makes more of `=` and `~` where a word begins with them.
+    // Shells treat `=` and `~` specially at the start of a word.
     let is_plain = |(at, c): (usize, char)| {
         c.is_ascii_alphanumeric() || "-_./@:+,%".contains(c) || (at > 0 && matches!(c, '=' | '~'))
     };
@@ -49,24 +44,25 @@ fn quote_posix(text: String) -> String {
 }
 
 fn quote_powershell(text: String) -> String {
-    // `-a.b` and `-a:b` are two arguments without quotes, `--%` ends PowerShell's own reading of the line, `@a` passes the members
-    // of a variable, a comma makes a list, and the command prompt takes `=` for a blank between the arguments of a batch file.
+    // Without quotes, `-a.b` and `-a:b` become two arguments, `--%` stops PowerShell's parser, `@a` passes the members
+    // of a variable, a comma makes a list, and the command prompt treats `=` as a space between the arguments of a
+    // batch file.
     let is_option = text.starts_with('-');
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_\\/+".contains(c) || (!is_option && ".:".contains(c));
     if !text.is_empty() && text != "--" && text.chars().all(is_plain) {
         return text;
     }
-    // What neither shell changes between double quotes.
+    // The characters that neither shell changes between double quotes.
     let is_quotable = |c: char| c.is_alphanumeric() || " -_\\/+.:@=,;~()[]{}#&'^<>|*?".contains(c);
     if text.chars().all(is_quotable) {
-        // The program reads a backslash before the last quote as one before a quote that is part of the word.
+        // Backslashes before the closing quote are doubled, or the program would read the quote as part of the word.
         let slashes = text.len() - text.trim_end_matches('\\').len();
         return format!("\"{text}{}\"", "\\".repeat(slashes));
     }
     quote_single(&text)
 }
 
-/// Between single quotes PowerShell changes nothing; it takes the typographic ones for the same.
+/// PowerShell changes nothing between single quotes, and treats typographic quotes as single ones.
 fn quote_single(text: &str) -> String {
     let mut quoted = String::from("'");
     for c in text.chars() {
@@ -79,7 +75,7 @@ fn quote_single(text: &str) -> String {
     quoted
 }
 
-/// Quotes a word as the shell of this system takes it, for commands that a person is told to run.
+/// Quotes a word for the shell of this system, for commands that a person is told to run.
 pub(crate) fn as_word(text: &str) -> String {
     Shell::current().quote_word(text)
 }

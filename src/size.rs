@@ -1,4 +1,4 @@
-//! Numbers of bytes as people write them.
+//! Sizes in bytes as people write them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,13 +10,13 @@ pub struct Size(pub usize);
 /// Why a text is not a size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSize {
-    /// There is no such unit.
+    /// The unit does not exist.
     #[error("`{0}` is not a unit; write KiB, MiB or GiB, or bytes without a unit")]
     Unit(String),
-    /// It does not begin with a whole number.
+    /// The text does not begin with a whole number.
     #[error("write a whole number and a unit, such as 64MiB")]
     Number,
-    /// It overflows.
+    /// The number overflows.
     #[error("that is more than this machine can address")]
     TooLarge,
 }

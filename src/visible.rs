@@ -1,11 +1,11 @@
-//! Text from elsewhere made safe for a terminal: what would control the terminal, or deceive the reader, is escaped.
+//! Makes foreign text safe for a terminal: escapes what would control the terminal or deceive the reader.
 
 use std::borrow::Cow;
 
 use std::path::Path;
 
-/// The text with every character escaped, as in `\u{1b}`, that controls a terminal, hides, or reorders what stands around it.
-/// A tab stays.
+/// Escapes, as in `\u{1b}`, every character that controls a terminal, is invisible, or reorders the text around it.
+/// Tabs stay.
 pub(crate) fn escape_invisible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -18,12 +18,10 @@ pub(crate) fn escape_invisible(text: &str) -> String {
     out
 }
 
-/// A path as a terminal may be given it.
 pub(crate) fn visible_path(path: &Path) -> String {
     escape_invisible(&path.display().to_string())
 }
 
-/// Several lines as a terminal may be given them, each with its line break.
 pub(crate) fn visible_lines(text: &str) -> String {
     let line = |line: &str| match line.strip_suffix('\n') {
         Some(line) => escape_invisible(line.trim_end_matches('\r')) + "\n",
@@ -32,8 +30,8 @@ pub(crate) fn visible_lines(text: &str) -> String {
     text.split_inclusive('\n').map(line).collect()
 }
 
-/// JSON with the same meaning and with every such character escaped as JSON does it. Line breaks and tabs between values
-/// stay; inside of texts there are none.
+/// Escapes such characters the JSON way, without a change of meaning. Line breaks and tabs between values stay; strings
+/// contain none.
 pub(crate) fn escape_invisible_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
@@ -48,24 +46,24 @@ pub(crate) fn escape_invisible_json(json: &str) -> String {
     out
 }
 
-/// Characters that are not seen themselves, of the classes Cf, Zl and Zp.
+/// Returns whether a character is invisible: most of the classes Cf, Zl and Zp.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c,
         // The soft hyphen, the Arabic letter mark and the Mongolian vowel separator.
         '\u{ad}' | '\u{61c}' | '\u{180e}'
-        // Zero-width characters and the marks of direction.
+        // Zero-width characters and direction marks.
         | '\u{200b}'..='\u{200f}'
-        // The separators of lines and paragraphs, and the embeddings and overrides of direction.
+        // The line and paragraph separators, and the direction embeddings and overrides.
         | '\u{2028}'..='\u{202e}'
-        // Invisible operators, the isolates of direction, and formats that are no longer used.
+        // Invisible operators, the direction isolates, and deprecated format characters.
         | '\u{2060}'..='\u{206f}'
-        // The byte order mark, and the marks of annotations.
+        // The byte order mark, and the annotation marks.
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
         // Tags, which can spell a whole text that nobody sees.
         | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text, cut to so many characters and marked with `…` where it has more.
+/// Cuts the text to `most` characters, and marks a cut with `…`.
 pub(crate) fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
@@ -73,7 +71,7 @@ pub(crate) fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// `1 call`, `2 calls`.
+/// Formats a count: `1 call`, `2 calls`.
 pub(crate) fn count_of(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -1,5 +1,5 @@
-//! The journal of a session: the calls that were forwarded and that the log has not yet. It outlives the session only
-//! where that is killed; the next writer then takes it over. A lock file tells for as long as the session runs.
+//! The journal of a session: the calls that were forwarded and that the log does not have yet. It outlives the session
+//! only if the session is killed; the next writer then takes it over. A lock file is held while the session runs.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -20,11 +20,11 @@ pub(super) struct Journal {
     session: SessionName,
     lock: Option<FileLock>,
     file: Option<File>,
-    /// The numbers of the calls in it that the log has not yet.
+    /// The numbers of the journal's calls that the log does not have yet.
     open: BTreeSet<u64>,
-    /// The highest number that was open at the last tick, or was committed: younger calls are likely to be answered soon.
+    /// The highest number that was open at the last tick, or was committed: newer calls are likely to be answered soon.
     known: u64,
-    /// How large the file is, and from which size on it is made smaller.
+    /// The file's size in bytes, and the size from which on it is compacted.
     size: u64,
     compact: u64,
     buffer: Vec<u8>,
@@ -50,10 +50,9 @@ impl Journal {
         &self.path
     }
 
-    /// Makes the file where there is none yet.
     pub(super) fn create_file(&mut self) -> io::Result<()> {
         if self.file.is_none() {
-            // One that was closed to be replaced, and could not be, is still there.
+            // A file that was closed to be replaced, and could not be replaced, still exists.
             self.file = Some(match self.size {
                 0 => self.make_file(&[])?,
                 _ => file::open_file(File::options().read(true).write(true), &self.path)?,
@@ -62,7 +61,6 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes a call down.
     pub(super) fn commit(&mut self, entry: &LogEntry) -> io::Result<()> {
         self.buffer.clear();
         entry.write_line(&self.session, Digest::START, &mut self.buffer);
@@ -72,7 +70,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes those of the unanswered calls down that were so at the last tick already.
+    /// Writes those unanswered calls that were already unanswered at the last tick.
     pub(super) fn write_unanswered(&mut self, unanswered: &[LogEntry]) -> io::Result<()> {
         self.buffer.clear();
         let mut added = Vec::new();
@@ -91,14 +89,13 @@ impl Journal {
         Ok(())
     }
 
-    /// Forgets calls that the log has now.
+    /// Forgets calls that the log now has.
     pub(super) fn forget_recorded(&mut self, entries: &[LogEntry]) {
         for entry in entries {
             self.open.remove(&entry.call_number());
         }
     }
 
-    /// The lines of the calls that the log has not.
     pub(super) fn read_open_calls(&self) -> io::Result<Vec<Vec<u8>>> {
         let mut left = Vec::new();
         if let Some(file) = self.file.as_ref().filter(|_| !self.open.is_empty()) {
@@ -114,10 +111,9 @@ impl Journal {
         Ok(left)
     }
 
-    /// The session ended as it should.
     pub(super) fn remove(&mut self) {
         if self.file.take().is_some() {
-            // One that stays is taken over as that of a killed session, which tells of no call that the log has.
+            // A file that stays is taken over like that of a killed session, and adds no call that the log already has.
             let _ = file::remove_file(&self.path);
         }
         if let Some(lock) = self.lock.take() {
@@ -125,7 +121,7 @@ impl Journal {
         }
     }
 
-    /// Appends what is in the buffer, whole or not at all.
+    /// Appends all of the buffer or nothing.
     fn write_buffer(&mut self) -> io::Result<()> {
         self.create_file()?;
         self.compact_file()?;
@@ -139,13 +135,13 @@ impl Journal {
         });
         match written {
             Ok(()) => self.size += length,
-            // A line that stays cut is ended by the next one and then read as none.
+            // The next line ends a line that stays cut, and readers skip it.
             Err(_) => drop(file.set_len(self.size)),
         }
         written
     }
 
-    /// Takes out what the log has by now, once it is worth it.
+    /// Removes the calls that the log has by now, if the file is large enough for that.
     fn compact_file(&mut self) -> io::Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.size > 0) else { return Ok(()) };
         if self.open.is_empty() {
@@ -154,7 +150,7 @@ impl Journal {
         } else if self.size >= self.compact {
             let left = self.read_open_calls()?;
             if cfg!(windows) {
-                // Not every file system of Windows replaces what is open.
+                // Not every Windows file system can replace an open file.
                 self.file = None;
             }
             self.file = Some(self.make_file(&left)?);
@@ -164,7 +160,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes the file with these lines. It has its name only once its session is locked: nobody takes it over.
+    /// Creates the file with these lines. It gets its name only once the session is locked, so nobody takes it over.
     fn make_file(&mut self, lines: &[Vec<u8>]) -> io::Result<File> {
         if let Some(dir) = self.path.parent() {
             file::create_private_dir(dir)?;

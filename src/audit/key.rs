@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::record::DigestKey;
 use crate::state::file;
 
-/// The key in the audit directory. It is made where there is none; of several that make one at once, all get the same.
+/// Loads the key in the audit directory, or creates it if there is none. Sessions that create it at once all get the
+/// same.
 ///
 /// # Errors
 /// Where it can be neither read nor made, or is not 32 bytes long. A key that is damaged is not replaced: digests under
@@ -36,7 +37,7 @@ fn make_key(dir: &Path, path: &Path) -> io::Result<()> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     file::create_private_dir(dir)?;
-    // Temporary files are for this user only.
+    // Temporary files are accessible only to this user.
     let mut made = file::temporary_in(dir)?;
     made.write_all(&key)?;
     made.as_file().sync_data()?;

@@ -1,4 +1,4 @@
-//! A file as lines, one at a time and none longer than a record can be.
+//! Reads a file line by line, in pieces no longer than the longest record.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
@@ -25,8 +25,8 @@ impl LogLines {
         Ok(Self { file: BufReader::with_capacity(READ_CHUNK, file).take(0), line: Vec::new(), left })
     }
 
-    /// The next line with its newline; only the last one may have none, where it is cut. A line that is longer than any
-    /// record comes in pieces.
+    /// Returns the next line with its newline; only the last line may lack one, if it is cut. A line that is longer
+    /// than any record comes in pieces.
     ///
     /// # Errors
     /// Where the file cannot be read.
@@ -41,7 +41,6 @@ impl LogLines {
         Ok((read > 0).then_some(&*self.line))
     }
 
-    /// Reads the rest, and returns how many lines that is.
     pub(super) fn count_rest(&mut self) -> io::Result<u64> {
         let mut count = 0;
         while self.read_line()?.is_some() {
@@ -50,13 +49,13 @@ impl LogLines {
         Ok(count)
     }
 
-    /// The line that was read last, also once there are no more.
+    /// Returns the line that was read last, even if there are no more.
     pub fn last_line(&self) -> &[u8] {
         &self.line
     }
 }
 
-/// A line as what it records; `None` where it is no record.
+/// Parses a line; `None` if it is not a record.
 pub(super) fn parse_line(line: &[u8]) -> Option<LogLine<'_>> {
     str::from_utf8(line).ok().and_then(|text| record::read_line(text).ok())
 }

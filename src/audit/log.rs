@@ -1,4 +1,4 @@
-//! The log as a session has it: a queue that is filled off the forwarding path, and a thread that empties it.
+//! A session's audit log: a queue that is filled off the forwarding path, and a thread that empties it.
 
 use std::fmt;
 use std::io;
@@ -21,38 +21,36 @@ use crate::record::{LogEntry, SessionName};
 /// Adds the calls that were forwarded and are not yet answered.
 pub type Unanswered = Box<dyn Fn(&mut Vec<LogEntry>) + Send>;
 
-/// The log of a session. Its clones are the same one.
+/// The log of a session. Clones share it.
 #[derive(Clone, Debug)]
 pub struct AuditLog(Arc<LogShared>);
 
-/// What the session's threads and the writer share. A thread takes at most one of its locks at a time, but for the
-/// writer, which asks for the unanswered calls with the journal locked.
+/// The state that the session's threads and the writer share. A thread holds at most one of its locks at a time, except
+/// the writer, which asks for the unanswered calls while it holds the journal's lock.
 pub(super) struct LogShared {
     pub(super) session: SessionName,
     pub(super) paths: LogPaths,
     options: LogOptions,
     queue: Mutex<Queue>,
-    /// Wakes the writer: there is something to do.
+    /// Wakes the writer when there is work.
     wake: Condvar,
-    /// Wakes those who wait for the writer: it has made progress.
+    /// Wakes threads that wait for the writer when it has made progress.
     progress: Condvar,
     in_trouble: AtomicBool,
     why: Mutex<String>,
     pub(super) journal: Mutex<Journal>,
-    /// Whether it was found out that the log can be written.
     probed: AtomicBool,
 }
 
-/// What waits to be written.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub(super) entries: Vec<LogEntry>,
     pub(super) weight: usize,
-    /// How many records neither stand in the log nor were given up.
+    /// The number of records that are neither in the log nor given up.
     pub(super) unwritten: u64,
-    /// How many records there was no room for.
+    /// The number of records dropped because the queue was full.
     pub(super) lost: u64,
-    /// How often the writer has made progress.
+    /// Counts each step of the writer's progress.
     progress: u64,
     pub(super) finishing: bool,
     finished: bool,
@@ -65,10 +63,10 @@ impl fmt::Debug for LogShared {
 }
 
 impl AuditLog {
-    /// The log of a new session in the audit directory. Its thread starts, and no file is made before the first record.
+    /// Starts the log of a new session, and its thread. No file is created before the first record.
     ///
-    /// `say` gets each notice for stderr. `unanswered` adds the calls that were forwarded and are not yet
-    /// answered, as entries with the outcome [`Unknown`](crate::record::Outcome::Unknown); it may take locks that no caller of
+    /// `say` gets each notice for stderr. `unanswered` adds the calls that were forwarded and are not yet answered, as
+    /// entries with the outcome [`Unknown`](crate::record::Outcome::Unknown); it may take locks that no caller of
     /// [`AuditLog::push`] or [`AuditLog::commit_call`] holds.
     ///
     /// # Errors
@@ -100,16 +98,16 @@ impl AuditLog {
         Ok(Self(shared))
     }
 
-    /// The session, as its records name it.
+    /// Returns the session as its records name it.
     pub fn session(&self) -> &SessionName {
         &self.0.session
     }
 
-    /// Takes the entries to be written, and leaves room for as many. Not to be called with a lock that the function
-    /// takes that is asked for unanswered calls.
+    /// Queues the entries, and leaves `entries` empty. The caller must not hold a lock that the function `unanswered`
+    /// takes.
     ///
-    /// Where too many wait already, it waits as long as the writer gets on, and at most [`LOG_WAIT`] for it to; then
-    /// the entries are dropped and counted.
+    /// If the queue is full, this waits while the writer makes progress, and at most [`LOG_WAIT`] without progress;
+    /// then the entries are dropped and counted.
     pub fn push(&self, entries: &mut Vec<LogEntry>) {
         if entries.is_empty() {
             return;
@@ -141,13 +139,13 @@ impl AuditLog {
         }
     }
 
-    /// Why the log cannot be written at this moment, and what to do; `None` where it can.
+    /// Returns why the log cannot be written now, and what to do; `None` if it can.
     pub fn current_failure(&self) -> Option<String> {
         self.0.in_trouble.load(Ordering::Acquire).then(|| lock_ignoring_poison(&self.0.why).clone())
     }
 
-    /// Writes a call into the journal before it is forwarded, so that it is recorded whatever happens. Not to be called
-    /// with a lock that the function takes that is asked for unanswered calls.
+    /// Writes a call to the journal before it is forwarded, so that it is recorded whatever happens. The caller must
+    /// not hold a lock that the function `unanswered` takes.
     ///
     /// # Errors
     /// Where it cannot be written; the text says why, and what to do.
@@ -167,8 +165,8 @@ impl AuditLog {
         journal.commit(entry).map_err(|error| describe_unwritable_journal(journal.path(), &error))
     }
 
-    /// Ends the session's log: everything is written and synced, and its journal removed. Waits at most `limit` for it, and
-    /// returns how many records were not written by then.
+    /// Ends the session's log: writes and syncs everything, and removes the journal. Waits at most `limit`, and returns
+    /// how many records were not written by then.
     #[must_use]
     pub fn finish(&self, limit: Duration) -> u64 {
         let mut queue = self.0.lock_queue();
@@ -179,10 +177,9 @@ impl AuditLog {
     }
 }
 
-/// How much waits when the writer is woken although it would soon look by itself, in bytes.
+/// The queue size that wakes the writer early, in bytes.
 const WAKE: usize = MAX_LOG_QUEUE / 4;
 
-/// The threads' stacks, in bytes.
 pub(super) const STACK: usize = 256 * 1024;
 
 impl LogShared {
@@ -218,7 +215,6 @@ impl LogShared {
         queue
     }
 
-    /// Waits until there is something to do, `until` at the latest.
     pub(super) fn wait_for_work<'q>(
         &'q self,
         queue: MutexGuard<'q, Queue>,
@@ -234,7 +230,7 @@ impl LogShared {
         queue.weight >= WAKE
     }
 
-    /// The writer got on, and is done with so many records: they are written, or counted as lost.
+    /// Records the writer's progress: `records` entries are written, or counted as lost.
     pub(super) fn record_done(&self, records: usize) {
         let mut queue = self.lock_queue();
         queue.unwritten = queue.unwritten.saturating_sub(records as u64);

@@ -1,4 +1,4 @@
-//! A place in the chain that is written down beside the log: its head and its anchor.
+//! A position in the chain that is stored beside the log: its head and its anchor.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 use crate::record::Digest;
 use crate::state::file;
 
-/// A place in the chain: behind one of its lines.
+/// A position in the chain, just behind a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// How many lines there are up to here since the first one ever.
+    /// The number of lines up to here, since the first one ever.
     pub lines: u64,
-    /// The digest of the last of them.
+    /// The digest of the last of these lines.
     pub last: Digest,
-    /// The number of the file that it is in: the one that the file has, or will have once it is rotated away.
+    /// The number of that line's file: the one that the file has, or will have once it is rotated away.
     pub file: u64,
-    /// How far into that file it is, in bytes.
+    /// The offset behind the line in that file, in bytes.
     pub end: u64,
 }
 
@@ -25,7 +25,7 @@ impl Mark {
     /// Before the first line.
     pub const START: Self = Self { lines: 0, last: Digest::START, file: 1, end: 0 };
 
-    /// Reads a mark; `None` where there is none.
+    /// Reads a mark; `None` if there is none.
     ///
     /// # Errors
     /// Where it cannot be read, or (as [`io::ErrorKind::InvalidData`]) is none.
@@ -37,16 +37,16 @@ impl Mark {
         })
     }
 
-    /// Puts the mark in the place of the one that is there. It outlives a power cut.
+    /// Replaces the mark at `path`, and syncs it.
     pub(super) fn write_file(&self, path: &Path) -> io::Result<()> {
         self.prepare_file(path)?.persist()?;
         path.parent().map_or(Ok(()), file::sync_dir)
     }
 
-    /// Writes the mark to the disk, which may take long, so that it can be put in its place at once.
+    /// Writes the mark to the disk, which may be slow, so that [`PreparedMark::persist`] is fast.
     pub(super) fn prepare_file<'p>(&self, path: &'p Path) -> io::Result<PreparedMark<'p>> {
         let dir = path.parent().ok_or_else(|| io::Error::other("it has no directory"))?;
-        // Temporary files are for this user only.
+        // Temporary files are accessible only to this user.
         let mut made = file::temporary_in(dir)?;
         serde_json::to_writer(&mut made, self)?;
         made.write_all(b"\n")?;
@@ -55,7 +55,7 @@ impl Mark {
     }
 }
 
-/// A mark that is on the disk and not yet in its place.
+/// A mark that is on the disk but not yet in place.
 #[derive(Debug)]
 pub(super) struct PreparedMark<'p> {
     made: tempfile::NamedTempFile,
@@ -63,7 +63,6 @@ pub(super) struct PreparedMark<'p> {
 }
 
 impl PreparedMark<'_> {
-    /// Puts it in its place.
     pub(super) fn persist(self) -> io::Result<()> {
         file::persist(self.made, self.path)
     }

@@ -1,4 +1,4 @@
-//! The audit log: every decision as one line in the state directory, chained so that a change shows.
+//! The audit log: one line per decision in the state directory, chained so that a change shows.
 
 mod append;
 mod journal;
@@ -25,10 +25,10 @@ pub use notice::LogNotice;
 pub use paths::LogPaths;
 pub use verify::{VerifyReport, verify_log};
 
-/// How the log's files are kept.
+/// How large the log's files grow, and how long they are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogOptions {
-    /// From which size on a file is rotated away, in bytes.
+    /// The size from which on a file is rotated away, in bytes.
     pub max_size: u64,
     /// How long a rotated file is kept after its last record.
     pub keep: Duration,

@@ -1,4 +1,4 @@
-//! What is said on stderr of a log that cannot be written.
+//! The notices on stderr about a log that cannot be written.
 
 use std::io;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::state::file::is_held_open;
 use crate::visible::escape_invisible;
 
-/// What a person is told of the log's condition, in whole sentences.
+/// A notice about the log's condition, in complete sentences.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogNotice {
     /// It cannot be written.
@@ -18,7 +18,7 @@ pub enum LogNotice {
         /// How many records are missing.
         lost: u64,
     },
-    /// Its writer did not keep up.
+    /// The writer did not keep up.
     #[error(
         "The audit log is written too slowly: {lost} records are missing from it. Put the state directory on a faster disk, or \
          keep less of the arguments."
@@ -27,7 +27,7 @@ pub enum LogNotice {
         /// How many records are missing.
         lost: u64,
     },
-    /// It is written, and something beside it is not.
+    /// The log is written, but a file beside it is not.
     #[error("{0}")]
     Beside(String),
 }
@@ -40,7 +40,7 @@ pub(super) fn describe_unwritable(path: &Path, error: &io::Error) -> String {
         io::ErrorKind::InvalidData => {
             "Put the file back as it was, or move all files of this server's log away together to begin a new one."
         }
-        // The error says it all.
+        // The error already says what to do.
         _ if is_held_open(error) => "",
         _ => "Make its directory one that the user who runs policylayer may write to.",
     };

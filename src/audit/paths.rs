@@ -1,4 +1,4 @@
-//! Where the files of a server's log are.
+//! The paths of a server's log files.
 //!
 //! ```text
 //! audit/SERVER.jsonl          the lines that are being written
@@ -10,9 +10,10 @@
 //! audit/open/SERVER-SESSION.lock    locked for as long as the session runs
 //! audit/key                   the key of the arguments' digests
 //! ```
-//! The files that are locked are never read, as on Windows a lock keeps all others from reading. Version 0.1.0 had no
-//! `open/SERVER-SESSION.lock` and locked the journal itself. Where a lock does not keep others from reading, journals are
-//! therefore locked as well: wrappers of both versions leave each other's journals alone, and take over what was left behind.
+//! Locked files are never read, as on Windows a lock keeps all others from reading. Version 0.1.0 had no
+//! `open/SERVER-SESSION.lock` and locked the journal itself. On systems whose locks do not keep others from reading,
+//! journals are therefore locked as well: wrappers of both versions leave each other's running journals alone, and take
+//! over abandoned ones.
 
 use std::fs;
 use std::io;
@@ -29,32 +30,32 @@ pub struct LogPaths {
 }
 
 impl LogPaths {
-    /// The log of a server in the audit directory.
+    /// Returns the paths of a server's log in the audit directory.
     pub fn new(dir: impl Into<PathBuf>, server: &ServerName) -> Self {
         Self { dir: dir.into(), server: server.as_str().to_owned() }
     }
 
-    /// The audit directory.
+    /// Returns the audit directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The server's name.
+    /// Returns the server's name.
     pub fn server(&self) -> &str {
         &self.server
     }
 
-    /// The file that is being written.
+    /// Returns the file that is being written.
     pub fn current_file(&self) -> PathBuf {
         self.file_with_ending("jsonl")
     }
 
-    /// The file that was rotated away as the `number`th, from 1.
+    /// Returns the file that was rotated away as the `number`th, from 1.
     pub fn rotated_file(&self, number: u64) -> PathBuf {
         self.file_with_ending(&format!("jsonl.{number:06}"))
     }
 
-    /// The numbers of the rotated files that are there, oldest first.
+    /// Returns the numbers of the existing rotated files, oldest first.
     ///
     /// # Errors
     /// Where the directory is there and cannot be read.
@@ -66,32 +67,32 @@ impl LogPaths {
         Ok(numbers)
     }
 
-    /// The file that is locked for as long as the log is changed.
+    /// The file that is locked while the log is changed.
     pub(super) fn lock_file(&self) -> PathBuf {
         self.file_with_ending("lock")
     }
 
-    /// Where it is written up to where the log is synced.
+    /// Returns the file that records how far the log is synced.
     pub fn head_file(&self) -> PathBuf {
         self.file_with_ending("head")
     }
 
-    /// Where it is written up to where the log was pruned.
+    /// Returns the file that records how far the log was pruned.
     pub fn anchor_file(&self) -> PathBuf {
         self.file_with_ending("anchor")
     }
 
-    /// The journal of a session.
+    /// Returns the journal of a session.
     pub fn journal_file(&self, session: &str) -> PathBuf {
         self.dir.join("open").join(format!("{}-{session}.jsonl", self.server))
     }
 
-    /// The file that is locked for as long as a session runs.
+    /// The file that is locked while a session runs.
     pub(super) fn session_lock(&self, session: &str) -> PathBuf {
         self.dir.join("open").join(format!("{}-{session}.lock", self.server))
     }
 
-    /// The sessions that have a journal: those that run, and those that were killed.
+    /// Lists the sessions that have a journal: those that run, and those that were killed.
     ///
     /// # Errors
     /// Where the directory is there and cannot be read.
@@ -99,7 +100,6 @@ impl LogPaths {
         self.list_sessions(".jsonl")
     }
 
-    /// The sessions that have a lock file.
     pub(super) fn list_session_locks(&self) -> io::Result<Vec<String>> {
         self.list_sessions(".lock")
     }
@@ -121,7 +121,7 @@ impl LogPaths {
     }
 }
 
-/// The server of a file of the log, and the number that it got when it was rotated; `None` of the one that is written.
+/// Parses a log file's name into its server and its number; the number is `None` for the current file.
 fn parse_name(name: &str) -> Option<(ServerName, Option<u64>)> {
     let (rest, number) = match name.rsplit_once('.') {
         Some((rest, number)) if number.len() >= 6 && number.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -132,7 +132,7 @@ fn parse_name(name: &str) -> Option<(ServerName, Option<u64>)> {
     Some((ServerName::parse(rest.strip_suffix(".jsonl")?).ok()?, number))
 }
 
-/// The servers that have a log in a directory, by name; none where there is no directory.
+/// Lists the servers that have a log in a directory, by name; none if there is no directory.
 ///
 /// # Errors
 /// Where the directory cannot be looked into.
@@ -143,7 +143,6 @@ pub fn list_servers(dir: &Path) -> io::Result<Vec<ServerName>> {
     Ok(servers)
 }
 
-/// The names in a directory that are text; none where it is missing.
 fn list_names(dir: &Path) -> io::Result<Vec<String>> {
     match fs::read_dir(dir) {
         Ok(entries) => {

@@ -3,7 +3,7 @@
 //! ```text
 //! iterable.jsonl.000001 ─▶ iterable.jsonl.000002 ─▶ iterable.jsonl      each numbered file keeps its name forever
 //! ```
-//! A reader holds a file open: when it is rotated, what was read of it stays read, and the next one follows.
+//! A reader keeps a file open: when the file is rotated, the reader keeps its position and continues with the next one.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,34 +19,34 @@ use crate::policy::ServerName;
 use crate::record::{self, LineError, LogLine};
 use crate::state::file;
 
-/// A line of the log where it stands.
+/// A line of the log and its position.
 #[derive(Debug)]
 pub struct FoundLine<'r> {
     /// The file.
     pub file: &'r Path,
     /// The number of the line in the file, from 1.
     pub number: u64,
-    /// As it was written, without its newline. What is not UTF-8 in it is replaced.
+    /// The text as written, without its newline. Invalid UTF-8 is replaced.
     pub text: &'r str,
-    /// What it says.
+    /// The parsed line.
     pub line: Result<LogLine<'r>, LineError>,
 }
 
-/// Reads the logs of one server, or those of all of them together, by time.
+/// Reads the logs of one server, or those of all servers merged by time.
 #[derive(Debug)]
 pub struct Reader {
     dir: PathBuf,
     wanted: Option<ServerName>,
     cursors: BTreeMap<ServerName, LogCursor>,
-    /// The line that was handed out last.
+    /// The line that was returned last.
     current: NextLine,
-    /// The cursor that it came from: it is to be filled again.
+    /// The cursor that `current` came from, which has to be refilled.
     last: Option<ServerName>,
 }
 
 impl Reader {
-    /// A reader that stands before the first line of `server`, or of all servers. A directory or log that is not there has
-    /// no lines.
+    /// Creates a reader that stands before the first line of `server`, or of all servers. A missing directory or log
+    /// has no lines.
     ///
     /// # Errors
     /// Where the directory cannot be looked into.
@@ -62,12 +62,12 @@ impl Reader {
         Ok(reader)
     }
 
-    /// The servers whose logs are read.
+    /// Returns the servers whose logs are read.
     pub fn servers(&self) -> impl ExactSizeIterator<Item = &ServerName> {
         self.cursors.keys()
     }
 
-    /// Looks for logs that are new, and for lines that were added since [`Reader::read_next`] returned `None`.
+    /// Looks for new logs, and for lines that were added since [`Reader::read_next`] returned `None`.
     ///
     /// # Errors
     /// Where the directory cannot be looked into, or a file cannot be read.
@@ -84,7 +84,8 @@ impl Reader {
         Ok(())
     }
 
-    /// The next line; `None` where there are no more for now. Of several logs, that with the earlier line comes first.
+    /// Returns the next line; `None` if there are no more for now. Of several logs, the one with the earlier line comes
+    /// first.
     ///
     /// # Errors
     /// Where a file cannot be read.
@@ -114,7 +115,8 @@ impl Reader {
     }
 }
 
-/// The time as the line has it: all are written alike, so they compare as texts. What has none comes at once.
+/// Returns the line's time as text: all times have one format, so their texts compare. A line without a time sorts
+/// first.
 fn time_text(line: &[u8]) -> &[u8] {
     const MARK: &[u8] = b"\"time\":\"";
     let head = line.get(..160).unwrap_or(line);
@@ -122,7 +124,6 @@ fn time_text(line: &[u8]) -> &[u8] {
     from.split(|byte| *byte == b'"').next().unwrap_or_default()
 }
 
-/// A line that waits to be handed out.
 #[derive(Debug, Default)]
 struct NextLine {
     bytes: Vec<u8>,
@@ -131,7 +132,6 @@ struct NextLine {
     is_full: bool,
 }
 
-/// How far the log of one server is read.
 #[derive(Debug)]
 struct LogCursor {
     paths: LogPaths,
@@ -145,11 +145,10 @@ struct LogCursor {
 struct OpenLog {
     reader: BufReader<File>,
     path: PathBuf,
-    /// `None` of the file that is still written.
+    /// `None` for the file that is still written.
     number: Option<u64>,
-    /// How many lines were read.
     lines: u64,
-    /// What was read of a line whose newline is not there yet; of one that is too long, as much as the bound.
+    /// The start of a line whose newline is not there yet, cut at the bound.
     partial: Vec<u8>,
 }
 
@@ -167,7 +166,7 @@ impl LogCursor {
         self.head.is_full = false;
     }
 
-    /// Reads the next line, where there is one and none is waiting.
+    /// Reads the next line if there is one and none is waiting.
     fn read_ahead(&mut self) -> io::Result<()> {
         while !self.head.is_full {
             let Some(mut open) = self.open.take() else {
@@ -178,8 +177,8 @@ impl LogCursor {
                 continue;
             };
             if !open.read_line(&mut self.head)? {
-                // The end, for now. A file that was rotated since it was opened has the next number, and is written no
-                // more: what was written before that is read first.
+                // The end, for now. A file that was rotated since it was opened has the next number and is no longer
+                // written; what was written before the rotation is read first.
                 open.number = match open.number {
                     None => self.next_number()?,
                     number => number,
@@ -187,7 +186,7 @@ impl LogCursor {
                 if let Some(number) = open.number
                     && !open.read_line(&mut self.head)?
                 {
-                    // A last line that lacks its newline never gets it.
+                    // A last line without a newline never gets one.
                     if !open.partial.is_empty() {
                         open.hand_out(&mut self.head);
                     }
@@ -204,7 +203,6 @@ impl LogCursor {
         Ok(())
     }
 
-    /// The lowest number of a file that was not read yet.
     fn next_number(&self) -> io::Result<Option<u64>> {
         Ok(self.paths.rotated_numbers()?.into_iter().find(|number| *number > self.done))
     }
@@ -215,13 +213,13 @@ impl LogCursor {
             let path = number.map_or_else(|| self.paths.current_file(), |number| self.paths.rotated_file(number));
             let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
             match (file::if_there(file::open_to_read(&path)).map_err(named)?, number) {
-                // Rotated between the look and the opening: what is open now comes later.
+                // The file was rotated between the look and the opening: the open file comes later.
                 (Some(_), None) if self.next_number()?.is_some() => {}
                 (Some(file), _) => {
                     let reader = BufReader::with_capacity(READ_CHUNK, file);
                     return Ok(Some(OpenLog { reader, path, number, lines: 0, partial: Vec::new() }));
                 }
-                // Pruned between the look and the opening.
+                // The file was pruned between the look and the opening.
                 (None, Some(number)) => self.done = number,
                 (None, None) => return Ok(None),
             }
@@ -230,10 +228,10 @@ impl LogCursor {
 }
 
 impl OpenLog {
-    /// Reads a line into `head`, where a whole one is there.
+    /// Reads a line into `head` if a complete one is there.
     fn read_line(&mut self, head: &mut NextLine) -> io::Result<bool> {
         loop {
-            // Of what is longer, the rest is read and forgotten.
+            // The rest of a longer line is read and dropped.
             let room = (MAX_LOG_LINE + 1).saturating_sub(self.partial.len()).max(1);
             let before = self.partial.len();
             let read = self.reader.by_ref().take(room as u64).read_until(b'\n', &mut self.partial)?;

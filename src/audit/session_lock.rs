@@ -1,4 +1,4 @@
-//! Whether a session runs: it holds the lock of a file of its own.
+//! Tells whether a session runs: a running session holds the lock of its own file.
 
 use std::fs::File;
 #[cfg(unix)]
@@ -8,18 +8,17 @@ use std::io;
 use super::paths::LogPaths;
 use crate::state::file::{self, FileLock, Identity};
 
-/// The journal of a session that has ended without removing it. Nobody else takes it over meanwhile.
+/// The journal of a session that ended without removing it. Nobody else takes it over while this exists.
 #[derive(Debug)]
 pub(super) struct AbandonedJournal {
-    /// The journal, which can be read.
     pub(super) file: File,
     lock: Option<FileLock>,
 }
 
 impl AbandonedJournal {
-    /// The journal of a session; `None` where the session runs.
+    /// Returns the journal of a session; `None` if the session runs.
     pub(super) fn find_abandoned(paths: &LogPaths, session: &str) -> io::Result<Option<Self>> {
-        // Without a lock file it was left behind by version 0.1.0, or its session was killed while it removed both.
+        // Without a lock file, version 0.1.0 left the journal, or the session was killed while it removed both files.
         let lock = match file::if_there(FileLock::try_take(&paths.session_lock(session)))? {
             Some(None) => return Ok(None),
             lock => lock.flatten(),
@@ -35,9 +34,9 @@ impl AbandonedJournal {
         Ok(Identity::is_at(&file, &path).then_some(Self { file, lock }))
     }
 
-    /// Removes it: the log has what it held.
+    /// Removes the journal, once the log has its calls.
     pub(super) fn remove(self, paths: &LogPaths, session: &str) {
-        // What stays is found again by the next session, and then it is known that the log has it.
+        // If a file stays, the next session finds it again, and finds its calls in the log.
         let _ = file::remove_file(&paths.journal_file(session));
         drop(self.file);
         if let Some(lock) = self.lock {
@@ -46,7 +45,7 @@ impl AbandonedJournal {
     }
 }
 
-/// Removes the lock file of a session that was killed before it had a journal, or after that was removed.
+/// Removes the lock file of a session that was killed before it had a journal, or after it removed it.
 pub(super) fn remove_stale_lock(paths: &LogPaths, session: &str) {
     if let Ok(Some(lock)) = FileLock::try_take(&paths.session_lock(session))
         && !paths.journal_file(session).exists()
@@ -56,13 +55,13 @@ pub(super) fn remove_stale_lock(paths: &LogPaths, session: &str) {
     }
 }
 
-/// Locks a journal for version 0.1.0, which has no other sign that its session runs. Only on systems where a lock does not keep
-/// others from reading.
+/// Locks a journal for version 0.1.0, which has no other sign that its session runs. Does so only on systems whose
+/// locks do not keep others from reading.
 pub(super) fn lock_journal(journal: &File) -> io::Result<()> {
     if cfg!(unix) { journal.lock() } else { Ok(()) }
 }
 
-/// Whether a session that has a journal runs; `None` where it has none any more.
+/// Returns whether a session that has a journal runs; `None` if the journal is gone.
 pub(super) fn is_running(paths: &LogPaths, session: &str) -> io::Result<Option<bool>> {
     if file::if_there(FileLock::is_taken(&paths.session_lock(session)))? == Some(true) {
         return Ok(Some(true));

@@ -1,4 +1,4 @@
-//! Whether the log is as it was written: follows the chain through all files, and tells kills and crashes from tampering.
+//! Verifies the log: follows the chain through all files, and distinguishes kills and crashes from tampering.
 
 mod check;
 mod report;
@@ -17,7 +17,7 @@ use super::session_lock::is_running;
 use crate::policy::ServerName;
 use crate::state::file;
 
-/// BreakKind there is to verify, as it was at one moment; lines that are appended later are left out.
+/// Everything there is to verify, as of one moment; lines that are appended later are left out.
 struct Snapshot {
     anchor: Option<Mark>,
     head: Option<Mark>,
@@ -35,7 +35,7 @@ pub fn verify_log(dir: &Path, server: &ServerName) -> io::Result<VerifyReport> {
     let paths = LogPaths::new(dir, server);
     loop {
         match follow_chain(&paths) {
-            // It was pruned meanwhile.
+            // The file was pruned in the meantime.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             done => return done,
         }
@@ -62,7 +62,7 @@ fn follow_chain(paths: &LogPaths) -> io::Result<VerifyReport> {
     }
     let mut report = check.finish(&paths.current_file(), has_current);
     if let Some(why) = anchor_damage {
-        // Whatever else was found may come of it.
+        // An unreadable anchor may be the cause of any other finding, so it replaces them.
         report.broken = Some(ChainBreak { file: paths.anchor_file(), line: None, what: BreakKind::Anchor(why) });
     }
     if let Some(why) = head_damage {
@@ -90,7 +90,7 @@ fn check_file(check: &mut ChainCheck, path: &Path, file: File, length: u64) -> i
 }
 
 fn take_snapshot(paths: &LogPaths) -> io::Result<Snapshot> {
-    // Without the right to lock it, it is read as it is.
+    // Without the right to lock it, the log is read without the lock.
     let lock = file::open_to_read(&paths.lock_file()).ok();
     if let Some(lock) = &lock {
         file::wait_for_lock(lock)?;

@@ -1,5 +1,5 @@
-//! The thread that writes the log: it gathers records for a moment, writes them with one write, keeps the journal, and
-//! has another thread sync what is written.
+//! The thread that writes the log: it collects records for a moment, writes them with one write, keeps the journal, and
+//! has another thread sync the files.
 
 use std::io;
 use std::sync::Arc;
@@ -20,22 +20,22 @@ pub(super) struct Writer {
     appender: Appender,
     say: Box<dyn Fn(LogNotice) + Send>,
     unanswered: Unanswered,
-    /// The entries that are being written; the queue's own list is given in exchange.
+    /// The entries that are being written; this list is swapped with the queue's.
     taken: Vec<LogEntry>,
     open: Vec<LogEntry>,
-    /// How many records were dropped, and why.
+    /// The number of dropped records, and why they were dropped.
     lost: u64,
     why: String,
-    /// Where the log cannot be written: when it is tried again.
+    /// When the next attempt is due, if the log cannot be written.
     retry: Option<Instant>,
-    /// When a failure was said last, and whether its end has to be said.
+    /// When a failure was last reported, and whether its end has to be reported.
     said: Option<Instant>,
     owes_end: bool,
     journal_failed: bool,
     next_tick: Instant,
     /// When there last was something to record.
     busy: Instant,
-    /// When what is written is to be synced, and who does it.
+    /// When the written files are to be synced, and the thread that does it.
     sync_at: Option<Instant>,
     syncer: Option<Syncer>,
     sync_failed: bool,
@@ -84,13 +84,13 @@ impl Writer {
             }
             self.sync_if_due();
         }
-        // One last try.
+        // One last attempt.
         self.retry = None;
         self.write_taken();
         self.finish_log();
     }
 
-    /// Waits for something to do and takes what is in the queue. Returns whether the session ends.
+    /// Waits for work and takes the queue. Returns whether the session ends.
     fn take_queue(&mut self) -> bool {
         let until = [self.retry, self.sync_at].into_iter().flatten().fold(self.next_tick, Instant::min);
         let mut queue = self.shared.wait_for_work(self.shared.lock_queue(), until, |queue| queue.weight > 0);
@@ -119,7 +119,7 @@ impl Writer {
         if !is_due {
             self.lost += self.taken.len() as u64;
         } else if !self.taken.is_empty() || self.lost > 0 || self.retry.is_some() {
-            // If the session is killed, its journal shows it.
+            // If the session is killed, its journal shows that.
             let begun = lock_ignoring_poison(&self.shared.journal).create_file();
             self.record_journal_result(begun);
             let mut written = 0;
@@ -178,7 +178,7 @@ impl Writer {
         }
     }
 
-    /// A log that fails again and again is not said to each time.
+    /// Returns whether a failure may be reported: a log that fails again and again is not reported each time.
     fn check_may_report(&mut self) -> bool {
         let may = self.said.is_none_or(|said| said.elapsed() >= LOG_SAY_AGAIN);
         if may {
@@ -201,14 +201,14 @@ impl Writer {
 
     fn record_journal_result(&mut self, written: io::Result<()>) {
         let was_failing = std::mem::replace(&mut self.journal_failed, written.is_err());
-        // If the log itself fails too, that is enough said.
+        // If the log itself fails too, that report is enough.
         if let (Err(error), false, None) = (written, was_failing, self.retry) {
             let why = describe_unwritable_journal(lock_ignoring_poison(&self.shared.journal).path(), &error);
             (self.say)(LogNotice::Beside(why));
         }
     }
 
-    /// Has what is written synced, at most once a second.
+    /// At most once a second.
     fn sync_if_due(&mut self) {
         self.take_sync_result(|results| results.try_recv().ok());
         let is_due = self.sync_at.is_some_and(|at| Instant::now() >= at);
@@ -256,7 +256,7 @@ impl Writer {
             let done = journal
                 .read_open_calls()
                 .and_then(|left| if left.is_empty() { Ok(()) } else { self.appender.append_raw(&left) });
-            // Otherwise it is left for the next session.
+            // Otherwise the journal is left for the next session.
             if done.is_ok() {
                 journal.remove();
             }
@@ -273,7 +273,6 @@ impl Writer {
     }
 }
 
-/// The thread that waits for the disk.
 struct Syncer {
     jobs: SyncSender<Sync>,
     results: Receiver<io::Result<()>>,

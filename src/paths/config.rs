@@ -1,4 +1,4 @@
-//! Where the settings are: config.toml in the configuration directory.
+//! Finds and loads the settings: config.toml in the configuration directory.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,13 +12,13 @@ use crate::policy::{self, Colour, Format, Source};
 use crate::settings::{self, Settings};
 use crate::state::file::is_missing;
 
-/// The file of the settings, in the configuration directory.
+/// The name of the settings file in the configuration directory.
 pub const SETTINGS_FILE: &str = "config.toml";
 
-/// Why there are no settings to go by. Each message says what is wrong and what to do, in plain text.
+/// Why the settings could not be loaded. Each message says what is wrong and what to do, in plain text.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// There is something, and it gives no text.
+    /// The file exists but cannot be read as text.
     #[error("The settings {} cannot be read: {why}", display_path(.path))]
     Unreadable {
         /// The file.
@@ -31,19 +31,19 @@ pub enum SettingsError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Its errors with their places, over several lines.
+        /// Its errors with their locations, over several lines.
         rendered: String,
     },
 }
 
 impl SettingsError {
-    /// How a run ends that failed because of it.
+    /// Returns the exit code of a run that fails with this error.
     pub fn exit_code(&self) -> Exit {
         if matches!(self, Self::Invalid { .. }) { Exit::InvalidPolicy } else { Exit::Failed }
     }
 }
 
-/// Reads and loads config.toml; the defaults where there is none.
+/// Reads and loads config.toml; returns the defaults if there is none.
 ///
 /// # Errors
 /// Where it is there and cannot be used: going on with the defaults would drop what its author asked for.
@@ -56,7 +56,7 @@ pub fn load_settings(env: &Env) -> Result<Settings, SettingsError> {
     })
 }
 
-/// Reads config.toml; `None` where there is none, or nothing says where it would be.
+/// Reads config.toml; `None` if there is none, or the configuration directory is unknown.
 ///
 /// # Errors
 /// Where it is there and is no regular file, larger than 1 MiB, unreadable or not UTF-8.
@@ -67,7 +67,7 @@ pub fn read_settings(env: &Env) -> Result<Option<Source>, SettingsError> {
 fn settings_source(env: &Env) -> Result<Option<(PathBuf, Source)>, SettingsError> {
     let Ok(dir) = configuration_dir(env) else { return Ok(None) };
     let path = dir.join(SETTINGS_FILE);
-    // A link that leads nowhere is a file that somebody wanted.
+    // A dangling link is a file that somebody wanted.
     if fs::symlink_metadata(&path).is_err_and(|error| is_missing(&error)) {
         return Ok(None);
     }

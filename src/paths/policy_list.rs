@@ -1,4 +1,4 @@
-//! What is in the directory of the policies.
+//! Lists the directory of policies.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use crate::env::Env;
 use crate::policy::{Format, ServerName};
 use crate::state::file::is_missing;
 
-/// What is in the directory of the policies.
+/// The contents of the directory of policies.
 #[derive(Debug, Default)]
 pub struct PolicyList {
     /// The directory. It need not exist.
     pub dir: PathBuf,
-    /// The servers that have a policy there, in the order of their names.
+    /// The servers that have a policy there, by name.
     pub servers: Vec<ServerName>,
-    /// The tests of policies, each `NAME.test.ENDING`, in the order of their names.
+    /// The tests of policies, each `NAME.test.ENDING`, by name.
     pub tests: Vec<PathBuf>,
 }
 
-/// Lists the directory of the policies, `policies` in the configuration directory.
+/// Lists the directory of policies, `policies` in the configuration directory.
 ///
 /// # Errors
 /// Where the configuration directory cannot be found or looked into.
@@ -53,7 +53,7 @@ pub fn list_policies(env: &Env) -> Result<PolicyList, PolicyError> {
     Ok(listing)
 }
 
-/// The stem of the policy that a test file is named after: `iterable` of `iterable.test.toml`.
+/// Returns the stem of the policy that a test file is named after: `iterable` for `iterable.test.toml`.
 pub fn tested_policy_stem(file: &Path) -> Option<&str> {
     file.file_stem()?.to_str()?.strip_suffix(".test").filter(|stem| !stem.is_empty())
 }

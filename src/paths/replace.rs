@@ -1,4 +1,4 @@
-//! Replacing a file that a person wrote: whole or not at all, and only where it is still what was read.
+//! Replaces a file that a person wrote: completely or not at all, and only if it is unchanged since it was read.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
@@ -8,33 +8,33 @@ use super::display_path;
 use crate::limits::HELD_WAIT;
 use crate::state::file::{self, create_dir, is_missing, sync_dir};
 
-/// Why a file was left as it was. Each message says what is wrong and what to do, in plain text.
+/// Why a file was left unchanged. Each message says what is wrong and what to do, in plain text.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplaceError {
-    /// Somebody else wrote it, or took it away, since it was read.
+    /// Somebody else changed or removed it since it was read.
     #[error(
         "{} was changed by somebody else since it was read, so nothing was written. Look at it, and do the same again.",
         display_path(.0)
     )]
     Changed(PathBuf),
-    /// Another edit is about to take its place.
+    /// Another edit is about to replace it.
     #[error("{} is being written by somebody else, so nothing was written. Do the same again when they are done.", display_path(.0))]
     Busy(PathBuf),
-    /// It was to be made, and is there.
+    /// It was to be created, but exists.
     #[error("{} exists already, and is not overwritten. Look at it, and do the same again.", display_path(.0))]
     Exists(PathBuf),
-    /// It is a link, and what it leads to is not there.
+    /// It is a link to a file that does not exist.
     #[error("{} is a link that leads nowhere, so nothing was written. Mend the link, or take it away.", display_path(.0))]
     LeadsNowhere(PathBuf),
     /// It is a directory, a pipe or a device.
     #[error("{} is {what}, not a file, so nothing was written. Move it out of the way.", display_path(.path))]
     NotAFile {
-        /// What was named.
+        /// The path.
         path: PathBuf,
-        /// What it is.
+        /// The kind of object at the path.
         what: &'static str,
     },
-    /// Its mode says that it is not to be written.
+    /// Its mode forbids writing.
     #[error(
         "{} is write-protected, so it was left as it is. If it is to be changed, make it writable for its owner first{}.",
         display_path(.0), writable_remedy(.0)
@@ -47,15 +47,15 @@ pub enum ReplaceError {
         display_path(.0), HELD_WAIT.as_secs()
     )]
     HeldOpen(PathBuf),
-    /// What is there cannot be read.
+    /// The existing file cannot be read.
     #[error("{} cannot be read: {error}. Make it readable for the user who runs policylayer.", display_path(.path))]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// Its directory takes no new file.
+    /// No file can be created in its directory.
     #[error(
         "Nothing can be written in the directory {}: {error}. A file's new text is put beside it and then takes its place, so \
          make the directory writable for the user who runs policylayer.",
@@ -64,10 +64,10 @@ pub enum ReplaceError {
     Folder {
         /// The directory.
         dir: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// The new text cannot take the file's place.
+    /// The new text cannot replace the file.
     #[error(
         "{} cannot be replaced: {error}. It is as it was. See that the disk has room, and that the file and its directory \
          belong to the user who runs policylayer.",
@@ -76,16 +76,16 @@ pub enum ReplaceError {
     Failed {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }
 
-/// Puts a new text in a file's place. `expected` is what was read of it; `None` where it must not be there yet: then it
-/// is made, with the directories above it, for this user only.
+/// Replaces a file's text. `expected` is the text that was read; `None` if the file must not exist yet: then it is
+/// created, with its parent directories, for this user only.
 ///
-/// Whoever reads the file meanwhile sees the old text or the new one, never a part. Where the path is a link, the file
-/// behind it is replaced and the link stays. The mode is kept, and, where the system lets us, the owner.
+/// Concurrent readers see the old text or the new one, never a part. If the path is a link, the file behind it is
+/// replaced and the link stays. The mode is kept, and the owner if the system allows it.
 ///
 /// # Errors
 /// Where it is not what was expected, or cannot be written; it is then as it was.
@@ -97,13 +97,13 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
     let real = real_path(path)?;
     let dir = real.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let in_folder = |error| ReplaceError::Folder { dir: dir.to_owned(), error };
-    // Of two edits at once, one would take the other's place between its last look and its writing.
+    // Without a lock, one of two simultaneous edits would replace the other between its last check and its write.
     let _lock = lock_file(path, &real)?;
     let found = check_expected(path, &real, expected)?;
     if found.is_none() {
         create_dir(dir).map_err(in_folder)?;
     }
-    // In the same directory, so that it can take the file's place in one step; for this user only.
+    // In the same directory, so that it can replace the file in one step; for this user only.
     // The error would name the temporary file.
     let mut made = file::temporary_in(dir).map_err(|error| in_folder(error.kind().into()))?;
     made.write_all(new).map_err(failed)?;
@@ -111,7 +111,7 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
         keep_owner_and_mode(made.as_file(), found).map_err(failed)?;
     }
     made.as_file().sync_all().map_err(failed)?;
-    // Once more, as late as can be.
+    // Checked again, as late as possible.
     check_expected(path, &real, expected)?;
     match expected {
         Some(_) => file::persist(made, &real).map_err(failed)?,
@@ -120,12 +120,12 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
             _ => failed(error),
         })?,
     }
-    // The file is in place; that its name might not outlive a power cut is not reported.
+    // The file is in place; that its name might not survive a power cut is not reported.
     let _ = sync_dir(dir);
     Ok(())
 }
 
-/// The file that a path leads to, through all links; the path itself where nothing is there.
+/// Resolves all links of a path; returns the path itself if nothing exists there.
 fn real_path(path: &Path) -> Result<PathBuf, ReplaceError> {
     let error = match file::real_path(path) {
         Ok(real) => return Ok(real),
@@ -140,7 +140,8 @@ fn real_path(path: &Path) -> Result<PathBuf, ReplaceError> {
     Ok(path.to_owned())
 }
 
-/// Keeps other edits of the file away, until it is dropped. `None` where nothing is there yet, or there can be no lock.
+/// Keeps other edits of the file away until the result is dropped. `None` if the file does not exist, or cannot be
+/// locked.
 fn lock_file(path: &Path, real: &Path) -> Result<Option<File>, ReplaceError> {
     // Opening a pipe would wait for a writer.
     if !fs::metadata(real).is_ok_and(|found| found.is_file()) {
@@ -149,17 +150,16 @@ fn lock_file(path: &Path, real: &Path) -> Result<Option<File>, ReplaceError> {
     match file::lock_beside(real) {
         Ok(Some(lock)) => Ok(Some(lock)),
         Ok(None) => Err(ReplaceError::Busy(path.to_owned())),
-        // What is in the way of a lock is in the way of the new text as well, and is said there.
+        // Whatever prevents the lock also prevents the replacement, which reports it.
         Err(_) => Ok(None),
     }
 }
 
-/// How a file is made writable, where that has a name of its own.
 fn writable_remedy(path: &Path) -> String {
     if cfg!(windows) { format!(" (attrib -r \"{}\")", display_path(path)) } else { String::new() }
 }
 
-/// That the file is what was expected; what the system knows of it, where it is there.
+/// Checks that the file is as expected, and returns its metadata if it exists.
 fn check_expected(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<Option<Metadata>, ReplaceError> {
     let unreadable = |error| match file::is_held_open(&error) {
         true => ReplaceError::HeldOpen(path.to_owned()),
@@ -177,7 +177,7 @@ fn check_expected(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<O
         return Err(ReplaceError::NotAFile { path: path.to_owned(), what });
     }
     let Some(expected) = expected else { return Err(ReplaceError::Exists(path.to_owned())) };
-    // By its length first: what has grown without bound need not be read.
+    // The length comes first: a file that has grown without bound need not be read.
     if found.len() != expected.len() as u64 || file::read_file(real).map_err(unreadable)? != expected {
         return Err(ReplaceError::Changed(path.to_owned()));
     }
@@ -187,7 +187,7 @@ fn check_expected(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<O
     Ok(Some(found))
 }
 
-/// The new file belongs to whom the old one did, as far as we may give it away, and is as open.
+/// Gives the new file the mode of the old one, and its owner if we are allowed to.
 #[cfg(unix)]
 fn keep_owner_and_mode(made: &File, found: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
@@ -202,7 +202,7 @@ fn keep_owner_and_mode(made: &File, found: &Metadata) -> io::Result<()> {
     made.set_permissions(found.permissions())
 }
 
-/// What may be done with a file here hangs on its directory.
+/// On Windows a file's access rights come from its directory.
 #[cfg(not(unix))]
 fn keep_owner_and_mode(_: &File, _: &Metadata) -> io::Result<()> {
     Ok(())
@@ -276,7 +276,7 @@ mod tests {
         let nowhere = dir.path().join("nowhere.toml");
         symlink("gone.toml", &nowhere).unwrap();
         assert!(said(replace_file(&nowhere, None, b"")).contains("leads nowhere"));
-        // What is made is for this user only.
+        // New files and directories are for this user only.
         let made = dir.path().join("made/policy.toml");
         replace_file(&made, None, b"one").unwrap();
         assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o600);

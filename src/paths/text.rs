@@ -1,4 +1,4 @@
-//! Reading a file that a person wrote.
+//! Reads a file that a person wrote.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::state::file;
 
-/// Why a file gives no text.
+/// Why a file cannot be read as text.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
     /// There is no such file.
@@ -32,9 +32,8 @@ impl From<io::Error> for TextError {
     }
 }
 
-/// That the path leads to a file.
 pub(super) fn check_is_file(path: &Path) -> Result<(), TextError> {
-    // Asked before it is opened: opening a pipe would wait for a writer, and stdin is the client's.
+    // Checked before the file is opened: opening a pipe would wait for a writer, and stdin is the client's.
     let kind = fs::metadata(path)?;
     if kind.is_file() {
         return Ok(());
@@ -42,7 +41,6 @@ pub(super) fn check_is_file(path: &Path) -> Result<(), TextError> {
     Err(TextError::NotAFile(if kind.is_dir() { "a directory" } else { "a pipe or device" }))
 }
 
-/// The text of a file of at most so many bytes.
 pub(super) fn read_text(path: &Path, most: usize) -> Result<String, TextError> {
     check_is_file(path)?;
     let mut bytes = Vec::new();

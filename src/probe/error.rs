@@ -1,4 +1,4 @@
-//! Why a server could not be probed, in words that tell a person what to do.
+//! Explains why a server could not be probed, and what to do.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,49 +14,44 @@ use crate::proxy::probe_server::ProbeExit;
 use crate::shell::Shell;
 use crate::visible::{count_of, escape_invisible};
 
-/// Why there is nothing to show of a server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProbeError {
-    /// The system cannot watch a process.
     #[error("the system has no room for what a server is watched with: {0}")]
     Runtime(#[source] io::Error),
-    /// The command cannot be started.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The server was started, and did not say what it offers.
+    /// The server was started, but did not list what it offers.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// A person, or the system, wants us to end.
+    /// A person or the system asked us to end.
     #[error("this was interrupted{0}\nwhat to do: run it again")]
     Interrupted(String),
 }
 
-/// A server that did not say what it offers: the whole message, in its parts.
+/// The error of a server that did not list what it offers: the whole message, in its parts.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}{printed}\nwhat to do: {remedy}")]
 pub(crate) struct ServerError {
     pub(crate) what: String,
-    /// What the server printed, each line after a newline; empty if it printed nothing.
+    /// The lines that the server printed, each after a newline; empty if there are none.
     pub(crate) printed: String,
     pub(crate) remedy: String,
-    /// How far the server came.
     pub(crate) stage: ProbeStage,
-    /// Whether it ended because a key is missing, and the variable that it names for the key.
+    /// `Some` if it ended because a key is missing, with the variable that it names for the key.
     pub(crate) key: Option<Option<String>>,
 }
 
-/// How far a server came that did not say what it offers.
+/// How far a server came before it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProbeStage {
-    /// It ended, or said that it would, before it had opened a session.
+    /// It ended, or announced that, before it opened a session.
     Started,
-    /// It lives, and has opened no session.
+    /// It runs, but opened no session.
     Silent,
-    /// It has opened a session, and did not list what it offers.
+    /// It opened a session, but did not list what it offers.
     Opened,
 }
 
-/// What went wrong in the exchange with a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ExchangeError {
     #[error("it opened no session")]
@@ -95,7 +90,6 @@ impl From<ClientInitializeError> for ExchangeError {
 
 const UNTRUSTED: &str = "see that the command is right; a server that does this is broken, or not to be trusted";
 
-/// All that is known of a server that did not say what it offers.
 pub(super) struct FailedProbe<'f> {
     /// `None` if the exchange was cut short.
     pub(super) error: Option<ExchangeError>,
@@ -106,7 +100,6 @@ pub(super) struct FailedProbe<'f> {
 }
 
 impl FailedProbe<'_> {
-    /// Builds the error that a person reads.
     pub(super) fn into_error(self) -> ProbeError {
         let command = &self.target.shown;
         if self.gone == ProbeExit::Interrupted {
@@ -118,7 +111,6 @@ impl FailedProbe<'_> {
         ServerError { what, printed: self.quote_output(), remedy, stage: self.reached_stage(), key }.into()
     }
 
-    /// Returns what is wrong and what to do.
     fn describe_error(&self, command: &str) -> (String, String) {
         use ExchangeError::{Circle, Items, NoList, Pages, Refused, Silent, Slow};
         let stopped = |why: &str| format!("the server `{command}` was stopped: {why}");
@@ -147,7 +139,7 @@ impl FailedProbe<'_> {
                     ),
                 )
             }
-            // A server that ends once its stdin is closed has ended as it should.
+            // A server that ends once its stdin is closed ends as it should.
             (ProbeExit::Itself(how), error) if error.is_none() || self.transcript.is_closed => {
                 (format!("the server `{command}` ended before it had told what it offers: {how}"), self.ended_remedy())
             }
@@ -170,7 +162,7 @@ impl FailedProbe<'_> {
         let is_silent = self.error == Some(ExchangeError::Silent);
         match &self.gone {
             _ if self.transcript.lines.iter().any(is_result) => ProbeStage::Opened,
-            // A server that exits with 0 once its stdin is closed has lived until then.
+            // A server that exits with 0 once its stdin is closed ran until then.
             ProbeExit::Itself(how) if !is_silent && (self.transcript.is_closed || how != "it exited with code 0") => {
                 ProbeStage::Started
             }
@@ -181,7 +173,7 @@ impl FailedProbe<'_> {
     /// Quotes the last lines of its stderr, and the first line of its stdout that is not JSON.
     fn quote_output(&self) -> String {
         let mut out = String::new();
-        // npm's news come after what matters.
+        // npm's notices come after the lines that matter.
         let matters = |line: &&str| !line.is_empty() && !line.starts_with("npm notice");
         let lines: Vec<_> = self.stderr.lines().map(str::trim_end).filter(matters).collect();
         let last = lines.get(lines.len().saturating_sub(SHOWN_LINES)..).unwrap_or_default();
@@ -223,30 +215,25 @@ impl FailedProbe<'_> {
     }
 }
 
-/// How many lines of a server's stderr are shown.
 const SHOWN_LINES: usize = 5;
 
-/// Cuts and escapes a line that a server printed.
 fn shorten_line(line: &str) -> String {
     const MOST: usize = 300;
     let shown: String = line.chars().take(MOST).collect();
     format!("{}{}", escape_invisible(&shown), if shown.len() < line.len() { "…" } else { "" })
 }
 
-/// Formats a command as a terminal may show it.
 pub(crate) fn display_command(command: &[OsString]) -> String {
     let words: Vec<_> = command.iter().map(|word| escape_invisible(&word.to_string_lossy())).collect();
     words.join(" ")
 }
 
-/// Returns whether a server that ended did so because a key is missing.
 fn asks_for_a_key(stderr: &str) -> bool {
     let text = stderr.to_lowercase().replace("unexpected token", "");
     let words = ["api key", "api_key", "api-key", "apikey", "token", "credential", "secret", "password"];
     words.iter().any(|word| text.contains(word))
 }
 
-/// Finds the variable that it names for its key.
 fn find_key_variable(stderr: &str) -> Option<&str> {
     let endings = ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIALS"];
     let words = stderr.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));

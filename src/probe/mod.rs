@@ -1,7 +1,7 @@
-//! Probes a server: starts it without a policy in front, asks for its lists, and stops it.
+//! Probes a server: starts it without a policy, asks for its lists, and stops it.
 //!
-//! rmcp's client speaks the session: it negotiates the revision, numbers the requests and answers what the server asks. What the
-//! lists hold is read from the lines as the server wrote them, since rmcp's types drop the fields that they do not know.
+//! rmcp's client runs the session: it negotiates the revision, numbers the requests and answers the server's requests.
+//! The lists are read from the lines as the server wrote them, since rmcp's types drop unknown fields.
 
 mod error;
 mod transport;
@@ -33,42 +33,36 @@ use crate::limits::{
 use crate::proxy::SpawnEnv;
 use crate::proxy::probe_server::{Pipes, ProbeExit, ProbeServer};
 
-/// What a server offers, as it says so itself.
+/// What a server offers, by its own account.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServerOffer {
-    /// What it calls itself: its `serverInfo`, or `null`.
+    /// Its `serverInfo`, or `null`.
     pub(crate) info: Value,
-    /// The protocol revision that it speaks.
     pub(crate) protocol: String,
-    /// The items of tools/list, of all pages.
+    /// The items of tools/list, from all pages.
     pub(crate) tools: Vec<Value>,
-    /// The items of prompts/list.
     pub(crate) prompts: Vec<Value>,
-    /// The items of resources/list.
     pub(crate) resources: Vec<Value>,
-    /// The items of resources/templates/list.
     pub(crate) templates: Vec<Value>,
-    /// What could not be listed, and why, in a sentence each.
+    /// What could not be listed, and why, one sentence each.
     pub(crate) notes: Vec<String>,
-    /// Our requests and the server's answers as they were written, in order: the handshake and the lists.
+    /// Our requests and the server's answers as written, in order: the handshake and the lists.
     pub(crate) lines: Vec<ProbeLine>,
 }
 
-/// Shows a person that a command was started; what it returns is dropped when the command has ended.
+/// Shows that a command was started; the result is dropped when the command has ended.
 pub(crate) type ShowProgress<'p> = &'p dyn Fn(&str) -> Box<dyn Any>;
 
-/// What is started to be probed, and how.
 pub(crate) struct ProbeTarget<'t> {
     pub(crate) command: &'t [OsString],
-    /// The command as it may be shown.
     pub(crate) shown: String,
-    /// Where and with which environment it is started, if not with ours.
+    /// The directory and environment that it is started with, if not ours.
     pub(crate) surroundings: Option<&'t SpawnEnv>,
-    /// How long it may take to start, and then to list what it offers.
+    /// The time limit for its start, and then for its lists.
     pub(crate) patience: Duration,
 }
 
-/// Probes the server that a command starts from here. Must be called on the main thread.
+/// Probes the server that a command starts here. Must be called on the main thread.
 ///
 /// # Errors
 /// If the server cannot be started, does not answer as an MCP server does, or floods; the message says what to do.
@@ -77,8 +71,8 @@ pub(crate) fn probe_command(command: &[OsString], progress: ShowProgress<'_>) ->
     probe_target(&ProbeTarget { command, shown, surroundings: None, patience: OFFER_PATIENCE }, progress)
 }
 
-/// Starts the server as the wrapper would, asks it what it offers, and stops it with all that it started. Must be called on the
-/// main thread.
+/// Starts the server as the wrapper would, asks it what it offers, and stops it and its child processes. Must be called
+/// on the main thread.
 ///
 /// # Errors
 /// As [`probe_command`].
@@ -93,7 +87,7 @@ pub(crate) fn probe_target(target: &ProbeTarget<'_>, progress: ShowProgress<'_>)
         let transport = ProbeTransport::new(stdin, stdout, Arc::clone(&transcript));
         let exchanged = server.run_until(exchange_lists(transport, &transcript, target.patience)).await;
         let gone = server.stop_server(GRACE).await;
-        // A process that left the group may hold it open.
+        // A process that left the group may hold the pipe open.
         if timeout(STDERR_DRAIN, &mut listening).await.is_err() {
             listening.abort();
         }
@@ -110,14 +104,14 @@ pub(crate) fn probe_target(target: &ProbeTarget<'_>, progress: ShowProgress<'_>)
     })
 }
 
-/// Runs a program that is not a server, stops it with all that it started, and returns the beginning of what it printed: nothing
+/// Runs a program that is not a server, stops it and its child processes, and returns the start of its stdout: nothing
 /// if it cannot be started or takes too long.
 ///
 /// # Errors
 /// If a person interrupts it, or the system cannot watch it.
 pub(crate) fn capture_stdout(target: &ProbeTarget<'_>) -> Result<String, ProbeError> {
     block_on(async {
-        // Its stderr stays open for as long as it runs, and is not read: more than fits is not a version.
+        // Its stderr stays open while it runs, but is not read: a version fits into the pipe.
         let Ok((mut program, Pipes { stdin, stdout, stderr: _stderr })) =
             ProbeServer::start_server(target.command, target.surroundings)
         else {
@@ -138,7 +132,6 @@ fn block_on<T>(probing: impl Future<Output = Result<T, ProbeError>>) -> Result<T
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ProbeError::Runtime)?.block_on(probing)
 }
 
-/// Keeps the end of what the server prints on stderr.
 async fn keep_stderr(mut stderr: ChildStderr, said: Arc<Mutex<Vec<u8>>>) {
     let mut chunk = [0; 4096];
     while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
@@ -149,7 +142,6 @@ async fn keep_stderr(mut stderr: ChildStderr, said: Arc<Mutex<Vec<u8>>>) {
     }
 }
 
-/// A client that only looks.
 struct ProbeClient;
 
 impl ClientHandler for ProbeClient {
@@ -157,8 +149,8 @@ impl ClientHandler for ProbeClient {
         let mut config = ClientConfig::default();
         config.client_info.name = "policylayer".to_owned();
         config.client_info.version = env!("CARGO_PKG_VERSION").to_owned();
-        // Some servers have tools for clients that can do this; the agent's client may be one. Nothing that the server asks
-        // for is done.
+        // Some servers offer tools only to clients with this capability, and the agent's client may have it. Requests
+        // from the server are not carried out.
         config.capabilities.elicitation = Some(ElicitationCapability::default());
         config.capabilities.roots = Some(RootsCapabilities::default());
         config.capabilities.sampling = Some(SamplingCapability::default());
@@ -187,7 +179,7 @@ async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Res
         offer.protocol = info.protocol_version.to_string();
         capabilities = info.capabilities.clone();
     }
-    // Every server is asked for tools, also one that does not say that it has any.
+    // Every server is asked for tools, even if it does not declare any.
     offer.tools = list_pages(peer, transcript, "tools/list", "tools").await?;
     for (is_offered, method, key, items) in [
         (capabilities.prompts.is_some(), "prompts/list", "prompts", &mut offer.prompts),
@@ -204,7 +196,7 @@ async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Res
     Ok(offer)
 }
 
-/// Returns the items of all pages of a list; none if the server does not know the method.
+/// Returns the items of all pages of a list; empty if the server does not know the method.
 async fn list_pages(
     peer: &Peer<RoleClient>,
     transcript: &SharedTranscript,
@@ -215,7 +207,7 @@ async fn list_pages(
     let mut cursor: Option<String> = None;
     for _ in 0..MAX_OFFER_PAGES {
         let params = cursor.map(|cursor| json!({ "cursor": cursor }));
-        // As a custom request, whose answer rmcp takes whatever its shape.
+        // Sent as a custom request, since rmcp accepts an answer of any shape to it.
         let request = ClientRequest::CustomRequest(CustomRequest::new(method, params));
         match peer.send_request(request).await {
             Ok(_) => {}
@@ -243,7 +235,6 @@ async fn list_pages(
     Err(ExchangeError::Pages { method })
 }
 
-/// Returns the result of our last request, as the server wrote it.
 fn last_result(transcript: &SharedTranscript) -> Option<Value> {
     let transcript = lock_transcript(transcript);
     let (at, id) = transcript.lines.iter().enumerate().rev().find_map(|(at, line)| match line {
@@ -270,7 +261,6 @@ mod tests {
 
     use super::*;
 
-    /// Our ends of a server's pipes, and the server's.
     fn pipes() -> (ProbeTransport, SharedTranscript, PipeReader, PipeWriter) {
         let ((server_reads, stdin), (stdout, server_writes)) = (io::pipe().unwrap(), io::pipe().unwrap());
         let stdin = ChildStdin::from_std(process::ChildStdin::from(OwnedFd::from(stdin))).unwrap();
@@ -298,7 +288,7 @@ mod tests {
         assert!(message.starts_with("the server `shop` did not answer within 60 seconds\n"), "{message}");
         assert!(message.contains("\n  Ready.\nwhat to do: run it once by itself in a terminal"), "{message}");
 
-        // One that only prints.
+        // A server that only prints.
         let (transport, transcript, _reads_too, mut prints) = pipes();
         prints.write_all(b"Welcome to the shop\n> ").unwrap();
         let failed = exchange_lists(transport, &transcript, patience).await.unwrap_err();
@@ -308,7 +298,7 @@ mod tests {
             "{message}"
         );
 
-        // One that opens a session, and then nothing.
+        // A server that opens a session, and then does nothing.
         let (transport, transcript, _reads_again, mut opens) = pipes();
         let opened = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#;
         opens.write_all(format!("{opened}\n").as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! The lines between us and a probed server: bounded, and kept as they were written.
+//! The transport between us and a probed server: bounded, and recorded as written.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,16 +13,13 @@ use tokio::process::{ChildStdin, ChildStdout};
 use crate::limits::{MAX_OFFER, MAX_OFFER_REQUESTS, MAX_STRAY};
 use crate::wire::frame::{Frame, Framer};
 
-/// A line of the exchange, without its newline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ProbeLine {
-    /// One of our requests or notifications.
     Client(Vec<u8>),
-    /// An answer of the server.
     Server(Vec<u8>),
 }
 
-/// What a server did that ends the exchange.
+/// Misbehaviour of a server that ends the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Abuse {
     #[error("it wrote more than {MAX_OFFER} bytes before it had answered")]
@@ -33,16 +30,14 @@ pub(crate) enum Abuse {
     Answer,
 }
 
-/// What passed between us and the server.
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
     /// Our requests and notifications, and the server's answers, in order.
     pub(crate) lines: Vec<ProbeLine>,
     /// The first line that is not JSON, cut to [`MAX_STRAY`].
     pub(crate) stray: Option<String>,
-    /// Why the exchange ended.
     pub(crate) abuse: Option<Abuse>,
-    /// Whether the server has closed its stdout, which most do by ending.
+    /// Whether the server has closed its stdout; most servers do so by ending.
     pub(crate) is_closed: bool,
     requests: usize,
 }
@@ -50,12 +45,11 @@ pub(crate) struct Transcript {
 /// A transcript that can be read while it is written.
 pub(crate) type SharedTranscript = Arc<Mutex<Transcript>>;
 
-/// Locks a transcript; no panic leaves it half written.
+/// Locks a transcript; a panic never leaves it half written.
 pub(crate) fn lock_transcript(transcript: &SharedTranscript) -> MutexGuard<'_, Transcript> {
     transcript.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A transport for rmcp's client over the pipes of a server.
 pub(crate) struct ProbeTransport {
     stdin: Arc<tokio::sync::Mutex<Option<ChildStdin>>>,
     stdout: ChildStdout,
@@ -65,19 +59,18 @@ pub(crate) struct ProbeTransport {
 }
 
 impl ProbeTransport {
-    /// Uses these pipes of the server and records in `transcript` what passes.
     pub(crate) fn new(stdin: ChildStdin, stdout: ChildStdout, transcript: SharedTranscript) -> Self {
         let stdin = Arc::new(tokio::sync::Mutex::new(Some(stdin)));
         Self { stdin, stdout, framer: Framer::new(MAX_OFFER), read: 0, transcript }
     }
 
-    /// Parses the message on a line, if it is one for us.
+    /// Parses the message on a line; `None` if it is not for us.
     fn parse_message(&mut self, frame: &Frame) -> Result<Option<RxJsonRpcMessage<RoleClient>>, Abuse> {
         let Frame::Line(range) = frame else { return Err(Abuse::Flood) };
         let line = self.framer.bytes(range).trim_ascii();
         let mut transcript = lock_transcript(&self.transcript);
         match serde_json::from_slice(line) {
-            // A server is looked at once, so changes do not matter.
+            // A server is probed once, so changes do not matter.
             Ok(JsonRpcMessage::Notification(_)) => Ok(None),
             Ok(message @ JsonRpcMessage::Request(_)) => {
                 transcript.requests += 1;
@@ -89,7 +82,7 @@ impl ProbeTransport {
             }
             Err(_) if line.is_empty() => Ok(None),
             Err(_) => match serde_json::from_slice::<serde_json::Value>(line) {
-                // That request would never be answered.
+                // The request would never be answered.
                 Ok(value) if value.get("method").is_none() && value.get("id").is_some() => Err(Abuse::Answer),
                 Ok(value) if value.is_object() => Ok(None),
                 _ => {
@@ -117,7 +110,7 @@ impl Transport<RoleClient> for ProbeTransport {
             }
             line.push(b'\n');
             if let Some(stdin) = stdin.lock().await.as_mut() {
-                // A server that has ended may have said why: its output is read to the end first.
+                // A server that has ended may have explained why: its output is read to the end first.
                 let _ = stdin.write_all(&line).await;
             }
             Ok(())
@@ -136,7 +129,7 @@ impl Transport<RoleClient> for ProbeTransport {
                     }
                 }
             }
-            // A part of a line stays in the framer when this future is dropped and called again.
+            // The framer keeps a partial line if this future is dropped and called again.
             let count = self.stdout.read(self.framer.free_space()).await.unwrap_or(0);
             if count == 0 {
                 lock_transcript(&self.transcript).is_closed = true;

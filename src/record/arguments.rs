@@ -1,5 +1,5 @@
-//! What the log keeps of a call's arguments. They hold people's data, so by default it keeps their keys, and a keyed digest
-//! by which equal arguments can be recognised and not guessed.
+//! What the log keeps of a call's arguments. They hold people's data, so by default it keeps only their keys and a
+//! keyed digest, which lets equal arguments be recognised but not guessed.
 
 use std::fmt;
 
@@ -18,9 +18,9 @@ pub enum ArgumentsLogged {
     /// Their keys and a keyed digest.
     #[default]
     Keys,
-    /// And their structure: texts and numbers give way to their kind, the rest stays.
+    /// … and their structure: strings and numbers are replaced by their kind.
     Redacted,
-    /// And the arguments as they were written.
+    /// … and the arguments as written.
     Full,
 }
 
@@ -34,11 +34,11 @@ impl fmt::Debug for DigestKey {
     }
 }
 
-/// Writes arguments down, with digests under a key that is fetched when the first one is needed.
+/// Records arguments, with digests under a key that is fetched when the first one is needed.
 pub struct ArgumentRecorder {
     logged: ArgumentsLogged,
     fetch: Box<dyn FnMut() -> Option<DigestKey> + Send>,
-    /// The state of the digest with the key taken in.
+    /// The state of the HMAC after the key.
     begun: Option<Hmac<Sha256>>,
 }
 
@@ -48,17 +48,16 @@ impl fmt::Debug for ArgumentRecorder {
     }
 }
 
-/// Appends an argument to the line as it is logged.
 type AppendValue = fn(&str, &mut Vec<u8>);
 
 impl ArgumentRecorder {
-    /// Creates a recorder that keeps as much as `logged` allows. It calls `fetch` for the key until it gets one; without a key
-    /// there is no digest.
+    /// Creates a recorder that keeps as much as `logged` allows. It calls `fetch` until that returns a key; without a
+    /// key there is no digest.
     pub fn new(logged: ArgumentsLogged, fetch: Box<dyn FnMut() -> Option<DigestKey> + Send>) -> Self {
         Self { logged, fetch, begun: None }
     }
 
-    /// Appends what is kept of `arguments`, an object as a line that was read has it.
+    /// Appends what is kept of `arguments`, an object from a line that was already validated.
     pub(super) fn write_arguments(&mut self, arguments: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"keys\":[");
         let mut left_out = 0_u64;
@@ -70,7 +69,7 @@ impl ArgumentRecorder {
             if count > 0 {
                 out.push(b',');
             }
-            // Without a key, it holds a lone surrogate.
+            // A key that cannot be decoded holds a lone surrogate.
             let key = member.key().unwrap_or("\u{fffd}".into());
             write_json(&shorten(&key, MAX_LOGGED_KEY), out);
         }
@@ -114,7 +113,7 @@ impl ArgumentRecorder {
     }
 }
 
-/// Appends a value with the structure it has: `true`, `false` and `null` stay, texts and numbers give way to their kind.
+/// Appends a value with its structure: `true`, `false` and `null` stay, strings and numbers are replaced by their kind.
 fn write_redacted(value: &str, out: &mut Vec<u8>) {
     match value.as_bytes().first() {
         Some(b'{') => {
@@ -123,7 +122,7 @@ fn write_redacted(value: &str, out: &mut Vec<u8>) {
                 if count > 0 {
                     out.push(b',');
                 }
-                // As written: no two keys become one.
+                // The key as written, so that no two keys become one.
                 out.extend_from_slice(member.written_key().as_bytes());
                 out.push(b':');
                 write_redacted(member.value, out);

@@ -11,20 +11,20 @@ use sha2::{Digest as _, Sha256};
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// What stands before the first line of a log: zeros.
+    /// The digest that the first line of a log names: zeros.
     pub const START: Self = Self([0; 32]);
 
-    /// The digest of a line, which ends in its newline.
+    /// Returns the digest of a line, which ends in its newline.
     pub fn of_line(line: &[u8]) -> Self {
         Self(Sha256::digest(line).into())
     }
 
-    /// The SHA-256 of a line that is cut, as it is once its newline is there.
+    /// Returns the digest that a cut line has once its newline is added.
     pub fn of_cut_line(line: &[u8]) -> Self {
         Self(Sha256::new().chain_update(line).chain_update(b"\n").finalize().into())
     }
 
-    /// Reads 64 lower-case hexadecimal digits.
+    /// Parses 64 lowercase hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let digit = |byte: u8| match byte {
             b'0'..=b'9' => Some(byte - b'0'),
@@ -42,13 +42,11 @@ impl Digest {
         Some(Self(bytes))
     }
 
-    /// Appends the digest in hexadecimal digits.
     pub(super) fn write_hex(self, out: &mut Vec<u8>) {
         write_hex(&self.0, out);
     }
 }
 
-/// Appends bytes in lower-case hexadecimal digits.
 pub(super) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();

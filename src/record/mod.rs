@@ -1,7 +1,7 @@
-//! A decision as one line of the audit log. Pure: what is decided, the time and the key come in, bytes go out.
+//! Writes a decision as one line of the audit log. Pure: the decision, the time and the key come in, bytes go out.
 //!
 //! ```text
-//! engine: Facts ─▶ Draft (when it is decided) ─▶ LogEntry (when it is answered) ─▶ line, chained by whoever writes it
+//! engine: Facts ─▶ Draft (when it is decided) ─▶ LogEntry (when it is answered) ─▶ line, chained by the writer
 //! ```
 
 mod arguments;
@@ -25,10 +25,10 @@ use crate::limits::MAX_CLIENT_NAME;
 use crate::policy::Effect;
 use crate::risk::Class;
 
-/// The version of the lines that are written.
+/// The version of the lines that this program writes.
 pub const VERSION: u64 = 1;
 
-/// The rule that refuses what breaks the protocol; no policy can name it so.
+/// The rule that refuses messages that break the protocol; no policy can name a rule so.
 pub const PROTOCOL_RULE: &str = "protocol";
 
 /// The rule that refuses a call because the log cannot be written.
@@ -37,14 +37,14 @@ pub const REQUIRED_RULE: &str = "audit.required";
 /// Which side a message came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// From the client, for the server.
+    /// From the client to the server.
     Client,
-    /// From the server, for the client.
+    /// From the server to the client.
     Server,
 }
 
 impl Direction {
-    /// The word in the log.
+    /// Returns the word in the log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -53,23 +53,23 @@ impl Direction {
     }
 }
 
-/// Whether a call may go on that is not in the log.
+/// Whether a call that is not in the log is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Required {
-    /// It may.
+    /// It may go on.
     #[default]
     No,
     /// It is refused.
     Yes,
 }
 
-/// Whether a decision is obeyed.
+/// Whether a decision is enforced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Enforcement {
-    /// It is.
+    /// The decision is enforced.
     #[default]
     Enforced,
-    /// It is only written down (`wrap --observe`).
+    /// The decision is only recorded (`wrap --observe`).
     Observed,
 }
 
@@ -77,19 +77,19 @@ pub enum Enforcement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It was not passed on.
+    /// The wrapper did not pass it on.
     Refused,
     /// The server answered it.
     Ok,
-    /// The server answered with a result that says it is an error.
+    /// The server answered with a result that is marked as an error.
     ToolError,
-    /// The server answered with an error, or with what could not be passed on.
+    /// The server answered with an error, or with an answer that could not be passed on.
     Error,
-    /// The client withdrew it.
+    /// The client cancelled it.
     Cancelled,
-    /// The server ended before it answered.
+    /// The server ended before its answer.
     ServerDied,
-    /// The wrapper was killed before it was answered, so nobody knows.
+    /// The wrapper was killed before the answer, so nobody knows.
     Unknown,
 }
 
@@ -98,7 +98,7 @@ impl Outcome {
     pub const ALL: [Self; 7] =
         [Self::Refused, Self::Ok, Self::ToolError, Self::Error, Self::Cancelled, Self::ServerDied, Self::Unknown];
 
-    /// The word in the log.
+    /// Returns the word in the log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Refused => "refused",
@@ -118,7 +118,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What the client says it is. A claim, never an identity.
+/// The client's own description of itself: a claim, not an identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Client {
     name: String,
@@ -126,31 +126,31 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of this name and version. What is too long is cut.
+    /// Creates a client from its name and version, cut to [`MAX_CLIENT_NAME`].
     pub fn new(name: &str, version: &str) -> Self {
         let cut = |text: &str| text.chars().take(MAX_CLIENT_NAME).collect();
         Self { name: cut(name), version: cut(version) }
     }
 }
 
-/// A decision as the engine has made it.
+/// A decision of the engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// Where the message came from.
+    /// The side that the message came from.
     pub direction: Direction,
-    /// Its method, where it has one that was understood.
+    /// Its method; `None` if it has none or it was not understood.
     pub method: Option<&'a str>,
     /// The tool or prompt.
     pub tool: Option<&'a str>,
     /// The tool's risk class.
     pub class: Option<Class>,
-    /// What is to happen.
+    /// The effect of the decision.
     pub effect: Effect,
-    /// The rule that says so.
+    /// The rule that decided.
     pub rule: &'a str,
-    /// Why; `None` where it passes for no stated reason.
+    /// The reason; `None` if it passes for no stated reason.
     pub reason: Option<&'a str>,
-    /// Whether it is obeyed.
+    /// Whether the decision is enforced.
     pub enforcement: Enforcement,
     /// The call's arguments, an object as written.
     pub arguments: Option<&'a str>,
@@ -159,12 +159,12 @@ pub struct Facts<'a> {
 /// What a person was asked, and answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Approval {
-    /// What came of it: `approved_once`, `approved_for_session`, `granted` (by an earlier approval), `refused`,
-    /// `timed_out`, `cancelled` or `unavailable` (nobody could be asked).
+    /// The result: `approved_once`, `approved_for_session`, `granted` (by an earlier approval), `refused`, `timed_out`,
+    /// `cancelled` or `unavailable` (nobody could be asked).
     pub verdict: &'static str,
     /// The channel by which it was answered.
     pub channel: Option<&'static str>,
-    /// How long the call has waited.
+    /// How long the call waited.
     pub waited: Duration,
     /// The person's note to the agent.
     pub note: Option<String>,
@@ -175,9 +175,9 @@ pub struct Approval {
 pub struct Moment {
     /// Its number in its session, from 1.
     pub number: u64,
-    /// Since 1970.
+    /// The time since 1970.
     pub unix: Duration,
-    /// Since the session began.
+    /// The time since the session began.
     pub session: Duration,
 }
 
@@ -185,16 +185,16 @@ pub struct Moment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a decision that is dropped is missing from the log"]
 pub struct Draft {
-    /// The members that are known, as JSON, each with a comma after it.
+    /// The members known so far, as JSON, each followed by a comma.
     body: Box<[u8]>,
     made: Moment,
-    /// When it was passed on, since the session began.
+    /// When the message was passed on, since the session began.
     passed_on: Duration,
     approval: Option<Box<Approval>>,
 }
 
 impl Draft {
-    /// Puts a decision into JSON.
+    /// Creates the draft of a decision.
     pub fn new(facts: &Facts<'_>, client: Option<&Client>, keyed: &mut ArgumentRecorder, made: Moment) -> Self {
         let mut body = Vec::with_capacity(384);
         body.extend_from_slice(b"\"client\":");
@@ -218,22 +218,23 @@ impl Draft {
         Self { body: body.into(), made, passed_on: made.session, approval: None }
     }
 
-    /// When it was made.
+    /// Returns when the decision was made.
     pub fn made_at(&self) -> Moment {
         self.made
     }
 
-    /// A person was asked.
+    /// Adds what a person was asked, and answered.
     pub fn set_approval(&mut self, approval: Approval) {
         self.approval = Some(Box::new(approval));
     }
 
-    /// It was passed on later than it was made, `session` after the session began.
+    /// Sets when the message was passed on, if that was later than the decision: `session` after the session began.
     pub fn set_passed_on(&mut self, session: Duration) {
         self.passed_on = session;
     }
 
-    /// The decision with its outcome, `session` after the session began. What was never passed on took no time.
+    /// Completes the decision with its outcome, `session` after the session began. A message that was never passed on
+    /// took no time.
     pub fn finish(self, outcome: Outcome, session: Duration) -> LogEntry {
         let took = (outcome != Outcome::Refused).then(|| session.saturating_sub(self.passed_on));
         LogEntry { draft: self, outcome, took }
@@ -245,26 +246,26 @@ impl Draft {
 pub struct LogEntry {
     draft: Draft,
     outcome: Outcome,
-    /// How long the answer took.
+    /// How long the answer took; `None` if the message was never passed on.
     took: Option<Duration>,
 }
 
 /// One run of the wrapper, as its lines name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionName {
-    /// A name that no other session has.
+    /// An identifier that no other session has.
     pub id: String,
     /// The server's name.
     pub server: String,
 }
 
 impl LogEntry {
-    /// The number of the decision in its session, from 1.
+    /// Returns the number of the decision in its session, from 1.
     pub fn call_number(&self) -> u64 {
         self.draft.made.number
     }
 
-    /// How much memory it holds, in bytes.
+    /// Returns its approximate size in memory, in bytes.
     pub fn weight(&self) -> usize {
         size_of::<Self>() + self.draft.body.len()
     }
@@ -300,8 +301,7 @@ impl LogEntry {
     }
 }
 
-/// Appends the line of something that happened to the log itself and follows the line with the digest `previous`, at
-/// `unix` since 1970.
+/// Appends the line of an event at `unix` since 1970. The line follows the line with the digest `previous`.
 pub fn write_event(event: &Event, session: &SessionName, previous: Digest, unix: Duration, out: &mut Vec<u8>) {
     write_head(previous, unix, session, out);
     match event {
@@ -335,10 +335,10 @@ fn write_head(previous: Digest, unix: Duration, session: &SessionName, out: &mut
     write_member("server", Some(&session.server), out);
 }
 
-/// A point in time, since 1970, in UTC and to the microsecond.
+/// Writes a time since 1970 in UTC, to the microsecond.
 fn write_time(unix: Duration, out: &mut Vec<u8>) {
     const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
-    // A clock beyond the year 9999 is shown as the end of time.
+    // A clock beyond the year 9999 is written as the last possible time.
     let at = SignedDuration::try_from(unix).ok().and_then(|unix| Timestamp::from_duration(unix).ok());
     let _ = PRINTER.print_timestamp(&at.unwrap_or(Timestamp::MAX), jiff::fmt::StdIoWrite(out));
 }
@@ -350,9 +350,8 @@ fn write_member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
     write_json(&value, out);
 }
 
-/// Appends a value as JSON.
 fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
-    // Writing texts and numbers to memory cannot fail.
+    // Serializing strings and numbers to memory cannot fail.
     let _ = serde_json::to_writer(out, value);
 }
 

@@ -1,4 +1,4 @@
-//! Reads lines of the audit log.
+//! Parses lines of the audit log.
 
 use std::borrow::Cow;
 
@@ -34,15 +34,15 @@ pub enum About<'l> {
     Event(Event),
 }
 
-/// A decision, as recorded.
+/// A decision as recorded.
 #[derive(Debug, Deserialize)]
 pub struct Record<'l> {
     /// The number of the decision in its session, from 1.
     pub call: u64,
-    /// What the client has said that it is.
+    /// The client's own description of itself.
     #[serde(borrow)]
     pub client: Option<RecordedClient<'l>>,
-    /// `client` or `server`: which side the message came from.
+    /// The side that the message came from: `client` or `server`.
     pub direction: Cow<'l, str>,
     /// The message's method.
     pub method: Option<Cow<'l, str>>,
@@ -56,20 +56,20 @@ pub struct Record<'l> {
     pub rule: Cow<'l, str>,
     /// The reason.
     pub reason: Option<Cow<'l, str>>,
-    /// Whether the decision was only written down (`wrap --observe`), and the message passed on.
+    /// Whether the decision was only recorded (`wrap --observe`), and the message passed on.
     pub observed: bool,
     /// What was kept of the arguments.
     #[serde(borrow)]
     pub arguments: Option<RecordedArguments<'l>>,
-    /// What became of it.
+    /// What became of the message.
     pub outcome: Outcome,
     /// How long the answer took, in milliseconds.
     pub duration_ms: Option<f64>,
-    /// Who was asked.
+    /// What a person was asked, and answered.
     pub approval: Option<RecordedApproval>,
 }
 
-/// What a client has said that it is: a claim.
+/// A client's own description of itself: a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct RecordedClient<'l> {
     /// Its name.
@@ -83,7 +83,7 @@ pub struct RecordedClient<'l> {
 pub struct RecordedArguments<'l> {
     /// The keys.
     pub keys: Vec<String>,
-    /// How many keys more there were.
+    /// The number of further keys.
     #[serde(default)]
     pub keys_left_out: u64,
     /// The keyed digest, in hexadecimal digits.
@@ -91,21 +91,21 @@ pub struct RecordedArguments<'l> {
     /// Their structure.
     #[serde(borrow)]
     pub redacted: Option<&'l RawValue>,
-    /// The arguments as they were written.
+    /// The arguments as written.
     #[serde(borrow)]
     pub full: Option<&'l RawValue>,
-    /// Their length, where they were too long to be kept.
+    /// Their length in bytes, if they were too long to be kept.
     pub bytes: Option<u64>,
 }
 
 /// What a person was asked, and answered.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct RecordedApproval {
-    /// What came of it.
+    /// The result.
     pub verdict: String,
-    /// By which channel it was answered.
+    /// The channel by which it was answered.
     pub channel: Option<String>,
-    /// How long the call has waited, in milliseconds.
+    /// How long the call waited, in milliseconds.
     pub waited_ms: f64,
     /// The person's note to the agent.
     pub note: Option<String>,
@@ -117,7 +117,7 @@ pub struct RecordedApproval {
 pub enum Event {
     /// Decisions could not be written.
     Gap {
-        /// How many.
+        /// The number of decisions.
         lost: u64,
         /// Why.
         why: String,
@@ -129,8 +129,8 @@ pub enum Event {
     },
     /// The line's session was killed: its last records may be missing.
     Killed {
-        /// How many calls it had not seen answered. Those that are in no line before this one follow it, with the
-        /// outcome `unknown`.
+        /// The number of its calls without a recorded answer. Those that no line before this one has follow it, with
+        /// the outcome `unknown`.
         unanswered: u64,
     },
 }
@@ -138,7 +138,7 @@ pub enum Event {
 /// Why a line is not a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
-    /// It is not what a wrapper writes.
+    /// It is not a line that a wrapper writes.
     #[error("it is no record: {0}")]
     Malformed(String),
     /// A later policylayer wrote it.
@@ -168,7 +168,6 @@ fn parse_json<'l, T: Deserialize<'l>>(line: &'l str) -> Result<T, LineError> {
     serde_json::from_str(line).map_err(|error| LineError::Malformed(error.to_string()))
 }
 
-/// What every line has.
 #[derive(Deserialize)]
 struct LineHead<'l> {
     prev: Digest,

@@ -1,9 +1,9 @@
-//! A counter as bytes, in little-endian order.
+//! Encodes a counter as bytes, in little-endian order.
 //!
 //! ```text
 //! 1  since u64  last u64  used i128  retention u64  (at u64  amount i128)…
 //! ```
-//! Times are nanoseconds since 1970, amounts are parts of 10^-9. SQLite's own integers are too small for amounts.
+//! Times are nanoseconds since 1970, amounts are multiples of 10^-9. SQLite's own integers are too small for amounts.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::engine::limits::counts::Count;
 use crate::engine::limits::window_log::{WindowEntry, WindowLog};
 use crate::policy::Amount;
 
-/// The layout that is written; another one is not understood.
+/// The layout that is written. No other layout is read.
 const LAYOUT: u8 = 1;
 
-/// A counter as bytes; `None` where a time is beyond the year 2262.
+/// Encodes a counter; `None` if a time is beyond the year 2262.
 pub(super) fn encode_count(count: &Count) -> Option<Vec<u8>> {
     let Count { log, bucket } = count;
     let mut bytes = Vec::with_capacity(1 + 8 + 8 + 16 + 8 + log.entries().len() * 24);
@@ -31,7 +31,7 @@ pub(super) fn encode_count(count: &Count) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The counter of these bytes; `None` where they are not one.
+/// Decodes a counter; `None` if the bytes are invalid.
 pub(super) fn decode_count(bytes: &[u8]) -> Option<Count> {
     let mut rest = bytes;
     let [LAYOUT] = take_bytes(&mut rest)? else { return None };
@@ -44,7 +44,7 @@ pub(super) fn decode_count(bytes: &[u8]) -> Option<Count> {
     Some(Count { log: WindowLog::from_parts(retention, entries)?, bucket })
 }
 
-/// A time as it is kept; SQLite's integers are signed.
+/// Returns a time as stored: nanoseconds since 1970; `None` if SQLite's signed integers cannot hold it.
 pub(super) fn to_nanoseconds(time: Duration) -> Option<i64> {
     i64::try_from(time.as_nanos()).ok()
 }
@@ -92,7 +92,7 @@ mod tests {
         let good = encode_count(&sample()).unwrap();
         assert_eq!(decode_count(&[]), None);
         for length in 1..good.len() {
-            // The log may end after any whole entry: there is no telling.
+            // The log may end after any whole entry, so a cut there cannot be detected.
             if (length < 41) || (length - 41) % 24 != 0 {
                 assert_eq!(decode_count(&good[..length]), None, "{length} bytes");
             }

@@ -1,5 +1,5 @@
-//! The file that all wrappers of a user share: how it is opened, how its lock is waited for, and what is said where it
-//! cannot be used.
+//! The SQLite file that all wrappers of a user share: how it is opened, how its lock is waited for, and how errors are
+//! explained.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,6 @@ use crate::visible::escape_invisible;
 /// Marks the file as ours: "plcy".
 const APPLICATION: i32 = 0x706c_6379;
 
-/// The version of the tables.
 const VERSION: i32 = 1;
 
 const TABLES: &str = "
@@ -25,8 +24,8 @@ const TABLES: &str = "
     CREATE INDEX counts_expires ON counts (expires);
 ";
 
-/// The questions for persons. Made where it is missing, and no reason for another version: what does not know the table
-/// does not look at it. `length` is that of the arguments as written, which are kept only while there is an answer to come.
+/// The questions for people. The table is created if it is missing, without a new version: programs that do not know
+/// the table ignore it. `length` is that of the arguments as written, which are kept only while an answer can come.
 const APPROVALS: &str = "
     CREATE TABLE IF NOT EXISTS approvals (
         id TEXT PRIMARY KEY,
@@ -53,10 +52,10 @@ const APPROVALS: &str = "
     CREATE INDEX IF NOT EXISTS approvals_state ON approvals (state);
 ";
 
-/// How long a writer that finds the file locked waits before it tries again, at first and at last.
+/// How long a writer that finds the file locked waits before it tries again: the first and the last pause.
 const LOCKED_LOOK: Duration = Duration::from_micros(500);
 
-/// A connection to the file, made when it is first needed, and again after whatever went wrong with it is mended.
+/// A connection to the file, opened when it is first needed, and again after an error.
 #[derive(Debug)]
 pub(super) struct Database {
     path: PathBuf,
@@ -69,7 +68,6 @@ struct OpenDatabase {
     identity: Identity,
 }
 
-/// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DatabaseError {
     #[error(transparent)]
@@ -102,12 +100,11 @@ impl Database {
         Self { path: path.into(), open: None }
     }
 
-    /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Runs a transaction that has the write lock; `work` commits it. Waits up to [`STATE_BUSY`] for the lock.
+    /// Runs a transaction that holds the write lock; `work` commits it. Waits up to [`STATE_BUSY`] for the lock.
     pub(super) fn write_transaction<T>(
         &mut self,
         work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
@@ -115,7 +112,7 @@ impl Database {
         self.run_transaction(TransactionBehavior::Immediate, work)
     }
 
-    /// Runs a transaction that only reads, and so keeps nobody waiting.
+    /// Runs a transaction that only reads, and so blocks nobody.
     pub(super) fn read_transaction<T>(
         &mut self,
         work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
@@ -141,7 +138,7 @@ impl Database {
                     looks += 1;
                 }
                 Err(fault) => {
-                    // Whatever it is: the next call finds out with a fresh connection whether it is mended.
+                    // The next call tries again with a new connection.
                     self.abandon_connection();
                     return Err(fault);
                 }
@@ -150,11 +147,11 @@ impl Database {
         }
     }
 
-    /// Closes a file that is damaged or no longer there. The last to close a file usually empties and removes its
-    /// `-wal`, by name: that one may already belong to the file that took its place.
+    /// Closes a file that is damaged or gone. The last process to close a file usually empties and removes its `-wal`
+    /// file, by name: that file may already belong to the file that replaced this one.
     fn abandon_connection(&mut self) {
         if let Some(open) = self.open.take() {
-            // Where even this fails there is nothing that closing could do.
+            // If even this fails, closing could not do anything else.
             let _ = open.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         }
     }
@@ -172,14 +169,13 @@ impl Database {
     }
 }
 
-/// How long a writer waits before it tries again, after so many tries, with so much time left. Where many wait, trying
-/// costs more than writing, so each tries less and less often; but whoever has waited longest tries more often again, as
-/// the time runs out. SQLite's own waiting only grows, and starves those.
+/// Returns how long a writer waits after `looks` attempts with `left` time to go. If many wait, attempts cost more than
+/// writes, so each writer tries less and less often; a writer that has waited longest tries more often again as its
+/// time runs out. SQLite's own busy handler only backs off, and starves those writers.
 fn retry_pause(looks: u32, left: Duration) -> Duration {
     LOCKED_LOOK.saturating_mul(1 << looks.min(16)).min(left / 16).max(LOCKED_LOOK)
 }
 
-/// A time as it is kept.
 pub(super) fn sql_time(time: Duration) -> Result<i64, DatabaseError> {
     codec::to_nanoseconds(time).ok_or(DatabaseError::Clock)
 }
@@ -187,18 +183,19 @@ pub(super) fn sql_time(time: Duration) -> Result<i64, DatabaseError> {
 fn open_database(path: &Path) -> Result<OpenDatabase, DatabaseError> {
     file::prepare_file(path)?;
     let identity = Identity::of_path(path)?;
-    // Whoever needs a lock waits in `transact`.
+    // `transact` waits for locks, so SQLite itself must not.
     let mut connection = Connection::open_with_flags(
         file::long_path(path),
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(Duration::ZERO)?;
-    // Asked before anything is changed: it might be somebody else's. In a transaction, as another may be making it ours.
+    // Checked before any change, as the file might belong to another program, and in a transaction, as another wrapper
+    // may be creating the tables.
     let new = is_new(&*connection.transaction()?)?;
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-    // What was committed outlives the process. It need not outlive a power cut, which ends all sessions anyway.
+    // A commit survives the process. It need not survive a power cut, which ends all sessions anyway.
     connection.pragma_update(None, "synchronous", "normal")?;
-    // macOS may write a disk's cache in any order unless it is told not to; other systems do not know this.
+    // macOS may write a disk's cache in any order without this; other systems ignore it.
     connection.pragma_update(None, "checkpoint_fullfsync", "on")?;
     connection.pragma_update(None, "trusted_schema", "off")?;
     connection.pragma_update_and_check(None, "journal_size_limit", MAX_STATE / 16, |_| Ok(()))?;
@@ -212,7 +209,7 @@ fn open_database(path: &Path) -> Result<OpenDatabase, DatabaseError> {
 
 fn create_tables(connection: &mut Connection) -> Result<(), DatabaseError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Another may have been faster.
+    // Another wrapper may have been faster.
     if is_new(&transaction)? {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
@@ -222,13 +219,12 @@ fn create_tables(connection: &mut Connection) -> Result<(), DatabaseError> {
     Ok(transaction.commit()?)
 }
 
-/// Whether the file has the table of questions, which came later than the others.
 fn has_approvals_table(connection: &Connection) -> Result<bool, DatabaseError> {
     let asks = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'approvals_state')";
     Ok(connection.query_row(asks, [], |row| row.get(0))?)
 }
 
-/// Whether the file is empty. One that is not must be ours, and of the version that we know.
+/// Whether the file is empty. A file that is not empty must be ours and of the known version.
 fn is_new(connection: &Connection) -> Result<bool, DatabaseError> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     match (number("application_id")?, number("user_version")?) {
@@ -242,7 +238,7 @@ fn is_new(connection: &Connection) -> Result<bool, DatabaseError> {
     }
 }
 
-/// Explains why the file cannot be used: it `cannot do what`.
+/// Explains why the file cannot be used; `cannot` is what could not be done.
 pub(super) fn explain_error(error: &DatabaseError, path: &Path, cannot: &str) -> String {
     let store = escape_invisible(&path.display().to_string());
     let what = match (error, error.sqlite_code()) {
@@ -258,7 +254,7 @@ pub(super) fn explain_error(error: &DatabaseError, path: &Path, cannot: &str) ->
              server",
             MAX_STATE >> 20
         ),
-        // A table or a column that is not there, or a value of another type: somebody changed it.
+        // A missing table or column, or a value of another type: somebody changed the file.
         (DatabaseError::Unreadable, _)
         | (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown))
         | (DatabaseError::Sqlite(_), None) => format!(

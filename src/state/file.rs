@@ -1,8 +1,8 @@
-//! Files of the state directory and files that are replaced: private to their user, found again, and waited for where another
-//! program holds them open.
+//! Files of the state directory and files that are replaced: private to their user, identified, and waited for while
+//! another program holds them open.
 //!
-//! No lock is taken on a file that anybody reads or writes through another handle: on Windows a lock holds against every
-//! other handle, those of the same process as well. Locks are on files of their own, which nobody reads.
+//! No lock is taken on a file that is read or written through another handle: on Windows a lock applies to every other
+//! handle, even in the same process. Locks are on separate files, which nobody reads.
 
 mod holder;
 mod identity;
@@ -26,7 +26,7 @@ pub(crate) use self::replace::{
     persist, persist_new, remove_file, remove_unless_held, rename_file, rename_unless_held, temporary_in,
 };
 
-/// Creates the file, empty, and its directory where they are missing, for this user only.
+/// Creates the file, empty, and its directory if they are missing, for this user only.
 pub(super) fn prepare_file(path: &Path) -> io::Result<()> {
     let dir = path.parent().ok_or_else(|| io::Error::other("it has no directory"))?;
     create_private_dir(dir)?;
@@ -39,8 +39,8 @@ pub(super) fn prepare_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The file is made under another name and closed before it gets its own: closing a file would drop the locks that
-/// SQLite holds on it elsewhere in this process.
+/// Creates the file under another name and closes it before the rename: closing a file would drop the locks that SQLite
+/// holds on it elsewhere in this process.
 fn create_file(dir: &Path, path: &Path) -> io::Result<()> {
     match persist_new(temporary_in(dir)?, path) {
         Err(raced) if raced.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -48,20 +48,20 @@ fn create_file(dir: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a file; where it is made, it is for this user only.
+/// Opens a file; a file that this creates is for this user only.
 pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     holder::open_or_create(options, path)
 }
 
-/// What was renamed or made in a directory outlives a power cut.
+/// Makes renames and new files in a directory survive a power cut.
 #[cfg(unix)]
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// What was renamed or made in a directory is kept by the file system's own journal.
+/// The file system's own journal keeps renames and new files in a directory.
 #[cfg(not(unix))]
 pub(crate) fn sync_dir(_: &Path) -> io::Result<()> {
     Ok(())

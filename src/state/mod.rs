@@ -1,5 +1,5 @@
-//! What wrappers share and what outlives them, in one SQLite file: the counts of the scope `server`, and the questions
-//! for persons at this machine.
+//! State that wrappers share and that outlives them, in one SQLite file: the counts of the scope `server`, and the
+//! questions for people at this machine.
 
 pub mod approvals;
 mod codec;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::engine::limits::{Charge, Denied, Reserved, Store, Unavailable};
 use crate::engine::{ApprovalAnswer, LocalChannel, Now, Question, Settled};
 
-/// The store where there is no state directory: what has to be counted in it is refused.
+/// The store without a state directory: it refuses every call that has to be counted in it.
 #[derive(Debug)]
 pub struct Nowhere(pub String);
 

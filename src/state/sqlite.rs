@@ -14,20 +14,20 @@ use crate::policy::{Amount, CounterId};
 
 /// Counts that all wrappers of a user share and that outlive them, in one file.
 ///
-/// The file is opened with the first charge, and again after whatever went wrong with it is mended. Each reservation is
-/// one transaction that has the only write lock before it reads, so wrappers never count on old numbers; it is written
-/// before the call goes on, so a wrapper that is killed has counted what it let through. All windows follow the
-/// system's clock, as nothing else outlives a restart.
+/// The file is opened with the first charge, and again after an error. Each reservation is one transaction that takes
+/// the only write lock before it reads, so wrappers never count from stale numbers; it is committed before the call
+/// continues, so a wrapper that is killed has counted what it let through. All windows follow the system clock, as no
+/// other clock survives a restart.
 #[derive(Debug)]
 pub struct Sqlite {
     database: Database,
     latest: Clock,
-    /// How many reservations there are to go until what does not count any more is removed.
+    /// The number of reservations until entries that no longer count are removed.
     until_prune: u32,
 }
 
 impl Sqlite {
-    /// The store in this file, which is neither opened nor created before it is needed.
+    /// Creates a store in this file, which is neither opened nor created before it is needed.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { database: Database::new(path), latest: Clock::default(), until_prune: 0 }
     }
@@ -110,7 +110,7 @@ fn write_counts(transaction: &Transaction<'_>, counts: &Counts) -> Result<(), Da
          ON CONFLICT (counter) DO UPDATE SET expires = excluded.expires, count = excluded.count",
     )?;
     for (counter, count) in &counts.by_counter {
-        // What counts until after the last time that can be kept is never removed.
+        // A count that lasts beyond the last time that can be stored is never removed.
         let expires = codec::to_nanoseconds(count.log.expires_at().max(count.bucket.expires_at())).unwrap_or(i64::MAX);
         let bytes = codec::encode_count(count).ok_or(DatabaseError::Clock)?;
         statement.execute(params![counter.as_str(), expires, bytes])?;

@@ -1,4 +1,4 @@
-//! A unified diff, as `patch` reads it.
+//! Writes a unified diff that `patch` can read.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -8,7 +8,6 @@ use imara_diff::{Algorithm, Diff, InternedInput};
 
 use crate::term::style::{DIM, ERROR, SUCCESS};
 
-/// How many unchanged lines are shown around a change.
 const CONTEXT: usize = 3;
 
 /// A run of lines of the old text, and the lines of the new text that replace it.
@@ -18,7 +17,7 @@ struct Replacement {
     new: Range<usize>,
 }
 
-/// Writes the hunks of a unified diff, without the lines that name the files.
+/// Leaves out the file header.
 pub(crate) fn write_hunks(out: &mut dyn Write, old: &str, new: &str) -> io::Result<()> {
     let input = InternedInput::new(old, new);
     let mut diff = Diff::compute(Algorithm::Histogram, &input);
@@ -27,7 +26,7 @@ pub(crate) fn write_hunks(out: &mut dyn Write, old: &str, new: &str) -> io::Resu
     let changes = diff.hunks().map(|hunk| Replacement { old: range(hunk.before), new: range(hunk.after) });
     let changes: Vec<_> = changes.collect();
     let (old, new): (Vec<_>, Vec<_>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
-    // Changes whose context would touch are shown together.
+    // Changes whose context would touch share a hunk.
     for group in changes.chunk_by(|one, next| next.old.start - one.old.end <= 2 * CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let before = first.old.start.min(CONTEXT);
@@ -57,8 +56,8 @@ fn write_lines(out: &mut dyn Write, sign: char, style: Style, lines: &[&str], ra
     Ok(())
 }
 
-/// A range of lines as a hunk's header writes it: lines count from 1, the length is left out if it is 1, and an empty range
-/// names the line before it.
+/// A range of lines in a hunk's header: lines count from 1, a length of 1 is left out, and an empty range names the
+/// line before it.
 struct HunkRange(Range<usize>);
 
 impl std::fmt::Display for HunkRange {

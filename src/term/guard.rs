@@ -1,4 +1,4 @@
-//! Gives the terminal back however the program ends: by a signal, by a panic, or because the terminal is gone.
+//! Restores the terminal however the program ends: by a signal, by a panic, or because the terminal is gone.
 
 use std::io;
 use std::panic;
@@ -9,25 +9,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(unix)]
 use std::{io::IsTerminal as _, thread, time::Duration};
 
-/// How often the guard checks whether the terminal is still there.
 #[cfg(unix)]
 const TERMINAL_CHECK: Duration = Duration::from_millis(200);
 
 /// Holds back the signals that end the program, and calls `restore` when it is dropped and when the program panics.
 ///
-/// A guard is made before the terminal is changed, so that nothing can end the program in between. Signals stay held back
-/// after it is dropped: whoever holds the guard checks [`TerminalGuard::signal`] and ends with [`end_by_signal`].
+/// Create the guard before the terminal is changed, so that nothing can end the program in between. Signals stay held
+/// back after it is dropped: its owner checks [`TerminalGuard::received_signal`] and ends with [`end_by_signal`].
 pub(crate) struct TerminalGuard {
     restore: fn(),
     #[cfg(unix)]
     signal: Arc<AtomicUsize>,
-    /// The thread that watches the terminal ends when this is gone.
+    /// The thread that watches the terminal ends when this is dropped.
     #[cfg(unix)]
     _is_held: Arc<()>,
 }
 
 impl TerminalGuard {
-    /// Guards a terminal that `restore` gives back.
+    /// `restore` gives the terminal back.
     ///
     /// # Errors
     /// When a signal handler cannot be registered, or a thread cannot be started.
@@ -57,7 +56,6 @@ impl TerminalGuard {
         })
     }
 
-    /// The signal that asked the program to end, if one has come.
     #[cfg(unix)]
     pub(crate) fn received_signal(&self) -> Option<i32> {
         i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|number| *number != 0)
@@ -77,7 +75,7 @@ impl Drop for TerminalGuard {
 }
 
 /// Ends the program when its terminal is gone, as when a tmux session is killed. A read of a key never returns then, so
-/// this takes a thread of its own. On Windows the system ends the program.
+/// this needs its own thread. On Windows the system ends the program.
 #[cfg(unix)]
 fn end_without_terminal() -> io::Result<Arc<()>> {
     let is_held = Arc::new(());

@@ -2,23 +2,20 @@
 
 use std::io::Write as _;
 
-/// Prints an error. The message is complete: what is wrong, where, why and what to do.
+/// The message is complete: what is wrong, where, why and what to do.
 pub(crate) fn print_error(message: &str) {
     // If nobody reads stderr, there is no better place for it.
     let _ = anstream::stderr().lock().write_all(error_line(message).as_bytes());
 }
 
-/// Prints a warning. The command continues.
 pub(crate) fn print_warning(message: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{WARNING_LABEL}warning:{WARNING_LABEL:#} {message}");
 }
 
-/// Prints something that is not part of the output.
 pub(crate) fn print_note(message: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{message}");
 }
 
-/// Formats an error as a terminal with colours shows it.
 pub(crate) fn error_line(message: &str) -> String {
     format!("{ERROR_LABEL}error:{ERROR_LABEL:#} {message}\n")
 }

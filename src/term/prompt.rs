@@ -1,4 +1,4 @@
-//! A list to choose from with the arrow keys, on stderr.
+//! A list on stderr to choose from with the arrow keys.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -10,14 +10,13 @@ use crossterm::{execute, queue};
 
 use crate::term::guard::{TerminalGuard, end_by_signal};
 
-/// How long a read of a key waits before it checks for a signal.
 const KEY_WAIT: Duration = Duration::from_millis(100);
 
-/// Asks a person at a terminal. Between two questions the terminal is as it was before.
+/// Asks a person at a terminal. Between two questions the terminal is in its normal state.
 pub(crate) struct Prompter(TerminalGuard);
 
 impl Prompter {
-    /// Prepares for questions. The caller has made sure that stdin and stderr are terminals.
+    /// The caller has checked that stdin and stderr are terminals.
     ///
     /// # Errors
     /// When a signal handler cannot be registered.
@@ -25,8 +24,8 @@ impl Prompter {
         TerminalGuard::new(restore_terminal).map(Self)
     }
 
-    /// Returns the index of the item that the person chooses, or `None` if they leave with Esc, `q` or Ctrl-C. The cursor
-    /// starts on the first item. A signal ends the program once the terminal is given back.
+    /// Returns the index of the chosen item, or `None` if the person leaves with Esc, `q` or Ctrl-C. The cursor starts
+    /// on the first item. A signal ends the program once the terminal is restored.
     ///
     /// # Errors
     /// When the terminal cannot be read or written.
@@ -41,7 +40,7 @@ impl Prompter {
         Ok(selected)
     }
 
-    /// Draws the list and follows the keys. What it has drawn is gone when it returns.
+    /// Draws the list and handles keys. Clears what it drew before it returns.
     fn show_list(&self, title: &str, items: &[String]) -> io::Result<Option<usize>> {
         terminal::enable_raw_mode()?;
         execute!(io::stderr(), Hide, DisableLineWrap)?;
@@ -58,7 +57,7 @@ impl Prompter {
         }
     }
 
-    /// Waits for a key that means something, for a new size of the terminal, or for a signal.
+    /// Waits for a meaningful key, a resize of the terminal, or a signal.
     fn read_action(&self, selected: usize, count: usize) -> io::Result<ListAction> {
         while self.0.received_signal().is_none() {
             if !event::poll(KEY_WAIT)? {
@@ -78,7 +77,6 @@ impl Prompter {
     }
 }
 
-/// What a key does to a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ListAction {
     Move(usize),
@@ -106,7 +104,7 @@ fn key_action(key: KeyEvent, selected: usize, count: usize) -> Option<ListAction
     }
 }
 
-/// Draws the title and the page of items with the selected one, and returns how many lines that takes.
+/// Draws the title and the page with the selected item, and returns the number of lines drawn.
 fn draw_list(title: &str, items: &[String], selected: usize) -> io::Result<u16> {
     // The title and the line of the cursor take one row each.
     let (_, rows) = terminal::size()?;
@@ -124,7 +122,7 @@ fn draw_list(title: &str, items: &[String], selected: usize) -> io::Result<u16> 
     Ok(height)
 }
 
-/// Gives the terminal back. If that fails there is no terminal any more.
+/// If this fails, the terminal is gone.
 fn restore_terminal() {
     let _ = execute!(io::stderr(), Show, EnableLineWrap);
     let _ = terminal::disable_raw_mode();

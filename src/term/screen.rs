@@ -1,4 +1,4 @@
-//! A screen of its own on the terminal of stdin and stdout, drawn line by line.
+//! A full-screen view on the terminal of stdin and stdout, drawn line by line.
 
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -17,14 +17,14 @@ use crate::term::guard::TerminalGuard;
 /// Columns and rows.
 pub(crate) type ScreenSize = (usize, usize);
 
-/// A line of the screen, no wider than it.
+/// No wider than the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ScreenLine {
     pub(crate) text: String,
     pub(crate) style: Style,
 }
 
-/// The terminal in raw mode. It is given back when this is dropped.
+/// The terminal in raw mode. Dropping it restores the terminal.
 pub(crate) struct Screen {
     size: ScreenSize,
     styles: LineStyles,
@@ -32,18 +32,17 @@ pub(crate) struct Screen {
     guard: TerminalGuard,
 }
 
-/// Which styles a line may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LineStyles {
     All,
     /// All but colours, as NO_COLOR asks.
     WithoutColours,
-    /// None: the console of Windows shows them as text in its legacy mode.
+    /// No styles: the Windows console shows them as text in its legacy mode.
     None,
 }
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Switches the terminal to raw mode.
     ///
     /// # Errors
     /// When there is none, or it cannot be used.
@@ -56,29 +55,27 @@ impl Screen {
             (true, false) => LineStyles::All,
         };
         let screen = Self { size, styles, drawn: Vec::new(), guard: TerminalGuard::new(restore_terminal)? };
-        // From here on, dropping the screen gives everything back, also what fails half-way.
+        // From here on, dropping the screen restores everything, even after a partial failure.
         terminal::enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, Hide)?;
         Ok(screen)
     }
 
-    /// The size of the terminal.
     pub(crate) fn size(&self) -> ScreenSize {
         self.size
     }
 
-    /// The signal that asked the program to end, if one has come.
     pub(crate) fn signal(&self) -> Option<i32> {
         self.guard.received_signal()
     }
 
-    /// Waits for a key; `None` if none is pressed in this time, or the terminal has another size now.
+    /// Waits for a key; `None` if none is pressed in this time, or the terminal was resized.
     ///
     /// # Errors
     /// When the terminal cannot be read.
     pub(crate) fn read_key(&mut self, wait: Duration) -> io::Result<Option<KeyEvent>> {
         if !event::poll(wait)? {
-            // Consoles of Windows report a new size only to those who ask for it in the mode of their input.
+            // Windows consoles report a resize only if their input mode asks for it.
             #[cfg(windows)]
             self.update_size()?;
             return Ok(None);
@@ -91,7 +88,7 @@ impl Screen {
         Ok(None)
     }
 
-    /// Reads the size again. The event's own size is not used: on Windows it is that of the buffer that a window scrolls over.
+    /// Reads the size again. The event's own size is not used: on Windows it is that of the scroll buffer.
     fn update_size(&mut self) -> io::Result<()> {
         let size = read_size()?;
         if cfg!(unix) || size != self.size {
@@ -133,13 +130,12 @@ fn read_size() -> io::Result<ScreenSize> {
     Ok((columns.into(), rows.into()))
 }
 
-/// Gives the terminal back. If that fails there is no terminal any more.
+/// If this fails, the terminal is gone.
 fn restore_terminal() {
     let _ = execute!(io::stdout(), Show, EnableLineWrap, LeaveAlternateScreen);
     let _ = terminal::disable_raw_mode();
 }
 
-/// Whether the terminal obeys escape sequences.
 fn obeys_escapes() -> bool {
     #[cfg(windows)]
     {

@@ -1,4 +1,4 @@
-//! A spinner on stderr while something takes its time.
+//! A spinner on stderr for slow operations.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -9,12 +9,11 @@ use crossterm::cursor::MoveToColumn;
 use crossterm::queue;
 use crossterm::terminal::{Clear, ClearType, DisableLineWrap, EnableLineWrap};
 
-/// How long each frame stays.
 const FRAME: Duration = Duration::from_millis(100);
 
 const FRAMES: [char; 8] = ['⠁', '⠂', '⠄', '⡀', '⢀', '⠠', '⠐', '⠈'];
 
-/// Spins from its start until it is dropped, which clears its line. It shows nothing where stderr is no terminal.
+/// Spins until it is dropped, which clears its line. It shows nothing if stderr is not a terminal.
 #[must_use = "it stops when it is dropped"]
 pub(crate) struct Spinner(Option<Running>);
 
@@ -24,7 +23,7 @@ struct Running {
 }
 
 impl Spinner {
-    /// Starts to spin beside the message, which is one line.
+    /// The message is one line.
     pub(crate) fn start(message: &str) -> Self {
         if !io::stderr().is_terminal() || is_dumb() {
             return Self(None);
@@ -67,7 +66,7 @@ fn draw_frames(message: &str, stopped: &Receiver<()>) -> io::Result<()> {
     out.flush()
 }
 
-/// `59s`, then `1m`.
+/// Formats `59s`, then `1m`.
 fn format_elapsed(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ ..60 => format!("{seconds}s"),
@@ -75,7 +74,7 @@ fn format_elapsed(duration: Duration) -> String {
     }
 }
 
-/// Whether the terminal knows no escape sequences, as it says itself.
+/// Whether the terminal declares that it knows no escape sequences.
 fn is_dumb() -> bool {
     std::env::var_os("TERM").map_or(cfg!(unix), |term| term == "dumb")
 }

@@ -1,11 +1,10 @@
-//! Aligned columns for a terminal, measured by the columns that text takes there: `メ` takes two.
+//! Aligned columns for a terminal, measured in terminal columns: `メ` takes two.
 
 use std::io::{self, Write};
 
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// A cell: its text and how it looks.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,
@@ -13,12 +12,10 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// A cell in the terminal's own style.
     pub(crate) fn new_plain(text: impl Into<String>) -> Self {
         Self::new_styled(text, Style::new())
     }
 
-    /// A cell in a style.
     pub(crate) fn new_styled(text: impl Into<String>, style: Style) -> Self {
         Self { text: text.into(), style }
     }
@@ -36,20 +33,19 @@ pub(crate) fn write_table(out: &mut dyn Write, header: &[&str], rows: &[Vec<Cell
     Table::new(header, None).write_rows(out, rows)
 }
 
-/// A table whose rows come bit by bit: its columns may grow with later rows, and never become narrower.
+/// A table whose rows arrive in batches: columns may grow with later rows, and never shrink.
 #[derive(Debug)]
 pub(crate) struct Table {
     header: Vec<Cell>,
     is_begun: bool,
     widths: Vec<usize>,
-    /// How wide a line may be; what is longer ends in `…`.
+    /// The longest line in columns; a longer one ends in `…`. `None` if there is no limit.
     width: Option<usize>,
-    /// How wide a column but the last may be there, so that one long name leaves room for the others.
+    /// The widest that any column but the last may be, so that one long name leaves space for the others.
     widest: Option<usize>,
 }
 
 impl Table {
-    /// A table with this header, for a terminal of this width.
     pub(crate) fn new(header: &[&str], width: Option<usize>) -> Self {
         let header: Vec<_> = header.iter().map(|title| Cell::new_styled(*title, Style::new().dimmed())).collect();
         let widths = header.iter().map(Cell::width).collect();
@@ -57,13 +53,13 @@ impl Table {
         Self { header, is_begun: false, widths, width, widest }
     }
 
-    /// Lets a column be this wide on a terminal, and not a third of it.
+    /// Lets a column be this wide on a terminal, instead of a third of it.
     pub(crate) fn with_widest(mut self, columns: usize) -> Self {
         self.widest = self.width.map(|_| columns);
         self
     }
 
-    /// Writes more rows, the first of them under the header.
+    /// Writes more rows; the first call also writes the header.
     ///
     /// # Errors
     /// When the writer fails.
@@ -79,7 +75,7 @@ impl Table {
         rows.iter().try_for_each(|row| writeln!(out, "{}", self.format_row(row)))
     }
 
-    /// A row; one of a single cell goes over all columns.
+    /// Formats a row; a row with a single cell spans all columns.
     fn format_row(&self, row: &[Cell]) -> String {
         let mut line = String::from(" ");
         let mut room = self.width.unwrap_or(usize::MAX).saturating_sub(1);
@@ -103,7 +99,7 @@ impl Table {
     }
 }
 
-/// Cuts a text to a number of columns; what is cut ends in `…`.
+/// A cut text ends in `…`.
 pub(crate) fn cut_to_width(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! Text over as many lines as it needs, broken between words.
+//! Wraps text between words.
 
 use unicode_width::UnicodeWidthStr as _;
 
@@ -7,13 +7,12 @@ use super::style::terminal_width;
 /// Wider lines are hard to read.
 const WIDEST: usize = 100;
 
-/// Returns how wide to write text that a person reads from beginning to end.
 pub(crate) fn text_width() -> usize {
     terminal_width().unwrap_or(80).min(WIDEST)
 }
 
-/// Breaks a text between words into lines of at most `width` columns, unless a word is wider, each indented by `indent`. Colours
-/// take no room.
+/// Wraps a text into lines of at most `width` columns, unless a word is wider, each indented by `indent`. Colours take
+/// no space.
 pub(crate) fn wrap_text(text: &str, indent: usize, width: usize) -> String {
     let room = width.saturating_sub(indent);
     let mut out = String::new();

@@ -14,14 +14,14 @@ use crate::audit::session_lock::{AbandonedJournal, remove_stale_lock};
 use crate::record::{About, Event, SessionName, write_event};
 use crate::state::file;
 
-/// How far the clock may have been set back for a call to be found where it is recorded.
+/// How far the clock may have been set back before a call is no longer found in the log.
 const CLOCK_SLACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Appender {
-    /// Appends the calls of killed sessions that are in their journals and not in the log, and removes the journals.
+    /// Appends the calls that are in the journals of killed sessions but not in the log, and removes the journals.
     pub(super) fn adopt_journals(&mut self) -> io::Result<()> {
         for session in self.paths.list_journals()? {
-            // What cannot be read is left for `verify` to report; the log itself can be written.
+            // A journal that cannot be read is left for `verify` to report; the log itself can be written.
             if session != self.session.id
                 && let Ok(Some(journal)) = AbandonedJournal::find_abandoned(&self.paths, &session)
                 && let Ok(calls) = read_unanswered(&journal.file, &session, self.paths.server())
@@ -49,9 +49,10 @@ impl Appender {
         self.flush()
     }
 
-    /// Removes from `calls` what the log has of the session. Returns whether it has that the session was killed.
+    /// Removes the session's calls that the log already has. Returns whether the log records that the session was
+    /// killed.
     fn forget_recorded(&self, session: &str, calls: &mut BTreeMap<u64, (Timestamp, Vec<u8>)>) -> io::Result<bool> {
-        // A call's line is written after the call was made, and that a session was killed is written now.
+        // A call's line is written after the call was made, and the event `killed` is only written now.
         let earliest = calls.values().map(|(time, _)| SystemTime::from(*time)).min();
         let since = earliest.unwrap_or_else(SystemTime::now).checked_sub(CLOCK_SLACK).unwrap_or(SystemTime::UNIX_EPOCH);
         let rotated = self.paths.rotated_numbers()?.into_iter().rev().map(|number| self.paths.rotated_file(number));
@@ -79,12 +80,11 @@ impl Appender {
     }
 }
 
-/// The calls in a journal, and when they were made.
 fn read_unanswered(journal: &File, session: &str, server: &str) -> io::Result<BTreeMap<u64, (Timestamp, Vec<u8>)>> {
     let mut calls = BTreeMap::new();
     let mut lines = LogLines::new(journal.try_clone()?, 0, journal.metadata()?.len())?;
     while let Some(line) = lines.read_line()? {
-        // One that is cut was not yet forwarded, or less than a tick ago.
+        // A call whose line is cut was not yet forwarded, or less than a tick ago.
         if let Some(read) = parse_line(line).filter(|_| line.ends_with(b"\n"))
             && read.session == session
             && read.server == server

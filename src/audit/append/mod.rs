@@ -1,4 +1,5 @@
-//! Appends to a log that others append to as well: under its lock, each finds the end of the chain and goes on from there.
+//! Appends to a log that other sessions append to as well: each takes the lock, finds the end of the chain and
+//! continues from there.
 
 mod adopt;
 mod prune;
@@ -25,19 +26,19 @@ pub(super) struct Appender {
     paths: LogPaths,
     session: SessionName,
     options: LogOptions,
-    /// The lock file as it was last open.
+    /// The lock file from the last time that it was open.
     lock: Option<File>,
-    /// Where this session left the log.
+    /// The end of the log when this session last wrote to it.
     left: Option<Mark>,
-    /// Where the log ends, as long as it is locked.
+    /// The end of the log, valid while it is locked.
     at: Mark,
     current: Option<Current>,
-    /// What is to be written, how many lines it is, and the digest of the last of them.
+    /// The bytes to be written; `buffered` counts their lines, and `next` is the digest of the last one.
     buffer: Vec<u8>,
     buffered: u64,
     next: Digest,
     unsynced: Vec<Arc<File>>,
-    /// Whether the session has looked after what others have left behind.
+    /// Whether the session has cleaned up after killed sessions and pruned the log.
     settled: bool,
 }
 
@@ -65,12 +66,11 @@ impl Appender {
         }
     }
 
-    /// Writes what happened to the log.
     pub(super) fn append_event(&mut self, event: &Event) -> io::Result<()> {
         self.with_lock(|log| log.write_event_line(event))
     }
 
-    /// Writes entries, and calls `written` with those that are in the file, also if the others fail.
+    /// Writes entries, and calls `written` with those that are in the file, even if a later write fails.
     pub(super) fn append(&mut self, entries: &[LogEntry], mut written: impl FnMut(&[LogEntry])) -> io::Result<()> {
         self.with_lock(|log| {
             let mut rest = entries;
@@ -91,7 +91,7 @@ impl Appender {
         })
     }
 
-    /// Appends lines that are whole but for the digest they begin with.
+    /// Appends lines that are complete except for the digest at their start.
     pub(super) fn append_raw(&mut self, lines: &[Vec<u8>]) -> io::Result<()> {
         self.with_lock(|log| {
             for line in lines {
@@ -101,12 +101,12 @@ impl Appender {
         })
     }
 
-    /// Finds out whether the log can be written, and makes its files where there are none.
+    /// Checks whether the log can be written, and creates its files if they are missing.
     pub(super) fn check_writable(&mut self) -> io::Result<()> {
         self.with_lock(|log| log.open_current(OpenOptions::new().create(true)).map(drop))
     }
 
-    /// What is to be synced, where something is; it is then on its way.
+    /// Takes the files that are not yet synced; `None` if there are none.
     pub(super) fn take_unsynced(&mut self) -> Option<Sync> {
         let mark = self.left.filter(|_| !self.unsynced.is_empty())?;
         Some(Sync { paths: self.paths.clone(), files: std::mem::take(&mut self.unsynced), mark })
@@ -116,12 +116,11 @@ impl Appender {
         self.unsynced.len()
     }
 
-    /// Works on the log while nobody else does.
     fn with_lock(&mut self, work: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
         let lock = lock_log(&self.paths, self.lock.take())?;
         let done = self.catch_up().and_then(|()| self.clean_up_once()).and_then(|()| work(self));
         if done.is_err() {
-            // The next one finds out anew where the log ends.
+            // The next call finds the end of the log anew.
             self.current = None;
             self.buffer.clear();
             self.buffered = 0;
@@ -130,12 +129,11 @@ impl Appender {
         done
     }
 
-    /// Goes to the end of the log, wherever others have left it.
     fn catch_up(&mut self) -> io::Result<()> {
         let path = self.paths.current_file();
         if let (Some(current), Some(left)) = (&self.current, self.left)
             && Identity::of_path(&path).is_ok_and(|identity| identity == current.identity)
-            // Some network file systems give no numbers to files; one that was rotated away is known by its new name.
+            // Some network file systems give files no numbers; a file that was rotated away is known by its new name.
             && (cfg!(unix) || !self.paths.rotated_file(left.file).exists())
         {
             let (file, length) = (Arc::clone(&current.file), current.file.metadata()?.len());
@@ -145,7 +143,7 @@ impl Appender {
         self.find_end()
     }
 
-    /// Finds the end of the log from where this session left it, or from where it was last synced.
+    /// Finds the end of the log, starting from where this session left it or from where it was last synced.
     fn find_end(&mut self) -> io::Result<()> {
         self.current = None;
         let numbers = self.paths.rotated_numbers()?;
@@ -192,7 +190,7 @@ impl Appender {
                 let length = current.metadata()?.len();
                 self.read_appended(&current, length)?;
             }
-            // If the head says that there were lines, the chain goes on from them, so that it shows they are gone.
+            // If the head says that there were lines, the chain continues from them, so that their loss shows.
             None => self.at.end = 0,
         }
         if headless {
@@ -204,12 +202,12 @@ impl Appender {
         Ok(())
     }
 
-    /// Takes in what the current file holds behind the place that is known.
     fn read_appended(&mut self, file: &File, length: u64) -> io::Result<()> {
         let from = self.at.end;
         self.at.end = length;
         if length <= from {
-            // A file that is shorter than it was lost lines; the chain goes on from them, so that it shows.
+            // A file that is shorter than before has lost lines; the chain continues from them, so that their loss
+            // shows.
             if length < from
                 && length > 0
                 && LogLines::new(file.try_clone()?, length - 1, length)?.read_line()? != Some(b"\n")
@@ -228,7 +226,7 @@ impl Appender {
             self.next = self.at.last;
             return Ok(());
         }
-        // Whoever wrote it was killed in the middle.
+        // The writer was killed in the middle of a line.
         let cut = line_digest(last);
         let mut after = self.at.last;
         let mut lines = LogLines::new(file.try_clone()?, from, length)?;
@@ -250,7 +248,6 @@ impl Appender {
         self.buffered += 1;
     }
 
-    /// Whether what is to be written fills a write, or the file.
     fn is_full(&self) -> bool {
         self.buffer.len() >= LOG_WRITE || self.at.end + self.buffer.len() as u64 >= self.options.max_size
     }
@@ -267,7 +264,7 @@ impl Appender {
         self.flush()
     }
 
-    /// Buffers a record whose digest of the line before is still to be replaced.
+    /// Buffers a record after it replaces the digest of the line before.
     fn buffer_raw_line(&mut self, line: &[u8]) -> io::Result<()> {
         let Some(tail) = line.get(BEFORE_DIGEST.len() + 64..) else { return Ok(()) };
         self.buffer_line(|_, previous, out| {
@@ -278,12 +275,12 @@ impl Appender {
         if self.is_full() { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what is to be written with one write: all of it, or nothing.
+    /// Writes the buffer with one write: all of it, or nothing.
     fn flush(&mut self) -> io::Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        // A cut line is ended in the file that it is in.
+        // The newline that ends a cut line belongs in the same file as the line.
         if self.at.end > 0 && self.at.end >= self.options.max_size && !self.buffer.starts_with(b"\n") {
             self.rotate()?;
         }
@@ -294,7 +291,7 @@ impl Appender {
         let path = self.paths.current_file();
         file::wait_for_release(&path, || {
             (&mut &*file).write_all(&self.buffer).inspect_err(|_| {
-                // What was written of it is taken back. Where even that fails, the next writer finds a line that is cut.
+                // A partial write is undone. If even that fails, the next writer finds a cut line.
                 let _ = file::open_file(File::options().write(true), &path).and_then(|file| file.set_len(self.at.end));
             })
         })?;
@@ -313,15 +310,14 @@ impl Appender {
         Ok(())
     }
 
-    /// Gives the current file its number, and begins a new one.
     fn rotate(&mut self) -> io::Result<()> {
         if !file::rename_unless_held(&self.paths.current_file(), &self.paths.rotated_file(self.at.file))? {
-            // It grows on until the program that holds it open lets go.
+            // The file grows until the program that holds it open closes it.
             return Ok(());
         }
         self.current = None;
         (self.at.file, self.at.end) = (self.at.file + 1, 0);
-        // Whatever becomes of the new file, this one is known to be done with.
+        // Even if the new file cannot be created, this one is finished.
         self.left = Some(self.at);
         self.open_current(OpenOptions::new().create(true))?;
         self.prune_old_files()
@@ -339,7 +335,7 @@ impl Appender {
         Ok(file)
     }
 
-    /// At the first write of a session: looks after killed sessions, and after what is too old.
+    /// At the first write of a session, adopts the journals of killed sessions and prunes old files.
     fn clean_up_once(&mut self) -> io::Result<()> {
         if !self.settled {
             self.adopt_journals()?;
@@ -350,19 +346,19 @@ impl Appender {
     }
 }
 
-/// What stands before the digest that each line begins with.
+/// The start of each line, up to its digest.
 pub(super) const BEFORE_DIGEST: &[u8] = b"{\"prev\":\"";
 
 fn line_digest(line: &[u8]) -> Digest {
     if line.ends_with(b"\n") { Digest::of_line(line) } else { Digest::of_cut_line(line) }
 }
 
-/// The time since 1970.
 fn unix_time() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Locks the log, and makes its directory and lock file where there are none. `held` is the lock file as it was last open.
+/// Locks the log, and creates its directory and lock file if they are missing. `held` is the lock file from the last
+/// time.
 fn lock_log(paths: &LogPaths, held: Option<File>) -> io::Result<FileLock> {
     match file::if_there(FileLock::wait_and_take(&paths.lock_file(), held))? {
         Some(lock) => Ok(lock),

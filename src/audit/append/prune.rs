@@ -1,4 +1,4 @@
-//! Removes what is older than it is to be kept, and leaves an anchor that the chain still hangs on.
+//! Removes files that are older than the retention period, and leaves an anchor for the rest of the chain.
 
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ impl Appender {
         let mut anchor = written.unwrap_or(Mark { file: 0, ..Mark::START });
         let keep = i128::try_from(self.options.keep.as_nanos()).unwrap_or(i128::MAX);
         let now = i128::try_from(unix_time().as_nanos()).unwrap_or(i128::MAX);
-        // If a file is missing in between, or is not a log, the rest stays as it is, and `verify` reports it.
+        // If a file in between is missing or is not a log, the rest stays as it is, and `verify` reports it.
         let pruned = anchor.file;
         for number in numbers.iter().copied().filter(|number| *number > pruned) {
             let path = self.paths.rotated_file(number);
@@ -37,23 +37,24 @@ impl Appender {
         if written != Some(anchor) && anchor.file > 0 {
             anchor.write_file(&self.paths.anchor_file())?;
         }
-        // Those that are pruned, and those that a killed session had no time to remove.
+        // The files pruned now, and those that a killed session had no time to remove.
         for number in numbers.into_iter().filter(|number| *number <= anchor.file) {
-            // One that another program holds open goes next time: the anchor says that it is no longer part of the log.
+            // A file that another program holds open is removed next time: the anchor says that it is no longer part of
+            // the log.
             file::remove_unless_held(&self.paths.rotated_file(number))?;
         }
         Ok(())
     }
 }
 
-/// When the last record of a file was made; `None` where its last line is none.
+/// Returns the time of a file's last record; `None` if its last line is not a record.
 fn last_time(path: &Path) -> io::Result<Option<Timestamp>> {
     let file = file::open_to_read(path)?;
     let length = file.metadata()?.len();
     for back in [READ_CHUNK as u64, MAX_LOG_LINE as u64] {
         let from = length.saturating_sub(back);
         let mut lines = LogLines::new(file.try_clone()?, from, length)?;
-        // The first one may have its beginning before.
+        // The first line may begin before the part that was read.
         if lines.count_rest()? > 1 || from == 0 {
             return Ok(parse_line(lines.last_line()).map(|line| line.time));
         }

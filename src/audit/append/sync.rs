@@ -1,4 +1,4 @@
-//! Has what was written outlive a power cut, and writes down up to where it does.
+//! Syncs what was written, so that it survives a power cut, and records how far the log is synced.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use crate::audit::mark::Mark;
 use crate::audit::paths::LogPaths;
 use crate::state::file;
 
-/// What is written and not yet synced. It is synced away from the writer, which a slow disk would hold up.
+/// Files that are written and not yet synced. They are synced off the writer's thread, which a slow disk would block.
 #[derive(Debug)]
 pub(in crate::audit) struct Sync {
     pub(super) paths: LogPaths,
@@ -18,14 +18,14 @@ pub(in crate::audit) struct Sync {
 }
 
 impl Sync {
-    /// Syncs the files, then writes the head: it is never ahead of what is on the disk.
+    /// Syncs the files, then writes the head, which is therefore never ahead of what is on the disk.
     pub(in crate::audit) fn run(&self) -> io::Result<()> {
         for file in &self.files {
             file.sync_data()?;
         }
-        // The files' names.
+        // Syncs the files' names.
         file::sync_dir(self.paths.dir())?;
-        // A slow disk is waited for without the lock, which keeps all other sessions from writing.
+        // Waits for a slow disk without the lock, which keeps all other sessions from writing.
         let path = self.paths.head_file();
         let head = self.mark.prepare_file(&path)?;
         let lock = lock_log(&self.paths, None)?;

@@ -1,4 +1,4 @@
-//! Follows the chain line by line, and finds out what was done where it is broken.
+//! Follows the chain line by line, and finds out how it was broken.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use crate::audit::mark::Mark;
 use crate::limits::MAX_VERIFIED_SESSIONS;
 use crate::record::{self, About, Digest, Event, Outcome};
 
-/// Where a line stands; the line 0 is before the first one.
+/// The position of a line; line 0 is before the first one.
 #[derive(Clone, Debug, Default)]
 struct LinePlace {
     file: PathBuf,
@@ -21,7 +21,7 @@ impl LinePlace {
     }
 }
 
-/// A line that names another one than the line before; the next tells what was done.
+/// A line that does not follow the line before; the next line tells what was done to it.
 #[derive(Clone, Debug)]
 struct Suspect {
     at: LinePlace,
@@ -39,19 +39,19 @@ pub(super) struct ChainCheck<'c> {
     sessions: HashSet<String>,
     at: LinePlace,
     previous: Option<LinePlace>,
-    /// How many lines there are with this one since the first ever.
+    /// The number of lines up to and including this one, since the first ever.
     index: u64,
     last: Digest,
     before_last: Digest,
-    /// The last line that was a record, and the one before it.
+    /// The digest of the last line that was a record; the next field is that of the record before it.
     good: Digest,
     good_before: Digest,
-    /// The first of a run of lines that are no records, which is right only where a session was killed.
+    /// The first of a run of lines that are no records, which is correct only if a session was killed.
     unreadable: Option<(LinePlace, String, u64)>,
     suspect: Option<Suspect>,
-    /// A line that is whole itself and follows none that is there: where it is, and the line before.
+    /// A valid line that follows no line in the log: its position, and the line before it.
     loose: Option<(LinePlace, Option<LinePlace>)>,
-    /// Where the line is that the head names.
+    /// The index of the line that the head names.
     head_at: Option<u64>,
     is_cut: bool,
 }
@@ -93,7 +93,7 @@ impl<'c> ChainCheck<'c> {
     pub(super) fn check_line(&mut self, line: &[u8]) {
         self.at.line += 1;
         if !line.ends_with(b"\n") {
-            // It is only the end of what a session wrote when it was killed, where nothing follows.
+            // It is only the end of a killed session's output if nothing follows.
             self.is_cut = true;
             self.report.add_note(VerifyNote::Cut { file: self.at.file.clone(), line: self.at.line });
             return;
@@ -128,7 +128,7 @@ impl<'c> ChainCheck<'c> {
             if head.last == digest && self.head_at.is_none() {
                 self.head_at = Some(self.index);
             }
-            // The line that the head names is another one. Only the head shows it, as long as nothing follows.
+            // The line that the head names has changed. Only the head shows that, as long as nothing follows.
             let is_unsettled = self.suspect.is_some() || self.loose.is_some() || self.unreadable.is_some();
             if head.lines == self.index && head.last != digest && !is_unsettled && self.report.broken.is_none() {
                 self.loose = Some((self.at.clone(), None));
@@ -170,7 +170,8 @@ impl<'c> ChainCheck<'c> {
         }
     }
 
-    /// BreakKind was done to a line that is suspect, as the `next` one shows: what that names, and its digest.
+    /// Decides what was done to the suspect line. `next` is the digest that the next line names, and that line's own
+    /// digest.
     fn settle_suspect(&mut self, next: Option<(Digest, Digest)>) {
         let Some(suspect) = self.suspect.take() else { return };
         let Suspect { at, before, named, expected, before_expected, digest } = suspect;
@@ -182,7 +183,7 @@ impl<'c> ChainCheck<'c> {
             }
             (_, Some((next, _))) if next != digest => BreakKind::Changed,
             _ => {
-                // It is whole itself: the head tells whether lines are missing before it.
+                // The line itself is valid: the head tells whether lines are missing before it.
                 self.loose = Some((at, Some(before.unwrap_or_default())));
                 return;
             }
@@ -220,7 +221,6 @@ impl<'c> ChainCheck<'c> {
         }
     }
 
-    /// BreakKind the whole log tells, which ends with the `current` file.
     pub(super) fn finish(mut self, current: &Path, has_current: bool) -> VerifyReport {
         self.settle_suspect(None);
         if let Some((at, why, index)) = self.unreadable.take() {
@@ -243,8 +243,7 @@ impl<'c> ChainCheck<'c> {
         self.report
     }
 
-    /// A line that follows none that is there: by how many lines the log is shorter, where the head tells, and so what
-    /// was done.
+    /// Explains a line that follows no line in the log, by how many lines are missing according to the head.
     fn explain_loose_line(&self, at: LinePlace, before: Option<LinePlace>) -> ChainBreak {
         let Some(before) = before else { return at.into_break(BreakKind::Changed) };
         let missing = self.head.zip(self.head_at).map(|(head, found)| head.lines.checked_sub(found));

@@ -1,4 +1,4 @@
-//! What a verification found.
+//! The result of a verification.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,43 +10,43 @@ use crate::limits::MAX_VERIFY_NOTES;
 use crate::record::Digest;
 use crate::visible::escape_invisible;
 
-/// What a verification found. It serializes as part of what `log verify --format json` prints: the order and the names of
-/// the fields are promises.
+/// The result of a verification. It serializes as part of the output of `log verify --format json`: the order and the
+/// names of the fields are promises.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct VerifyReport {
     /// The first place where the log is not as it was written.
     pub broken: Option<ChainBreak>,
-    /// How many lines were read.
+    /// The number of lines that were read.
     pub lines: u64,
-    /// How many files were read.
+    /// The number of files that were read.
     pub files: u64,
-    /// How many lines were pruned before.
+    /// The number of lines that were pruned before.
     pub pruned: u64,
     /// The time of the first record.
     pub first: Option<Timestamp>,
     /// The time of the last record.
     pub last: Option<Timestamp>,
-    /// How many sessions the lines are of.
+    /// The number of sessions that the lines belong to.
     pub sessions: u64,
-    /// How many sessions run now.
+    /// The number of sessions that run now.
     pub running: u64,
-    /// How many times records could not be written, and how many these were.
+    /// How many times records could not be written.
     pub gaps: u64,
-    /// How many records these were.
+    /// How many records could not be written.
     pub lost: u64,
-    /// How many calls have an outcome that nobody knows, as their session was killed.
+    /// The number of calls with an unknown outcome, as their session was killed.
     pub unknown: u64,
-    /// The digest of the last line. Kept elsewhere, it shows whether the whole log was written anew.
+    /// The digest of the last line. Kept elsewhere, it shows whether the whole log was rewritten.
     #[serde(serialize_with = "as_text")]
     pub last_sha256: Digest,
-    /// What is to be known and is no tampering, at most [`MAX_VERIFY_NOTES`].
+    /// Notes that are not about tampering, at most [`MAX_VERIFY_NOTES`].
     #[serde(serialize_with = "as_texts")]
     pub notes: Vec<VerifyNote>,
-    /// How many notes more there were.
+    /// The number of further notes.
     pub notes_left_out: u64,
 }
 
-/// What is to be known of a log and is no tampering.
+/// A note about a log that is not about tampering.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyNote {
     /// A session was killed.
@@ -54,10 +54,10 @@ pub enum VerifyNote {
     Killed {
         /// The session.
         session: String,
-        /// How many of its calls were unanswered; `None` where no session has looked yet.
+        /// The number of its unanswered calls; `None` if no session has recorded it yet.
         unanswered: Option<u64>,
     },
-    /// A line is cut, as its session was killed while it wrote.
+    /// A line is cut, as its session was killed during the write.
     #[error("{}, line {line}: it is cut, as its session was killed while it wrote it", display_path(.file))]
     Cut {
         /// The file.
@@ -72,7 +72,7 @@ pub enum VerifyNote {
         file: PathBuf,
         /// The line that says so, from 1.
         line: u64,
-        /// How many.
+        /// The number of records.
         lost: u64,
         /// Why.
         why: String,
@@ -85,7 +85,7 @@ pub struct ChainBreak {
     /// The file.
     #[serde(serialize_with = "as_visible_path")]
     pub file: PathBuf,
-    /// The line, from 1; `None` where it is the whole file.
+    /// The line, from 1; `None` if the whole file is meant.
     pub line: Option<u64>,
     /// What is wrong.
     #[serde(serialize_with = "as_text")]
@@ -107,25 +107,25 @@ fn as_visible_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S
 /// What is wrong with a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BreakKind {
-    /// The line is another one than was written.
+    /// The line was changed after it was written.
     #[error("it was changed after it was written")]
     Changed,
-    /// LogLines are missing before it.
+    /// Lines before it are missing; the number is `None` if it is unknown.
     #[error("{} removed", describe_lines_before(*.0))]
     Removed(Option<u64>),
     /// The line before was changed, or lines between were removed.
     #[error("the line before it was changed, or lines before it were removed")]
     ChangedOrRemoved,
-    /// The line was not there.
+    /// The line was inserted.
     #[error("it was inserted")]
     Inserted,
-    /// The line and the next have changed places.
+    /// The line and the next one have changed places.
     #[error("it has changed places with the next one")]
     Swapped,
-    /// The line is no record, for this reason.
+    /// The line is not a record, for this reason.
     #[error("it was changed after it was written: {}", escape_invisible(.0))]
     NoRecord(String),
-    /// The line is of another server's log.
+    /// The line belongs to another server's log.
     #[error("it is of the log of {}", escape_invisible(.0))]
     OtherServer(String),
     /// The file does not follow the one before it.
@@ -134,19 +134,19 @@ pub enum BreakKind {
     /// The file is missing.
     #[error("the file is missing")]
     Missing,
-    /// LogLines are missing at the end.
+    /// This many lines are missing at the end.
     #[error("the last {} missing at the end", if *.0 == 1 { "line is".to_owned() } else { format!("{} lines are", .0) })]
     CutEnd(u64),
-    /// The head tells not what is the log's end, for this reason.
+    /// The head does not tell where the log ends, for this reason.
     #[error("it cannot be told whether the log's end was cut off: {}", escape_invisible(.0))]
     Head(String),
-    /// The anchor tells not what was pruned, for this reason.
+    /// The anchor does not tell what was pruned, for this reason.
     #[error("it cannot be told what was pruned: {}", escape_invisible(.0))]
     Anchor(String),
 }
 
 impl ChainBreak {
-    /// What to do.
+    /// Returns the advice for the reader of the report.
     pub fn remedy(&self) -> &'static str {
         "Compare the log with a backup, and find out who changed it. To begin a new one, move all files of this server's \
          log away together; what is older than [audit] keep_days goes by itself."
@@ -179,7 +179,6 @@ fn describe_lines_before(count: Option<u64>) -> String {
     }
 }
 
-/// A path as a person reads it.
 fn display_path(path: &Path) -> String {
     escape_invisible(&path.display().to_string())
 }

@@ -1,4 +1,5 @@
-//! Whether a session lives: it holds the lock of a file of its own, which the system takes back however it ends.
+//! Tells whether a session lives: a live session holds the lock of its own file, which the system releases however it
+//! ends.
 
 use std::fs;
 use std::io;
@@ -11,7 +12,7 @@ use crate::state::file::{FileLock, create_private_dir};
 pub(super) struct AliveLock(#[expect(dead_code, reason = "it is held, not used")] FileLock);
 
 impl AliveLock {
-    /// Takes the lock of a session, and removes the files of those that are gone.
+    /// Takes the lock of a session, and removes the files of dead sessions.
     pub(super) fn take(dir: &Path, session: &str) -> io::Result<Self> {
         create_private_dir(dir)?;
         for entry in fs::read_dir(dir)?.flatten() {
@@ -24,17 +25,17 @@ impl AliveLock {
     }
 }
 
-/// Whether a session lives. The file of one that does not is removed.
+/// Returns whether a session lives. Removes the file of a dead one.
 pub(super) fn check_alive(dir: &Path, session: &str) -> bool {
     let Some(path) = lock_path(dir, session) else { return false };
     match FileLock::remove_unless_taken(&path) {
         Ok(is_taken) => is_taken,
-        // Whatever else it is says nothing about the session.
+        // Any other error says nothing about the session.
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 
-/// The file of a session, whose name is in lower-case hexadecimal digits.
+/// Returns the lock file of a session; `None` if the name is not in lowercase hexadecimal digits.
 fn lock_path(dir: &Path, session: &str) -> Option<PathBuf> {
     let is_name = !session.is_empty() && session.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     is_name.then(|| dir.join(format!("{session}.lock")))

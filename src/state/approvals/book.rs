@@ -1,4 +1,4 @@
-//! The other side: questions are found and answered from any terminal of the user.
+//! The answering side: finds and answers questions from any terminal of the user.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,24 +22,24 @@ pub struct Book {
 #[error("{0}")]
 pub struct StoreError(String);
 
-/// Why an answer is not taken.
+/// Why an answer is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotAnswered {
     /// There is no such question.
     Unknown,
-    /// It was answered, or nobody can answer it any more.
+    /// It is already answered, or nobody can answer it any more.
     Over(Box<ApprovalEntry>),
     /// It can only be approved with a code.
     NeedsCode,
 }
 
 impl Book {
-    /// The book of a user; `store` is the file in `dir`. It is not made where it is missing: then nothing waits.
+    /// Creates the book of a user; `store` is the file in `dir`. A missing file is not created: then nothing waits.
     pub fn new(dir: &Path, store: &str) -> Self {
         Self { database: Database::new(dir.join(store)), locks: dir.join(LOCKS) }
     }
 
-    /// Every question that is known, the oldest first.
+    /// Lists every known question, the oldest first.
     ///
     /// # Errors
     /// Where the store cannot be used.
@@ -61,8 +61,8 @@ impl Book {
         all.map_err(|fault| self.explain_error(&fault))
     }
 
-    /// Answers a question, if nobody has done so before, and returns it as it was. `given` is what the person gave with the
-    /// answer.
+    /// Answers a question if nobody has done so before, and returns it as it was. `given` is what the person entered
+    /// with the answer.
     ///
     /// # Errors
     /// Where the store cannot be used.

@@ -1,4 +1,4 @@
-//! The wrapper's side: it stores questions, and reads the answers.
+//! The wrapper's side: stores questions and reads the answers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,10 +17,11 @@ use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
 /// Called for each question with its id and the tool.
 pub type Announce = Box<dyn Fn(&str, &str) + Send>;
 
-/// How long an id is.
+/// In characters.
 const ID: usize = 5;
 
-/// The questions of one session, in the file that all wrappers of a user share. Nothing is opened before the first one.
+/// The questions of one session, in the file that all wrappers of a user share. The file is opened with the first
+/// question.
 pub struct Desk {
     database: Database,
     locks: PathBuf,
@@ -29,13 +30,14 @@ pub struct Desk {
     confirm: Confirm,
     announce: Announce,
     lock: Option<AliveLock>,
-    /// The lines of the questions that can be answered.
+    /// The digests of the held lines whose questions can be answered, by call number.
     open: BTreeMap<u64, String>,
     is_failing: bool,
 }
 
 impl Desk {
-    /// The desk of a session. `session` is its name, in lower-case hexadecimal digits; `store` is the file in `dir`.
+    /// Creates the desk of a session. `session` is its name, in lowercase hexadecimal digits; `store` is the file in
+    /// `dir`.
     pub fn new(dir: &Path, store: &str, session: String, server: String, confirm: Confirm) -> Self {
         Self {
             database: Database::new(dir.join(store)),
@@ -56,7 +58,7 @@ impl Desk {
         Self { announce, ..self }
     }
 
-    /// Puts a question into the store, and returns its id; `None` if what waits already takes all the room there is.
+    /// Stores a question, and returns its id; `None` if the waiting questions already take all the space there is.
     fn store_question(&mut self, question: &Question, expires: Duration) -> Result<Option<String>, DatabaseError> {
         if self.lock.is_none() {
             self.lock = Some(AliveLock::take(&self.locks, &self.session)?);
@@ -136,7 +138,7 @@ impl Desk {
             while let Some(row) = rows.next()? {
                 let number = row.get::<_, i64>(0)?.unsigned_abs();
                 let (line, state, answer): (String, String, Option<String>) = (row.get(1)?, row.get(2)?, row.get(3)?);
-                // An answer is for the line that is held, and for no other.
+                // An answer is only for the line that is held.
                 if open.get(&number) != Some(&line) {
                     continue;
                 }
@@ -201,12 +203,11 @@ impl fmt::Debug for Desk {
     }
 }
 
-/// SQLite's integers are signed; there are not that many questions in a session.
+/// SQLite's integers are signed; no session has that many questions.
 fn sql_number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// An id that no question in the store has.
 fn unused_id(connection: &Connection) -> Result<String, DatabaseError> {
     loop {
         let id = super::random_code(super::TYPEABLE, ID).map_err(|error| std::io::Error::other(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! A question as it is kept.
+//! A question as stored.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rusqlite::types::Type;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// What has to be given beside an approval.
+/// What a person has to enter with an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confirm {
@@ -19,7 +19,7 @@ pub enum Confirm {
 }
 
 impl Confirm {
-    /// The word in settings and in the store.
+    /// Returns the word in the settings and in the store.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -28,7 +28,7 @@ impl Confirm {
     }
 }
 
-/// What became of a question so far.
+/// The state of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ApprovalState {
@@ -36,20 +36,20 @@ pub enum ApprovalState {
     Waiting,
     /// Nobody answered in time; an approval is for one repetition of the call.
     Late,
-    /// A person has approved it here.
+    /// A person approved it here.
     Approved,
-    /// A person has refused it here.
+    /// A person refused it here.
     Denied,
     /// Nobody can answer it any more.
     Expired,
-    /// It was answered by another channel.
+    /// It was answered on another channel.
     Settled,
 }
 
 impl ApprovalState {
     const ALL: [Self; 6] = [Self::Waiting, Self::Late, Self::Approved, Self::Denied, Self::Expired, Self::Settled];
 
-    /// The word in the store and for programs.
+    /// Returns the word in the store and in JSON output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -61,18 +61,19 @@ impl ApprovalState {
         }
     }
 
-    /// Whether it can be answered.
+    /// Returns whether it can be answered.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Waiting | Self::Late)
     }
 }
 
-/// A question. It serializes as what `approvals --format json` prints: the order and the names of the fields are promises.
+/// A question. It serializes as the output of `approvals --format json`: the order and the names of the fields are
+/// promises.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ApprovalEntry {
-    /// What it is called by in commands.
+    /// The id that commands use.
     pub id: String,
-    /// What became of it.
+    /// Its state.
     pub state: ApprovalState,
     /// The server.
     pub server: String,
@@ -82,7 +83,7 @@ pub struct ApprovalEntry {
     pub class: String,
     /// The rule that asks.
     pub rule: String,
-    /// Why it asks, where the policy says so.
+    /// The reason that the policy gives, if any.
     pub reason: Option<String>,
     /// The session that asks.
     pub session: String,
@@ -96,18 +97,18 @@ pub struct ApprovalEntry {
     pub confirm: Confirm,
     /// The SHA-256 of the line that is held.
     pub line: String,
-    /// The channel that has answered.
+    /// The channel that answered.
     pub channel: Option<String>,
     /// When it was answered, since 1970.
     #[serde(serialize_with = "as_optional_timestamp")]
     pub answered: Option<Duration>,
-    /// What was said to the agent.
+    /// The note to the agent.
     pub note: Option<String>,
-    /// The arguments as written, at most [`MAX_ASKED_ARGUMENTS`](crate::limits::MAX_ASKED_ARGUMENTS) of them; `None` once
-    /// there is nothing to be answered any more. They serialize as the object that they are; cut ones as text.
+    /// The arguments as written, cut to [`MAX_ASKED_ARGUMENTS`](crate::limits::MAX_ASKED_ARGUMENTS); `None` once it can
+    /// no longer be answered. They serialize as the object that they are; cut ones as text.
     #[serde(serialize_with = "as_json")]
     pub arguments: Option<String>,
-    /// How many bytes of the arguments are left out.
+    /// The number of bytes cut from the arguments.
     pub left_out: u64,
 }
 
@@ -115,13 +116,13 @@ fn as_timestamp<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, 
     as_optional_timestamp(&Some(*time), serializer)
 }
 
-/// Serializes a time as RFC 3339 has it, in UTC and to the millisecond.
+/// Serializes a time in RFC 3339 format, in UTC and to the millisecond.
 fn as_optional_timestamp<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     let milliseconds = time.and_then(|time| i64::try_from(time.as_millis()).ok());
     milliseconds.and_then(|time| Timestamp::from_millisecond(time).ok()).serialize(serializer)
 }
 
-/// Serializes JSON as it is written; what is no JSON, as text.
+/// Serializes JSON as written, and invalid JSON as text.
 fn as_json<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     match text.as_deref().map(serde_json::from_str::<&RawValue>) {
         Some(Ok(json)) => json.serialize(serializer),
@@ -153,7 +154,7 @@ impl ApprovalEntry {
             line: row.get("line")?,
             asked: from_nanoseconds(row.get("asked")?),
             expires: from_nanoseconds(row.get("expires")?),
-            // A word that we do not know asks for more, not for less.
+            // An unknown word requires more, not less.
             confirm: if confirm == Confirm::None.as_str() { Confirm::None } else { Confirm::Code },
             state: state.ok_or_else(|| rusqlite::Error::InvalidColumnType(13, "state".to_owned(), Type::Text))?,
             channel: row.get("channel")?,
@@ -162,7 +163,7 @@ impl ApprovalEntry {
         })
     }
 
-    /// How long it can be answered.
+    /// Returns how long it can still be answered.
     pub fn time_left(&self, now: Duration) -> Duration {
         self.expires.saturating_sub(now)
     }

@@ -1,14 +1,14 @@
-//! Questions for persons at this machine: wrappers put them into the state store ([`Desk`]), and commands in other
+//! Questions for people at this machine: wrappers store them in the state store ([`Desk`]), and commands in other
 //! terminals find and answer them there ([`Book`]).
 //!
 //! ```text
-//! waiting ─┬─▶ approved, denied          a person has answered here
+//! waiting ─┬─▶ approved, denied          a person answered here
 //!          ├─▶ settled                   … or in the client
-//!          ├─▶ late ─▶ approved, denied  nobody has in time: an answer is for one repetition of the call
+//!          ├─▶ late ─▶ approved, denied  nobody answered in time: an answer is for one repetition of the call
 //!          └─▶ expired                   nobody can answer any more
 //! ```
-//! A question lives as long as its session, which holds a lock while it does: what a wrapper that is gone has left can
-//! never be approved.
+//! A question lives as long as its session, which holds a lock while it runs: a question that a dead wrapper left
+//! behind can never be approved.
 
 mod alive;
 mod book;
@@ -29,15 +29,15 @@ use crate::limits::KEEP_ASKED;
 /// The directory of the sessions' locks, in the state directory.
 const LOCKS: &str = "approvals";
 
-/// The time since 1970.
+/// Returns the time since 1970.
 pub fn unix_time() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Characters for ids and codes that a person types: neither look-alikes nor vowels, which spell words.
+/// Characters for ids and codes that people type: no look-alikes, and no vowels, which spell words.
 pub const TYPEABLE: &[u8] = b"23456789bcdfghjkmnpqrtwxz";
 
-/// Random text of these characters, each as likely as the other.
+/// Returns random text of these characters, each equally likely.
 ///
 /// # Errors
 /// Where the system has no randomness to give.
@@ -46,7 +46,8 @@ pub fn random_code(alphabet: &[u8], length: usize) -> Result<String, getrandom::
     while code.len() < length {
         let mut byte = [0];
         getrandom::fill(&mut byte)?;
-        // A byte that is out of the alphabet's range, doubled up to 256, would make some more likely: another is taken.
+        // Bytes beyond the alphabet, rounded up to a power of two, are skipped: a plain modulo would make some
+        // characters more likely.
         if let Some(c) = alphabet.get(usize::from(byte[0]) % alphabet.len().next_power_of_two().max(1)) {
             code.push(char::from(*c));
         }
@@ -54,7 +55,7 @@ pub fn random_code(alphabet: &[u8], length: usize) -> Result<String, getrandom::
     Ok(code)
 }
 
-/// Marks the questions that can no longer be answered, and removes those that are too old.
+/// Marks questions that can no longer be answered, and removes those that are too old.
 fn sweep_expired(connection: &Connection, locks: &std::path::Path, now: Duration) -> Result<(), DatabaseError> {
     let mut sessions =
         connection.prepare("SELECT DISTINCT session FROM approvals WHERE state IN ('waiting', 'late')")?;

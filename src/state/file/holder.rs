@@ -23,24 +23,21 @@ struct HeldOpen {
     error: io::Error,
 }
 
-/// Whether an error says that another program holds the file open.
 pub(crate) fn is_held_open(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<HeldOpen>())
 }
 
-/// What an error says about other programs.
+/// Whether an error is caused by another program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holder {
-    /// Another program holds the file.
     Certain,
-    /// It may have held the file until a moment ago.
+    /// Another program may have held the file until a moment ago.
     #[cfg(windows)]
     Possible,
-    /// This has nothing to do with other programs.
     None,
 }
 
-/// Opens, reads or writes until no other program prevents that.
+/// Runs `work`, which opens, reads or writes the file, until no other program prevents that.
 ///
 /// # Errors
 /// What `work` says, or that the file is still held open.
@@ -48,7 +45,7 @@ pub(crate) fn wait_for_release<T>(path: &Path, work: impl FnMut() -> io::Result<
     wait_for_holder(path, find_holder, work)
 }
 
-/// Repeats `work` as long as `find_holder` blames another program for its error.
+/// Repeats `work` while `find_holder` attributes its error to another program.
 pub(super) fn wait_for_holder<T>(
     path: &Path,
     find_holder: impl Fn(&io::Error) -> Holder,
@@ -79,7 +76,7 @@ pub(super) fn wait_for_holder<T>(
     }
 }
 
-/// Sharing and lock violations, and a section that is still mapped into memory.
+/// Recognises sharing and lock violations, and a section that is still mapped into memory.
 #[cfg(windows)]
 pub(super) fn find_holder(error: &io::Error) -> Holder {
     const SHARING_VIOLATION: i32 = 32;
@@ -91,13 +88,13 @@ pub(super) fn find_holder(error: &io::Error) -> Holder {
     }
 }
 
-/// Elsewhere an open file can be opened, replaced and removed.
+/// On other systems an open file can be opened, replaced and removed.
 #[cfg(not(windows))]
 pub(super) fn find_holder(_: &io::Error) -> Holder {
     Holder::None
 }
 
-/// Opens a file that is there. One that is being removed, which only its last user still has open, is not.
+/// Opens an existing file. A file that is being removed, and that only its last user still has open, does not exist.
 pub(crate) fn open_file(options: &OpenOptions, path: &Path) -> io::Result<File> {
     match wait_for_holder(path, find_holder, || options.open(path)) {
         Err(error) if is_removal(&error, path) => Err(io::ErrorKind::NotFound.into()),
@@ -105,12 +102,11 @@ pub(crate) fn open_file(options: &OpenOptions, path: &Path) -> io::Result<File> 
     }
 }
 
-/// Opens a file, which may make it. Where one of its name is being removed, the name is waited for.
+/// Opens or creates a file. If a file of that name is being removed, waits for the name.
 pub(super) fn open_or_create(options: &OpenOptions, path: &Path) -> io::Result<File> {
     wait_for_holder(path, |error| holder_of_name(error, path), || options.open(path))
 }
 
-/// Whether somebody keeps a name from being used again.
 pub(super) fn holder_of_name(error: &io::Error, path: &Path) -> Holder {
     if is_removal(error, path) { Holder::Certain } else { find_holder(error) }
 }
@@ -119,17 +115,15 @@ fn is_removal(error: &io::Error, path: &Path) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && is_being_removed(path)
 }
 
-/// Opens a file that is there, to read it.
 pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     open_file(File::options().read(true), path)
 }
 
-/// Whether an error says that nothing is at a path.
 pub(crate) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Takes a file that is not there for `None`.
+/// Turns the error for a missing file into `None`.
 pub(crate) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -137,7 +131,6 @@ pub(crate) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Reads a whole file.
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     wait_for_release(path, || {
         let mut bytes = Vec::new();

@@ -1,10 +1,10 @@
-//! Which file a path or an open handle leads to.
+//! Identifies the file that a path or an open handle leads to.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Which file a path leads to. A file that was moved away or replaced is not to be counted in: others would not see it.
+/// The identity of a file. It shows whether an open file was moved away or replaced, so that others would not see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// The device or volume, and the file's number on it.
@@ -12,7 +12,6 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The file at this path.
     pub(crate) fn of_path(path: &Path) -> io::Result<Self> {
         #[cfg(unix)]
         return std::fs::metadata(path).map(|found| Self::of_metadata(&found));
@@ -20,7 +19,6 @@ impl Identity {
         return Self::of_open_file(&open_for_attributes(path)?);
     }
 
-    /// The file that is open.
     pub(crate) fn of_open_file(file: &File) -> io::Result<Self> {
         #[cfg(unix)]
         return file.metadata().map(|found| Self::of_metadata(&found));
@@ -35,19 +33,19 @@ impl Identity {
         Self { volume_and_file: (found.dev(), found.ino()) }
     }
 
-    /// Whether an open file is still the one at this path.
     pub(crate) fn is_at(file: &File, path: &Path) -> bool {
         matches!((Self::of_open_file(file), Self::of_path(path)), (Ok(open), Ok(there)) if open.is_same(there))
     }
 
-    /// Whether both are one file. Some network drives, and Wine for a file that was moved, give no number to the volume.
+    /// Some network drives, and Wine for a file that was moved, report no volume number; then only the file numbers
+    /// count.
     fn is_same(self, other: Self) -> bool {
         let ((volume, file), (other_volume, other_file)) = (self.volume_and_file, other.volume_and_file);
         file == other_file && (volume == other_volume || (cfg!(windows) && (volume == 0 || other_volume == 0)))
     }
 }
 
-/// Opens a file or directory without asking for the right to read it, which no other program can refuse.
+/// Opens a file or directory without the right to read it, which no other program can refuse.
 #[cfg(windows)]
 fn open_for_attributes(path: &Path) -> io::Result<File> {
     use std::os::windows::fs::OpenOptionsExt as _;
@@ -57,14 +55,14 @@ fn open_for_attributes(path: &Path) -> io::Result<File> {
     File::options().access_mode(FILE_READ_ATTRIBUTES).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path)
 }
 
-/// Whether a file was removed while somebody still has it open: Windows lists its name until they close it, and refuses
-/// whoever wants to open it, even for its attributes alone.
+/// Returns whether a file was removed while a program still has it open: Windows lists its name until it is closed, and
+/// refuses to open it, even for its attributes alone.
 #[cfg(windows)]
 pub(crate) fn is_being_removed(path: &Path) -> bool {
     open_for_attributes(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
-/// Elsewhere a name is gone as soon as its file is removed.
+/// On other systems a name is gone as soon as its file is removed.
 #[cfg(not(windows))]
 pub(crate) fn is_being_removed(_: &Path) -> bool {
     false
@@ -88,7 +86,7 @@ mod tests {
         fs::write(&path, "one").unwrap();
         assert!(!Identity::is_at(&file, &path) && Identity::is_at(&file, &other));
         fs::remove_file(&other).unwrap();
-        // Wine lets a file that is being removed be opened for its attributes.
+        // Wine opens a file that is being removed for its attributes.
         let is_wine = cfg!(windows) && Path::new(r"C:\windows\system32\winecfg.exe").exists();
         assert!(is_wine || !Identity::is_at(&file, &other));
         assert!(!is_being_removed(&path));

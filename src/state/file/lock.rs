@@ -1,4 +1,4 @@
-//! Locks on files of their own.
+//! Locks on separate lock files.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Identity, open_private, open_to_read, remove_file};
 
-/// A lock file that this process has locked. The system takes the lock back however the process ends.
+/// A lock file that this process has locked. The system releases the lock however the process ends.
 #[derive(Debug)]
 pub(crate) struct FileLock {
     file: File,
@@ -14,8 +14,8 @@ pub(crate) struct FileLock {
 }
 
 impl FileLock {
-    /// Waits for the lock. `held` is the file as it was last opened; it is opened anew, and made where it is missing, if
-    /// it is no longer the one at this path.
+    /// Waits for the lock. `held` is the file from the last time; it is opened anew, or created, if it is no longer the
+    /// file at this path.
     pub(crate) fn wait_and_take(path: &Path, mut held: Option<File>) -> io::Result<Self> {
         loop {
             let file = match held.take() {
@@ -23,14 +23,14 @@ impl FileLock {
                 None => open_private(File::options().read(true).write(true).create(true).truncate(false), path)?,
             };
             wait_for_lock(&file)?;
-            // Where somebody has removed it, others lock another one.
+            // If the file was removed, other processes lock another one.
             if Identity::is_at(&file, path) {
                 return Ok(Self { file, path: path.to_owned() });
             }
         }
     }
 
-    /// Takes the lock of a file that is there; `None` where another process has it.
+    /// Takes the lock of an existing file; `None` if another process has it.
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Self>> {
         let file = super::open_file(File::options().read(true).write(true), path)?;
         match file.try_lock() {
@@ -41,35 +41,36 @@ impl FileLock {
         }
     }
 
-    /// Whether a process has the lock of this file. Two who ask do not take each other for it.
+    /// Returns whether a process has the lock. Two processes that check at once do not take each other for its holder.
     pub(crate) fn is_taken(path: &Path) -> io::Result<bool> {
         is_locked(&open_to_read(path)?)
     }
 
-    /// Removes a lock file that no process has locked, and tells whether one has. Two who ask do not take each other for it.
+    /// Removes a lock file unless a process has locked it, and returns whether one has. Two processes that check at
+    /// once do not take each other for its holder.
     pub(crate) fn remove_unless_taken(path: &Path) -> io::Result<bool> {
         let file = open_to_read(path)?;
         let is_locked = is_locked(&file)?;
         if !is_locked {
-            // One that stays is removed by whoever asks next.
+            // If the file stays, the next caller removes it.
             let _ = remove_file(path);
         }
         Ok(is_locked)
     }
 
-    /// Gives the lock back; the open file is returned where it can be locked again.
+    /// Releases the lock. Returns the open file if it can be locked again.
     pub(crate) fn release(self) -> Option<File> {
         release_lock(&self.file).then_some(self.file)
     }
 
-    /// Removes the lock file, and then gives the lock back.
+    /// Removes the lock file, and then releases the lock.
     pub(crate) fn remove(self) {
-        // One that stays is removed by whoever finds it and gets its lock.
+        // If the file stays, whoever finds it and gets its lock removes it.
         let _ = remove_file(&self.path);
     }
 }
 
-/// Whether another handle has a file locked; if not, this one has it until it is closed, shared with others who ask.
+/// Returns whether another handle has locked the file; if not, this handle shares the lock until it is closed.
 fn is_locked(file: &File) -> io::Result<bool> {
     match file.try_lock_shared() {
         Ok(()) => Ok(false),
@@ -78,14 +79,13 @@ fn is_locked(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Waits for the lock of a file.
 #[cfg(not(windows))]
 pub(crate) fn wait_for_lock(file: &File) -> io::Result<()> {
     file.lock()
 }
 
-/// Waits for the lock of a file. Network redirectors, and Wine, look only every tenth of a second whether a lock is free,
-/// which starves whoever waits behind writers that take it more often than that.
+/// Waits for the lock of a file. Network redirectors, and Wine, check only every tenth of a second whether a lock is
+/// free, which starves a process that waits behind writers that take it more often.
 #[cfg(windows)]
 pub(crate) fn wait_for_lock(file: &File) -> io::Result<()> {
     use crate::limits::{LOCK_FIRST_PAUSE, LOCK_LONGEST_PAUSE};
@@ -101,19 +101,19 @@ pub(crate) fn wait_for_lock(file: &File) -> io::Result<()> {
     }
 }
 
-/// Unlocks a file. Where that fails, its lock goes only when it is closed, and `false` is returned.
+/// Unlocks a file. If that fails, the lock lasts until the file is closed, and this returns `false`.
 ///
-/// On Windows, `File::unlock` unlocks twice and expects that the second time is refused in one way; under Wine, and on file
-/// systems that answer in another way, it then reports an error although the file is unlocked.
+/// On Windows, `File::unlock` unlocks twice and expects a specific error the second time; under Wine, and on file
+/// systems that return another error, it reports an error although the file is unlocked.
 pub(crate) fn release_lock(file: &File) -> bool {
     file.unlock().is_ok()
 }
 
-/// Keeps other edits of a file away, until it is dropped; `None` where another edit is under way.
+/// Keeps other edits of a file away until the result is dropped; `None` if another edit is in progress.
 ///
-/// The lock is a file beside the one that is edited, as whoever may edit that can make it, and as it is the same place
-/// however the path is written and whoever the user is. It is open for nobody else, and Windows removes it once it is
-/// closed, also when the process is killed.
+/// The lock is a file beside the edited one: whoever may edit that can create it, and its place is the same however the
+/// path is written and whoever the user is. It is opened exclusively, and Windows removes it once it is closed, even if
+/// the process is killed.
 #[cfg(windows)]
 pub(crate) fn lock_beside(path: &Path) -> io::Result<Option<File>> {
     use std::os::windows::fs::OpenOptionsExt as _;
@@ -136,14 +136,14 @@ pub(crate) fn lock_beside(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Keeps other edits of a file away, until it is dropped; `None` where another edit is under way. Here a lock keeps nobody
-/// from reading, so it is on the file itself.
+/// Keeps other edits of a file away until the result is dropped; `None` if another edit is in progress. Here a lock
+/// does not keep others from reading, so it is on the file itself.
 #[cfg(not(windows))]
 pub(crate) fn lock_beside(path: &Path) -> io::Result<Option<File>> {
     let file = File::open(path)?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),
-        // Its file system may have no locks.
+        // The file system may not support locks.
         _ => Ok(Some(file)),
     }
 }

@@ -1,30 +1,31 @@
-//! Directories and files that are for this user only.
+//! Directories and files that only this user can access.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Creates a directory, and those above it, for this user only where the system has modes. One that is there stays as it is.
+/// Creates a directory and its parents, for this user only if the system has modes. An existing directory stays as it
+/// is.
 #[cfg(unix)]
 pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// Creates a directory, and those above it. On Windows they are as open as what they are in.
+/// Creates a directory and its parents. On Windows they inherit the access rights of their parent.
 #[cfg(windows)]
 pub(crate) fn create_dir(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)
 }
 
-/// Creates a directory of the state, and those above it, for this user only. One that is there stays as it is.
+/// Creates a state directory and its parents, for this user only. An existing directory stays as it is.
 #[cfg(unix)]
 pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     create_dir(dir)
 }
 
-/// Creates a directory of the state, and those above it, for this user, the system and administrators only. One that is there
-/// stays as it is, and so does what a new one inherits in the user's profile, which is theirs alone.
+/// Creates a state directory and its parents, for this user, the system and administrators only. An existing directory
+/// stays as it is, and so do the rights that a new one inherits in the user's profile, which are just these.
 #[cfg(windows)]
 pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
@@ -43,7 +44,7 @@ pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes from others what they may do with a file that has grown too open.
+/// Removes the access of others to a file that has become too open.
 #[cfg(unix)]
 pub(crate) fn restrict_mode(path: &Path, found: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -51,7 +52,7 @@ pub(crate) fn restrict_mode(path: &Path, found: &fs::Metadata) -> io::Result<()>
     if mode & 0o077 == 0 { Ok(()) } else { fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700)) }
 }
 
-/// What may be done with a file here hangs on its directory.
+/// On Windows a file's access rights come from its directory.
 #[cfg(windows)]
 pub(crate) fn restrict_mode(_: &Path, _: &fs::Metadata) -> io::Result<()> {
     Ok(())
@@ -69,7 +70,6 @@ mod windows {
     const ADMINISTRATORS: &str = "*S-1-5-32-544:(OI)(CI)F";
     const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
-    /// Whether a directory is in the profile of the user.
     pub(super) fn is_in_profile(dir: &Path) -> bool {
         let profile = env::var_os("USERPROFILE").map(PathBuf::from).filter(|profile| profile.is_absolute());
         profile.is_some_and(|profile| {
@@ -78,7 +78,7 @@ mod windows {
         })
     }
 
-    /// Gives a directory, and what will be in it, to this user, the system and administrators.
+    /// Restricts a directory and its future contents to this user, the system and administrators.
     pub(super) fn restrict_access(dir: &Path) -> Result<(), String> {
         let user = user_sid()?;
         let grants = [format!("*{user}:(OI)(CI)F"), SYSTEM.to_owned(), ADMINISTRATORS.to_owned()];
@@ -90,7 +90,6 @@ mod windows {
         run_program(icacls).map(drop)
     }
 
-    /// The security identifier of the user.
     fn user_sid() -> Result<String, String> {
         let mut whoami = system_program("whoami.exe");
         whoami.args(["/user", "/fo", "csv", "/nh"]);
@@ -103,7 +102,7 @@ mod windows {
         }
     }
 
-    /// A program of the system, and no other of its name.
+    /// Returns the command for a program of the system directory, not for another one of that name in the PATH.
     fn system_program(name: &str) -> Command {
         let root = env::var_os("SystemRoot").map(PathBuf::from).filter(|root| root.is_absolute());
         Command::new(root.unwrap_or_else(|| PathBuf::from(r"C:\Windows")).join("System32").join(name))

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The path without links, without Windows' `\\?\` where it can be spared: people, clients and other programs cannot do
-/// with that.
+/// Resolves links, and drops Windows' `\\?\` if possible: people, clients and other programs cannot use it.
 ///
-/// Some volumes (RAM disks, `subst`, network shares) do not tell it, although the file is there: then links are followed
-/// step by step.
+/// Some volumes (RAM disks, `subst`, network shares) do not report the real path of an existing file: then links are
+/// followed one by one.
 pub(crate) fn real_path(path: &Path) -> io::Result<PathBuf> {
     match path.canonicalize() {
         Ok(real) => Ok(strip_verbatim(&real).unwrap_or(real)),
@@ -17,7 +16,6 @@ pub(crate) fn real_path(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// The end of the links at this path.
 fn follow_links(path: &Path) -> Option<PathBuf> {
     let mut path = std::path::absolute(path).ok()?;
     for _ in 0..crate::limits::MAX_LINKS {
@@ -29,8 +27,8 @@ fn follow_links(path: &Path) -> Option<PathBuf> {
     None
 }
 
-/// A path without `\\?\`; `None` where there is none, or the path would then mean something else, as with a name that ends
-/// in a dot.
+/// Strips `\\?\` from a path; `None` if there is none, or if the path would then mean something else, as with a name
+/// that ends in a dot.
 #[cfg(windows)]
 fn strip_verbatim(path: &Path) -> Option<PathBuf> {
     use std::path::{Component, Prefix};
@@ -53,14 +51,14 @@ fn strip_verbatim(path: &Path) -> Option<PathBuf> {
     (std::path::absolute(&plain).ok()? == plain).then_some(plain)
 }
 
-/// Elsewhere there is no other way to write a path.
+/// On other systems there is no other way to write a path.
 #[cfg(not(windows))]
 fn strip_verbatim(_: &Path) -> Option<PathBuf> {
     None
 }
 
-/// A path that programs without `longPathAware` can open too: `\\?\` is put before one of more than 240 characters. For what
-/// hands paths to Windows without the help of `std`.
+/// Makes a path usable for programs without `longPathAware`: puts `\\?\` before a path of more than 240 characters. For
+/// code that passes paths to Windows without the help of `std`.
 #[cfg(windows)]
 pub(crate) fn long_path(path: &Path) -> Cow<'_, Path> {
     use std::os::windows::ffi::OsStrExt as _;
@@ -86,7 +84,7 @@ pub(crate) fn long_path(path: &Path) -> Cow<'_, Path> {
     Cow::Owned(verbatim.into())
 }
 
-/// Elsewhere a path can be as long as a path can be.
+/// Other systems need no prefix for long paths.
 #[cfg(not(windows))]
 pub(crate) fn long_path(path: &Path) -> Cow<'_, Path> {
     Cow::Borrowed(path)

@@ -1,4 +1,4 @@
-//! Putting a file in another's place, whole or not at all.
+//! Replaces a file, completely or not at all.
 
 use std::fs;
 use std::io;
@@ -9,10 +9,10 @@ use tempfile::NamedTempFile;
 use super::holder::{Holder, find_holder, holder_of_name, wait_for_holder};
 use super::long_path;
 
-/// A new file in a directory, under a name of its own, for this user only where the system has modes. It is removed again
+/// Creates a file in a directory under a temporary name, for this user only if the system has modes. It is removed
 /// unless it is put in place.
 ///
-/// On Windows it is not marked as temporary: the mark would have to be taken back before it is put in place.
+/// On Windows it is not marked as temporary: the mark would have to be removed before it is put in place.
 pub(crate) fn temporary_in(dir: &Path) -> io::Result<NamedTempFile> {
     #[cfg(not(windows))]
     return NamedTempFile::new_in(dir);
@@ -21,13 +21,13 @@ pub(crate) fn temporary_in(dir: &Path) -> io::Result<NamedTempFile> {
         .make_in(long_path(dir), |path| fs::File::options().read(true).write(true).create_new(true).open(path));
 }
 
-/// Puts a file in the place of another one, or where none was, in one step. On Windows 10 and later that works too while
-/// others have the old one open, if they let it be removed; others are waited for.
+/// Moves a file to a path in one step, and replaces the file there, if any. On Windows 10 and later that works while
+/// others have the old file open, if they allow its removal; otherwise this waits for them.
 pub(crate) fn rename_file(from: &Path, to: &Path) -> io::Result<()> {
     wait_for_holder(to, |error| holder_of(error, &[from, to]), || fs::rename(from, to))
 }
 
-/// Does the same only where no other program prevents it, and tells whether it was done.
+/// Does the same as [`rename_file`] unless another program prevents it, and returns whether it was done.
 pub(crate) fn rename_unless_held(from: &Path, to: &Path) -> io::Result<bool> {
     match fs::rename(from, to) {
         Err(error) if holder_of(&error, &[from, to]) == Holder::Certain => Ok(false),
@@ -35,12 +35,12 @@ pub(crate) fn rename_unless_held(from: &Path, to: &Path) -> io::Result<bool> {
     }
 }
 
-/// Removes a file. One that is not there is an error.
+/// Removes a file. A missing file is an error.
 pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     wait_for_holder(path, |error| holder_of(error, &[path]), || fs::remove_file(path))
 }
 
-/// Removes a file where no other program prevents it, and tells whether it is gone.
+/// Removes a file unless another program prevents it, and returns whether it is gone.
 pub(crate) fn remove_unless_held(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
@@ -49,16 +49,15 @@ pub(crate) fn remove_unless_held(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Puts a file that was just written in the place of another one, or where none was.
+/// Puts a new file in place of another one, or where none was.
 pub(crate) fn persist(made: NamedTempFile, to: &Path) -> io::Result<()> {
-    // Closed first: who looks at it then does not find it open.
+    // Closed first, so that nobody finds it open.
     let mut made = made.into_temp_path();
     rename_file(&made, to)?;
     made.disable_cleanup(true);
     Ok(())
 }
 
-/// Puts a file that was just written where none is.
 pub(crate) fn persist_new(made: NamedTempFile, to: &Path) -> io::Result<()> {
     let mut made = Some(made.into_temp_path());
     wait_for_holder(
@@ -74,8 +73,8 @@ pub(crate) fn persist_new(made: NamedTempFile, to: &Path) -> io::Result<()> {
     )
 }
 
-/// Whether another program is why a file cannot be renamed or removed: Windows says "access denied" for a file that is open
-/// as well as for one that this user may not change.
+/// Returns whether another program is why a file cannot be renamed or removed: Windows says "access denied" for an open
+/// file as well as for one that this user may not change.
 #[cfg(windows)]
 fn holder_of(error: &io::Error, paths: &[&Path]) -> Holder {
     use std::os::windows::fs::OpenOptionsExt as _;
@@ -85,7 +84,7 @@ fn holder_of(error: &io::Error, paths: &[&Path]) -> Holder {
     if error.kind() != io::ErrorKind::PermissionDenied {
         return find_holder(error);
     }
-    // Who wants a file alone gets it only where nobody has it open.
+    // Exclusive access to a file is granted only if nobody has it open.
     let alone = |path: &&Path| {
         let mut options = fs::File::options();
         options.access_mode(DELETE).share_mode(0).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path)
