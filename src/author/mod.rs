@@ -1,4 +1,4 @@
-//! Writing policies: a new one from a server's tools, snippets and suggested entries, and edits of a document.
+//! Writes policies: a new one from a server's tools, snippets and suggested entries, and edits of a document.
 //!
 //! Everything is text in, text out; each result is loaded and checked before the caller gets it.
 
@@ -15,28 +15,25 @@ use crate::policy::{Format, Scope, ServerName, Source, ToolGlob, builtin_text};
 use crate::risk::{RateScope, RecommendedRate};
 use crate::visible::escape_invisible;
 
-/// The key that means this tool and no other; `None` if there is none, or a person would read another one.
+/// Returns the key that means exactly this tool; `None` if there is none, or if a person would read it as another one.
 fn readable_key(tool: &str) -> Option<String> {
     ToolGlob::key_for(tool).filter(|key| escape_invisible(key) == *key)
 }
 
-/// A member whose value is a text.
 fn text_member(key: &str, text: impl Into<String>) -> DocumentMember {
     (DocumentKey::unplaced(key), DocumentNode::unplaced_string(text))
 }
 
-/// A member whose value is a table.
 fn table_member(key: &str, members: Vec<DocumentMember>) -> DocumentMember {
     (DocumentKey::unplaced(key), DocumentNode::unplaced_table(members))
 }
 
-/// The member `rate_limit` for a recommended rate.
 fn rate_member(rate: RecommendedRate) -> DocumentMember {
     let scope = (rate.counted == RateScope::Server).then_some(Scope::Server);
     (DocumentKey::unplaced("rate_limit"), rate_limit(&rate.to_string(), scope, None))
 }
 
-/// The value of `rate_limit`: `"10/minute"`, or a table if there is more to say.
+/// Builds the value of `rate_limit`: `"10/minute"`, or a table if there is more to say.
 fn rate_limit(rate: &str, scope: Option<Scope>, reason: Option<&str>) -> DocumentNode {
     let Some((max, window)) = rate.split_once('/').filter(|_| scope.is_some() || reason.is_some()) else {
         return DocumentNode::unplaced_string(rate);
@@ -51,7 +48,6 @@ fn rate_limit(rate: &str, scope: Option<Scope>, reason: Option<&str>) -> Documen
     DocumentNode::unplaced_table(members)
 }
 
-/// The document of the policy that is built in for a server.
 fn builtin_document(server: &ServerName) -> DocumentNode {
     let source = Source::new("builtin", Format::Toml, builtin_text(server));
     decode(&source, &mut Report::default()).unwrap_or_else(|| DocumentNode::unplaced_table(Vec::new()))

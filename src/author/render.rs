@@ -5,7 +5,7 @@ use toml_edit::{Array, InlineTable, Key, Value};
 use crate::policy::json::json_number;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
 
-/// A value as TOML has it. Tables within a list have a line each, at this depth of lists.
+/// Converts a value to TOML. Tables within a list get a line each; `depth` counts the lists around the value.
 pub(super) fn toml_value(node: &DocumentNode, depth: usize) -> Value {
     match &node.value {
         // TOML has no null, and no key takes one or a date.
@@ -13,7 +13,7 @@ pub(super) fn toml_value(node: &DocumentNode, depth: usize) -> Value {
         DocumentValue::Boolean(boolean) => Value::from(*boolean),
         DocumentValue::Integer(text) | DocumentValue::Float(text) => {
             let text = number_text(text);
-            // Numbers are written as they were.
+            // Numbers stay as written.
             text.parse().unwrap_or_else(|_| Value::from(text))
         }
         DocumentValue::String(text) => Value::from(text.as_str()),
@@ -35,7 +35,6 @@ pub(super) fn toml_value(node: &DocumentNode, depth: usize) -> Value {
     }
 }
 
-/// The members of a table in TOML, a line each.
 pub(super) fn toml_members(members: &[DocumentMember]) -> String {
     let line = |(key, node): &DocumentMember| {
         format!("{} = {}\n", Key::new(&key.name), toml_value(node, 0).to_string().trim())
@@ -43,12 +42,12 @@ pub(super) fn toml_members(members: &[DocumentMember]) -> String {
     members.iter().map(line).collect()
 }
 
-/// An entry of a policy in TOML: `[tools.NAME]`, and its members.
+/// Writes an entry of a policy in TOML: `[tools.NAME]` and its members.
 pub(super) fn toml_entry(table: &str, key: &str, members: &[DocumentMember]) -> String {
     format!("[{table}.{}]\n{}", Key::new(key), toml_members(members))
 }
 
-/// A value as JSON, tables over several lines.
+/// Writes a value as JSON, with tables over several lines.
 pub(super) fn json_lines(node: &DocumentNode, depth: usize) -> String {
     let (inner, outer) = (indent_for(depth + 1), indent_for(depth));
     let lines = |open, parts: Vec<String>, close| {
@@ -68,12 +67,11 @@ pub(super) fn json_lines(node: &DocumentNode, depth: usize) -> String {
     }
 }
 
-/// A value as JSON on one line.
 pub(super) fn json_line(node: &DocumentNode) -> String {
     write_flow(node, quote_json)
 }
 
-/// The members of a table in YAML, one below the other, each line with its end.
+/// Writes the members of a table in YAML, one per line, each with its line end.
 pub(super) fn yaml_members(members: &[DocumentMember], indent: usize) -> String {
     let blanks = " ".repeat(indent);
     let member = |(key, value): &DocumentMember| {
@@ -90,14 +88,13 @@ pub(super) fn yaml_members(members: &[DocumentMember], indent: usize) -> String 
     members.iter().map(member).collect()
 }
 
-/// A value as YAML on one line.
 pub(super) fn yaml_line(node: &DocumentNode) -> String {
     write_flow(node, yaml_text)
 }
 
-/// A text in YAML: in quotes unless every reader takes it for a text as it is.
+/// Writes a text in YAML, quoted unless every YAML parser reads it as a string without quotes.
 pub(super) fn yaml_text(text: &str) -> String {
-    // Some readers take these for a boolean, a number or nothing.
+    // Some YAML parsers take these for a boolean, a number or null.
     const WORDS: [&str; 10] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"];
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
@@ -105,13 +102,13 @@ pub(super) fn yaml_text(text: &str) -> String {
     if is_plain { text.to_owned() } else { quote_json(text) }
 }
 
-/// A text as JSON has it, which YAML reads as well: the two characters that YAML takes only escaped are escaped.
+/// Quotes a text as JSON that is also YAML: the two characters that YAML only accepts escaped are escaped.
 fn quote_json(text: &str) -> String {
     let text = serde_json::Value::from(text).to_string();
     text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
 }
 
-/// A value on one line, in JSON or the flow style of YAML.
+/// Writes a value on one line, in JSON or in the flow style of YAML.
 fn write_flow(node: &DocumentNode, write: fn(&str) -> String) -> String {
     let join = |parts: Vec<String>| parts.join(", ");
     match &node.value {
@@ -130,7 +127,7 @@ fn write_flow(node: &DocumentNode, write: fn(&str) -> String) -> String {
     }
 }
 
-/// A number as JSON and the other formats spell it.
+/// Spells a number as JSON and the other formats do.
 pub(super) fn number_text(text: &str) -> String {
     json_number(text).unwrap_or_else(|| text.to_owned())
 }

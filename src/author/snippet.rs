@@ -1,4 +1,4 @@
-//! A rule as a policy file has it, in any of the three formats.
+//! A rule as it appears in a policy file, in any of the three formats.
 
 use super::render::{json_line, json_lines, toml_entry, toml_members, yaml_members};
 use super::{builtin_document, rate_member, readable_key, table_member, text_member};
@@ -6,16 +6,14 @@ use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentVal
 use crate::policy::{Format, Mode, ServerName};
 use crate::risk::{Action, Recommended};
 
-/// A rule for one tool.
 #[derive(Debug)]
 pub(crate) enum Snippet {
-    /// Its name in `hide`: for a document that only hides.
+    /// Its name in `hide`, for a document that only hides.
     Hide(String),
     /// Its entry under `tools`.
     Entry(RuleEntry),
 }
 
-/// An entry for one tool.
 #[derive(Debug)]
 pub(crate) struct RuleEntry {
     key: String,
@@ -23,8 +21,8 @@ pub(crate) struct RuleEntry {
 }
 
 impl Snippet {
-    /// The rule that is recommended: the built-in policy's own entry, if it has one. A tool to be hidden is put into `hide` of
-    /// a document that only hides. `None` if no key can name the tool so that a person sees what they read.
+    /// Builds the recommended rule: the built-in policy's own entry, if it has one. If the rule is to hide and the
+    /// document only hides, the tool goes into `hide`. `None` if no key can name the tool legibly.
     pub(crate) fn from_recommended(
         server: &ServerName,
         tool: &str,
@@ -41,13 +39,12 @@ impl Snippet {
         Some(Self::Entry(RuleEntry { key, members }))
     }
 
-    /// Whether it has conditions.
     pub(crate) fn looks_at_arguments(&self) -> bool {
         let is_condition = |(key, _): &DocumentMember| matches!(key.name.as_str(), "deny_if" | "require");
         matches!(self, Self::Entry(entry) if entry.members.iter().any(is_condition))
     }
 
-    /// The snippet in a format, over several lines, the last of which ends.
+    /// Writes the snippet in a format, over several lines, with a line break at the end.
     pub(crate) fn to_text(&self, format: Format) -> String {
         match (format, self) {
             (Format::Toml, Self::Hide(_)) => toml_members(&[self.to_member()]),
@@ -57,7 +54,6 @@ impl Snippet {
         }
     }
 
-    /// The snippet as JSON on one line.
     pub(crate) fn to_compact_json(&self) -> String {
         json_line(&self.to_node())
     }
@@ -89,7 +85,7 @@ mod tests {
     use crate::policy::{self, Colour, Effect, Source, ToolGlob};
     use crate::risk::{Catalogue, Class, Listed, profile_tool, recommend_rule};
 
-    /// The snippet within a document, as somebody would paste it.
+    /// Returns the snippet within a document, as somebody would paste it.
     fn document(snippet: &Snippet, format: Format) -> String {
         let text = snippet.to_text(format);
         match format {

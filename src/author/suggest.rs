@@ -13,10 +13,9 @@ use crate::report::survey::{ToolUsage, UsageSurvey, lacks_an_entry};
 use crate::risk::Class;
 use crate::visible::{count_of, escape_invisible};
 
-/// The lowest suggested limit per minute: a lower one would be in the way of ordinary work.
+/// The lowest suggested limit per minute: a lower one would obstruct ordinary work.
 const LEAST: u64 = 10;
 
-/// A suggested entry.
 struct SuggestedEntry {
     key: String,
     members: Vec<DocumentMember>,
@@ -25,7 +24,7 @@ struct SuggestedEntry {
 }
 
 impl SuggestedEntry {
-    /// The entry for a tool; `None` if no key can name it so that a person sees what they read.
+    /// Builds the entry for a tool; `None` if no key can name it legibly.
     fn new(tool: &str, used: &ToolUsage) -> Option<Self> {
         let key = readable_key(tool)?;
         let action = suggest_action(used.class.as_deref());
@@ -43,13 +42,13 @@ impl SuggestedEntry {
     }
 }
 
-/// The action for a class, unless it is to allow: what destroys or pays is never suggested to pass unasked.
+/// Returns the action for a class; `None` allows. What destroys or pays is never suggested to pass without asking.
 fn suggest_action(class: Option<&str>) -> Option<&'static str> {
     let asks = [Class::Destructive, Class::Financial].map(Class::as_str);
     class.is_some_and(|class| asks.contains(&class)).then_some("require_approval")
 }
 
-/// Twice the peak, rounded up to what a person would write.
+/// Returns twice the peak, rounded up to what a person would write.
 fn suggest_limit(peak: u64) -> u64 {
     let twice = peak.saturating_mul(2).max(LEAST);
     // To two digits, and to tens at least.
@@ -60,7 +59,6 @@ fn suggest_limit(peak: u64) -> u64 {
     twice.div_ceil(step).saturating_mul(step)
 }
 
-/// Suggests a policy for a server that has no file yet.
 pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zoned) -> String {
     let mut text = format!(
         "# The least policy that lets through what was used of {server}{}: {} of {}.\n\
@@ -79,7 +77,6 @@ pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zo
     text + &survey.tools.iter().map(|(tool, used)| suggest_toml_entry(tool, used)).collect::<String>()
 }
 
-/// The entry of a tool in TOML, after an empty line.
 fn suggest_toml_entry(tool: &str, used: &ToolUsage) -> String {
     match SuggestedEntry::new(tool, used) {
         Some(SuggestedEntry { key, members, why }) => format!("\n# {why}\n{}", toml_entry("tools", &key, &members)),
@@ -96,7 +93,7 @@ fn describe_days(survey: &UsageSurvey, now: &Zoned) -> String {
     }
 }
 
-/// Suggests the entries that a policy in JSON or YAML lacks; empty if it lacks none. `time` is the time now, for a person.
+/// Suggests the entries that a policy in JSON or YAML lacks; empty if it lacks none. `time` is the time now, as text.
 pub(crate) fn suggest_entries(
     format: Format,
     in_force: &Policy,
@@ -118,7 +115,7 @@ pub(crate) fn suggest_entries(
     head + &lacking.into_iter().map(entry).collect::<String>()
 }
 
-/// Returns the text of a TOML policy in which what was used is no longer hidden by name or denied by its own entry, and is
+/// Extends the text of a TOML policy: what was used is no longer hidden by name or denied by its own entry, and is
 /// listed. Comments and order stay.
 pub(crate) fn extend_policy(
     source: &Source,
@@ -141,18 +138,18 @@ pub(crate) fn extend_policy(
             changes.push(DocumentChange::Set(path, action));
         }
     }
-    // From the last on, so that the places of the others stay.
+    // From the last one on, so that the indexes of the others stay valid.
     shown.sort_unstable_by(|one, other| other.cmp(one));
     shown.dedup();
     changes.extend(shown.into_iter().map(DocumentChange::Show));
     let edited = if changes.is_empty() { before } else { before.with_changes(&changes)? };
 
-    // What is still refused, for want of an entry.
+    // The tools that are still refused for lack of an entry.
     let lacks = |tool: &str| survey.is_refused(tool) && lacks_an_entry(&edited.policy, tool);
     if !survey.tools.keys().any(|tool| lacks(tool)) {
         return Ok(edited.source.text().to_owned());
     }
-    // With `tools` the document stands alone, so what the built-in policy let through has to be listed, too.
+    // With `tools` the document stands alone, so what the built-in policy let through has to be listed too.
     let leaves_the_builtin = in_force.mode() == Mode::Patch;
     let is_hidden = |tool: &str| edited.policy.decide_tool(tool).rule.starts_with("hide[");
     let listed = survey.tools.iter().filter(|(tool, _)| lacks(tool) || (leaves_the_builtin && !is_hidden(tool)));

@@ -1,4 +1,4 @@
-//! Makes the changes that were planned: each file once, whole or not at all.
+//! Applies the planned changes: each file once, whole or not at all.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,26 +12,24 @@ use super::select::Selection;
 use crate::state::file::real_path;
 use crate::visible::escape_invisible;
 
-/// What was done to a file.
 #[derive(Debug)]
 pub(crate) enum FileResult {
-    /// It stays as it is.
+    /// The file stays as it is.
     Unchanged,
-    /// It would have another text. Both texts are without secrets.
+    /// The text that the file would get in a dry run. Both texts are redacted.
     Preview {
         /// The text now.
         old: String,
         /// The text with the changes.
         new: String,
     },
-    /// It was written.
+    /// The file was written.
     Saved {
-        /// The backup, if there was a file before.
+        /// The backup; `None` if there was no file before.
         backup: Option<PathBuf>,
     },
 }
 
-/// Why a file was left as it is.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApplyError {
     #[error(
@@ -44,12 +42,12 @@ pub(crate) enum ApplyError {
     Unsaved(#[from] Unsaved),
 }
 
-/// The changes of one file, by one client or several that share it, and what was done.
+/// The changes of one file, made for one client or for several that share it, and the result.
 pub(crate) type FileOutcome<'c> = (Vec<&'c EntryChange<'c>>, Result<FileResult, ApplyError>);
 
-/// Makes the changes. A file that cannot be written keeps no other from being written.
+/// Applies the changes. A file that cannot be written does not stop the others.
 pub(crate) fn apply_changes<'c>(selection: &Selection<'_>, changes: &'c [EntryChange<'c>]) -> Vec<FileOutcome<'c>> {
-    // By the paths that links lead to: clients may share a file, and it is written once.
+    // Keyed by the path that links resolve to: clients may share a file, which is written once.
     let mut files: BTreeMap<PathBuf, Vec<&EntryChange<'_>>> = BTreeMap::new();
     for change in changes {
         let file = real_path(&change.file.file).unwrap_or_else(|_| change.file.file.clone());
@@ -68,7 +66,7 @@ fn apply_to_file(selection: &Selection<'_>, changes: &[&EntryChange<'_>]) -> Res
     let document = document_of(opened, place)?;
     let mut edits: Vec<TextEdit> = Vec::new();
     for edit in changes.iter().flat_map(|change| &change.edits) {
-        // A server that two clients share is changed for both at once.
+        // A server that two clients share is changed once for both.
         if !edits.contains(edit) {
             edits.push(edit.clone());
         }
@@ -90,7 +88,7 @@ fn apply_to_file(selection: &Selection<'_>, changes: &[&EntryChange<'_>]) -> Res
     Ok(FileResult::Saved { backup: save_with_backup(&place.file, old, &new, state)? })
 }
 
-/// Checks that the new file has the servers that it should, and all others as before.
+/// Checks that the new file has the expected servers, and all others as before.
 fn verify_changes(old: &ClientDocument, new: &[u8], changes: &[&EntryChange<'_>]) -> Result<ClientDocument, String> {
     let document = ClientDocument::parse(new, old.format()).map_err(|bad| bad.to_string())?;
     for change in changes.iter().filter(|change| change.action != EntryAction::Nothing) {
@@ -109,13 +107,12 @@ fn command_words(entry: &ClientEntry) -> Option<Vec<&str>> {
     entry.launch().map(Launch::words)
 }
 
-/// The servers that are not to change, with their commands.
+/// Returns the servers that must not change, with their commands.
 fn unchanged_servers<'e>(all: &'e [ClientEntry], changes: &[&EntryChange<'_>]) -> Vec<(&'e str, Option<Vec<&'e str>>)> {
     let is_other = |entry: &&ClientEntry| !changes.iter().any(|change| change.key == entry.name);
     all.iter().filter(is_other).map(|entry| (entry.name.as_str(), command_words(entry))).collect()
 }
 
-/// Whether the file has wrapped servers already.
 fn file_state(selection: &Selection<'_>, file: &Path) -> FileState {
     let places = selection.clients.places.iter().filter(|place| place.file == file);
     let sections = places.filter_map(|place| selection.clients.sections_of(place).ok()).flatten();

@@ -1,7 +1,7 @@
 //! A client's configuration file as text and as a document tree.
 //!
-//! Files are edited as text: an edit replaces a span, and every other byte stays. The tree only says where values are, so
-//! that comments, key order, indentation and line ends are never rewritten.
+//! Files are edited as text: an edit replaces a span, and every other byte stays. The tree only locates values, so
+//! comments, key order, indentation and line ends are never rewritten.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -18,9 +18,9 @@ use crate::visible::escape_invisible;
 /// The format of a client's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientFormat {
-    /// JSON, and the client accepts comments and trailing commas.
+    /// JSON whose client accepts comments and trailing commas.
     Jsonc,
-    /// JSON, and the client accepts nothing else. Comments and trailing commas that are there all the same are kept.
+    /// JSON whose client accepts nothing else. Comments and trailing commas in it are kept all the same.
     Json,
     /// TOML.
     Toml,
@@ -30,18 +30,18 @@ pub enum ClientFormat {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
 pub struct BadDocument {
-    /// The line, from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// The character in the line, from 1.
+    /// The character in the line, counted from 1.
     pub column: usize,
     /// What is wrong.
     pub message: String,
 }
 
-/// A file that was read: its text without a byte order mark, and its tree.
+/// A parsed file: its text without a byte order mark, and its tree.
 #[derive(Clone, Debug)]
 pub struct ClientDocument {
-    /// The byte order mark of the file, or nothing.
+    /// The byte order mark of the file, or an empty string.
     mark: &'static str,
     text: String,
     format: ClientFormat,
@@ -54,7 +54,7 @@ pub type TextEdit = (Range<usize>, String);
 const MARK: &str = "\u{feff}";
 
 impl ClientDocument {
-    /// Reads a file. An empty one has no members.
+    /// Parses a file. An empty one has no members.
     ///
     /// # Errors
     /// If it is not UTF-8, does not parse, or is not an object.
@@ -75,38 +75,37 @@ impl ClientDocument {
         Ok(Self { mark, text: text.to_owned(), format, root })
     }
 
-    /// The text, without a byte order mark.
+    /// Returns the text, without a byte order mark.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// A part of the text.
+    /// Returns a part of the text.
     pub fn text_of(&self, span: Range<usize>) -> &str {
         self.text.get(span).unwrap_or_default()
     }
 
-    /// The format.
+    /// Returns the format.
     pub fn format(&self) -> ClientFormat {
         self.format
     }
 
-    /// Whether a client of this format can read it: strict JSON has no comments and no trailing commas.
+    /// Whether a client of this format can read the text: strict JSON has no comments and no trailing commas.
     pub fn is_plain(&self) -> bool {
         let strict = || serde_json::from_str::<serde::de::IgnoredAny>(&self.text).is_ok();
         self.format != ClientFormat::Json || self.text.trim().is_empty() || strict()
     }
 
-    /// The outermost object.
     pub(crate) fn root(&self) -> &DocumentNode {
         &self.root
     }
 
-    /// The error for something at this offset.
+    /// Builds the error for something at this offset.
     pub fn error_at(&self, place: usize, message: String) -> BadDocument {
         bad_document_at(&self.text, place, message)
     }
 
-    /// Returns the bytes of the file with these edits, which do not overlap.
+    /// Applies these edits, which must not overlap, and returns the bytes of the file.
     pub fn apply_edits(&self, mut edits: Vec<TextEdit>) -> Vec<u8> {
         edits.sort_by_key(|(span, _)| (span.start, span.end));
         let mut out = String::from(self.mark);
@@ -120,10 +119,10 @@ impl ClientDocument {
         out.into_bytes()
     }
 
-    /// The table at the end of a path of keys; `None` if there is none.
+    /// Finds the table at the end of a path of keys; `None` if there is none.
     ///
     /// # Errors
-    /// If a key on the way is there twice, or leads to something that has no members.
+    /// If a key on the way is duplicated, or leads to something that has no members.
     pub(crate) fn find_table(&self, path: &[&str]) -> Result<Option<&DocumentNode>, BadDocument> {
         let mut node = &self.root;
         for key in path {
@@ -135,10 +134,10 @@ impl ClientDocument {
         self.unique_members(node).map(|_| Some(node))
     }
 
-    /// The members of an object, none of which is there twice.
+    /// Returns the members of an object, after a check for duplicate keys.
     ///
     /// # Errors
-    /// If it is not an object, or a key is there twice.
+    /// If the node is not an object, or a key is duplicated.
     pub(crate) fn unique_members<'n>(&self, node: &'n DocumentNode) -> Result<&'n [DocumentMember], BadDocument> {
         if !matches!(node.value, DocumentValue::Table(_)) {
             return Err(self.error_at(node.span.start, format!("here is {} instead of an object", describe_kind(node))));
@@ -154,10 +153,10 @@ impl ClientDocument {
         }
     }
 
-    /// The member of an object with this key.
+    /// Returns the member of an object with this key.
     ///
     /// # Errors
-    /// As [`ClientDocument::members`].
+    /// As [`ClientDocument::unique_members`].
     pub(crate) fn unique_member<'n>(
         &self,
         node: &'n DocumentNode,
@@ -167,7 +166,7 @@ impl ClientDocument {
     }
 }
 
-/// The kind of a value, with an article, as the users of a JSON file call it.
+/// Returns the kind of a value, with an article, as users of a JSON file call it.
 pub(super) fn describe_kind(node: &DocumentNode) -> &'static str {
     match &node.value {
         DocumentValue::Table(_) => "an object",

@@ -1,8 +1,8 @@
-//! Edits that put the wrapper before a server's command in a file, and take it out again.
+//! Edits that put the wrapper before a server's command in a file, and that take it out again.
 //!
-//! The program's own text moves, as it was written, to the head of the arguments, so that taking the wrapper out restores
-//! every byte and nothing has to be kept elsewhere. An entry without arguments gets a list with blanks inside its brackets,
-//! `[ "wrap", … ]`, which marks the list as one that was not there.
+//! The program's own text moves, as written, to the head of the arguments, so that taking the wrapper out restores
+//! every byte and nothing has to be kept elsewhere. An entry without arguments gets a list with blanks inside its
+//! brackets, `[ "wrap", … ]`, which marks the list as added.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use super::entry::{Args, Launch, Wrapped};
 use super::table::Row;
 use crate::policy::tree::DocumentNode;
 
-/// The edits that put `program wrap OPTIONS --` before a command.
+/// Returns the edits that put `program wrap OPTIONS --` before a command.
 pub fn wrap_edits(document: &ClientDocument, launch: &Launch, program: &str, options: &[String]) -> Vec<TextEdit> {
     let mut words: Vec<String> =
         ["wrap"].into_iter().chain(options.iter().map(String::as_str)).map(quote_string).collect();
@@ -31,7 +31,7 @@ pub fn wrap_edits(document: &ClientDocument, launch: &Launch, program: &str, opt
     vec![(launch.program.span.clone(), quote_string(program)), added]
 }
 
-/// The separator of two arguments: a line break with its indentation if the first one has a line of its own.
+/// Returns the separator of two arguments: a line break with its indentation if the first one has a line of its own.
 fn argument_separator<'d>(document: &'d ClientDocument, args: &Args) -> &'d str {
     let Some(first) = args.words.first() else { return " " };
     let before = document.text_of(args.span.start + 1..first.span.start);
@@ -42,7 +42,7 @@ fn argument_separator<'d>(document: &'d ClientDocument, args: &Args) -> &'d str 
     if gap == Some(",") { "" } else { " " }
 }
 
-/// The last line break of blank text, and the indentation after it.
+/// Returns the last line break of blank text, with the indentation after it.
 fn last_line(blank: &str) -> Option<&str> {
     if !blank.chars().all(char::is_whitespace) {
         return None;
@@ -52,7 +52,6 @@ fn last_line(blank: &str) -> Option<&str> {
     blank.get(at..)
 }
 
-/// A list of arguments for an entry that has none.
 fn new_list(document: &ClientDocument, launch: &Launch, words: &str) -> TextEdit {
     let (key, program) = (launch.program_key.clone(), launch.program.span.clone());
     if let Some((end, prefix, line_end)) = toml_line(document, launch) {
@@ -70,8 +69,8 @@ fn new_list(document: &ClientDocument, launch: &Launch, words: &str) -> TextEdit
     (program.end..program.end, format!(",{gap}{name}{assigned}[ {words} ]"))
 }
 
-/// If the command has a line of its own in TOML: the end of the line, the text before the key, and the line ending.
-/// `None` inside an inline table, and in JSON.
+/// Returns the end of the line, the text before the key, and the line ending, if the command has a line of its own in
+/// TOML. `None` inside an inline table, and in JSON.
 fn toml_line<'d>(document: &'d ClientDocument, launch: &Launch) -> Option<(usize, &'d str, &'static str)> {
     let text = document.text();
     let start = text.get(..launch.program_key.start)?.rfind('\n').map_or(0, |at| at + 1);
@@ -86,7 +85,6 @@ fn toml_line<'d>(document: &'d ClientDocument, launch: &Launch) -> Option<(usize
     Some((end, prefix, if is_crlf { "\r\n" } else { "\n" }))
 }
 
-/// Whether an inline table holds the command.
 fn inside_braces(document: &ClientDocument, launch: &Launch) -> bool {
     fn is_in_inline_table(node: &DocumentNode, place: usize, document: &ClientDocument) -> bool {
         let is_inline = node.span.contains(&place) && document.text_of(node.span.clone()).starts_with('{');
@@ -97,12 +95,12 @@ fn inside_braces(document: &ClientDocument, launch: &Launch) -> bool {
     is_in_inline_table(document.root(), launch.program.span.start, document)
 }
 
-/// The edits that replace the wrapper's program, and leave the rest.
+/// Returns the edits that replace the wrapper's program and leave the rest.
 pub fn move_program(launch: &Launch, program: &str) -> Vec<TextEdit> {
     vec![(launch.program.span.clone(), quote_string(program))]
 }
 
-/// The edits that take the wrapper out; none if the words are not in a list.
+/// Returns the edits that take the wrapper out; none if the words are not in a list.
 pub fn unwrap_edits(document: &ClientDocument, launch: &Launch, wrapped: &Wrapped) -> Vec<TextEdit> {
     let Some(args) = &launch.args else { return Vec::new() };
     let (Some(first), Some(program)) = (args.words.first(), args.words.get(wrapped.before - 1)) else {
@@ -116,13 +114,13 @@ pub fn unwrap_edits(document: &ClientDocument, launch: &Launch, wrapped: &Wrappe
         edits.push((added, String::new()));
     } else {
         edits.push((first.span.start..program.span.end, String::new()));
-        // With no words left, the comma that trailed them may not stay.
+        // With no words left, their trailing comma must go as well.
         edits.extend(trailing_comma(document, program.span.end..args.span.end).map(|comma| (comma, String::new())));
     }
     edits
 }
 
-/// The span of a list that [`new_list`] has made, with the separator before it.
+/// Returns the span of a list that [`new_list`] has added, with the separator before it.
 fn added_list(document: &ClientDocument, launch: &Launch, args: &Args) -> Option<Range<usize>> {
     let (first, last) = (args.words.first()?, args.words.last()?);
     let is_ours = document.text_of(args.span.start + 1..first.span.start) == " "
@@ -144,7 +142,7 @@ fn added_list(document: &ClientDocument, launch: &Launch, args: &Args) -> Option
     Some(start..args.span.end)
 }
 
-/// The first comma among blanks and comments.
+/// Returns the first comma among blanks and comments.
 fn trailing_comma(document: &ClientDocument, span: Range<usize>) -> Option<Range<usize>> {
     let text = document.text_of(span.clone());
     let mut at = 0;
@@ -157,7 +155,6 @@ fn trailing_comma(document: &ClientDocument, span: Range<usize>) -> Option<Range
     None
 }
 
-/// The length of the comment at the start of the text.
 fn comment_length(text: &str, format: ClientFormat) -> Option<usize> {
     let line = if format == ClientFormat::Toml { "#" } else { "//" };
     if text.starts_with(line) {
@@ -170,7 +167,7 @@ fn comment_length(text: &str, format: ClientFormat) -> Option<usize> {
     }
 }
 
-/// The edits that add a server.
+/// Returns the edits that add a server.
 ///
 /// # Errors
 /// If something else is in the place of the servers.
@@ -203,7 +200,7 @@ pub fn add_server(
     if document.root().span.is_empty() {
         let written =
             style.write_object(0, &[(last, style.write_object(1, &[(name, write_server(row, command, style, 2))]))]);
-        // There may be comments all the same; the last one may not end its line.
+        // The file may have comments even in strict JSON, and the last one may not end its line.
         let comments = text.trim_end();
         let gap = if comments.is_empty() { "" } else { line_end };
         return Ok(vec![(comments.len()..text.len(), format!("{gap}{written}{line_end}"))]);
@@ -223,7 +220,7 @@ pub fn add_server(
     })
 }
 
-/// The layout of a JSON file.
+/// The layout of a JSON file: its line breaks and indentation.
 #[derive(Clone, Copy)]
 struct Style<'d> {
     /// One step of indentation; `None` if everything is on one line.
@@ -243,7 +240,6 @@ impl<'d> Style<'d> {
         Self { indent, line_end }
     }
 
-    /// The text before a member at this depth.
     fn member_gap(self, depth: usize) -> String {
         self.indent.map_or_else(String::new, |indent| format!("{}{}", self.line_end, indent.repeat(depth)))
     }
@@ -259,7 +255,7 @@ impl<'d> Style<'d> {
     }
 }
 
-/// The members of a new server, each value as JSON and TOML both write it.
+/// Returns the members of a new server, each value in a spelling that JSON and TOML share.
 fn server_members<'r>(row: &'r Row, command: &[String], comma: &str) -> Vec<(&'r str, String)> {
     let mut members: Vec<(&str, String)> = row.extra.iter().map(|(key, value)| (*key, quote_string(value))).collect();
     let words: Vec<_> = command.iter().map(|word| quote_string(word)).collect();
@@ -273,7 +269,7 @@ fn write_server(row: &Row, command: &[String], style: Style<'_>, depth: usize) -
     style.write_object(depth, &server_members(row, command, comma))
 }
 
-/// The edits that add a member at the end of an object.
+/// Adds a member at the end of an object.
 fn add_member(
     document: &ClientDocument,
     style: Style<'_>,
@@ -286,7 +282,7 @@ fn add_member(
     let Some((_, last)) = object.members().last() else {
         let inside = object.span.start + 1..inside_end;
         let blank = document.text_of(inside.clone());
-        // Blanks go, a comment stays behind the new member and keeps its line end.
+        // Blanks go; a comment stays after the new member and keeps its line end.
         let is_blank = blank.trim().is_empty();
         let end = if is_blank || !blank.contains('\n') { style.member_gap(depth) } else { String::new() };
         let replaced = if is_blank { inside } else { inside.start..inside.start };
@@ -308,7 +304,7 @@ fn add_member(
     }
 }
 
-/// A string as both JSON and TOML write it.
+/// Quotes a string in a way that both JSON and TOML accept.
 fn quote_string(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {

@@ -22,14 +22,14 @@ pub struct ClientEntry {
 /// How a client reaches a server.
 #[derive(Clone, Debug)]
 pub enum Transport {
-    /// It starts a command.
+    /// The client starts a command.
     Stdio(Launch),
-    /// Over HTTP or server-sent events: there is no command to wrap.
+    /// The client connects over HTTP or server-sent events, so there is no command to wrap.
     Remote {
         /// The URL, if the entry has one.
         url: Option<String>,
     },
-    /// Unclear, for this reason.
+    /// The entry is unclear, for this reason.
     Unclear(BadDocument),
 }
 
@@ -47,9 +47,9 @@ pub struct Launch {
 /// The list of arguments.
 #[derive(Clone, Debug)]
 pub struct Args {
-    /// The list, with its brackets.
+    /// The span of the list, with its brackets.
     pub span: Range<usize>,
-    /// The key of the list.
+    /// The span of its key.
     pub key: Range<usize>,
     /// Its words.
     pub words: Vec<Word>,
@@ -60,31 +60,31 @@ pub struct Args {
 pub struct Word {
     /// Its value.
     pub text: String,
-    /// Its place, with its quotes.
+    /// Its span, with its quotes.
     pub span: Range<usize>,
 }
 
 impl ClientEntry {
-    /// The command that starts it; `None` for a server that is reached otherwise.
+    /// Returns the command that starts the server; `None` if the client reaches it otherwise.
     pub fn launch(&self) -> Option<&Launch> {
         if let Transport::Stdio(launch) = &self.transport { Some(launch) } else { None }
     }
 
-    /// Whether its command runs `policylayer wrap`, known by its name or as `program`.
+    /// Whether its command runs `policylayer wrap`, recognized by name or as `program`.
     pub fn is_wrapped(&self, program: Option<&str>) -> bool {
         self.launch().is_some_and(|launch| parse_wrapped(&launch.words(), program).is_some())
     }
 }
 
 impl Launch {
-    /// The words of the command.
+    /// Returns the words of the command.
     pub fn words(&self) -> Vec<&str> {
         let args = self.args.iter().flat_map(|args| &args.words);
         std::iter::once(&self.program).chain(args).map(|word| word.text.as_str()).collect()
     }
 }
 
-/// The servers under these keys; none if there are no such keys.
+/// Reads the servers under these keys; none if there are no such keys.
 ///
 /// # Errors
 /// If a key on the way, or a server, is there twice, or something other than an object is there.
@@ -129,7 +129,7 @@ fn read_transport(document: &ClientDocument, node: &DocumentNode) -> Result<Tran
         let message = "the entry has a command and a URL, and clients differ in which one they take; keep one of them";
         return Err(document.error_at(command.0.span.start, message.to_owned()));
     }
-    // Zed's older shape has the command in an object of its own.
+    // Zed's older format has the command in an object of its own.
     let (holder, (key, program)) = match &command.1.value {
         DocumentValue::Table(_) => match document.unique_member(&command.1, "path")? {
             Some(path) => (&command.1, path),
@@ -161,28 +161,28 @@ fn read_word(document: &ClientDocument, node: &DocumentNode) -> Result<Word, Bad
 pub struct Wrapped {
     /// The number of words before the server's own command.
     pub before: usize,
-    /// The index of `policylayer`.
+    /// The index of the word that is `policylayer`.
     pub program: usize,
-    /// `--policy`.
+    /// The value of `--policy`.
     pub policy: Option<String>,
-    /// `--server`.
+    /// The value of `--server`.
     pub server: Option<String>,
 }
 
-/// What may come before `policylayer` if something fetches or starts it.
+/// Programs that may come before `policylayer` because they fetch or start it.
 const STARTERS: [&str; 17] = [
     "npx", "npx.cmd", "npx.exe", "pnpx", "bunx", "pnpm", "pnpm.cmd", "yarn", "bun", "dlx", "cmd", "cmd.exe", "env",
     "-y", "--yes", "--", "/c",
 ];
 
-/// How a command runs `policylayer wrap`; `None` if it starts something else.
+/// Parses how a command runs `policylayer wrap`; `None` if it starts something else.
 pub fn parse_wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
     let is_starter = |word: &str| STARTERS.contains(&word.to_ascii_lowercase().as_str());
     let at = words.iter().position(|word| !is_starter(word) && !is_starter(file_name(word)))?;
     let found = words.get(at)?;
     let bare = file_name(found).to_ascii_lowercase();
     let bare = bare.strip_suffix(".exe").or_else(|| bare.strip_suffix(".cmd")).unwrap_or(&bare);
-    // A package may be asked for with its version.
+    // A package may be requested with its version.
     let is_ours = bare.split('@').next() == Some("policylayer") || program == Some(found);
     if !is_ours || *words.get(at + 1)? != "wrap" {
         return None;
@@ -214,7 +214,6 @@ pub fn parse_wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
     (wrapped.before < words.len()).then_some(wrapped)
 }
 
-/// The last part of a path, on any system.
 fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }

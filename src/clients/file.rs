@@ -1,4 +1,4 @@
-//! Reading a client's file, and replacing it after a backup beside it.
+//! Reads a client's file, and replaces it after a backup beside it.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -10,19 +10,19 @@ use crate::limits::MAX_CLIENT_FILE;
 use crate::paths::{ReplaceError, replace_file};
 use crate::state::file;
 
-/// Why a client's file is not read. It is left as it is.
+/// Why a client's file is not read. The file is left as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum Unread {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("it cannot be read: {0}")]
     Failed(io::Error),
-    /// It is a directory, a pipe or a device.
+    /// The path is a directory, a pipe or a device.
     #[error("it is no file")]
     NotAFile,
-    /// It is larger than any such file.
+    /// The file is larger than any real client's file.
     #[error("it is larger than {} MiB", MAX_CLIENT_FILE / 1024 / 1024)]
     TooLarge,
-    /// It does not parse.
+    /// The file does not parse.
     #[error(transparent)]
     Bad(#[from] BadDocument),
 }
@@ -36,12 +36,12 @@ pub enum Unsaved {
          runs policylayer.", crate::visible::escape_invisible(&.file.display().to_string())
     )]
     Backup {
-        /// The backup.
+        /// The path of the backup.
         file: PathBuf,
-        /// The error of the system.
+        /// The system's error.
         error: io::Error,
     },
-    /// It cannot take the new text.
+    /// The file cannot be replaced.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
 }
@@ -49,9 +49,9 @@ pub enum Unsaved {
 /// A file that was read.
 #[derive(Debug)]
 pub struct Opened {
-    /// Its bytes.
+    /// The bytes of the file.
     pub bytes: Vec<u8>,
-    /// Their content.
+    /// The parsed bytes.
     pub document: ClientDocument,
 }
 
@@ -60,7 +60,7 @@ pub struct Opened {
 /// # Errors
 /// If it is not a file, cannot be read, or does not parse.
 pub fn open_client_file(path: &Path, format: ClientFormat) -> Result<Opened, Unread> {
-    // Asked before it is opened: opening a pipe would wait for a writer.
+    // Checked before the file is opened: opening a pipe would wait for a writer.
     if !fs::metadata(path).map_err(Unread::Failed)?.is_file() {
         return Err(Unread::NotAFile);
     }
@@ -77,19 +77,19 @@ pub fn open_client_file(path: &Path, format: ClientFormat) -> Result<Opened, Unr
     Ok(Opened { bytes, document })
 }
 
-/// Whether some server of a file is wrapped already.
+/// Whether a file already has wrapped servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileState {
-    /// No server is: the file is as it was before policylayer was registered.
+    /// No server is wrapped: the file is as it was before policylayer was registered.
     Original,
-    /// Some servers are.
+    /// Some servers are wrapped.
     Wrapped,
 }
 
-/// Replaces a file, and returns its backup, a file beside it with the same mode.
+/// Replaces a file, and returns its backup, which is beside it and has the same mode.
 ///
-/// An original gets a backup unless one with the same content is there; a file with wrapped servers only if there is no
-/// backup at all.
+/// An original gets a backup unless one with the same content exists; a file with wrapped servers gets one only if
+/// there is no backup at all.
 ///
 /// # Errors
 /// If the file is no longer what was read, or cannot be backed up or written. It is then unchanged.
@@ -105,7 +105,7 @@ pub fn save_with_backup(
     };
     let (backup, is_new) = back_up(path, bytes, state)?;
     let result = replace_file(path, Some(bytes), new);
-    // Whoever else is writing the file has seen this backup, and counts on it.
+    // Another process that is writing the file has seen this backup and relies on it.
     let is_shared = matches!(result, Err(ReplaceError::Busy(_) | ReplaceError::Changed(_)));
     if result.is_err() && is_new && !is_shared {
         let _ = file::remove_file(&backup);
@@ -114,7 +114,7 @@ pub fn save_with_backup(
     Ok(Some(backup))
 }
 
-/// Returns the backup, and whether it was made now.
+/// Returns the backup, and whether this call made it.
 fn back_up(path: &Path, bytes: &[u8], state: FileState) -> Result<(PathBuf, bool), Unsaved> {
     let mut first = None;
     for number in 1_u32.. {
@@ -138,7 +138,7 @@ fn back_up(path: &Path, bytes: &[u8], state: FileState) -> Result<(PathBuf, bool
     Ok((path.to_owned(), false))
 }
 
-/// Whether a file holds these bytes. It is read only if its length is the same: it may be of any size, or a pipe.
+/// Whether a file holds these bytes. It is read only if its length matches: it may be of any size, or a pipe.
 fn is_copy(file: &Path, bytes: &[u8]) -> io::Result<bool> {
     let found = fs::metadata(file)?;
     Ok(found.is_file() && found.len() == bytes.len() as u64 && file::read_file(file)? == bytes)
@@ -156,7 +156,7 @@ fn backup_name(path: &Path, number: u32) -> PathBuf {
 
 fn write_new(path: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // For this user only, until it has the mode of the file that it is of.
+    // Readable by this user only, until it gets the mode of the original file.
     let mut made = file::temporary_in(directory)?;
     made.write_all(bytes)?;
     made.as_file().set_permissions(fs::metadata(path)?.permissions())?;
@@ -180,7 +180,7 @@ mod tests {
         #[cfg(windows)]
         let other = file::lock_beside(&file).unwrap().unwrap();
         assert!(save_with_backup(&file, Some(b"{}"), b"{ }", FileState::Original).is_err());
-        // The other one has looked by now, and tells its user of this.
+        // The other process has checked by now, and reports this backup to its user.
         assert_eq!(fs::read(backup_name(&file, 1)).unwrap(), b"{}");
         drop(other);
         assert_eq!(

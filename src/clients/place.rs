@@ -7,7 +7,7 @@ use super::table::{ConfigScope, ROWS, Row};
 use crate::env::Env;
 use crate::visible::visible_path;
 
-/// An operating system. Clients keep their files in other places on each.
+/// An operating system. Each has its own places for clients' files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Os {
     /// Linux and other Unix systems.
@@ -19,7 +19,7 @@ pub enum Os {
 }
 
 impl Os {
-    /// The one that this program was built for.
+    /// Returns the system that this program was built for.
     pub const fn current() -> Self {
         if cfg!(windows) {
             Self::Windows
@@ -31,14 +31,14 @@ impl Os {
     }
 }
 
-/// A client's file, whether it is there or not.
+/// A client's file, whether it exists or not.
 #[derive(Clone, Debug)]
 pub struct ClientFile {
     /// Its row in the table.
     pub row: &'static Row,
-    /// The file.
+    /// The path of the file.
     pub file: PathBuf,
-    /// The directory that exists where the client is installed.
+    /// The directory that exists if the client is installed.
     pub sign: PathBuf,
     /// The Windows package whose file this is, by its directory's name; `None` if the client was installed otherwise.
     pub package: Option<String>,
@@ -47,7 +47,7 @@ pub struct ClientFile {
 }
 
 impl ClientFile {
-    /// The path, as a terminal may be given it.
+    /// Returns the path, escaped for a terminal.
     pub fn display_name(&self) -> String {
         visible_path(&self.file)
     }
@@ -56,15 +56,15 @@ impl ClientFile {
 /// What exists of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// Its file.
+    /// Its file exists.
     File,
-    /// Its directory, and no file yet.
+    /// Its directory exists, but no file yet.
     Folder,
-    /// Nothing.
+    /// Nothing exists.
     Nothing,
 }
 
-/// Every file of every client, in the order of the table, without those whose place the environment does not tell.
+/// Returns every file of every client, in the order of the table, except those that the environment does not locate.
 pub fn find_files(os: Os, env: &Env) -> Vec<ClientFile> {
     let mut places: Vec<ClientFile> = Vec::new();
     for row in ROWS {
@@ -83,13 +83,13 @@ pub fn find_files(os: Os, env: &Env) -> Vec<ClientFile> {
 }
 
 fn find_sign(row: &Row, file: &Path, os: Os, env: &Env) -> PathBuf {
-    // If it was moved, the directory of the file is the client's own.
+    // If the file was moved by a variable, its directory is the client's own.
     let named = row.sign.filter(|_| moved_file(row, env).is_none()).and_then(|sign| resolve_path(sign, os, env));
     named.unwrap_or_else(|| file.parent().unwrap_or(file).to_owned())
 }
 
 fn check_presence(row: &Row, file: &Path, sign: &Path) -> Presence {
-    // A link that leads nowhere is a file that somebody wanted.
+    // A dangling link is a file that somebody wanted.
     if fs::symlink_metadata(file).is_ok() {
         Presence::File
     } else if row.scope == ConfigScope::User && sign.is_dir() {
@@ -99,7 +99,7 @@ fn check_presence(row: &Row, file: &Path, sign: &Path) -> Presence {
     }
 }
 
-/// The files of a row, each with the package that it belongs to: one, and as many as there are packages of its name.
+/// Returns the files of a row, each with its package: one, or one for each package of that name.
 fn files_of(row: &Row, os: Os, env: &Env) -> Vec<(PathBuf, Option<String>)> {
     let [linux, macos, windows] = row.files;
     let written = match os {
@@ -120,15 +120,15 @@ fn files_of(row: &Row, os: Os, env: &Env) -> Vec<(PathBuf, Option<String>)> {
     names.into_iter().map(file).collect()
 }
 
-/// The parts of a path of the table that is in a Windows package: the directory of all packages, the package, the rest.
+/// Splits a path of the table that is in a Windows package: the directory of all packages, the package, the rest.
 fn in_package(written: &str) -> Option<(&str, &str, &str)> {
     let (base, rest) = written.split_at_checked(written.find("/Packages/")? + "/Packages".len())?;
     let (package, rest) = rest.strip_prefix('/')?.split_once('/')?;
     Some((base, package, rest))
 }
 
-/// The installed packages of this one's name, itself first. The part behind the `_` is the publisher, which
-/// differs between a package of the Microsoft Store and one that an organisation has signed.
+/// Returns the installed packages with the name of this one, itself first. The part after the `_` is the publisher,
+/// which differs between a package of the Microsoft Store and one that an organisation has signed.
 fn find_packages(base: &Path, package: &str) -> Vec<String> {
     let name = package.split_once('_').map_or(package, |(name, _)| name);
     let is_one = |found: &str| {
@@ -149,13 +149,12 @@ fn moved_file(row: &Row, env: &Env) -> Option<PathBuf> {
     Some(env.working_dir().join(directory).join(file))
 }
 
-/// A path of the table as one of the system's.
 fn resolve_path(written: &str, os: Os, env: &Env) -> Option<PathBuf> {
     let (base, rest) = written.split_once('/')?;
     let home = || env.home().map(Path::to_owned);
     let variable = |name| {
         let path = env.var(name).map(PathBuf::from)?;
-        // What is absolute on another system does not look so here.
+        // A path that is absolute on another system does not look so here.
         (path.is_absolute() || (os != Os::current() && !path.as_os_str().is_empty())).then_some(path)
     };
     let base = match base {

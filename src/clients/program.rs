@@ -7,13 +7,13 @@ use crate::env::Env;
 /// Why there is no path to write.
 #[derive(Debug, thiserror::Error)]
 pub enum NoProgram {
-    /// The system does not say.
+    /// The system does not tell it.
     #[error("The system does not tell where this program is. Start it by its whole path.")]
     Unknown,
-    /// No configuration file can hold it.
+    /// The path is not UTF-8, so no configuration file can hold it.
     #[error("The path of this program is not UTF-8, so no configuration file can hold it. Put the program elsewhere.")]
     NotUtf8,
-    /// macOS has started a copy of it that goes when it ends.
+    /// macOS runs a copy of the program that disappears when it ends.
     #[error(
         "macOS runs this program from a copy at a random place, since it comes from a download that nobody has opened yet, so a \
          configuration file would name a file that goes away. Move the program to where it is to stay, run `xattr -d \
@@ -22,8 +22,8 @@ pub enum NoProgram {
     Translocated,
 }
 
-/// The path to write: absolute, since clients start servers with a poor PATH, and the one on the PATH if that leads to the
-/// same file, since a package manager keeps it through updates.
+/// Returns the path to write: absolute, since clients start servers with a short PATH, and the one on the PATH if that
+/// leads to the same file, since a package manager keeps it through updates.
 ///
 /// # Errors
 /// If the system does not tell it, it does not stay, or it is not UTF-8.
@@ -44,13 +44,13 @@ fn on_path(running: &Path, env: &Env) -> Option<PathBuf> {
     found.find(|path| crate::state::file::real_path(path).is_ok_and(|path| path == real))
 }
 
-/// Whether macOS has put a copy of it at a random place (App Translocation), as it does with what comes from a download.
+/// Whether macOS runs a copy of the program from a random place (App Translocation), as it does with downloads.
 fn is_translocated(running: &Path) -> bool {
     running.components().any(|part| part.as_os_str() == "AppTranslocation")
 }
 
-/// The link that Homebrew keeps through updates to a program in a directory of one version: `PREFIX/bin/policylayer` for
-/// `PREFIX/Cellar/policylayer/0.1.0/bin/policylayer`.
+/// Returns the link that Homebrew keeps through updates to a program in a directory of one version:
+/// `PREFIX/bin/policylayer` for `PREFIX/Cellar/policylayer/0.1.0/bin/policylayer`.
 fn in_homebrew(running: &Path) -> Option<PathBuf> {
     let real = running.canonicalize().ok()?;
     let cellar = real.ancestors().find(|path| path.file_name().is_some_and(|name| name == "Cellar"))?;
@@ -58,7 +58,7 @@ fn in_homebrew(running: &Path) -> Option<PathBuf> {
     (link.canonicalize().ok()? == real).then_some(link)
 }
 
-/// Whether it is in a directory that npx may empty at any time.
+/// Whether the program is in a directory that npx may empty at any time.
 pub fn is_fleeting(path: &str) -> bool {
     path.split(['/', '\\']).any(|part| part == "_npx")
 }
@@ -75,7 +75,7 @@ mod tests {
         let copy = "/private/var/folders/zz/T/AppTranslocation/4F2A/d/policylayer";
         assert!(is_translocated(Path::new(copy)));
         assert!(!is_translocated(Path::new("/usr/local/bin/policylayer")));
-        // Elsewhere this path is not even absolute.
+        // On other systems this path is not even absolute.
         let expected = |told| match told {
             Err(NoProgram::Translocated) => cfg!(unix),
             Err(NoProgram::Unknown) => cfg!(windows),
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn homebrews_link_is_written_and_not_the_directory_of_a_version() {
         let folder = tempfile::tempdir().unwrap();
-        // The temporary directory of macOS is behind a link itself.
+        // The temporary directory of macOS is itself behind a link.
         let prefix = folder.path().canonicalize().unwrap();
         let bin = prefix.join("Cellar/policylayer/0.1.0/bin");
         std::fs::create_dir_all(&bin).unwrap();

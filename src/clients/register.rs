@@ -16,37 +16,29 @@ use crate::exit::Exit;
 use crate::shell::as_word;
 use crate::visible::escape_invisible;
 
-/// What happens to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EntryAction {
-    /// It gets the wrapper.
     Wrapped,
-    /// It is new, with the wrapper.
+    /// The server is new, with the wrapper.
     Added,
-    /// Its wrapper is replaced by the one at another path.
+    /// The wrapper is replaced by the one at another path.
     Moved,
-    /// It loses the wrapper.
     Unwrapped,
-    /// It is already as it should be.
+    /// The server is already as it should be.
     Nothing,
 }
 
-/// The change of one server.
 #[derive(Debug)]
 pub(crate) struct EntryChange<'c> {
-    /// The key of the server.
     pub(crate) key: String,
-    /// The client's file.
     pub(crate) file: &'c ClientFile,
     /// The keys that lead to the servers.
     pub(crate) keys: Vec<String>,
-    /// The edits of the file.
     pub(crate) edits: Vec<TextEdit>,
     /// The command of the server after the change.
     pub(crate) expected: Vec<String>,
-    /// What happens to the server.
     pub(crate) action: EntryAction,
-    /// What a person should know, each a sentence or two.
+    /// What a person should know, each in a sentence or two.
     pub(crate) notes: Vec<String>,
 }
 
@@ -57,28 +49,23 @@ impl<'c> EntryChange<'c> {
     }
 }
 
-/// The changes, and how the run ends if all of them are made.
+/// The changes, and the exit code if all of them are made.
 #[derive(Debug)]
 pub(crate) struct RegisterPlan<'c> {
-    /// One change per server.
     pub(crate) changes: Vec<EntryChange<'c>>,
-    /// The exit code.
     pub(crate) exit: Exit,
-    /// What there is to say instead, if there are no changes.
+    /// What to say instead if there are no changes.
     pub(crate) note: Option<String>,
 }
 
-/// Plans changes of the clients that are selected.
 #[derive(Debug)]
 pub(crate) struct Registration<'r, 'c> {
-    /// Which clients.
     pub(crate) selection: &'r Selection<'c>,
-    /// Under which name and policy the servers run.
     pub(crate) naming: Naming<'r>,
 }
 
 impl<'c> Registration<'_, 'c> {
-    /// Plans to wrap a server that clients have.
+    /// Plans to wrap a server that clients already have.
     pub(crate) fn wrap_existing(&self, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
         let (found, exit) = self.selection.choose_servers(key, Wanted::Bare)?;
         let mut changes = Vec::new();
@@ -107,7 +94,7 @@ impl<'c> Registration<'_, 'c> {
         };
         self.naming.check_same(key, words.get(found.before..).unwrap_or_default(), &found)?;
         let now = words.get(found.program).copied().unwrap_or_default();
-        // In a file that is shared, a name without a path suits everybody.
+        // In a shared file, a name without a path suits everybody.
         let is_shared_name = candidate.file.row.scope == ConfigScope::Project && !now.contains(['/', '\\']);
         if now == program || found.program > 0 || is_shared_name {
             return Ok(unchanged);
@@ -117,13 +104,11 @@ impl<'c> Registration<'_, 'c> {
         Ok(EntryChange { action: EntryAction::Moved, edits, expected, notes, ..unchanged })
     }
 
-    /// The words of a command behind the wrapper.
     fn wrap_words(&self, options: &[String], words: &[&str]) -> Vec<String> {
         let front = [self.selection.program, "wrap"].into_iter().chain(options.iter().map(String::as_str));
         front.chain(["--"]).chain(words.iter().copied()).map(str::to_owned).collect()
     }
 
-    /// Plans to add a server that starts this command.
     pub(crate) fn add_server(&self, key: Option<&str>, command: &[OsString]) -> Result<RegisterPlan<'c>, Refusal> {
         let fail = |why: &str| Err(Refusal::Failed(why.to_owned()));
         let Some(words) = command.iter().map(|word| word.to_str()).collect::<Option<Vec<&str>>>() else {
@@ -194,7 +179,7 @@ impl<'c> Registration<'_, 'c> {
     }
 }
 
-/// The document to change: an empty one if there is no file yet.
+/// Returns the document to change: an empty one if there is no file yet.
 pub(super) fn document_of(
     opened: Option<&Opened>,
     file: &ClientFile,
@@ -202,7 +187,7 @@ pub(super) fn document_of(
     opened.map_or_else(|| ClientDocument::parse(b"", file.row.format), |opened| Ok(opened.document.clone()))
 }
 
-/// Plans to take the wrapper out from before a server.
+/// Plans to take the wrapper out of a server's command.
 pub(crate) fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) -> Result<RegisterPlan<'c>, Refusal> {
     let (found, exit) = match selection.choose_servers(key, Wanted::Wrapped) {
         Err(Refusal::Nothing(why)) => {

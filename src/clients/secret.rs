@@ -3,18 +3,17 @@
 use super::document::{ClientDocument, TextEdit};
 use crate::policy::tree::DocumentNode;
 
-/// What is shown instead of a secret.
 const HIDDEN: &str = "…";
 
 /// Parts of the names of options and variables whose values are secrets.
 const NAMES: [&str; 10] =
     ["key", "token", "secret", "password", "passwd", "passphrase", "credential", "auth", "bearer", "cookie"];
 
-/// What the keys of well-known services begin with.
+/// Prefixes of the keys of well-known services.
 const BEGINNINGS: [&str; 14] =
     ["sk-", "sk_", "pk_", "rk_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xox", "hf_", "npm_", "akia", "eyj"];
 
-/// The words of a command, without the secrets among them.
+/// Returns the words of a command with the secrets among them redacted.
 pub fn redact_words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
     let mut is_value = false;
     let mut shown = Vec::with_capacity(words.len());
@@ -28,7 +27,6 @@ pub fn redact_words<S: AsRef<str>>(words: &[S]) -> Vec<String> {
     shown
 }
 
-/// A word on its own, without its secret.
 fn redact_word(word: &str) -> String {
     if let Some((name, given)) = word.split_once('=')
         && !name.contains(['/', '?', ' ', '{', ';'])
@@ -39,7 +37,7 @@ fn redact_word(word: &str) -> String {
     if word.contains("://") {
         return redact_url(word);
     }
-    // JSON and connection strings, and headers.
+    // JSON, connection strings, and headers.
     if is_telling(word) && (word.contains('{') || (word.contains(';') && word.contains('='))) {
         return HIDDEN.to_owned();
     }
@@ -52,7 +50,7 @@ fn redact_word(word: &str) -> String {
     if is_secret(word) { HIDDEN.to_owned() } else { word.to_owned() }
 }
 
-/// The value of an option that takes a secret. A header keeps its name, and a variable that is filled in later stays.
+/// Redacts the value of an option that takes a secret. Header names and variables that are expanded later stay.
 fn redact_value(value: &str) -> String {
     match value.split_once(':') {
         _ if value.starts_with("${") && value.ends_with('}') => value.to_owned(),
@@ -61,7 +59,7 @@ fn redact_value(value: &str) -> String {
     }
 }
 
-/// A URL without its user, its query and its path: all of them can hold a key.
+/// Returns a URL without its user, query and path: each of them can hold a key.
 pub fn redact_url(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return self::redact_word(url) };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -76,7 +74,7 @@ fn is_telling(name: &str) -> bool {
     NAMES.iter().any(|part| name.contains(part))
 }
 
-/// Whether a text looks like a key: of a known kind, or long, without words or a path in it.
+/// Whether a text looks like a key: of a known kind, or long and without words or a path in it.
 fn is_secret(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let is_known = text.len() >= 16 && BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning));
@@ -86,7 +84,7 @@ fn is_secret(text: &str) -> bool {
     is_known || (is_hex && digits > 0) || (text.len() >= 28 && is_plain && digits >= 4)
 }
 
-/// The text of a file without its secrets: the values of environments and headers, and what looks like a key elsewhere.
+/// Returns the text of a file with environment values, header values and what looks like a key elsewhere redacted.
 pub fn redact_document(document: &ClientDocument) -> String {
     let mut edits = Vec::new();
     redact_node(document.root(), "", &mut edits);

@@ -18,10 +18,10 @@ use crate::visible::{escape_invisible, visible_path};
 /// Why nothing is registered or unregistered. Each message is complete.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// It is unclear what is meant.
+    /// The target is ambiguous.
     #[error("{0}")]
     Unclear(String),
-    /// It cannot be done.
+    /// The change cannot be made.
     #[error("{0}")]
     Failed(String),
     /// There is nothing to do.
@@ -33,7 +33,6 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The exit code.
     pub(crate) fn exit_code(&self) -> Exit {
         match self {
             Self::Unclear(_) => Exit::Usage,
@@ -43,56 +42,44 @@ impl Refusal {
     }
 }
 
-/// Which servers are looked for if none is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// Those without a wrapper.
     Bare,
-    /// Those with one.
     Wrapped,
 }
 
-/// A server of a client.
 #[derive(Debug)]
 pub(crate) struct Candidate<'c> {
-    /// The client's file.
     pub(crate) file: &'c ClientFile,
     /// The keys that lead to the servers.
     pub(crate) keys: Vec<String>,
-    /// The server.
     pub(crate) entry: ClientEntry,
-    /// The file as it was read.
     pub(crate) opened: &'c Opened,
 }
 
 /// The clients to choose from, and what was said about the choice.
 #[derive(Debug)]
 pub(crate) struct Selection<'c> {
-    /// The clients of this machine.
     pub(crate) clients: &'c Clients,
-    /// The ids of the clients that are meant; all of them if it is empty.
+    /// The ids of the selected clients; empty for all.
     pub(crate) named: &'c [String],
-    /// Whether every client that has the server is meant.
+    /// Whether to change every client that has the server.
     pub(crate) all_clients: bool,
-    /// Whether nothing is to be written, only worked out.
+    /// Whether to only plan, and write nothing.
     pub(crate) dry_run: bool,
-    /// The path of this program.
     pub(crate) program: &'c str,
-    /// The environment.
     pub(crate) env: &'c Env,
-    /// What a person should know beside the result. It is set by the methods.
+    /// What a person should know besides the result. The methods add to it.
     pub(crate) warnings: RefCell<Vec<String>>,
 }
 
 const NO_CLIENT: &str = "No MCP client was found on this machine. `policylayer clients` says where it looks.";
 
-/// The error for a client's file that cannot be used.
 pub(super) fn left_alone(place: &ClientFile, error: &NoServers<'_>) -> Refusal {
     let (file, name) = (place.display_name(), place.row.name);
     Refusal::Failed(format!("{file} ({name}) is left alone: {error}. Fix it, and do the same again."))
 }
 
-/// The error for a client that is not installed.
 fn not_installed(place: &ClientFile) -> Refusal {
     Refusal::Failed(format!(
         "{} is not installed here, or was never started: {} does not exist. Start it once, and do the same again.",
@@ -102,7 +89,6 @@ fn not_installed(place: &ClientFile) -> Refusal {
 }
 
 impl Candidate<'_> {
-    /// Why a server without a command cannot be wrapped.
     pub(super) fn out_of_reach(&self) -> String {
         let (key, file, name) = (escape_invisible(&self.entry.name), self.file.display_name(), self.file.row.name);
         match &self.entry.transport {
@@ -118,12 +104,12 @@ impl Candidate<'_> {
 }
 
 impl<'c> Selection<'c> {
-    /// The clients with these ids, or the only one that can be meant.
+    /// Selects the clients with these ids, or the only one that can be meant.
     pub(crate) fn new(clients: &'c Clients, named: &'c [String], program: &'c str, env: &'c Env) -> Self {
         Self { clients, named, all_clients: false, dry_run: false, program, env, warnings: RefCell::default() }
     }
 
-    /// The servers that are meant, and the exit code if all goes well.
+    /// Returns the chosen servers, and the exit code if all goes well.
     pub(crate) fn choose_servers(
         &self,
         key: Option<&str>,
@@ -152,7 +138,7 @@ impl<'c> Selection<'c> {
         Ok((found, exit))
     }
 
-    /// Every server of the clients that are meant, as far as it applies here.
+    /// Returns every server of the selected clients that applies here.
     fn find_candidates(&self) -> Result<(Vec<Candidate<'c>>, Exit), Refusal> {
         let (mut all, mut exit, mut reported) = (Vec::new(), Exit::Ok, BTreeSet::new());
         if let Some(id) = self.named.iter().find(|id| !self.files_of(id).any(|file| file.presence != Presence::Nothing))
@@ -174,7 +160,7 @@ impl<'c> Selection<'c> {
                     }
                 }
                 Err(error) if !self.named.is_empty() => return Err(left_alone(file, &error)),
-                // Whether it has the server is not known.
+                // Whether the file has the server is unknown.
                 Err(error) => {
                     if reported.insert(&file.file) {
                         self.record_warning(left_alone(file, &error).to_string());
@@ -188,7 +174,6 @@ impl<'c> Selection<'c> {
         Ok((all, exit))
     }
 
-    /// Records what a person should know.
     pub(super) fn record_warning(&self, warning: String) {
         self.warnings.borrow_mut().push(warning);
     }
@@ -197,7 +182,7 @@ impl<'c> Selection<'c> {
         self.clients.places.iter().filter(move |place| place.row.id == id)
     }
 
-    /// The only server that can be meant if none is named.
+    /// Returns the only server that can be meant if none is named.
     fn only_one(&self, all: &[Candidate<'_>], wanted: Wanted) -> Result<String, Refusal> {
         let with = |wanted: Wanted| -> BTreeSet<&str> {
             let is_wrapped = |entry: &ClientEntry| entry.is_wrapped(Some(self.program)) == (wanted == Wanted::Wrapped);
@@ -205,7 +190,7 @@ impl<'c> Selection<'c> {
             entries.filter(|entry| is_wrapped(entry)).map(|entry| entry.name.as_str()).collect()
         };
         let mut keys = with(wanted);
-        // A second time, the one that is wrapped is looked at again.
+        // On a second run, the wrapped one is checked again.
         if keys.is_empty() && wanted == Wanted::Bare {
             keys = with(Wanted::Wrapped);
         }
@@ -219,7 +204,7 @@ impl<'c> Selection<'c> {
             None => {
                 let scope = if self.named.is_empty() { "" } else { " in this client" };
                 let why = format!("There is no server {what}{scope}. `policylayer clients` lists what there is.");
-                // The servers of a file that cannot be read are not known.
+                // The servers of an unreadable file are unknown.
                 let is_known = self.clients.places.iter().all(|place| self.clients.sections_of(place).is_ok());
                 let is_done = wanted == Wanted::Wrapped && is_known;
                 Err(if is_done { Refusal::Nothing(why) } else { Refusal::Failed(why) })
@@ -250,9 +235,9 @@ impl<'c> Selection<'c> {
         Refusal::Failed(format!("{whose} server {}. {remedy}", escape_invisible(key)))
     }
 
-    /// The user's files that get a new server: one for each client that is meant.
+    /// Returns the user's files that get a new server: one for each selected client.
     pub(super) fn homes_of_new_server(&self) -> Result<Vec<&'c ClientFile>, Refusal> {
-        // A packaged client reads its own file only, even if it has none yet and an earlier installation has left one.
+        // A packaged client reads only its own file, even if it has none yet and an earlier installation has left one.
         let rank = |file: &&ClientFile| match file.presence {
             Presence::File if file.package.is_some() => 0,
             Presence::Folder if file.package.is_some() => 1,

@@ -1,7 +1,7 @@
-//! Under which name, and so under which policy, a server runs once it is wrapped.
+//! The name, and so the policy, that a server runs under once it is wrapped.
 //!
-//! `wrap` derives the name from the command. `--server` is written only if it would find none, or if there is a policy for
-//! the server's key and none for the name that it would find.
+//! `wrap` derives the name from the command. `--server` is written only if `wrap` would find no name, or if there is a
+//! policy for the server's key and none for the name that it would find.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,6 @@ use crate::settings::{Settings, TwoNames};
 use crate::shell::as_word;
 use crate::visible::{escape_invisible, visible_path};
 
-/// The name and the policy that were asked for.
 #[derive(Debug)]
 pub(crate) struct Naming<'n> {
     server: Option<ServerName>,
@@ -25,7 +24,7 @@ pub(crate) struct Naming<'n> {
 }
 
 impl<'n> Naming<'n> {
-    /// Checks a policy that was named: a client would only show that the server does not start.
+    /// Checks the named policy: a client would only show that the server does not start.
     pub(crate) fn new(
         server: Option<ServerName>,
         policy: Option<&Path>,
@@ -37,16 +36,16 @@ impl<'n> Naming<'n> {
             let server = server.clone().unwrap_or_else(ServerName::unknown);
             let _ = paths::load_policy(Some(file), &server, settings, env)?;
         }
-        // A client need not have what this shell has in its environment.
+        // A client may lack what is in this shell's environment.
         Ok(Self { server, policy, settings, env: env.clone().without_var(POLICY_VARIABLE) })
     }
 
-    /// The name that `wrap` finds for a command.
+    /// Returns the name that `wrap` derives from a command.
     pub(super) fn derive_name(&self, words: &[&str]) -> Result<Option<ServerName>, TwoNames> {
         Ok(self.settings.name_of(words)?.cloned().or_else(|| server::derive_name(words)))
     }
 
-    /// The options that `wrap` needs.
+    /// Returns the options that `wrap` needs.
     pub(super) fn wrap_options(&self, key: &str, words: &[&str]) -> Result<Vec<String>, Refusal> {
         let derived = self.derive_name(words);
         let name = match &self.server {
@@ -77,7 +76,6 @@ impl<'n> Naming<'n> {
         !matches!(paths::find_policy(None, name, self.settings, &self.env), Ok(None))
     }
 
-    /// What a person should know about the policy.
     pub(super) fn policy_notes(&self, key: &str, words: &[&str], options: &[String]) -> Vec<String> {
         if let Some(file) = &self.policy {
             return vec![format!("The policy is {}.", visible_path(file))];
@@ -110,7 +108,7 @@ impl<'n> Naming<'n> {
         notes
     }
 
-    /// Checks that a server that is wrapped already is wrapped as it was asked for.
+    /// Checks that an already wrapped server is wrapped as requested.
     pub(super) fn check_same(&self, key: &str, own: &[&str], found: &Wrapped) -> Result<(), Refusal> {
         let derived = || self.derive_name(own).ok().flatten().map(|name| name.to_string());
         let is_server = self.server.as_ref().is_none_or(|wanted| {

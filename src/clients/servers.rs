@@ -1,4 +1,4 @@
-//! The servers of every client that is there.
+//! The servers of every client on this machine.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::env::Env;
 use crate::policy::tree::DocumentValue;
 use crate::state::file::real_path;
 
-/// The files of clients as they were read.
+/// The clients' files as they were read.
 #[derive(Debug)]
 pub struct Clients {
     /// Every file that was looked for.
@@ -25,25 +25,25 @@ pub struct Clients {
 pub struct ServerSection {
     /// The keys that lead to them.
     pub keys: Vec<String>,
-    /// The project's directory, if they are the user's for one project.
+    /// The project's directory, if the servers are the user's for one project.
     pub folder: Option<String>,
     /// The servers.
     pub entries: Vec<ClientEntry>,
 }
 
-/// Why the servers of a file are not known.
+/// Why the servers of a file are unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum NoServers<'c> {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{0}")]
     Unread(&'c Unread),
-    /// Something else is in the place of the servers.
+    /// Something other than servers is in their place.
     #[error("{0}")]
     Bad(BadDocument),
 }
 
 impl NoServers<'_> {
-    /// The place in the file.
+    /// Returns the error with its place in the file; `None` if the error has no place.
     pub fn bad_document(&self) -> Option<&BadDocument> {
         match self {
             Self::Unread(Unread::Bad(bad)) | Self::Bad(bad) => Some(bad),
@@ -53,7 +53,7 @@ impl NoServers<'_> {
 }
 
 impl Clients {
-    /// Looks for every file, and reads those that are there.
+    /// Looks for every file, and reads those that exist.
     pub fn find_all(env: &Env) -> Self {
         let places = find_files(Os::current(), env);
         let mut opened = HashMap::new();
@@ -63,7 +63,7 @@ impl Clients {
         Self { places, opened }
     }
 
-    /// The file as it was read; `None` if there is none.
+    /// Returns the file as it was read; `None` if there is none.
     ///
     /// # Errors
     /// If it was not read.
@@ -71,7 +71,7 @@ impl Clients {
         self.opened.get(file).map(|opened| opened.as_ref()).transpose()
     }
 
-    /// The servers of a file; none if there is no file.
+    /// Returns the servers of a file; none if there is no file.
     ///
     /// # Errors
     /// If the file cannot be read, or something else is in the place of the servers.
@@ -106,14 +106,14 @@ fn read_sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSecti
 pub fn is_here(row: &Row, section: &ServerSection, env: &Env) -> bool {
     let Some(project) = section.folder.as_deref().filter(|_| row.scope == ConfigScope::Folder) else { return true };
     let here = env.working_dir();
-    // Directories of Windows are written with either slash.
+    // Windows directories are written with either slash.
     let plain = |path: &str| path.replace('\\', "/").trim_end_matches('/').to_owned();
     let is_same = cfg!(windows) && here.to_str().is_some_and(|here| plain(here).eq_ignore_ascii_case(&plain(project)));
     is_same || Path::new(project) == here || is_same_directory(Path::new(project), here)
 }
 
-/// Whether two paths lead to one directory, however they are written: file systems of macOS and Windows take upper for lower
-/// case, and those of macOS take a letter and its accent for the accented letter.
+/// Whether two paths lead to the same directory, however they are spelled: the file systems of macOS and Windows ignore
+/// case, and those of macOS treat a letter and its combining accent as the accented letter.
 fn is_same_directory(one: &Path, other: &Path) -> bool {
     if real_path(one).ok().is_some_and(|one| real_path(other).ok() == Some(one)) {
         return true;

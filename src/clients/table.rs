@@ -1,4 +1,4 @@
-//! The clients: where each keeps its servers, and in which format. Adding a client takes a row here, a fixture in
+//! The clients: where each keeps its servers, and in which format. To add a client, add a row here, a fixture in
 //! tests/clients/fixtures and a line in docs/clients.md.
 
 use super::document::ClientFormat;
@@ -10,12 +10,12 @@ pub enum ConfigScope {
     User,
     /// The user's, for one project: the servers are in the user's file under the project's directory.
     Folder,
-    /// A project's, in its directory, shared by all who work on it.
+    /// A project's, in its directory, shared by everybody who works on it.
     Project,
 }
 
 impl ConfigScope {
-    /// Its name in output.
+    /// Returns its name in output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -28,18 +28,19 @@ impl ConfigScope {
 /// A file of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// The client, as on the command line.
+    /// The client's id on the command line.
     pub id: &'static str,
-    /// The client, as its users call it.
+    /// The client's name, as its users call it.
     pub name: &'static str,
     /// Whose file it is.
     pub scope: ConfigScope,
-    /// The file on Linux, macOS and Windows. `~` is the home directory, `.` the working directory, `$XDG_CONFIG_HOME` is
-    /// `~/.config` if it is not set. The part after `Packages` stands for every package of that name.
+    /// The file on Linux, macOS and Windows. `~` is the home directory, `.` the working directory, and
+    /// `$XDG_CONFIG_HOME` is `~/.config` if it is not set. The component after `Packages` stands for every package of
+    /// that name.
     pub files: [&'static str; 3],
     /// A variable that names another directory for the file, and the file's name there.
     pub moved_by: Option<(&'static str, &'static str)>,
-    /// A directory that exists where the client is installed, if that is not the directory of the file.
+    /// A directory that exists if the client is installed, unless that is the directory of the file.
     pub sign: Option<&'static str>,
     /// The file's format.
     pub format: ClientFormat,
@@ -95,9 +96,9 @@ const CLINE: Row = Row { id: "cline", name: "Cline", ..PLAIN };
 
 /// Every file, the user's first for each client. A new server is added to the first of the user's files that exists.
 pub const ROWS: &[Row] = &[
-    // Installed as a Windows package (by its installer since 2026-02, the Microsoft Store, WinGet), it sees its own copy of
-    // %APPDATA%: https://github.com/anthropics/claude-code/issues/26073. Every package of this name is read. Other systems
-    // have no such file.
+    // Installed as a Windows package (by its installer since 2026-02, the Microsoft Store, WinGet), the client sees its
+    // own copy of %APPDATA%: https://github.com/anthropics/claude-code/issues/26073. Every package of this name is
+    // read. Other systems have no such file.
     Row {
         files: [
             "",
@@ -106,8 +107,8 @@ pub const ROWS: &[Row] = &[
         ],
         ..CLAUDE_DESKTOP
     },
-    // https://modelcontextprotocol.io/docs/develop/connect-local-servers has macOS and Windows; the Linux path is the one
-    // that @iterable/mcp 1.9 and others write. It starts servers with a PATH of its own.
+    // https://modelcontextprotocol.io/docs/develop/connect-local-servers documents macOS and Windows; the Linux path is
+    // the one that @iterable/mcp 1.9 and others write. The client starts servers with a PATH of its own.
     Row {
         files: [
             "$XDG_CONFIG_HOME/Claude/claude_desktop_config.json",
@@ -117,7 +118,7 @@ pub const ROWS: &[Row] = &[
         ..CLAUDE_DESKTOP
     },
     // https://code.claude.com/docs/en/mcp (MCP installation scopes): `user` is the top of ~/.claude.json, `local` (the
-    // default of `claude mcp add`) is there under projects.DIRECTORY, `project` is .mcp.json. CLAUDE_CONFIG_DIR:
+    // default of `claude mcp add`) is under projects.DIRECTORY there, and `project` is .mcp.json. CLAUDE_CONFIG_DIR:
     // https://code.claude.com/docs/en/settings.
     Row {
         files: everywhere("~/.claude.json"),
@@ -138,7 +139,8 @@ pub const ROWS: &[Row] = &[
     Row { files: everywhere("~/.cursor/mcp.json"), ..CURSOR },
     Row { scope: ConfigScope::Project, files: everywhere("./.cursor/mcp.json"), ..CURSOR },
     // https://code.visualstudio.com/docs/copilot/reference/mcp-configuration: `servers`, `inputs`, and `type` in each
-    // entry; the default profile's directory: https://code.visualstudio.com/docs/configure/settings (Settings file locations).
+    // entry; the default profile's directory: https://code.visualstudio.com/docs/configure/settings (Settings file
+    // locations).
     Row {
         files: [
             "$XDG_CONFIG_HOME/Code/User/mcp.json",
@@ -147,7 +149,7 @@ pub const ROWS: &[Row] = &[
         ],
         ..VSCODE
     },
-    // Its Insiders build has a directory of its own: https://code.visualstudio.com/docs/configure/settings.
+    // The Insiders build has a directory of its own: https://code.visualstudio.com/docs/configure/settings.
     Row {
         name: "VS Code Insiders",
         files: [
@@ -167,7 +169,7 @@ pub const ROWS: &[Row] = &[
     // https://antigravity.google/docs/mcp: `serverUrl` for remote servers. Later versions share this file with the
     // Antigravity CLI.
     Row { files: everywhere("~/.gemini/config/mcp_config.json"), ..ANTIGRAVITY },
-    // The file of the IDE's first versions, and the one that @iterable/mcp 1.9 writes.
+    // The file of the first IDE versions, and the one that @iterable/mcp 1.9 writes.
     Row { files: everywhere("~/.gemini/antigravity/mcp_config.json"), ..ANTIGRAVITY },
     // https://zed.dev/docs/ai/mcp (As Custom Servers), before 2025-06 with `command: {path, args, env}`; the directory:
     // crates/paths/src/paths.rs (config_dir) of zed-industries/zed.
@@ -177,10 +179,10 @@ pub const ROWS: &[Row] = &[
     },
     Row { scope: ConfigScope::Project, files: everywhere("./.zed/settings.json"), ..ZED },
     // https://developers.openai.com/codex/mcp: [mcp_servers.NAME] with command, args, env, cwd, enabled; remote servers
-    // have `url`. A project's file is read where the project is trusted.
+    // have `url`. A project's file is read if the project is trusted.
     Row { files: everywhere("~/.codex/config.toml"), moved_by: Some(("CODEX_HOME", "config.toml")), ..CODEX },
     Row { scope: ConfigScope::Project, files: everywhere("./.codex/config.toml"), ..CODEX },
-    // https://docs.cline.bot/mcp/configuring-mcp-servers: the extension keeps it in VS Code's directory for its data.
+    // https://docs.cline.bot/mcp/configuring-mcp-servers: the extension keeps it in VS Code's data directory.
     Row {
         files: [
             "$XDG_CONFIG_HOME/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
@@ -189,13 +191,13 @@ pub const ROWS: &[Row] = &[
         ],
         ..CLINE
     },
-    // https://docs.cline.bot/cline-cli/configuration (Configuration directory): the same file for its command line.
+    // https://docs.cline.bot/cline-cli/configuration (Configuration directory): its command line uses the same file.
     Row { files: everywhere("~/.cline/data/settings/cline_mcp_settings.json"), ..CLINE },
     // https://lmstudio.ai/docs/app/mcp: it follows Cursor's notation.
     Row { id: "lm-studio", name: "LM Studio", files: everywhere("~/.lmstudio/mcp.json"), ..PLAIN },
 ];
 
-/// The ids of the clients, each once, in the order of the table.
+/// Returns the ids of the clients, each once, in the order of the table.
 pub fn client_ids() -> Vec<&'static str> {
     let mut ids: Vec<_> = ROWS.iter().map(|row| row.id).collect();
     ids.dedup();

@@ -44,10 +44,10 @@ enum ApprovalError {
     NeedsCode(String),
 }
 
-/// Lists, shows or answers what waits.
+/// Lists, shows or answers waiting calls.
 ///
 /// # Errors
-/// Where there is nothing of that id to be answered, a code is not given, or the state store cannot be used.
+/// If there is nothing with that id to answer, a code is not given, or the state store cannot be used.
 pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
     let mut book = Book::new(&paths::state_dir(env)?, paths::STATE_FILE);
     match &args.command {
@@ -66,7 +66,7 @@ fn list_approvals(book: &mut Book, format: Format, env: &Env) -> anyhow::Result<
     match format {
         Format::Json => all.retain(|entry| entry.state.is_open()),
         Format::Text => {
-            // Whoever wants to answer a call misses it if it has just expired.
+            // A person who wants to answer a call misses it if it has just expired.
             all.retain(|entry| {
                 let has_expired =
                     entry.state == ApprovalState::Expired && now < entry.expires.saturating_add(LATE_APPROVAL);
@@ -87,7 +87,7 @@ fn list_approvals(book: &mut Book, format: Format, env: &Env) -> anyhow::Result<
     Ok(Exit::Ok)
 }
 
-/// Whether config.toml has the local channel. Other commands report what is wrong with the file.
+/// Whether config.toml has the local channel. Other commands report errors in the file.
 fn asks_here(env: &Env) -> bool {
     paths::load_settings(env).map_or(true, |settings| settings.approvals.channels.contains(&Channel::Local))
 }
@@ -180,7 +180,6 @@ fn record_answer(book: &mut Book, id: &str, verdict: &ApprovalAnswer, given: Con
     }
 }
 
-/// Returns what an answer does to a question that was in this state.
 fn describe_answer(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duration) -> String {
     let what = format!("{} of {}", escape_invisible(&entry.tool), escape_invisible(&entry.server));
     let is_late = entry.state == ApprovalState::Late || entry.expires <= now;
@@ -209,7 +208,6 @@ fn describe_answer(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duratio
     }
 }
 
-/// Returns why a question can no longer be answered.
 fn explain_closed(entry: &ApprovalEntry, now: Duration) -> String {
     let id = &entry.id;
     let ago =
@@ -250,7 +248,7 @@ fn unknown_id(id: &str, all: &[ApprovalEntry]) -> ApprovalError {
     ApprovalError::Unknown { id: escape_invisible(id), remedy }
 }
 
-/// What an approval needs by config.toml as it is now. A session also keeps to what it has started with.
+/// Returns the confirmation that config.toml requires now. A session also keeps the one that it started with.
 fn required_confirm(env: &Env) -> anyhow::Result<Confirm> {
     Ok(match paths::load_settings(env)?.approvals.local_confirm {
         LocalConfirm::None => Confirm::None,

@@ -1,5 +1,5 @@
-//! `policylayer check`: every error and warning of a policy with its place, and what the policy does. It checks config.toml too
-//! if that is invalid or nothing is named.
+//! `policylayer check`: every error and warning of a policy with its place, and what the policy does. It also checks
+//! config.toml, if that is invalid or nothing is named.
 
 use std::io::{self, Write};
 
@@ -12,15 +12,16 @@ use crate::report::check::CheckReport;
 use crate::settings::Settings;
 use crate::visible::escape_invisible;
 
-/// Checks the named file, or the policy in force for the server; if neither is named, config.toml and every policy in the
-/// configuration directory.
+/// Checks the named file, or the policy in force for the server; if neither is named, config.toml and every policy in
+/// the configuration directory.
 ///
 /// # Errors
-/// If the server's name is invalid or a file cannot be read. An invalid policy or config.toml is [`Exit::InvalidPolicy`].
+/// If the server's name is invalid or a file cannot be read. An invalid policy or config.toml is not an error but
+/// [`Exit::InvalidPolicy`].
 pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     let reports = match check_files(args, env) {
         Ok(reports) => reports,
-        // Who reads JSON reads this as JSON too.
+        // A reader of JSON gets this error as JSON too.
         Err(error) if args.format == Format::Json && (error.is::<PolicyError>() || error.is::<SettingsError>()) => {
             let file = args.file.as_ref().map(|file| escape_invisible(&file.display().to_string()));
             let report = CheckReport::report_unreadable(file, args.server.clone(), format!("{error:#}"));
@@ -58,12 +59,12 @@ pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
 fn check_files(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> {
     let mut reports = Vec::new();
     let mut settings = Settings::default();
-    // A file that is named on the command line is checked without them.
+    // A file that is named on the command line is checked without the settings.
     if args.file.is_none()
         && let Some(source) = paths::read_settings(env)?
     {
         let (report, loaded) = CheckReport::check_settings(&source);
-        // Without them nobody knows where the policies are, and no wrapper would start.
+        // Without the settings nobody knows where the policies are, and no wrapper would start.
         let Some(loaded) = loaded else { return Ok(vec![report]) };
         settings = loaded;
         if args.server.is_none() {
@@ -81,7 +82,6 @@ fn check_files(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> 
     Ok(reports)
 }
 
-/// Writes the diagnostics and two lines of summary.
 fn write_text(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
     if let Some(file) = &report.file {
         out.write_all(report.rendered.as_bytes())?;

@@ -16,12 +16,12 @@ use crate::term::style::{DIM, ERROR, SUCCESS, WARN, terminal_width};
 use crate::term::table::{Cell, Table};
 use crate::visible::escape_invisible;
 
-/// Prints what is found.
+/// Prints the clients.
 ///
 /// # Errors
 /// If stdout cannot be written.
 pub(crate) fn run(args: &ClientsArgs, env: &Env) -> anyhow::Result<Exit> {
-    // A client need not have what this shell has in its environment.
+    // A client may lack what is in this shell's environment.
     let env = &env.clone().without_var(POLICY_VARIABLE);
     let (settings, broken) = match paths::load_settings(env) {
         Ok(settings) => (settings, None),

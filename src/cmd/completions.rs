@@ -12,13 +12,13 @@ use crate::exit::Exit;
 /// Prints the completions.
 ///
 /// # Errors
-/// When stdout cannot be written.
+/// If stdout cannot be written.
 pub(crate) fn run(args: &CompletionsArgs, _env: &Env) -> anyhow::Result<Exit> {
     io::stdout().lock().write_all(&generate_completions(args.shell))?;
     Ok(Exit::Ok)
 }
 
-/// The completions as a file's content.
+/// Returns the completions as the content of a file.
 pub(crate) fn generate_completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "policylayer", &mut script);

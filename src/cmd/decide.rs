@@ -1,4 +1,4 @@
-//! `policylayer decide`: what would happen to a call, and which rule says so. Nothing is counted and nothing is sent.
+//! `policylayer decide`: what would happen to a call, and which rule decides it. Nothing is counted or sent.
 
 use std::io::{self, Read as _, Write};
 
@@ -17,7 +17,7 @@ use crate::term::table::{self, Cell};
 use crate::visible::escape_invisible;
 use crate::wire::arguments::Arguments;
 
-/// Decides one call under the policy that is named, or in force for the server.
+/// Decides one call under the named policy, or under the one in force for the server.
 ///
 /// # Errors
 /// If the server is unclear, the policy cannot be loaded, or the arguments cannot be read or sent.
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
     })
 }
 
-/// Reads the arguments of the call. Prints what is wrong and returns `None` if no call can have them.
+/// Reads the arguments of the call. If no call can have them, prints what is wrong and returns `None`.
 fn read_arguments(given: Option<&str>) -> anyhow::Result<Option<Arguments>> {
     let (name, text) = match given {
         None => return Ok(Some(Arguments::default())),
@@ -64,7 +64,6 @@ fn read_arguments(given: Option<&str>) -> anyhow::Result<Option<Arguments>> {
     Ok(None)
 }
 
-/// Writes the decision as a sentence, and the limits as a table.
 fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()> {
     let (tool, rule) = (escape_invisible(report.tool), escape_invisible(&report.rule));
     let by = format!("{rule} of {}", document_of_rule(&rule, report.file, report.server));

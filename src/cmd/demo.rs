@@ -26,29 +26,28 @@ use crate::term::table::{self, Cell};
 use crate::term::wrap::{text_width, wrap_text};
 use crate::visible::escape_invisible;
 
-/// The subcommand that makes a process the stand-in server.
+/// The subcommand that runs the stand-in server.
 pub(crate) const SERVER_SUBCOMMAND: &str = "demo-server";
 
-/// The policy that the demo runs under, as its users write it.
+/// The policy of the demo, as a user would write it.
 const POLICY: &str = r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#;
 
-/// Only the client asks: nobody sits at this machine's own desk during the demo.
+/// Only the client asks: the demo has no person at the local channel.
 const CONFIG: &str = "[approvals]\nchannels = [\"client\"]\n";
 
-/// What the person of the demo says to the call that they are asked about.
+/// What the demo's person says about the call that they are asked about.
 const NOTE: &str = "Ann reviews it first.";
 
-/// The server that the stand-in stands in for.
 const SERVER: &str = "iterable";
 
 const TITLE: Style = Style::new().bold();
 
-/// Runs the demo, on the built-in stand-in server or on the one that is given.
+/// Runs the demo, on the built-in stand-in server or on the given one.
 ///
 /// # Errors
-/// When a server does not start or answer, or when the wrapper did not do what the demo says it does.
+/// If a server does not start or answer, or if the wrapper did not do what the demo says it does.
 pub(crate) fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
-    // Goes with all that is in it when the demo ends.
+    // The directory is removed with its content when the demo ends.
     let dir = tempfile::tempdir().context("the demo needs a temporary directory")?;
     let is_stand_in = args.command.is_empty();
     let command = if is_stand_in { stand_in_command()? } else { args.command.clone() };
@@ -61,7 +60,7 @@ pub(crate) fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
         paths::load_policy(None, &settings.server_of_command(&command)?, &settings, env)?.policy
     };
     let policy = Arc::new(policy);
-    // What the server lists by itself, before the wrapper hides some of it.
+    // What the server itself lists, before the wrapper hides some of it.
     let offer = probe::probe_command(&command, &show_start)?;
     let report = InspectReport::new(&offer, &policy, &command);
     let mut out = anstream::stdout().lock();
@@ -74,14 +73,13 @@ pub(crate) fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
         };
         tokio::select! {
             result = demo => result,
-            // So that the directory goes with us, and what was started.
+            // So that the directory and the started processes are cleaned up.
             () = wait_for_interrupt() => bail!("the demo was interrupted"),
         }
     })?;
     Ok(Exit::Ok)
 }
 
-/// Waits until somebody wants us to end.
 async fn wait_for_interrupt() {
     #[cfg(unix)]
     if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
@@ -96,20 +94,18 @@ async fn wait_for_interrupt() {
 /// Runs the stand-in server.
 ///
 /// # Errors
-/// When its client cannot be read or written to.
+/// If its client cannot be read or written to.
 pub(crate) fn serve_stand_in() -> anyhow::Result<Exit> {
     server::serve_stdio()?;
     Ok(Exit::Ok)
 }
 
-/// One call of the story.
 struct StoryCall {
     tool: &'static str,
-    /// The arguments, as JSON.
     arguments: &'static str,
-    /// What the agent is after, in plain words.
+    /// What the agent wants, in plain words.
     why: &'static str,
-    /// Whether the call is to reach the server.
+    /// Whether the call should reach the server.
     is_to_run: bool,
 }
 
@@ -150,7 +146,7 @@ async fn stand_in_demo(
 ) -> anyhow::Result<()> {
     let policy = dir.join("policy.json");
     std::fs::write(&policy, POLICY)?;
-    // The wrapper finds it here, because this directory is its home.
+    // The wrapper finds the file here, because this directory is its home.
     std::fs::create_dir_all(dir.join("policylayer"))?;
     std::fs::write(dir.join("policylayer/config.toml"), CONFIG)?;
     let launch = Launch { policy: Some(&policy), server: Some(SERVER), command, home: Some(dir) };
@@ -239,7 +235,7 @@ fn write_title(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "{TITLE}{text}{TITLE:#}")
 }
 
-/// Writes a call: what the agent is after, what it sends, what became of it, and what it gets.
+/// Writes a call: what the agent wants, what it sends, what happens to the call, and the answer.
 fn write_call(out: &mut dyn Write, why: &str, request: &str, verdict: &str, answer: &str) -> io::Result<()> {
     writeln!(out, "  The agent {why}\n  {DIM}tools/call {request}{DIM:#}\n  {verdict}")?;
     write_wrapped(out, answer)

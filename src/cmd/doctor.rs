@@ -14,7 +14,7 @@ use crate::term::message::print_error;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::visible::escape_invisible;
 
-/// Looks at every chain that is meant, and prints how its steps went.
+/// Checks every selected chain, and prints the results of its steps.
 ///
 /// # Errors
 /// If a person interrupts it, or stdout cannot be written.
@@ -34,7 +34,6 @@ pub(crate) fn run(args: &DoctorArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(if report.ok { Exit::Ok } else { Exit::Failed })
 }
 
-/// Writes a line for each step.
 fn write_text(out: &mut dyn Write, report: &DoctorReport) -> io::Result<()> {
     let bold = Style::new().bold();
     for check in &report.checks {
@@ -80,7 +79,6 @@ fn write_step(out: &mut dyn Write, step: &StepReport, width: usize) -> io::Resul
     lines.try_for_each(|line| writeln!(out, "        {}", escape_invisible(line)))
 }
 
-/// Returns what a step is called for a person.
 fn step_label(id: StepId) -> &'static str {
     match id {
         StepId::File => "client's file",

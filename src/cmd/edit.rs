@@ -22,12 +22,10 @@ use crate::term::table::{Cell, Table};
 use crate::term::{diff, message};
 use crate::visible::{count_of, escape_invisible, visible_lines, visible_path};
 
-/// Changes what happens to tools.
 pub(crate) fn edit_tools(action: EditAction, args: &ToolsArgs, env: &Env) -> anyhow::Result<Exit> {
     carry_out(Order { action, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
 }
 
-/// Limits the tools.
 pub(crate) fn limit_tools(args: &LimitArgs, env: &Env) -> anyhow::Result<Exit> {
     let action = EditAction::Limit { rate: args.rate.clone(), scope: args.scope.map(Into::into) };
     carry_out(Order { action, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
@@ -52,7 +50,7 @@ fn read_pasted(file: &Path) -> anyhow::Result<Pasted> {
     let mut text = Vec::new();
     let mut stdin = io::stdin().lock().take(MAX_POLICY_FILE as u64 + 1);
     stdin.read_to_end(&mut text).context("What is pasted cannot be read from stdin. Give it as a file")?;
-    // Before it is decoded: what was cut off may have been half a character.
+    // Before the text is decoded: the cut may be in the middle of a character.
     if text.len() > MAX_POLICY_FILE {
         let most = MAX_POLICY_FILE / 1024 / 1024;
         bail!("What comes from stdin is larger than {most} MiB, and no policy is. Give the policy itself.");
@@ -65,11 +63,10 @@ fn carry_out(order: Order, args: &EditArgs, env: &Env) -> anyhow::Result<Exit> {
     edit_with(args, env, |source, name, server| edit::carry_out_order(source, name, server, &order))
 }
 
-/// The file that is edited.
 struct Target {
     server: ServerName,
     path: PathBuf,
-    /// Its content; `None` if it does not exist yet.
+    /// The content of the file; `None` if it does not exist yet.
     source: Option<Source>,
 }
 
@@ -104,7 +101,6 @@ fn edit_with(
     Ok(Exit::Ok)
 }
 
-/// What was done, in a sentence.
 fn summarize(report: &EditReport<'_>, has_file: bool) -> String {
     let EditReport { file, server, .. } = report;
     match (report.changed, report.written) {
@@ -134,10 +130,9 @@ fn print_notes(edited: &Edited, before: &Before) -> io::Result<()> {
     Ok(())
 }
 
-/// The most warnings that are printed at once: hiding by a glob may make one for each tool.
+/// The most warnings that are printed at once: hiding by a glob may cause one for each tool.
 const MAX_WARNINGS: usize = 3;
 
-/// Prints the diff, and the decisions that change.
 fn show_edit(target: &Target, edited: &Edited, report: &EditReport<'_>) -> anyhow::Result<()> {
     let mut out = AutoStream::auto(io::stdout()).lock();
     let EditReport { file, server, .. } = report;
@@ -163,7 +158,7 @@ fn show_edit(target: &Target, edited: &Edited, report: &EditReport<'_>) -> anyho
 }
 
 fn table_row(DecisionChange { tool, before, after }: &DecisionChange<'_>) -> Vec<Cell> {
-    // Otherwise a row would show the same twice, and not what changes.
+    // Otherwise a row would show the same value twice, and not what changes.
     let is_shown = before.effect != after.effect || before.limits != after.limits;
     let note = if is_shown { "" } else { ", another reason" };
     vec![
@@ -184,7 +179,6 @@ fn decision_cell(decision: &ToolDecision<'_>, note: &str) -> Cell {
     Cell::new_styled(format!("{}{limits}{note}", decision.effect), style)
 }
 
-/// The policy before it was edited.
 struct Before {
     policy: Policy,
     warnings: Vec<Diagnostic>,
@@ -197,13 +191,11 @@ impl Before {
         Self { policy: policy.unwrap_or_else(|| policy::builtin_policy(&target.server)), warnings }
     }
 
-    /// Whether the warning applied before.
     fn had_warning(&self, warning: &Diagnostic) -> bool {
         self.warnings.iter().any(|own| own.code == warning.code && own.message == warning.message)
     }
 }
 
-/// Finds the file that is meant.
 fn find_target(args: &EditArgs, env: &Env) -> anyhow::Result<Target> {
     let policy = args.policy.as_deref();
     let settings = super::settings_for(policy, env).map_err(ExitError::from)?;
@@ -219,7 +211,6 @@ fn find_target(args: &EditArgs, env: &Env) -> anyhow::Result<Target> {
     Ok(Target { server, path, source })
 }
 
-/// The only server that has a policy file.
 fn only_server(settings: &Settings, env: &Env) -> anyhow::Result<ServerName> {
     let servers = super::servers_with_policies(settings, env)?;
     let why = match servers.as_slice() {

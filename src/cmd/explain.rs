@@ -11,7 +11,8 @@ use crate::policy::Format;
 use crate::report::explanation::{Explanation, RuleText, ToolQuestion};
 use crate::report::to_json;
 
-/// Explains a tool. A policy that cannot be loaded is reported, and is the exit code; the tool is explained all the same.
+/// Explains a tool. If the policy cannot be loaded, that is reported and determines the exit code, but the tool is
+/// still explained.
 ///
 /// # Errors
 /// If the server's name is invalid, the policy cannot be loaded, or stdout cannot be written.

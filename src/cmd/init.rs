@@ -32,7 +32,7 @@ use crate::visible::{count_of, visible_path};
 pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env).map_err(ExitError::from)?;
     let server = find_server(args, &settings)?;
-    // Before the server runs: nobody should answer questions for nothing.
+    // Before the server runs: nobody should answer questions in vain.
     let options = TargetOptions {
         output: args.output.as_deref(),
         format: args.format.map(PolicyFormat::document_format),
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     let backups = target.write_file(file, &text).map_err(ExitError::from)?;
     print_summary(args, &server, &plan, &target, file, &backups);
     if warnings > 0 {
-        // Only answers of a person cause them.
+        // Only a person's answers cause warnings.
         let warnings = count_of(warnings, "warning");
         let file = as_word(&file.to_string_lossy());
         message::print_warning(&format!(
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The server's name: the one that is given, that of config.toml, or the one that the command tells.
+/// Returns the server's name: the given one, that of config.toml, or the one derived from the command.
 fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<ServerName> {
     if let Some(name) = &args.server {
         return Ok(ServerName::parse(name).map_err(|error| {
@@ -96,7 +96,7 @@ fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<ServerNam
     })?)
 }
 
-/// The answers of a person, if there is one; `None` if they leave.
+/// Returns the answers of a person, if there is one; `None` if they cancel.
 fn ask_for_answers(
     args: &InitArgs,
     server: &ServerName,
@@ -122,7 +122,6 @@ fn calls_itself(offer: &ServerOffer) -> String {
     }
 }
 
-/// Prints what was done, what to do next, and how to change it.
 fn print_summary(
     args: &InitArgs,
     server: &ServerName,
@@ -180,7 +179,7 @@ fn describe_counts(plan: &[PlannedTool]) -> String {
     counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// A command as a shell takes it.
+/// Quotes a command for a shell.
 fn command_line(command: &[OsString]) -> String {
     command.iter().map(|part| as_word(&part.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }

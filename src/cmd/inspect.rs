@@ -1,4 +1,4 @@
-//! `policylayer inspect`: what an agent would see of a server, and what would happen to its calls. Nothing is called.
+//! `policylayer inspect`: what an agent would see of a server, and what would happen to its calls. No tool is called.
 
 mod text;
 
@@ -14,7 +14,7 @@ use crate::probe;
 use crate::report::inspection::InspectReport;
 use crate::term::style::terminal_width;
 
-/// Starts the server, passes its lists through the policy, and prints what is left of them.
+/// Starts the server, passes its lists through the policy, and prints the result.
 ///
 /// # Errors
 /// If the policy cannot be loaded, or the server cannot be started or does not answer.
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
         Some(name) => ServerName::parse(name)?,
         None => settings.server_of_command(&args.command)?,
     };
-    // Before the server is started, since it takes no time.
+    // Before the server is started, since loading takes no time.
     let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env).map_err(ExitError::from)?;
     let policy = Arc::new(loaded.policy);
     let offer = probe::probe_command(&args.command, &show_start)?;

@@ -1,4 +1,4 @@
-//! `policylayer log`: the decisions in the audit log, also as they are made.
+//! `policylayer log`: the decisions in the audit log, and new ones as they are made.
 
 mod rows;
 mod stats;
@@ -21,16 +21,15 @@ use crate::record::LogLine;
 use crate::report::log_records::{LogFilter, LogRecords};
 use crate::term::message;
 
-/// How many decisions are printed if nothing says how many.
 const LAST: usize = 50;
 
-/// How many are printed before those that are made from now on.
+/// How many decisions are printed before new ones are followed.
 const LAST_BEFORE: usize = 10;
 
-/// Prints the log, or runs the subcommand that is named.
+/// Prints the log, or runs the named subcommand.
 ///
 /// # Errors
-/// When a server's name is invalid, or the log cannot be read.
+/// If a server's name is invalid, or the log cannot be read.
 pub(crate) fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     match &args.command {
         Some(LogCommand::Stats(args)) => stats::run(args, env),
@@ -39,7 +38,6 @@ pub(crate) fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     }
 }
 
-/// Opens the log that filters are about.
 fn open_records(filters: &Filters, now: &Zoned, env: &Env) -> anyhow::Result<(LogRecords, LogFilter)> {
     let Filters { server, tool, effect, outcome, session, since } = filters.clone();
     let server = server.as_deref().map(ServerName::parse).transpose()?;
@@ -98,7 +96,6 @@ fn print_new(printer: &mut LinePrinter, records: &mut LogRecords, filter: &LogFi
     Ok(printer.flush()?)
 }
 
-/// Prints the last of the matching lines.
 fn print_last(
     count: usize,
     printer: &mut LinePrinter,

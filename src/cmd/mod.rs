@@ -1,4 +1,4 @@
-//! One file a verb: each has `run(args, &Env)`.
+//! One module per subcommand: each has `run(args, &Env)`.
 
 pub(crate) mod approvals;
 pub(crate) mod check;
@@ -39,10 +39,10 @@ use crate::shell::as_word;
 use crate::term::message;
 use crate::visible::count_of;
 
-/// Does what the command line says.
+/// Runs the subcommand of the command line.
 ///
 /// # Errors
-/// What a person is to be told; the verb has said nothing of it yet.
+/// What to tell the person; the subcommand has not printed it yet.
 pub(crate) fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     run_subcommand(cli, env).or_else(|error| {
         let error = error.downcast::<ExitError>()?;
@@ -80,7 +80,7 @@ fn run_subcommand(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     }
 }
 
-/// The server that is meant: the one that is named, else the one that the policy file is named after, else an unknown one.
+/// Returns the selected server: the named one, else the one that the policy file is named after, else an unknown one.
 fn server_for(named: Option<&str>, file: Option<&Path>, env: &Env) -> Result<ServerName, BadServerName> {
     if let Some(name) = named {
         return ServerName::parse(name);
@@ -89,18 +89,18 @@ fn server_for(named: Option<&str>, file: Option<&Path>, env: &Env) -> Result<Ser
     Ok(file.and_then(ServerName::from_policy_file).unwrap_or_else(ServerName::unknown))
 }
 
-/// Prints an error that has an exit code of its own.
+/// Prints an error that has its own exit code, and returns the code.
 fn report_exit(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
     message::print_error(&error.to_string());
     exit
 }
 
-/// The settings that say where the policy is. A file that is named on the command line is judged without them.
+/// Loads the settings that say where the policy is. A file that is named on the command line is used without them.
 fn settings_for(named: Option<&Path>, env: &Env) -> Result<Settings, SettingsError> {
     if named.is_some() { Ok(Settings::default()) } else { paths::load_settings(env) }
 }
 
-/// The servers that have a policy file, by config.toml or by its name, each once and in order.
+/// Returns the servers that have a policy file, by config.toml or by the file's name, sorted and without duplicates.
 fn servers_with_policies(settings: &Settings, env: &Env) -> anyhow::Result<Vec<ServerName>> {
     let configured = settings.servers.iter().filter(|server| server.policy.is_some());
     let mut servers: Vec<_> = configured.map(|server| server.name.clone()).collect();

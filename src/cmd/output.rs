@@ -19,7 +19,7 @@ use crate::report::log_records::LogError;
 use crate::report::to_json;
 use crate::term::spinner::Spinner;
 
-/// An error that ends the program with an exit code of its own.
+/// An error that ends the program with its own exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(super) struct ExitError {
@@ -51,14 +51,13 @@ impl From<CannotEdit> for ExitError {
 }
 
 impl ExitError {
-    /// A mistake on the command line.
     pub(super) fn from_usage(message: String) -> Self {
         Self { message, exit: Exit::Usage }
     }
 }
 
-/// Loads the settings that say where the policy is, and the policy that is named or in force for the server. A file that is named
-/// is loaded without the settings.
+/// Loads the settings that say where the policy is, and the policy that is named or in force for the server. A named
+/// file is loaded without the settings.
 ///
 /// # Errors
 /// If config.toml or the policy cannot be read or is invalid.
@@ -66,7 +65,7 @@ pub(super) fn load_policy(named: Option<&Path>, server: &ServerName, env: &Env) 
     Ok(paths::load_policy(named, server, &settings_for(named, env)?, env)?)
 }
 
-/// Prints a report as JSON, or as the text that `write_text` makes of it.
+/// Prints a report as JSON, or as the text that `write_text` writes.
 ///
 /// # Errors
 /// If stdout cannot be written.
@@ -81,7 +80,7 @@ pub(super) fn print_report<R: Serialize>(
     })
 }
 
-/// Prints what `write` writes. Colours are left out if stdout does not show them.
+/// Prints what `write` writes. Colours are left out if stdout does not support them.
 ///
 /// # Errors
 /// If stdout cannot be written.
@@ -92,7 +91,7 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> any
     Ok(())
 }
 
-/// Spins on stderr beside the command that is starting, until what is returned is dropped.
+/// Shows a spinner on stderr beside the command that is starting, until the returned value is dropped.
 pub(super) fn show_start(command: &str) -> Box<dyn Any> {
     Box::new(Spinner::start(&format!("starting {command}")))
 }

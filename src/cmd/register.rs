@@ -22,7 +22,6 @@ use crate::shell::as_word;
 use crate::term::{diff, message};
 use crate::visible::{escape_invisible, visible_lines, visible_path};
 
-/// Wraps a server that clients have, or adds one.
 pub(crate) fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env).map_err(ExitError::from)?;
     let program = program::path_to_write(env)?;
@@ -46,7 +45,7 @@ pub(crate) fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// Makes the changes and prints what was done.
+/// Applies the changes and prints what was done.
 pub(super) fn carry_out(plan: Result<RegisterPlan<'_>, Refusal>, selection: &Selection<'_>) -> anyhow::Result<Exit> {
     selection.warnings.borrow().iter().for_each(|warning| message::print_warning(warning));
     let RegisterPlan { changes, mut exit, note } = plan.map_err(ExitError::from)?;

@@ -17,10 +17,10 @@ use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, terminal_
 use crate::term::table::{Cell, Table};
 use crate::visible::escape_invisible;
 
-/// Decides the recorded calls again and prints which decisions change. Changes are no failure.
+/// Decides the recorded calls again and prints which decisions change. Changes are not a failure.
 ///
 /// # Errors
-/// When the log cannot be read.
+/// If the log cannot be read.
 pub(crate) fn run(args: &ReplayArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let dir = paths::audit_dir(env)?;

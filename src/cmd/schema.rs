@@ -4,14 +4,14 @@ use std::io::Write as _;
 
 use crate::exit::Exit;
 
-/// As [`crate::policy::schema`] makes it. What makes it is a tenth of a megabyte that the program need not have; a test
-/// holds the file to it.
+/// The output of [`crate::policy::schema`]. The generator takes a tenth of a megabyte that the program does not need; a
+/// test keeps the file up to date.
 const SCHEMA: &str = include_str!("../../config/policy.schema.json");
 
 /// Prints the schema.
 ///
 /// # Errors
-/// Where stdout cannot be written to.
+/// If stdout cannot be written.
 pub(crate) fn run() -> anyhow::Result<Exit> {
     let mut out = std::io::stdout().lock();
     out.write_all(SCHEMA.as_bytes())?;

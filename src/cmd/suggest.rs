@@ -21,8 +21,7 @@ use crate::term::style::format_local_time;
 use crate::term::{diff, message};
 use crate::visible::{escape_invisible, visible_path};
 
-/// Prints what the policy lacks, as a diff, or the whole suggested policy if there is no file yet. The file in force is
-/// never written.
+/// Prints what the policy lacks as a diff, or a whole policy if there is no file yet. Never writes the file in force.
 pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let of_policy = args.policy.as_deref().and_then(ServerName::from_policy_file);
@@ -61,7 +60,7 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     let policy = load_valid(&suggested, &server).map_err(|rendered| {
         anyhow!("What would be suggested is no valid policy, so it is not. Please report this.\n\n{rendered}")
     })?;
-    // What it lets through is tried, not supposed.
+    // What it lets through is tried, not assumed.
     let after = log.survey_log(&policy)?;
     let output = args.output.as_deref();
     match (&source, output) {
@@ -82,7 +81,7 @@ pub(crate) fn run(args: &SuggestArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The log of one server, which is read for each policy.
+/// The log of one server, which is read once for each policy.
 struct ServerLog<'l> {
     server: &'l ServerName,
     since: Option<Timestamp>,
@@ -130,7 +129,7 @@ fn print_entries(
     Ok(Exit::Ok)
 }
 
-/// Warns of what is still refused: a person has to decide about it.
+/// Warns about what is still refused: a person has to decide about it.
 fn print_refused<'s>(refused: impl Iterator<Item = (&'s (String, String), &'s u64)>, policy: &Policy) {
     for ((tool, rule), count) in refused {
         let how = if policy.looks_at_arguments(tool) { ", as the log has it," } else { "" };
@@ -143,7 +142,7 @@ fn print_refused<'s>(refused: impl Iterator<Item = (&'s (String, String), &'s u6
     }
 }
 
-/// Writes a file that does not exist yet.
+/// Writes a file that must not exist yet.
 fn create_file(file: &Path, text: &str) -> anyhow::Result<()> {
     let name = visible_path(file);
     let created = OpenOptions::new().write(true).create_new(true).open(file);
@@ -162,7 +161,7 @@ fn create_file(file: &Path, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints what changes, as `patch` reads it.
+/// Prints the changes in the format of `patch`.
 fn print_diff(old: &Source, new: &str) -> io::Result<()> {
     let mut out = AutoStream::auto(io::stdout()).lock();
     writeln!(out, "--- {}\n+++ {} (suggested)", old.name(), old.name())?;

@@ -1,4 +1,4 @@
-//! `policylayer test`: what policies make of the calls in their test files, compared with what is expected.
+//! `policylayer test`: what policies decide about the calls in their test files, compared with what is expected.
 
 mod junit;
 
@@ -19,10 +19,10 @@ use crate::term::style::{ERROR, SUCCESS};
 use crate::term::table::{self, Cell};
 use crate::visible::escape_invisible;
 
-/// Runs the test files that are named, or all those beside the policies in the configuration directory.
+/// Runs the named test files, or all those beside the policies in the configuration directory.
 ///
 /// # Errors
-/// If there is no test file at all. What is wrong with one file is part of the output, and the others are run.
+/// If there is no test file at all. Errors in one file are part of the output, and the others still run.
 pub(crate) fn run(args: &TestArgs, env: &Env) -> anyhow::Result<Exit> {
     let files = if args.files.is_empty() { find_tests(env)? } else { args.files.clone() };
     let run = TestRun::run_files(&files, env);
@@ -34,7 +34,6 @@ pub(crate) fn run(args: &TestArgs, env: &Env) -> anyhow::Result<Exit> {
     Ok(run.exit_code())
 }
 
-/// Returns every test file in the directory of the policies.
 fn find_tests(env: &Env) -> anyhow::Result<Vec<PathBuf>> {
     let listing = paths::list_policies(env)?;
     if listing.tests.is_empty() {
@@ -47,7 +46,7 @@ fn find_tests(env: &Env) -> anyhow::Result<Vec<PathBuf>> {
     Ok(listing.tests)
 }
 
-/// Writes each failure as a table of what was expected and what there is, and a line of summary.
+/// Writes each failure as a table of expected and actual values, and a line of summary.
 fn write_text(out: &mut dyn Write, run: &TestRun) -> io::Result<()> {
     let error = ERROR.bold();
     for tested in &run.files {

@@ -1,4 +1,4 @@
-//! Which server a tool is of, if a person has named the tool alone.
+//! Which server a tool belongs to, if a person has only named the tool.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::report::explanation::CATALOGUED;
 use crate::risk::Catalogue;
 use crate::visible::escape_invisible;
 
-/// Returns the server that has the tool: the one that is named, else the one that the policy file is named after, else the only
+/// Returns the server that has the tool: the named one, else the one that the policy file is named after, else the only
 /// one with a policy, else the one whose catalogue has the tool.
 ///
 /// # Errors
@@ -27,7 +27,7 @@ pub(super) fn find_server(
     if let Some(file) = file.or_else(|| env.var(POLICY_VARIABLE).map(Path::new)) {
         return Ok(ServerName::from_policy_file(file).unwrap_or_else(ServerName::unknown));
     }
-    // If the directory cannot be read, loading the policy says so.
+    // If the directory cannot be read, loading the policy reports it.
     let listed = paths::list_policies(env).map(|listing| listing.servers).unwrap_or_default();
     if let [only] = listed.as_slice() {
         return Ok(only.clone());

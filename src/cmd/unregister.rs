@@ -9,7 +9,6 @@ use crate::clients::select::Selection;
 use crate::clients::servers::Clients;
 use crate::exit::Exit;
 
-/// Unwraps a server.
 pub(crate) fn run(args: &UnregisterArgs, env: &Env) -> anyhow::Result<Exit> {
     let program = program::path_to_write(env)?;
     let clients = Clients::find_all(env);

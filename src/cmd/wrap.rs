@@ -55,11 +55,11 @@ impl Failure {
     }
 }
 
-/// Runs a session. A start that fails is told on stderr and to the client, whose first request it answers.
+/// Runs a session. A failed start is reported on stderr and to the client, as the answer to its first request.
 ///
 /// # Errors
-/// When there is not even a thread to write to stderr. All else that fails is told here, since the client is to be told
-/// the same.
+/// If not even the thread that writes to stderr can be started. All other failures are reported here, since the client
+/// gets the same message.
 pub(crate) fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
     let stderr = Stderr::start_writer()?;
     log_to(&stderr, args.log_level, env);
@@ -110,7 +110,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
     })?)
 }
 
-/// Makes the engine tell of every decision, and says where that is written down.
+/// Makes the engine record every decision, and returns where the log is.
 fn recording(
     engine: Engine,
     server: &ServerName,
@@ -145,7 +145,7 @@ fn recording(
     Ok((engine, Some(LogPlace { dir: folder, server: server.clone(), options })))
 }
 
-/// Makes the engine ask persons, and says where those are asked that sit at this machine.
+/// Makes the engine ask for approvals, and returns the channel to the persons at this machine.
 fn asking(
     engine: Engine,
     server: &ServerName,
@@ -169,7 +169,7 @@ fn asking(
     Ok((engine.with_approvals(asks), Box::new(desk)))
 }
 
-/// Where the counts are that outlive a session. It is opened when the first limit needs it.
+/// Returns the store of the counts that outlive a session. It is opened when the first limit needs it.
 fn store(env: &Env) -> Box<dyn Store> {
     match paths::state_dir(env) {
         Ok(folder) => Box::new(Sqlite::new(folder.join(paths::STATE_FILE))),
@@ -197,8 +197,8 @@ fn server_name(args: &WrapArgs, settings: &Settings) -> Result<ServerName, Failu
     }
 }
 
-/// Lines on stderr stand among the server's own: ours begin with the program's name where others have the time, which
-/// the clients' logs add anyway.
+/// Lines on stderr are mixed with the server's own: ours begin with the program's name in place of the time, which the
+/// clients' logs add anyway.
 struct Name;
 
 impl FormatTime for Name {
@@ -207,7 +207,7 @@ impl FormatTime for Name {
     }
 }
 
-/// Tells a person what went wrong, after all that was said before.
+/// Reports an error to a person, after everything that was logged before.
 fn report(message: &str, stderr: &Stderr, env: &Env) {
     let line = message::error_line(message);
     let line = if env.colours_stderr() { line } else { anstream::adapter::strip_str(&line).to_string() };
@@ -230,9 +230,9 @@ fn log_to(stderr: &Stderr, level: LogLevel, env: &Env) {
         .with_timer(Name)
         .with_ansi(env.colours_stderr())
         .with_writer(move || stderr.clone())
-        // Told on stderr, what fails there would panic: a client that closes our stderr must not end the session.
+        // Internal errors would go to stderr, which a client may close; a failure to write there panics.
         .log_internal_errors(false)
         .finish();
-    // Already set where another part of the program logs; then it goes there.
+    // If another part of the program has already set a subscriber, logs go there.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

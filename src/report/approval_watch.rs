@@ -6,14 +6,13 @@ use crate::engine::ApprovalAnswer;
 use crate::limits::MAX_NOTE;
 use crate::state::approvals::{self, ApprovalEntry, Confirm, TYPEABLE};
 
-/// How long a call must have been shown before it can be answered: a key that was meant for another one, or pressed before
+/// How long a call must be shown before it can be answered: a key that was meant for another call, or pressed before
 /// this one came up, must not answer it.
 const SEEN: Duration = Duration::from_millis(600);
 
-/// The length of a confirmation code.
 const CODE_LENGTH: usize = 4;
 
-/// How many characters a person may type where a code is expected.
+/// How many characters a person may type if a code is expected.
 const MAX_TYPED: usize = 16;
 
 /// There is no confirmation code.
@@ -34,10 +33,10 @@ pub fn is_code(typed: &str, code: &str) -> bool {
     typed.trim().eq_ignore_ascii_case(code)
 }
 
-/// A person's answer to the question of an id, and what they confirmed it with.
+/// A person's answer to an approval, and how they confirmed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenAnswer {
-    /// The id of the question.
+    /// The id of the approval.
     pub id: String,
     /// The answer.
     pub approval: ApprovalAnswer,
@@ -52,20 +51,20 @@ pub enum WatchMode {
     Browse,
     /// Writing a note to the agent that goes with the refusal of a call.
     Note {
-        /// The id of the question.
+        /// The id of the approval.
         id: String,
         /// The note so far.
         text: String,
     },
     /// Typing back a code to approve a call.
     Code {
-        /// The id of the question.
+        /// The id of the approval.
         id: String,
-        /// The answer that is to be given.
+        /// The answer to give.
         approval: ApprovalAnswer,
         /// The code.
         code: String,
-        /// What was typed so far.
+        /// The text typed so far.
         typed: String,
     },
 }
@@ -75,40 +74,40 @@ pub enum WatchMode {
 pub struct ApprovalWatch {
     required: Confirm,
     entries: Vec<ApprovalEntry>,
-    /// The id of the call that is shown, and since when it is.
+    /// The id of the call that is shown, and since when it has been shown.
     shown: Option<(String, Duration)>,
-    /// The first line of it that is shown.
+    /// The index of its first visible line.
     pub scroll: usize,
     /// What the person is doing.
     pub mode: WatchMode,
-    /// What the person was told last.
+    /// The last message to the person.
     pub message: String,
 }
 
 impl ApprovalWatch {
-    /// A watch that shows nothing yet. Approvals need at least `required`.
+    /// Creates a watch that shows nothing yet. Approvals need at least `required`.
     pub fn new(required: Confirm) -> Self {
         let (mode, message) = (WatchMode::Browse, String::new());
         Self { required, entries: Vec::new(), shown: None, scroll: 0, mode, message }
     }
 
-    /// What can be answered, the oldest first.
+    /// Returns the calls that can be answered, the oldest first.
     pub fn entries(&self) -> &[ApprovalEntry] {
         &self.entries
     }
 
-    /// The index of the call that is shown.
+    /// Returns the index of the call that is shown.
     pub fn position(&self) -> Option<usize> {
         let (id, _) = self.shown.as_ref()?;
         self.entries.iter().position(|entry| entry.id == *id)
     }
 
-    /// The call that is shown.
+    /// Returns the call that is shown.
     pub fn shown_entry(&self) -> Option<&ApprovalEntry> {
         self.entries.get(self.position()?)
     }
 
-    /// Takes over what waits now. The call that is shown stays, as long as it waits.
+    /// Replaces the waiting calls. The call that is shown stays as long as it waits.
     pub fn update_entries(&mut self, all: Vec<ApprovalEntry>, now: Duration) {
         let position = self.position();
         self.entries = all.into_iter().filter(|entry| entry.state.is_open()).collect();
@@ -123,7 +122,6 @@ impl ApprovalWatch {
         }
     }
 
-    /// Shows the call at an index, or the last one.
     fn show_at(&mut self, index: usize, now: Duration) {
         let index = index.min(self.entries.len().saturating_sub(1));
         let id = self.entries.get(index).map(|entry| entry.id.clone());
@@ -176,7 +174,7 @@ impl ApprovalWatch {
         Some(id.clone())
     }
 
-    /// The text that the person types, and how many characters it may have.
+    /// Returns the text that the person types, and how many characters it may have.
     fn typed_text(&mut self) -> Option<(&mut String, usize)> {
         match &mut self.mode {
             WatchMode::Browse => None,
@@ -185,7 +183,7 @@ impl ApprovalWatch {
         }
     }
 
-    /// Adds a character to what is typed.
+    /// Adds a character to the typed text.
     pub fn type_char(&mut self, c: char) {
         if let Some((text, most)) = self.typed_text()
             && text.chars().count() < most
@@ -194,12 +192,12 @@ impl ApprovalWatch {
         }
     }
 
-    /// Takes back the last character.
+    /// Removes the last character.
     pub fn erase_char(&mut self) {
         _ = self.typed_text().and_then(|(text, _)| text.pop());
     }
 
-    /// Goes back to browsing.
+    /// Returns to browsing.
     pub fn cancel_typing(&mut self) {
         self.mode = WatchMode::Browse;
         "Nothing was answered.".clone_into(&mut self.message);

@@ -26,7 +26,7 @@ pub(crate) struct CheckReport {
     pub(crate) warnings: usize,
     /// The errors and warnings, in the order of their places.
     pub(crate) diagnostics: Vec<PlacedDiagnostic>,
-    /// What the policy does with the tools that the server is known to have; `null` if it has no catalogue.
+    /// What the policy does with the server's known tools; `null` if the server has no catalogue.
     pub(crate) tools: Option<Tally>,
     /// The diagnostics as a terminal shows them.
     #[serde(skip)]

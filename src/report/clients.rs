@@ -39,7 +39,7 @@ fn file_paths<S: Serializer>(files: &[SearchedFile], serializer: S) -> Result<S:
 /// A place of a client, with its servers.
 #[derive(Debug, Serialize)]
 pub(crate) struct ClientReport {
-    /// Why the servers of the file are not known.
+    /// Why the servers of the file are unknown.
     pub(crate) error: Option<ClientFileError>,
     /// Whether the file is there.
     pub(crate) exists: bool,
@@ -51,7 +51,7 @@ pub(crate) struct ClientReport {
     pub(crate) id: &'static str,
     /// The client, as its users call it.
     pub(crate) name: &'static str,
-    /// What the client may stumble over.
+    /// What may confuse the client.
     pub(crate) note: Option<String>,
     /// The Windows package that the file belongs to.
     pub(crate) package: Option<String>,
@@ -66,7 +66,7 @@ fn scope_word<S: Serializer>(scope: &ConfigScope, serializer: S) -> Result<S::Ok
     serializer.serialize_str(scope.as_str())
 }
 
-/// Why the servers of a file are not known, and the place in the file, if that is known.
+/// Why the servers of a file are unknown, and the place in the file, if known.
 #[derive(Debug, Serialize)]
 pub(crate) struct ClientFileError {
     /// The column of the place, from 1, in characters.
@@ -77,30 +77,30 @@ pub(crate) struct ClientFileError {
     pub(crate) message: String,
 }
 
-/// A server of a client, as far as it may be shown.
+/// A server of a client, redacted.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct ClientServer {
     /// The words of the server's own command, without secrets.
     pub(crate) command: Vec<String>,
-    /// Whether the client is told to leave the server alone.
+    /// Whether the client is told not to start the server.
     pub(crate) disabled: bool,
     /// The key in the client's file.
     pub(crate) key: String,
-    /// The program in front of the command, if it is no longer there.
+    /// The program in front of the command, if it no longer exists.
     pub(crate) missing_program: Option<String>,
     /// The policy file that the wrapper loads, or `built-in`.
     pub(crate) policy: Option<String>,
-    /// Why the policy is not known.
+    /// Why the policy is unknown.
     pub(crate) policy_error: Option<String>,
-    /// Why the wrapper cannot stand in front of it.
+    /// Why the wrapper cannot stand in front of the server.
     pub(crate) reason: Option<String>,
     /// The name that finds the policy.
     pub(crate) server: Option<String>,
-    /// How the server stands to the policy.
+    /// Whether the server is behind the policy.
     pub(crate) state: WrapState,
     /// `stdio` or `http`; `null` if that is unclear.
     transport: Option<&'static str>,
-    /// Where a remote server is, without secrets.
+    /// The URL of a remote server, without secrets.
     pub(crate) url: Option<String>,
 }
 
@@ -115,12 +115,12 @@ pub(crate) enum WrapState {
     NotWrapped,
     /// The client reaches it over HTTP.
     OutOfReach,
-    /// The entry does not say how.
+    /// The entry does not say how the client reaches it.
     Unclear,
 }
 
 impl ClientOverview {
-    /// Looks into the files of every client. The policies are those that a wrapper finds under `settings`.
+    /// Reads the files of every client. The policies are those that a wrapper finds under `settings`.
     pub(crate) fn new(settings: &Settings, env: &Env) -> Self {
         let clients = Clients::find_all(env);
         let question = Question { settings, program: program::path_to_write(env).ok(), env };
@@ -243,7 +243,6 @@ impl Question<'_> {
         }
     }
 
-    /// Returns the policy that the wrapper loads.
     fn find_policy(
         &self,
         entry: &ClientEntry,

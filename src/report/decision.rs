@@ -1,4 +1,4 @@
-//! What would happen to one call, and which rule says so.
+//! What would happen to one call, and which rule decides it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::risk::Class;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
 
-/// The decision about a call that nobody sends.
+/// The decision about a hypothetical call.
 #[derive(Debug, Serialize)]
 pub(crate) struct DecisionReport<'p> {
     /// The tool that is called.
@@ -20,7 +20,7 @@ pub(crate) struct DecisionReport<'p> {
     pub(crate) server: &'p str,
     /// The policy file; `null` for a built-in policy.
     pub(crate) file: Option<&'p str>,
-    /// What is in force: the file, the built-in policy, or the one over the other.
+    /// What is in force: the file, the built-in policy, or the file over the built-in policy.
     pub(crate) mode: Mode,
     /// What happens to the call.
     pub(crate) effect: Effect,
@@ -28,7 +28,7 @@ pub(crate) struct DecisionReport<'p> {
     pub(crate) rule: String,
     /// What the agent is told; `null` if the call passes.
     pub(crate) reason: Option<String>,
-    /// The class of the tool, as the policy has it.
+    /// The tool's class under the policy.
     pub(crate) class: Class,
     /// The limits that the call counts for.
     pub(crate) limits: Vec<CallLimit<'p>>,
@@ -40,7 +40,7 @@ pub(crate) struct CallLimit<'p> {
     /// The limit.
     #[serde(flatten)]
     pub(crate) limit: LimitSummary<'p>,
-    /// How much the call takes; `null` if that cannot be counted, and the call is refused.
+    /// How much of the limit the call takes; `null` if that cannot be counted, and the call is refused.
     pub(crate) counts: Option<ExactAmount>,
 }
 

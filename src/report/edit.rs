@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::limit::WindowText;
 use crate::policy::{Effect, Limit, Policy, Scope};
 
-/// The answer of `allow`, `deny`, `hide`, `limit`, `ask`, `reset` and `add`.
+/// The result of `allow`, `deny`, `hide`, `limit`, `ask`, `reset` and `add`.
 #[derive(Debug, Serialize)]
 pub struct EditReport<'p> {
     /// The policy file.
@@ -14,13 +14,13 @@ pub struct EditReport<'p> {
     pub server: &'p str,
     /// Whether the policy had to be changed.
     pub changed: bool,
-    /// Whether the file was written; not after a dry run.
+    /// Whether the file was written; `false` after a dry run.
     pub written: bool,
     /// The decisions on known tools that change.
     pub decisions: Vec<DecisionChange<'p>>,
 }
 
-/// A known tool whose calls are decided in another way than before.
+/// A known tool whose calls are decided differently than before.
 #[derive(Debug, Serialize)]
 pub struct DecisionChange<'p> {
     /// The tool.
@@ -60,8 +60,7 @@ fn describe_limit(limit: &Limit) -> String {
     format!("{} a {}{whose}", limit.max, WindowText(limit.window))
 }
 
-/// The known tools whose decisions differ between two policies, in the order of their names. The same decision by another
-/// rule is no change.
+/// Returns the known tools whose decisions differ, sorted by name. The same decision by another rule is no change.
 pub fn compare_decisions<'p>(before: &'p Policy, after: &'p Policy) -> Vec<DecisionChange<'p>> {
     let mut tools = before.known_tools();
     tools.extend(after.known_tools());

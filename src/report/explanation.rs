@@ -21,18 +21,18 @@ use crate::visible::escape_invisible;
 /// The server of the built-in catalogue.
 pub(crate) const CATALOGUED: &str = "iterable";
 
-/// What is known of a tool.
+/// What is known about a tool.
 #[derive(Debug, Serialize)]
 pub(crate) struct Explanation<'e> {
     /// The patterns of abuse that need what the tool offers.
     pub(crate) attacks: Vec<AttackSummary>,
-    /// The class that it counts as.
+    /// The class of the tool.
     pub(crate) class: Class,
     /// Tools of the catalogue that may have been meant.
     pub(crate) did_you_mean: Vec<&'static str>,
     /// What it does, if the catalogue has it.
     pub(crate) does: Option<&'static str>,
-    /// Why the policy is not known.
+    /// Why the policy is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<&'e str>,
     /// What the policy in force says about it.
@@ -49,13 +49,13 @@ pub(crate) struct Explanation<'e> {
     pub(crate) risk: Risk,
     /// The method and route that it calls.
     pub(crate) route: Option<&'static str>,
-    /// Whether a message may go out because of it.
+    /// Whether a message may go out because of a call.
     sends: bool,
     /// The server.
     pub(crate) server: &'e str,
     /// How bad one mistaken call is.
     pub(crate) severity: Risk,
-    /// Who says what class it is of.
+    /// What determined its class.
     source: ClassOrigin,
     /// The tool.
     pub(crate) tool: &'e str,
@@ -63,12 +63,12 @@ pub(crate) struct Explanation<'e> {
     pub(crate) why: String,
 }
 
-/// Who says what class a tool is of, and why.
+/// What determined a tool's class, and why.
 #[derive(Debug, Serialize)]
 struct ClassOrigin {
     /// `catalogue` or `classifier`.
     by: &'static str,
-    /// The class before doubt made it worse.
+    /// The class before doubt made it stricter.
     class: Class,
     /// How sure the classifier is.
     confidence: Option<Confidence>,
@@ -76,14 +76,13 @@ struct ClassOrigin {
     reason: String,
 }
 
-/// A pattern of abuse.
 #[derive(Debug, Serialize)]
 pub(crate) struct AttackSummary {
     /// What happens.
     pub(crate) account: &'static str,
     /// Its identifier in docs/attacks.md.
     id: &'static str,
-    /// What it is called.
+    /// Its name.
     pub(crate) name: &'static str,
     /// What an attacker needs.
     needs: &'static str,
@@ -105,18 +104,18 @@ impl From<&'static Attack> for AttackSummary {
 pub(crate) struct Recommendation {
     /// The commands that put the rule in place.
     pub(crate) commands: Vec<String>,
-    /// What should happen to a call.
+    /// The recommended effect on a call.
     effect: Effect,
     /// The format of `snippet`.
     #[serde(serialize_with = "format_word")]
     pub(crate) format: Format,
-    /// How often it should be called at most.
+    /// The recommended maximum rate of calls.
     rate_limit: Option<String>,
     /// The rule as a document.
     rule: Option<Value>,
     /// The rule to paste, in the format of the file in force.
     pub(crate) snippet: Option<String>,
-    /// The same as TOML.
+    /// The same rule as TOML.
     toml: Option<String>,
     /// Why it is recommended.
     pub(crate) why: &'static str,
@@ -144,26 +143,21 @@ fn format_word<S: serde::Serializer>(format: &Format, serializer: S) -> Result<S
     serializer.serialize_str(word_of_format(*format))
 }
 
-/// A rule as text.
 pub(crate) struct RuleText {
-    /// As TOML.
     pub(crate) toml: String,
-    /// In the format of the file in force.
     pub(crate) snippet: String,
-    /// As a document.
     pub(crate) rule: Value,
-    /// Whether the rule has conditions.
     pub(crate) has_conditions: bool,
-    /// Whether the rule is an entry under `tools`.
+    /// Whether the rule is an entry under `tools`, and not in `hide`.
     pub(crate) is_entry: bool,
 }
 
 /// What the policy in force says about a tool.
 #[derive(Debug, Serialize)]
 pub(crate) struct InForce<'p> {
-    /// The class that the policy counts it as.
+    /// The tool's class under the policy.
     class: Class,
-    /// How that compares with what is recommended.
+    /// How the rule in force compares with the recommendation.
     pub(crate) compared: Standing,
     /// What happens to a call.
     pub(crate) effect: Effect,
@@ -171,9 +165,9 @@ pub(crate) struct InForce<'p> {
     file: Option<&'p str>,
     /// The limits of its calls.
     limits: Vec<ToolLimit<'p>>,
-    /// Whether what happens depends on the arguments too.
+    /// Whether the effect also depends on the arguments.
     looks_at_arguments: bool,
-    /// What is in force: the file, the built-in policy, or the one over the other.
+    /// What is in force: the file, the built-in policy, or the file over the built-in policy.
     mode: Mode,
     /// What the agent is told about the rule.
     reason: Option<&'p str>,
@@ -181,34 +175,31 @@ pub(crate) struct InForce<'p> {
     pub(crate) rule: &'p str,
 }
 
-/// How what is in force compares with what is recommended.
+/// How the rule in force compares with the recommendation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Standing {
-    /// It is what is recommended.
+    /// The rule is the recommended one.
     Same,
-    /// It lets less through.
+    /// The rule lets less through.
     Stricter,
-    /// It is another rule.
+    /// The rule is another one.
     Other,
 }
 
-/// What is asked about a tool.
 pub(crate) struct ToolQuestion<'q> {
-    /// The tool.
     pub(crate) tool: &'q str,
-    /// Its server.
     pub(crate) server: &'q ServerName,
     /// The options that name the policy in a command.
     pub(crate) place: String,
-    /// The format of the policy file, if that is named.
     pub(crate) format: Option<Format>,
-    /// The policy in force, or why it is not known.
+    /// The policy in force, or why it is unknown.
     pub(crate) loaded: Result<&'q LoadedPolicy, &'q str>,
 }
 
 impl<'e> Explanation<'e> {
-    /// Explains a tool. `write_rule` writes the recommended rule in a format; `None` if no key can name the tool.
+    /// Explains a tool. `write_rule` writes the recommended rule in a format, or returns `None` if no key can name the
+    /// tool.
     pub(crate) fn new(
         question: &ToolQuestion<'e>,
         write_rule: impl FnOnce(&Recommended, Option<Mode>, Format) -> Option<RuleText>,
@@ -218,7 +209,7 @@ impl<'e> Explanation<'e> {
         let profile = profile_tool(server.as_str(), &listed);
         let catalogue = Catalogue::for_server(server);
         let known = catalogue.is_some_and(|catalogue| catalogue.find_tool(tool).is_some());
-        // What its name alone tells, if nothing else does.
+        // What the name alone implies, if nothing else is known.
         let by_name = if known { profile.class } else { classify_tool(&listed).class };
         let recommended = recommend_rule(&profile);
         let policy = loaded.ok().map(|loaded| &loaded.policy);
@@ -280,8 +271,8 @@ impl<'e> Explanation<'e> {
         (!self.known && self.server != CATALOGUED && has_tool()).then_some(CATALOGUED)
     }
 
-    /// Returns whether what is in force is stricter than what a name alone speaks for. That is no reason to let more through: the
-    /// policy may have been written by somebody, or by `init`, with more to go by.
+    /// Returns whether the rule in force is stricter than the tool's name alone suggests. That is no reason to let more
+    /// through: a person or `init` may have written the policy with more information.
     pub(crate) fn is_stricter_than_name(&self) -> bool {
         !self.known && self.in_force.as_ref().is_some_and(|in_force| in_force.compared == Standing::Stricter)
     }
@@ -291,7 +282,6 @@ impl<'e> Explanation<'e> {
         self.recommended.is_entry && self.in_force.as_ref().is_some_and(|in_force| in_force.mode == Mode::Patch)
     }
 
-    /// Returns what is notable about it.
     pub(crate) fn list_marks(&self) -> Vec<&'static str> {
         let marks = [
             (self.personal_data, "personal data"),
@@ -301,7 +291,6 @@ impl<'e> Explanation<'e> {
         marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).collect()
     }
 
-    /// Names the rule in force and the document that holds it.
     pub(crate) fn rule_in_force(&self, in_force: &InForce<'_>) -> (String, String) {
         let rule = escape_invisible(in_force.rule);
         let document = document_of_rule(&rule, in_force.file, self.server);
@@ -314,7 +303,7 @@ impl<'e> Explanation<'e> {
         if in_force.class != self.class {
             details.push(format!("The policy counts the tool as {}.", in_force.class.as_str()));
         }
-        // If a call passes, the agent is told the reason only once a limit is reached.
+        // If a call passes, the agent is only told the reason once a limit is reached.
         if let Some(reason) = in_force.reason.filter(|_| in_force.effect != Effect::Allow) {
             details.push(format!("Its reason: {}", escape_invisible(reason)));
         }
@@ -332,7 +321,7 @@ impl<'e> Explanation<'e> {
     }
 }
 
-/// Explains why a tool is of its class, and how sure that is.
+/// Explains why a tool has its class, and how sure that is.
 fn explain_class(profile: &Profile, by_name: Class, catalogue: Option<&Catalogue>) -> String {
     let reason = escape_invisible(&profile.why);
     let Knowledge::Classifier(confidence) = profile.source else { return reason };
@@ -350,7 +339,7 @@ fn explain_class(profile: &Profile, by_name: Class, catalogue: Option<&Catalogue
     out
 }
 
-/// Returns the recommendation as a sentence, without what is looked at in the arguments.
+/// Returns the recommendation as a sentence, without the conditions on arguments.
 fn describe_advice(recommended: &Recommended) -> String {
     let limit = recommended.rate_limit.map(|rate| format!("{} a {}", rate.max, rate.window));
     match (recommended.action, limit) {
@@ -404,13 +393,13 @@ fn effect_of(action: Action) -> Effect {
     }
 }
 
-/// Returns whether a limit lets through no more than a rate does.
 fn is_within(limit: &Limit, rate: RecommendedRate) -> bool {
     parse_duration(rate.window) == Some(limit.window.length()) && limit.max <= Amount::from_count(u64::from(rate.max))
 }
 
-/// Returns the commands that put the recommended rule in place. A limit alone lets nothing through that was refused or asked
-/// about, so calls that do not pass now are let through first. Only `add`, into which the rule is pasted, writes conditions.
+/// Returns the commands that put the recommended rule in place. A limit alone lets nothing through that was refused or
+/// asked about, so calls that do not pass now are allowed first. Only `add`, which takes the pasted rule, writes
+/// conditions.
 fn build_commands(
     question: &ToolQuestion<'_>,
     has_conditions: bool,

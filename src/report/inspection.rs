@@ -24,7 +24,7 @@ pub(crate) struct InspectReport<'v> {
     command: Vec<Cow<'v, str>>,
     /// The number of tools by class and by effect.
     pub(crate) counts: ToolCounts,
-    /// What a person should look into, in a sentence each.
+    /// What a person should look into, each in a sentence.
     pub(crate) notes: Vec<String>,
     /// The policy in force.
     pub(crate) policy: PolicyInForce<'v>,
@@ -40,7 +40,7 @@ pub(crate) struct InspectReport<'v> {
     pub(crate) server: &'v str,
     /// What the server calls itself, as it wrote it.
     pub(crate) server_info: &'v Value,
-    /// About how many tokens hiding saves in every conversation.
+    /// The approximate number of tokens that hiding saves in every conversation.
     pub(crate) tokens_saved: usize,
     /// The tools, as the server lists them.
     pub(crate) tools: Vec<InspectedTool<'v>>,
@@ -48,7 +48,7 @@ pub(crate) struct InspectReport<'v> {
     pub(crate) unmatched_entries: Vec<UnmatchedEntry<'v>>,
 }
 
-/// The length of the answers to tools/list together, in bytes.
+/// The total length of the answers to tools/list, in bytes.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct ListBytes {
     /// What the agent would get.
@@ -57,7 +57,7 @@ pub(crate) struct ListBytes {
     pub(crate) before: usize,
 }
 
-/// How many tools there are of each kind.
+/// The number of tools of each kind.
 #[derive(Debug, Serialize)]
 pub(crate) struct ToolCounts {
     /// By the class that chooses the rules.
@@ -77,12 +77,11 @@ impl ToolCounts {
     }
 }
 
-/// The policy that the tools are judged by.
 #[derive(Debug, Serialize)]
 pub(crate) struct PolicyInForce<'v> {
     /// The policy file; `null` for a built-in policy.
     pub(crate) file: Option<&'v str>,
-    /// What is in force: the file, the built-in policy, or the one over the other.
+    /// What is in force: the file, the built-in policy, or the file over the built-in policy.
     pub(crate) mode: Mode,
 }
 
@@ -91,11 +90,11 @@ pub(crate) struct PolicyInForce<'v> {
 pub(crate) struct InspectedTool<'v> {
     /// The class that chooses the policy's rules.
     pub(crate) class: Class,
-    /// Who says what class it is of.
+    /// What determined its class.
     pub(crate) class_source: ClassSource,
     /// How sure the classifier is; `null` if it was not asked.
     pub(crate) confidence: Option<Confidence>,
-    /// What the server says that it does.
+    /// The server's description of it.
     pub(crate) description: Option<Cow<'v, str>>,
     /// What happens to a call.
     pub(crate) effect: Effect,
@@ -103,7 +102,7 @@ pub(crate) struct InspectedTool<'v> {
     pub(crate) irreversible: bool,
     /// The limits of its calls.
     pub(crate) limits: Vec<ToolLimit<'v>>,
-    /// Whether what happens depends on the arguments too.
+    /// Whether the effect also depends on the arguments.
     pub(crate) looks_at_arguments: bool,
     /// Its name.
     pub(crate) name: &'v str,
@@ -111,23 +110,23 @@ pub(crate) struct InspectedTool<'v> {
     pub(crate) personal_data: bool,
     /// What the agent is told about the rule.
     policy_reason: Option<&'v str>,
-    /// Why it is of its class.
+    /// Why it has its class.
     reason: Cow<'static, str>,
     /// The risk of its class.
     risk: Risk,
     /// The path of the rule that decides.
     pub(crate) rule: &'v str,
-    /// Whether a message may go out because of it.
+    /// Whether a message may go out because of a call.
     pub(crate) sends: bool,
     /// How bad one mistaken call is.
     pub(crate) severity: Risk,
-    /// What the server calls it before a person.
+    /// The title that the server gives it for display.
     title: Option<Cow<'v, str>>,
     /// Whether the agent sees it.
     pub(crate) visible: bool,
 }
 
-/// Who says what class a tool is of.
+/// What determined a tool's class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ClassSource {
@@ -135,7 +134,6 @@ pub(crate) enum ClassSource {
     Policy,
     /// The catalogue of the server.
     Catalogue,
-    /// The classifier.
     Classifier,
 }
 
@@ -146,7 +144,7 @@ pub(crate) struct ToolLimit<'v> {
     pub(crate) max: ExactAmount,
     /// The limit's path in the policy document.
     pub(super) rule: &'v str,
-    /// Whose calls are counted together. Only an explanation says it.
+    /// Whose calls are counted together. Only an explanation sets it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scope: Option<&'static str>,
     /// The length of the window, in seconds.
@@ -160,12 +158,11 @@ impl<'v> From<&'v Limit> for ToolLimit<'v> {
     }
 }
 
-/// A prompt under the policy.
 #[derive(Debug, Serialize)]
 pub(crate) struct InspectedPrompt<'v> {
     /// Its name.
     pub(crate) name: &'v str,
-    /// The path of the rule that hides it.
+    /// The path of the rule that hides it; `null` if it is visible.
     rule: Option<String>,
     /// Whether the agent sees it.
     pub(crate) visible: bool,
@@ -174,23 +171,23 @@ pub(crate) struct InspectedPrompt<'v> {
 /// An entry of the policy that matches no tool.
 #[derive(Debug, Serialize)]
 pub(crate) struct UnmatchedEntry<'v> {
-    /// The tool that it names, if its path does not tell.
+    /// The tool that it names, if its path does not contain the name.
     pub(crate) name: Option<&'v str>,
     /// Its path in the policy document.
     pub(crate) rule: &'v str,
 }
 
-/// How many bytes of a list make a token, by a rule of thumb for English and JSON.
+/// The number of bytes of a list per token, by a rule of thumb for English and JSON.
 const BYTES_PER_TOKEN: usize = 4;
 
 impl<'v> InspectReport<'v> {
-    /// Passes what a server offers through a policy.
+    /// Passes the server's answers through a policy.
     pub(crate) fn new(offer: &'v ServerOffer, policy: &'v Arc<Policy>, command: &'v [OsString]) -> Self {
         let mut engine = Engine::new(Arc::clone(policy), Box::new(Memory::default()));
         let seen = AgentView::new(&offer.lines, &mut engine);
         let mut names = HashSet::new();
         let items = offer.tools.iter().filter_map(|item| Some((item.get("name")?.as_str()?, Listed::read(item)?)));
-        // A name that is listed twice is one tool: calls go by the name.
+        // A name that is listed twice is one tool: calls go by name.
         let tools: Vec<_> = items
             .filter(|(name, _)| names.insert(*name))
             .map(|(name, listed)| InspectedTool::new(name, listed, policy, &engine, seen.tools.contains(name)))
@@ -265,7 +262,7 @@ impl<'v> InspectedTool<'v> {
     }
 }
 
-/// What came out of the engine.
+/// What the engine lets through to the agent.
 #[derive(Default)]
 struct AgentView {
     tools: HashSet<String>,
@@ -275,7 +272,7 @@ struct AgentView {
 }
 
 impl AgentView {
-    /// Passes the exchange through the engine, line by line, as the wrapper's pumps do.
+    /// Passes the exchange through the engine, line by line, as the wrapper does.
     fn new(lines: &[ProbeLine], engine: &mut Engine) -> Self {
         let (mut view, mut actions) = (Self::default(), Vec::new());
         let mut method = String::new();

@@ -8,12 +8,12 @@ use serde::{Serialize, Serializer};
 /// Durations, each with an error of at most a fortieth. Serializes as the members `p50_ms` and `p99_ms`.
 #[derive(Debug, Default)]
 pub struct Latency {
-    /// How many, by the logarithm of their microseconds.
+    /// The number of durations, by the logarithm of their microseconds.
     counts: BTreeMap<u16, u64>,
     count: u64,
 }
 
-/// How much longer one step of the histogram is than the one before.
+/// The ratio of one step of the histogram to the one before.
 const STEP: f64 = 1.05;
 
 impl Latency {
@@ -26,7 +26,7 @@ impl Latency {
         self.count += 1;
     }
 
-    /// Returns the milliseconds within which this share of the answers came; `None` if there are none.
+    /// Returns the milliseconds within which this percentage of the answers came; `None` if there are none.
     pub fn percentile(&self, percent: u64) -> Option<f64> {
         let wanted = (self.count * percent).div_ceil(100).max(1);
         let mut seen = 0;

@@ -1,4 +1,4 @@
-//! How near recorded calls came to the limits of the policy in force now.
+//! How close recorded calls came to the limits of the policy in force now.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use super::recorded_calls::RecordedCall;
 use crate::limits::MAX_TOLD_APART;
 use crate::policy::{Amount, Increment, Limit, Policy, Scope, ServerName, Window};
 
-/// Into how many parts a sliding window is divided.
+/// The number of parts that a sliding window is divided into.
 const CELLS: u128 = 1024;
 
-/// From which share of its maximum on a limit is near its ceiling.
+/// The share of its maximum from which a limit is near its ceiling.
 const NEAR: f64 = 0.8;
 
-/// The most that a window of a limit has held.
+/// The most that a window of a limit held.
 #[derive(Clone, Debug, Serialize)]
 pub struct LimitPeak {
     /// The server.
@@ -30,9 +30,9 @@ pub struct LimitPeak {
     pub used: ExactAmount,
     /// How much a window lets through.
     pub max: ExactAmount,
-    /// How much of the limit was used, 1 being all of it.
+    /// The share of the limit that was used; 1 is all of it.
     pub share: f64,
-    /// Whether that is near the limit: four fifths or more.
+    /// Whether the peak is near the limit: four fifths or more.
     pub near: bool,
     /// The length of the window, in seconds.
     #[serde(serialize_with = "exact_seconds")]
@@ -71,20 +71,19 @@ impl LimitPeak {
 pub struct LimitPeaks {
     server: String,
     policy: Policy,
-    /// By the limit's rule, and the session where the limit is for one.
+    /// By the limit's rule, and by the session if the limit is per session.
     windows: HashMap<(String, Option<Box<str>>), WindowSum>,
-    /// By the limit's rule.
     peaks: BTreeMap<String, LimitPeak>,
 }
 
 impl LimitPeaks {
-    /// Peaks of a policy for which nothing was counted yet.
+    /// Creates the peaks of a policy, with nothing counted yet.
     pub fn new(server: &ServerName, policy: Policy) -> Self {
         let server = server.as_str().to_owned();
         Self { server, policy, windows: HashMap::new(), peaks: BTreeMap::new() }
     }
 
-    /// Counts a call that was passed on. Calls come in the order of their times.
+    /// Counts a call that was passed on. Calls must come in the order of their times.
     pub fn count_call(&mut self, call: &RecordedCall) {
         let now = call.unix_time();
         for limit in self.policy.limits_of(&call.tool) {
@@ -112,26 +111,26 @@ impl LimitPeaks {
         }
     }
 
-    /// The peaks of the limits for which something was counted, by rule.
+    /// Returns the peaks of the limits for which something was counted, by rule.
     pub fn into_peaks(self) -> impl Iterator<Item = LimitPeak> {
         self.peaks.into_values()
     }
 }
 
-/// What is in the window of one counter.
+/// The content of one counter's window.
 #[derive(Debug, Default)]
 struct WindowSum {
     /// By their cell of time, the newest last.
     amounts: VecDeque<(u128, Amount)>,
     used: Amount,
-    /// When none of it counts any more.
+    /// When all of it has expired.
     until: Duration,
 }
 
 impl WindowSum {
     fn add_amount(&mut self, window: Window, amount: Amount, now: Duration) {
         let length = window.length().as_nanos().max(1);
-        // A unit of the calendar is a single cell.
+        // A calendar unit is a single cell.
         let cells = match window {
             Window::Sliding(_) => CELLS,
             Window::Calendar(_) => 1,

@@ -1,4 +1,4 @@
-//! The audit log as reports read it. Lines that cannot be read are skipped; a warning about them is part of the report.
+//! The audit log as reports read it. Unreadable lines are skipped; the report includes a warning about them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use crate::policy::{BadServerName, ServerName, ToolGlob};
 use crate::record::{About, LogLine};
 use crate::visible::escape_invisible;
 
-/// How much a warning quotes of the reason why a line cannot be read, in characters. The reason may quote all of the line.
+/// How much a warning quotes of why a line cannot be read, in characters. The reason may quote the whole line.
 const MAX_REASON: usize = 160;
 
 /// Why there is no log to report on. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// What was named is no server name.
+    /// The given name is not a server name.
     #[error(transparent)]
     BadServer(#[from] BadServerName),
     /// The log cannot be read.
@@ -27,24 +27,24 @@ pub enum LogError {
     Unreadable {
         /// The directory of the log.
         dir: String,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// There is no log, or none of the server that is meant.
+    /// There is no log, or none of the selected server.
     #[error("There is no audit log {0}. `policylayer wrap` starts it with its first decision.")]
     Missing(String),
-    /// Several servers have a log, and none of them was named.
+    /// Several servers have a log, and none was named.
     #[error("There are logs of several servers: {servers}. Name one of them, as in --server {first}.")]
     Several {
         /// The servers.
         servers: String,
-        /// The first of them.
+        /// The first of them, as an example.
         first: ServerName,
     },
 }
 
 impl LogError {
-    /// The exit code of a command that ends with this.
+    /// Returns the exit code of a command that ends with this error.
     pub fn exit_code(&self) -> Exit {
         match self {
             Self::BadServer(_) | Self::Several { .. } => Exit::Usage,
@@ -68,8 +68,8 @@ impl LogError {
     }
 }
 
-/// Chooses the server whose log in `dir` is meant: the one that is named, else the one of the policy file, where it has a
-/// log, else the only one that has a log.
+/// Chooses the server whose log in `dir` is meant: the named one, else the one of the policy file if it has a log, else
+/// the only one that has a log.
 ///
 /// # Errors
 /// When the name is invalid, or when there is no log or more than one to choose from.
@@ -94,7 +94,7 @@ pub struct LogRecords {
     reader: Reader,
     dir: PathBuf,
     server: Option<ServerName>,
-    /// How many warnings there were about lines that cannot be read, at most [`MAX_UNREADABLE_TOLD`].
+    /// The number of warnings about unreadable lines so far, at most [`MAX_UNREADABLE_TOLD`].
     warnings: usize,
 }
 
@@ -128,8 +128,8 @@ impl LogRecords {
         Ok(Some(LogError::for_missing_log(&self.dir, self.server.as_ref(), &list_servers(&self.dir)?)))
     }
 
-    /// Passes each line that is there and was not passed on yet to `on`, also as text. Returns warnings about the lines that
-    /// were skipped.
+    /// Passes each available line that was not passed on yet to `on`, also as text. Returns warnings about the lines
+    /// that were skipped.
     ///
     /// # Errors
     /// When the log cannot be read, and what `on` fails with.
@@ -160,7 +160,7 @@ impl LogRecords {
         Ok(warnings)
     }
 
-    /// Passes each recorded tool call since a time, or all, to `on`, in the order in which they were decided. Returns
+    /// Passes the recorded tool calls since a time, or all of them, to `on`, in the order of their decisions. Returns
     /// warnings about the lines that were skipped.
     ///
     /// # Errors
@@ -186,7 +186,7 @@ impl LogRecords {
         Ok(warnings)
     }
 
-    /// Looks for what was written since.
+    /// Looks for lines that were written since.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -194,16 +194,16 @@ impl LogRecords {
         self.reader.look_again().map_err(|error| LogError::from_io(&self.dir, error))
     }
 
-    /// The servers whose logs are read.
+    /// Returns the servers whose logs are read.
     pub fn servers(&self) -> impl ExactSizeIterator<Item = &ServerName> {
         self.reader.servers()
     }
 }
 
-/// Which lines of the log are meant. What is `None` excludes nothing.
+/// Selects lines of the log. A field that is `None` excludes nothing.
 #[derive(Clone, Debug, Default)]
 pub struct LogFilter {
-    /// The tool's name. What happened to the log itself belongs to no tool.
+    /// The tool's name. Entries about the log itself have no tool.
     pub tool: Option<ToolGlob>,
     /// The effect, as the log has it.
     pub effect: Option<String>,
@@ -211,12 +211,12 @@ pub struct LogFilter {
     pub outcome: Option<String>,
     /// The first digits of the session's name.
     pub session: Option<String>,
-    /// The time of the first decision that is meant.
+    /// The time of the earliest selected decision.
     pub since: Option<Timestamp>,
 }
 
 impl LogFilter {
-    /// Whether a line is meant.
+    /// Returns whether the filter selects a line.
     pub fn matches(&self, line: &LogLine<'_>) -> bool {
         let fits = |wanted: &Option<String>, word: &str| wanted.as_ref().is_none_or(|wanted| wanted == word);
         self.since.is_none_or(|since| line.time >= since)

@@ -1,7 +1,7 @@
 //! Answers to questions about policies, logs and approvals: one plain type per question.
 //!
-//! A report does not know how it is shown. `cmd` turns it into text; `--format json` prints the serialized type, so its field
-//! names are a promise: fields are added and never taken away.
+//! A report does not know how it is shown. `cmd` turns it into text; `--format json` prints the serialized type, so its
+//! field names are a promise: fields are added and never removed.
 
 pub mod approval_watch;
 pub(crate) mod check;
@@ -26,8 +26,8 @@ use serde::Serialize;
 
 use crate::visible::escape_invisible_json;
 
-/// Formats a report for `--format json`: indented, with a line break at the end, and with every character escaped that a
-/// terminal would act on.
+/// Formats a report for `--format json`: indented, with a line break at the end, and with every character escaped that
+/// a terminal would act on.
 ///
 /// # Errors
 /// When the report cannot be serialized.

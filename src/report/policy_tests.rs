@@ -1,4 +1,4 @@
-//! What policies make of the calls in their test files, compared with what the files expect.
+//! What policies decide about the calls in their test files, compared with what the files expect.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,13 +50,13 @@ pub(crate) struct TestedCase {
     pub(crate) name: String,
     /// The line on which it begins.
     pub(crate) line: usize,
-    /// Whether every call came to what was expected.
+    /// Whether every call had the expected result.
     passed: bool,
-    /// The first call that did not.
+    /// The first call that had another result.
     pub(crate) failure: Option<FailedCall>,
 }
 
-/// A call that did not come to what was expected.
+/// A call that did not have the expected result.
 #[derive(Debug, Serialize)]
 pub(crate) struct FailedCall {
     /// The number of the step, from 1.
@@ -82,13 +82,12 @@ pub(crate) struct ComparedPart {
     pub(crate) what: &'static str,
     /// Whether it is what was expected.
     pub(crate) matches: bool,
-    /// What was expected; `null` if anything would do.
+    /// The expected value; `null` if any value is accepted.
     expected: Option<String>,
-    /// What there is; `null` if there is nothing.
+    /// The actual value; `null` if there is none.
     got: Option<String>,
 }
 
-/// Why a file was not run.
 struct NotRun {
     exit: Exit,
     message: String,
@@ -101,7 +100,6 @@ impl NotRun {
 }
 
 impl TestRun {
-    /// Runs test files, one after the other.
     pub(crate) fn run_files(files: &[PathBuf], env: &Env) -> Self {
         let files: Vec<_> = files.iter().map(|file| TestedFile::run_file(file, env)).collect();
         let cases = || files.iter().flat_map(|file| &file.cases);
@@ -110,7 +108,7 @@ impl TestRun {
         Self { passed, failed, not_run, files }
     }
 
-    /// Returns the worst that came of any file.
+    /// Returns the worst exit code of any file.
     pub(crate) fn exit_code(&self) -> Exit {
         if self.files.iter().any(|file| file.exit == Some(Exit::InvalidPolicy)) {
             Exit::InvalidPolicy
@@ -143,7 +141,6 @@ impl TestedFile {
         Ok(())
     }
 
-    /// Returns the number of cases that failed.
     pub(crate) fn count_failed(&self) -> usize {
         self.cases.iter().filter(|case| !case.passed).count()
     }
@@ -164,7 +161,7 @@ fn load_tests(path: &Path) -> Result<TestFile, NotRun> {
     })
 }
 
-/// Finds the policy that a file tests: the one that it names, else the one of its name in the same directory.
+/// Finds the policy that a file tests: the one that it names, else the one with its name in the same directory.
 fn find_policy(path: &Path, file: &TestFile) -> Result<PathBuf, NotRun> {
     let dir = path.parent().unwrap_or(Path::new(""));
     if let Some(named) = &file.policy {
@@ -190,7 +187,7 @@ fn find_policy(path: &Path, file: &TestFile) -> Result<PathBuf, NotRun> {
 }
 
 impl TestedCase {
-    /// Runs a case up to its first failure: what comes after that would be judged by other counts than were meant.
+    /// Runs a case up to its first failure: later calls would be decided with other counts than intended.
     fn run_case(case: TestCase, policy: &Policy) -> Self {
         let mut trial = Trial::default();
         let failure = case.steps.iter().zip(1..).find_map(|(step, number)| {
@@ -230,7 +227,6 @@ fn compare_parts(expected: &Expected, got: &TrialDecision) -> Vec<ComparedPart> 
 }
 
 impl ComparedPart {
-    /// Describes what was expected.
     pub(crate) fn describe_expected(&self) -> String {
         match (&self.expected, self.what) {
             (None, _) => "(anything)".to_owned(),
@@ -239,7 +235,6 @@ impl ComparedPart {
         }
     }
 
-    /// Describes what there is.
     pub(crate) fn describe_got(&self) -> &str {
         self.got.as_deref().unwrap_or("(none)")
     }
@@ -252,7 +247,7 @@ impl FailedCall {
         Self { step: number, call, tool: tool.clone(), at: at.as_secs(), parts, arguments, times: *times }
     }
 
-    /// Describes which call it is.
+    /// Identifies the call for a person.
     pub(crate) fn describe_call(&self) -> String {
         let mut text =
             format!("step {}: {} {}", self.step, escape_invisible(&self.tool), escape_invisible(&self.arguments));
@@ -265,7 +260,7 @@ impl FailedCall {
         text
     }
 
-    /// Returns the parts that were expected, or are there.
+    /// Returns the parts that have an expected or an actual value.
     pub(crate) fn shown_parts(&self) -> impl Iterator<Item = &ComparedPart> {
         self.parts.iter().filter(|part| part.expected.is_some() || part.got.is_some())
     }

@@ -1,4 +1,4 @@
-//! The calls in the audit log, in the order in which they were decided, and decided again under another policy.
+//! The calls in the audit log, in the order of their decisions, and decided again under another policy.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ pub struct RecordedCall {
     pub session: Box<str>,
     /// The number of the decision in the session, from 1.
     pub number: u64,
-    /// The tool.
+    /// The tool's name.
     pub tool: Box<str>,
     /// The tool's risk class.
     pub class: Option<Box<str>>,
@@ -32,14 +32,14 @@ pub struct RecordedCall {
     pub effect: Effect,
     /// The rule that decided it.
     pub rule: Box<str>,
-    /// What became of it.
+    /// The outcome of the call.
     pub outcome: Outcome,
     /// The arguments; `None` if the log has not kept them.
     pub arguments: Option<Arguments>,
 }
 
 impl RecordedCall {
-    /// Returns the call that a line is about; `None` if it is about something else, or about a call that no policy decided.
+    /// Returns the call that a line is about; `None` if there is none, or if no policy decided the call.
     pub fn from_line(line: &LogLine<'_>) -> Option<Self> {
         let About::Decision(record) = &line.about else { return None };
         let is_by_policy = ![PROTOCOL_RULE, REQUIRED_RULE].contains(&&*record.rule);
@@ -59,20 +59,20 @@ impl RecordedCall {
         })
     }
 
-    /// Whether it was passed on to the server.
+    /// Returns whether the call was passed on to the server.
     pub fn reached_server(&self) -> bool {
         self.outcome != Outcome::Refused
     }
 
-    /// The tool, with the class that it had then. A class below what its name implies was given by the policy of then, which
-    /// another policy does not know; so it is not taken over.
+    /// Returns the tool with its class at that time. A class below what its name implies was set by the policy of that
+    /// time and says nothing about another policy, so it is not used.
     fn tool_ref(&self) -> ToolRef<'_> {
         let by_name = ToolRef::from(&self.tool);
         let class = Class::ALL.into_iter().find(|class| Some(class.as_str()) == self.class.as_deref());
         class.map_or(by_name, |class| ToolRef { listing: Listing::As(class.max(by_name.guess_class())), ..by_name })
     }
 
-    /// The time of the decision since 1970.
+    /// Returns the time of the decision since 1970.
     pub fn unix_time(&self) -> Duration {
         Duration::try_from(self.time.as_duration()).unwrap_or_default()
     }
@@ -105,7 +105,7 @@ pub struct CallOrder {
 }
 
 impl CallOrder {
-    /// Adds a call, and returns the next one once as many wait as may.
+    /// Adds a call, and returns the next one once the maximum number waits.
     pub fn push(&mut self, call: RecordedCall) -> Option<RecordedCall> {
         self.weight += call.arguments_length();
         self.arrived += 1;
@@ -114,7 +114,7 @@ impl CallOrder {
         if is_full { self.pop() } else { None }
     }
 
-    /// Returns the next call, once no more come.
+    /// Returns the next call, once no more are added.
     pub fn pop(&mut self) -> Option<RecordedCall> {
         let (_, call) = self.waiting.pop_first()?;
         self.weight -= call.arguments_length();
@@ -122,8 +122,8 @@ impl CallOrder {
     }
 }
 
-/// Decides recorded calls under another policy. Each session has its own counts, and all sessions share those of the scope
-/// `server`; both follow the recorded times.
+/// Decides recorded calls under another policy. Each session has its own counts, and all sessions share those of the
+/// scope `server`; both follow the recorded times.
 #[derive(Debug)]
 pub struct Replayer<'p> {
     policy: &'p Policy,
@@ -134,13 +134,12 @@ pub struct Replayer<'p> {
 }
 
 impl<'p> Replayer<'p> {
-    /// A replayer that has counted nothing.
+    /// Creates a replayer that has counted nothing.
     pub fn new(policy: &'p Policy) -> Self {
         Self { policy, server: SharedCounts::default(), sessions: HashMap::new(), calls: 0 }
     }
 
-    /// Decides a call; `None` if the decision depends on arguments that the log does not have. Such a call counts against no
-    /// limit.
+    /// Decides a call; `None` if that depends on arguments that the log lacks. Such a call counts against no limit.
     pub fn decide_call(&mut self, call: &RecordedCall) -> Option<TrialDecision> {
         let none = Arguments::default();
         let arguments = match &call.arguments {
@@ -162,7 +161,7 @@ impl<'p> Replayer<'p> {
 
     fn drop_old_sessions(&mut self) {
         if self.sessions.len() >= MAX_REPLAYED_SESSIONS {
-            // Half of them at once, so that this happens rarely.
+            // Removes half of them at once, so that this happens rarely.
             let mut used: Vec<u64> = self.sessions.values().map(|(_, used)| *used).collect();
             let (_, middle, _) = used.select_nth_unstable(MAX_REPLAYED_SESSIONS / 2);
             let middle = *middle;

@@ -22,11 +22,11 @@ pub struct ReplayReport {
     pub calls: u64,
     /// How many are decided as before.
     pub same: u64,
-    /// How many are decided otherwise.
+    /// How many are decided differently.
     pub changed: u64,
-    /// What changes, most frequent first.
+    /// The changes, most frequent first.
     pub changes: Vec<ReplayChange>,
-    /// How many calls cannot be decided again because the log lacks the arguments that a rule looks at.
+    /// How many calls cannot be decided again because the log lacks the arguments that a rule checks.
     pub uncertain: u64,
     /// The tools of these calls.
     pub uncertain_tools: Vec<UncertainTool>,
@@ -44,7 +44,7 @@ pub struct ReplayChange {
     pub calls: u64,
     /// The recorded effect.
     pub was: &'static str,
-    /// The rule that decided the first of these calls, by the log.
+    /// The recorded rule that decided the first of these calls.
     pub recorded_rule: String,
     /// The effect now.
     pub becomes: &'static str,
@@ -68,7 +68,7 @@ pub struct UncertainTool {
 }
 
 impl ReplayReport {
-    /// Decides the calls in the log of a server again, those since a time or all.
+    /// Decides the calls in a server's log again, either those since a time or all.
     ///
     /// # Errors
     /// When the log cannot be read.

@@ -1,4 +1,4 @@
-//! What the lines of the log add up to.
+//! Totals of the lines of the log.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use crate::paths;
 use crate::record::{About, Event, LogLine, Outcome, Record};
 use crate::wire::message::method;
 
-/// What the lines of the log add up to.
+/// Totals of the lines of the log.
 #[derive(Debug, Default, Serialize)]
 pub struct StatsReport {
     /// The time of the first line.
@@ -27,7 +27,7 @@ pub struct StatsReport {
     pub decisions: u64,
     /// How many of them were about something other than a tool call.
     pub other_decisions: u64,
-    /// How many decisions are missing from the log, as it says itself.
+    /// How many decisions are missing from the log, by its own account.
     pub lost: u64,
     /// How many sessions were killed.
     pub killed: u64,
@@ -37,11 +37,11 @@ pub struct StatsReport {
     pub tools: Vec<ToolStats>,
     /// What each rule refused, most frequent first.
     pub refusals: Vec<RefusalStats>,
-    /// How near the calls came to the limits of the policies in force now, by server and rule.
+    /// How close the calls came to the limits of the policies in force now, by server and rule.
     pub limits: Vec<LimitPeak>,
     /// The sessions, by name.
     pub sessions: Vec<SessionStats>,
-    /// How many servers the sessions are of.
+    /// The number of servers in the sessions.
     #[serde(skip)]
     pub servers: usize,
     /// Warnings about policies that cannot be loaded, so that limits are left out, and about lines that cannot be read.
@@ -68,11 +68,11 @@ pub struct ToolStats {
     pub hide: u64,
     /// How many needed an approval.
     pub require_approval: u64,
-    /// How many would have been refused and were passed on (`wrap --observe`).
+    /// How many would have been refused but were passed on (`wrap --observe`).
     pub observed: u64,
     /// How many were not passed on.
     pub refused: u64,
-    /// How many the server answered with an error, or never.
+    /// How many the server answered with an error, or never answered.
     pub failed: u64,
     /// How long the answers took: `p50_ms` and `p99_ms`.
     #[serde(flatten)]
@@ -103,7 +103,7 @@ pub struct SessionStats {
     pub session: String,
     /// The server.
     pub server: String,
-    /// What the client called itself.
+    /// The name and version that the client gave.
     pub client: Option<ClientClaim>,
     /// The time of the first line.
     pub first: Timestamp,
@@ -113,7 +113,7 @@ pub struct SessionStats {
     pub decisions: u64,
 }
 
-/// What a client called itself.
+/// The name and version that a client gave.
 #[derive(Debug, Serialize)]
 pub struct ClientClaim {
     /// Its name.
@@ -123,7 +123,7 @@ pub struct ClientClaim {
 }
 
 impl StatsReport {
-    /// Adds up the lines that match a filter.
+    /// Totals the lines that match a filter.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -141,23 +141,20 @@ impl StatsReport {
     }
 }
 
-/// A report that lines are added to.
+/// A report under construction.
 #[derive(Debug, Default)]
 struct StatsTally {
-    /// The totals so far.
     report: StatsReport,
     /// By server and name.
     tools: BTreeMap<(String, String), ToolStats>,
     /// By server and rule.
     refusals: BTreeMap<(String, String), RefusalStats>,
-    /// By name.
     sessions: BTreeMap<String, SessionStats>,
-    /// By server.
     limits: BTreeMap<String, (CallOrder, LimitPeaks)>,
 }
 
 impl StatsTally {
-    /// Loads the policy in force of each server, as far as it can be loaded.
+    /// Loads the policy in force of each server, as far as possible.
     fn load_limits(&mut self, records: &LogRecords, env: &Env) {
         let warnings = &mut self.report.warnings;
         let settings = match paths::load_settings(env) {
@@ -299,7 +296,7 @@ impl StatsTally {
     }
 }
 
-/// Returns the value of a key; `None` if it would be one too many.
+/// Returns the value of a key, inserted if missing; `None` if the map is full.
 fn entry_if_room<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, new: impl FnOnce() -> V) -> Option<&mut V> {
     if map.len() >= MAX_TOLD_APART && !map.contains_key(&key) {
         return None;

@@ -1,4 +1,4 @@
-//! What was used of a server, by its log, and what of that a policy refuses.
+//! What was used of a server, by its log, and which of it a policy refuses.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -33,7 +33,7 @@ pub struct UsageSurvey {
 /// How a tool was used.
 #[derive(Debug, Default)]
 pub struct ToolUsage {
-    /// Its risk class, where the log has one.
+    /// Its risk class, if the log has one.
     pub class: Option<String>,
     /// How many calls reached the server.
     pub calls: u64,
@@ -74,7 +74,7 @@ impl UsageSurvey {
         }
         let refusal = match replayer.decide_call(call) {
             Some(verdict) => is_refusal(verdict.effect).then_some(verdict.rule),
-            // The log lacks what the policy looks at. If a rule of the tool refused then, it may do so again.
+            // The log lacks what the policy checks. If a rule of the tool refused the call then, it may do so again.
             None => is_refusal(call.effect).then(|| call.rule.to_string()),
         };
         if let Some(rule) = refusal {
@@ -82,7 +82,7 @@ impl UsageSurvey {
         }
     }
 
-    /// Whether the policy refuses calls of this tool.
+    /// Returns whether the policy refuses calls of this tool.
     pub fn is_refused(&self, tool: &str) -> bool {
         self.refused.keys().any(|(refused, _)| refused == tool)
     }
@@ -92,10 +92,11 @@ fn is_refusal(effect: Effect) -> bool {
     matches!(effect, Effect::Deny | Effect::Hide)
 }
 
-/// Whether a tool is refused by a rule that an entry of its own would replace, and not by a check or for every tool.
+/// Whether the rule that refuses a tool is one that an entry of its own would replace, not a check or a rule for every
+/// tool.
 pub fn lacks_an_entry(policy: &Policy, tool: &str) -> bool {
     let decision = policy.decide_tool(tool);
-    // A file with entries replaces all of the built-in policy.
+    // A file with entries replaces the whole built-in policy.
     let is_builtin = decision.rule.starts_with("builtin:");
     let is_for_all = decision.rule.starts_with("all_tools") || decision.rule.starts_with("tools.\"*\"");
     is_refusal(decision.effect) && (is_builtin || !(decision.rule.ends_with(']') || is_for_all))
@@ -106,7 +107,7 @@ pub fn lacks_an_entry(policy: &Policy, tool: &str) -> bool {
 struct LastMinute(HashMap<(Box<str>, Box<str>), VecDeque<Timestamp>>);
 
 impl LastMinute {
-    /// Adds a call, and returns how many calls of the tool the session made in the minute before, this one included.
+    /// Adds a call, and returns how many calls of the tool the session made in the last minute, including this one.
     fn count_call(&mut self, call: &RecordedCall) -> u64 {
         let is_over = |then: &Timestamp| call.time.duration_since(*then) >= MINUTE;
         if self.0.len() >= MAX_TOLD_APART {

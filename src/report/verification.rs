@@ -1,4 +1,4 @@
-//! Whether the log is as it was written.
+//! Whether the log is intact.
 
 use std::path::Path;
 
@@ -8,21 +8,21 @@ use super::log_records::{LogError, LogRecords};
 use crate::audit::verify::{self, verify_log};
 use crate::policy::ServerName;
 
-/// Whether logs are as they were written.
+/// Whether logs are intact.
 #[derive(Debug, Serialize)]
 pub struct VerificationReport {
-    /// Whether all of them are.
+    /// Whether all of them are intact.
     pub whole: bool,
     /// Each log, by server.
     pub servers: Vec<ServerVerification>,
 }
 
-/// Whether the log of one server is as it was written.
+/// Whether the log of one server is intact.
 #[derive(Debug, Serialize)]
 pub struct ServerVerification {
     /// The server.
     pub server: String,
-    /// Whether the log is as it was written.
+    /// Whether the log is intact.
     pub whole: bool,
     /// What was found.
     #[serde(flatten)]

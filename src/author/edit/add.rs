@@ -18,8 +18,8 @@ pub struct Pasted {
 }
 
 impl Pasted {
-    /// Reads a document, and guesses its format if none is given. `version` and `default` may be missing: those of the policy
-    /// that it is merged into stay.
+    /// Reads a document, and guesses its format if none is given. `version` and `default` may be missing: the target
+    /// policy keeps its own.
     ///
     /// # Errors
     /// If it has an error, or nothing that could be merged.
@@ -63,9 +63,9 @@ impl Pasted {
     }
 }
 
-/// Merges a pasted document into a policy: its `hide` is joined to the list that is there, each of its entries takes the place
-/// of the whole entry that is there, and so does each key of its `all_tools`. What the policy says of itself and of all other
-/// tools stays: `version`, `description`, `default` and `unlisted`.
+/// Merges a pasted document into a policy. `hide` lists are joined. A pasted entry replaces the whole existing entry,
+/// and a pasted key of `all_tools` replaces the existing key. `version`, `description`, `default` and `unlisted` of the
+/// policy stay.
 ///
 /// # Errors
 /// If the policy cannot be edited.
@@ -79,7 +79,7 @@ pub fn merge_pasted(
     let mut notes = Vec::new();
     for key in ["default", "unlisted"] {
         let word = |root: &DocumentNode| root.member(key).and_then(DocumentNode::as_text).map(str::to_owned);
-        // Where `unlisted` is not there, it is "hide".
+        // If `unlisted` is missing, it is "hide".
         let ours = word(&before.root).unwrap_or_else(|| "hide".to_owned());
         if let Some(theirs) = word(&pasted.root).filter(|theirs| *theirs != ours) {
             let (ours, theirs) = (quote_for_message(&ours), quote_for_message(&theirs));
@@ -114,7 +114,7 @@ pub fn merge_pasted(
             state.merge_all_tools(&tool, node.members())?;
             continue;
         }
-        // The pasted entry wins, also over a name in `hide`.
+        // The pasted entry wins, even over a name in `hide`.
         if !hidden.iter().any(|item| tool.is_same_key(item)) {
             let shown: Vec<_> = state.current_state().hidden_at(&tool).into_iter().map(DocumentChange::Show).collect();
             state.make_changes(&shown)?;
@@ -142,10 +142,9 @@ fn is_listed(tools: &[DocumentMember]) -> bool {
     tools.iter().any(|(key, _)| !ToolGlob::parse(&key.name).is_ok_and(|name| name.matches_all()))
 }
 
-/// A policy into which a document is merged.
 struct Merged<'b, 's> {
     before: &'b EditState<'s>,
-    /// The policy by now, if something has changed.
+    /// The policy so far; `None` if nothing has changed yet.
     after: Option<EditState<'s>>,
 }
 
@@ -161,11 +160,10 @@ impl<'s> Merged<'_, 's> {
         Ok(())
     }
 
-    /// Takes over the rules for all tools, key by key.
     fn merge_all_tools(&mut self, all: &ToolKey, members: &[DocumentMember]) -> Result<(), CannotEdit> {
         let (path, own) = self.current_state().find_entry(all);
         let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
-        // `reason` and `on_deny` are two names of one key, so both would be a contradiction.
+        // `reason` and `on_deny` are two names of one key, so having both would be a contradiction.
         let twins = [("reason", "on_deny"), ("on_deny", "reason")].into_iter();
         let twins = twins.filter(|(key, twin)| has(twin) && members.iter().any(|(own, _)| own.name == *key));
         let gone = twins.map(|(_, twin)| DocumentChange::Remove(join_path(&path, twin)));

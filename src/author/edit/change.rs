@@ -1,44 +1,39 @@
-//! One change to a document, and how it is made in the text, whatever the format.
+//! One change to a document, and how it is applied to the text, whatever the format.
 
 use super::{CannotEdit, json, toml, yaml};
 use crate::policy::tree::{DocumentKey, DocumentNode};
 use crate::policy::{Format, Source};
 
-/// A change at one place of a document.
 #[derive(Clone, Debug)]
 pub(crate) enum DocumentChange {
-    /// The key at the end of this path gets a value. Tables on the way are made.
+    /// Sets the value of the key at the end of this path. Missing tables on the way are created.
     Set(Vec<String>, DocumentNode),
-    /// The key at the end of this path is removed.
     Remove(Vec<String>),
-    /// A name is added at the end of `hide`.
     Hide(String),
-    /// The item of `hide` at this index is removed.
     Show(usize),
 }
 
-/// The keys at the head of a document: a new `hide` is put behind them.
+/// The keys at the head of a document. A new `hide` goes after them.
 pub(super) const HEAD: [&str; 5] = ["$schema", "version", "description", "default", "unlisted"];
 
 impl DocumentChange {
-    /// Makes the document have an empty table `tools`.
+    /// Makes sure that the document has a `tools` table, if only an empty one.
     pub(super) fn no_tools() -> Self {
         Self::Set(vec!["tools".to_owned()], DocumentNode::unplaced_table(Vec::new()))
     }
 }
 
-/// A value under a path of keys.
 pub(super) fn nest_value(path: &[String], node: &DocumentNode) -> DocumentNode {
     path.iter()
         .rev()
         .fold(node.clone(), |value, key| DocumentNode::unplaced_table(vec![(DocumentKey::unplaced(key), value)]))
 }
 
-/// Makes the changes in the text, one after the other. What they do not touch stays byte for byte. Whether the result is a
-/// policy is not checked.
+/// Applies the changes to the text in order. What they do not touch stays byte for byte. The result is not validated as
+/// a policy.
 ///
 /// # Errors
-/// If the text is written in a way that is not edited.
+/// If the text is written in a way that cannot be edited.
 pub(super) fn apply_changes(source: &Source, changes: &[DocumentChange]) -> Result<String, CannotEdit> {
     let edit = match source.format() {
         Format::Toml => toml::apply_change,
@@ -57,7 +52,7 @@ pub(super) fn apply_changes(source: &Source, changes: &[DocumentChange]) -> Resu
     Ok(text)
 }
 
-/// The edited text with the line ends of the old one. New lines end as its first line does.
+/// Restores the line ends of the old text. New lines end as its first line does.
 fn restore_line_ends(old: &str, edited: &str) -> String {
     let olds: Vec<&str> = old.split_inclusive('\n').collect();
     let news: Vec<&str> = edited.split_inclusive('\n').collect();
@@ -77,8 +72,8 @@ fn restore_line_ends(old: &str, edited: &str) -> String {
     news.iter().zip(ends).flat_map(|(new, end)| new.strip_suffix('\n').map_or([*new, ""], |line| [line, end])).collect()
 }
 
-/// Removes lines, from the one at `from` to the one that ends at or behind `to`. If they are a paragraph of their own, the
-/// comment right above and the blank line behind go as well; otherwise a comment above may be about what stays.
+/// Removes the lines from the one at `from` to the one that ends at or after `to`. If they form a paragraph, the
+/// comment right above and the blank line below go as well; otherwise a comment above may be about what stays.
 pub(super) fn remove_lines(text: &str, from: usize, to: usize) -> String {
     let start_of = |at: usize| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
     let end_of =
@@ -100,7 +95,7 @@ pub(super) fn remove_lines(text: &str, from: usize, to: usize) -> String {
         }
         end += line_behind.len();
     }
-    // The last one takes the blank line before it along.
+    // The last paragraph takes the blank line before it along.
     let is_blank = |line: &str| line.trim().is_empty();
     let is_last = text.get(end..).unwrap_or_default().lines().all(|line| is_blank(line) || line.starts_with('#'));
     if is_last && start > 0 && text.get(start_of(start - 1)..start).is_some_and(is_blank) {

@@ -1,4 +1,4 @@
-//! Changes to a policy in JSON: indentation, order and what stands on one line stay.
+//! Changes to a policy in JSON. Indentation, order and one-line layout are kept.
 
 use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
@@ -25,7 +25,7 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
         },
         DocumentChange::Show(at) => {
             let items = object.array_value("hide").map(|list| list.elements()).unwrap_or_default();
-            // The items behind it move up by one, so that what stands between them stays where it is.
+            // The items after it move up by one, so that what stands between them stays where it is.
             for (item, next) in items.iter().zip(items.iter().skip(1)).skip(*at) {
                 if let Some((item, next)) = item.as_string_lit().zip(next.as_string_lit()) {
                     item.set_raw_value(next.raw_value());
@@ -48,7 +48,7 @@ fn set_member(object: &CstObject, path: &[String], node: &DocumentNode) {
     }
 }
 
-/// Inserts a member: `hide` behind the head of the document, everything else at the end.
+/// Inserts a member: `hide` after the head of the document, everything else at the end.
 fn insert_member(object: &CstObject, key: &str, value: CstInputValue) {
     let is_head = |name: Option<String>| name.is_some_and(|name| HEAD.contains(&name.as_str()));
     let head = object.properties().iter().rposition(|member| is_head(member.decoded_name()));

@@ -1,5 +1,5 @@
-//! Editing a policy: what a person orders becomes changes at single places of the text, and everything else stays as it
-//! is, byte for byte. What comes of it is loaded and tried before anybody gets it.
+//! Editing a policy: an order becomes changes at single places of the text, and everything else stays byte for byte.
+//! The result is loaded and checked before the caller gets it.
 //!
 //! ```text
 //! order ─ plan ─▶ changes ─ apply ─▶ text ─ load ─▶ policy: is it what was asked for, and nothing else?
@@ -25,46 +25,46 @@ use crate::policy::window::WindowLength;
 use crate::policy::{Diagnostic, Format, Policy, ServerName, Source, builtin_text, limit_keys};
 use crate::visible::escape_invisible;
 
-/// A policy that was edited. It loads, and decides as was asked.
+/// An edited policy. It loads, and decides as ordered.
 #[derive(Debug)]
 #[must_use]
 pub struct Edited {
-    /// What the file is to hold.
+    /// The new content of the file.
     pub source: Source,
-    /// What it decides.
+    /// The policy that the new content loads as.
     pub policy: Policy,
     /// The linter's warnings.
     pub warnings: Vec<Diagnostic>,
-    /// Whether anything was to be changed at all.
+    /// Whether anything had to change.
     pub outcome: EditOutcome,
-    /// What a person should know beside that, each a sentence or two.
+    /// What else a person should know, each in a sentence or two.
     pub notes: Vec<String>,
 }
 
 /// Whether a policy had to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EditOutcome {
-    /// Something is another than before.
+    /// Something differs from before.
     Changed,
-    /// It is all so already.
+    /// The policy already says so.
     Unchanged,
 }
 
 /// Which document is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// The one that was to be edited.
+    /// The document to edit.
     Present,
-    /// The one that was to be merged into it.
+    /// The document to merge into it.
     Pasted,
-    /// What would have come of it.
+    /// The document that the edit would produce.
     Edited,
 }
 
 /// Why a policy was not edited.
 #[derive(Debug, thiserror::Error)]
 pub enum CannotEdit {
-    /// It cannot be done as asked. The message says why and what to do.
+    /// The order cannot be carried out. The message says why and what to do.
     #[error("{0}")]
     Refused(String),
     /// A document has errors.
@@ -94,7 +94,7 @@ impl CannotEdit {
         Err(Self::Refused(why.into()))
     }
 
-    /// The document is written in a way that is not edited; what is to be done by hand.
+    /// Reports that the document is written in a way that cannot be edited, and what to do by hand.
     fn unsupported_shape(name: &str, change: &DocumentChange) -> Self {
         let by_hand = match change {
             DocumentChange::Set(path, node) => {
@@ -113,10 +113,10 @@ impl CannotEdit {
     }
 }
 
-/// The text that is edited if a server has no policy file yet: its built-in policy, with a head for a file.
+/// Returns the text to edit if a server has no policy file yet: its built-in policy, with the head of a file.
 pub fn write_out_builtin(server: &ServerName) -> String {
     let text = builtin_text(server);
-    // The first paragraphs say that it is built in, and how to get a file of it.
+    // The first paragraphs say that the policy is built in, and how to get a file of it.
     let head = text.lines().take_while(|line| line.starts_with('#')).map(|line| line.len() + 1).sum();
     let (head, rest) = text.split_at_checked(head).unwrap_or(("", text));
     let kept = head.split("\n#\n").skip_while(|paragraph| !paragraph.contains("uilt into policylayer")).skip(1);
@@ -127,7 +127,7 @@ pub fn write_out_builtin(server: &ServerName) -> String {
     )
 }
 
-/// Whether a text is a rate, such as `10/minute`.
+/// Checks that a text is a rate, such as `10/minute`.
 ///
 /// # Errors
 /// If it is not; with what to write instead.
@@ -135,7 +135,7 @@ pub fn check_rate(text: &str) -> Result<(), String> {
     first_error(|report| limit_keys::RateAsWritten::read(&DocumentNode::unplaced_string(text), "", report).is_some())
 }
 
-/// Whether a text is a length of time, such as `10m`.
+/// Checks that a text is a length of time, such as `10m`.
 ///
 /// # Errors
 /// If it is not; with what to write instead.

@@ -1,4 +1,4 @@
-//! From an order for a tool to changes of a document, and whether the result is what was ordered.
+//! From an order for a tool to changes of a document, and the check that the result is what was ordered.
 
 use super::change::DocumentChange;
 use super::state::{EditState, ToolKey};
@@ -13,25 +13,25 @@ use crate::visible::escape_invisible;
 /// What an order does to a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EditAction {
-    /// It may be called; its limits and conditions stay.
+    /// Allows its calls; its limits and conditions stay.
     Allow,
-    /// It stays visible, and every call is refused.
+    /// Keeps it visible, and refuses every call.
     Deny,
-    /// It is taken out of tools/list, and every call is refused.
+    /// Removes it from tools/list, and refuses every call.
     Hide,
-    /// A person approves each call.
+    /// Requires a person's approval for each call.
     Ask {
-        /// How long the call waits for them, such as `10m`.
+        /// How long a call waits for the approval, such as `10m`.
         timeout: Option<String>,
     },
-    /// A rate of calls may pass, such as `10/minute`; the other rules for the tool stay.
+    /// Limits the rate of its calls, such as `10/minute`; the other rules for the tool stay.
     Limit {
         /// The rate.
         rate: String,
-        /// Whose calls are counted together; those of a session if it is not given.
+        /// Whose calls are counted together; those of a session if it is `None`.
         scope: Option<Scope>,
     },
-    /// Its own entry is removed, so that the rest of the policy decides.
+    /// Removes its own entry, so that the rest of the policy decides.
     Reset,
 }
 
@@ -51,15 +51,15 @@ impl EditAction {
 /// What a person orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// What happens.
+    /// What happens to the tools.
     pub action: EditAction,
-    /// To which tools: names and globs.
+    /// The tools: names and globs.
     pub tools: Vec<String>,
     /// The reason that the agent is given.
     pub reason: Option<String>,
 }
 
-/// Carries out an order in a document, or, if there is none yet, in the built-in policy as a document of this `name`.
+/// Carries out an order on a document, or, if there is none yet, on the built-in policy as a document with this `name`.
 ///
 /// # Errors
 /// If the result would not be what was ordered, or the document cannot be edited.
@@ -79,7 +79,6 @@ pub fn carry_out_order(
     finish_edit(before, after, is_named, Vec::new())
 }
 
-/// The document that is edited.
 pub(super) fn begin_edit<'s>(
     source: Option<&Source>,
     name: &str,
@@ -89,7 +88,7 @@ pub(super) fn begin_edit<'s>(
     EditState::load_source(source, server, Which::Present)
 }
 
-/// Checks that no other tool is decided in another way than before.
+/// Checks that no other tool is decided differently than before.
 pub(super) fn finish_edit(
     before: EditState<'_>,
     after: Option<EditState<'_>>,
@@ -142,7 +141,7 @@ fn decide_alike(one: &Policy, other: &Policy, tool: &str) -> bool {
         && one.limits_of(tool).map(limit).eq(other.limits_of(tool).map(limit))
 }
 
-/// Returns the document after the order; `None` if nothing is to be changed.
+/// Returns the document after the order; `None` if nothing has to change.
 fn apply_order_to_tool<'s>(
     state: &EditState<'s>,
     tool: &ToolKey,
@@ -152,7 +151,7 @@ fn apply_order_to_tool<'s>(
     let mut changes = plan_changes(state, tool, order)?;
     let mut standing_alone = None;
     if state.is_patch() && changes.iter().any(is_about_entries) {
-        // To take it out of `hide` may be all that it needs.
+        // Removing it from `hide` may be enough.
         let shown: Vec<_> =
             changes.iter().filter(|change| matches!(change, DocumentChange::Show(_))).cloned().collect();
         if order.action == EditAction::Allow && order.reason.is_none() && !shown.is_empty() {
@@ -161,7 +160,7 @@ fn apply_order_to_tool<'s>(
                 return Ok(Some(after));
             }
         }
-        // With entries the document stands alone, so the built-in rules under it have to be written into it.
+        // With entries the document stands alone, so the built-in rules below it have to be written into it.
         let alone = state.make_standalone()?;
         changes = plan_changes(&alone, tool, order)?;
         standing_alone = Some(alone);
@@ -176,7 +175,7 @@ fn apply_order_to_tool<'s>(
     Ok(Some(after))
 }
 
-/// Checks that an order for every tool is one that there is an entry for.
+/// Checks that an order for every tool is one that `all_tools` can express.
 fn check_for_all(tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
     let verb = match order.action {
         EditAction::Allow => "allow",
@@ -234,14 +233,14 @@ fn plan_changes(state: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<
             if is_so {
                 return Ok(changes);
             }
-            // Taking it out of `hide` changes no entry.
+            // Removing it from `hide` changes no entry.
             let rest = change_entry(state, tool, order, &path, own);
             Ok(changes.into_iter().chain(rest).collect())
         }
     }
 }
 
-/// Whether a rule gives one tool this effect already, whatever its server says of the tool.
+/// Whether a rule already gives the tool this effect, whatever its server says about the tool.
 fn has_effect_already(state: &EditState<'_>, tool: &ToolKey, effect: Effect) -> bool {
     tool.exact_name().is_some_and(|name| {
         let decision = state.policy.decide_tool(name);
@@ -251,7 +250,7 @@ fn has_effect_already(state: &EditState<'_>, tool: &ToolKey, effect: Effect) -> 
     })
 }
 
-/// Checks that a limit lets through nothing that was refused before.
+/// Checks that a limit does not let through what was refused before.
 fn check_limit_allowed(state: &EditState<'_>, tool: &ToolKey, own: Option<&DocumentNode>) -> Result<(), CannotEdit> {
     if let Some(name) = tool.exact_name() {
         let decision = state.policy.decide_tool(name);
@@ -264,7 +263,7 @@ fn check_limit_allowed(state: &EditState<'_>, tool: &ToolKey, own: Option<&Docum
                 escape_invisible(name)
             ));
         }
-        // With an entry of its own the class would no longer decide, and what the server says of it can only make it stricter.
+        // With an entry of its own the class would no longer decide; what the server says can only make it stricter.
         if own.is_none() && state.policy.waits_for_listing(name) {
             return CannotEdit::refuse_edit(format!(
                 "What becomes of {} depends on what the server says that it does, and a limit of its own would let it through \
@@ -287,7 +286,7 @@ fn check_limit_allowed(state: &EditState<'_>, tool: &ToolKey, own: Option<&Docum
     Ok(())
 }
 
-/// The changes that make the tool's entry say what is ordered. An entry is made if there is none.
+/// Returns the changes that make the tool's entry say what is ordered. A missing entry is created.
 fn change_entry(
     state: &EditState<'_>,
     tool: &ToolKey,
@@ -296,16 +295,16 @@ fn change_entry(
     own: Option<&DocumentNode>,
 ) -> Vec<DocumentChange> {
     let wanted = wanted_members(order, own);
-    // An entry that only gives the class leaves the rest to the rules for that class.
+    // An entry that only sets the class leaves the rest to the rules for that class.
     let only_classifies = |node: &DocumentNode| node.members().len() == 1 && node.member("class").is_some();
     let Some(kept) = own.filter(|node| !only_classifies(node) || state.root.member("classes").is_none()) else {
         let mut members = own.map(|node| node.members().to_vec()).unwrap_or_default();
-        // An entry replaces the rule that decided so far; what that rule checks is still to be checked.
+        // The new entry replaces the rule that decided so far, so it takes over that rule's checks.
         let governing = state.governing_entry(tool).map(DocumentNode::members).unwrap_or_default();
         let carried = governing.iter().filter(|(key, _)| is_carried(&order.action, &key.name)).cloned();
         members.extend(carried.filter(|(key, _)| !wanted.iter().any(|(own, _)| own.name == key.name)));
         members.extend(wanted);
-        // A listed tool is allowed, unless its entry only gives the class.
+        // A listed tool is allowed, unless its entry only sets the class.
         members.retain(|(key, node)| !(key.name == "action" && node.as_text() == Some("allow")));
         if order.action == EditAction::Allow && own.is_some() {
             members.push(text_member("action", "allow"));
@@ -319,7 +318,7 @@ fn change_entry(
     };
     if changes.iter().any(is_action) {
         let mut gone: Vec<&str> = Vec::new();
-        // The reason was for the action, unless something else refuses with it.
+        // The reason belonged to the action, unless something else refuses with it.
         let has_checks = kept.members().iter().any(|(key, _)| !NO_CHECKS.contains(&key.name.as_str()));
         if order.reason.is_none() && !has_checks {
             gone.extend(["reason", "on_deny"]);
@@ -333,7 +332,7 @@ fn change_entry(
     changes
 }
 
-/// The changes that give a table these members, as far as it does not have them already.
+/// Returns the changes that give a table these members, except those that it already has.
 pub(super) fn set_members(
     path: &[String],
     own: Option<&DocumentNode>,
@@ -346,7 +345,6 @@ pub(super) fn set_members(
     missing.map(|(key, node)| DocumentChange::Set(join_path(path, &key.name), node.clone())).collect()
 }
 
-/// The path of a member of the table at `path`.
 pub(super) fn join_path(path: &[String], key: &str) -> Vec<String> {
     path.iter().cloned().chain([key.to_owned()]).collect()
 }
@@ -354,7 +352,7 @@ pub(super) fn join_path(path: &[String], key: &str) -> Vec<String> {
 /// The keys of an entry that neither refuse nor count.
 const NO_CHECKS: [&str; 6] = ["action", "reason", "on_deny", "class", "approval_timeout", "approval_scope"];
 
-/// Whether a key of the rule that decided a tool so far goes into its own entry.
+/// Whether a key of the rule that decided a tool so far moves into its own entry.
 fn is_carried(action: &EditAction, key: &str) -> bool {
     match action {
         EditAction::Deny | EditAction::Hide | EditAction::Reset => false,
@@ -364,14 +362,13 @@ fn is_carried(action: &EditAction, key: &str) -> bool {
     }
 }
 
-/// The members that the entry is to have.
 fn wanted_members(order: &Order, own: Option<&DocumentNode>) -> Vec<DocumentMember> {
     let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
     if let EditAction::Limit { rate, scope } = &order.action {
         let limit = rate_limit(rate, *scope, order.reason.as_deref());
         return vec![(DocumentKey::unplaced("rate_limit"), limit)];
     }
-    // A listed tool is allowed; only an action that says otherwise has to be changed.
+    // A listed tool is allowed; only an action that says otherwise has to change.
     let is_implied = order.action == EditAction::Allow && !has("action");
     let effect = order.action.effect().filter(|_| !is_implied);
     let mut wanted: Vec<_> = effect.map(|effect| text_member("action", effect.as_str())).into_iter().collect();
@@ -383,7 +380,6 @@ fn wanted_members(order: &Order, own: Option<&DocumentNode>) -> Vec<DocumentMemb
     wanted
 }
 
-/// Checks that each tool that is meant is decided as it was ordered.
 fn verify_order(
     before: &EditState<'_>,
     after: &EditState<'_>,
@@ -402,7 +398,7 @@ fn verify_order(
                 decision.effect == old.effect && (is_limited || matches!(decision.effect, Effect::Deny | Effect::Hide))
             }
             (EditAction::Allow, _) => decision.effect == Effect::Allow,
-            // Nobody would see a reason that another rule keeps back.
+            // Nobody would see the reason if another rule overrides it.
             (_, Some(effect)) => {
                 decision.effect == effect
                     && order.reason.as_deref().is_none_or(|reason| decision.reason == Some(reason))

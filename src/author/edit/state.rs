@@ -1,4 +1,4 @@
-//! A policy during an edit: its text, its tree and what it decides.
+//! A policy during an edit: its text, its tree and its decisions.
 
 use toml_edit::DocumentMut;
 
@@ -12,7 +12,7 @@ use crate::policy::{
     self, Diagnostic, Effect, Format, Loaded, Mode, Policy, ServerName, Source, ToolGlob, builtin_text,
 };
 
-/// A tool's name or a glob, with the key that means it in a policy.
+/// A tool's name or a glob, with the key that stands for it in a policy.
 #[derive(Clone, Debug)]
 pub(in crate::author) struct ToolKey {
     pub(super) key: String,
@@ -20,7 +20,7 @@ pub(in crate::author) struct ToolKey {
 }
 
 impl ToolKey {
-    /// Reads a name or glob as a policy does. A text that is neither is the name of a tool that has such characters.
+    /// Parses a name or glob as a policy does. Any other text is taken for the name of a tool with unusual characters.
     pub(super) fn parse(text: &str) -> Result<Self, CannotEdit> {
         let name = ToolGlob::parse(text);
         match name.map(|name| Self { key: text.to_owned(), name }) {
@@ -31,13 +31,13 @@ impl ToolKey {
         }
     }
 
-    /// The tool of this name; `None` if no key can mean it.
+    /// Returns the key of exactly this tool; `None` if no key can name it.
     pub(in crate::author) fn for_tool_name(tool: &str) -> Option<Self> {
         let key = ToolGlob::key_for(tool)?;
         Some(Self { name: ToolGlob::parse(&key).ok()?, key })
     }
 
-    /// The one tool that is meant; `None` for a glob.
+    /// Returns the tool's name; `None` for a glob.
     pub(super) fn exact_name(&self) -> Option<&str> {
         self.name.exact_name()
     }
@@ -52,7 +52,6 @@ impl ToolKey {
     }
 }
 
-/// A document that loads.
 #[derive(Debug)]
 pub(in crate::author) struct EditState<'s> {
     pub(in crate::author) source: Source,
@@ -76,10 +75,9 @@ impl<'s> EditState<'s> {
         }
     }
 
-    /// The same with changes in it.
     pub(in crate::author) fn with_changes(&self, changes: &[DocumentChange]) -> Result<Self, CannotEdit> {
         let mut changes = changes.to_vec();
-        // A document with `hide` alone is laid over the built-in policy. One that stood alone before stays so.
+        // A document with only `hide` is laid over the built-in policy. One that stood alone before stays so.
         let stands_alone = self.policy.mode() == Mode::Standalone && self.policy.otherwise() != Effect::Allow;
         let is_bare = ["tools", "classes", "hide"].iter().all(|key| self.root.member(key).is_none());
         if stands_alone && is_bare && changes.iter().any(|change| matches!(change, DocumentChange::Hide(_))) {
@@ -93,18 +91,16 @@ impl<'s> EditState<'s> {
         Source::new(self.source.name(), self.source.format(), text)
     }
 
-    /// Whether `tools` is an inline table of a TOML document.
     pub(in crate::author) fn has_inline_tools(&self) -> bool {
         let text = |node: &DocumentNode| self.source.text().get(node.span.start..);
         self.root.member("tools").and_then(text).is_some_and(|text| text.starts_with('{'))
     }
 
-    /// The members of a table of the document.
     pub(super) fn table_members(&self, table: &str) -> &[DocumentMember] {
         self.root.member(table).map(DocumentNode::members).unwrap_or_default()
     }
 
-    /// The tool's own entry, with the path to it. Rules for all tools have their own place.
+    /// Returns the tool's own entry and the path to it. Rules for all tools have their own place.
     pub(in crate::author) fn find_entry(&self, tool: &ToolKey) -> (Vec<String>, Option<&DocumentNode>) {
         let tools = self.table_members("tools");
         let listed = if tool.name.matches_all() {
@@ -122,7 +118,7 @@ impl<'s> EditState<'s> {
         }
     }
 
-    /// The entry that decides a tool without one of its own: the most specific glob's, else its class's.
+    /// Returns the entry that decides a tool without one of its own: the most specific glob's, else its class's.
     pub(super) fn governing_entry(&self, tool: &ToolKey) -> Option<&DocumentNode> {
         let name = tool.exact_name()?;
         let specificity = |key: &DocumentKey| ToolGlob::parse(&key.name).ok()?.specificity(name);
@@ -131,7 +127,7 @@ impl<'s> EditState<'s> {
         by_glob.or_else(|| self.root.member("classes")?.member(self.policy.class_of(name).as_str()))
     }
 
-    /// The items of `hide` that mean the tool, the last first, so that removing one keeps the places of the others.
+    /// Returns the items of `hide` that mean the tool, last first, so that removing one does not shift the others.
     pub(in crate::author) fn hidden_at(&self, tool: &ToolKey) -> Vec<usize> {
         let items = self.root.member("hide").map(DocumentNode::items).unwrap_or_default().iter().enumerate();
         let meant = items.filter(|(_, item)| item.as_text().is_some_and(|text| tool.is_same_key(text)));
@@ -140,15 +136,14 @@ impl<'s> EditState<'s> {
         places
     }
 
-    /// Whether the built-in policy decides what the document does not.
     pub(super) fn is_patch(&self) -> bool {
         self.policy.mode() == Mode::Patch && self.policy.otherwise() != Effect::Allow
     }
 
-    /// A document that only hides, with the rules of the built-in policy written into it.
+    /// Writes the rules of the built-in policy into a document that only hides.
     pub(super) fn make_standalone(&self) -> Result<Self, CannotEdit> {
         let builtin = builtin_document(self.server);
-        // Only rules that hold under this document, and are not in it.
+        // Only rules that apply below this document and are not in it.
         let is_missing = |key: &str| match key {
             "tools" => true,
             "classes" => self.policy.has_class_rules(),
@@ -171,7 +166,7 @@ impl<'s> EditState<'s> {
     }
 }
 
-/// The text of a TOML document with these rules of the built-in policy behind it, their comments included.
+/// Appends these rules of the built-in policy to the text of a TOML document, including their comments.
 fn append_rules(text: &str, rules: &[DocumentMember], server: &ServerName) -> Option<String> {
     let mut document: DocumentMut = builtin_text(server).parse().ok()?;
     let keys: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();

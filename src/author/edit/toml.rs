@@ -1,4 +1,4 @@
-//! Changes to a policy in TOML: comments, order and quotes stay.
+//! Changes to a policy in TOML. Comments, order and quotes are kept.
 
 use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table, Value as Toml};
 
@@ -44,7 +44,6 @@ enum Depth {
 }
 
 impl Depth {
-    /// That of the table with this key.
     fn depth_below(self, key: &str) -> Self {
         match self {
             Self::Document if key == "all_tools" => Self::Entry,
@@ -90,7 +89,7 @@ fn set_value(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth
     Some(())
 }
 
-/// A value; a table above [`Depth::Deeper`] gets a header.
+/// Builds a value; a table above [`Depth::Deeper`] gets a header.
 fn new_item(node: &DocumentNode, depth: Depth) -> Item {
     match &node.value {
         DocumentValue::Table(members) if depth != Depth::Deeper => {
@@ -127,7 +126,7 @@ fn remove_key(item: &mut Item, path: &[String]) {
     }
 }
 
-/// The text without the lines of a table that has a header.
+/// Returns the text without the lines of a table that has a header.
 fn remove_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<String> {
     let mut table = document.as_table();
     for key in path {
@@ -145,7 +144,7 @@ fn remove_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<S
         (header, node) = (key.span.end, value);
     }
     let out = remove_lines(text, header, end_of_table(text, &node, header));
-    // The first of them may have been all that said that there is such a table.
+    // The removed lines may have been the only ones that imply the parent table.
     let Some((first, _)) = path.split_first().filter(|(_, rest)| !rest.is_empty()) else { return Some(out) };
     if tree(&out).is_some_and(|root| root.member(first).is_some()) {
         return Some(out);
@@ -155,13 +154,12 @@ fn remove_table(text: &str, document: &DocumentMut, path: &[String]) -> Option<S
     Some(document.to_string())
 }
 
-/// The end of a table whose header ends at `header`.
 fn end_of_table(text: &str, node: &DocumentNode, header: usize) -> usize {
     match &node.value {
         DocumentValue::Table(pairs) if !text.get(node.span.clone()).is_some_and(|text| text.starts_with('{')) => {
             pairs.iter().map(|(key, value)| end_of_table(text, value, key.span.end)).fold(header, usize::max)
         }
-        // A list whose items have headers of their own ends with the last of them.
+        // An array of tables ends with its last table.
         DocumentValue::Array(items) => {
             items.iter().map(|item| end_of_table(text, item, header)).fold(node.span.end.max(header), usize::max)
         }
@@ -169,7 +167,7 @@ fn end_of_table(text: &str, node: &DocumentNode, header: usize) -> usize {
     }
 }
 
-/// Adds the list, behind the head of the document.
+/// Adds the list after the head of the document.
 fn insert_hide_list(document: &mut DocumentMut, item: &str) {
     let order: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();
     let is_last = document.iter().filter(|(_, item)| item.is_value()).last().is_none_or(|(key, _)| HEAD.contains(&key));
@@ -193,7 +191,7 @@ fn push_item(list: &mut Array, item: &str) {
     let first = list.get(0).map(|item| raw(item.decor().prefix())).unwrap_or_default();
     let indent = first.rsplit('\n').next().unwrap_or_default();
     let indent = if indent.trim().is_empty() && first.contains('\n') { indent.to_owned() } else { "  ".to_owned() };
-    // A comment behind the last item stays there.
+    // A comment after the last item stays there.
     let of_the_last = if list.trailing_comma() {
         trailing.clone()
     } else {
@@ -213,7 +211,7 @@ fn push_item(list: &mut Array, item: &str) {
     list.set_trailing_comma(true);
 }
 
-/// Removes an item with the comment behind it. toml_edit keeps the text between two items before the second.
+/// Removes an item and the comment after it. toml_edit keeps the text between two items as the prefix of the second.
 fn remove_item(list: &mut Array, at: usize) {
     let text = |raw: Option<&RawString>| raw.and_then(RawString::as_str).unwrap_or_default().to_owned();
     let gone = list.remove(at);
@@ -230,7 +228,7 @@ fn remove_item(list: &mut Array, at: usize) {
             next.decor_mut().set_prefix(prefix);
         }
         None => {
-            // Without a comma behind it, what follows the last item up to the bracket is its own.
+            // Without a trailing comma, the text between the last item and the bracket belongs to the item.
             let own = if list.trailing_comma() { String::new() } else { text(gone.decor().suffix()) };
             let after = own + &text(Some(list.trailing()));
             if after.contains('\n') || before.contains('\n') {

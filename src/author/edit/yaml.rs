@@ -1,5 +1,5 @@
-//! Changes to a policy in YAML, as edits of its lines: of tables and lists in block style, and of those in flow style on one
-//! line. What is written in another way is left to its author.
+//! Changes to a policy in YAML, as edits of its lines: of tables and lists in block style, and of those in flow style
+//! on one line. Everything else is left to its author.
 
 use super::CannotEdit;
 use super::change::{DocumentChange, HEAD, nest_value, remove_lines};
@@ -23,7 +23,7 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
     edited.ok_or_else(|| CannotEdit::unsupported_shape(name, change))
 }
 
-/// An edit of a text. Each method returns the new text; `None` if the text is written in a way that is not edited.
+/// An edit of a text. Each method returns the new text; `None` if the text is written in a way that cannot be edited.
 struct Edit<'t> {
     text: &'t str,
 }
@@ -48,7 +48,6 @@ impl Edit<'_> {
         }
     }
 
-    /// Replaces the value of a key.
     fn replace_value(&self, pair: &DocumentMember, node: &DocumentNode) -> Option<String> {
         let (_, old) = pair;
         let is_block =
@@ -61,13 +60,12 @@ impl Edit<'_> {
         }
         let span = old.span.start..self.end_of_member(pair)?;
         let written = self.text.get(span.clone())?;
-        // A value of several lines may have comments in it.
+        // A value that spans several lines may contain comments.
         let is_plain =
             !written.contains('\n') && (!written.contains('#') || matches!(old.value, DocumentValue::String(_)));
         if is_plain { self.splice_text(span, &yaml_line(node)) } else { None }
     }
 
-    /// Replaces the value of a key by a table in block style.
     fn replace_by_block(&self, pair: &DocumentMember, node: &DocumentNode) -> Option<String> {
         let (key, old) = pair;
         if node.members().is_empty() && !matches!(node.value, DocumentValue::Array(_)) {
@@ -88,7 +86,7 @@ impl Edit<'_> {
         self.splice_text(span, &format!(":\n{}", yaml_members(node.members(), indent).trim_end_matches('\n')))
     }
 
-    /// Replaces a table or list by an empty one. A comment behind its key stays.
+    /// Replaces a table or list with an empty one. A comment after its key stays.
     fn replace_by_empty(&self, pair: &DocumentMember, empty: &str) -> Option<String> {
         let span = self.value_span(pair)?;
         let colon = span.start + self.text.get(span.clone())?.find(':')? + 1;
@@ -101,7 +99,7 @@ impl Edit<'_> {
         self.splice_text(colon..span.end, &format!(" {empty}{behind}"))
     }
 
-    /// Adds a member at the end of a table in block style; `hide` behind the head of the document.
+    /// Adds a member at the end of a table in block style; `hide` goes after the head of the document.
     fn add_member(&self, table: &DocumentNode, key: &str, node: &DocumentNode) -> Option<String> {
         let indent = self.column_at(table.members().first()?.0.span.start);
         let head = table.members().iter().rposition(|(own, _)| HEAD.contains(&own.name.as_str()));
@@ -109,7 +107,7 @@ impl Edit<'_> {
         let at = self.end_of_member(table.members().get(behind)?)?;
         let line_end = self.line_end(at);
         let member = yaml_members(&[(DocumentKey::unplaced(key), node.clone())], indent);
-        // In the layout of the document, with a blank line before it if others have one.
+        // Follows the layout of the document: a blank line comes first if other members have one.
         let blank = if indent == 0 && self.has_blank_lines(table) && matches!(node.value, DocumentValue::Table(_)) {
             "\n"
         } else {
@@ -174,16 +172,16 @@ impl Edit<'_> {
             (None, Some(before)) => before.span.end..item.span.end,
             (None, None) => return None,
         };
-        // A comment in between is about one of the two, and which one only its author knows.
+        // A comment in between is about one of the two members, and only its author knows which.
         if self.text.get(span.clone())?.contains('#') { None } else { self.splice_text(span, "") }
     }
 
-    /// The span from behind a key to the end of its value.
+    /// Returns the span from after a key to the end of its value.
     fn value_span(&self, pair: &DocumentMember) -> Option<Span> {
         Some(pair.0.span.end..self.end_of_member(pair)?)
     }
 
-    /// The end of a member. An empty value has no place: the member ends with the colon.
+    /// Returns the end of a member. An empty value has no place, so the member ends with the colon.
     fn end_of_member(&self, (key, value): &DocumentMember) -> Option<usize> {
         if matches!(value.value, DocumentValue::Null) && value.span.is_empty() {
             return Some(key.span.end + self.text.get(key.span.end..)?.find(':')? + 1);
@@ -200,7 +198,7 @@ impl Edit<'_> {
         self.end_of_brackets(value, inner?.into_iter().max())
     }
 
-    /// The end of a table or list whose last part ends at `inner`: behind its bracket, if it has one.
+    /// Returns the end of a table or list whose last part ends at `inner`: after its bracket, if it has one.
     fn end_of_brackets(&self, node: &DocumentNode, inner: Option<usize>) -> Option<usize> {
         if !is_flow(self.text, node) {
             return inner;
@@ -219,7 +217,7 @@ impl Edit<'_> {
         }
     }
 
-    /// The column of the dash of an item on a line of its own.
+    /// Returns the column of the dash of an item on a line of its own.
     fn dash_column(&self, item: &DocumentNode) -> Option<usize> {
         let before = self.text.get(self.line_start(item.span.start)..item.span.start)?;
         let dash = before.find('-')?;
@@ -244,7 +242,7 @@ impl Edit<'_> {
     }
 }
 
-/// Follows a path as far as it leads: the last node, the member that holds it, and the rest of the path.
+/// Follows a path as far as it leads. Returns the last node, the member that holds it, and the rest of the path.
 fn walk<'n, 'p>(
     root: &'n DocumentNode,
     path: &'p [String],
@@ -257,7 +255,6 @@ fn walk<'n, 'p>(
     (at, holder, rest)
 }
 
-/// Whether a table or list is written in brackets.
 fn is_flow(text: &str, node: &DocumentNode) -> bool {
     matches!(node.value, DocumentValue::Table(_) | DocumentValue::Array(_))
         && text.get(node.span.start..).is_some_and(|text| text.starts_with(['{', '[']))

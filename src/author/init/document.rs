@@ -1,4 +1,4 @@
-//! From the plan to the policy's text. What a server says of itself gets no further than the line of a comment.
+//! Writes the planned policy as text. What a server says about itself gets no further than a one-line comment.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,18 @@ use crate::policy::{self, Colour, Effect, Format, Listing, ServerName, Source, T
 use crate::risk::{Class, Confidence, Knowledge};
 use crate::visible::{count_of, escape_invisible};
 
-/// The width of a comment.
+/// The width of a comment, in columns.
 const COMMENT: usize = 110;
 
-/// The width of the rule behind a heading, as in the policies that are built in.
+/// The width of the rule after a heading, in columns, as in the built-in policies.
 const WIDTH: usize = 120;
 
-/// What the policy is written from.
 #[derive(Debug)]
 pub(crate) struct Origin<'o> {
-    /// The server's name.
     pub(crate) server: &'o ServerName,
-    /// The server's own name for itself.
+    /// The server's own name for itself; untrusted.
     pub(crate) calls_itself: &'o str,
-    /// The day, such as 2026-11-22.
+    /// The date, such as 2026-11-22.
     pub(crate) day: &'o str,
 }
 
@@ -34,21 +32,19 @@ pub(crate) struct Origin<'o> {
 struct NewPolicy {
     head: Vec<String>,
     top: Vec<NewMember>,
-    /// The sections of `classes`, and those of `tools`.
+    /// The sections of `classes`, then those of `tools`.
     tables: [(&'static str, Vec<PolicySection>); 2],
 }
 
-/// Some members under one heading.
 struct PolicySection {
     title: String,
     notes: Vec<String>,
     members: Vec<NewMember>,
 }
 
-/// Comments, and the member that they are about; `None` if there are only comments.
+/// Comments and the member that they are about; `None` if there are only comments.
 type NewMember = (Vec<String>, Option<DocumentMember>);
 
-/// Writes the policy's text.
 pub(crate) fn write_policy(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers, format: Format) -> String {
     let policy = build_policy(origin, plan, answers);
     if format == Format::Json {
@@ -96,7 +92,6 @@ impl NewPolicy {
 }
 
 impl PolicySection {
-    /// `# ---- Reads: allowed -----`, and the notes.
     fn write_heading(&self, indent: &str) -> String {
         let start = format!("---- {} ", self.title);
         let room = WIDTH.saturating_sub(indent.len() + 2 + start.chars().count());
@@ -106,9 +101,8 @@ impl PolicySection {
     }
 }
 
-/// Comments, each of them on a line.
 fn write_comments(indent: &str, lines: &[String]) -> String {
-    // They are visible already; here it is only made sure that none ends before its line does.
+    // Control characters are already made visible; this only ensures that no comment ends before its line does.
     let is_safe = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
     let comment = |line: &String| {
         let line: String = line.chars().map(|c| if is_safe(c) { c } else { '\u{fffd}' }).collect();
@@ -117,7 +111,7 @@ fn write_comments(indent: &str, lines: &[String]) -> String {
     lines.iter().map(comment).collect()
 }
 
-/// Checks that a text is the policy that was planned, and returns the number of warnings that it loads with.
+/// Checks that a text loads as the planned policy, and returns the number of warnings that it loads with.
 pub(crate) fn verify_policy(
     text: &str,
     server: &ServerName,
@@ -143,7 +137,7 @@ pub(crate) fn verify_policy(
         let effect = policy.decide_tool(ToolRef { name: &tool.name, listing }).effect;
         let is_as_planned = match &tool.key {
             Ok(_) => effect == tool.effect(),
-            // Left to the rules by class, which let nothing pass unasked.
+            // Left to the rules by class, which let nothing pass without asking.
             Err(_) => effect != Effect::Allow,
         };
         if !is_as_planned {
@@ -242,7 +236,6 @@ fn new_member(tool: &PlannedTool) -> NewMember {
     (comments, member)
 }
 
-/// What a person should know of a tool before they change its rule.
 fn describe_marks(tool: &PlannedTool) -> Option<String> {
     let profile = &tool.profile;
     let mut marks = Vec::new();
@@ -255,11 +248,11 @@ fn describe_marks(tool: &PlannedTool) -> Option<String> {
     (!marks.is_empty()).then(|| cut_to_comment(&marks.join(" ")))
 }
 
-/// The first sentence of a text from elsewhere, on one line, with nothing in it that is not seen.
+/// Returns the first sentence of an untrusted text, on one line and without invisible characters.
 fn first_sentence(text: &str) -> String {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
-    // A sentence ends where another begins: not after "e.g.".
+    // A sentence ends only where another begins: not after "e.g.".
     let ends = first.match_indices(['.', '!', '?']).map(|(at, end)| at + end.len()).find(|at| {
         let rest = first.get(*at..).unwrap_or_default();
         rest.strip_prefix(' ').is_some_and(|next| next.starts_with(char::is_uppercase))
@@ -267,17 +260,16 @@ fn first_sentence(text: &str) -> String {
     escape_invisible(ends.and_then(|end| first.get(..end)).unwrap_or(&first))
 }
 
-/// The server's words, in quotes that none of them can end.
+/// Puts the server's words in quotes that they cannot close.
 fn quote_claim(text: &str) -> String {
     format!("\"{}\"", cut_to_width(&text.replace('"', "'"), COMMENT - 4))
 }
 
-/// A text as one line of a comment.
 fn cut_to_comment(text: &str) -> String {
     cut_to_width(text, COMMENT - 2)
 }
 
-/// The text, cut with an ellipsis if it is wider than `room`.
+/// Cuts the text with an ellipsis if it is wider than `room`.
 fn cut_to_width(text: &str, room: usize) -> String {
     let fitting = |room: usize| {
         let mut width = 0;
@@ -293,7 +285,6 @@ fn cut_to_width(text: &str, room: usize) -> String {
     }
 }
 
-/// A paragraph of our own, over as many lines as it takes.
 fn wrap_lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {

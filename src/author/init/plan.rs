@@ -1,4 +1,4 @@
-//! What happens to each tool: what is recommended, or what a person has answered for its class.
+//! What happens to each tool: the recommendation, or a person's answer for its class.
 
 use std::collections::BTreeMap;
 
@@ -9,25 +9,21 @@ use crate::risk::{
     Action, Catalogue, Class, Knowledge, Listed, Profile, RateScope, RecommendedRate, profile_tool, recommend_rule,
 };
 
-/// What a person wants of the tools of a class.
+/// A person's answer for the tools of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// What is recommended for each of them.
     Recommended,
-    /// They are taken out of the list.
     Hide,
-    /// They stay in the list, and each call is refused.
+    /// Keeps them in the list, and refuses each call.
     Deny,
-    /// A person is asked about each call.
     Ask,
-    /// So many calls a minute pass.
+    /// Allows a number of calls per minute.
     Limit,
-    /// Every call passes.
     Allow,
 }
 
 impl Answer {
-    /// The answers for a class, the recommended one first and once.
+    /// Returns the answers for a class, the recommended one first and only once.
     pub(crate) fn answers_for(class: Class) -> impl Iterator<Item = Self> {
         let recommended = match class {
             Class::Read => Self::Allow,
@@ -39,7 +35,7 @@ impl Answer {
         [Self::Recommended].into_iter().chain(others.into_iter().filter(move |answer| *answer != recommended))
     }
 
-    /// What the answer does to the tools of a class, in a few words.
+    /// Describes in a few words what the answer does to the tools of a class.
     pub(crate) fn describe_answer(self, class: Class) -> &'static str {
         match (self, class) {
             (Self::Recommended, Class::Read) => "allowed; what is known to return personal data is limited",
@@ -54,32 +50,25 @@ impl Answer {
     }
 }
 
-/// What a person has answered, by class.
 pub(crate) type Answers = BTreeMap<Class, Answer>;
 
-/// The limit if there is no recommended one.
 const LIMIT: RecommendedRate = RecommendedRate { max: 30, window: "minute", counted: RateScope::Session };
 
-/// The reason that is given for a call of a hidden tool.
+/// The reason for the refusal of a call to a hidden tool.
 const GONE: &str = "What it takes away cannot be brought back.";
 
-/// What happens to one tool.
 #[derive(Debug)]
 pub(crate) struct PlannedTool {
-    /// Its name.
     pub(crate) name: String,
-    /// The key that means it and no other, or why there is none.
+    /// The key that means exactly this tool, or why there is none.
     pub(crate) key: Result<String, &'static str>,
-    /// The server's description of it.
     pub(crate) description: Option<String>,
-    /// What is known of it.
     pub(crate) profile: Profile,
     /// Its entry, a table.
     pub(super) rule: DocumentNode,
 }
 
 impl PlannedTool {
-    /// The effect of its entry.
     pub(crate) fn effect(&self) -> Effect {
         match self.rule.member("action").and_then(DocumentNode::as_text) {
             Some("hide") => Effect::Hide,
@@ -89,13 +78,12 @@ impl PlannedTool {
         }
     }
 
-    /// Whether its calls are counted.
     pub(crate) fn is_limited(&self) -> bool {
         ["rate_limit", "limits"].iter().any(|key| self.rule.member(key).is_some())
     }
 }
 
-/// The tools, each with what is known of it, by name. If a server lists one twice, the worse of the two counts.
+/// Profiles the tools, sorted by name. If a server lists one twice, the worse of the two counts.
 pub(crate) fn profile_tools<'l>(
     server: &ServerName,
     tools: &'l [Listed<'l>],
@@ -110,17 +98,15 @@ pub(crate) fn profile_tools<'l>(
     known
 }
 
-/// Plans what happens to each tool, in the order of their names.
 pub(crate) fn plan_tools(server: &ServerName, tools: &[Listed<'_>], answers: &Answers) -> Vec<PlannedTool> {
     let known = Known::of_server(server);
     profile_tools(server, tools).into_values().map(|(tool, profile)| known.plan_tool(tool, profile, answers)).collect()
 }
 
-/// What is known of a server before it is asked.
+/// What is known about a server before it is asked.
 #[derive(Debug)]
 pub(super) struct Known {
     catalogue: Option<&'static Catalogue>,
-    /// The policy that is built in for it.
     builtin: DocumentNode,
 }
 
@@ -129,12 +115,11 @@ impl Known {
         Self { catalogue: Catalogue::for_server(server), builtin: builtin_document(server) }
     }
 
-    /// Plans what happens to one tool.
     pub(super) fn plan_tool(&self, tool: &Listed<'_>, profile: Profile, answers: &Answers) -> PlannedTool {
         let answer = answers.get(&profile.class).copied().unwrap_or(Answer::Recommended);
         let is_new = self.catalogue.is_some() && profile.source != Knowledge::Catalogue;
         let key = match readable_key(&tool.name) {
-            // An entry for it would be doubted at every start: no such tool is known.
+            // The policy would warn about its entry at every start, because the catalogue lacks the tool.
             _ if is_new => Err("is newer than what is known of this server"),
             None => Err("has a name that no key can stand for"),
             Some(key) => Ok(key),
@@ -146,7 +131,7 @@ impl Known {
     }
 }
 
-/// The entry of a tool. The checks of the built-in policy stay whatever is answered.
+/// Builds the entry of a tool. The checks of the built-in policy stay, whatever the answer.
 fn plan_rule(profile: &Profile, answer: Answer, builtin: Option<&DocumentNode>) -> Vec<DocumentMember> {
     let recommended = recommend_rule(profile);
     let own = |key: &str| builtin.and_then(|builtin| builtin.member(key)?.as_text());
@@ -182,7 +167,7 @@ fn refusal_members(action: &str, reason: &str) -> Vec<DocumentMember> {
     vec![text_member("action", action), text_member("reason", reason)]
 }
 
-/// The rule for the tools of a class that the server lists later.
+/// Returns the rule for tools of a class that the server lists later.
 pub(super) fn rule_for_later(class: Class) -> Vec<DocumentMember> {
     if class == Class::Destructive {
         return refusal_members("hide", GONE);

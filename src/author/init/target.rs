@@ -1,4 +1,4 @@
-//! Where the new policy goes, and the files that are in its way.
+//! Where the new policy goes, and which files are in its way.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -14,31 +14,26 @@ use crate::settings::Settings;
 use crate::state::file::{real_path, remove_file, rename_file};
 use crate::visible::visible_path;
 
-/// What the command line says of the target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TargetOptions<'o> {
     /// The file; `-` for stdout.
     pub(crate) output: Option<&'o Path>,
-    /// The format; that of the file's ending if it is not given.
+    /// The format; `None` takes it from the file extension.
     pub(crate) format: Option<Format>,
-    /// Whether files in the way are backed up.
     pub(crate) force: bool,
 }
 
-/// Where the policy goes.
 #[derive(Debug)]
 pub(crate) struct InitTarget {
     /// The file; `None` for stdout.
     pub(crate) file: Option<PathBuf>,
-    /// Its format.
     pub(crate) format: Format,
-    /// Whether the server's name finds the file.
     pub(crate) found_by_name: FoundByName,
-    /// The files that are in its way, itself among them. With `--force` each of them is backed up.
+    /// The files in its way, possibly including itself. `--force` backs up each of them.
     in_the_way: Vec<PathBuf>,
 }
 
-/// Whether the server's name finds a policy file, so that nobody has to name it.
+/// Whether the server's name finds the policy file, so that nobody has to name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FoundByName {
     /// It is the policy of the server.
@@ -47,7 +42,7 @@ pub(crate) enum FoundByName {
     No,
 }
 
-/// Why there is no target, or it was not written. Each message is complete.
+/// Why there is no target, or why it was not written. Each message is complete.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
     #[error("{} does not end in .toml, .json, .yaml or .yml, so nobody could tell its format. Name the file so, or write to stdout with `-o -`.", visible_path(.0))]
@@ -71,7 +66,6 @@ pub(crate) enum TargetError {
 }
 
 impl TargetError {
-    /// The exit code.
     pub(crate) fn exit_code(&self) -> Exit {
         match self {
             Self::Ending(_) | Self::Contradiction(..) => Exit::Usage,
@@ -91,7 +85,7 @@ fn describe_existing(files: &[PathBuf]) -> String {
 }
 
 impl InitTarget {
-    /// Finds the target: the file of the command line, or the server's policy file. Nothing is written yet.
+    /// Finds the target: the file of the command line, or the server's policy file. Writes nothing yet.
     pub(crate) fn find_target(
         options: TargetOptions<'_>,
         server: &ServerName,
@@ -148,7 +142,7 @@ impl InitTarget {
             Some(_) | None => FoundByName::No,
         };
         let mut candidates = vec![file.clone()];
-        // Of two policies for one server none would be in force.
+        // With two policies for one server, neither would be in force.
         if found_by_name == FoundByName::Yes {
             candidates.extend(named.into_iter().filter(|other| !is_same(other, &file)));
         }
@@ -156,7 +150,7 @@ impl InitTarget {
     }
 
     fn new(file: PathBuf, format: Format, found_by_name: FoundByName, candidates: Vec<PathBuf>) -> Self {
-        // Not `exists`: a link that leads nowhere is a policy that somebody wanted.
+        // Not `exists`: a dangling link is a policy that somebody wanted.
         let in_the_way = candidates.into_iter().filter(|file| fs::symlink_metadata(file).is_ok()).collect();
         Self { file: Some(file), format, found_by_name, in_the_way }
     }
@@ -167,7 +161,7 @@ impl InitTarget {
         let mut old = None;
         let (own, others): (Vec<_>, Vec<_>) = self.in_the_way.iter().partition(|other| *other == file);
         if !own.is_empty() && fs::metadata(file).is_ok_and(|found| !found.is_file()) {
-            // It says what is wrong.
+            // The write below reports what is wrong.
             old = Some(Vec::new());
         } else if !own.is_empty() {
             let text = read_whole(file)?;
@@ -177,7 +171,7 @@ impl InitTarget {
             old = Some(text);
         }
         if let Err(error) = paths::replace_file(file, old.as_deref(), text.as_bytes()) {
-            // What was there is still there.
+            // The original files are still there.
             kept.iter().for_each(|aside| drop(remove_file(aside)));
             return Err(error.into());
         }
@@ -191,7 +185,6 @@ impl InitTarget {
     }
 }
 
-/// Reads all of a file, to back it up.
 fn read_whole(file: &Path) -> Result<Vec<u8>, TargetError> {
     let unreadable = |error| TargetError::Unreadable(file.to_owned(), error);
     let mut text = Vec::new();
@@ -200,7 +193,7 @@ fn read_whole(file: &Path) -> Result<Vec<u8>, TargetError> {
     if text.len() > MAX_POLICY_FILE { Err(TargetError::TooLarge(file.to_owned())) } else { Ok(text) }
 }
 
-/// Whether two paths lead to one file, which need not exist.
+/// Whether two paths lead to the same file, which need not exist.
 fn is_same(one: &Path, other: &Path) -> bool {
     let directory = |path: &Path| {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -210,7 +203,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
     one == other || (is_same_name() && directory(one).is_some_and(|one| directory(other) == Some(one)))
 }
 
-/// The path of a backup: one that no file has, and that is nobody's policy.
+/// Returns a path for a backup that does not exist yet and that no server takes for its policy.
 fn backup_path(file: &Path) -> PathBuf {
     let with = |ending: &str| {
         let mut name = OsString::from(file.as_os_str());

@@ -1,6 +1,6 @@
-//! The writer: three formats of one policy, which say what was planned whatever a server says of itself.
+//! The writer: one policy in three formats, each of which says what was planned, whatever a server says about itself.
 //!
-//! `UPDATE_GOLDEN=1 cargo test --lib init::` writes tests/golden/init anew; read the difference before you keep it.
+//! `UPDATE_GOLDEN=1 cargo test --lib init::` rewrites tests/golden/init; read the difference before you keep it.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -124,7 +124,6 @@ fn the_three_formats_say_the_same() {
     }
 }
 
-/// Every answer that a person can give, one class at a time.
 fn every_answer() -> impl Iterator<Item = (Class, Answer)> {
     Class::ALL.into_iter().flat_map(|class| Answer::answers_for(class).map(move |answer| (class, answer)))
 }
@@ -268,13 +267,12 @@ fn what_would_not_load_or_not_do_what_was_meant_is_not_written() {
     assert!(verify_policy(&opened, &server, &plan, Format::Toml).unwrap_err().contains("delete_shop"));
     let long = format!("{text}#{}", "x".repeat(1024 * 1024));
     assert!(verify_policy(&long, &server, &plan, Format::Toml).unwrap_err().contains("1 MiB"));
-    // Where a class lets through what has no entry.
+    // If a class lets through what has no entry.
     plan.retain(|tool| tool.key.is_err());
     let opened = text.replace("[classes.read]\naction = \"require_approval\"", "[classes.read]");
     assert!(verify_policy(&opened, &server, &plan, Format::Toml).unwrap_err().contains("evil"));
 }
 
-/// Texts that would like to be more than a comment or a key.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<char>().prop_map(String::from),

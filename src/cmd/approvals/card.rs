@@ -1,4 +1,4 @@
-//! A question as text.
+//! An approval as text.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) fn duration_text(duration: Duration) -> String {
     }
 }
 
-/// Returns the facts about a question with their names: all but the arguments.
+/// Returns the facts about an approval with their names: all but the arguments.
 pub(super) fn list_facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("server", escape_invisible(&entry.server)),
@@ -42,7 +42,7 @@ pub(super) fn list_facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static 
     facts
 }
 
-/// Returns the lines of the arguments, and whether some are left out.
+/// Returns the lines of the arguments, with a last one if some are left out.
 pub(super) fn argument_lines(entry: &ApprovalEntry) -> Vec<String> {
     let Some(arguments) = &entry.arguments else {
         return vec!["(no longer kept, since there is nothing to be answered)".to_owned()];
@@ -58,7 +58,6 @@ pub(super) fn argument_lines(entry: &ApprovalEntry) -> Vec<String> {
     lines
 }
 
-/// Writes everything about a question.
 pub(super) fn write_card(out: &mut dyn Write, entry: &ApprovalEntry, now: Duration) -> io::Result<()> {
     let state = match entry.state {
         ApprovalState::Waiting => "waits for your approval",

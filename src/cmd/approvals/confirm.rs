@@ -1,4 +1,4 @@
-//! The code of `local_confirm = "code"`: shown by a terminal and typed back there, so that a program without one cannot
+//! The code of `local_confirm = "code"`, shown and typed back on a terminal, so that a program without one cannot
 //! approve.
 
 use std::fs::{File, OpenOptions};
@@ -13,7 +13,6 @@ use crate::state::approvals::{ApprovalEntry, unix_time};
 /// The longest line that is read as an answer, in bytes.
 const MAX_ANSWER: u64 = 256;
 
-/// Why there is no approval.
 #[derive(Debug, thiserror::Error)]
 enum ConfirmError {
     #[error(
@@ -27,8 +26,8 @@ enum ConfirmError {
     Wrong,
 }
 
-/// Shows a question with a code on the terminal of this process, and reads the code back from there, whatever stdin and
-/// stdout are.
+/// Shows an approval with a code on the terminal of this process, and reads the code back from there, whatever stdin
+/// and stdout are.
 pub(super) fn confirm_on_terminal(entry: &ApprovalEntry) -> anyhow::Result<()> {
     let (input, output) = open_terminal().map_err(ConfirmError::NoTerminal)?;
     let code = new_code()?;
@@ -38,7 +37,7 @@ pub(super) fn confirm_on_terminal(entry: &ApprovalEntry) -> anyhow::Result<()> {
     let text = anstream::adapter::strip_str(&text);
     write_text(&output, &format!("{text}\nTo approve this call, type {code} and Enter: "))?;
     let mut typed = String::new();
-    // What is not UTF-8 is not the code.
+    // Input that is not UTF-8 is not the code.
     let read = BufReader::new(input.take(MAX_ANSWER)).read_line(&mut typed);
     if read.is_ok() && is_code(&typed, &code) { Ok(()) } else { Err(ConfirmError::Wrong.into()) }
 }
@@ -59,7 +58,7 @@ fn write_text(mut output: &File, text: &str) -> io::Result<()> {
     output.flush()
 }
 
-/// Bytes that are written to a console are read in its code page, which is hardly ever UTF-8: it gets UTF-16.
+/// Bytes that are written to a console are interpreted in its code page, which is hardly ever UTF-8, so write UTF-16.
 #[cfg(windows)]
 fn write_text(_: &File, text: &str) -> io::Result<()> {
     use crossterm_winapi::{Console, Handle};

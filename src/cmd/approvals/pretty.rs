@@ -1,9 +1,9 @@
-//! JSON as a person reads it: a member or element a line, and every value as it was written. What is forwarded is these
-//! bytes, so nothing is decoded, rounded or sorted on the way to the person.
+//! JSON as a person reads it: one member or element per line, and every value as written. These bytes are what is
+//! forwarded, so nothing is decoded, rounded or sorted on the way to the person.
 
 use crate::visible::escape_invisible;
 
-/// The text over several lines; it may be cut anywhere.
+/// Returns the text over several lines; it may be cut off anywhere.
 pub(super) fn pretty_lines(json: &str) -> Vec<String> {
     let mut lines = PrettyLines::default();
     let mut rest = json.chars().peekable();
@@ -59,7 +59,7 @@ struct PrettyLines {
 }
 
 impl PrettyLines {
-    /// Ends the line that is being written, at the depth at which it began.
+    /// Ends the current line, at the depth at which it began.
     fn end_line(&mut self) {
         if !self.line.is_empty() {
             let indent = if self.line.starts_with(['}', ']']) { self.depth.min(self.indent) } else { self.indent };

@@ -1,4 +1,4 @@
-//! `policylayer approvals watch`: what waits, live in a terminal that a person keeps open, answered with single keys.
+//! `policylayer approvals watch`: waiting calls, live in an open terminal, answered with single keys.
 
 mod frame;
 
@@ -16,10 +16,10 @@ use crate::state::approvals::{Book, Confirm, NotAnswered, unix_time};
 use crate::term::guard::end_by_signal;
 use crate::term::screen::Screen;
 
-/// How often the store is checked for what waits.
+/// How often the store is checked for waiting calls.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// How long a key is waited for. A signal that ends the program waits no longer than this.
+/// How long to wait for a key. A signal that ends the program waits no longer than this.
 const KEY: Duration = Duration::from_millis(100);
 
 /// How many lines a page key scrolls.
@@ -36,7 +36,6 @@ enum WatchError {
     Terminal(io::Error),
 }
 
-/// What a key asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum KeyAction {
     None,
@@ -82,7 +81,7 @@ fn run_loop(book: &mut Book, watch: &mut ApprovalWatch, screen: &mut Screen) -> 
                 Ok(entry) => describe_answer(&entry, &approval, now),
                 Err(NotAnswered::Over(entry)) => explain_closed(&entry, now),
                 Err(NotAnswered::Unknown) => format!("The call {id} is no longer there."),
-                // The model has asked for one wherever the question needs it.
+                // The model has already asked for a code if the approval needs one.
                 Err(NotAnswered::NeedsCode) => format!("The call {id} can only be approved with a code."),
             };
             watch.update_entries(book.list_all()?, now);
@@ -94,7 +93,6 @@ fn run_loop(book: &mut Book, watch: &mut ApprovalWatch, screen: &mut Screen) -> 
     }
 }
 
-/// Does what a key asks for, as far as the model can.
 fn handle_key(watch: &mut ApprovalWatch, key: KeyEvent, now: Duration) -> Result<KeyAction, NoCode> {
     if key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('c' | 'd')) {
         return Ok(KeyAction::Quit);
@@ -105,7 +103,7 @@ fn handle_key(watch: &mut ApprovalWatch, key: KeyEvent, now: Duration) -> Result
             KeyCode::Char('q') | KeyCode::Esc => return Ok(KeyAction::Quit),
             KeyCode::Up | KeyCode::Char('k') => watch.show_previous(now),
             KeyCode::Down | KeyCode::Char('j') => watch.show_next(now),
-            // The painter knows where the end is.
+            // The painter limits the scroll to the end.
             KeyCode::PageDown | KeyCode::Char(' ') => watch.scroll = watch.scroll.saturating_add(PAGE),
             KeyCode::PageUp | KeyCode::Backspace => watch.scroll = watch.scroll.saturating_sub(PAGE),
             KeyCode::Home | KeyCode::Char('g') => watch.scroll = 0,

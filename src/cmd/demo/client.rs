@@ -21,18 +21,17 @@ use tokio::time::timeout;
 
 use crate::probe::{ProbeTransport, SharedTranscript};
 
-/// How long a server may take to start, and how long one answer may take; npx may have to download first.
+/// How long a server may take to start, and how long one answer may take; npx may have to download the server first.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How `policylayer wrap` is to be started.
+/// How to start `policylayer wrap`.
 pub(super) struct Launch<'a> {
-    /// The policy, where it is not to be found as usual.
+    /// The policy; `None` finds it as usual.
     pub(super) policy: Option<&'a Path>,
-    /// The server's name, where it is not to be derived from the command.
+    /// The server's name; `None` derives it from the command.
     pub(super) server: Option<&'a str>,
-    /// The server's command.
     pub(super) command: &'a [OsString],
-    /// A home of its own, so that nothing of the person's own files is read or written.
+    /// A separate home directory, so that none of the person's own files is read or written.
     pub(super) home: Option<&'a Path>,
 }
 
@@ -101,7 +100,6 @@ impl ClientHandler for Person {
     }
 }
 
-/// A session with a wrapped server.
 pub(super) struct DemoSession {
     service: RunningService<RoleClient, Box<dyn DynService<RoleClient>>>,
     child: Child,
@@ -112,7 +110,7 @@ impl DemoSession {
     /// Starts the wrapper and opens a session.
     ///
     /// # Errors
-    /// When it cannot be started, or does not answer; the message then holds what it printed.
+    /// If it cannot be started, or does not answer; the message then contains what it printed.
     pub(super) async fn open(launch: &Launch<'_>) -> anyhow::Result<Self> {
         let (mut child, stdin, stdout, stderr) = launch.spawn_wrapper()?;
         let transport = ProbeTransport::new(stdin, stdout, SharedTranscript::default());
@@ -123,7 +121,7 @@ impl DemoSession {
         };
         child.start_kill().ok();
         let printed = stderr.await.unwrap_or_default().join("\n");
-        // A start that failed says the same on stderr, and better.
+        // A failed start says the same on stderr, and better.
         let (_, reason) = printed.split_once("error: ").unwrap_or(("", &printed));
         if why.contains("-31004") && !reason.is_empty() {
             bail!("{reason}");
@@ -144,16 +142,16 @@ impl DemoSession {
     /// Calls a tool.
     ///
     /// # Errors
-    /// When there is no result.
+    /// If there is no result.
     pub(super) async fn call_tool(&self, tool: &str, arguments: Map<String, Value>) -> anyhow::Result<CallToolResult> {
         let call = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         Ok(timeout(PATIENCE, self.service.peer().call_tool(call)).await.context("the call was not answered")??)
     }
 
-    /// Leaves, and returns what was printed on stderr from start to end.
+    /// Ends the session, and returns everything that was printed on stderr.
     ///
     /// # Errors
-    /// When the wrapper does not end.
+    /// If the wrapper does not end.
     pub(super) async fn close(mut self) -> anyhow::Result<Vec<String>> {
         self.service.cancel().await?;
         timeout(PATIENCE, self.child.wait()).await.context("the wrapper did not end")??;
@@ -161,10 +159,10 @@ impl DemoSession {
     }
 }
 
-/// Sends one raw line, as no honest client would, and returns the line that answers it and what was printed on stderr.
+/// Sends one raw line, as no honest client would, and returns its answer and what was printed on stderr.
 ///
 /// # Errors
-/// When nothing answers.
+/// If nothing answers.
 pub(super) async fn send_raw(launch: &Launch<'_>, line: &str) -> anyhow::Result<(String, Vec<String>)> {
     let (mut child, mut stdin, stdout, stderr) = launch.spawn_wrapper()?;
     stdin.write_all(format!("{line}\n").as_bytes()).await?;
@@ -175,10 +173,10 @@ pub(super) async fn send_raw(launch: &Launch<'_>, line: &str) -> anyhow::Result<
     Ok((answer, stderr.await?))
 }
 
-/// The command that starts the stand-in server: this very program.
+/// Returns the command that starts the stand-in server: this very program.
 ///
 /// # Errors
-/// When the program does not know where it is.
+/// If the path of the program is unknown.
 pub(super) fn stand_in_command() -> anyhow::Result<Vec<OsString>> {
     let program = std::env::current_exe().context("policylayer cannot find its own program")?;
     Ok(vec![program.into_os_string(), super::SERVER_SUBCOMMAND.into()])

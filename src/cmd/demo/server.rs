@@ -4,10 +4,10 @@ use std::io::{self, BufRead as _, Write as _};
 
 use serde_json::{Value, json};
 
-/// What the server prints on stderr before the name of each tool that it runs: the demo's proof of what reached it.
+/// Printed on stderr before the name of each tool that runs: the demo's proof of which calls arrived.
 pub(super) const RAN: &str = "demo server ran ";
 
-/// The tools: name, description, the one argument.
+/// The tools: name, description, and the one argument.
 const TOOLS: [(&str, &str, &str); 12] = [
     ("get_lists", "List the audiences of this project.", "cursor"),
     ("get_campaigns", "List the campaigns with their state.", "cursor"),
@@ -23,18 +23,17 @@ const TOOLS: [(&str, &str, &str); 12] = [
     ("delete_user_by_email", "Erase a customer with their history.", "email"),
 ];
 
-/// The newest revision of MCP that it speaks.
 const REVISION: &str = "2025-11-25";
 
-/// Serves on stdin and stdout until the client leaves. It speaks no more of MCP than the demo needs.
+/// Serves on stdin and stdout until the client disconnects. It implements no more of MCP than the demo needs.
 ///
 /// # Errors
-/// When stdin cannot be read, or stdout not be written to.
+/// If stdin cannot be read, or stdout cannot be written.
 pub(super) fn serve_stdio() -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     for line in io::stdin().lock().lines() {
         let message: Value = serde_json::from_str(&line?)?;
-        // A notification wants no answer.
+        // A notification gets no answer.
         let Some(id) = message.get("id") else { continue };
         let answer = match answer_request(&message) {
             Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
@@ -46,13 +45,13 @@ pub(super) fn serve_stdio() -> io::Result<()> {
     Ok(())
 }
 
-/// The result of a request, or the code and the message of an error.
+/// Returns the result of a request, or the code and the message of an error.
 fn answer_request(request: &Value) -> Result<Value, (i32, String)> {
     let params = request.get("params");
     let text = |key: &str| params.and_then(|params| params.get(key)).and_then(Value::as_str).unwrap_or_default();
     match request.get("method").and_then(Value::as_str).unwrap_or_default() {
         "initialize" => Ok(json!({
-            // The last revision that begins with `initialize`, or an older one, where tools are listed and called alike.
+            // The last revision that begins with `initialize`, or an older one; listing and calling tools is the same.
             "protocolVersion": text("protocolVersion").min(REVISION),
             "capabilities": {"tools": {}},
             "serverInfo": {"name": "policylayer-demo", "version": env!("CARGO_PKG_VERSION")},

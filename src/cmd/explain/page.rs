@@ -1,4 +1,4 @@
-//! What is known of a tool, for a person: as a page for a terminal, and as a section of a Markdown page.
+//! What is known about a tool, for a person: a page for a terminal, and a section of a Markdown page.
 
 use anstyle::Style;
 
@@ -11,25 +11,24 @@ use crate::visible::escape_invisible;
 
 const BOLD: Style = Style::new().bold();
 
-/// For a tool that no pattern of abuse needs.
+/// Shown for a tool that no attack pattern needs.
 const NO_ATTACK: &str = "None of the patterns in docs/attacks.md needs what it offers. What it returns may still serve somebody who has other tools.";
 
-/// For a tool that no snippet can name.
+/// Shown for a tool that no snippet can name.
 const UNNAMEABLE: &str = "No key of a policy can name this tool so that a person sees what they read. It is left to the policy's \
      classes and its default.";
 
-/// For a tool whose name alone speaks for less than what is in force.
+/// Shown for a tool whose name alone suggests less than what is in force.
 const KEEP: &str = "What is in force lets less through than that. Keep it, unless you know what the tool does: its name is all that was looked at.";
 
-/// For a policy that is broken.
+/// Shown for a policy that cannot be loaded.
 const UNLOADED: &str =
     "Not known: the policy cannot be loaded, and nothing is started without one. The error says what to fix.";
 
-/// For a document that only hides, into which an entry is to be pasted.
+/// Shown for a document that only hides, if an entry is to be pasted into it.
 const DROPS_BUILTIN: &str = "The file in force only hides. With `tools` pasted into it, it stands alone, and the built-in rules for all \
      other tools are gone; the commands write those into it first.";
 
-/// Formats the page for a terminal.
 pub(super) fn format_terminal(explanation: &Explanation<'_>) -> String {
     let mut page = Page { out: String::new(), face: Face::Terminal { width: text_width() } };
     page.push_terminal_head(explanation);
@@ -37,7 +36,7 @@ pub(super) fn format_terminal(explanation: &Explanation<'_>) -> String {
     page.out
 }
 
-/// Formats the section of a Markdown page, which begins with its heading.
+/// Formats a section of a Markdown page, which begins with its heading.
 pub(super) fn format_markdown(explanation: &Explanation<'_>) -> String {
     let mut page = Page { out: String::new(), face: Face::Markdown };
     page.push_markdown_head(explanation);
@@ -51,7 +50,6 @@ enum Face {
     Markdown,
 }
 
-/// A page that is written from top to bottom.
 struct Page {
     out: String,
     face: Face,
@@ -232,7 +230,6 @@ impl Page {
         self.out.push('\n');
     }
 
-    /// Returns a text in which nothing is taken for markup.
     fn escape_markup(&self, text: &str) -> String {
         match self.face {
             Face::Terminal { .. } => text.to_owned(),
@@ -241,7 +238,7 @@ impl Page {
     }
 }
 
-/// Says that nobody has examined the tool, and what may have been meant.
+/// Explains that nobody has examined the tool, and which one may have been meant.
 fn describe_unknown(explanation: &Explanation<'_>) -> String {
     let mut out = "No catalogue has this tool: what follows is told by its name alone. What its server lists of it may make it worse, \
                    and never better; policylayer inspect looks at that, too."
@@ -255,13 +252,11 @@ fn describe_unknown(explanation: &Explanation<'_>) -> String {
     out
 }
 
-/// Formats a text as code, whatever is in it.
 fn format_code(text: &str) -> String {
     let text = escape_invisible(text).replace('|', r"\|");
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
 
-/// Escapes what Markdown would take for markup.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The questions: what is to happen to the tools of each class.
+//! The questions about what happens to the tools of each class.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::term::message;
 use crate::term::prompt::Prompter;
 use crate::visible::escape_invisible;
 
-/// Asks about each class that has tools, on stderr; `None` where the person leaves.
+/// Asks about each class that has tools, on stderr; `None` if the person cancels.
 ///
 /// # Errors
-/// When the terminal cannot be read.
+/// If the terminal cannot be read.
 pub(super) fn ask_classes(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<Answers>> {
     let prompter = Prompter::new().context("The terminal cannot be used. Take the recommendations with --yes")?;
     message::print_note(&format!(

@@ -1,4 +1,4 @@
-//! What an agent would see, for a person: what it sees first, what is hidden from it apart, and then the sums.
+//! What an agent would see, for a person: the visible tools first, then the hidden ones, then the totals.
 
 use std::io::{self, Write};
 
@@ -16,16 +16,15 @@ use crate::visible::escape_invisible;
 
 const TITLE: Style = Style::new().bold();
 
-/// The classes as they are shown: what cannot be taken back first.
+/// The order in which classes are shown: what cannot be undone comes first.
 const ORDER: [Class; 5] = [Class::Destructive, Class::Financial, Class::Execute, Class::Write, Class::Read];
 
-/// The width from which on what a tool does is shown.
+/// The width from which the description column is shown.
 const WIDE: usize = 120;
 
 /// How much of a description is shown, in columns.
 const MAX_SENTENCE: usize = 100;
 
-/// How many names a line lists.
 const MAX_NAMES: usize = 12;
 
 pub(super) fn write_text(out: &mut dyn Write, report: &InspectReport<'_>, width: Option<usize>) -> io::Result<()> {
@@ -82,7 +81,6 @@ fn write_head(
     )
 }
 
-/// Which columns there are.
 struct Columns {
     /// How bad one mistaken call is: only the catalogue knows more than the class.
     severity: bool,
@@ -90,7 +88,7 @@ struct Columns {
     sure: bool,
     call: bool,
     what: bool,
-    /// Whether a rule is shown without what the rest tells, because the terminal is narrow.
+    /// Whether to shorten rules to what the other columns do not tell, because the terminal is narrow.
     short: bool,
     /// Whether every rule is the built-in policy's.
     builtin: bool,
@@ -109,7 +107,6 @@ impl Columns {
         }
     }
 
-    /// Leaves out the values of the columns that are not there.
     fn select_columns<T>(&self, [tool, severity, sure, call, marks, rule, what]: [T; 7]) -> Vec<T> {
         let columns = [
             (true, tool),
@@ -133,7 +130,7 @@ impl Columns {
             rows.push(vec![Cell::new_styled(heading, Style::new().bold())]);
             rows.extend(tools.iter().map(|tool| self.tool_row(tool)));
         }
-        // The names are what is read first, and the rule of most tools begins with theirs.
+        // The names are read first, and the rule of most tools begins with the name.
         let widest = width.unwrap_or_default() * 2 / 5;
         Table::new(&titles, width).with_widest(widest).write_rows(out, &rows)
     }
@@ -163,7 +160,7 @@ impl Columns {
         }
     }
 
-    /// Returns where the entry of the tool's own name is, if that is the rule and the name is left out of it.
+    /// Returns the location of the tool's own entry, if that is the rule; the tool's name is left out of it.
     fn own_entry<'t>(&self, tool: &InspectedTool<'t>) -> Option<&'t str> {
         let list = self.without_builtin(tool.rule).strip_suffix(tool.name)?;
         (self.short && list.ends_with("tools.")).then_some(list)
@@ -174,7 +171,6 @@ impl Columns {
     }
 }
 
-/// Describes that a call passes, and how often.
 fn describe_limits(tool: &InspectedTool<'_>) -> String {
     match tool.limits.as_slice() {
         [] => "passes".to_owned(),
@@ -191,7 +187,7 @@ fn certainty_word(tool: &InspectedTool<'_>) -> &'static str {
     }
 }
 
-/// A mark, what it stands for, and which tools have it.
+/// A mark, what it stands for, and a test for the tools that have it.
 type Mark = (char, &'static str, fn(&InspectedTool<'_>) -> bool);
 
 const MARKS: [Mark; 4] = [
@@ -266,7 +262,6 @@ fn write_sums(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<()>
     writeln!(out, "tools/list {before} bytes before, {after} after: hiding saves about {tokens} tokens")
 }
 
-/// Writes what a person should look into.
 fn write_remarks(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<()> {
     if !report.unmatched_entries.is_empty() {
         let entries = match report.unmatched_entries.len() {
@@ -286,7 +281,7 @@ fn write_remarks(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<
     Ok(())
 }
 
-/// Cuts and escapes what a server calls itself.
+/// Cuts and escapes the server's own name.
 fn shorten_name(text: &str) -> String {
     let shown: String = text.chars().take(MAX_QUOTED).collect();
     format!("{}{}", escape_invisible(&shown), if shown.len() < text.len() { "…" } else { "" })
@@ -301,7 +296,6 @@ fn join_names(all: &[String]) -> String {
     shown.join(", ")
 }
 
-/// Returns the first sentence of a description, on one line.
 fn first_sentence(description: &str) -> String {
     // More than this is never shown.
     let head: String = description.trim_start().chars().take(MAX_SENTENCE * 2).collect();

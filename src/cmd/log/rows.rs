@@ -1,4 +1,4 @@
-//! Lines of the log, as they are or as rows for a terminal.
+//! Lines of the log, verbatim or as rows for a terminal.
 
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 
@@ -14,24 +14,21 @@ use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_mi
 use crate::term::table::{Cell, Table};
 use crate::visible::escape_invisible;
 
-/// The columns of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Columns {
-    /// Every decision is about the same server.
+    /// Every decision is about the same server, which is not shown.
     OfOneServer,
-    /// The server is a column.
     WithServer,
 }
 
-/// Prints lines of the log on stdout, as they are or as rows of a table, and counts them.
+/// Prints lines of the log on stdout, verbatim or as rows of a table, and counts them.
 pub(super) struct LinePrinter {
     out: BufWriter<AutoStream<StdoutLock<'static>>>,
     rows: Option<LogRows>,
-    /// How many lines were printed.
     pub(super) count: u64,
 }
 
-/// Rows of a table, aligned as far as they come together.
+/// Rows of a table, aligned within each batch.
 struct LogRows {
     now: Zoned,
     columns: Columns,
@@ -40,14 +37,14 @@ struct LogRows {
 }
 
 impl LinePrinter {
-    /// A printer for a person whose clock says `now`.
+    /// Creates a printer for a person whose clock shows `now`.
     pub(super) fn new(format: LogFormat, columns: Columns, now: &Zoned) -> Self {
         let mut header = vec!["TIME", "TOOL", "CLASS", "EFFECT", "OUTCOME", "     MS", "RULE"];
         if columns == Columns::WithServer {
             header.insert(1, "SERVER");
         }
         let (choice, rows) = match format {
-            // Bytes pass as they are.
+            // The bytes pass unchanged.
             LogFormat::Json => (ColorChoice::AlwaysAnsi, None),
             LogFormat::Table => {
                 let table = Table::new(&header, terminal_width());
@@ -58,7 +55,6 @@ impl LinePrinter {
         Self { out: BufWriter::new(AutoStream::new(io::stdout(), choice).lock()), rows, count: 0 }
     }
 
-    /// Prints a line that was read before.
     pub(super) fn print_line(&mut self, text: &str) -> io::Result<()> {
         self.count += 1;
         let Some(rows) = &mut self.rows else { return writeln!(self.out, "{text}") };
@@ -68,7 +64,6 @@ impl LinePrinter {
         if rows.waiting.len() >= ALIGNED_ROWS { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what waits.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if let Some(rows) = &mut self.rows
             && !rows.waiting.is_empty()
@@ -142,7 +137,7 @@ fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
     [tool, class, effect_cell(&record.effect, record.observed), outcome, Cell::new_plain(format!("{took:>7}")), why]
 }
 
-/// Returns the effect; of a decision that was only observed, what would have happened.
+/// Returns the effect; for a decision that was only observed, what would have happened.
 fn effect_cell(effect: &str, observed: bool) -> Cell {
     match (effect, observed) {
         ("allow", _) => Cell::new_styled("● allow", SUCCESS),

@@ -1,4 +1,4 @@
-//! `policylayer log stats`: what the log adds up to.
+//! `policylayer log stats`: totals of the log.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -20,13 +20,12 @@ use crate::visible::escape_invisible;
 
 const TITLE: Style = Style::new().bold();
 
-/// How many characters the longest bar has.
+/// The length of the longest bar, in characters.
 const BAR: u64 = 24;
 
 /// How many rules, sessions and clients are shown.
 const SHOWN: usize = 10;
 
-/// Adds up the lines that match the filters, and prints the result.
 pub(super) fn run(args: &StatsArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let (mut records, filter) = super::open_records(&args.filters, &now, env)?;
@@ -77,7 +76,6 @@ fn name_cell(report: &StatsReport, server: &str, name: &str) -> Cell {
     Cell::new_plain(if report.servers > 1 { format!("{}: {name}", escape_invisible(server)) } else { name })
 }
 
-/// Writes a titled table.
 fn write_table(out: &mut dyn Write, title: &str, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
     writeln!(out, "\n{TITLE}{title}{TITLE:#}")?;
     Table::new(header, terminal_width()).write_rows(out, rows)

@@ -1,4 +1,4 @@
-//! `policylayer log verify`: whether the log is as it was written.
+//! `policylayer log verify`: whether the log is intact.
 
 use jiff::Zoned;
 
@@ -12,7 +12,7 @@ use crate::report::log_records::LogRecords;
 use crate::report::verification::{ServerVerification, VerificationReport};
 use crate::term::style::{ERROR, SUCCESS, WARN, format_local_time};
 
-/// Verifies the log of the server that is named, or every log. A log that is missing counts as broken.
+/// Verifies the log of the named server, or every log. A missing log counts as broken.
 pub(super) fn run(args: &VerifyArgs, env: &Env) -> anyhow::Result<Exit> {
     let named = args.server.as_deref().map(ServerName::parse).transpose()?;
     let dir = paths::audit_dir(env)?;

@@ -1,10 +1,9 @@
-//! For CI: the XML that JUnit's readers take. A file is a suite; one that was not run is a suite with an error.
+//! JUnit XML, for CI. A file is a suite; one that was not run is a suite with an error.
 
 use std::fmt::{self, Write as _};
 
 use crate::report::policy_tests::{FailedCall, TestRun, TestedFile};
 
-/// Formats a run as one XML document.
 pub(super) fn format_junit(run: &TestRun) -> String {
     let TestRun { passed, failed, not_run, files } = run;
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -45,7 +44,7 @@ fn push_suite(tested: &TestedFile, out: &mut String) {
     out.push_str("  </testsuite>\n");
 }
 
-/// Describes the call, and on a line each what it did not come to.
+/// Describes the call, and each unexpected value on its own line.
 fn describe_failure(failure: &FailedCall) -> String {
     let mut details = failure.describe_call();
     for part in failure.shown_parts().filter(|part| !part.matches) {
@@ -59,12 +58,12 @@ fn describe_failure(failure: &FailedCall) -> String {
     details
 }
 
-/// Escapes text between tags, where line breaks may stay as they are.
+/// Escapes text between tags, where line breaks may stay.
 fn escape_content(text: &str) -> String {
     Escaped(text).to_string().replace("&#10;", "\n")
 }
 
-/// Text as XML holds it, between tags and between quotes. What no XML can hold is written as an escape.
+/// Text as XML holds it, between tags and between quotes. What XML cannot represent is written as an escape.
 struct Escaped<'t>(&'t str);
 
 impl fmt::Display for Escaped<'_> {
@@ -76,7 +75,7 @@ impl fmt::Display for Escaped<'_> {
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
                 '\'' => f.write_str("&apos;")?,
-                // Else a reader makes a space of it in an attribute.
+                // Otherwise an XML parser turns it into a space in an attribute.
                 '\n' | '\r' | '\t' => write!(f, "&#{};", u32::from(c))?,
                 '\u{fffe}' | '\u{ffff}' | '\0'..'\u{20}' => write!(f, "{}", c.escape_unicode())?,
                 c => f.write_char(c)?,

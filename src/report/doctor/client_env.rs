@@ -1,7 +1,7 @@
 //! What a client gives to the servers that it starts: their environment and their working directory.
 //!
-//! The clients differ in the PATH that they have themselves, and in how much of their environment they pass on. What is
-//! known of each is in docs/doctor.md.
+//! The clients differ in the PATH that they have themselves, and in how much of their environment they pass on.
+//! docs/doctor.md says what is known about each.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use crate::env::Env;
 use crate::policy::tree::{DocumentKey, DocumentNode, DocumentValue};
 use crate::proxy::SpawnEnv;
 
-/// What the MCP SDKs pass on unless they are told otherwise: `getDefaultEnvironment` in src/client/stdio.ts of
-/// modelcontextprotocol/typescript-sdk, and the same in the SDK for Python.
+/// What the MCP SDKs pass on by default: `getDefaultEnvironment` in src/client/stdio.ts of
+/// modelcontextprotocol/typescript-sdk, and the same in the Python SDK.
 const PASSED_ON: &[&str] = if cfg!(windows) {
     &[
         "APPDATA",
@@ -32,33 +32,33 @@ const PASSED_ON: &[&str] = if cfg!(windows) {
     &["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"]
 };
 
-/// The PATH of a program that the desktop has started: on macOS that of launchd. What shells add to it in their own files
-/// (Homebrew, nvm, fnm, volta, mise, asdf) is not in it.
+/// The PATH of a program that the desktop starts: on macOS that of launchd. It lacks what shells add in their own files
+/// (Homebrew, nvm, fnm, volta, mise, asdf).
 pub(super) const DESKTOP_PATH: &str = if cfg!(target_os = "macos") {
     "/usr/bin:/bin:/usr/sbin:/sbin"
 } else {
     "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 };
 
-/// The PATH that Claude Desktop starts servers with: on macOS it adds Homebrew's directories, as its own log (`paths`) tells.
+/// The PATH that Claude Desktop starts servers with: on macOS it adds Homebrew's directories, as its log (`paths`)
+/// shows.
 const CLAUDE_PATH: &str = if cfg!(target_os = "macos") {
     "/usr/local/bin:/opt/homebrew/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 } else {
     DESKTOP_PATH
 };
 
-/// Where a client has its environment from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EnvOrigin {
-    /// It is this terminal.
+    /// The client is this terminal.
     Here,
-    /// The desktop starts it, and it takes the PATH that it gets.
+    /// The desktop starts the client, which uses the PATH that it gets.
     Desktop,
-    /// The desktop starts it, and it asks the user's shell for the PATH.
+    /// The desktop starts the client, which asks the user's shell for the PATH.
     AsksShell,
-    /// It is started in a terminal, and passes on what is usual.
+    /// A terminal starts the client, which passes on the SDKs' default variables.
     Terminal,
-    /// It is started in a terminal, and passes on everything.
+    /// A terminal starts the client, which passes on everything.
     PassesAll,
 }
 
@@ -66,19 +66,19 @@ impl EnvOrigin {
     fn of_client(id: &str) -> Self {
         match id {
             // https://github.com/modelcontextprotocol/servers/issues/64 and
-            // https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/869: what version managers add is not found.
+            // https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/869: what version managers add to the PATH is
+            // not found.
             "claude-desktop" | "lm-studio" => Self::Desktop,
-            // https://developers.openai.com/codex/mcp: what else is to be passed on is named by `env_vars`.
+            // https://developers.openai.com/codex/mcp: `env_vars` names what else to pass on.
             "codex" => Self::Terminal,
             // https://github.com/anthropics/claude-code/issues/28332, https://geminicli.com/docs/tools/mcp-server.
             "claude-code" | "gemini-cli" => Self::PassesAll,
-            // https://github.com/microsoft/vscode/issues/1033, and the editors made of it; Zed does the same.
+            // https://github.com/microsoft/vscode/issues/1033, and the editors derived from it; Zed does the same.
             _ => Self::AsksShell,
         }
     }
 }
 
-/// What a server is started with.
 pub(super) struct ClientEnv {
     vars: Vec<(OsString, OsString)>,
     pub(super) dir: PathBuf,
@@ -87,12 +87,12 @@ pub(super) struct ClientEnv {
     pub(super) unfilled: Vec<String>,
     /// The values of the entry's variables, which are never shown.
     secrets: Vec<String>,
-    /// Values for what is between `${` and `}`.
+    /// Values for the names between `${` and `}`.
     known: Env,
 }
 
 impl ClientEnv {
-    /// Returns what this terminal gives.
+    /// Returns the environment of this terminal.
     pub(super) fn from_terminal(env: &Env) -> Self {
         Self {
             vars: env.vars().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -104,7 +104,7 @@ impl ClientEnv {
         }
     }
 
-    /// Returns what the client of an entry gives.
+    /// Returns the environment that the entry's client gives to the server.
     pub(super) fn from_entry(target: &Target<'_>, keys: &[String], name: &str, env: &Env) -> Self {
         let id = target.place.row.id;
         let mut given = Self { origin: EnvOrigin::of_client(id), ..Self::from_terminal(env) };
@@ -115,7 +115,7 @@ impl ClientEnv {
             if !cfg!(windows) {
                 given.set_variable("PATH", if id == "claude-desktop" { CLAUDE_PATH } else { DESKTOP_PATH });
             }
-            // They start servers anywhere: what is relative must not be found by chance.
+            // These clients start servers in any directory: a relative path must not be found by chance.
             given.dir = env.home().map_or_else(|| PathBuf::from("/"), Path::to_owned);
         }
         if let Some(opened) = target.opened {
@@ -125,20 +125,20 @@ impl ClientEnv {
         given
     }
 
-    /// Adds what the entry itself has.
+    /// Adds the variables and the directory that the entry sets.
     fn add_entry(&mut self, document: &ClientDocument, path: &[&str], env: &Env) {
         let Ok(Some(entry)) = document.find_table(path) else { return };
         if let Some(dir) = entry.member("cwd").and_then(DocumentNode::as_text) {
             self.dir = env.working_dir().join(self.fill_in_known(dir));
         }
-        // Codex is told by name what else to pass on.
+        // Codex takes the names of further variables to pass on.
         let names = entry.member("env_vars").map(DocumentNode::items).unwrap_or_default();
         for name in names.iter().filter_map(DocumentNode::as_text) {
             if let Some(value) = env.var(name) {
                 self.vars.push((name.into(), value.to_owned()));
             }
         }
-        // Zed's older shape has the command in an object of its own.
+        // Zed's older format has the command in an object of its own.
         let vars = entry.member("env").or_else(|| entry.member("command")?.member("env"));
         for (DocumentKey { name, .. }, node) in vars.map(DocumentNode::members).unwrap_or_default() {
             let written = match &node.value {
@@ -150,7 +150,7 @@ impl ClientEnv {
                 self.unfilled.push(name.clone());
                 continue;
             };
-            // Paths are not secret, and what is short would be found by chance.
+            // Paths are not secret, and a short value would be found by chance.
             if value.len() >= 6 && !Path::new(&value).is_absolute() && name != "PATH" {
                 self.secrets.push(value.clone());
             }
@@ -163,14 +163,14 @@ impl ClientEnv {
         self.vars.push((name.into(), value.into()));
     }
 
-    /// Fills in a text of the entry as the client does; what cannot be filled in stays.
+    /// Expands a text of the entry as the client does; what cannot be expanded stays.
     pub(super) fn fill_in_known(&self, text: &str) -> String {
         self.fill_in(text).unwrap_or_else(|| text.to_owned())
     }
 
-    /// Fills in a text of the entry as the client does; `None` if only the client knows a value.
+    /// Expands a text of the entry as the client does; `None` if only the client knows a value.
     fn fill_in(&self, text: &str) -> Option<String> {
-        // Claude Desktop and LM Studio fill in nothing.
+        // Claude Desktop and LM Studio expand nothing.
         if self.origin == EnvOrigin::Desktop {
             return Some(text.to_owned());
         }
@@ -191,12 +191,10 @@ impl ClientEnv {
         Some(out + rest)
     }
 
-    /// Returns whether the client could ask the shell for the PATH.
     pub(super) fn asks_shell(&self) -> bool {
         self.origin == EnvOrigin::AsksShell && !cfg!(windows)
     }
 
-    /// Returns the environment as what is started in it sees it.
     pub(super) fn as_env(&self) -> Env {
         match self.origin {
             EnvOrigin::Here => self.known.clone(),
@@ -214,7 +212,7 @@ impl ClientEnv {
     }
 }
 
-/// Compares names of variables: on Windows, upper and lower case are the same.
+/// Compares names of variables; Windows ignores case.
 fn is_same_variable(one: &OsStr, other: &OsStr) -> bool {
     if cfg!(windows) { one.eq_ignore_ascii_case(other) } else { one == other }
 }

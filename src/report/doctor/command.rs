@@ -11,10 +11,10 @@ use crate::env::Env;
 use crate::lookup::{self, SearchEnv, SearchResult};
 use crate::shell::as_word;
 
-/// What prints the path of a program in a terminal.
+/// The command that prints the path of a program in a terminal.
 const LOCATE: &str = if cfg!(windows) { "where" } else { "which" };
 
-/// What a program needs that is not there, and what to do.
+/// A missing dependency of a program, and what to do about it.
 pub(super) struct Missing {
     what: String,
     remedy: String,
@@ -31,7 +31,7 @@ impl Missing {
 }
 
 impl LaunchChain<'_> {
-    /// Returns what looks for programs as the client's server does.
+    /// Returns a search that finds programs as the client does.
     pub(super) fn search_env(&self) -> SearchEnv {
         self.env.surroundings().search_env()
     }
@@ -54,7 +54,7 @@ pub(super) fn check_command(chain: &LaunchChain<'_>, here: &Env) -> StepReport {
     StepReport::new_ok(StepId::Command, format!("{}{through}", path.display()))
 }
 
-/// Finds a program of the chain, if it can be started.
+/// Finds a program of the chain, and checks that it can be started.
 pub(super) fn locate_program(program: &str, chain: &LaunchChain<'_>, here: &Env) -> Result<PathBuf, Missing> {
     let (search, entry) = (chain.search_env(), chain.entry_place());
     Err(match search.find_program(OsStr::new(program)) {
@@ -75,7 +75,6 @@ pub(super) fn locate_program(program: &str, chain: &LaunchChain<'_>, here: &Env)
     })
 }
 
-/// Describes a file that is there and that the system does not start.
 pub(super) fn describe_not_executable(path: &Path, entry: &str) -> Missing {
     let shown = path.display();
     if cfg!(windows) {
@@ -88,7 +87,7 @@ pub(super) fn describe_not_executable(path: &Path, entry: &str) -> Missing {
     Missing::new(format!("{shown} may not be executed"), format!("chmod +x {}", as_word(&path.to_string_lossy())))
 }
 
-/// Returns the program that a script's first line looks for in the PATH: `#!/usr/bin/env node`.
+/// Returns the program that a script's first line looks up in the PATH: `#!/usr/bin/env node`.
 fn read_interpreter(path: &Path) -> Option<String> {
     let mut line = String::new();
     BufReader::new(fs::File::open(path).ok()?.take(256)).read_line(&mut line).ok()?;
@@ -97,7 +96,6 @@ fn read_interpreter(path: &Path) -> Option<String> {
     words.find(|word| !word.starts_with('-') && !word.contains('=')).filter(|_| is_env).map(str::to_owned)
 }
 
-/// Describes the program that the first line of a script looks for, if that is missing.
 pub(super) fn check_interpreter(path: &Path, chain: &LaunchChain<'_>, here: &Env) -> Option<Missing> {
     let search = chain.search_env();
     let needed =
@@ -114,7 +112,6 @@ pub(super) fn check_interpreter(path: &Path, chain: &LaunchChain<'_>, here: &Env
     Some(Missing::new(what, remedy))
 }
 
-/// Describes a command that is in no directory of the PATH.
 fn describe_not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>, here: &Env) -> Missing {
     let (entry, here) = (chain.entry_place(), search_here(here));
     let is_missing = |program: &Path| {
@@ -123,7 +120,7 @@ fn describe_not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>, he
     let remedy = match here.find_program(OsStr::new(program)) {
         SearchResult::At(found) if chain.file.is_some() => {
             match read_interpreter(&found).map(|needed| here.find_program(OsStr::new(&needed))) {
-                // Its absolute path alone would not do: what runs it is looked for in the PATH as well.
+                // The absolute path alone is not enough: the interpreter is looked up in the PATH as well.
                 Some(SearchResult::At(needed)) if is_missing(&needed) => extend_path(&[&found, &needed], path, chain),
                 _ => format!(
                     "in {entry}, write {} instead of {program} (`{LOCATE} {program}` in a terminal prints it)",
@@ -140,12 +137,12 @@ fn describe_not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>, he
     Missing::new(format!("there is no {program} in the PATH that {} gives: {path}", chain.client), remedy)
 }
 
-/// Returns what looks for programs as this terminal does.
+/// Returns a search that finds programs as this terminal does.
 fn search_here(here: &Env) -> SearchEnv {
     SearchEnv::new(here.vars(), here.working_dir())
 }
 
-/// Says how to give the server a PATH with the directories of these programs.
+/// Explains how to give the server a PATH with the directories of these programs.
 fn extend_path(programs: &[&Path], path: &OsStr, chain: &LaunchChain<'_>) -> String {
     let mut dirs: Vec<PathBuf> = Vec::new();
     for dir in programs.iter().filter_map(|program| program.parent()) {

@@ -22,17 +22,17 @@ use crate::env::Env;
 use crate::probe::{ProbeError, ShowProgress};
 use crate::shell::as_word;
 
-/// How the steps of every chain went.
+/// The results of the steps of every chain.
 #[derive(Debug, Serialize)]
 pub(crate) struct DoctorReport {
     /// The chains.
     pub(crate) checks: Vec<ChainReport>,
-    /// Why there is nothing to look at.
+    /// Why there is nothing to check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     /// Whether no step failed.
     pub(crate) ok: bool,
-    /// What to do if there is nothing to look at.
+    /// What to do if there is nothing to check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) remedy: Option<String>,
 }
@@ -49,7 +49,7 @@ pub(crate) struct ChainReport {
     file: Option<String>,
     /// The key in the client's file, or the command; `null` if the file cannot be read.
     pub(crate) server: Option<String>,
-    /// The steps, in the order in which they were tried.
+    /// The steps, in the order in which they ran.
     pub(crate) steps: Vec<StepReport>,
 }
 
@@ -60,13 +60,12 @@ pub(crate) struct StepReport {
     pub(crate) detail: String,
     /// Which step it is.
     pub(crate) id: StepId,
-    /// What to do if the step did not go well.
+    /// What to do if the step did not succeed.
     pub(crate) remedy: Option<String>,
-    /// How it went.
+    /// The result of the step.
     pub(crate) status: StepStatus,
 }
 
-/// How a step went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StepStatus {
@@ -86,7 +85,7 @@ pub(crate) enum StepId {
     Entry,
     /// The command starts the wrapper.
     Wrapped,
-    /// The wrapper is there, and is this version.
+    /// The wrapper exists, and is this version.
     Wrapper,
     /// The server's own command is found.
     Command,
@@ -96,13 +95,13 @@ pub(crate) enum StepId {
     Policy,
     /// Counts and records can be written.
     State,
-    /// The clock can be right.
+    /// The clock is plausible.
     Clock,
     /// The chain starts.
     Start,
-    /// It opens a session.
+    /// The chain opens a session.
     Initialize,
-    /// It lists its tools.
+    /// The chain lists its tools.
     Tools,
 }
 
@@ -141,13 +140,12 @@ impl StepReport {
     }
 }
 
-/// What a person asks the doctor.
 pub(crate) struct DoctorQuestion<'q> {
     /// The key of the server; `None` for every server behind a policy.
     pub(crate) server: Option<&'q str>,
-    /// The clients to look at; empty for all.
+    /// The clients to check; empty for all.
     pub(crate) clients: &'q [String],
-    /// The command to look at instead of a client's entry; empty for none.
+    /// The command to check instead of a client's entry; empty for none.
     pub(crate) command: &'q [OsString],
     /// How long a server may take to start.
     pub(crate) patience: Duration,
@@ -156,7 +154,7 @@ pub(crate) struct DoctorQuestion<'q> {
 }
 
 impl DoctorReport {
-    /// Looks at every chain that is meant.
+    /// Checks every selected chain.
     ///
     /// # Errors
     /// If a person interrupts it, or the system cannot watch a process.
@@ -182,7 +180,7 @@ impl DoctorReport {
         Ok(Self { ok: report.count_status(StepStatus::Failed) == 0, ..report })
     }
 
-    /// Returns the number of steps of all chains that went so.
+    /// Returns the number of steps of all chains that have this status.
     pub(crate) fn count_status(&self, status: StepStatus) -> usize {
         self.checks.iter().flat_map(|check| &check.steps).filter(|step| step.status == status).count()
     }
@@ -197,13 +195,11 @@ struct Doctor<'d> {
 
 /// What a client starts, as far as it is known.
 struct LaunchChain<'c> {
-    /// Who starts it: "Claude Desktop", or "this terminal".
+    /// The name of the client: "Claude Desktop", or "this terminal".
     client: &'c str,
-    /// The key of the entry.
     key: &'c str,
-    /// The client's file; `None` for a command.
     file: Option<String>,
-    /// `--client ID`, to be written after a command that is to be run.
+    /// `--client ID`, to append to a command that the person should run.
     option: String,
     words: Vec<String>,
     wrapped: Option<Wrapped>,
@@ -222,7 +218,6 @@ impl LaunchChain<'_> {
         format!("policylayer register {}{}", as_word(self.key), self.option)
     }
 
-    /// Describes where the entry is to be changed.
     fn entry_place(&self) -> String {
         self.file.as_ref().map_or_else(|| "the command".to_owned(), |file| format!("the entry {} in {file}", self.key))
     }
@@ -286,7 +281,7 @@ impl Doctor<'_> {
         Ok(report(Some(entry.name.clone()), steps))
     }
 
-    /// Checks a command as `wrap` would run it from here.
+    /// Checks a command as `wrap` would run it in this terminal.
     fn check_command(&self, command: &[OsString]) -> Result<ChainReport, ProbeError> {
         let own: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let program = self.program.clone().unwrap_or_else(|| "policylayer".to_owned());
@@ -320,7 +315,7 @@ impl Doctor<'_> {
         let server = policy::check_settings_and_policy(chain, here, steps);
         steps.push(state::check_directory(chain, server.as_ref()));
         steps.push(state::check_clock(chain));
-        // A chain that is broken already is not started. It does not need to count and record for that.
+        // A chain that is already broken is not started. Starting it does not require counts and records.
         let needed = [StepId::Wrapper, StepId::Command, StepId::Config, StepId::Policy];
         let is_broken = |step: &StepReport| {
             needed.contains(&step.id) && matches!(step.status, StepStatus::Failed | StepStatus::NotTried)

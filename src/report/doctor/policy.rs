@@ -138,7 +138,7 @@ fn report_policy_error(error: &PolicyError) -> StepReport {
             format!("fix it, and try it with `policylayer check {word}`"),
         );
     }
-    // The other messages are a sentence of what is wrong, and then what to do.
+    // The other messages are one sentence about what is wrong, followed by what to do.
     let text = error.to_string();
     let (what, remedy) = text.split_once(". ").unwrap_or((&text, "see `policylayer check`"));
     StepReport::new_failed(StepId::Policy, what, remedy.trim_end_matches('.'))

@@ -1,7 +1,7 @@
-//! Whether the chain starts, answers and lists its tools, and what the policy hides of them.
+//! Whether the chain starts, answers and lists its tools, and which of them the policy hides.
 //!
-//! The chain is started as it is, so what is seen is what the client sees. What is hidden does not come through it: for that
-//! the server is started once more, by itself, and its list is compared.
+//! The chain is started as it is, so the doctor sees what the client sees. Hidden tools do not come through it: to find
+//! them, the server is started once more without the wrapper, and the lists are compared.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use crate::shell::as_word;
 use crate::visible::{count_of, escape_invisible};
 use crate::wire::reply::ErrorCode;
 
-/// Adds the three steps.
+/// Adds the steps `Start`, `Initialize` and `Tools`.
 ///
 /// # Errors
 /// If a person interrupts it, or the system cannot watch a process.
@@ -33,7 +33,7 @@ pub(super) fn check_start(
         }
         Err(error) => {
             let failed = match error.stage {
-                // A server that ends well before it has answered is not seen from outside the wrapper.
+                // From outside the wrapper, a server that ends before it answers looks as if it had started.
                 _ if chain.own_answer(&error).is_some() => StepId::Start,
                 ProbeStage::Opened => StepId::Tools,
                 ProbeStage::Silent => StepId::Initialize,
@@ -52,7 +52,7 @@ pub(super) fn check_start(
 }
 
 impl LaunchChain<'_> {
-    /// Probes what these words start.
+    /// Starts the command with these words, and probes it.
     fn probe_words(
         &self,
         words: &[String],
@@ -80,7 +80,7 @@ impl LaunchChain<'_> {
         }
     }
 
-    /// Returns what the wrapper answers for a server that did not start, which says what to do.
+    /// Returns the wrapper's own answer for a server that did not start, which says what to do.
     fn own_answer<'n>(&self, error: &'n ServerError) -> Option<&'n str> {
         self.wrapped.as_ref()?;
         let (_, answer) = error.what.split_once("it answered initialize with the error ")?;
@@ -98,7 +98,7 @@ impl LaunchChain<'_> {
             None => (text, None),
         };
         let mut what = what.to_owned();
-        // What the wrapper says of the policy, the step of the policy has said.
+        // The policy step has already reported what the wrapper says about the policy.
         let is_news = |line: &&str| {
             !["policylayer  INFO", "policylayer  WARN"].iter().any(|news| line.trim_start().starts_with(news))
         };
@@ -127,12 +127,11 @@ impl LaunchChain<'_> {
                 None => format!("set {variable} in the environment, and run the same again"),
             };
         }
-        // The wrapper knows better than we do why it did not start.
+        // The wrapper knows better than this process why the server did not start.
         let own = error.printed.lines().rev().find_map(|line| line.split_once("what to do: "));
         own.map_or_else(|| error.remedy.clone(), |(_, remedy)| remedy.to_owned())
     }
 
-    /// Names the variables that only the client knows.
     fn describe_unfilled(&self) -> Option<String> {
         let names = &self.env.unfilled;
         let were = if names.len() == 1 { "was" } else { "were" };

@@ -1,4 +1,4 @@
-//! Whether counts and records can be written, and whether the clock that they go by can be right.
+//! Whether counts and records can be written, and whether the clock that they use is plausible.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -15,17 +15,16 @@ use crate::record;
 use crate::state::approvals::Book;
 use crate::state::file::create_private_dir;
 
-/// Before this there was no policylayer.
+/// policylayer did not exist before this time.
 const EARLIEST: &str = "2026-01-01T00:00:00Z";
-/// No clock that is right shows this while this version is in use.
+/// No correct clock shows this time while this version is in use.
 const LATEST: &str = "2046-01-01T00:00:00Z";
-/// How far the log may be ahead: clocks are set back by a little all the time.
+/// How far the log may be ahead of the clock: clocks are often set back a little.
 const SLACK: SignedDuration = SignedDuration::from_mins(5);
 
-/// The variable that says where the state directory is.
+/// The variable that determines the state directory.
 const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
-/// Checks that counts, approvals and records can be written.
 pub(super) fn check_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> StepReport {
     match try_directory(chain, server) {
         Ok(dir) => StepReport::new_ok(StepId::State, dir),
@@ -61,7 +60,7 @@ fn try_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> Result
     Ok(dir.display().to_string())
 }
 
-/// Checks that the clock can be right: windows of limits, approvals and the log go by it.
+/// Checks that the clock is plausible: limit windows, approvals and the log depend on it.
 pub(super) fn check_clock(chain: &LaunchChain<'_>) -> StepReport {
     const REMEDY: &str = if cfg!(target_os = "linux") {
         "set the clock, as with `sudo timedatectl set-ntp true`"

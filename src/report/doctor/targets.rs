@@ -1,4 +1,4 @@
-//! Which entries of which clients are looked at.
+//! Which entries of which clients are checked.
 
 use std::collections::BTreeSet;
 
@@ -12,19 +12,19 @@ use crate::policy::nearest_word;
 use crate::shell::as_word;
 use crate::visible::escape_invisible;
 
-/// An entry of a client, or why its file cannot be read.
+/// An entry of a client, or a file that cannot be read.
 pub(super) struct Target<'c> {
     pub(super) place: &'c ClientFile,
-    /// The keys that lead to the servers, and the entry.
+    /// The keys that lead to the servers, and the entry; or why the file cannot be read.
     pub(super) entry: Result<(Vec<String>, ClientEntry), String>,
     pub(super) opened: Option<&'c Opened>,
 }
 
 impl Doctor<'_> {
-    /// Finds the entries that are meant. A file that cannot be read is one as well: what it would hold is not known.
+    /// Finds the selected entries. An unreadable file counts as one, because its entries are unknown.
     ///
     /// # Errors
-    /// If there is nothing to look at: that, and what to do.
+    /// If there is nothing to check: why, and what to do.
     pub(super) fn find_targets<'c>(&self, clients: &'c Clients) -> Result<Vec<Target<'c>>, (String, String)> {
         let (ids, server) = (self.question.clients, self.question.server);
         let (mut targets, mut names, mut broken) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
@@ -58,7 +58,7 @@ impl Doctor<'_> {
         Err(self.describe_no_target(&names, !broken.is_empty()))
     }
 
-    /// Returns why there is nothing to look at, and what to do.
+    /// Returns why there is nothing to check, and what to do.
     fn describe_no_target(&self, names: &BTreeSet<String>, is_broken: bool) -> (String, String) {
         let ids = self.question.clients;
         let whose = match ids {
@@ -92,7 +92,7 @@ impl Doctor<'_> {
     }
 }
 
-/// Reports an entry that starts nothing.
+/// Reports an entry that starts no command.
 pub(super) fn report_no_command(kind: &Transport, file: &str) -> StepReport {
     let (detail, remedy) = match kind {
         Transport::Unclear(bad) => (format!("it is unclear: {bad}"), format!("fix the entry in {file}")),

@@ -1,4 +1,4 @@
-//! Whether the policy stands in front of a server, and whether the program that puts it there can be started.
+//! Whether the policy stands in front of a server, and whether the wrapper program can be started.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub(super) fn check_wrapped(chain: &LaunchChain<'_>) -> StepReport {
 pub(super) fn check_program(chain: &LaunchChain<'_>, here: &Env) -> Result<StepReport, ProbeError> {
     let ok = |detail| Ok(StepReport::new_ok(StepId::Wrapper, detail));
     let program = chain.words.first().map(String::as_str).unwrap_or_default();
-    // Through npx: what is behind npx is of the version that it says there.
+    // With npx, the arguments determine the version of policylayer.
     if chain.wrapped.as_ref().is_some_and(|wrapped| wrapped.program > 0) {
         return match locate_program(program, chain, here) {
             Ok(path) => ok(format!("started through {}", path.display())),

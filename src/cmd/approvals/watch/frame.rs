@@ -1,4 +1,4 @@
-//! What is drawn: every line of the screen, made anew each time.
+//! What is drawn: every line of the screen, rebuilt each time.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();
 const SELECTED: Style = Style::new().invert();
 
-/// Draws, and remembers the lines of the arguments, which may be many.
+/// Draws, and caches the lines of the arguments, which may be many.
 #[derive(Debug, Default)]
 pub(super) struct Painter {
     /// The id of the call, the width, and the lines.
@@ -25,7 +25,7 @@ pub(super) struct Painter {
 }
 
 impl Painter {
-    /// Returns every line of the screen, from the top, and limits the scroll of the model to what there is.
+    /// Returns every line of the screen, from the top, and limits the scroll of the model to the content.
     pub(super) fn paint_screen(
         &mut self,
         watch: &mut ApprovalWatch,
@@ -33,7 +33,7 @@ impl Painter {
         now: Duration,
     ) -> Vec<ScreenLine> {
         let mut foot = foot_lines(watch, columns);
-        // On a screen of few rows, the calls come first.
+        // On a screen with few rows, the calls come first.
         foot.truncate(rows.div_ceil(2));
         let mut lines = vec![head_line(watch)];
         let (count, room) = (watch.entries().len(), rows.saturating_sub(foot.len()));
@@ -77,7 +77,7 @@ impl Painter {
             watch.scroll = 0;
             return lines;
         }
-        // The last row says how much there is.
+        // The last row shows how much there is.
         let seen = room.saturating_sub(1);
         watch.scroll = watch.scroll.min(lines.len() - seen);
         let (above, below) = (watch.scroll, lines.len() - seen - watch.scroll);
@@ -99,7 +99,6 @@ fn screen_line(text: String, style: Style) -> ScreenLine {
     ScreenLine { text, style }
 }
 
-/// Breaks a text into lines between words.
 fn wrap_paragraph(text: &str, columns: usize, style: Style) -> Vec<ScreenLine> {
     wrap_words(text, columns).into_iter().map(|text| screen_line(text, style)).collect()
 }
@@ -123,7 +122,6 @@ fn entry_line(entry: &ApprovalEntry, is_selected: bool, now: Duration) -> Screen
     screen_line(text, if is_selected { SELECTED } else { style })
 }
 
-/// The last message, and what the keys do.
 fn foot_lines(watch: &ApprovalWatch, columns: usize) -> Vec<ScreenLine> {
     match &watch.mode {
         WatchMode::Browse => {
@@ -158,7 +156,7 @@ fn wrap_words(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// Breaks a text into lines that are as wide as they can be.
+/// Breaks a text into lines of the full width.
 fn wrap_columns(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = vec![String::new()];
@@ -269,11 +267,11 @@ mod tests {
         assert_eq!(yes(&mut model, 100), KeyAction::None);
         let first = GivenAnswer { id: "first".to_owned(), approval: ApprovalAnswer::Once, confirm: Confirm::None };
         assert_eq!(yes(&mut model, 1000), KeyAction::Answer(first));
-        // Another comes to stand in its place just before the key.
+        // Another call takes its place just before the key.
         model.update_entries(vec![entry("next", ApprovalState::Waiting)], at(1000));
         assert_eq!(yes(&mut model, 1100), KeyAction::None);
         assert!(model.message.contains("next has only just come up"));
-        // One that goes while its note is written is not exchanged for another.
+        // A call that goes away while its note is written is not replaced by another.
         press(&mut model, KeyCode::Char('n'), at(3000));
         model.update_entries(vec![entry("third", ApprovalState::Waiting)], at(3000));
         assert_eq!(press(&mut model, KeyCode::Enter, at(9000)), KeyAction::None);
