@@ -30,7 +30,7 @@ struct Snapshot {
 /// Verifies the log of a server, in bounded memory, while others go on appending to it.
 ///
 /// # Errors
-/// Where a file cannot be read. BreakKind is wrong with the log is no error but in the report.
+/// Where a file cannot be read. What is wrong with the log is not an error: the report says it.
 pub fn verify_log(dir: &Path, server: &ServerName) -> io::Result<VerifyReport> {
     let paths = LogPaths::new(dir, server);
     loop {
