@@ -148,6 +148,8 @@ pub const MAX_TEST_CALLS: u32 = 100_000;
 
 /// How much of a client's name, and of its version, the audit log keeps, in characters.
 pub const MAX_CLIENT_NAME: usize = 128;
+/// How much of a method, of a name or of a resource's URI the audit log keeps, in characters. No name is longer.
+pub const MAX_LOGGED_NAME: usize = MAX_NAME;
 /// How many keys of a call's arguments the audit log keeps; the rest are only counted.
 pub const MAX_LOGGED_KEYS: usize = 64;
 /// How much of one key the audit log keeps, in characters.

@@ -35,7 +35,7 @@ pub use trial::{Trial, TrialDecision};
 
 use crate::limits::MAX_OPEN;
 use crate::policy::{Decision, Effect, Policy, ToolRef};
-use crate::record::{ArgumentRecorder, Direction, Enforcement, Outcome, Required};
+use crate::record::{ArgumentRecorder, Direction, Enforcement, Outcome, Required, Subject};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message, method};
@@ -245,9 +245,12 @@ impl Engine {
             method::TOOLS_CALL | method::PROMPTS_GET => {
                 turn.push_note(format!("dropped a {method} without an id"));
                 let call = CallParams::read(params).ok();
-                let name = call.as_ref().map(|call| call.name.as_ref());
+                let subject = call.as_ref().map(|call| match method {
+                    method::PROMPTS_GET => Subject::Prompt(&call.name),
+                    _ => Subject::Tool(&call.name),
+                });
                 let why = "It has no id, so nobody could be told what came of it.";
-                self.recorder.record_unacceptable(Direction::Client, (Some(method), name), why, turn);
+                self.recorder.record_unacceptable(Direction::Client, (Some(method), subject), why, turn);
                 return;
             }
             method::CANCELLED => {

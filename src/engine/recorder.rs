@@ -2,7 +2,7 @@
 
 use super::action::Turn;
 use crate::policy::Effect;
-use crate::record::{ArgumentRecorder, Client, Direction, Draft, Enforcement, Facts, Moment, Outcome, PROTOCOL_RULE};
+use crate::record::{ArgumentRecorder, Client, Direction, Draft, Facts, Moment, Outcome, PROTOCOL_RULE, Subject};
 use crate::wire::message::Answer;
 use crate::wire::view;
 
@@ -43,21 +43,12 @@ impl Recorder {
     pub(super) fn record_unacceptable(
         &mut self,
         direction: Direction,
-        (method, tool): (Option<&str>, Option<&str>),
+        (method, subject): (Option<&str>, Option<Subject<'_>>),
         why: &str,
         turn: &mut Turn<'_>,
     ) {
-        let facts = Facts {
-            direction,
-            method,
-            tool,
-            class: None,
-            effect: Effect::Deny,
-            rule: PROTOCOL_RULE,
-            reason: Some(why),
-            enforcement: Enforcement::Enforced,
-            arguments: None,
-        };
+        let facts =
+            Facts { subject, effect: Effect::Deny, reason: Some(why), ..Facts::new(direction, method, PROTOCOL_RULE) };
         self.record_refusal(&facts, turn);
     }
 }

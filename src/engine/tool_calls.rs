@@ -11,7 +11,7 @@ use super::recorder::outcome_of_answer;
 use super::refusal::{Refusal, Refused, Remedy, Subject, format_refusal};
 use super::{ClientRequest, Engine, Now, approvals, describe_refusal, list_filter};
 use crate::policy::{Decision, Effect};
-use crate::record::{Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
+use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
@@ -39,7 +39,8 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(&call.name, &policy);
         let shape = call.answer_shape();
-        let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, &call, rule) };
+        let subject = record::Subject::Tool(&call.name);
+        let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, subject, &call, rule) };
         let pending = match self.gate.judge_call(&policy, &call, tool.listing, turn.now) {
             Ok(AdmittedCall { decision, asking, counted }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
@@ -69,7 +70,7 @@ impl Engine {
     pub(super) fn handle_prompts_get(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
         let ClientRequest { id, key, method, params, .. } = request;
         let call = CallParams::read(params)?;
-        let facts = call_facts(method, &call, PROMPTS_RULE);
+        let facts = call_facts(method, record::Subject::Prompt(&call.name), &call, PROMPTS_RULE);
         let shape = AnswerShape::Task;
         let policy = Arc::clone(&self.policy);
         let draft = match self.tools.find_hidden_prompt(&policy, &call.name) {
@@ -169,17 +170,13 @@ impl Engine {
     }
 }
 
-fn call_facts<'a>(method: &'a str, call: &'a CallParams<'_>, rule: &'a str) -> Facts<'a> {
+fn call_facts<'a>(method: &'a str, subject: record::Subject<'a>, call: &CallParams<'a>, rule: &'a str) -> Facts<'a> {
     Facts {
-        direction: Direction::Client,
-        method: Some(method),
-        tool: Some(&call.name),
-        class: None,
-        effect: Effect::Allow,
-        rule,
-        reason: None,
-        enforcement: Enforcement::Enforced,
+        subject: Some(subject),
         arguments: Some(call.arguments.unwrap_or("{}")),
+        inputs: call.input_responses(),
+        traceparent: call.traceparent(),
+        ..Facts::new(Direction::Client, Some(method), rule)
     }
 }
 

@@ -7,6 +7,7 @@
 mod arguments;
 mod chain;
 mod read;
+mod traceparent;
 
 use std::fmt;
 use std::time::Duration;
@@ -21,9 +22,12 @@ pub use read::{
     About, Event, LineError, LogLine, Record, RecordedApproval, RecordedArguments, RecordedClient, read_line,
 };
 
-use crate::limits::MAX_CLIENT_NAME;
+use traceparent::parse_traceparent;
+
+use crate::limits::{MAX_CLIENT_NAME, MAX_LOGGED_NAME};
 use crate::policy::Effect;
 use crate::risk::Class;
+use crate::visible::shorten;
 
 /// The version of the lines that this program writes.
 pub const VERSION: u64 = 1;
@@ -133,6 +137,35 @@ impl Client {
     }
 }
 
+/// What a message is about, beside its method. A message that is about nothing else has no subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// The tool of this name.
+    Tool(&'a str),
+    /// The prompt of this name.
+    Prompt(&'a str),
+    /// The resource with this URI, or the resource template.
+    Resource(&'a str),
+}
+
+impl<'a> Subject<'a> {
+    /// Returns the member of a line that names the subject.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Tool(_) => "tool",
+            Self::Prompt(_) => "prompt",
+            Self::Resource(_) => "resource",
+        }
+    }
+
+    /// Returns the name or URI.
+    pub fn name(self) -> &'a str {
+        match self {
+            Self::Tool(name) | Self::Prompt(name) | Self::Resource(name) => name,
+        }
+    }
+}
+
 /// A decision of the engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -140,8 +173,8 @@ pub struct Facts<'a> {
     pub direction: Direction,
     /// Its method; `None` if it has none or it was not understood.
     pub method: Option<&'a str>,
-    /// The tool or prompt.
-    pub tool: Option<&'a str>,
+    /// What it is about.
+    pub subject: Option<Subject<'a>>,
     /// The tool's risk class.
     pub class: Option<Class>,
     /// The effect of the decision.
@@ -154,6 +187,30 @@ pub struct Facts<'a> {
     pub enforcement: Enforcement,
     /// The call's arguments, an object as written.
     pub arguments: Option<&'a str>,
+    /// The answers to the server's questions that a call brings (`inputResponses`), an object as written.
+    pub inputs: Option<&'a str>,
+    /// The `traceparent` that the message brings, JSON as written. The log keeps it only if it is one by W3C Trace
+    /// Context.
+    pub traceparent: Option<&'a str>,
+}
+
+impl<'a> Facts<'a> {
+    /// Returns the facts of a message that `rule` lets pass: enforced, about nothing but its method.
+    pub fn new(direction: Direction, method: Option<&'a str>, rule: &'a str) -> Self {
+        Self {
+            direction,
+            method,
+            subject: None,
+            class: None,
+            effect: Effect::Allow,
+            rule,
+            reason: None,
+            enforcement: Enforcement::Enforced,
+            arguments: None,
+            inputs: None,
+            traceparent: None,
+        }
+    }
 }
 
 /// What a person was asked, and answered.
@@ -200,8 +257,16 @@ impl Draft {
         body.extend_from_slice(b"\"client\":");
         write_json(&client, &mut body);
         write_member("direction", Some(facts.direction.as_str()), &mut body);
-        write_member("method", facts.method, &mut body);
-        write_member("tool", facts.tool, &mut body);
+        write_name("method", facts.method, &mut body);
+        // Every line has a `tool`; what else a message can be about has a member only where it is.
+        match facts.subject {
+            Some(Subject::Tool(name)) => write_name("tool", Some(name), &mut body),
+            Some(other) => {
+                write_name("tool", None, &mut body);
+                write_name(other.kind(), Some(other.name()), &mut body);
+            }
+            None => write_name("tool", None, &mut body),
+        }
         write_member("class", facts.class.map(Class::as_str), &mut body);
         write_member("effect", Some(facts.effect.as_str()), &mut body);
         write_member("rule", Some(facts.rule), &mut body);
@@ -213,6 +278,13 @@ impl Draft {
         match facts.arguments {
             Some(arguments) => keyed.write_arguments(arguments, &mut body),
             None => body.extend_from_slice(b"null"),
+        }
+        if let Some(inputs) = facts.inputs {
+            body.extend_from_slice(b",\"inputs\":");
+            keyed.write_arguments(inputs, &mut body);
+        }
+        if let Some(traceparent) = facts.traceparent.and_then(parse_traceparent) {
+            write_member("traceparent", Some(traceparent), &mut body);
         }
         body.push(b',');
         Self { body: body.into(), made, passed_on: made.session, approval: None }
@@ -350,6 +422,11 @@ fn write_member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
     write_json(&value, out);
 }
 
+/// Writes a name that the sender chose, cut to [`MAX_LOGGED_NAME`].
+fn write_name(member: &str, name: Option<&str>, out: &mut Vec<u8>) {
+    write_member(member, name.map(|name| shorten(name, MAX_LOGGED_NAME)).as_deref(), out);
+}
+
 fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     // Serializing strings and numbers to memory cannot fail.
     let _ = serde_json::to_writer(out, value);
@@ -372,15 +449,13 @@ mod tests {
     fn a_decision_is_one_line_that_is_read_back() {
         let client = Client::new("a \"client\"", "1.0");
         let facts = Facts {
-            direction: Direction::Client,
-            method: Some("tools/call"),
-            tool: Some("send_campaign"),
+            subject: Some(Subject::Tool("send_campaign")),
             class: Some(Class::Execute),
             effect: Effect::Deny,
-            rule: "tools.send_campaign",
             reason: Some("Not on a Friday.\n"),
             enforcement: Enforcement::Observed,
             arguments: Some(r#"{"campaignId":7}"#),
+            ..Facts::new(Direction::Client, Some("tools/call"), "tools.send_campaign")
         };
         let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Full, Box::new(|| Some(DigestKey([1; 32]))));
         let made = Moment { number: 3, unix: Duration::new(1_767_225_600, 5_000), session: Duration::from_secs(1) };
@@ -403,6 +478,55 @@ mod tests {
         assert_eq!(record.reason.as_deref(), Some("Not on a Friday.\n"));
         assert_eq!(record.outcome, Outcome::ToolError);
         assert_eq!(record.arguments.unwrap().full.unwrap().get(), r#"{"campaignId":7}"#);
+    }
+
+    #[test]
+    fn a_line_names_what_it_is_about() {
+        let write = |facts: &Facts<'_>| {
+            let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None));
+            let made = Moment { number: 1, unix: Duration::ZERO, session: Duration::ZERO };
+            let mut line = Vec::new();
+            let entry = Draft::new(facts, None, &mut keyed, made).finish(Outcome::Ok, Duration::ZERO);
+            entry.write_line(&session(), Digest::START, &mut line);
+            String::from_utf8(line).unwrap()
+        };
+        let read = Facts::new(Direction::Client, Some("resources/read"), "resources");
+        let uri = format!("file:///{}", "x".repeat(MAX_LOGGED_NAME));
+        let cut = format!("{}…", &uri[..MAX_LOGGED_NAME]);
+        for (subject, members) in [
+            (Some(Subject::Tool("a")), r#""tool":"a","class""#.to_owned()),
+            (Some(Subject::Prompt("a")), r#""tool":null,"prompt":"a","class""#.to_owned()),
+            (Some(Subject::Resource("file:///a")), r#""tool":null,"resource":"file:///a","class""#.to_owned()),
+            (Some(Subject::Resource(&uri)), format!(r#""tool":null,"resource":"{cut}","class""#)),
+            (None, r#""tool":null,"class""#.to_owned()),
+        ] {
+            let line = write(&Facts { subject, ..read });
+            assert!(line.contains(&members), "{line}");
+            let About::Decision(record) = read_line(&line).unwrap().about else { panic!("{line}") };
+            let expected = if let Some(Subject::Resource(_)) = subject {
+                record.resource.as_deref().map(Subject::Resource)
+            } else {
+                subject
+            };
+            assert_eq!(record.subject(), expected);
+        }
+        // Version 0.1.0 named a prompt as `tool`.
+        let old = write(&Facts {
+            subject: Some(Subject::Tool("a")),
+            ..Facts::new(Direction::Client, Some("prompts/get"), "prompts")
+        });
+        let About::Decision(record) = read_line(&old).unwrap().about else { panic!("{old}") };
+        assert_eq!(record.subject(), Some(Subject::Prompt("a")));
+
+        let method = "m".repeat(MAX_LOGGED_NAME + 1);
+        assert!(write(&Facts::new(Direction::Client, Some(&method), "methods")).contains("m…\",\"tool\":null"));
+        let traceparent = r#""00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01""#;
+        let line = write(&Facts { inputs: Some(r#"{"to":1}"#), traceparent: Some(traceparent), ..read });
+        let members = format!(
+            r#""arguments":null,"inputs":{{"keys":["to"],"hmac_sha256":null}},"traceparent":{traceparent},"outcome""#
+        );
+        assert!(line.contains(&members), "{line}");
+        assert!(!write(&Facts { traceparent: Some("\"x\""), ..read }).contains("traceparent"));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::chain::Digest;
-use super::{Outcome, VERSION};
+use super::{Outcome, Subject, VERSION};
+use crate::wire::message::method;
 
 /// A line of the log.
 #[derive(Debug)]
@@ -46,8 +47,12 @@ pub struct Record<'l> {
     pub direction: Cow<'l, str>,
     /// The message's method.
     pub method: Option<Cow<'l, str>>,
-    /// The tool or prompt.
+    /// The tool. Version 0.1.0 named the prompt of a `prompts/get` here: see [`Record::subject`].
     pub tool: Option<Cow<'l, str>>,
+    /// The prompt.
+    pub prompt: Option<Cow<'l, str>>,
+    /// The resource's URI, or the template.
+    pub resource: Option<Cow<'l, str>>,
     /// The tool's risk class.
     pub class: Option<Cow<'l, str>>,
     /// The effect.
@@ -61,12 +66,30 @@ pub struct Record<'l> {
     /// What was kept of the arguments.
     #[serde(borrow)]
     pub arguments: Option<RecordedArguments<'l>>,
+    /// What was kept of the answers to the server's questions that the call brought.
+    #[serde(borrow)]
+    pub inputs: Option<RecordedArguments<'l>>,
+    /// The trace of the client that the call belongs to (W3C Trace Context).
+    pub traceparent: Option<Cow<'l, str>>,
     /// What became of the message.
     pub outcome: Outcome,
     /// How long the answer took, in milliseconds.
     pub duration_ms: Option<f64>,
     /// What a person was asked, and answered.
     pub approval: Option<RecordedApproval>,
+}
+
+impl Record<'_> {
+    /// Returns what the message is about; `None` if about nothing but its method.
+    pub fn subject(&self) -> Option<Subject<'_>> {
+        match (&self.tool, &self.prompt, &self.resource) {
+            (Some(name), ..) if self.method.as_deref() == Some(method::PROMPTS_GET) => Some(Subject::Prompt(name)),
+            (Some(name), ..) => Some(Subject::Tool(name)),
+            (None, Some(name), _) => Some(Subject::Prompt(name)),
+            (None, None, Some(uri)) => Some(Subject::Resource(uri)),
+            (None, None, None) => None,
+        }
+    }
 }
 
 /// A client's own description of itself: a claim.

@@ -10,7 +10,7 @@ use crate::audit::reader::{self, Reader};
 use crate::exit::Exit;
 use crate::limits::MAX_UNREADABLE_TOLD;
 use crate::policy::{BadServerName, ServerName, ToolGlob};
-use crate::record::{About, LogLine};
+use crate::record::{About, LogLine, Subject};
 use crate::visible::escape_invisible;
 
 /// How much a warning quotes of why a line cannot be read, in characters. The reason may quote the whole line.
@@ -203,7 +203,7 @@ impl LogRecords {
 /// Selects lines of the log. A field that is `None` excludes nothing.
 #[derive(Clone, Debug, Default)]
 pub struct LogFilter {
-    /// The tool's name. Entries about the log itself have no tool.
+    /// The name of the tool, or of a prompt. Entries about the log itself have none.
     pub tool: Option<ToolGlob>,
     /// The effect, as the log has it.
     pub effect: Option<String>,
@@ -226,10 +226,10 @@ impl LogFilter {
                 About::Decision(record) => {
                     fits(&self.effect, &record.effect)
                         && fits(&self.outcome, record.outcome.as_str())
-                        && self
-                            .tool
-                            .as_ref()
-                            .is_none_or(|glob| record.tool.as_ref().is_some_and(|tool| glob.matches(tool)))
+                        && self.tool.as_ref().is_none_or(|glob| match record.subject() {
+                            Some(Subject::Tool(name) | Subject::Prompt(name)) => glob.matches(name),
+                            Some(Subject::Resource(_)) | None => false,
+                        })
                 }
             }
     }

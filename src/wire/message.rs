@@ -143,6 +143,9 @@ const CLIENT_CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilitie
 /// The key in `_meta` for the client's description of itself, from 2026-07-28 on.
 const CLIENT_INFO_KEY: &str = "io.modelcontextprotocol/clientInfo";
 
+/// The key of the trace that a message belongs to, in its `_meta` (W3C Trace Context).
+const TRACEPARENT_KEY: &str = "traceparent";
+
 /// The first revision in which results carry a `resultType`. Revisions compare as text.
 const RESULT_TYPE_SINCE: &str = "2026-07-28";
 
@@ -224,6 +227,16 @@ impl<'l> CallParams<'l> {
         view::find_member(self.meta?, "progressToken")
     }
 
+    /// Returns the input that the server has asked for, as written (2026-07-28).
+    pub fn input_responses(&self) -> Option<&'l str> {
+        self.input
+    }
+
+    /// Returns the trace that the call belongs to, as written.
+    pub fn traceparent(&self) -> Option<&'l str> {
+        view::find_member(self.meta?, TRACEPARENT_KEY)
+    }
+
     /// Returns the shape of the answer that the caller expects.
     pub fn answer_shape(&self) -> AnswerShape {
         let revision = self.meta.and_then(|meta| view::find_member(meta, REVISION_KEY)).and_then(view::decode_string);
@@ -254,6 +267,11 @@ pub(crate) fn read_name(json: &str) -> Result<Cow<'_, str>, Fault> {
 /// Returns the client's description of itself in `initialize`, an object as written.
 pub fn client_info(params: Option<&str>) -> Option<&str> {
     view::find_member(params?, "clientInfo")
+}
+
+/// Returns the trace that any message belongs to, as written.
+pub fn traceparent(params: Option<&str>) -> Option<&str> {
+    view::find_member(view::find_member(params?, "_meta")?, TRACEPARENT_KEY)
 }
 
 /// Returns the request that a `notifications/cancelled` cancels.

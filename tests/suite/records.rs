@@ -230,11 +230,26 @@ fn prompts_are_recorded_like_calls() {
         format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"prompts/get","params":{{"name":"{name}"}}}}"#)
     };
     let (_, records) = desk.client(&get(1, "cancel-export-job"));
-    assert_eq!(facts(&records[0], &WHAT), json!(["cancel-export-job", "hide", "hide[0]", "refused", null]));
+    let what = ["tool", "prompt", "effect", "rule", "outcome", "duration_ms"];
+    assert_eq!(facts(&records[0], &what), json!([null, "cancel-export-job", "hide", "hide[0]", "refused", null]));
     assert_eq!(desk.client(&get(2, "hello")).0, [TO_SERVER]);
     let (_, records) = desk.server(r#"{"jsonrpc":"2.0","id":2,"result":{"messages":[]}}"#);
-    assert_eq!(facts(&records[0], &WHAT), json!(["hello", "allow", "prompts", "ok", 0.0]));
+    assert_eq!(facts(&records[0], &what), json!([null, "hello", "allow", "prompts", "ok", 0.0]));
     assert_eq!(records[0]["method"], "prompts/get");
+}
+
+#[test]
+fn the_trace_and_the_inputs_of_a_call_are_kept() {
+    let mut desk = Desk::new(Required::No);
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (id, brought, kept) in [(1, trace, json!(trace)), (2, "00-nonsense", Value::Null)] {
+        desk.client(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"get_lists","inputResponses":{{"to":{{}}}},"_meta":{{"traceparent":"{brought}"}}}}}}"#
+        ));
+        let (_, records) = desk.server(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#));
+        assert_eq!(records[0]["traceparent"], kept);
+        assert_eq!(records[0]["inputs"]["keys"], json!(["to"]));
+    }
 }
 
 #[test]

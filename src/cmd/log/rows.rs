@@ -9,10 +9,11 @@ use jiff::Zoned;
 use super::super::count_of;
 use crate::cli::LogFormat;
 use crate::limits::ALIGNED_ROWS;
-use crate::record::{self, About, Event, LogLine, Outcome, Record};
+use crate::record::{self, About, Event, LogLine, Outcome, Record, Subject};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds, terminal_width};
 use crate::term::table::{Cell, Table};
 use crate::visible::escape_invisible;
+use crate::wire::message::method;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Columns {
@@ -108,10 +109,11 @@ fn event_text(event: &Event, server: &str) -> String {
 }
 
 fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
-    let tool = match (&record.tool, record.method.as_deref()) {
-        (Some(tool), Some("tools/call") | None) => Cell::new_plain(escape_invisible(tool)),
-        (Some(name), Some(method)) => {
-            Cell::new_plain(format!("{} {}", escape_invisible(method), escape_invisible(name)))
+    let tool = match (record.subject(), record.method.as_deref()) {
+        (Some(Subject::Tool(tool)), Some(method::TOOLS_CALL) | None) => Cell::new_plain(escape_invisible(tool)),
+        (Some(subject), method) => {
+            let method = method.unwrap_or(subject.kind());
+            Cell::new_plain(format!("{} {}", escape_invisible(method), escape_invisible(subject.name())))
         }
         (None, Some(method)) => Cell::new_styled(escape_invisible(method), DIM),
         (None, None) => Cell::new_styled(format!("(a line from the {})", escape_invisible(&record.direction)), DIM),

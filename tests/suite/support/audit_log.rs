@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use policylayer::audit::{AuditLog, LogNotice, LogOptions};
-use policylayer::policy::{Effect, ServerName};
+use policylayer::policy::ServerName;
 use policylayer::record::{
-    ArgumentRecorder, ArgumentsLogged, Direction, Draft, Enforcement, Facts, LogEntry, Moment, Outcome,
+    ArgumentRecorder, ArgumentsLogged, Direction, Draft, Facts, LogEntry, Moment, Outcome, Subject,
 };
 
 /// The server whose log the tests write.
@@ -17,17 +17,8 @@ pub(crate) fn server() -> ServerName {
 
 /// A call that passed, as the engine has decided it.
 pub(crate) fn draft(number: u64, unix: Duration) -> Draft {
-    let facts = Facts {
-        direction: Direction::Client,
-        method: Some("tools/call"),
-        tool: Some("get_lists"),
-        class: None,
-        effect: Effect::Allow,
-        rule: "default",
-        reason: None,
-        enforcement: Enforcement::Enforced,
-        arguments: None,
-    };
+    let subject = Some(Subject::Tool("get_lists"));
+    let facts = Facts { subject, ..Facts::new(Direction::Client, Some("tools/call"), "default") };
     let mut keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| None));
     let made = Moment { number, unix, session: Duration::from_secs(number) };
     Draft::new(&facts, None, &mut keyed, made)

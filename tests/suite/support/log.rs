@@ -10,7 +10,7 @@ use super::system::{at_home, program, without_variables};
 use policylayer::policy::Effect;
 use policylayer::record::{
     ArgumentRecorder, ArgumentsLogged, Client, Digest, DigestKey, Direction, Draft, Enforcement, Event, Facts, Moment,
-    Outcome, SessionName, write_event,
+    Outcome, SessionName, Subject, write_event,
 };
 use policylayer::risk::Class;
 
@@ -178,15 +178,13 @@ impl Log {
     pub(crate) fn add(&mut self, decision: &Decision<'_>) -> &mut Self {
         let client = Client::new("test-client", "1.2.3");
         let facts = Facts {
-            direction: Direction::Client,
-            method: decision.method,
-            tool: decision.tool,
+            subject: decision.tool.map(Subject::Tool),
             class: decision.class,
             effect: decision.effect,
-            rule: decision.rule,
             reason: decision.reason,
             enforcement: decision.enforcement,
             arguments: decision.arguments,
+            ..Facts::new(Direction::Client, decision.method, decision.rule)
         };
         self.number += 1;
         let made = Moment { number: self.number, unix: decision.at, session: Duration::ZERO };
