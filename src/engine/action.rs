@@ -1,11 +1,20 @@
 //! What the engine asks the I/O layer to do.
 
 use std::fmt;
+use std::time::Duration;
 
-use super::Now;
 use super::approvals::{Question, Settled};
 use super::refusal::Subject;
 use crate::record::{Draft, LogEntry, Outcome};
+
+/// One moment on two clocks, which the I/O layer reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Time since the session began, on a monotonic clock.
+    pub session: Duration,
+    /// Time since 1970 in UTC; the owner of the clock may set it back.
+    pub unix: Duration,
+}
 
 /// One thing to do. A line that causes neither [`ToServer`](Self::ToServer), [`ToClient`](Self::ToClient) nor
 /// [`Commit`](Self::Commit) reaches nobody.

@@ -7,7 +7,7 @@ use super::approvals::{
 };
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy, Subject, format_refusal, format_seconds};
-use super::{ClientRequest, Engine, Now, describe_refusal};
+use super::{ClientRequest, Engine, Now};
 use crate::limits::MAX_HELD;
 use crate::policy::{Asking, Decision, Effect};
 use crate::record::{Approval, Digest, Outcome};
@@ -394,9 +394,9 @@ impl Engine {
     ) {
         self.refund_call(&mut pending, turn);
         let refusal = format_refusal(why, Subject::Tool, name);
-        turn.push_note(describe_refusal("tools/call", id, &refusal));
+        turn.push_note(refusal.describe("tools/call", id));
         turn.record_outcome(pending.draft, Outcome::Refused);
-        turn.send_to_client(reply::refusal_line(id, pending.shape, &refusal.text, refusal.decision_meta()));
+        turn.send_to_client(reply::refusal_line(id, pending.shape, &refusal.text, &refusal.meta));
     }
 
     fn refund_call(&mut self, pending: &mut PendingCall, turn: &Turn<'_>) {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use super::Now;
 use super::limits::{Charge, Denied, Limits, Reserved, Store};
-use super::now::Now;
 use super::refusal::{Refused, Remedy};
 use crate::limits::{MAX_CONTINUATION, MAX_CONTINUATIONS};
 use crate::policy::{

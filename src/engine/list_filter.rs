@@ -22,13 +22,12 @@ impl ListKind {
     }
 }
 
-/// Filters `result`, an object as written, by each item's name and text; returns `None` if nothing is hidden and the
-/// line can pass as it is.
+/// Filters `result`, an object as written, by each item's name and text. Returns `None` if nothing is hidden.
 ///
 /// From revision 2026-07-28 on, a filtered list must not be shared between users: `cacheScope` becomes "private".
 ///
 /// # Errors
-/// When parsers could read the list differently, or an item is no object with one string `name`.
+/// Returns an error if parsers could read the list differently, or an item is not an object with one string `name`.
 pub(super) fn filter_result(
     result: &str,
     list: ListKind,

@@ -8,7 +8,6 @@ mod call_gate;
 pub mod limits;
 mod list_filter;
 mod list_listeners;
-mod now;
 mod open_requests;
 mod recorder;
 mod refusal;
@@ -19,17 +18,15 @@ mod trial;
 use std::sync::Arc;
 
 use action::Turn;
-pub use action::{Action, Commit, Note, Payload};
+pub use action::{Action, Commit, Note, Now, Payload};
 pub use approvals::{ApprovalAnswer, ApprovalOptions, Channel, Local, LocalChannel, Question, Settled};
 use approvals::{Approvals, ElicitationSupport};
 use call_gate::CallGate;
 use limits::Store;
 use list_filter::ListKind;
 use list_listeners::Listeners;
-pub use now::Now;
 use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
 use recorder::Recorder;
-use refusal::Refusal;
 use tool_index::ToolIndex;
 pub use trial::{Trial, TrialDecision};
 
@@ -150,9 +147,7 @@ impl Engine {
         match message {
             Ok(Message::Request { id, key, method, .. }) => self.handle_server_request(id, key, &method, turn),
             Ok(Message::Notification { method, params }) => self.handle_server_notification(&method, params, turn),
-            Ok(Message::Response { id, key, answer }) => {
-                self.handle_server_response(line, ServerResponse { id, key: &key, answer }, turn);
-            }
+            Ok(Message::Response { id, key, answer }) => self.handle_server_response(line, id, &key, answer, turn),
             // npm and npx print blank lines.
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(fault) => {
@@ -170,7 +165,7 @@ impl Engine {
     }
 
     /// Handles the end of the server, which `how` describes ("it exited with code 1"): answers each open request of the
-    /// client. From here on every request of the client is answered at once.
+    /// client, and from now on each new one.
     pub fn handle_server_end(&mut self, how: &str, now: Now, actions: &mut Vec<Action>) {
         if self.ended.is_some() {
             return;
@@ -196,8 +191,7 @@ impl Engine {
         self.tools.find_hidden_prompt(&self.policy, prompt)
     }
 
-    /// Puts another policy in force, from the next line on. If the client would see other tools, adds the notifications
-    /// that say so.
+    /// Puts another policy in force from the next line on, and tells the client if it would see other tools.
     pub fn replace_policy(&mut self, policy: Arc<Policy>, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(Now::default(), actions);
         if self.ended.is_none() && self.tools.shows_differ(&self.policy, &policy) {
@@ -330,8 +324,7 @@ impl Engine {
         turn.forward_to_client();
     }
 
-    fn handle_server_response(&mut self, line: &[u8], response: ServerResponse<'_>, turn: &mut Turn<'_>) {
-        let ServerResponse { id, key, answer } = response;
+    fn handle_server_response(&mut self, line: &[u8], id: &str, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) {
         let Some(open) = self.client_requests.take_answered(key) else {
             return turn.push_note(format!("dropped an answer to no open request (id {id})"));
         };
@@ -420,50 +413,35 @@ struct ClientRequest<'l> {
     line: &'l [u8],
 }
 
-struct ServerResponse<'l> {
-    id: &'l str,
-    key: &'l IdKey,
-    answer: Answer<'l>,
-}
-
-fn describe_refusal(method: &str, id: &str, refusal: &Refusal<'_>) -> String {
-    let meta = refusal.decision_meta();
-    format!("refused {method} of {:?} (id {id}) by {}: {}", meta.tool, meta.rule, meta.reason)
-}
-
 fn describe_admit_error(error: AdmitError, id: &str, sender: &str) -> (ErrorCode, String) {
-    match error {
-        AdmitError::InFlight => (
-            ErrorCode::InvalidRequest,
-            format!(
-                "policylayer refused this request: its id {id} is still in use by an open request. Send it with a new id."
-            ),
-        ),
+    let (code, why) = match error {
+        AdmitError::InFlight => {
+            (ErrorCode::InvalidRequest, format!("its id {id} is still in use by an open request. Use a new id."))
+        }
         AdmitError::TooMany => (
             ErrorCode::TooMany,
-            format!(
-                "policylayer refused this request: {MAX_OPEN} requests of the {sender} are open. Wait for answers first."
-            ),
+            format!("{MAX_OPEN} requests of the {sender} are open. Wait for some of their answers first."),
         ),
-    }
+    };
+    (code, format!("policylayer refused this request: {why}"))
 }
 
 fn describe_fault(what: &str, fault: &Fault) -> String {
     format!(
-        "policylayer refused this {what}: {fault}. It was not passed on. A message must be one JSON-RPC 2.0 object on one \
-         line that every JSON parser reads alike."
+        "policylayer refused this {what} and did not pass it on: {fault}. A message must be one JSON-RPC 2.0 object on \
+         one line that every JSON parser reads the same way."
     )
 }
 
 fn describe_oversize(what: &str, max: usize) -> String {
     format!(
-        "policylayer refused this {what}: it is larger than {max} bytes and was not passed on. `policylayer wrap \
-         --max-message` sets the bound."
+        "policylayer refused this {what} and did not pass it on: it is larger than {max} bytes. The limit is set by \
+         `policylayer wrap --max-message`."
     )
 }
 
 fn describe_server_end(how: &str) -> String {
     format!(
-        "The MCP server has ended ({how}), so this request has no answer. Restart the server in the client to go on."
+        "The MCP server has ended ({how}), so there is no answer to this request. Restart the server in the client."
     )
 }

@@ -51,21 +51,14 @@ impl<'p> From<Decision<'p>> for Refused<'p> {
 #[derive(Debug)]
 pub(super) struct Refusal<'a> {
     pub(super) text: String,
-    decision: Decision<'a>,
-    reason: String,
-    name: &'a str,
-    retry_after: Option<u64>,
+    pub(super) meta: DecisionMeta<'a>,
 }
 
 impl Refusal<'_> {
-    pub(super) fn decision_meta(&self) -> DecisionMeta<'_> {
-        DecisionMeta {
-            effect: self.decision.effect.as_str(),
-            rule: self.decision.rule,
-            reason: &self.reason,
-            tool: self.name,
-            retry_after: self.retry_after,
-        }
+    /// Describes the refusal of a request for stderr.
+    pub(super) fn describe(&self, method: &str, id: &str) -> String {
+        let DecisionMeta { tool, rule, reason, .. } = &self.meta;
+        format!("refused {method} of {tool:?} (id {id}) by {rule}: {reason}")
     }
 }
 
@@ -76,11 +69,11 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: Subject, name: &
         None => otherwise.unwrap_or_else(|| default_reason(&decision, subject).to_owned()),
     };
     let what = match subject {
-        Subject::Tool => "call",
+        Subject::Tool => "call to",
         Subject::Prompt => "prompt",
     };
     let stop = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
-    // Rounded up: a retry in the second that is named must not come too early.
+    // Rounded up: a retry after exactly this time must not be too early.
     let retry_after = match remedy {
         Remedy::Wait(wait) => Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
         _ => None,
@@ -92,35 +85,35 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: Subject, name: &
     };
     let advice = match remedy {
         Remedy::Policy => format!(
-            "Do not try it again or reach for it another way; go on without it. If it is needed, tell the user, who can \
-             {change}."
+            "Do not retry it or look for another way to do it; carry on without it. If it is needed, tell the user, who \
+             can {change}."
         ),
         Remedy::Arguments => {
-            format!("Do not send it again as it is. If it is needed like this, tell the user, who can {change}.")
+            format!("Do not retry it with these arguments. If they are needed, tell the user, who can {change}.")
         }
         Remedy::Wait(_) => format!("Try again in {}, not sooner.", format_seconds(retry_after.unwrap_or_default())),
-        Remedy::Person => "Do not try it again or reach for it another way. Ask the user how to go on.".to_owned(),
+        Remedy::Person => "Do not retry it or look for another way to do it. Ask the user how to proceed.".to_owned(),
         Remedy::Again => {
-            "The user can still approve it within 5 minutes. Tell them, and once they say that they have, make \
+            "The user can still approve it within 5 minutes. Tell them. Once they say that they have, make \
                           the very same call again, with the same arguments: it then passes once."
                 .to_owned()
         }
         Remedy::Channel => format!(
-            "Tell the user how to be asked: with a client that has dialogues (MCP elicitation), or, with \"local\" among the \
-             channels in config.toml, by `policylayer approvals watch` in a terminal. Or they can {change}."
+            "Tell the user how they can be asked: by a client that supports dialogues (MCP elicitation), or by \
+             `policylayer approvals watch` in a terminal, if `channels` in config.toml includes \"local\". Or they can \
+             {change}."
         ),
-        Remedy::Queue => "Wait until the user has answered those, and try again then.".to_owned(),
-        Remedy::Store | Remedy::Log => {
-            "Tell the user; once that is fixed, the same call can be tried again.".to_owned()
-        }
+        Remedy::Queue => "Wait until the user has answered those, then try again.".to_owned(),
+        Remedy::Store | Remedy::Log => "Tell the user. Once that is fixed, the same call can be retried.".to_owned(),
     };
     let text = format!(
-        "[POLICY DENIED] {reason}{stop} The {what} of {name:?} was refused by rule {rule} ({effect}) and did not reach the \
+        "[POLICY DENIED] {reason}{stop} The {what} {name:?} was refused by rule {rule} ({effect}) and did not reach the \
          server. {advice}",
         rule = decision.rule,
         effect = decision.effect,
     );
-    Refusal { text, decision, reason, name, retry_after }
+    let effect = decision.effect.as_str();
+    Refusal { text, meta: DecisionMeta { effect, rule: decision.rule, reason, tool: name, retry_after } }
 }
 
 fn default_reason(decision: &Decision<'_>, subject: Subject) -> &'static str {
@@ -166,8 +159,8 @@ mod tests {
         ] {
             let refusal = format_refusal(wait(millis), Subject::Tool, "a");
             assert!(refusal.text.contains(words), "{}", refusal.text);
-            assert_eq!(refusal.decision_meta().retry_after, Some(after));
-            assert_eq!(refusal.decision_meta().reason, "The limit is reached");
+            assert_eq!(refusal.meta.retry_after, Some(after));
+            assert_eq!(refusal.meta.reason, "The limit is reached");
         }
     }
 }

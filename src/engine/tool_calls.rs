@@ -9,7 +9,7 @@ use super::call_gate::AdmittedCall;
 use super::open_requests::{PendingCall, RequestKind};
 use super::recorder::outcome_of_answer;
 use super::refusal::{Refusal, Refused, Remedy, Subject, format_refusal};
-use super::{ClientRequest, Engine, Now, approvals, describe_refusal, list_filter};
+use super::{ClientRequest, Engine, Now, approvals, list_filter};
 use crate::policy::{Decision, Effect};
 use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
 use crate::wire::fault::Fault;
@@ -99,8 +99,8 @@ impl Engine {
         facts: Facts<'_>,
         turn: &mut Turn<'_>,
     ) -> ControlFlow<(), Option<Draft>> {
-        let text = describe_refusal(facts.method.unwrap_or_default(), id, refusal);
-        let facts = Facts { reason: Some(refusal.decision_meta().reason), enforcement: self.enforcement, ..facts };
+        let text = refusal.describe(facts.method.unwrap_or_default(), id);
+        let facts = Facts { reason: Some(&refusal.meta.reason), enforcement: self.enforcement, ..facts };
         match self.enforcement {
             Enforcement::Observed => {
                 turn.push_note(format!("observing, so passed on: would have {text}"));
@@ -109,7 +109,7 @@ impl Engine {
             Enforcement::Enforced => {
                 turn.push_note(text);
                 self.recorder.record_refusal(&facts, turn);
-                turn.send_to_client(reply::refusal_line(id, shape, &refusal.text, refusal.decision_meta()));
+                turn.send_to_client(reply::refusal_line(id, shape, &refusal.text, &refusal.meta));
                 ControlFlow::Break(())
             }
         }
@@ -160,7 +160,7 @@ impl Engine {
         let refusal = format_refusal(refused, commit.subject, &commit.name);
         turn.record_outcome(call.draft, Outcome::Refused);
         turn.push_note(format!("refused a call (id {id}) by {REQUIRED_RULE}: {why}"));
-        turn.send_to_client(reply::refusal_line(&id, call.shape, &refusal.text, refusal.decision_meta()));
+        turn.send_to_client(reply::refusal_line(&id, call.shape, &refusal.text, &refusal.meta));
     }
 
     /// Adds a record for each call that waits for its answer, in the form that it has if no answer comes.

@@ -38,7 +38,7 @@ impl ToolIndex {
     fn record_class(&mut self, tool: &str, item: &str) -> bool {
         let class = classify_listing(tool, item);
         if let Some(known) = self.classes.get_mut(tool) {
-            // A critical class does not change: a rule against deleting must not be evaded by a mention of money.
+            // A critical class does not change: a mention of money must not evade a rule against deleting.
             let is_raised = class > *known && *known < Class::Destructive;
             if is_raised {
                 *known = class;
@@ -52,7 +52,7 @@ impl ToolIndex {
         false
     }
 
-    /// Looks up a tool that is called. Allocates only for the first call of a tool that was not listed.
+    /// Looks up a tool that is called. Only the first call of a tool that was not listed allocates.
     pub(super) fn resolve_called<'t>(&mut self, name: &'t str, policy: &Policy) -> ToolRef<'t> {
         let tool = self.find_tool(name);
         if tool.listing != Listing::Missing || policy.has_in_catalogue(name) {
@@ -102,7 +102,7 @@ impl ToolIndex {
     }
 }
 
-/// Classifies a tool by its listing, or by its name if the listing cannot be read or is too large.
+/// Falls back to the name if the listing cannot be read or is too large.
 fn classify_listing(tool: &str, item: &str) -> Class {
     match Some(item).filter(|item| item.len() <= MAX_CLASSIFIED_ITEM).and_then(Listed::parse) {
         Some(listed) => classify_tool(&listed).counts_as(),

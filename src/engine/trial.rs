@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use super::Now;
 use super::call_gate::{AdmittedCall, CallGate};
 use super::limits::{Memory, Store};
-use super::now::Now;
 use super::refusal::{Subject, format_refusal};
 use crate::policy::{Effect, Policy, ToolRef};
 use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
 use crate::wire::message::{Answer, CallParams, Message};
+use crate::wire::reply::DecisionMeta;
 use crate::wire::strict::{Reader, StrictDepth};
 
 /// When trials begin, as time since 1970: 2026-01-01T00:00:00Z.
@@ -110,14 +111,9 @@ impl Trial {
             }
             Err(refused) => {
                 let effect = refused.decision.effect;
-                let refusal = format_refusal(refused, Subject::Tool, tool.name);
-                let meta = refusal.decision_meta();
-                TrialDecision {
-                    effect,
-                    rule: meta.rule.to_owned(),
-                    reason: Some(meta.reason.to_owned()),
-                    retry_after: meta.retry_after,
-                }
+                let DecisionMeta { rule, reason, retry_after, .. } =
+                    format_refusal(refused, Subject::Tool, tool.name).meta;
+                TrialDecision { effect, rule: rule.to_owned(), reason: Some(reason), retry_after }
             }
         })
     }

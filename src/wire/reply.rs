@@ -40,14 +40,14 @@ impl ErrorCode {
 }
 
 /// What a refusal says about itself in `_meta`, so that a client can tell it from a tool's own failure.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct DecisionMeta<'a> {
     /// The effect's word.
     pub effect: &'a str,
     /// The rule's path.
     pub rule: &'a str,
     /// The reason.
-    pub reason: &'a str,
+    pub reason: String,
     /// The tool or prompt.
     pub tool: &'a str,
     /// After how many seconds the same call passes, if it only has to wait.
@@ -99,7 +99,7 @@ struct TextBlock<'a> {
 #[derive(Serialize)]
 struct ReplyMeta<'a> {
     #[serde(rename = "policylayer/decision")]
-    decision: DecisionMeta<'a>,
+    decision: &'a DecisionMeta<'a>,
 }
 
 /// Builds an error for the request `id`, as its sender wrote it; `None` if there is no certain id.
@@ -108,7 +108,7 @@ pub fn error_line(id: Option<&str>, code: ErrorCode, message: &str) -> Vec<u8> {
 }
 
 /// Builds a refusal of the request `id` in the shape that its caller expects.
-pub fn refusal_line(id: &str, shape: AnswerShape, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
+pub fn refusal_line(id: &str, shape: AnswerShape, text: &str, decision: &DecisionMeta<'_>) -> Vec<u8> {
     let result_type = match shape {
         AnswerShape::Task => return refusal_error_line(id, text, decision),
         AnswerShape::TypedResult => Some("complete"),
@@ -119,7 +119,7 @@ pub fn refusal_line(id: &str, shape: AnswerShape, text: &str, decision: Decision
 }
 
 /// Builds a refusal of the request `id` as a JSON-RPC error.
-pub fn refusal_error_line(id: &str, text: &str, decision: DecisionMeta<'_>) -> Vec<u8> {
+pub fn refusal_error_line(id: &str, text: &str, decision: &DecisionMeta<'_>) -> Vec<u8> {
     let data = Some(ReplyMeta { decision });
     serialize_line(Some(id), Body::Error(ErrorObject { code: ErrorCode::Refused.number(), message: text, data }))
 }
@@ -145,8 +145,9 @@ fn serialize_line(id: Option<&str>, body: Body<'_>) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const DECISION: DecisionMeta<'_> =
-        DecisionMeta { effect: "hide", rule: "hide[0]", reason: "no", tool: "x\"\n", retry_after: None };
+    fn decision() -> DecisionMeta<'static> {
+        DecisionMeta { effect: "hide", rule: "hide[0]", reason: "no".into(), tool: "x\"\n", retry_after: None }
+    }
 
     fn text(line: Vec<u8>) -> String {
         String::from_utf8(line).unwrap()
@@ -166,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_refusal_has_the_shape_that_its_caller_expects() {
-        let plain = text(refusal_line("1", AnswerShape::Result, "t", DECISION));
+        let plain = text(refusal_line("1", AnswerShape::Result, "t", &decision()));
         assert_eq!(
             plain,
             concat!(
@@ -175,9 +176,9 @@ mod tests {
                 "\n"
             )
         );
-        let typed = text(refusal_line("1", AnswerShape::TypedResult, "t", DECISION));
+        let typed = text(refusal_line("1", AnswerShape::TypedResult, "t", &decision()));
         assert!(typed.contains(r#""resultType":"complete""#), "{typed}");
-        let task = text(refusal_line("1", AnswerShape::Task, "t", DECISION));
+        let task = text(refusal_line("1", AnswerShape::Task, "t", &decision()));
         assert!(task.contains(r#""error":{"code":-31003,"message":"t","data":{"policylayer/decision""#), "{task}");
         assert!(!task.contains("result"), "{task}");
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use memory::Memory;
 
-use super::now::Now;
+use super::Now;
 use crate::policy::{Amount, CounterId, Scope, Window};
 
 /// What one call takes from the counter of one limit.
