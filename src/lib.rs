@@ -46,7 +46,7 @@
 //!
 //! Each module imports only those that stand before it:
 //!
-//! - The core: `limits` (every bound by its name), `visible` (foreign text made safe for a terminal), `size`, `wire` (lines and
+//! - The core: `limits` (every bound by its name), `unicode` (facts about characters), `visible` (foreign text made safe for a terminal), `size`, `wire` (lines and
 //!   JSON-RPC messages), `risk` (facts about tools: classes, catalogues, the classifier, attack patterns), `policy` (from a
 //!   document to decisions), `record` (the log's lines), `engine` (a session: requests, lists, limits, approvals).
 //! - Kept between sessions and around the program: `state` (what wrappers share), `exit` (the exit codes), `env` (the
@@ -100,5 +100,6 @@ mod shell;
 pub mod size;
 pub mod state;
 mod term;
+mod unicode;
 mod visible;
 pub mod wire;

@@ -13,7 +13,7 @@ use crate::policy::{Effect, Listing, Policy, ToolRef};
 use crate::record::{About, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record};
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
-use crate::wire::message::method;
+use crate::wire::method;
 
 /// A recorded call of a tool.
 #[derive(Debug)]

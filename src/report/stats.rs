@@ -14,7 +14,7 @@ use crate::env::Env;
 use crate::limits::MAX_TOLD_APART;
 use crate::paths;
 use crate::record::{About, Event, LogLine, Outcome, Record};
-use crate::wire::message::method;
+use crate::wire::method;
 
 /// Totals of the lines of the log.
 #[derive(Debug, Default, Serialize)]

@@ -78,6 +78,14 @@ pub enum Fault {
         /// The text, decoded as well as it can be.
         text: String,
     },
+    /// A method that some peer takes for one of the protocol's.
+    #[error("the method {method:?} looks like \"{name}\" and is not it")]
+    AnotherMethod {
+        /// The method, decoded.
+        method: String,
+        /// The protocol's method.
+        name: &'static str,
+    },
     /// A name that is longer than any tool's.
     #[error("the name is longer than {max} bytes", max = MAX_NAME)]
     NameLength,

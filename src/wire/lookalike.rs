@@ -5,6 +5,8 @@
 //! (GHSA-q382-vc8q-7jhj), or leave out a lone surrogate, which is U+FFFD here. A key that equals a protocol key under
 //! any of these, but not exactly, is a look-alike.
 
+use super::fold::fold;
+
 /// How a key relates to a list of protocol keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
@@ -27,31 +29,14 @@ pub fn compare_key(key: &str, protocol_keys: &[&'static str]) -> Likeness {
     }
 }
 
-/// Returns whether some parser takes `text` for `name`, which is ASCII; also true if they are equal.
+/// Returns whether some parser takes `text` for `name`; also true if they are equal.
 pub fn is_alike(text: &str, name: &str) -> bool {
     let cut = text.split('\0').next().unwrap_or_default();
-    if cut.is_ascii() {
+    if cut.bytes().all(|byte| byte.is_ascii_graphic()) && name.is_ascii() {
         return cut.eq_ignore_ascii_case(name);
     }
-    fold_case(cut).eq(name.chars().map(|c| c.to_ascii_lowercase()))
-}
-
-/// Folds through upper case to lower case, which joins what either alone keeps apart: ſ with s, the kelvin sign with k,
-/// dotless and dotted i with i, ligatures with their letters. Full-width letters fold to ASCII, as under NFKC.
-fn fold_case(text: &str) -> impl Iterator<Item = char> + '_ {
-    text.chars()
-        .map(narrow_char)
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        // Lower-casing U+0130 leaves this combining dot after its i; to some parsers a lone surrogate is no character.
-        .filter(|c| !matches!(*c, '\u{307}' | '\u{fffd}'))
-}
-
-fn narrow_char(c: char) -> char {
-    match c {
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
-        _ => c,
-    }
+    // To some parsers a lone surrogate, which is U+FFFD here, is no character.
+    fold(&cut.replace(char::REPLACEMENT_CHARACTER, "")) == fold(name)
 }
 
 #[cfg(test)]
@@ -75,6 +60,9 @@ mod tests {
             "PARAMS",
             "reﬆate",
             "i\u{fffd}d",
+            "id ",
+            "\tparams",
+            "me\u{200b}thod",
             "\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}Params",
         ] {
             let names = ["method", "id", "params", "restate"];

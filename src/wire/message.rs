@@ -4,40 +4,10 @@ use std::borrow::Cow;
 
 use super::fault::{Fault, excerpt};
 use super::id::IdKey;
-use super::lookalike::is_alike;
+use super::method::{MethodClass, classify_method};
 use super::strict::Envelope;
 use super::view;
 use crate::limits::MAX_NAME;
-
-/// The methods that the wrapper judges or follows. Whatever some parser could take for one of them is refused.
-const JUDGED_METHODS: [&str; 6] = [
-    method::TOOLS_CALL,
-    method::TOOLS_LIST,
-    method::PROMPTS_GET,
-    method::PROMPTS_LIST,
-    method::INITIALIZE,
-    method::CANCELLED,
-];
-
-/// The methods that matter to the wrapper.
-pub mod method {
-    /// Calls a tool.
-    pub const TOOLS_CALL: &str = "tools/call";
-    /// Lists the tools.
-    pub const TOOLS_LIST: &str = "tools/list";
-    /// Fetches a prompt.
-    pub const PROMPTS_GET: &str = "prompts/get";
-    /// Lists the prompts.
-    pub const PROMPTS_LIST: &str = "prompts/list";
-    /// Begins a session, up to revision 2025-11-25.
-    pub const INITIALIZE: &str = "initialize";
-    /// Cancels a request.
-    pub const CANCELLED: &str = "notifications/cancelled";
-    /// Opens a stream of notifications, from revision 2026-07-28 on.
-    pub const SUBSCRIPTIONS_LISTEN: &str = "subscriptions/listen";
-    /// Acknowledges such a stream.
-    pub const SUBSCRIPTIONS_ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
-}
 
 /// A message, borrowed from its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,12 +86,12 @@ fn decode_method(json: &str) -> Result<Cow<'_, str>, Fault> {
     if !json.starts_with('"') {
         return Err(Fault::Type { name: "method", expected: "a string" });
     }
-    let ambiguous = |text: &str| Fault::Ambiguous { what: "method", text: excerpt(text) };
-    let method = view::decode_string(json).ok_or_else(|| ambiguous(json))?;
-    let is_another = method.contains('\0')
-        || (!JUDGED_METHODS.contains(&method.as_ref())
-            && JUDGED_METHODS.iter().any(|judged| is_alike(&method, judged)));
-    if is_another { Err(ambiguous(&method)) } else { Ok(method) }
+    let method = view::decode_string(json).filter(|method| !method.contains('\0'));
+    let method = method.ok_or_else(|| Fault::Ambiguous { what: "method", text: excerpt(json) })?;
+    match classify_method(&method) {
+        MethodClass::LooksLike(name) => Err(Fault::AnotherMethod { method: excerpt(&method), name }),
+        MethodClass::Known(_) | MethodClass::Unknown => Ok(method),
+    }
 }
 
 fn expect_object<'l>(name: &'static str, json: Option<&'l str>) -> Result<Option<&'l str>, Fault> {

@@ -2,10 +2,12 @@
 
 pub mod arguments;
 pub mod fault;
+pub mod fold;
 pub mod frame;
 pub mod id;
 pub mod lookalike;
 pub mod message;
+pub mod method;
 pub mod reply;
 pub mod skim;
 pub mod strict;

@@ -15,7 +15,8 @@ use policylayer::limits::{MAX_CANCELLED, MAX_OPEN};
 use policylayer::policy::{Effect, Policy};
 use policylayer::record::{self, About, ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, LogEntry, Required};
 use policylayer::wire::id::IdKey;
-use policylayer::wire::message::{Message, cancelled_request, method};
+use policylayer::wire::message::{Message, cancelled_request};
+use policylayer::wire::method;
 use policylayer::wire::skim::{Shape, skim_line};
 use policylayer::wire::strict::{Reader, StrictDepth};
 

@@ -7,15 +7,16 @@ use super::files;
 use super::source::{Crate, Mention, Module, Segments, What};
 
 /// The modules, lowest first: each may use those before it. `web`, `lock` and `content` are not there yet.
-const ORDER: [&str; 31] = [
-    "limits", "visible", "size", "wire", "risk", "policy", "lock", "content", "record", "engine", "state", "exit",
-    "env", "shell", "lookup", "settings", "paths", "audit", "clients", "proxy", "probe", "report", "author", "term",
-    "web", "cli", "cmd", "program", "main", "lib", "",
+const ORDER: [&str; 32] = [
+    "limits", "unicode", "visible", "size", "wire", "risk", "policy", "lock", "content", "record", "engine", "state",
+    "exit", "env", "shell", "lookup", "settings", "paths", "audit", "clients", "proxy", "probe", "report", "author",
+    "term", "web", "cli", "cmd", "program", "main", "lib", "",
 ];
 
 /// The modules that do no I/O.
-const CORE: [&str; 11] =
-    ["limits", "visible", "size", "wire", "risk", "policy", "lock", "content", "record", "engine", "settings"];
+const CORE: [&str; 12] = [
+    "limits", "unicode", "visible", "size", "wire", "risk", "policy", "lock", "content", "record", "engine", "settings",
+];
 
 /// What the core may use of `std`, `core` and `alloc`, with all that is below.
 const STD: [&str; 30] = [
@@ -77,7 +78,7 @@ const STD_MACROS: [&str; 15] = [
 const IO_MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "asm", "global_asm"];
 
 /// The crates that the core may use: they compute.
-const CRATES: [&str; 15] = [
+const CRATES: [&str; 16] = [
     "annotate_snippets",
     "granit_parser",
     "hmac",
@@ -93,6 +94,7 @@ const CRATES: [&str; 15] = [
     "thiserror",
     "toml",
     "toml_edit",
+    "unicode_normalization",
 ];
 
 /// What reads a clock or a file in them, and in what is listed of `std`.

@@ -1,0 +1,119 @@
+//! What is left of a name where a server matches names loosely.
+//!
+//! Servers compare names without regard to case, trim them, or normalise them; many C# registries use
+//! `OrdinalIgnoreCase`. Names with the same fold may be one name to a server.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::unicode::is_default_ignorable;
+
+/// Folds a name: NFKC, full case folding, without default-ignorable and control characters, without white space at its
+/// ends. Folding the result again changes nothing. A name of lower-case ASCII is returned as it is.
+///
+/// The case folding is coarser than Unicode's: dotted and dotless i are i, as in Java's `equalsIgnoreCase` and where
+/// JavaScript compares by `toUpperCase`.
+pub fn fold(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
+    if name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Cow::Owned(name.to_ascii_lowercase());
+    }
+    // Each step may make work for another: a character that was removed stood between two that compose, a compatibility
+    // character holds an ignorable one. It ends, because nothing puts back what was removed.
+    let mut folded = fold_once(name);
+    loop {
+        let again = fold_once(&folded);
+        if again == folded {
+            return Cow::Owned(folded);
+        }
+        folded = again;
+    }
+}
+
+fn fold_once(text: &str) -> String {
+    let folded: String =
+        text.nfkc().flat_map(fold_char).filter(|c| !c.is_control() && !is_default_ignorable(*c)).collect();
+    // What is left of a capital dotted I.
+    folded.replace("i\u{307}", "i").trim().to_owned()
+}
+
+/// Folds the case: through lower case to upper case and back, which joins what either alone keeps apart (ẞ, ß and ss; ſ
+/// and s; ς and σ; ı and i).
+fn fold_char(c: char) -> impl Iterator<Item = char> {
+    c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use super::*;
+
+    #[test]
+    fn spellings_that_a_server_may_take_for_one() {
+        for (name, folded) in [
+            ("delete_thing", "delete_thing"),
+            ("Delete_Thing", "delete_thing"),
+            (" delete_thing\t\n", "delete_thing"),
+            ("\u{a0}delete_thing\u{3000}", "delete_thing"),
+            ("delete\u{200b}_\u{ad}thing\u{feff}", "delete_thing"),
+            ("del\u{0}ete\u{7f}_thing\u{85}", "delete_thing"),
+            ("ｄｅｌｅｔｅ＿ｔｈｉｎｇ", "delete_thing"),
+            ("𝐝𝐞𝐥𝐞𝐭𝐞_thing", "delete_thing"),
+            ("delete_thıng", "delete_thing"),
+            ("DELETE_THİNG", "delete_thing"),
+            ("DELETE_THI\u{307}NG", "delete_thing"),
+            ("ſtop", "stop"),
+            ("\u{212a}ill", "kill"),
+            ("STRAẞE", "strasse"),
+            ("straße", "strasse"),
+            ("ﬁle", "file"),
+            ("ΟΔΟΣ", "οδοσ"),
+            ("οδος", "οδοσ"),
+            ("e\u{301}crire", "écrire"),
+            ("E\u{200d}\u{301}crire", "écrire"),
+            ("get\u{fe0f}", "get"),
+            ("\u{e0067}\u{e0065}get", "get"),
+            ("two words", "two words"),
+            ("", ""),
+            ("\u{200b} \u{200b}", ""),
+        ] {
+            assert_eq!(fold(name), folded, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn other_names_stay_apart() {
+        for (one, other) in
+            [("delete", "delete_"), ("dеlete", "delete"), ("get-a", "get_a"), ("a b", "ab"), ("écrire", "ecrire")]
+        {
+            assert_ne!(fold(one), fold(other));
+        }
+    }
+
+    #[test]
+    fn lower_case_ascii_is_not_copied() {
+        assert!(matches!(fold("get_orders-2/v1.x"), Cow::Borrowed(_)));
+    }
+
+    /// `std` knows case, `unicode-normalization` the forms: whatever they make of a character folds as it does.
+    #[test]
+    fn each_character_folds_as_its_other_cases_and_forms_do() {
+        for c in '\0'..='\u{2fa1f}' {
+            let others: [String; 4] = [
+                c.to_lowercase().collect(),
+                c.to_uppercase().collect(),
+                iter::once(c).nfd().collect(),
+                iter::once(c).nfkd().collect(),
+            ];
+            for other in others.iter().filter(|other| !other.chars().eq([c])) {
+                let folded = fold(&format!("x{c}y")).into_owned();
+                assert_eq!(fold(&folded), folded, "{c:?}");
+                assert_eq!(fold(&format!("x{other}y")), folded, "{c:?} and {other:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The methods of MCP, of each revision in one table: who sends them, and what of a policy speaks of them.
+//!
+//! Sources: `schema/REVISION/schema.ts` of the specification, and its extensions `io.modelcontextprotocol/tasks` and
+//! `io.modelcontextprotocol/skills`. MCP Apps adds no method: `ui/*` is spoken between a host and an app, and what an app
+//! calls or reads comes as `tools/call` and `resources/read`.
+
+use self::MethodKind::{Notification, Request};
+use self::Revision::{July2026, June2025, November2024, November2025};
+use self::Sender::{Both, Client, Server};
+use super::fold::fold;
+use super::lookalike::is_alike;
+
+/// Calls a tool.
+pub const TOOLS_CALL: &str = "tools/call";
+/// Lists the tools.
+pub const TOOLS_LIST: &str = "tools/list";
+/// Fetches a prompt.
+pub const PROMPTS_GET: &str = "prompts/get";
+/// Lists the prompts.
+pub const PROMPTS_LIST: &str = "prompts/list";
+/// Begins a session, up to revision 2025-11-25.
+pub const INITIALIZE: &str = "initialize";
+/// Cancels a request.
+pub const CANCELLED: &str = "notifications/cancelled";
+/// Opens a stream of notifications, from revision 2026-07-28 on.
+pub const SUBSCRIPTIONS_LISTEN: &str = "subscriptions/listen";
+/// Acknowledges such a stream.
+pub const SUBSCRIPTIONS_ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+
+/// A revision of the protocol. The later one is the greater one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Revision {
+    /// 2024-11-05.
+    November2024,
+    /// 2025-03-26.
+    March2025,
+    /// 2025-06-18.
+    June2025,
+    /// 2025-11-25.
+    November2025,
+    /// 2026-07-28, with its extensions.
+    July2026,
+}
+
+impl Revision {
+    /// Returns the revision as it is written on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::November2024 => "2024-11-05",
+            Self::March2025 => "2025-03-26",
+            Self::June2025 => "2025-06-18",
+            Self::November2025 => "2025-11-25",
+            Self::July2026 => "2026-07-28",
+        }
+    }
+}
+
+/// Whether a method wants an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MethodKind {
+    /// It wants one.
+    Request,
+    /// It wants none.
+    Notification,
+}
+
+/// Who sends a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+    /// Either.
+    Both,
+}
+
+/// What of a policy speaks of a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// `tools`, `classes`, `hide`.
+    Tools,
+    /// `resources`: a URI.
+    Resources,
+    /// `resources`: a template of URIs.
+    Templates,
+    /// `prompts`.
+    Prompts,
+    /// What the completion refers to: a prompt or a template.
+    Completions,
+    /// The call that the task is of.
+    Tasks,
+    /// `requests.sampling`.
+    Sampling,
+    /// `requests.elicitation`.
+    Elicitation,
+    /// `requests.roots`.
+    Roots,
+    /// Nothing: the method carries the session itself.
+    Session,
+    /// `methods`, as of every method that is not in the table.
+    Methods,
+}
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// Whether it wants an answer.
+    pub kind: MethodKind,
+    /// Who sends it.
+    pub sender: Sender,
+    /// The first revision that has it.
+    pub since: Revision,
+    /// The last revision that has it.
+    pub until: Revision,
+    /// What of a policy speaks of it.
+    pub subject: Subject,
+}
+
+/// How a method relates to the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MethodClass {
+    /// It is this one.
+    Known(&'static Method),
+    /// Some peer takes it for the method of this name.
+    LooksLike(&'static str),
+    /// It is another one.
+    Unknown,
+}
+
+/// Looks up a decoded method.
+pub fn classify_method(name: &str) -> MethodClass {
+    if let Ok(at) = METHODS.binary_search_by_key(&name, |method| method.name) {
+        return METHODS.get(at).map_or(MethodClass::Unknown, MethodClass::Known);
+    }
+    let folded = fold(name);
+    let takes_for = |method: &&Method| folded.eq_ignore_ascii_case(method.name) || is_alike(name, method.name);
+    METHODS.iter().find(takes_for).map_or(MethodClass::Unknown, |method| MethodClass::LooksLike(method.name))
+}
+
+/// Every method of every revision, by name.
+#[rustfmt::skip]
+pub const METHODS: [Method; 39] = [
+    row("completion/complete", Request, Client, November2024, July2026, Subject::Completions),
+    row("elicitation/create", Request, Server, June2025, July2026, Subject::Elicitation),
+    row(INITIALIZE, Request, Client, November2024, November2025, Subject::Session),
+    row("logging/setLevel", Request, Client, November2024, November2025, Subject::Session),
+    row(CANCELLED, Notification, Both, November2024, July2026, Subject::Session),
+    row("notifications/elicitation/complete", Notification, Server, November2025, November2025, Subject::Elicitation),
+    row("notifications/initialized", Notification, Client, November2024, November2025, Subject::Session),
+    row("notifications/message", Notification, Server, November2024, July2026, Subject::Session),
+    row("notifications/progress", Notification, Both, November2024, July2026, Subject::Session),
+    row("notifications/prompts/list_changed", Notification, Server, November2024, July2026, Subject::Session),
+    row("notifications/resources/list_changed", Notification, Server, November2024, July2026, Subject::Session),
+    row("notifications/resources/updated", Notification, Server, November2024, July2026, Subject::Resources),
+    row("notifications/roots/list_changed", Notification, Client, November2024, November2025, Subject::Session),
+    row(SUBSCRIPTIONS_ACKNOWLEDGED, Notification, Server, July2026, July2026, Subject::Session),
+    row("notifications/tasks", Notification, Server, July2026, July2026, Subject::Tasks),
+    row("notifications/tasks/status", Notification, Both, November2025, November2025, Subject::Tasks),
+    row("notifications/tools/list_changed", Notification, Server, November2024, July2026, Subject::Session),
+    row("ping", Request, Both, November2024, November2025, Subject::Session),
+    row(PROMPTS_GET, Request, Client, November2024, July2026, Subject::Prompts),
+    row(PROMPTS_LIST, Request, Client, November2024, July2026, Subject::Prompts),
+    row("resources/directory/read", Request, Client, July2026, July2026, Subject::Resources),
+    row("resources/list", Request, Client, November2024, July2026, Subject::Resources),
+    row("resources/read", Request, Client, November2024, July2026, Subject::Resources),
+    row("resources/subscribe", Request, Client, November2024, November2025, Subject::Resources),
+    row("resources/templates/list", Request, Client, November2024, July2026, Subject::Templates),
+    row("resources/unsubscribe", Request, Client, November2024, November2025, Subject::Resources),
+    row("roots/list", Request, Server, November2024, July2026, Subject::Roots),
+    row("sampling/createMessage", Request, Server, November2024, July2026, Subject::Sampling),
+    row("server/discover", Request, Client, July2026, July2026, Subject::Session),
+    row("skills/get", Request, Client, July2026, July2026, Subject::Methods),
+    row("skills/list", Request, Client, July2026, July2026, Subject::Methods),
+    row(SUBSCRIPTIONS_LISTEN, Request, Client, July2026, July2026, Subject::Session),
+    row("tasks/cancel", Request, Both, November2025, July2026, Subject::Tasks),
+    row("tasks/get", Request, Both, November2025, July2026, Subject::Tasks),
+    row("tasks/list", Request, Both, November2025, November2025, Subject::Tasks),
+    row("tasks/result", Request, Both, November2025, November2025, Subject::Tasks),
+    row("tasks/update", Request, Client, July2026, July2026, Subject::Tasks),
+    row(TOOLS_CALL, Request, Client, November2024, July2026, Subject::Tools),
+    row(TOOLS_LIST, Request, Client, November2024, July2026, Subject::Tools),
+];
+
+const fn row(
+    name: &'static str,
+    kind: MethodKind,
+    sender: Sender,
+    since: Revision,
+    until: Revision,
+    subject: Subject,
+) -> Method {
+    Method { name, kind, sender, since, until, subject }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_each_method_is_itself() {
+        assert!(METHODS.is_sorted_by(|one, other| one.name < other.name));
+        for method in &METHODS {
+            assert!(method.since <= method.until, "{}", method.name);
+            assert_eq!(classify_method(method.name), MethodClass::Known(method));
+            let others = METHODS.iter().filter(|other| fold(other.name) == fold(method.name));
+            assert_eq!(others.count(), 1, "{}", method.name);
+        }
+    }
+
+    #[test]
+    fn another_spelling_of_a_method_is_told_apart() {
+        for (spelling, name) in [
+            ("tools/call ", TOOLS_CALL),
+            ("tools/call\n", TOOLS_CALL),
+            ("\ttools/call", TOOLS_CALL),
+            ("Tools/Call", TOOLS_CALL),
+            ("tools/\u{200b}call", TOOLS_CALL),
+            ("ｔｏｏｌｓ／ｃａｌｌ", TOOLS_CALL),
+            ("toolſ/call", TOOLS_CALL),
+            ("tools/call\u{fffd}", TOOLS_CALL),
+            ("resources/read\u{feff}", "resources/read"),
+            ("INITIALIZE", INITIALIZE),
+            ("ınıtıalıze", INITIALIZE),
+            ("logging/setlevel", "logging/setLevel"),
+            ("sampling/createmessage", "sampling/createMessage"),
+            ("notifications/cancelled\u{ad}", CANCELLED),
+        ] {
+            assert_eq!(classify_method(spelling), MethodClass::LooksLike(name), "{spelling:?}");
+        }
+    }
+
+    #[test]
+    fn other_methods_are_unknown() {
+        for name in
+            ["", " ", "tools", "tools/calls", "tools call", "tools/cаll", "x-vendor/tools/call", "ui/initialize"]
+        {
+            assert_eq!(classify_method(name), MethodClass::Unknown, "{name:?}");
+        }
+    }
+}
