@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::chain::Digest;
 use super::{Outcome, Subject, VERSION};
-use crate::wire::message::method;
+use crate::wire::method;
 
 /// A line of the log.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use crate::record::{self, About, Event, LogLine, Outcome, Record, Subject};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds, terminal_width};
 use crate::term::table::{Cell, Table};
 use crate::visible::escape_invisible;
-use crate::wire::message::method;
+use crate::wire::method;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Columns {
