@@ -1,9 +1,11 @@
 //! The policy that applies if there is no file, and beneath a document that only hides.
 
 use super::compile::{Policy, compile_builtin};
+use super::decision::Effect;
 use super::decode::decode;
 use super::diagnostic::Report;
-use super::document::read_document;
+use super::document::{Origin, read_document};
+use super::entry::Rule;
 use super::server::ServerName;
 use super::source::{Format, Source};
 
@@ -13,7 +15,7 @@ pub fn builtin_policy(server: &ServerName) -> Policy {
         // A test reads every built-in policy; if one is broken nevertheless, it lets nothing pass.
         let reason =
             format!("The built-in policy for {server} cannot be read, so every call is refused. Please report this.");
-        Policy::refuse_everything(server, "builtin:default", reason)
+        Policy::with_default(server, Rule::without_checks(Effect::Deny, "builtin:default", Some(reason)))
     })
 }
 
@@ -28,7 +30,8 @@ pub fn builtin_text(server: &ServerName) -> &'static str {
 fn parse_builtin(text: &str, server: &ServerName) -> Option<Policy> {
     let source = Source::new(format!("builtin:{server}"), Format::Toml, text);
     let mut report = Report::default();
-    let document = read_document(&decode(&source, &mut report)?, &mut report);
+    let origin = Origin { server, prefix: "builtin:" };
+    let document = read_document(&decode(&source, &mut report)?, origin, &mut report);
     let reason = format!("The built-in policy for {server} has no rule for this tool.");
     compile_builtin(&document, server, reason).filter(|_| !report.has_errors())
 }

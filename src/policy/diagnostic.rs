@@ -1,29 +1,18 @@
 //! Errors and warnings about a policy document, with their places.
 
-use serde::Serialize;
-
+use super::keys::words::word_enum;
 use super::source::{Source, Span};
 use crate::limits::MAX_DIAGNOSTICS;
 pub(super) use crate::visible::escape_invisible;
 
-/// Whether a diagnostic stops loading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
+word_enum! {
+    /// Whether a diagnostic stops loading.
+    #[derive(PartialOrd, Ord)]
+    pub enum Severity;
     /// The document is refused.
-    Error,
+    "error" => Error,
     /// The document loads, but probably does not mean what its author meant.
-    Warning,
-}
-
-impl Severity {
-    /// The word in messages and in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
+    "warning" => Warning,
 }
 
 /// An error or a warning, with its place and a hint.
@@ -123,7 +112,7 @@ impl Report {
             } else {
                 Diagnostic::warning("too-many", end..end, message)
             };
-            self.kept.push(last.with_hint("mend the ones above first"));
+            self.kept.push(last.with_hint("fix the ones above first"));
         }
         self.kept
     }

@@ -1,16 +1,19 @@
 //! Reads the document from the tree: each part with its place, and everything that is wrong with it.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::decision::Effect;
 use super::diagnostic::{Report, escape_invisible, quote_for_message};
-use super::entry::{ALL_TOOLS, EntryBody, EntryKeys};
-use super::glob::NamePattern;
+use super::entry::{ALL_TOOLS, EntryKeys, Rule};
+use super::glob::{BadToolGlob, NamePattern};
 use super::group_keys::{GroupKeys, GroupedCondition};
 use super::keys::kinds::{Located, read_members};
 use super::keys::words::{Words as _, list_words, nearest_word, words};
-use super::keys::{Family, FromDocument, TableSpec, ValueKind, read_text, table, table_kind};
+use super::keys::{Family, FromDocument, ReadTable as _, TableSpec, ValueKind, table, table_kind};
 use super::limit_keys::LimitKeys;
+use super::server::ServerName;
 use super::source::Span;
 use super::tree::{DocumentMember, DocumentNode, DocumentValue};
 use crate::limits::MAX_CONDITIONS;
@@ -76,57 +79,47 @@ words! {
     "deny" => Deny,
 }
 
-/// A policy document as written. A field is `None` if its key is absent or was reported as wrong.
+/// A policy document with its entries compiled. A field is `None` if its key is absent or was reported as wrong.
 #[derive(Debug, Default)]
 pub(super) struct PolicyDocument {
     pub(super) default: Option<Located<Otherwise>>,
     pub(super) unlisted: Option<Located<Unlisted>>,
-    pub(super) hide: Option<Vec<HiddenTool>>,
-    pub(super) all_tools: Option<AllTools>,
-    pub(super) classes: Option<Vec<ClassEntry>>,
-    pub(super) tools: Option<Vec<ToolEntry>>,
+    pub(super) hide: Option<Vec<PolicyEntry<ToolName>>>,
+    pub(super) all_tools: Option<PolicyEntry<()>>,
+    pub(super) classes: Option<Vec<PolicyEntry<Class>>>,
+    pub(super) tools: Option<Vec<PolicyEntry<ToolName>>>,
 }
 
 #[derive(Debug)]
-pub(super) struct AllTools {
+pub(super) struct PolicyEntry<K> {
     /// The span of the key.
     pub(super) span: Span,
-    /// The path in the document as it is written: `all_tools`, or that of `tools."*"`.
-    pub(super) path: String,
-    pub(super) body: EntryBody,
+    pub(super) key: K,
+    /// The risk class that it gives to its tools.
+    pub(super) class: Option<Class>,
+    /// Whether the entry only moves its tools to another class.
+    pub(super) only_classifies: bool,
+    pub(super) rule: Arc<Rule>,
 }
 
-#[derive(Debug)]
-pub(super) struct ClassEntry {
-    /// The span of the key.
-    pub(super) span: Span,
-    pub(super) class: Class,
-    pub(super) body: EntryBody,
+/// The server that a document is for, and what the paths of its rules begin with.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'o> {
+    pub(super) server: &'o ServerName,
+    pub(super) prefix: &'static str,
 }
 
-#[derive(Debug)]
-pub(super) struct HiddenTool {
-    pub(super) span: Span,
-    pub(super) tool: ToolName,
-    pub(super) path: String,
-}
-
-#[derive(Debug)]
-pub(super) struct ToolEntry {
-    /// The span of the key.
-    pub(super) span: Span,
-    pub(super) tool: ToolName,
-    pub(super) body: EntryBody,
-}
-
-impl ToolEntry {
-    /// The effect of the entry's action. A listed tool is allowed if the entry has none.
-    pub(super) fn entry_effect(&self) -> Effect {
-        self.body.action.unwrap_or(Effect::Allow)
+impl Origin<'_> {
+    fn compile<K>(self, (span, path, key): (Span, &str, K), keys: EntryKeys, report: &mut Report) -> PolicyEntry<K> {
+        let class = keys.class;
+        let only_classifies = keys.table.written.len() == 1 && class.is_some();
+        let rule = keys.compile(self.server, format!("{}{path}", self.prefix), report);
+        PolicyEntry { span, key, class, only_classifies, rule: Arc::new(rule) }
     }
 
-    pub(super) fn rule_path(&self) -> String {
-        format!("tools.{}", quoted_key(&self.tool.text))
+    fn hide(self, index: usize, Located { span, value }: Located<ToolName>) -> PolicyEntry<ToolName> {
+        let rule = Rule::without_checks(Effect::Hide, format!("{}hide[{index}]", self.prefix), None);
+        PolicyEntry { span, key: value, class: None, only_classifies: false, rule: Arc::new(rule) }
     }
 }
 
@@ -138,44 +131,55 @@ fn quoted_key(key: &str) -> String {
     format!("\"{}\"", escape_invisible(&key.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-pub(super) fn read_document(root: &DocumentNode, report: &mut Report) -> PolicyDocument {
+pub(super) fn read_document(root: &DocumentNode, origin: Origin<'_>, report: &mut Report) -> PolicyDocument {
     let Some(keys) = DocumentKeys::read(root, DocumentKeys::SPEC.of, report) else { return PolicyDocument::default() };
-    let span = keys.table.written.iter().find(|(key, _)| *key == "all_tools").map(|(_, span)| span.clone());
-    let all_tools = span.zip(keys.all_tools).map(|(span, all)| (span, "all_tools".to_owned(), all.0));
-    let mut document = PolicyDocument { default: keys.default, unlisted: keys.unlisted, ..PolicyDocument::default() };
-    document.hide = keys.hide.map(|hide| {
-        let hidden = hide.into_iter().enumerate().map(|(index, Located { span, value })| {
-            let path = format!("hide[{index}]");
-            HiddenTool { span, tool: value, path }
-        });
+    let span = keys.table.span_of("all_tools").cloned();
+    let mut all_tools: Vec<_> =
+        span.zip(keys.all_tools).map(|(span, all)| (span, "all_tools".to_owned(), all.0)).into_iter().collect();
+    let hide = keys.hide.map(|hide| {
+        let hidden = hide.into_iter().enumerate().map(|(index, item)| origin.hide(index, item));
         hidden.collect()
     });
-    document.classes = keys.classes.map(|classes| read_classes(&classes.0, report));
-    let (tools, stars) = keys.tools.map(|tools| read_tools(&tools.0, report)).unzip();
-    document.tools = tools;
-    let mut all_tools: Vec<_> = all_tools.into_iter().chain(stars.into_iter().flatten()).collect();
-    all_tools.sort_by_key(|(span, ..)| span.start);
-    for (span, path, keys) in all_tools {
-        let body = EntryBody::new(keys, report);
-        if document.all_tools.is_some() {
-            let message = "`all_tools` and `tools.\"*\"` are the same thing, and both are here";
-            report.push_error("conflicting-keys", &span, message, "join them in one place");
-        } else {
-            document.all_tools = Some(AllTools { span, path, body });
+    let classes = keys.classes.map(|classes| {
+        let entries = classes.0.into_iter().map(|(span, class, keys)| {
+            origin.compile((span, &format!("classes.{}", class.as_str()), class), keys, report)
+        });
+        entries.collect()
+    });
+    let tools = keys.tools.map(|tools| {
+        let mut entries = Vec::with_capacity(tools.0.len());
+        for (span, tool, keys) in tools.0 {
+            let path = format!("tools.{}", quoted_key(&tool.text));
+            if tool.pattern.matches_all() {
+                all_tools.push((span, path, keys));
+            } else {
+                entries.push(origin.compile((span, &path, tool), keys, report));
+            }
         }
+        entries
+    });
+    all_tools.sort_by_key(|(span, ..)| span.start);
+    let mut all_tools = all_tools.into_iter().map(|(span, path, keys)| origin.compile((span, &path, ()), keys, report));
+    let first = all_tools.next();
+    let others: Vec<_> = all_tools.collect();
+    for other in others {
+        let message = "`all_tools` and `tools.\"*\"` are the same thing, and both are here";
+        report.push_error("conflicting-keys", &other.span, message, "merge them");
     }
+    let document =
+        PolicyDocument { default: keys.default, unlisted: keys.unlisted, hide, all_tools: first, classes, tools };
     document.report_too_many_conditions(report);
     document
 }
 
 impl PolicyDocument {
     fn report_too_many_conditions(&self, report: &mut Report) {
-        let all = self.all_tools.iter().map(|all| (&all.span, &all.body));
-        let classes = self.classes.iter().flatten().map(|entry| (&entry.span, &entry.body));
-        let tools = self.tools.iter().flatten().map(|entry| (&entry.span, &entry.body));
+        let all = self.all_tools.iter().map(|entry| (&entry.span, &entry.rule));
+        let classes = self.classes.iter().flatten().map(|entry| (&entry.span, &entry.rule));
+        let tools = self.tools.iter().flatten().map(|entry| (&entry.span, &entry.rule));
         let mut conditions = 0;
-        for (span, body) in all.chain(classes).chain(tools) {
-            conditions += body.count_conditions();
+        for (span, rule) in all.chain(classes).chain(tools) {
+            conditions += rule.conditions().count();
             if conditions > MAX_CONDITIONS {
                 let message = format!("the policy has more than {MAX_CONDITIONS} conditions");
                 return report.push_error("too-many-conditions", span, message, "use `in` for several values");
@@ -184,62 +188,17 @@ impl PolicyDocument {
     }
 }
 
-/// Rules for all tools: the span of the key, the path, and the keys.
-type Star = (Span, String, EntryKeys);
-
-fn read_tools(members: &[DocumentMember], report: &mut Report) -> (Vec<ToolEntry>, Vec<Star>) {
-    let (mut entries, mut stars) = (Vec::with_capacity(members.len()), Vec::new());
-    for (key, value) in members {
-        let name = DocumentNode { span: key.span.clone(), value: DocumentValue::String(key.name.clone()) };
-        let tool = ToolName::read(&name, "a tool", report);
-        let what = format!("the entry {}", quote_for_message(&key.name));
-        if tool.as_ref().is_some_and(|tool| tool.pattern.matches_all()) {
-            let keys = AllToolsKeys::read(value, &what, report);
-            stars.extend(keys.map(|keys| (key.span.clone(), format!("tools.{}", quoted_key(&key.name)), keys.0)));
-            continue;
-        }
-        let body = EntryKeys::read(value, &what, report).map(|keys| EntryBody::new(keys, report));
-        let (Some(tool), Some(body)) = (tool, body) else { continue };
-        entries.push(ToolEntry { span: key.span.clone(), tool, body });
-    }
-    (entries, stars)
-}
-
-fn read_classes(members: &[DocumentMember], report: &mut Report) -> Vec<ClassEntry> {
-    let mut entries = Vec::with_capacity(members.len());
-    for (key, value) in members {
-        let class = Class::ALL.into_iter().find(|class| class.as_str() == key.name);
-        if class.is_none() {
-            let words = Class::ALL.map(Class::as_str);
-            let hint = match nearest_word(&key.name, words.into_iter()) {
-                Some(word) => format!("did you mean `{word}`?"),
-                None => format!("the classes are {}", list_words(&words)),
-            };
-            report.push_error(
-                "unknown-key",
-                &key.span,
-                format!("there is no class {}", quote_for_message(&key.name)),
-                hint,
-            );
-        }
-        let keys = EntryKeys::read(value, &format!("the entry {}", quote_for_message(&key.name)), report);
-        let body = keys.map(|keys| EntryBody::new(keys, report));
-        let (Some(class), Some(body)) = (class, body) else { continue };
-        entries.push(ClassEntry { span: key.span.clone(), class, body });
-    }
-    entries
-}
-
 #[derive(Clone, Debug)]
 pub(crate) struct AllToolsKeys(EntryKeys);
 
 table_kind!(AllToolsKeys, ALL_TOOLS, |read| Self(read));
 
+/// The entries, each with the span of its key.
 #[derive(Clone, Debug)]
-pub(crate) struct ToolMembers(Vec<DocumentMember>);
+pub(crate) struct ToolMembers(Vec<(Span, ToolName, EntryKeys)>);
 
 #[derive(Clone, Debug)]
-pub(crate) struct ClassMembers(Vec<DocumentMember>);
+pub(crate) struct ClassMembers(Vec<(Span, Class, EntryKeys)>);
 
 impl FromDocument for ToolMembers {
     fn value_kind() -> ValueKind {
@@ -251,8 +210,16 @@ impl FromDocument for ToolMembers {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        read_members(node, [what, &Self::value_kind().kind, "write {} for a policy that lists no tool"], report)
-            .map(Self)
+        let hint = "write {} for a policy that lists no tool";
+        let members = read_members(node, [what, &Self::value_kind().kind, hint], report)?;
+        let entry = |(key, value): &DocumentMember| {
+            let tool = ToolName::parse(&key.name, &key.span, report);
+            let is_star = tool.as_ref().is_some_and(|tool| tool.pattern.matches_all());
+            let spec = if is_star { ALL_TOOLS } else { EntryKeys::SPEC };
+            let keys = EntryKeys::read_as(&spec, value, &format!("the entry {}", quote_for_message(&key.name)), report);
+            Some((key.span.clone(), tool?, keys?))
+        };
+        Some(Self(members.iter().filter_map(entry).collect()))
     }
 }
 
@@ -268,8 +235,23 @@ impl FromDocument for ClassMembers {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        read_members(node, [what, &Self::value_kind().kind, "such as { read = { action = \"allow\" } }"], report)
-            .map(Self)
+        let hint = "such as { read = { action = \"allow\" } }";
+        let members = read_members(node, [what, &Self::value_kind().kind, hint], report)?;
+        let entry = |(key, value): &DocumentMember| {
+            let class = Class::ALL.into_iter().find(|class| class.as_str() == key.name);
+            if class.is_none() {
+                let words = Class::ALL.map(Class::as_str);
+                let hint = match nearest_word(&key.name, words.into_iter()) {
+                    Some(word) => format!("did you mean `{word}`?"),
+                    None => format!("the classes are {}", list_words(&words)),
+                };
+                let message = format!("there is no class {}", quote_for_message(&key.name));
+                report.push_error("unknown-key", &key.span, message, hint);
+            }
+            let keys = EntryKeys::read(value, &format!("the entry {}", quote_for_message(&key.name)), report);
+            Some((key.span.clone(), class?, keys?))
+        };
+        Some(Self(members.iter().filter_map(entry).collect()))
     }
 }
 
@@ -304,6 +286,17 @@ pub(crate) struct ToolName {
     pub(super) pattern: NamePattern,
 }
 
+impl ToolName {
+    fn parse(text: &str, span: &Span, report: &mut Report) -> Option<Self> {
+        let report_bad = |BadToolGlob { message, hint }| {
+            let message = format!("{} is not a tool name or glob: {message}", quote_for_message(text));
+            report.push_error("bad-glob", span, message, hint);
+        };
+        let pattern = NamePattern::parse(text).map_err(report_bad).ok()?;
+        Some(Self { text: text.to_owned(), pattern })
+    }
+}
+
 impl FromDocument for ToolName {
     fn value_kind() -> ValueKind {
         let schema = json!({ "description": "The name of a tool, or a glob.", "type": "string", "minLength": 1 });
@@ -315,12 +308,7 @@ impl FromDocument for ToolName {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        read_text(node, what, report, |text| match NamePattern::parse(text) {
-            Ok(pattern) => Ok(Self { text: text.to_owned(), pattern }),
-            Err(bad) => {
-                let message = format!("{} is not a tool name or glob: {}", quote_for_message(text), bad.message);
-                Err(("bad-glob", message, bad.hint))
-            }
-        })
+        let text = String::read(node, what, report)?;
+        Self::parse(&text, &node.span, report)
     }
 }

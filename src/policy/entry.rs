@@ -1,20 +1,22 @@
-//! The body of an entry: `tools.NAME`, `classes.CLASS` or `all_tools`.
+//! An entry, `tools.NAME`, `classes.CLASS` or `all_tools`: its keys, and the rule that they make.
 
 use std::collections::HashMap;
 
 use super::approval_terms::{ApprovalScope, Asking};
-use super::condition::{Condition, Path};
+use super::condition::{Condition, ConditionGroup, Path};
 use super::decision::Effect;
 use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
-use super::group_keys::{GroupCheck, Groups};
+use super::group_keys::{GroupCheck, GroupKind, Groups};
 use super::keys::kinds::Located;
 use super::keys::words::words;
 use super::keys::{TableSpec, table};
-use super::limit_keys::{AmountArgument, LimitAsWritten, LimitKeys, RateLimit, Spend, spend_limit};
-use super::rule_keys::{RuleCheck, RuleKeys};
+use super::limit::{CounterId, Limit};
+use super::limit_keys::{AmountArgument, CounterName, LimitKeys, RateLimit, Spend, spend_limit};
+use super::rule_keys::RuleKeys;
+use super::server::ServerName;
 use super::source::Span;
-use super::window::WindowLength;
+use super::window::{Window, WindowLength};
 use crate::risk::Class;
 
 table! {
@@ -80,86 +82,128 @@ words! {
     "financial" => Financial,
 }
 
-/// The body of an entry. A field is empty if its key is absent or was reported as wrong.
-#[derive(Debug, Default)]
-pub(super) struct EntryBody {
-    pub(super) action: Option<Effect>,
+/// What an entry does with calls.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) effect: Effect,
+    /// The entry's path in its document.
+    pub(super) path: String,
     pub(super) reason: Option<String>,
-    pub(super) deny_if: Vec<GroupCheck>,
-    pub(super) require: Vec<GroupCheck>,
-    pub(super) rules: Vec<RuleCheck>,
-    pub(super) limits: Vec<LimitAsWritten>,
-    pub(super) approve_if: Vec<GroupCheck>,
-    pub(super) class: Option<Class>,
-    pub(super) asking: Asking,
-    /// Whether the entry only moves its tool to another class.
-    pub(super) only_classifies: bool,
+    /// `None` for most entries.
+    pub(super) checks: Option<Box<Checks>>,
 }
 
-impl EntryBody {
-    pub(super) fn new(keys: EntryKeys, report: &mut Report) -> Self {
-        for groups in [&keys.deny_if, &keys.approve_if].into_iter().flatten() {
-            groups.warn_of_every_element(report);
-        }
-        let mut groups = |key, groups: Option<Groups>| groups.map_or_else(Vec::new, |it| it.compile(key, report));
-        let mut body = Self {
-            action: keys.action,
-            reason: keys.reason,
-            deny_if: groups("deny_if", keys.deny_if),
-            require: groups("require", keys.require),
-            approve_if: groups("approve_if", keys.approve_if),
-            class: keys.class,
-            asking: Asking { timeout: keys.approval_timeout.map(WindowLength::length), scope: keys.approval_scope },
-            only_classifies: keys.table.written.len() == 1 && keys.class.is_some(),
-            ..Self::default()
-        };
-        // In a fixed order, whatever that of the keys: which limit a refusal names must not depend on it.
-        body.limits.extend(keys.rate_limit.and_then(|rate| rate.into_limit(report)));
-        for (index, limit) in keys.limits.into_iter().flatten().enumerate() {
-            body.limits.extend(limit.into_limit(format!("limits[{index}]"), report));
-        }
-        for (index, rule) in keys.rules.into_iter().flatten().enumerate() {
-            rule.add_to(&mut body, format!("rules[{index}]"), report);
-        }
-        body.limits.extend(spend_limit("spend_limit", keys.spend_limit, keys.amount_from, &keys.table, report));
-        report_shared_counters(&body.limits, report);
-        body
-    }
+/// What an entry asks of a call's arguments, and how it counts the call.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    /// Those of `deny_if`, then those of `require`, then those of `rules`. The first one that refuses decides.
+    pub(super) refusals: Vec<GroupCheck>,
+    pub(super) approve_if: Vec<GroupCheck>,
+    pub(super) limits: Vec<Limit>,
+    pub(super) asking: Asking,
+}
 
-    /// Whether the decision depends on more than the action.
-    pub(super) fn has_checks(&self) -> bool {
-        self.condition_groups().next().is_some()
-            || !(self.rules.is_empty() && self.limits.is_empty() && self.asking == Asking::default())
+impl Rule {
+    pub(super) fn without_checks(effect: Effect, path: impl Into<String>, reason: Option<String>) -> Self {
+        Self { effect, path: path.into(), reason, checks: None }
     }
 
     pub(super) fn argument_paths(&self) -> impl Iterator<Item = &Path> {
-        let conditions = self.condition_groups().flat_map(|check| &check.group.conditions).map(Condition::path);
-        conditions.chain(self.limits.iter().filter_map(|limit| limit.increment.path()))
+        let limits = self.checks.iter().flat_map(|checks| &checks.limits);
+        self.conditions().map(Condition::path).chain(limits.filter_map(|limit| limit.increment.path()))
     }
 
-    pub(super) fn count_conditions(&self) -> usize {
-        self.condition_groups().map(|check| check.group.conditions.len()).sum()
-    }
-
-    fn condition_groups(&self) -> impl Iterator<Item = &GroupCheck> {
-        let rules = self.rules.iter().filter_map(|rule| match rule {
-            RuleCheck::Deny { .. } => None,
-            RuleCheck::Require(check) => Some(check),
-        });
-        self.deny_if.iter().chain(&self.require).chain(&self.approve_if).chain(rules)
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        let groups = self.checks.iter().flat_map(|checks| checks.refusals.iter().chain(&checks.approve_if));
+        groups.flat_map(|check| &check.group.conditions)
     }
 }
 
-/// Reports a name that two limits count under. Without a `counter`, a limit is counted under its path.
-fn report_shared_counters(limits: &[LimitAsWritten], report: &mut Report) {
-    let mut names: HashMap<&str, Option<&Span>> = HashMap::new();
-    for limit in limits {
-        let (name, span) = (limit.counter_name(), limit.counter.as_ref().map(|counter| &counter.span));
-        let Some(earlier) = names.insert(name, span) else { continue };
-        if let Some(span) = span.or(earlier) {
-            let message = format!("the counter {} is counted twice in one entry", quote_for_message(name));
-            let hint = "give each limit a counter of its own, or leave `counter` out";
-            report.push_error("duplicate-counter", span, message, hint);
+impl EntryKeys {
+    /// Compiles the entry at this path. Leaves out checks and limits that are reported as wrong.
+    pub(super) fn compile(self, server: &ServerName, path: String, report: &mut Report) -> Rule {
+        for groups in [&self.deny_if, &self.approve_if].into_iter().flatten() {
+            groups.warn_of_every_element(report);
         }
+        let asking = Asking { timeout: self.approval_timeout.map(WindowLength::length), scope: self.approval_scope };
+        let mut entry = EntryCompiler {
+            server,
+            path: &path,
+            reason: self.reason.as_deref(),
+            counters: HashMap::new(),
+            checks: Checks { asking, ..Checks::default() },
+            report,
+        };
+        for (key, kind, groups) in
+            [("deny_if", GroupKind::Denial, self.deny_if), ("require", GroupKind::Requirement, self.require)]
+        {
+            let checks = groups.map_or_else(Vec::new, |groups| groups.compile(key, kind, &mut entry));
+            entry.checks.refusals.extend(checks);
+        }
+        entry.checks.approve_if =
+            self.approve_if.map_or_else(Vec::new, |groups| groups.compile("approve_if", GroupKind::Denial, &mut entry));
+        // In a fixed order, whatever that of the keys: which limit a refusal names must not depend on it.
+        if let Some(rate) = self.rate_limit {
+            rate.compile(&mut entry);
+        }
+        for (index, limit) in self.limits.into_iter().flatten().enumerate() {
+            limit.compile(&format!("limits[{index}]"), &mut entry);
+        }
+        for (index, rule) in self.rules.into_iter().flatten().enumerate() {
+            rule.compile(&format!("rules[{index}]"), &mut entry);
+        }
+        if let Some(limit) = spend_limit(self.spend_limit, self.amount_from, &self.table, entry.report) {
+            entry.add_limit("spend_limit", None, limit);
+        }
+        let Checks { refusals, approve_if, limits, asking } = &entry.checks;
+        let is_empty =
+            refusals.is_empty() && approve_if.is_empty() && limits.is_empty() && *asking == Asking::default();
+        let checks = (!is_empty).then_some(Box::new(entry.checks));
+        Rule { effect: self.action.unwrap_or(Effect::Allow), path, reason: self.reason, checks }
+    }
+}
+
+/// The checks of an entry, and what they take from it.
+pub(super) struct EntryCompiler<'e> {
+    server: &'e ServerName,
+    path: &'e str,
+    /// The reason of checks and limits that have none.
+    reason: Option<&'e str>,
+    /// The names that limits are counted under, with their places if they are written.
+    counters: HashMap<String, Option<Span>>,
+    pub(super) checks: Checks,
+    pub(super) report: &'e mut Report,
+}
+
+impl EntryCompiler<'_> {
+    pub(super) fn new_check(&self, place: &str, kind: GroupKind, group: ConditionGroup) -> GroupCheck {
+        let reason = group.reason.or_else(|| self.reason.map(str::to_owned));
+        GroupCheck { path: format!("{}.{place}", self.path), kind, group: ConditionGroup { reason, ..group } }
+    }
+
+    /// Adds a limit without a rule or a counter. Without a name, it is counted under its place in the entry.
+    pub(super) fn add_limit(&mut self, place: &str, counter: Option<Located<CounterName>>, limit: Limit) {
+        let (name, span) = match counter {
+            Some(Located { span, value: CounterName(name) }) => (name, Some(span)),
+            None => (place.to_owned(), None),
+        };
+        // Each calendar unit has its own counter: the end of a minute must not reset the count of the day.
+        let id = match limit.window {
+            Window::Sliding(_) => name.clone(),
+            Window::Calendar(unit) => format!("{name}@{unit:?}"),
+        };
+        self.checks.limits.push(Limit {
+            rule: format!("{}.{place}", self.path),
+            counter: CounterId::new(self.server.as_str(), self.path, &id),
+            reason: limit.reason.or_else(|| self.reason.map(str::to_owned)),
+            ..limit
+        });
+        let earlier = self.counters.get(&name);
+        if let Some(span) = earlier.and_then(|earlier| span.as_ref().or(earlier.as_ref())) {
+            let message = format!("the counter {} is counted twice in one entry", quote_for_message(&name));
+            let hint = "give each limit its own counter, or leave `counter` out";
+            self.report.push_error("duplicate-counter", span, message, hint);
+        }
+        self.counters.insert(name, span);
     }
 }

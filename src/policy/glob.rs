@@ -26,15 +26,17 @@ enum Token {
     Star,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct BadGlob {
+/// The error for a text that is neither a name nor a glob. The message says why and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}; {hint}")]
+pub struct BadToolGlob {
     pub(super) message: &'static str,
     pub(super) hint: &'static str,
 }
 
 impl NamePattern {
     /// Parses a name or glob. A text without wildcards, or with all of them escaped, is an exact name.
-    pub(super) fn parse(text: &str) -> Result<Self, BadGlob> {
+    pub(super) fn parse(text: &str) -> Result<Self, BadToolGlob> {
         if text.is_empty() {
             return bad_glob("the name is empty", "write the tool's name as the server spells it");
         }
@@ -187,7 +189,7 @@ impl Token {
     }
 }
 
-fn expand_alternatives(text: &str) -> Result<Vec<Vec<Token>>, BadGlob> {
+fn expand_alternatives(text: &str) -> Result<Vec<Vec<Token>>, BadToolGlob> {
     let mut done: Vec<Vec<Token>> = vec![Vec::new()];
     // Inside braces: the complete alternatives, and the current one.
     let mut braces: Option<(Vec<Vec<Token>>, Vec<Token>)> = None;
@@ -250,7 +252,7 @@ fn push_token(tokens: &mut Vec<Token>, token: Token) {
     }
 }
 
-fn combine_alternatives(heads: &[Vec<Token>], tails: &[Vec<Token>]) -> Result<Vec<Vec<Token>>, BadGlob> {
+fn combine_alternatives(heads: &[Vec<Token>], tails: &[Vec<Token>]) -> Result<Vec<Vec<Token>>, BadToolGlob> {
     if heads.len() * tails.len() > MAX_GLOB_ALTERNATIVES {
         return bad_glob("the alternatives expand to more than 64 patterns", "split the glob into several");
     }
@@ -265,7 +267,7 @@ fn combine_alternatives(heads: &[Vec<Token>], tails: &[Vec<Token>]) -> Result<Ve
     Ok(out)
 }
 
-fn parse_set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadGlob> {
+fn parse_set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadToolGlob> {
     let never_closed = bad_glob("`[` is never closed", "close the set with `]`, or write `\\[` for the character");
     let mut ranges = Vec::new();
     loop {
@@ -298,8 +300,8 @@ fn parse_set(chars: &mut std::str::Chars<'_>) -> Result<Token, BadGlob> {
     }
 }
 
-fn bad_glob<T>(message: &'static str, hint: &'static str) -> Result<T, BadGlob> {
-    Err(BadGlob { message, hint })
+fn bad_glob<T>(message: &'static str, hint: &'static str) -> Result<T, BadToolGlob> {
+    Err(BadToolGlob { message, hint })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::condition::{
 };
 use super::diagnostic::Report;
 use super::document::POLICY;
+use super::entry::EntryCompiler;
 use super::keys::kinds::Located;
 use super::keys::{Definitions, FromDocument, TableSpec, ValueKind, read_text, table, table_kind};
 use super::source::Span;
@@ -127,18 +128,43 @@ impl FromDocument for Groups {
     }
 }
 
-/// A group of conditions with its path, such as `deny_if[0]` in an entry.
-#[derive(Clone, Debug)]
+/// A compiled group of conditions with its path, such as `tools.send_campaign.deny_if[0]`.
+#[derive(Debug)]
 pub(super) struct GroupCheck {
     pub(super) path: String,
+    pub(super) kind: GroupKind,
     pub(super) group: ConditionGroup,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GroupKind {
+    /// It refuses, or asks a person, if it holds: `deny_if`, `approve_if`.
+    Denial,
+    /// It refuses unless it holds: `require`, `rules`.
+    Requirement,
+}
+
+impl GroupCheck {
+    /// Whether the check stops every call, whatever its arguments: a denial without conditions does.
+    pub(super) fn always_stops(&self) -> bool {
+        self.kind == GroupKind::Denial && self.group.conditions.is_empty()
+    }
+
+    /// Whether the check refuses a call with these arguments, or asks a person about it.
+    pub(super) fn stops_call(&self, arguments: &str) -> bool {
+        match self.kind {
+            GroupKind::Denial => self.group.holds_as_denial(arguments),
+            GroupKind::Requirement => !self.group.holds_as_requirement(arguments),
+        }
+    }
 }
 
 impl Groups {
     /// Compiles the groups, and leaves out those that were reported as wrong.
-    pub(super) fn compile(self, key: &str, report: &mut Report) -> Vec<GroupCheck> {
+    pub(super) fn compile(self, key: &str, kind: GroupKind, entry: &mut EntryCompiler<'_>) -> Vec<GroupCheck> {
         let check = |(place, group): (String, GroupOrCondition)| {
-            Some(GroupCheck { path: format!("{key}{place}"), group: group.compile(report)? })
+            let group = group.compile(entry.report)?;
+            Some(entry.new_check(&format!("{key}{place}"), kind, group))
         };
         self.0.into_iter().filter_map(check).collect()
     }

@@ -1,12 +1,13 @@
 //! The decision: which rule applies to a tool, and what it does with a call's arguments.
 
+use std::sync::Arc;
+
 use super::approval_terms::Asking;
-use super::compile::{Checks, Policy, Rule};
+use super::compile::Policy;
 use super::decision::{Decision, Effect};
-use super::glob::Pattern;
+use super::entry::{Checks, Rule};
 use super::group_keys::GroupCheck;
-use super::limit::{Increment, Limit};
-use super::rule_keys::RuleCheck;
+use super::limit::Limit;
 use super::server::ServerName;
 use super::tool_ref::{Listing, ToolRef};
 use crate::risk::{Catalogue, Class};
@@ -38,33 +39,17 @@ impl<'p> Judgement<'p> {
     }
 }
 
-/// The rule that applies, by how it was found.
-#[derive(Clone, Copy)]
-enum RuleMatch<'p> {
-    Named(&'p Rule),
-    Class(&'p Rule),
-    Default(&'p Rule),
-}
-
-impl<'p> RuleMatch<'p> {
-    fn rule(self) -> &'p Rule {
-        match self {
-            Self::Named(rule) | Self::Class(rule) | Self::Default(rule) => rule,
-        }
-    }
-}
-
 impl Policy {
     /// Decides about a tool, whatever its arguments: whether it is listed, and whether it is always refused. Never
     /// fails and never allocates.
     pub fn decide_tool<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>) -> Decision<'p> {
-        let rule = self.find_rule(tool.into()).rule();
+        let rule = self.find_rule(tool.into());
         if matches!(rule.effect, Effect::Deny | Effect::Hide) {
             return self.decision_of_rule(rule);
         }
-        let checks = [rule.checks.as_deref(), self.all_tools.as_deref()];
-        match checks.iter().flatten().find_map(|checks| checks.refuses_always()) {
-            Some((path, reason)) => self.new_decision(Effect::Deny, path, reason),
+        let mut refusals = self.checks_with(rule).into_iter().flatten().flat_map(|checks| &checks.refusals);
+        match refusals.find(|check| check.always_stops()) {
+            Some(check) => self.decision_of_check(Effect::Deny, check),
             None => self.decision_of_rule(rule),
         }
     }
@@ -75,20 +60,19 @@ impl Policy {
     /// The first refusal decides, in this order: `hide` and `action = "deny"`, `deny_if`, `require`, `rules`; the same
     /// for all tools; then whether a person has to be asked. Takes time linear in the arguments.
     pub fn judge_call<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>, arguments: &str) -> Judgement<'p> {
-        let rule = self.find_rule(tool.into()).rule();
+        let rule = self.find_rule(tool.into());
         let refused = |decision| Judgement { decision, limits: [&[], &[]], asking: Asking::default() };
         if matches!(rule.effect, Effect::Deny | Effect::Hide) {
             return refused(self.decision_of_rule(rule));
         }
-        let checks = [rule.checks.as_deref(), self.all_tools.as_deref()];
-        if let Some((path, reason)) = checks.iter().flatten().find_map(|checks| checks.find_refusal(arguments)) {
-            return refused(self.new_decision(Effect::Deny, path, reason));
+        let checks = self.checks_with(rule);
+        let stops = |check: &&GroupCheck| check.stops_call(arguments);
+        if let Some(check) = checks.into_iter().flatten().flat_map(|checks| &checks.refusals).find(stops) {
+            return refused(self.decision_of_check(Effect::Deny, check));
         }
-        let asks = checks.iter().flatten().find_map(|checks| checks.find_approval(arguments));
-        let decision = match (rule.effect, asks) {
-            (Effect::Allow, Some(asks)) => {
-                self.new_decision(Effect::RequireApproval, &asks.path, asks.group.reason.as_deref())
-            }
+        let asks = checks.into_iter().flatten().flat_map(|checks| &checks.approve_if).find(stops);
+        let decision = match asks {
+            Some(check) if rule.effect == Effect::Allow => self.decision_of_check(Effect::RequireApproval, check),
             _ => self.decision_of_rule(rule),
         };
         let [own, all] = checks.map(|checks| checks.map(|checks| checks.asking).unwrap_or_default());
@@ -102,13 +86,10 @@ impl Policy {
     /// unlisted, or by its class, hides the prompt only if the tool exists: in the server's catalogue, or in
     /// tools/list. The policy does not concern other prompts.
     pub fn hides_prompt<'p>(&'p self, name: &str, seen: ToolSeen) -> Option<Decision<'p>> {
-        let found = self.find_rule(ToolRef { name, listing: Listing::Missing });
-        let is_tool = || {
-            seen == ToolSeen::Tool
-                || Catalogue::for_server(&self.server).is_some_and(|known| known.find_tool(name).is_some())
-        };
-        let hides = found.rule().effect == Effect::Hide && (matches!(found, RuleMatch::Named(_)) || is_tool());
-        hides.then(|| self.decision_of_rule(found.rule()))
+        let rule = self.find_rule(ToolRef { name, listing: Listing::Missing });
+        let is_tool = || seen == ToolSeen::Tool || self.has_in_catalogue(name);
+        let hides = rule.effect == Effect::Hide && (self.find_named_rule(name).is_some() || is_tool());
+        hides.then(|| self.decision_of_rule(rule))
     }
 
     /// The server that the policy is for.
@@ -120,8 +101,7 @@ impl Policy {
     /// tool that a server has gained since its catalogue was written is at least `execute`.
     pub fn class_of<'t>(&self, tool: impl Into<ToolRef<'t>>) -> Class {
         let tool = tool.into();
-        let by_policy = self.class_names.get(tool.name).copied();
-        by_policy.or_else(|| first_match(&self.class_globs, tool.name).copied()).unwrap_or_else(|| {
+        self.tool_classes.find(tool.name).copied().unwrap_or_else(|| {
             match Catalogue::for_server(&self.server).map(|catalogue| catalogue.find_tool(tool.name)) {
                 Some(Some(known)) => known.class,
                 Some(None) => tool.guess_class().max(Class::Execute),
@@ -132,7 +112,7 @@ impl Policy {
 
     /// Whether the policy itself sets the tool's class.
     pub fn names_class_of(&self, tool: &str) -> bool {
-        self.class_names.contains_key(tool) || first_match(&self.class_globs, tool).is_some()
+        self.tool_classes.find(tool).is_some()
     }
 
     /// Whether the tool is in the server's catalogue, so that nothing the server says about it matters.
@@ -143,14 +123,16 @@ impl Policy {
     /// Whether the server's listing of the tool can change the decision: no rule names the tool, there are rules for
     /// classes, and only its name tells its class.
     pub(crate) fn waits_for_listing(&self, tool: &str) -> bool {
-        let is_named = || matches!(self.find_rule(tool.into()), RuleMatch::Named(_));
-        !self.classes.is_empty() && !is_named() && !self.names_class_of(tool) && !self.has_in_catalogue(tool)
+        !self.classes.is_empty()
+            && self.find_named_rule(tool).is_none()
+            && !self.names_class_of(tool)
+            && !self.has_in_catalogue(tool)
     }
 
     /// Whether a limit, or a person for some arguments, can hold back a tool that is allowed.
     pub(super) fn limits_or_asks(&self, tool: &str) -> bool {
-        let checks = [self.find_rule(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];
-        checks.iter().flatten().any(|checks| !checks.limits.is_empty() || !checks.approve_if.is_empty())
+        let mut checks = self.checks_with(self.find_rule(tool.into())).into_iter().flatten();
+        checks.any(|checks| !checks.limits.is_empty() || !checks.approve_if.is_empty())
     }
 
     /// Returns the limits that a call of the tool counts against if it is let through, the tool's own first.
@@ -158,89 +140,45 @@ impl Policy {
         &'p self,
         tool: T,
     ) -> impl Iterator<Item = &'p Limit> + use<'p, 't, T> {
-        let checks = [self.find_rule(tool.into()).rule().checks.as_deref(), self.all_tools.as_deref()];
-        checks.into_iter().flatten().flat_map(|checks| &checks.limits)
+        self.checks_with(self.find_rule(tool.into())).into_iter().flatten().flat_map(|checks| &checks.limits)
     }
 
     /// Whether the decision on a call of the tool can depend on its arguments.
     pub fn looks_at_arguments<'t>(&self, tool: impl Into<ToolRef<'t>>) -> bool {
         let tool = tool.into();
-        if matches!(self.decide_tool(tool).effect, Effect::Deny | Effect::Hide) {
-            return false;
-        }
-        let checks = [self.find_rule(tool).rule().checks.as_deref(), self.all_tools.as_deref()];
-        checks.into_iter().flatten().any(Checks::look_at_arguments)
+        !matches!(self.decide_tool(tool).effect, Effect::Deny | Effect::Hide)
+            && self.checks_with(self.find_rule(tool)).into_iter().flatten().any(Checks::look_at_arguments)
     }
 
     /// Looks for a hidden name first, then the exact name, the most specific glob, the class, and the default.
-    fn find_rule(&self, tool: ToolRef<'_>) -> RuleMatch<'_> {
-        let name = tool.name;
-        let named = self.hidden.get(name).or_else(|| first_match(&self.hidden_globs, name));
-        let named = named.or_else(|| self.exact.get(name)).or_else(|| first_match(&self.globs, name));
-        if let Some(rule) = named {
-            return RuleMatch::Named(rule);
-        }
-        if self.classes.is_empty() {
-            return RuleMatch::Default(&self.otherwise);
-        }
-        self.classes
-            .get(&self.class_of(tool))
-            .map_or(RuleMatch::Default(&self.otherwise), |rule| RuleMatch::Class(rule))
+    fn find_rule(&self, tool: ToolRef<'_>) -> &Rule {
+        let by_class = || if self.classes.is_empty() { None } else { self.classes.get(&self.class_of(tool)) };
+        self.find_named_rule(tool.name).or_else(|| by_class().map(Arc::as_ref)).unwrap_or(&self.otherwise)
+    }
+
+    fn find_named_rule(&self, name: &str) -> Option<&Rule> {
+        self.hidden.find(name).or_else(|| self.named.find(name)).map(Arc::as_ref)
+    }
+
+    /// The checks of a rule and those for all tools.
+    fn checks_with<'p>(&'p self, rule: &'p Rule) -> [Option<&'p Checks>; 2] {
+        [Some(rule), self.all_tools.as_deref()].map(|rule| rule?.checks.as_deref())
     }
 
     fn decision_of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {
-        self.new_decision(rule.effect, &rule.path, rule.reason.as_deref())
+        Decision { effect: rule.effect, rule: &rule.path, reason: rule.reason.as_deref(), file: self.file.as_deref() }
     }
 
-    fn new_decision<'p>(&'p self, effect: Effect, rule: &'p str, reason: Option<&'p str>) -> Decision<'p> {
-        Decision { effect, rule, reason, file: self.file.as_deref() }
+    fn decision_of_check<'p>(&'p self, effect: Effect, check: &'p GroupCheck) -> Decision<'p> {
+        let reason = check.group.reason.as_deref();
+        Decision { effect, rule: &check.path, reason, file: self.file.as_deref() }
     }
 }
 
 impl Checks {
-    /// Returns a check that refuses whatever the arguments are: a denial without conditions, or a rule that denies.
-    fn refuses_always(&self) -> Option<(&str, Option<&str>)> {
-        let denied = self.deny_if.iter().find(|check| check.group.conditions.is_empty());
-        let denied = denied.map(|check| (check.path.as_str(), check.group.reason.as_deref()));
-        denied.or_else(|| {
-            self.rules.iter().find_map(|rule| match rule {
-                RuleCheck::Deny { path, reason } => Some((path.as_str(), reason.as_deref())),
-                RuleCheck::Require(_) => None,
-            })
-        })
-    }
-
     fn look_at_arguments(&self) -> bool {
-        let groups = [&self.deny_if, &self.require, &self.approve_if];
-        // Those that always refuse were checked before.
-        let conditions = groups.into_iter().flatten().any(|check| !check.group.conditions.is_empty());
-        let amounts = self.limits.iter().any(|limit| matches!(limit.increment, Increment::From { .. }));
-        conditions || !self.rules.is_empty() || amounts
+        let conditions = |check: &GroupCheck| !check.group.conditions.is_empty();
+        self.refusals.iter().chain(&self.approve_if).any(conditions)
+            || self.limits.iter().any(|limit| limit.increment.path().is_some())
     }
-
-    fn find_refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
-        let denied = self.deny_if.iter().find(|check| check.group.holds_as_denial(arguments));
-        let missed = || self.require.iter().find(|check| !check.group.holds_as_requirement(arguments));
-        let ruled_out = || self.rules.iter().find_map(|rule| rule.find_refusal(arguments));
-        let found = denied.or_else(missed).map(|check| (check.path.as_str(), check.group.reason.as_deref()));
-        found.or_else(ruled_out)
-    }
-
-    fn find_approval(&self, arguments: &str) -> Option<&GroupCheck> {
-        self.approve_if.iter().find(|check| check.group.holds_as_denial(arguments))
-    }
-}
-
-impl RuleCheck {
-    fn find_refusal(&self, arguments: &str) -> Option<(&str, Option<&str>)> {
-        match self {
-            Self::Deny { path, reason } => Some((path, reason.as_deref())),
-            Self::Require(check) if check.group.holds_as_requirement(arguments) => None,
-            Self::Require(check) => Some((&check.path, check.group.reason.as_deref())),
-        }
-    }
-}
-
-fn first_match<'p, T>(patterns: &'p [(Pattern, T)], tool: &str) -> Option<&'p T> {
-    patterns.iter().find(|(pattern, _)| pattern.matches(tool)).map(|(_, value)| value)
 }

@@ -8,7 +8,7 @@ use super::keys::words::words;
 use super::window::Window;
 
 /// The identity of a counter: calls with the same one are counted together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CounterId(Arc<str>);
 
 impl CounterId {
@@ -113,4 +113,20 @@ pub struct Limit {
     pub reason: Option<String>,
     /// What happens if the server answers with an error.
     pub on_error: OnError,
+}
+
+impl Limit {
+    /// A limit that counts each call as one. An entry gives it its rule and counter.
+    pub(super) fn on_calls(max: Amount, window: Window, scope: Scope) -> Self {
+        Self {
+            rule: String::new(),
+            counter: CounterId::default(),
+            max,
+            window,
+            scope,
+            increment: Increment::Fixed(Amount::ONE),
+            reason: None,
+            on_error: OnError::Keep,
+        }
+    }
 }

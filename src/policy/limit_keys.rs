@@ -8,10 +8,11 @@ use super::amount::Amount;
 use super::condition::Path;
 use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
+use super::entry::EntryCompiler;
 use super::keys::kinds::Located;
 use super::keys::words::{nearest_word, words};
 use super::keys::{FromDocument, TableRead, TableSpec, ValueKind, read_text, table, wrong_type};
-use super::limit::{Increment, OnError, Scope, Units};
+use super::limit::{Increment, Limit, OnError, Scope, Units};
 use super::number::Number;
 use super::source::Span;
 use super::tree::{DocumentNode, DocumentValue};
@@ -58,56 +59,25 @@ words! {
     "calendar" => Calendar,
 }
 
-#[derive(Debug)]
-pub(super) struct LimitAsWritten {
-    /// The path in the entry, such as `limits[0]`.
-    pub(super) path: String,
-    pub(super) counter: Option<Located<CounterName>>,
-    pub(super) max: Amount,
-    pub(super) window: Window,
-    pub(super) scope: Scope,
-    pub(super) increment: Increment,
-    pub(super) reason: Option<String>,
-    pub(super) on_error: OnError,
-}
-
-impl LimitAsWritten {
-    /// A limit that counts each call as one and has no counter name.
-    pub(super) fn on_calls(path: impl Into<String>, max: Amount, window: Window, scope: Scope) -> Self {
-        Self {
-            path: path.into(),
-            counter: None,
-            max,
-            window,
-            scope,
-            increment: Increment::Fixed(Amount::ONE),
-            reason: None,
-            on_error: OnError::Keep,
-        }
-    }
-
-    pub(super) fn counter_name(&self) -> &str {
-        self.counter.as_ref().map_or(&self.path, |counter| &counter.value.0)
-    }
-}
-
 impl LimitKeys {
-    pub(super) fn into_limit(self, path: String, report: &mut Report) -> Option<LimitAsWritten> {
+    pub(super) fn compile(self, place: &str, entry: &mut EntryCompiler<'_>) {
         if self.increment.is_some() && self.increment_from.is_some() {
             let message = "`increment` and `increment_from` both say how much a call counts";
-            report.push_error("conflicting-keys", &self.table.span, message, "keep one of the two");
-            return None;
+            return entry.report.push_error("conflicting-keys", &self.table.span, message, "keep one of the two");
         }
-        let max = self.max?;
-        let window = self.align?.align_window(self.window?, &self.table.span, report)?;
+        let (Some(max), Some(length), Some(align)) = (self.max, self.window, self.align) else { return };
+        let window = align.align_window(length, &self.table.span, entry.report);
+        let (Some(window), Some(scope), Some(refund)) = (window, self.scope, self.refund_on_error) else { return };
+        if self.table.errors > 0 {
+            return;
+        }
         let increment = match self.increment_from {
             Some(AmountArgument(path)) => Increment::From { path, units: max.units },
             None => Increment::Fixed(self.increment.unwrap_or(Amount::ONE)),
         };
-        let on_error = if self.refund_on_error? { OnError::Refund } else { OnError::Keep };
-        let calls = LimitAsWritten::on_calls(path, max.amount, window, self.scope?);
-        let limit = LimitAsWritten { counter: self.counter, increment, reason: self.reason, on_error, ..calls };
-        Some(limit).filter(|_| self.table.errors == 0)
+        let on_error = if refund { OnError::Refund } else { OnError::Keep };
+        let calls = Limit::on_calls(max.amount, window, scope);
+        entry.add_limit(place, self.counter, Limit { increment, reason: self.reason, on_error, ..calls });
     }
 }
 
@@ -135,12 +105,13 @@ pub(super) enum RateLimit {
 }
 
 impl RateLimit {
-    pub(super) fn into_limit(self, report: &mut Report) -> Option<LimitAsWritten> {
+    pub(super) fn compile(self, entry: &mut EntryCompiler<'_>) {
         match self {
             Self::Short(RateAsWritten { max, length }) => {
-                Some(LimitAsWritten::on_calls("rate_limit", max, Window::Sliding(length), Scope::Session))
+                let limit = Limit::on_calls(max, Window::Sliding(length), Scope::Session);
+                entry.add_limit("rate_limit", None, limit);
             }
-            Self::Long(limit) => limit.into_limit("rate_limit".to_owned(), report),
+            Self::Long(limit) => limit.compile("rate_limit", entry),
         }
     }
 }
@@ -231,12 +202,11 @@ impl FromDocument for Spend {
 
 /// Builds the limit on money from a `spend_limit` and its `amount_from`.
 pub(super) fn spend_limit(
-    path: &str,
     spend: Option<Located<Spend>>,
     amount_from: Option<Located<AmountArgument>>,
     table: &TableRead,
     report: &mut Report,
-) -> Option<LimitAsWritten> {
+) -> Option<Limit> {
     if let Some(amount_from) = &amount_from
         && !table.has("spend_limit")
     {
@@ -251,7 +221,7 @@ pub(super) fn spend_limit(
     let RateAsWritten { max, length } = rate?;
     let window = Align::Calendar.align_window(length, &span, report)?;
     let increment = Increment::From { path: amount_from?.value.0, units: Units::Decimal };
-    Some(LimitAsWritten { increment, ..LimitAsWritten::on_calls(path, max, window, Scope::Server) })
+    Some(Limit { increment, ..Limit::on_calls(max, window, Scope::Server) })
 }
 
 impl FromDocument for WindowLength {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::compile::Policy;
 use super::decision::Effect;
 use super::diagnostic::{Report, quote_for_message};
-use super::document::{Otherwise, PolicyDocument, ToolEntry};
+use super::document::{Otherwise, PolicyDocument, PolicyEntry, ToolName};
 use super::glob::NamePattern;
 use super::keys::words::{list_words, nearest_word};
 use super::server::ServerName;
@@ -16,17 +16,15 @@ use crate::risk::{Catalogue, Class};
 
 /// Reports contradictions, which stop loading.
 pub(super) fn report_contradictions(document: &PolicyDocument, report: &mut Report) {
-    let entries: &[ToolEntry] = document.tools.as_deref().unwrap_or_default();
+    let entries: &[PolicyEntry<ToolName>] = document.tools.as_deref().unwrap_or_default();
     same_name_twice(entries, report);
 
-    let hidden = document.hide.iter().flatten().map(|item| (&item.tool.pattern, &item.span));
-    let listed = entries.iter().map(|entry| (&entry.tool.pattern, &entry.span));
     let mut patterns = 0;
-    for (name, span) in hidden.chain(listed) {
-        patterns += if let NamePattern::Glob(expanded) = name { expanded.len() } else { 0 };
+    for entry in document.hide.iter().flatten().chain(entries) {
+        patterns += if let NamePattern::Glob(expanded) = &entry.key.pattern { expanded.len() } else { 0 };
         if patterns > MAX_GLOBS {
             let message = format!("the globs of this policy expand to more than {MAX_GLOBS} patterns");
-            report.push_error("too-many-globs", span, message, "write fewer, wider globs");
+            report.push_error("too-many-globs", &entry.span, message, "write fewer, wider globs");
             return;
         }
     }
@@ -34,26 +32,26 @@ pub(super) fn report_contradictions(document: &PolicyDocument, report: &mut Repo
 }
 
 /// Reports one tool under two keys, such as `a` and an escaped spelling of it.
-fn same_name_twice(entries: &[ToolEntry], report: &mut Report) {
+fn same_name_twice(entries: &[PolicyEntry<ToolName>], report: &mut Report) {
     let mut seen: HashMap<&str, &str> = HashMap::new();
     for entry in entries {
-        if let NamePattern::Exact(name) = &entry.tool.pattern
-            && let Some(earlier) = seen.insert(name, &entry.tool.text)
-            && earlier != entry.tool.text
+        if let NamePattern::Exact(name) = &entry.key.pattern
+            && let Some(earlier) = seen.insert(name, &entry.key.text)
+            && earlier != entry.key.text
         {
             let message =
-                format!("{} and {} are the same tool", quote_for_message(earlier), quote_for_message(&entry.tool.text));
+                format!("{} and {} are the same tool", quote_for_message(earlier), quote_for_message(&entry.key.text));
             report.push_error("duplicate-key", &entry.span, message, "keep one of the two");
         }
     }
 }
 
 /// Reports two globs with equally much literal text that share a name: neither is more specific.
-fn ambiguous_globs(entries: &[ToolEntry], report: &mut Report) {
+fn ambiguous_globs(entries: &[PolicyEntry<ToolName>], report: &mut Report) {
     let globs: Vec<_> = entries
         .iter()
         .filter_map(
-            |entry| if let NamePattern::Glob(patterns) = &entry.tool.pattern { Some((entry, patterns)) } else { None },
+            |entry| if let NamePattern::Glob(patterns) = &entry.key.pattern { Some((entry, patterns)) } else { None },
         )
         .collect();
     for (at, (entry, patterns)) in globs.iter().enumerate() {
@@ -65,8 +63,8 @@ fn ambiguous_globs(entries: &[ToolEntry], report: &mut Report) {
         if let Some((rival, _)) = rival {
             let message = format!(
                 "{} and {} can match the same tool, with equally much literal text",
-                quote_for_message(&rival.tool.text),
-                quote_for_message(&entry.tool.text)
+                quote_for_message(&rival.key.text),
+                quote_for_message(&entry.key.text)
             );
             report.push_error(
                 "ambiguous-glob",
@@ -131,16 +129,16 @@ pub(super) fn report_doubts(
 
 /// Warns of entries whose tool is also in the `hide` list.
 fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
-    for entry in document.tools.iter().flatten().filter(|entry| entry.entry_effect() != Effect::Hide) {
-        let hides = document.hide.iter().flatten().find(|item| match &entry.tool.pattern {
-            NamePattern::Exact(name) => item.tool.pattern.matches(name),
-            NamePattern::Glob(_) => item.tool.text == entry.tool.text || item.tool.pattern.matches_all(),
+    for entry in document.tools.iter().flatten().filter(|entry| entry.rule.effect != Effect::Hide) {
+        let hides = document.hide.iter().flatten().find(|item| match &entry.key.pattern {
+            NamePattern::Exact(name) => item.key.pattern.matches(name),
+            NamePattern::Glob(_) => item.key.text == entry.key.text || item.key.pattern.matches_all(),
         });
         if let Some(item) = hides {
             let message = format!(
                 "{} is listed here and hidden by `{}`; it stays hidden",
-                quote_for_message(&entry.tool.text),
-                item.path
+                quote_for_message(&entry.key.text),
+                item.rule.path
             );
             report.push_warning(
                 "hidden-and-listed",
@@ -154,10 +152,10 @@ fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
 
 fn unknown_arguments(document: &PolicyDocument, catalogue: &Catalogue, report: &mut Report) {
     for entry in document.tools.iter().flatten() {
-        let NamePattern::Exact(tool) = &entry.tool.pattern else { continue };
+        let NamePattern::Exact(tool) = &entry.key.pattern else { continue };
         let Some(known) = catalogue.argument_names(tool) else { continue };
         let mut said: Vec<&str> = Vec::new();
-        for path in entry.body.argument_paths() {
+        for path in entry.rule.argument_paths() {
             let argument = path.argument_name();
             if said.contains(&argument) || known.iter().any(|name| name == argument) {
                 continue;
@@ -180,10 +178,10 @@ fn unknown_arguments(document: &PolicyDocument, catalogue: &Catalogue, report: &
 }
 
 fn unknown_tools(document: &PolicyDocument, catalogue: &Catalogue, report: &mut Report) {
-    let hidden = document.hide.iter().flatten().map(|item| (&item.tool.pattern, &item.tool.text, &item.span));
-    let listed = document.tools.iter().flatten().map(|entry| (&entry.tool.pattern, &entry.tool.text, &entry.span));
-    for (name, text, span) in hidden.chain(listed) {
-        if catalogue.tools().iter().any(|tool| name.matches(&tool.name)) {
+    for PolicyEntry { span, key: ToolName { text, pattern }, .. } in
+        [&document.hide, &document.tools].into_iter().flatten().flatten()
+    {
+        if catalogue.tools().iter().any(|tool| pattern.matches(&tool.name)) {
             continue;
         }
         let message =
@@ -229,11 +227,8 @@ fn destructive_allowed(document: &PolicyDocument, policy: &Policy, catalogue: &C
 
 /// The span of the rule with this path: an entry, a class, or else the default.
 fn span_of_rule(document: &PolicyDocument, path: &str) -> Span {
-    let entry = document.tools.iter().flatten().find(|entry| entry.rule_path() == path).map(|entry| &entry.span);
-    let class = || {
-        let entries = document.classes.iter().flatten();
-        entries.filter(|entry| format!("classes.{}", entry.class.as_str()) == path).map(|entry| &entry.span).next()
-    };
-    let default = || document.default.as_ref().map(|default| &default.span);
-    entry.or_else(class).or_else(default).cloned().unwrap_or(0..0)
+    let tools = document.tools.iter().flatten().map(|entry| (&entry.rule, &entry.span));
+    let mut entries = tools.chain(document.classes.iter().flatten().map(|entry| (&entry.rule, &entry.span)));
+    let entry = entries.find(|(rule, _)| rule.path == path).map(|(_, span)| span);
+    entry.or(document.default.as_ref().map(|default| &default.span)).cloned().unwrap_or(0..0)
 }

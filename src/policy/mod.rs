@@ -24,6 +24,7 @@ pub(crate) mod keys;
 mod limit;
 pub(crate) mod limit_keys;
 mod lint;
+mod name_table;
 mod number;
 mod render;
 mod rule_keys;
@@ -44,6 +45,7 @@ pub use builtin::{builtin_policy, builtin_text};
 pub use compile::{Mode, Policy};
 pub use decision::{Decision, Effect};
 pub use diagnostic::{Diagnostic, Severity};
+pub use glob::BadToolGlob;
 pub use json::as_json;
 pub use judge::{Judgement, ToolSeen};
 pub(crate) use keys::words::nearest_word;
@@ -54,7 +56,7 @@ pub use server::{BadServerName, ServerName};
 pub use source::{Format, Place, Source, Span};
 pub use summary::{Summary, Tally};
 pub use testfile::{Expected, LoadedTests, TestCase, TestFile, TestStep, load_tests};
-pub use tool_glob::{BadToolGlob, ToolGlob};
+pub use tool_glob::ToolGlob;
 pub use tool_ref::{Listing, ToolRef};
 pub use window::{BadWindow, Calendar, Window};
 
@@ -72,14 +74,16 @@ pub struct Loaded {
 
 /// Reports the errors of a decoded document, whatever server it is for.
 pub(crate) fn report_errors(root: &tree::DocumentNode, report: &mut Report) {
-    let document = document::read_document(root, report);
+    let origin = document::Origin { server: &ServerName::unknown(), prefix: "" };
+    let document = document::read_document(root, origin, report);
     lint::report_contradictions(&document, report);
 }
 
 /// Loads a document as the policy for a server. Never panics; reports errors only as diagnostics.
 pub fn load_policy(source: &Source, server: &ServerName) -> Loaded {
     let mut report = Report::default();
-    let document = decode::decode(source, &mut report).map(|root| document::read_document(&root, &mut report));
+    let origin = document::Origin { server, prefix: "" };
+    let document = decode::decode(source, &mut report).map(|root| document::read_document(&root, origin, &mut report));
     let policy = document.and_then(|document| {
         lint::report_contradictions(&document, &mut report);
         let policy = compile::compile(&document, source.name(), server);

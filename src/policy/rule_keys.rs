@@ -7,13 +7,13 @@ use super::amount::Amount;
 use super::condition::{ConditionGroup, Match, Operator};
 use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
-use super::entry::EntryBody;
-use super::group_keys::{GroupCheck, GroupedCondition};
+use super::entry::EntryCompiler;
+use super::group_keys::{GroupKind, GroupedCondition};
 use super::keys::kinds::{Located, Unread};
 use super::keys::words::words;
 use super::keys::{FromDocument as _, TableSpec, table};
-use super::limit::{Increment, Scope, Units};
-use super::limit_keys::{Align, AmountArgument, CounterName, LimitAsWritten, RateAsWritten, Spend, spend_limit};
+use super::limit::{Increment, Limit, Scope, Units};
+use super::limit_keys::{Align, AmountArgument, CounterName, RateAsWritten, Spend, spend_limit};
 use super::tree::DocumentNode;
 use super::window::WindowLength;
 
@@ -76,61 +76,54 @@ table! {
     "increment_from" => increment_from: AmountArgument,
 }
 
-/// What one of Intercept's rules checks before its counters.
-#[derive(Debug)]
-pub(super) enum RuleCheck {
-    /// It always refuses.
-    Deny { path: String, reason: Option<String> },
-    /// It refuses unless this holds.
-    Require(GroupCheck),
-}
-
 impl RuleKeys {
-    pub(super) fn add_to(mut self, body: &mut EntryBody, path: String, report: &mut Report) {
+    pub(super) fn compile(mut self, place: &str, entry: &mut EntryCompiler<'_>) {
         let span = &self.table.span;
         let asks = ["conditions", "rate_limit", "spend_limit", "state"].into_iter().find(|key| self.table.has(key));
         match (self.action, asks) {
             (Some(RuleAction::Evaluate), Some(_)) => {}
             (None, _) => return,
             (Some(RuleAction::Deny), None) => {
-                body.rules.push(RuleCheck::Deny { path, reason: self.reason });
-                return;
+                // Without conditions, a denial always refuses.
+                let group = ConditionGroup { reason: self.reason, ..ConditionGroup::default() };
+                return entry.checks.refusals.push(entry.new_check(place, GroupKind::Denial, group));
             }
             (Some(RuleAction::Deny), Some(key)) => {
-                let message = format!("a rule that denies refuses always, so it takes no `{key}`");
+                let message = format!("a rule that denies refuses every call, so it takes no `{key}`");
                 let hint = "take it out, or write the conditions under `deny_if` of the tool";
-                return report.push_error("conflicting-keys", span, message, hint);
+                return entry.report.push_error("conflicting-keys", span, message, hint);
             }
             (Some(RuleAction::Evaluate), None) => {
                 let hint = "give it `conditions` or a `rate_limit`, or `action` with \"deny\"";
-                return report.push_error("missing-key", span, "the rule asks for nothing", hint);
+                return entry.report.push_error("missing-key", span, "the rule asks for nothing", hint);
             }
         }
         let conditions = self.conditions.take().unwrap_or_default().into_iter().map(|condition| condition.0);
         let (on_counters, others): (Vec<_>, Vec<_>) = conditions.partition(is_on_counter);
-        let maximum = on_counters.iter().filter_map(|condition| counter_maximum(condition, report)).min();
-        let conditions: Vec<_> = others.iter().map(|node| GroupedCondition::compile(node, report)).collect();
+        let maximum = on_counters.iter().filter_map(|condition| counter_maximum(condition, entry.report)).min();
+        let conditions: Vec<_> = others.iter().map(|node| GroupedCondition::compile(node, entry.report)).collect();
         let Some(conditions) = conditions.into_iter().collect::<Option<Vec<_>>>() else { return };
         let reason = self.reason.clone();
         if !conditions.is_empty() {
             let group = ConditionGroup { conditions, join: self.join.unwrap_or_default(), reason: reason.clone() };
-            body.rules.push(RuleCheck::Require(GroupCheck { path: path.clone(), group }));
+            entry.checks.refusals.push(entry.new_check(place, GroupKind::Requirement, group));
         }
-        let rate = self.rate_limit.take().and_then(|Located { span, value: RateAsWritten { max, length } }| {
-            let window = Align::Calendar.align_window(length, &span, report)?;
-            Some(LimitAsWritten::on_calls("", max, window, Scope::Server))
-        });
-        // Both limits have the rule's path, and money must not be counted together with calls.
-        let counter = self
-            .spend_limit
-            .as_ref()
-            .map(|spend| Located { span: spend.span.clone(), value: CounterName(format!("{path}.spend_limit")) });
+        if let Some(Located { span, value: RateAsWritten { max, length } }) = self.rate_limit.take()
+            && let Some(window) = Align::Calendar.align_window(length, &span, entry.report)
+        {
+            let limit = Limit { reason: reason.clone(), ..Limit::on_calls(max, window, Scope::Server) };
+            entry.add_limit(place, None, limit);
+        }
         let (spend, amount_from) = (self.spend_limit.take(), self.amount_from.take());
-        let spend = spend_limit(&path, spend, amount_from, &self.table, report);
-        let spend = spend.map(|limit| LimitAsWritten { counter, ..limit });
-        let counted = self.counter_limit(&on_counters, maximum, report);
-        let limits = [rate, spend, counted].into_iter().flatten();
-        body.limits.extend(limits.map(|limit| LimitAsWritten { path: path.clone(), reason: reason.clone(), ..limit }));
+        let span = spend.as_ref().map(|spend| spend.span.clone());
+        if let Some(limit) = spend_limit(spend, amount_from, &self.table, entry.report) {
+            // All limits of a rule have its path, and money must not be counted together with calls.
+            let counter = span.map(|span| Located { span, value: CounterName(format!("{place}.spend_limit")) });
+            entry.add_limit(place, counter, Limit { reason: reason.clone(), ..limit });
+        }
+        if let Some((counter, limit)) = self.counter_limit(&on_counters, maximum, entry.report) {
+            entry.add_limit(place, Some(counter), Limit { reason, ..limit });
+        }
     }
 
     /// Builds the limit of the rule's own counter from the conditions on it.
@@ -139,7 +132,7 @@ impl RuleKeys {
         conditions: &[DocumentNode],
         maximum: Option<Amount>,
         report: &mut Report,
-    ) -> Option<LimitAsWritten> {
+    ) -> Option<(Located<CounterName>, Limit)> {
         if !self.table.has("state") && maximum.is_some() {
             let message = "the rule asks for a counter that it does not keep";
             let hint = "add `state` with `counter` and `window` to this rule";
@@ -169,8 +162,7 @@ impl RuleKeys {
         };
         // A whole count stops at a whole number: as a maximum, "less than 3" reads better as 2 than as 2.999999999.
         let max = if matches!(&increment, Increment::Fixed(step) if step.is_whole()) { max.round_down() } else { max };
-        let calls = LimitAsWritten::on_calls("", max, window, Scope::Server);
-        Some(LimitAsWritten { counter: Some(counter), increment, ..calls })
+        Some((counter, Limit { increment, ..Limit::on_calls(max, window, Scope::Server) }))
     }
 }
 

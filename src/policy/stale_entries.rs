@@ -8,14 +8,11 @@ impl Policy {
     /// Returns the paths of the entries that match none of `tools`, with the tool's name if the path does not tell it.
     pub fn entries_without(&self, tools: &[&str]) -> Vec<(&str, Option<&str>)> {
         let mut found: BTreeMap<(&str, Option<&str>), bool> = BTreeMap::new();
-        let exact = self.hidden.iter().map(|(name, rule)| (name, rule, "hide"));
-        let exact = exact.chain(self.exact.iter().map(|(name, rule)| (name, rule, "tools")));
-        for (name, rule, list) in exact {
-            let told = list == "tools" && rule.path.starts_with("tools");
-            let key = (rule.path.as_str(), Some(name.as_str()).filter(|_| !told));
+        for (name, rule) in self.hidden.exact.iter().chain(&self.named.exact) {
+            let key = (rule.path.as_str(), Some(name.as_str()).filter(|_| !rule.path.starts_with("tools")));
             *found.entry(key).or_default() |= tools.contains(&name.as_str());
         }
-        for (pattern, rule) in self.hidden_globs.iter().chain(&self.globs) {
+        for (pattern, rule) in self.hidden.globs.iter().chain(&self.named.globs) {
             *found.entry((&rule.path, None)).or_default() |= tools.iter().any(|tool| pattern.matches(tool));
         }
         let unmatched = found.into_iter().filter(|((path, _), matches)| !matches && !path.starts_with("builtin:"));

@@ -1,18 +1,10 @@
 //! Globs for tool names outside a policy, with the same syntax.
 
-use super::glob::{NamePattern, Pattern};
+use super::glob::{BadToolGlob, NamePattern, Pattern};
 
 /// A tool's name or a glob.
 #[derive(Clone, Debug)]
 pub struct ToolGlob(NamePattern);
-
-/// The error for a text that is neither a name nor a glob. The message says why and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}; {hint}")]
-pub struct BadToolGlob {
-    message: &'static str,
-    hint: &'static str,
-}
 
 impl ToolGlob {
     /// Parses a name or glob like the keys under `tools`.
@@ -20,7 +12,7 @@ impl ToolGlob {
     /// # Errors
     /// Where it is neither.
     pub fn parse(text: &str) -> Result<Self, BadToolGlob> {
-        NamePattern::parse(text).map(Self).map_err(|bad| BadToolGlob { message: bad.message, hint: bad.hint })
+        NamePattern::parse(text).map(Self)
     }
 
     /// Whether the glob matches a tool of this name.

@@ -74,7 +74,8 @@ impl FromDocument for ServerMembers {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        read_members(node, [what, "a table", &format!("such as {}", SETTINGS.example)], report).map(Self)
+        let hint = format!("such as {}", SETTINGS.example);
+        read_members(node, [what, "a table", &hint], report).map(|members| Self(members.to_vec()))
     }
 }
 

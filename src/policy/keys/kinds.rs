@@ -129,13 +129,13 @@ impl<T: FromDocument> FromDocument for Unread<T> {
     }
 }
 
-pub(crate) fn read_members(
-    node: &DocumentNode,
+pub(crate) fn read_members<'n>(
+    node: &'n DocumentNode,
     [what, kind, hint]: [&str; 3],
     report: &mut Report,
-) -> Option<Vec<DocumentMember>> {
+) -> Option<&'n [DocumentMember]> {
     if let DocumentValue::Table(members) = &node.value {
-        return Some(members.clone());
+        return Some(members);
     }
     report.push(wrong_type(node, what, kind).with_hint(hint));
     None

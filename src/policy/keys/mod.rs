@@ -112,7 +112,11 @@ pub(crate) struct TableRead {
 impl TableRead {
     /// Whether the key is present, even if its value is wrong.
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.written.iter().any(|(name, _)| *name == key)
+        self.span_of(key).is_some()
+    }
+
+    pub(crate) fn span_of(&self, key: &str) -> Option<&Span> {
+        self.written.iter().find(|(name, _)| *name == key).map(|(_, span)| span)
     }
 }
 
