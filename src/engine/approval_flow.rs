@@ -15,6 +15,9 @@ use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::{reply, view};
 
+const ANSWERED: &str = "It was answered elsewhere.";
+const TOO_LATE: &str = "It is too late for this call.";
+
 pub(super) struct UnapprovedCall<'a> {
     pub(super) request: ClientRequest<'a>,
     pub(super) payload: Payload,
@@ -31,67 +34,52 @@ pub(super) enum RoundOutcome {
     NewCall,
     /// It answers the question about a held call, which is now settled.
     Settled,
-    /// It brings a refusal that came too late for the call in question, and applies to this one.
-    RefusedLate {
-        /// The person's message to the agent.
-        note: Option<String>,
-    },
+    /// It brings a refusal that came too late for the call in question, and applies to this one. The text is the
+    /// person's note to the agent.
+    RefusedLate(Option<String>),
 }
 
 impl Engine {
     /// Asks a person about a call, unless one has answered already or nobody can be asked.
-    pub(super) fn ask_person(&mut self, mut unapproved: UnapprovedCall<'_>, round: RoundOutcome, turn: &mut Turn<'_>) {
+    pub(super) fn ask_person(&mut self, unapproved: UnapprovedCall<'_>, round: RoundOutcome, turn: &mut Turn<'_>) {
         let call = unapproved.call;
-        if let RoundOutcome::RefusedLate { note } = round {
+        let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
+        let channels = self.available_channels(call);
+        let (approval, why, remedy) = if let RoundOutcome::RefusedLate(note) = round {
             let channel = Some(Channel::Client.as_str());
             let approval = Approval { verdict: "refused", channel, note: note.clone(), ..Approval::default() };
-            return self.refuse_unasked(unapproved, approval, describe_refusal_by_person(note), Remedy::Person, turn);
-        }
-        let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
-        if let Some(channel) = self.approvals.grants.redeem_grant(&call.name, digest, turn.now.session) {
+            (approval, describe_refusal_by_person(note), Remedy::Person)
+        } else if let Some(channel) = self.approvals.grants.redeem_grant(&call.name, digest, turn.now.session) {
+            let UnapprovedCall { request, payload, mut pending, .. } = unapproved;
             let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
-            unapproved.pending.record_approval(approval, turn.now.session);
-            let UnapprovedCall { request, payload, pending, .. } = unapproved;
+            pending.record_approval(approval, turn.now.session);
             return self.forward_call(request.id, request.key, (Subject::Tool, &call.name), payload, pending, turn);
-        }
-        let channels = self.available_channels(call);
-        if !channels.is_empty() && self.approvals.can_hold(unapproved.payload.bytes(unapproved.request.line).len()) {
+        } else if channels.is_empty() {
+            let why = "This call needs a person's approval, and nobody can be asked.";
+            (unavailable(), why.to_owned(), Remedy::Channel)
+        } else if self.approvals.can_hold(unapproved.payload.bytes(unapproved.request.line).len()) {
             return self.hold_call(unapproved, digest, &channels, turn);
-        }
-        let (why, remedy) = if channels.is_empty() {
-            ("This call needs a person's approval, and nobody can be asked.".to_owned(), Remedy::Channel)
         } else {
-            (format!("{MAX_HELD} calls are waiting for a person already, or many bytes of them."), Remedy::Queue)
+            let why = format!("{MAX_HELD} calls, or too many bytes of them, are already waiting for a person.");
+            (unavailable(), why, Remedy::Queue)
         };
-        let approval = Approval { verdict: "unavailable", ..Approval::default() };
-        self.refuse_unasked(unapproved, approval, why, remedy, turn);
-    }
-
-    fn refuse_unasked(
-        &mut self,
-        unapproved: UnapprovedCall<'_>,
-        approval: Approval,
-        why: String,
-        remedy: Remedy,
-        turn: &mut Turn<'_>,
-    ) {
-        let UnapprovedCall { request, call, decision, mut pending, .. } = unapproved;
+        let UnapprovedCall { request, decision, mut pending, .. } = unapproved;
         pending.set_approval(approval);
-        let decision = Decision { reason: None, ..decision };
-        let refused = Refused { decision, otherwise: Some(why), remedy };
+        let refused = Refused { decision: Decision { reason: None, ..decision }, otherwise: Some(why), remedy };
         self.refuse_call(pending, (request.id, &call.name), refused, turn);
     }
 
     fn hold_call(&mut self, unapproved: UnapprovedCall<'_>, digest: Digest, channels: &[Channel], turn: &mut Turn<'_>) {
-        if let Some(repeated) = self.approvals.take_repeated(digest) {
-            close_question(repeated, Settled::Over, "The call was made again.", turn);
+        if let Some(late) = self.approvals.take_question(|late| late.call.is_none() && late.digest == digest) {
+            close_question(&late, Settled::Over, "The call was made again.", turn);
         }
         let UnapprovedCall { request, payload, call, decision, asking, pending } = unapproved;
         let mut line = payload.bytes(request.line).trim_ascii_end().to_vec();
         line.push(b'\n');
         let class = self.policy.class_of(self.tools.find_tool(&call.name));
+        let number = self.approvals.next_number();
         let question = Question {
-            number: self.approvals.next_number(),
+            number,
             tool: call.name.as_ref().into(),
             class: class.as_str(),
             rule: decision.rule.into(),
@@ -101,62 +89,45 @@ impl Engine {
             timeout: asking.timeout.unwrap_or(self.approvals.options.timeout),
             local: if channels.contains(&Channel::Local) { Local::Asked } else { Local::Not },
         };
-        let is_round = channels.contains(&Channel::Client) && pending.shape == AnswerShape::TypedResult;
-        let dialogue = self.new_dialogue(&question, digest, channels, pending.shape);
+        let dialogue = channels.contains(&Channel::Client).then(|| match pending.shape {
+            AnswerShape::TypedResult => Dialogue::Round(self.approvals.seal_question("state", number, &digest)),
+            _ => Dialogue::Request(self.approvals.seal_question("id", number, &digest)),
+        });
         turn.push_note(format!(
             "tools/call of {:?} (id {}) waits for a person: {}",
             call.name, request.id, decision.rule
         ));
-        turn.push_action(Action::Ask(Box::new(question.clone())));
         let server = self.policy.server().as_str();
         let prompt = ApprovalPrompt { server, risk: class.risk().as_str(), question: &question };
         let line_to_client = match &dialogue {
-            Some(Dialogue::Request { id, .. }) => Some(prompt.build_request(id)),
-            Some(Dialogue::Round { state }) => prompt.build_input_required(request.id, state),
+            Some(Dialogue::Request(id)) => Some(prompt.build_request(id)),
+            Some(Dialogue::Round(state)) => prompt.build_input_required(request.id, state),
             None => None,
         };
+        let (tool, rule, local) = (question.tool.clone(), question.rule.clone(), question.local);
+        let until = turn.now.session.saturating_add(question.timeout);
+        turn.push_action(Action::Ask(Box::new(question)));
         if let Some(line) = line_to_client {
             turn.send_to_client(line);
         }
         let mut progress = None;
-        if !is_round {
-            self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(question.number));
+        if !matches!(dialogue, Some(Dialogue::Round(_))) {
+            self.client_requests.insert(request.key.clone(), request.id, RequestKind::Held(number));
             progress = call.progress_token().and_then(|token| Progress::new(token, turn.now.session));
         }
-        self.approvals.add_held(HeldCall {
-            question,
+        let call = HeldCall {
             id: request.id.into(),
             key: request.key,
             line: line.into(),
+            rule,
             file: decision.file.map(Into::into),
-            digest,
-            scope: asking.scope.unwrap_or_default(),
             pending,
             since: turn.now.session,
-            dialogue,
             progress,
-        });
-    }
-
-    /// `None` if the client is not one of the channels.
-    fn new_dialogue(
-        &self,
-        question: &Question,
-        digest: Digest,
-        channels: &[Channel],
-        shape: AnswerShape,
-    ) -> Option<Dialogue> {
-        if !channels.contains(&Channel::Client) {
-            return None;
-        }
-        if shape == AnswerShape::TypedResult {
-            return Some(Dialogue::Round {
-                state: self.approvals.seal_question("state", question.number, &digest).into(),
-            });
-        }
-        let id = self.approvals.seal_question("id", question.number, &digest);
-        let key = IdKey::parse(format!("\"{id}\"").as_bytes()).ok()?;
-        Some(Dialogue::Request { id: id.into(), key })
+        };
+        let scope = asking.scope.unwrap_or_default();
+        let call = Some(call);
+        self.approvals.add_question(OpenQuestion { number, tool, digest, scope, local, dialogue, until, call });
     }
 
     /// Returns the channels on which a person can be asked about a call. In a round of the client's own (2026-07-28)
@@ -182,11 +153,11 @@ impl Engine {
     /// wait.
     pub fn handle_timeout(&mut self, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
-        while let Some(held) = self.approvals.take_timed_out(now.session) {
-            self.time_out(held, turn);
-        }
-        while let Some(expired) = self.approvals.take_expired(now.session) {
-            close_question(expired, Settled::Over, "It is too late for this call.", turn);
+        while let Some(mut question) = self.approvals.take_question(|question| question.until <= now.session) {
+            match question.call.take() {
+                Some(held) => self.time_out(question, held, turn),
+                None => close_question(&question, Settled::Over, TOO_LATE, turn),
+            }
         }
         self.approvals.due_progress(now.session).for_each(|line| turn.send_to_client(line));
     }
@@ -196,87 +167,98 @@ impl Engine {
         self.approvals.next_deadline()
     }
 
-    fn time_out(&mut self, held: HeldCall, turn: &mut Turn<'_>) {
-        if let Some(oldest) = self.approvals.add_late(&held, turn.now.session) {
-            close_question(oldest, Settled::Over, "It is too late for this call.", turn);
+    fn time_out(&mut self, question: OpenQuestion, held: HeldCall, turn: &mut Turn<'_>) {
+        if question.local == Local::Asked {
+            turn.push_action(Action::Settle(question.number, Settled::Late));
         }
-        if held.question.local == Local::Asked {
-            turn.push_action(Action::Settle(held.question.number, Settled::Late));
-        }
-        if let Some(Dialogue::Round { .. }) = held.dialogue {
-            // The call was answered with the question, so the client does not wait for it.
-            return self.end_held(held, "timed_out", Outcome::Refused, turn);
-        }
-        let why = format!("Nobody has answered within {}.", format_seconds(held.question.timeout.as_secs()));
         let approval = Approval { verdict: "timed_out", ..Approval::default() };
-        self.refuse_held(held, approval, why, Remedy::Again, turn);
+        if let Some(Dialogue::Round(_)) = question.dialogue {
+            // The call was answered with the question, so the client does not wait for it.
+            self.end_held(held, approval.verdict, Outcome::Refused, turn);
+        } else {
+            let timeout = question.until.saturating_sub(held.since);
+            let why = format!("Nobody has answered within {}.", format_seconds(timeout.as_secs()));
+            self.refuse_held(&question.tool, held, approval, why, Remedy::Again, turn);
+        }
+        if let Some(oldest) = self.approvals.add_late(question, turn.now.session) {
+            close_question(&oldest, Settled::Over, TOO_LATE, turn);
+        }
     }
 
     fn handle_answer(&mut self, number: u64, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
-        if let Some(held) = self.approvals.take_held(number) {
-            self.settle_held(held, answer, channel, turn);
-        } else if let Some(late) = self.approvals.answer_late(number, &answer, channel) {
-            turn.push_note(format!("a late answer to question {number}, by the {} channel", channel.as_str()));
-            close_question(late, Settled::Answered(channel), "It was answered elsewhere.", turn);
-        } else {
-            turn.push_note(format!("an answer to question {number} came after it was settled"));
+        let Some(mut question) = self.approvals.take_question(|question| question.number == number) else {
+            return turn.push_note(format!("an answer to question {number} came after it was settled"));
+        };
+        match question.call.take() {
+            Some(held) => self.settle_held(question, held, answer, channel, turn),
+            None => {
+                turn.push_note(format!("a late answer to question {number}, by the {} channel", channel.as_str()));
+                self.settle_late(question, &answer, channel, turn);
+            }
         }
     }
 
-    fn settle_held(&mut self, held: HeldCall, answer: ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
-        let question = held.open_question().answered_on(channel);
-        close_question(question, Settled::Answered(channel), "It was answered elsewhere.", turn);
-        let approval = Approval {
-            verdict: match answer {
-                ApprovalAnswer::Once => "approved_once",
-                ApprovalAnswer::Session => "approved_for_session",
-                ApprovalAnswer::Refused { .. } => "refused",
-            },
-            channel: Some(channel.as_str()),
-            waited: turn.now.session.saturating_sub(held.since),
-            note: None,
+    fn settle_late(&mut self, late: OpenQuestion, answer: &ApprovalAnswer, channel: Channel, turn: &mut Turn<'_>) {
+        self.approvals.grant_late(&late, answer, channel);
+        close_question(&late, Settled::Answered(channel), ANSWERED, turn);
+    }
+
+    fn settle_held(
+        &mut self,
+        question: OpenQuestion,
+        held: HeldCall,
+        answer: ApprovalAnswer,
+        channel: Channel,
+        turn: &mut Turn<'_>,
+    ) {
+        close_question(&question, Settled::Answered(channel), ANSWERED, turn);
+        let OpenQuestion { tool, digest, scope, .. } = question;
+        let verdict = match answer {
+            ApprovalAnswer::Once => "approved_once",
+            ApprovalAnswer::Session => "approved_for_session",
+            ApprovalAnswer::Refused { .. } => "refused",
         };
+        let waited = turn.now.session.saturating_sub(held.since);
+        let approval = Approval { verdict, channel: Some(channel.as_str()), waited, note: None };
         if let ApprovalAnswer::Refused { note } = answer {
             let approval = Approval { note: note.clone(), ..approval };
-            return self.refuse_held(held, approval, describe_refusal_by_person(note), Remedy::Person, turn);
+            return self.refuse_held(&tool, held, approval, describe_refusal_by_person(note), Remedy::Person, turn);
         }
-        let HeldCall { question, id, key, line, digest, scope, mut pending, progress, .. } = held;
+        let HeldCall { id, key, line, mut pending, progress, .. } = held;
         self.client_requests.remove_answered(&key);
         // Another policy may be in force by now, and an approval does not override it.
         let policy = std::sync::Arc::clone(&self.policy);
-        let decision = policy.judge_call(self.tools.find_tool(&question.tool), &question.arguments).decision;
+        let decision = policy.judge_call(self.tools.find_tool(&tool), read_arguments(&line)).decision;
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
             pending.set_approval(approval);
-            return self.refuse_call(pending, (&id, &question.tool), decision.into(), turn);
+            return self.refuse_call(pending, (&id, &tool), decision.into(), turn);
         }
         if answer == ApprovalAnswer::Session {
-            self.approvals.grants.add_session(&question.tool, digest, scope, channel);
+            self.approvals.grants.add_session(&tool, digest, scope, channel);
         }
         if let Some(progress) = progress {
             self.approvals.progress.set_floor(progress);
         }
         pending.record_approval(approval, turn.now.session);
-        turn.push_note(format!(
-            "tools/call of {:?} (id {id}) was approved by the {} channel",
-            question.tool,
-            channel.as_str()
-        ));
-        let payload = Payload::Written(line.into());
-        self.forward_call(&id, key, (Subject::Tool, &question.tool), payload, pending, turn);
+        turn.push_note(format!("tools/call of {tool:?} (id {id}) was approved by the {} channel", channel.as_str()));
+        self.forward_call(&id, key, (Subject::Tool, &tool), Payload::Written(line.into()), pending, turn);
     }
 
     /// Handles the client's answer to a request of ours. Returns whether it was one.
     pub(super) fn handle_dialogue_answer(&mut self, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) -> bool {
-        let Some(number) = self.approvals.find_dialogue(|dialogue| dialogue.is_request(key)) else { return false };
+        let is_it =
+            |dialogue: &Dialogue| matches!((dialogue, key), (Dialogue::Request(id), IdKey::Text(key)) if id == key);
+        let Some(number) = self.approvals.find_dialogue(is_it) else { return false };
         match answer {
             Answer::Result(result) => {
                 self.handle_answer(number, approvals::read_result(result), Channel::Client, turn);
             }
             Answer::Error(_) => {
                 turn.push_note("the client could not ask its user".to_owned());
-                if !self.approvals.drop_dialogue(number) {
-                    self.refuse_unanswerable(number, "and the client could not ask.", turn);
+                if let Some(question) = self.approvals.find_question(number) {
+                    question.dialogue = None;
                 }
+                self.refuse_unanswerable(number, "and the client could not ask.", turn);
             }
         }
         true
@@ -286,16 +268,20 @@ impl Engine {
     pub fn handle_local_failure(&mut self, number: u64, why: &str, now: Now, actions: &mut Vec<Action>) {
         let turn = &mut Turn::new(now, actions);
         turn.push_note(format!("a person cannot be asked on the local channel: {why}"));
-        if !self.approvals.drop_local(number) {
-            self.refuse_unanswerable(number, &format!("and the local channel cannot ask: {why}"), turn);
+        if let Some(question) = self.approvals.find_question(number) {
+            question.local = Local::Not;
         }
+        self.refuse_unanswerable(number, &format!("and the local channel cannot ask: {why}"), turn);
     }
 
+    /// Refuses a held call if no channel is left on which a person could answer.
     fn refuse_unanswerable(&mut self, number: u64, why: &str, turn: &mut Turn<'_>) {
-        let Some(held) = self.approvals.take_held(number) else { return };
-        let approval = Approval { verdict: "unavailable", ..Approval::default() };
+        let is_lost = |question: &OpenQuestion| {
+            question.number == number && question.dialogue.is_none() && question.local == Local::Not
+        };
+        let Some(OpenQuestion { tool, call: Some(held), .. }) = self.approvals.take_question(is_lost) else { return };
         let why = format!("This call needs a person's approval, {why}");
-        self.refuse_held(held, approval, why, Remedy::Channel, turn);
+        self.refuse_held(&tool, held, unavailable(), why, Remedy::Channel, turn);
     }
 
     /// Returns whether a call carries a state of ours, so that its answer to us must not reach the server (2026-07-28).
@@ -304,8 +290,8 @@ impl Engine {
         let Some(state) = call.request_state().and_then(view::decode_string) else { return false };
         let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
         let number = || state.split('-').nth(1)?.parse().ok();
-        self.approvals.find_dialogue(|dialogue| dialogue.is_round(&state)).is_some()
-            || number().is_some_and(|number| self.approvals.seal_question("state", number, &digest) == *state)
+        self.approvals.find_round(&state).is_some()
+            || number().is_some_and(|number| *self.approvals.seal_question("state", number, &digest) == *state)
     }
 
     /// Handles the answer to our question that a repeated call may bring (2026-07-28).
@@ -315,54 +301,54 @@ impl Engine {
         call: &CallParams<'_>,
         turn: &mut Turn<'_>,
     ) -> RoundOutcome {
-        let Some(answer) = call.answer_to(approvals::OURS) else { return RoundOutcome::NewCall };
-        let state = call.request_state().and_then(view::decode_string).unwrap_or_default();
-        let Some(number) = self.approvals.find_dialogue(|dialogue| dialogue.is_round(&state)) else {
+        let Some(answer) = call.answer_to(approvals::OURS).map(approvals::read_result) else {
             return RoundOutcome::NewCall;
         };
-        let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
-        let answer = approvals::read_result(answer);
-        if let Some(held) = self.approvals.take_held(number) {
-            // This request now waits for the answer, but the server gets the line that the person was asked about.
-            if held.digest == digest
-                && let Some(line) = approvals::replace_id(&held.line, &held.id, request.id)
-            {
-                let held = HeldCall { id: request.id.into(), key: request.key.clone(), line, ..held };
-                self.settle_held(held, answer, Channel::Client, turn);
-                return RoundOutcome::Settled;
-            }
-            self.end_held(held, "cancelled", Outcome::Refused, turn);
+        let state = call.request_state().and_then(view::decode_string).unwrap_or_default();
+        let number = self.approvals.find_round(&state);
+        let Some(mut question) = self.approvals.take_question(|question| Some(question.number) == number) else {
             return RoundOutcome::NewCall;
+        };
+        let is_this_call = question.digest == approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
+        let Some(held) = question.call.take() else {
+            self.settle_late(question, &answer, Channel::Client, turn);
+            return match answer {
+                ApprovalAnswer::Refused { note } if is_this_call => RoundOutcome::RefusedLate(note),
+                _ => RoundOutcome::NewCall,
+            };
+        };
+        // This request now waits for the answer, but the server gets the line that the person was asked about.
+        if is_this_call && let Some(line) = approvals::replace_id(&held.line, &held.id, request.id) {
+            let held = HeldCall { id: request.id.into(), key: request.key.clone(), line, ..held };
+            self.settle_held(question, held, answer, Channel::Client, turn);
+            return RoundOutcome::Settled;
         }
-        let is_this_call = self.approvals.is_late_for(number, digest);
-        if let Some(late) = self.approvals.answer_late(number, &answer, Channel::Client) {
-            close_question(late, Settled::Answered(Channel::Client), "", turn);
-        }
-        match answer {
-            ApprovalAnswer::Refused { note } if is_this_call => RoundOutcome::RefusedLate { note },
-            _ => RoundOutcome::NewCall,
-        }
+        self.end_held(held, "cancelled", Outcome::Refused, turn);
+        RoundOutcome::NewCall
     }
 
     /// Handles the client's cancellation of a held call. Returns whether it was one.
     pub(super) fn cancel_held(&mut self, key: &IdKey, turn: &mut Turn<'_>) -> bool {
         let Some(number) = self.client_requests.held_question(key) else { return false };
         self.client_requests.remove_answered(key);
-        if let Some(held) = self.approvals.take_held(number) {
-            close_question(held.open_question(), Settled::Over, "The call was withdrawn.", turn);
-            self.end_held(held, "cancelled", Outcome::Cancelled, turn);
+        if let Some(question) = self.approvals.take_question(|question| question.number == number) {
+            self.drop_question(question, "The call was withdrawn.", Outcome::Cancelled, turn);
         }
         true
     }
 
     /// Closes all questions, because the server has ended. The caller answers the calls themselves.
     pub(super) fn close_questions(&mut self, turn: &mut Turn<'_>) {
-        for held in self.approvals.drain_held() {
-            close_question(held.open_question(), Settled::Over, "The MCP server has ended.", turn);
-            self.end_held(held, "cancelled", Outcome::ServerDied, turn);
+        for question in self.approvals.take_all_questions() {
+            self.drop_question(question, "The MCP server has ended.", Outcome::ServerDied, turn);
         }
-        for late in self.approvals.drain_late() {
-            close_question(late, Settled::Over, "The MCP server has ended.", turn);
+    }
+
+    fn drop_question(&mut self, mut question: OpenQuestion, why: &str, outcome: Outcome, turn: &mut Turn<'_>) {
+        let held = question.call.take();
+        close_question(&question, Settled::Over, why, turn);
+        if let Some(held) = held {
+            self.end_held(held, "cancelled", outcome, turn);
         }
     }
 
@@ -375,14 +361,21 @@ impl Engine {
         turn.record_outcome(pending.draft, outcome);
     }
 
-    fn refuse_held(&mut self, held: HeldCall, approval: Approval, why: String, remedy: Remedy, turn: &mut Turn<'_>) {
-        let HeldCall { question, id, key, file, mut pending, since, .. } = held;
+    fn refuse_held(
+        &mut self,
+        tool: &str,
+        held: HeldCall,
+        approval: Approval,
+        why: String,
+        remedy: Remedy,
+        turn: &mut Turn<'_>,
+    ) {
+        let HeldCall { id, key, rule, file, mut pending, since, .. } = held;
         pending.set_approval(Approval { waited: turn.now.session.saturating_sub(since), ..approval });
         self.client_requests.remove_answered(&key);
-        let (effect, file) = (Effect::RequireApproval, file.as_deref());
-        let decision = Decision { effect, rule: &question.rule, reason: None, file };
-        let refused = Refused { decision, otherwise: Some(why), remedy };
-        self.refuse_call(pending, (&id, &question.tool), refused, turn);
+        let effect = Effect::RequireApproval;
+        let decision = Decision { effect, rule: &rule, reason: None, file: file.as_deref() };
+        self.refuse_call(pending, (&id, tool), Refused { decision, otherwise: Some(why), remedy }, turn);
     }
 
     fn refuse_call(
@@ -406,6 +399,10 @@ impl Engine {
     }
 }
 
+fn unavailable() -> Approval {
+    Approval { verdict: "unavailable", ..Approval::default() }
+}
+
 fn describe_refusal_by_person(note: Option<String>) -> String {
     match note {
         Some(note) => format!("A person refused this call and says: {note}"),
@@ -413,12 +410,20 @@ fn describe_refusal_by_person(note: Option<String>) -> String {
     }
 }
 
+/// Returns the arguments of a held call, which were read strictly before.
+fn read_arguments(line: &[u8]) -> &str {
+    let line = std::str::from_utf8(line).unwrap_or_default().trim_ascii();
+    let params = view::find_member(line, "params").unwrap_or_default();
+    view::find_member(params, "arguments").unwrap_or("{}")
+}
+
 /// Closes a question wherever it is still open.
-fn close_question(question: OpenQuestion, how: Settled, why: &str, turn: &mut Turn<'_>) {
+fn close_question(question: &OpenQuestion, how: Settled, why: &str, turn: &mut Turn<'_>) {
     if question.local == Local::Asked {
         turn.push_action(Action::Settle(question.number, how));
     }
-    if let Some(Dialogue::Request { id, .. }) = &question.dialogue {
+    // An answer in the client has closed its dialogue.
+    if let (Some(Dialogue::Request(id)), true) = (&question.dialogue, how != Settled::Answered(Channel::Client)) {
         turn.send_to_client(approvals::build_cancellation(id, why));
     }
 }

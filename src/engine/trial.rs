@@ -10,7 +10,7 @@ use crate::policy::{Effect, Policy, ToolRef};
 use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
-use crate::wire::message::{Answer, CallParams, Message};
+use crate::wire::message::{Answer, CallParams};
 use crate::wire::reply::DecisionMeta;
 use crate::wire::strict::{Reader, StrictDepth};
 
@@ -51,13 +51,11 @@ impl Trial {
         Self { gate: CallGate::new(store), reader: Reader::default() }
     }
 
-    /// Tries a call as a client would send it, `elapsed` after the session began, and counts it if it passes.
-    ///
-    /// The session begins with a day of UTC, and so with an hour and a minute: windows that are aligned to the calendar
-    /// end when a reader expects it.
+    /// Tries a call as a client would send it, `elapsed` after the session began, and counts it if it passes. The session
+    /// begins at midnight UTC, so that windows that are aligned to the calendar end when a reader expects it.
     ///
     /// # Errors
-    /// If the name or the depth of the arguments is not acceptable.
+    /// Returns an error if the name or the depth of the arguments is not acceptable.
     pub fn try_call(
         &mut self,
         policy: &Policy,
@@ -69,9 +67,9 @@ impl Trial {
         self.try_call_at(policy, tool.into(), arguments, now, Outcome::Refused)
     }
 
-    /// Tries a call at a time of the caller's choice, and counts it if it passes. If `outcome` is an error, the counts
-    /// that the policy refunds then are refunded at once. A call that a person is asked about counts unless `outcome`
-    /// is a refusal.
+    /// Tries a call with a known outcome, and counts it if it passes. If `outcome` is an error, the counts that the
+    /// policy refunds then are refunded at once. A call that a person is asked about counts unless `outcome` is a
+    /// refusal.
     ///
     /// # Errors
     /// As [`Trial::try_call`].
@@ -89,8 +87,7 @@ impl Trial {
             r#"{{"jsonrpc":"2.0","id":0,"method":"tools/call","params":{{"name":{name},"arguments":{arguments}}}}}"#
         );
         let envelope = self.reader.read_line(line.as_bytes(), StrictDepth::EVERYTHING)?;
-        let Message::Request { params, .. } = Message::from_envelope(&envelope)? else { return Err(Fault::Shape) };
-        let call = CallParams::read(params)?;
+        let call = CallParams::read(envelope.params)?;
         Ok(match self.gate.judge_call(policy, &call, tool.listing, now) {
             Ok(AdmittedCall { decision, asking, counted }) => {
                 match (counted, outcome) {

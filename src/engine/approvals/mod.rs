@@ -1,9 +1,9 @@
 //! Calls that wait for a person, and what persons have approved.
 //!
 //! ```text
-//! asked ─▶ HeldCall ─┬─ approved ─▶ sent as it came     (and a grant, if the approval is for the session)
-//!                    ├─ refused, cancelled, or the server ended
-//!                    └─ timed out ─▶ LateQuestion ─ approved ─▶ a grant for one repetition
+//! asked ─▶ held ─┬─ approved ─▶ sent as it came     (and a grant, if the approval is for the session)
+//!                ├─ refused, cancelled, or the server ended
+//!                └─ timed out ─▶ late ─ approved ─▶ a grant for one repetition
 //! ```
 //! An approval is for the bytes that are held here: nobody can exchange them between question and answer.
 
@@ -138,87 +138,50 @@ pub trait LocalChannel: std::fmt::Debug + Send {
     fn take_answers(&mut self) -> Vec<(u64, ApprovalAnswer)>;
 }
 
+/// A question that a person can still answer.
+#[derive(Debug)]
+pub(super) struct OpenQuestion {
+    pub(super) number: u64,
+    pub(super) tool: Box<str>,
+    pub(super) digest: Digest,
+    pub(super) scope: ApprovalScope,
+    pub(super) local: Local,
+    /// `Some` while the client's dialogue is open.
+    pub(super) dialogue: Option<Dialogue>,
+    /// When the call times out, and after that, when a late answer no longer counts.
+    pub(super) until: Duration,
+    /// `None` once the call has timed out.
+    pub(super) call: Option<HeldCall>,
+}
+
 #[derive(Debug)]
 pub(super) struct HeldCall {
-    pub(super) question: Question,
     /// The id as the client wrote it, and as it is compared.
     pub(super) id: Box<str>,
     pub(super) key: IdKey,
     /// With its newline.
     pub(super) line: Box<[u8]>,
+    pub(super) rule: Box<str>,
     pub(super) file: Option<Box<str>>,
-    pub(super) digest: Digest,
-    pub(super) scope: ApprovalScope,
     pub(super) pending: PendingCall,
     pub(super) since: Duration,
-    /// `Some` while the client's dialogue is open.
-    pub(super) dialogue: Option<Dialogue>,
     pub(super) progress: Option<Progress>,
-}
-
-impl HeldCall {
-    fn deadline(&self) -> Duration {
-        self.since.saturating_add(self.question.timeout)
-    }
-
-    /// Returns the question and where it is still open.
-    pub(super) fn open_question(&self) -> OpenQuestion {
-        OpenQuestion { number: self.question.number, dialogue: self.dialogue.clone(), local: self.question.local }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Dialogue {
-    /// A request of ours waits for its answer.
-    Request { id: Box<str>, key: IdKey },
+    /// A request of ours, with its id, waits for its answer.
+    Request(Box<str>),
     /// The call was answered with the question, and comes again with this state (2026-07-28).
-    Round { state: Box<str> },
-}
-
-impl Dialogue {
-    /// Returns whether the client's answer with this id is for this dialogue.
-    pub(super) fn is_request(&self, id: &IdKey) -> bool {
-        matches!(self, Self::Request { key, .. } if key == id)
-    }
-
-    /// Returns whether a call with this state is for this dialogue.
-    pub(super) fn is_round(&self, call_state: &str) -> bool {
-        matches!(self, Self::Round { state } if **state == *call_state)
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct OpenQuestion {
-    pub(super) number: u64,
-    pub(super) dialogue: Option<Dialogue>,
-    pub(super) local: Local,
-}
-
-impl OpenQuestion {
-    /// Returns what is still open after an answer on this channel: an answer in the client closes its dialogue.
-    pub(super) fn answered_on(self, channel: Channel) -> Self {
-        match channel {
-            Channel::Client => Self { dialogue: None, ..self },
-            Channel::Local => self,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct LateQuestion {
-    question: OpenQuestion,
-    tool: Box<str>,
-    digest: Digest,
-    scope: ApprovalScope,
-    until: Duration,
+    Round(Box<str>),
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Approvals {
     pub(super) options: ApprovalOptions,
     asked: u64,
-    held: Vec<HeldCall>,
-    late: Vec<LateQuestion>,
+    /// Oldest first.
+    questions: Vec<OpenQuestion>,
     pub(super) grants: Grants,
     pub(super) elicitation: ElicitationSupport,
     pub(super) progress: progress::Floors,
@@ -231,8 +194,9 @@ impl Approvals {
 
     /// Returns whether one more call, with a line of `length` bytes, can be held.
     pub(super) fn can_hold(&self, length: usize) -> bool {
-        let total: usize = self.held.iter().map(|held| held.line.len()).sum();
-        self.held.len() < MAX_HELD && (total == 0 || total + length <= MAX_HELD_BYTES)
+        let held = || self.questions.iter().filter_map(|question| question.call.as_ref());
+        let total: usize = held().map(|held| held.line.len()).sum();
+        held().count() < MAX_HELD && (total == 0 || total + length <= MAX_HELD_BYTES)
     }
 
     pub(super) fn next_number(&mut self) -> u64 {
@@ -241,127 +205,66 @@ impl Approvals {
     }
 
     /// Returns text that identifies a question and that nobody can guess.
-    pub(super) fn seal_question(&self, purpose: &str, number: u64, digest: &Digest) -> String {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.options.secret) else { return String::new() };
+    pub(super) fn seal_question(&self, purpose: &str, number: u64, digest: &Digest) -> Box<str> {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.options.secret) else { return Box::default() };
         mac.update(format!("{purpose} {number} {digest}").as_bytes());
         let seal: [u8; 32] = mac.finalize().into_bytes().into();
         let seal = seal.iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-        format!("policylayer-{number}-{seal}")
+        format!("policylayer-{number}-{seal}").into()
     }
 
-    pub(super) fn add_held(&mut self, held: HeldCall) {
-        self.held.push(held);
+    pub(super) fn add_question(&mut self, question: OpenQuestion) {
+        self.questions.push(question);
     }
 
-    pub(super) fn take_held(&mut self, number: u64) -> Option<HeldCall> {
-        let at = self.held.iter().position(|held| held.question.number == number)?;
-        Some(self.held.remove(at))
+    pub(super) fn find_question(&mut self, number: u64) -> Option<&mut OpenQuestion> {
+        self.questions.iter_mut().find(|question| question.number == number)
     }
 
-    pub(super) fn drain_held(&mut self) -> Vec<HeldCall> {
-        std::mem::take(&mut self.held)
+    pub(super) fn take_question(&mut self, is_it: impl Fn(&OpenQuestion) -> bool) -> Option<OpenQuestion> {
+        let at = self.questions.iter().position(is_it)?;
+        Some(self.questions.remove(at))
     }
 
-    /// Returns the number of the question, held or late, whose dialogue matches.
+    pub(super) fn take_all_questions(&mut self) -> Vec<OpenQuestion> {
+        std::mem::take(&mut self.questions)
+    }
+
+    /// Returns the number of the question whose dialogue matches.
     pub(super) fn find_dialogue(&self, is_it: impl Fn(&Dialogue) -> bool) -> Option<u64> {
-        let held = self.held.iter().map(|held| (held.question.number, &held.dialogue));
-        let late = self.late.iter().map(|late| (late.question.number, &late.question.dialogue));
-        held.chain(late).find(|(_, dialogue)| dialogue.as_ref().is_some_and(&is_it)).map(|(number, _)| number)
+        self.questions.iter().find(|question| question.dialogue.as_ref().is_some_and(&is_it)).map(|found| found.number)
     }
 
-    /// Closes the dialogue of a question, which the client cannot show. Returns whether somebody else can still answer
-    /// it.
-    pub(super) fn drop_dialogue(&mut self, number: u64) -> bool {
-        if let Some(late) = self.find_late(number) {
-            late.question.dialogue = None;
-            return true;
-        }
-        let Some(held) = self.find_held(number) else { return true };
-        held.dialogue = None;
-        held.question.local == Local::Asked
+    pub(super) fn find_round(&self, state: &str) -> Option<u64> {
+        self.find_dialogue(|dialogue| matches!(dialogue, Dialogue::Round(open) if **open == *state))
     }
 
-    /// Gives up the local channel for a question. Returns whether somebody else can still answer it.
-    pub(super) fn drop_local(&mut self, number: u64) -> bool {
-        let Some(held) = self.find_held(number) else { return true };
-        held.question.local = Local::Not;
-        held.dialogue.is_some()
-    }
-
-    fn find_held(&mut self, number: u64) -> Option<&mut HeldCall> {
-        self.held.iter_mut().find(|held| held.question.number == number)
-    }
-
-    fn find_late(&mut self, number: u64) -> Option<&mut LateQuestion> {
-        self.late.iter_mut().find(|late| late.question.number == number)
-    }
-
-    pub(super) fn take_timed_out(&mut self, now: Duration) -> Option<HeldCall> {
-        let at = self.held.iter().position(|held| held.deadline() <= now)?;
-        Some(self.held.remove(at))
-    }
-
-    /// Remembers the question of a call that timed out. Returns the oldest one if there are too many.
-    pub(super) fn add_late(&mut self, held: &HeldCall, now: Duration) -> Option<OpenQuestion> {
-        let oldest = (self.late.len() >= MAX_LATE).then(|| self.late.remove(0).question);
-        self.late.push(LateQuestion {
-            question: held.open_question(),
-            tool: held.question.tool.clone(),
-            digest: held.digest,
-            scope: held.scope,
-            until: now.saturating_add(LATE_APPROVAL),
-        });
+    /// Keeps the question of a call that timed out, for late answers. Returns the oldest one if there are too many.
+    pub(super) fn add_late(&mut self, question: OpenQuestion, now: Duration) -> Option<OpenQuestion> {
+        let is_late = |question: &OpenQuestion| question.call.is_none();
+        let is_full = self.questions.iter().filter(|question| is_late(question)).count() >= MAX_LATE;
+        let oldest = if is_full { self.take_question(is_late) } else { None };
+        self.add_question(OpenQuestion { until: now.saturating_add(LATE_APPROVAL), ..question });
         oldest
     }
 
-    /// Handles a late answer; an approval becomes a grant. Returns the question, or `None` if it is not late.
-    pub(super) fn answer_late(
-        &mut self,
-        number: u64,
-        answer: &ApprovalAnswer,
-        channel: Channel,
-    ) -> Option<OpenQuestion> {
-        let late = self.take_late(|late| late.question.number == number)?;
+    /// Turns a late approval into a grant.
+    pub(super) fn grant_late(&mut self, late: &OpenQuestion, answer: &ApprovalAnswer, channel: Channel) {
         match answer {
             ApprovalAnswer::Once => self.grants.add_once(late.digest, channel, late.until),
             ApprovalAnswer::Session => self.grants.add_session(&late.tool, late.digest, late.scope, channel),
             ApprovalAnswer::Refused { .. } => {}
         }
-        Some(late.question.answered_on(channel))
-    }
-
-    pub(super) fn is_late_for(&self, number: u64, digest: Digest) -> bool {
-        self.late.iter().any(|late| late.question.number == number && late.digest == digest)
-    }
-
-    /// Removes the late question about a call that is repeated and asked about again.
-    pub(super) fn take_repeated(&mut self, digest: Digest) -> Option<OpenQuestion> {
-        Some(self.take_late(|late| late.digest == digest)?.question)
-    }
-
-    pub(super) fn take_expired(&mut self, now: Duration) -> Option<OpenQuestion> {
-        Some(self.take_late(|late| late.until <= now)?.question)
-    }
-
-    fn take_late(&mut self, is_it: impl Fn(&LateQuestion) -> bool) -> Option<LateQuestion> {
-        let at = self.late.iter().position(is_it)?;
-        Some(self.late.remove(at))
-    }
-
-    pub(super) fn drain_late(&mut self) -> impl Iterator<Item = OpenQuestion> {
-        std::mem::take(&mut self.late).into_iter().map(|late| late.question)
     }
 
     pub(super) fn due_progress(&mut self, now: Duration) -> impl Iterator<Item = Vec<u8>> {
-        self.held.iter_mut().filter_map(move |held| held.progress.as_mut()?.take_due(&held.question.tool, now))
+        let held = self.questions.iter_mut().filter_map(|question| question.call.as_mut().zip(Some(&question.tool)));
+        held.filter_map(move |(held, tool)| held.progress.as_mut()?.take_due(tool, now))
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
-        let held = self.held.iter().map(|held| {
-            let progress = held.progress.as_ref().map_or(Duration::MAX, Progress::next_due);
-            held.deadline().min(progress)
-        });
-        held.chain(self.late.iter().map(|late| late.until)).min()
+        let due = |question: &OpenQuestion| Some(question.call.as_ref()?.progress.as_ref()?.next_due());
+        self.questions.iter().map(|question| due(question).map_or(question.until, |due| due.min(question.until))).min()
     }
 }
 
