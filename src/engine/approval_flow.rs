@@ -2,8 +2,8 @@
 
 use super::action::{Action, Payload, Turn};
 use super::approvals::{
-    self, ApprovalAnswer, ApprovalPrompt, Channel, Dialogue, ElicitationSupport, HeldCall, Local, OpenQuestion,
-    Progress, Question, Settled,
+    self, ApprovalAnswer, Channel, Dialogue, ElicitationSupport, HeldCall, Local, OpenQuestion, Progress, Question,
+    Settled,
 };
 use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refused, Remedy, Subject, format_refusal, format_seconds};
@@ -97,13 +97,13 @@ impl Engine {
             "tools/call of {:?} (id {}) waits for a person: {}",
             call.name, request.id, decision.rule
         ));
-        let server = self.policy.server().as_str();
-        let prompt = ApprovalPrompt { server, risk: class.risk().as_str(), question: &question };
-        let line_to_client = match &dialogue {
-            Some(Dialogue::Request(id)) => Some(prompt.build_request(id)),
-            Some(Dialogue::Round(state)) => prompt.build_input_required(request.id, state),
-            None => None,
-        };
+        let line_to_client = dialogue.as_ref().map(|dialogue| {
+            let params = approvals::build_params(&question, self.policy.server().as_str(), class.risk().as_str());
+            match dialogue {
+                Dialogue::Request(id) => approvals::build_request(id, &params),
+                Dialogue::Round(state) => approvals::build_input_required(request.id, state, params),
+            }
+        });
         let (tool, rule, local) = (question.tool.clone(), question.rule.clone(), question.local);
         let until = turn.now.session.saturating_add(question.timeout);
         turn.push_action(Action::Ask(Box::new(question)));

@@ -1,15 +1,13 @@
 //! Judges calls by the policy, and counts them.
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use super::Now;
 use super::limits::{Charge, Denied, Limits, Reserved, Store};
 use super::refusal::{Refused, Remedy};
 use crate::limits::{MAX_CONTINUATION, MAX_CONTINUATIONS};
 use crate::policy::{
-    Amount, Asking, Calendar, CounterId, Decision, Effect, Increment, Limit, Listing, OnError, Policy, Scope, ToolRef,
-    Window,
+    Amount, Asking, CounterId, Decision, Effect, Increment, Limit, Listing, OnError, Policy, Scope, ToolRef,
 };
 use crate::record::Outcome;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
@@ -149,7 +147,7 @@ impl CallGate {
             let Some(limit) = limit.or(limits.first()) else { return decision.into() };
             match denied {
                 Denied::Exceeded { retry_after, .. } => {
-                    let why = format!("The limit of {} is reached.", LimitRate(limit));
+                    let why = format!("The limit of {} is reached.", format_rate(limit));
                     let remedy = retry_after.map_or(Remedy::Arguments, Remedy::Wait);
                     refused(limit, limit.reason.as_deref(), why, remedy)
                 }
@@ -219,18 +217,14 @@ impl CallGate {
 }
 
 /// Formats a limit as in "10 per minute".
-struct LimitRate<'l>(&'l Limit);
-
-impl fmt::Display for LimitRate<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Limit { max, window, .. } = self.0;
-        let seconds = window.length().as_secs();
-        match (window, seconds) {
-            (Window::Calendar(Calendar::Minute), _) | (_, 60) => write!(f, "{max} per minute"),
-            (Window::Calendar(Calendar::Hour), _) | (_, 3_600) => write!(f, "{max} per hour"),
-            (Window::Calendar(Calendar::Day), _) | (_, 86_400) => write!(f, "{max} per day"),
-            (_, 1) => write!(f, "{max} per second"),
-            (_, seconds) => write!(f, "{max} per {seconds} seconds"),
-        }
-    }
+fn format_rate(Limit { max, window, .. }: &Limit) -> String {
+    let length = window.length();
+    let unit = match length.as_secs() {
+        1 => "second",
+        60 => "minute",
+        3_600 => "hour",
+        86_400 => "day",
+        _ => return format!("{max} per {} seconds", length.as_secs_f64()),
+    };
+    format!("{max} per {unit}")
 }

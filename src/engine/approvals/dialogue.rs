@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{ApprovalAnswer, Question};
@@ -52,74 +51,58 @@ pub(in crate::engine) fn supports_forms(elicitation: &str) -> bool {
     elicitation.starts_with('{') && (is_empty || find_member(elicitation, "form").is_some())
 }
 
-/// A question as the client shows it to its user.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::engine) struct ApprovalPrompt<'a> {
-    pub(in crate::engine) server: &'a str,
-    pub(in crate::engine) risk: &'a str,
-    pub(in crate::engine) question: &'a Question,
-}
-
 const METHOD: &str = "elicitation/create";
 
-impl ApprovalPrompt<'_> {
-    /// Builds the request that opens the dialogue, under an id of ours.
-    pub(in crate::engine) fn build_request(&self, id: &str) -> Vec<u8> {
-        to_line(&json!({ "jsonrpc": "2.0", "id": id, "method": METHOD, "params": self.build_params() }))
-    }
+/// Builds the request that opens the dialogue, under an id of ours.
+pub(in crate::engine) fn build_request(id: &str, params: &Value) -> Vec<u8> {
+    to_line(&json!({ "jsonrpc": "2.0", "id": id, "method": METHOD, "params": params }))
+}
 
-    /// Builds the answer to a call that asks for its approval. The call comes again with `state`.
-    pub(in crate::engine) fn build_input_required(&self, id: &str, state: &str) -> Option<Vec<u8>> {
-        #[derive(serde::Serialize)]
-        struct Reply<'a> {
-            jsonrpc: &'static str,
-            // As written: a number may be larger than any type.
-            id: &'a RawValue,
-            result: Value,
-        }
-        let mut params = self.build_params();
-        if let Some(params) = params.as_object_mut() {
-            params.insert("mode".to_owned(), "form".into());
-        }
-        let result = json!({
-            "resultType": "input_required",
-            "inputRequests": { OURS: { "method": METHOD, "params": params } },
-            "requestState": state,
-        });
-        Some(to_line(&Reply { jsonrpc: "2.0", id: serde_json::from_str(id).ok()?, result }))
+/// Builds the answer to a call that asks for its approval. The call comes again with `state`.
+pub(in crate::engine) fn build_input_required(id: &str, state: &str, mut params: Value) -> Vec<u8> {
+    if let Some(params) = params.as_object_mut() {
+        params.insert("mode".to_owned(), "form".into());
     }
+    let result = json!({
+        "resultType": "input_required",
+        "inputRequests": { OURS: { "method": METHOD, "params": params } },
+        "requestState": state,
+    });
+    // The id is as the client wrote it: a number may be larger than any type.
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{result}}}\n").into_bytes()
+}
 
-    fn build_params(&self) -> Value {
-        json!({
-            "message": self.format_message(),
-            "requestedSchema": {
-                "type": "object",
-                "properties": {
-                    "decision": {
-                        "type": "string",
-                        "title": "Your decision",
-                        "enum": ["approve_once", "approve_for_session", "refuse"],
-                        "enumNames": ["Approve this call", "Approve for the rest of the session", "Refuse"],
-                    },
-                    "note": { "type": "string", "title": "A note to the agent (optional)", "maxLength": MAX_NOTE },
+/// Builds the parameters of an elicitation that asks a question about a tool of `server`.
+pub(in crate::engine) fn build_params(question: &Question, server: &str, risk: &str) -> Value {
+    json!({
+        "message": format_message(question, server, risk),
+        "requestedSchema": {
+            "type": "object",
+            "properties": {
+                "decision": {
+                    "type": "string",
+                    "title": "Your decision",
+                    "enum": ["approve_once", "approve_for_session", "refuse"],
+                    "enumNames": ["Approve this call", "Approve for the rest of the session", "Refuse"],
                 },
-                "required": ["decision"],
+                "note": { "type": "string", "title": "A note to the agent (optional)", "maxLength": MAX_NOTE },
             },
-        })
-    }
+            "required": ["decision"],
+        },
+    })
+}
 
-    fn format_message(&self) -> String {
-        let Self { server, risk, question: Question { tool, class, rule, reason, arguments, .. } } = self;
-        let (tool, rule, arguments) = (escape_invisible(tool), escape_invisible(rule), format_arguments(arguments));
-        let why = match reason {
-            Some(reason) => format!("{} (rule {rule})", escape_invisible(reason)),
-            None => format!("the rule {rule} asks for a person's approval"),
-        };
-        format!(
-            "The agent wants to call {tool} of the MCP server {server}.\nRisk: {class} ({risk})\nWhy you are asked: \
-             {why}\nArguments:{arguments}"
-        )
-    }
+fn format_message(question: &Question, server: &str, risk: &str) -> String {
+    let Question { tool, class, rule, reason, arguments, .. } = question;
+    let (tool, rule, arguments) = (escape_invisible(tool), escape_invisible(rule), format_arguments(arguments));
+    let why = match reason {
+        Some(reason) => format!("{} (rule {rule})", escape_invisible(reason)),
+        None => format!("the rule {rule} asks for a person's approval"),
+    };
+    format!(
+        "The agent wants to call {tool} of the MCP server {server}.\nRisk: {class} ({risk})\nWhy you are asked: \
+         {why}\nArguments:{arguments}"
+    )
 }
 
 pub(in crate::engine) fn build_cancellation(id: &str, reason: &str) -> Vec<u8> {
@@ -178,21 +161,12 @@ fn format_arguments(object: &str) -> String {
     if shown.is_empty() {
         return " none".to_owned();
     }
-    match shown.char_indices().nth(MAX_SHOWN_ARGUMENTS) {
-        Some((end, _)) => {
-            let left_out = shown.len() - end;
-            shown.truncate(end);
-            format!(
-                "{shown}…\n  ({left_out} bytes more are not shown here; `policylayer approvals show` shows all of them)"
-            )
-        }
-        None => shown,
-    }
+    let Some((end, _)) = shown.char_indices().nth(MAX_SHOWN_ARGUMENTS) else { return shown };
+    let left_out = shown.len() - end;
+    shown.truncate(end);
+    format!("{shown}…\n  ({left_out} more bytes are not shown here; `policylayer approvals show` shows all of them)")
 }
 
-fn to_line(message: &impl serde::Serialize) -> Vec<u8> {
-    // Writing to memory cannot fail; every reader would drop an empty line.
-    let mut line = serde_json::to_vec(message).unwrap_or_default();
-    line.push(b'\n');
-    line
+fn to_line(message: &Value) -> Vec<u8> {
+    format!("{message}\n").into_bytes()
 }

@@ -7,24 +7,23 @@ use crate::limits::MAX_GRANTS;
 use crate::policy::ApprovalScope;
 use crate::record::Digest;
 
+/// Oldest first.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Grants {
-    granted: Vec<Grant>,
-}
+pub(in crate::engine) struct Grants(Vec<Grant>);
 
 #[derive(Debug)]
 struct Grant {
-    scope: GrantScope,
+    covers: Covered,
     channel: Channel,
+    /// `Some` for a grant of one call until this time; `None` for the rest of the session.
+    until: Option<Duration>,
 }
 
 #[derive(Debug)]
-enum GrantScope {
+enum Covered {
     Tool(Box<str>),
-    /// Every call of a tool with the same arguments.
+    /// Calls of a tool with the same arguments.
     Same(Digest),
-    /// The next call of a tool with the same arguments, until this time.
-    Once(Digest, Duration),
 }
 
 impl Grants {
@@ -36,36 +35,36 @@ impl Grants {
         scope: ApprovalScope,
         channel: Channel,
     ) {
-        let scope = match scope {
-            ApprovalScope::Tool => GrantScope::Tool(tool.into()),
-            ApprovalScope::Arguments => GrantScope::Same(digest),
+        let covers = match scope {
+            ApprovalScope::Tool => Covered::Tool(tool.into()),
+            ApprovalScope::Arguments => Covered::Same(digest),
         };
-        self.add_grant(Grant { scope, channel });
+        self.add_grant(Grant { covers, channel, until: None });
     }
 
     pub(super) fn add_once(&mut self, digest: Digest, channel: Channel, until: Duration) {
-        self.add_grant(Grant { scope: GrantScope::Once(digest, until), channel });
+        self.add_grant(Grant { covers: Covered::Same(digest), channel, until: Some(until) });
     }
 
     fn add_grant(&mut self, grant: Grant) {
         // Calls that the oldest grant covers are asked about again.
-        if self.granted.len() >= MAX_GRANTS {
-            self.granted.remove(0);
+        if self.0.len() >= MAX_GRANTS {
+            self.0.remove(0);
         }
-        self.granted.push(grant);
+        self.0.push(grant);
     }
 
-    /// Returns the channel on which a call was granted, if it was. This uses up a grant for one call.
+    /// Returns the channel on which a call was granted, if it was. This uses up a grant of one call.
     pub(in crate::engine) fn redeem_grant(&mut self, tool: &str, digest: Digest, now: Duration) -> Option<Channel> {
-        self.granted.retain(|grant| !matches!(grant.scope, GrantScope::Once(_, until) if until <= now));
-        let at = self.granted.iter().position(|grant| match &grant.scope {
-            GrantScope::Tool(granted) => **granted == *tool,
-            GrantScope::Same(granted) | GrantScope::Once(granted, _) => *granted == digest,
+        self.0.retain(|grant| grant.until.is_none_or(|until| until > now));
+        let at = self.0.iter().position(|grant| match &grant.covers {
+            Covered::Tool(granted) => **granted == *tool,
+            Covered::Same(granted) => *granted == digest,
         })?;
-        let grant = self.granted.get(at)?;
-        let channel = grant.channel;
-        if matches!(grant.scope, GrantScope::Once(..)) {
-            self.granted.remove(at);
+        let Grant { channel, until, .. } = self.0.get(at)?;
+        let (channel, is_for_one_call) = (*channel, until.is_some());
+        if is_for_one_call {
+            self.0.remove(at);
         }
         Some(channel)
     }

@@ -14,8 +14,8 @@ mod progress;
 use std::time::Duration;
 
 pub(super) use dialogue::{
-    ApprovalPrompt, ElicitationSupport, OURS, build_cancellation, read_result, remove_our_answers, replace_id,
-    supports_forms,
+    ElicitationSupport, OURS, build_cancellation, build_input_required, build_params, build_request, read_result,
+    remove_our_answers, replace_id, supports_forms,
 };
 pub(super) use grants::Grants;
 pub(super) use progress::{METHOD as PROGRESS, Progress};

@@ -37,11 +37,8 @@ impl Count {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum LimitWait {
-    For(Duration),
-    Forever,
-}
+/// The wait for what never fits.
+const FOREVER: Duration = Duration::MAX;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
@@ -59,7 +56,7 @@ impl Counts {
 
     pub(crate) fn reserve(&mut self, charges: &[Charge<'_>], clock: Clock) -> Result<Reserved, Denied> {
         self.latest = self.latest.latest_of(clock);
-        let mut refused: Option<(usize, LimitWait)> = None;
+        let mut refused: Option<(usize, Duration)> = None;
         for charge in charges.iter().filter(|charge| charge.amount > Amount::ZERO) {
             if let Some(wait) = self.wait_for_charge(charge, charges, clock) {
                 let (limit, longest) = refused.unwrap_or((charge.limit, wait));
@@ -68,8 +65,9 @@ impl Counts {
         }
         match refused {
             None => Ok(self.take_charges(charges)),
-            Some((limit, LimitWait::For(wait))) => Err(Denied::Exceeded { limit, retry_after: Some(wait) }),
-            Some((limit, LimitWait::Forever)) => Err(Denied::Exceeded { limit, retry_after: None }),
+            Some((limit, wait)) => {
+                Err(Denied::Exceeded { limit, retry_after: Some(wait).filter(|wait| *wait != FOREVER) })
+            }
         }
     }
 
@@ -87,10 +85,10 @@ impl Counts {
     }
 
     /// Returns how long a charge does not fit, together with the others on its counter; `None` if it fits.
-    fn wait_for_charge(&mut self, charge: &Charge<'_>, charges: &[Charge<'_>], clock: Clock) -> Option<LimitWait> {
-        let Some(amount) = sum_charges(charge, charges) else { return Some(LimitWait::Forever) };
+    fn wait_for_charge(&mut self, charge: &Charge<'_>, charges: &[Charge<'_>], clock: Clock) -> Option<Duration> {
+        let Some(amount) = sum_charges(charge, charges) else { return Some(FOREVER) };
         let Some(count) = self.by_counter.get_mut(charge.counter) else {
-            return (amount > charge.max).then_some(LimitWait::Forever);
+            return (amount > charge.max).then_some(FOREVER);
         };
         // The wait begins at the time that the clock shows, which may have been set back.
         let (fits, now, shown) = match charge.window {
@@ -104,8 +102,8 @@ impl Counts {
             }
         };
         match fits {
-            None => Some(LimitWait::Forever),
-            Some(at) => (at > now).then(|| LimitWait::For(at.saturating_sub(shown))),
+            None => Some(FOREVER),
+            Some(at) => (at > now).then(|| at.saturating_sub(shown)),
         }
     }
 
