@@ -60,7 +60,7 @@ impl Engine {
         } else if self.approvals.can_hold(unapproved.payload.bytes(unapproved.request.line).len()) {
             return self.hold_call(unapproved, digest, &channels, turn);
         } else {
-            let why = format!("{MAX_HELD} calls, or too many bytes of them, are already waiting for a person.");
+            let why = format!("{MAX_HELD} calls are waiting for a person already, or fewer very large ones.");
             (unavailable(), why, Remedy::Queue)
         };
         let UnapprovedCall { request, decision, mut pending, .. } = unapproved;

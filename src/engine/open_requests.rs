@@ -142,15 +142,13 @@ impl OpenRequests {
 
     /// Removes the call with this record number, and returns it with its id as its sender wrote it.
     pub(super) fn take_call(&mut self, number: u64) -> Option<(Box<str>, PendingCall)> {
-        let has_number = |call: &PendingCall| call.draft.as_ref().is_some_and(|draft| draft.made_at().number == number);
-        let key = self.by_id.iter().find_map(|(key, open)| match &open.kind {
-            RequestKind::Call(call) if has_number(call) => Some(key.clone()),
-            _ => None,
-        })?;
-        match self.by_id.remove(&key)? {
-            OpenRequest { id, kind: RequestKind::Call(call), .. } => Some((id, call)),
-            _ => None,
-        }
+        let is_it = |open: &OpenRequest| match &open.kind {
+            RequestKind::Call(PendingCall { draft: Some(draft), .. }) => draft.made_at().number == number,
+            _ => false,
+        };
+        let mut found = self.by_id.extract_if(|_, open| is_it(open));
+        let OpenRequest { id, kind: RequestKind::Call(call) } = found.next()?.1 else { return None };
+        Some((id, call))
     }
 
     pub(super) fn open_calls(&self) -> impl Iterator<Item = &PendingCall> {

@@ -215,7 +215,7 @@ fn a_person_who_refuses_is_quoted() {
         text.contains("A person refused this call and says: Ask Ann first.") && text.contains("tools.send"),
         "{text}"
     );
-    assert!(text.contains("Do not try it again"), "{text}");
+    assert!(text.contains("Do not retry it"), "{text}");
     let approval = json!({"verdict":"refused","channel":"local","waited_ms":0.0,"note":"Ask Ann first"});
     assert!(done.contains(&Done::Recorded(json!(["send", "require_approval", "refused", approval]))), "{done:?}");
 }

@@ -1,7 +1,5 @@
 //! The counts of a session. They begin at zero.
 
-use std::collections::HashSet;
-
 use super::counts::{Clock, Counts};
 use super::{Charge, Denied, Reserved, Store, Unavailable};
 use crate::engine::Now;
@@ -15,16 +13,15 @@ pub struct Memory {
 
 impl Memory {
     fn make_room(&mut self, charges: &[Charge<'_>], now: Now) -> Result<(), Unavailable> {
-        if self.counts.by_counter.len() + charges.len() <= MAX_COUNTERS {
+        let fits = |counts: &Counts| {
+            let is_new = |charge: &&Charge<'_>| !counts.by_counter.contains_key(charge.counter);
+            counts.by_counter.len() + charges.iter().filter(is_new).count() <= MAX_COUNTERS
+        };
+        if fits(&self.counts) {
             return Ok(());
         }
         self.counts.forget_idle(store_clock(now));
-        let new: HashSet<_> = charges
-            .iter()
-            .map(|charge| charge.counter)
-            .filter(|counter| !self.counts.by_counter.contains_key(*counter))
-            .collect();
-        if self.counts.by_counter.len() + new.len() <= MAX_COUNTERS {
+        if fits(&self.counts) {
             return Ok(());
         }
         Err(Unavailable(format!(
