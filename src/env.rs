@@ -18,32 +18,19 @@ pub struct Env {
     stderr_is_terminal: bool,
 }
 
-/// The home directory that the environment names on Windows. The system would return the user's own even if a client's
-/// entry, or a test, names another one. HOME is ignored: Git's and MSYS2's shells set it, and the clients' files are in
-/// USERPROFILE.
-#[cfg(windows)]
-fn user_profile(var: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    var("USERPROFILE").map(PathBuf::from).filter(|profile| profile.is_absolute())
-}
-
-/// On other systems that is HOME, and if a client starts us without it, the system knows: `BaseDirs` asks for both.
-#[cfg(not(windows))]
-fn user_profile(_: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    None
-}
-
 impl Env {
     /// Captures the environment of this process.
     pub fn capture() -> Self {
+        let env = Self::new(std::env::vars_os(), PathBuf::new());
         Self {
-            vars: std::env::vars_os().collect(),
-            home: user_profile(|name| std::env::var_os(name))
-                .or_else(|| BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())),
+            // On Linux and macOS that is HOME, and if a client starts us without it, the system knows.
+            home: env.user_profile().or_else(|| BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())),
             // If the directory is gone, relative paths fail where they are used, in errors that name them.
             dir: std::env::current_dir().unwrap_or_default(),
             program: std::env::current_exe().ok(),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            ..env
         }
     }
 
@@ -54,22 +41,28 @@ impl Env {
     ) -> Self {
         let vars: HashMap<OsString, OsString> =
             vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        let mut env = Self { vars, dir: dir.into(), ..Self::default() };
+        let env = Self { vars, dir: dir.into(), ..Self::default() };
         // There is no system to ask, so Windows falls back to HOME.
-        env.home =
-            user_profile(|name| env.var(name).map(OsString::from)).or_else(|| env.var("HOME").map(PathBuf::from));
-        env
+        Self { home: env.user_profile().or_else(|| env.var("HOME").map(PathBuf::from)), ..env }
     }
 
-    /// Returns a variable, even if it is empty.
+    /// The home directory that the environment names on Windows. The system would return the user's own even if a
+    /// client's entry, or a test, names another one. HOME is ignored: Git's and MSYS2's shells set it, and the clients'
+    /// files are in USERPROFILE.
+    fn user_profile(&self) -> Option<PathBuf> {
+        self.absolute_var("USERPROFILE").filter(|_| cfg!(windows))
+    }
+
+    /// Returns a variable, even if it is empty. On Windows `Path` is PATH.
     pub fn var(&self, name: &str) -> Option<&OsStr> {
-        self.vars.get(OsStr::new(name)).or_else(|| self.var_in_another_case(name)).map(OsString::as_os_str)
+        let in_another_case =
+            || self.vars().find(|(other, _)| cfg!(windows) && other.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        self.vars.get(OsStr::new(name)).map(OsString::as_os_str).or_else(in_another_case)
     }
 
-    /// On Windows `Path` is PATH.
-    fn var_in_another_case(&self, name: &str) -> Option<&OsString> {
-        let mut vars = self.vars.iter().filter(|_| cfg!(windows));
-        vars.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    /// Returns a variable that holds an absolute path.
+    pub(crate) fn absolute_var(&self, name: &str) -> Option<PathBuf> {
+        self.var(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 
     /// Returns every variable.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::config::{SETTINGS_FILE, SettingsError, load_settings, read_settings};
 pub use self::policy_list::{PolicyList, list_policies, tested_policy_stem};
-pub use self::replace::{ReplaceError, replace_file};
+pub use self::replace::{ReplaceError, Unreplaced, replace_file};
 pub use self::text::TextError;
 
 use crate::env::Env;
@@ -23,7 +23,7 @@ use crate::limits::MAX_POLICY_FILE;
 use crate::policy::{self, Colour, Diagnostic, Format, Policy, ServerName, Source};
 use crate::settings::Settings;
 use crate::state::file::{self, is_missing};
-use crate::visible::escape_invisible;
+use crate::visible::visible_path;
 
 /// The environment variable that names a policy file.
 pub const POLICY_VARIABLE: &str = "POLICYLAYER_POLICY";
@@ -65,85 +65,59 @@ pub enum PolicyError {
     NoConfigurationDir(&'static str),
     /// Two files in the configuration directory belong to the same server.
     #[error(
-        "There are two policies for {server}: {} and {}. Keep one of them, or name the one that is meant with --policy.",
-        display_path(.first), display_path(.second)
+        "There are two policies for {}: {} and {}. Keep one of them, or name the one that is meant with --policy.",
+        .0, visible_path(.1), visible_path(.2)
     )]
-    TwoFiles {
-        /// The server.
-        server: ServerName,
-        /// One file.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
+    TwoFiles(ServerName, PathBuf, PathBuf),
     /// config.toml names a policy for the server, and the directory of policies has another.
     #[error(
-        "There are two policies for {server}: config.toml names {}, and there is {} as well. Take `policy` out of \
-         [servers.{server}], or move the other file away, or name the one that is meant with --policy.",
-        display_path(.named), display_path(.found)
+        "There are two policies for {}: config.toml names {}, and there is {} as well. Remove `policy` from \
+         [servers.{}], move the other file away, or name the one that is meant with --policy.",
+        .0, visible_path(.1), visible_path(.2), .0
     )]
-    NamedAndFound {
-        /// The server.
-        server: ServerName,
-        /// The file that config.toml names.
-        named: PathBuf,
-        /// The file that is named after the server.
-        found: PathBuf,
-    },
-    /// A file in the directory of policies is meant for the server, but does not have its exact name.
+    NamedAndFound(ServerName, PathBuf, PathBuf),
+    /// A file in the directory of policies is meant for the server, but does not have its exact name, which is the last
+    /// field.
     #[error(
-        "The policy {} would not be read: {}. Rename it to {wanted}.", display_path(.file),
-        if .server.device_name().is_some() { "on Windows that is the name of a device, so no server has it" }
-        else { "the name of a server is in lower case, and here that is another file" }
+        "The policy {} would not be read: {}. Rename it to {}.", visible_path(.1),
+        if .0.device_name().is_some() { "on Windows that is the name of a device, so no server has it" }
+        else { "the name of a server is in lower case, and here that is another file" },
+        .2
     )]
-    Misnamed {
-        /// The server.
-        server: ServerName,
-        /// The file.
-        file: PathBuf,
-        /// The correct file name.
-        wanted: String,
-    },
+    Misnamed(ServerName, PathBuf, String),
     /// The file's extension names no format.
-    #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Rename it after its format.", display_path(.0))]
+    #[error("The policy {} does not end in .toml, .json, .yaml or .yml. Rename it after its format.", visible_path(.0))]
     UnknownEnding(PathBuf),
     /// There is no such file.
-    #[error("The policy {} does not exist. {}", display_path(.0), missing_remedy(.0))]
+    #[error("The policy {} does not exist. {}", visible_path(.0), missing_remedy(.0))]
     Missing(PathBuf),
     /// The file cannot be read as text.
-    #[error("The policy {} cannot be read: {why}", display_path(.path))]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: TextError,
-    },
-    /// The document has errors.
-    #[error("The policy {} is invalid, so it is not put in force.\n\n{rendered}\nMend it, and try it with `policylayer check {}`.", display_path(.path), display_path(.path))]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// Its errors and warnings with their locations, over several lines.
-        rendered: String,
-    },
+    #[error("The policy {} cannot be read: {}", visible_path(.0), .1)]
+    Unreadable(PathBuf, TextError),
+    /// The document has errors: its name, and its diagnostics with their locations, over several lines.
+    #[error(
+        "The policy {0} is invalid, so it is not put in force.\n\n{1}\nFix it, and try it with `policylayer check {0}`."
+    )]
+    Invalid(String, String),
 }
 
 impl PolicyError {
     fn from_text_error(path: &Path, why: TextError) -> Self {
         let path = path.to_owned();
-        if matches!(why, TextError::Missing) { Self::Missing(path) } else { Self::Unreadable { path, why } }
+        if matches!(why, TextError::Missing) { Self::Missing(path) } else { Self::Unreadable(path, why) }
     }
 
     /// Returns the exit code of a run that fails with this error.
     pub fn exit_code(&self) -> Exit {
-        if matches!(self, Self::Invalid { .. }) { Exit::InvalidPolicy } else { Exit::Failed }
+        if matches!(self, Self::Invalid(..)) { Exit::InvalidPolicy } else { Exit::Failed }
     }
 }
 
 /// Finds, reads and loads the policy in force for a server; `named` is the file given on the command line.
 ///
 /// # Errors
-/// Where a policy is named or found and cannot be used. There is no falling back from one policy to another.
+/// Returns an error if a policy is named or found and cannot be used. There is no falling back from one policy to
+/// another.
 pub fn load_policy(
     named: Option<&Path>,
     server: &ServerName,
@@ -153,16 +127,16 @@ pub fn load_policy(
     let Some(path) = find_policy(named, server, settings, env)? else {
         return Ok(LoadedPolicy { policy: policy::builtin_policy(server), source: None, warnings: Vec::new() });
     };
-    load_document(path.clone(), read_policy(&path)?, server)
+    load_document(read_policy(&path)?, server)
 }
 
-fn load_document(path: PathBuf, source: Source, server: &ServerName) -> Result<LoadedPolicy, PolicyError> {
+fn load_document(source: Source, server: &ServerName) -> Result<LoadedPolicy, PolicyError> {
     let loaded = policy::load_policy(&source, server);
     match loaded.policy {
         Some(policy) => Ok(LoadedPolicy { policy, source: Some(source), warnings: loaded.diagnostics }),
         None => {
             let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
-            Err(PolicyError::Invalid { path, rendered })
+            Err(PolicyError::Invalid(source.name().to_owned(), rendered))
         }
     }
 }
@@ -198,7 +172,7 @@ pub fn reload_policy(
     if in_force.as_ref().is_some_and(|old| old.name() == source.name() && old.text() == source.text()) {
         return Ok(Current::Unchanged);
     }
-    let loaded = load_document(path, source, server)?;
+    let loaded = load_document(source, server)?;
     in_force.clone_from(&loaded.source);
     Ok(Current::Changed(Box::new(loaded)))
 }
@@ -225,7 +199,8 @@ fn files_named_after(server: &ServerName, dir: &Path) -> [PathBuf; 4] {
 /// Finds the policy file in force for a server; `None` if the built-in policy is in force.
 ///
 /// # Errors
-/// Where the variable is empty, two files compete, or the configuration directory cannot be found or looked into.
+/// Returns an error if the variable is empty, two files compete, or the configuration directory cannot be found or
+/// looked into.
 pub fn find_policy(
     named: Option<&Path>,
     server: &ServerName,
@@ -246,20 +221,12 @@ pub fn find_policy(
         match fs::symlink_metadata(&path) {
             Ok(_) if configured.as_ref().is_some_and(|configured| is_same(configured, &path)) => {}
             Ok(_) => match (&configured, found) {
-                (Some(named), _) => {
-                    return Err(PolicyError::NamedAndFound {
-                        server: server.clone(),
-                        named: named.clone(),
-                        found: path,
-                    });
-                }
-                (None, Some(first)) => {
-                    return Err(PolicyError::TwoFiles { server: server.clone(), first, second: path });
-                }
+                (Some(named), _) => return Err(PolicyError::NamedAndFound(server.clone(), named.clone(), path)),
+                (None, Some(first)) => return Err(PolicyError::TwoFiles(server.clone(), first, path)),
                 (None, None) => found = Some(path),
             },
             Err(error) if is_missing(&error) => {}
-            Err(error) => return Err(PolicyError::Unreadable { path, why: TextError::Failed(error) }),
+            Err(error) => return Err(PolicyError::Unreadable(path, TextError::Failed(error))),
         }
     }
     if configured.is_none() && found.is_none() {
@@ -279,11 +246,7 @@ fn check_misnamed(server: &ServerName, dir: &Path) -> Result<(), PolicyError> {
         let Some((stem, ending)) = lower.rsplit_once('.') else { continue };
         let is_meant = (stem == server.as_str() && name != lower) || device.as_deref() == Some(stem);
         if is_meant && Format::from_ending(ending).is_some() {
-            return Err(PolicyError::Misnamed {
-                server: server.clone(),
-                file: dir.join(&name),
-                wanted: format!("{server}.{ending}"),
-            });
+            return Err(PolicyError::Misnamed(server.clone(), dir.join(&name), format!("{server}.{ending}")));
         }
     }
     Ok(())
@@ -297,18 +260,15 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// `~/.config/policylayer` on Linux and macOS and `%APPDATA%\policylayer` on Windows. It need not exist.
 ///
 /// # Errors
-/// Where the environment does not tell.
+/// Returns an error if the environment does not tell.
 pub fn configuration_dir(env: &Env) -> Result<PathBuf, PolicyError> {
-    let absolute = |name| env.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let (base, remedy) = if cfg!(windows) {
-        (absolute("APPDATA"), "set APPDATA to an absolute path")
+        (env.absolute_var("APPDATA"), "set APPDATA to an absolute path")
     } else {
         (env.home().map(|home| home.join(".config")), "set HOME to an absolute path")
     };
-    absolute("XDG_CONFIG_HOME")
-        .or(base)
-        .map(|base| base.join("policylayer"))
-        .ok_or(PolicyError::NoConfigurationDir(remedy))
+    let base = env.absolute_var("XDG_CONFIG_HOME").or(base).ok_or(PolicyError::NoConfigurationDir(remedy))?;
+    Ok(base.join("policylayer"))
 }
 
 /// The state directory is unknown.
@@ -325,20 +285,20 @@ pub struct NoStateDir(&'static str);
 /// the log nor the approvals.
 ///
 /// # Errors
-/// Where the environment does not tell.
+/// Returns an error if the environment does not tell.
 pub fn state_dir(env: &Env) -> Result<PathBuf, NoStateDir> {
-    let absolute = |name| env.var(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let dir = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
     // Joined by parts, so that Windows gets its own separator.
     let base = env.home().map(|home| dir.split('/').fold(home.to_owned(), |path, part| path.join(part)));
     let remedy = if cfg!(windows) { "set USERPROFILE to an absolute path" } else { "set HOME to an absolute path" };
-    absolute("XDG_STATE_HOME").or(base).map(|base| base.join("policylayer")).ok_or(NoStateDir(remedy))
+    let base = env.absolute_var("XDG_STATE_HOME").or(base).ok_or(NoStateDir(remedy))?;
+    Ok(base.join("policylayer"))
 }
 
 /// Returns the directory of the audit log, in the state directory. It need not exist.
 ///
 /// # Errors
-/// Where the environment does not tell.
+/// Returns an error if the environment does not tell.
 pub fn audit_dir(env: &Env) -> Result<PathBuf, NoStateDir> {
     state_dir(env).map(|dir| dir.join("audit"))
 }
@@ -346,24 +306,21 @@ pub fn audit_dir(env: &Env) -> Result<PathBuf, NoStateDir> {
 /// Reads a policy file.
 ///
 /// # Errors
-/// Where its ending is unknown, or it is missing, no regular file, larger than 1 MiB, unreadable or not UTF-8.
+/// Returns an error if its ending is unknown, or it is missing, no regular file, larger than 1 MiB, unreadable or not
+/// UTF-8.
 pub fn read_policy(path: &Path) -> Result<Source, PolicyError> {
     let error = |why| PolicyError::from_text_error(path, why);
     text::check_is_file(path).map_err(error)?;
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     let format = Format::from_ending(&ending).ok_or_else(|| PolicyError::UnknownEnding(path.to_owned()))?;
     let text = text::read_text(path, MAX_POLICY_FILE).map_err(error)?;
-    Ok(Source::new(display_path(path), format, text))
-}
-
-fn display_path(path: &Path) -> String {
-    escape_invisible(&path.display().to_string())
+    Ok(Source::new(visible_path(path), format, text))
 }
 
 fn missing_remedy(path: &Path) -> &'static str {
     if path.starts_with("~") {
-        "`~` is not expanded here: write the whole path."
+        "`~` is not expanded here: write an absolute path."
     } else {
-        "Create it, or mend the path; a full path is safest, since clients start servers anywhere."
+        "Create it, or fix the path; an absolute path is safest, since clients start servers anywhere."
     }
 }

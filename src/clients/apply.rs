@@ -62,7 +62,7 @@ pub(crate) fn apply_changes<'c>(selection: &Selection<'_>, changes: &'c [EntryCh
 
 fn apply_to_file(selection: &Selection<'_>, changes: &[&EntryChange<'_>]) -> Result<FileResult, ApplyError> {
     let Some(place) = changes.first().map(|change| change.file) else { return Ok(FileResult::Unchanged) };
-    let opened = selection.clients.opened_file(&place.file).ok().flatten();
+    let opened = selection.clients.opened_file(&place.file);
     let document = document_of(opened, place)?;
     let mut edits: Vec<TextEdit> = Vec::new();
     for edit in changes.iter().flat_map(|change| &change.edits) {
@@ -90,7 +90,7 @@ fn apply_to_file(selection: &Selection<'_>, changes: &[&EntryChange<'_>]) -> Res
 
 /// Checks that the new file has the expected servers, and all others as before.
 fn verify_changes(old: &ClientDocument, new: &[u8], changes: &[&EntryChange<'_>]) -> Result<ClientDocument, String> {
-    let document = ClientDocument::parse(new, old.format()).map_err(|bad| bad.to_string())?;
+    let document = ClientDocument::parse(new, old.format).map_err(|bad| bad.to_string())?;
     for change in changes.iter().filter(|change| change.action != EntryAction::Nothing) {
         let read = |document| read_entries(document, &change.keys).map_err(|bad| bad.to_string());
         let (before, after) = (read(old)?, read(&document)?);

@@ -43,9 +43,9 @@ pub struct BadDocument {
 pub struct ClientDocument {
     /// The byte order mark of the file, or an empty string.
     mark: &'static str,
-    text: String,
-    format: ClientFormat,
-    root: DocumentNode,
+    pub(super) text: String,
+    pub(super) format: ClientFormat,
+    pub(crate) root: DocumentNode,
 }
 
 /// A span of the text, and its replacement.
@@ -57,7 +57,7 @@ impl ClientDocument {
     /// Parses a file. An empty one has no members.
     ///
     /// # Errors
-    /// If it is not UTF-8, does not parse, or is not an object.
+    /// Returns an error if it is not UTF-8, does not parse, or is not an object.
     pub fn parse(bytes: &[u8], format: ClientFormat) -> Result<Self, BadDocument> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
@@ -75,19 +75,8 @@ impl ClientDocument {
         Ok(Self { mark, text: text.to_owned(), format, root })
     }
 
-    /// Returns the text, without a byte order mark.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns a part of the text.
-    pub fn text_of(&self, span: Range<usize>) -> &str {
+    pub(crate) fn text_of(&self, span: Range<usize>) -> &str {
         self.text.get(span).unwrap_or_default()
-    }
-
-    /// Returns the format.
-    pub fn format(&self) -> ClientFormat {
-        self.format
     }
 
     /// Whether a client of this format can read the text: strict JSON has no comments and no trailing commas.
@@ -96,12 +85,8 @@ impl ClientDocument {
         self.format != ClientFormat::Json || self.text.trim().is_empty() || strict()
     }
 
-    pub(crate) fn root(&self) -> &DocumentNode {
-        &self.root
-    }
-
-    /// Builds the error for something at this offset.
-    pub fn error_at(&self, place: usize, message: String) -> BadDocument {
+    /// Builds the error for what is at this offset.
+    pub(super) fn error_at(&self, place: usize, message: String) -> BadDocument {
         bad_document_at(&self.text, place, message)
     }
 
@@ -122,7 +107,7 @@ impl ClientDocument {
     /// Finds the table at the end of a path of keys; `None` if there is none.
     ///
     /// # Errors
-    /// If a key on the way is duplicated, or leads to something that has no members.
+    /// Returns an error if a key on the way is duplicated, or leads to something that has no members.
     pub(crate) fn find_table(&self, path: &[&str]) -> Result<Option<&DocumentNode>, BadDocument> {
         let mut node = &self.root;
         for key in path {
@@ -137,7 +122,7 @@ impl ClientDocument {
     /// Returns the members of an object, after a check for duplicate keys.
     ///
     /// # Errors
-    /// If the node is not an object, or a key is duplicated.
+    /// Returns an error if the node is not an object, or a key is duplicated.
     pub(crate) fn unique_members<'n>(&self, node: &'n DocumentNode) -> Result<&'n [DocumentMember], BadDocument> {
         if !matches!(node.value, DocumentValue::Table(_)) {
             return Err(self.error_at(node.span.start, format!("here is {} instead of an object", describe_kind(node))));
@@ -170,7 +155,7 @@ impl ClientDocument {
 pub(super) fn describe_kind(node: &DocumentNode) -> &'static str {
     match &node.value {
         DocumentValue::Table(_) => "an object",
-        DocumentValue::String(_) => "a text",
+        DocumentValue::String(_) => "a string",
         DocumentValue::Integer(_) => "a number",
         _ => node.kind_name(),
     }

@@ -13,16 +13,14 @@ use crate::policy::tree::DocumentNode;
 
 /// Returns the edits that put `program wrap OPTIONS --` before a command.
 pub fn wrap_edits(document: &ClientDocument, launch: &Launch, program: &str, options: &[String]) -> Vec<TextEdit> {
-    let mut words: Vec<String> =
-        ["wrap"].into_iter().chain(options.iter().map(String::as_str)).map(quote_string).collect();
-    words.push(quote_string("--"));
+    let ours = ["wrap"].into_iter().chain(options.iter().map(String::as_str)).chain(["--"]);
+    let mut words: Vec<String> = ours.map(quote_string).collect();
     words.push(document.text_of(launch.program.span.clone()).to_owned());
     let added = match &launch.args {
-        Some(args) => match args.words.first() {
+        Some(args) => match args.words.first().map(|first| first.span.start) {
             Some(first) => {
                 let between = argument_separator(document, args);
-                let text: String = words.iter().map(|word| format!("{word},{between}")).collect();
-                (first.span.start..first.span.start, text)
+                (first..first, words.iter().map(|word| format!("{word},{between}")).collect())
             }
             None => (args.span.start + 1..args.span.start + 1, words.join(", ")),
         },
@@ -62,37 +60,33 @@ fn new_list(document: &ClientDocument, launch: &Launch, words: &str) -> TextEdit
     let gap = last_line(blank).unwrap_or(if blank.is_empty() { "" } else { " " });
     let assigned = match document.text_of(key.end..program.start) {
         sign if sign.trim() == ":" || sign.trim() == "=" => sign,
-        _ if document.format() == ClientFormat::Toml => " = ",
+        _ if document.format == ClientFormat::Toml => " = ",
         _ => ": ",
     };
-    let name = if document.format() == ClientFormat::Toml { "args" } else { "\"args\"" };
+    let name = if document.format == ClientFormat::Toml { "args" } else { "\"args\"" };
     (program.end..program.end, format!(",{gap}{name}{assigned}[ {words} ]"))
 }
 
 /// Returns the end of the line, the text before the key, and the line ending, if the command has a line of its own in
 /// TOML. `None` inside an inline table, and in JSON.
 fn toml_line<'d>(document: &'d ClientDocument, launch: &Launch) -> Option<(usize, &'d str, &'static str)> {
-    let text = document.text();
+    let text = &document.text;
     let start = text.get(..launch.program_key.start)?.rfind('\n').map_or(0, |at| at + 1);
     let prefix = document.text_of(start..launch.program_key.start);
-    if document.format() != ClientFormat::Toml || inside_braces(document, launch) {
+    let program = &launch.program.span;
+    if document.format != ClientFormat::Toml || is_in_inline_table(&document.root, program.start, document) {
         return None;
     }
-    let rest = text.get(launch.program.span.end..)?;
-    let end = launch.program.span.end + rest.find('\n').unwrap_or(rest.len());
-    let is_crlf = text.get(..end)?.ends_with('\r') || (end == text.len() && text.contains("\r\n"));
-    let end = if text.get(..end)?.ends_with('\r') { end - 1 } else { end };
+    let line = text.get(program.end..)?.split('\n').next()?;
+    let end = program.end + line.trim_end_matches('\r').len();
+    let is_crlf = line.ends_with('\r') || (program.end + line.len() == text.len() && text.contains("\r\n"));
     Some((end, prefix, if is_crlf { "\r\n" } else { "\n" }))
 }
 
-fn inside_braces(document: &ClientDocument, launch: &Launch) -> bool {
-    fn is_in_inline_table(node: &DocumentNode, place: usize, document: &ClientDocument) -> bool {
-        let is_inline = node.span.contains(&place) && document.text_of(node.span.clone()).starts_with('{');
-        let members = node.members();
-        !members.is_empty()
-            && (is_inline || members.iter().any(|(_, value)| is_in_inline_table(value, place, document)))
-    }
-    is_in_inline_table(document.root(), launch.program.span.start, document)
+fn is_in_inline_table(node: &DocumentNode, place: usize, document: &ClientDocument) -> bool {
+    let is_inline = node.span.contains(&place) && document.text_of(node.span.clone()).starts_with('{');
+    let members = node.members();
+    !members.is_empty() && (is_inline || members.iter().any(|(_, value)| is_in_inline_table(value, place, document)))
 }
 
 /// Returns the edits that replace the wrapper's program and leave the rest.
@@ -106,8 +100,7 @@ pub fn unwrap_edits(document: &ClientDocument, launch: &Launch, wrapped: &Wrappe
     let (Some(first), Some(program)) = (args.words.first(), args.words.get(wrapped.before - 1)) else {
         return Vec::new();
     };
-    let back = (launch.program.span.clone(), document.text_of(program.span.clone()).to_owned());
-    let mut edits = vec![back];
+    let mut edits = vec![(launch.program.span.clone(), document.text_of(program.span.clone()).to_owned())];
     if let Some(next) = args.words.get(wrapped.before) {
         edits.push((first.span.start..next.span.start, String::new()));
     } else if let Some(added) = added_list(document, launch, args) {
@@ -150,7 +143,7 @@ fn trailing_comma(document: &ClientDocument, span: Range<usize>) -> Option<Range
         if rest.starts_with(',') {
             return Some(span.start + at..span.start + at + 1);
         }
-        at += comment_length(rest, document.format()).or_else(|| rest.chars().next().map(char::len_utf8))?;
+        at += comment_length(rest, document.format).or_else(|| rest.chars().next().map(char::len_utf8))?;
     }
     None
 }
@@ -158,26 +151,22 @@ fn trailing_comma(document: &ClientDocument, span: Range<usize>) -> Option<Range
 fn comment_length(text: &str, format: ClientFormat) -> Option<usize> {
     let line = if format == ClientFormat::Toml { "#" } else { "//" };
     if text.starts_with(line) {
-        let line = text.lines().next().unwrap_or_default();
-        Some(line.len())
-    } else if format != ClientFormat::Toml && text.starts_with("/*") {
-        text.find("*/").map(|end| end + 2)
-    } else {
-        None
+        return text.lines().next().map(str::len);
     }
+    (format != ClientFormat::Toml && text.starts_with("/*")).then(|| text.find("*/").map(|end| end + 2))?
 }
 
 /// Returns the edits that add a server.
 ///
 /// # Errors
-/// If something else is in the place of the servers.
+/// Returns an error if something else is in the place of the servers.
 pub fn add_server(
     document: &ClientDocument,
     row: &Row,
     name: &str,
     command: &[String],
 ) -> Result<Vec<TextEdit>, BadDocument> {
-    let text = document.text();
+    let text = document.text.as_str();
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let [keys @ .., last] = row.keys else { return Ok(Vec::new()) };
     if row.format == ClientFormat::Toml {
@@ -197,7 +186,7 @@ pub fn add_server(
         return Ok(vec![(text.len()..text.len(), added)]);
     }
     let style = Style::of_document(document, line_end);
-    if document.root().span.is_empty() {
+    if document.root.span.is_empty() {
         let written =
             style.write_object(0, &[(last, style.write_object(1, &[(name, write_server(row, command, style, 2))]))]);
         // The file may have comments even in strict JSON, and the last one may not end its line.
@@ -230,8 +219,8 @@ struct Style<'d> {
 
 impl<'d> Style<'d> {
     fn of_document(document: &'d ClientDocument, line_end: &'d str) -> Self {
-        let Some((first, _)) = document.root().members().first() else { return Self { indent: Some("  "), line_end } };
-        let blank = document.text_of(document.root().span.start + 1..first.span.start);
+        let Some((first, _)) = document.root.members().first() else { return Self { indent: Some("  "), line_end } };
+        let blank = document.text_of(document.root.span.start + 1..first.span.start);
         let indent = match last_line(blank) {
             Some(line) => Some(line.trim_start_matches(['\r', '\n'])).filter(|indent| !indent.is_empty()),
             None if !blank.trim().is_empty() => Some("  "),
@@ -294,7 +283,7 @@ fn add_member(
     let mut place = comma.as_ref().map_or(after, |comma| comma.end);
     let rest = document.text_of(place..inside_end);
     let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-    if let Some(length) = rest.get(blank..).and_then(|rest| comment_length(rest, document.format())) {
+    if let Some(length) = rest.get(blank..).and_then(|rest| comment_length(rest, document.format)) {
         place += blank + length;
     }
     match comma {
@@ -304,21 +293,9 @@ fn add_member(
     }
 }
 
-/// Quotes a string in a way that both JSON and TOML accept.
+/// Quotes a string in a way that both JSON and TOML accept: TOML wants DEL escaped as well.
 fn quote_string(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out + "\""
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 fn bare_or_quoted(key: &str) -> String {

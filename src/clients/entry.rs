@@ -36,32 +36,29 @@ pub enum Transport {
 /// The command of a server, and the places of its words.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// The program.
-    pub program: Word,
-    /// The key of the program.
-    pub program_key: Range<usize>,
+    pub(super) program: Word,
+    /// The span of the program's key.
+    pub(super) program_key: Range<usize>,
     /// The arguments; `None` if the entry has no list of them.
-    pub args: Option<Args>,
+    pub(super) args: Option<Args>,
 }
 
 /// The list of arguments.
 #[derive(Clone, Debug)]
-pub struct Args {
+pub(super) struct Args {
     /// The span of the list, with its brackets.
-    pub span: Range<usize>,
+    pub(super) span: Range<usize>,
     /// The span of its key.
-    pub key: Range<usize>,
-    /// Its words.
-    pub words: Vec<Word>,
+    pub(super) key: Range<usize>,
+    pub(super) words: Vec<Word>,
 }
 
 /// A string of the file.
 #[derive(Clone, Debug)]
-pub struct Word {
-    /// Its value.
-    pub text: String,
+pub(super) struct Word {
+    pub(super) text: String,
     /// Its span, with its quotes.
-    pub span: Range<usize>,
+    pub(super) span: Range<usize>,
 }
 
 impl ClientEntry {
@@ -87,7 +84,7 @@ impl Launch {
 /// Reads the servers under these keys; none if there are no such keys.
 ///
 /// # Errors
-/// If a key on the way, or a server, is there twice, or something other than an object is there.
+/// Returns an error if a key on the way, or a server, is there twice, or something other than an object is there.
 pub fn read_entries<K: AsRef<str>>(document: &ClientDocument, keys: &[K]) -> Result<Vec<ClientEntry>, BadDocument> {
     let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
     let Some(servers) = document.find_table(&keys)? else { return Ok(Vec::new()) };
@@ -152,8 +149,9 @@ fn read_args(document: &ClientDocument, (key, node): &DocumentMember) -> Result<
 
 fn read_word(document: &ClientDocument, node: &DocumentNode) -> Result<Word, BadDocument> {
     let text = node.as_text().map(str::to_owned);
-    text.map(|text| Word { text, span: node.span.clone() })
-        .ok_or_else(|| document.error_at(node.span.start, format!("here is {} instead of a text", describe_kind(node))))
+    text.map(|text| Word { text, span: node.span.clone() }).ok_or_else(|| {
+        document.error_at(node.span.start, format!("here is {} instead of a string", describe_kind(node)))
+    })
 }
 
 /// How a command runs `policylayer wrap`.
@@ -188,23 +186,15 @@ pub fn parse_wrapped(words: &[&str], program: Option<&str>) -> Option<Wrapped> {
         return None;
     }
     let mut wrapped = Wrapped { before: words.len(), program: at, policy: None, server: None };
-    let mut index = at + 2;
-    while let Some(word) = words.get(index) {
-        index += 1;
-        if *word == "--" {
-            wrapped.before = index;
-            break;
-        }
-        let Some(option) = word.strip_prefix("--") else {
-            wrapped.before = index - 1;
+    let mut rest = words.iter().copied().enumerate().skip(at + 2);
+    while let Some((index, word)) = rest.next() {
+        let Some(option) = word.strip_prefix("--").filter(|option| !option.is_empty()) else {
+            wrapped.before = if word == "--" { index + 1 } else { index };
             break;
         };
-        let (option, mut value) =
-            option.split_once('=').map_or((option, None), |(option, value)| (option, Some(value)));
-        if matches!(option, "policy" | "server" | "log-level" | "max-message") && value.is_none() {
-            value = words.get(index).copied();
-            index += 1;
-        }
+        let (option, value) = option.split_once('=').map_or((option, None), |(option, value)| (option, Some(value)));
+        let takes_value = matches!(option, "policy" | "server" | "log-level" | "max-message");
+        let value = if takes_value { value.or_else(|| Some(rest.next()?.1)) } else { value };
         match option {
             "policy" => wrapped.policy = value.map(str::to_owned),
             "server" => wrapped.server = value.map(str::to_owned),

@@ -7,24 +7,38 @@ use std::path::{Path, PathBuf};
 
 use super::document::{BadDocument, ClientDocument, ClientFormat};
 use crate::limits::MAX_CLIENT_FILE;
-use crate::paths::{ReplaceError, replace_file};
+use crate::paths::{ReplaceError, Unreplaced, replace_file};
 use crate::state::file;
+use crate::visible::visible_path;
 
-/// Why a client's file is not read. The file is left as it is.
-#[derive(Debug, thiserror::Error)]
+/// Why a client's file, or its servers, are not read. The file is left as it is.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Unread {
     /// The file cannot be read.
     #[error("it cannot be read: {0}")]
-    Failed(io::Error),
+    Failed(String),
     /// The path is a directory, a pipe or a device.
-    #[error("it is no file")]
+    #[error("it is not a file")]
     NotAFile,
     /// The file is larger than any real client's file.
     #[error("it is larger than {} MiB", MAX_CLIENT_FILE / 1024 / 1024)]
     TooLarge,
-    /// The file does not parse.
+    /// The file does not parse, or something other than servers is in their place.
     #[error(transparent)]
     Bad(#[from] BadDocument),
+}
+
+impl Unread {
+    /// Returns the line and column of the error, if it has them.
+    pub fn place(&self) -> Option<&BadDocument> {
+        if let Self::Bad(bad) = self { Some(bad) } else { None }
+    }
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
 }
 
 /// Why nothing was written.
@@ -32,15 +46,11 @@ pub enum Unread {
 pub enum Unsaved {
     /// The backup failed.
     #[error(
-        "The file as it is cannot be kept as {}: {error}. Nothing was changed. Make its directory writable for the user who \
-         runs policylayer.", crate::visible::escape_invisible(&.file.display().to_string())
+        "The file cannot be backed up to {}: {}. Nothing was changed. Make its directory writable for the user who runs \
+         policylayer.",
+        visible_path(.0), .1
     )]
-    Backup {
-        /// The path of the backup.
-        file: PathBuf,
-        /// The system's error.
-        error: io::Error,
-    },
+    Backup(PathBuf, io::Error),
     /// The file cannot be replaced.
     #[error(transparent)]
     Replace(#[from] ReplaceError),
@@ -49,27 +59,24 @@ pub enum Unsaved {
 /// A file that was read.
 #[derive(Debug)]
 pub struct Opened {
-    /// The bytes of the file.
-    pub bytes: Vec<u8>,
-    /// The parsed bytes.
-    pub document: ClientDocument,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) document: ClientDocument,
 }
 
 /// Reads a client's file.
 ///
 /// # Errors
-/// If it is not a file, cannot be read, or does not parse.
+/// Returns an error if it is not a file, cannot be read, or does not parse.
 pub fn open_client_file(path: &Path, format: ClientFormat) -> Result<Opened, Unread> {
     // Checked before the file is opened: opening a pipe would wait for a writer.
-    if !fs::metadata(path).map_err(Unread::Failed)?.is_file() {
+    if !fs::metadata(path)?.is_file() {
         return Err(Unread::NotAFile);
     }
     let mut bytes = Vec::new();
     file::wait_for_release(path, || {
         bytes.clear();
         file::open_file(File::options().read(true), path)?.take(MAX_CLIENT_FILE as u64 + 1).read_to_end(&mut bytes)
-    })
-    .map_err(Unread::Failed)?;
+    })?;
     if bytes.len() > MAX_CLIENT_FILE {
         return Err(Unread::TooLarge);
     }
@@ -92,7 +99,7 @@ pub enum FileState {
 /// there is no backup at all.
 ///
 /// # Errors
-/// If the file is no longer what was read, or cannot be backed up or written. It is then unchanged.
+/// Returns an error if the file is no longer what was read, or cannot be backed up or written. It is then unchanged.
 pub fn save_with_backup(
     path: &Path,
     old: Option<&[u8]>,
@@ -106,8 +113,8 @@ pub fn save_with_backup(
     let (backup, is_new) = back_up(path, bytes, state)?;
     let result = replace_file(path, Some(bytes), new);
     // Another process that is writing the file has seen this backup and relies on it.
-    let is_shared = matches!(result, Err(ReplaceError::Busy(_) | ReplaceError::Changed(_)));
-    if result.is_err() && is_new && !is_shared {
+    let is_unused = result.as_ref().is_err_and(|error| !matches!(error.why, Unreplaced::Busy | Unreplaced::Changed));
+    if is_unused && is_new {
         let _ = file::remove_file(&backup);
     }
     result?;
@@ -119,7 +126,7 @@ fn back_up(path: &Path, bytes: &[u8], state: FileState) -> Result<(PathBuf, bool
     let mut first = None;
     for number in 1_u32.. {
         let file = backup_name(path, number);
-        let failed = |error| Unsaved::Backup { file: file.clone(), error };
+        let failed = |error| Unsaved::Backup(file.clone(), error);
         match is_copy(&file, bytes) {
             Ok(true) => return Ok((file, false)),
             Ok(false) => {
@@ -170,8 +177,8 @@ mod tests {
 
     #[test]
     fn what_was_kept_stays_where_somebody_else_writes_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("mcp.json");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mcp.json");
         fs::write(&file, "{}").unwrap();
         #[cfg(unix)]
         let other = File::open(&file).unwrap();

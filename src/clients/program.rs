@@ -7,17 +7,17 @@ use crate::env::Env;
 /// Why there is no path to write.
 #[derive(Debug, thiserror::Error)]
 pub enum NoProgram {
-    /// The system does not tell it.
-    #[error("The system does not tell where this program is. Start it by its whole path.")]
+    /// The system does not say it.
+    #[error("The system does not say where this program is. Run it by its absolute path.")]
     Unknown,
     /// The path is not UTF-8, so no configuration file can hold it.
     #[error("The path of this program is not UTF-8, so no configuration file can hold it. Put the program elsewhere.")]
     NotUtf8,
     /// macOS runs a copy of the program that disappears when it ends.
     #[error(
-        "macOS runs this program from a copy at a random place, since it comes from a download that nobody has opened yet, so a \
-         configuration file would name a file that goes away. Move the program to where it is to stay, run `xattr -d \
-         com.apple.quarantine` on it, and start it from there."
+        "macOS runs this program from a temporary copy, because it was downloaded and nobody has opened it yet, so a \
+         configuration file would name a file that disappears. Move the program to its final place, run `xattr -d \
+         com.apple.quarantine` on it, and run it from there."
     )]
     Translocated,
 }
@@ -26,7 +26,7 @@ pub enum NoProgram {
 /// leads to the same file, since a package manager keeps it through updates.
 ///
 /// # Errors
-/// If the system does not tell it, it does not stay, or it is not UTF-8.
+/// Returns an error if the system does not tell it, it does not stay, or it is not UTF-8.
 pub fn path_to_write(env: &Env) -> Result<String, NoProgram> {
     let running = env.program_path().filter(|path| path.is_absolute()).ok_or(NoProgram::Unknown)?;
     if is_translocated(running) {

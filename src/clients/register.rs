@@ -10,7 +10,6 @@ use super::place::ClientFile;
 use super::program;
 use super::select::{Candidate, Refusal, Selection, Wanted, left_alone};
 use super::server_name::Naming;
-use super::servers::NoServers;
 use super::table::ConfigScope;
 use crate::exit::Exit;
 use crate::shell::as_word;
@@ -122,7 +121,7 @@ impl<'c> Registration<'_, 'c> {
         let derived = || Ok::<_, Refusal>(self.naming.derive_name(&words)?.map(|name| name.to_string()));
         let Some(key) = key.map_or_else(derived, |key| Ok(Some(key.to_owned())))? else {
             return fail(&format!(
-                "The command does not tell the server's name. Say it: policylayer register NAME {} COMMAND",
+                "The command does not say the server's name. Name it: policylayer register NAME {} COMMAND",
                 as_word("--")
             ));
         };
@@ -160,9 +159,9 @@ impl<'c> Registration<'_, 'c> {
                 file.row.id
             )));
         }
-        let document = document_of(clients.opened_file(&file.file).ok().flatten(), file);
+        let document = document_of(clients.opened_file(&file.file), file);
         let edits = document.and_then(|document| edit::add_server(&document, file.row, key, expected));
-        let edits = edits.map_err(|bad| left_alone(file, &NoServers::Bad(bad)))?;
+        let edits = edits.map_err(|bad| left_alone(file, &bad.into()))?;
         let (expected, notes) = (expected.to_vec(), notes.to_vec());
         Ok(EntryChange { action: EntryAction::Added, edits, expected, notes, ..unchanged })
     }
@@ -171,8 +170,8 @@ impl<'c> Registration<'_, 'c> {
         let program = self.selection.program;
         if program::is_fleeting(program) && changes.iter().any(|change| !change.edits.is_empty()) {
             self.selection.record_warning(format!(
-                "{} is in the cache of npx, which may be emptied; then no server that is wrapped by it starts. Install its \
-                 package globally (`npm install --global`), or take an archive of a release, and run `register` again from there.",
+                "{} is in the cache of npx, which may be cleared; then no server that it wraps starts. Install its package \
+                 globally (`npm install --global`), or use a release archive, and run `register` again from there.",
                 escape_invisible(program)
             ));
         }
@@ -211,10 +210,9 @@ pub(crate) fn unwrap_existing<'c>(selection: &Selection<'c>, key: Option<&str>) 
     let key = escape_invisible(key.unwrap_or_default());
     if changes.is_empty() && bare.is_empty() {
         return Err(Refusal::Failed(format!(
-            "{key} has no command, so nothing of policylayer is before it: it is reached over HTTP, or unclear."
+            "{key} has no command, so it is not wrapped: it is reached over HTTP, or its entry is unclear."
         )));
     }
-    let stays = if bare.len() == 1 { "the file stays as it is" } else { "the files stay as they are" };
-    let note = changes.is_empty().then(|| format!("Nothing is before {key} of {}: {stays}.", bare.join(", ")));
+    let note = changes.is_empty().then(|| format!("{key} of {} is not wrapped: nothing was changed.", bare.join(", ")));
     Ok(RegisterPlan { changes, exit, note })
 }

@@ -87,7 +87,7 @@ fn is_secret(text: &str) -> bool {
 /// Returns the text of a file with environment values, header values and what looks like a key elsewhere redacted.
 pub fn redact_document(document: &ClientDocument) -> String {
     let mut edits = Vec::new();
-    redact_node(document.root(), "", &mut edits);
+    redact_node(&document.root, "", &mut edits);
     String::from_utf8(document.apply_edits(edits)).unwrap_or_default().trim_start_matches('\u{feff}').to_owned()
 }
 

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::entry::{ClientEntry, Transport};
-use super::file::Opened;
+use super::file::{Opened, Unread};
 use super::place::{ClientFile, Presence};
-use super::servers::{Clients, NoServers, is_here};
+use super::servers::{Clients, is_here};
 use super::table::{ConfigScope, client_ids};
 use crate::env::Env;
 use crate::exit::Exit;
@@ -75,14 +75,14 @@ pub(crate) struct Selection<'c> {
 
 const NO_CLIENT: &str = "No MCP client was found on this machine. `policylayer clients` says where it looks.";
 
-pub(super) fn left_alone(place: &ClientFile, error: &NoServers<'_>) -> Refusal {
+pub(super) fn left_alone(place: &ClientFile, error: &Unread) -> Refusal {
     let (file, name) = (place.display_name(), place.row.name);
-    Refusal::Failed(format!("{file} ({name}) is left alone: {error}. Fix it, and do the same again."))
+    Refusal::Failed(format!("{file} ({name}) is left alone: {error}. Fix it, and try again."))
 }
 
 fn not_installed(place: &ClientFile) -> Refusal {
     Refusal::Failed(format!(
-        "{} is not installed here, or was never started: {} does not exist. Start it once, and do the same again.",
+        "{} is not installed here, or was never started: {} does not exist. Start it once, and try again.",
         place.row.name,
         visible_path(&place.sign)
     ))
@@ -93,11 +93,11 @@ impl Candidate<'_> {
         let (key, file, name) = (escape_invisible(&self.entry.name), self.file.display_name(), self.file.row.name);
         match &self.entry.transport {
             Transport::Unclear(bad) => {
-                format!("{key} of {name} is left alone, since its entry in {file} is unclear: {bad}. Fix it first.")
+                format!("{key} of {name} is left alone, because its entry in {file} is unclear: {bad}. Fix it first.")
             }
             _ => format!(
-                "{name} reaches {key} over HTTP or server-sent events ({file}), which is out of a stdio wrapper's reach: there \
-                 is no command that the policy could stand before. Use the server's stdio version, if it has one."
+                "{name} reaches {key} over HTTP or server-sent events ({file}), which is out of a stdio wrapper's reach: \
+                 there is no command to put the policy before. Use the server's stdio version, if it has one."
             ),
         }
     }
@@ -129,8 +129,8 @@ impl<'c> Selection<'c> {
             let place =
                 |found: &Candidate<'_>| format!("\n  --client {}: {}", found.file.row.id, found.file.display_name());
             return Err(Refusal::Unclear(format!(
-                "Several files have a server {}:{}\nSay which client is meant with --client, or --all-clients. Of a client that \
-                 is named, each file is changed that has the server.",
+                "Several files have a server {}:{}\nName the client with --client, or use --all-clients. Every file of a \
+                 named client that has the server is changed.",
                 escape_invisible(&key),
                 found.iter().map(place).collect::<String>()
             )));
@@ -152,7 +152,7 @@ impl<'c> Selection<'c> {
             }
             match self.clients.sections_of(file) {
                 Ok(sections) => {
-                    let Ok(Some(opened)) = self.clients.opened_file(&file.file) else { continue };
+                    let Some(opened) = self.clients.opened_file(&file.file) else { continue };
                     for section in sections.into_iter().filter(|section| is_here(file.row, section, self.env)) {
                         let keys = || section.keys.clone();
                         let candidate = |entry| Candidate { file, keys: keys(), entry, opened };

@@ -100,8 +100,8 @@ impl<'n> Naming<'n> {
         let is_one_text = words.first().is_some_and(|program| program.contains(' ') && !Path::new(program).exists());
         if is_one_text {
             notes.push(format!(
-                "The command of {} is one text with blanks, which is started as one program: if the client took it apart, write \
-                 its words as `command` and `args`.",
+                "The command of {} is one string with spaces, which is started as one program. If the client splits it, \
+                 write its words as `command` and `args`.",
                 escape_invisible(key)
             ));
         }
@@ -121,7 +121,7 @@ impl<'n> Naming<'n> {
         }
         let what = if is_server { "policy" } else { "name" };
         Err(Refusal::Failed(format!(
-            "{} is wrapped already, with another {what}. Run `policylayer unregister {}` first, and do the same again.",
+            "{} is wrapped already, with another {what}. Run `policylayer unregister {}` first, and try again.",
             escape_invisible(key),
             as_word(key)
         )))

@@ -26,30 +26,9 @@ pub struct ServerSection {
     /// The keys that lead to them.
     pub keys: Vec<String>,
     /// The project's directory, if the servers are the user's for one project.
-    pub folder: Option<String>,
+    pub dir: Option<String>,
     /// The servers.
     pub entries: Vec<ClientEntry>,
-}
-
-/// Why the servers of a file are unknown.
-#[derive(Debug, thiserror::Error)]
-pub enum NoServers<'c> {
-    /// The file cannot be read.
-    #[error("{0}")]
-    Unread(&'c Unread),
-    /// Something other than servers is in their place.
-    #[error("{0}")]
-    Bad(BadDocument),
-}
-
-impl NoServers<'_> {
-    /// Returns the error with its place in the file; `None` if the error has no place.
-    pub fn bad_document(&self) -> Option<&BadDocument> {
-        match self {
-            Self::Unread(Unread::Bad(bad)) | Self::Bad(bad) => Some(bad),
-            Self::Unread(_) => None,
-        }
-    }
 }
 
 impl Clients {
@@ -63,28 +42,28 @@ impl Clients {
         Self { places, opened }
     }
 
-    /// Returns the file as it was read; `None` if there is none.
-    ///
-    /// # Errors
-    /// If it was not read.
-    pub fn opened_file(&self, file: &Path) -> Result<Option<&Opened>, &Unread> {
-        self.opened.get(file).map(|opened| opened.as_ref()).transpose()
+    /// Returns the file as it was read; `None` if there is none, or it cannot be read.
+    pub fn opened_file(&self, file: &Path) -> Option<&Opened> {
+        self.opened.get(file)?.as_ref().ok()
     }
 
     /// Returns the servers of a file; none if there is no file.
     ///
     /// # Errors
-    /// If the file cannot be read, or something else is in the place of the servers.
-    pub fn sections_of(&self, place: &ClientFile) -> Result<Vec<ServerSection>, NoServers<'_>> {
-        let Some(opened) = self.opened_file(&place.file).map_err(NoServers::Unread)? else { return Ok(Vec::new()) };
-        read_sections(&opened.document, place.row).map_err(NoServers::Bad)
+    /// Returns an error if the file cannot be read, or something else is in the place of the servers.
+    pub fn sections_of(&self, place: &ClientFile) -> Result<Vec<ServerSection>, Unread> {
+        match self.opened.get(&place.file) {
+            None => Ok(Vec::new()),
+            Some(Err(unread)) => Err(unread.clone()),
+            Some(Ok(opened)) => Ok(read_sections(&opened.document, place.row)?),
+        }
     }
 }
 
 fn read_sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSection>, BadDocument> {
     let [first, "*", rest @ ..] = row.keys else {
         let keys = row.keys.iter().map(|key| (*key).to_owned()).collect();
-        return Ok(vec![ServerSection { keys, folder: None, entries: read_entries(document, row.keys)? }]);
+        return Ok(vec![ServerSection { keys, dir: None, entries: read_entries(document, row.keys)? }]);
     };
     let Some(projects) = document.find_table(&[first])? else { return Ok(Vec::new()) };
     let mut sections = Vec::new();
@@ -96,7 +75,7 @@ fn read_sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSecti
         let entries = read_entries(document, &path)?;
         if !entries.is_empty() {
             let keys = path.into_iter().map(str::to_owned).collect();
-            sections.push(ServerSection { keys, folder: Some(key.name.clone()), entries });
+            sections.push(ServerSection { keys, dir: Some(key.name.clone()), entries });
         }
     }
     Ok(sections)
@@ -104,7 +83,7 @@ fn read_sections(document: &ClientDocument, row: &Row) -> Result<Vec<ServerSecti
 
 /// Whether a section applies in the working directory.
 pub fn is_here(row: &Row, section: &ServerSection, env: &Env) -> bool {
-    let Some(project) = section.folder.as_deref().filter(|_| row.scope == ConfigScope::Folder) else { return true };
+    let Some(project) = section.dir.as_deref().filter(|_| row.scope == ConfigScope::Folder) else { return true };
     let here = env.working_dir();
     // Windows directories are written with either slash.
     let plain = |path: &str| path.replace('\\', "/").trim_end_matches('/').to_owned();

@@ -22,11 +22,11 @@ pub struct PolicyList {
 /// Lists the directory of policies, `policies` in the configuration directory.
 ///
 /// # Errors
-/// Where the configuration directory cannot be found or looked into.
+/// Returns an error if the configuration directory cannot be found or looked into.
 pub fn list_policies(env: &Env) -> Result<PolicyList, PolicyError> {
     let mut listing = PolicyList { dir: configuration_dir(env)?.join("policies"), ..PolicyList::default() };
     let dir = listing.dir.clone();
-    let failed = |error| PolicyError::Unreadable { path: dir.clone(), why: TextError::Failed(error) };
+    let failed = |error| PolicyError::Unreadable(dir.clone(), TextError::Failed(error));
     let entries = match fs::read_dir(&dir) {
         Ok(entries) => entries,
         Err(error) if is_missing(&error) => return Ok(listing),

@@ -4,81 +4,73 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::display_path;
 use crate::limits::HELD_WAIT;
 use crate::state::file::{self, create_dir, is_missing, sync_dir};
+use crate::visible::visible_path;
 
-/// Why a file was left unchanged. Each message says what is wrong and what to do, in plain text.
+/// The file that was left unchanged, and why. The message says what is wrong and what to do, in plain text.
 #[derive(Debug, thiserror::Error)]
-pub enum ReplaceError {
+#[error("{} {why}", visible_path(.file))]
+pub struct ReplaceError {
+    /// The file, as it was named.
+    pub file: PathBuf,
+    /// The reason.
+    pub why: Unreplaced,
+}
+
+/// Why a file was left unchanged. Each text follows the file's name.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreplaced {
     /// Somebody else changed or removed it since it was read.
-    #[error(
-        "{} was changed by somebody else since it was read, so nothing was written. Look at it, and do the same again.",
-        display_path(.0)
-    )]
-    Changed(PathBuf),
+    #[error("was changed by somebody else since it was read, so nothing was written. Look at it, and try again.")]
+    Changed,
     /// Another edit is about to replace it.
-    #[error("{} is being written by somebody else, so nothing was written. Do the same again when they are done.", display_path(.0))]
-    Busy(PathBuf),
+    #[error("is being written by somebody else, so nothing was written. Try again when they are done.")]
+    Busy,
     /// It was to be created, but exists.
-    #[error("{} exists already, and is not overwritten. Look at it, and do the same again.", display_path(.0))]
-    Exists(PathBuf),
+    #[error("already exists, and is not overwritten. Look at it, and try again.")]
+    Exists,
     /// It is a link to a file that does not exist.
-    #[error("{} is a link that leads nowhere, so nothing was written. Mend the link, or take it away.", display_path(.0))]
-    LeadsNowhere(PathBuf),
+    #[error("is a dangling link, so nothing was written. Fix the link, or remove it.")]
+    DanglingLink,
     /// It is a directory, a pipe or a device.
-    #[error("{} is {what}, not a file, so nothing was written. Move it out of the way.", display_path(.path))]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-        /// The kind of object at the path.
-        what: &'static str,
-    },
+    #[error("is {0}, not a file, so nothing was written. Move it out of the way.")]
+    NotAFile(&'static str),
     /// Its mode forbids writing.
     #[error(
-        "{} is write-protected, so it was left as it is. If it is to be changed, make it writable for its owner first{}.",
-        display_path(.0), writable_remedy(.0)
+        "is write-protected, so it was left as it is. To change it, make it writable for its owner first{}.",
+        writable_hint(.0)
     )]
     WriteProtected(PathBuf),
     /// Another program has it open, and Windows does not replace such a file.
     #[error(
-        "{} was left as it is: another program holds it open, and did not let go for {} seconds. Close it there (an MCP client \
-         such as Claude Desktop, an editor, OneDrive or an antivirus program), and do the same again.",
-        display_path(.0), HELD_WAIT.as_secs()
+        "was left as it is: another program holds it open, and did not let go for {} seconds. Close it there (an MCP \
+         client such as Claude Desktop, an editor, OneDrive or an antivirus program), and try again.",
+        HELD_WAIT.as_secs()
     )]
-    HeldOpen(PathBuf),
+    HeldOpen,
     /// The existing file cannot be read.
-    #[error("{} cannot be read: {error}. Make it readable for the user who runs policylayer.", display_path(.path))]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        error: io::Error,
-    },
+    #[error("cannot be read: {0}. Make it readable for the user who runs policylayer.")]
+    Unreadable(io::Error),
     /// No file can be created in its directory.
     #[error(
-        "Nothing can be written in the directory {}: {error}. A file's new text is put beside it and then takes its place, so \
-         make the directory writable for the user who runs policylayer.",
-        display_path(.dir)
+        "cannot be written: nothing can be created in its directory {}: {}. The new text is written beside a file before \
+         it replaces the file, so make the directory writable for the user who runs policylayer.",
+        visible_path(.0), .1
     )]
-    Folder {
-        /// The directory.
-        dir: PathBuf,
-        /// The system's error.
-        error: io::Error,
-    },
+    Directory(PathBuf, io::Error),
     /// The new text cannot replace the file.
     #[error(
-        "{} cannot be replaced: {error}. It is as it was. See that the disk has room, and that the file and its directory \
-         belong to the user who runs policylayer.",
-        display_path(.path)
+        "cannot be replaced: {0}. It is unchanged. Check that the disk has space, and that the file and its directory \
+         belong to the user who runs policylayer."
     )]
-    Failed {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        error: io::Error,
-    },
+    Failed(io::Error),
+}
+
+impl Unreplaced {
+    fn or_held_open(otherwise: fn(io::Error) -> Self) -> impl Fn(io::Error) -> Self {
+        move |error| if file::is_held_open(&error) { Self::HeldOpen } else { otherwise(error) }
+    }
 }
 
 /// Replaces a file's text. `expected` is the text that was read; `None` if the file must not exist yet: then it is
@@ -88,35 +80,36 @@ pub enum ReplaceError {
 /// replaced and the link stays. The mode is kept, and the owner if the system allows it.
 ///
 /// # Errors
-/// Where it is not what was expected, or cannot be written; it is then as it was.
+/// Returns an error if the file is not what was expected, or cannot be written; it is then unchanged.
 pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<(), ReplaceError> {
-    let failed = |error| match file::is_held_open(&error) {
-        true => ReplaceError::HeldOpen(path.to_owned()),
-        false => ReplaceError::Failed { path: path.to_owned(), error },
-    };
+    replace_at(path, expected, new).map_err(|why| ReplaceError { file: path.to_owned(), why })
+}
+
+fn replace_at(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<(), Unreplaced> {
+    let failed = Unreplaced::or_held_open(Unreplaced::Failed);
     let real = real_path(path)?;
     let dir = real.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let in_folder = |error| ReplaceError::Folder { dir: dir.to_owned(), error };
+    let in_dir = |error| Unreplaced::Directory(dir.to_owned(), error);
     // Without a lock, one of two simultaneous edits would replace the other between its last check and its write.
-    let _lock = lock_file(path, &real)?;
-    let found = check_expected(path, &real, expected)?;
+    let _lock = lock_file(&real)?;
+    let found = check_expected(&real, expected)?;
     if found.is_none() {
-        create_dir(dir).map_err(in_folder)?;
+        create_dir(dir).map_err(in_dir)?;
     }
     // In the same directory, so that it can replace the file in one step; for this user only.
     // The error would name the temporary file.
-    let mut made = file::temporary_in(dir).map_err(|error| in_folder(error.kind().into()))?;
-    made.write_all(new).map_err(failed)?;
+    let mut made = file::temporary_in(dir).map_err(|error| in_dir(error.kind().into()))?;
+    made.write_all(new).map_err(&failed)?;
     if let Some(found) = &found {
-        keep_owner_and_mode(made.as_file(), found).map_err(failed)?;
+        keep_owner_and_mode(made.as_file(), found).map_err(&failed)?;
     }
-    made.as_file().sync_all().map_err(failed)?;
+    made.as_file().sync_all().map_err(&failed)?;
     // Checked again, as late as possible.
-    check_expected(path, &real, expected)?;
+    check_expected(&real, expected)?;
     match expected {
         Some(_) => file::persist(made, &real).map_err(failed)?,
         None => file::persist_new(made, &real).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => ReplaceError::Exists(path.to_owned()),
+            io::ErrorKind::AlreadyExists => Unreplaced::Exists,
             _ => failed(error),
         })?,
     }
@@ -126,63 +119,50 @@ pub fn replace_file(path: &Path, expected: Option<&[u8]>, new: &[u8]) -> Result<
 }
 
 /// Resolves all links of a path; returns the path itself if nothing exists there.
-fn real_path(path: &Path) -> Result<PathBuf, ReplaceError> {
-    let error = match file::real_path(path) {
-        Ok(real) => return Ok(real),
-        Err(error) => error,
-    };
-    if !is_missing(&error) {
-        return Err(ReplaceError::Unreadable { path: path.to_owned(), error });
+fn real_path(path: &Path) -> Result<PathBuf, Unreplaced> {
+    match file::real_path(path) {
+        Err(error) if !is_missing(&error) => Err(Unreplaced::Unreadable(error)),
+        Err(_) if fs::symlink_metadata(path).is_ok() => Err(Unreplaced::DanglingLink),
+        real => Ok(real.unwrap_or_else(|_| path.to_owned())),
     }
-    if fs::symlink_metadata(path).is_ok() {
-        return Err(ReplaceError::LeadsNowhere(path.to_owned()));
-    }
-    Ok(path.to_owned())
 }
 
 /// Keeps other edits of the file away until the result is dropped. `None` if the file does not exist, or cannot be
 /// locked.
-fn lock_file(path: &Path, real: &Path) -> Result<Option<File>, ReplaceError> {
+fn lock_file(real: &Path) -> Result<Option<File>, Unreplaced> {
     // Opening a pipe would wait for a writer.
     if !fs::metadata(real).is_ok_and(|found| found.is_file()) {
         return Ok(None);
     }
     match file::lock_beside(real) {
-        Ok(Some(lock)) => Ok(Some(lock)),
-        Ok(None) => Err(ReplaceError::Busy(path.to_owned())),
+        Ok(None) => Err(Unreplaced::Busy),
         // Whatever prevents the lock also prevents the replacement, which reports it.
-        Err(_) => Ok(None),
+        lock => Ok(lock.unwrap_or_default()),
     }
 }
 
-fn writable_remedy(path: &Path) -> String {
-    if cfg!(windows) { format!(" (attrib -r \"{}\")", display_path(path)) } else { String::new() }
+fn writable_hint(file: &Path) -> String {
+    if cfg!(windows) { format!(" (attrib -r \"{}\")", visible_path(file)) } else { String::new() }
 }
 
 /// Checks that the file is as expected, and returns its metadata if it exists.
-fn check_expected(path: &Path, real: &Path, expected: Option<&[u8]>) -> Result<Option<Metadata>, ReplaceError> {
-    let unreadable = |error| match file::is_held_open(&error) {
-        true => ReplaceError::HeldOpen(path.to_owned()),
-        false => ReplaceError::Unreadable { path: path.to_owned(), error },
-    };
+fn check_expected(real: &Path, expected: Option<&[u8]>) -> Result<Option<Metadata>, Unreplaced> {
+    let unreadable = Unreplaced::or_held_open(Unreplaced::Unreadable);
     let found = match fs::metadata(real) {
         Ok(found) => found,
-        Err(error) if is_missing(&error) => {
-            return if expected.is_some() { Err(ReplaceError::Changed(path.to_owned())) } else { Ok(None) };
-        }
+        Err(error) if is_missing(&error) => return expected.map_or(Ok(None), |_| Err(Unreplaced::Changed)),
         Err(error) => return Err(unreadable(error)),
     };
     if !found.is_file() {
-        let what = if found.is_dir() { "a directory" } else { "a pipe or device" };
-        return Err(ReplaceError::NotAFile { path: path.to_owned(), what });
+        return Err(Unreplaced::NotAFile(if found.is_dir() { "a directory" } else { "a pipe or device" }));
     }
-    let Some(expected) = expected else { return Err(ReplaceError::Exists(path.to_owned())) };
+    let Some(expected) = expected else { return Err(Unreplaced::Exists) };
     // The length comes first: a file that has grown without bound need not be read.
     if found.len() != expected.len() as u64 || file::read_file(real).map_err(unreadable)? != expected {
-        return Err(ReplaceError::Changed(path.to_owned()));
+        return Err(Unreplaced::Changed);
     }
     if found.permissions().readonly() {
-        return Err(ReplaceError::WriteProtected(path.to_owned()));
+        return Err(Unreplaced::WriteProtected(real.to_owned()));
     }
     Ok(Some(found))
 }
@@ -226,7 +206,7 @@ mod tests {
         assert_eq!(fs::read(&file).unwrap(), b"two");
 
         assert!(said(replace_file(&file, Some(b"one"), b"three")).contains("somebody else"));
-        assert!(said(replace_file(&file, None, b"three")).contains("exists already"));
+        assert!(said(replace_file(&file, None, b"three")).contains("already exists"));
         assert_eq!(fs::read(&file).unwrap(), b"two");
         fs::remove_file(&file).unwrap();
         assert!(said(replace_file(&file, Some(b"two"), b"three")).contains("somebody else"));
@@ -275,7 +255,7 @@ mod tests {
 
         let nowhere = dir.path().join("nowhere.toml");
         symlink("gone.toml", &nowhere).unwrap();
-        assert!(said(replace_file(&nowhere, None, b"")).contains("leads nowhere"));
+        assert!(said(replace_file(&nowhere, None, b"")).contains("is a dangling link"));
         // New files and directories are for this user only.
         let made = dir.path().join("made/policy.toml");
         replace_file(&made, None, b"one").unwrap();

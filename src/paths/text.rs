@@ -10,7 +10,7 @@ use crate::state::file;
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
     /// There is no such file.
-    #[error("it does not exist. Create it, or mend the path.")]
+    #[error("it does not exist. Create it, or fix the path.")]
     Missing,
     /// It is a directory, a pipe or a device.
     #[error("it is {0}, not a file. Name a file, or move it out of the way.")]

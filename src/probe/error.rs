@@ -7,7 +7,7 @@ use rmcp::service::ClientInitializeError;
 
 use super::ProbeTarget;
 use super::transport::{ProbeLine, Transcript};
-use crate::limits::{MAX_OFFER_ITEMS, MAX_OFFER_PAGES};
+use crate::limits::{MAX_OFFER, MAX_OFFER_ITEMS, MAX_OFFER_PAGES, MAX_OFFER_REQUESTS};
 use crate::policy::server;
 use crate::proxy::StartError;
 use crate::proxy::probe_server::ProbeExit;
@@ -16,7 +16,7 @@ use crate::visible::{count_of, escape_invisible};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProbeError {
-    #[error("the system has no room for what a server is watched with: {0}")]
+    #[error("the system cannot provide what is needed to watch a server: {0}")]
     Runtime(#[source] io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
@@ -24,7 +24,7 @@ pub(crate) enum ProbeError {
     #[error(transparent)]
     Server(#[from] ServerError),
     /// A person or the system asked us to end.
-    #[error("this was interrupted{0}\nwhat to do: run it again")]
+    #[error("interrupted{0}\nwhat to do: run it again")]
     Interrupted(String),
 }
 
@@ -60,18 +60,24 @@ pub(crate) enum ExchangeError {
     NoSession(String),
     #[error("it opened a session, and did not list what it offers in time")]
     Slow,
-    #[error("it closed the connection before it had answered {method}")]
-    Lost { method: &'static str },
-    #[error("it answered {method} with the error {code}: {message}")]
-    Refused { method: &'static str, code: i32, message: String },
-    #[error("its answer to {method} has no list `{key}`")]
-    NoList { method: &'static str, key: &'static str },
-    #[error("its {method} has more than {MAX_OFFER_ITEMS} items")]
-    Items { method: &'static str },
-    #[error("its {method} has more than {MAX_OFFER_PAGES} pages")]
-    Pages { method: &'static str },
-    #[error("its {method} comes back to a page that it has given before")]
-    Circle { method: &'static str },
+    #[error("it closed the connection before it had answered {0}")]
+    Lost(&'static str),
+    #[error("it answered {0} with the error {1}: {2}")]
+    Refused(&'static str, i32, String),
+    #[error("its answer to {0} has no list `{1}`")]
+    NoList(&'static str, &'static str),
+    #[error("its {0} has more than {MAX_OFFER_ITEMS} items")]
+    Items(&'static str),
+    #[error("its {0} has more than {MAX_OFFER_PAGES} pages")]
+    Pages(&'static str),
+    #[error("its {0} comes back to a page that it has given before")]
+    Circle(&'static str),
+    #[error("it wrote more than {MAX_OFFER} bytes before it had answered")]
+    Flood,
+    #[error("it sent more than {MAX_OFFER_REQUESTS} requests of its own before it had answered")]
+    Requests,
+    #[error("one of its answers is not a JSON-RPC message")]
+    Answer,
 }
 
 impl From<ClientInitializeError> for ExchangeError {
@@ -88,10 +94,8 @@ impl From<ClientInitializeError> for ExchangeError {
     }
 }
 
-const UNTRUSTED: &str = "see that the command is right; a server that does this is broken, or not to be trusted";
-
 pub(super) struct FailedProbe<'f> {
-    /// `None` if the exchange was cut short.
+    /// `None` if the exchange was interrupted.
     pub(super) error: Option<ExchangeError>,
     pub(super) gone: ProbeExit,
     pub(super) transcript: &'f Transcript,
@@ -112,23 +116,20 @@ impl FailedProbe<'_> {
     }
 
     fn describe_error(&self, command: &str) -> (String, String) {
-        use ExchangeError::{Circle, Items, NoList, Pages, Refused, Silent, Slow};
-        let stopped = |why: &str| format!("the server `{command}` was stopped: {why}");
+        use ExchangeError::{Answer, Circle, Flood, Items, NoList, Pages, Refused, Requests, Silent, Slow};
         let not_mcp = |otherwise: &str| self.not_mcp_remedy().unwrap_or(otherwise).to_owned();
-        if let Some(abuse) = self.transcript.abuse {
-            return (stopped(&abuse.to_string()), UNTRUSTED.to_owned());
-        }
-        match (&self.gone, &self.error) {
-            (_, Some(error @ (Refused { .. } | NoList { .. }))) => (
+        match (&self.gone, self.transcript.abuse.as_ref().or(self.error.as_ref())) {
+            (_, Some(error @ (Refused(..) | NoList(..)))) => (
                 format!(
-                    "the server `{command}` does not tell what it offers: {}",
+                    "the server `{command}` does not list what it offers: {}",
                     escape_invisible(&error.to_string())
                 ),
-                "look for the reason in the server's documentation, or in what it printed".to_owned(),
+                "look for the reason in the server's documentation, or in its output".to_owned(),
             ),
-            (_, Some(error @ (Items { .. } | Pages { .. } | Circle { .. }))) => {
-                (stopped(&error.to_string()), UNTRUSTED.to_owned())
-            }
+            (_, Some(error @ (Items(_) | Pages(_) | Circle(_) | Flood | Requests | Answer))) => (
+                format!("the server `{command}` was stopped: {error}"),
+                "check that the command is right; a server that does this is broken, or not to be trusted".to_owned(),
+            ),
             (_, Some(error @ (Silent | Slow))) => {
                 let within = count_of(self.target.patience.as_secs(), "second");
                 let did_not = if *error == Silent { "answer" } else { "list what it offers" };
@@ -140,19 +141,20 @@ impl FailedProbe<'_> {
                 )
             }
             // A server that ends once its stdin is closed ends as it should.
-            (ProbeExit::Itself(how), error) if error.is_none() || self.transcript.is_closed => {
-                (format!("the server `{command}` ended before it had told what it offers: {how}"), self.ended_remedy())
-            }
+            (ProbeExit::Itself(how), error) if error.is_none() || self.transcript.is_closed => (
+                format!("the server `{command}` ended before it had listed what it offers: {how}"),
+                self.ended_remedy(),
+            ),
             (_, None) => (
-                stopped("its watcher, another process of policylayer, was ended"),
-                "run it again, and see what ends processes on this machine".to_owned(),
+                format!("the server `{command}` was stopped: its watcher, another process of policylayer, was killed"),
+                "run it again, and find out what kills processes on this machine".to_owned(),
             ),
             (_, Some(error)) => (
                 format!(
                     "the server `{command}` does not answer as an MCP server does: {}",
                     escape_invisible(&error.to_string())
                 ),
-                not_mcp("see that the command starts a server that speaks MCP over stdio"),
+                not_mcp("check that the command starts a server that speaks MCP over stdio"),
             ),
         }
     }
@@ -178,11 +180,11 @@ impl FailedProbe<'_> {
         let lines: Vec<_> = self.stderr.lines().map(str::trim_end).filter(matters).collect();
         let last = lines.get(lines.len().saturating_sub(SHOWN_LINES)..).unwrap_or_default();
         if !last.is_empty() {
-            out.push_str("\nthe last that it printed on stderr:");
+            out.push_str("\nits last lines on stderr:");
             out.extend(last.iter().map(|line| format!("\n  {}", shorten_line(line))));
         }
         if let Some(stray) = &self.transcript.stray {
-            out.push_str("\nit printed on stdout, where only MCP messages may be:");
+            out.push_str("\nit printed this on stdout, where only MCP messages may be:");
             out.push_str(&format!("\n  {}", shorten_line(stray)));
         }
         out
@@ -190,19 +192,19 @@ impl FailedProbe<'_> {
 
     fn not_mcp_remedy(&self) -> Option<&'static str> {
         self.transcript.stray.as_ref()?;
-        Some("see that the command starts an MCP server that speaks over stdio, and prints nothing else on stdout")
+        Some("check that the command starts an MCP server that speaks over stdio, and prints nothing else on stdout")
     }
 
     fn ended_remedy(&self) -> String {
         if !asks_for_a_key(self.stderr) {
             let remedy = self
                 .not_mcp_remedy()
-                .unwrap_or("run the command by itself in a terminal, and fix what it complains of");
+                .unwrap_or("run the command by itself in a terminal, and fix what it complains about");
             return remedy.to_owned();
         }
         let variable = find_key_variable(self.stderr).unwrap_or("NAME_OF_THE_KEY");
         let mut remedy = format!(
-            "it asks for a key; put it into the environment and run the same again:\n  {}",
+            "it asks for a key; put it into the environment and run this again:\n  {}",
             Shell::current().set_variable(variable, "your-key")
         );
         if server::derive_name(self.target.command).is_some_and(|server| server.as_str() == "iterable") {

@@ -56,8 +56,8 @@ pub(crate) type ShowProgress<'p> = &'p dyn Fn(&str) -> Box<dyn Any>;
 pub(crate) struct ProbeTarget<'t> {
     pub(crate) command: &'t [OsString],
     pub(crate) shown: String,
-    /// The directory and environment that it is started with, if not ours.
-    pub(crate) surroundings: Option<&'t SpawnEnv>,
+    /// The directory and environment that it is started with; `None` for ours.
+    pub(crate) spawn_env: Option<&'t SpawnEnv>,
     /// The time limit for its start, and then for its lists.
     pub(crate) patience: Duration,
 }
@@ -65,10 +65,11 @@ pub(crate) struct ProbeTarget<'t> {
 /// Probes the server that a command starts here. Must be called on the main thread.
 ///
 /// # Errors
-/// If the server cannot be started, does not answer as an MCP server does, or floods; the message says what to do.
+/// Returns an error if the server cannot be started, does not answer as an MCP server does, or floods; the message says
+/// what to do.
 pub(crate) fn probe_command(command: &[OsString], progress: ShowProgress<'_>) -> Result<ServerOffer, ProbeError> {
     let shown = display_command(command);
-    probe_target(&ProbeTarget { command, shown, surroundings: None, patience: OFFER_PATIENCE }, progress)
+    probe_target(&ProbeTarget { command, shown, spawn_env: None, patience: OFFER_PATIENCE }, progress)
 }
 
 /// Starts the server as the wrapper would, asks it what it offers, and stops it and its child processes. Must be called
@@ -79,7 +80,7 @@ pub(crate) fn probe_command(command: &[OsString], progress: ShowProgress<'_>) ->
 pub(crate) fn probe_target(target: &ProbeTarget<'_>, progress: ShowProgress<'_>) -> Result<ServerOffer, ProbeError> {
     block_on(async {
         let (mut server, Pipes { stdin, stdout, stderr }) =
-            ProbeServer::start_server(target.command, target.surroundings)?;
+            ProbeServer::start_server(target.command, target.spawn_env)?;
         let shown_progress = progress(&target.shown);
         let said = Arc::new(Mutex::new(Vec::new()));
         let mut listening = tokio::spawn(keep_stderr(stderr, Arc::clone(&said)));
@@ -108,12 +109,12 @@ pub(crate) fn probe_target(target: &ProbeTarget<'_>, progress: ShowProgress<'_>)
 /// if it cannot be started or takes too long.
 ///
 /// # Errors
-/// If a person interrupts it, or the system cannot watch it.
+/// Returns an error if a person interrupts it, or the system cannot watch it.
 pub(crate) fn capture_stdout(target: &ProbeTarget<'_>) -> Result<String, ProbeError> {
     block_on(async {
         // Its stderr stays open while it runs, but is not read: a version fits into the pipe.
         let Ok((mut program, Pipes { stdin, stdout, stderr: _stderr })) =
-            ProbeServer::start_server(target.command, target.surroundings)
+            ProbeServer::start_server(target.command, target.spawn_env)
         else {
             return Ok(String::new());
         };
@@ -188,7 +189,7 @@ async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Res
     ] {
         if is_offered {
             match list_pages(peer, transcript, method, key).await {
-                Err(refused @ ExchangeError::Refused { .. }) => offer.notes.push(refused.to_string()),
+                Err(refused @ ExchangeError::Refused(..)) => offer.notes.push(refused.to_string()),
                 listed => *items = listed?,
             }
         }
@@ -213,26 +214,26 @@ async fn list_pages(
             Ok(_) => {}
             Err(ServiceError::McpError(error)) if error.code == ErrorCode::METHOD_NOT_FOUND => return Ok(items),
             Err(ServiceError::McpError(error)) => {
-                return Err(ExchangeError::Refused { method, code: error.code.0, message: error.message.into_owned() });
+                return Err(ExchangeError::Refused(method, error.code.0, error.message.into_owned()));
             }
-            Err(_) => return Err(ExchangeError::Lost { method }),
+            Err(_) => return Err(ExchangeError::Lost(method)),
         }
         let page = last_result(transcript).unwrap_or_default();
         let Some(found) = page.get(key).and_then(Value::as_array) else {
-            return Err(ExchangeError::NoList { method, key });
+            return Err(ExchangeError::NoList(method, key));
         };
         items.extend_from_slice(found);
         if items.len() > MAX_OFFER_ITEMS {
-            return Err(ExchangeError::Items { method });
+            return Err(ExchangeError::Items(method));
         }
         cursor = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
         match &cursor {
             None => return Ok(items),
-            Some(cursor) if !cursors.insert(cursor.clone()) => return Err(ExchangeError::Circle { method }),
+            Some(cursor) if !cursors.insert(cursor.clone()) => return Err(ExchangeError::Circle(method)),
             Some(_) => {}
         }
     }
-    Err(ExchangeError::Pages { method })
+    Err(ExchangeError::Pages(method))
 }
 
 fn last_result(transcript: &SharedTranscript) -> Option<Value> {
@@ -272,7 +273,7 @@ mod tests {
     fn message_of(error: ExchangeError, transcript: &SharedTranscript) -> String {
         let (transcript, command) = (&*lock_transcript(transcript), [OsString::from("shop")]);
         let patience = Duration::from_secs(60);
-        let target = &ProbeTarget { command: &command, shown: display_command(&command), surroundings: None, patience };
+        let target = &ProbeTarget { command: &command, shown: display_command(&command), spawn_env: None, patience };
         let failed =
             FailedProbe { error: Some(error), gone: ProbeExit::Stopped, transcript, stderr: "Ready.\n", target };
         failed.into_error().to_string()
@@ -294,7 +295,7 @@ mod tests {
         let failed = exchange_lists(transport, &transcript, patience).await.unwrap_err();
         let message = message_of(failed, &transcript);
         assert!(
-            message.contains("\n  Welcome to the shop\nwhat to do: see that the command starts an MCP"),
+            message.contains("\n  Welcome to the shop\nwhat to do: check that the command starts an MCP"),
             "{message}"
         );
 

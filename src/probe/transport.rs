@@ -10,6 +10,7 @@ use rmcp::transport::Transport;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, ChildStdout};
 
+use super::error::ExchangeError;
 use crate::limits::{MAX_OFFER, MAX_OFFER_REQUESTS, MAX_STRAY};
 use crate::wire::frame::{Frame, Framer};
 
@@ -19,24 +20,14 @@ pub(crate) enum ProbeLine {
     Server(Vec<u8>),
 }
 
-/// Misbehaviour of a server that ends the exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Abuse {
-    #[error("it wrote more than {MAX_OFFER} bytes before it had answered")]
-    Flood,
-    #[error("it sent more than {MAX_OFFER_REQUESTS} requests of its own before it had answered")]
-    Requests,
-    #[error("one of its answers is not a JSON-RPC message")]
-    Answer,
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
     /// Our requests and notifications, and the server's answers, in order.
     pub(crate) lines: Vec<ProbeLine>,
     /// The first line that is not JSON, cut to [`MAX_STRAY`].
     pub(crate) stray: Option<String>,
-    pub(crate) abuse: Option<Abuse>,
+    /// The misbehaviour that ended the exchange.
+    pub(crate) abuse: Option<ExchangeError>,
     /// Whether the server has closed its stdout; most servers do so by ending.
     pub(crate) is_closed: bool,
     requests: usize,
@@ -65,8 +56,8 @@ impl ProbeTransport {
     }
 
     /// Parses the message on a line; `None` if it is not for us.
-    fn parse_message(&mut self, frame: &Frame) -> Result<Option<RxJsonRpcMessage<RoleClient>>, Abuse> {
-        let Frame::Line(range) = frame else { return Err(Abuse::Flood) };
+    fn parse_message(&mut self, frame: &Frame) -> Result<Option<RxJsonRpcMessage<RoleClient>>, ExchangeError> {
+        let Frame::Line(range) = frame else { return Err(ExchangeError::Flood) };
         let line = self.framer.bytes(range).trim_ascii();
         let mut transcript = lock_transcript(&self.transcript);
         match serde_json::from_slice(line) {
@@ -74,7 +65,7 @@ impl ProbeTransport {
             Ok(JsonRpcMessage::Notification(_)) => Ok(None),
             Ok(message @ JsonRpcMessage::Request(_)) => {
                 transcript.requests += 1;
-                if transcript.requests > MAX_OFFER_REQUESTS { Err(Abuse::Requests) } else { Ok(Some(message)) }
+                if transcript.requests > MAX_OFFER_REQUESTS { Err(ExchangeError::Requests) } else { Ok(Some(message)) }
             }
             Ok(message @ (JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_))) => {
                 transcript.lines.push(ProbeLine::Server(line.to_vec()));
@@ -83,7 +74,7 @@ impl ProbeTransport {
             Err(_) if line.is_empty() => Ok(None),
             Err(_) => match serde_json::from_slice::<serde_json::Value>(line) {
                 // The request would never be answered.
-                Ok(value) if value.get("method").is_none() && value.get("id").is_some() => Err(Abuse::Answer),
+                Ok(value) if value.get("method").is_none() && value.get("id").is_some() => Err(ExchangeError::Answer),
                 Ok(value) if value.is_object() => Ok(None),
                 _ => {
                     let line = line.get(..MAX_STRAY).unwrap_or(line);
@@ -138,7 +129,7 @@ impl Transport<RoleClient> for ProbeTransport {
             self.framer.advance(count);
             self.read += count;
             if self.read > MAX_OFFER {
-                lock_transcript(&self.transcript).abuse.get_or_insert(Abuse::Flood);
+                lock_transcript(&self.transcript).abuse.get_or_insert(ExchangeError::Flood);
                 return None;
             }
         }

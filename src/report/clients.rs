@@ -148,7 +148,7 @@ impl Question<'_> {
         let mut reports = Vec::new();
         let mut failed: Option<&Path> = None;
         for place in clients.places.iter().filter(|place| place.presence != Presence::Nothing) {
-            let opened = clients.opened_file(&place.file).ok().flatten();
+            let opened = clients.opened_file(&place.file);
             let is_plain = opened.is_none_or(|opened| opened.document.is_plain());
             let note = || {
                 let name = place.row.name;
@@ -171,7 +171,7 @@ impl Question<'_> {
                 Err(_) if failed == Some(&place.file) => {}
                 Err(error) => {
                     failed = Some(&place.file);
-                    let (line, column) = error.bad_document().map(|bad| (bad.line, bad.column)).unzip();
+                    let (line, column) = error.place().map(|bad| (bad.line, bad.column)).unzip();
                     let error = ClientFileError { column, line, message: error.to_string() };
                     reports.push(report(None, Some(error), Vec::new()));
                 }
@@ -180,7 +180,7 @@ impl Question<'_> {
                 }
                 Ok(sections) => reports.extend(sections.into_iter().map(|section| {
                     let servers = section.entries.iter().map(|entry| self.report_server(entry)).collect();
-                    report(section.folder, None, servers)
+                    report(section.dir, None, servers)
                 })),
             }
         }

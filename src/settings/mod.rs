@@ -12,8 +12,8 @@ use std::time::Duration;
 
 pub use self::servers::TwoNames;
 
+use self::read::{ApprovalKeys, AuditKeys, WrapKeys};
 pub use crate::engine::Channel;
-use crate::limits::{APPROVAL_TIMEOUT, AUDIT_FILE, GRACE, KEEP_DAYS, MAX_MESSAGE};
 use crate::policy::diagnostic::Report;
 use crate::policy::keys::words::words;
 use crate::policy::{Diagnostic, ServerName, Source, decode};
@@ -87,28 +87,19 @@ words! {
 
 impl Default for WrapSettings {
     fn default() -> Self {
-        Self { max_message: MAX_MESSAGE, grace: GRACE }
+        WrapKeys::default().into()
     }
 }
 
 impl Default for AuditSettings {
     fn default() -> Self {
-        Self {
-            arguments: ArgumentsLogged::Keys,
-            required: Required::No,
-            max_size: AUDIT_FILE as u64,
-            keep_days: KEEP_DAYS,
-        }
+        AuditKeys::default().into()
     }
 }
 
 impl Default for ApprovalSettings {
     fn default() -> Self {
-        Self {
-            channels: vec![Channel::Client, Channel::Local],
-            timeout: APPROVAL_TIMEOUT,
-            local_confirm: LocalConfirm::None,
-        }
+        ApprovalKeys::default().into()
     }
 }
 

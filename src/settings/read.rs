@@ -8,7 +8,8 @@ use super::{
     ApprovalSettings, ArgumentsLogged, AuditSettings, Channel, LocalConfirm, Required, Settings, WrapSettings,
 };
 use crate::limits::{
-    MAX_APPROVAL_TIMEOUT, MAX_AUDIT_FILE, MAX_GRACE, MAX_KEEP_DAYS, MIN_APPROVAL_TIMEOUT, MIN_AUDIT_FILE, MIN_MESSAGE,
+    APPROVAL_TIMEOUT, AUDIT_FILE, GRACE, KEEP_DAYS, MAX_APPROVAL_TIMEOUT, MAX_AUDIT_FILE, MAX_GRACE, MAX_KEEP_DAYS,
+    MAX_MESSAGE, MIN_APPROVAL_TIMEOUT, MIN_AUDIT_FILE, MIN_MESSAGE,
 };
 use crate::policy::diagnostic::Report;
 use crate::policy::document::DocumentKeys;
@@ -54,7 +55,7 @@ table! {
 
 table! {
     /// Bounds of a session.
-    WrapKeys = TableSpec { of: "`[wrap]`", ..SETTINGS };
+    pub(super) WrapKeys = TableSpec { of: "`[wrap]`", ..SETTINGS };
     /// The longest message in either direction; a longer one is refused.
     "max_message" => max_message: Bytes<MIN_MESSAGE, { usize::MAX }>,
     /// How long the server has to end by itself once its stdin is closed.
@@ -63,7 +64,7 @@ table! {
 
 table! {
     /// The audit log.
-    AuditKeys = TableSpec { of: "`[audit]`", ..SETTINGS };
+    pub(super) AuditKeys = TableSpec { of: "`[audit]`", ..SETTINGS };
     /// What is recorded of arguments.
     "arguments" => arguments: ArgumentsLogged,
     /// Whether calls are refused while the log cannot be written.
@@ -76,7 +77,7 @@ table! {
 
 table! {
     /// How a person is asked.
-    ApprovalKeys = TableSpec { of: "`[approvals]`", ..SETTINGS };
+    pub(super) ApprovalKeys = TableSpec { of: "`[approvals]`", ..SETTINGS };
     /// How a person may be asked, the preferred way first.
     "channels" => channels: Vec<Located<ChannelName>>,
     /// How long a person has; then the call is refused.
@@ -105,7 +106,7 @@ words! {
 
 /// A channel in a list that may not be empty.
 #[derive(Clone, Copy, Debug)]
-struct ChannelName(Channel);
+pub(super) struct ChannelName(Channel);
 
 impl FromDocument for ChannelName {
     fn value_kind() -> ValueKind {
@@ -122,51 +123,48 @@ impl FromDocument for ChannelName {
 
 pub(super) fn read_settings(root: &DocumentNode, report: &mut Report) -> Option<Settings> {
     let keys = SettingsKeys::read(root, SettingsKeys::SPEC.of, report)?;
+    let approvals = keys.approvals.unwrap_or_default();
+    for (at, channel) in approvals.channels.iter().flatten().enumerate() {
+        if approvals.channels.iter().flatten().take(at).any(|earlier| earlier.value.0 == channel.value.0) {
+            let hint = "name each channel at most once";
+            report.push_error("bad-value", &channel.span, "this channel is named twice", hint);
+        }
+    }
     Some(Settings {
         servers: keys.servers.map(|servers| servers.into_settings(report)).unwrap_or_default(),
-        wrap: keys.wrap.unwrap_or_default().into_settings(),
-        audit: keys.audit.unwrap_or_default().into_settings(),
-        approvals: keys.approvals.unwrap_or_default().into_settings(report),
+        wrap: keys.wrap.unwrap_or_default().into(),
+        audit: keys.audit.unwrap_or_default().into(),
+        approvals: approvals.into(),
     })
 }
 
-impl WrapKeys {
-    fn into_settings(self) -> WrapSettings {
-        let default = WrapSettings::default();
-        WrapSettings {
-            max_message: self.max_message.map_or(default.max_message, |size| size.0),
-            grace: self.grace.map_or(default.grace, Duration::from),
+impl From<WrapKeys> for WrapSettings {
+    fn from(keys: WrapKeys) -> Self {
+        Self {
+            max_message: keys.max_message.map_or(MAX_MESSAGE, |size| size.0),
+            grace: keys.grace.map_or(GRACE, Duration::from),
         }
     }
 }
 
-impl AuditKeys {
-    fn into_settings(self) -> AuditSettings {
-        let default = AuditSettings::default();
-        AuditSettings {
-            arguments: self.arguments.unwrap_or(default.arguments),
-            required: self.required.map_or(default.required, |is| if is { Required::Yes } else { Required::No }),
-            max_size: self.max_size.map_or(default.max_size, |size| size.0 as u64),
-            keep_days: self.keep_days.map_or(default.keep_days, |days| days.0),
+impl From<AuditKeys> for AuditSettings {
+    fn from(keys: AuditKeys) -> Self {
+        Self {
+            arguments: keys.arguments.unwrap_or(ArgumentsLogged::Keys),
+            required: if keys.required == Some(true) { Required::Yes } else { Required::No },
+            max_size: keys.max_size.map_or(AUDIT_FILE, |size| size.0) as u64,
+            keep_days: keys.keep_days.map_or(KEEP_DAYS, |days| days.0),
         }
     }
 }
 
-impl ApprovalKeys {
-    fn into_settings(self, report: &mut Report) -> ApprovalSettings {
-        let mut channels = Vec::new();
-        for channel in self.channels.into_iter().flatten() {
-            if channels.contains(&channel.value.0) {
-                let hint = "name each channel at most once";
-                report.push_error("bad-value", &channel.span, "this channel is named twice", hint);
-            }
-            channels.push(channel.value.0);
-        }
-        let default = ApprovalSettings::default();
-        ApprovalSettings {
-            channels: if channels.is_empty() { default.channels } else { channels },
-            timeout: self.timeout.map_or(default.timeout, Duration::from),
-            local_confirm: self.local_confirm.unwrap_or(default.local_confirm),
+impl From<ApprovalKeys> for ApprovalSettings {
+    fn from(keys: ApprovalKeys) -> Self {
+        let channels = keys.channels.map(|named| named.into_iter().map(|channel| channel.value.0).collect());
+        Self {
+            channels: channels.unwrap_or_else(|| vec![Channel::Client, Channel::Local]),
+            timeout: keys.timeout.map_or(APPROVAL_TIMEOUT, Duration::from),
+            local_confirm: keys.local_confirm.unwrap_or(LocalConfirm::None),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::policy::{Format, ServerName, server};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "config.toml has two names for this server: its command matches [servers.{first}] and [servers.{second}]. Make the \
-     `match` of one of them longer, so that only one is meant, or say which with --server."
+     `match` of one of them longer, so that only one matches, or name the server with --server."
 )]
 pub struct TwoNames {
     /// One name.
@@ -28,7 +28,7 @@ impl Settings {
     /// Returns the name that config.toml has for the server that this command starts; `None` if it has none.
     ///
     /// # Errors
-    /// Where it has two.
+    /// Returns an error if it has two.
     pub fn name_of<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<Option<&ServerName>, TwoNames> {
         let words: Vec<_> = command.iter().map(|word| word.as_ref().to_string_lossy()).collect();
         let is_meant =
@@ -44,7 +44,7 @@ impl Settings {
     /// tells, else [`ServerName::unknown`]. Only an explicit policy, or one for `unknown`, then lets anything through.
     ///
     /// # Errors
-    /// If config.toml has two names for it.
+    /// Returns an error if config.toml has two names for it.
     pub fn server_of_command<S: AsRef<OsStr>>(&self, command: &[S]) -> Result<ServerName, TwoNames> {
         let derived = || server::derive_name(command).unwrap_or_else(ServerName::unknown);
         Ok(self.name_of(command)?.cloned().unwrap_or_else(derived))
@@ -116,7 +116,7 @@ impl FromDocument for CommandPart {
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
         let hint = "name a part of the server's command, such as \"@iterable/mcp\"";
         read_text(node, what, report, |text| match text {
-            "" => Err(("bad-value", "an empty text is a part of every command", hint)),
+            "" => Err(("bad-value", "an empty string is part of every command", hint)),
             part => Ok(Self(part.to_owned())),
         })
     }
@@ -135,12 +135,12 @@ impl FromDocument for PolicyFile {
             let path = Path::new(text);
             let ending = path.extension().unwrap_or_default().to_string_lossy();
             if path.starts_with("~") {
-                let hint = "write the whole path, or one from the directory of config.toml";
+                let hint = "write an absolute path, or one relative to the directory of config.toml";
                 return Err(("bad-value", "`~` is not expanded here", hint));
             }
             if Format::from_ending(&ending).is_none() {
                 let message = "`policy` takes a file that ends in .toml, .json, .yaml or .yml";
-                let hint = "such as \"policies/iterable.toml\", from the directory of config.toml";
+                let hint = "such as \"policies/iterable.toml\", relative to the directory of config.toml";
                 return Err(("bad-value", message, hint));
             }
             Ok(Self(path.to_owned()))

@@ -411,14 +411,14 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
         assert!(error.to_string().contains(words), "{error}");
     }
     for (entry, words) in [
-        (r#"{"command": 1}"#, "a number instead of a text"),
+        (r#"{"command": 1}"#, "a number instead of a string"),
         (r#"{"command": "x", "args": "y"}"#, "`args` is a text instead of a list"),
-        (r#"{"command": "x", "args": ["y", 3]}"#, "a number instead of a text"),
+        (r#"{"command": "x", "args": ["y", 3]}"#, "a number instead of a string"),
         (r#"{"command": "x", "command": "y"}"#, "a second time"),
         (r#"{"command": {"path": "x", "path": "y"}}"#, "a second time"),
         (r#"{"command": "x", "url": "https://y"}"#, "a command and a URL"),
         (r#"{}"#, "neither a command nor a URL"),
-        (r#""npx""#, "a text instead of an object"),
+        (r#""npx""#, "a string instead of an object"),
     ] {
         let text = format!("{{\"mcpServers\": {{\"s\": {entry}}}}}");
         let document = ClientDocument::parse(text.as_bytes(), ClientFormat::Json).unwrap();

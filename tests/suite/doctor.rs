@@ -368,7 +368,7 @@ fn entries_that_start_nothing() {
     broken(
         &check(&home, &["shop"], 1),
         "entry",
-        "a list instead of a text",
+        "a list instead of a string",
         &format!("fix the entry in {}", file.display()),
         &rest,
     );
@@ -712,7 +712,7 @@ fn a_person_who_has_seen_enough_leaves_nothing_running() {
         wait_until_gone(home.path());
         if *is_interrupt {
             assert_eq!(status.code(), Some(1));
-            assert!(told.contains("this was interrupted") && told.contains("what to do:"), "{told}");
+            assert!(told.contains("interrupted") && told.contains("what to do:"), "{told}");
         }
         fs::remove_file(&pid).unwrap();
     }

@@ -327,16 +327,16 @@ fn a_server_that_ends_is_quoted() {
     };
     let stub = stub();
     let err = run(&[&stub, "--say", "one", "--say", "two \u{1b}[2J", "--end", "3"]);
-    assert!(err.contains("ended before it had told what it offers: it exited with code 3"), "{err}");
+    assert!(err.contains("ended before it had listed what it offers: it exited with code 3"), "{err}");
     assert!(err.contains("\n  one\n  two \\u{1b}[2J\nwhat to do: run the command by itself"), "{err}");
     let said = "Error: set SHOP_TOKEN to your access token";
     let err = run(&[&stub, "--say", "npm notice New version", "--say", said, "--end", "0"]);
     assert!(err.contains("it exited with code 0") && !err.contains("npm notice\n"), "{err}");
     assert!(err.contains("what to do: it asks for a key"), "{err}");
-    let set = if cfg!(windows) { "SHOP_TOKEN" } else { "run the same again:\n  export SHOP_TOKEN=your-key\n" };
+    let set = if cfg!(windows) { "SHOP_TOKEN" } else { "run this again:\n  export SHOP_TOKEN=your-key\n" };
     assert!(err.split("what to do: ").nth(1).unwrap().contains(set), "{err}");
     let err = run(&[&stub, "--print", "usage: shop COMMAND", "--end", "0"]);
-    assert!(err.contains("where only MCP messages may be:\n  usage: shop COMMAND\nwhat to do: see that the command starts an MCP server"), "{err}");
+    assert!(err.contains("where only MCP messages may be:\n  usage: shop COMMAND\nwhat to do: check that the command starts an MCP server"), "{err}");
     #[cfg(unix)]
     {
         let err = run(&["/bin/sh", "-c", "kill -9 $$"]);
@@ -400,7 +400,7 @@ fn a_signal_ends_the_server_and_what_it_started() {
         let output = child.wait_with_output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{err}");
-        assert!(err.contains("this was interrupted, and the server `"), "{err}");
+        assert!(err.contains("interrupted, and the server `"), "{err}");
         wait_until_gone(home.path());
     }
 }

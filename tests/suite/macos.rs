@@ -256,7 +256,7 @@ fn a_folder_is_the_same_in_every_spelling_that_the_file_system_takes() {
     let here = |folder: &Path, written: &Path| {
         let section = ServerSection {
             keys: Vec::new(),
-            folder: Some(written.to_str().unwrap().to_owned()),
+            dir: Some(written.to_str().unwrap().to_owned()),
             entries: Vec::<ClientEntry>::new(),
         };
         is_here(row, &section, &Env::new([("HOME", home.path())], folder))

@@ -113,7 +113,7 @@ fn there_and_back_leaves_no_trace_in_the_file() {
     assert!(ran.out.contains("It now starts npx -y @iterable/mcp"), "{}", ran.out);
     let ran = home.run(&["unregister", "iterable"]);
     done(&ran);
-    assert!(ran.err.contains("Nothing is before iterable of Claude Desktop"), "{}", ran.err);
+    assert!(ran.err.contains("iterable of Claude Desktop is not wrapped"), "{}", ran.err);
     assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 2);
 }
 
@@ -195,7 +195,7 @@ fn files_that_are_no_good_are_left_alone() {
         ("{\"mcpServers\": {\"s\": {\"command\": \"x\"}, \"s\": {\"command\": \"y\"}}}", "a second time"),
         ("{\"mcpServers\": {\"s\": {\"command\": \"x\", \"command\": \"y\"}}}", "a second time"),
         ("{\"mcpServers\": {}, \"mcpServers\": {\"s\": {\"command\": \"x\"}}}", "a second time"),
-        ("{\"mcpServers\": {\"s\": {\"command\": [\"x\"]}}}", "a list instead of a text"),
+        ("{\"mcpServers\": {\"s\": {\"command\": [\"x\"]}}}", "a list instead of a string"),
         ("{\"mcpServers\": {\"s\": {\"command\": \"x\", \"args\": null}}}", "null instead of a list"),
         ("{\"mcpServers\": {\"s\": {\"url\": \"https://x.test\"}}}", "out of a stdio wrapper's reach"),
         (
@@ -428,7 +428,7 @@ fn a_new_server_is_added_behind_the_policy() {
     refused(&twice, 1, &["Give the server's own command"], &[]);
     let nameless = home.run(&["register", "--", "sh"]);
     assert_eq!(nameless.code, Some(1));
-    assert!(nameless.err.contains("does not tell the server's name"), "{}", nameless.err);
+    assert!(nameless.err.contains("does not say the server's name"), "{}", nameless.err);
     let codex = write(&home, ".codex/config.toml", "model = \"x\"\n");
     done(&home.run(&["register", "shop", "--all-clients", "--", "shop-mcp", "a b"]));
     let expected = format!(

@@ -158,7 +158,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
         ("[servers.a]\nmatch = ['']", &[(2, 10, "bad-value", "part of every command", "name a part")]),
         ("[servers.a]\npolicy = ''", &[(2, 10, "bad-value", "ends in .toml", "from the directory of config.toml")]),
         ("[servers.a]\npolicy = 'a.txt'", &[(2, 10, "bad-value", "ends in .toml", "policies/iterable.toml")]),
-        ("[servers.a]\npolicy = '~/a.toml'", &[(2, 10, "bad-value", "not expanded", "the whole path")]),
+        ("[servers.a]\npolicy = '~/a.toml'", &[(2, 10, "bad-value", "not expanded", "an absolute path")]),
         ("[servers.a]\npolicy = ['a.toml']", &[(2, 10, "wrong-type", "takes a string", "quotes")]),
         ("[wrap]\ngrace = 1\ngrace = 2", &[(3, 1, "duplicate-key", "`grace` is written twice", "keep one")]),
         ("[wrap]\n[audit]\n[wrap]", &[(3, 2, "duplicate-key", "`wrap` is written twice", "keep one")]),

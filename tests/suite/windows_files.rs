@@ -17,7 +17,7 @@ use policylayer::audit::{LogOptions, LogPaths, load_key, verify_log};
 use policylayer::engine::Now;
 use policylayer::engine::limits::{Charge, Store as _};
 use policylayer::limits::HELD_WAIT;
-use policylayer::paths::{ReplaceError, replace_file};
+use policylayer::paths::{ReplaceError, Unreplaced, replace_file};
 use policylayer::policy::{Amount, CounterId, Scope, Window};
 use policylayer::state::Sqlite;
 
@@ -34,7 +34,7 @@ fn a_file_that_another_program_holds_is_waited_for_and_then_named() {
     let holder = hold(&file);
     let start = Instant::now();
     let error = replace_file(&file, Some(b"one"), b"two").unwrap_err();
-    assert!(matches!(error, ReplaceError::HeldOpen(_)), "{error}");
+    assert!(matches!(error.why, Unreplaced::HeldOpen), "{error}");
     assert!(start.elapsed() >= HELD_WAIT);
     let said = error.to_string();
     for part in ["claude_desktop_config.json", "another program holds it open", "Close it there"] {
@@ -52,7 +52,7 @@ fn a_file_that_another_program_holds_is_waited_for_and_then_named() {
     // One that nobody else may even read.
     let holder = File::options().read(true).share_mode(0).open(&file).unwrap();
     let error = replace_file(&file, Some(b"two"), b"three").unwrap_err();
-    assert!(matches!(error, ReplaceError::HeldOpen(_)), "{error}");
+    assert!(matches!(error.why, Unreplaced::HeldOpen), "{error}");
     drop(holder);
     assert_eq!(fs::read(&file).unwrap(), b"two");
     let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -74,7 +74,7 @@ fn a_reader_that_lets_go_of_the_name_keeps_nobody_waiting() {
         }
         Err(error) => {
             assert!(is_wine(), "{error}");
-            assert!(matches!(error, ReplaceError::HeldOpen(_)), "{error}");
+            assert!(matches!(error.why, Unreplaced::HeldOpen), "{error}");
             assert_eq!(fs::read(&file).unwrap(), b"one");
         }
     }
@@ -93,7 +93,10 @@ fn edits_at_once_exclude_one_another_and_none_is_lost() {
                     let old = fs::read(&file).unwrap_or_default();
                     match replace_file(&file, Some(&old), &[&old[..], b"x"].concat()) {
                         Ok(()) => drop(done.fetch_add(1, Ordering::Relaxed)),
-                        Err(ReplaceError::Busy(_) | ReplaceError::Changed(_) | ReplaceError::HeldOpen(_)) => {}
+                        Err(ReplaceError {
+                            why: Unreplaced::Busy | Unreplaced::Changed | Unreplaced::HeldOpen,
+                            ..
+                        }) => {}
                         Err(error) => panic!("{error}"),
                     }
                 }

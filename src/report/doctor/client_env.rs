@@ -202,7 +202,7 @@ impl ClientEnv {
         }
     }
 
-    pub(super) fn surroundings(&self) -> SpawnEnv {
+    pub(super) fn spawn_env(&self) -> SpawnEnv {
         SpawnEnv { vars: self.vars.clone(), dir: self.dir.clone() }
     }
 

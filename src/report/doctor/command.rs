@@ -33,7 +33,7 @@ impl Missing {
 impl LaunchChain<'_> {
     /// Returns a search that finds programs as the client does.
     pub(super) fn search_env(&self) -> SearchEnv {
-        self.env.surroundings().search_env()
+        self.env.spawn_env().search_env()
     }
 }
 

@@ -54,11 +54,11 @@ fn find_server(chain: &LaunchChain<'_>, settings: &Settings) -> Result<ServerNam
 
 fn report_settings_error(error: SettingsError) -> StepReport {
     let (what, remedy) = match error {
-        SettingsError::Invalid { path, rendered } => (
-            format!("{} is invalid, and nothing starts with it:\n{rendered}", path.display()),
+        SettingsError::Invalid(name, rendered) => (
+            format!("{name} is invalid, and nothing starts with it:\n{rendered}"),
             "fix it, and try it with `policylayer check`",
         ),
-        SettingsError::Unreadable { path, why } => (
+        SettingsError::Unreadable(path, why) => (
             format!("{} cannot be read: {why}", path.display()),
             "make it a file that the user who runs the client may read, or remove it",
         ),
@@ -130,12 +130,11 @@ fn find_another_policy(
 }
 
 fn report_policy_error(error: &PolicyError) -> StepReport {
-    if let PolicyError::Invalid { path, rendered } = error {
-        let (path, word) = (path.display(), as_word(&path.to_string_lossy()));
+    if let PolicyError::Invalid(name, rendered) = error {
         return StepReport::new_failed(
             StepId::Policy,
-            format!("{path} is invalid, and nothing starts with it:\n{rendered}"),
-            format!("fix it, and try it with `policylayer check {word}`"),
+            format!("{name} is invalid, and nothing starts with it:\n{rendered}"),
+            format!("fix it, and try it with `policylayer check {}`", as_word(name)),
         );
     }
     // The other messages are one sentence about what is wrong, followed by what to do.

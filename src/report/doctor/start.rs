@@ -59,11 +59,11 @@ impl LaunchChain<'_> {
         question: &DoctorQuestion<'_>,
     ) -> Result<Result<ServerOffer, ServerError>, ProbeError> {
         let command: Vec<OsString> = words.iter().map(OsString::from).collect();
-        let surroundings = self.file.is_some().then(|| self.env.surroundings());
+        let spawn_env = self.file.is_some().then(|| self.env.spawn_env());
         let target = ProbeTarget {
             command: &command,
             shown: escape_invisible(&self.env.hide_secrets(&secret::redact_words(words).join(" "))),
-            surroundings: surroundings.as_ref(),
+            spawn_env: spawn_env.as_ref(),
             patience: question.patience,
         };
         match probe::probe_target(&target, question.progress) {
@@ -112,7 +112,7 @@ impl LaunchChain<'_> {
         let remedy = match own {
             Some(own) => own.to_owned(),
             None if ended.is_some() && error.key.is_none() => {
-                "run the server's command by itself in a terminal, and fix what it complains of".to_owned()
+                "run the server's command by itself in a terminal, and fix what it complains about".to_owned()
             }
             None => self.find_remedy(error),
         };
@@ -124,7 +124,7 @@ impl LaunchChain<'_> {
             let variable = key.as_deref().unwrap_or("the key that it asks for");
             return match self.file {
                 Some(_) => format!("put {variable} into `env` of {}", self.entry_place()),
-                None => format!("set {variable} in the environment, and run the same again"),
+                None => format!("set {variable} in the environment, and run this again"),
             };
         }
         // The wrapper knows better than this process why the server did not start.

@@ -42,7 +42,7 @@ impl Doctor<'_> {
                     continue;
                 }
             };
-            let opened = clients.opened_file(&place.file).ok().flatten();
+            let opened = clients.opened_file(&place.file);
             for section in sections.into_iter().filter(|section| is_here(place.row, section, self.question.env)) {
                 for entry in section.entries {
                     names.insert(entry.name.clone());

@@ -77,7 +77,7 @@ fn version_of(path: &Path, chain: &LaunchChain<'_>) -> Result<Option<String>, Pr
     let said = probe::capture_stdout(&ProbeTarget {
         command: &[path.into(), "--version".into()],
         shown: escape_invisible(&path.display().to_string()),
-        surroundings: Some(&chain.env.surroundings()),
+        spawn_env: Some(&chain.env.spawn_env()),
         patience: VERSION_PATIENCE,
     })?;
     let version = said.trim().strip_prefix("policylayer ");
