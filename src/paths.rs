@@ -16,6 +16,7 @@ pub use self::config::{SETTINGS_FILE, SettingsError, load_settings, read_setting
 pub use self::policy_list::{PolicyList, list_policies, tested_policy_stem};
 pub use self::replace::{ReplaceError, Unreplaced, replace_file};
 pub use self::text::TextError;
+pub(crate) use self::text::read_bytes;
 
 use crate::env::Env;
 use crate::exit::Exit;
@@ -92,7 +93,7 @@ pub enum PolicyError {
     #[error("The policy {} does not exist. {}", visible_path(.0), missing_remedy(.0))]
     Missing(PathBuf),
     /// The file cannot be read as text.
-    #[error("The policy {} cannot be read: {}", visible_path(.0), .1)]
+    #[error("The policy {} cannot be read: {}.", visible_path(.0), .1)]
     Unreadable(PathBuf, TextError),
     /// The document has errors: its name, and its diagnostics with their locations, over several lines.
     #[error(

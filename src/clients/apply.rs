@@ -14,16 +14,12 @@ use crate::visible::escape_invisible;
 
 #[derive(Debug)]
 pub(crate) enum FileResult {
-    /// The file stays as it is.
     Unchanged,
     /// The text that the file would get in a dry run. Both texts are redacted.
     Preview {
-        /// The text now.
         old: String,
-        /// The text with the changes.
         new: String,
     },
-    /// The file was written.
     Saved {
         /// The backup; `None` if there was no file before.
         backup: Option<PathBuf>,

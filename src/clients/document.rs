@@ -28,12 +28,10 @@ pub enum ClientFormat {
 
 /// Why a file is left alone: what is wrong with it, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {message}")]
+#[error("{}{message}", .place.map(|(line, column)| format!("line {line}, column {column}: ")).unwrap_or_default())]
 pub struct BadDocument {
-    /// The line, counted from 1.
-    pub line: usize,
-    /// The character in the line, counted from 1.
-    pub column: usize,
+    /// The line and the character in it, both counted from 1; `None` if the file cannot be read at all.
+    pub place: Option<(usize, usize)>,
     /// What is wrong.
     pub message: String,
 }
@@ -153,18 +151,13 @@ impl ClientDocument {
 
 /// Returns the kind of a value, with an article, as users of a JSON file call it.
 pub(super) fn describe_kind(node: &DocumentNode) -> &'static str {
-    match &node.value {
-        DocumentValue::Table(_) => "an object",
-        DocumentValue::String(_) => "a string",
-        DocumentValue::Integer(_) => "a number",
-        _ => node.kind_name(),
-    }
+    if matches!(node.value, DocumentValue::Table(_)) { "an object" } else { node.kind_name() }
 }
 
 fn bad_document_at(text: &str, place: usize, message: String) -> BadDocument {
     let before = text.get(..place).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or_default();
-    BadDocument { line: before.matches('\n').count() + 1, column: line.chars().count() + 1, message }
+    BadDocument { place: Some((before.matches('\n').count() + 1, line.chars().count() + 1)), message }
 }
 
 fn parse_json(text: &str) -> Result<DocumentNode, BadDocument> {

@@ -1,45 +1,15 @@
 //! Reads a client's file, and replaces it after a backup beside it.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::document::{BadDocument, ClientDocument, ClientFormat};
 use crate::limits::MAX_CLIENT_FILE;
-use crate::paths::{ReplaceError, Unreplaced, replace_file};
+use crate::paths::{ReplaceError, Unreplaced, read_bytes, replace_file};
 use crate::state::file;
 use crate::visible::visible_path;
-
-/// Why a client's file, or its servers, are not read. The file is left as it is.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Unread {
-    /// The file cannot be read.
-    #[error("it cannot be read: {0}")]
-    Failed(String),
-    /// The path is a directory, a pipe or a device.
-    #[error("it is not a file")]
-    NotAFile,
-    /// The file is larger than any real client's file.
-    #[error("it is larger than {} MiB", MAX_CLIENT_FILE / 1024 / 1024)]
-    TooLarge,
-    /// The file does not parse, or something other than servers is in their place.
-    #[error(transparent)]
-    Bad(#[from] BadDocument),
-}
-
-impl Unread {
-    /// Returns the line and column of the error, if it has them.
-    pub fn place(&self) -> Option<&BadDocument> {
-        if let Self::Bad(bad) = self { Some(bad) } else { None }
-    }
-}
-
-impl From<io::Error> for Unread {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
 
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -66,20 +36,10 @@ pub struct Opened {
 /// Reads a client's file.
 ///
 /// # Errors
-/// Returns an error if it is not a file, cannot be read, or does not parse.
-pub fn open_client_file(path: &Path, format: ClientFormat) -> Result<Opened, Unread> {
-    // Checked before the file is opened: opening a pipe would wait for a writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(Unread::NotAFile);
-    }
-    let mut bytes = Vec::new();
-    file::wait_for_release(path, || {
-        bytes.clear();
-        file::open_file(File::options().read(true), path)?.take(MAX_CLIENT_FILE as u64 + 1).read_to_end(&mut bytes)
-    })?;
-    if bytes.len() > MAX_CLIENT_FILE {
-        return Err(Unread::TooLarge);
-    }
+/// Returns an error if it is not a file, is larger than any real client's file, cannot be read, or does not parse.
+pub fn open_client_file(path: &Path, format: ClientFormat) -> Result<Opened, BadDocument> {
+    let bytes =
+        read_bytes(path, MAX_CLIENT_FILE).map_err(|why| BadDocument { place: None, message: why.to_string() })?;
     let document = ClientDocument::parse(&bytes, format)?;
     Ok(Opened { bytes, document })
 }
@@ -173,6 +133,9 @@ fn write_new(path: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
+    use std::fs::File;
+
     use super::*;
 
     #[test]

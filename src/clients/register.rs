@@ -161,7 +161,7 @@ impl<'c> Registration<'_, 'c> {
         }
         let document = document_of(clients.opened_file(&file.file), file);
         let edits = document.and_then(|document| edit::add_server(&document, file.row, key, expected));
-        let edits = edits.map_err(|bad| left_alone(file, &bad.into()))?;
+        let edits = edits.map_err(|bad| left_alone(file, &bad))?;
         let (expected, notes) = (expected.to_vec(), notes.to_vec());
         Ok(EntryChange { action: EntryAction::Added, edits, expected, notes, ..unchanged })
     }

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use super::document::BadDocument;
 use super::entry::{ClientEntry, Transport};
-use super::file::{Opened, Unread};
+use super::file::Opened;
 use super::place::{ClientFile, Presence};
 use super::servers::{Clients, is_here};
 use super::table::{ConfigScope, client_ids};
@@ -18,16 +19,12 @@ use crate::visible::{escape_invisible, visible_path};
 /// Why nothing is registered or unregistered. Each message is complete.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// The target is ambiguous.
     #[error("{0}")]
     Unclear(String),
-    /// The change cannot be made.
     #[error("{0}")]
     Failed(String),
-    /// There is nothing to do.
     #[error("{0}")]
     Nothing(String),
-    /// config.toml has two names for the command.
     #[error(transparent)]
     TwoNames(#[from] TwoNames),
 }
@@ -75,7 +72,7 @@ pub(crate) struct Selection<'c> {
 
 const NO_CLIENT: &str = "No MCP client was found on this machine. `policylayer clients` says where it looks.";
 
-pub(super) fn left_alone(place: &ClientFile, error: &Unread) -> Refusal {
+pub(super) fn left_alone(place: &ClientFile, error: &BadDocument) -> Refusal {
     let (file, name) = (place.display_name(), place.row.name);
     Refusal::Failed(format!("{file} ({name}) is left alone: {error}. Fix it, and try again."))
 }

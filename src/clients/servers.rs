@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::document::{BadDocument, ClientDocument};
 use super::entry::{ClientEntry, read_entries};
-use super::file::{Opened, Unread, open_client_file};
+use super::file::{Opened, open_client_file};
 use super::place::{ClientFile, Os, Presence, find_files};
 use super::table::{ConfigScope, Row};
 use crate::env::Env;
@@ -17,7 +17,7 @@ use crate::state::file::real_path;
 pub struct Clients {
     /// Every file that was looked for.
     pub places: Vec<ClientFile>,
-    opened: HashMap<PathBuf, Result<Opened, Unread>>,
+    opened: HashMap<PathBuf, Result<Opened, BadDocument>>,
 }
 
 /// Servers that are together in a file.
@@ -51,11 +51,11 @@ impl Clients {
     ///
     /// # Errors
     /// Returns an error if the file cannot be read, or something else is in the place of the servers.
-    pub fn sections_of(&self, place: &ClientFile) -> Result<Vec<ServerSection>, Unread> {
+    pub fn sections_of(&self, place: &ClientFile) -> Result<Vec<ServerSection>, BadDocument> {
         match self.opened.get(&place.file) {
             None => Ok(Vec::new()),
-            Some(Err(unread)) => Err(unread.clone()),
-            Some(Ok(opened)) => Ok(read_sections(&opened.document, place.row)?),
+            Some(Err(bad)) => Err(bad.clone()),
+            Some(Ok(opened)) => read_sections(&opened.document, place.row),
         }
     }
 }

@@ -20,7 +20,7 @@ pub const SETTINGS_FILE: &str = "config.toml";
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file exists but cannot be read as text.
-    #[error("The settings {} cannot be read: {}", visible_path(.0), .1)]
+    #[error("The settings {} cannot be read: {}.", visible_path(.0), .1)]
     Unreadable(PathBuf, TextError),
     /// The file has errors: its name, and its diagnostics with their locations, over several lines.
     #[error(

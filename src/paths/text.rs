@@ -6,23 +6,23 @@ use std::path::Path;
 
 use crate::state::file;
 
-/// Why a file cannot be read as text.
+/// Why a file cannot be read as text. The text says what is wrong and what to do, without a full stop.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
     /// There is no such file.
-    #[error("it does not exist. Create it, or fix the path.")]
+    #[error("it does not exist. Create it, or fix the path")]
     Missing,
     /// It is a directory, a pipe or a device.
-    #[error("it is {0}, not a file. Name a file, or move it out of the way.")]
+    #[error("it is {0}, not a file. Name a file, or move it out of the way")]
     NotAFile(&'static str),
     /// It cannot be read.
-    #[error("{0}. Make it readable for the user who runs policylayer.")]
+    #[error("{0}. Make it readable for the user who runs policylayer")]
     Failed(io::Error),
-    /// It is larger than any such file.
-    #[error("it is larger than 1 MiB, and no such file is. Put the right file in its place, or name that one.")]
-    TooLarge,
+    /// It is larger than this many bytes, and so than any such file.
+    #[error("it is larger than {} MiB, and no such file is. Put the right file in its place, or name that one", .0 >> 20)]
+    TooLarge(usize),
     /// It is not UTF-8.
-    #[error("it is not UTF-8 text (byte {0}, from 0). Save it as UTF-8; some editors and shells write UTF-16.")]
+    #[error("it is not UTF-8 text (byte {0}, from 0). Save it as UTF-8; some editors and shells write UTF-16")]
     NotUtf8(usize),
 }
 
@@ -41,15 +41,17 @@ pub(super) fn check_is_file(path: &Path) -> Result<(), TextError> {
     Err(TextError::NotAFile(if kind.is_dir() { "a directory" } else { "a pipe or device" }))
 }
 
-pub(super) fn read_text(path: &Path, most: usize) -> Result<String, TextError> {
+/// Reads a file of at most `most` bytes.
+pub(crate) fn read_bytes(path: &Path, most: usize) -> Result<Vec<u8>, TextError> {
     check_is_file(path)?;
     let mut bytes = Vec::new();
     file::wait_for_release(path, || {
         bytes.clear();
         file::open_file(File::options().read(true), path)?.take(most as u64 + 1).read_to_end(&mut bytes)
     })?;
-    if bytes.len() > most {
-        return Err(TextError::TooLarge);
-    }
-    String::from_utf8(bytes).map_err(|error| TextError::NotUtf8(error.utf8_error().valid_up_to()))
+    if bytes.len() > most { Err(TextError::TooLarge(most)) } else { Ok(bytes) }
+}
+
+pub(super) fn read_text(path: &Path, most: usize) -> Result<String, TextError> {
+    String::from_utf8(read_bytes(path, most)?).map_err(|error| TextError::NotUtf8(error.utf8_error().valid_up_to()))
 }

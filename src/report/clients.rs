@@ -171,7 +171,7 @@ impl Question<'_> {
                 Err(_) if failed == Some(&place.file) => {}
                 Err(error) => {
                     failed = Some(&place.file);
-                    let (line, column) = error.place().map(|bad| (bad.line, bad.column)).unzip();
+                    let (line, column) = error.place.unzip();
                     let error = ClientFileError { column, line, message: error.to_string() };
                     reports.push(report(None, Some(error), Vec::new()));
                 }

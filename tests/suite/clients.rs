@@ -407,12 +407,12 @@ fn files_that_are_unclear_are_left_alone_with_the_place() {
         let result = ClientDocument::parse(bytes, ClientFormat::Json)
             .and_then(|document| read_entries(&document, &["mcpServers"]));
         let error = result.unwrap_err();
-        assert_eq!((error.line, error.column), place, "{error}");
+        assert_eq!(error.place, Some(place), "{error}");
         assert!(error.to_string().contains(words), "{error}");
     }
     for (entry, words) in [
         (r#"{"command": 1}"#, "a number instead of a string"),
-        (r#"{"command": "x", "args": "y"}"#, "`args` is a text instead of a list"),
+        (r#"{"command": "x", "args": "y"}"#, "`args` is a string instead of a list"),
         (r#"{"command": "x", "args": ["y", 3]}"#, "a number instead of a string"),
         (r#"{"command": "x", "command": "y"}"#, "a second time"),
         (r#"{"command": {"path": "x", "path": "y"}}"#, "a second time"),
@@ -602,7 +602,7 @@ fn what_changed_meanwhile_is_not_written_over() {
     assert_eq!(fs::read_to_string(folder.path().join("mcp.json.policylayer-backup")).unwrap(), "as read");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     let error = file::save_with_backup(&path, None, b"ours", file::FileState::Original).unwrap_err().to_string();
-    assert!(error.contains("exists already"), "{error}");
+    assert!(error.contains("already exists"), "{error}");
 }
 
 /// White space and comments, as they may stand between any two tokens.
