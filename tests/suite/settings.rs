@@ -156,7 +156,10 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
         ("[servers.a]\nmatch = []", &[(2, 9, "bad-value", "matches no command", "leave the key out")]),
         ("[servers.a]\nmatch = ['b', 1]", &[(2, 15, "wrong-type", "takes a string", "quotes")]),
         ("[servers.a]\nmatch = ['']", &[(2, 10, "bad-value", "part of every command", "name a part")]),
-        ("[servers.a]\npolicy = ''", &[(2, 10, "bad-value", "ends in .toml", "relative to the directory of config.toml")]),
+        (
+            "[servers.a]\npolicy = ''",
+            &[(2, 10, "bad-value", "ends in .toml", "relative to the directory of config.toml")],
+        ),
         ("[servers.a]\npolicy = 'a.txt'", &[(2, 10, "bad-value", "ends in .toml", "policies/iterable.toml")]),
         ("[servers.a]\npolicy = '~/a.toml'", &[(2, 10, "bad-value", "not expanded", "an absolute path")]),
         ("[servers.a]\npolicy = ['a.toml']", &[(2, 10, "wrong-type", "takes a string", "quotes")]),
