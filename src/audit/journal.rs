@@ -127,7 +127,7 @@ impl Journal {
         self.compact_file()?;
         let length = self.buffer.len() as u64;
         if self.size + length > MAX_JOURNAL {
-            return Err(io::Error::other("more calls are unanswered than it has room for"));
+            return Err(io::Error::other("too many calls are unanswered for it"));
         }
         let Some(file) = &mut self.file else { return Ok(()) };
         let written = file::wait_for_release(&self.path, || {

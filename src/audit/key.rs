@@ -10,14 +10,14 @@ use crate::state::file;
 /// same.
 ///
 /// # Errors
-/// Where it can be neither read nor made, or is not 32 bytes long. A key that is damaged is not replaced: digests under
-/// another one could not be compared with those in the log.
+/// Returns an error if it can be neither read nor created, or is not 32 bytes long. A damaged key is not replaced: digests
+/// under another one could not be compared with those in the log.
 pub fn load_key(dir: &Path) -> io::Result<DigestKey> {
     let path = dir.join("key");
     match file::if_there(file::read_file(&path))? {
         Some(bytes) => parse_key(&bytes),
         None => {
-            make_key(dir, &path)?;
+            create_key(dir, &path)?;
             parse_key(&file::read_file(&path)?)
         }
     }
@@ -26,14 +26,14 @@ pub fn load_key(dir: &Path) -> io::Result<DigestKey> {
 fn parse_key(bytes: &[u8]) -> io::Result<DigestKey> {
     let key = bytes.try_into().map_err(|_| {
         io::Error::other(format!(
-            "it has {} bytes and not 32. Remove it to have a new one made; digests under it will differ from the old ones",
+            "it has {} bytes instead of 32. Remove it, and a new one is created; digests under it will differ from the old ones",
             bytes.len()
         ))
     })?;
     Ok(DigestKey(key))
 }
 
-fn make_key(dir: &Path, path: &Path) -> io::Result<()> {
+fn create_key(dir: &Path, path: &Path) -> io::Result<()> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     file::create_private_dir(dir)?;

@@ -8,18 +8,15 @@ use crate::record::{self, LogLine};
 
 /// The lines between two places of a file.
 #[derive(Debug)]
-pub struct LogLines {
+pub(crate) struct LogLines {
     file: io::Take<BufReader<File>>,
     line: Vec<u8>,
     left: u64,
 }
 
 impl LogLines {
-    /// The lines of `file` from the byte `from` to the byte `to`.
-    ///
-    /// # Errors
-    /// Where the file cannot be read.
-    pub fn new(mut file: File, from: u64, to: u64) -> io::Result<Self> {
+    /// Returns the lines of `file` from the byte `from` to the byte `to`.
+    pub(crate) fn new(mut file: File, from: u64, to: u64) -> io::Result<Self> {
         file.seek(SeekFrom::Start(from))?;
         let left = to.saturating_sub(from);
         Ok(Self { file: BufReader::with_capacity(READ_CHUNK, file).take(0), line: Vec::new(), left })
@@ -27,10 +24,7 @@ impl LogLines {
 
     /// Returns the next line with its newline; only the last line may lack one, if it is cut. A line that is longer
     /// than any record comes in pieces.
-    ///
-    /// # Errors
-    /// Where the file cannot be read.
-    pub fn read_line(&mut self) -> io::Result<Option<&[u8]>> {
+    pub(crate) fn read_line(&mut self) -> io::Result<Option<&[u8]>> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -50,7 +44,7 @@ impl LogLines {
     }
 
     /// Returns the line that was read last, even if there are no more.
-    pub fn last_line(&self) -> &[u8] {
+    pub(crate) fn last_line(&self) -> &[u8] {
         &self.line
     }
 }

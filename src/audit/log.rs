@@ -26,7 +26,7 @@ pub type Unanswered = Box<dyn Fn(&mut Vec<LogEntry>) + Send>;
 pub struct AuditLog(Arc<LogShared>);
 
 /// The state that the session's threads and the writer share. A thread holds at most one of its locks at a time, except
-/// the writer, which asks for the unanswered calls while it holds the journal's lock.
+/// that `failure` is looked at under the queue's, and that the writer asks for the unanswered calls under the journal's.
 pub(super) struct LogShared {
     pub(super) session: SessionName,
     pub(super) paths: LogPaths,
@@ -36,8 +36,8 @@ pub(super) struct LogShared {
     wake: Condvar,
     /// Wakes threads that wait for the writer when it has made progress.
     progress: Condvar,
-    in_trouble: AtomicBool,
-    why: Mutex<String>,
+    /// Why the log cannot be written now, and what to do.
+    failure: Mutex<Option<String>>,
     pub(super) journal: Mutex<Journal>,
     probed: AtomicBool,
 }
@@ -47,13 +47,23 @@ pub(super) struct Queue {
     pub(super) entries: Vec<LogEntry>,
     pub(super) weight: usize,
     /// The number of records that are neither in the log nor given up.
-    pub(super) unwritten: u64,
+    unwritten: u64,
     /// The number of records dropped because the queue was full.
     pub(super) lost: u64,
     /// Counts each step of the writer's progress.
     progress: u64,
     pub(super) finishing: bool,
     finished: bool,
+}
+
+impl Queue {
+    fn is_full_for(&self, weight: usize) -> bool {
+        self.weight > 0 && self.weight + weight > MAX_LOG_QUEUE
+    }
+
+    pub(super) fn is_large(&self) -> bool {
+        self.weight >= WAKE
+    }
 }
 
 impl fmt::Debug for LogShared {
@@ -70,7 +80,7 @@ impl AuditLog {
     /// [`AuditLog::push`] or [`AuditLog::commit_call`] holds.
     ///
     /// # Errors
-    /// Where the system has no randomness or no thread to give.
+    /// Returns an error if the system has no randomness, or no thread can be started.
     pub fn start(
         dir: PathBuf,
         server: &ServerName,
@@ -89,8 +99,7 @@ impl AuditLog {
             queue: Mutex::default(),
             wake: Condvar::new(),
             progress: Condvar::new(),
-            in_trouble: AtomicBool::new(false),
-            why: Mutex::default(),
+            failure: Mutex::default(),
             probed: AtomicBool::new(false),
         });
         let writer = Writer::new(Arc::clone(&shared), shared.new_appender(), say, unanswered);
@@ -114,24 +123,15 @@ impl AuditLog {
         }
         let weight: usize = entries.iter().map(LogEntry::weight).sum();
         let shared = &*self.0;
-        let mut queue = shared.lock_queue();
-        if queue.weight > 0 && queue.weight + weight > MAX_LOG_QUEUE {
-            queue = shared.wait_for_space(queue, weight);
-            if queue.weight > 0 && queue.weight + weight > MAX_LOG_QUEUE {
-                queue.lost += entries.len() as u64;
-                drop(queue);
-                entries.clear();
-                return;
-            }
+        let mut queue = shared.wait_for_space(shared.lock_queue(), weight);
+        if queue.is_full_for(weight) {
+            queue.lost += entries.len() as u64;
+            return entries.clear();
         }
         let before = queue.weight;
         queue.weight += weight;
         queue.unwritten += entries.len() as u64;
-        if queue.entries.is_empty() {
-            std::mem::swap(&mut queue.entries, entries);
-        } else {
-            queue.entries.append(entries);
-        }
+        queue.entries.append(entries);
         let is_news = before == 0 || (before < WAKE && queue.weight >= WAKE);
         drop(queue);
         if is_news {
@@ -141,14 +141,14 @@ impl AuditLog {
 
     /// Returns why the log cannot be written now, and what to do; `None` if it can.
     pub fn current_failure(&self) -> Option<String> {
-        self.0.in_trouble.load(Ordering::Acquire).then(|| lock_ignoring_poison(&self.0.why).clone())
+        self.0.lock_failure().clone()
     }
 
     /// Writes a call to the journal before it is forwarded, so that it is recorded whatever happens. The caller must
     /// not hold a lock that the function `unanswered` takes.
     ///
     /// # Errors
-    /// Where it cannot be written; the text says why, and what to do.
+    /// Returns why it cannot be written, and what to do.
     pub fn commit_call(&self, entry: &LogEntry) -> Result<(), String> {
         let shared = &*self.0;
         if let Some(why) = self.current_failure() {
@@ -194,15 +194,11 @@ impl LogShared {
     fn wait_for_space<'q>(&'q self, mut queue: MutexGuard<'q, Queue>, weight: usize) -> MutexGuard<'q, Queue> {
         let mut seen = queue.progress;
         let mut deadline = Instant::now() + LOG_WAIT;
-        while queue.weight > 0 && queue.weight + weight > MAX_LOG_QUEUE && !queue.finished {
+        while queue.is_full_for(weight) && !queue.finished && self.lock_failure().is_none() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                drop(queue);
-                let stuck = io::Error::new(io::ErrorKind::TimedOut, "another process or a slow disk keeps it");
-                self.set_failure(Some(describe_unwritable(&self.paths.current_file(), &stuck)));
-                return self.lock_queue();
-            }
-            if self.in_trouble.load(Ordering::Acquire) {
+                let stuck = io::Error::new(io::ErrorKind::TimedOut, "another process or a slow disk blocks it");
+                *self.lock_failure() = Some(describe_unwritable(&self.paths.current_file(), &stuck));
                 break;
             }
             self.wake.notify_one();
@@ -226,10 +222,6 @@ impl LogShared {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    pub(super) fn is_large(queue: &Queue) -> bool {
-        queue.weight >= WAKE
-    }
-
     /// Records the writer's progress: `records` entries are written, or counted as lost.
     pub(super) fn record_done(&self, records: usize) {
         let mut queue = self.lock_queue();
@@ -244,14 +236,8 @@ impl LogShared {
         self.progress.notify_all();
     }
 
-    pub(super) fn set_failure(&self, why: Option<String>) {
-        let is_trouble = why.is_some();
-        *lock_ignoring_poison(&self.why) = why.unwrap_or_default();
-        self.in_trouble.store(is_trouble, Ordering::Release);
-    }
-
-    pub(super) fn is_failing(&self) -> bool {
-        self.in_trouble.load(Ordering::Acquire)
+    pub(super) fn lock_failure(&self) -> MutexGuard<'_, Option<String>> {
+        lock_ignoring_poison(&self.failure)
     }
 }
 

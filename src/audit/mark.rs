@@ -4,32 +4,29 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 use crate::record::Digest;
 use crate::state::file;
 
 /// A position in the chain, just behind a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub(super) struct Mark {
     /// The number of lines up to here, since the first one ever.
-    pub lines: u64,
+    pub(super) lines: u64,
     /// The digest of the last of these lines.
-    pub last: Digest,
+    pub(super) last: Digest,
     /// The number of that line's file: the one that the file has, or will have once it is rotated away.
-    pub file: u64,
+    pub(super) file: u64,
     /// The offset behind the line in that file, in bytes.
-    pub end: u64,
+    pub(super) end: u64,
 }
 
 impl Mark {
-    /// Before the first line.
-    pub const START: Self = Self { lines: 0, last: Digest::START, file: 1, end: 0 };
+    pub(super) const START: Self = Self { lines: 0, last: Digest::START, file: 1, end: 0 };
 
-    /// Reads a mark; `None` if there is none.
-    ///
-    /// # Errors
-    /// Where it cannot be read, or (as [`io::ErrorKind::InvalidData`]) is none.
-    pub fn read_file(path: &Path) -> io::Result<Option<Self>> {
+    /// Reads a mark; `None` if there is none. A damaged one is [`io::ErrorKind::InvalidData`].
+    pub(super) fn read_file(path: &Path) -> io::Result<Option<Self>> {
         let Some(text) = file::if_there(file::read_file(path))? else { return Ok(None) };
         serde_json::from_slice(&text).map(Some).map_err(|error| {
             let name = path.file_name().unwrap_or_default().display();
@@ -39,31 +36,18 @@ impl Mark {
 
     /// Replaces the mark at `path`, and syncs it.
     pub(super) fn write_file(&self, path: &Path) -> io::Result<()> {
-        self.prepare_file(path)?.persist()?;
-        path.parent().map_or(Ok(()), file::sync_dir)
+        let dir = path.parent().ok_or_else(|| io::Error::other("it has no directory"))?;
+        file::persist(self.write_temporary(dir)?, path)?;
+        file::sync_dir(dir)
     }
 
-    /// Writes the mark to the disk, which may be slow, so that [`PreparedMark::persist`] is fast.
-    pub(super) fn prepare_file<'p>(&self, path: &'p Path) -> io::Result<PreparedMark<'p>> {
-        let dir = path.parent().ok_or_else(|| io::Error::other("it has no directory"))?;
+    /// Writes the mark to the disk, which may be slow, so that putting it in place is fast.
+    pub(super) fn write_temporary(&self, dir: &Path) -> io::Result<NamedTempFile> {
         // Temporary files are accessible only to this user.
         let mut made = file::temporary_in(dir)?;
         serde_json::to_writer(&mut made, self)?;
         made.write_all(b"\n")?;
         made.as_file().sync_data()?;
-        Ok(PreparedMark { made, path })
-    }
-}
-
-/// A mark that is on the disk but not yet in place.
-#[derive(Debug)]
-pub(super) struct PreparedMark<'p> {
-    made: tempfile::NamedTempFile,
-    path: &'p Path,
-}
-
-impl PreparedMark<'_> {
-    pub(super) fn persist(self) -> io::Result<()> {
-        file::persist(self.made, self.path)
+        Ok(made)
     }
 }

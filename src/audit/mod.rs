@@ -18,9 +18,8 @@ use std::time::Duration;
 use crate::limits::{AUDIT_FILE, KEEP_DAYS};
 
 pub use key::load_key;
-pub use lines::LogLines;
+pub(crate) use lines::LogLines;
 pub use log::{AuditLog, Unanswered};
-pub use mark::Mark;
 pub use notice::LogNotice;
 pub use paths::LogPaths;
 pub use verify::{VerifyReport, verify_log};

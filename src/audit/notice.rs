@@ -4,16 +4,16 @@ use std::io;
 use std::path::Path;
 
 use crate::state::file::is_held_open;
-use crate::visible::escape_invisible;
+use crate::visible::visible_path;
 
-/// A notice about the log's condition, in complete sentences.
+/// A notice about the log, in complete sentences.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogNotice {
     /// It cannot be written.
-    #[error("{0} Until then records are dropped and counted, and writing is tried again every second.")]
+    #[error("{0} Until then, records are dropped and counted; writing is retried every second.")]
     Unwritable(String),
     /// It can be written again.
-    #[error("The audit log is written again; {lost} records are missing from it.")]
+    #[error("The audit log is being written again; {lost} records are missing from it.")]
     Written {
         /// How many records are missing.
         lost: u64,
@@ -34,35 +34,31 @@ pub enum LogNotice {
 
 pub(super) fn describe_unwritable(path: &Path, error: &io::Error) -> String {
     let remedy = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            "Make room on the disk, or keep fewer days ([audit] keep_days)."
-        }
-        io::ErrorKind::InvalidData => {
-            "Put the file back as it was, or move all files of this server's log away together to begin a new one."
-        }
         // The error already says what to do.
         _ if is_held_open(error) => "",
-        _ => "Make its directory one that the user who runs policylayer may write to.",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            " Make room on the disk, or keep fewer days ([audit] keep_days)."
+        }
+        io::ErrorKind::InvalidData => {
+            " Put the file back as it was, or move all files of this server's log away together to start a new one."
+        }
+        _ => " Make its directory writable for the user who runs policylayer.",
     };
-    format!(
-        "The audit log {} cannot be written ({error}).{}{remedy}",
-        escape_invisible(&path.display().to_string()),
-        if remedy.is_empty() { "" } else { " " }
-    )
+    format!("The audit log {} cannot be written ({error}).{remedy}", visible_path(path))
 }
 
 pub(super) fn describe_unwritable_journal(path: &Path, error: &io::Error) -> String {
     format!(
-        "The journal {} cannot be written ({error}), so calls that are not yet answered are not recorded. Make its directory \
-         one that the user who runs policylayer may write to, and make room on the disk.",
-        escape_invisible(&path.display().to_string())
+        "The journal {} cannot be written ({error}), so unanswered calls are not recorded if this session is killed. Make its \
+         directory writable for the user who runs policylayer, and make room on the disk.",
+        visible_path(path)
     )
 }
 
 pub(super) fn describe_unsynced(path: &Path, error: &io::Error) -> String {
     format!(
-        "The audit log {} is written but cannot be synced to the disk ({error}): its last records would not outlive a power \
-         cut. Make room on the disk, and look whether it is sound.",
-        escape_invisible(&path.display().to_string())
+        "The audit log {} is written but cannot be synced to the disk ({error}): its last records would not survive a power \
+         cut. Make room on the disk, and check the disk.",
+        visible_path(path)
     )
 }

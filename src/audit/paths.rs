@@ -35,13 +35,11 @@ impl LogPaths {
         Self { dir: dir.into(), server: server.as_str().to_owned() }
     }
 
-    /// Returns the audit directory.
-    pub fn dir(&self) -> &Path {
+    pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Returns the server's name.
-    pub fn server(&self) -> &str {
+    pub(super) fn server(&self) -> &str {
         &self.server
     }
 
@@ -58,7 +56,7 @@ impl LogPaths {
     /// Returns the numbers of the existing rotated files, oldest first.
     ///
     /// # Errors
-    /// Where the directory is there and cannot be read.
+    /// Returns an error if the directory exists and cannot be read.
     pub fn rotated_numbers(&self) -> io::Result<Vec<u64>> {
         let files = list_names(&self.dir)?.into_iter().filter_map(|name| parse_name(&name));
         let numbers = files.filter(|(server, _)| server.as_str() == self.server).filter_map(|(_, number)| number);
@@ -95,16 +93,12 @@ impl LogPaths {
     /// Lists the sessions that have a journal: those that run, and those that were killed.
     ///
     /// # Errors
-    /// Where the directory is there and cannot be read.
+    /// Returns an error if the directory exists and cannot be read.
     pub fn list_journals(&self) -> io::Result<Vec<String>> {
         self.list_sessions(".jsonl")
     }
 
-    pub(super) fn list_session_locks(&self) -> io::Result<Vec<String>> {
-        self.list_sessions(".lock")
-    }
-
-    fn list_sessions(&self, ending: &str) -> io::Result<Vec<String>> {
+    pub(super) fn list_sessions(&self, ending: &str) -> io::Result<Vec<String>> {
         let prefix = format!("{}-", self.server);
         let mut sessions = list_names(&self.dir.join("open"))?
             .iter()
@@ -135,7 +129,7 @@ fn parse_name(name: &str) -> Option<(ServerName, Option<u64>)> {
 /// Lists the servers that have a log in a directory, by name; none if there is no directory.
 ///
 /// # Errors
-/// Where the directory cannot be looked into.
+/// Returns an error if the directory exists and cannot be read.
 pub fn list_servers(dir: &Path) -> io::Result<Vec<ServerName>> {
     let mut servers: Vec<_> = list_names(dir)?.iter().filter_map(|name| Some(parse_name(name)?.0)).collect();
     servers.sort();

@@ -38,9 +38,7 @@ pub struct Reader {
     dir: PathBuf,
     wanted: Option<ServerName>,
     cursors: BTreeMap<ServerName, LogCursor>,
-    /// The line that was returned last.
-    current: NextLine,
-    /// The cursor that `current` came from, which has to be refilled.
+    /// The log of the line that was returned last, which is no longer the next one.
     last: Option<ServerName>,
 }
 
@@ -49,15 +47,9 @@ impl Reader {
     /// has no lines.
     ///
     /// # Errors
-    /// Where the directory cannot be looked into.
+    /// Returns an error if the directory cannot be read.
     pub fn open(dir: &Path, server: Option<&ServerName>) -> io::Result<Self> {
-        let mut reader = Self {
-            dir: dir.to_owned(),
-            wanted: server.cloned(),
-            cursors: BTreeMap::new(),
-            current: NextLine::default(),
-            last: None,
-        };
+        let mut reader = Self { dir: dir.to_owned(), wanted: server.cloned(), cursors: BTreeMap::new(), last: None };
         reader.look_again()?;
         Ok(reader)
     }
@@ -70,12 +62,12 @@ impl Reader {
     /// Looks for new logs, and for lines that were added since [`Reader::read_next`] returned `None`.
     ///
     /// # Errors
-    /// Where the directory cannot be looked into, or a file cannot be read.
+    /// Returns an error if the directory or a file cannot be read.
     pub fn look_again(&mut self) -> io::Result<()> {
         for server in list_servers(&self.dir)? {
-            if self.wanted.as_ref().is_none_or(|wanted| *wanted == server) && !self.cursors.contains_key(&server) {
-                let cursor = LogCursor::new(&self.dir, &server);
-                self.cursors.insert(server, cursor);
+            if self.wanted.as_ref().is_none_or(|wanted| *wanted == server) {
+                let new = || LogCursor::new(&self.dir, &server);
+                self.cursors.entry(server.clone()).or_insert_with(new);
             }
         }
         for cursor in self.cursors.values_mut() {
@@ -88,17 +80,17 @@ impl Reader {
     /// first.
     ///
     /// # Errors
-    /// Where a file cannot be read.
+    /// Returns an error if a file cannot be read.
     pub fn read_next(&mut self) -> io::Result<Option<FoundLine<'_>>> {
         if let Some(cursor) = self.last.take().and_then(|server| self.cursors.get_mut(&server)) {
+            cursor.head.is_full = false;
             cursor.read_ahead()?;
         }
-        let heads = self.cursors.iter().filter_map(|(server, cursor)| Some((time_text(cursor.next_bytes()?), server)));
-        let Some(server) = heads.min().map(|(_, server)| server.clone()) else { return Ok(None) };
-        let Some(cursor) = self.cursors.get_mut(&server) else { return Ok(None) };
-        cursor.take_line(&mut self.current);
-        self.last = Some(server);
-        let NextLine { bytes, file, number, .. } = &mut self.current;
+        let heads = self.cursors.iter_mut().filter(|(_, cursor)| cursor.head.is_full);
+        let next = heads.min_by(|(_, one), (_, other)| time_text(&one.head.bytes).cmp(time_text(&other.head.bytes)));
+        let Some((server, LogCursor { head, .. })) = next else { return Ok(None) };
+        self.last = Some(server.clone());
+        let NextLine { bytes, file, number, .. } = head;
         let damage = str::from_utf8(bytes).err().map(|error| LineError::Malformed(error.to_string()));
         if damage.is_some() {
             *bytes = String::from_utf8_lossy(bytes).into_owned().into_bytes();
@@ -155,15 +147,6 @@ struct OpenLog {
 impl LogCursor {
     fn new(dir: &Path, server: &ServerName) -> Self {
         Self { paths: LogPaths::new(dir, server), done: 0, open: None, head: NextLine::default() }
-    }
-
-    fn next_bytes(&self) -> Option<&[u8]> {
-        self.head.is_full.then_some(self.head.bytes.as_slice())
-    }
-
-    fn take_line(&mut self, into: &mut NextLine) {
-        std::mem::swap(&mut self.head, into);
-        self.head.is_full = false;
     }
 
     /// Reads the next line if there is one and none is waiting.

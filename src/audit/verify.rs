@@ -19,18 +19,19 @@ use crate::state::file;
 
 /// Everything there is to verify, as of one moment; lines that are appended later are left out.
 struct Snapshot {
-    anchor: Option<Mark>,
-    head: Option<Mark>,
-    head_damage: Option<String>,
-    anchor_damage: Option<String>,
+    anchor: FoundMark,
+    head: FoundMark,
     numbers: Vec<u64>,
     current: Option<(File, u64)>,
 }
 
+/// A mark, if there is one, or why it cannot be read.
+type FoundMark = Result<Option<Mark>, String>;
+
 /// Verifies the log of a server, in bounded memory, while others go on appending to it.
 ///
 /// # Errors
-/// Where a file cannot be read. What is wrong with the log is not an error: the report says it.
+/// Returns an error if a file cannot be read. What is wrong with the log is in the report.
 pub fn verify_log(dir: &Path, server: &ServerName) -> io::Result<VerifyReport> {
     let paths = LogPaths::new(dir, server);
     loop {
@@ -43,32 +44,37 @@ pub fn verify_log(dir: &Path, server: &ServerName) -> io::Result<VerifyReport> {
 }
 
 fn follow_chain(paths: &LogPaths) -> io::Result<VerifyReport> {
-    let Snapshot { anchor, head, head_damage, anchor_damage, numbers, current } = take_snapshot(paths)?;
-    let first = anchor.map_or(1, |anchor| anchor.file + 1);
-    let mut check = ChainCheck::new(anchor, head, paths.server());
-    let mut expected = first;
-    for number in numbers.into_iter().filter(|number| *number >= first) {
-        if number != expected {
+    let Snapshot { anchor, head, numbers, current } = take_snapshot(paths)?;
+    let known_anchor = anchor.as_ref().ok().copied().flatten();
+    let known_head = head.as_ref().ok().copied().flatten();
+    let mut check = ChainCheck::new(known_anchor, known_head, paths.server());
+    let mut expected = known_anchor.map_or(1, |anchor| anchor.file + 1);
+    for number in numbers {
+        if number < expected {
+            continue;
+        }
+        if number > expected {
             check.record_missing_file(paths.rotated_file(expected));
         }
         expected = number + 1;
-        let file = file::open_to_read(&paths.rotated_file(number))?;
+        let path = paths.rotated_file(number);
+        let file = file::open_to_read(&path)?;
         let length = file.metadata()?.len();
-        check_file(&mut check, paths.rotated_file(number).as_path(), file, length)?;
+        check_file(&mut check, &path, file, length)?;
     }
     let has_current = current.is_some();
     if let Some((file, length)) = current {
         check_file(&mut check, &paths.current_file(), file, length)?;
     }
     let mut report = check.finish(&paths.current_file(), has_current);
-    if let Some(why) = anchor_damage {
+    if let Err(why) = anchor {
         // An unreadable anchor may be the cause of any other finding, so it replaces them.
         report.broken = Some(ChainBreak { file: paths.anchor_file(), line: None, what: BreakKind::Anchor(why) });
     }
-    if let Some(why) = head_damage {
-        report.record_damaged_head(paths.head_file(), why);
-    } else if head.is_none() && report.lines > 0 {
-        report.record_damaged_head(paths.head_file(), "it is missing".to_owned());
+    match head {
+        Err(why) => report.record_damaged_head(paths.head_file(), why),
+        Ok(None) if report.lines > 0 => report.record_damaged_head(paths.head_file(), "it is missing".to_owned()),
+        Ok(_) => {}
     }
     for session in paths.list_journals()? {
         match is_running(paths, &session)? {
@@ -96,16 +102,15 @@ fn take_snapshot(paths: &LogPaths) -> io::Result<Snapshot> {
         file::wait_for_lock(lock)?;
     }
     let mark = |path: &Path| match Mark::read_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok((None, Some(error.to_string()))),
-        mark => mark.map(|mark| (mark, None)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Err(error.to_string())),
+        mark => mark.map(Ok),
     };
-    let (head, head_damage) = mark(&paths.head_file())?;
-    let (anchor, anchor_damage) = mark(&paths.anchor_file())?;
+    let (head, anchor) = (mark(&paths.head_file())?, mark(&paths.anchor_file())?);
     let current = file::if_there(file::open_to_read(&paths.current_file()))?;
     let current = current.map(|file| file.metadata().map(|found| (file, found.len()))).transpose()?;
     let numbers = paths.rotated_numbers()?;
     if let Some(lock) = lock {
         file::release_lock(&lock);
     }
-    Ok(Snapshot { anchor, head, head_damage, anchor_damage, numbers, current })
+    Ok(Snapshot { anchor, head, numbers, current })
 }

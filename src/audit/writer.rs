@@ -3,12 +3,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use super::append::{Appender, Sync};
-use super::log::{LogShared, STACK, Unanswered, lock_ignoring_poison};
+use super::append::Appender;
+use super::log::{LogShared, Queue, STACK, Unanswered, lock_ignoring_poison};
 use super::notice::{LogNotice, describe_unsynced, describe_unwritable, describe_unwritable_journal};
 use crate::limits::{
     JOURNAL_IDLE, JOURNAL_IDLE_TICK, JOURNAL_TICK, LOG_COLLECT, LOG_RETRY, LOG_SAY_AGAIN, LOG_SYNC, MAX_LOG_UNSYNCED,
@@ -35,9 +34,9 @@ pub(super) struct Writer {
     next_tick: Instant,
     /// When there last was something to record.
     busy: Instant,
-    /// When the written files are to be synced, and the thread that does it.
+    /// When the written files are to be synced, and the thread that syncs those before.
     sync_at: Option<Instant>,
-    syncer: Option<Syncer>,
+    syncing: Option<JoinHandle<io::Result<()>>>,
     sync_failed: bool,
 }
 
@@ -65,7 +64,7 @@ impl Writer {
             next_tick: now + JOURNAL_TICK,
             busy: now,
             sync_at: None,
-            syncer: None,
+            syncing: None,
             sync_failed: false,
         }
     }
@@ -94,8 +93,8 @@ impl Writer {
     fn take_queue(&mut self) -> bool {
         let until = [self.retry, self.sync_at].into_iter().flatten().fold(self.next_tick, Instant::min);
         let mut queue = self.shared.wait_for_work(self.shared.lock_queue(), until, |queue| queue.weight > 0);
-        if queue.weight > 0 && !LogShared::is_large(&queue) {
-            queue = self.shared.wait_for_work(queue, Instant::now() + LOG_COLLECT, LogShared::is_large);
+        if queue.weight > 0 && !queue.is_large() {
+            queue = self.shared.wait_for_work(queue, Instant::now() + LOG_COLLECT, Queue::is_large);
         }
         std::mem::swap(&mut queue.entries, &mut self.taken);
         queue.weight = 0;
@@ -161,15 +160,13 @@ impl Writer {
             (self.say)(LogNotice::Written { lost: 0 });
             self.owes_end = false;
         }
-        if self.shared.is_failing() {
-            self.shared.set_failure(None);
-        }
+        *self.shared.lock_failure() = None;
     }
 
     fn record_failure(&mut self, error: &io::Error) {
         let why = describe_unwritable(&self.shared.paths.current_file(), error);
         self.why = error.to_string();
-        self.shared.set_failure(Some(why.clone()));
+        *self.shared.lock_failure() = Some(why.clone());
         let is_new = self.retry.is_none();
         self.retry = Some(Instant::now() + LOG_RETRY);
         if is_new && self.check_may_report() {
@@ -208,37 +205,33 @@ impl Writer {
         }
     }
 
-    /// At most once a second.
+    /// Has another thread sync the files, at most once a second: a slow disk would block this one.
     fn sync_if_due(&mut self) {
-        self.take_sync_result(|results| results.try_recv().ok());
-        let is_due = self.sync_at.is_some_and(|at| Instant::now() >= at);
-        if !is_due && self.appender.unsynced_files() < MAX_LOG_UNSYNCED {
+        let is_urgent = self.appender.unsynced_files() >= MAX_LOG_UNSYNCED;
+        if is_urgent || self.syncing.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.join_sync();
+        }
+        if !is_urgent && self.sync_at.is_none_or(|at| Instant::now() < at) {
             return;
         }
-        if self.syncer.as_ref().is_some_and(|syncer| syncer.is_busy) {
-            if self.appender.unsynced_files() < MAX_LOG_UNSYNCED {
-                self.sync_at = Some(Instant::now() + LOG_SYNC);
-                return;
-            }
-            // The disk is so slow that the writer has to wait for it.
-            self.take_sync_result(|results| results.recv().ok());
+        if self.syncing.is_some() {
+            self.sync_at = Some(Instant::now() + LOG_SYNC);
+            return;
         }
         self.sync_at = None;
-        let Some(sync) = self.appender.take_unsynced() else { return };
-        match self.syncer.take().map_or_else(Syncer::start, Ok) {
-            Ok(mut syncer) => {
-                syncer.is_busy = syncer.jobs.send(sync).is_ok();
-                self.syncer = Some(syncer);
-            }
+        let Some(sync) = self.appender.take_unsynced().map(Arc::new) else { return };
+        let shared = Arc::clone(&sync);
+        let spawned =
+            thread::Builder::new().name("audit sync".to_owned()).stack_size(STACK).spawn(move || shared.run());
+        match spawned {
+            Ok(thread) => self.syncing = Some(thread),
             Err(_) => self.record_sync_result(sync.run()),
         }
     }
 
-    fn take_sync_result(&mut self, receive: impl FnOnce(&Receiver<io::Result<()>>) -> Option<io::Result<()>>) {
-        if let Some(syncer) = &mut self.syncer
-            && let Some(done) = receive(&syncer.results)
-        {
-            syncer.is_busy = false;
+    fn join_sync(&mut self) {
+        let done = self.syncing.take().map(|thread| thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())));
+        if let Some(done) = done {
             self.record_sync_result(done);
         }
     }
@@ -261,37 +254,11 @@ impl Writer {
                 journal.remove();
             }
         }
-        if let Some(Syncer { jobs, thread, .. }) = self.syncer.take() {
-            drop(jobs);
-            let _ = thread.join();
-        }
+        self.join_sync();
         if let Some(sync) = self.appender.take_unsynced() {
             let done = sync.run();
             self.record_sync_result(done);
         }
         self.shared.record_finished();
-    }
-}
-
-struct Syncer {
-    jobs: SyncSender<Sync>,
-    results: Receiver<io::Result<()>>,
-    thread: JoinHandle<()>,
-    is_busy: bool,
-}
-
-impl Syncer {
-    fn start() -> io::Result<Self> {
-        let (jobs, queue) = sync_channel::<Sync>(1);
-        let (tell, results) = sync_channel(1);
-        let work = move || {
-            for sync in queue {
-                if tell.send(sync.run()).is_err() {
-                    return;
-                }
-            }
-        };
-        let thread = thread::Builder::new().name("audit sync".to_owned()).stack_size(STACK).spawn(work)?;
-        Ok(Self { jobs, results, thread, is_busy: false })
     }
 }

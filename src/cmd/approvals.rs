@@ -20,7 +20,7 @@ use crate::limits::{LATE_APPROVAL, MAX_NOTE};
 use crate::paths;
 use crate::policy::nearest_word;
 use crate::settings::LocalConfirm;
-use crate::state::approvals::{ApprovalEntry, ApprovalState, Book, Confirm, NotAnswered, unix_time};
+use crate::state::approvals::{ApprovalEntry, ApprovalInbox, ApprovalState, Confirm, NotAnswered, unix_time};
 use crate::term::style::{DIM, WARN};
 use crate::term::table::{self, Cell};
 use crate::visible::escape_invisible;
@@ -49,19 +49,19 @@ enum ApprovalError {
 /// # Errors
 /// If there is nothing with that id to answer, a code is not given, or the state store cannot be used.
 pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
-    let mut book = Book::new(&paths::state_dir(env)?, paths::STATE_FILE);
+    let mut inbox = ApprovalInbox::new(&paths::state_dir(env)?, paths::STATE_FILE);
     match &args.command {
-        None => list_approvals(&mut book, args.list.format, env),
-        Some(ApprovalsCommand::List(args)) => list_approvals(&mut book, args.format, env),
-        Some(ApprovalsCommand::Show(args)) => show_approval(&mut book, args),
-        Some(ApprovalsCommand::Approve(args)) => approve_call(&mut book, &args.id, &args.approval_answer(), env),
-        Some(ApprovalsCommand::Deny(args)) => deny_call(&mut book, args),
-        Some(ApprovalsCommand::Watch) => watch::run(&mut book, required_confirm(env)?, env),
+        None => list_approvals(&mut inbox, args.list.format, env),
+        Some(ApprovalsCommand::List(args)) => list_approvals(&mut inbox, args.format, env),
+        Some(ApprovalsCommand::Show(args)) => show_approval(&mut inbox, args),
+        Some(ApprovalsCommand::Approve(args)) => approve_call(&mut inbox, &args.id, &args.approval_answer(), env),
+        Some(ApprovalsCommand::Deny(args)) => deny_call(&mut inbox, args),
+        Some(ApprovalsCommand::Watch) => watch::run(&mut inbox, required_confirm(env)?, env),
     }
 }
 
-fn list_approvals(book: &mut Book, format: Format, env: &Env) -> anyhow::Result<Exit> {
-    let mut all = book.list_all()?;
+fn list_approvals(inbox: &mut ApprovalInbox, format: Format, env: &Env) -> anyhow::Result<Exit> {
+    let mut all = inbox.list_all()?;
     let now = unix_time();
     match format {
         Format::Json => all.retain(|entry| entry.state.is_open()),
@@ -141,40 +141,45 @@ fn summarize_arguments(entry: &ApprovalEntry) -> String {
     )
 }
 
-fn show_approval(book: &mut Book, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
-    let all = book.list_all()?;
+fn show_approval(inbox: &mut ApprovalInbox, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
+    let all = inbox.list_all()?;
     let entry = find_entry(&all, &args.id)?;
     print_report(entry, args.format, |out, entry| card::write_card(out, entry, unix_time()))?;
     Ok(Exit::Ok)
 }
 
-fn approve_call(book: &mut Book, id: &str, verdict: &ApprovalAnswer, env: &Env) -> anyhow::Result<Exit> {
+fn approve_call(inbox: &mut ApprovalInbox, id: &str, verdict: &ApprovalAnswer, env: &Env) -> anyhow::Result<Exit> {
     let required = required_confirm(env)?;
-    let all = book.list_all()?;
+    let all = inbox.list_all()?;
     let entry = find_entry(&all, id)?;
     let needed = entry.confirm.max(required);
     if entry.state.is_open() && needed == Confirm::Code {
         confirm::confirm_on_terminal(entry)?;
     }
-    record_answer(book, id, verdict, needed)
+    record_answer(inbox, id, verdict, needed)
 }
 
-fn deny_call(book: &mut Book, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
+fn deny_call(inbox: &mut ApprovalInbox, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
     let note = args.reason.as_deref().map(str::trim).filter(|note| !note.is_empty());
     if let Some(length) = note.map(|note| note.chars().count()).filter(|length| *length > MAX_NOTE) {
         return Err(ApprovalError::LongReason(length).into());
     }
-    record_answer(book, &args.id, &ApprovalAnswer::Refused { note: note.map(str::to_owned) }, Confirm::None)
+    record_answer(inbox, &args.id, &ApprovalAnswer::Refused { note: note.map(str::to_owned) }, Confirm::None)
 }
 
-fn record_answer(book: &mut Book, id: &str, verdict: &ApprovalAnswer, given: Confirm) -> anyhow::Result<Exit> {
+fn record_answer(
+    inbox: &mut ApprovalInbox,
+    id: &str,
+    verdict: &ApprovalAnswer,
+    given: Confirm,
+) -> anyhow::Result<Exit> {
     let id = id.to_lowercase();
-    match book.answer_question(&id, verdict, given)? {
+    match inbox.answer_question(&id, verdict, given)? {
         Ok(entry) => {
             print(|out| writeln!(out, "{}", describe_answer(&entry, verdict, unix_time())))?;
             Ok(Exit::Ok)
         }
-        Err(NotAnswered::Unknown) => Err(unknown_id(&id, &book.list_all()?).into()),
+        Err(NotAnswered::Unknown) => Err(unknown_id(&id, &inbox.list_all()?).into()),
         Err(NotAnswered::Over(entry)) => Err(ApprovalError::Over(explain_closed(&entry, unix_time())).into()),
         Err(NotAnswered::NeedsCode) => Err(ApprovalError::NeedsCode(id).into()),
     }

@@ -21,7 +21,7 @@ use crate::proxy::stderr::Stderr;
 use crate::proxy::{self, LogPlace, Reload, StartError, Wrap, notification, start_failure};
 use crate::record::{ArgumentRecorder, Enforcement, Required};
 use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings, TwoNames};
-use crate::state::approvals::{self, Confirm, Desk};
+use crate::state::approvals::{self, Confirm, SessionApprovals};
 use crate::state::{Nowhere, Sqlite};
 use crate::term::message;
 
@@ -164,9 +164,9 @@ fn asking(
         LocalConfirm::None => Confirm::None,
         LocalConfirm::Code => Confirm::Code,
     };
-    let desk = Desk::new(&folder, paths::STATE_FILE, session, server.to_string(), confirm);
-    let desk = desk.with_announce(notification::start_notifications(server, env));
-    Ok((engine.with_approvals(asks), Box::new(desk)))
+    let local = SessionApprovals::new(&folder, paths::STATE_FILE, session, server.to_string(), confirm);
+    let local = local.with_announce(notification::start_notifications(server, env));
+    Ok((engine.with_approvals(asks), Box::new(local)))
 }
 
 /// Returns the store of the counts that outlive a session. It is opened when the first limit needs it.

@@ -6,7 +6,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::chain::write_hex;
+use super::chain::Digest;
 use super::write_json;
 use crate::limits::{MAX_LOGGED_ARGUMENTS, MAX_LOGGED_KEY, MAX_LOGGED_KEYS};
 use crate::visible::shorten;
@@ -48,8 +48,6 @@ impl fmt::Debug for ArgumentRecorder {
     }
 }
 
-type AppendValue = fn(&str, &mut Vec<u8>);
-
 impl ArgumentRecorder {
     /// Creates a recorder that keeps as much as `logged` allows. It calls `fetch` until that returns a key; without a
     /// key there is no digest.
@@ -79,37 +77,32 @@ impl ArgumentRecorder {
             write_json(&left_out, out);
         }
         out.extend_from_slice(b",\"hmac_sha256\":");
-        match self.keyed_digest(arguments) {
-            Some(digest) => {
-                out.push(b'"');
-                write_hex(&digest, out);
-                out.push(b'"');
-            }
-            None => out.extend_from_slice(b"null"),
+        write_json(&self.keyed_digest(arguments), out);
+        match self.logged {
+            ArgumentsLogged::Keys => {}
+            ArgumentsLogged::Redacted => out.extend_from_slice(b",\"redacted\":"),
+            ArgumentsLogged::Full => out.extend_from_slice(b",\"full\":"),
         }
-        let (name, append): (&[u8], AppendValue) = match self.logged {
-            ArgumentsLogged::Keys => (b"", |_, _| ()),
-            ArgumentsLogged::Redacted => (b",\"redacted\":", write_redacted),
-            ArgumentsLogged::Full => (b",\"full\":", |arguments, out| out.extend_from_slice(arguments.as_bytes())),
-        };
-        out.extend_from_slice(name);
-        if name.is_empty() || arguments.len() <= MAX_LOGGED_ARGUMENTS {
-            append(arguments, out);
-        } else {
-            out.extend_from_slice(b"null,\"bytes\":");
-            write_json(&arguments.len(), out);
+        match self.logged {
+            ArgumentsLogged::Keys => {}
+            _ if arguments.len() > MAX_LOGGED_ARGUMENTS => {
+                out.extend_from_slice(b"null,\"bytes\":");
+                write_json(&arguments.len(), out);
+            }
+            ArgumentsLogged::Redacted => write_redacted(arguments, out),
+            ArgumentsLogged::Full => out.extend_from_slice(arguments.as_bytes()),
         }
         out.push(b'}');
     }
 
-    fn keyed_digest(&mut self, arguments: &str) -> Option<[u8; 32]> {
+    fn keyed_digest(&mut self, arguments: &str) -> Option<Digest> {
         if self.begun.is_none() {
             let DigestKey(key) = (self.fetch)()?;
             self.begun = Hmac::new_from_slice(&key).ok();
         }
         let mut digest = self.begun.clone()?;
         digest.update(arguments.as_bytes());
-        Some(digest.finalize().into_bytes().into())
+        Some(Digest(digest.finalize().into_bytes().into()))
     }
 }
 
@@ -163,9 +156,7 @@ mod tests {
         let digest = {
             let mut digest: Hmac<Sha256> = Hmac::new_from_slice(&[7; 32]).unwrap();
             digest.update(br#"{"email":"bob@example.com","n":1}"#);
-            let mut hex = Vec::new();
-            write_hex(&digest.finalize().into_bytes(), &mut hex);
-            String::from_utf8(hex).unwrap()
+            Digest(digest.finalize().into_bytes().into()).to_string()
         };
         assert_eq!(text, format!(r#"{{"keys":["email","n"],"hmac_sha256":"{digest}"}}"#));
         let mut without = Vec::new();

@@ -6,26 +6,27 @@
 
 mod arguments;
 mod chain;
+mod facts;
 mod read;
 mod traceparent;
 
-use std::fmt;
 use std::time::Duration;
 
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 pub use arguments::{ArgumentRecorder, ArgumentsLogged, DigestKey};
 pub use chain::Digest;
+pub use facts::{Client, Direction, Enforcement, Facts, Outcome, Required, Subject};
 pub use read::{
     About, Event, LineError, LogLine, Record, RecordedApproval, RecordedArguments, RecordedClient, read_line,
 };
 
 use traceparent::parse_traceparent;
 
-use crate::limits::{MAX_CLIENT_NAME, MAX_LOGGED_NAME};
-use crate::policy::Effect;
+use crate::limits::MAX_LOGGED_NAME;
 use crate::risk::Class;
 use crate::visible::shorten;
 
@@ -38,183 +39,8 @@ pub const PROTOCOL_RULE: &str = "protocol";
 /// The rule that refuses a call because the log cannot be written.
 pub const REQUIRED_RULE: &str = "audit.required";
 
-/// Which side a message came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From the client to the server.
-    Client,
-    /// From the server to the client.
-    Server,
-}
-
-impl Direction {
-    /// Returns the word in the log.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Server => "server",
-        }
-    }
-}
-
-/// Whether a call that is not in the log is refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Required {
-    /// It may go on.
-    #[default]
-    No,
-    /// It is refused.
-    Yes,
-}
-
-/// Whether a decision is enforced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Enforcement {
-    /// The decision is enforced.
-    #[default]
-    Enforced,
-    /// The decision is only recorded (`wrap --observe`).
-    Observed,
-}
-
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The wrapper did not pass it on.
-    Refused,
-    /// The server answered it.
-    Ok,
-    /// The server answered with a result that is marked as an error.
-    ToolError,
-    /// The server answered with an error, or with an answer that could not be passed on.
-    Error,
-    /// The client cancelled it.
-    Cancelled,
-    /// The server ended before its answer.
-    ServerDied,
-    /// The wrapper was killed before the answer, so nobody knows.
-    Unknown,
-}
-
-impl Outcome {
-    /// Every outcome.
-    pub const ALL: [Self; 7] =
-        [Self::Refused, Self::Ok, Self::ToolError, Self::Error, Self::Cancelled, Self::ServerDied, Self::Unknown];
-
-    /// Returns the word in the log.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Ok => "ok",
-            Self::ToolError => "tool_error",
-            Self::Error => "error",
-            Self::Cancelled => "cancelled",
-            Self::ServerDied => "server_died",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The client's own description of itself: a claim, not an identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Client {
-    name: String,
-    version: String,
-}
-
-impl Client {
-    /// Creates a client from its name and version, cut to [`MAX_CLIENT_NAME`].
-    pub fn new(name: &str, version: &str) -> Self {
-        let cut = |text: &str| text.chars().take(MAX_CLIENT_NAME).collect();
-        Self { name: cut(name), version: cut(version) }
-    }
-}
-
-/// What a message is about, beside its method. A message that is about nothing else has no subject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject<'a> {
-    /// The tool of this name.
-    Tool(&'a str),
-    /// The prompt of this name.
-    Prompt(&'a str),
-    /// The resource with this URI, or the resource template.
-    Resource(&'a str),
-}
-
-impl<'a> Subject<'a> {
-    /// Returns the member of a line that names the subject.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Tool(_) => "tool",
-            Self::Prompt(_) => "prompt",
-            Self::Resource(_) => "resource",
-        }
-    }
-
-    /// Returns the name or URI.
-    pub fn name(self) -> &'a str {
-        match self {
-            Self::Tool(name) | Self::Prompt(name) | Self::Resource(name) => name,
-        }
-    }
-}
-
-/// A decision of the engine.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The side that the message came from.
-    pub direction: Direction,
-    /// Its method; `None` if it has none or it was not understood.
-    pub method: Option<&'a str>,
-    /// What it is about.
-    pub subject: Option<Subject<'a>>,
-    /// The tool's risk class.
-    pub class: Option<Class>,
-    /// The effect of the decision.
-    pub effect: Effect,
-    /// The rule that decided.
-    pub rule: &'a str,
-    /// The reason; `None` if it passes for no stated reason.
-    pub reason: Option<&'a str>,
-    /// Whether the decision is enforced.
-    pub enforcement: Enforcement,
-    /// The call's arguments, an object as written.
-    pub arguments: Option<&'a str>,
-    /// The answers to the server's questions that a call brings (`inputResponses`), an object as written.
-    pub inputs: Option<&'a str>,
-    /// The `traceparent` that the message brings, JSON as written. The log keeps it only if it is one by W3C Trace
-    /// Context.
-    pub traceparent: Option<&'a str>,
-}
-
-impl<'a> Facts<'a> {
-    /// Returns the facts of a message that `rule` lets pass: enforced, about nothing but its method.
-    pub fn new(direction: Direction, method: Option<&'a str>, rule: &'a str) -> Self {
-        Self {
-            direction,
-            method,
-            subject: None,
-            class: None,
-            effect: Effect::Allow,
-            rule,
-            reason: None,
-            enforcement: Enforcement::Enforced,
-            arguments: None,
-            inputs: None,
-            traceparent: None,
-        }
-    }
-}
-
 /// What a person was asked, and answered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Approval {
     /// The result: `approved_once`, `approved_for_session`, `granted` (by an earlier approval), `refused`, `timed_out`,
     /// `cancelled` or `unavailable` (nobody could be asked).
@@ -222,6 +48,7 @@ pub struct Approval {
     /// The channel by which it was answered.
     pub channel: Option<&'static str>,
     /// How long the call waited.
+    #[serde(rename = "waited_ms", serialize_with = "as_milliseconds")]
     pub waited: Duration,
     /// The person's note to the agent.
     pub note: Option<String>,
@@ -352,23 +179,9 @@ impl LogEntry {
         out.extend_from_slice(b"\"outcome\":\"");
         out.extend_from_slice(self.outcome.as_str().as_bytes());
         out.extend_from_slice(b"\",\"duration_ms\":");
-        match self.took {
-            Some(took) => write_milliseconds(took, out),
-            None => out.extend_from_slice(b"null"),
-        }
+        write_json(&self.took.map(to_milliseconds), out);
         out.extend_from_slice(b",\"approval\":");
-        match &self.draft.approval {
-            Some(approval) => {
-                out.extend_from_slice(b"{\"verdict\":");
-                write_json(approval.verdict, out);
-                write_member("channel", approval.channel, out);
-                out.extend_from_slice(b",\"waited_ms\":");
-                write_milliseconds(approval.waited, out);
-                write_member("note", approval.note.as_deref(), out);
-                out.push(b'}');
-            }
-            None => out.extend_from_slice(b"null"),
-        }
+        write_json(&self.draft.approval, out);
         out.extend_from_slice(b"}\n");
     }
 }
@@ -376,28 +189,17 @@ impl LogEntry {
 /// Appends the line of an event at `unix` since 1970. The line follows the line with the digest `previous`.
 pub fn write_event(event: &Event, session: &SessionName, previous: Digest, unix: Duration, out: &mut Vec<u8>) {
     write_head(previous, unix, session, out);
-    match event {
-        Event::Gap { lost, why } => {
-            out.extend_from_slice(b",\"event\":\"gap\",\"lost\":");
-            write_json(lost, out);
-            write_member("why", Some(why), out);
-        }
-        Event::Resumed { after } => {
-            out.extend_from_slice(b",\"event\":\"resumed\",\"after\":\"");
-            after.write_hex(out);
-            out.push(b'"');
-        }
-        Event::Killed { unanswered } => {
-            out.extend_from_slice(b",\"event\":\"killed\",\"unanswered\":");
-            write_json(unanswered, out);
-        }
-    }
-    out.extend_from_slice(b"}\n");
+    // The event's members without its opening brace.
+    out.push(b',');
+    let start = out.len();
+    write_json(event, out);
+    out.remove(start);
+    out.push(b'\n');
 }
 
 fn write_head(previous: Digest, unix: Duration, session: &SessionName, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"prev\":\"");
-    previous.write_hex(out);
+    out.extend_from_slice(&previous.to_hex());
     out.extend_from_slice(b"\",\"v\":");
     write_json(&VERSION, out);
     out.extend_from_slice(b",\"time\":\"");
@@ -432,14 +234,20 @@ fn write_json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, value);
 }
 
-fn write_milliseconds(time: Duration, out: &mut Vec<u8>) {
+/// Returns a time in milliseconds, with three decimals.
+fn to_milliseconds(time: Duration) -> Option<Box<RawValue>> {
     let micros = time.as_micros();
-    out.extend_from_slice(format!("{}.{:03}", micros / 1_000, micros % 1_000).as_bytes());
+    RawValue::from_string(format!("{}.{:03}", micros / 1_000, micros % 1_000)).ok()
+}
+
+fn as_milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    to_milliseconds(*time).serialize(serializer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Effect;
 
     fn session() -> SessionName {
         SessionName { id: "0011223344556677".to_owned(), server: "iterable".to_owned() }

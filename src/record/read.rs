@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::chain::Digest;
@@ -135,7 +135,7 @@ pub struct RecordedApproval {
 }
 
 /// Something that happened to the log itself.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// Decisions could not be written.
@@ -162,7 +162,7 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
     /// It is not a line that a wrapper writes.
-    #[error("it is no record: {0}")]
+    #[error("it is not a record: {0}")]
     Malformed(String),
     /// A later policylayer wrote it.
     #[error("it is of version {0}, and this policylayer reads version {VERSION}")]
@@ -172,7 +172,7 @@ pub enum LineError {
 /// Reads a line, with or without its newline.
 ///
 /// # Errors
-/// Where it is no line of the log, or one of a version that is not known.
+/// Returns an error if it is not a line of the log, or is of an unknown version.
 pub fn read_line(line: &str) -> Result<LogLine<'_>, LineError> {
     let line = line.trim_end_matches('\n');
     let head: LineHead<'_> = parse_json(line)?;

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use super::codec;
 use super::file::{self, Identity};
 use crate::limits::{MAX_STATE, STATE_BUSY};
-use crate::visible::escape_invisible;
+use crate::visible::visible_path;
 
 /// Marks the file as ours: "plcy".
 const APPLICATION: i32 = 0x706c_6379;
@@ -78,7 +78,7 @@ pub(super) enum DatabaseError {
     Version(i32),
     #[error("it belongs to another program")]
     Foreign,
-    #[error("what is in it is not readable")]
+    #[error("its contents are not readable")]
     Unreadable,
     #[error("the system's clock shows a time after the year 2262. Set the clock")]
     Clock,
@@ -104,10 +104,10 @@ impl Database {
         &self.path
     }
 
-    /// Runs a transaction that holds the write lock; `work` commits it. Waits up to [`STATE_BUSY`] for the lock.
+    /// Runs a transaction that holds the write lock. Waits up to [`STATE_BUSY`] for it.
     pub(super) fn write_transaction<T>(
         &mut self,
-        work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
+        work: impl FnMut(&Transaction<'_>) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
         self.run_transaction(TransactionBehavior::Immediate, work)
     }
@@ -115,7 +115,7 @@ impl Database {
     /// Runs a transaction that only reads, and so blocks nobody.
     pub(super) fn read_transaction<T>(
         &mut self,
-        work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
+        work: impl FnMut(&Transaction<'_>) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
         self.run_transaction(TransactionBehavior::Deferred, work)
     }
@@ -123,12 +123,17 @@ impl Database {
     fn run_transaction<T>(
         &mut self,
         behavior: TransactionBehavior,
-        mut work: impl FnMut(Transaction<'_>) -> Result<T, DatabaseError>,
+        mut work: impl FnMut(&Transaction<'_>) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
         let deadline = Instant::now() + STATE_BUSY;
         let mut looks = 0;
         loop {
-            let result = self.ensure_open().and_then(|open| work(open.connection.transaction_with_behavior(behavior)?));
+            let result = self.ensure_open().and_then(|open| {
+                let transaction = open.connection.transaction_with_behavior(behavior)?;
+                let done = work(&transaction)?;
+                transaction.commit()?;
+                Ok(done)
+            });
             match result {
                 Err(fault) if fault.is_busy() => {
                     if Instant::now() >= deadline {
@@ -240,11 +245,10 @@ fn is_new(connection: &Connection) -> Result<bool, DatabaseError> {
 
 /// Explains why the file cannot be used; `cannot` is what could not be done.
 pub(super) fn explain_error(error: &DatabaseError, path: &Path, cannot: &str) -> String {
-    let store = escape_invisible(&path.display().to_string());
+    let store = visible_path(path);
     let what = match (error, error.sqlite_code()) {
         _ if error.is_busy() => {
-            "another process keeps it locked. Try again; if that goes on, end the process that has it \
-             open"
+            "another process keeps it locked. Try again; if that does not help, end the process that has it open"
                 .to_owned()
         }
         (DatabaseError::Version(_) | DatabaseError::Clock, _) => error.to_string(),
@@ -258,13 +262,11 @@ pub(super) fn explain_error(error: &DatabaseError, path: &Path, cannot: &str) ->
         (DatabaseError::Unreadable, _)
         | (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown))
         | (DatabaseError::Sqlite(_), None) => format!(
-            "it is damaged ({error}). Move {store} away, and the files {store}-wal and {store}-shm with it, to count from zero \
-             again"
+            "it is damaged ({error}). To count from zero again, move {store}, {store}-wal and {store}-shm away together"
         ),
-        _ => format!(
-            "it cannot be used ({error}). Make it a file that the user who runs policylayer may write, in a directory that this \
-             user may write to"
-        ),
+        _ => {
+            format!("it cannot be used ({error}). Make it and its directory writable for the user who runs policylayer")
+        }
     };
     format!("the state store {store} {cannot}: {what}.")
 }

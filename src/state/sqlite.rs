@@ -46,7 +46,7 @@ impl Store for Sqlite {
         let clock = wall_clock(now);
         let (mut latest, mut until_prune) = (self.latest, self.until_prune);
         let reserved = self.database.write_transaction(|transaction| {
-            let mut counts = read_counts(&transaction, charged(), latest)?;
+            let mut counts = read_counts(transaction, charged(), latest)?;
             let reserved = counts.reserve(charges, clock);
             latest = counts.latest;
             if reserved.is_ok() {
@@ -54,8 +54,7 @@ impl Store for Sqlite {
                 if prune {
                     transaction.execute("DELETE FROM counts WHERE expires <= ?1", [sql_time(clock.unix)?])?;
                 }
-                write_counts(&transaction, &counts)?;
-                transaction.commit()?;
+                write_counts(transaction, &counts)?;
                 until_prune = if prune { PRUNE_EVERY } else { until_prune.saturating_sub(1) };
             }
             Ok(reserved)
@@ -70,10 +69,9 @@ impl Store for Sqlite {
         }
         let (clock, latest) = (wall_clock(now), self.latest);
         let refunded = self.database.write_transaction(|transaction| {
-            let mut counts = read_counts(&transaction, reserved.taken.iter().map(|taken| &taken.counter), latest)?;
+            let mut counts = read_counts(transaction, reserved.taken.iter().map(|taken| &taken.counter), latest)?;
             counts.refund(&reserved.taken, clock);
-            write_counts(&transaction, &counts)?;
-            Ok(transaction.commit()?)
+            write_counts(transaction, &counts)
         });
         refunded.map_err(|fault| self.explain_unavailable(&fault))
     }

@@ -12,7 +12,7 @@ use policylayer::limits::{MAX_ASKED, MAX_ASKED_ARGUMENTS};
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::record::Digest;
 use policylayer::settings;
-use policylayer::state::approvals::{ApprovalState, Book, Confirm, Desk, NotAnswered, unix_time};
+use policylayer::state::approvals::{ApprovalInbox, ApprovalState, Confirm, NotAnswered, SessionApprovals, unix_time};
 use serde_json::json;
 use waiting::{BRIEF, approvals, call, fails, home, listed, prints, received, run, the_one, wait_for, wrapper_in};
 
@@ -303,15 +303,15 @@ fn question(number: u64, arguments: &str) -> Question {
     }
 }
 
-fn desk(folder: &tempfile::TempDir, session: &str) -> Desk {
-    Desk::new(folder.path(), "state.sqlite3", session.to_owned(), "stub".to_owned(), Confirm::None)
+fn desk(folder: &tempfile::TempDir, session: &str) -> SessionApprovals {
+    SessionApprovals::new(folder.path(), "state.sqlite3", session.to_owned(), "stub".to_owned(), Confirm::None)
 }
 
 #[test]
 fn a_question_goes_through_its_states() {
     let folder = tempfile::tempdir().unwrap();
     let mut desk = desk(&folder, "0a");
-    let mut book = Book::new(folder.path(), "state.sqlite3");
+    let mut book = ApprovalInbox::new(folder.path(), "state.sqlite3");
     let until = unix_time() + Duration::from_secs(60);
     for number in 1..=4 {
         desk.open_question(&question(number, "{}"), until).unwrap();
@@ -346,9 +346,10 @@ fn a_question_goes_through_its_states() {
 #[test]
 fn a_code_cannot_be_left_out() {
     let folder = tempfile::tempdir().unwrap();
-    let mut desk = Desk::new(folder.path(), "state.sqlite3", "0a".to_owned(), "stub".to_owned(), Confirm::Code);
+    let mut desk =
+        SessionApprovals::new(folder.path(), "state.sqlite3", "0a".to_owned(), "stub".to_owned(), Confirm::Code);
     desk.open_question(&question(1, "{}"), unix_time() + Duration::from_secs(60)).unwrap();
-    let mut book = Book::new(folder.path(), "state.sqlite3");
+    let mut book = ApprovalInbox::new(folder.path(), "state.sqlite3");
     let id = book.list_all().unwrap()[0].id.clone();
     assert_eq!(
         book.answer_question(&id, &ApprovalAnswer::Session, Confirm::None).unwrap(),
@@ -373,7 +374,7 @@ fn long_arguments_are_cut_and_all_of_them_have_a_bound() {
     assert!(why.as_ref().is_ok() || why.as_ref().unwrap_err().contains("already fill 32 MiB"), "{why:?}");
     let why = desk.open_question(&question(most + 2, &long), until).unwrap_err();
     assert!(why.contains("already fill 32 MiB") && why.contains("Answer some of them"), "{why}");
-    let mut book = Book::new(folder.path(), "state.sqlite3");
+    let mut book = ApprovalInbox::new(folder.path(), "state.sqlite3");
     let entry = &book.list_all().unwrap()[0];
     let kept = entry.arguments.as_ref().unwrap();
     assert!(kept.len() <= MAX_ASKED_ARGUMENTS && kept.len() >= MAX_ASKED_ARGUMENTS - 1);

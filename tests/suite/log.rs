@@ -195,7 +195,7 @@ fn what_cannot_be_read_is_told_once_and_skipped() {
     assert_eq!(warnings.len(), 4, "{}", ran.err);
     for (warning, line) in warnings.iter().zip([2, 4, 5, 6]) {
         assert!(warning.starts_with(&format!("warning: line {line} of ")), "{warning}");
-        assert!(warning.contains("shop.jsonl is skipped: it is no record: "), "{warning}");
+        assert!(warning.contains("shop.jsonl is skipped: it is not a record: "), "{warning}");
     }
     assert!(warnings[1].len() < 500, "{}", ran.err);
     assert!(warnings[3].contains("longer than 8388608 bytes"), "{}", ran.err);

@@ -13,7 +13,7 @@ use policylayer::limits::MAX_ASKED_ARGUMENTS;
 use policylayer::policy::Effect;
 use policylayer::record::{ArgumentsLogged, Digest, Event, Outcome};
 use policylayer::risk::Class;
-use policylayer::state::approvals::{Book, Confirm, Desk, unix_time};
+use policylayer::state::approvals::{ApprovalInbox, Confirm, SessionApprovals, unix_time};
 use serde_json::Value;
 
 use crate::support::log::{Decision, Home, Log, observed, passed, refused};
@@ -105,7 +105,7 @@ fn approvals_are_as_they_were() {
     let folder = home.path().join("state").join("policylayer");
     fs::create_dir_all(&folder).unwrap();
     let (store, until) = ("state.sqlite3", unix_time() + Duration::from_secs(600));
-    let mut desk = Desk::new(&folder, store, "0a".to_owned(), "shop".to_owned(), Confirm::Code);
+    let mut desk = SessionApprovals::new(&folder, store, "0a".to_owned(), "shop".to_owned(), Confirm::Code);
     let long = format!("{{\"text\":\"{}\"}}", "x".repeat(MAX_ASKED_ARGUMENTS));
     for (number, tool, arguments) in
         [(1, "send", "{\"to\" : [\"a\u{202e}b\", 1.50]}"), (2, "pay", &long), (3, "no", "{}")]
@@ -123,7 +123,7 @@ fn approvals_are_as_they_were() {
         };
         desk.open_question(&question, until).unwrap();
     }
-    let mut book = Book::new(&folder, store);
+    let mut book = ApprovalInbox::new(&folder, store);
     let refused = book.list_all().unwrap()[2].id.clone();
     let note = Some("Not today.".to_owned());
     book.answer_question(&refused, &ApprovalAnswer::Refused { note }, Confirm::None).unwrap().unwrap();

@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use memchr::memmem;
 
-use super::{Appender, unix_time};
+use super::Appender;
 use crate::audit::lines::{LogLines, parse_line};
 use crate::audit::session_lock::{AbandonedJournal, remove_stale_lock};
 use crate::record::{About, Event, SessionName, write_event};
+use crate::state::approvals::unix_time;
 use crate::state::file;
 
 /// How far the clock may have been set back before a call is no longer found in the log.
@@ -30,7 +31,7 @@ impl Appender {
                 journal.remove(&self.paths, &session);
             }
         }
-        for session in self.paths.list_session_locks()?.into_iter().filter(|session| *session != self.session.id) {
+        for session in self.paths.list_sessions(".lock")?.into_iter().filter(|session| *session != self.session.id) {
             remove_stale_lock(&self.paths, &session);
         }
         Ok(())

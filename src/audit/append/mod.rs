@@ -8,7 +8,6 @@ mod sync;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 pub(super) use sync::Sync;
 
@@ -18,6 +17,7 @@ use super::mark::Mark;
 use super::paths::LogPaths;
 use crate::limits::LOG_WRITE;
 use crate::record::{Digest, Event, LogEntry, SessionName, write_event};
+use crate::state::approvals::unix_time;
 use crate::state::file::{self, FileLock, Identity};
 
 /// One session's access to its server's log.
@@ -269,7 +269,7 @@ impl Appender {
         let Some(tail) = line.get(BEFORE_DIGEST.len() + 64..) else { return Ok(()) };
         self.buffer_line(|_, previous, out| {
             out.extend_from_slice(BEFORE_DIGEST);
-            out.extend_from_slice(previous.to_string().as_bytes());
+            out.extend_from_slice(&previous.to_hex());
             out.extend_from_slice(tail);
         });
         if self.is_full() { self.flush() } else { Ok(()) }
@@ -328,7 +328,7 @@ impl Appender {
         let file = Arc::new(file::open_private(options.read(true).append(true), &path)?);
         let found = file.metadata()?;
         if !found.is_file() {
-            return Err(io::Error::other("it is no file"));
+            return Err(io::Error::other("it is not a file"));
         }
         file::restrict_mode(&path, &found)?;
         self.current = Some(Current { file: Arc::clone(&file), identity: Identity::of_open_file(&file)? });
@@ -351,10 +351,6 @@ pub(super) const BEFORE_DIGEST: &[u8] = b"{\"prev\":\"";
 
 fn line_digest(line: &[u8]) -> Digest {
     if line.ends_with(b"\n") { Digest::of_line(line) } else { Digest::of_cut_line(line) }
-}
-
-fn unix_time() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Locks the log, and creates its directory and lock file if they are missing. `held` is the lock file from the last

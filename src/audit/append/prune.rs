@@ -5,10 +5,11 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{Appender, line_digest, unix_time};
+use super::{Appender, line_digest};
 use crate::audit::lines::{LogLines, parse_line};
 use crate::audit::mark::Mark;
 use crate::limits::{MAX_LOG_LINE, READ_CHUNK};
+use crate::state::approvals::unix_time;
 use crate::state::file;
 
 impl Appender {

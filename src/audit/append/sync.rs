@@ -27,7 +27,7 @@ impl Sync {
         file::sync_dir(self.paths.dir())?;
         // Waits for a slow disk without the lock, which keeps all other sessions from writing.
         let path = self.paths.head_file();
-        let head = self.mark.prepare_file(&path)?;
+        let head = self.mark.write_temporary(self.paths.dir())?;
         let lock = lock_log(&self.paths, None)?;
         let is_news = match Mark::read_file(&path) {
             Ok(head) => head.is_none_or(|head| head.lines < self.mark.lines),
@@ -35,7 +35,7 @@ impl Sync {
             Err(error) => return Err(error),
         };
         if is_news {
-            head.persist()?;
+            file::persist(head, &path)?;
         }
         lock.release();
         file::sync_dir(self.paths.dir())

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::limits::MAX_VERIFY_NOTES;
 use crate::record::Digest;
-use crate::visible::escape_invisible;
+use crate::visible::{escape_invisible, visible_path};
 
 /// The result of a verification. It serializes as part of the output of `log verify --format json`: the order and the
 /// names of the fields are promises.
@@ -46,7 +46,7 @@ pub struct VerifyReport {
     pub notes_left_out: u64,
 }
 
-/// A note about a log that is not about tampering.
+/// Something that a reader of the log should know, and that is no tampering.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyNote {
     /// A session was killed.
@@ -58,7 +58,7 @@ pub enum VerifyNote {
         unanswered: Option<u64>,
     },
     /// A line is cut, as its session was killed during the write.
-    #[error("{}, line {line}: it is cut, as its session was killed while it wrote it", display_path(.file))]
+    #[error("{}, line {line}: it is cut off, because its session was killed while writing it", visible_path(.file))]
     Cut {
         /// The file.
         file: PathBuf,
@@ -66,7 +66,7 @@ pub enum VerifyNote {
         line: u64,
     },
     /// Records could not be written.
-    #[error("{}, line {line}: {lost} records could not be written before it ({})", display_path(.file), escape_invisible(.why))]
+    #[error("{}, line {line}: {lost} records could not be written before it ({})", visible_path(.file), escape_invisible(.why))]
     Gap {
         /// The file.
         file: PathBuf,
@@ -101,7 +101,7 @@ fn as_texts<S: Serializer>(values: &[impl fmt::Display], serializer: S) -> Resul
 }
 
 fn as_visible_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&escape_invisible(&path.display().to_string()))
+    serializer.serialize_str(&visible_path(path))
 }
 
 /// What is wrong with a log.
@@ -120,16 +120,16 @@ pub enum BreakKind {
     #[error("it was inserted")]
     Inserted,
     /// The line and the next one have changed places.
-    #[error("it has changed places with the next one")]
+    #[error("it was swapped with the next line")]
     Swapped,
     /// The line is not a record, for this reason.
     #[error("it was changed after it was written: {}", escape_invisible(.0))]
     NoRecord(String),
     /// The line belongs to another server's log.
-    #[error("it is of the log of {}", escape_invisible(.0))]
+    #[error("it belongs to the log of {}", escape_invisible(.0))]
     OtherServer(String),
     /// The file does not follow the one before it.
-    #[error("the file does not follow the one before it: files have changed places")]
+    #[error("the file does not follow the one before it: files were swapped")]
     OutOfOrder,
     /// The file is missing.
     #[error("the file is missing")]
@@ -138,36 +138,34 @@ pub enum BreakKind {
     #[error("the last {} missing at the end", if *.0 == 1 { "line is".to_owned() } else { format!("{} lines are", .0) })]
     CutEnd(u64),
     /// The head does not tell where the log ends, for this reason.
-    #[error("it cannot be told whether the log's end was cut off: {}", escape_invisible(.0))]
+    #[error("nobody can tell whether the end of the log was cut off: {}", escape_invisible(.0))]
     Head(String),
     /// The anchor does not tell what was pruned, for this reason.
-    #[error("it cannot be told what was pruned: {}", escape_invisible(.0))]
+    #[error("nobody can tell what was pruned: {}", escape_invisible(.0))]
     Anchor(String),
 }
 
 impl ChainBreak {
     /// Returns the advice for the reader of the report.
     pub fn remedy(&self) -> &'static str {
-        "Compare the log with a backup, and find out who changed it. To begin a new one, move all files of this server's \
-         log away together; what is older than [audit] keep_days goes by itself."
+        "Compare the log with a backup, and find out who changed it. To start a new log, move all files of this server's log \
+         away together. Files older than [audit] keep_days are removed automatically."
     }
 }
 
 impl fmt::Display for ChainBreak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&display_path(&self.file))?;
-        if let Some(line) = self.line {
-            write!(f, ", line {line}")?;
-        }
-        write!(f, ": {}. {}", self.what, self.remedy())
+        let line = self.line.map(|line| format!(", line {line}")).unwrap_or_default();
+        write!(f, "{}{line}: {}. {}", visible_path(&self.file), self.what, self.remedy())
     }
 }
 
 fn describe_left_open(calls: Option<u64>) -> String {
     match calls {
         Some(0) => String::new(),
-        Some(calls) => format!("; of {calls} calls nobody knows how they ended"),
-        None => "; the next session records what it left unanswered".to_owned(),
+        Some(1) => "; the outcome of 1 call is unknown".to_owned(),
+        Some(calls) => format!("; the outcome of {calls} calls is unknown"),
+        None => "; the next session records the calls that it left unanswered".to_owned(),
     }
 }
 
@@ -177,10 +175,6 @@ fn describe_lines_before(count: Option<u64>) -> String {
         Some(1) => "one line before it was".to_owned(),
         Some(count) => format!("{count} lines before it were"),
     }
-}
-
-fn display_path(path: &Path) -> String {
-    escape_invisible(&path.display().to_string())
 }
 
 impl VerifyReport {

@@ -12,7 +12,7 @@ use crate::limits::NEWEST_RECORD_TAIL;
 use crate::paths::{self, NoStateDir};
 use crate::policy::ServerName;
 use crate::record;
-use crate::state::approvals::Book;
+use crate::state::approvals::ApprovalInbox;
 use crate::state::file::create_private_dir;
 
 /// policylayer did not exist before this time.
@@ -52,7 +52,7 @@ fn try_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> Result
             (format!("the audit log {log} cannot be written: {error}"), format!("make {log} a file that you may write"))
         })?;
     }
-    Book::new(&dir, paths::STATE_FILE).list_all().map_err(|fault| {
+    ApprovalInbox::new(&dir, paths::STATE_FILE).list_all().map_err(|fault| {
         let text = fault.to_string();
         let (what, remedy) = text.split_once(". ").unwrap_or((&text, "make it a file that you may write"));
         (what.to_owned(), remedy.trim_end_matches('.').to_owned())

@@ -130,10 +130,6 @@ fn as_json<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok,
     }
 }
 
-/// The columns that [`ApprovalEntry::read`] reads.
-pub(super) const COLUMNS: &str = "id, session, server, tool, class, rule, reason, arguments, length, line, asked, expires, \
-                                  confirm, state, channel, answered, note";
-
 impl ApprovalEntry {
     pub(super) fn read_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         let arguments: Option<String> = row.get("arguments")?;
@@ -156,7 +152,7 @@ impl ApprovalEntry {
             expires: from_nanoseconds(row.get("expires")?),
             // An unknown word requires more, not less.
             confirm: if confirm == Confirm::None.as_str() { Confirm::None } else { Confirm::Code },
-            state: state.ok_or_else(|| rusqlite::Error::InvalidColumnType(13, "state".to_owned(), Type::Text))?,
+            state: state.ok_or_else(|| rusqlite::Error::InvalidColumnType(0, "state".to_owned(), Type::Text))?,
             channel: row.get("channel")?,
             answered: row.get::<_, Option<i64>>("answered")?.map(from_nanoseconds),
             note: row.get("note")?,

@@ -1,5 +1,5 @@
-//! Questions for people at this machine: wrappers store them in the state store ([`Desk`]), and commands in other
-//! terminals find and answer them there ([`Book`]).
+//! Questions for people at this machine: wrappers store them in the state store ([`SessionApprovals`]), and commands in other
+//! terminals find and answer them there ([`ApprovalInbox`]).
 //!
 //! ```text
 //! waiting ─┬─▶ approved, denied          a person answered here
@@ -11,13 +11,13 @@
 //! behind can never be approved.
 
 mod alive;
-mod book;
-mod desk;
 mod entry;
+mod inbox;
+mod session;
 
-pub use book::{Book, NotAnswered, StoreError};
-pub use desk::{Announce, Desk};
 pub use entry::{ApprovalEntry, ApprovalState, Confirm};
+pub use inbox::{ApprovalInbox, NotAnswered, StoreError};
+pub use session::{Announce, SessionApprovals};
 
 use std::time::{Duration, SystemTime};
 
@@ -40,7 +40,7 @@ pub const TYPEABLE: &[u8] = b"23456789bcdfghjkmnpqrtwxz";
 /// Returns random text of these characters, each equally likely.
 ///
 /// # Errors
-/// Where the system has no randomness to give.
+/// Returns an error if the system has no randomness.
 pub fn random_code(alphabet: &[u8], length: usize) -> Result<String, getrandom::Error> {
     let mut code = String::with_capacity(length);
     while code.len() < length {

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use super::is_being_removed;
 use crate::limits::{HELD_FIRST_PAUSE, HELD_LONGEST_PAUSE, HELD_WAIT};
-use crate::visible::escape_invisible;
+use crate::visible::visible_path;
 
 /// A file that another program still holds open after [`HELD_WAIT`].
 #[derive(Debug, thiserror::Error)]
 #[error(
     "another program holds {} open: {error}. Close the file there (an MCP client such as Claude Desktop, an editor, OneDrive \
      or an antivirus program) and do the same again",
-    escape_invisible(&.path.display().to_string())
+    visible_path(.path)
 )]
 struct HeldOpen {
     path: PathBuf,
@@ -40,7 +40,7 @@ pub(super) enum Holder {
 /// Runs `work`, which opens, reads or writes the file, until no other program prevents that.
 ///
 /// # Errors
-/// What `work` says, or that the file is still held open.
+/// Returns what `work` fails with, or that the file is still held open.
 pub(crate) fn wait_for_release<T>(path: &Path, work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     wait_for_holder(path, find_holder, work)
 }

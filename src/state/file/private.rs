@@ -35,7 +35,7 @@ pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let Some(highest) = highest.filter(|new| !windows::is_in_profile(new)) else { return Ok(()) };
     if let Err(why) = windows::restrict_access(&highest) {
-        let shown = crate::visible::escape_invisible(&highest.display().to_string());
+        let shown = crate::visible::visible_path(&highest);
         tracing::warn!(
             "{shown} was made, and other users of this machine may be able to read it: {why}. Take their rights away, or \
              move the state to a directory of your own (XDG_STATE_HOME)."

@@ -151,7 +151,7 @@ mod full {
             prlimit(Some(pid), Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
         };
         allow_files(Some(0));
-        refuses_what_it_cannot_count(&mut session, &["cannot be used", "may write"]);
+        refuses_what_it_cannot_count(&mut session, &["cannot be used", "writable"]);
         allow_files(None);
         assert!(!is_refused(&ask(&mut session, "counted")), "there is room");
         allow_files(Some(0));

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::entry::{ApprovalEntry, ApprovalState, COLUMNS, Confirm};
+use super::entry::{ApprovalEntry, ApprovalState, Confirm};
 use super::{LOCKS, sweep_expired, unix_time};
 use crate::engine::{ApprovalAnswer, Channel};
 use crate::state::database::{Database, DatabaseError, explain_error, sql_time};
 
 /// The questions of all sessions of a user.
 #[derive(Debug)]
-pub struct Book {
+pub struct ApprovalInbox {
     database: Database,
     locks: PathBuf,
 }
@@ -33,8 +33,8 @@ pub enum NotAnswered {
     NeedsCode,
 }
 
-impl Book {
-    /// Creates the book of a user; `store` is the file in `dir`. A missing file is not created: then nothing waits.
+impl ApprovalInbox {
+    /// Creates the inbox of a user; `store` is the file in `dir`. A missing file is not created: then nothing waits.
     pub fn new(dir: &Path, store: &str) -> Self {
         Self { database: Database::new(dir.join(store)), locks: dir.join(LOCKS) }
     }
@@ -42,21 +42,16 @@ impl Book {
     /// Lists every known question, the oldest first.
     ///
     /// # Errors
-    /// Where the store cannot be used.
+    /// Returns an error if the store cannot be used.
     pub fn list_all(&mut self) -> Result<Vec<ApprovalEntry>, StoreError> {
         if !self.database.path().exists() {
             return Ok(Vec::new());
         }
         let locks = &self.locks;
         let all = self.database.write_transaction(|transaction| {
-            sweep_expired(&transaction, locks, unix_time())?;
-            let all = {
-                let mut all =
-                    transaction.prepare(&format!("SELECT {COLUMNS} FROM approvals ORDER BY asked, number"))?;
-                all.query_map([], ApprovalEntry::read_row)?.collect::<Result<Vec<_>, _>>()?
-            };
-            transaction.commit()?;
-            Ok(all)
+            sweep_expired(transaction, locks, unix_time())?;
+            let mut all = transaction.prepare("SELECT * FROM approvals ORDER BY asked, number")?;
+            Ok(all.query_map([], ApprovalEntry::read_row)?.collect::<Result<_, _>>()?)
         });
         all.map_err(|fault| self.explain_error(&fault))
     }
@@ -65,7 +60,7 @@ impl Book {
     /// with the answer.
     ///
     /// # Errors
-    /// Where the store cannot be used.
+    /// Returns an error if the store cannot be used.
     pub fn answer_question(
         &mut self,
         id: &str,
@@ -77,16 +72,14 @@ impl Book {
         }
         let locks = &self.locks;
         let answered = self.database.write_transaction(|transaction| {
-            sweep_expired(&transaction, locks, unix_time())?;
-            let answered = store_answer(&transaction, id, verdict, given, unix_time())?;
-            transaction.commit()?;
-            Ok(answered)
+            sweep_expired(transaction, locks, unix_time())?;
+            store_answer(transaction, id, verdict, given, unix_time())
         });
         answered.map_err(|fault| self.explain_error(&fault))
     }
 
     fn explain_error(&self, fault: &DatabaseError) -> StoreError {
-        StoreError(explain_error(fault, self.database.path(), "cannot be asked what waits for a person"))
+        StoreError(explain_error(fault, self.database.path(), "cannot list the calls that wait for a person"))
     }
 }
 
@@ -102,8 +95,8 @@ fn store_answer(
         ApprovalAnswer::Session => (ApprovalState::Approved, Some("session"), None),
         ApprovalAnswer::Refused { note } => (ApprovalState::Denied, None, note.as_deref()),
     };
-    let find = format!("SELECT {COLUMNS} FROM approvals WHERE id = ?1");
-    let Some(entry) = connection.query_row(&find, [id], ApprovalEntry::read_row).optional()? else {
+    let find = "SELECT * FROM approvals WHERE id = ?1";
+    let Some(entry) = connection.query_row(find, [id], ApprovalEntry::read_row).optional()? else {
         return Ok(Err(NotAnswered::Unknown));
     };
     if !entry.state.is_open() {

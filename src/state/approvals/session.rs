@@ -22,7 +22,7 @@ const ID: usize = 5;
 
 /// The questions of one session, in the file that all wrappers of a user share. The file is opened with the first
 /// question.
-pub struct Desk {
+pub struct SessionApprovals {
     database: Database,
     locks: PathBuf,
     session: String,
@@ -35,8 +35,8 @@ pub struct Desk {
     is_failing: bool,
 }
 
-impl Desk {
-    /// Creates the desk of a session. `session` is its name, in lowercase hexadecimal digits; `store` is the file in
+impl SessionApprovals {
+    /// Creates the channel of a session. `session` is its name, in lowercase hexadecimal digits; `store` is the file in
     /// `dir`.
     pub fn new(dir: &Path, store: &str, session: String, server: String, confirm: Confirm) -> Self {
         Self {
@@ -68,13 +68,13 @@ impl Desk {
         let kept = question.arguments.get(..cut).unwrap_or_default();
         let length = |of: &str| i64::try_from(of.len()).unwrap_or(i64::MAX);
         self.database.write_transaction(|transaction| {
-                sweep_expired(&transaction, &self.locks, unix_time())?;
+                sweep_expired(transaction, &self.locks, unix_time())?;
                 let sum = "SELECT coalesce(sum(length(CAST(arguments AS BLOB))), 0) FROM approvals";
                 let room: i64 = MAX_ASKED - transaction.query_row(sum, [], |row| row.get::<_, i64>(0))?;
                 if room < length(kept) {
                     return Ok(None);
                 }
-                let id = unused_id(&transaction)?;
+                let id = unused_id(transaction)?;
                 transaction.execute(
                     "INSERT INTO approvals (id, session, number, server, tool, class, rule, reason, arguments, length, line,
                                             asked, expires, confirm, state)
@@ -96,7 +96,6 @@ impl Desk {
                         self.confirm.as_str(),
                     ],
                 )?;
-                transaction.commit()?;
                 Ok(Some(id))
         })
     }
@@ -121,7 +120,7 @@ impl Desk {
                     params![session, question],
                 )?,
             };
-            Ok(transaction.commit()?)
+            Ok(())
         })
     }
 
@@ -156,11 +155,11 @@ impl Desk {
     }
 
     fn explain_error(&self, fault: &DatabaseError) -> String {
-        explain_error(fault, self.database.path(), "cannot keep questions for a person")
+        explain_error(fault, self.database.path(), "cannot store questions for a person")
     }
 }
 
-impl LocalChannel for Desk {
+impl LocalChannel for SessionApprovals {
     fn open_question(&mut self, question: &Question, expires: Duration) -> Result<(), String> {
         match self.store_question(question, expires) {
             Ok(Some(id)) => {
@@ -181,7 +180,7 @@ impl LocalChannel for Desk {
             self.open.remove(&number);
         }
         if let Err(fault) = self.store_settled(number, how, expires) {
-            tracing::warn!("what became of a question cannot be written down: {}", self.explain_error(&fault));
+            tracing::warn!("the outcome of a question cannot be stored: {}", self.explain_error(&fault));
         }
     }
 
@@ -190,16 +189,19 @@ impl LocalChannel for Desk {
         let was_failing = std::mem::replace(&mut self.is_failing, answers.is_err());
         answers.unwrap_or_else(|fault| {
             if !was_failing {
-                tracing::warn!("answers cannot be read: {}", self.explain_error(&fault));
+                tracing::warn!("answers to questions cannot be read: {}", self.explain_error(&fault));
             }
             Vec::new()
         })
     }
 }
 
-impl fmt::Debug for Desk {
+impl fmt::Debug for SessionApprovals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Desk").field("session", &self.session).field("open", &self.open).finish_non_exhaustive()
+        f.debug_struct("SessionApprovals")
+            .field("session", &self.session)
+            .field("open", &self.open)
+            .finish_non_exhaustive()
     }
 }
 
