@@ -124,3 +124,37 @@ fn a_call_that_passes_allocates_its_id_and_no_more() {
         assert!(call <= 1 && answer == 0, "a call allocates {call} times, its answer {answer} times");
     }
 }
+
+/// A list of 100 tools, of some 48 KB.
+fn tools_list() -> String {
+    let tools: Vec<_> = (0..100)
+        .map(|n| {
+            format!(
+                concat!(
+                    r#"{{"name":"get_campaign_metrics_{}","description":"Retrieves the metrics of one campaign, with opens, clicks, "#,
+                    r#"bounces and unsubscribes. Use it for reporting; nothing is changed. Passing several identifiers is not "#,
+                    r#"supported.","inputSchema":{{"type":"object","properties":{{"campaignId":{{"type":"integer","#,
+                    r#""description":"The identifier of the campaign."}},"startDateTime":{{"type":"string"}},"query":"#,
+                    r#"{{"type":"string","description":"What to look for."}}}},"required":["campaignId"]}}}}"#
+                ),
+                n
+            )
+        })
+        .collect();
+    format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, tools.join(",")) + "\n"
+}
+
+#[test]
+fn a_list_allocates_little_for_each_tool() {
+    let policy = policy::load_policy(
+        &Source::new("p.toml", Format::Toml, "version = \"1\"\ndefault = \"allow\"\n"),
+        &ServerName::parse("elsewhere").unwrap(),
+    );
+    let mut engine = Engine::new(Arc::new(policy.policy.unwrap()), Box::new(Memory::default()));
+    let mut actions = Vec::new();
+    engine.handle_client_line(br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, Now::default(), &mut actions);
+    let list = tools_list();
+    assert!((45_000..55_000).contains(&list.len()), "{}", list.len());
+    let count = allocations(|| engine.handle_server_line(list.as_bytes(), Now::default(), &mut actions));
+    assert!(count <= 100 * 50, "{count} allocations for 100 tools");
+}

@@ -1,7 +1,7 @@
 //! The built-in catalogues: what is known about each tool of a server.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
@@ -51,37 +51,25 @@ pub struct Catalogue {
 impl Catalogue {
     /// Returns the catalogue of the server of that name, if there is one.
     pub fn for_server(server: impl AsRef<str>) -> Option<&'static Self> {
-        static ITERABLE: OnceLock<Option<Catalogue>> = OnceLock::new();
-        let catalogue = match server.as_ref() {
-            "iterable" => {
-                ITERABLE.get_or_init(|| parse_catalogue(include_str!("../../config/catalogue/iterable.json")))
-            }
-            _ => return None,
-        };
-        catalogue.as_ref()
+        static ITERABLE: LazyLock<Option<Catalogue>> =
+            LazyLock::new(|| parse_catalogue(include_str!("../../config/catalogue/iterable.json")));
+        if server.as_ref() == "iterable" { ITERABLE.as_ref() } else { None }
     }
 
     /// Returns the names of a tool's arguments in the schemas of the examined version; `None` if they are not known.
     pub fn argument_names(&self, tool: &str) -> Option<&'static [String]> {
-        static ITERABLE: OnceLock<Option<HashMap<String, Vec<String>>>> = OnceLock::new();
-        let arguments = match self.server.as_str() {
-            "iterable" => ITERABLE.get_or_init(|| {
-                serde_json::from_str(include_str!("../../config/catalogue/iterable.arguments.json")).ok()
-            }),
-            _ => return None,
-        };
-        arguments.as_ref()?.get(tool).map(Vec::as_slice)
+        static ITERABLE: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
+            serde_json::from_str(include_str!("../../config/catalogue/iterable.arguments.json")).unwrap_or_default()
+        });
+        ITERABLE.get(tool).map(Vec::as_slice)
     }
 
     /// Returns what a tool does, in one sentence.
     pub fn tool_summary(&self, tool: &str) -> Option<&'static str> {
-        static ITERABLE: OnceLock<Option<HashMap<String, String>>> = OnceLock::new();
-        let does = match self.server.as_str() {
-            "iterable" => ITERABLE
-                .get_or_init(|| serde_json::from_str(include_str!("../../config/catalogue/iterable.does.json")).ok()),
-            _ => return None,
-        };
-        does.as_ref()?.get(tool).map(String::as_str)
+        static ITERABLE: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+            serde_json::from_str(include_str!("../../config/catalogue/iterable.does.json")).unwrap_or_default()
+        });
+        ITERABLE.get(tool).map(String::as_str)
     }
 
     /// All known tools, sorted by name.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::wire::view;
+
 /// A tool in a server's tools/list.
 #[derive(Clone, Debug, Default)]
 pub struct Listed<'l> {
@@ -47,27 +49,28 @@ impl<'l> Listed<'l> {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// Parses an item of tools/list; `None` if it is not an object with a name.
-    pub fn parse(item: &str) -> Option<Listed<'static>> {
-        Listed::read(&serde_json::from_str(item).ok()?).map(Listed::into_owned)
+    /// Reads an item of tools/list, as its server wrote it; `None` if it is not an object with a name. A field of the
+    /// wrong type counts as absent.
+    pub fn parse(item: &'l str) -> Option<Self> {
+        let (mut name, mut listed, mut other_title) = (None, Self::default(), None);
+        for member in view::members(item) {
+            let value = member.value;
+            match &*member.key_lossy() {
+                "name" => name = view::decode_lossy(value),
+                "title" => listed.title = view::decode_lossy(value),
+                "description" => listed.description = view::decode_lossy(value),
+                "annotations" => other_title = listed.annotations.read(value),
+                "inputSchema" => listed.arguments = read_arguments(value),
+                _ => {}
+            }
+        }
+        listed.title = listed.title.or(other_title);
+        Some(Self { name: name?, ..listed })
     }
 
-    /// Reads an item of tools/list; `None` if it is not an object with a name. A field of the wrong type counts as
-    /// absent.
-    pub fn read(item: &'l Value) -> Option<Self> {
-        let text = |key: &str| item.get(key).and_then(Value::as_str).map(Cow::Borrowed);
-        let hint = |key: &str| item.get("annotations")?.get(key)?.as_bool();
-        Some(Self {
-            name: text("name")?,
-            title: text("title").or_else(|| item.get("annotations")?.get("title")?.as_str().map(Cow::Borrowed)),
-            description: text("description"),
-            arguments: read_arguments(item),
-            annotations: Annotations {
-                read_only: hint("readOnlyHint"),
-                destructive: hint("destructiveHint"),
-                open_world: hint("openWorldHint"),
-            },
-        })
+    /// Reads an item of tools/list that was parsed before.
+    pub fn read(item: &Value) -> Option<Listed<'static>> {
+        Listed::parse(&item.to_string()).map(Listed::into_owned)
     }
 
     /// Returns the same tool without the borrow.
@@ -83,22 +86,57 @@ impl<'l> Listed<'l> {
     }
 }
 
-fn read_arguments(item: &Value) -> Vec<Argument> {
-    let properties = item.get("inputSchema").and_then(|schema| schema.get("properties")).and_then(Value::as_object);
-    let argument = |(name, schema): (&String, &Value)| Argument {
-        name: name.clone(),
-        description: schema.get("description").and_then(Value::as_str).map(str::to_owned),
-        values: read_values(schema),
-    };
-    properties.into_iter().flatten().map(argument).collect()
+impl Annotations {
+    /// Reads the hints. Returns the title, which older revisions have here.
+    fn read<'l>(&mut self, annotations: &'l str) -> Option<Cow<'l, str>> {
+        let mut title = None;
+        for member in view::members(annotations) {
+            let hint = serde_json::from_str(member.value).ok();
+            match &*member.key_lossy() {
+                "readOnlyHint" => self.read_only = hint,
+                "destructiveHint" => self.destructive = hint,
+                "openWorldHint" => self.open_world = hint,
+                "title" => title = view::decode_lossy(member.value),
+                _ => {}
+            }
+        }
+        title
+    }
 }
 
-/// Returns the texts that a schema allows, if it lists them itself, for the items of a list, or as alternatives.
-fn read_values(schema: &Value) -> Vec<String> {
-    let alternatives = ["anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
-    let all = [Some(schema), schema.get("items")].into_iter().flatten().chain(alternatives);
-    let named = all.flat_map(|schema| {
-        schema.get("enum").and_then(Value::as_array).into_iter().flatten().chain(schema.get("const"))
-    });
-    named.filter_map(Value::as_str).map(str::to_owned).collect()
+fn read_arguments(schema: &str) -> Vec<Argument> {
+    let properties = view::members(schema).filter(|member| member.key_lossy() == "properties");
+    let argument = |property: view::Member<'_>| {
+        let mut argument = Argument { name: property.key_lossy().into_owned(), ..Argument::default() };
+        let description = view::find_member(property.value, "description").and_then(view::decode_lossy);
+        argument.description = description.map(Cow::into_owned);
+        read_values(property.value, Alternatives::Inside, &mut argument.values);
+        argument
+    };
+    properties.flat_map(|properties| view::members(properties.value)).map(argument).collect()
+}
+
+/// Whether a schema's own alternatives are looked at as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alternatives {
+    Inside,
+    Ignored,
+}
+
+/// Collects the texts that a schema allows, if it lists them itself, for the items of a list, or as alternatives.
+fn read_values(schema: &str, alternatives: Alternatives, values: &mut Vec<String>) {
+    let is_outer = alternatives == Alternatives::Inside;
+    for member in view::members(schema) {
+        let value = member.value;
+        let elements = || view::elements(value).filter_map(|range| value.get(range));
+        match &*member.key_lossy() {
+            "enum" => values.extend(elements().filter_map(view::decode_lossy).map(Cow::into_owned)),
+            "const" => values.extend(view::decode_lossy(value).map(Cow::into_owned)),
+            "items" if is_outer => read_values(value, Alternatives::Ignored, values),
+            "anyOf" | "oneOf" if is_outer => {
+                elements().for_each(|schema| read_values(schema, Alternatives::Ignored, values));
+            }
+            _ => {}
+        }
+    }
 }

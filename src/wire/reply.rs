@@ -1,7 +1,6 @@
 //! The lines that the wrapper writes itself: errors, and refusals for a model to read.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::message::AnswerShape;
 
@@ -55,73 +54,24 @@ pub struct DecisionMeta<'a> {
     pub retry_after: Option<u64>,
 }
 
-/// A response, with either `result` or `error`.
-#[derive(Serialize)]
-struct ReplyLine<'a> {
-    jsonrpc: &'static str,
-    id: Option<&'a RawValue>,
-    #[serde(flatten)]
-    body: Body<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Body<'a> {
-    Error(ErrorObject<'a>),
-    Result(ToolResult<'a>),
-}
-
-#[derive(Serialize)]
-struct ErrorObject<'a> {
-    code: i32,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<ReplyMeta<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ToolResult<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result_type: Option<&'static str>,
-    content: [TextBlock<'a>; 1],
-    is_error: bool,
-    #[serde(rename = "_meta")]
-    meta: ReplyMeta<'a>,
-}
-
-#[derive(Serialize)]
-struct TextBlock<'a> {
-    r#type: &'static str,
-    text: &'a str,
-}
-
-#[derive(Serialize)]
-struct ReplyMeta<'a> {
-    #[serde(rename = "policylayer/decision")]
-    decision: &'a DecisionMeta<'a>,
-}
-
 /// Builds an error for the request `id`, as its sender wrote it; `None` if there is no certain id.
 pub fn error_line(id: Option<&str>, code: ErrorCode, message: &str) -> Vec<u8> {
-    serialize_line(id, Body::Error(ErrorObject { code: code.number(), message, data: None }))
+    reply_line(id, &format!(r#""error":{{"code":{},"message":{}}}"#, code.number(), to_json(message)))
 }
 
 /// Builds a refusal of the request `id` in the shape that its caller expects.
 pub fn refusal_line(id: &str, shape: AnswerShape, text: &str, decision: &DecisionMeta<'_>) -> Vec<u8> {
+    let (meta, text) = (format!(r#"{{"policylayer/decision":{}}}"#, to_json(decision)), to_json(text));
     let result_type = match shape {
-        AnswerShape::Task => return refusal_error_line(id, text, decision),
-        AnswerShape::TypedResult => Some("complete"),
-        AnswerShape::Result => None,
+        AnswerShape::Task => {
+            let code = ErrorCode::Refused.number();
+            return reply_line(Some(id), &format!(r#""error":{{"code":{code},"message":{text},"data":{meta}}}"#));
+        }
+        AnswerShape::TypedResult => r#""resultType":"complete","#,
+        AnswerShape::Result => "",
     };
-    let (content, meta) = ([TextBlock { r#type: "text", text }], ReplyMeta { decision });
-    serialize_line(Some(id), Body::Result(ToolResult { result_type, content, is_error: true, meta }))
-}
-
-/// Builds a refusal of the request `id` as a JSON-RPC error.
-pub fn refusal_error_line(id: &str, text: &str, decision: &DecisionMeta<'_>) -> Vec<u8> {
-    let data = Some(ReplyMeta { decision });
-    serialize_line(Some(id), Body::Error(ErrorObject { code: ErrorCode::Refused.number(), message: text, data }))
+    let content = format!(r#"[{{"type":"text","text":{text}}}]"#);
+    reply_line(Some(id), &format!(r#""result":{{{result_type}"content":{content},"isError":true,"_meta":{meta}}}"#))
 }
 
 /// Builds the notification that the list of tools has changed; for a subscription, with its id as its sender wrote it.
@@ -132,13 +82,13 @@ pub fn tools_list_changed(subscription: Option<&str>) -> Vec<u8> {
     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"{params}}}\n").into_bytes()
 }
 
-fn serialize_line(id: Option<&str>, body: Body<'_>) -> Vec<u8> {
-    // An id that was read before is JSON; if it were not, null would still be a valid answer.
-    let id = id.and_then(|id| serde_json::from_str::<&RawValue>(id).ok());
+fn reply_line(id: Option<&str>, body: &str) -> Vec<u8> {
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{},{body}}}\n", id.unwrap_or("null")).into_bytes()
+}
+
+fn to_json(value: &(impl Serialize + ?Sized)) -> String {
     // Serializing strings and numbers into memory cannot fail.
-    let mut line = serde_json::to_vec(&ReplyLine { jsonrpc: "2.0", id, body }).unwrap_or_default();
-    line.push(b'\n');
-    line
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 #[cfg(test)]

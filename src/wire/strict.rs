@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
-use super::text::{decode_lossy, plain_end, stop_bits};
+use super::text::{plain_end, push_decoded, stop_bits};
 use crate::limits::{KEEP_BUFFER, MAX_DEPTH};
 
 /// The keys of a JSON-RPC message.
@@ -309,7 +309,7 @@ impl<'l> Scan<'_, 'l> {
             Spelling::Plain => (key.range.start, key.range.len(), 0),
             Spelling::Escaped => {
                 let start = self.reader.arena.len();
-                decode_lossy(self.text.get(key.range.clone()).unwrap_or_default(), &mut self.reader.arena);
+                push_decoded(self.text.get(key.range.clone()).unwrap_or_default(), &mut self.reader.arena);
                 let decoded = self.reader.arena.get(start..).unwrap_or_default();
                 self.reader.has_lone_surrogate |= decoded.contains(char::REPLACEMENT_CHARACTER);
                 (start, self.reader.arena.len() - start, 1)

@@ -42,7 +42,7 @@ fn is_stop(byte: u8) -> bool {
 }
 
 /// Decodes the inside of a JSON string that was read before. A lone surrogate becomes U+FFFD, as in many parsers.
-pub(super) fn decode_lossy(inside: &str, into: &mut String) {
+pub(super) fn push_decoded(inside: &str, into: &mut String) {
     let mut rest = inside;
     while let Some((plain, escape)) = rest.split_once('\\') {
         into.push_str(plain);

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::fault::{Fault, excerpt};
 use super::lookalike::{self, Likeness};
-use super::text::decode_lossy;
+use super::text::push_decoded;
 
 /// A member of an object: the key with its quotes, and the value, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,11 @@ impl<'l> Member<'l> {
         decode_string(self.key)
     }
 
+    /// Returns the key, decoded; a lone surrogate is U+FFFD, as in many parsers.
+    pub fn key_lossy(&self) -> Cow<'l, str> {
+        decode_lossy(self.key).unwrap_or_default()
+    }
+
     pub(crate) fn written_key(&self) -> &'l str {
         self.key
     }
@@ -33,11 +38,7 @@ impl<'l> Member<'l> {
     /// # Errors
     /// When it looks like one, or is one that is written with escapes.
     pub fn protocol_key(&self, keys: &[&'static str]) -> Result<Option<&'static str>, Fault> {
-        let key = self.key().unwrap_or_else(|| {
-            let mut lossy = String::new();
-            decode_lossy(self.key.get(1..self.key.len().saturating_sub(1)).unwrap_or_default(), &mut lossy);
-            Cow::Owned(lossy)
-        });
+        let key = self.key_lossy();
         match lookalike::compare_key(&key, keys) {
             Likeness::Is(name) if self.key.contains('\\') => Err(Fault::EscapedKey(name)),
             Likeness::Is(name) => Ok(Some(name)),
@@ -78,6 +79,17 @@ pub fn elements(array: &str) -> impl Iterator<Item = Range<usize>> + '_ {
 pub fn decode_string(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
     if inside.contains('\\') { serde_json::from_str(json).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
+}
+
+/// Decodes a JSON string, with U+FFFD for a lone surrogate, as in many parsers. Returns `None` if it is not a string.
+pub fn decode_lossy(json: &str) -> Option<Cow<'_, str>> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    if !inside.contains('\\') {
+        return Some(Cow::Borrowed(inside));
+    }
+    let mut text = String::new();
+    push_decoded(inside, &mut text);
+    Some(Cow::Owned(text))
 }
 
 /// Returns where a piece is in the text that it was cut from. Both are views of one buffer, so their addresses tell.

@@ -129,11 +129,15 @@ fn what_deletes_by_its_listing_is_not_talked_into_something_else() {
 }
 
 #[test]
-fn a_listing_that_cannot_be_read_counts_for_nothing() {
-    let mut session = Session::new("weather");
-    // The strict reader takes a number that no double holds; what reads listings does not.
-    session.list(r#"{"name":"get_forecast","n":1e999}"#);
-    assert_eq!(session.call("get_forecast"), "execute");
+fn a_listing_with_odd_values_counts_as_any_other() {
+    // No double holds the number, and the string ends in half a character.
+    for (description, class) in
+        [("Permanently deletes all records. \\ud83d", "destructive"), ("Gets it. \\ud83d", "read")]
+    {
+        let mut session = Session::new("weather");
+        session.list(&format!(r#"{{"name":"get_forecast","n":1e999,"description":"{description}"}}"#));
+        assert_eq!(session.call("get_forecast"), class);
+    }
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn classify_odd_name(told: Claim, claim: Claim) -> Classification {
 
 pub(super) fn is_personal_data(tool: &Listed<'_>) -> bool {
     let names = std::iter::once(tool.name.as_ref()).chain(tool.arguments.iter().map(|argument| argument.name.as_str()));
-    names.flat_map(split_words).any(|word| is_personal(&word))
+    names.map(split_words).any(|words| words.split_ascii_whitespace().any(is_personal))
 }
 
 /// Whether the tool sends a message: its name says so, or it takes a recipient and a text.

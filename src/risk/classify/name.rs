@@ -6,6 +6,9 @@ use super::words::{
 };
 use crate::risk::class::Class;
 
+/// The longest verb that is looked for in words without a separator between them, in bytes.
+const MAX_JOINED: usize = 12;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct NameFindings {
     /// The class, and the word that tells it; `None` if no word does.
@@ -19,7 +22,7 @@ pub(super) struct NameFindings {
 
 /// Reads a name, which may have a namespace before it.
 pub(super) fn read_name(name: &str) -> NameFindings {
-    let mut told = NameFindings {
+    let told = NameFindings {
         odd: !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | ' ')),
         ..NameFindings::default()
     };
@@ -28,8 +31,10 @@ pub(super) fn read_name(name: &str) -> NameFindings {
     let mut seen = NameReader::default();
     seen.read_verbs(last);
     // `place_order` and the like, if nothing else tells the class.
-    let mut words = last.iter().flat_map(|chunk| &chunk.words).filter(|_| seen.found.is_none());
-    if let Some(word) = words.find(|word| is_money(word) || is_deal(word)) {
+    let mut words = last.iter().flat_map(Chunk::words);
+    if seen.found.is_none()
+        && let Some(word) = words.find(|word| is_money(word) || is_deal(word))
+    {
         seen.raise_class(Class::Financial, word);
     }
     // The part before a dot is the name of a group; it cannot make the tool harmless.
@@ -41,12 +46,8 @@ pub(super) fn read_name(name: &str) -> NameFindings {
             seen.raise_class(class, &word);
         }
     }
-    let words = segments.iter().flatten().flat_map(|chunk| &chunk.words).map(String::as_str);
-    words.for_each(|word| seen.read_noun(word));
-    told.sends = seen.sends;
-    told.doubtful = seen.doubtful;
-    told.class = seen.found;
-    told
+    segments.iter().flatten().flat_map(Chunk::words).for_each(|word| seen.read_noun(word));
+    NameFindings { class: seen.found, doubtful: seen.doubtful, sends: seen.sends, ..told }
 }
 
 #[derive(Debug, Default)]
@@ -71,12 +72,12 @@ impl NameReader {
     }
 
     fn read_verbs(&mut self, chunks: &[Chunk]) {
-        let words: Vec<&str> = chunks.iter().flat_map(|chunk| &chunk.words).map(String::as_str).collect();
         let (mut first, mut thing, mut previous) = (true, false, "");
-        for (at, &word) in words.iter().enumerate() {
+        let mut words = chunks.iter().flat_map(Chunk::words).peekable();
+        while let Some(word) = words.next() {
             let before = std::mem::replace(&mut previous, word);
             // A pull request is a noun: nobody pulls.
-            let next = words.get(at + 1).copied().unwrap_or_default();
+            let next = words.peek().copied().unwrap_or_default();
             let is_thing = matches!(word, "pull" | "merge") && matches!(next, "request" | "requests")
                 || matches!(before, "pull" | "merge") && word == "request";
             if is_thing {
@@ -128,21 +129,28 @@ impl NameReader {
 
 /// Finds a verb that changes something and is written like `DeLeTe` or `de1ete`.
 fn find_disguised_verb(chunk: &Chunk) -> Option<(String, Class)> {
-    let harmful =
-        |word: &str| find_verb(word).filter(|verb| verb.place == VerbPlace::Anywhere && verb.class > Class::Read);
-    let known = |word: &str| chunk.words.iter().any(|known| known == word);
-    if let Some(verb) = harmful(&chunk.skeleton).filter(|_| !known(&chunk.skeleton)) {
-        return Some((chunk.skeleton.clone(), verb.class));
+    let harmful = |word: &str| {
+        let verb = find_verb(word).filter(|verb| verb.place == VerbPlace::Anywhere && verb.class > Class::Read)?;
+        Some((word.to_owned(), verb.class))
+    };
+    let mut words = chunk.words();
+    if !words.clone().any(|word| word == chunk.skeleton)
+        && let Some(found) = harmful(&chunk.skeleton)
+    {
+        return Some(found);
     }
-    for (at, start) in chunk.words.iter().enumerate() {
-        let mut joined = start.clone();
-        for more in chunk.words.iter().skip(at + 1) {
+    while let Some(word) = words.next() {
+        let mut joined = String::new();
+        for more in words.clone() {
+            if joined.is_empty() {
+                joined.push_str(word);
+            }
             joined.push_str(more);
-            if joined.len() > 12 {
+            if joined.len() > MAX_JOINED {
                 break;
             }
-            if let Some(verb) = harmful(&joined) {
-                return Some((joined, verb.class));
+            if let Some(found) = harmful(&joined) {
+                return Some(found);
             }
         }
     }

@@ -25,7 +25,8 @@ pub(super) fn sign_of_arguments(arguments: &[Argument]) -> Option<Sign> {
             raise(class, &taken);
         }
         pairs.add_words(&words);
-        if words.first().is_some_and(|word| is_choice(word)) || words.last().is_some_and(|word| is_choice(word)) {
+        let mut words = words.split_ascii_whitespace();
+        if words.next().is_some_and(is_choice) || words.next_back().is_some_and(is_choice) {
             for value in &argument.values {
                 if let Some((class, _)) = name::read_name(value).class.filter(|(class, _)| *class > Class::Read) {
                     raise(class, &|| {
@@ -64,10 +65,9 @@ struct ArgumentPairs {
 }
 
 impl ArgumentPairs {
-    fn add_words(&mut self, words: &[String]) {
-        let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
-        let is =
-            |wanted: &[&str]| words.first().is_some_and(|word| words.len() == 1 && wanted.contains(&word.as_str()));
+    fn add_words(&mut self, words: &str) {
+        let has = |wanted: &[&str]| words.split_ascii_whitespace().any(|word| wanted.contains(&word));
+        let is = |wanted: &[&str]| wanted.contains(&words.trim_ascii());
         self.amount |= has(&["amount"]);
         self.currency |= has(&["currency"]);
         self.recipient |= is(&["to"]) || has(&["recipient", "recipients"]);
@@ -80,9 +80,9 @@ impl ArgumentPairs {
 }
 
 /// The class that an argument's own name tells.
-fn of_name(words: &[String], argument: &Argument) -> Option<Class> {
-    let joined = words.concat();
-    let first = words.first().map_or("", String::as_str);
+fn of_name(words: &str, argument: &Argument) -> Option<Class> {
+    let joined = words.replace(' ', "");
+    let first = words.split_ascii_whitespace().next().unwrap_or_default();
     let about = |signs: &[&str]| {
         let text = argument.description.as_deref().unwrap_or_default().to_lowercase();
         signs.iter().any(|sign| text.contains(sign))

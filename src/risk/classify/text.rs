@@ -1,7 +1,7 @@
 //! What a tool's title and description say. They are the server's words, so they can raise a class and never lower it.
 
 use super::schema::Sign;
-use super::words::{Break, Form, VerbPlace, base_forms, find_verb, split_tokens};
+use super::words::{Break, Form, MAX_VERB, Tokens, VerbPlace, find_verb, visit_base_forms};
 use crate::risk::class::Class;
 
 /// Phrases that are used only about harmful tools.
@@ -42,51 +42,35 @@ const PHRASES: [(&str, Class); 32] = [
 
 /// Reads a title or a description, in time linear in its length.
 pub(super) fn read_text(text: &str) -> Option<Sign> {
-    let tokens = split_tokens(text);
-    let mut found: Option<Sign> = None;
-    let mut raise = |class: Class, words: &str| {
-        if found.as_ref().is_none_or(|(known, _)| class > *known) {
-            found = Some((class, words.to_owned()));
+    let tokens = Tokens::split(text);
+    let mut found: Option<(Class, &str)> = None;
+    let mut raise = |class: Class, words| {
+        if found.is_none_or(|(known, _)| class > known) {
+            found = Some((class, words));
         }
     };
-    let (mut sentence, mut place) = (0_usize, 0_usize);
-    for (at, (word, before)) in tokens.iter().enumerate() {
-        let previous = at.checked_sub(1).and_then(|at| tokens.get(at)).map_or("", |(word, _)| word.as_str());
+    let (mut sentence, mut place, mut previous) = (0_usize, 0_usize, "");
+    for (word, before) in tokens.words() {
         place += 1;
-        if *before == Break::Sentence && at > 0 {
+        if before == Break::Sentence && !previous.is_empty() {
             (sentence, place) = (sentence + 1, 0);
         }
-        // No verb is longer, in any of its forms.
-        if word.len() > 16 || is_negation(previous) {
-            continue;
+        let opening = Opening { before, previous, sentence, place };
+        if word.len() <= MAX_VERB && !is_negation(previous) {
+            visit_base_forms(word, |base, form| {
+                if let Some(verb) = verb_of_text(base).filter(|verb| opening.lets(form, *verb, word)) {
+                    raise(verb.0, word);
+                }
+            });
         }
-        let opening = Opening { before: *before, previous, sentence, place };
-        for (base, form) in base_forms(word).into_iter().flatten() {
-            let Some(verb) = verb_of_text(&base) else { continue };
-            if opening.lets(form, verb, word) {
-                raise(verb.0, word);
-            }
-        }
+        previous = word;
     }
-    let joined = joined(&tokens);
     for (phrase, class) in PHRASES {
-        let spaced = format!(" {phrase} ");
-        let mut places = joined.match_indices(&spaced).map(|(at, _)| joined.get(..at).unwrap_or_default());
-        if places.any(|before| !is_negation(before.rsplit(' ').next().unwrap_or_default())) {
+        if tokens.find_phrase(phrase).any(|previous| !is_negation(previous)) {
             raise(class, phrase);
         }
     }
-    found
-}
-
-/// Joins the words with one space between them and around them.
-fn joined(tokens: &[(String, Break)]) -> String {
-    let mut joined = String::from(" ");
-    for (word, _) in tokens {
-        joined.push_str(word);
-        joined.push(' ');
-    }
-    joined
+    found.map(|(class, words)| (class, words.to_owned()))
 }
 
 fn is_negation(word: &str) -> bool {

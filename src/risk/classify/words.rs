@@ -1,6 +1,6 @@
 //! The words by which the classifier tells what a tool does, and how it splits a text into words.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::risk::class::Class;
 use crate::visible::is_invisible;
@@ -150,25 +150,32 @@ pub(super) fn find_glued_verb(word: &str) -> Option<(&'static str, Class)> {
     (!inflected).then_some((verb, Class::Destructive))
 }
 
-/// Returns the base forms of a word in a text: "delete" of "deletes", "copy" of "copies", "stop" of "stopping".
-pub(super) fn base_forms(word: &str) -> [Option<(Cow<'_, str>, Form)>; 6] {
-    let cut = |end: &str| word.strip_suffix(end).filter(|rest| rest.len() > 1);
-    let third = |base| Some((base, Form::Third));
-    let ing = |base| Some((base, Form::Ing));
-    // Without the last letter, if it is doubled.
-    let single = |rest: &'_ str| -> Option<usize> {
-        let mut letters = rest.char_indices().rev();
-        let (at, last) = letters.next()?;
-        letters.next().filter(|(_, before)| *before == last).map(|_| at)
+/// No verb is longer, in any of its forms, in bytes.
+pub(super) const MAX_VERB: usize = 16;
+
+/// Visits the base forms of a word of at most [`MAX_VERB`] bytes: "delete" of "deletes", "copy" of "copies", "stop" of
+/// "stopping".
+pub(super) fn visit_base_forms(word: &str, mut visit: impl FnMut(&str, Form)) {
+    let cut = |end: &str| word.strip_suffix(end).filter(|stem| stem.len() > 1);
+    visit(word, Form::Base);
+    for stem in [cut("s"), cut("es")].into_iter().flatten() {
+        visit(stem, Form::Third);
+    }
+    let mut with_letter = |stem: &str, letter: u8, form: Form| {
+        let mut base = [letter; MAX_VERB];
+        base.iter_mut().zip(stem.bytes()).for_each(|(to, from)| *to = from);
+        if let Some(Ok(base)) = base.get(..=stem.len()).map(str::from_utf8) {
+            visit(base, form);
+        }
     };
-    [
-        Some((Cow::Borrowed(word), Form::Base)),
-        cut("s").and_then(|base| third(base.into())),
-        cut("es").and_then(|base| third(base.into())),
-        cut("ies").and_then(|base| third(format!("{base}y").into())),
-        cut("ing").and_then(|rest| ing(single(rest).and_then(|at| rest.get(..at)).unwrap_or(rest).into())),
-        cut("ing").and_then(|rest| ing(format!("{rest}e").into())),
-    ]
+    if let Some(stem) = cut("ies") {
+        with_letter(stem, b'y', Form::Third);
+    }
+    if let Some(stem) = cut("ing") {
+        with_letter(stem, b'e', Form::Ing);
+        let is_doubled = matches!(stem.as_bytes(), [.., one, other] if one == other);
+        visit(stem.get(..stem.len() - usize::from(is_doubled)).unwrap_or(stem), Form::Ing);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,70 +186,75 @@ pub(super) enum Form {
 }
 
 /// A piece of a name between two separators, without characters that are invisible or not ASCII.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Chunk {
-    /// The words in lower case: `getURLById2` is get, url, by, id.
-    pub(super) words: Vec<String>,
+    /// The words in lower case, with spaces between: `getURLById2` is "get url by id".
+    words: String,
     /// All letters in lower case, with digits and letters that look like others replaced by those.
     pub(super) skeleton: String,
 }
 
 impl Chunk {
     fn from_text(text: &str) -> Self {
-        let letters: Vec<char> = text.chars().filter(char::is_ascii_alphanumeric).collect();
-        let mut chunk = Self::default();
-        let mut word = String::new();
-        for (at, &c) in letters.iter().enumerate() {
-            let before = at.checked_sub(1).and_then(|at| letters.get(at));
-            let starts = c.is_ascii_uppercase()
-                && (before.is_some_and(char::is_ascii_lowercase)
-                    || letters.get(at + 1).is_some_and(char::is_ascii_lowercase));
-            if starts || c.is_ascii_digit() {
-                chunk.finish_word(&mut word);
-            }
-            if !c.is_ascii_digit() {
-                word.push(c.to_ascii_lowercase());
-            }
-            chunk.skeleton.push(match c {
-                '0' => 'o',
-                '1' | 'I' => 'l',
-                '3' => 'e',
-                '4' => 'a',
-                '5' => 's',
-                '7' => 't',
-                c => c.to_ascii_lowercase(),
-            });
-        }
-        chunk.finish_word(&mut word);
+        let mut words = String::with_capacity(text.len() + 4);
+        push_words(text, &mut words);
+        let letters = || text.chars().filter(char::is_ascii_alphanumeric);
         // A number is a number, not a word that looks like one.
-        if letters.iter().all(char::is_ascii_digit) {
-            chunk.skeleton = letters.into_iter().collect();
-        }
-        chunk
+        let is_number = letters().all(|c| c.is_ascii_digit());
+        let skeleton = letters().map(|c| match c {
+            c if is_number => c,
+            '0' => 'o',
+            '1' | 'I' => 'l',
+            '3' => 'e',
+            '4' => 'a',
+            '5' => 's',
+            '7' => 't',
+            c => c.to_ascii_lowercase(),
+        });
+        Self { skeleton: skeleton.collect(), words }
     }
 
-    fn finish_word(&mut self, word: &mut String) {
-        if !word.is_empty() {
-            self.words.push(std::mem::take(word));
-        }
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> + Clone {
+        self.words.split_ascii_whitespace()
     }
+}
+
+/// Appends the words of a piece of a name, in lower case and each with a space after it. Digits end words.
+fn push_words(text: &str, words: &mut String) {
+    let mut letters = text.chars().filter(char::is_ascii_alphanumeric).peekable();
+    let mut before = ' ';
+    while let Some(c) = letters.next() {
+        let is_start = c.is_ascii_uppercase()
+            && (before.is_ascii_lowercase() || letters.peek().is_some_and(char::is_ascii_lowercase));
+        if is_start || c.is_ascii_digit() {
+            words.push(' ');
+        }
+        if !c.is_ascii_digit() {
+            words.push(c.to_ascii_lowercase());
+        }
+        before = c;
+    }
+    words.push(' ');
+}
+
+fn split_chunks(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !c.is_ascii_control())
 }
 
 /// Splits a name at the marks of a namespace (`iterable.get_lists`, `ns__tool`, `a/b`), and the parts into chunks.
 pub(super) fn split_segments(name: &str) -> Vec<Vec<Chunk>> {
-    let name = name.replace("__", ".");
-    name.split(['.', '/', ':', '\\'])
-        .map(|segment| {
-            let chunks = segment.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !c.is_ascii_control());
-            chunks.map(Chunk::from_text).filter(|chunk| !chunk.skeleton.is_empty()).collect()
-        })
+    let segments = name.split("__").flat_map(|part| part.split(['.', '/', ':', '\\']));
+    segments
+        .map(|segment| split_chunks(segment).map(Chunk::from_text).filter(|chunk| !chunk.skeleton.is_empty()).collect())
         .filter(|segment: &Vec<Chunk>| !segment.is_empty())
         .collect()
 }
 
-/// Splits a short name, such as an argument's.
-pub(super) fn split_words(name: &str) -> Vec<String> {
-    split_segments(name).into_iter().flatten().flat_map(|chunk| chunk.words).collect()
+/// Splits a short name, such as an argument's, into words in lower case with white space between.
+pub(super) fn split_words(name: &str) -> String {
+    let mut words = String::with_capacity(name.len() + 8);
+    split_chunks(name).for_each(|chunk| push_words(chunk, &mut words));
+    words
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,39 +264,57 @@ pub(super) enum Break {
     Word,
 }
 
-/// Splits a text into words in lower case, with what is before each. An apostrophe belongs to its word.
-pub(super) fn split_tokens(text: &str) -> Vec<(String, Break)> {
-    let mut tokens = Vec::new();
-    let mut word = String::new();
-    let mut before = Break::Sentence;
-    let mut next = Break::Word;
-    let mut dot = false;
-    for c in text.chars().filter(|c| !is_invisible(*c)) {
-        if c.is_alphanumeric() || c == '_' || ((c == '\'' || c == '’') && !word.is_empty()) {
-            if word.is_empty() && !tokens.is_empty() {
-                before = next;
+/// The words of a text in lower case.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    /// The words, with one space between them and around them.
+    text: String,
+    /// Where each word is, and what is before it.
+    places: Vec<(Range<usize>, Break)>,
+}
+
+impl Tokens {
+    /// Splits a text into words. An apostrophe belongs to its word.
+    pub(super) fn split(text: &str) -> Self {
+        let mut tokens =
+            Self { text: String::with_capacity(text.len() + 2), places: Vec::with_capacity(text.len() / 4) };
+        tokens.text.push(' ');
+        let (mut start, mut is_in_word, mut is_after_dot) = (1, false, false);
+        let mut next = Break::Sentence;
+        for c in text.chars().filter(|c| !is_invisible(*c)).chain(['\n']) {
+            if c.is_alphanumeric() || c == '_' || ((c == '\'' || c == '’') && is_in_word) {
+                tokens.text.extend(c.to_lowercase().map(|c| if c == '’' { '\'' } else { c }));
+                (is_in_word, is_after_dot) = (true, false);
+                continue;
             }
-            word.extend(c.to_lowercase().map(|c| if c == '’' { '\'' } else { c }));
-            dot = false;
-            continue;
+            if is_in_word {
+                tokens.places.push((start..tokens.text.len(), next));
+                tokens.text.push(' ');
+                (start, is_in_word, next) = (tokens.text.len(), false, Break::Word);
+            }
+            // A dot within a word, as in "e.g" or "example.com", ends nothing.
+            if matches!(c, '!' | '?' | '\n' | '。') || (is_after_dot && c.is_whitespace()) {
+                next = Break::Sentence;
+            } else if next != Break::Sentence
+                && matches!(c, ',' | ';' | ':' | '(' | '/' | '-' | '–' | '—' | '•' | '*' | '`' | '"')
+            {
+                next = Break::Clause;
+            }
+            is_after_dot = c == '.';
         }
-        if !word.is_empty() {
-            tokens.push((std::mem::take(&mut word), before));
-            next = Break::Word;
-        }
-        // A dot within a word, as in "e.g" or "example.com", ends nothing.
-        let ends = matches!(c, '!' | '?' | '\n' | '。') || (dot && c.is_whitespace());
-        if ends {
-            next = Break::Sentence;
-        } else if matches!(c, ',' | ';' | ':' | '(' | '/' | '-' | '–' | '—' | '•' | '*' | '`' | '"')
-            && next != Break::Sentence
-        {
-            next = Break::Clause;
-        }
-        dot = c == '.';
+        tokens
     }
-    if !word.is_empty() {
-        tokens.push((word, before));
+
+    /// Returns each word, and what is before it.
+    pub(super) fn words(&self) -> impl Iterator<Item = (&str, Break)> {
+        self.places.iter().map(|(range, before)| (self.text.get(range.clone()).unwrap_or_default(), *before))
     }
-    tokens
+
+    /// Returns, for each place where the words of a phrase stand, the word before it.
+    pub(super) fn find_phrase(&self, phrase: &'static str) -> impl Iterator<Item = &str> {
+        self.text.match_indices(phrase).filter_map(|(at, _)| {
+            let before = self.text.get(..at)?.strip_suffix(' ')?;
+            self.text.get(at + phrase.len()..)?.starts_with(' ').then(|| before.rsplit(' ').next())?
+        })
+    }
 }
