@@ -77,7 +77,7 @@ pub enum Sender {
 
 /// What of a policy speaks of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum PolicySubject {
     /// `tools`, `classes`, `hide`.
     Tools,
     /// `resources`: a URI.
@@ -116,7 +116,7 @@ pub struct Method {
     /// The last revision that has it.
     pub until: Revision,
     /// What of a policy speaks of it.
-    pub subject: Subject,
+    pub subject: PolicySubject,
 }
 
 /// How a method relates to the table.
@@ -143,45 +143,45 @@ pub fn classify_method(name: &str) -> MethodClass {
 /// Every method of every revision, by name.
 #[rustfmt::skip]
 pub const METHODS: [Method; 39] = [
-    row("completion/complete", Request, Client, November2024, July2026, Subject::Completions),
-    row("elicitation/create", Request, Server, June2025, July2026, Subject::Elicitation),
-    row(INITIALIZE, Request, Client, November2024, November2025, Subject::Session),
-    row("logging/setLevel", Request, Client, November2024, November2025, Subject::Session),
-    row(CANCELLED, Notification, Both, November2024, July2026, Subject::Session),
-    row("notifications/elicitation/complete", Notification, Server, November2025, November2025, Subject::Elicitation),
-    row("notifications/initialized", Notification, Client, November2024, November2025, Subject::Session),
-    row("notifications/message", Notification, Server, November2024, July2026, Subject::Session),
-    row("notifications/progress", Notification, Both, November2024, July2026, Subject::Session),
-    row("notifications/prompts/list_changed", Notification, Server, November2024, July2026, Subject::Session),
-    row("notifications/resources/list_changed", Notification, Server, November2024, July2026, Subject::Session),
-    row("notifications/resources/updated", Notification, Server, November2024, July2026, Subject::Resources),
-    row("notifications/roots/list_changed", Notification, Client, November2024, November2025, Subject::Session),
-    row(SUBSCRIPTIONS_ACKNOWLEDGED, Notification, Server, July2026, July2026, Subject::Session),
-    row("notifications/tasks", Notification, Server, July2026, July2026, Subject::Tasks),
-    row("notifications/tasks/status", Notification, Both, November2025, November2025, Subject::Tasks),
-    row("notifications/tools/list_changed", Notification, Server, November2024, July2026, Subject::Session),
-    row("ping", Request, Both, November2024, November2025, Subject::Session),
-    row(PROMPTS_GET, Request, Client, November2024, July2026, Subject::Prompts),
-    row(PROMPTS_LIST, Request, Client, November2024, July2026, Subject::Prompts),
-    row("resources/directory/read", Request, Client, July2026, July2026, Subject::Resources),
-    row("resources/list", Request, Client, November2024, July2026, Subject::Resources),
-    row("resources/read", Request, Client, November2024, July2026, Subject::Resources),
-    row("resources/subscribe", Request, Client, November2024, November2025, Subject::Resources),
-    row("resources/templates/list", Request, Client, November2024, July2026, Subject::Templates),
-    row("resources/unsubscribe", Request, Client, November2024, November2025, Subject::Resources),
-    row("roots/list", Request, Server, November2024, July2026, Subject::Roots),
-    row("sampling/createMessage", Request, Server, November2024, July2026, Subject::Sampling),
-    row("server/discover", Request, Client, July2026, July2026, Subject::Session),
-    row("skills/get", Request, Client, July2026, July2026, Subject::Methods),
-    row("skills/list", Request, Client, July2026, July2026, Subject::Methods),
-    row(SUBSCRIPTIONS_LISTEN, Request, Client, July2026, July2026, Subject::Session),
-    row("tasks/cancel", Request, Both, November2025, July2026, Subject::Tasks),
-    row("tasks/get", Request, Both, November2025, July2026, Subject::Tasks),
-    row("tasks/list", Request, Both, November2025, November2025, Subject::Tasks),
-    row("tasks/result", Request, Both, November2025, November2025, Subject::Tasks),
-    row("tasks/update", Request, Client, July2026, July2026, Subject::Tasks),
-    row(TOOLS_CALL, Request, Client, November2024, July2026, Subject::Tools),
-    row(TOOLS_LIST, Request, Client, November2024, July2026, Subject::Tools),
+    row("completion/complete", Request, Client, November2024, July2026, PolicySubject::Completions),
+    row("elicitation/create", Request, Server, June2025, July2026, PolicySubject::Elicitation),
+    row(INITIALIZE, Request, Client, November2024, November2025, PolicySubject::Session),
+    row("logging/setLevel", Request, Client, November2024, November2025, PolicySubject::Session),
+    row(CANCELLED, Notification, Both, November2024, July2026, PolicySubject::Session),
+    row("notifications/elicitation/complete", Notification, Server, November2025, November2025, PolicySubject::Elicitation),
+    row("notifications/initialized", Notification, Client, November2024, November2025, PolicySubject::Session),
+    row("notifications/message", Notification, Server, November2024, July2026, PolicySubject::Session),
+    row("notifications/progress", Notification, Both, November2024, July2026, PolicySubject::Session),
+    row("notifications/prompts/list_changed", Notification, Server, November2024, July2026, PolicySubject::Session),
+    row("notifications/resources/list_changed", Notification, Server, November2024, July2026, PolicySubject::Session),
+    row("notifications/resources/updated", Notification, Server, November2024, July2026, PolicySubject::Resources),
+    row("notifications/roots/list_changed", Notification, Client, November2024, November2025, PolicySubject::Session),
+    row(SUBSCRIPTIONS_ACKNOWLEDGED, Notification, Server, July2026, July2026, PolicySubject::Session),
+    row("notifications/tasks", Notification, Server, July2026, July2026, PolicySubject::Tasks),
+    row("notifications/tasks/status", Notification, Both, November2025, November2025, PolicySubject::Tasks),
+    row("notifications/tools/list_changed", Notification, Server, November2024, July2026, PolicySubject::Session),
+    row("ping", Request, Both, November2024, November2025, PolicySubject::Session),
+    row(PROMPTS_GET, Request, Client, November2024, July2026, PolicySubject::Prompts),
+    row(PROMPTS_LIST, Request, Client, November2024, July2026, PolicySubject::Prompts),
+    row("resources/directory/read", Request, Client, July2026, July2026, PolicySubject::Resources),
+    row("resources/list", Request, Client, November2024, July2026, PolicySubject::Resources),
+    row("resources/read", Request, Client, November2024, July2026, PolicySubject::Resources),
+    row("resources/subscribe", Request, Client, November2024, November2025, PolicySubject::Resources),
+    row("resources/templates/list", Request, Client, November2024, July2026, PolicySubject::Templates),
+    row("resources/unsubscribe", Request, Client, November2024, November2025, PolicySubject::Resources),
+    row("roots/list", Request, Server, November2024, July2026, PolicySubject::Roots),
+    row("sampling/createMessage", Request, Server, November2024, July2026, PolicySubject::Sampling),
+    row("server/discover", Request, Client, July2026, July2026, PolicySubject::Session),
+    row("skills/get", Request, Client, July2026, July2026, PolicySubject::Methods),
+    row("skills/list", Request, Client, July2026, July2026, PolicySubject::Methods),
+    row(SUBSCRIPTIONS_LISTEN, Request, Client, July2026, July2026, PolicySubject::Session),
+    row("tasks/cancel", Request, Both, November2025, July2026, PolicySubject::Tasks),
+    row("tasks/get", Request, Both, November2025, July2026, PolicySubject::Tasks),
+    row("tasks/list", Request, Both, November2025, November2025, PolicySubject::Tasks),
+    row("tasks/result", Request, Both, November2025, November2025, PolicySubject::Tasks),
+    row("tasks/update", Request, Client, July2026, July2026, PolicySubject::Tasks),
+    row(TOOLS_CALL, Request, Client, November2024, July2026, PolicySubject::Tools),
+    row(TOOLS_LIST, Request, Client, November2024, July2026, PolicySubject::Tools),
 ];
 
 const fn row(
@@ -190,7 +190,7 @@ const fn row(
     sender: Sender,
     since: Revision,
     until: Revision,
-    subject: Subject,
+    subject: PolicySubject,
 ) -> Method {
     Method { name, kind, sender, since, until, subject }
 }
