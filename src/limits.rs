@@ -14,7 +14,7 @@ pub const MIN_MESSAGE: usize = 1024;
 pub const BATCH_LINES: usize = 64;
 /// How many of our answers to the server may wait until it reads them; further ones are dropped with a note.
 pub const MAX_SERVER_REPLIES: usize = 256;
-/// How much of a stray line of the server is shown on stderr, in bytes.
+/// How much of a stray line of the server is shown on stderr, and the longest line that its own stderr becomes, in bytes.
 pub const MAX_STRAY: usize = 8 * 1024;
 /// How much of our stderr output may wait for a reader, in bytes; further output is dropped and counted.
 pub const MAX_STDERR: usize = 256 * 1024;
@@ -79,8 +79,6 @@ pub const MAX_REGEX_SIZE: usize = 1024 * 1024;
 
 // A session: its start, its server, its end.
 
-/// How many watchers a session starts, one after another, before it ends because they keep failing.
-pub const MAX_WATCHERS: usize = 8;
 /// How long the server has to end by itself once its stdin is closed, unless config.toml says otherwise.
 pub const GRACE: Duration = Duration::from_secs(5);
 /// The largest value of [`GRACE`] in config.toml.
@@ -93,6 +91,11 @@ pub const TERM_GRACE: Duration = if cfg!(windows) { Duration::ZERO } else { Dura
 pub const SIGNAL_GRACE: Duration = Duration::from_millis(1_200);
 /// How long SIGKILL may take to end the server before the wrapper ends without it.
 pub const KILL_WAIT: Duration = Duration::from_millis(150);
+/// How long the watcher goes on killing what the server has started: the system may hold a process that hangs in it,
+/// and one that runs as another user may not be killed.
+pub const END_CHILDREN: Duration = Duration::from_secs(10);
+/// How long what was killed has to end before the watcher looks for what is left.
+pub const END_LOOK: Duration = Duration::from_millis(1);
 /// How often a writer that is blocked on a full pipe checks whether it should stop.
 pub const BLOCKED_LOOK: Duration = Duration::from_millis(50);
 /// How often an idle session checks whether the server has closed its stdin, which no event reports.
@@ -107,6 +110,8 @@ pub const LAST_READ_AHEAD: Duration = Duration::from_millis(10);
 pub const LAST_LOOK: Duration = Duration::from_millis(1);
 /// How long the end of the wrapper waits for a reader of its stderr output. Most clients' pipes have space at once.
 pub const STDERR_DRAIN: Duration = Duration::from_millis(100);
+/// How long the server's stderr output waits for a reader before it is dropped and counted.
+pub const STDERR_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a failed start waits for the client's first request, to answer it with the reason.
 pub const START_FAILURE_WAIT: Duration = Duration::from_secs(5);
 /// How often the policy file is checked if the system does not report changes.

@@ -32,6 +32,7 @@ use crate::limits::{
 };
 use crate::proxy::SpawnEnv;
 use crate::proxy::probe_server::{Pipes, ProbeExit, ProbeServer};
+use crate::proxy::server_text::decode_text;
 
 /// What a server offers, by its own account.
 #[derive(Clone, Debug, Default)]
@@ -100,7 +101,7 @@ pub(crate) fn probe_target(target: &ProbeTarget<'_>, progress: ShowProgress<'_>)
             None => None,
         };
         let said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        let stderr = &String::from_utf8_lossy(&said);
+        let stderr = &decode_text(&said);
         Err(FailedProbe { error, gone, transcript: &transcript, stderr, target }.into_error())
     })
 }

@@ -12,50 +12,39 @@ use std::io;
 
 #[cfg(windows)]
 pub(super) use read_ahead::ReadAhead as ClientInput;
+
+use super::pipe;
+
+/// Our stdin as a file: raw and unbuffered.
 #[cfg(unix)]
-pub(super) use unix::ClientInput;
+#[derive(Clone, Debug)]
+pub(super) struct ClientInput(std::sync::Arc<std::fs::File>);
 
 #[cfg(unix)]
-mod unix {
-    use std::fs::File;
-    use std::io;
-    use std::sync::Arc;
-    use std::time::Duration;
+impl ClientInput {
+    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        pipe::read_available(&self.0, buffer)
+    }
 
-    use crate::proxy::pipe;
+    pub(super) fn is_readable(&self) -> bool {
+        pipe::is_readable(&self.0)
+    }
 
-    /// Our stdin as a file: raw and unbuffered.
-    #[derive(Clone, Debug)]
-    pub(in crate::proxy) struct ClientInput(pub(super) Arc<File>);
+    /// Does nothing: [`Self::is_readable`] sees all that the client has sent so far.
+    pub(super) fn wait_settled(&self) {}
 
-    impl ClientInput {
-        /// Reads what is available; returns 0 at the end.
-        pub(in crate::proxy) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-            pipe::read_available(&self.0, buffer)
-        }
+    pub(super) fn wait_readable(&self) -> io::Result<()> {
+        pipe::wait_readable(&self.0)
+    }
 
-        /// Returns whether there are bytes to read, or the end.
-        pub(in crate::proxy) fn is_readable(&self) -> bool {
-            pipe::is_readable(&self.0)
-        }
+    /// Returns whether the client has closed our stdin, even if bytes are left to read.
+    pub(super) fn is_hung_up(&self) -> bool {
+        pipe::is_hung_up(&self.0)
+    }
 
-        /// Waits until [`Self::is_readable`] sees what the client has sent so far. Here it asks the system, so there is
-        /// no wait.
-        pub(in crate::proxy) fn wait_settled(&self) {}
-
-        pub(in crate::proxy) fn wait_readable(&self) -> io::Result<()> {
-            pipe::wait_readable(&self.0)
-        }
-
-        /// Returns whether the client has closed our stdin, even if bytes are left to read.
-        pub(in crate::proxy) fn is_hung_up(&self) -> bool {
-            pipe::is_hung_up(&self.0)
-        }
-
-        /// Returns how long ago the client closed our stdin. Only a write that waits for the server needs this here.
-        pub(in crate::proxy) fn hung_up_for(&self) -> Option<Duration> {
-            None
-        }
+    /// Returns `None`: only a write that waits for the server needs to know this, and [`Self::is_hung_up`] tells it.
+    pub(super) fn hung_up_for(&self) -> Option<std::time::Duration> {
+        None
     }
 }
 
@@ -67,10 +56,9 @@ pub(super) fn open_stdin() -> io::Result<ClientInput> {
     if io::IsTerminal::is_terminal(&stdin) {
         return Ok(ClientInput::new(Box::new(stdin)));
     }
-    let file = super::pipe::duplicate_stream(&stdin)?;
+    let file = pipe::duplicate_stream(&stdin)?;
     #[cfg(windows)]
-    let input = ClientInput::new(Box::new(file));
+    return Ok(ClientInput::new(Box::new(file)));
     #[cfg(unix)]
-    let input = ClientInput(std::sync::Arc::new(file));
-    Ok(input)
+    Ok(ClientInput(std::sync::Arc::new(file)))
 }

@@ -15,12 +15,12 @@ mod pump;
 mod raw_output;
 mod reload;
 mod server_queue;
+pub(crate) mod server_text;
 mod session;
 mod shared_session;
 mod signals;
 pub mod start_failure;
 pub mod stderr;
-mod stray_line;
 #[cfg(unix)]
 pub mod watcher;
 
@@ -28,7 +28,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -45,9 +45,10 @@ use self::pump::{Pump, PumpSource, Stopped};
 use self::raw_output::RawOutput;
 pub use self::reload::Reload;
 use self::server_queue::ServerQueue;
-use self::session::{PumpEvent, SessionEnd, SessionLoop};
+use self::server_text::copy_stderr;
+use self::session::{PumpEvent, SessionLoop};
 use self::shared_session::{ClientWriter, ServerWriter, SessionClock, SharedSession, lock_unpoisoned};
-use self::signals::{ChildSignals, Signals};
+use self::signals::Signals;
 use self::stderr::Stderr;
 use crate::audit::{self, AuditLog, LogNotice};
 use crate::engine::{Engine, LocalChannel};
@@ -91,38 +92,28 @@ pub struct LogPlace {
 /// Runs the server until the session ends, and returns the wrapper's exit code. Call this on the main thread.
 ///
 /// # Errors
-/// If the server cannot be started; nothing was read from stdin then.
+/// Returns an error if the server cannot be started; nothing was read from stdin then.
 pub fn run_session(wrap: Wrap) -> Result<Exit, StartError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::system_refused)?;
-    runtime.block_on(async {
-        let (session_loop, session) = start_session(wrap)?;
-        let SessionEnd { exit, log_drain } = session_loop.run_to_end().await;
-        let lost = session.log.as_ref().map_or(0, |log| log.finish(log_drain));
-        if lost > 0 {
-            tracing::error!(
-                "the wrapper ends before {lost} records of the audit log could be written, so they are missing from it; put the \
-                 state directory on a faster disk"
-            );
-        }
-        Ok(exit)
-    })
+    runtime.block_on(async { Ok(start_session(wrap)?.run_to_end().await) })
 }
 
-fn start_session(wrap: Wrap) -> Result<(SessionLoop, Arc<SharedSession>), StartError> {
+fn start_session(wrap: Wrap) -> Result<SessionLoop, StartError> {
     let system = StartError::system_refused;
     // Before the server starts, so that a signal ends both at any time.
-    let signals = (Signals::new().map_err(system)?, ChildSignals::new().map_err(system)?);
+    let signals = Signals::new().map_err(system)?;
     let (stdin, stdout) = (client_input::open_stdin().map_err(system)?, RawOutput::open_stdout().map_err(system)?);
     let (server_reads, we_write) = io::pipe().map_err(system)?;
     let (we_read, server_writes) = io::pipe().map_err(system)?;
+    let (server_stderr, server_says) = io::pipe().map_err(system)?;
     let we_read = into_file(we_read);
     pipe::set_capacity(&we_read, SERVER_PIPE);
     // A large result then goes to the client in one write, not in pieces that each wait for the client to wake.
     stdout.set_capacity(SERVER_PIPE);
     let server = ServerWriter::new(into_file(we_write), stdin.clone(), wrap.grace).map_err(system)?;
-    let child = Child::spawn(&wrap.command, None, server_reads, server_writes, Stdio::inherit())?;
-    kill_on_panic(&child, wrap.stderr.clone());
+    let child = Child::spawn(&wrap.command, None, server_reads, server_writes, server_says)?;
+    abort_on_panic(wrap.stderr.clone());
     let clock = SessionClock::start_now();
     let engine = Arc::new(Mutex::new(wrap.engine));
     let log = wrap.log.map(|place| start_log(place, Arc::clone(&engine), clock)).transpose().map_err(system)?;
@@ -140,8 +131,15 @@ fn start_session(wrap: Wrap) -> Result<(SessionLoop, Arc<SharedSession>), StartE
         stderr: wrap.stderr,
     });
     let (events, received) = unbounded_channel();
+    let (copying, stderr_copied) = channel();
+    let stderr = session.stderr.clone();
+    let copy = move || {
+        copy_stderr(server_stderr, &stderr);
+        drop(copying);
+    };
+    name_thread("server-stderr").spawn(copy).map_err(system)?;
     start_threads(&session, (stdin, we_read), events, wrap.local, wrap.reload).map_err(system)?;
-    Ok((SessionLoop::new(child, Arc::clone(&session), signals, received), session))
+    Ok(SessionLoop::new(child, session, signals, received, stderr_copied))
 }
 
 /// Starts the pumps, the writer of the server queue, the approval worker, and the watch of the policy.
@@ -195,12 +193,11 @@ fn name_thread(name: &str) -> thread::Builder {
     thread::Builder::new().name(name.to_owned())
 }
 
-/// A panic ends the process at once in a release; the server's group must not outlive it.
-fn kill_on_panic(child: &Child, stderr: Stderr) {
-    let group = child.process_group();
+/// A panic ends the process at once, and the server with it: nothing may be forwarded by what is left of us.
+fn abort_on_panic(stderr: Stderr) {
     std::panic::set_hook(Box::new(move |panic| {
-        group.kill_all();
         stderr.write_text(format!("policylayer ERROR {panic}\n").as_bytes());
         stderr.wait_written();
+        std::process::abort();
     }));
 }

@@ -4,75 +4,73 @@
 //! Its text comes from a server, so it reaches the desktop as data: as an argument of `osascript` and never a part of
 //! its script on macOS, as the text of a node of a document on Windows, as a string of a D-Bus message on Linux.
 
+use std::io;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
 use crate::env::Env;
+use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
 use crate::policy::ServerName;
 use crate::state::approvals::Announce;
+use crate::visible::{escape_invisible, shorten};
+
+/// Shows one notification, and may wait for the desktop.
+type Notifier = Box<dyn FnMut(&NotificationText) -> io::Result<()> + Send>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct NotificationText {
+    title: String,
+    body: String,
+}
+
+impl NotificationText {
+    fn new(id: &str, tool: &str, server: &str) -> Self {
+        // Windows drops a notification that is longer than a few kilobytes, or that XML cannot represent.
+        let name = escape_invisible(tool).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+        Self {
+            title: format!("{} waits for your approval", shorten(&name, MAX_NOTIFIED_NAME)),
+            body: format!("An agent wants to call it on {server}.\npolicylayer approvals show {id}"),
+        }
+    }
+}
 
 /// Shows a notification for each question, if there is a desktop that shows them.
 pub fn start_notifications(server: &ServerName, env: &Env) -> Announce {
-    let Some(show) = platform::create_notifier(env) else { return Box::new(|_, _| ()) };
-    let server = server.to_string();
-    let show = queue::start_queue(show);
-    Box::new(move |id, tool| show(queue::NotificationText::new(id, tool, &server)))
+    let Some(notifier) = platform::create_notifier(env) else { return Box::new(|_, _| ()) };
+    let (server, show) = (server.to_string(), start_queue(notifier));
+    Box::new(move |id, tool| show(NotificationText::new(id, tool, &server)))
 }
 
-/// The queue of a thread that shows one notification at a time, and is started for the first one.
-mod queue {
-    use std::cell::Cell;
-    use std::io;
-    use std::sync::mpsc::sync_channel;
-    use std::thread;
-
-    use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
-    use crate::visible::escape_invisible;
-
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    pub(super) struct NotificationText {
-        pub(super) title: String,
-        pub(super) body: String,
-    }
-
-    impl NotificationText {
-        pub(super) fn new(id: &str, tool: &str, server: &str) -> Self {
-            // Windows drops a notification that is longer than a few kilobytes, or that XML cannot represent.
-            let mut name: String = escape_invisible(tool).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
-            if let Some((end, _)) = name.char_indices().nth(MAX_NOTIFIED_NAME) {
-                name.truncate(end);
-                name.push('…');
-            }
-            Self {
-                title: format!("{name} waits for your approval"),
-                body: format!("An agent wants to call it on {server}.\npolicylayer approvals show {id}"),
+/// Shows one notification at a time on a separate thread. Never waits: if [`MAX_NOTIFICATIONS`] already wait, the
+/// notification is dropped.
+fn start_queue(mut notifier: Notifier) -> impl Fn(NotificationText) + Send {
+    let (send, texts) = sync_channel::<NotificationText>(MAX_NOTIFICATIONS);
+    let thread = thread::Builder::new().name("notification".to_owned()).spawn(move || {
+        for text in texts {
+            if let Err(error) = notifier(&text) {
+                tracing::debug!("a notification could not be shown: {error}");
             }
         }
+    });
+    if let Err(error) = thread {
+        tracing::debug!("no notifications will be shown: {error}");
     }
-
-    /// Shows notifications on a separate thread. Never waits: if [`MAX_NOTIFICATIONS`] already wait, the notification
-    /// is dropped.
-    pub(super) fn start_queue<S>(show: S) -> impl Fn(NotificationText) + Send
-    where
-        S: FnMut(&NotificationText) -> io::Result<()> + Send + 'static,
-    {
-        let (send, texts) = sync_channel::<NotificationText>(MAX_NOTIFICATIONS);
-        let start = Cell::new(Some((texts, show)));
-        move |text| {
-            if let Some((texts, mut show)) = start.take() {
-                let thread = thread::Builder::new().name("notification".to_owned()).spawn(move || {
-                    for text in texts {
-                        if let Err(error) = show(&text) {
-                            tracing::debug!("no notification is shown: {error}");
-                        }
-                    }
-                });
-                if let Err(error) = thread {
-                    tracing::debug!("no notification is shown: {error}");
-                }
-            }
-            if send.try_send(text).is_err() {
-                tracing::debug!("no notification is shown: others are not shown yet");
-            }
+    move |text| {
+        if send.try_send(text).is_err() {
+            tracing::debug!("a notification was dropped: others are not shown yet");
         }
     }
+}
+
+/// Registers the name of our notifications, if the system requires it. A failure is not reported: without it they are
+/// shown as well.
+pub fn register_name(env: &Env) {
+    #[cfg(windows)]
+    if let Err(error) = platform::register_app_id(env) {
+        tracing::debug!("notifications have no name of their own: {error}");
+    }
+    #[cfg(not(windows))]
+    let _ = env;
 }
 
 #[cfg(any(target_os = "macos", windows, test))]
@@ -89,7 +87,7 @@ mod program {
         // Our own stdout is the protocol.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         #[cfg(unix)]
-        let starting = crate::proxy::watcher::STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let starting = crate::proxy::child::STARTING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut child = command.spawn()?;
         #[cfg(unix)]
         drop(starting);
@@ -114,7 +112,7 @@ mod program {
     /// Creates a command that runs a statement of AppleScript with a text as its arguments. The first argument is ours:
     /// the options of `osascript` end there, so that a tool named `-e` is not an option.
     #[cfg(any(target_os = "macos", test))]
-    pub(super) fn osascript_command(statement: &str, text: &super::queue::NotificationText) -> Command {
+    pub(super) fn osascript_command(statement: &str, text: &super::NotificationText) -> Command {
         let mut command = Command::new("/usr/bin/osascript");
         command.args(["-e", "on run argv", "-e", statement, "-e", "end run"]);
         command.args(["policylayer", text.title.as_str(), text.body.as_str()]);
@@ -127,16 +125,16 @@ mod platform {
     use std::io;
 
     use super::program::{DISPLAY, osascript_command, run_with_timeout};
-    use super::queue::NotificationText;
+    use super::{NotificationText, Notifier};
     use crate::env::Env;
     use crate::limits::NOTIFICATION_PATIENCE;
 
     /// `osascript` fails if nobody is logged in at the screen.
-    pub(super) fn create_notifier(_: &Env) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
-        Some(|text: &NotificationText| {
+    pub(super) fn create_notifier(_: &Env) -> Option<Notifier> {
+        Some(Box::new(|text: &NotificationText| {
             let status = run_with_timeout(osascript_command(DISPLAY, text), NOTIFICATION_PATIENCE)?;
             if status.success() { Ok(()) } else { Err(io::Error::other(format!("osascript: {status}"))) }
-        })
+        }))
     }
 }
 
@@ -151,7 +149,7 @@ mod platform {
     use notify_rust::Notification;
 
     use super::program::run_with_timeout;
-    use super::queue::NotificationText;
+    use super::{NotificationText, Notifier};
     use crate::env::Env;
     use crate::limits::NOTIFICATION_PATIENCE;
 
@@ -164,20 +162,18 @@ mod platform {
     /// `CREATE_NO_WINDOW`: otherwise a console flashes up if the client has none.
     const NO_WINDOW: u32 = 0x0800_0000;
 
-    pub(super) fn create_notifier(
-        env: &Env,
-    ) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
-        let query = (reg_exe_path(env), ["query", KEY]);
+    pub(super) fn create_notifier(env: &Env) -> Option<Notifier> {
+        let reg = reg_exe_path(env);
         let mut is_registered = None;
-        Some(move |text: &NotificationText| {
+        Some(Box::new(move |text: &NotificationText| {
             let is_registered = *is_registered
-                .get_or_insert_with(|| run_quietly(&query.0, &query.1).is_ok_and(|found| found.success()));
+                .get_or_insert_with(|| run_quietly(&reg, &["query", KEY]).is_ok_and(|found| found.success()));
             // Without a registered id, the notification uses that of PowerShell, which every Windows has registered.
             if is_registered && build_notification(text).app_id(APP_ID).show().is_ok() {
                 return Ok(());
             }
             build_notification(text).show().map(drop).map_err(io::Error::other)
-        })
+        }))
     }
 
     fn build_notification(text: &NotificationText) -> Notification {
@@ -223,44 +219,29 @@ mod platform {
 mod platform {
     use std::io;
 
-    use super::queue::NotificationText;
+    use super::{NotificationText, Notifier};
     use crate::env::Env;
 
     /// Nobody would see a notification without a display and a bus.
-    pub(super) fn create_notifier(
-        env: &Env,
-    ) -> Option<impl FnMut(&NotificationText) -> io::Result<()> + Send + 'static> {
+    pub(super) fn create_notifier(env: &Env) -> Option<Notifier> {
         let is_set = |name: &&str| env.var(name).is_some_and(|value| !value.is_empty());
         let has_display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set);
         let has_bus = ["DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"].iter().any(is_set);
-        (has_display && has_bus).then_some(|text: &NotificationText| {
+        let show = |text: &NotificationText| {
             let mut notification = notify_rust::Notification::new();
             notification.appname("policylayer").summary(&text.title).body(&text.body);
             notification.show().map(drop).map_err(io::Error::other)
-        })
+        };
+        (has_display && has_bus).then(|| Box::new(show) as Notifier)
     }
 }
 
 #[cfg(not(any(feature = "desktop", target_os = "macos", windows)))]
 mod platform {
-    use super::queue::NotificationText;
-    use crate::env::Env;
-
     /// This build has no notifications.
-    pub(super) fn create_notifier(_: &Env) -> Option<fn(&NotificationText) -> std::io::Result<()>> {
+    pub(super) fn create_notifier(_: &crate::env::Env) -> Option<super::Notifier> {
         None
     }
-}
-
-/// Registers the name of our notifications, if the system requires it. A failure is not reported: without it they are
-/// shown as well.
-pub fn register_name(env: &Env) {
-    #[cfg(windows)]
-    if let Err(error) = platform::register_app_id(env) {
-        tracing::debug!("notifications have no name of their own: {error}");
-    }
-    #[cfg(not(windows))]
-    let _ = env;
 }
 
 #[cfg(test)]
@@ -270,7 +251,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::program::{DISPLAY, osascript_command};
-    use super::queue::{NotificationText, start_queue};
+    use super::{NotificationText, start_queue};
     use crate::limits::{MAX_NOTIFICATIONS, MAX_NOTIFIED_NAME};
 
     const HOSTILE: &str = "-e do shell script \"touch /tmp/x\" & '</text><audio/>\u{1b}\u{ffff}";
@@ -313,10 +294,10 @@ mod tests {
     fn a_flood_waits_for_nobody_and_is_bounded() {
         let (seen, shown) = channel();
         let (go, gate) = channel::<()>();
-        let show = start_queue(move |text: &NotificationText| {
+        let show = start_queue(Box::new(move |text: &NotificationText| {
             seen.send(text.clone()).unwrap();
             gate.recv().map_err(std::io::Error::other)
-        });
+        }));
         let all: Vec<_> =
             (0..MAX_NOTIFICATIONS + 100).map(|n| NotificationText::new("id", &format!("tool{n}"), "s")).collect();
         show(all[0].clone());

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use super::approval_worker::ApprovalEvent;
 use super::server_queue::QueuedLine;
+use super::server_text::{format_stray_line, visible_text};
 use super::shared_session::SharedSession;
-use super::stray_line;
 use crate::engine::{Action, Commit, Engine, Note, Now, Payload};
 use crate::record::LogEntry;
 use crate::wire::frame::Framer;
@@ -161,10 +161,10 @@ impl Outbox {
     /// Carries out what is not written to the server or the client. None of it waits for anybody.
     pub(super) fn hand_over(&mut self, framer: &Framer) {
         for stray in self.strays.drain(..) {
-            self.session.stderr.write_text(&stray_line::format_stray_line(framer.bytes(&stray)));
+            self.session.stderr.write_text(format_stray_line(framer.bytes(&stray)).as_bytes());
         }
         for note in self.notes.drain(..) {
-            tracing::info!("{}", stray_line::visible_text(note.to_string().as_bytes()));
+            tracing::info!("{}", visible_text(note.to_string().as_bytes()));
         }
         self.session.record_entries(&mut self.entries);
         self.session.approvals.post_events(&mut self.events);

@@ -2,8 +2,8 @@
 //! specification says.
 
 use std::ffi::OsString;
-use std::io;
-use std::process::{self, Stdio};
+use std::io::{self, PipeReader, PipeWriter};
+use std::process;
 use std::time::Duration;
 
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::child::{Child, ServerExit, SpawnEnv, StartError, Stop};
 use super::pipe::into_handle;
-use super::signals::{ChildSignals, Signals};
+use super::signals::Signals;
 use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
 
 /// A running server, and the signals that end it with us.
@@ -19,7 +19,6 @@ use crate::limits::{DRAIN, KILL_WAIT, SIGNAL_GRACE, TERM_GRACE};
 pub struct ProbeServer {
     child: Child,
     signals: Signals,
-    children: ChildSignals,
     stopped_by: Option<Stop>,
     ended: Option<ServerExit>,
 }
@@ -33,6 +32,21 @@ pub struct Pipes {
     pub stdout: ChildStdout,
     /// Everything that is not protocol.
     pub stderr: ChildStderr,
+}
+
+impl Pipes {
+    /// Opens the pipes, and returns the server's ends too.
+    fn open() -> io::Result<(Self, PipeReader, PipeWriter, PipeWriter)> {
+        let (server_reads, stdin) = io::pipe()?;
+        let (stdout, server_writes) = io::pipe()?;
+        let (stderr, server_says) = io::pipe()?;
+        let pipes = Self {
+            stdin: ChildStdin::from_std(process::ChildStdin::from(into_handle(stdin)))?,
+            stdout: ChildStdout::from_std(process::ChildStdout::from(into_handle(stdout)))?,
+            stderr: ChildStderr::from_std(process::ChildStderr::from(into_handle(stderr)))?,
+        };
+        Ok((pipes, server_reads, server_writes, server_says))
+    }
 }
 
 /// How the probe of a server ended.
@@ -51,48 +65,29 @@ impl ProbeServer {
     /// runtime.
     ///
     /// # Errors
-    /// If it cannot be started.
+    /// Returns an error if it cannot be started.
     pub fn start_server(command: &[OsString], spawn_env: Option<&SpawnEnv>) -> Result<(Self, Pipes), StartError> {
-        let (signals, children) = (
-            Signals::new().map_err(StartError::system_refused)?,
-            ChildSignals::new().map_err(StartError::system_refused)?,
-        );
-        let (server_reads, stdin) = io::pipe().map_err(StartError::system_refused)?;
-        let (stdout, server_writes) = io::pipe().map_err(StartError::system_refused)?;
-        let (stderr, server_says) = io::pipe().map_err(StartError::system_refused)?;
-        // Before the server runs, so that a failure leaves nothing behind.
-        let pipes = Pipes {
-            stdin: ChildStdin::from_std(process::ChildStdin::from(into_handle(stdin)))
-                .map_err(StartError::system_refused)?,
-            stdout: ChildStdout::from_std(process::ChildStdout::from(into_handle(stdout)))
-                .map_err(StartError::system_refused)?,
-            stderr: ChildStderr::from_std(process::ChildStderr::from(into_handle(stderr)))
-                .map_err(StartError::system_refused)?,
-        };
-        let child = Child::spawn(command, spawn_env, server_reads, server_writes, Stdio::from(server_says))?;
-        Ok((Self { child, signals, children, stopped_by: None, ended: None }, pipes))
+        let system = StartError::system_refused;
+        let signals = Signals::new().map_err(system)?;
+        let (pipes, server_reads, server_writes, server_says) = Pipes::open().map_err(system)?;
+        let child = Child::spawn(command, spawn_env, server_reads, server_writes, server_says)?;
+        Ok((Self { child, signals, stopped_by: None, ended: None }, pipes))
     }
 
     /// Runs `talk` until it is done; `None` if the server, or a signal to us, ends it earlier.
     pub async fn run_until<T>(&mut self, talk: impl Future<Output = T>) -> Option<T> {
         let mut talk = std::pin::pin!(talk);
-        loop {
-            tokio::select! {
-                biased;
-                said = &mut talk => return Some(said),
-                stop = self.signals.next_signal() => {
-                    self.stopped_by = Some(stop);
-                    return None;
-                }
-                ended = self.child.wait_for_exit() => {
-                    self.ended = Some(ended);
-                    // Its last lines may still be in its pipe.
-                    return timeout(DRAIN, talk).await.ok();
-                }
-                () = self.children.wait_for_exit() => {
-                    // Without a watcher the server could outlive us.
-                    self.child.keep_watcher().ok()?;
-                }
+        tokio::select! {
+            biased;
+            said = &mut talk => Some(said),
+            stop = self.signals.next_signal() => {
+                self.stopped_by = Some(stop);
+                None
+            }
+            ended = self.child.wait_for_exit() => {
+                self.ended = Some(ended);
+                // Its last lines may still be in its pipe.
+                timeout(DRAIN, talk).await.ok()
             }
         }
     }
@@ -117,7 +112,7 @@ impl ProbeServer {
             self.wait_for_exit(patience).await;
         }
         if self.ended.is_none() {
-            self.child.kill_group();
+            self.child.kill_all();
             self.wait_for_exit(KILL_WAIT).await;
         }
         self.child.kill_and_reap();

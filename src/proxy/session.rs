@@ -1,6 +1,7 @@
 //! The main loop of a session, from the server's start to its end. It handles one event at a time.
 
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
@@ -11,9 +12,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::child::{Child, ServerExit, Stop};
 use super::outbox::{Outbox, ServerRoute};
 use super::shared_session::SharedSession;
-use super::signals::{ChildSignals, Signals};
+use super::signals::Signals;
 use crate::exit::Exit;
-use crate::limits::{DRAIN, KILL_WAIT, LOG_DRAIN, LOG_DRAIN_AFTER_SIGNAL, SIGNAL_GRACE, STDIN_LOOK, TERM_GRACE};
+use crate::limits::{
+    DRAIN, KILL_WAIT, LOG_DRAIN, LOG_DRAIN_AFTER_SIGNAL, SIGNAL_GRACE, STDERR_DRAIN, STDIN_LOOK, TERM_GRACE,
+};
 use crate::wire::frame::Framer;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,19 +40,11 @@ enum ShutdownStep {
     Abandon,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SessionEnd {
-    pub(super) exit: Exit,
-    /// How long writing the audit log may still take.
-    pub(super) log_drain: Duration,
-}
-
 #[derive(Debug)]
 pub(super) struct SessionLoop {
     child: Child,
     shared: Arc<SharedSession>,
     signals: Signals,
-    children: ChildSignals,
     events: UnboundedReceiver<PumpEvent>,
     next: Option<(Instant, ShutdownStep)>,
     /// Whether the client has closed our stdin or is gone.
@@ -59,45 +54,56 @@ pub(super) struct SessionLoop {
     answered: Option<oneshot::Receiver<()>>,
     /// When the wrapper must end, whatever is left to do. A signal sets it.
     must_end: Option<Instant>,
+    /// Is disconnected once the server's stderr is closed, and all that it held was copied.
+    stderr_copied: Receiver<()>,
 }
 
 impl SessionLoop {
     pub(super) fn new(
         child: Child,
         shared: Arc<SharedSession>,
-        (signals, children): (Signals, ChildSignals),
+        signals: Signals,
         events: UnboundedReceiver<PumpEvent>,
+        stderr_copied: Receiver<()>,
     ) -> Self {
         Self {
             child,
             shared,
             signals,
-            children,
             events,
             next: None,
             client_left: false,
             server_closed: false,
             answered: None,
             must_end: None,
+            stderr_copied,
         }
     }
 
-    /// Runs until the server has ended and every open request is answered.
-    pub(super) async fn run_to_end(mut self) -> SessionEnd {
+    /// Runs until the server has ended, every open request is answered, and the audit log is written.
+    pub(super) async fn run_to_end(mut self) -> Exit {
         let ended = self.wait_until_ended().await;
         tracing::debug!("the server has ended: {}", ended.how);
         self.close_server_stdin();
         self.drain_server_output().await;
-        self.child.kill_group();
+        self.child.kill_all();
         // Nothing is written after the last answers, so earlier ones are written first.
         if let Some(answered) = self.answered.take() {
             self.wait_until_answered(answered).await;
         }
         let answered = answer_open(&self.shared, &ended.how, Answers::Last);
         self.wait_until_answered(answered).await;
-        let log_drain = if self.must_end.is_some() { LOG_DRAIN_AFTER_SIGNAL } else { LOG_DRAIN };
         self.child.kill_and_reap();
-        SessionEnd { exit: Exit::Upstream(ended.code), log_drain }
+        let _ = self.stderr_copied.recv_timeout(STDERR_DRAIN);
+        let log_drain = if self.must_end.is_some() { LOG_DRAIN_AFTER_SIGNAL } else { LOG_DRAIN };
+        let lost = self.shared.log.as_ref().map_or(0, |log| log.finish(log_drain));
+        if lost > 0 {
+            tracing::error!(
+                "the wrapper ends before {lost} records of the audit log could be written, so they are missing from it; put the \
+                 state directory on a faster disk"
+            );
+        }
+        Exit::Upstream(ended.code)
     }
 
     async fn wait_until_ended(&mut self) -> ServerExit {
@@ -108,7 +114,6 @@ impl SessionLoop {
                 ended = self.child.wait_for_exit() => return ended,
                 stop = self.signals.next_signal() => self.forward_signal(stop),
                 Some(event) = self.events.recv() => self.handle_pump_event(event),
-                () = self.children.wait_for_exit() => self.keep_watcher(),
                 () = sleep_until_some(at) => {
                     if let Some((_, step)) = self.next.take()
                         && let Some(ended) = self.carry_out_step(step)
@@ -165,7 +170,7 @@ impl SessionLoop {
                 self.schedule_step(TERM_GRACE, ShutdownStep::Kill);
             }
             ShutdownStep::Kill => {
-                self.child.kill_group();
+                self.child.kill_all();
                 self.schedule_step(KILL_WAIT, ShutdownStep::Abandon);
             }
             ShutdownStep::Abandon => return Some(ServerExit::unknown()),
@@ -181,26 +186,6 @@ impl SessionLoop {
             self.close_server_stdin();
             self.schedule_step(SIGNAL_GRACE, ShutdownStep::Kill);
             self.must_end = Some(Instant::now() + SIGNAL_GRACE + KILL_WAIT);
-        }
-    }
-
-    /// Replaces a watcher that has ended. If that fails, ends the session: without a watcher, the server's descendants
-    /// could outlive us.
-    fn keep_watcher(&mut self) {
-        // The watcher is in the group that was killed.
-        if matches!(self.next, Some((_, ShutdownStep::Abandon))) {
-            return;
-        }
-        if let Err(error) = self.child.keep_watcher()
-            && !matches!(self.next, Some((_, ShutdownStep::Kill)))
-        {
-            tracing::error!(
-                "nobody could end the server were the wrapper killed, so the session ends now: its watcher, another \
-                 process of policylayer, has ended, and there is no other ({error})"
-            );
-            self.close_server_stdin();
-            self.child.request_stop(Stop::Terminate);
-            self.schedule_step(SIGNAL_GRACE, ShutdownStep::Kill);
         }
     }
 
@@ -221,7 +206,7 @@ impl SessionLoop {
                 () = sleep(DRAIN) => {
                     if !rest_killed {
                         // A descendant holds the pipe, and has had its time to write something.
-                        self.child.kill_group();
+                        self.child.kill_all();
                         rest_killed = true;
                     } else if self.shared.client.blocked_write_count().is_none() || stalls.check_stalled(&self.shared, self.client_left) {
                         return;

@@ -1,12 +1,10 @@
-//! The signals that end a session, as one stream, and the signal that one of our children has ended.
+//! The signals that end a session, as one stream.
 
 use std::future::pending;
 use std::io;
 
 #[cfg(unix)]
-use tokio::signal::unix::{
-    Signal as ChildSignal, Signal as Hangup, Signal as Interrupt, Signal as Terminate, SignalKind, signal,
-};
+use tokio::signal::unix::{Signal as Hangup, Signal as Interrupt, Signal as Terminate, SignalKind, signal};
 #[cfg(windows)]
 use tokio::signal::windows::{
     CtrlBreak as Terminate, CtrlC as Interrupt, CtrlClose as Hangup, ctrl_break, ctrl_c, ctrl_close,
@@ -28,7 +26,7 @@ impl Signals {
     pub(super) fn new() -> io::Result<Self> {
         let hangup = if super::child::ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        super::child::unblock_signals()?;
+        super::child::reset_signals()?;
         Ok(Self { terminate, interrupt, hangup })
     }
 
@@ -50,29 +48,5 @@ impl Signals {
             _ = self.interrupt.recv() => Stop::Interrupt,
             Some(()) = hangup => Stop::Hangup,
         }
-    }
-}
-
-/// The signal that one of our children has ended. Windows has none and needs none: a job has no watcher.
-#[derive(Debug)]
-pub(super) struct ChildSignals(#[cfg(unix)] ChildSignal);
-
-impl ChildSignals {
-    #[cfg(unix)]
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self(signal(SignalKind::child())?))
-    }
-
-    #[cfg(windows)]
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self())
-    }
-
-    /// Waits until one or more children have ended. Cancel-safe.
-    pub(super) async fn wait_for_exit(&mut self) {
-        #[cfg(unix)]
-        self.0.recv().await;
-        #[cfg(windows)]
-        pending::<()>().await;
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::raw_output::RawOutput;
 use super::shared_session::lock_unpoisoned;
-use crate::limits::{MAX_STDERR, STDERR_DRAIN};
+use crate::limits::{MAX_STDERR, STDERR_DRAIN, STDERR_PATIENCE};
 
 /// Stderr: a write never blocks, keeps the order, and is dropped if too much waits.
 #[derive(Clone, Debug)]
@@ -37,9 +37,12 @@ impl Stderr {
     /// Starts the thread that writes. It ends with the process.
     ///
     /// # Errors
-    /// If there is no stderr, or no thread.
+    /// Returns an error if there is no stderr, or no thread.
     pub fn start_writer() -> io::Result<Self> {
-        let output = RawOutput::open_stderr()?;
+        Self::start_writer_to(RawOutput::open_stderr()?)
+    }
+
+    pub(super) fn start_writer_to(output: RawOutput) -> io::Result<Self> {
         let stderr = Self(Arc::new(StderrState { queue: Mutex::default(), changed: Condvar::new() }));
         let shared = Arc::clone(&stderr.0);
         thread::Builder::new().name("stderr".to_owned()).spawn(move || shared.write_queued(&output))?;
@@ -58,6 +61,14 @@ impl Stderr {
         }
         drop(queue);
         self.0.changed.notify_all();
+    }
+
+    /// Writes a text as [`Self::write_text`] does, but waits a while for a reader first, and leaves half of the space
+    /// to those who do not wait.
+    pub(super) fn write_patiently(&self, text: &[u8]) {
+        let is_full = |queue: &mut StderrQueue| queue.dropped == 0 && queue.waiting.len() + text.len() > MAX_STDERR / 2;
+        drop(self.0.changed.wait_timeout_while(lock_unpoisoned(&self.0.queue), STDERR_PATIENCE, is_full));
+        self.write_text(text);
     }
 
     /// Waits until all is written, at most [`STDERR_DRAIN`]: the process is about to end.

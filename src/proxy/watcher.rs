@@ -1,152 +1,218 @@
-//! The watcher: a tiny process that kills the server's group when the wrapper ends, for whatever reason.
+//! The watcher: a tiny process between the wrapper and the server, which ends all that the server has started when the
+//! wrapper ends, for whatever reason.
 //!
-//! It is our own program again, with a hidden subcommand, and not a fork without exec: a fork would keep all files of
-//! the wrapper open, look like a second wrapper in a process list, and need `unsafe` code. Starting a program takes
-//! about a millisecond, which passes while the server starts.
+//! It is our own program again, with a hidden subcommand. It starts the server, blocks every signal that can be blocked,
+//! and has none of our stdio and none of the server's. When its socket to the wrapper closes, the wrapper has ended.
 //!
-//! It leads the server's group, blocks every signal that can be blocked, has none of our stdio, and reads a pipe to
-//! which nobody writes. When the pipe closes, the wrapper has ended, and the watcher kills its own group, itself
-//! included.
-//!
-//! If the watcher is killed, another joins the group. The first one, which leads it, is not reaped before the end, so
-//! the group keeps its number. In the few milliseconds between the two, Linux's death signal still ends the server.
-//! macOS has none: a wrapper that is killed in exactly these milliseconds leaves its server behind, with a closed
-//! stdin.
+//! On Linux it is a "child subreaper": a descendant whose parent ends becomes its child, also one that has left the
+//! process group or the session. So it kills its children, and then those that have become its children, until it has
+//! none. Only its own children are ever killed, and their numbers are taken until it reaps them. Elsewhere a process
+//! whose parent has ended is not to be told from others, so only what a living descendant has started is found, beside
+//! the process group.
 
-use std::io;
-use std::process::{Child, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::ffi::OsString;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus};
 
-use super::child::{ProcessGroup, watcher_command};
-use crate::limits::MAX_WATCHERS;
+use super::child;
+use super::shared_session::lock_unpoisoned;
+use crate::limits::{BLOCKED_LOOK, END_CHILDREN, END_LOOK};
 
 /// The first argument that makes a process the watcher; not part of the command line that people see.
 pub const SUBCOMMAND: &str = "watch-server";
 
-/// Held while a process is started beside the server. macOS creates a pipe and then marks it as not inheritable: a
-/// process that another thread starts in between would keep the watcher's pipe open, and the watcher would also wait
-/// for that process.
-pub(super) static STARTING: Mutex<()> = Mutex::new(());
+/// What the watcher reports last if nothing is left of the server. No wait status is negative.
+pub(super) const ALL_ENDED: i32 = -1;
 
-/// The watcher's processes, with our ends of their pipes.
+/// A program with its arguments, and its environment and working directory if they are not the watcher's own.
+type StartRequest = (Vec<OsString>, Option<(Vec<(OsString, OsString)>, OsString)>);
+
+/// The server, as its parent sees it. While this is locked, no child is reaped but by who holds the lock.
 #[derive(Debug)]
-pub(super) struct Watcher {
-    /// The first one, whose process id is the group's number until it is reaped.
-    leader: Child,
-    /// Those that replaced it, the living one last.
-    others: Vec<Child>,
+struct WatchedServer {
+    control: UnixStream,
+    /// `None` once it is reaped.
+    pid: Option<Pid>,
 }
 
-impl Watcher {
-    /// Starts a watcher, which leads a new process group.
-    pub(super) fn spawn() -> io::Result<Self> {
-        Ok(Self { leader: spawn_watcher(0)?, others: Vec::new() })
+impl WatchedServer {
+    fn report(&mut self, number: i32) {
+        // A wrapper that has ended needs no report.
+        let _ = self.control.write_all(&number.to_le_bytes());
     }
 
-    pub(super) fn group_id(&self) -> Option<Pid> {
-        Pid::from_raw(self.leader.id().cast_signed())
-    }
-
-    /// Starts another watcher in the group if the last one has ended.
-    ///
-    /// # Errors
-    /// If none can be started, or too many have ended: then there is no watcher.
-    pub(super) fn ensure_running(&mut self) -> io::Result<WatcherCheck> {
-        if !has_exited(self.others.last().unwrap_or(&self.leader))? {
-            return Ok(WatcherCheck::Alive);
+    fn note_reaped(&mut self, pid: Pid, status: WaitStatus) {
+        if self.pid == Some(pid) {
+            self.pid = None;
+            self.report(status.as_raw());
         }
-        // The leader counts too.
-        if self.others.len() + 1 >= MAX_WATCHERS {
-            return Err(io::Error::other(format!("{MAX_WATCHERS} of them were ended")));
-        }
-        self.others.push(spawn_watcher(self.leader.id().cast_signed())?);
-        Ok(WatcherCheck::Replaced)
     }
 
-    /// Kills the group and reaps the watcher. From here on, another group may get the number.
-    pub(super) fn kill_and_reap(mut self, group: ProcessGroup) {
-        group.kill_all();
-        let _ = self.leader.wait();
-        for mut other in self.others {
-            let _ = other.wait();
+    fn send_signal(&self, signal: Signal) {
+        // It is not an error if nobody is left to get it.
+        let _ = rustix::process::kill_current_process_group(signal);
+        let has_left = |pid: &Pid| rustix::process::getpgid(Some(*pid)) != Ok(rustix::process::getpgrp());
+        if let Some(pid) = self.pid.filter(has_left) {
+            let _ = rustix::process::kill_process(pid, signal);
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WatcherCheck {
-    Alive,
-    /// The watcher has ended, and another is in its place.
-    Replaced,
-}
-
-/// Starts a watcher in this process group, or in a new one if it is 0.
-fn spawn_watcher(group: i32) -> io::Result<Child> {
-    let program = std::env::current_exe()?;
-    let mut command = watcher_command(program.into_os_string(), group);
-    command.arg(SUBCOMMAND).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    command.spawn()
-}
-
-/// Checks without reaping: the number must stay taken.
-fn has_exited(watcher: &Child) -> io::Result<bool> {
-    let Some(pid) = Pid::from_raw(watcher.id().cast_signed()) else { return Ok(true) };
-    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    // macOS also reports a watcher that was only stopped.
-    let status = rustix::process::waitid(WaitId::Pid(pid), look)?;
-    Ok(status.is_some_and(|status| status.exited() || status.killed() || status.dumped()))
-}
-
-/// Runs the watcher: waits until its standard input ends, then kills its own process group.
+/// Runs the watcher, from the start of the server until nothing of it is left.
 ///
 /// # Errors
-/// If it was not started by the wrapper.
+/// Returns an error if it was not started by the wrapper.
 pub fn run_watcher() -> io::Result<()> {
-    // In a script, it would kill the script's group; the wrapper starts it in a group other than its own. If the
-    // wrapper has already ended, our parent is a process elsewhere.
-    let parents_group = rustix::process::getppid().and_then(|parent| rustix::process::getpgid(Some(parent)).ok());
-    if parents_group == Some(rustix::process::getpgrp()) {
-        return Err(io::Error::other("this subcommand is for policylayer itself"));
-    }
-    let mut buffer = [0_u8; 1];
-    loop {
-        match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
-            Ok(0) => break,
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(_) => break,
+    let mut control =
+        child::take_control_socket().map_err(|_| io::Error::other("this subcommand is for policylayer itself"))?;
+    let mask = child::block_signals()?;
+    // Where the system refuses, the process group is what can be ended.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    let mut request = Vec::new();
+    // The wrapper sends nothing more before it has the answer.
+    BufReader::new(&control).read_until(b'\n', &mut request)?;
+    let started = start_server(serde_json::from_slice(&request)?, mask).and_then(|pid| {
+        // A pipe of the server's closes when the server closes it.
+        let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stdin(&null)?;
+        rustix::stdio::dup2_stdout(&null)?;
+        rustix::stdio::dup2_stderr(&null)?;
+        Ok(pid)
+    });
+    let mut server = WatchedServer { control: control.try_clone()?, pid: None };
+    match started {
+        Ok(pid) => server.pid = Some(pid),
+        Err(error) => {
+            server.report(error.raw_os_error().unwrap_or(libc::EINVAL));
+            return Ok(());
         }
     }
-    rustix::process::kill_current_process_group(Signal::KILL)?;
-    Ok(())
+    server.report(0);
+    let server = Arc::new(Mutex::new(server));
+    let reaped = Arc::clone(&server);
+    thread::Builder::new().spawn(move || reap_children(&reaped))?;
+    let mut signal = [0];
+    loop {
+        match control.read(&mut signal) {
+            Ok(1..) if i32::from(signal[0]) == Signal::KILL.as_raw() => _ = end_all(&server),
+            Ok(1..) => {
+                if let Some(signal) = Signal::from_named_raw(signal[0].into()) {
+                    lock_unpoisoned(&server).send_signal(signal);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => break,
+        }
+    }
+    if end_all(&server) {
+        lock_unpoisoned(&server).report(ALL_ENDED);
+    }
+    Ok(rustix::process::kill_current_process_group(Signal::KILL)?)
 }
 
-#[cfg(test)]
-mod tests {
-    use std::process::Command;
-    use std::thread;
-    use std::time::{Duration, Instant};
-
-    use super::*;
-
-    #[test]
-    fn only_a_watcher_that_has_ended_is_replaced() {
-        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
-        let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
-        assert!(!has_exited(&child).unwrap());
-        rustix::process::kill_process(pid, Signal::STOP).unwrap();
-        thread::sleep(Duration::from_millis(100));
-        assert!(!has_exited(&child).unwrap(), "it is only stopped");
-        rustix::process::kill_process(pid, Signal::KILL).unwrap();
-        let start = Instant::now();
-        while !has_exited(&child).unwrap() {
-            assert!(start.elapsed() < Duration::from_secs(60), "nobody tells of its end");
-            thread::sleep(Duration::from_millis(5));
-        }
-        // The check has not reaped it.
-        assert!(has_exited(&child).unwrap());
-        assert!(!child.wait().unwrap().success());
+fn start_server((command, spawn_env): StartRequest, mask: child::SignalMask) -> io::Result<Pid> {
+    let (program, args) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut command = Command::new(program);
+    command.args(args);
+    if let Some((vars, dir)) = spawn_env {
+        command.env_clear().envs(vars).current_dir(dir);
     }
+    child::prepare_server(&mut command, mask);
+    Ok(Pid::from_child(&command.spawn()?))
+}
+
+/// Reaps the server, and all that becomes our child, until nothing is left.
+fn reap_children(server: &Mutex<WatchedServer>) {
+    loop {
+        match rustix::process::waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return,
+        }
+        let mut server = lock_unpoisoned(server);
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) => server.note_reaped(pid, status),
+            _ => {
+                // macOS also reports a child that was only stopped.
+                drop(server);
+                thread::sleep(BLOCKED_LOOK);
+            }
+        }
+    }
+}
+
+/// Kills everything that the server has started. Returns whether nothing is left.
+fn end_all(server: &Mutex<WatchedServer>) -> bool {
+    let mut server = lock_unpoisoned(server);
+    end_children(END_CHILDREN, |pid, status| server.note_reaped(pid, status))
+}
+
+/// Kills and reaps our children until there are none, at most for `limit`. Returns whether there are none.
+pub(super) fn end_children(limit: Duration, mut note_reaped: impl FnMut(Pid, WaitStatus)) -> bool {
+    let start = Instant::now();
+    loop {
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => note_reaped(pid, status),
+                Ok(None) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return true,
+            }
+        }
+        if start.elapsed() >= limit {
+            return false;
+        }
+        for pid in list_children() {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+        thread::sleep(END_LOOK);
+    }
+}
+
+/// Lists our children; each is there, perhaps as a zombie, until we reap it.
+#[cfg(target_os = "linux")]
+fn list_children() -> Vec<Pid> {
+    let own = std::process::id();
+    let child = |entry: std::fs::DirEntry| {
+        let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+        let stat = std::fs::read(entry.path().join("stat")).ok()?;
+        // After the name, which may be any bytes in parentheses, come the state and the parent.
+        let stat = String::from_utf8_lossy(&stat);
+        let parent: u32 = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+        (parent == own).then_some(pid)
+    };
+    std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(child).collect()
+}
+
+/// Lists our children and their living descendants. A number that is free again is given away only after all others,
+/// so it still means the same process a moment later.
+#[cfg(not(target_os = "linux"))]
+fn list_children() -> Vec<Pid> {
+    use std::process::Stdio;
+    let mut ps = Command::new("/bin/ps");
+    ps.args(["-axo", "pid=,ppid="]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let Ok(ps) = ps.spawn() else { return Vec::new() };
+    let ps_itself = Pid::from_child(&ps);
+    let Ok(listed) = ps.wait_with_output() else { return Vec::new() };
+    let pid = |text: &str| text.parse().ok().and_then(Pid::from_raw);
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    let parents: Vec<_> = listed
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .filter_map(|(process, parent)| Some((pid(process)?, pid(parent.trim())?)))
+        .filter(|(process, _)| *process != ps_itself)
+        .collect();
+    let mut found = vec![rustix::process::getpid()];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(parents.iter().filter(|(_, its_parent)| *its_parent == parent).map(|(process, _)| *process));
+        next += 1;
+    }
+    found.split_off(1)
 }

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::support::system::PATIENCE;
 use crate::support::terminal::Terminal;
 use crate::support::waiting::approvals;
-use crate::support::wrapped::{Wrapped, command, home, kill, stub, wrap, wrap_with};
+use crate::support::wrapped::{KILLED, Wrapped, command, home, home_with_grace, kill, stub, wrap, wrap_with};
 
 const SUPPORT: &str = "Library/Application Support/policylayer";
 
@@ -43,11 +43,11 @@ fn number(session: &Wrapped, file: &str) -> i32 {
 
 /// A server that ignores what can be ignored, and a descendant of the same kind.
 fn stubborn() -> (Wrapped, [i32; 2]) {
-    let home = home();
+    let home = home_with_grace("1s");
     let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
     let (own, below) = (path("own"), path("below"));
     let habits = ["--ignore-eof", "--ignore-signals", "--pid", &own, "--grandchild", &below];
-    let mut session = wrap_with(home, &["--grace", "500ms"], &habits);
+    let mut session = wrap_with(home, &[], &habits);
     session.greet();
     let pids = [number(&session, "own"), number(&session, "below")];
     (session, pids)
@@ -75,46 +75,21 @@ fn nothing_outlives_a_session_that_ends() {
     wait_until_gone(&pids);
 }
 
-/// The live watcher of a session, other than this one.
-fn watcher(session: &Wrapped, other: i32) -> i32 {
-    let start = Instant::now();
-    loop {
-        let found = session
-            .living()
-            .into_iter()
-            .find(|process| process.pid.cast_signed() != other && process.command.contains("watch-server"));
-        if let Some(process) = found {
-            return process.pid.cast_signed();
-        }
-        assert!(start.elapsed() < PATIENCE, "no watcher: {:#?}", session.living());
-        thread::sleep(Duration::from_millis(20));
-    }
+#[test]
+fn a_watcher_that_is_killed_takes_the_session_with_it() {
+    let (mut session, pids) = stubborn();
+    kill(session.pid_of("watch-server"), libc::SIGKILL);
+    assert_eq!(session.code(), KILLED);
+    wait_until_gone(&pids);
 }
 
 #[test]
-fn a_watcher_that_is_killed_is_replaced_and_the_next_one_ends_the_server() {
+fn a_watcher_that_was_stopped_ends_the_server_once_it_goes_on() {
     let (session, pids) = stubborn();
-    let first = watcher(&session, 0);
-    kill(first, libc::SIGKILL);
-    let second = watcher(&session, first);
-    let start = Instant::now();
-    while !session.said().contains("another one has taken its place") {
-        assert!(start.elapsed() < PATIENCE, "{}", session.said());
-        thread::sleep(Duration::from_millis(10));
-    }
+    let watcher = session.pid_of("watch-server");
+    kill(watcher, libc::SIGSTOP);
     session.signal(libc::SIGKILL);
-    wait_until_gone(&[pids[0], pids[1], second]);
-}
-
-#[test]
-fn a_watcher_that_is_only_stopped_is_kept() {
-    let (session, pids) = stubborn();
-    let first = watcher(&session, 0);
-    kill(first, libc::SIGSTOP);
-    thread::sleep(Duration::from_millis(300));
-    assert!(!session.said().contains("has taken its place"), "{}", session.said());
-    kill(first, libc::SIGCONT);
-    session.signal(libc::SIGKILL);
+    kill(watcher, libc::SIGCONT);
     wait_until_gone(&pids);
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[cfg(target_os = "linux")]
+#[cfg(target_os = "macos")]
 use crate::support::processes;
 use crate::support::system::{PATIENCE, at_home, program};
 use crate::support::wrapped;
@@ -503,66 +504,102 @@ fn a_server_without_a_stdin_is_let_go() {
     session.all_gone();
 }
 
-/// The process id of the watcher once it is another than `last`. It is found in /proc.
-#[cfg(target_os = "linux")]
-fn next_watcher(session: &Wrapped, last: i32) -> i32 {
-    let start = Instant::now();
-    loop {
-        let mut living = session.living().into_iter();
-        let found = living.find(|found| found.command.contains("watch-server") && found.pid.cast_signed() != last);
-        if let Some(found) = found {
-            return found.pid.cast_signed();
-        }
-        assert!(start.elapsed() < PATIENCE, "no other watcher: {:#?}", session.living());
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_watcher_that_is_killed_is_replaced() {
-    let mut session = stubborn_behind_a_shell();
-    let mut watcher = session.pid_of("watch-server");
-    for _ in 0..3 {
-        kill(watcher, libc::SIGKILL);
-        watcher = next_watcher(&session, watcher);
+/// A server that has started two processes which have left its group and session; of one of them the parent has ended.
+#[cfg(unix)]
+fn with_strays(habits: &[&str]) -> Wrapped {
+    let home = wrapped::home_with_grace("1s");
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let strays = ["--stray", &path("stray"), "--daemon", &path("daemon")];
+    let mut session = wrap_with(home, &[], &[&strays, habits].concat());
+    session.told("stray");
+    session.told("daemon");
+    if !habits.contains(&"--silent") {
         session.greet();
     }
-    // Time for its exec, before which it is no watcher yet.
-    thread::sleep(SECOND / 20);
-    session.kill();
-    session.all_gone();
+    session
 }
 
+/// However a session ends, what has left the server's group ends with it. Elsewhere the parent of a process whose own
+/// parent has ended is not to be found out.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_replaced_watcher_ends_with_the_session() {
-    let mut session = wrap(&["--code", "4"]);
-    session.greet();
-    let watcher = session.pid_of("watch-server");
-    kill(watcher, libc::SIGKILL);
-    next_watcher(&session, watcher);
-    session.greet();
-    session.close();
-    assert_eq!(session.code(), 4);
-    session.all_gone();
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_session_whose_watchers_are_killed_again_and_again_is_ended() {
-    let mut session = stubborn_behind_a_shell();
-    let start = Instant::now();
-    while session.process.try_wait().unwrap().is_none() {
-        let mut living = session.living().into_iter();
-        if let Some(watcher) = living.find(|found| found.command.contains("watch-server")) {
-            processes::kill(watcher.pid);
+fn what_has_left_the_group_ends_with_the_session() {
+    let stubborn: &[&str] = &["--ignore-signals", "--ignore-eof"];
+    let ends: [(&str, fn(&mut Wrapped)); 4] = [
+        ("stdin is closed", Wrapped::close),
+        ("SIGTERM", |session| session.signal(libc::SIGTERM)),
+        ("SIGKILL", Wrapped::kill),
+        ("SIGKILL for the group", |session| kill(-session.process.id().cast_signed(), libc::SIGKILL)),
+    ];
+    for (how, end) in ends {
+        for habits in [&[][..], stubborn] {
+            let mut session = with_strays(habits);
+            assert_eq!(session.living().len(), 5, "{:#?}", session.living());
+            end(&mut session);
+            session.end();
+            session.all_gone();
+            assert_eq!(session.rest(), b"", "{how}: nobody holds our stdout");
         }
-        assert!(start.elapsed() < PATIENCE);
-        thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_has_left_the_group_ends_with_a_server_that_ends_by_itself() {
+    let mut session = with_strays(&["--exit-at-request", "3"]);
+    session.request("1");
+    assert_eq!(session.code(), 3);
     session.all_gone();
-    assert!(fs::read_to_string(session.home.path().join("stderr")).unwrap().contains("watcher"));
+}
+
+#[cfg(target_os = "macos")]
+#[test]
+fn what_has_left_the_group_ends_while_its_parent_lives() {
+    let mut session = with_strays(&["--ignore-signals", "--ignore-eof"]);
+    let daemon = session.told("daemon").parse().unwrap();
+    session.kill();
+    let left = |process: &processes::Process| process.pid != daemon;
+    let start = Instant::now();
+    while session.living().iter().any(left) {
+        assert!(start.elapsed() < PATIENCE, "{:#?}", session.living());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_watcher_that_is_killed_takes_the_session_and_all_strays_with_it() {
+    let mut session = with_strays(&["--ignore-signals", "--ignore-eof", "--silent"]);
+    session.request("1");
+    kill(session.pid_of("watch-server"), libc::SIGKILL);
+    let answer = session.line();
+    assert!(answer.contains("\"id\":1") && answer.contains("its watcher"), "{answer}");
+    assert_eq!(session.code(), KILLED);
+    session.all_gone();
+}
+
+/// A shell may have started other programs before it became the wrapper. They are its children, and none of the server's.
+#[cfg(target_os = "linux")]
+#[test]
+fn children_that_are_not_the_servers_live_on() {
+    let ends: [fn(&mut Wrapped); 2] = [Wrapped::close, |session| kill(session.pid_of("watch-server"), libc::SIGKILL)];
+    for end in ends {
+        let home = home();
+        let plain = command(home.path(), &[], &[stub().to_str().unwrap()]);
+        let mut shell = std::process::Command::new("sh");
+        let helper = home.path().join("helper");
+        let script = format!("sleep 600 & echo $! >{}; exec \"$0\" \"$@\"", helper.display());
+        shell.args(["-c", &script]).arg(plain.get_program()).args(plain.get_args());
+        at_home(&mut shell, home.path()).stderr(Stdio::null());
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut session = Wrapped::start(home, shell);
+        session.greet();
+        end(&mut session);
+        session.end();
+        let left = session.living();
+        assert_eq!(left.len(), 1, "{left:#?}");
+        assert_eq!(left[0].pid.to_string(), session.told("helper").trim());
+    }
 }
 
 #[test]
@@ -645,7 +682,7 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     session.signal(libc::SIGHUP);
     thread::sleep(SECOND / 10);
     session.greet();
-    // The watcher, in whose group the server is, has it blocked.
+    // The watcher, which leads the server's group, has it blocked.
     kill(-session.pid_of("watch-server"), libc::SIGHUP);
     thread::sleep(SECOND / 10);
     session.greet();

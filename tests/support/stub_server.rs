@@ -38,6 +38,15 @@ fn main() {
             "--pid" => write_pid(&value(), process::id()),
             // Starts a descendant that ignores everything, holds all pipes, and writes its process id to this file.
             "--grandchild" => grandchild(&value()),
+            // Leaves its process group and session.
+            #[cfg(unix)]
+            "--new-session" => _ = unsafe { libc::setsid() },
+            // Starts a descendant that does so and ignores everything.
+            #[cfg(unix)]
+            "--stray" => stray(&value()),
+            // The same, and the parent of the descendant ends.
+            #[cfg(unix)]
+            "--daemon" => daemon(&value()),
             // One line, then nothing but lines, for as long as somebody reads.
             "--flood" => flood(),
             // Never reads.
@@ -291,6 +300,20 @@ fn grandchild(file: &str) {
         .stdin(Stdio::inherit())
         .spawn()
         .expect("the grandchild starts");
+}
+
+#[cfg(unix)]
+fn stray(file: &str) {
+    let program = std::env::current_exe().expect("the stub knows its path");
+    let habits = ["--new-session", "--ignore-signals", "--pid", file, "--deaf"];
+    Command::new(program).args(habits).spawn().expect("the stray starts");
+}
+
+#[cfg(unix)]
+fn daemon(file: &str) {
+    let program = std::env::current_exe().expect("the stub knows its path");
+    let status = Command::new(program).args(["--stray", file, "--end", "0"]).status();
+    assert!(status.expect("the daemon's parent starts").success());
 }
 
 fn replace_by_null(standard: i32) {

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub use self::start_error::StartError;
 use crate::lookup::SearchEnv;
 #[cfg(unix)]
-pub(super) use unix::{Child, ProcessGroup, ignores_hangup, unblock_signals, watcher_command};
+pub(super) use unix::*;
 #[cfg(windows)]
 pub(super) use windows::Child;
 
@@ -69,6 +69,15 @@ impl ServerExit {
             None => format!("it was ended by signal {signal}"),
         };
         Self { code: 128 + signal, how }
+    }
+
+    /// Describes a server whose watcher was ended from outside: nobody can tell how the server itself ended.
+    #[cfg(unix)]
+    fn without_watcher() -> Self {
+        Self {
+            code: 137,
+            how: "its watcher, another process of policylayer, was killed, and the server with it".to_owned(),
+        }
     }
 
     /// Describes a server that could not be ended, or whose end the system does not describe.

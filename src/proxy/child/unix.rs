@@ -1,95 +1,80 @@
-//! The server's process group, and the watcher that leads it.
+//! The server behind its watcher, and all `unsafe` code of the crate.
 //!
-//! The watcher leads the group, not the server: the group's number is then the watcher's process id, which stays taken
-//! until we reap the watcher as the very last thing. So no signal to the group can ever hit a stranger with a recycled
-//! number, and the watcher itself needs no number: it kills the group that it is in. The server is a plain member, as
-//! it is of the client's group if there is no wrapper.
+//! The watcher is the server's parent and leads its process group. The group's number is then the watcher's process id,
+//! which stays taken until we reap the watcher as the very last thing. We talk to it over a socket: the first line asks
+//! it to start the server, each byte after that names a signal to send. It answers with numbers of four bytes.
 #![allow(unsafe_code)]
 
 use std::ffi::OsString;
-use std::io::{self, PipeReader, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{self, ExitStatus, Stdio};
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{self, Command, ExitStatus};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::process::{Pid, Signal};
-use tokio::process::Command;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::ChildStdout;
 
 use super::{ServerExit, SpawnEnv, StartError, Stop};
-use crate::proxy::watcher::{Watcher, WatcherCheck};
+use crate::limits::KILL_WAIT;
+use crate::proxy::watcher::{ALL_ENDED, SUBCOMMAND, end_children};
+
+/// Held while a process is started. macOS creates a pipe and then marks it as not inheritable: a process that another
+/// thread starts in between would keep it open.
+pub(in crate::proxy) static STARTING: Mutex<()> = Mutex::new(());
 
 #[derive(Debug)]
 pub(in crate::proxy) struct Child {
-    server: tokio::process::Child,
-    watcher: Watcher,
-    group: ProcessGroup,
-}
-
-/// A process group, for as long as its leader is not reaped.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::proxy) struct ProcessGroup(Pid);
-
-impl ProcessGroup {
-    pub(in crate::proxy) fn kill_all(self) {
-        // It is not an error if the group is already empty.
-        let _ = rustix::process::kill_process_group(self.0, Signal::KILL);
-    }
+    watcher: process::Child,
+    control: UnixStream,
+    /// The same socket, for reading.
+    reports: ChildStdout,
+    /// Whether each further child of ours is one that the watcher has left behind.
+    adopts: bool,
 }
 
 impl Child {
-    /// Starts the server between two pipes, with this stderr. Call this on the main thread: Linux sends the death
-    /// signal when the *thread* that started the process ends.
+    /// Starts the server between three pipes, in `spawn_env` if that is not our own environment.
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
         spawn_env: Option<&SpawnEnv>,
         stdin: PipeReader,
         stdout: PipeWriter,
-        stderr: Stdio,
+        stderr: PipeWriter,
     ) -> Result<Self, StartError> {
-        let (program, args) = super::split_command(command)?;
-        // First the watcher: a wrapper that is killed in between leaves nothing behind. Until its exec the new process
-        // also holds our end of the watcher's pipe, so the watcher wakes only when the process is in the group.
-        let watcher = Watcher::spawn().map_err(StartError::watcher_not_started)?;
-        let group =
-            watcher.group_id().ok_or_else(|| StartError::watcher_not_started(io::ErrorKind::NotFound.into()))?;
-        let mut command = Command::new(program);
-        command.args(args).stdin(stdin).stdout(stdout).stderr(stderr);
-        command.process_group(group.as_raw_nonzero().get());
-        if let Some(SpawnEnv { vars, dir }) = spawn_env {
-            command.env_clear().envs(vars.iter().map(|(name, value)| (name, value))).current_dir(dir);
-        }
-        die_with_parent(&mut command);
-        match command.spawn() {
-            Ok(server) => Ok(Self { server, watcher, group: ProcessGroup(group) }),
-            Err(error) => {
-                watcher.kill_and_reap(ProcessGroup(group));
-                Err(StartError::from_spawn_error(program, error))
+        let (program, _) = super::split_command(command)?;
+        let adopts = adopt_orphans();
+        let broken = StartError::watcher_not_started;
+        let (mut watcher, mut control) = spawn_watcher(stdin, stdout, stderr).map_err(broken)?;
+        let env = spawn_env.map(|env| (&env.vars, env.dir.as_os_str()));
+        let mut request = serde_json::to_vec(&(command, env)).map_err(|error| broken(error.into()))?;
+        request.push(b'\n');
+        let mut error_code = [0; 4];
+        control.write_all(&request).and_then(|()| control.read_exact(&mut error_code)).map_err(broken)?;
+        match i32::from_le_bytes(error_code) {
+            0 => {}
+            code => {
+                let _ = watcher.wait();
+                return Err(StartError::from_spawn_error(program, io::Error::from_raw_os_error(code)));
             }
         }
-    }
-
-    /// For the panic hook.
-    pub(in crate::proxy) fn process_group(&self) -> ProcessGroup {
-        self.group
-    }
-
-    /// Replaces the watcher if it has ended. Call this when a child of ours has ended.
-    ///
-    /// # Errors
-    /// If no watcher runs, and none can be started.
-    pub(in crate::proxy) fn keep_watcher(&mut self) -> io::Result<()> {
-        match self.watcher.ensure_running()? {
-            WatcherCheck::Alive => {}
-            WatcherCheck::Replaced => {
-                tracing::warn!("the watcher was ended from outside; another one has taken its place")
-            }
-        }
-        Ok(())
+        let reports = control.try_clone().map(|socket| process::ChildStdout::from(OwnedFd::from(socket)));
+        let reports = reports.and_then(ChildStdout::from_std).map_err(StartError::system_refused)?;
+        Ok(Self { watcher, control, reports, adopts })
     }
 
     /// Cancel-safe.
     pub(in crate::proxy) async fn wait_for_exit(&mut self) -> ServerExit {
-        self.server.wait().await.map_or_else(|_| ServerExit::unknown(), describe_exit)
+        // The watcher writes the four bytes at once.
+        let mut status = [0; 4];
+        match self.reports.read(&mut status).await {
+            Ok(4) => describe_exit(ExitStatus::from_raw(i32::from_le_bytes(status))),
+            _ => ServerExit::without_watcher(),
+        }
     }
 
     pub(in crate::proxy) fn request_stop(&self, stop: Stop) {
@@ -100,26 +85,125 @@ impl Child {
         });
     }
 
-    pub(in crate::proxy) fn kill_group(&mut self) {
+    /// Kills the server and all that it has started.
+    pub(in crate::proxy) fn kill_all(&self) {
         self.send_signal(Signal::KILL);
     }
 
-    /// Ends what is left of the group, the watcher last, and releases its number.
-    pub(in crate::proxy) fn kill_and_reap(mut self) {
-        self.kill_group();
-        self.watcher.kill_and_reap(self.group);
+    fn send_signal(&self, signal: Signal) {
+        // A watcher that has ended needs no signal: `kill_and_reap` does what is left to do.
+        let _ = u8::try_from(signal.as_raw()).map(|signal| (&self.control).write(&[signal]));
     }
 
-    fn send_signal(&self, signal: Signal) {
-        // Its number is the first watcher's, which nobody has reaped.
-        let _ = rustix::process::kill_process_group(self.group.0, signal);
-        // A server that created its own session has left the group. It has an id only until it is reaped.
-        let server = self.server.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        if let Some(server) = server
-            && rustix::process::getpgid(Some(server)).is_ok_and(|group| group != self.group.0)
-        {
-            let _ = rustix::process::kill_process(server, signal);
+    /// Ends all that is left, the watcher last, and releases the group's number.
+    pub(in crate::proxy) fn kill_and_reap(mut self) {
+        // Whoever has stopped the watcher must not keep it from ending the server.
+        let group = Pid::from_child(&self.watcher);
+        let _ = rustix::process::kill_process(group, Signal::CONT);
+        let _ = self.control.shutdown(Shutdown::Write);
+        let _ = self.control.set_nonblocking(false);
+        let _ = self.control.set_read_timeout(Some(KILL_WAIT));
+        let mut last = [0; 4];
+        loop {
+            match self.control.read(&mut last) {
+                Ok(0) => break,
+                Ok(_) => {}
+                // It goes on without us.
+                Err(_) => return,
+            }
         }
+        // It is not an error if the group is already empty.
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        let _ = self.watcher.wait();
+        if self.adopts && i32::from_le_bytes(last) != ALL_ENDED {
+            end_children(KILL_WAIT, |_, _| ());
+        }
+    }
+}
+
+/// Makes what a killed watcher leaves behind our children, on Linux and if we have no others, and returns whether it
+/// did. A shell that has started other programs and then `exec`s the wrapper leaves it their parent.
+fn adopt_orphans() -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{WaitId, WaitIdOptions, getpid, set_child_subreaper, waitid};
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        waitid(WaitId::All, look).is_err() && set_child_subreaper(Some(getpid())).is_ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
+/// Starts a watcher, which leads a new process group, with the server's pipes and one end of a socket. It is our own
+/// program again and not a fork without exec: a fork would keep all files of the wrapper open, and look like a second
+/// wrapper in a process list.
+fn spawn_watcher(
+    stdin: PipeReader,
+    stdout: PipeWriter,
+    stderr: PipeWriter,
+) -> io::Result<(process::Child, UnixStream)> {
+    let program = std::env::current_exe()?;
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let (control, its_end) = UnixStream::pair()?;
+    let number = its_end.as_raw_fd();
+    let mut command = Command::new(program);
+    command.arg(SUBCOMMAND).arg(number.to_string()).process_group(0).stdin(stdin).stdout(stdout).stderr(stderr);
+    // SAFETY: between fork and exec only a system call is made; nothing is allocated and no lock is taken.
+    unsafe { command.pre_exec(move || set_inherited(number, 0)) };
+    Ok((command.spawn()?, control))
+}
+
+/// The watcher's end of the socket, whose number is its argument.
+pub(in crate::proxy) fn take_control_socket() -> io::Result<UnixStream> {
+    let number = std::env::args().nth(2).and_then(|number| number.parse().ok()).filter(|number| *number > 2);
+    let number: RawFd = number.ok_or(io::ErrorKind::InvalidInput)?;
+    // This fails if the number is not that of an open file.
+    set_inherited(number, libc::FD_CLOEXEC)?;
+    // SAFETY: the file is open, and nothing in this process has opened or taken it.
+    Ok(UnixStream::from(unsafe { OwnedFd::from_raw_fd(number) }))
+}
+
+fn set_inherited(number: RawFd, flags: i32) -> io::Result<()> {
+    // SAFETY: this changes a flag of a file descriptor, and fails if there is none.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, flags) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The signals that a thread has blocked.
+#[derive(Clone, Copy)]
+pub(in crate::proxy) struct SignalMask(libc::sigset_t);
+
+/// Blocks every signal for the watcher, so that only SIGKILL ends it, and returns what was blocked before.
+pub(in crate::proxy) fn block_signals() -> io::Result<SignalMask> {
+    let (mut all, mut before) = (MaybeUninit::<libc::sigset_t>::uninit(), MaybeUninit::<libc::sigset_t>::uninit());
+    // SAFETY: sigfillset initialises the set before it is read, and pthread_sigmask the other one if it succeeds.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        match libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) {
+            0 => Ok(SignalMask(before.assume_init())),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+}
+
+/// Prepares the server, which the watcher starts from its main thread: it has this mask, and on Linux it dies with the
+/// watcher.
+pub(in crate::proxy) fn prepare_server(command: &mut Command, mask: SignalMask) {
+    let watcher = rustix::process::getpid();
+    // SAFETY: between fork and exec only system calls are made; nothing is allocated and no lock is taken.
+    unsafe {
+        command.pre_exec(move || {
+            match libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask.0, std::ptr::null_mut()) {
+                0 => {}
+                error => return Err(io::Error::from_raw_os_error(error)),
+            }
+            #[cfg(target_os = "linux")]
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+            // The watcher has ended before: no signal will come any more, and there is nobody to report to.
+            if rustix::process::getppid() != Some(watcher) {
+                rustix::process::kill_process(rustix::process::getpid(), Signal::KILL)?;
+            }
+            Ok(())
+        });
     }
 }
 
@@ -131,12 +215,15 @@ fn describe_exit(status: ExitStatus) -> ServerExit {
     }
 }
 
-/// Unblocks the signals that end a session, and SIGCHLD, in case our parent blocked them. Call this before other
-/// threads start. The server inherits this, so it can be ended.
-pub(in crate::proxy) fn unblock_signals() -> io::Result<()> {
+/// Unblocks the signals that end a session, in case our parent blocked them, and takes SIGCHLD back to what it does by
+/// default: where it is ignored, nobody learns how a child has ended. Call this before other threads start. The server
+/// inherits this, so it can be ended.
+pub(in crate::proxy) fn reset_signals() -> io::Result<()> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigemptyset initialises the set before anything reads it, and only our own thread's mask is changed.
+    // SAFETY: sigemptyset initialises the set before anything reads it, only our own thread's mask is changed, and no
+    // handler is installed.
     let result = unsafe {
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
         libc::sigemptyset(set.as_mut_ptr());
         for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGCHLD] {
             libc::sigaddset(set.as_mut_ptr(), signal);
@@ -155,46 +242,4 @@ pub(in crate::proxy) fn ignores_hangup() -> bool {
         libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) == 0
             && action.assume_init().sa_sigaction == libc::SIG_IGN
     }
-}
-
-/// Lets Linux end the server when our main thread is gone: a second safety net below the watcher.
-fn die_with_parent(command: &mut Command) {
-    #[cfg(target_os = "linux")]
-    {
-        let parent = rustix::process::getpid();
-        // SAFETY: between fork and exec only system calls are made; nothing is allocated and no lock is taken.
-        unsafe {
-            command.pre_exec(move || {
-                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-                // The wrapper ended before the call above took effect: no signal will come any more, and there is
-                // nobody to report to.
-                if rustix::process::getppid() != Some(parent) {
-                    rustix::process::kill_process(rustix::process::getpid(), Signal::KILL)?;
-                }
-                Ok(())
-            });
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = command;
-}
-
-/// Creates a command that starts in this process group, or in a new one if it is 0, with every signal blocked, so that
-/// only SIGKILL ends it.
-pub(in crate::proxy) fn watcher_command(program: OsString, group: i32) -> process::Command {
-    let mut command = process::Command::new(program);
-    command.process_group(group);
-    // SAFETY: between fork and exec only two async-signal-safe functions are called, on memory of our own.
-    unsafe {
-        command.pre_exec(|| {
-            let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-            if libc::sigfillset(all.as_mut_ptr()) != 0
-                || libc::sigprocmask(libc::SIG_SETMASK, all.as_ptr(), std::ptr::null_mut()) != 0
-            {
-                return Err(io::Error::last_os_error());
-            }
-            Ok(())
-        });
-    }
-    command
 }

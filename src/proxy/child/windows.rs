@@ -21,22 +21,13 @@ pub(in crate::proxy) struct Child {
     server: Box<dyn ChildWrapper>,
 }
 
-/// Stands for the server's job, which ends by itself when we end.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::proxy) struct ProcessGroup;
-
-impl ProcessGroup {
-    /// Does nothing: a release aborts after a panic's message, which closes the job's only handle.
-    pub(in crate::proxy) fn kill_all(self) {}
-}
-
 impl Child {
     pub(in crate::proxy) fn spawn(
         command: &[OsString],
         spawn_env: Option<&SpawnEnv>,
         stdin: PipeReader,
         stdout: PipeWriter,
-        stderr: Stdio,
+        stderr: PipeWriter,
     ) -> Result<Self, StartError> {
         let (program, args) = super::split_command(command)?;
         let search = spawn_env.map_or_else(SearchEnv::of_this_process, SpawnEnv::search_env);
@@ -53,7 +44,7 @@ impl Child {
             flags.0.0 = CREATE_NO_WINDOW;
         }
         let mut wrapped = CommandWrap::with_new(&file, |command| {
-            command.args(args).stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(stderr);
+            command.args(args).stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
             if let Some(SpawnEnv { vars, dir }) = spawn_env {
                 command.env_clear().envs(vars.iter().map(|(name, value)| (name, value))).current_dir(dir);
             }
@@ -61,16 +52,6 @@ impl Child {
         wrapped.wrap(KillOnDrop).wrap(JobObject).wrap(flags);
         let server = wrapped.spawn().map_err(|error| StartError::from_windows_error(&file, &search, error))?;
         Ok(Self { server })
-    }
-
-    /// For the panic hook.
-    pub(in crate::proxy) fn process_group(&self) -> ProcessGroup {
-        ProcessGroup
-    }
-
-    /// Does nothing: there is no watcher.
-    pub(in crate::proxy) fn keep_watcher(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 
     /// Cancel-safe.
@@ -85,12 +66,12 @@ impl Child {
     /// The server's stdin is closed, which asks it to end.
     pub(in crate::proxy) fn request_stop(&self, _stop: Stop) {}
 
-    pub(in crate::proxy) fn kill_group(&mut self) {
+    pub(in crate::proxy) fn kill_all(&mut self) {
         let _ = self.server.start_kill();
     }
 
     pub(in crate::proxy) fn kill_and_reap(mut self) {
-        self.kill_group();
+        self.kill_all();
     }
 }
 

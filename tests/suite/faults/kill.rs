@@ -119,9 +119,7 @@ mod behind_npx {
             parent_of == Some(parent)
         };
         let all = living(client.home());
-        all.into_iter()
-            .find(|process| !process.command.contains("watch-server") && is_child(process.pid))
-            .map(|it| it.pid)
+        all.into_iter().find(|process| is_child(process.pid)).map(|it| it.pid)
     }
 
     /// Starts npx → sh → node, with calls that hang in Iterable's API, and kills what `whom` picks of wrapper, npx and node.
@@ -146,8 +144,9 @@ mod behind_npx {
         while let Some(child) = child_of(&client, chain[chain.len() - 1]) {
             chain.push(child);
         }
-        assert!(chain.len() >= 3, "{:#?}", living(client.home()));
-        kill(whom(&client, &chain[1..]));
+        // The wrapper and its watcher come first.
+        assert!(chain.len() >= 4, "{:#?}", living(client.home()));
+        kill(whom(&client, &chain[2..]));
         Some(client)
     }
 

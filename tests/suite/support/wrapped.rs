@@ -39,6 +39,16 @@ pub(crate) fn home() -> tempfile::TempDir {
     home
 }
 
+/// Such a home in which a server has this long to end once its stdin is closed.
+#[cfg(unix)]
+pub(crate) fn home_with_grace(grace: &str) -> tempfile::TempDir {
+    let home = home();
+    let config = home.path().join(".config/policylayer");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("config.toml"), format!("[wrap]\ngrace = \"{grace}\"\n")).unwrap();
+    home
+}
+
 /// `policylayer wrap` in this home, with these options and this server's command.
 pub(crate) fn command(home: &Path, options: &[&str], server: &[&str]) -> Command {
     let mut command = Command::new(program());
