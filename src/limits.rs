@@ -39,11 +39,16 @@ pub const MAX_NAME: usize = 4096;
 pub const MAX_QUOTED: usize = 80;
 /// How many requests may be open in one direction at once; the next one is refused.
 pub const MAX_OPEN: usize = 10_000;
+/// The largest total size of what is kept of the open requests of one direction, in bytes; the next one is refused. Most
+/// of it is what the log keeps of arguments.
+pub const MAX_OPEN_BYTES: usize = 16 * 1024 * 1024;
 /// How many cancelled requests are remembered per direction, to drop late answers.
 pub const MAX_CANCELLED: usize = 1_000;
 /// How many tool names from tools/list are remembered, to recognise prompts that are named after them and to see
 /// whether a new policy shows other tools.
 pub const MAX_LISTED_TOOLS: usize = 10_000;
+/// The largest total size of these names, and of those that were only called, in bytes each.
+pub const MAX_LISTED_NAMES: usize = 4 * 1024 * 1024;
 /// The largest item of tools/list that is parsed to classify its tool, in bytes; a larger one may do anything. A parsed
 /// item takes some thirty times as much memory.
 pub const MAX_CLASSIFIED_ITEM: usize = 256 * 1024;
@@ -139,10 +144,19 @@ pub const STATE_BUSY: Duration = Duration::from_secs(2);
 pub const MAX_STATE: i64 = 64 * 1024 * 1024;
 /// How many reservations pass before entries that no longer count are removed from the state store.
 pub const PRUNE_EVERY: u32 = 1024;
-/// How many calls are remembered that the server answered with `input_required`.
-pub const MAX_CONTINUATIONS: usize = 64;
-/// The longest arguments of a remembered call that is to continue, in bytes; a call with longer ones counts again.
-pub const MAX_CONTINUATION: usize = 64 * 1024;
+/// How many calls are remembered that the server answered with `input_required`; the next round of any other counts as a
+/// new call.
+pub const MAX_OPEN_ROUNDS: usize = 64;
+/// How many rounds one call may take (revision 2026-07-28), the first included.
+pub const MAX_ROUNDS: u32 = 8;
+/// How long after its first round a call may still take another one.
+pub const MAX_ROUND_TIME: Duration = Duration::from_secs(10 * 60);
+/// How many tasks of this session's calls are remembered; beyond that, the oldest is recorded as unanswered.
+pub const MAX_TASKS: usize = 1_000;
+/// The largest total size of what is kept of their calls, in bytes.
+pub const MAX_TASK_BYTES: usize = 8 * 1024 * 1024;
+/// The longest arguments of a task's call that are kept to judge the input of a later `tasks/update`, in bytes.
+pub const MAX_TASK_ARGUMENTS: usize = 64 * 1024;
 
 // Policy tests.
 
@@ -184,7 +198,7 @@ pub const MAX_APPROVAL_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many calls may wait for a person at once; the next one is refused.
 pub const MAX_HELD: usize = 32;
 /// The largest total size of their lines, in bytes; a single one may be as long as any line.
-pub const MAX_HELD_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
 /// How many calls are remembered that nobody answered in time.
 pub const MAX_LATE: usize = 64;
 /// How long after a call timed out a person can still approve a repetition of it.

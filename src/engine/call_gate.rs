@@ -1,24 +1,20 @@
 //! Judges calls by the policy, and counts them.
 
-use std::collections::VecDeque;
-
 use super::Now;
 use super::limits::{Charge, Denied, Limits, Reserved, Store};
 use super::refusal::{Refused, Remedy};
-use crate::limits::{MAX_CONTINUATION, MAX_CONTINUATIONS};
+use super::rounds::{RoundCall, Rounds};
 use crate::policy::{
-    Amount, Asking, CounterId, Decision, Effect, Increment, Limit, Listing, OnError, Policy, Scope, ToolRef,
+    Amount, Asking, CounterId, Decision, Effect, Increment, Judgement, Limit, Listing, OnError, Policy, Scope, ToolRef,
 };
-use crate::record::Outcome;
-use crate::wire::message::{Answer, AnswerShape, CallParams};
-use crate::wire::view;
+use crate::record::{Outcome, PROTOCOL_RULE};
+use crate::wire::message::{AnswerShape, CallParams};
 
-/// Judges and counts calls, and recognises calls that continue one that was counted.
+/// Judges and counts calls, and recognises the later rounds of a call.
 #[derive(Debug)]
 pub(super) struct CallGate {
     counts: Limits,
-    /// Newest last.
-    continuations: VecDeque<Continuation>,
+    rounds: Rounds,
 }
 
 #[derive(Debug)]
@@ -26,7 +22,7 @@ pub(super) struct AdmittedCall<'p> {
     pub(super) decision: Decision<'p>,
     /// `None` if nobody has to be asked.
     pub(super) asking: Option<Asking>,
-    /// `None` if no limit counts it.
+    /// `None` if no limit counts it and its answer ends it.
     pub(super) counted: Option<Box<CountedCall>>,
 }
 
@@ -35,41 +31,23 @@ pub(super) struct CountedCall {
     reserved: Reserved,
     /// The counters that are refunded if the server answers with an error.
     on_error: Vec<CounterId>,
-    /// `None` if the call cannot be retried, or is too large to remember.
-    retry: Option<Retry>,
-}
-
-/// What a call and its retry have in common.
-#[derive(Debug)]
-struct Retry {
-    tool: Box<str>,
-    arguments: Box<str>,
-    is_approved: bool,
+    /// `None` if its answer ends the call, whatever it is.
+    pub(super) round: Option<RoundCall>,
 }
 
 impl CountedCall {
-    /// Marks the call and its continuations as approved by a person.
+    /// Marks the call and its later rounds as approved by a person.
     pub(super) fn mark_approved(&mut self) {
-        if let Some(retry) = &mut self.retry {
-            retry.is_approved = true;
+        if let Some(round) = &mut self.round {
+            round.is_approved = true;
         }
     }
-}
-
-/// A call that was answered with `input_required`, which servers may do from revision 2026-07-28 on. The client then
-/// calls again, with the input and the server's `requestState`. If tool, arguments and state are the same, both are one
-/// call and count once.
-#[derive(Debug)]
-struct Continuation {
-    retry: Retry,
-    state: Option<Box<str>>,
-    reserved: Reserved,
 }
 
 impl CallGate {
     /// Creates a gate whose counts begin at zero, except those of the scope `server`, which are in `store`.
     pub(super) fn new(store: Box<dyn Store>) -> Self {
-        Self { counts: Limits::new(store), continuations: VecDeque::new() }
+        Self { counts: Limits::new(store), rounds: Rounds::default() }
     }
 
     pub(super) fn judge_call<'p>(
@@ -80,20 +58,45 @@ impl CallGate {
         now: Now,
     ) -> Result<AdmittedCall<'p>, Refused<'p>> {
         let arguments = call.arguments.unwrap_or("{}");
-        let judgement = policy.judge_call(ToolRef { name: &call.name, listing }, arguments);
+        let tool = ToolRef { name: &call.name, listing };
+        let mut admitted = self.admit(policy.judge_call(tool, arguments), arguments, Some(call), now)?;
+        if let Some(round) = admitted.counted.as_mut().and_then(|counted| counted.round.as_mut())
+            && policy.looks_at_arguments(tool)
+        {
+            round.keep_arguments(arguments);
+        }
+        Ok(admitted)
+    }
+
+    /// Counts a judged request. `call` is `None` if it is not a call of a tool.
+    pub(super) fn admit<'p>(
+        &mut self,
+        judgement: Judgement<'p>,
+        arguments: &str,
+        call: Option<&CallParams<'_>>,
+        now: Now,
+    ) -> Result<AdmittedCall<'p>, Refused<'p>> {
         let decision = judgement.decision;
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
             return Err(decision.into());
         }
         let limits: Vec<&Limit> = judgement.limits().collect();
         let asking = (decision.effect == Effect::RequireApproval).then_some(judgement.asking);
-        if limits.is_empty() && asking.is_none() {
+        let call = call.filter(|call| call.answer_shape() != AnswerShape::Result);
+        if limits.is_empty() && asking.is_none() && call.is_none() {
             return Ok(AdmittedCall { decision, asking, counted: None });
         }
-        // A continued call counts once, at the time of its continuation. Otherwise many calls could be counted over
-        // time and then all continue at once.
-        let (earlier, is_approved) = self.take_continuation(call, arguments);
-        let asking = asking.filter(|_| !is_approved);
+        // A call counts once, at the time of its latest round. Otherwise many calls could be counted over time and then
+        // all continue at once.
+        let (round, earlier) = match call.map(|call| self.rounds.take_round(call, arguments, now.session)) {
+            None => (None, Reserved::default()),
+            Some(Ok((round, earlier))) => (Some(round), earlier),
+            Some(Err(why)) => {
+                let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
+                return Err(Refused { decision, otherwise: Some(why), remedy: Remedy::Restart });
+            }
+        };
+        let asking = asking.filter(|_| !round.as_ref().is_some_and(|round| round.is_approved));
         self.refund_charges(earlier.retain_counters(|_| true), now);
         let reserved = match self.charge_limits(&limits, arguments, decision, now) {
             Ok(reserved) => reserved,
@@ -104,10 +107,7 @@ impl CallGate {
         };
         let on_error = limits.iter().filter(|limit| limit.on_error == OnError::Refund);
         let on_error = on_error.map(|limit| limit.counter.clone()).collect();
-        let can_continue = call.answer_shape() == AnswerShape::TypedResult && arguments.len() <= MAX_CONTINUATION;
-        let retry =
-            can_continue.then(|| Retry { tool: call.name.as_ref().into(), arguments: arguments.into(), is_approved });
-        let counted = CountedCall { reserved, on_error, retry };
+        let counted = CountedCall { reserved, on_error, round };
         Ok(AdmittedCall { decision, asking, counted: Some(Box::new(counted)) })
     }
 
@@ -159,21 +159,18 @@ impl CallGate {
         })
     }
 
-    pub(super) fn handle_answer(&mut self, counted: CountedCall, answer: Answer<'_>, outcome: Outcome, now: Now) {
-        let CountedCall { reserved, on_error, retry } = counted;
-        match (outcome, answer, retry) {
-            (Outcome::Ok, Answer::Result(result), Some(retry)) => {
-                let kind = view::find_member(result, "resultType").and_then(view::decode_string);
-                if kind.as_deref() == Some("input_required") {
-                    let state = view::find_member(result, "requestState").map(Into::into);
-                    if self.continuations.len() == MAX_CONTINUATIONS {
-                        self.continuations.pop_front();
-                    }
-                    self.continuations.push_back(Continuation { retry, state, reserved });
-                }
-            }
-            (Outcome::Ok, ..) => {}
-            _ => self.refund_charges(reserved.retain_counters(|counter| on_error.contains(counter)), now),
+    /// Handles the end of a call: an error refunds what the policy says.
+    pub(super) fn settle_call(&mut self, counted: CountedCall, outcome: Outcome, now: Now) {
+        let CountedCall { reserved, on_error, .. } = counted;
+        if matches!(outcome, Outcome::Error | Outcome::ToolError) {
+            self.refund_charges(reserved.retain_counters(|counter| on_error.contains(counter)), now);
+        }
+    }
+
+    /// Handles an answer that asks for input, with the server's state as written: the call waits for its next round.
+    pub(super) fn continue_call(&mut self, counted: CountedCall, state: Option<&str>) {
+        if let Some(round) = counted.round {
+            self.rounds.open_round(round, state, counted.reserved);
         }
     }
 
@@ -199,20 +196,6 @@ impl CallGate {
             // No such maximum is exceeded, and this call is refused already.
             let _ = self.counts.reserve_charges(&charges, now);
         }
-    }
-
-    /// Returns what the call that this one continues was counted with, and whether a person approved it.
-    fn take_continuation(&mut self, call: &CallParams<'_>, arguments: &str) -> (Reserved, bool) {
-        if !call.has_input() {
-            return Default::default();
-        }
-        let is_same = |one: &Continuation| {
-            *one.retry.tool == *call.name
-                && *one.retry.arguments == *arguments
-                && one.state.as_deref() == call.request_state()
-        };
-        let found = self.continuations.iter().position(is_same).and_then(|at| self.continuations.remove(at));
-        found.map(|found| (found.reserved, found.retry.is_approved)).unwrap_or_default()
     }
 }
 

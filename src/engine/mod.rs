@@ -11,6 +11,8 @@ mod list_listeners;
 mod open_requests;
 mod recorder;
 mod refusal;
+mod rounds;
+mod tasks;
 mod tool_calls;
 mod tool_index;
 mod trial;
@@ -27,10 +29,11 @@ use list_filter::ListKind;
 use list_listeners::Listeners;
 use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
 use recorder::Recorder;
+use tasks::Tasks;
 use tool_index::ToolIndex;
 pub use trial::{Trial, TrialDecision};
 
-use crate::limits::MAX_OPEN;
+use crate::limits::{MAX_OPEN, MAX_OPEN_BYTES};
 use crate::policy::{Decision, Effect, Policy, ToolRef};
 use crate::record::{ArgumentRecorder, Direction, Enforcement, Outcome, Required, Subject};
 use crate::wire::fault::Fault;
@@ -50,6 +53,7 @@ pub struct Engine {
     client_requests: OpenRequests,
     server_requests: OpenRequests,
     tools: ToolIndex,
+    tasks: Tasks,
     listeners: Listeners,
     recorder: Recorder,
     approvals: Approvals,
@@ -69,6 +73,7 @@ impl Engine {
             client_requests: OpenRequests::default(),
             server_requests: OpenRequests::default(),
             tools: ToolIndex::default(),
+            tasks: Tasks::default(),
             listeners: Listeners::default(),
             recorder: Recorder::default(),
             approvals: Approvals::default(),
@@ -174,11 +179,10 @@ impl Engine {
         let turn = &mut Turn::new(now, actions);
         self.close_questions(turn);
         for open in self.client_requests.take_all_waiting() {
-            if let RequestKind::Call(call) = open.kind {
-                turn.record_outcome(call.draft, Outcome::ServerDied);
-            }
+            turn.record_outcome(open.kind.into_draft(), Outcome::ServerDied);
             turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamEnded, &describe_server_end(how)));
         }
+        self.end_tasks(turn);
         self.ended = Some(how.to_owned());
     }
 
@@ -227,6 +231,8 @@ impl Engine {
                 self.listeners.handle_listen(key, id, params);
                 RequestKind::Subscription
             }
+            method::SERVER_DISCOVER => RequestKind::Discover,
+            _ if method.starts_with(method::TASKS_PREFIX) => return self.handle_task_request(request, turn),
             _ => RequestKind::Other,
         };
         self.client_requests.insert(request.key, id, kind);
@@ -254,10 +260,13 @@ impl Engine {
                     if self.cancel_held(&key, turn) {
                         return;
                     }
-                    if let Some(RequestKind::Call(call)) = self.client_requests.cancel_request(&key) {
-                        turn.record_outcome(call.draft, Outcome::Cancelled);
-                    }
                     self.listeners.remove_subscription(&key);
+                    if self.client_requests.remove_own_subscription(&key) {
+                        return;
+                    }
+                    if let Some(kind) = self.client_requests.cancel_request(&key) {
+                        turn.record_outcome(kind.into_draft(), Outcome::Cancelled);
+                    }
                 }
             }
             _ => {}
@@ -316,7 +325,12 @@ impl Engine {
                     self.server_requests.cancel_request(&key);
                 }
             }
-            method::SUBSCRIPTIONS_ACKNOWLEDGED => self.listeners.handle_acknowledged(params),
+            method::SUBSCRIPTIONS_ACKNOWLEDGED => {
+                if let Some(line) = self.listeners.handle_acknowledged(params) {
+                    return turn.send_to_client(line);
+                }
+            }
+            method::TASKS_NOTIFICATION | method::TASKS_STATUS => self.handle_task_status(params, turn),
             approvals::PROGRESS if self.approvals.progress.is_below_floor(params) => {
                 return turn.push_note("dropped progress of the server that is below ours".to_owned());
             }
@@ -337,16 +351,28 @@ impl Engine {
                 self.handle_call_answer(call, answer, turn);
                 Ok(None)
             }
+            (RequestKind::Task(request), answer) => {
+                self.handle_task_answer(request, answer, turn);
+                Ok(None)
+            }
+            (RequestKind::Subscription, Answer::Error(error)) if self.listeners.can_serve(key, error) => {
+                // The server has no subscriptions. A change of the policy is ours to announce.
+                self.client_requests.insert(key.clone(), &open.id, RequestKind::OwnSubscription);
+                return turn.send_to_client(self.listeners.serve_subscription(key));
+            }
             (RequestKind::Subscription, _) | (_, Answer::Error(_)) => {
                 self.listeners.remove_subscription(key);
                 Ok(None)
+            }
+            (RequestKind::Discover, Answer::Result(result)) => {
+                Ok(list_listeners::declare_list_changed(result).map(|new| list_filter::splice_line(line, result, &new)))
             }
             (RequestKind::Initialize, Answer::Result(result)) => {
                 self.approvals.elicitation = self.approvals.elicitation.with_revision(result);
                 Ok(self.listeners.handle_initialized(result).map(|new| list_filter::splice_line(line, result, &new)))
             }
             (RequestKind::List(list), Answer::Result(result)) => self.filter_list(line, result, list),
-            (RequestKind::Other | RequestKind::Held(_), Answer::Result(_)) => Ok(None),
+            (RequestKind::Other | RequestKind::Held(_) | RequestKind::OwnSubscription, Answer::Result(_)) => Ok(None),
         };
         match edited {
             Ok(None) => turn.forward_to_client(),
@@ -398,9 +424,7 @@ impl Engine {
         if !is_answer {
             turn.send_to_server(reply::error_line(Some(id.as_str()), ErrorCode::InvalidRequest, why));
         } else if let Some(open) = self.client_requests.take_waiting(&id.into()) {
-            if let RequestKind::Call(call) = open.kind {
-                turn.record_outcome(call.draft, Outcome::Error);
-            }
+            turn.record_outcome(open.kind.into_draft(), Outcome::Error);
             turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamUnreadable, why));
         }
     }
@@ -422,6 +446,13 @@ fn describe_admit_error(error: AdmitError, id: &str, sender: &str) -> (ErrorCode
         AdmitError::TooMany => (
             ErrorCode::TooMany,
             format!("{MAX_OPEN} requests of the {sender} are open. Wait for some of their answers first."),
+        ),
+        AdmitError::TooLarge => (
+            ErrorCode::TooMany,
+            format!(
+                "the open requests of the {sender} take up {} MiB. Wait for some of their answers first.",
+                MAX_OPEN_BYTES >> 20
+            ),
         ),
     };
     (code, format!("policylayer refused this request: {why}"))

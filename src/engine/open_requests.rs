@@ -4,7 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use super::call_gate::CountedCall;
 use super::list_filter::ListKind;
-use crate::limits::{MAX_CANCELLED, MAX_OPEN};
+use super::rounds::RoundCall;
+use super::tasks::TaskRequest;
+use crate::limits::{MAX_CANCELLED, MAX_OPEN, MAX_OPEN_BYTES};
 use crate::record::{Approval, Draft};
 use crate::wire::id::IdKey;
 use crate::wire::message::AnswerShape;
@@ -22,14 +24,40 @@ pub(super) enum RequestKind {
     Held(u64),
     /// A call, or a prompt that is fetched: count and record its answer.
     Call(PendingCall),
+    /// A request about a task of a call of this session: follow the task.
+    Task(TaskRequest),
+    /// `server/discover`: declare that the list of tools can change.
+    Discover,
+    /// A stream of notifications that the engine serves itself. The server does not know about it.
+    OwnSubscription,
     Other,
     /// A request that was cancelled: drop its late answer.
     Cancelled,
 }
 
+impl RequestKind {
+    /// Returns the record that waits for the answer.
+    pub(super) fn into_draft(self) -> Option<Draft> {
+        match self {
+            Self::Call(call) => call.draft,
+            Self::Task(request) => request.draft,
+            _ => None,
+        }
+    }
+
+    /// Returns how much is kept of the request, in bytes.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Call(call) => call.weight(),
+            Self::Task(request) => request.draft.as_ref().map_or(0, Draft::weight),
+            _ => 0,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct PendingCall {
-    /// `None` if no limit counts it.
+    /// `None` if no limit counts it and its answer ends it.
     pub(super) counted: Option<Box<CountedCall>>,
     /// `None` if no log is kept.
     pub(super) draft: Option<Draft>,
@@ -37,6 +65,16 @@ pub(super) struct PendingCall {
 }
 
 impl PendingCall {
+    /// Returns this round of the call; `None` if its answer ends it.
+    pub(super) fn round(&self) -> Option<&RoundCall> {
+        self.counted.as_ref()?.round.as_ref()
+    }
+
+    /// Returns how much is kept of the call, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.draft.as_ref().map_or(0, Draft::weight) + self.round().map_or(0, RoundCall::weight)
+    }
+
     pub(super) fn set_approval(&mut self, approval: Approval) {
         if let Some(draft) = &mut self.draft {
             draft.set_approval(approval);
@@ -62,16 +100,26 @@ pub(super) struct OpenRequest {
     pub(super) kind: RequestKind,
 }
 
+impl OpenRequest {
+    fn weight(&self) -> usize {
+        // Its id is also the key.
+        2 * self.id.len() + self.kind.weight()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AdmitError {
     InFlight,
     TooMany,
+    TooLarge,
 }
 
 /// The requests of one direction. Each direction has its own ids, and they do collide.
 #[derive(Debug, Default)]
 pub(super) struct OpenRequests {
     by_id: HashMap<IdKey, OpenRequest>,
+    /// How much is kept of them.
+    bytes: usize,
     /// Oldest first. The oldest is forgotten when there are too many.
     cancelled: VecDeque<IdKey>,
 }
@@ -82,6 +130,8 @@ impl OpenRequests {
             Err(AdmitError::InFlight)
         } else if self.by_id.len() - self.cancelled.len() >= MAX_OPEN {
             Err(AdmitError::TooMany)
+        } else if self.bytes >= MAX_OPEN_BYTES {
+            Err(AdmitError::TooLarge)
         } else {
             Ok(())
         }
@@ -89,16 +139,26 @@ impl OpenRequests {
 
     /// Admits a request. Call [`check_capacity`](Self::check_capacity) first.
     pub(super) fn insert(&mut self, key: IdKey, id: &str, kind: RequestKind) {
-        self.by_id.insert(key, OpenRequest { id: id.into(), kind });
+        let open = OpenRequest { id: id.into(), kind };
+        self.bytes += open.weight();
+        if let Some(replaced) = self.by_id.insert(key, open) {
+            self.bytes -= replaced.weight();
+        }
+    }
+
+    fn remove(&mut self, key: &IdKey) -> Option<OpenRequest> {
+        let open = self.by_id.remove(key)?;
+        self.bytes -= open.weight();
+        Some(open)
     }
 
     /// Removes and returns the request that a response answers.
     pub(super) fn take_answered(&mut self, key: &IdKey) -> Option<OpenRequest> {
-        // The server never saw a held call, so this is not its answer.
-        if self.held_question(key).is_some() {
+        // The server never saw these, so this is not their answer.
+        if let RequestKind::Held(_) | RequestKind::OwnSubscription = self.by_id.get(key)?.kind {
             return None;
         }
-        let open = self.by_id.remove(key)?;
+        let open = self.remove(key)?;
         if let RequestKind::Cancelled = open.kind {
             self.cancelled.retain(|cancelled| cancelled != key);
         }
@@ -120,7 +180,13 @@ impl OpenRequests {
 
     /// Removes a request that the engine answers.
     pub(super) fn remove_answered(&mut self, key: &IdKey) {
-        self.by_id.remove(key);
+        self.remove(key);
+    }
+
+    /// Removes a stream that the engine serves itself. Returns whether it was one.
+    pub(super) fn remove_own_subscription(&mut self, key: &IdKey) -> bool {
+        let is_own = self.by_id.get(key).is_some_and(|open| matches!(open.kind, RequestKind::OwnSubscription));
+        is_own && self.remove(key).is_some()
     }
 
     /// Marks a request as cancelled, and returns its kind. `initialize` cannot be cancelled
@@ -131,11 +197,12 @@ impl OpenRequests {
             return None;
         }
         let kind = std::mem::replace(&mut open.kind, RequestKind::Cancelled);
+        self.bytes -= kind.weight();
         self.cancelled.push_back(key.clone());
         if self.cancelled.len() > MAX_CANCELLED
             && let Some(oldest) = self.cancelled.pop_front()
         {
-            self.by_id.remove(&oldest);
+            self.remove(&oldest);
         }
         Some(kind)
     }
@@ -146,8 +213,9 @@ impl OpenRequests {
             RequestKind::Call(PendingCall { draft: Some(draft), .. }) => draft.made_at().number == number,
             _ => false,
         };
-        let mut found = self.by_id.extract_if(|_, open| is_it(open));
-        let OpenRequest { id, kind: RequestKind::Call(call) } = found.next()?.1 else { return None };
+        let found = self.by_id.extract_if(|_, open| is_it(open)).next()?.1;
+        self.bytes -= found.weight();
+        let OpenRequest { id, kind: RequestKind::Call(call) } = found else { return None };
         Some((id, call))
     }
 
@@ -160,7 +228,7 @@ impl OpenRequests {
 
     /// Removes all waiting requests. Those with numeric ids come in the order of their ids.
     pub(super) fn take_all_waiting(&mut self) -> Vec<OpenRequest> {
-        self.cancelled.clear();
+        (self.bytes, self.cancelled) = (0, VecDeque::new());
         let mut open: Vec<_> = self.by_id.drain().map(|(_, open)| open).collect();
         open.retain(|open| !matches!(open.kind, RequestKind::Cancelled));
         open.sort_by(|one, other| (one.id.len(), &one.id).cmp(&(other.id.len(), &other.id)));

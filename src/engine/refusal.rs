@@ -32,6 +32,8 @@ pub(super) enum Remedy {
     Channel,
     /// A person has to answer the calls that wait already.
     Queue,
+    /// The agent can make the call anew.
+    Restart,
 }
 
 #[derive(Clone, Debug)]
@@ -103,6 +105,9 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: Subject, name: &
              `policylayer approvals watch` in a terminal, if `channels` in config.toml includes \"local\". Or they can \
              {change}."
         ),
+        Remedy::Restart => {
+            "If it is still needed, make the call again from the start, without the server's state.".to_owned()
+        }
         Remedy::Queue => "Wait until the user has answered those, then try again.".to_owned(),
         Remedy::Store | Remedy::Log => "Tell the user. Once that is fixed, the same call can be retried.".to_owned(),
     };

@@ -9,13 +9,14 @@ use super::call_gate::AdmittedCall;
 use super::open_requests::{PendingCall, RequestKind};
 use super::recorder::outcome_of_answer;
 use super::refusal::{Refusal, Refused, Remedy, Subject, format_refusal};
+use super::tasks::result_type;
 use super::{ClientRequest, Engine, Now, approvals, list_filter};
 use crate::policy::{Decision, Effect};
 use crate::record::{self, Direction, Draft, Enforcement, Facts, LogEntry, Outcome, REQUIRED_RULE, Required};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
-use crate::wire::reply;
+use crate::wire::{reply, view};
 
 /// The rule in the log for a prompt that passes, since no policy rule is about prompts.
 const PROMPTS_RULE: &str = "prompts";
@@ -91,7 +92,7 @@ impl Engine {
 
     /// Refuses a request, or, in a session that only observes, returns the draft for the request that is forwarded
     /// instead.
-    fn refuse_request(
+    pub(super) fn refuse_request(
         &mut self,
         id: &str,
         shape: AnswerShape,
@@ -136,14 +137,28 @@ impl Engine {
     }
 
     pub(super) fn handle_call_answer(&mut self, call: PendingCall, answer: Answer<'_>, turn: &mut Turn<'_>) {
-        if call.counted.is_none() && call.draft.is_none() {
+        let call = match answer {
+            Answer::Result(result) => self.open_task(call, result, turn),
+            Answer::Error(_) => Some(call),
+        };
+        let Some(PendingCall { counted, draft, shape }) = call else { return };
+        if counted.is_none() && draft.is_none() {
             return;
         }
         let outcome = outcome_of_answer(answer);
-        if let Some(counted) = call.counted {
-            self.gate.handle_answer(*counted, answer, outcome, turn.now);
+        if let Some(counted) = counted {
+            match answer {
+                Answer::Result(result)
+                    if shape == AnswerShape::TypedResult
+                        && outcome == Outcome::Ok
+                        && result_type(result).as_deref() == Some("input_required") =>
+                {
+                    self.gate.continue_call(*counted, view::find_member(result, "requestState"));
+                }
+                _ => self.gate.settle_call(*counted, outcome, turn.now),
+            }
         }
-        turn.record_outcome(call.draft, outcome);
+        turn.record_outcome(draft, outcome);
     }
 
     /// Handles a [`Commit`] that could not be written to the log, for the reason `why`: adds the refusal of the call,
@@ -167,6 +182,7 @@ impl Engine {
     pub fn collect_unanswered(&self, now: Now, entries: &mut Vec<LogEntry>) {
         let drafts = self.client_requests.open_calls().filter_map(|call| call.draft.as_ref());
         entries.extend(drafts.map(|draft| unanswered_entry(draft, now)));
+        entries.extend(self.tasks.unanswered(now.session));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_TOOLS};
+use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
 use crate::policy::{Decision, Effect, Listing, Policy, ToolRef, ToolSeen};
 use crate::risk::{Class, Listed, classify_tool};
 
@@ -12,10 +12,14 @@ pub(super) struct ToolIndex {
     /// Names of tools, by the spelling that they share with prompts named after them.
     by_spelling: HashMap<Box<str>, Vec<Box<str>>>,
     count: usize,
+    /// The total size of the listed names, in bytes.
+    listed_bytes: usize,
     /// The classes that listings give to tools that are not in a catalogue.
     classes: HashMap<Box<str>, Class>,
     /// The classes of tools that were called before they were listed, so that each name is classified once.
     unlisted: HashMap<Box<str>, Class>,
+    /// The total size of their names, in bytes.
+    unlisted_bytes: usize,
 }
 
 impl ToolIndex {
@@ -31,6 +35,7 @@ impl ToolIndex {
         if !names.iter().any(|name| **name == *tool) {
             names.push(tool.into());
             self.count += 1;
+            self.listed_bytes += tool.len();
         }
         is_raised
     }
@@ -45,7 +50,7 @@ impl ToolIndex {
             }
             return is_raised;
         }
-        if self.classes.len() < MAX_LISTED_TOOLS {
+        if self.classes.len() < MAX_LISTED_TOOLS && self.listed_bytes < MAX_LISTED_NAMES {
             // Beyond the limit, a tool counts as not listed.
             self.classes.insert(tool.into(), class);
         }
@@ -60,7 +65,8 @@ impl ToolIndex {
         }
         let class = self.unlisted.get(name).copied().unwrap_or_else(|| {
             let class = tool.guess_class();
-            if self.unlisted.len() < MAX_LISTED_TOOLS {
+            if self.unlisted.len() < MAX_LISTED_TOOLS && self.unlisted_bytes < MAX_LISTED_NAMES {
+                self.unlisted_bytes += name.len();
                 self.unlisted.insert(name.into(), class);
             }
             class
@@ -98,7 +104,7 @@ impl ToolIndex {
     }
 
     fn is_full(&self) -> bool {
-        self.count >= MAX_LISTED_TOOLS
+        self.count >= MAX_LISTED_TOOLS || self.listed_bytes >= MAX_LISTED_NAMES
     }
 }
 

@@ -10,7 +10,7 @@ use crate::policy::{Effect, Policy, ToolRef};
 use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
-use crate::wire::message::{Answer, CallParams};
+use crate::wire::message::CallParams;
 use crate::wire::reply::DecisionMeta;
 use crate::wire::strict::{Reader, StrictDepth};
 
@@ -92,7 +92,7 @@ impl Trial {
             Ok(AdmittedCall { decision, asking, counted }) => {
                 match (counted, outcome) {
                     (Some(counted), Outcome::Error | Outcome::ToolError) => {
-                        self.gate.handle_answer(*counted, Answer::Error("{}"), outcome, now);
+                        self.gate.settle_call(*counted, outcome, now);
                     }
                     // Nobody is asked here, so the call does not pass and does not count.
                     (Some(counted), Outcome::Refused) if asking.is_some() => self.gate.refund_call(*counted, now),

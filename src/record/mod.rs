@@ -10,6 +10,7 @@ mod facts;
 mod read;
 mod traceparent;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::fmt::temporal::DateTimePrinter;
@@ -70,7 +71,7 @@ pub struct Moment {
 #[must_use = "a decision that is dropped is missing from the log"]
 pub struct Draft {
     /// The members known so far, as JSON, each followed by a comma.
-    body: Box<[u8]>,
+    body: Arc<[u8]>,
     made: Moment,
     /// When the message was passed on, since the session began.
     passed_on: Duration,
@@ -120,6 +121,11 @@ impl Draft {
     /// Returns when the decision was made.
     pub fn made_at(&self) -> Moment {
         self.made
+    }
+
+    /// Returns its approximate size in memory, in bytes.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.body.len()
     }
 
     /// Adds what a person was asked, and answered.

@@ -26,6 +26,22 @@ pub const CANCELLED: &str = "notifications/cancelled";
 pub const SUBSCRIPTIONS_LISTEN: &str = "subscriptions/listen";
 /// Acknowledges such a stream.
 pub const SUBSCRIPTIONS_ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+/// Tells what a server is and can do, from revision 2026-07-28 on.
+pub const SERVER_DISCOVER: &str = "server/discover";
+/// What the methods about tasks begin with.
+pub const TASKS_PREFIX: &str = "tasks/";
+/// Asks for the state of a task.
+pub const TASKS_GET: &str = "tasks/get";
+/// Waits for the result of a task (2025-11-25).
+pub const TASKS_RESULT: &str = "tasks/result";
+/// Cancels a task.
+pub const TASKS_CANCEL: &str = "tasks/cancel";
+/// Answers what a task has asked for, from revision 2026-07-28 on.
+pub const TASKS_UPDATE: &str = "tasks/update";
+/// Tells the state of a task, from revision 2026-07-28 on.
+pub const TASKS_NOTIFICATION: &str = "notifications/tasks";
+/// Tells the state of a task (2025-11-25).
+pub const TASKS_STATUS: &str = "notifications/tasks/status";
 
 /// A revision of the protocol. The later one is the greater one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,8 +173,8 @@ pub const METHODS: [Method; 39] = [
     row("notifications/resources/updated", Notification, Server, November2024, July2026, PolicySubject::Resources),
     row("notifications/roots/list_changed", Notification, Client, November2024, November2025, PolicySubject::Session),
     row(SUBSCRIPTIONS_ACKNOWLEDGED, Notification, Server, July2026, July2026, PolicySubject::Session),
-    row("notifications/tasks", Notification, Server, July2026, July2026, PolicySubject::Tasks),
-    row("notifications/tasks/status", Notification, Both, November2025, November2025, PolicySubject::Tasks),
+    row(TASKS_NOTIFICATION, Notification, Server, July2026, July2026, PolicySubject::Tasks),
+    row(TASKS_STATUS, Notification, Both, November2025, November2025, PolicySubject::Tasks),
     row("notifications/tools/list_changed", Notification, Server, November2024, July2026, PolicySubject::Session),
     row("ping", Request, Both, November2024, November2025, PolicySubject::Session),
     row(PROMPTS_GET, Request, Client, November2024, July2026, PolicySubject::Prompts),
@@ -171,15 +187,15 @@ pub const METHODS: [Method; 39] = [
     row("resources/unsubscribe", Request, Client, November2024, November2025, PolicySubject::Resources),
     row("roots/list", Request, Server, November2024, July2026, PolicySubject::Roots),
     row("sampling/createMessage", Request, Server, November2024, July2026, PolicySubject::Sampling),
-    row("server/discover", Request, Client, July2026, July2026, PolicySubject::Session),
+    row(SERVER_DISCOVER, Request, Client, July2026, July2026, PolicySubject::Session),
     row("skills/get", Request, Client, July2026, July2026, PolicySubject::Methods),
     row("skills/list", Request, Client, July2026, July2026, PolicySubject::Methods),
     row(SUBSCRIPTIONS_LISTEN, Request, Client, July2026, July2026, PolicySubject::Session),
-    row("tasks/cancel", Request, Both, November2025, July2026, PolicySubject::Tasks),
-    row("tasks/get", Request, Both, November2025, July2026, PolicySubject::Tasks),
+    row(TASKS_CANCEL, Request, Both, November2025, July2026, PolicySubject::Tasks),
+    row(TASKS_GET, Request, Both, November2025, July2026, PolicySubject::Tasks),
     row("tasks/list", Request, Both, November2025, November2025, PolicySubject::Tasks),
-    row("tasks/result", Request, Both, November2025, November2025, PolicySubject::Tasks),
-    row("tasks/update", Request, Client, July2026, July2026, PolicySubject::Tasks),
+    row(TASKS_RESULT, Request, Both, November2025, November2025, PolicySubject::Tasks),
+    row(TASKS_UPDATE, Request, Client, July2026, July2026, PolicySubject::Tasks),
     row(TOOLS_CALL, Request, Client, November2024, July2026, PolicySubject::Tools),
     row(TOOLS_LIST, Request, Client, November2024, July2026, PolicySubject::Tools),
 ];

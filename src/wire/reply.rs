@@ -74,6 +74,12 @@ pub fn refusal_line(id: &str, shape: AnswerShape, text: &str, decision: &Decisio
     reply_line(Some(id), &format!(r#""result":{{{result_type}"content":{content},"isError":true,"_meta":{meta}}}"#))
 }
 
+/// Builds the acknowledgement of a subscription, with these parameters.
+pub fn subscription_acknowledged(params: &str) -> Vec<u8> {
+    let method = super::method::SUBSCRIPTIONS_ACKNOWLEDGED;
+    format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"params\":{params}}}\n").into_bytes()
+}
+
 /// Builds the notification that the list of tools has changed; for a subscription, with its id as its sender wrote it.
 pub fn tools_list_changed(subscription: Option<&str>) -> Vec<u8> {
     let params =
