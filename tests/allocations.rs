@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
+use policylayer::limits::MAX_OPEN_ROUNDS;
 use policylayer::policy::{self, Effect, Format, Listing, Policy, ServerName, Source, ToolRef};
 use policylayer::risk::Class;
 
@@ -17,16 +18,20 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    /// The bytes that this thread has allocated and not freed.
+    static BYTES: Cell<isize> = const { Cell::new(0) };
 }
 
 // SAFETY: every call goes on to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        BYTES.with(|bytes| bytes.set(bytes.get() + layout.size() as isize));
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        BYTES.with(|bytes| bytes.set(bytes.get() - layout.size() as isize));
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -157,4 +162,35 @@ fn a_list_allocates_little_for_each_tool() {
     assert!((45_000..55_000).contains(&list.len()), "{}", list.len());
     let count = allocations(|| engine.handle_server_line(list.as_bytes(), Now::default(), &mut actions));
     assert!(count <= 100 * 50, "{count} allocations for 100 tools");
+}
+
+/// A server's state may be as long as a line. It comes back with the client, so a digest of it is enough.
+#[test]
+fn open_rounds_keep_kilobytes_of_long_states() {
+    let mut engine = Engine::new(Arc::new(policy()), Box::new(Memory::default()));
+    let mut actions = Vec::with_capacity(4);
+    let state = "s".repeat(1024 * 1024);
+    let mut round = |id: usize| {
+        let call = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"tool_7","arguments":{{}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}}}}"#
+        );
+        let answer = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{{"resultType":"input_required","requestState":"{state}{id}"}}}}"#
+        );
+        engine.handle_client_line(call.as_bytes(), Now::default(), &mut actions);
+        engine.handle_server_line(answer.as_bytes(), Now::default(), &mut actions);
+        assert_eq!(actions, [Action::ToServer(Payload::Received), Action::ToClient(Payload::Received)]);
+        actions.clear();
+    };
+    // The first rounds make the buffers that are kept.
+    for id in 0..MAX_OPEN_ROUNDS {
+        round(id);
+    }
+    let before = BYTES.with(Cell::get);
+    for id in 0..MAX_OPEN_ROUNDS {
+        round(id);
+    }
+    let kept = BYTES.with(Cell::get) - before;
+    assert!(kept < 4 * 1024, "{kept}");
+    assert!(before < 4 * 1024 * 1024, "{before}");
 }

@@ -43,13 +43,15 @@ impl Engine {
     /// Asks a person about a call, unless one has answered already or nobody can be asked.
     pub(super) fn ask_person(&mut self, unapproved: UnapprovedCall<'_>, round: RoundOutcome, turn: &mut Turn<'_>) {
         let call = unapproved.call;
-        let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
+        // The state of our own round has done its duty.
+        let state = if unapproved.payload == Payload::Received { call.request_state() } else { None };
+        let covers = approvals::digest_of_round(call, state);
         let channels = self.available_channels(call);
         let (approval, why, remedy) = if let RoundOutcome::RefusedLate(note) = round {
             let channel = Some(Channel::Client.as_str());
             let approval = Approval { verdict: "refused", channel, note: note.clone(), ..Approval::default() };
             (approval, describe_refusal_by_person(note), Remedy::Person)
-        } else if let Some(channel) = self.approvals.grants.redeem_grant(&call.name, digest, turn.now.session) {
+        } else if let Some(channel) = self.approvals.grants.redeem_grant(&call.name, covers, turn.now.session) {
             let UnapprovedCall { request, payload, mut pending, .. } = unapproved;
             let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
             pending.record_approval(approval, turn.now.session);
@@ -58,7 +60,7 @@ impl Engine {
             let why = "This call needs a person's approval, and nobody can be asked.";
             (unavailable(), why.to_owned(), Remedy::Channel)
         } else if self.approvals.can_hold(unapproved.payload.bytes(unapproved.request.line).len()) {
-            return self.hold_call(unapproved, digest, &channels, turn);
+            return self.hold_call(unapproved, covers, &channels, turn);
         } else {
             let why = format!("{MAX_HELD} calls are waiting for a person already, or fewer very large ones.");
             (unavailable(), why, Remedy::Queue)
@@ -69,14 +71,15 @@ impl Engine {
         self.refuse_call(pending, (request.id, &call.name), refused, turn);
     }
 
-    fn hold_call(&mut self, unapproved: UnapprovedCall<'_>, digest: Digest, channels: &[Channel], turn: &mut Turn<'_>) {
-        if let Some(late) = self.approvals.take_question(|late| late.call.is_none() && late.digest == digest) {
+    fn hold_call(&mut self, unapproved: UnapprovedCall<'_>, covers: Digest, channels: &[Channel], turn: &mut Turn<'_>) {
+        if let Some(late) = self.approvals.take_question(|late| late.call.is_none() && late.covers == covers) {
             close_question(&late, Settled::Over, "The call was made again.", turn);
         }
         let UnapprovedCall { request, payload, call, decision, asking, pending } = unapproved;
         let mut line = payload.bytes(request.line).trim_ascii_end().to_vec();
         line.push(b'\n');
         let class = self.policy.class_of(self.tools.find_tool(&call.name));
+        let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
         let number = self.approvals.next_number();
         let question = Question {
             number,
@@ -127,7 +130,7 @@ impl Engine {
         };
         let scope = asking.scope.unwrap_or_default();
         let call = Some(call);
-        self.approvals.add_question(OpenQuestion { number, tool, digest, scope, local, dialogue, until, call });
+        self.approvals.add_question(OpenQuestion { number, tool, digest, covers, scope, local, dialogue, until, call });
     }
 
     /// Returns the channels on which a person can be asked about a call. In a round of the client's own (2026-07-28)
@@ -212,7 +215,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         close_question(&question, Settled::Answered(channel), ANSWERED, turn);
-        let OpenQuestion { tool, digest, scope, .. } = question;
+        let OpenQuestion { tool, covers, scope, .. } = question;
         let verdict = match answer {
             ApprovalAnswer::Once => "approved_once",
             ApprovalAnswer::Session => "approved_for_session",
@@ -234,7 +237,7 @@ impl Engine {
             return self.refuse_call(pending, (&id, &tool), decision.into(), turn);
         }
         if answer == ApprovalAnswer::Session {
-            self.approvals.grants.add_session(&tool, digest, scope, channel);
+            self.approvals.grants.add_session(&tool, covers, scope, channel);
         }
         if let Some(progress) = progress {
             self.approvals.progress.set_floor(progress);

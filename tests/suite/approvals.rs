@@ -812,7 +812,7 @@ fn what_waits_is_bounded_in_bytes_too() {
             r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"send","arguments":{{"a":"{text}"}}}}}}"#
         )
     };
-    assert!(matches!(desk.client_text(&call(1, 60 << 20))[0], Done::Asked { .. }));
+    assert!(matches!(desk.client_text(&call(1, 12 << 20))[0], Done::Asked { .. }));
     assert!(matches!(desk.client_text(&call(2, 1 << 20))[0], Done::Asked { .. }));
     assert!(refused_by(&desk.client_text(&call(3, 8 << 20))).1.contains("waiting"));
     desk.local(1, ApprovalAnswer::Refused { note: None });

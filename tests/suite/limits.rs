@@ -6,8 +6,13 @@ use std::sync::Arc;
 
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
-use policylayer::limits::{MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_TOOLS, MAX_NAME, MAX_OPEN};
+use policylayer::limits::{
+    MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_NAMES, MAX_LISTED_TOOLS, MAX_NAME, MAX_OPEN, MAX_OPEN_BYTES,
+};
 use policylayer::policy::{self, Format, ServerName, Source};
+use policylayer::record::ArgumentsLogged;
+
+use crate::support::recorded::Recorded;
 
 /// The line passes to the server as it came.
 const TO_SERVER: Action = Action::ToServer(Payload::Received);
@@ -214,4 +219,55 @@ fn a_policy_full_of_misspelt_names_loads_in_no_time() {
     assert!(loaded.policy.is_some());
     // Measuring each name against each known tool takes minutes.
     assert!(before.elapsed().as_secs() < 20, "{:?}", before.elapsed());
+}
+
+/// What is kept of open requests is bounded by bytes: mostly what the log keeps of arguments.
+#[test]
+fn open_requests_by_bytes() {
+    let mut session = Recorded::keeping(r#"{"version":"1","default":"allow"}"#, ArgumentsLogged::Full);
+    let arguments = serde_json::json!({"text": "x".repeat(60_000)});
+    let call = |session: &mut Recorded, id: u32| {
+        session.request(id, "tools/call", serde_json::json!({"name": "a", "arguments": arguments}))
+    };
+    let mut open = 0;
+    for id in 0..600 {
+        let actions = call(&mut session, id);
+        if actions == [TO_SERVER] {
+            open += 1;
+        } else {
+            let said = to_client(&actions);
+            assert!(said.contains("-31005") && said.contains("take up 16 MiB"), "{said}");
+        }
+    }
+    assert!(open * 60_000 <= MAX_OPEN_BYTES + 120_000 && open * 60_000 > MAX_OPEN_BYTES / 2, "{open}");
+    let mut unanswered = Vec::new();
+    session.engine.collect_unanswered(session.time(), &mut unanswered);
+    assert_eq!(unanswered.len(), open);
+    // An answer makes room, whatever it is, and so does a cancellation.
+    assert_eq!(session.answer(0, serde_json::json!({})), [TO_CLIENT]);
+    session.client(&serde_json::json!({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}));
+    assert_eq!(call(&mut session, 10_000), [TO_SERVER]);
+    // Ids count as well.
+    let mut engine = allow_all();
+    let with_id = |id: usize| format!(r#"{{"jsonrpc":"2.0","id":"{id:0>1000}x","method":"ping"}}"#);
+    let refused = (0..MAX_OPEN).find(|id| client(&mut engine, &with_id(*id)) != [TO_SERVER]).unwrap();
+    assert!(refused * 2_000 <= MAX_OPEN_BYTES + 4_000, "{refused}");
+}
+
+/// Names that a server lists or a client calls are bounded by bytes as well.
+#[test]
+fn names_of_tools_by_bytes() {
+    let long = |id: usize| format!("{id:0>4000}");
+    let mut engine = engine(r#"{"version":"1","default":"allow","classes":{"write":{"action":"deny"}}}"#);
+    let list: Vec<String> =
+        (0..MAX_LISTED_NAMES / 4_000 + 2).map(|id| format!(r#"{{"name":"{}"}}"#, long(id))).collect();
+    client(&mut engine, r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
+    server(&mut engine, &format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, list.join(",")));
+    assert_ne!(engine.find_tool(&long(0)).listing, policy::Listing::Missing);
+    assert_eq!(engine.find_tool(&long(list.len() - 1)).listing, policy::Listing::Missing);
+    for id in 0..list.len() {
+        let call =
+            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"u{}"}}}}"#, long(id));
+        assert!(!client(&mut engine, &call).is_empty());
+    }
 }

@@ -62,12 +62,15 @@ mod reload;
 mod replay;
 #[cfg(target_os = "linux")]
 mod report_json;
+mod rounds;
 mod schema;
 mod server_name;
 mod settings;
 mod stderr;
+mod subscriptions;
 mod suggest;
 mod support;
+mod tasks;
 mod tidy;
 mod vectors;
 #[cfg(windows)]

@@ -125,12 +125,18 @@ pub(in crate::engine) fn read_result(result: &str) -> ApprovalAnswer {
 
 /// Removes our state and the answer to our question from the parameters of a call.
 pub(in crate::engine) fn remove_our_answers(params: &str) -> String {
-    let answers = |value| map_members(value, |member| (!has_key(member, OURS)).then(|| member.value.into()));
     map_members(params, |member| match member.value {
         _ if has_key(member, "requestState") => None,
-        value if has_key(member, "inputResponses") => Some(answers(value).into()).filter(|answers| answers != "{}"),
+        value if has_key(member, "inputResponses") => {
+            Some(remove_our_answer(value).into()).filter(|answers| answers != "{}")
+        }
         value => Some(value.into()),
     })
+}
+
+/// Removes the answer to our question from the `inputResponses` of a call.
+pub(in crate::engine) fn remove_our_answer(inputs: &str) -> String {
+    map_members(inputs, |member| (!has_key(member, OURS)).then(|| member.value.into()))
 }
 
 /// Replaces the id of a held line with the id of the request that is answered now.

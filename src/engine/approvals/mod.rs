@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub(super) use dialogue::{
     ElicitationSupport, OURS, build_cancellation, build_input_required, build_params, build_request, read_result,
-    remove_our_answers, replace_id, supports_forms,
+    remove_our_answer, remove_our_answers, replace_id, supports_forms,
 };
 pub(super) use grants::Grants;
 pub(super) use progress::{METHOD as PROGRESS, Progress};
@@ -28,6 +28,7 @@ use crate::limits::{APPROVAL_TIMEOUT, LATE_APPROVAL, MAX_HELD, MAX_HELD_BYTES, M
 use crate::policy::ApprovalScope;
 use crate::record::Digest;
 use crate::wire::id::IdKey;
+use crate::wire::message::CallParams;
 
 /// A way to ask a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +144,10 @@ pub trait LocalChannel: std::fmt::Debug + Send {
 pub(super) struct OpenQuestion {
     pub(super) number: u64,
     pub(super) tool: Box<str>,
+    /// Of the tool and the arguments.
     pub(super) digest: Digest,
+    /// Of all that an approval covers: the input of a round as well.
+    pub(super) covers: Digest,
     pub(super) scope: ApprovalScope,
     pub(super) local: Local,
     /// `Some` while the client's dialogue is open.
@@ -251,8 +255,8 @@ impl Approvals {
     /// Turns a late approval into a grant.
     pub(super) fn grant_late(&mut self, late: &OpenQuestion, answer: &ApprovalAnswer, channel: Channel) {
         match answer {
-            ApprovalAnswer::Once => self.grants.add_once(late.digest, channel, late.until),
-            ApprovalAnswer::Session => self.grants.add_session(&late.tool, late.digest, late.scope, channel),
+            ApprovalAnswer::Once => self.grants.add_once(late.covers, channel, late.until),
+            ApprovalAnswer::Session => self.grants.add_session(&late.tool, late.covers, late.scope, channel),
             ApprovalAnswer::Refused { .. } => {}
         }
     }
@@ -272,4 +276,19 @@ impl Approvals {
 pub(super) fn digest_of(tool: &str, arguments: &str) -> Digest {
     // A tool's name holds no NUL.
     Digest::of_line(&[tool.as_bytes(), b"\0", arguments.as_bytes()].concat())
+}
+
+/// Returns a digest that two rounds of a call share if their input and the server's state are the same as well. Our own
+/// question and its answer do not count.
+pub(super) fn digest_of_round(call: &CallParams<'_>, state: Option<&str>) -> Digest {
+    let arguments = call.arguments.unwrap_or("{}");
+    let input = call.input_responses().map(remove_our_answer).filter(|input| input != "{}");
+    match (input, state) {
+        (None, None) => digest_of(&call.name, arguments),
+        // A JSON text holds no NUL either.
+        (input, state) => {
+            let parts = [arguments, input.as_deref().unwrap_or_default(), state.unwrap_or_default()];
+            digest_of(&call.name, &parts.join("\0"))
+        }
+    }
 }

@@ -65,3 +65,28 @@ fn a_million_messages_leave_memory_and_open_files_as_they_were() {
     session.close();
     assert_eq!(code(&mut session), 0);
 }
+
+/// What the log keeps of open calls is bounded by bytes: further calls are refused with words, and memory stays small.
+#[test]
+#[cfg(target_os = "linux")]
+fn three_thousand_open_calls_of_sixty_kilobytes_stay_small() {
+    let home = home_with(r#"{"version":"1","default":"allow"}"#);
+    let config = home.path().join(".config/policylayer/config.toml");
+    fs::write(config, "[audit]\narguments = \"full\"\n").unwrap();
+    let command = stub_in(home.path(), &["--silent"]);
+    let mut session = Wrapped::start_for(600 * SECOND, home, command);
+    let arguments = "x".repeat(60_000);
+    // The first ones stay open; from then on each is answered at once.
+    let surely_full = 300;
+    for id in 0..3_000 {
+        let line = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"a\",\"arguments\":{{\"a\":\"{arguments}\"}}}}}}\n"
+        );
+        session.send(line.as_bytes());
+        if id >= surely_full {
+            let refused = session.line();
+            assert!(refused.contains("-31005") && refused.contains("Wait for some of their answers"), "{refused}");
+        }
+    }
+    session.assert_memory_below(64 * 1024 * 1024);
+}

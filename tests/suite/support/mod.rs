@@ -14,6 +14,8 @@ pub(crate) mod client;
 pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod processes;
+pub(crate) mod python;
+pub(crate) mod recorded;
 pub(crate) mod system;
 // A pseudo-terminal: what Windows has instead, ConPTY, no safe crate starts.
 #[cfg(unix)]

@@ -1,0 +1,140 @@
+//! Calls in several rounds (2026-07-28): what one count and one approval cover, and for how long.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use policylayer::engine::{Action, ApprovalAnswer};
+use policylayer::limits::{MAX_OPEN_ROUNDS, MAX_ROUND_TIME, MAX_ROUNDS};
+use serde_json::{Value, json};
+
+use crate::support::recorded::{Recorded, TO_CLIENT, TO_SERVER, told};
+
+const POLICY: &str = r#"{"version":"1","default":"allow","tools":{
+    "twice":{"rate_limit":{"max":2,"window":3600}},
+    "send":{"action":"require_approval"}}}"#;
+
+fn call(tool: &str, round: Option<(&str, &Value)>) -> Value {
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
+    let mut params = json!({"name": tool, "arguments": {"n": 1}, "_meta": meta});
+    if let Some((state, input)) = round {
+        params["requestState"] = json!(state);
+        params["inputResponses"] = input.clone();
+    }
+    params
+}
+
+fn asks(state: &str) -> Value {
+    json!({"resultType": "input_required", "requestState": state, "inputRequests": {"q": {}}})
+}
+
+fn refusal(actions: &[Action]) -> String {
+    let line = told(actions);
+    assert_eq!(line["result"]["isError"], true, "{line}");
+    line["result"]["content"][0]["text"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn all_rounds_of_a_call_count_once_and_each_is_recorded() {
+    let mut session = Recorded::new(POLICY);
+    let input = json!({"q": {"action": "accept"}});
+    assert_eq!(session.request(1, "tools/call", call("twice", None)), [TO_SERVER]);
+    for round in 1..MAX_ROUNDS {
+        assert_eq!(session.answer(round, asks(&format!("s{round}"))), [TO_CLIENT]);
+        let next = call("twice", Some((&format!("s{round}"), &input)));
+        assert_eq!(session.request(round + 1, "tools/call", next), [TO_SERVER], "{round}");
+    }
+    assert_eq!(session.answer(MAX_ROUNDS, json!({"resultType": "complete", "content": []})), [TO_CLIENT]);
+    let recorded = session.recorded(&["tool", "outcome", "inputs"]);
+    assert_eq!(recorded.len(), MAX_ROUNDS as usize);
+    assert_eq!((&recorded[0][2], &recorded[1][2]["keys"]), (&Value::Null, &json!(["q"])));
+    // One call was counted, so one more passes.
+    assert_eq!(session.request(50, "tools/call", call("twice", None)), [TO_SERVER]);
+    assert!(refusal(&session.request(51, "tools/call", call("twice", None))).contains("The limit of 2 per hour"));
+}
+
+#[test]
+fn a_call_takes_eight_rounds_and_no_more() {
+    for tool in ["twice", "free"] {
+        let mut session = Recorded::new(POLICY);
+        session.request(1, "tools/call", call(tool, None));
+        for round in 1..MAX_ROUNDS {
+            session.answer(round, asks("s"));
+            assert_eq!(session.request(round + 1, "tools/call", call(tool, Some(("s", &json!({}))))), [TO_SERVER]);
+        }
+        session.answer(MAX_ROUNDS, asks("s"));
+        for id in [100, 101] {
+            let refused = refusal(&session.request(id, "tools/call", call(tool, Some(("s", &json!({}))))));
+            assert!(refused.contains("8 rounds") && refused.contains("from the start"), "{refused}");
+        }
+        // From the start it is another call.
+        assert_eq!(session.request(102, "tools/call", call(tool, None)), [TO_SERVER]);
+    }
+}
+
+#[test]
+fn a_call_goes_on_for_ten_minutes_and_no_longer() {
+    for (wait, passes) in [(MAX_ROUND_TIME, true), (MAX_ROUND_TIME + Duration::from_millis(1), false)] {
+        let mut session = Recorded::new(POLICY);
+        session.request(1, "tools/call", call("free", None));
+        session.answer(1, asks("s1"));
+        session.now += wait / 2;
+        session.request(2, "tools/call", call("free", Some(("s1", &json!({})))));
+        session.answer(2, asks("s2"));
+        session.now += wait - wait / 2;
+        let last = session.request(3, "tools/call", call("free", Some(("s2", &json!({})))));
+        if passes {
+            assert_eq!(last, [TO_SERVER]);
+        } else {
+            assert!(refusal(&last).contains("more than 10 minutes ago"));
+        }
+    }
+}
+
+#[test]
+fn an_approval_is_for_one_call_with_one_set_of_inputs() {
+    let mut session = Recorded::new(POLICY);
+    let approve = |session: &mut Recorded, number: u64| {
+        let (mut actions, now) = (Vec::new(), session.time());
+        session.engine.handle_local_answer(number, ApprovalAnswer::Once, now, &mut actions);
+        let actions = session.carry(actions);
+        assert!(matches!(&actions[..], [Action::Settle(..), Action::ToServer(_)]), "{actions:?}");
+    };
+    let is_asked = |actions: &[Action]| matches!(actions, [Action::Ask(_)]);
+    assert!(is_asked(&session.request(1, "tools/call", call("send", None))));
+    approve(&mut session, 1);
+    session.answer(1, asks("s"));
+    // The round that the server has asked for is part of the call, with whatever input.
+    assert_eq!(session.request(2, "tools/call", call("send", Some(("s", &json!({"to": 1}))))), [TO_SERVER]);
+    // The same state again, with other input, is another call.
+    assert!(is_asked(&session.request(3, "tools/call", call("send", Some(("s", &json!({"to": 2})))))));
+    // A late approval of it covers a repetition with the same input only.
+    session.now += Duration::from_secs(60);
+    let (mut actions, now) = (Vec::new(), session.time());
+    session.engine.handle_timeout(now, &mut actions);
+    session.engine.handle_local_answer(2, ApprovalAnswer::Once, now, &mut actions);
+    session.carry(actions);
+    assert!(is_asked(&session.request(4, "tools/call", call("send", Some(("s", &json!({"to": 3})))))));
+    assert_eq!(session.request(5, "tools/call", call("send", Some(("s", &json!({"to": 2}))))), [TO_SERVER]);
+}
+
+#[test]
+fn open_rounds_are_bounded() {
+    let mut session =
+        Recorded::new(r#"{"version":"1","default":"allow","all_tools":{"rate_limit":{"max":100,"window":3600}}}"#);
+    let count = u32::try_from(MAX_OPEN_ROUNDS).unwrap();
+    for id in 0..=count {
+        session.request(id, "tools/call", call("a", None));
+        session.answer(id, asks(&format!("s{id}")));
+    }
+    // 65 calls are counted. The oldest round is forgotten, so its next one counts as a call; any other does not.
+    let mut next =
+        |state: u32, id: u32| session.request(id, "tools/call", call("a", Some((&format!("s{state}"), &json!({})))));
+    for id in 1..=count {
+        assert_eq!(next(id, 1000 + id), [TO_SERVER]);
+    }
+    for id in 0..35 {
+        assert_eq!(next(0, 2000 + id), [TO_SERVER]);
+    }
+    assert!(refusal(&next(0, 3000)).contains("The limit of 100"));
+}
