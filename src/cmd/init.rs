@@ -26,7 +26,7 @@ use crate::risk::{Class, Listed};
 use crate::settings::Settings;
 use crate::shell::as_word;
 use crate::term::message;
-use crate::visible::{count_of, visible_path};
+use crate::visible::{count_of, escape_invisible, visible_path};
 
 /// Starts the server, asks a person if there is one, and writes the policy.
 pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
@@ -40,6 +40,7 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     let target = InitTarget::find_target(options, &server, &settings, env).map_err(ExitError::from)?;
     let offer = probe::probe_command(&args.command, &show_start)?;
+    offer.notes.iter().for_each(|note| message::print_warning(&format!("{server}: {}", escape_invisible(note))));
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
     if tools.is_empty() {
         bail!(

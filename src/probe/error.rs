@@ -70,8 +70,6 @@ pub(crate) enum ExchangeError {
     Items(&'static str),
     #[error("its {0} has more than {MAX_OFFER_PAGES} pages")]
     Pages(&'static str),
-    #[error("its {0} comes back to a page that it has given before")]
-    Circle(&'static str),
     #[error("it wrote more than {MAX_OFFER} bytes before it had answered")]
     Flood,
     #[error("it sent more than {MAX_OFFER_REQUESTS} requests of its own before it had answered")]
@@ -116,7 +114,7 @@ impl FailedProbe<'_> {
     }
 
     fn describe_error(&self, command: &str) -> (String, String) {
-        use ExchangeError::{Answer, Circle, Flood, Items, NoList, Pages, Refused, Requests, Silent, Slow};
+        use ExchangeError::{Answer, Flood, Items, NoList, Pages, Refused, Requests, Silent, Slow};
         let not_mcp = |otherwise: &str| self.not_mcp_remedy().unwrap_or(otherwise).to_owned();
         match (&self.gone, self.transcript.abuse.as_ref().or(self.error.as_ref())) {
             (_, Some(error @ (Refused(..) | NoList(..)))) => (
@@ -126,7 +124,7 @@ impl FailedProbe<'_> {
                 ),
                 "look for the reason in the server's documentation, or in its output".to_owned(),
             ),
-            (_, Some(error @ (Items(_) | Pages(_) | Circle(_) | Flood | Requests | Answer))) => (
+            (_, Some(error @ (Items(_) | Pages(_) | Flood | Requests | Answer))) => (
                 format!("the server `{command}` was stopped: {error}"),
                 "check that the command is right; a server that does this is broken, or not to be trusted".to_owned(),
             ),

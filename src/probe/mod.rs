@@ -182,14 +182,15 @@ async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Res
         capabilities = info.capabilities.clone();
     }
     // Every server is asked for tools, even if it does not declare any.
-    offer.tools = list_pages(peer, transcript, "tools/list", "tools").await?;
+    let protocol = &offer.protocol;
+    offer.tools = list_pages(peer, transcript, "tools/list", "tools", protocol, &mut offer.notes).await?;
     for (is_offered, method, key, items) in [
         (capabilities.prompts.is_some(), "prompts/list", "prompts", &mut offer.prompts),
         (capabilities.resources.is_some(), "resources/list", "resources", &mut offer.resources),
         (capabilities.resources.is_some(), "resources/templates/list", "resourceTemplates", &mut offer.templates),
     ] {
         if is_offered {
-            match list_pages(peer, transcript, method, key).await {
+            match list_pages(peer, transcript, method, key, protocol, &mut offer.notes).await {
                 Err(refused @ ExchangeError::Refused(..)) => offer.notes.push(refused.to_string()),
                 listed => *items = listed?,
             }
@@ -198,12 +199,19 @@ async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Res
     Ok(offer)
 }
 
-/// Returns the items of all pages of a list; empty if the server does not know the method.
+/// The first revision that says nothing about an empty cursor; before it, servers end lists with one
+/// (modelcontextprotocol/java-sdk#575, modelcontextprotocol/csharp-sdk#1072).
+const EMPTY_CURSORS_UNTIL: &str = "2026-07-28";
+
+/// Returns the items of all pages of a list; empty if the server does not know the method. A list that goes in a circle,
+/// or ends with an empty cursor, ends there with a note.
 async fn list_pages(
     peer: &Peer<RoleClient>,
     transcript: &SharedTranscript,
     method: &'static str,
     key: &'static str,
+    protocol: &str,
+    notes: &mut Vec<String>,
 ) -> Result<Vec<Value>, ExchangeError> {
     let (mut items, mut cursors) = (Vec::new(), HashSet::new());
     let mut cursor: Option<String> = None;
@@ -223,18 +231,34 @@ async fn list_pages(
         let Some(found) = page.get(key).and_then(Value::as_array) else {
             return Err(ExchangeError::NoList(method, key));
         };
-        items.extend_from_slice(found);
-        if items.len() > MAX_OFFER_ITEMS {
-            return Err(ExchangeError::Items(method));
+        let Some(next) = page.get("nextCursor").and_then(Value::as_str) else {
+            items.extend_from_slice(found);
+            return check_length(items, method);
+        };
+        let ends_empty = next.is_empty() && protocol < EMPTY_CURSORS_UNTIL;
+        let is_repeated = !cursors.insert(next.to_owned());
+        // A server that ignores the cursor sends the same page again.
+        if !is_repeated || !items.ends_with(found) {
+            items.extend_from_slice(found);
         }
-        cursor = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
-        match &cursor {
-            None => return Ok(items),
-            Some(cursor) if !cursors.insert(cursor.clone()) => return Err(ExchangeError::Circle(method)),
-            Some(_) => {}
+        items = check_length(items, method)?;
+        if ends_empty {
+            notes.push(format!("its {method} ends with an empty `nextCursor`; MCP ends a list without one"));
+            return Ok(items);
         }
+        if is_repeated {
+            notes.push(format!(
+                "its {method} repeats a cursor, so the list was ended there; some clients would never end it"
+            ));
+            return Ok(items);
+        }
+        cursor = Some(next.to_owned());
     }
     Err(ExchangeError::Pages(method))
+}
+
+fn check_length(items: Vec<Value>, method: &'static str) -> Result<Vec<Value>, ExchangeError> {
+    if items.len() > MAX_OFFER_ITEMS { Err(ExchangeError::Items(method)) } else { Ok(items) }
 }
 
 fn last_result(transcript: &SharedTranscript) -> Option<Value> {

@@ -629,6 +629,26 @@ fn an_agent_that_sees_nothing_is_warned_of() {
     assert!(step(&found, "tools")["detail"].as_str().unwrap().starts_with("0 tools visible, 3 hidden"), "{found:#}");
 }
 
+/// The list is complete, so nothing has failed.
+#[test]
+fn a_list_that_does_not_end_as_mcp_says_is_warned_of() {
+    let home = home();
+    let mut offer: Value = serde_json::from_slice(&fs::read(home.path().join("offer.json")).unwrap()).unwrap();
+    offer["tools/list#two"]["nextCursor"] = "".into();
+    write(&home, "offer.json", &offer.to_string());
+    client(&home, DESKTOP, &[("shop", good(&home))]);
+    let found = check(&home, &[], 0);
+    let tools = step(&found, "tools");
+    assert_eq!(tools["status"], "warning", "{found:#}");
+    assert!(
+        tools["detail"]
+            .as_str()
+            .unwrap()
+            .ends_with("; its tools/list ends with an empty `nextCursor`; MCP ends a list without one")
+    );
+    assert!(run(command(&home, &[]), &home).out.ends_with("All is well, with 1 warning.\n"));
+}
+
 // It needs a pseudo-terminal.
 #[cfg(unix)]
 #[test]

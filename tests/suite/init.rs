@@ -308,6 +308,19 @@ fn what_cannot_be_done_is_said_with_a_remedy() {
     assert!(ran.err.contains("POLICYLAYER_POLICY is set"), "{}", ran.err);
 }
 
+#[test]
+fn a_list_that_repeats_a_cursor_is_written_once_and_warned_of() {
+    let home = Home::new();
+    let server = tempfile::tempdir().unwrap();
+    let file = offer(server.path(), r#"[{"name":"get_stock","inputSchema":{}}],"nextCursor":"same""#);
+    let stub = example("stub_server");
+    let command = ["init", "--server", "shop", "-o", "-", "--", stub.to_str().unwrap(), "--offer", &file];
+    let ran = home.run(&command);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.starts_with("warning: shop: its tools/list repeats a cursor"), "{}", ran.err);
+    assert_eq!(ran.out.matches("get_stock").count(), 1, "{}", ran.out);
+}
+
 /// What the stub is to offer: a handshake with an evil name, and these tools.
 fn offer(folder: &Path, tools: &str) -> String {
     let info = r#"{"name":"evil\n[tools.x]\u001b[2J","version":"1\ndefault: allow"}"#;

@@ -242,7 +242,6 @@ fn a_server_that_is_no_good_ends_with_a_clear_error() {
     let requests = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n".repeat(100);
     let items: Vec<_> = (0..10_001).map(|n| json!({ "name": format!("t{n}") })).collect();
     for (answer, expected) in [
-        (page("same"), "its tools/list comes back to a page that it has given before"),
         (page("$NEXT"), "its tools/list has more than 1000 pages"),
         (json!({ "tools": items }), "its tools/list has more than 10000 items"),
         (json!({ "tools": [{ "name": big }] }), "it wrote more than 16777216 bytes"),
@@ -279,6 +278,50 @@ fn a_server_that_is_no_good_ends_with_a_clear_error() {
         )],
     );
     assert!(ran.code == Some(1) && ran.err.contains("with the error -32000: Log in first"), "{}", ran.err);
+}
+
+/// Servers that ignore the cursor, go in a circle, or end a list with an empty cursor.
+#[test]
+fn a_list_that_does_not_end_as_mcp_says_ends_with_a_note() {
+    let home = Home::new();
+    let opened = |protocol: &str| json!({ "protocolVersion": protocol, "serverInfo": { "name": "shop", "version": "1" }, "capabilities": { "prompts": {} } });
+    let page = |name: &str, next: &str| json!({ "tools": tools(&[name]), "nextCursor": next });
+    let prompts = |next: &str| json!({ "prompts": [{ "name": "greet" }], "nextCursor": next });
+    let repeats = "its tools/list repeats a cursor, so the list was ended there; some clients would never end it";
+    let empty = "its tools/list ends with an empty `nextCursor`; MCP ends a list without one";
+    for (protocol, pages, names, notes) in [
+        // The cursor is ignored: each page is the first.
+        ("2025-11-25", vec![("tools/list", page("a", "same"))], vec!["a"], vec![repeats]),
+        (
+            "2025-06-18",
+            vec![("tools/list", page("a", "x")), ("tools/list#x", page("b", "y")), ("tools/list#y", page("c", "x"))],
+            vec!["a", "b", "c"],
+            vec![repeats],
+        ),
+        (
+            "2025-11-25",
+            vec![("tools/list", page("a", "x")), ("tools/list#x", page("b", ""))],
+            vec!["a", "b"],
+            vec![empty],
+        ),
+        (
+            "2024-11-05",
+            vec![("tools/list", json!({ "tools": tools(&["a"]) })), ("prompts/list", prompts(""))],
+            vec!["a"],
+            vec!["its prompts/list ends with an empty `nextCursor`; MCP ends a list without one"],
+        ),
+    ] {
+        let mut offer = pages;
+        offer.push(("initialize", opened(protocol)));
+        let ran = offered(&home, &["--format", "json"], &offer);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{notes:?}");
+        let view: Value = serde_json::from_str(&ran.out).unwrap();
+        let seen: Vec<_> =
+            view["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+        assert_eq!((seen, &view["notes"]), (names, &json!(notes)));
+        let ran = offered(&home, &[], &offer);
+        assert!(ran.out.ends_with(&format!("Note: {}.\n", notes[0])), "{}", ran.out);
+    }
 }
 
 #[test]

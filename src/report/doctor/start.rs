@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use serde_json::Value;
 
-use super::{DoctorQuestion, LaunchChain, StepId, StepReport};
+use super::{DoctorQuestion, LaunchChain, StepId, StepReport, StepStatus};
 use crate::clients::secret;
 use crate::probe::{self, ProbeError, ProbeStage, ProbeTarget, ServerError, ServerOffer};
 use crate::shell::as_word;
@@ -91,7 +91,7 @@ impl LaunchChain<'_> {
 
     fn describe_failure(&self, id: StepId, error: &ServerError) -> StepReport {
         let answer = self.own_answer(error).map(|answer| answer.strip_prefix("policylayer: ").unwrap_or(answer));
-        let ended = answer.and_then(|answer| Some(answer.split_once(", so this request has no answer")?.0));
+        let ended = answer.and_then(|answer| Some(answer.split_once(", so there is no answer to this request")?.0));
         let text = ended.or(answer).unwrap_or(&error.what);
         let (what, own) = match text.split_once("what to do: ") {
             Some((what, own)) => (what.trim_end(), Some(own)),
@@ -140,6 +140,19 @@ impl LaunchChain<'_> {
     }
 
     fn check_tools(&self, offer: &ServerOffer, question: &DoctorQuestion<'_>) -> Result<StepReport, ProbeError> {
+        let report = self.count_tools(offer, question)?;
+        if offer.notes.is_empty() || report.status != StepStatus::Ok {
+            return Ok(report);
+        }
+        let detail = format!("{}; {}", report.detail, offer.notes.join("; "));
+        Ok(StepReport::new_warning(
+            StepId::Tools,
+            detail,
+            "tell the server's author; clients differ in what they make of it",
+        ))
+    }
+
+    fn count_tools(&self, offer: &ServerOffer, question: &DoctorQuestion<'_>) -> Result<StepReport, ProbeError> {
         let shown = tool_names(offer);
         let count = format!("{} visible", count_of(shown.len() as u64, "tool"));
         if self.wrapped.is_none() {
