@@ -38,6 +38,17 @@ impl Upstream {
         self.script("@modelcontextprotocol/server-memory")
     }
 
+    /// The script of `@modelcontextprotocol/server-basic-vanillajs`, an MCP App.
+    pub(crate) fn app(&self) -> PathBuf {
+        self.script("@modelcontextprotocol/server-basic-vanillajs")
+    }
+
+    /// The script of `@modelcontextprotocol/conformance`.
+    #[cfg(unix)]
+    pub(crate) fn conformance(&self) -> PathBuf {
+        self.script("@modelcontextprotocol/conformance")
+    }
+
     /// The script of `@cyanheads/git-mcp-server`.
     pub(crate) fn git(&self) -> PathBuf {
         self.script("@cyanheads/git-mcp-server")

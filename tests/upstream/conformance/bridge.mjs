@@ -75,6 +75,13 @@ function reply(response, status, message, headers = {}) {
 }
 const refuse = (response, status, code, message, id = null) => reply(response, status, { jsonrpc: '2.0', id, error: { code, message } });
 
+/** Whether the headers repeat what the message says, where it says it. */
+function agreesWithHeaders(headers, { method, params = {} }) {
+  const keys = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri', 'tasks/get': 'taskId', 'tasks/update': 'taskId', 'tasks/cancel': 'taskId' };
+  const name = params[keys[method]];
+  return method === undefined || (headers['mcp-method']?.trim() === method && (name === undefined || headers['mcp-name']?.trim() === name));
+}
+
 const sessions = new Map();
 let shared;
 let next = 0;
@@ -86,6 +93,7 @@ function post(request, response, message) {
   if (isStateless) {
     const named = request.headers['mcp-protocol-version'];
     if (version !== undefined && named !== version) return refuse(response, 400, -32020, 'the header names another version', message.id);
+    if (!agreesWithHeaders(request.headers, message)) return refuse(response, 400, -32020, 'the headers are not those of the message', message.id);
     shared ??= new Upstream();
     if (message.id === undefined) {
       shared.write(message);

@@ -140,11 +140,13 @@ function startTask(run) {
   return task;
 }
 const show = ({ resume, answers, ...task }) => structuredClone(task);
-function knownTask({ params }) {
+function knownTask({ params, capabilities }) {
+  if (!capabilities.extensions?.[TASKS]) missingCapability({ extensions: { [TASKS]: {} } });
   const task = tasks.get(params.taskId);
   if (!task) throw new RpcError(-32602, 'there is no such task');
   return task;
 }
+/** A tool that runs as a task for a client that knows tasks, and only for such a client if that is `required`. */
 const task = (run, required) => async (call) => {
   const extension = call.capabilities.extensions?.[TASKS];
   if (!extension && required) missingCapability({ extensions: { [TASKS]: {} } });
@@ -225,6 +227,10 @@ const TOOLS = {
     const { confirm } = await input({ confirm: form(`Delete ${params.arguments?.filename}?`, { confirm: { type: 'boolean' } }) });
     return text(`Answered: ${JSON.stringify(confirm)}`);
   }), object({ filename: string }, [])],
+  // Asks before the task begins, and answers from within the task.
+  test_tool_with_task: [(call) =>
+    missing(NAME_FORM, call, 'before the task') ??
+    task(async ({ params }) => text(`Hello, ${params.inputResponses.user_name.content?.name}!`), true)(call)],
   multi_input: [task(async (_, input) => {
     const answers = await input({ first: form('The first?', { value: string }), second: form('The second?', { value: string }) });
     return text(`Answered: ${Object.keys(answers)}`);

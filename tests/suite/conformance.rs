@@ -1,0 +1,95 @@
+//! The official conformance suite of MCP (`@modelcontextprotocol/conformance`), before a server and before the same server
+//! behind the wrapper: every check comes to the same, for the revisions with a handshake and for 2026-07-28.
+//!
+//! The suite speaks to servers over HTTP alone, so a bridge stands between (tests/upstream/conformance). Windows is left
+//! out: what is compared there would be how Wine keeps the time that some checks measure.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support;
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use serde_json::Value;
+use support::node::{Upstream, upstream};
+use support::system::{at_home, program, without_variables};
+use tempfile::TempDir;
+
+/// A scenario, a check of it, and what it came to.
+type Check = (String, String, String);
+
+/// The checks of HTTP headers for a tool's arguments are the only ones that the server does not serve.
+const NOT_SERVED: &str = "http-custom-header-server-validation";
+
+#[test]
+fn the_wrapper_changes_no_check_of_the_conformance_suite() {
+    let Some(upstream) = upstream() else { return };
+    let home = TempDir::new().unwrap();
+    let policy = home.path().join("policy.json");
+    fs::write(&policy, r#"{"version":"1","default":"allow"}"#).unwrap();
+    let wrap = [program().into(), "wrap".into(), "--policy".into(), policy.into_os_string(), "--".into()];
+    let (bare, wrapped) = thread::scope(|scope| {
+        let bare = scope.spawn(|| run_suite(upstream, &[], &home.path().join("bare")));
+        let wrapped = run_suite(upstream, &wrap, &home.path().join("wrapped"));
+        (bare.join().unwrap(), wrapped)
+    });
+    let of = |status: &str| bare.iter().filter(|check| check.2 == status).collect::<Vec<_>>();
+    assert!(of("SUCCESS").len() > 200, "the suite has not run: {bare:#?}");
+    assert!(of("FAILURE").iter().all(|check| check.0 == NOT_SERVED), "{:#?}", of("FAILURE"));
+    let differ: Vec<_> = bare.iter().zip(&wrapped).filter(|(bare, wrapped)| bare != wrapped).collect();
+    assert!(bare.len() == wrapped.len() && differ.is_empty(), "without the wrapper, and with it: {differ:#?}");
+}
+
+/// Runs the whole suite on the server, which starts behind these words.
+fn run_suite(upstream: &Upstream, before: &[OsString], home: &Path) -> Vec<Check> {
+    fs::create_dir_all(home).unwrap();
+    let node = || {
+        let mut command = Command::new(&upstream.node);
+        at_home(without_variables(&mut command), home).env("PATH", std::env::var_os("PATH").unwrap()).current_dir(home);
+        command
+    };
+    let script = |name: &str| upstream.folder.join("conformance").join(name);
+    let mut bridge = node()
+        .arg(script("bridge.mjs"))
+        .args(before)
+        .args([upstream.node.as_os_str(), script("server.mjs").as_os_str()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(home.join("stderr")).unwrap())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    BufReader::new(bridge.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let results = home.join("results");
+    let output = node()
+        .args([OsStr::new("--import"), script("node20.mjs").as_os_str(), upstream.conformance().as_os_str()])
+        .args(["server", "--suite", "all", "--url", url.trim(), "--output-dir"])
+        .arg(&results)
+        .output()
+        .unwrap();
+    // The bridge ends when its stdin closes.
+    drop(bridge.stdin.take());
+    bridge.wait().unwrap();
+    let report = String::from_utf8_lossy(&output.stdout);
+    let stderr = fs::read_to_string(home.join("stderr")).unwrap();
+    assert!(report.contains("\nTotal: "), "{report}\n{}\n{stderr}", String::from_utf8_lossy(&output.stderr));
+    let mut checks: Vec<Check> =
+        fs::read_dir(results).unwrap().flat_map(|entry| read_checks(&entry.unwrap().path())).collect();
+    checks.sort();
+    checks
+}
+
+/// Reads the checks of a scenario, whose directory is named after it and the time: `server-ping-2026-11-28T10-00-00-000Z`.
+fn read_checks(dir: &PathBuf) -> Vec<Check> {
+    let name = dir.file_name().unwrap().to_str().unwrap();
+    let scenario =
+        name.strip_prefix("server-").unwrap().split_at(name.len() - "server--2026-11-28T10-00-00-000Z".len()).0;
+    let checks: Vec<Value> = serde_json::from_slice(&fs::read(dir.join("checks.json")).unwrap()).unwrap();
+    let text = |check: &Value, key: &str| check[key].as_str().unwrap().to_owned();
+    checks.iter().map(|check| (scenario.to_owned(), text(check, "id"), text(check, "status"))).collect()
+}

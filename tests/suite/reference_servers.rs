@@ -1,0 +1,158 @@
+//! What a policy says nothing of comes through as it is: every list, every resource and every prompt of the reference
+//! servers and of an MCP App, subscriptions, and tasks (2025-11-25) with the questions that they ask.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use crate::support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::client::{Client, Launch, Under};
+use support::node::{Upstream, upstream};
+use support::system::PATIENCE;
+
+const ALLOW_ALL: Under<'_> = Under::Policy(r#"{"version":"1","default":"allow"}"#);
+
+const LISTS: [(&str, &str); 4] = [
+    ("tools/list", "tools"),
+    ("prompts/list", "prompts"),
+    ("resources/list", "resources"),
+    ("resources/templates/list", "resourceTemplates"),
+];
+
+fn start(upstream: &Upstream, server: &str, under: Under<'_>) -> Client {
+    let launch = Launch::new(&upstream.node);
+    match server {
+        "everything" => launch.arg(upstream.everything()).arg("stdio"),
+        "memory" => launch.arg(upstream.memory()),
+        "app" => launch.arg(upstream.app()).arg("--stdio"),
+        "filesystem" => {
+            let home = std::fs::canonicalize(launch.home()).unwrap();
+            launch.arg(upstream.filesystem()).arg(home)
+        }
+        other => panic!("there is no server {other}"),
+    }
+    .start(under)
+}
+
+/// The pages of a list, each an answer without its id.
+fn pages(client: &mut Client, method: &str) -> Vec<Value> {
+    let mut pages: Vec<Value> = Vec::new();
+    loop {
+        let cursor = pages.last().and_then(|page| page["result"].get("nextCursor").cloned());
+        let params = cursor.map_or_else(|| json!({}), |cursor| json!({ "cursor": cursor }));
+        let mut page = client.request(method, params);
+        page.as_object_mut().unwrap().remove("id");
+        pages.push(page);
+        if pages.last().unwrap()["result"].get("nextCursor").is_none() {
+            return pages;
+        }
+    }
+}
+
+#[test]
+fn every_list_is_that_of_the_bare_server() {
+    let Some(upstream) = upstream() else { return };
+    let ui = json!({ "extensions": { "io.modelcontextprotocol/ui": { "mimeTypes": ["text/html;profile=mcp-app"] } } });
+    for (server, lists) in [("everything", 4), ("memory", 3), ("app", 3), ("filesystem", 1)] {
+        let (mut bare, mut wrapped) = (start(upstream, server, Under::Nothing), start(upstream, server, ALLOW_ALL));
+        let mut opened = bare.initialize(ui.clone());
+        // The wrapper announces changes of the policy; this is all that it changes.
+        opened["capabilities"]["tools"]["listChanged"] = true.into();
+        assert_eq!(wrapped.initialize(ui.clone()), opened, "{server}");
+        if server == "everything" {
+            for client in [&mut bare, &mut wrapped] {
+                // Some of its tools are registered only now.
+                client.expect_method("notifications/tools/list_changed");
+            }
+        }
+        let mut given = 0;
+        for (method, key) in LISTS {
+            let expected = pages(&mut bare, method);
+            assert_eq!(pages(&mut wrapped, method), expected, "{server}: {method}");
+            given += usize::from(expected[0]["result"][key].is_array());
+            // Whatever is listed can be read.
+            if method == "resources/list" && expected[0]["result"][key].is_array() {
+                let resources = expected.iter().flat_map(|page| page["result"][key].as_array().unwrap());
+                for resource in resources {
+                    let read = json!({ "uri": resource["uri"] });
+                    let expected = bare.request("resources/read", read.clone());
+                    assert!(expected["result"]["contents"].is_array(), "{server}: {expected}");
+                    let answer = wrapped.request("resources/read", read);
+                    assert_eq!(answer["result"], expected["result"], "{server}: {resource}");
+                }
+            }
+        }
+        assert_eq!(given, lists, "{server} has lists");
+        assert_eq!(wrapped.finish().code(), Some(0), "{server}");
+    }
+}
+
+/// A tool of an MCP App names the page that shows its result, and the page is a resource.
+#[test]
+fn the_page_of_an_app_is_there_for_its_tool() {
+    let Some(upstream) = upstream() else { return };
+    let mut client = start(upstream, "app", ALLOW_ALL);
+    client.initialize(json!({ "extensions": { "io.modelcontextprotocol/ui": {} } }));
+    let tools = client.request("tools/list", json!({}));
+    let uri = &tools["result"]["tools"][0]["_meta"]["ui"]["resourceUri"];
+    assert!(uri.as_str().is_some_and(|uri| uri.starts_with("ui://")), "{tools}");
+    let page = client.request("resources/read", json!({ "uri": uri }));
+    let content = &page["result"]["contents"][0];
+    assert_eq!(content["mimeType"], "text/html;profile=mcp-app", "{page}");
+    assert!(content["text"].as_str().unwrap().contains("<html"), "{page}");
+    assert_eq!(client.finish().code(), Some(0));
+}
+
+#[test]
+fn updates_of_a_resource_come_while_it_is_subscribed_to() {
+    let Some(upstream) = upstream() else { return };
+    let mut client = start(upstream, "everything", ALLOW_ALL);
+    client.initialize(json!({}));
+    let uri = json!({ "uri": "demo://resource/static/document/features.md" });
+    assert_eq!(client.request("resources/subscribe", uri.clone())["result"], json!({}));
+    client.call("toggle-subscriber-updates", json!({}));
+    assert_eq!(client.expect_method("notifications/resources/updated")["params"]["uri"], uri["uri"]);
+    assert_eq!(client.request("resources/unsubscribe", uri)["result"], json!({}));
+    client.kill();
+}
+
+/// The task is created, asks its question through `tasks/result`, and comes to its end.
+#[test]
+fn a_task_is_followed_to_its_end() {
+    let Some(upstream) = upstream() else { return };
+    let mut client = start(upstream, "everything", ALLOW_ALL);
+    let opened = client.initialize(json!({ "elicitation": {} }));
+    assert!(opened["capabilities"]["tasks"].is_object(), "{opened}");
+    client.expect_method("notifications/tools/list_changed");
+    let call = json!({
+        "name": "simulate-research-query",
+        "arguments": { "topic": "python", "ambiguous": true },
+        "task": { "ttl": 300_000 }
+    });
+    let created = client.request("tools/call", call);
+    let id = created["result"]["task"]["taskId"].clone();
+    assert!(id.is_string(), "{created}");
+    let start = Instant::now();
+    loop {
+        let task = client.request("tasks/get", json!({ "taskId": id }));
+        match task["result"]["status"].as_str() {
+            Some("working") => assert!(start.elapsed() < PATIENCE, "{task}"),
+            Some("input_required") => break,
+            _ => panic!("{task}"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let listed = client.request("tasks/list", json!({}));
+    assert_eq!(listed["result"]["tasks"][0]["taskId"], id, "{listed}");
+    client.send(&json!({ "jsonrpc": "2.0", "id": "result", "method": "tasks/result", "params": { "taskId": id } }));
+    let question = client.expect_method("elicitation/create");
+    assert_eq!(question["params"]["_meta"]["io.modelcontextprotocol/related-task"]["taskId"], id, "{question}");
+    let answer = json!({ "action": "accept", "content": { "interpretation": "snake" } });
+    client.send(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": answer }));
+    let result = client.expect_response("result");
+    assert!(result.to_string().contains("python (snake)"), "{result}");
+    assert_eq!(client.request("tasks/get", json!({ "taskId": id }))["result"]["status"], "completed");
+    // What it remembers of tasks keeps it alive for minutes.
+    client.kill();
+}
