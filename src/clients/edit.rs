@@ -89,11 +89,6 @@ fn is_in_inline_table(node: &DocumentNode, place: usize, document: &ClientDocume
     !members.is_empty() && (is_inline || members.iter().any(|(_, value)| is_in_inline_table(value, place, document)))
 }
 
-/// Returns the edits that replace the wrapper's program and leave the rest.
-pub fn move_program(launch: &Launch, program: &str) -> Vec<TextEdit> {
-    vec![(launch.program.span.clone(), quote_string(program))]
-}
-
 /// Returns the edits that take the wrapper out; none if the words are not in a list.
 pub fn unwrap_edits(document: &ClientDocument, launch: &Launch, wrapped: &Wrapped) -> Vec<TextEdit> {
     let Some(args) = &launch.args else { return Vec::new() };
@@ -294,7 +289,7 @@ fn add_member(
 }
 
 /// Quotes a string in a way that both JSON and TOML accept: TOML wants DEL escaped as well.
-fn quote_string(text: &str) -> String {
+pub(super) fn quote_string(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 

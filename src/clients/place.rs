@@ -74,18 +74,15 @@ pub fn find_files(os: Os, env: &Env) -> Vec<ClientFile> {
             if row.scope == ConfigScope::Project && places.iter().any(is_same) {
                 continue;
             }
-            let sign = find_sign(row, &file, os, env);
+            // If the file was moved by a variable, its directory is the client's own.
+            let named =
+                row.sign.filter(|_| moved_file(row, env).is_none()).and_then(|sign| resolve_path(sign, os, env));
+            let sign = named.unwrap_or_else(|| file.parent().unwrap_or(&file).to_owned());
             let presence = check_presence(row, &file, &sign);
             places.push(ClientFile { row, file, sign, package, presence });
         }
     }
     places
-}
-
-fn find_sign(row: &Row, file: &Path, os: Os, env: &Env) -> PathBuf {
-    // If the file was moved by a variable, its directory is the client's own.
-    let named = row.sign.filter(|_| moved_file(row, env).is_none()).and_then(|sign| resolve_path(sign, os, env));
-    named.unwrap_or_else(|| file.parent().unwrap_or(file).to_owned())
 }
 
 fn check_presence(row: &Row, file: &Path, sign: &Path) -> Presence {

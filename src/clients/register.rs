@@ -99,7 +99,10 @@ impl<'c> Registration<'_, 'c> {
             return Ok(unchanged);
         }
         let expected = [program].iter().chain(words.iter().skip(1)).map(|word| (*word).to_owned()).collect();
-        let (edits, notes) = (edit::move_program(launch, program), vec![format!("It was {}.", escape_invisible(now))]);
+        let (edits, notes) = (
+            vec![(launch.program.span.clone(), edit::quote_string(program))],
+            vec![format!("It was {}.", escape_invisible(now))],
+        );
         Ok(EntryChange { action: EntryAction::Moved, edits, expected, notes, ..unchanged })
     }
 

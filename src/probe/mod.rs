@@ -199,9 +199,9 @@ async fn list_all(peer: &Peer<RoleClient>, transcript: &SharedTranscript) -> Res
     Ok(offer)
 }
 
-/// The first revision that says nothing about an empty cursor; before it, servers end lists with one
+/// From this revision on, an empty cursor is one like any other. Before it, servers end lists with one
 /// (modelcontextprotocol/java-sdk#575, modelcontextprotocol/csharp-sdk#1072).
-const EMPTY_CURSORS_UNTIL: &str = "2026-07-28";
+const EMPTY_CURSORS_SINCE: &str = "2026-07-28";
 
 /// Returns the items of all pages of a list; empty if the server does not know the method. A list that goes in a circle,
 /// or ends with an empty cursor, ends there with a note.
@@ -235,7 +235,7 @@ async fn list_pages(
             items.extend_from_slice(found);
             return check_length(items, method);
         };
-        let ends_empty = next.is_empty() && protocol < EMPTY_CURSORS_UNTIL;
+        let ends_empty = next.is_empty() && protocol < EMPTY_CURSORS_SINCE;
         let is_repeated = !cursors.insert(next.to_owned());
         // A server that ignores the cursor sends the same page again.
         if !is_repeated || !items.ends_with(found) {

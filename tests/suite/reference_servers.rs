@@ -24,7 +24,10 @@ fn start(upstream: &Upstream, server: &str, under: Under<'_>) -> Client {
     let launch = Launch::new(&upstream.node);
     match server {
         "everything" => launch.arg(upstream.everything()).arg("stdio"),
-        "memory" => launch.arg(upstream.memory()),
+        "memory" => {
+            let file = launch.home().join("memory.jsonl");
+            launch.arg(upstream.memory()).env("MEMORY_FILE_PATH", file)
+        }
         "app" => launch.arg(upstream.app()).arg("--stdio"),
         "filesystem" => {
             let home = std::fs::canonicalize(launch.home()).unwrap();
