@@ -54,7 +54,8 @@ class Stream {
   }
 
   event(message) {
-    if (!this.response.headersSent) this.response.writeHead(200, { ...this.headers, 'content-type': 'text/event-stream' });
+    if (!this.response.headersSent)
+      this.response.writeHead(200, { ...this.headers, 'content-type': 'text/event-stream' });
     this.response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
   }
 
@@ -73,13 +74,24 @@ function reply(response, status, message, headers = {}) {
   response.writeHead(status, message ? { ...headers, 'content-type': 'application/json' } : headers);
   response.end(message && JSON.stringify(message));
 }
-const refuse = (response, status, code, message, id = null) => reply(response, status, { jsonrpc: '2.0', id, error: { code, message } });
+const refuse = (response, status, code, message, id = null) =>
+  reply(response, status, { jsonrpc: '2.0', id, error: { code, message } });
 
 /** Whether the headers repeat what the message says, where it says it. */
 function agreesWithHeaders(headers, { method, params = {} }) {
-  const keys = { 'tools/call': 'name', 'prompts/get': 'name', 'resources/read': 'uri', 'tasks/get': 'taskId', 'tasks/update': 'taskId', 'tasks/cancel': 'taskId' };
+  const keys = {
+    'tools/call': 'name',
+    'prompts/get': 'name',
+    'resources/read': 'uri',
+    'tasks/get': 'taskId',
+    'tasks/update': 'taskId',
+    'tasks/cancel': 'taskId',
+  };
   const name = params[keys[method]];
-  return method === undefined || (headers['mcp-method']?.trim() === method && (name === undefined || headers['mcp-name']?.trim() === name));
+  return (
+    method === undefined ||
+    (headers['mcp-method']?.trim() === method && (name === undefined || headers['mcp-name']?.trim() === name))
+  );
 }
 
 const sessions = new Map();
@@ -92,8 +104,10 @@ function post(request, response, message) {
   const isStateless = session === undefined && !(message.method === 'initialize' && version === undefined);
   if (isStateless) {
     const named = request.headers['mcp-protocol-version'];
-    if (version !== undefined && named !== version) return refuse(response, 400, -32020, 'the header names another version', message.id);
-    if (!agreesWithHeaders(request.headers, message)) return refuse(response, 400, -32020, 'the headers are not those of the message', message.id);
+    if (version !== undefined && named !== version)
+      return refuse(response, 400, -32020, 'the header names another version', message.id);
+    if (!agreesWithHeaders(request.headers, message))
+      return refuse(response, 400, -32020, 'the headers are not those of the message', message.id);
     shared ??= new Upstream();
     if (message.id === undefined) {
       shared.write(message);
@@ -103,7 +117,8 @@ function post(request, response, message) {
     const stream = Object.assign(new Stream(response, message.id), { isStateless });
     shared.waiting.set(id, stream);
     response.on('close', () => {
-      if (shared.waiting.delete(id)) shared.write({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } });
+      if (shared.waiting.delete(id))
+        shared.write({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } });
     });
     return shared.write({ ...message, id });
   }
@@ -121,7 +136,8 @@ function post(request, response, message) {
 
 const server = createServer((request, response) => {
   const isLocal = (host) => /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host.replace(/^https?:\/\//, ''));
-  if (!isLocal(request.headers.host ?? '') || !isLocal(request.headers.origin ?? 'localhost')) return reply(response, 403);
+  if (!isLocal(request.headers.host ?? '') || !isLocal(request.headers.origin ?? 'localhost'))
+    return reply(response, 403);
   const upstream = sessions.get(request.headers['mcp-session-id']);
   if (request.method === 'DELETE') {
     upstream?.close();
