@@ -41,7 +41,7 @@ pub use self::child::{SpawnEnv, StartError};
 use self::client_input::ClientInput;
 use self::client_read_state::ClientReading;
 use self::pipe::into_file;
-use self::pump::{Pump, PumpSource, Stopped};
+use self::pump::{Pump, PumpSource};
 use self::raw_output::RawOutput;
 pub use self::reload::Reload;
 use self::server_queue::ServerQueue;
@@ -156,24 +156,17 @@ fn start_threads(
     let server_events = events.clone();
     name_thread("server").spawn(move || {
         // This drops our end of the server's stdout before the event, as a client that leaves would.
-        let stopped = server.run_until_closed();
-        let _ = server_events.send(match stopped {
-            Stopped::SourceClosed => PumpEvent::ServerClosed,
-            Stopped::ClientGone => PumpEvent::ClientGone,
-        });
+        let _ = server_events.send(server.run_until_closed());
     })?;
     let queue_session = Arc::clone(session);
     name_thread("queue").spawn(move || queue_session.write_queue())?;
     ApprovalWorker::spawn(Arc::clone(session), local)?;
     let client_session = Arc::clone(session);
     name_thread("client").spawn(move || {
-        let stopped = client.run_until_closed();
+        let event = client.run_until_closed();
         client_session.reading.mark_stopped();
         client_session.server.close_stdin();
-        let _ = events.send(match stopped {
-            Stopped::SourceClosed => PumpEvent::ClientClosed,
-            Stopped::ClientGone => PumpEvent::ClientGone,
-        });
+        let _ = events.send(event);
     })?;
     // The watch is last: it costs more to start than all the rest, and can wait.
     reload::spawn_watch(reload, Arc::clone(session))

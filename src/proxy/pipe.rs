@@ -48,7 +48,7 @@ pub(super) fn write_all(pipe: &File, bytes: &[u8]) -> io::Result<()> {
 /// [`BLOCKED_LOOK`], with the time since the reader last did.
 ///
 /// # Errors
-/// If the pipe is closed, and [`ErrorKind::TimedOut`] if `go_on` returned false.
+/// Returns an error if the pipe is closed, and [`ErrorKind::TimedOut`] if `go_on` returned false.
 pub(super) fn write_while(
     mut pipe: &File,
     mut bytes: &[u8],

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::client_input::ClientInput;
 use super::outbox::{ClientGone, Outbox, ReceivedLine, ServerRoute};
 use super::pipe;
+use super::session::PumpEvent;
 use super::shared_session::SharedSession;
 use crate::engine::{Engine, Now};
 use crate::limits::BATCH_LINES;
@@ -29,12 +30,6 @@ impl PumpSource {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stopped {
-    SourceClosed,
-    ClientGone,
-}
-
 #[derive(Debug)]
 pub(super) struct Pump {
     source: PumpSource,
@@ -53,20 +48,23 @@ impl Pump {
         Self { source, framer: Framer::new(session.max_message), session, outbox }
     }
 
-    pub(super) fn run_until_closed(mut self) -> Stopped {
+    pub(super) fn run_until_closed(mut self) -> PumpEvent {
         while self.wait_readable() {
             // A source that fails has nothing more to give, like one that ended.
             let count = self.source.read_source(self.framer.free_space()).unwrap_or(0);
             self.framer.advance(count);
             let handled = if count == 0 { self.handle_last_line() } else { self.handle_lines() };
             if let Err(ClientGone) = handled {
-                return Stopped::ClientGone;
+                return PumpEvent::ClientGone;
             }
             if count == 0 {
                 break;
             }
         }
-        Stopped::SourceClosed
+        match self.source {
+            PumpSource::Client(_) => PumpEvent::ClientClosed,
+            PumpSource::Server(_) => PumpEvent::ServerClosed,
+        }
     }
 
     /// Waits for something to read. Returns whether the session still takes it; from the server it takes everything.

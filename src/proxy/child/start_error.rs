@@ -15,9 +15,9 @@ const LOCATE: &str = if cfg!(windows) { "where" } else { "command -v" };
 
 /// The fix if the system has no more handles.
 const MORE_HANDLES: &str = if cfg!(windows) {
-    "end programs that are not needed: the system has no room for another pipe or thread"
+    "close programs that you do not need: the system cannot create another pipe or thread"
 } else {
-    "see that a few more files and threads may be opened (`ulimit -a`)"
+    "raise the limits on open files and processes (`ulimit -a` shows them)"
 };
 
 /// Why the server could not be started. The message is complete: what is wrong, and how to fix it.
@@ -88,7 +88,7 @@ impl StartError {
             }
             // The file exists, so the interpreter that its first line names does not.
             io::ErrorKind::NotFound if path.exists() => Self::server_not_started(
-                format!("`{command}` is there, but the program that runs it is not (see its first line, after `#!`)"),
+                format!("`{command}` exists, but the program that runs it does not (see its first line, after `#!`)"),
                 format!("install that program, or name it and the file, as in `node {command}`"),
             ),
             io::ErrorKind::NotFound => {
@@ -173,16 +173,16 @@ impl StartError {
 /// Explains what is wrong with a file that Windows refuses to start with this error, and how to fix it.
 #[cfg(any(windows, test))]
 fn explain_windows_error(code: i32) -> Option<(&'static str, &'static str)> {
-    let again = "wait a moment and start the client again; if it stays, see which program has it open";
+    let again = "wait a moment and start the client again; if that does not help, find out which program has it open";
     Some(match code {
         // ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND: gone since the lookup, or a link to something that does not
         // exist.
-        2 | 3 => ("is not there any more", "see that the program is still installed, or correct the path"),
+        2 | 3 => ("is not there any more", "check that the program is still installed, or correct the path"),
         5 => (
             "may not be executed",
-            "see in the properties of the file that you may read and execute it, and that no security software blocks it",
+            "check in the properties of the file that you may read and execute it, and that no security software blocks it",
         ),
-        8 | 14 | 1455 => ("finds no memory", "end programs that are not needed"),
+        8 | 14 | 1455 => ("cannot get enough memory", "close programs that you do not need"),
         // ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION: a download or an antivirus scan.
         32 | 33 => ("is held by another program, such as an antivirus scan or an installer", again),
         // ERROR_BAD_EXE_FORMAT, ERROR_EXE_MACHINE_TYPE_MISMATCH and what 16-bit and damaged files get.
@@ -194,7 +194,7 @@ fn explain_windows_error(code: i32) -> Option<(&'static str, &'static str)> {
         // ERROR_VIRUS_INFECTED, ERROR_VIRUS_DELETED.
         225 | 226 => (
             "is blocked by the antivirus software as a threat",
-            "if you trust the program, look in the history of the antivirus software, and allow it there",
+            "if you trust the program, find it in the history of the antivirus software, and allow it there",
         ),
         740 => (
             "asks for administrator rights, which a server never gets from a client",
@@ -208,7 +208,7 @@ fn explain_windows_error(code: i32) -> Option<(&'static str, &'static str)> {
         // ERROR_CANT_ACCESS_FILE, ERROR_CLOUD_FILE_PROVIDER_NOT_RUNNING and its neighbours: OneDrive and the Store.
         1920 | 362 | 395 | 404 => (
             "cannot be read at the moment",
-            "if it is in OneDrive, keep it on this device; if it is an app's alias, see that the app is installed",
+            "if it is in OneDrive, keep it on this device; if it is an app's alias, check that the app is installed",
         ),
         // ERROR_SXS_CANT_GEN_ACTCTX, ERROR_MOD_NOT_FOUND.
         14001 | 126 => ("lacks a library that it needs", "install the program again with what it requires"),

@@ -1,7 +1,6 @@
 //! Tools of servers that lie, hide and confuse, and of those that are merely odd.
 
-use crate::support::system::PATIENCE;
-use std::time::Instant;
+use crate::support::system::{PATIENCE, computing_time};
 
 use policylayer::risk::{Class, Classification, Confidence, Listed, classify_tool, profile_tool};
 use serde_json::{Value, json};
@@ -250,12 +249,13 @@ fn what_is_long_takes_no_longer_than_its_length() {
             "name": long, "title": long, "description": of(1 << 20),
             "inputSchema": {"properties": {&long: {"description": long, "enum": [long]}}}
         });
-        let start = Instant::now();
+        let start = computing_time();
         let listed = Listed::read(&tool).unwrap();
         let verdict = classify_tool(&listed);
         let profile = profile_tool("other", &listed);
         // Even unoptimized; what is quadratic takes hours.
-        assert!(start.elapsed() < PATIENCE, "{piece:?} took {:?}", start.elapsed());
+        let took = computing_time() - start;
+        assert!(took < PATIENCE, "{piece:?} took {took:?}");
         assert!(verdict.reason.len() < 400 && profile.class == verdict.counts_as(), "{piece:?} {verdict:?}");
     }
 }

@@ -15,7 +15,18 @@ pub(crate) const SLOWNESS: u32 = if cfg!(windows) { 4 } else { 1 };
 
 /// How long something is waited for that has to happen. It is no measure of speed: what has not happened by then never does, even
 /// on a machine that is busy with other things.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60 * SLOWNESS as u64);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180 * SLOWNESS as u64);
+
+/// How long this thread has computed: what a test measures that is about the growth of work, since nothing else that a machine
+/// does makes it longer. Where the system does not tell, how long it has run.
+pub(crate) fn computing_time() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let nanoseconds = || {
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        told.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    };
+    nanoseconds().unwrap_or_else(|| START.elapsed())
+}
 
 /// The program under test, as an absolute path. A test that was built on another system knows it without its drive.
 pub(crate) fn program() -> &'static str {
