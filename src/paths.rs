@@ -61,6 +61,19 @@ pub enum PolicyError {
         "{POLICY_VARIABLE} is set but empty, so it is unclear which policy is meant. Set it to the path of a policy file, or unset it."
     )]
     EmptyVariable,
+    /// The policy that `wrap` is told to use has a relative path.
+    #[error(
+        "The policy {} of {by} has a relative path, so the directory that a client starts this in would decide, and a cloned \
+         repository could bring its own policy. Write the absolute path: {}", visible_path(.path), visible_path(.absolute)
+    )]
+    Relative {
+        /// The option or the variable that names it.
+        by: &'static str,
+        /// The path as written.
+        path: PathBuf,
+        /// The file that it means here.
+        absolute: PathBuf,
+    },
     /// The configuration directory is unknown.
     #[error("The configuration directory cannot be found: {0}. Or name the policy with --policy FILE.")]
     NoConfigurationDir(&'static str),
@@ -110,8 +123,42 @@ impl PolicyError {
 
     /// Returns the exit code of a run that fails with this error.
     pub fn exit_code(&self) -> Exit {
-        if matches!(self, Self::Invalid(..)) { Exit::InvalidPolicy } else { Exit::Failed }
+        match self {
+            Self::Invalid(..) => Exit::InvalidPolicy,
+            Self::Relative { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        }
     }
+}
+
+/// Checks that the path of the policy that `wrap` is told to use does not depend on where a client starts it.
+///
+/// # Errors
+/// Returns an error if `--policy`, or else `POLICYLAYER_POLICY`, is a relative path. On Windows, a path without a drive and
+/// one without a root are relative too.
+pub fn check_policy_path(named: Option<&Path>, env: &Env) -> Result<(), PolicyError> {
+    let (by, path) = match (named, env.var(POLICY_VARIABLE)) {
+        (Some(path), _) => ("--policy", path),
+        (None, Some(path)) => (POLICY_VARIABLE, Path::new(path)),
+        (None, None) => return Ok(()),
+    };
+    // An empty variable is another error.
+    if path.is_absolute() || path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let absolute = match (path.strip_prefix("~"), env.home()) {
+        // A shell would have expanded it; a client does not.
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => absolute_path(path, env),
+    };
+    Err(PolicyError::Relative { by, path: path.to_owned(), absolute })
+}
+
+/// Returns the absolute path of a file that is named relative to the working directory.
+pub fn absolute_path(path: &Path, env: &Env) -> PathBuf {
+    let path = env.working_dir().join(path);
+    // On Windows the path is still relative if it names a drive and no root: `D:policy.toml`.
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// Finds, reads and loads the policy in force for a server; `named` is the file given on the command line.

@@ -31,7 +31,7 @@ impl<'n> Naming<'n> {
         settings: &'n Settings,
         env: &Env,
     ) -> Result<Self, PolicyError> {
-        let policy = policy.map(|file| env.working_dir().join(file));
+        let policy = policy.map(|file| paths::absolute_path(file, env));
         if let Some(file) = &policy {
             let server = server.clone().unwrap_or_else(ServerName::unknown);
             let _ = paths::load_policy(Some(file), &server, settings, env)?;

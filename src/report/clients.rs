@@ -250,6 +250,8 @@ impl Question<'_> {
         server: &ServerName,
     ) -> Result<String, paths::PolicyError> {
         let named = wrapped.policy.as_deref().or(entry.policy_variable.as_deref()).map(Path::new);
+        // The variable of this terminal is not in `self.env`.
+        paths::check_policy_path(named, self.env)?;
         let found = paths::find_policy(named, server, self.settings, self.env)?;
         Ok(found.map_or_else(|| "built-in".to_owned(), |path| path.display().to_string()))
     }

@@ -465,6 +465,18 @@ fn a_policy_or_settings_that_cannot_be_used() {
     broken(&check(&home, &[], 1), "config", "config.toml is invalid", "`policylayer check`", &rest);
 }
 
+#[test]
+fn a_relative_policy_is_what_wrap_refuses() {
+    let home = home();
+    fs::write(home.path().join("shop.toml"), POLICY).unwrap();
+    let words = ["wrap", "--policy", "shop.toml", "--", &stub()];
+    client(&home, DESKTOP, &[("shop", json!({ "command": program(), "args": words }))]);
+    broken(&check(&home, &[], 1), "policy", "has a relative path", "Write the absolute path: ", STARTED);
+    let listed = home.command(&["clients", "--format", "json"]).env_remove("XDG_CONFIG_HOME").output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains("has a relative path"), "{listed}");
+}
+
 /// Clients pass on few variables, so a policy that this terminal finds through one of them is not theirs.
 #[test]
 fn a_policy_that_only_this_terminal_finds_is_warned_of() {

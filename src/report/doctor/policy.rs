@@ -75,8 +75,10 @@ fn check_policy(
 ) -> StepReport {
     let named = chain.wrapped.as_ref().and_then(|wrapped| wrapped.policy.as_deref()).map(Path::new);
     let named = named.or_else(|| env.var(POLICY_VARIABLE).map(Path::new).filter(|path| !path.as_os_str().is_empty()));
-    // A relative path starts at the directory in which the client starts the server.
-    let named = named.map(|path| chain.env.dir.join(path));
+    if let Err(error) = paths::check_policy_path(named, env) {
+        return report_policy_error(&error);
+    }
+    let named = named.map(Path::to_owned);
     let loaded = match paths::load_policy(named.as_deref(), server, settings, env) {
         Ok(loaded) => loaded,
         Err(error) => return report_policy_error(&error),
