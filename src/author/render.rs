@@ -4,6 +4,7 @@ use toml_edit::{Array, InlineTable, Key, Value};
 
 use crate::policy::json::json_number;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
+use crate::visible::{escape_invisible, escape_invisible_json, escape_invisible_yaml};
 
 /// Converts a value to TOML. Tables within a list get a line each; `depth` counts the lists around the value.
 pub(super) fn toml_value(node: &DocumentNode, depth: usize) -> Value {
@@ -16,7 +17,7 @@ pub(super) fn toml_value(node: &DocumentNode, depth: usize) -> Value {
             // Numbers stay as written.
             text.parse().unwrap_or_else(|_| Value::from(text))
         }
-        DocumentValue::String(text) => Value::from(text.as_str()),
+        DocumentValue::String(text) => toml_text(text),
         DocumentValue::Array(items) => {
             let has_lines = has_tables(items);
             let inner = depth + usize::from(has_lines);
@@ -35,16 +36,28 @@ pub(super) fn toml_value(node: &DocumentNode, depth: usize) -> Value {
     }
 }
 
+/// Writes a text in TOML, with what is invisible in it as codes.
+pub(super) fn toml_text(text: &str) -> Value {
+    let quoted = if escape_invisible(text) == text { None } else { quote_yaml(text).parse().ok() };
+    quoted.unwrap_or_else(|| Value::from(text))
+}
+
+/// Writes a key in TOML, with what is invisible in it as codes.
+pub(super) fn toml_key(name: &str) -> Key {
+    let quoted = if escape_invisible(name) == name { None } else { Key::parse(&quote_yaml(name)).ok() };
+    quoted.and_then(|mut keys| keys.pop()).unwrap_or_else(|| Key::new(name))
+}
+
 pub(super) fn toml_members(members: &[DocumentMember]) -> String {
     let line = |(key, node): &DocumentMember| {
-        format!("{} = {}\n", Key::new(&key.name), toml_value(node, 0).to_string().trim())
+        format!("{} = {}\n", toml_key(&key.name), toml_value(node, 0).to_string().trim())
     };
     members.iter().map(line).collect()
 }
 
 /// Writes an entry of a policy in TOML: `[tools.NAME]` and its members.
 pub(super) fn toml_entry(table: &str, key: &str, members: &[DocumentMember]) -> String {
-    format!("[{table}.{}]\n{}", Key::new(key), toml_members(members))
+    format!("[{table}.{}]\n{}", toml_key(key), toml_members(members))
 }
 
 /// Writes a value as JSON, with tables over several lines.
@@ -99,13 +112,17 @@ pub(super) fn yaml_text(text: &str) -> String {
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
         && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    if is_plain { text.to_owned() } else { quote_json(text) }
+    if is_plain { text.to_owned() } else { quote_yaml(text) }
 }
 
-/// Quotes a text as JSON that is also YAML: the two characters that YAML only accepts escaped are escaped.
+/// Quotes a text as JSON, with what is invisible in it as codes.
 fn quote_json(text: &str) -> String {
-    let text = serde_json::Value::from(text).to_string();
-    text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+    escape_invisible_json(&serde_json::Value::from(text).to_string())
+}
+
+/// Quotes a text as YAML and TOML do: there, a code is a character and not half of one.
+fn quote_yaml(text: &str) -> String {
+    escape_invisible_yaml(&serde_json::Value::from(text).to_string())
 }
 
 /// Writes a value on one line, in JSON or in the flow style of YAML.

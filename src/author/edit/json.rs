@@ -7,6 +7,7 @@ use super::CannotEdit;
 use super::change::{DocumentChange, HEAD, nest_value};
 use crate::author::render::number_text;
 use crate::policy::tree::{DocumentNode, DocumentValue};
+use crate::visible::escape_invisible_json;
 
 pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> Result<String, CannotEdit> {
     let otherwise = || CannotEdit::unsupported_shape(name, change);
@@ -36,7 +37,9 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
             }
         }
     }
-    Ok(root.to_string())
+    let edited = root.to_string();
+    // What is invisible is written as codes, unless the rest of the file is not written so.
+    Ok(if escape_invisible_json(text) == text { escape_invisible_json(&edited) } else { edited })
 }
 
 fn set_member(object: &CstObject, path: &[String], node: &DocumentNode) {

@@ -1,10 +1,10 @@
 //! Changes to a policy in TOML. Comments, order and quotes are kept.
 
-use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table, Value as Toml};
+use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table};
 
 use super::CannotEdit;
 use super::change::{DocumentChange, HEAD, remove_lines};
-use crate::author::render::toml_value;
+use crate::author::render::{toml_key, toml_text, toml_value};
 use crate::policy::decode;
 use crate::policy::diagnostic::Report;
 use crate::policy::tree::{DocumentMember, DocumentNode, DocumentValue};
@@ -65,7 +65,7 @@ fn set_value(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth
             let mut made = Table::new();
             made.set_implicit(true);
             let made = if takes_headers { Item::Table(made) } else { Item::Value(InlineTable::new().into()) };
-            table.insert(key, made);
+            table.entry_format(&toml_key(key)).or_insert(made);
         }
         return set_value(table.get_mut(key)?, rest, node, below);
     }
@@ -83,7 +83,7 @@ fn set_value(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth
         }
         (old, _) => {
             let item = new_item(node, if old.is_none() && takes_headers { below } else { Depth::Deeper });
-            table.insert(key, item);
+            *table.entry_format(&toml_key(key)).or_insert(Item::None) = item;
         }
     }
     Some(())
@@ -104,7 +104,7 @@ fn new_item(node: &DocumentNode, depth: Depth) -> Item {
 fn fill_table(table: &mut Table, members: &[DocumentMember], depth: Depth) {
     let below = if depth == Depth::Entries { Depth::Entry } else { Depth::Deeper };
     for (key, node) in members {
-        table.insert(&key.name, new_item(node, below));
+        table.insert_formatted(&toml_key(&key.name), new_item(node, below));
     }
 }
 
@@ -171,7 +171,7 @@ fn end_of_table(text: &str, node: &DocumentNode, header: usize) -> usize {
 fn insert_hide_list(document: &mut DocumentMut, item: &str) {
     let order: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();
     let is_last = document.iter().filter(|(_, item)| item.is_value()).last().is_none_or(|(key, _)| HEAD.contains(&key));
-    document.insert("hide", Item::Value([item].into_iter().collect::<Array>().into()));
+    document.insert("hide", Item::Value([toml_text(item)].into_iter().collect::<Array>().into()));
     if !is_last {
         let head = order.iter().rposition(|key| HEAD.contains(&key.as_str())).unwrap_or_default();
         let rank = |key: &str| order.iter().position(|own| own == key).map_or(2 * head + 1, |at| 2 * at);
@@ -185,7 +185,7 @@ fn push_item(list: &mut Array, item: &str) {
     let trailing = raw(Some(list.trailing()));
     let is_over_lines = trailing.contains('\n') || list.iter().any(|item| raw(item.decor().prefix()).contains('\n'));
     if !is_over_lines || list.is_empty() {
-        list.push(item);
+        list.push_formatted(toml_text(item).decorated(if list.is_empty() { "" } else { " " }, ""));
         return;
     }
     let first = list.get(0).map(|item| raw(item.decor().prefix())).unwrap_or_default();
@@ -203,7 +203,7 @@ fn push_item(list: &mut Array, item: &str) {
         suffix + &trailing
     };
     let comments = of_the_last.trim_end();
-    let mut item = Toml::from(item);
+    let mut item = toml_text(item);
     *item.decor_mut() = Decor::new(format!("{comments}\n{indent}"), "");
     list.push_formatted(item);
     let last_line = of_the_last.rsplit_once('\n').map(|(_, line)| line.to_owned()).unwrap_or_default();

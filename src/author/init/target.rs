@@ -53,9 +53,9 @@ pub(crate) enum TargetError {
     Configured(PathBuf, PathBuf),
     #[error("{}", describe_existing(.0))]
     Exists(Vec<PathBuf>),
-    #[error("{0}")]
+    #[error(transparent)]
     Policy(#[from] PolicyError),
-    #[error("{0}")]
+    #[error(transparent)]
     Replace(#[from] ReplaceError),
     #[error("{} cannot be read, so it cannot be kept: {}. Nothing was written. Make it readable, or move it away.", visible_path(.0), .1)]
     Unreadable(PathBuf, io::Error),

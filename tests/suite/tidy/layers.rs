@@ -78,7 +78,7 @@ const STD_MACROS: [&str; 15] = [
 const IO_MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "asm", "global_asm"];
 
 /// The crates that the core may use: they compute.
-const CRATES: [&str; 16] = [
+const CRATES: [&str; 17] = [
     "annotate_snippets",
     "granit_parser",
     "hmac",
@@ -94,6 +94,7 @@ const CRATES: [&str; 16] = [
     "thiserror",
     "toml",
     "toml_edit",
+    "unicode_general_category",
     "unicode_normalization",
 ];
 
