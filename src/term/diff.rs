@@ -7,6 +7,7 @@ use anstyle::Style;
 use imara_diff::{Algorithm, Diff, InternedInput};
 
 use crate::term::style::{DIM, ERROR, SUCCESS};
+use crate::visible::visible_lines;
 
 const CONTEXT: usize = 3;
 
@@ -17,8 +18,9 @@ struct Replacement {
     new: Range<usize>,
 }
 
-/// Leaves out the file header.
+/// Writes the hunks without the file header. What is invisible in the texts is shown as codes.
 pub(crate) fn write_hunks(out: &mut dyn Write, old: &str, new: &str) -> io::Result<()> {
+    let (old, new) = (&*visible_lines(old), &*visible_lines(new));
     let input = InternedInput::new(old, new);
     let mut diff = Diff::compute(Algorithm::Histogram, &input);
     diff.postprocess_lines(&input);

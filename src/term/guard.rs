@@ -27,9 +27,6 @@ pub(crate) struct TerminalGuard {
 
 impl TerminalGuard {
     /// `restore` gives the terminal back.
-    ///
-    /// # Errors
-    /// When a signal handler cannot be registered, or a thread cannot be started.
     pub(crate) fn new(restore: fn()) -> io::Result<Self> {
         #[cfg(unix)]
         let signal = {
@@ -56,14 +53,11 @@ impl TerminalGuard {
         })
     }
 
-    #[cfg(unix)]
+    /// On Windows there are no signals.
     pub(crate) fn received_signal(&self) -> Option<i32> {
-        i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|number| *number != 0)
-    }
-
-    /// There are no signals here.
-    #[cfg(not(unix))]
-    pub(crate) fn received_signal(&self) -> Option<i32> {
+        #[cfg(unix)]
+        return i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|number| *number != 0);
+        #[cfg(not(unix))]
         None
     }
 }
@@ -92,15 +86,13 @@ fn end_without_terminal() -> io::Result<Arc<()>> {
     Ok(is_held)
 }
 
-/// Ends the program as the signal would have ended it.
-#[cfg(unix)]
+/// Ends the program as the signal would have ended it. On Windows there are no signals.
 pub(crate) fn end_by_signal(signal: Option<i32>) {
+    #[cfg(unix)]
     if let Some(signal) = signal {
         // This does not return. If it fails, the program ends as after a `q`.
         let _ = signal_hook::low_level::emulate_default_handler(signal);
     }
+    #[cfg(not(unix))]
+    let _ = signal;
 }
-
-/// There are no signals here.
-#[cfg(not(unix))]
-pub(crate) fn end_by_signal(_: Option<i32>) {}

@@ -1,19 +1,26 @@
-//! Messages to the person at the terminal, on stderr.
+//! Messages to the person at the terminal, on stderr. What is invisible in them is shown as codes.
 
 use std::io::Write as _;
 
+use crate::visible::escape_styled;
+
 /// The message is complete: what is wrong, where, why and what to do.
 pub(crate) fn print_error(message: &str) {
-    // If nobody reads stderr, there is no better place for it.
-    let _ = anstream::stderr().lock().write_all(error_line(message).as_bytes());
+    print_styled(&error_line(message));
 }
 
 pub(crate) fn print_warning(message: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{WARNING_LABEL}warning:{WARNING_LABEL:#} {message}");
+    print_styled(&format!("{WARNING_LABEL}warning:{WARNING_LABEL:#} {message}\n"));
 }
 
 pub(crate) fn print_note(message: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{message}");
+    print_styled(&format!("{message}\n"));
+}
+
+/// Prints a text with colours of ours.
+pub(crate) fn print_styled(text: &str) {
+    // If nobody reads stderr, there is no better place for it.
+    let _ = anstream::stderr().lock().write_all(escape_styled(text).as_bytes());
 }
 
 pub(crate) fn error_line(message: &str) -> String {

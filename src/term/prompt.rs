@@ -17,18 +17,12 @@ pub(crate) struct Prompter(TerminalGuard);
 
 impl Prompter {
     /// The caller has checked that stdin and stderr are terminals.
-    ///
-    /// # Errors
-    /// When a signal handler cannot be registered.
     pub(crate) fn new() -> io::Result<Self> {
         TerminalGuard::new(restore_terminal).map(Self)
     }
 
     /// Returns the index of the chosen item, or `None` if the person leaves with Esc, `q` or Ctrl-C. The cursor starts
     /// on the first item. A signal ends the program once the terminal is restored.
-    ///
-    /// # Errors
-    /// When the terminal cannot be read or written.
     pub(crate) fn select_item(&self, title: &str, items: &[String]) -> io::Result<Option<usize>> {
         let selected = self.show_list(title, items);
         restore_terminal();

@@ -43,9 +43,6 @@ enum LineStyles {
 
 impl Screen {
     /// Switches the terminal to raw mode.
-    ///
-    /// # Errors
-    /// When there is none, or it cannot be used.
     pub(crate) fn open(env: &Env) -> io::Result<Self> {
         let size = read_size()?;
         let is_plain = env.var("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -70,9 +67,6 @@ impl Screen {
     }
 
     /// Waits for a key; `None` if none is pressed in this time, or the terminal was resized.
-    ///
-    /// # Errors
-    /// When the terminal cannot be read.
     pub(crate) fn read_key(&mut self, wait: Duration) -> io::Result<Option<KeyEvent>> {
         if !event::poll(wait)? {
             // Windows consoles report a resize only if their input mode asks for it.
@@ -99,9 +93,6 @@ impl Screen {
     }
 
     /// Draws the lines that have changed.
-    ///
-    /// # Errors
-    /// When the terminal cannot be written.
     pub(crate) fn draw_lines(&mut self, lines: Vec<ScreenLine>) -> io::Result<()> {
         if lines == self.drawn {
             return Ok(());

@@ -9,6 +9,8 @@ use crossterm::cursor::MoveToColumn;
 use crossterm::queue;
 use crossterm::terminal::{Clear, ClearType, DisableLineWrap, EnableLineWrap};
 
+use crate::visible::escape_invisible;
+
 const FRAME: Duration = Duration::from_millis(100);
 
 const FRAMES: [char; 8] = ['⠁', '⠂', '⠄', '⡀', '⢀', '⠠', '⠐', '⠈'];
@@ -29,7 +31,7 @@ impl Spinner {
             return Self(None);
         }
         let (stop, stopped) = mpsc::channel();
-        let message = message.to_owned();
+        let message = escape_invisible(message);
         let draw = move || {
             // If nobody reads stderr, there is nothing to show.
             let _ = draw_frames(&message, &stopped);

@@ -13,6 +13,15 @@ pub(crate) const ERROR: Style = AnsiColor::Red.on_default();
 pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 pub(crate) const DIM: Style = Style::new().dimmed();
 
+/// Returns the style of an effect, by its name.
+pub(crate) fn effect_style(effect: &str) -> Style {
+    match effect {
+        "allow" => SUCCESS,
+        "require_approval" => WARN,
+        _ => ERROR,
+    }
+}
+
 /// Returns the width of stdout's terminal, at least 40 columns; `None` if stdout is not a terminal.
 pub(crate) fn terminal_width() -> Option<usize> {
     let (columns, _) = io::stdout().is_terminal().then(crossterm::terminal::size)?.ok()?;

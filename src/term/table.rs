@@ -1,10 +1,15 @@
 //! Aligned columns for a terminal, measured in terminal columns: `メ` takes two.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::style::{DIM, terminal_width};
+use crate::visible::escape_invisible;
+
+/// Text that may come from anybody: what is invisible in it is shown as codes.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,
@@ -12,12 +17,12 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    pub(crate) fn new_plain(text: impl Into<String>) -> Self {
-        Self::new_styled(text, Style::new())
+    pub(crate) fn new(text: impl Display) -> Self {
+        Self::styled(text, Style::new())
     }
 
-    pub(crate) fn new_styled(text: impl Into<String>, style: Style) -> Self {
-        Self { text: text.into(), style }
+    pub(crate) fn styled(text: impl Display, style: Style) -> Self {
+        Self { text: escape_invisible(&text.to_string()).replace('\t', " "), style }
     }
 
     fn width(&self) -> usize {
@@ -25,79 +30,87 @@ impl Cell {
     }
 }
 
-/// Writes rows under a header, each column as wide as its widest cell, indented by two.
-///
-/// # Errors
-/// When the writer fails.
+/// Writes rows under a header, each column as wide as its widest cell, indented by two, and no wider than the terminal.
 pub(crate) fn write_table(out: &mut dyn Write, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
-    Table::new(header, None).write_rows(out, rows)
+    Table::new(header, terminal_width()).write_rows(out, rows)
 }
 
-/// A table whose rows arrive in batches: columns may grow with later rows, and never shrink.
+/// A column is never made narrower than this, unless all of its cells are.
+const NARROW: usize = 8;
+
+/// A table whose rows arrive in batches: columns may grow with later rows.
 #[derive(Debug)]
 pub(crate) struct Table {
     header: Vec<Cell>,
     is_begun: bool,
+    /// The widest cell of each column so far.
     widths: Vec<usize>,
     /// The longest line in columns; a longer one ends in `…`. `None` if there is no limit.
     width: Option<usize>,
-    /// The widest that any column but the last may be, so that one long name leaves space for the others.
-    widest: Option<usize>,
 }
 
 impl Table {
     pub(crate) fn new(header: &[&str], width: Option<usize>) -> Self {
-        let header: Vec<_> = header.iter().map(|title| Cell::new_styled(*title, Style::new().dimmed())).collect();
+        let header: Vec<_> = header.iter().map(|title| Cell::styled(title, DIM)).collect();
         let widths = header.iter().map(Cell::width).collect();
-        let widest = width.map(|width| width / 3);
-        Self { header, is_begun: false, widths, width, widest }
-    }
-
-    /// Lets a column be this wide on a terminal, instead of a third of it.
-    pub(crate) fn with_widest(mut self, columns: usize) -> Self {
-        self.widest = self.width.map(|_| columns);
-        self
+        Self { header, is_begun: false, widths, width }
     }
 
     /// Writes more rows; the first call also writes the header.
-    ///
-    /// # Errors
-    /// When the writer fails.
     pub(crate) fn write_rows(&mut self, out: &mut dyn Write, rows: &[Vec<Cell>]) -> io::Result<()> {
         for (column, width) in self.widths.iter_mut().enumerate() {
             let cells = rows.iter().filter(|row| row.len() > 1).filter_map(|row| row.get(column));
-            *width = cells.map(Cell::width).fold(*width, usize::max).min(self.widest.unwrap_or(usize::MAX));
+            *width = cells.map(Cell::width).fold(*width, usize::max);
         }
+        let widths = self.fit_columns();
         if !self.is_begun {
             self.is_begun = true;
-            writeln!(out, "{}", self.format_row(&self.header))?;
+            writeln!(out, "{}", self.format_row(&self.header, &widths))?;
         }
-        rows.iter().try_for_each(|row| writeln!(out, "{}", self.format_row(row)))
+        rows.iter().try_for_each(|row| writeln!(out, "{}", self.format_row(row, &widths)))
+    }
+
+    /// Returns the widths of the columns that are shown: the widest ones give way, so that one long name leaves space for
+    /// the others. The last columns are left out if that is not enough.
+    fn fit_columns(&self) -> Vec<usize> {
+        let Some(width) = self.width else { return self.widths.clone() };
+        let mut widths: Vec<_> = self.widths.iter().map(|column| *column.min(&width)).collect();
+        loop {
+            let mark = if widths.len() < self.widths.len() { GAP + 1 } else { 0 };
+            let taken = widths.iter().map(|column| GAP + column).sum::<usize>() + mark;
+            if taken <= width || widths.is_empty() {
+                return widths;
+            }
+            match widths.iter_mut().max() {
+                Some(widest) if *widest > NARROW => *widest -= 1,
+                _ => drop(widths.pop()),
+            }
+        }
     }
 
     /// Formats a row; a row with a single cell spans all columns.
-    fn format_row(&self, row: &[Cell]) -> String {
-        let mut line = String::from(" ");
-        let mut room = self.width.unwrap_or(usize::MAX).saturating_sub(1);
-        for (index, (cell, width)) in row.iter().zip(&self.widths).enumerate() {
-            room = room.saturating_sub(1);
-            if room == 0 {
-                break;
-            }
+    fn format_row(&self, row: &[Cell], widths: &[usize]) -> String {
+        let all = self.width.unwrap_or(usize::MAX).saturating_sub(GAP);
+        let mut line = String::new();
+        for (index, (cell, width)) in row.iter().zip(widths).enumerate() {
             let is_last = index + 1 == row.len();
-            let text = cut_to_width(&cell.text, if is_last { room } else { room.min(*width) });
-            let taken = text.width();
-            let padding = if is_last { 0 } else { width.saturating_sub(taken) };
-            match text.as_str() {
-                "" => line.push(' '),
-                text => line.push_str(&format!(" {}{text}{:#}", cell.style, cell.style)),
+            let text = cut_to_width(&cell.text, if row.len() == 1 { all } else { *width });
+            let padding = if is_last { 0 } else { width - text.width() };
+            line.push_str(&" ".repeat(GAP));
+            if !text.is_empty() {
+                line.push_str(&format!("{}{text}{:#}", cell.style, cell.style));
             }
-            line.push_str(&" ".repeat(padding + 1));
-            room = room.saturating_sub(taken + padding + 1);
+            line.push_str(&" ".repeat(padding));
+        }
+        if row.len() > widths.len() {
+            line.push_str(&format!("{}…", " ".repeat(GAP)));
         }
         line.trim_end().to_owned()
     }
 }
+
+/// Before each column, in columns of the terminal.
+const GAP: usize = 2;
 
 /// A cut text ends in `…`.
 pub(crate) fn cut_to_width(text: &str, room: usize) -> String {
@@ -121,9 +134,8 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_nothing_trails() {
         let mut out = Vec::new();
-        let rows =
-            [vec![Cell::new_plain("a"), Cell::new_plain("é")], vec![Cell::new_plain("long"), Cell::new_plain("x")]];
-        write_table(&mut out, &["ONE", "TWO"], &rows).unwrap();
+        let rows = [vec![Cell::new("a"), Cell::new("é")], vec![Cell::new("long"), Cell::new("x")]];
+        Table::new(&["ONE", "TWO"], None).write_rows(&mut out, &rows).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
         assert_eq!(text, "  ONE   TWO\n  a     é\n  long  x\n");
     }
@@ -131,25 +143,54 @@ mod tests {
     #[test]
     fn lines_end_where_the_terminal_does() {
         let mut out = Vec::new();
-        let mut table = Table::new(&["ONE", "TWO"], Some(12));
-        table.write_rows(&mut out, &[vec![Cell::new_plain("a"), Cell::new_plain("äbcdefghi")]]).unwrap();
-        table.write_rows(&mut out, &[vec![Cell::new_plain("longer than all"), Cell::new_plain("x")]]).unwrap();
-        table.write_rows(&mut out, &[vec![Cell::new_plain("all of the columns")]]).unwrap();
-        table.write_rows(&mut out, &[vec![Cell::new_plain("b"), Cell::new_plain("c")]]).unwrap();
+        let mut table = Table::new(&["ONE", "TWO"], Some(22));
+        table.write_rows(&mut out, &[vec![Cell::new("a"), Cell::new("äbcdefghijklmnopqr")]]).unwrap();
+        table.write_rows(&mut out, &[vec![Cell::new("longer than all"), Cell::new("x")]]).unwrap();
+        table.write_rows(&mut out, &[vec![Cell::new("all of the columns of it")]]).unwrap();
+        table.write_rows(&mut out, &[vec![Cell::new("b"), Cell::new("c")]]).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
-        assert_eq!(text, "  ONE  TWO\n  a    äbcd…\n  lon…  x\n  all of th…\n  b     c\n");
-        assert!(text.lines().all(|line| line.chars().count() <= 12), "{text}");
+        let expected = "  ONE  TWO\n  a    äbcdefghijklmn…\n  longer t…  x\n  all of the columns …\n  b          c\n";
+        assert_eq!(text, expected);
+    }
+
+    /// Whatever the cells are, no line is wider than the terminal, and what is cut or left out is marked.
+    #[test]
+    fn no_name_makes_a_table_wider_than_its_terminal() {
+        let names = [
+            "n".repeat(90),
+            "メ".repeat(60),
+            format!("a{}", "\u{301}".repeat(30)),
+            "\u{202e}\u{200b}\u{e0041}\u{1b}[31m".repeat(4),
+            "tab\there".to_owned(),
+            "x".to_owned(),
+        ];
+        let header = ["ID", "STATE", "LEFT", "SERVER", "TOOL", "CLASS", "ARGUMENTS"];
+        for width in [1, 2, 10, 40, 80, 200] {
+            for columns in 1..=header.len() {
+                let row = |at: usize| (0..columns).map(|n| Cell::new(&names[(n * at + at) % names.len()])).collect();
+                let rows: Vec<Vec<Cell>> = (0..12).map(row).collect();
+                let mut out = Vec::new();
+                Table::new(&header[..columns], Some(width)).write_rows(&mut out, &rows).unwrap();
+                let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
+                assert_eq!(text.lines().count(), rows.len() + 1);
+                for (line, row) in text.lines().skip(1).zip(&rows) {
+                    assert!(line.width() <= width.max(GAP + 1), "{width}: {line:?}");
+                    let is_whole = row.iter().all(|cell| line.contains(&*cell.text));
+                    assert!(is_whole || line.contains('…'), "{width}: {line:?} is cut without a mark");
+                }
+            }
+        }
     }
 
     #[test]
     fn wide_characters_take_two_columns_and_combining_ones_none() {
         let mut out = Vec::new();
         let rows = [
-            vec![Cell::new_plain("get_メモ帳を読む"), Cell::new_plain("x")],
-            vec![Cell::new_plain("cafe\u{301}"), Cell::new_plain("y")],
-            vec![Cell::new_plain("get_lists"), Cell::new_plain("z")],
+            vec![Cell::new("get_メモ帳を読む"), Cell::new("x")],
+            vec![Cell::new("cafe\u{301}"), Cell::new("y")],
+            vec![Cell::new("get_lists"), Cell::new("z")],
         ];
-        write_table(&mut out, &["TOOL", "RULE"], &rows).unwrap();
+        Table::new(&["TOOL", "RULE"], None).write_rows(&mut out, &rows).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
         let expected =
             "  TOOL              RULE\n  get_メモ帳を読む  x\n  cafe\u{301}              y\n  get_lists         z\n";

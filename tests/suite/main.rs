@@ -75,6 +75,7 @@ mod support;
 mod tasks;
 mod tidy;
 mod vectors;
+mod visible;
 #[cfg(windows)]
 mod windows;
 mod windows_files;

@@ -30,7 +30,11 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// Starts the program in a terminal of 80 columns and 24 rows.
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_sized(command, 80, 24)
+    }
+
+    pub(crate) fn start_sized(mut command: Command, columns: u16, rows: u16) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
         // macOS has no flag for it; then the master is ours alone a moment later.
         #[cfg(target_os = "linux")]
@@ -41,7 +45,7 @@ impl Terminal {
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
         let slave = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
-        size(&slave, 80, 24);
+        size(&slave, columns, rows);
         let stdio = || Stdio::from(slave.try_clone().unwrap());
         command.stdin(stdio()).stdout(stdio()).stderr(stdio());
         // Between fork and exec; both are plain system calls.

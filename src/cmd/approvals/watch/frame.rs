@@ -15,6 +15,9 @@ use crate::visible::escape_invisible;
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = Style::new().bold();
+/// How much of a long name is shown in the list, in columns.
+const SHORTEST_NAME: usize = 12;
+
 const SELECTED: Style = Style::new().invert();
 
 /// Draws, and caches the lines of the arguments, which may be many.
@@ -41,7 +44,7 @@ impl Painter {
         let position = watch.position();
         let first = position.unwrap_or(0).saturating_sub(list / 2).min(count.saturating_sub(list));
         let listed = watch.entries().iter().enumerate().skip(first).take(list);
-        lines.extend(listed.map(|(index, entry)| entry_line(entry, Some(index) == position, now)));
+        lines.extend(listed.map(|(index, entry)| entry_line(entry, Some(index) == position, columns, now)));
         lines.push(screen_line("─".repeat(columns), DIM));
         lines.truncate(room);
         lines.extend(self.paint_details(watch, columns, room - lines.len(), now));
@@ -68,7 +71,8 @@ impl Painter {
                 DIM,
             );
         };
-        let facts = card::list_facts(entry, now).into_iter().filter(|(name, _)| *name != "tool");
+        // With the whole name: the list above may have cut it.
+        let facts = card::list_facts(entry, now).into_iter();
         let mut lines: Vec<_> =
             facts.flat_map(|(name, text)| wrap_paragraph(&format!("{name:<7} {text}"), columns, PLAIN)).collect();
         lines.push(screen_line("arguments".to_owned(), DIM));
@@ -110,14 +114,17 @@ fn head_line(watch: &ApprovalWatch) -> ScreenLine {
     screen_line(format!("policylayer approvals: {waiting} waiting{late}"), BOLD)
 }
 
-fn entry_line(entry: &ApprovalEntry, is_selected: bool, now: Duration) -> ScreenLine {
+fn entry_line(entry: &ApprovalEntry, is_selected: bool, columns: usize, now: Duration) -> ScreenLine {
     let mark = if is_selected { '>' } else { ' ' };
     let is_late = entry.state == ApprovalState::Late;
     let late = if is_late { "late, " } else { "" };
     let (tool, server, left) =
         (escape_invisible(&entry.tool), escape_invisible(&entry.server), duration_text(entry.time_left(now)));
-    let text =
-        format!("{mark} {}  {tool} of {server} ({})  {late}{left} left", entry.id, escape_invisible(&entry.class));
+    let before = format!("{mark} {}  ", entry.id);
+    let after = format!(" of {server} ({})  {late}{left} left", escape_invisible(&entry.class));
+    // A long name leaves space for what follows; the details have all of it.
+    let room = columns.saturating_sub(before.width() + after.width()).max(SHORTEST_NAME);
+    let text = format!("{before}{}{after}", cut_to_width(&tool, room));
     let style = if is_late { WARN } else { PLAIN };
     screen_line(text, if is_selected { SELECTED } else { style })
 }
@@ -233,6 +240,27 @@ mod tests {
                         assert!(!line.text.contains('\u{1b}'));
                     }
                 }
+            }
+        }
+    }
+
+    /// A name that is longer than the screen is cut in the list, with a mark, and whole in the details.
+    #[test]
+    fn a_long_name_is_shown_in_full_before_it_is_approved() {
+        for (name, end) in [
+            (format!("send_test_{}_or_else_to_EVERYBODY", "x".repeat(60)), "EVERYBODY"),
+            (format!("{}を全員に送る", "メ".repeat(80)), "全員に送る"),
+            (format!("a{}\u{202e}{}_to_all", "\u{301}".repeat(12), "b".repeat(80)), "_to_all"),
+        ] {
+            let mut model = ApprovalWatch::new(Confirm::None);
+            let named = ApprovalEntry { tool: name.clone(), ..entry("k7m2p", ApprovalState::Waiting) };
+            model.update_entries(vec![named], at(0));
+            for columns in [80, 40] {
+                let lines = Painter::default().paint_screen(&mut model, (columns, 24), at(0));
+                assert!(lines.iter().all(|line| line.text.width() <= columns), "{columns}: {lines:?}");
+                assert!(lines[1].text.contains('…') && lines[1].text.ends_with("left"), "{columns}: {}", lines[1].text);
+                let details: String = lines[2..].iter().map(|line| line.text.as_str()).collect();
+                assert!(details.contains(&escape_invisible(&name)) && details.contains(end), "{columns}: {details}");
             }
         }
     }
