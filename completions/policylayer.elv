@@ -50,7 +50,7 @@ set edit:completion:arg-completer[policylayer] = {|@words|
             cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'policylayer;wrap'= {
-            cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one found by the server''s name'
+            cand --policy 'The policy file (.toml, .json, .yaml or .yml), instead of the one found by the server''s name; an absolute path'
             cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from the command (`npx -y @iterable/mcp` is `iterable`)'
             cand --log-level 'How much to say on stderr: `info` has a line for the start and one for each refusal'
             cand --max-message 'The longest message in either direction, such as 64MiB, 512KiB or 1000000 (bytes); at least 1KiB. A longer one is refused and the session goes on [default: `max_message` of config.toml, else 64MiB]'
@@ -95,8 +95,8 @@ set edit:completion:arg-completer[policylayer] = {|@words|
         }
         &'policylayer;init'= {
             cand --server 'The server''s name, instead of the one that config.toml has for its command or that is derived from it'
-            cand -o 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration folder]'
-            cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration folder]'
+            cand -o 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
+            cand --output 'The file to write, `-` for stdout [default: where the server''s policy is looked for: policies/SERVER.toml in the configuration directory]'
             cand --format 'How to write it [default: as the file''s ending says, else toml]'
             cand --force 'Write although there is a policy already; that one is kept beside the new one as SERVER.toml.before-init'
             cand --yes 'Ask nothing: take what is recommended'

@@ -52,7 +52,7 @@ complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "schema" -d 
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "demo" -d 'Show what an agent sees, and what happens to its calls, while a policy is in force'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "completions" -d 'Print the completion script for a shell'
 complete -c policylayer -n "__fish_policylayer_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one found by the server\'s name' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one found by the server\'s name; an absolute path' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from the command (`npx -y @iterable/mcp` is `iterable`)' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l log-level -d 'How much to say on stderr: `info` has a line for the start and one for each refusal' -r -f -a "error\t'What makes the session fail'
 warn\t'Also what a person should look into'
@@ -63,7 +63,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l max-mes
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -l observe -d 'Try a policy on real work: log what it would refuse, and refuse only what breaks the protocol. `policylayer log` shows the result, `policylayer suggest` turns it into a policy'
 complete -c policylayer -n "__fish_policylayer_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand clients" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand register" -l client -d 'Only this client; may be repeated' -r -f -a "claude-desktop\t''
 claude-code\t''
@@ -108,15 +108,15 @@ cline\t''
 lm-studio\t''"
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l timeout -d 'How many seconds a server may take to open a session, and again to list its tools' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l policy -d 'The policy file (.toml, .json, .yaml or .yml), instead of the one that `wrap` would find by the server\'s name' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from the command' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l server -d 'The server\'s name, instead of the one that config.toml has for its command or that is derived from it' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, `-` for stdout [default: where the server\'s policy is looked for: policies/SERVER.toml in the configuration folder]' -r -F
+complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s o -l output -d 'The file to write, `-` for stdout [default: where the server\'s policy is looked for: policies/SERVER.toml in the configuration directory]' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l format -d 'How to write it [default: as the file\'s ending says, else toml]' -r -f -a "toml\t'With comments'
 json\t'JSON has no comments, so it says less'
 yaml\t'With comments'"
@@ -125,14 +125,14 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand init" -l yes -d 
 complete -c policylayer -n "__fish_policylayer_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l server -d 'The server that the policy is for; its known tools allow more checks' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format -d 'How to print: for a person, or for an editor or CI' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l tool -d 'The tool\'s name, as in tools/list' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l args -d 'The call\'s arguments as a JSON object, or `-` to read them from stdin; without it the call has none' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand explain" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
@@ -148,21 +148,21 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l reason
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand allow" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l reason -d 'What the agent is told if a call is refused' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand deny" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l reason -d 'What the agent is told if a call is refused' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand hide" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l scope -d 'Which calls are counted together: those of a session, or those of all sessions with the server [default: session]' -r -f -a "session\t'Those of one session'
@@ -171,7 +171,7 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l reason
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand limit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l timeout -d 'How long a call waits for a person before it is refused, such as 90s, 10m or 2h' -r
@@ -179,23 +179,23 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l reason -
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l server -d 'The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a policy file' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l policy -d 'The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in policy is written out first' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -l dry-run -d 'Print what would change, and write nothing'
 complete -c policylayer -n "__fish_policylayer_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "list" -d 'List the calls that wait, and those that timed out within the last 5 minutes and can still be approved'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "show" -d 'Print a call with its arguments in full'
@@ -204,10 +204,10 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and n
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "watch" -d 'Keep a list of the waiting calls open in this terminal, and answer with single keys'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and not __fish_seen_subcommand_from list show approve deny watch help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from show" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from approve" -l session -d 'Approve further calls of the tool as well, until the session ends: all of them, or, with `approval_scope = "arguments"` in the policy, those with the same arguments'
 complete -c policylayer -n "__fish_policylayer_using_subcommand approvals; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
@@ -263,7 +263,7 @@ json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l server -d 'The server whose log to verify; without it, every server\'s' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'
-json\t'For a program: one JSON document'"
+json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "stats" -d 'Print statistics: calls by tool and effect, refusals and their reasons, latency, limits that are nearly reached'
 complete -c policylayer -n "__fish_policylayer_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check that no line was changed, removed or cut off. Exits with 0 if the log is intact, else with 1'

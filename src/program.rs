@@ -1,7 +1,7 @@
 //! Runs the program: parses the command line, runs the subcommand, reports an error and returns the exit code.
 
 use std::ffi::OsStr;
-use std::io::{self, Write as _};
+use std::io;
 
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -10,11 +10,11 @@ use crate::cli::{Cli, WrapArgs};
 use crate::cmd::{self, demo};
 use crate::env::Env;
 use crate::exit::Exit;
-use crate::policy::BadServerName;
 use crate::proxy::start_failure;
 #[cfg(unix)]
 use crate::proxy::watcher;
 use crate::term::message;
+use crate::visible::visible_lines;
 
 /// Runs the command line of this process.
 pub fn run() -> Exit {
@@ -45,21 +45,22 @@ fn report_exit(result: anyhow::Result<Exit>) -> Exit {
         if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
             return Exit::Ok;
         }
-        message::print_error(&format!("{error:#}"));
-        if error.is::<BadServerName>() { Exit::Usage } else { Exit::Failed }
+        cmd::report_error(&error)
     })
 }
 
 fn report_usage(error: &clap::Error) -> Exit {
-    let _ = error.print();
     if !error.use_stderr() {
+        let _ = error.print();
         return Exit::Ok;
     }
+    // It quotes the command line, which a client's file may hold.
+    message::print_styled(&error.render().ansi().to_string());
     // A client started this: it hides what was printed, but shows an answer in the protocol.
     if std::env::args_os().nth(1).is_some_and(|subcommand| subcommand == "wrap") {
         let remedy = remedy_for(error);
-        let _ = io::stderr().write_all(remedy.as_bytes());
-        start_failure::answer_start_failure(&format!("policylayer: {error}{remedy}"));
+        message::print_styled(&remedy);
+        start_failure::answer_start_failure(&visible_lines(&format!("policylayer: {error}{remedy}")));
     }
     Exit::Usage
 }

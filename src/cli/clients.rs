@@ -8,8 +8,8 @@ use clap::builder::PossibleValuesParser;
 
 use super::Format;
 use crate::clients::table;
+use crate::policy::ServerName;
 
-/// `policylayer clients`
 #[derive(Debug, Args)]
 #[command(after_help = CLIENTS)]
 pub(crate) struct ClientsArgs {
@@ -39,7 +39,6 @@ pub(crate) struct Which {
     pub all_clients: bool,
 }
 
-/// `policylayer register`
 #[derive(Debug, Args)]
 #[command(
     override_usage = "policylayer register [OPTIONS] [SERVER] [-- <COMMAND> [ARGS]...]",
@@ -49,12 +48,11 @@ pub(crate) struct RegisterArgs {
     /// The server, by its key in the client's file; optional if only one is not wrapped yet
     #[arg(value_name = "SERVER")]
     pub key: Option<String>,
-    /// Which clients.
     #[command(flatten)]
     pub which: Which,
     /// The server's name, which finds its policy, instead of the one that `wrap` derives from its command
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// The policy file, instead of the one found by the server's name
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -84,14 +82,12 @@ Exit codes:
   2 it is unclear which client or server you mean
   3 the policy or config.toml is invalid";
 
-/// `policylayer unregister`
 #[derive(Debug, Args)]
 #[command(after_help = UNREGISTER)]
 pub(crate) struct UnregisterArgs {
     /// The server, by its key in the client's file; optional if only one is wrapped
     #[arg(value_name = "SERVER")]
     pub key: Option<String>,
-    /// Which clients.
     #[command(flatten)]
     pub which: Which,
     /// Print what would change, and write nothing

@@ -8,7 +8,6 @@ use clap::builder::PossibleValuesParser;
 use super::Format;
 use crate::clients::table;
 
-/// `policylayer doctor`
 #[derive(Debug, Args)]
 #[command(
     override_usage = "policylayer doctor [OPTIONS] [SERVER]\n       policylayer doctor [OPTIONS] -- <COMMAND> [ARGS]...",

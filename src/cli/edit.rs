@@ -6,15 +6,15 @@ use clap::{Args, ValueEnum};
 
 use super::Format;
 use crate::author::edit;
-use crate::policy::Scope;
+use crate::policy::{Scope, ServerName};
 
 /// Which policy to edit, and how.
 #[derive(Debug, Args)]
 pub(crate) struct EditArgs {
     /// The server whose policy is edited; without it, the one that the policy file is named after, or the only one with a
     /// policy file
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// The policy file; without it, the one that `wrap` would use for the server. If the server has none yet, its built-in
     /// policy is written out first
     #[arg(long, value_name = "FILE")]
@@ -27,7 +27,6 @@ pub(crate) struct EditArgs {
     pub format: Format,
 }
 
-/// `policylayer allow`, `policylayer deny` and `policylayer hide`
 #[derive(Debug, Args)]
 pub(crate) struct ToolsArgs {
     /// The tools: names as in tools/list, or globs such as 'delete_*'
@@ -36,19 +35,17 @@ pub(crate) struct ToolsArgs {
     /// What the agent is told if a call is refused
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Which policy to edit, and how.
     #[command(flatten)]
     pub edit: EditArgs,
 }
 
-/// `policylayer limit`
 #[derive(Debug, Args)]
 pub(crate) struct LimitArgs {
     /// The tools: names as in tools/list; '*' limits all of them together
     #[arg(value_name = "TOOL", required = true)]
     pub tools: Vec<String>,
     /// How many calls may pass in a time: 10/minute, 5/hour, 100/day, 3/90s
-    #[arg(value_name = "RATE", value_parser = parse_rate)]
+    #[arg(value_name = "RATE", value_parser = |text: &str| edit::check_rate(text).map(|()| text.to_owned()))]
     pub rate: String,
     /// Which calls are counted together: those of a session, or those of all sessions with the server [default: session]
     #[arg(long, value_name = "SCOPE", value_enum)]
@@ -56,7 +53,6 @@ pub(crate) struct LimitArgs {
     /// What the agent is told if the limit is reached
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Which policy to edit, and how.
     #[command(flatten)]
     pub edit: EditArgs,
 }
@@ -79,45 +75,31 @@ impl From<LimitScope> for Scope {
     }
 }
 
-/// `policylayer ask`
 #[derive(Debug, Args)]
 pub(crate) struct AskArgs {
     /// How long a call waits for a person before it is refused, such as 90s, 10m or 2h
-    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    #[arg(long, value_name = "TIME", value_parser = |text: &str| edit::check_length(text).map(|()| text.to_owned()))]
     pub timeout: Option<String>,
-    /// The tools, and why.
     #[command(flatten)]
     pub tools: ToolsArgs,
 }
 
-/// `policylayer reset`
 #[derive(Debug, Args)]
 pub(crate) struct ResetArgs {
     /// The tools or globs, as the policy has them
     #[arg(value_name = "TOOL", required = true)]
     pub tools: Vec<String>,
-    /// Which policy to edit, and how.
     #[command(flatten)]
     pub edit: EditArgs,
 }
 
-/// `policylayer add`
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
     /// The document, in TOML, JSON or YAML, or `-` to read it from stdin
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Which policy to edit, and how.
     #[command(flatten)]
     pub edit: EditArgs,
-}
-
-fn parse_rate(text: &str) -> Result<String, String> {
-    edit::check_rate(text).map(|()| text.to_owned())
-}
-
-fn parse_timeout(text: &str) -> Result<String, String> {
-    edit::check_length(text).map(|()| text.to_owned())
 }
 
 pub(super) const ALLOW: &str = "\

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
-/// `policylayer explain`
+use crate::policy::ServerName;
+
 #[derive(Debug, Args)]
 #[command(after_help = EXPLAIN, arg_required_else_help = true)]
 pub(crate) struct ExplainArgs {
@@ -14,8 +15,8 @@ pub(crate) struct ExplainArgs {
     pub tool: String,
     /// The server that has the tool; without it, the one that the policy file is named after, else the only one with a
     /// policy in the configuration directory, else `iterable` if it has a tool of this name
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// The policy file; without it, the policy that `wrap` would use for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,

@@ -5,17 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::policy::Format;
+use crate::policy::{Format, ServerName};
 
-/// `policylayer init`
 #[derive(Debug, Args)]
 #[command(override_usage = "policylayer init [OPTIONS] -- <COMMAND> [ARGS]...", after_help = INIT)]
 pub(crate) struct InitArgs {
     /// The server's name, instead of the one that config.toml has for its command or that is derived from it
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// The file to write, `-` for stdout [default: where the server's policy is looked for: policies/SERVER.toml in the
-    /// configuration folder]
+    /// configuration directory]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// How to write it [default: as the file's ending says, else toml]

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Format;
+use crate::policy::ServerName;
 
-/// `policylayer inspect`
 #[derive(Debug, Args)]
 #[command(override_usage = "policylayer inspect [OPTIONS] -- <COMMAND> [ARGS]...", after_help = INSPECT)]
 pub(crate) struct InspectArgs {
@@ -15,8 +15,8 @@ pub(crate) struct InspectArgs {
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// The server's name, instead of the one that config.toml has for its command or that is derived from the command
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// How to print: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -3,21 +3,18 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use super::Format;
 use super::since::Since;
-use crate::policy::{Effect, ToolGlob};
+use crate::policy::{Effect, ServerName, ToolGlob};
 use crate::record::Outcome;
 
-/// `policylayer log`
 #[derive(Debug, Args)]
 #[command(after_help = LOG, args_conflicts_with_subcommands = true)]
 pub(crate) struct LogArgs {
-    /// What to do with the log; by default, print its decisions.
     #[command(subcommand)]
     pub command: Option<LogCommand>,
-    /// Selects lines.
     #[command(flatten)]
     pub filters: Filters,
     /// Print the last N decisions, or `all` [default: all with --since, 10 with --follow, else 50]
@@ -27,8 +24,8 @@ pub(crate) struct LogArgs {
     #[arg(long, short = 'f')]
     pub follow: bool,
     /// How to print: for a person, or as the log's own lines, one JSON document each
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Table)]
-    pub format: LogFormat,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 const LOG: &str = "\
@@ -51,16 +48,14 @@ pub(crate) enum LogCommand {
     Verify(VerifyArgs),
 }
 
-/// `policylayer log stats`
 #[derive(Debug, Args)]
 #[command(after_help = STATS)]
 pub(crate) struct StatsArgs {
-    /// Selects lines.
     #[command(flatten)]
     pub filters: Filters,
     /// How to print: for a person, or one JSON document
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Table)]
-    pub format: LogFormat,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 const STATS: &str = "\
@@ -72,13 +67,12 @@ Examples:
 The limits are those of the policy in force now. A limit is nearly reached if the calls that passed in some window came to \
 four fifths of it or more.";
 
-/// `policylayer log verify`
 #[derive(Debug, Args)]
 #[command(after_help = VERIFY)]
 pub(crate) struct VerifyArgs {
     /// The server whose log to verify; without it, every server's
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// How to print: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -91,13 +85,12 @@ and how to follow the chain with sha256sum.
 Exit codes:
   0 intact   1 broken or unreadable   2 wrong usage";
 
-/// `policylayer suggest`
 #[derive(Debug, Args)]
 #[command(after_help = SUGGEST)]
 pub(crate) struct SuggestArgs {
     /// The server; required if the log has several
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// The policy to start from; without it, the one in force for the server
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -118,7 +111,6 @@ Examples:
 
 It suggests the least that would have allowed what reached the server. Nothing takes effect until you put it in place.";
 
-/// `policylayer replay`
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY)]
 pub(crate) struct ReplayArgs {
@@ -126,14 +118,14 @@ pub(crate) struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub policy: PathBuf,
     /// The server; without it, the one that the policy file is named after, or the only one that has a log
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// Replay only calls since then: 2h, 7d, 2026-11-22 or 2026-11-22T14:30:00Z
     #[arg(long, value_name = "TIME", value_parser = Since::parse)]
     pub since: Option<Since>,
     /// How to print: for a person, or one JSON document
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Table)]
-    pub format: LogFormat,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 const REPLAY: &str = "\
@@ -148,8 +140,8 @@ code is 0 with or without them.";
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Filters {
     /// Only lines of this server
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// Only lines of this tool, or of the tools that match a glob such as 'send_*'
     #[arg(long, value_name = "GLOB", value_parser = ToolGlob::parse)]
     pub tool: Option<ToolGlob>,
@@ -168,25 +160,6 @@ pub(crate) struct Filters {
 }
 
 const EFFECTS: [Effect; 4] = [Effect::Allow, Effect::Deny, Effect::Hide, Effect::RequireApproval];
-
-/// How to print the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For a person.
-    #[value(name = "text", alias = "table")]
-    Table,
-    /// For a program.
-    Json,
-}
-
-impl From<LogFormat> for Format {
-    fn from(format: LogFormat) -> Self {
-        match format {
-            LogFormat::Table => Self::Text,
-            LogFormat::Json => Self::Json,
-        }
-    }
-}
 
 /// How many of the last lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,10 +22,10 @@ pub(crate) use edit::{AddArgs, AskArgs, EditArgs, LimitArgs, ResetArgs, ToolsArg
 pub(crate) use explain::{ExplainArgs, ExplainFormat};
 pub(crate) use init::{InitArgs, PolicyFormat};
 pub(crate) use inspect::InspectArgs;
-pub(crate) use log::{Filters, Last, LogArgs, LogCommand, LogFormat, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
+pub(crate) use log::{Filters, Last, LogArgs, LogCommand, ReplayArgs, StatsArgs, SuggestArgs, VerifyArgs};
 
-use crate::engine::ApprovalAnswer;
 use crate::limits::MIN_MESSAGE;
+use crate::policy::ServerName;
 use crate::record::Enforcement;
 use crate::size::{BadSize, Size};
 
@@ -57,7 +57,6 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "policylayer", version, max_term_width = 110, after_help = EXAMPLES)]
 pub(crate) struct Cli {
-    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -126,9 +125,6 @@ pub(crate) enum Command {
 
 impl Cli {
     /// Reads the command line of this process. Its help has the examples of this operating system.
-    ///
-    /// # Errors
-    /// If it is wrong, or if it asks for help or the version.
     pub(crate) fn parse_command_line() -> Result<Self, clap::Error> {
         let mut command = system::adapt_examples(Self::command());
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
@@ -136,7 +132,6 @@ impl Cli {
     }
 }
 
-/// `policylayer wrap`
 #[derive(Debug, Args)]
 #[command(
     override_usage = "policylayer wrap [OPTIONS] -- <COMMAND> [ARGS]...",
@@ -145,13 +140,13 @@ impl Cli {
                   docs/configuration.md has every key of config.toml, which is read once, at the start."
 )]
 pub(crate) struct WrapArgs {
-    /// The policy file (.toml, .json, .yaml or .yml), instead of the one found by the server's name
+    /// The policy file (.toml, .json, .yaml or .yml), instead of the one found by the server's name; an absolute path
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// The server's name, instead of the one that config.toml has for its command or that is derived from the command
     /// (`npx -y @iterable/mcp` is `iterable`)
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// Try a policy on real work: log what it would refuse, and refuse only what breaks the protocol. `policylayer log`
     /// shows the result, `policylayer suggest` turns it into a policy
     #[arg(long)]
@@ -184,7 +179,6 @@ impl WrapArgs {
     }
 }
 
-/// `policylayer check`
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// The policy file; without it, the policy that `wrap` would use for the server, or config.toml and every policy in
@@ -192,14 +186,13 @@ pub(crate) struct CheckArgs {
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The server that the policy is for; its known tools allow more checks
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// How to print: for a person, or for an editor or CI
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 }
 
-/// `policylayer decide`
 #[derive(Debug, Args)]
 #[command(after_help = DECIDE)]
 pub(crate) struct DecideArgs {
@@ -214,8 +207,8 @@ pub(crate) struct DecideArgs {
     pub policy: Option<PathBuf>,
     /// The server that has the tool; without it, the one that the policy file is named after, else the only one with a
     /// policy in the configuration directory, else `iterable` if it has a tool of this name
-    #[arg(long, value_name = "NAME")]
-    pub server: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = ServerName::parse)]
+    pub server: Option<ServerName>,
     /// How to print: for a person, or for a program
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -234,7 +227,6 @@ Exit codes:
   0 allowed   1 something failed   2 wrong usage   3 the policy is invalid
   4 refused or hidden   5 needs a person's approval";
 
-/// `policylayer test`
 #[derive(Debug, Args)]
 #[command(after_help = TEST)]
 pub(crate) struct TestArgs {
@@ -262,14 +254,11 @@ Exit codes:
   0 all passed   1 a case failed, or a file cannot be read   2 wrong usage
   3 a policy or a test file is invalid";
 
-/// `policylayer approvals`
 #[derive(Debug, Args)]
 #[command(after_help = APPROVALS, args_conflicts_with_subcommands = true)]
 pub(crate) struct ApprovalsArgs {
-    /// What to do; `list` by default.
     #[command(subcommand)]
     pub command: Option<ApprovalsCommand>,
-    /// How to list, if there is no subcommand.
     #[command(flatten)]
     pub list: ApprovalsListArgs,
 }
@@ -289,7 +278,6 @@ pub(crate) enum ApprovalsCommand {
     Watch,
 }
 
-/// `policylayer approvals list`
 #[derive(Debug, Args)]
 pub(crate) struct ApprovalsListArgs {
     /// How to print: for a person, or for a program
@@ -297,7 +285,6 @@ pub(crate) struct ApprovalsListArgs {
     pub format: Format,
 }
 
-/// `policylayer approvals show`
 #[derive(Debug, Args)]
 pub(crate) struct ApprovalsShowArgs {
     /// The id of the call, as `list` shows it
@@ -308,7 +295,6 @@ pub(crate) struct ApprovalsShowArgs {
     pub format: Format,
 }
 
-/// `policylayer approvals approve`
 #[derive(Debug, Args)]
 #[command(
     after_help = "The held call is forwarded byte for byte, once. If it has timed out already, the agent may make it once \
@@ -325,14 +311,6 @@ pub(crate) struct ApprovalsApproveArgs {
     pub session: bool,
 }
 
-impl ApprovalsApproveArgs {
-    /// How far the approval reaches.
-    pub(crate) fn approval_answer(&self) -> ApprovalAnswer {
-        if self.session { ApprovalAnswer::Session } else { ApprovalAnswer::Once }
-    }
-}
-
-/// `policylayer approvals deny`
 #[derive(Debug, Args)]
 pub(crate) struct ApprovalsDenyArgs {
     /// The id of the call, as `list` shows it
@@ -355,7 +333,6 @@ Examples:
 Anyone who can run this as your user can approve calls, and so can an agent with
 a shell. docs/approvals.md describes what helps against that.";
 
-/// `policylayer schema`
 #[derive(Debug, Args)]
 #[command(after_help = SCHEMA)]
 pub(crate) struct SchemaArgs {}
@@ -372,7 +349,6 @@ Then name it in the first line of a policy:
 
 `policylayer check` checks more than a schema can express, and has the last word.";
 
-/// `policylayer demo`
 #[derive(Debug, Args)]
 #[command(override_usage = "policylayer demo [-- <COMMAND> [ARGS]...]")]
 pub(crate) struct DemoArgs {
@@ -381,7 +357,6 @@ pub(crate) struct DemoArgs {
     pub command: Vec<OsString>,
 }
 
-/// `policylayer completions`
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
@@ -408,8 +383,9 @@ pub(crate) enum LogLevel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For a person.
+    #[value(alias = "table")]
     Text,
-    /// For a program: one JSON document.
+    /// For a program.
     Json,
 }
 

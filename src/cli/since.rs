@@ -24,9 +24,6 @@ pub(crate) struct BadSince(&'static str);
 
 impl Since {
     /// Reads `2h`, `2026-11-22`, `2026-11-22T14:30` or a time with its zone.
-    ///
-    /// # Errors
-    /// If it is none of them or lies in the future.
     pub(crate) fn parse(text: &str) -> Result<Self, BadSince> {
         let text = text.trim();
         if text.is_empty() {

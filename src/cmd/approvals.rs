@@ -13,7 +13,7 @@ use anstyle::Style;
 use self::card::duration_text;
 use super::Env;
 use super::output::{print, print_report};
-use crate::cli::{ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsShowArgs, Format};
+use crate::cli::{ApprovalsApproveArgs, ApprovalsArgs, ApprovalsCommand, ApprovalsDenyArgs, ApprovalsShowArgs, Format};
 use crate::engine::{ApprovalAnswer, Channel};
 use crate::exit::Exit;
 use crate::limits::{LATE_APPROVAL, MAX_NOTE};
@@ -23,9 +23,9 @@ use crate::settings::LocalConfirm;
 use crate::state::approvals::{ApprovalEntry, ApprovalInbox, ApprovalState, Confirm, NotAnswered, unix_time};
 use crate::term::style::{DIM, WARN};
 use crate::term::table::{self, Cell};
-use crate::visible::escape_invisible;
+use crate::visible::{escape_invisible, shorten};
 
-/// How much of a call's arguments the list shows, in columns.
+/// How much of a call's arguments the list shows, in characters.
 const SHOWN: usize = 48;
 
 /// Why a call is not answered or shown. Each message says what to do.
@@ -35,26 +35,23 @@ enum ApprovalError {
     Unknown { id: String, remedy: String },
     #[error("{0}")]
     Over(String),
-    #[error("The reason has {0} characters, and at most {MAX_NOTE} can be told to the agent. Shorten it.")]
+    #[error("The reason has {0} characters, and the agent can be given at most {MAX_NOTE}. Shorten it.")]
     LongReason(usize),
     #[error(
-        "The call {0} has come with `local_confirm = \"code\"`, and was approved without a code. Run `policylayer approvals \
+        "The call {0} needs a code, because of `local_confirm = \"code\"`. Run `policylayer approvals \
          approve {0}` in a terminal."
     )]
     NeedsCode(String),
 }
 
 /// Lists, shows or answers waiting calls.
-///
-/// # Errors
-/// If there is nothing with that id to answer, a code is not given, or the state store cannot be used.
 pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
     let mut inbox = ApprovalInbox::new(&paths::state_dir(env)?, paths::STATE_FILE);
     match &args.command {
         None => list_approvals(&mut inbox, args.list.format, env),
         Some(ApprovalsCommand::List(args)) => list_approvals(&mut inbox, args.format, env),
         Some(ApprovalsCommand::Show(args)) => show_approval(&mut inbox, args),
-        Some(ApprovalsCommand::Approve(args)) => approve_call(&mut inbox, &args.id, &args.approval_answer(), env),
+        Some(ApprovalsCommand::Approve(args)) => approve_call(&mut inbox, args, env),
         Some(ApprovalsCommand::Deny(args)) => deny_call(&mut inbox, args),
         Some(ApprovalsCommand::Watch) => watch::run(&mut inbox, required_confirm(env)?, env),
     }
@@ -63,23 +60,18 @@ pub(crate) fn run(args: &ApprovalsArgs, env: &Env) -> anyhow::Result<Exit> {
 fn list_approvals(inbox: &mut ApprovalInbox, format: Format, env: &Env) -> anyhow::Result<Exit> {
     let mut all = inbox.list_all()?;
     let now = unix_time();
-    match format {
-        Format::Json => all.retain(|entry| entry.state.is_open()),
-        Format::Text => {
-            // A person who wants to answer a call misses it if it has just expired.
-            all.retain(|entry| {
-                let has_expired =
-                    entry.state == ApprovalState::Expired && now < entry.expires.saturating_add(LATE_APPROVAL);
-                entry.state.is_open() || has_expired
-            });
-        }
-    }
+    all.retain(|entry| {
+        // A person who wants to answer a call misses it if it has just expired.
+        let has_just_expired =
+            entry.state == ApprovalState::Expired && now < entry.expires.saturating_add(LATE_APPROVAL);
+        entry.state.is_open() || (format == Format::Text && has_just_expired)
+    });
     print_report(&all, format, |out, all| {
         write_list(out, all, now)?;
         if all.is_empty() && !asks_here(env) {
             writeln!(
                 out,
-                "The channels in config.toml leave \"local\" out, so nothing is laid out here: only clients ask."
+                "`channels` in config.toml does not include \"local\": only clients ask, and nothing waits here."
             )?;
         }
         Ok(())
@@ -94,8 +86,7 @@ fn asks_here(env: &Env) -> bool {
 
 fn write_list(out: &mut dyn Write, shown: &[ApprovalEntry], now: Duration) -> io::Result<()> {
     if shown.is_empty() {
-        writeln!(out, "Nothing waits for a person.")?;
-        return Ok(());
+        return writeln!(out, "Nothing waits for a person.");
     }
     let rows: Vec<_> = shown.iter().map(|entry| list_row(entry, now)).collect();
     table::write_table(out, &["ID", "STATE", "LEFT", "SERVER", "TOOL", "CLASS", "ARGUMENTS"], &rows)?;
@@ -107,10 +98,7 @@ fn write_list(out: &mut dyn Write, shown: &[ApprovalEntry], now: Duration) -> io
         )?;
     }
     if shown.iter().any(|entry| entry.state == ApprovalState::Late) {
-        writeln!(
-            out,
-            "What is late was refused when its time was over; once approved, the agent may repeat it, one time."
-        )?;
+        writeln!(out, "A late call was refused when its time was up. Once approved, the agent may repeat it once.")?;
     }
     Ok(())
 }
@@ -123,22 +111,14 @@ fn list_row(entry: &ApprovalEntry, now: Duration) -> Vec<Cell> {
     };
     let left = if entry.state.is_open() { duration_text(entry.time_left(now)) } else { "-".to_owned() };
     vec![
-        Cell::new_styled(&entry.id, style),
-        Cell::new_styled(entry.state.as_str(), style),
-        Cell::new_plain(left),
-        Cell::new_plain(escape_invisible(&entry.server)),
-        Cell::new_plain(escape_invisible(&entry.tool)),
-        Cell::new_plain(escape_invisible(&entry.class)),
-        Cell::new_plain(summarize_arguments(entry)),
+        Cell::styled(&entry.id, style),
+        Cell::styled(entry.state.as_str(), style),
+        Cell::new(left),
+        Cell::new(&entry.server),
+        Cell::new(&entry.tool),
+        Cell::new(&entry.class),
+        Cell::new(shorten(entry.arguments.as_deref().unwrap_or("-"), SHOWN)),
     ]
-}
-
-fn summarize_arguments(entry: &ApprovalEntry) -> String {
-    let written = entry.arguments.as_deref().unwrap_or("-");
-    table::cut_to_width(
-        &escape_invisible(&written.chars().take(SHOWN + 1).collect::<String>()).replace('\t', " "),
-        SHOWN,
-    )
 }
 
 fn show_approval(inbox: &mut ApprovalInbox, args: &ApprovalsShowArgs) -> anyhow::Result<Exit> {
@@ -148,15 +128,16 @@ fn show_approval(inbox: &mut ApprovalInbox, args: &ApprovalsShowArgs) -> anyhow:
     Ok(Exit::Ok)
 }
 
-fn approve_call(inbox: &mut ApprovalInbox, id: &str, verdict: &ApprovalAnswer, env: &Env) -> anyhow::Result<Exit> {
+fn approve_call(inbox: &mut ApprovalInbox, args: &ApprovalsApproveArgs, env: &Env) -> anyhow::Result<Exit> {
     let required = required_confirm(env)?;
     let all = inbox.list_all()?;
-    let entry = find_entry(&all, id)?;
+    let entry = find_entry(&all, &args.id)?;
     let needed = entry.confirm.max(required);
     if entry.state.is_open() && needed == Confirm::Code {
         confirm::confirm_on_terminal(entry)?;
     }
-    record_answer(inbox, id, verdict, needed)
+    let answer = if args.session { ApprovalAnswer::Session } else { ApprovalAnswer::Once };
+    record_answer(inbox, &args.id, &answer, needed)
 }
 
 fn deny_call(inbox: &mut ApprovalInbox, args: &ApprovalsDenyArgs) -> anyhow::Result<Exit> {
@@ -191,22 +172,22 @@ fn describe_answer(entry: &ApprovalEntry, verdict: &ApprovalAnswer, now: Duratio
     match (verdict, is_late) {
         (ApprovalAnswer::Once, false) => format!("Approved: {what} goes on, this once."),
         (ApprovalAnswer::Session, false) => {
-            format!("Approved: {what} goes on, and so do others like it until the session ends.")
+            format!("Approved: {what} goes on, and so will others like it until the session ends.")
         }
         (ApprovalAnswer::Once, true) => format!(
-            "Approved late: the call of {what} has timed out and was refused. Tell the agent: it may make the very same call \
-             once, with the same arguments, within {}.",
+            "Approved late: the call of {what} had timed out and was refused. Tell the agent to repeat it once, with the same \
+             arguments, within {}.",
             duration_text(entry.time_left(now).max(Duration::from_secs(1)))
         ),
         (ApprovalAnswer::Session, true) => format!(
-            "Approved late: the call of {what} has timed out and was refused. Tell the agent: it may make the very same \
-             call again, and others like it until the session ends."
+            "Approved late: the call of {what} had timed out and was refused. Tell the agent to repeat it, with the same \
+             arguments; others like it pass until the session ends."
         ),
         (ApprovalAnswer::Refused { note }, _) => {
             let agent = match (is_late, note) {
-                (true, _) => "; the agent was told when it timed out",
-                (false, Some(_)) => ", and the agent is told so with your reason",
-                (false, None) => ", and the agent is told so",
+                (true, _) => ". The agent was told so when it timed out",
+                (false, Some(_)) => ". The agent is told so, with your reason",
+                (false, None) => ". The agent is told so",
             };
             format!("Refused: {what} does not go on{agent}.")
         }
@@ -225,12 +206,12 @@ fn explain_closed(entry: &ApprovalEntry, now: Duration) -> String {
         ApprovalState::Approved => ("approved", "nothing has changed"),
         ApprovalState::Settled => ("answered", "nothing has changed"),
         ApprovalState::Denied => {
-            ("refused", "if it is wanted after all, ask the agent to make the call again, and approve that")
+            ("refused", "if you want it after all, ask the agent to make the call again, and approve that")
         }
         ApprovalState::Expired | ApprovalState::Waiting | ApprovalState::Late => {
             return format!(
                 "The call {id} has expired: the client took it back, its session has ended, or more than {} minutes have \
-                 passed since it timed out. If it is still wanted, ask the agent to make it again, and approve that.",
+                 passed since it timed out. If you still want it, ask the agent to make it again, and approve that.",
                 LATE_APPROVAL.as_secs() / 60
             );
         }

@@ -16,7 +16,7 @@ use crate::visible::escape_invisible;
 /// the configuration directory.
 ///
 /// # Errors
-/// If the server's name is invalid or a file cannot be read. An invalid policy or config.toml is not an error but
+/// Returns an error if a file cannot be read. An invalid policy or config.toml is not an error but
 /// [`Exit::InvalidPolicy`].
 pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
     let reports = match check_files(args, env) {
@@ -24,7 +24,11 @@ pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
         // A reader of JSON gets this error as JSON too.
         Err(error) if args.format == Format::Json && (error.is::<PolicyError>() || error.is::<SettingsError>()) => {
             let file = args.file.as_ref().map(|file| escape_invisible(&file.display().to_string()));
-            let report = CheckReport::report_unreadable(file, args.server.clone(), format!("{error:#}"));
+            let report = CheckReport::report_unreadable(
+                file,
+                args.server.as_ref().map(ToString::to_string),
+                format!("{error:#}"),
+            );
             print_report(&report, args.format, |_, _| Ok(()))?;
             return Ok(Exit::Failed);
         }
@@ -46,7 +50,7 @@ pub(crate) fn run(args: &CheckArgs, env: &Env) -> anyhow::Result<Exit> {
                     writeln!(
                         out,
                         "There is no policy in {dir}, so the built-in ones are in force.\n`policylayer check --server \
-                         iterable` says what the one for a server does."
+                         iterable` prints what the one for a server does."
                     )?;
                 }
                 Ok(())
@@ -74,7 +78,7 @@ fn check_files(args: &CheckArgs, env: &Env) -> anyhow::Result<Vec<CheckReport>> 
     let servers = if args.file.is_none() && args.server.is_none() && env.var(paths::POLICY_VARIABLE).is_none() {
         servers_with_policies(&settings, env)?
     } else {
-        vec![server_for(args.server.as_deref(), args.file.as_deref(), env)?]
+        vec![server_for(args.server.as_ref(), args.file.as_deref(), env)]
     };
     for server in servers {
         reports.push(CheckReport::check_policy(args.file.as_deref(), &server, &settings, env)?);

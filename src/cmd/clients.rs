@@ -12,14 +12,11 @@ use crate::paths::{self, POLICY_VARIABLE};
 use crate::report::clients::{ClientOverview, ClientReport, ClientServer, WrapState};
 use crate::settings::Settings;
 use crate::term::message;
-use crate::term::style::{DIM, ERROR, SUCCESS, WARN, terminal_width};
-use crate::term::table::{Cell, Table};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
+use crate::term::table::{self, Cell};
 use crate::visible::escape_invisible;
 
 /// Prints the clients.
-///
-/// # Errors
-/// If stdout cannot be written.
 pub(crate) fn run(args: &ClientsArgs, env: &Env) -> anyhow::Result<Exit> {
     // A client may lack what is in this shell's environment.
     let env = &env.clone().without_var(POLICY_VARIABLE);
@@ -29,7 +26,7 @@ pub(crate) fn run(args: &ClientsArgs, env: &Env) -> anyhow::Result<Exit> {
     };
     print_report(&ClientOverview::new(&settings, env), args.format, write_text)?;
     if let Some(broken) = broken {
-        message::print_warning(&format!("{broken}\nThe policies above are found without it."));
+        message::print_warning(&format!("{broken}\nThe policies above were found without it."));
     }
     Ok(Exit::Ok)
 }
@@ -69,11 +66,11 @@ fn write_client(out: &mut dyn Write, client: &ClientReport) -> io::Result<()> {
             let message = error.message.trim_end_matches('.');
             writeln!(out, "  {ERROR}left alone:{ERROR:#} {message}. Fix it, and look again.")
         }
-        None if !client.exists => writeln!(out, "  no such file yet"),
+        None if !client.exists => writeln!(out, "  the file does not exist yet"),
         None if client.servers.is_empty() => writeln!(out, "  no servers"),
         None => {
             let rows: Vec<_> = client.servers.iter().map(server_row).collect();
-            Table::new(&["SERVER", "STATE", "POLICY", "COMMAND"], terminal_width()).write_rows(out, &rows)?;
+            table::write_table(out, &["SERVER", "STATE", "POLICY", "COMMAND"], &rows)?;
             client.servers.iter().try_for_each(|server| write_notes(out, server))
         }
     }
@@ -88,21 +85,16 @@ fn server_row(server: &ClientServer) -> Vec<Cell> {
     };
     let state = if server.disabled { format!("{state}, disabled") } else { state.to_owned() };
     let policy = match (&server.policy, &server.policy_error) {
-        (Some(policy), _) => Cell::new_plain(escape_invisible(policy)),
-        (None, Some(_)) => Cell::new_styled("error", ERROR),
-        (None, None) => Cell::new_plain("-"),
+        (Some(policy), _) => Cell::new(policy),
+        (None, Some(_)) => Cell::styled("error", ERROR),
+        (None, None) => Cell::new("-"),
     };
     let command = match (&server.url, server.command.is_empty()) {
-        (Some(url), _) => escape_invisible(url),
+        (Some(url), _) => url.clone(),
         (None, true) => "-".to_owned(),
-        (None, false) => escape_invisible(&server.command.join(" ")),
+        (None, false) => server.command.join(" "),
     };
-    vec![
-        Cell::new_plain(escape_invisible(&server.key)),
-        Cell::new_styled(state, style),
-        policy,
-        Cell::new_plain(command),
-    ]
+    vec![Cell::new(&server.key), Cell::styled(state, style), policy, Cell::new(command)]
 }
 
 fn write_notes(out: &mut dyn Write, server: &ClientServer) -> io::Result<()> {
@@ -115,7 +107,7 @@ fn write_notes(out: &mut dyn Write, server: &ClientServer) -> io::Result<()> {
         let (missing, word) = (escape_invisible(missing), as_word(&server.key));
         writeln!(
             out,
-            "  {key}: {missing} is no longer there, so it cannot start. Run `policylayer register {word}` again."
+            "  {key}: {missing} no longer exists, so it cannot start. Run `policylayer register {word}` again."
         )?;
     }
     Ok(())
@@ -130,14 +122,14 @@ fn write_summary(out: &mut dyn Write, clients: &[ClientReport]) -> io::Result<()
     if let Some((servers, has, _, it)) = count(WrapState::NotWrapped) {
         writeln!(
             out,
-            "\n{servers} {has} no policy before {it}: `policylayer register SERVER --client CLIENT` puts one there."
+            "\n{servers} {has} no policy in front of {it}: `policylayer register SERVER --client CLIENT` puts one there."
         )?;
     }
     if let Some((servers, _, is, it)) = count(WrapState::OutOfReach) {
         writeln!(
             out,
             "\n{servers} {is} reached over HTTP or server-sent events, which is out of a stdio wrapper's reach: no policy of \
-             this program stands before {it}."
+             this program is in front of {it}."
         )?;
     }
     Ok(())

@@ -10,9 +10,6 @@ use crate::cli::{Cli, CompletionsArgs};
 use crate::exit::Exit;
 
 /// Prints the completions.
-///
-/// # Errors
-/// If stdout cannot be written.
 pub(crate) fn run(args: &CompletionsArgs, _env: &Env) -> anyhow::Result<Exit> {
     io::stdout().lock().write_all(&generate_completions(args.shell))?;
     Ok(Exit::Ok)

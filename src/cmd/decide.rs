@@ -4,30 +4,27 @@ use std::io::{self, Read as _, Write};
 
 use anyhow::Context as _;
 
-use super::output::{ExitError, load_policy, print_report};
-use super::{Env, tool_server};
+use super::output::{UsageError, print_report};
+use super::{Env, load_policy, tool_server};
 use crate::cli::DecideArgs;
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
 use crate::policy::{self, Colour, Diagnostic, Effect, Source};
 use crate::report::decision::{CallLimit, DecisionReport, document_of_rule};
 use crate::report::limit::WindowText;
+use crate::term::message;
 use crate::term::style::{ERROR, SUCCESS, WARN};
 use crate::term::table::{self, Cell};
 use crate::visible::escape_invisible;
 use crate::wire::arguments::Arguments;
 
 /// Decides one call under the named policy, or under the one in force for the server.
-///
-/// # Errors
-/// If the server is unclear, the policy cannot be loaded, or the arguments cannot be read or sent.
 pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
-    let server = tool_server::find_server(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)?;
+    let server = tool_server::find_server(&args.tool, args.server.as_ref(), args.policy.as_deref(), env)?;
     let policy = load_policy(args.policy.as_deref(), &server, env)?.policy;
     let Some(arguments) = read_arguments(args.args.as_deref())? else { return Ok(Exit::Usage) };
-    let report = DecisionReport::new(&policy, &args.tool, &arguments).map_err(|fault| {
-        ExitError::from_usage(format!("No client can send such a call: {fault}. Correct --tool or --args."))
-    })?;
+    let report = DecisionReport::new(&policy, &args.tool, &arguments)
+        .map_err(|fault| UsageError(format!("No client can send such a call: {fault}. Correct --tool or --args.")))?;
     print_report(&report, args.format, write_text)?;
     Ok(match report.effect {
         Effect::Allow => Exit::Ok,
@@ -60,7 +57,7 @@ fn read_arguments(given: Option<&str>) -> anyhow::Result<Option<Arguments>> {
     let diagnostic = Diagnostic::error("bad-arguments", at..at + 1, message)
         .with_hint("write one JSON object that every parser reads alike, such as '{\"campaignId\": 77}'");
     let rendered = policy::render_diagnostics(&source, &[diagnostic], Colour::Styled);
-    anstream::stderr().lock().write_all(rendered.as_bytes())?;
+    message::print_styled(&rendered);
     Ok(None)
 }
 
@@ -84,8 +81,8 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
         return Ok(());
     }
     let heading = match report.effect {
-        Effect::Allow => "It is counted, and refused where one of these limits is reached:",
-        Effect::Deny | Effect::Hide | Effect::RequireApproval => "These limits are the tool's:",
+        Effect::Allow => "It is counted, and refused if one of these limits is reached:",
+        Effect::Deny | Effect::Hide | Effect::RequireApproval => "The tool has these limits:",
     };
     writeln!(out, "{heading}")?;
     let rows: Vec<_> = report.limits.iter().map(limit_row).collect();
@@ -93,11 +90,11 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
 }
 
 fn limit_row(CallLimit { limit, counts }: &CallLimit<'_>) -> Vec<Cell> {
-    let counts = match counts {
-        Some(amount) => Cell::new_plain(amount.to_string()),
-        None => Cell::new_styled("cannot be counted", ERROR.bold()),
-    };
-    let window = WindowText(limit.window).to_string();
-    let cells = [escape_invisible(limit.rule), limit.max.to_string(), window, limit.scope.to_owned()];
-    cells.into_iter().map(Cell::new_plain).chain([counts]).collect()
+    vec![
+        Cell::new(limit.rule),
+        Cell::new(limit.max),
+        Cell::new(WindowText(limit.window)),
+        Cell::new(limit.scope),
+        counts.as_ref().map_or_else(|| Cell::styled("cannot be counted", ERROR.bold()), Cell::new),
+    ]
 }

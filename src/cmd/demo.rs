@@ -5,20 +5,19 @@ mod server;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Arc;
 
 use anstyle::Style;
-use anyhow::{Context, bail, ensure};
-use client::{DemoSession, Launch, send_raw, stand_in_command};
-use serde_json::Value;
+use anyhow::{Context as _, ensure};
+use client::DemoSession;
+use serde_json::{Value, json};
 
-use super::output::show_start;
+use super::output::{print, show_start};
 use super::{Env, as_word};
 use crate::cli::DemoArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::{self, Effect, Format, Policy, ServerName, Source};
+use crate::policy::{self, Effect, Format, ServerName, Source};
 use crate::probe;
 use crate::report::inspection::InspectReport;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
@@ -43,58 +42,17 @@ const SERVER: &str = "iterable";
 const TITLE: Style = Style::new().bold();
 
 /// Runs the demo, on the built-in stand-in server or on the given one.
-///
-/// # Errors
-/// If a server does not start or answer, or if the wrapper did not do what the demo says it does.
 pub(crate) fn run(args: &DemoArgs, env: &Env) -> anyhow::Result<Exit> {
-    // The directory is removed with its content when the demo ends.
-    let dir = tempfile::tempdir().context("the demo needs a temporary directory")?;
-    let is_stand_in = args.command.is_empty();
-    let command = if is_stand_in { stand_in_command()? } else { args.command.clone() };
-    let policy = if is_stand_in {
-        let source = Source::new("policy.json", Format::Json, POLICY);
-        let policy = policy::load_policy(&source, &ServerName::parse(SERVER)?).policy;
-        policy.context("the demo failed: its policy does not load")?
-    } else {
-        let settings = paths::load_settings(env)?;
-        paths::load_policy(None, &settings.server_of_command(&command)?, &settings, env)?.policy
-    };
-    let policy = Arc::new(policy);
-    // What the server itself lists, before the wrapper hides some of it.
-    let offer = probe::probe_command(&command, &show_start)?;
-    let report = InspectReport::new(&offer, &policy, &command);
-    let mut out = anstream::stdout().lock();
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let demo = async {
-            match is_stand_in {
-                true => stand_in_demo(&mut out, dir.path(), &command, &report).await,
-                false => given_server_demo(&mut out, &command, &report, &policy).await,
-            }
-        };
-        tokio::select! {
-            result = demo => result,
-            // So that the directory and the started processes are cleaned up.
-            () = wait_for_interrupt() => bail!("the demo was interrupted"),
-        }
-    })?;
+    let mut text = Vec::new();
+    match args.command.as_slice() {
+        [] => show_stand_in(&mut text)?,
+        command => show_given_server(&mut text, command, env)?,
+    }
+    print(|out| out.write_all(&text))?;
     Ok(Exit::Ok)
 }
 
-async fn wait_for_interrupt() {
-    #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        tokio::select! {
-            _ = terminate.recv() => return,
-            _ = tokio::signal::ctrl_c() => return,
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
-}
-
 /// Runs the stand-in server.
-///
-/// # Errors
-/// If its client cannot be read or written to.
 pub(crate) fn serve_stand_in() -> anyhow::Result<Exit> {
     server::serve_stdio()?;
     Ok(Exit::Ok)
@@ -134,54 +92,62 @@ const STORY: [StoryCall; 5] = [
 
 /// A line that two parsers read as two different calls: the first `name` is harmless, the last one is not.
 const SMUGGLED: &str = concat!(
-    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","#,
+    r#"{"jsonrpc":"2.0","id":99,"method":"tools/call","#,
     r#""params":{"name":"get_lists","name":"cancel_export_job","arguments":{"jobId":4242}}}"#
 );
 
-async fn stand_in_demo(
-    out: &mut dyn Write,
-    dir: &Path,
-    command: &[OsString],
-    report: &InspectReport<'_>,
-) -> anyhow::Result<()> {
-    let policy = dir.join("policy.json");
+fn show_stand_in(out: &mut dyn Write) -> anyhow::Result<()> {
+    let source = Source::new("policy.json", Format::Json, POLICY);
+    let policy = policy::load_policy(&source, &ServerName::parse(SERVER)?).policy;
+    let policy = Arc::new(policy.context("the demo failed: its policy does not load")?);
+    // What the server itself lists, before the wrapper hides some of it.
+    let command = [std::env::current_exe()?.into_os_string(), SERVER_SUBCOMMAND.into()];
+    let offer = probe::probe_command(&command, &show_start)?;
+    let report = InspectReport::new(&offer, &policy, &command);
+
+    // The wrapper's home. It is removed with its content when the demo ends.
+    let dir = tempfile::tempdir().context("the demo needs a temporary directory")?;
+    let policy = dir.path().join("policy.json");
     std::fs::write(&policy, POLICY)?;
-    // The wrapper finds the file here, because this directory is its home.
-    std::fs::create_dir_all(dir.join("policylayer"))?;
-    std::fs::write(dir.join("policylayer/config.toml"), CONFIG)?;
-    let launch = Launch { policy: Some(&policy), server: Some(SERVER), command, home: Some(dir) };
-    let session = DemoSession::open(&launch).await?;
-    let seen = session.list_tools().await?;
+    std::fs::create_dir_all(dir.path().join("policylayer"))?;
+    std::fs::write(dir.path().join("policylayer/config.toml"), CONFIG)?;
+    let mut session = DemoSession::open(&policy, dir.path())?;
+    let listed = session.request("tools/list", &json!({}))?;
+    let listed = listed["result"]["tools"].as_array().context("the demo failed: no tools were listed")?;
+    let seen: Vec<_> = listed.iter().filter_map(|tool| tool["name"].as_str()).collect();
     let mut answers = Vec::new();
-    for call in &STORY {
-        answers.push(session.call_tool(call.tool, serde_json::from_str(call.arguments)?).await?);
+    for StoryCall { tool, arguments, .. } in &STORY {
+        let arguments: Value = serde_json::from_str(arguments)?;
+        answers.push(session.request("tools/call", &json!({"name": tool, "arguments": arguments}))?);
     }
-    let mut printed = session.close().await?;
-    let (smuggled, printed_then) = send_raw(&launch, SMUGGLED).await?;
-    printed.extend(printed_then);
-    let reached = |tool: &str| printed.iter().any(|line| line.strip_prefix(server::RAN) == Some(tool));
+    session.send_line(SMUGGLED)?;
+    let smuggled = session.read_message()?;
+    let printed = session.close()?;
+    let reached = |tool: &str| printed.lines().any(|line| line.strip_prefix(server::RAN) == Some(tool));
 
     write_title(out, "The policy, the whole file")?;
     writeln!(out, "  {POLICY}\n")?;
     writeln!(out, "  It hides one tool. For the rest the built-in policy stays in force.\n")?;
 
-    write_tools(out, report, &seen, None)?;
+    write_tools(out, &report, &seen, None)?;
     write_title(out, "What happens to each call")?;
     let stopped = format!("{ERROR}✘ never reached the server{ERROR:#}");
     for (StoryCall { tool, arguments, why, .. }, answer) in STORY.iter().zip(&answers) {
-        let text = answer.content.iter().find_map(|block| block.as_text()).map(|text| text.text.as_str());
+        let text = answer.pointer("/result/content/0/text").and_then(Value::as_str);
         let verdict = format!("{SUCCESS}✔ reached the server{SUCCESS:#}");
         let verdict = if reached(tool) { &verdict } else { &stopped };
         write_call(out, why, &format!("{tool} {arguments}"), verdict, text.unwrap_or_default())?;
     }
     let why = "hides the tool behind a duplicate key, which some parsers let win";
     let request = r#"{"name":"get_lists","name":"cancel_export_job", …}"#;
-    write_call(out, why, request, &stopped, &error_of(&smuggled)?)?;
+    let refusal = smuggled.pointer("/error/message").and_then(Value::as_str);
+    let refusal = refusal.context("the demo failed: the smuggled call was not refused")?;
+    write_call(out, why, request, &stopped, refusal)?;
 
     for StoryCall { tool, is_to_run, .. } in &STORY {
         ensure!(reached(tool) == *is_to_run, "the demo failed: {tool} reached the server: {}", !is_to_run);
     }
-    ensure!(!seen.iter().any(|tool| tool == "cancel_export_job"), "the demo failed: cancel_export_job is still listed");
+    ensure!(!seen.contains(&"cancel_export_job"), "the demo failed: cancel_export_job is still listed");
     write_title(out, "Your turn")?;
     let server = ["--", "npx", "-y", "@iterable/mcp"].map(as_word).join(" ");
     writeln!(out, "  Before your own server:  policylayer register {server}")?;
@@ -189,16 +155,16 @@ async fn stand_in_demo(
     Ok(())
 }
 
-async fn given_server_demo(
-    out: &mut dyn Write,
-    command: &[OsString],
-    report: &InspectReport<'_>,
-    policy: &Policy,
-) -> anyhow::Result<()> {
-    let session = DemoSession::open(&Launch { policy: None, server: None, command, home: None }).await?;
-    let seen = session.list_tools().await?;
-    session.close().await?;
-    write_tools(out, report, &seen, Some(&policy.summarize().to_string()))?;
+fn show_given_server(out: &mut dyn Write, command: &[OsString], env: &Env) -> anyhow::Result<()> {
+    let settings = paths::load_settings(env)?;
+    let policy = paths::load_policy(None, &settings.server_of_command(command)?, &settings, env)?.policy;
+    let summary = policy.summarize().to_string();
+    let policy = Arc::new(policy);
+    let offer = probe::probe_command(command, &show_start)?;
+    let wrapper = [std::env::current_exe()?.into_os_string(), "wrap".into(), "--".into()];
+    let behind_wrapper = probe::probe_command(&[&wrapper, command].concat(), &show_start)?;
+    let seen: Vec<_> = behind_wrapper.tools.iter().filter_map(|tool| tool["name"].as_str()).collect();
+    write_tools(out, &InspectReport::new(&offer, &policy, command), &seen, Some(&summary))?;
     writeln!(out, "  No tool was called.")?;
     Ok(())
 }
@@ -207,7 +173,7 @@ async fn given_server_demo(
 fn write_tools(
     out: &mut dyn Write,
     report: &InspectReport<'_>,
-    seen: &[String],
+    seen: &[&str],
     summary: Option<&str>,
 ) -> io::Result<()> {
     write_title(out, &format!("What the agent sees: {} of {} tools", seen.len(), report.tools.len()))?;
@@ -215,15 +181,15 @@ fn write_tools(
         write_wrapped(out, summary)?;
     }
     let rows = report.tools.iter().map(|tool| {
-        let is_seen = seen.iter().any(|seen| seen == tool.name);
+        let is_seen = seen.contains(&tool.name);
         vec![
-            Cell::new_styled(escape_invisible(tool.name), if is_seen { Style::new() } else { DIM }),
-            Cell::new_styled(tool.class.as_str(), DIM),
-            if is_seen { Cell::new_styled("● listed", SUCCESS) } else { Cell::new_styled("○ hidden", ERROR) },
+            Cell::styled(tool.name, if is_seen { Style::new() } else { DIM }),
+            Cell::styled(tool.class.as_str(), DIM),
+            if is_seen { Cell::styled("● listed", SUCCESS) } else { Cell::styled("○ hidden", ERROR) },
             match tool.effect {
-                Effect::Allow => Cell::new_styled("passes", SUCCESS),
-                Effect::RequireApproval => Cell::new_styled("asks a person", WARN),
-                Effect::Deny | Effect::Hide => Cell::new_styled("is refused", ERROR),
+                Effect::Allow => Cell::styled("passes", SUCCESS),
+                Effect::RequireApproval => Cell::styled("asks a person", WARN),
+                Effect::Deny | Effect::Hide => Cell::styled("is refused", ERROR),
             },
         ]
     });
@@ -238,17 +204,11 @@ fn write_title(out: &mut dyn Write, text: &str) -> io::Result<()> {
 /// Writes a call: what the agent wants, what it sends, what happens to the call, and the answer.
 fn write_call(out: &mut dyn Write, why: &str, request: &str, verdict: &str, answer: &str) -> io::Result<()> {
     writeln!(out, "  The agent {why}\n  {DIM}tools/call {request}{DIM:#}\n  {verdict}")?;
-    write_wrapped(out, answer)
+    write_wrapped(out, &escape_invisible(answer))
 }
 
 /// Writes the answer as the agent reads it, indented and broken between words.
 fn write_wrapped(out: &mut dyn Write, text: &str) -> io::Result<()> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     writeln!(out, "{}", wrap_text(&text, 4, text_width()))
-}
-
-fn error_of(answer: &str) -> anyhow::Result<String> {
-    let answer: Value = serde_json::from_str(answer).context("the demo failed: no JSON came back")?;
-    let message = answer.pointer("/error/message").and_then(Value::as_str);
-    Ok(message.context("the demo failed: the smuggled call was not refused")?.to_owned())
 }

@@ -15,9 +15,6 @@ use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
 use crate::visible::escape_invisible;
 
 /// Checks every selected chain, and prints the results of its steps.
-///
-/// # Errors
-/// If a person interrupts it, or stdout cannot be written.
 pub(crate) fn run(args: &DoctorArgs, env: &Env) -> anyhow::Result<Exit> {
     let report = DoctorReport::run_checks(&DoctorQuestion {
         server: args.server.as_deref(),

@@ -1,26 +1,25 @@
 //! `policylayer allow`, `deny`, `hide`, `limit`, `ask`, `reset` and `add`: edits of the policy in force.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use anstream::AutoStream;
 use anyhow::{Context as _, bail};
 
 use super::Env;
-use super::output::{ExitError, print};
+use super::output::{UsageError, print};
 use crate::author::edit::{self, CannotEdit, EditAction, EditOutcome, Edited, Order, Pasted};
 use crate::cli::{AddArgs, EditArgs, Format, LimitArgs, ResetArgs, ToolsArgs};
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
 use crate::paths::{self, POLICY_VARIABLE};
-use crate::policy::{self, Colour, Diagnostic, Effect, Policy, ServerName, Source};
+use crate::policy::{self, Colour, Diagnostic, Policy, ServerName, Source};
 use crate::report::edit::{DecisionChange, EditReport, ToolDecision, compare_decisions};
 use crate::report::to_json;
 use crate::settings::Settings;
-use crate::term::style::{ERROR, SUCCESS, WARN, terminal_width};
-use crate::term::table::{Cell, Table};
+use crate::term::style::effect_style;
+use crate::term::table::{self, Cell};
 use crate::term::{diff, message};
-use crate::visible::{count_of, escape_invisible, visible_lines, visible_path};
+use crate::visible::{count_of, visible_path};
 
 pub(crate) fn edit_tools(action: EditAction, args: &ToolsArgs, env: &Env) -> anyhow::Result<Exit> {
     carry_out(Order { action, tools: args.tools.clone(), reason: args.reason.clone() }, &args.edit, env)
@@ -44,19 +43,19 @@ pub(crate) fn add_pasted(args: &AddArgs, env: &Env) -> anyhow::Result<Exit> {
 
 fn read_pasted(file: &Path) -> anyhow::Result<Pasted> {
     if file != Path::new("-") {
-        let source = paths::read_policy(file).map_err(ExitError::from)?;
-        return Ok(Pasted::read(source.name(), Some(source.format()), source.text()).map_err(ExitError::from)?);
+        let source = paths::read_policy(file)?;
+        return Ok(Pasted::read(source.name(), Some(source.format()), source.text())?);
     }
     let mut text = Vec::new();
     let mut stdin = io::stdin().lock().take(MAX_POLICY_FILE as u64 + 1);
-    stdin.read_to_end(&mut text).context("What is pasted cannot be read from stdin. Give it as a file")?;
+    stdin.read_to_end(&mut text).context("stdin cannot be read. Give the document as a file")?;
     // Before the text is decoded: the cut may be in the middle of a character.
     if text.len() > MAX_POLICY_FILE {
         let most = MAX_POLICY_FILE / 1024 / 1024;
-        bail!("What comes from stdin is larger than {most} MiB, and no policy is. Give the policy itself.");
+        bail!("stdin holds more than {most} MiB, and no policy is that large. Give the policy itself.");
     }
-    let text = String::from_utf8(text).ok().context("What comes from stdin is not UTF-8. Give the policy as UTF-8")?;
-    Ok(Pasted::read("stdin", None, &text).map_err(ExitError::from)?)
+    let text = String::from_utf8(text).ok().context("stdin is not UTF-8. Give the policy as UTF-8")?;
+    Ok(Pasted::read("stdin", None, &text)?)
 }
 
 fn carry_out(order: Order, args: &EditArgs, env: &Env) -> anyhow::Result<Exit> {
@@ -77,7 +76,7 @@ fn edit_with(
 ) -> anyhow::Result<Exit> {
     let target = find_target(args, env)?;
     let name = visible_path(&target.path);
-    let edited = edit(target.source.as_ref(), &name, &target.server).map_err(ExitError::from)?;
+    let edited = edit(target.source.as_ref(), &name, &target.server)?;
     let before = Before::load_before(&target);
     let changed = edited.outcome == EditOutcome::Changed;
     let written = changed && !args.dry_run;
@@ -104,14 +103,16 @@ fn edit_with(
 fn summarize(report: &EditReport<'_>, has_file: bool) -> String {
     let EditReport { file, server, .. } = report;
     match (report.changed, report.written) {
-        (false, _) if has_file => format!("Nothing is to be changed: {file} is as asked already."),
-        (false, _) => format!(
-            "Nothing is to be changed: the built-in policy for {server} says so already, and {file} was not written."
-        ),
+        (false, _) if has_file => format!("Nothing to change: {file} already says this."),
+        (false, _) => {
+            format!(
+                "Nothing to change: the built-in policy for {server} already says this, and {file} was not written."
+            )
+        }
         (true, false) => format!("This was a dry run: nothing was written to {file}."),
-        (true, true) if has_file => format!("Wrote {file}. Wrappers that run take it up at once."),
+        (true, true) if has_file => format!("Wrote {file}. Running wrappers take it up at once."),
         (true, true) => format!(
-            "Wrote {file}: the built-in policy for {server}, with this change. Wrappers that run take it up at once."
+            "Wrote {file}: the built-in policy for {server}, with this change. Running wrappers take it up at once."
         ),
     }
 }
@@ -121,10 +122,10 @@ fn print_notes(edited: &Edited, before: &Before) -> io::Result<()> {
     let new: Vec<_> = edited.warnings.iter().filter(|warning| !before.had_warning(warning)).cloned().collect();
     let (shown, left) = new.split_at(new.len().min(MAX_WARNINGS));
     let rendered = policy::render_diagnostics(&edited.source, shown, Colour::Styled);
-    anstream::stderr().lock().write_all(rendered.as_bytes())?;
+    message::print_styled(&rendered);
     if !left.is_empty() {
         let left = count_of(left.len() as u64, "warning");
-        message::print_note(&format!("And {left} more; `policylayer check` says them all."));
+        message::print_note(&format!("And {left} more: `policylayer check` prints them all."));
     }
     edited.notes.iter().for_each(|note| message::print_note(note));
     Ok(())
@@ -134,51 +135,36 @@ fn print_notes(edited: &Edited, before: &Before) -> io::Result<()> {
 const MAX_WARNINGS: usize = 3;
 
 fn show_edit(target: &Target, edited: &Edited, report: &EditReport<'_>) -> anyhow::Result<()> {
-    let mut out = AutoStream::auto(io::stdout()).lock();
     let EditReport { file, server, .. } = report;
-    let old = match &target.source {
-        Some(source) => {
-            writeln!(out, "--- {file}\n+++ {file}")?;
-            source.text()
-        }
-        None => {
-            writeln!(out, "--- the built-in policy for {server}\n+++ {file}")?;
-            &edit::write_out_builtin(&target.server)
-        }
+    let (name, old) = match &target.source {
+        Some(source) => ((*file).to_owned(), source.text()),
+        None => (format!("the built-in policy for {server}"), &*edit::write_out_builtin(&target.server)),
     };
-    diff::write_hunks(&mut out, &visible_lines(old), &visible_lines(edited.source.text()))?;
-    writeln!(out)?;
-    if report.decisions.is_empty() {
-        writeln!(out, "No decision on a known tool changes.")?;
-    } else {
+    print(|out| {
+        writeln!(out, "--- {name}\n+++ {file}")?;
+        diff::write_hunks(out, old, edited.source.text())?;
+        writeln!(out)?;
+        if report.decisions.is_empty() {
+            return writeln!(out, "No decision about a known tool changes.");
+        }
         let rows: Vec<_> = report.decisions.iter().map(table_row).collect();
-        Table::new(&["TOOL", "BEFORE", "AFTER", "RULE"], terminal_width()).write_rows(&mut out, &rows)?;
-    }
-    Ok(out.flush()?)
+        table::write_table(out, &["TOOL", "BEFORE", "AFTER", "RULE"], &rows)
+    })
 }
 
 fn table_row(DecisionChange { tool, before, after }: &DecisionChange<'_>) -> Vec<Cell> {
     // Otherwise a row would show the same value twice, and not what changes.
     let is_shown = before.effect != after.effect || before.limits != after.limits;
     let note = if is_shown { "" } else { ", another reason" };
-    vec![
-        Cell::new_plain(escape_invisible(tool)),
-        decision_cell(before, ""),
-        decision_cell(after, note),
-        Cell::new_plain(escape_invisible(after.rule)),
-    ]
+    vec![Cell::new(tool), decision_cell(before, ""), decision_cell(after, note), Cell::new(after.rule)]
 }
 
 fn decision_cell(decision: &ToolDecision<'_>, note: &str) -> Cell {
-    let style = match decision.effect {
-        word if word == Effect::Allow.as_str() => SUCCESS,
-        word if word == Effect::RequireApproval.as_str() => WARN,
-        _ => ERROR,
-    };
     let limits: String = decision.limits.iter().map(|limit| format!(", {limit}")).collect();
-    Cell::new_styled(format!("{}{limits}{note}", decision.effect), style)
+    Cell::styled(format_args!("{}{limits}{note}", decision.effect), effect_style(decision.effect))
 }
 
+/// The policy before the edit.
 struct Before {
     policy: Policy,
     warnings: Vec<Diagnostic>,
@@ -198,16 +184,16 @@ impl Before {
 
 fn find_target(args: &EditArgs, env: &Env) -> anyhow::Result<Target> {
     let policy = args.policy.as_deref();
-    let settings = super::settings_for(policy, env).map_err(ExitError::from)?;
+    let settings = super::settings_for(policy, env)?;
     let server = if args.server.is_some() || policy.is_some() || env.var(POLICY_VARIABLE).is_some() {
-        super::server_for(args.server.as_deref(), policy, env)?
+        super::server_for(args.server.as_ref(), policy, env)
     } else {
         only_server(&settings, env)?
     };
-    let path = paths::find_policy(policy, &server, &settings, env).map_err(ExitError::from)?;
-    let source = path.as_deref().map(paths::read_policy).transpose().map_err(ExitError::from)?;
+    let path = paths::find_policy(policy, &server, &settings, env)?;
+    let source = path.as_deref().map(paths::read_policy).transpose()?;
     let new = || paths::configuration_dir(env).map(|dir| dir.join("policies").join(format!("{server}.toml")));
-    let path = path.map_or_else(new, Ok).map_err(ExitError::from)?;
+    let path = path.map_or_else(new, Ok)?;
     Ok(Target { server, path, source })
 }
 
@@ -215,11 +201,11 @@ fn only_server(settings: &Settings, env: &Env) -> anyhow::Result<ServerName> {
     let servers = super::servers_with_policies(settings, env)?;
     let why = match servers.as_slice() {
         [only] => return Ok(only.clone()),
-        [] => "No server has a policy file yet. Say which one is meant, as in --server iterable.".to_owned(),
+        [] => "No server has a policy file yet. Name the server, as in --server iterable.".to_owned(),
         [first, ..] => {
             let names = servers.iter().map(ServerName::as_str).collect::<Vec<_>>().join(", ");
-            format!("Several servers have a policy: {names}. Say which one is meant, as in --server {first}.")
+            format!("Several servers have a policy: {names}. Name one of them, as in --server {first}.")
         }
     };
-    Err(ExitError::from_usage(why).into())
+    Err(UsageError(why).into())
 }

@@ -2,8 +2,8 @@
 
 mod page;
 
-use super::output::{load_policy, print};
-use super::{Env, as_word, tool_server};
+use super::output::print;
+use super::{Env, as_word, load_policy, tool_server};
 use crate::author::snippet::Snippet;
 use crate::cli::{ExplainArgs, ExplainFormat};
 use crate::exit::Exit;
@@ -13,20 +13,18 @@ use crate::report::to_json;
 
 /// Explains a tool. If the policy cannot be loaded, that is reported and determines the exit code, but the tool is
 /// still explained.
-///
-/// # Errors
-/// If the server's name is invalid, the policy cannot be loaded, or stdout cannot be written.
 pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
-    let server = tool_server::find_server(&args.tool, args.server.as_deref(), args.policy.as_deref(), env)?;
+    let server = tool_server::find_server(&args.tool, args.server.as_ref(), args.policy.as_deref(), env)?;
     let loaded = load_policy(args.policy.as_deref(), &server, env);
     let file = args.policy.as_ref().map(|file| format!("--policy {}", as_word(&file.display().to_string())));
     let named = (args.server.is_some() || file.is_none()).then(|| format!("--server {server}"));
+    let shown = loaded.as_ref().map_err(ToString::to_string);
     let question = ToolQuestion {
         tool: &args.tool,
         server: &server,
         place: file.into_iter().chain(named).collect::<Vec<_>>().join(" "),
         format: args.policy.as_deref().and_then(|file| Format::from_ending(file.extension()?.to_str()?)),
-        loaded: loaded.as_ref().map_err(|error| error.message.as_str()),
+        loaded: shown.as_ref().copied().map_err(String::as_str),
     };
     let explanation = Explanation::new(&question, |recommended, mode, format| {
         let snippet = Snippet::from_recommended(&server, &args.tool, recommended, mode)?;

@@ -12,7 +12,7 @@ use jiff::Zoned;
 use serde_json::Value;
 
 use super::Env;
-use super::output::{ExitError, show_start};
+use super::output::{UsageError, show_start};
 use crate::author::init::{
     Answers, FoundByName, InitTarget, Origin, PlannedTool, TargetOptions, plan_tools, profile_tools, verify_policy,
     write_policy,
@@ -30,7 +30,7 @@ use crate::visible::{count_of, escape_invisible, visible_path};
 
 /// Starts the server, asks a person if there is one, and writes the policy.
 pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
-    let settings = paths::load_settings(env).map_err(ExitError::from)?;
+    let settings = paths::load_settings(env)?;
     let server = find_server(args, &settings)?;
     // Before the server runs: nobody should answer questions in vain.
     let options = TargetOptions {
@@ -38,43 +38,43 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
         format: args.format.map(PolicyFormat::document_format),
         force: args.force,
     };
-    let target = InitTarget::find_target(options, &server, &settings, env).map_err(ExitError::from)?;
+    let target = InitTarget::find_target(options, &server, &settings, env)?;
     let offer = probe::probe_command(&args.command, &show_start)?;
     offer.notes.iter().for_each(|note| message::print_warning(&format!("{server}: {}", escape_invisible(note))));
     let tools: Vec<_> = offer.tools.iter().filter_map(Listed::read).collect();
     if tools.is_empty() {
         bail!(
-            "{server} lists no tools, so there is nothing to write a policy for.\nwhat to do: see whether it needs an \
-             option or a permission to have some"
+            "{server} lists no tools, so there is nothing to write a policy for.\nwhat to do: check whether it needs an \
+             option or a permission to list some"
         );
     }
     let Some(answers) = ask_for_answers(args, &server, &tools, env)? else {
         bail!(
-            "Nothing was written, since a question was left without an answer.\nwhat to do: run it again, or take what is recommended with --yes"
+            "Nothing was written, because a question was not answered.\nwhat to do: run this again, or accept the recommendations with --yes"
         );
     };
     let plan = plan_tools(&server, &tools, &answers);
     let origin = Origin { server: &server, calls_itself: &calls_itself(&offer), day: &Zoned::now().date().to_string() };
     let text = write_policy(&origin, &plan, &answers, target.format);
     let warnings = verify_policy(&text, &server, &plan, target.format)
-        .map_err(|why| anyhow!("The policy that would be written is not what it should be, so it is not. {why}"))?;
+        .map_err(|why| anyhow!("The policy was not written, because it would not do what it should. {why}"))?;
     let Some(file) = &target.file else {
         io::stdout().lock().write_all(text.as_bytes())?;
         return Ok(Exit::Ok);
     };
-    let backups = target.write_file(file, &text).map_err(ExitError::from)?;
+    let backups = target.write_file(file, &text)?;
     print_summary(args, &server, &plan, &target, file, &backups);
     if warnings > 0 {
         // Only a person's answers cause warnings.
         let warnings = count_of(warnings, "warning");
         let file = as_word(&file.to_string_lossy());
         message::print_warning(&format!(
-            "It loads with {warnings}: `policylayer check --server {server} {file}` shows what is doubtful."
+            "It loads with {warnings}: `policylayer check --server {server} {file}` shows them."
         ));
     }
     if target.found_by_name == FoundByName::Yes && env.var(POLICY_VARIABLE).is_some() {
         message::print_warning(&format!(
-            "{POLICY_VARIABLE} is set, so the policy that it names is in force, and not this one. Unset it to use this one."
+            "{POLICY_VARIABLE} is set, so the policy that it names is in force instead of this one. Unset it to use this one."
         ));
     }
     Ok(Exit::Ok)
@@ -82,17 +82,15 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
 
 /// Returns the server's name: the given one, that of config.toml, or the one derived from the command.
 fn find_server(args: &InitArgs, settings: &Settings) -> anyhow::Result<ServerName> {
-    if let Some(name) = &args.server {
-        return Ok(ServerName::parse(name).map_err(|error| {
-            ExitError::from_usage(format!("--server: {error}\nwhat to do: give the name that the policy file is to have, such as --server iterable"))
-        })?);
-    }
-    let named = settings.name_of(&args.command)?.cloned();
-    Ok(named.or_else(|| server::derive_name(&args.command)).ok_or_else(|| {
+    let named = match &args.server {
+        Some(server) => Some(server),
+        None => settings.name_of(&args.command)?,
+    };
+    Ok(named.cloned().or_else(|| server::derive_name(&args.command)).ok_or_else(|| {
         let command = command_line(&args.command);
-        ExitError::from_usage(format!(
-            "The command `{command}` does not tell the server's name, and the policy is found by it.\nwhat to do: give one \
-             with --server NAME, and the same one to `policylayer wrap`"
+        UsageError(format!(
+            "The policy is found by the server's name, and the command `{command}` does not reveal it.\nwhat to do: give a \
+             name with --server NAME, and the same one to `policylayer wrap`"
         ))
     })?)
 }
@@ -134,7 +132,7 @@ fn print_summary(
     let backups: Vec<_> = backups.iter().map(|file| visible_path(file)).collect();
     let backups = match backups.as_slice() {
         [] => String::new(),
-        backups => format!(" What was there is kept as {}.", backups.join(" and ")),
+        backups => format!(" The old policy is kept as {}.", backups.join(" and ")),
     };
     let (command, dashes) = (command_line(&args.command), as_word("--"));
     let tools = count_of(plan.len() as u64, "tool");

@@ -5,27 +5,23 @@ mod text;
 use std::sync::Arc;
 
 use super::Env;
-use super::output::{ExitError, print_report, show_start};
+use super::output::{print_report, show_start};
 use crate::cli::InspectArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::ServerName;
 use crate::probe;
 use crate::report::inspection::InspectReport;
 use crate::term::style::terminal_width;
 
 /// Starts the server, passes its lists through the policy, and prints the result.
-///
-/// # Errors
-/// If the policy cannot be loaded, or the server cannot be started or does not answer.
 pub(crate) fn run(args: &InspectArgs, env: &Env) -> anyhow::Result<Exit> {
-    let settings = paths::load_settings(env).map_err(ExitError::from)?;
+    let settings = paths::load_settings(env)?;
     let server = match &args.server {
-        Some(name) => ServerName::parse(name)?,
+        Some(server) => server.clone(),
         None => settings.server_of_command(&args.command)?,
     };
     // Before the server is started, since loading takes no time.
-    let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env).map_err(ExitError::from)?;
+    let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env)?;
     let policy = Arc::new(loaded.policy);
     let offer = probe::probe_command(&args.command, &show_start)?;
     let report = InspectReport::new(&offer, &policy, &args.command);

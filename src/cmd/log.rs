@@ -5,18 +5,17 @@ mod stats;
 mod verify;
 
 use std::collections::VecDeque;
-use std::io::Write as _;
 use std::thread;
 
 use jiff::Zoned;
 use rows::{Columns, LinePrinter};
 
 use super::Env;
-use crate::cli::{Filters, Last, LogArgs, LogCommand, LogFormat};
+use super::output::print;
+use crate::cli::{Filters, Format, Last, LogArgs, LogCommand};
 use crate::exit::Exit;
 use crate::limits::FOLLOW_LOOK;
 use crate::paths;
-use crate::policy::ServerName;
 use crate::record::LogLine;
 use crate::report::log_records::{LogFilter, LogRecords};
 use crate::term::message;
@@ -27,9 +26,6 @@ const LAST: usize = 50;
 const LAST_BEFORE: usize = 10;
 
 /// Prints the log, or runs the named subcommand.
-///
-/// # Errors
-/// If a server's name is invalid, or the log cannot be read.
 pub(crate) fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     match &args.command {
         Some(LogCommand::Stats(args)) => stats::run(args, env),
@@ -40,7 +36,6 @@ pub(crate) fn run(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
 
 fn open_records(filters: &Filters, now: &Zoned, env: &Env) -> anyhow::Result<(LogRecords, LogFilter)> {
     let Filters { server, tool, effect, outcome, session, since } = filters.clone();
-    let server = server.as_deref().map(ServerName::parse).transpose()?;
     let since = since.map(|since| since.resolve_at(now));
     let records = LogRecords::open(&paths::audit_dir(env)?, server.as_ref())?;
     Ok((records, LogFilter { tool, effect, outcome, session, since }))
@@ -52,8 +47,8 @@ fn print_log(args: &LogArgs, env: &Env) -> anyhow::Result<Exit> {
     if let Some(missing) = records.find_missing()? {
         match (args.follow, args.format) {
             (true, _) => message::print_note(&format!("{missing} Waiting for it.")),
-            (false, LogFormat::Json) => message::print_note(&missing.to_string()),
-            (false, LogFormat::Table) => writeln!(anstream::stdout(), "{missing}")?,
+            (false, Format::Json) => message::print_note(&missing.to_string()),
+            (false, Format::Text) => print(|out| writeln!(out, "{missing}"))?,
         }
         if !args.follow {
             return Ok(Exit::Ok);

@@ -26,31 +26,22 @@ use std::path::Path;
 
 pub(crate) use crate::env::Env;
 
-use output::ExitError;
+pub(crate) use output::report_error;
 
 use crate::author::edit::EditAction;
-
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
-use crate::paths::{self, POLICY_VARIABLE, SettingsError};
-use crate::policy::{BadServerName, ServerName};
+use crate::paths::{self, LoadedPolicy, POLICY_VARIABLE, SettingsError};
+use crate::policy::ServerName;
 use crate::settings::Settings;
 use crate::shell::as_word;
-use crate::term::message;
 use crate::visible::count_of;
 
 /// Runs the subcommand of the command line.
 ///
 /// # Errors
-/// What to tell the person; the subcommand has not printed it yet.
+/// Returns what is still to be told to the person, with [`report_error`].
 pub(crate) fn run(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
-    run_subcommand(cli, env).or_else(|error| {
-        let error = error.downcast::<ExitError>()?;
-        Ok(report_exit(&error, error.exit))
-    })
-}
-
-fn run_subcommand(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Wrap(args) => wrap::run(args, env),
         Command::Clients(args) => clients::run(args, env),
@@ -81,18 +72,14 @@ fn run_subcommand(cli: &Cli, env: &Env) -> anyhow::Result<Exit> {
 }
 
 /// Returns the selected server: the named one, else the one that the policy file is named after, else an unknown one.
-fn server_for(named: Option<&str>, file: Option<&Path>, env: &Env) -> Result<ServerName, BadServerName> {
-    if let Some(name) = named {
-        return ServerName::parse(name);
-    }
+fn server_for(named: Option<&ServerName>, file: Option<&Path>, env: &Env) -> ServerName {
     let file = file.or_else(|| env.var(POLICY_VARIABLE).map(Path::new));
-    Ok(file.and_then(ServerName::from_policy_file).unwrap_or_else(ServerName::unknown))
+    named.cloned().or_else(|| ServerName::from_policy_file(file?)).unwrap_or_else(ServerName::unknown)
 }
 
-/// Prints an error that has its own exit code, and returns the code.
-fn report_exit(error: &dyn std::fmt::Display, exit: Exit) -> Exit {
-    message::print_error(&error.to_string());
-    exit
+/// Loads the policy that is named or in force for the server. A file that is named is loaded without the settings.
+fn load_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> anyhow::Result<LoadedPolicy> {
+    Ok(paths::load_policy(named, server, &settings_for(named, env)?, env)?)
 }
 
 /// Loads the settings that say where the policy is. A file that is named on the command line is used without them.

@@ -2,73 +2,54 @@
 
 use std::any::Any;
 use std::io::{self, Write};
-use std::path::Path;
 
 use anstream::AutoStream;
 use serde::Serialize;
 
-use super::{Env, settings_for};
 use crate::author::edit::CannotEdit;
 use crate::author::init::TargetError;
 use crate::cli::Format;
 use crate::clients::select::Refusal;
 use crate::exit::Exit;
-use crate::paths::{self, LoadedPolicy, PolicyError, SettingsError};
-use crate::policy::{self, Colour, ServerName};
+use crate::paths::{PolicyError, SettingsError};
+use crate::policy::{self, BadServerName, Colour};
 use crate::report::log_records::LogError;
 use crate::report::to_json;
+use crate::term::message;
 use crate::term::spinner::Spinner;
+use crate::visible::escape_styled;
 
-/// An error that ends the program with its own exit code.
+/// The command line does not say enough, or something that cannot be. The message says what to write.
 #[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub(super) struct ExitError {
-    pub(super) message: String,
-    pub(super) exit: Exit,
-}
+#[error("{0}")]
+pub(super) struct UsageError(pub(super) String);
 
-macro_rules! from_error_with_exit {
-    ($($error:ty),*) => {
-        $(impl From<$error> for ExitError {
-            fn from(error: $error) -> Self {
-                Self { message: error.to_string(), exit: error.exit_code() }
-            }
-        })*
-    };
-}
-
-from_error_with_exit!(PolicyError, SettingsError, LogError, TargetError, Refusal);
-
-impl From<CannotEdit> for ExitError {
-    fn from(error: CannotEdit) -> Self {
-        let message = error.to_string();
-        let CannotEdit::Invalid { document, diagnostics, .. } = error else {
-            return Self { message, exit: Exit::Failed };
-        };
-        let rendered = policy::render_diagnostics(&document, &diagnostics, Colour::Styled);
-        Self { message: format!("{message}\n\n{}", rendered.trim_end()), exit: Exit::InvalidPolicy }
+/// Prints why a subcommand failed, and returns the exit code.
+pub(crate) fn report_error(error: &anyhow::Error) -> Exit {
+    if let Some(CannotEdit::Invalid { document, diagnostics, .. }) = error.downcast_ref() {
+        let rendered = policy::render_diagnostics(document, diagnostics, Colour::Styled);
+        message::print_error(&format!("{error}\n\n{}", rendered.trim_end()));
+        return Exit::InvalidPolicy;
     }
+    message::print_error(&format!("{error:#}"));
+    exit_code(error)
 }
 
-impl ExitError {
-    pub(super) fn from_usage(message: String) -> Self {
-        Self { message, exit: Exit::Usage }
-    }
-}
-
-/// Loads the settings that say where the policy is, and the policy that is named or in force for the server. A named
-/// file is loaded without the settings.
-///
-/// # Errors
-/// If config.toml or the policy cannot be read or is invalid.
-pub(super) fn load_policy(named: Option<&Path>, server: &ServerName, env: &Env) -> Result<LoadedPolicy, ExitError> {
-    Ok(paths::load_policy(named, server, &settings_for(named, env)?, env)?)
+/// Returns the exit code of a run that fails with this error.
+pub(super) fn exit_code(error: &anyhow::Error) -> Exit {
+    let codes = [
+        error.downcast_ref().map(|_: &UsageError| Exit::Usage),
+        error.downcast_ref().map(|_: &BadServerName| Exit::Usage),
+        error.downcast_ref().map(PolicyError::exit_code),
+        error.downcast_ref().map(SettingsError::exit_code),
+        error.downcast_ref().map(LogError::exit_code),
+        error.downcast_ref().map(TargetError::exit_code),
+        error.downcast_ref().map(Refusal::exit_code),
+    ];
+    codes.into_iter().flatten().next().unwrap_or(Exit::Failed)
 }
 
 /// Prints a report as JSON, or as the text that `write_text` writes.
-///
-/// # Errors
-/// If stdout cannot be written.
 pub(super) fn print_report<R: Serialize>(
     report: &R,
     format: Format,
@@ -80,13 +61,13 @@ pub(super) fn print_report<R: Serialize>(
     })
 }
 
-/// Prints what `write` writes. Colours are left out if stdout does not support them.
-///
-/// # Errors
-/// If stdout cannot be written.
+/// Prints what `write` writes. Colours are left out if stdout does not support them, and what is invisible is shown as
+/// codes, wherever it came from.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut text = Vec::new();
+    write(&mut text)?;
     let mut out = AutoStream::auto(io::stdout()).lock();
-    write(&mut out)?;
+    out.write_all(escape_styled(&String::from_utf8_lossy(&text)).as_bytes())?;
     out.flush()?;
     Ok(())
 }

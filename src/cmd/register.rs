@@ -2,10 +2,8 @@
 
 use std::io::{self, Write};
 
-use anstream::AutoStream;
-
-use super::output::ExitError;
-use super::{Env, report_exit};
+use super::Env;
+use super::output::print;
 use crate::cli::{RegisterArgs, Which};
 use crate::clients::apply::{FileResult, apply_changes};
 use crate::clients::program;
@@ -17,16 +15,14 @@ use crate::clients::servers::Clients;
 use crate::clients::table::ConfigScope;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::ServerName;
 use crate::shell::as_word;
 use crate::term::{diff, message};
-use crate::visible::{escape_invisible, visible_lines, visible_path};
+use crate::visible::{escape_invisible, visible_path};
 
 pub(crate) fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
-    let settings = paths::load_settings(env).map_err(ExitError::from)?;
+    let settings = paths::load_settings(env)?;
     let program = program::path_to_write(env)?;
-    let server = args.server.as_deref().map(ServerName::parse).transpose()?;
-    let naming = Naming::new(server, args.policy.as_deref(), &settings, env).map_err(ExitError::from)?;
+    let naming = Naming::new(args.server.clone(), args.policy.as_deref(), &settings, env)?;
     let clients = Clients::find_all(env);
     let Which { client, all_clients } = &args.which;
     let selection = Selection::new(&clients, client, &program, env);
@@ -48,16 +44,17 @@ pub(crate) fn run(args: &RegisterArgs, env: &Env) -> anyhow::Result<Exit> {
 /// Applies the changes and prints what was done.
 pub(super) fn carry_out(plan: Result<RegisterPlan<'_>, Refusal>, selection: &Selection<'_>) -> anyhow::Result<Exit> {
     selection.warnings.borrow().iter().for_each(|warning| message::print_warning(warning));
-    let RegisterPlan { changes, mut exit, note } = plan.map_err(ExitError::from)?;
+    let RegisterPlan { changes, mut exit, note } = plan?;
     note.iter().for_each(|note| message::print_note(note));
-    let mut out = AutoStream::auto(io::stdout()).lock();
     for (changes, result) in apply_changes(selection, &changes) {
         match result {
-            Ok(result) => show_outcome(&mut out, &changes, &result)?,
-            Err(error) => exit = report_exit(&error, Exit::Failed),
+            Ok(result) => print(|out| show_outcome(out, &changes, &result))?,
+            Err(error) => {
+                message::print_error(&error.to_string());
+                exit = Exit::Failed;
+            }
         }
     }
-    out.flush()?;
     Ok(exit)
 }
 
@@ -66,12 +63,12 @@ fn show_outcome(out: &mut dyn Write, changes: &[&EntryChange<'_>], result: &File
         (FileResult::Preview { old, new }, Some(first)) => {
             let file = first.file.display_name();
             writeln!(out, "--- {file}\n+++ {file} (with this change)")?;
-            diff::write_hunks(out, &visible_lines(old), &visible_lines(new))
+            diff::write_hunks(out, old, new)
         }
         (FileResult::Saved { backup }, Some(first)) => {
             changes.iter().try_for_each(|change| show_change(out, change))?;
             if let Some(backup) = backup {
-                writeln!(out, "  The file as it was is kept as {}", visible_path(backup))?;
+                writeln!(out, "  The old file is kept as {}", visible_path(backup))?;
             }
             show_next_step(out, first, changes)
         }
@@ -82,11 +79,13 @@ fn show_outcome(out: &mut dyn Write, changes: &[&EntryChange<'_>], result: &File
 fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> {
     let (file, key, name) = (change.file.display_name(), escape_invisible(&change.key), change.file.row.name);
     match change.action {
-        EntryAction::Nothing => return writeln!(out, "{key} of {name} is wrapped already: {file} stays as it is."),
-        EntryAction::Wrapped => writeln!(out, "Put the policy before {key} of {name}: {file}")?,
+        EntryAction::Nothing => {
+            return writeln!(out, "{key} of {name} is already behind the policy: {file} was not changed.");
+        }
+        EntryAction::Wrapped => writeln!(out, "Put the policy in front of {key} of {name}: {file}")?,
         EntryAction::Added => writeln!(out, "Added {key} to {name}, behind the policy: {file}")?,
-        EntryAction::Moved => writeln!(out, "Told {name} where policylayer is now, for {key}: {file}")?,
-        EntryAction::Unwrapped => writeln!(out, "Took the policy out from before {key} of {name}: {file}")?,
+        EntryAction::Moved => writeln!(out, "Updated the path of policylayer for {key} of {name}: {file}")?,
+        EntryAction::Unwrapped => writeln!(out, "Removed the policy in front of {key} of {name}: {file}")?,
     }
     writeln!(out, "  It now starts {}", escape_invisible(&secret::redact_words(&change.expected).join(" ")))?;
     for note in &change.notes {
@@ -95,8 +94,8 @@ fn show_change(out: &mut dyn Write, change: &EntryChange<'_>) -> io::Result<()> 
     if change.file.row.scope == ConfigScope::Project && change.action != EntryAction::Unwrapped {
         writeln!(
             out,
-            "  This file is the project's: who else uses it may have policylayer elsewhere, or not at all. Do not commit \
-             the change unless all have it at this path."
+            "  This file belongs to the project, and others who use it may not have policylayer at this path. Do not commit \
+             the change unless they do."
         )?;
     }
     Ok(())
@@ -111,5 +110,5 @@ fn show_next_step(out: &mut dyn Write, first: &EntryChange<'_>, changes: &[&Entr
     };
     let mut clients: Vec<_> = changes.iter().map(|change| change.file.row.name).collect();
     clients.dedup();
-    writeln!(out, "Restart {}, so that it takes effect.{undo}", clients.join(" and "))
+    writeln!(out, "Restart {} for this to take effect.{undo}", clients.join(" and "))
 }

@@ -4,34 +4,31 @@ use std::io::{self, Write};
 
 use jiff::Zoned;
 
-use super::output::{ExitError, load_policy, print_report};
-use super::{Env, count_of};
+use super::output::print_report;
+use super::{Env, count_of, load_policy};
 use crate::cli::ReplayArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::{Effect, ServerName};
+use crate::policy::ServerName;
 use crate::report::log_records::{LogRecords, choose_server};
 use crate::report::replay::{ReplayChange, ReplayReport};
 use crate::term::message;
-use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, terminal_width};
-use crate::term::table::{Cell, Table};
+use crate::term::style::{DIM, WARN, effect_style, format_local_time};
+use crate::term::table::{self, Cell};
 use crate::visible::escape_invisible;
 
 /// Decides the recorded calls again and prints which decisions change. Changes are not a failure.
-///
-/// # Errors
-/// If the log cannot be read.
 pub(crate) fn run(args: &ReplayArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let dir = paths::audit_dir(env)?;
     let of_policy = ServerName::from_policy_file(&args.policy);
-    let server = choose_server(args.server.as_deref(), of_policy, &dir).map_err(ExitError::from)?;
+    let server = choose_server(args.server.as_ref(), of_policy, &dir)?;
     let policy = load_policy(Some(&args.policy), &server, env)?.policy;
     let mut records = LogRecords::open_existing(&dir, Some(&server))?;
     let since = args.since.map(|since| since.resolve_at(&now));
     let report = ReplayReport::collect(&mut records, &server, &policy, since)?;
     report.warnings.iter().for_each(|warning| message::print_warning(warning));
-    print_report(&report, args.format.into(), |out, report| write_replay(out, report, &now))?;
+    print_report(&report, args.format, |out, report| write_replay(out, report, &now))?;
     Ok(Exit::Ok)
 }
 
@@ -41,12 +38,12 @@ fn write_replay(out: &mut dyn Write, report: &ReplayReport, now: &Zoned) -> io::
         return writeln!(out, "The log of {server} has no matching call.");
     }
     let calls = count_of(*calls, "call");
-    writeln!(out, "{calls} of {server} under {file}: {same} decided as before, {changed} otherwise.")?;
+    writeln!(out, "{calls} of {server} under {file}: {same} decided as before, {changed} differently.")?;
     if !report.changes.is_empty() {
         writeln!(out)?;
         let rows: Vec<_> = report.changes.iter().map(|change| change_row(change, now)).collect();
         let header = ["TOOL", " CALLS", "WAS", "BECOMES", "RULE", "EXAMPLE", "REASON"];
-        Table::new(&header, terminal_width()).write_rows(out, &rows)?;
+        table::write_table(out, &header, &rows)?;
     }
     if *uncertain > 0 {
         let tools =
@@ -64,18 +61,13 @@ fn write_replay(out: &mut dyn Write, report: &ReplayReport, now: &Zoned) -> io::
 }
 
 fn change_row(change: &ReplayChange, now: &Zoned) -> Vec<Cell> {
-    let becomes = match change.becomes {
-        word if word == Effect::Allow.as_str() => SUCCESS,
-        word if word == Effect::RequireApproval.as_str() => WARN,
-        _ => ERROR,
-    };
     vec![
-        Cell::new_plain(escape_invisible(&change.tool)),
-        Cell::new_plain(format!("{:>6}", change.calls)),
-        Cell::new_plain(change.was),
-        Cell::new_styled(change.becomes, becomes),
-        Cell::new_plain(escape_invisible(&change.rule)),
-        Cell::new_styled(format_local_time(change.example, now), DIM),
-        Cell::new_plain(change.reason.as_deref().map(escape_invisible).unwrap_or_default()),
+        Cell::new(&change.tool),
+        Cell::new(format!("{:>6}", change.calls)),
+        Cell::new(change.was),
+        Cell::styled(change.becomes, effect_style(change.becomes)),
+        Cell::new(&change.rule),
+        Cell::styled(format_local_time(change.example, now), DIM),
+        Cell::new(change.reason.as_deref().unwrap_or_default()),
     ]
 }

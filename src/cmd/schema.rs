@@ -9,9 +9,6 @@ use crate::exit::Exit;
 const SCHEMA: &str = include_str!("../../config/policy.schema.json");
 
 /// Prints the schema.
-///
-/// # Errors
-/// If stdout cannot be written.
 pub(crate) fn run() -> anyhow::Result<Exit> {
     let mut out = std::io::stdout().lock();
     out.write_all(SCHEMA.as_bytes())?;

@@ -22,7 +22,7 @@ use crate::visible::escape_invisible;
 /// Runs the named test files, or all those beside the policies in the configuration directory.
 ///
 /// # Errors
-/// If there is no test file at all. Errors in one file are part of the output, and the others still run.
+/// Returns an error if there is no test file at all. Errors in one file are part of the output, and the others still run.
 pub(crate) fn run(args: &TestArgs, env: &Env) -> anyhow::Result<Exit> {
     let files = if args.files.is_empty() { find_tests(env)? } else { args.files.clone() };
     let run = TestRun::run_files(&files, env);
@@ -74,10 +74,10 @@ fn write_comparison(out: &mut dyn Write, failure: &FailedCall) -> io::Result<()>
     let rows = failure.shown_parts().map(|part| {
         let (mark, style) = if part.matches { (" ", Style::new()) } else { ("✘", ERROR.bold()) };
         vec![
-            Cell::new_styled(mark, style),
-            Cell::new_plain(part.what),
-            Cell::new_plain(part.describe_expected()),
-            Cell::new_styled(part.describe_got(), style),
+            Cell::styled(mark, style),
+            Cell::new(part.what),
+            Cell::new(part.describe_expected()),
+            Cell::styled(part.describe_got(), style),
         ]
     });
     table::write_table(out, &["", "", "EXPECTED", "GOT"], &rows.collect::<Vec<_>>())

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Env;
-use super::output::ExitError;
+use super::output::UsageError;
+use super::{Env, server_for};
 use crate::paths::{self, POLICY_VARIABLE};
 use crate::policy::ServerName;
 use crate::report::explanation::CATALOGUED;
@@ -12,20 +12,14 @@ use crate::visible::escape_invisible;
 
 /// Returns the server that has the tool: the named one, else the one that the policy file is named after, else the only
 /// one with a policy, else the one whose catalogue has the tool.
-///
-/// # Errors
-/// If the name is invalid, or it is unclear which server is meant.
 pub(super) fn find_server(
     tool: &str,
-    named: Option<&str>,
+    named: Option<&ServerName>,
     file: Option<&Path>,
     env: &Env,
 ) -> anyhow::Result<ServerName> {
-    if let Some(name) = named {
-        return Ok(ServerName::parse(name)?);
-    }
-    if let Some(file) = file.or_else(|| env.var(POLICY_VARIABLE).map(Path::new)) {
-        return Ok(ServerName::from_policy_file(file).unwrap_or_else(ServerName::unknown));
+    if named.is_some() || file.is_some() || env.var(POLICY_VARIABLE).is_some() {
+        return Ok(server_for(named, file, env));
     }
     // If the directory cannot be read, loading the policy reports it.
     let listed = paths::list_policies(env).map(|listing| listing.servers).unwrap_or_default();
@@ -41,10 +35,10 @@ pub(super) fn find_server(
         [] => String::new(),
         similar => format!("Did you mean {} of {CATALOGUED}? ", similar.join(", ")),
     };
-    let error = ExitError::from_usage(format!(
-        "It is unclear which server has the tool {}. {meant}Name the server with --server NAME, or the policy that is for \
-         it with --policy FILE.",
+    Err(UsageError(format!(
+        "It is unclear which server has the tool {}. {meant}Name the server with --server NAME, or its policy with \
+         --policy FILE.",
         escape_invisible(tool)
-    ));
-    Err(error.into())
+    ))
+    .into())
 }

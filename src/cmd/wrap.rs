@@ -1,81 +1,59 @@
 //! `policylayer wrap -- CMD`: the server, with the policy in front of it.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{anyhow, bail};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
 use super::Env;
+use super::output::exit_code;
 use crate::audit;
 use crate::cli::{LogLevel, WrapArgs};
 use crate::engine::limits::Store;
 use crate::engine::{ApprovalOptions, Engine, LocalChannel};
 use crate::exit::Exit;
-use crate::paths::{self, NoStateDir, PolicyError, SettingsError};
-use crate::policy::{BadServerName, Colour, ServerName, Source};
+use crate::paths;
+use crate::policy::{Colour, ServerName, Source};
 use crate::proxy::stderr::Stderr;
-use crate::proxy::{self, LogPlace, Reload, StartError, Wrap, notification, start_failure};
+use crate::proxy::{self, LogPlace, Reload, Wrap, notification, start_failure};
 use crate::record::{ArgumentRecorder, Enforcement, Required};
-use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings, TwoNames};
+use crate::settings::{ApprovalSettings, AuditSettings, LocalConfirm, Settings};
 use crate::state::approvals::{self, Confirm, SessionApprovals};
 use crate::state::{Nowhere, Sqlite};
 use crate::term::message;
-
-/// Why a session did not start. Each message is complete.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("--server: {0}\nwhat to do: give the name that the policy file has, such as --server iterable")]
-    BadName(BadServerName),
-    #[error("{0}")]
-    Settings(#[from] SettingsError),
-    #[error("{0}")]
-    TwoNames(#[from] TwoNames),
-    #[error("{0}")]
-    Policy(#[from] PolicyError),
-    #[error("The audit log is required by config.toml, and there is no place for it. {0}")]
-    NoLog(NoStateDir),
-    #[error("The system has no randomness to give: {0}")]
-    NoRandomness(getrandom::Error),
-    #[error(transparent)]
-    Start(#[from] StartError),
-}
-
-impl Failure {
-    fn exit_code(&self) -> Exit {
-        match self {
-            Self::BadName(_) => Exit::Usage,
-            Self::Policy(error) => error.exit_code(),
-            Self::Settings(error) => error.exit_code(),
-            Self::TwoNames(_) | Self::NoLog(_) | Self::NoRandomness(_) | Self::Start(_) => Exit::Failed,
-        }
-    }
-}
+use crate::visible::escape_styled;
 
 /// Runs a session. A failed start is reported on stderr and to the client, as the answer to its first request.
 ///
 /// # Errors
-/// If not even the thread that writes to stderr can be started. All other failures are reported here, since the client
-/// gets the same message.
+/// Returns an error if not even the thread that writes to stderr can be started. All other failures are reported here,
+/// since the client gets the same message.
 pub(crate) fn run(args: &WrapArgs, env: &Env) -> anyhow::Result<Exit> {
     let stderr = Stderr::start_writer()?;
     log_to(&stderr, args.log_level, env);
-    let exit = wrap(args, env, &stderr).unwrap_or_else(|failure| {
-        let message = failure.to_string();
+    let exit = wrap(args, env, &stderr).unwrap_or_else(|error| {
+        let message = format!("{error:#}");
         report(&message, &stderr, env);
         start_failure::answer_start_failure(&format!("policylayer: {message}"));
-        failure.exit_code()
+        exit_code(&error)
     });
     stderr.wait_written();
     Ok(exit)
 }
 
-fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
+fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> anyhow::Result<Exit> {
     let settings = paths::load_settings(env)?;
-    let server = server_name(args, &settings)?;
+    let server = match &args.server {
+        Some(server) => server.clone(),
+        None => settings.server_of_command(&args.command)?,
+    };
+    paths::check_policy_path(args.policy.as_deref(), env)?;
     let loaded = paths::load_policy(args.policy.as_deref(), &server, &settings, env)?;
     tracing::info!("{} wraps {server}", env!("CARGO_PKG_VERSION"));
     for line in loaded.policy.summarize().to_string().lines() {
@@ -90,7 +68,7 @@ fn wrap(args: &WrapArgs, env: &Env, stderr: &Stderr) -> Result<Exit, Failure> {
         Enforcement::Enforced => engine,
         Enforcement::Observed => {
             tracing::warn!(
-                "observing: nothing is refused but what breaks the protocol; what would have been is in the log"
+                "observing: only what breaks the protocol is refused; what the policy would refuse is in the log"
             );
             engine.with_observation()
         }
@@ -116,23 +94,25 @@ fn recording(
     server: &ServerName,
     settings: &AuditSettings,
     env: &Env,
-) -> Result<(Engine, Option<LogPlace>), Failure> {
-    let folder = match (paths::audit_dir(env), settings.required) {
-        (Ok(folder), _) => folder,
-        (Err(error), Required::Yes) => return Err(Failure::NoLog(error)),
+) -> anyhow::Result<(Engine, Option<LogPlace>)> {
+    let dir = match (paths::audit_dir(env), settings.required) {
+        (Ok(dir), _) => dir,
+        (Err(error), Required::Yes) => {
+            bail!("config.toml requires an audit log, and there is no place for it. {error}")
+        }
         (Err(error), Required::No) => {
             tracing::warn!("no audit log is kept: {error}");
             return Ok((engine, None));
         }
     };
     let key = {
-        let folder = folder.clone();
-        let mut is_said = false;
+        let dir = dir.clone();
+        let mut is_reported = false;
         move || {
-            let key = audit::load_key(&folder);
-            if let (Err(error), false) = (&key, is_said) {
+            let key = audit::load_key(&dir);
+            if let (Err(error), false) = (&key, is_reported) {
                 tracing::warn!("the audit log has no digests of arguments: their key cannot be read ({error})");
-                is_said = true;
+                is_reported = true;
             }
             key.ok()
         }
@@ -142,7 +122,7 @@ fn recording(
         keep: Duration::from_secs(u64::from(settings.keep_days) * 24 * 60 * 60),
     };
     let engine = engine.with_recording(ArgumentRecorder::new(settings.arguments, Box::new(key)), settings.required);
-    Ok((engine, Some(LogPlace { dir: folder, server: server.clone(), options })))
+    Ok((engine, Some(LogPlace { dir, server: server.clone(), options })))
 }
 
 /// Makes the engine ask for approvals, and returns the channel to the persons at this machine.
@@ -151,20 +131,21 @@ fn asking(
     server: &ServerName,
     settings: &ApprovalSettings,
     env: &Env,
-) -> Result<(Engine, Box<dyn LocalChannel>), Failure> {
+) -> anyhow::Result<(Engine, Box<dyn LocalChannel>)> {
+    let no_randomness = |error| anyhow!("The system's random number generator failed: {error}");
     let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(Failure::NoRandomness)?;
+    getrandom::fill(&mut secret).map_err(no_randomness)?;
     let asks = ApprovalOptions { channels: settings.channels.clone(), timeout: settings.timeout, secret };
-    let folder = match paths::state_dir(env) {
-        Ok(folder) => folder,
+    let dir = match paths::state_dir(env) {
+        Ok(dir) => dir,
         Err(error) => return Ok((engine.with_approvals(asks), Box::new(Nowhere(error.to_string())))),
     };
-    let session = approvals::random_code(b"0123456789abcdef", 32).map_err(Failure::NoRandomness)?;
+    let session = approvals::random_code(b"0123456789abcdef", 32).map_err(no_randomness)?;
     let confirm = match settings.local_confirm {
         LocalConfirm::None => Confirm::None,
         LocalConfirm::Code => Confirm::Code,
     };
-    let local = SessionApprovals::new(&folder, paths::STATE_FILE, session, server.to_string(), confirm);
+    let local = SessionApprovals::new(&dir, paths::STATE_FILE, session, server.to_string(), confirm);
     let local = local.with_announce(notification::start_notifications(server, env));
     Ok((engine.with_approvals(asks), Box::new(local)))
 }
@@ -172,7 +153,7 @@ fn asking(
 /// Returns the store of the counts that outlive a session. It is opened when the first limit needs it.
 fn store(env: &Env) -> Box<dyn Store> {
     match paths::state_dir(env) {
-        Ok(folder) => Box::new(Sqlite::new(folder.join(paths::STATE_FILE))),
+        Ok(dir) => Box::new(Sqlite::new(dir.join(paths::STATE_FILE))),
         Err(error) => Box::new(Nowhere(error.to_string())),
     }
 }
@@ -190,13 +171,6 @@ fn reload(
     }
 }
 
-fn server_name(args: &WrapArgs, settings: &Settings) -> Result<ServerName, Failure> {
-    match &args.server {
-        Some(name) => ServerName::parse(name).map_err(Failure::BadName),
-        None => Ok(settings.server_of_command(&args.command)?),
-    }
-}
-
 /// Lines on stderr are mixed with the server's own: ours begin with the program's name in place of the time, which the
 /// clients' logs add anyway.
 struct Name;
@@ -209,9 +183,23 @@ impl FormatTime for Name {
 
 /// Reports an error to a person, after everything that was logged before.
 fn report(message: &str, stderr: &Stderr, env: &Env) {
-    let line = message::error_line(message);
+    let line = escape_styled(&message::error_line(message));
     let line = if env.colours_stderr() { line } else { anstream::adapter::strip_str(&line).to_string() };
     stderr.write_text(line.as_bytes());
+}
+
+/// Shows what is invisible in our lines as codes: they quote names, lines and errors of the server.
+struct VisibleLog(Stderr);
+
+impl io::Write for VisibleLog {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_text(escape_styled(&String::from_utf8_lossy(line)).as_bytes());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn log_to(stderr: &Stderr, level: LogLevel, env: &Env) {
@@ -229,7 +217,7 @@ fn log_to(stderr: &Stderr, level: LogLevel, env: &Env) {
         .with_target(false)
         .with_timer(Name)
         .with_ansi(env.colours_stderr())
-        .with_writer(move || stderr.clone())
+        .with_writer(move || VisibleLog(stderr.clone()))
         // Internal errors would go to stderr, which a client may close; a failure to write there panics.
         .log_internal_errors(false)
         .finish();

@@ -9,7 +9,7 @@ use super::recorded_calls::{CallOrder, RecordedCall};
 use crate::audit::reader::{self, Reader};
 use crate::exit::Exit;
 use crate::limits::MAX_UNREADABLE_TOLD;
-use crate::policy::{BadServerName, ServerName, ToolGlob};
+use crate::policy::{ServerName, ToolGlob};
 use crate::record::{About, LogLine, Subject};
 use crate::visible::escape_invisible;
 
@@ -19,9 +19,6 @@ const MAX_REASON: usize = 160;
 /// Why there is no log to report on. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The given name is not a server name.
-    #[error(transparent)]
-    BadServer(#[from] BadServerName),
     /// The log cannot be read.
     #[error("The audit log in {dir} cannot be read. Read it as the user who runs policylayer: {error}")]
     Unreadable {
@@ -47,7 +44,7 @@ impl LogError {
     /// Returns the exit code of a command that ends with this error.
     pub fn exit_code(&self) -> Exit {
         match self {
-            Self::BadServer(_) | Self::Several { .. } => Exit::Usage,
+            Self::Several { .. } => Exit::Usage,
             Self::Unreadable { .. } | Self::Missing(_) => Exit::Failed,
         }
     }
@@ -72,10 +69,14 @@ impl LogError {
 /// the only one that has a log.
 ///
 /// # Errors
-/// When the name is invalid, or when there is no log or more than one to choose from.
-pub fn choose_server(named: Option<&str>, of_policy: Option<ServerName>, dir: &Path) -> Result<ServerName, LogError> {
-    if let Some(name) = named {
-        return Ok(ServerName::parse(name)?);
+/// Returns an error if there is no log, or more than one to choose from.
+pub fn choose_server(
+    named: Option<&ServerName>,
+    of_policy: Option<ServerName>,
+    dir: &Path,
+) -> Result<ServerName, LogError> {
+    if let Some(server) = named {
+        return Ok(server.clone());
     }
     let servers = list_servers(dir)?;
     if let Some(server) = of_policy.filter(|server| servers.contains(server)) {

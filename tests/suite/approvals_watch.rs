@@ -198,7 +198,7 @@ fn a_code_is_shown_and_typed_back() {
     assert_eq!(shown.len(), 4);
     terminal.type_in("no\n");
     assert_eq!(terminal.end().code(), Some(1));
-    terminal.wait("is not the code");
+    terminal.wait("that was not the code");
     assert_eq!(listed(home.path()).len(), 1);
 
     let mut terminal = watch(home.path());

@@ -582,7 +582,7 @@ fn the_clients_of_a_home_are_listed() {
     assert_eq!(client("zed", "user")["error"]["line"], 2);
     assert_eq!(client("claude-code", "folder")["folder"], "/home/me/shop");
     for words in
-        ["out of a stdio wrapper's reach", "left alone: line 2, column", "built-in", "disabled", "no longer there"]
+        ["out of a stdio wrapper's reach", "left alone: line 2, column", "built-in", "disabled", "no longer exists"]
     {
         assert!(text.contains(words), "{words}: {text}");
     }

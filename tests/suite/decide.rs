@@ -137,7 +137,7 @@ fn the_limits_are_told_with_what_the_call_takes() {
     assert_eq!(
         text.out,
         "allow: a call of pay passes, by the rule tools.pay of shop.toml.\n\
-         It is counted, and refused where one of these limits is reached:\n  \
+         It is counted, and refused if one of these limits is reached:\n  \
          LIMIT                MAX    WINDOW      COUNTED FOR  THIS CALL\n  \
          tools.pay.limits[0]  100.5  day (UTC)   server       20.25\n  \
          tools.pay.limits[1]  5      90 seconds  session      1\n  \

@@ -190,7 +190,7 @@ fn nothing_is_let_through_on_the_word_of_a_name() {
     for format in ["text", "markdown"] {
         let page = home.good(&["explain", "write_file", "--format", format]);
         let page = page.replace("\n  ", " ");
-        assert!(page.contains("Keep it, unless you know what the tool does"), "{page}");
+        assert!(page.contains("Keep it unless you know what the tool does"), "{page}");
         assert!(!page.contains("policylayer limit") && !page.contains("policylayer allow"), "{page}");
     }
     // Of a tool of the catalogue more is known than its name.
@@ -209,7 +209,7 @@ fn a_file_that_only_hides_is_told_how_to_stay_so() {
     assert_eq!(hidden["recommended"]["rule"], serde_json::json!({"hide": ["cancel_export_job"]}));
     home.policy("iterable.json", r#"{"version":"1","default":"deny","hide":["get_lists"]}"#);
     let page = home.good(&["explain", "get_lists"]);
-    assert!(page.replace("\n  ", " ").contains("With `tools` pasted into it, it stands alone"), "{page}");
+    assert!(page.replace("\n  ", " ").contains("If you paste `tools` into it, it stands alone"), "{page}");
     assert!(!home.good(&["explain", "create_list"]).contains("stands alone"), "nothing is to be pasted");
 }
 

@@ -205,7 +205,7 @@ fn with_force_what_was_there_is_kept_beside_it() {
     let ran = home.init(&["--force"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let aside = home.configured("policies/iterable.toml.before-init");
-    assert!(ran.err.contains(&format!("What was there is kept as {}.", aside.display())), "{}", ran.err);
+    assert!(ran.err.contains(&format!("The old policy is kept as {}.", aside.display())), "{}", ran.err);
     assert_eq!(fs::read_to_string(&aside).unwrap(), OLD);
     load(&fs::read_to_string(home.configured("policies/iterable.toml")).unwrap(), Format::Toml, "iterable");
     // Another format: two policies would be in force, so the first goes aside, and nothing that is kept is lost.

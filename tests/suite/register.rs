@@ -89,7 +89,7 @@ fn there_and_back_leaves_no_trace_in_the_file() {
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o640, "{}", path.display());
     }
     for words in [
-        "Put the policy before iterable of Claude Desktop",
+        "Put the policy in front of iterable of Claude Desktop",
         "wrap -- npx -y @iterable/mcp",
         "built-in one for iterable",
         backup.to_str().unwrap(),
@@ -103,7 +103,7 @@ fn there_and_back_leaves_no_trace_in_the_file() {
     let registered = read(&file);
     let ran = home.run(&["register", "iterable", "--client", "claude-desktop"]);
     done(&ran);
-    assert!(ran.out.contains("is wrapped already"), "{}", ran.out);
+    assert!(ran.out.contains("is already behind the policy"), "{}", ran.out);
     assert_eq!(read(&file), registered);
 
     let ran = home.run(&["unregister"]);
@@ -415,7 +415,7 @@ fn a_new_server_is_added_behind_the_policy() {
     let text = read(&file);
     let again = home.run(&add);
     done(&again);
-    assert!(again.out.contains("wrapped already"), "{}", again.out);
+    assert!(again.out.contains("already behind the policy"), "{}", again.out);
     let other = home.run(&["register", "iterable", "--", "other-mcp"]);
     assert_eq!(other.code, Some(1));
     assert!(other.err.contains("has a server iterable already"), "{}", other.err);
@@ -456,7 +456,7 @@ fn claude_codes_scopes_are_all_changed_where_they_are_in_force() {
     refused(&home.run(&["register", "iterable"]), 2, &["Several files"], &[(&file, &text)]);
     let ran = home.run(&["register", "iterable", "--client", "claude-code"]);
     done(&ran);
-    assert!(ran.out.contains("This file is the project's"), "{}", ran.out);
+    assert!(ran.out.contains("This file belongs to the project"), "{}", ran.out);
     let now = json(&file);
     for entry in [&now["mcpServers"]["iterable"], &now["projects"][here.to_str().unwrap()]["mcpServers"]["iterable"]] {
         assert_eq!(entry["command"], program(), "{now:#}");

@@ -52,7 +52,7 @@ fn what_changes_is_shown_with_rule_and_example() {
     assert_eq!(json["changes"][0]["example"], "2026-11-22T10:00:03Z");
     assert_eq!(json["changes"][2]["recorded_rule"], "tools.send_mail");
     let text = home.good(&["replay", "--policy", "new.toml"]);
-    assert!(text.starts_with("5 calls of shop under new.toml: 1 decided as before, 4 otherwise.\n"), "{text}");
+    assert!(text.starts_with("5 calls of shop under new.toml: 1 decided as before, 4 differently.\n"), "{text}");
     assert!(text.contains("gone              2  allow  hide              default"), "{text}");
     let since = home.json(&["replay", "--policy", "new.toml", "--since", "2026-11-22T10:00:04Z", "--format", "json"]);
     assert_eq!(since["calls"], 1);

@@ -84,7 +84,7 @@ rate_limit = "10/minute"
     // Nothing is overwritten.
     let again = home.run(&["suggest", "-o", "out.toml"]);
     assert_eq!((again.code, again.out.as_str()), (Some(1), ""));
-    assert!(again.err.contains("out.toml exists already"), "{}", again.err);
+    assert!(again.err.contains("out.toml already exists"), "{}", again.err);
     let since = home.good(&["suggest", "--since", "2026-11-22T10:30:00Z"]);
     assert!(since.contains("[tools.get_lists]") && !since.contains("delete_list"), "{since}");
 }
@@ -165,7 +165,7 @@ fn a_file_in_toml_keeps_its_comments_and_order_and_gets_the_least() {
     // What suggest made of it needs nothing more.
     let again = home.run(&["suggest", "--policy", "out.toml"]);
     assert_eq!((again.code, again.out.as_str()), (Some(0), ""));
-    assert_eq!(again.err, "Nothing is to be added: the policy out.toml lets through everything that was used.\n");
+    assert_eq!(again.err, "Nothing to add: the policy out.toml lets through everything that was used.\n");
 }
 
 #[test]
@@ -181,9 +181,9 @@ fn rules_that_their_author_gave_a_condition_are_left_to_them() {
     assert_eq!(
         ran.err.lines().skip(1).collect::<Vec<_>>(),
         [
-            "warning: 1 call of drop_all reached the server and would be refused by hide[1]. That rule is left to you.",
-            "warning: 1 call of get_user reached the server and, as the log has it, would be refused by \
-             tools.get_user.deny_if[0]. That rule is left to you.",
+            "warning: 1 call of drop_all reached the server and would be refused by hide[1]. Decide about that rule yourself.",
+            "warning: 1 call of get_user reached the server and, judged by what the log has of the arguments, \
+             would be refused by tools.get_user.deny_if[0]. Decide about that rule yourself.",
         ]
     );
 }
@@ -244,7 +244,12 @@ fn json_and_yaml_get_their_entries_to_be_put_in_by_hand() {
         log.add(&observed(0, "new", Class::Read, "default")).write();
         let ran = home.run(&["suggest"]);
         assert_eq!(ran.code, Some(0));
-        assert!(ran.err.contains("Put these entries under `tools` in ") && ran.err.lines().count() == 1, "{}", ran.err);
+        assert!(
+            ran.err.contains("is not TOML, so add these entries under `tools` yourself")
+                && ran.err.lines().count() == 1,
+            "{}",
+            ran.err
+        );
         let whole = match file {
             "shop.json" => text.replace("{}", ran.out.trim()),
             _ => {
@@ -255,7 +260,7 @@ fn json_and_yaml_get_their_entries_to_be_put_in_by_hand() {
         fs::write(&path, &whole).unwrap();
         let again = home.run(&["suggest"]);
         assert_eq!((again.code, again.out.as_str()), (Some(0), ""), "{whole}");
-        assert!(again.err.starts_with("No entry is to be added"), "{}", again.err);
+        assert!(again.err.starts_with("Nothing to add to"), "{}", again.err);
         let refused = home.run(&["suggest", "-o", "out.toml"]);
         assert_eq!(refused.code, Some(2), "{}", refused.err);
     }
@@ -270,7 +275,7 @@ fn nothing_used_and_no_log_are_said() {
     Log::new(&home, "shop").add(&refused(0, "x", "default", "No.")).write();
     let ran = home.run(&["suggest"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""));
-    assert!(ran.err.contains("nothing was used"), "{}", ran.err);
+    assert!(ran.err.contains("there is nothing to suggest"), "{}", ran.err);
 }
 
 #[test]

@@ -462,6 +462,54 @@ fn a_failed_start_is_told_on_stderr_and_to_the_client() {
     }
 }
 
+/// Whatever directory a client starts it in, a file there does not become the policy.
+#[test]
+fn a_relative_policy_is_refused_with_the_absolute_path_to_write() {
+    let initialize = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}\n";
+    let (home, repository) = (home(), tempfile::tempdir().unwrap());
+    // What a repository would bring: everything is allowed.
+    fs::write(repository.path().join("policy.toml"), "version = \"1\"\ndefault = \"allow\"\n").unwrap();
+    let here = repository.path().canonicalize().unwrap();
+    let at_root = if cfg!(windows) { vec!["\\policy.toml", "C:policy.toml"] } else { vec![] };
+    for path in
+        ["policy.toml", "./policy.toml", "sub/../policy.toml", "~/policy.toml", "missing.toml"].iter().chain(&at_root)
+    {
+        for by_variable in [false, true] {
+            let mut wrap = std::process::Command::new(program());
+            at_home(wrap.arg("wrap"), home.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir(&here);
+            if by_variable {
+                wrap.env("POLICYLAYER_POLICY", path);
+            } else {
+                wrap.args(["--policy", path]);
+            }
+            let record = home.path().join("record");
+            wrap.arg("--").arg(stub()).arg("--record").arg(&record);
+            let (code, answers, stderr) = failed_start(wrap, initialize);
+            assert_eq!(code, 2, "{path}: {stderr}");
+            let message = answers[0]["error"]["message"].as_str().unwrap();
+            let name = if by_variable { "POLICYLAYER_POLICY" } else { "--policy" };
+            let absolute = match path.strip_prefix("~/") {
+                Some(rest) => home.path().join(rest),
+                None => std::path::absolute(here.join(path)).unwrap(),
+            };
+            for word in [name, "relative path", absolute.to_str().unwrap()] {
+                assert!(stderr.contains(word) && message.contains(word), "{word} is not in {stderr} or {message}");
+            }
+            assert!(!record.exists(), "the server was started under {path}");
+        }
+    }
+    // The other paths that it takes: a relative directory of the configuration is no directory of it, and a relative file in
+    // config.toml is below that directory.
+    let config = here.join("config/policylayer/policies");
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("stub.toml"), "version = ").unwrap();
+    let mut wrap = std::process::Command::new(program());
+    at_home(wrap.args(["wrap", "--server", "stub", "--"]).arg(stub()), home.path()).current_dir(&here);
+    wrap.env("XDG_CONFIG_HOME", "config").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let output = wrap.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn a_failed_start_answers_the_request_after_the_probe_too() {
     let home = home();

@@ -45,7 +45,7 @@ pub(super) fn list_facts(entry: &ApprovalEntry, now: Duration) -> Vec<(&'static 
 /// Returns the lines of the arguments, with a last one if some are left out.
 pub(super) fn argument_lines(entry: &ApprovalEntry) -> Vec<String> {
     let Some(arguments) = &entry.arguments else {
-        return vec!["(no longer kept, since there is nothing to be answered)".to_owned()];
+        return vec!["(no longer kept, because the call is settled)".to_owned()];
     };
     let mut lines = pretty::pretty_lines(arguments);
     if entry.left_out > 0 {

@@ -16,13 +16,11 @@ const MAX_ANSWER: u64 = 256;
 #[derive(Debug, thiserror::Error)]
 enum ConfirmError {
     #[error(
-        "Nothing is approved: `local_confirm = \"code\"` in config.toml asks for a code that a terminal shows, and there is no \
-         terminal here ({0}). Run this in a terminal yourself, or use `policylayer approvals watch`."
+        "Nothing was approved: `local_confirm = \"code\"` in config.toml requires a code that a terminal shows, and there is \
+         no terminal here ({0}). Run this in a terminal yourself, or use `policylayer approvals watch`."
     )]
     NoTerminal(io::Error),
-    #[error(
-        "Nothing is approved: what was typed is not the code. The call still waits; run this again for another code."
-    )]
+    #[error("Nothing was approved: that was not the code. The call still waits; run this again for another code.")]
     Wrong,
 }
 
@@ -47,7 +45,7 @@ fn open_terminal() -> io::Result<(File, File)> {
     let input = OpenOptions::new().read(true).write(cfg!(windows)).open(input)?;
     let output = OpenOptions::new().write(true).read(cfg!(windows)).open(output)?;
     if !input.is_terminal() || !output.is_terminal() {
-        return Err(io::Error::other("what is in its place is none"));
+        return Err(io::Error::other("it is not a terminal"));
     }
     Ok((input, output))
 }

@@ -28,7 +28,7 @@ const PAGE: usize = 10;
 #[derive(Debug, thiserror::Error)]
 enum WatchError {
     #[error(
-        "`approvals watch` needs a terminal, and {0} is none. Run it in a terminal of its own; in scripts, use `policylayer \
+        "`approvals watch` needs a terminal, and {0} is not one. Run it in a terminal of its own; in scripts, use `policylayer \
          approvals list --format json`."
     )]
     NoTerminal(&'static str),

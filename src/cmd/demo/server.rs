@@ -23,12 +23,9 @@ const TOOLS: [(&str, &str, &str); 12] = [
     ("delete_user_by_email", "Erase a customer with their history.", "email"),
 ];
 
-const REVISION: &str = "2025-11-25";
+pub(super) const REVISION: &str = "2025-11-25";
 
 /// Serves on stdin and stdout until the client disconnects. It implements no more of MCP than the demo needs.
-///
-/// # Errors
-/// If stdin cannot be read, or stdout cannot be written.
 pub(super) fn serve_stdio() -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     for line in io::stdin().lock().lines() {

@@ -2,32 +2,32 @@
 
 use anstyle::Style;
 
-use crate::policy::Effect;
 use crate::report::explanation::{Explanation, Standing, word_of_format};
 use crate::risk::Risk;
-use crate::term::style::{DIM, ERROR, SUCCESS, WARN};
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, effect_style};
 use crate::term::wrap::{text_width, wrap_text};
 use crate::visible::escape_invisible;
 
 const BOLD: Style = Style::new().bold();
 
 /// Shown for a tool that no attack pattern needs.
-const NO_ATTACK: &str = "None of the patterns in docs/attacks.md needs what it offers. What it returns may still serve somebody who has other tools.";
+const NO_ATTACK: &str =
+    "No pattern in docs/attacks.md needs what it offers. What it returns may still help somebody who has other tools.";
 
 /// Shown for a tool that no snippet can name.
-const UNNAMEABLE: &str = "No key of a policy can name this tool so that a person sees what they read. It is left to the policy's \
-     classes and its default.";
+const UNNAMEABLE: &str = "No key of a policy can name this tool in a way that a person can read. The policy's classes and its default \
+     decide about it.";
 
 /// Shown for a tool whose name alone suggests less than what is in force.
-const KEEP: &str = "What is in force lets less through than that. Keep it, unless you know what the tool does: its name is all that was looked at.";
+const KEEP: &str = "What is in force is stricter. Keep it unless you know what the tool does: this recommendation is based on its name alone.";
 
 /// Shown for a policy that cannot be loaded.
 const UNLOADED: &str =
-    "Not known: the policy cannot be loaded, and nothing is started without one. The error says what to fix.";
+    "Unknown: the policy cannot be loaded, and no server is started without one. The error says what to fix.";
 
 /// Shown for a document that only hides, if an entry is to be pasted into it.
-const DROPS_BUILTIN: &str = "The file in force only hides. With `tools` pasted into it, it stands alone, and the built-in rules for all \
-     other tools are gone; the commands write those into it first.";
+const DROPS_BUILTIN: &str = "The file in force only hides. If you paste `tools` into it, it stands alone, and the built-in rules for all other \
+     tools are gone. The commands above write those into it first.";
 
 pub(super) fn format_terminal(explanation: &Explanation<'_>) -> String {
     let mut page = Page { out: String::new(), face: Face::Terminal { width: text_width() } };
@@ -177,11 +177,7 @@ impl Page {
             return;
         };
         let (rule, document) = explanation.rule_in_force(in_force);
-        let style = match in_force.effect {
-            Effect::Allow => SUCCESS,
-            Effect::Deny | Effect::Hide => ERROR,
-            Effect::RequireApproval => WARN,
-        };
+        let style = effect_style(in_force.effect.as_str());
         let (effect, rule) = match self.face {
             Face::Terminal { .. } => (format!("{style}{}{style:#}", in_force.effect), rule),
             Face::Markdown => (format!("**{}**", in_force.effect), format_code(&rule)),
@@ -190,7 +186,7 @@ impl Page {
         sentences.extend(explanation.details_in_force(in_force).iter().map(|detail| self.escape_markup(detail)));
         let standing = match in_force.compared {
             Standing::Same => "That is what is recommended.",
-            Standing::Stricter => "That lets less through than what is recommended.",
+            Standing::Stricter => "That is stricter than what is recommended.",
             Standing::Other => "That is not what is recommended.",
         };
         sentences.push(standing.to_owned());
@@ -240,8 +236,8 @@ impl Page {
 
 /// Explains that nobody has examined the tool, and which one may have been meant.
 fn describe_unknown(explanation: &Explanation<'_>) -> String {
-    let mut out = "No catalogue has this tool: what follows is told by its name alone. What its server lists of it may make it worse, \
-                   and never better; policylayer inspect looks at that, too."
+    let mut out = "No catalogue has this tool, so what follows is based on its name alone. What its server lists about it can raise \
+                   the risk and never lower it; `policylayer inspect` takes that into account."
         .to_owned();
     if !explanation.did_you_mean.is_empty() {
         out.push_str(&format!(" Did you mean {}?", explanation.did_you_mean.join(", ")));

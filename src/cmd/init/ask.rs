@@ -12,9 +12,6 @@ use crate::term::prompt::Prompter;
 use crate::visible::escape_invisible;
 
 /// Asks about each class that has tools, on stderr; `None` if the person cancels.
-///
-/// # Errors
-/// If the terminal cannot be read.
 pub(super) fn ask_classes(tools: &BTreeMap<Class, Vec<&str>>) -> anyhow::Result<Option<Answers>> {
     let prompter = Prompter::new().context("The terminal cannot be used. Take the recommendations with --yes")?;
     message::print_note(&format!(

@@ -127,36 +127,34 @@ impl Columns {
             let Some(class) = tools.first().map(|tool| tool.class) else { continue };
             let count = count_of(tools.len() as u64, "tool");
             let heading = format!("{}, {} risk: {count}", class.as_str(), class.risk().as_str());
-            rows.push(vec![Cell::new_styled(heading, Style::new().bold())]);
+            rows.push(vec![Cell::styled(heading, Style::new().bold())]);
             rows.extend(tools.iter().map(|tool| self.tool_row(tool)));
         }
-        // The names are read first, and the rule of most tools begins with the name.
-        let widest = width.unwrap_or_default() * 2 / 5;
-        Table::new(&titles, width).with_widest(widest).write_rows(out, &rows)
+        Table::new(&titles, width).write_rows(out, &rows)
     }
 
     fn tool_row(&self, tool: &InspectedTool<'_>) -> Vec<Cell> {
         let is_guess = tool.confidence.is_some_and(|confidence| confidence < Confidence::High);
         self.select_columns([
-            Cell::new_plain(escape_invisible(tool.name)),
-            Cell::new_styled(tool.severity.as_str(), if tool.severity == Risk::Critical { ERROR } else { DIM }),
-            Cell::new_styled(certainty_word(tool), if is_guess { WARN } else { DIM }),
+            Cell::new(tool.name),
+            Cell::styled(tool.severity.as_str(), if tool.severity == Risk::Critical { ERROR } else { DIM }),
+            Cell::styled(certainty_word(tool), if is_guess { WARN } else { DIM }),
             match tool.effect {
-                Effect::Allow => Cell::new_styled(describe_limits(tool), SUCCESS),
-                Effect::RequireApproval => Cell::new_styled("asks a person", WARN),
-                Effect::Deny | Effect::Hide => Cell::new_styled("refused", ERROR),
+                Effect::Allow => Cell::styled(describe_limits(tool), SUCCESS),
+                Effect::RequireApproval => Cell::styled("asks a person", WARN),
+                Effect::Deny | Effect::Hide => Cell::styled("refused", ERROR),
             },
-            Cell::new_plain(format_marks(tool)),
-            Cell::new_plain(self.display_rule(tool)),
-            Cell::new_styled(tool.description.as_deref().map(first_sentence).unwrap_or_default(), DIM),
+            Cell::new(format_marks(tool)),
+            Cell::new(self.display_rule(tool)),
+            Cell::styled(tool.description.as_deref().map(first_sentence).unwrap_or_default(), DIM),
         ])
     }
 
     fn display_rule(&self, tool: &InspectedTool<'_>) -> String {
         match self.own_entry(tool) {
             Some(list) => format!("{list}…"),
-            None if self.short => escape_invisible(self.without_builtin(tool.rule)),
-            None => escape_invisible(tool.rule),
+            None if self.short => self.without_builtin(tool.rule).to_owned(),
+            None => tool.rule.to_owned(),
         }
     }
 

@@ -7,12 +7,12 @@ use anstyle::Style;
 use jiff::Zoned;
 
 use super::super::count_of;
-use crate::cli::LogFormat;
+use crate::cli::Format;
 use crate::limits::ALIGNED_ROWS;
 use crate::record::{self, About, Event, LogLine, Outcome, Record, Subject};
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds, terminal_width};
 use crate::term::table::{Cell, Table};
-use crate::visible::escape_invisible;
+use crate::visible::escape_invisible_json;
 use crate::wire::method;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +39,15 @@ struct LogRows {
 
 impl LinePrinter {
     /// Creates a printer for a person whose clock shows `now`.
-    pub(super) fn new(format: LogFormat, columns: Columns, now: &Zoned) -> Self {
+    pub(super) fn new(format: Format, columns: Columns, now: &Zoned) -> Self {
         let mut header = vec!["TIME", "TOOL", "CLASS", "EFFECT", "OUTCOME", "     MS", "RULE"];
         if columns == Columns::WithServer {
             header.insert(1, "SERVER");
         }
         let (choice, rows) = match format {
-            // The bytes pass unchanged.
-            LogFormat::Json => (ColorChoice::AlwaysAnsi, None),
-            LogFormat::Table => {
+            // There is nothing to strip.
+            Format::Json => (ColorChoice::AlwaysAnsi, None),
+            Format::Text => {
                 let table = Table::new(&header, terminal_width());
                 let rows = LogRows { now: now.clone(), columns, table, waiting: Vec::new() };
                 (AutoStream::choice(&io::stdout()), Some(rows))
@@ -58,7 +58,7 @@ impl LinePrinter {
 
     pub(super) fn print_line(&mut self, text: &str) -> io::Result<()> {
         self.count += 1;
-        let Some(rows) = &mut self.rows else { return writeln!(self.out, "{text}") };
+        let Some(rows) = &mut self.rows else { return writeln!(self.out, "{}", escape_invisible_json(text)) };
         if let Ok(line) = record::read_line(text) {
             rows.waiting.push(line_cells(&line, rows.columns, &rows.now));
         }
@@ -79,11 +79,11 @@ impl LinePrinter {
 fn line_cells(line: &LogLine<'_>, columns: Columns, now: &Zoned) -> Vec<Cell> {
     let time = format_local_time(line.time, now);
     match &line.about {
-        About::Event(event) => vec![Cell::new_styled(format!("{time}  {}", event_text(event, &line.server)), WARN)],
+        About::Event(event) => vec![Cell::styled(format!("{time}  {}", event_text(event, &line.server)), WARN)],
         About::Decision(record) => {
-            let mut row = vec![Cell::new_styled(time, DIM)];
+            let mut row = vec![Cell::styled(time, DIM)];
             if columns == Columns::WithServer {
-                row.push(Cell::new_plain(escape_invisible(&line.server)));
+                row.push(Cell::new(&line.server));
             }
             row.extend(decision_cells(record));
             row
@@ -92,10 +92,9 @@ fn line_cells(line: &LogLine<'_>, columns: Columns, now: &Zoned) -> Vec<Cell> {
 }
 
 fn event_text(event: &Event, server: &str) -> String {
-    let server = escape_invisible(server);
     match event {
         Event::Gap { lost, why } => {
-            format!("! {lost} decisions of {server} are missing from here on: {}", escape_invisible(why))
+            format!("! {lost} decisions of {server} are missing from here on: {why}")
         }
         Event::Killed { unanswered: 0 } => {
             format!("! the session of {server} was killed; its last records may be missing")
@@ -110,18 +109,12 @@ fn event_text(event: &Event, server: &str) -> String {
 
 fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
     let tool = match (record.subject(), record.method.as_deref()) {
-        (Some(Subject::Tool(tool)), Some(method::TOOLS_CALL) | None) => Cell::new_plain(escape_invisible(tool)),
-        (Some(subject), method) => {
-            let method = method.unwrap_or(subject.kind());
-            Cell::new_plain(format!("{} {}", escape_invisible(method), escape_invisible(subject.name())))
-        }
-        (None, Some(method)) => Cell::new_styled(escape_invisible(method), DIM),
-        (None, None) => Cell::new_styled(format!("(a line from the {})", escape_invisible(&record.direction)), DIM),
+        (Some(Subject::Tool(tool)), Some(method::TOOLS_CALL) | None) => Cell::new(tool),
+        (Some(subject), method) => Cell::new(format_args!("{} {}", method.unwrap_or(subject.kind()), subject.name())),
+        (None, Some(method)) => Cell::styled(method, DIM),
+        (None, None) => Cell::styled(format_args!("(a line from the {})", record.direction), DIM),
     };
-    let class = record
-        .class
-        .as_deref()
-        .map_or_else(|| Cell::new_styled("-", DIM), |class| Cell::new_plain(escape_invisible(class)));
+    let class = record.class.as_deref().map_or_else(|| Cell::styled("-", DIM), |class| Cell::new(class));
     let outcome = match record.outcome {
         Outcome::Ok => Style::new(),
         Outcome::Refused => DIM,
@@ -129,23 +122,23 @@ fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
         Outcome::ServerDied | Outcome::Unknown => ERROR,
     };
     let took = record.duration_ms.map_or_else(|| "-".to_owned(), format_milliseconds);
-    let rule = escape_invisible(&record.rule);
+    let rule = &record.rule;
     let why = match (&record.reason, &*record.effect) {
-        (Some(reason), _) => Cell::new_plain(format!("{rule}: {}", escape_invisible(reason))),
-        (None, "allow") => Cell::new_styled(rule, DIM),
-        (None, _) => Cell::new_plain(rule),
+        (Some(reason), _) => Cell::new(format_args!("{rule}: {reason}")),
+        (None, "allow") => Cell::styled(rule, DIM),
+        (None, _) => Cell::new(rule),
     };
-    let outcome = Cell::new_styled(record.outcome.as_str(), outcome);
-    [tool, class, effect_cell(&record.effect, record.observed), outcome, Cell::new_plain(format!("{took:>7}")), why]
+    let outcome = Cell::styled(record.outcome.as_str(), outcome);
+    [tool, class, effect_cell(&record.effect, record.observed), outcome, Cell::new(format!("{took:>7}")), why]
 }
 
 /// Returns the effect; for a decision that was only observed, what would have happened.
 fn effect_cell(effect: &str, observed: bool) -> Cell {
     match (effect, observed) {
-        ("allow", _) => Cell::new_styled("● allow", SUCCESS),
-        ("require_approval", true) => Cell::new_styled("○ would ask", WARN),
-        (effect, true) => Cell::new_styled(format!("○ would {}", escape_invisible(effect)), WARN),
-        ("require_approval", false) => Cell::new_styled("◐ require_approval", WARN),
-        (effect, false) => Cell::new_styled(format!("✘ {}", escape_invisible(effect)), ERROR),
+        ("allow", _) => Cell::styled("● allow", SUCCESS),
+        ("require_approval", true) => Cell::styled("○ would ask", WARN),
+        (effect, true) => Cell::styled(format_args!("○ would {effect}"), WARN),
+        ("require_approval", false) => Cell::styled("◐ require_approval", WARN),
+        (effect, false) => Cell::styled(format_args!("✘ {effect}"), ERROR),
     }
 }

@@ -7,16 +7,15 @@ use std::io::{self, Write};
 use anstyle::Style;
 use jiff::Zoned;
 
-use super::super::output::print_report;
+use super::super::output::{print, print_report};
 use super::super::{Env, count_of};
-use crate::cli::{LogFormat, StatsArgs};
+use crate::cli::{Format, StatsArgs};
 use crate::exit::Exit;
 use crate::report::limit::WindowText;
 use crate::report::stats::{ClientClaim, StatsReport, ToolStats};
 use crate::term::message;
-use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds, terminal_width};
-use crate::term::table::{Cell, Table};
-use crate::visible::escape_invisible;
+use crate::term::style::{DIM, ERROR, SUCCESS, WARN, format_local_time, format_milliseconds};
+use crate::term::table::{self, Cell};
 
 const TITLE: Style = Style::new().bold();
 
@@ -29,13 +28,13 @@ const SHOWN: usize = 10;
 pub(super) fn run(args: &StatsArgs, env: &Env) -> anyhow::Result<Exit> {
     let now = Zoned::now();
     let (mut records, filter) = super::open_records(&args.filters, &now, env)?;
-    if let (Some(missing), LogFormat::Table) = (records.find_missing()?, args.format) {
-        writeln!(anstream::stdout(), "{missing}")?;
+    if let (Some(missing), Format::Text) = (records.find_missing()?, args.format) {
+        print(|out| writeln!(out, "{missing}"))?;
         return Ok(Exit::Ok);
     }
     let report = StatsReport::collect(&mut records, &filter, env)?;
     report.warnings.iter().for_each(|warning| message::print_warning(warning));
-    print_report(&report, args.format.into(), |out, report| write_stats(out, report, &now))?;
+    print_report(&report, args.format, |out, report| write_stats(out, report, &now))?;
     Ok(Exit::Ok)
 }
 
@@ -52,7 +51,7 @@ fn write_stats(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Re
         format_local_time(last, now)
     )?;
     if report.other_decisions > 0 {
-        writeln!(out, "{} of them were about something other than a tool call.", report.other_decisions)?;
+        writeln!(out, "{} of them were not about tool calls.", report.other_decisions)?;
     }
     if report.lost > 0 {
         writeln!(out, "{WARN}{} more could not be written, as the log itself says.{WARN:#}", report.lost)?;
@@ -61,7 +60,11 @@ fn write_stats(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Re
         writeln!(out, "{WARN}{} killed; its last records may be missing.{WARN:#}", count_of(report.killed, "session"))?;
     }
     if report.not_told_apart > 0 {
-        writeln!(out, "{WARN}{} are only in the totals: there are too many names.{WARN:#}", report.not_told_apart)?;
+        writeln!(
+            out,
+            "{WARN}{} are only in the totals, because there are too many names.{WARN:#}",
+            report.not_told_apart
+        )?;
     }
     write_calls(out, report)?;
     write_refusals(out, report, now)?;
@@ -72,13 +75,12 @@ fn write_stats(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::Re
 
 /// Returns a name, with its server if there are several.
 fn name_cell(report: &StatsReport, server: &str, name: &str) -> Cell {
-    let name = escape_invisible(name);
-    Cell::new_plain(if report.servers > 1 { format!("{}: {name}", escape_invisible(server)) } else { name })
+    if report.servers > 1 { Cell::new(format_args!("{server}: {name}")) } else { Cell::new(name) }
 }
 
 fn write_table(out: &mut dyn Write, title: &str, header: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
     writeln!(out, "\n{TITLE}{title}{TITLE:#}")?;
-    Table::new(header, terminal_width()).write_rows(out, rows)
+    table::write_table(out, header, rows)
 }
 
 fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
@@ -86,17 +88,14 @@ fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
     tools.sort_by_key(|tool| Reverse(tool.calls));
     let Some(most) = tools.first().map(|tool| tool.calls) else { return Ok(()) };
     let count = |count: u64, width: usize, style: Style| match count {
-        0 => Cell::new_styled(format!("{:>width$}", "-"), DIM),
-        count => Cell::new_styled(format!("{count:>width$}"), style),
+        0 => Cell::styled(format!("{:>width$}", "-"), DIM),
+        count => Cell::styled(format!("{count:>width$}"), style),
     };
-    let ms =
-        |ms: Option<f64>| Cell::new_plain(format!("{:>7}", ms.map_or_else(|| "-".to_owned(), format_milliseconds)));
+    let ms = |ms: Option<f64>| Cell::new(format!("{:>7}", ms.map_or_else(|| "-".to_owned(), format_milliseconds)));
     let row = |tool: &ToolStats| {
         vec![
             name_cell(report, &tool.server, &tool.tool),
-            tool.class
-                .as_ref()
-                .map_or_else(|| Cell::new_styled("-", DIM), |class| Cell::new_plain(escape_invisible(class))),
+            tool.class.as_ref().map_or_else(|| Cell::styled("-", DIM), |class| Cell::new(class)),
             count(tool.calls, 6, Style::new()),
             count(tool.allow, 6, SUCCESS),
             count(tool.deny, 6, ERROR),
@@ -106,7 +105,7 @@ fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
             count(tool.failed, 6, WARN),
             ms(tool.latency.percentile(50)),
             ms(tool.latency.percentile(99)),
-            Cell::new_plain(draw_bar(tool, most)),
+            Cell::new(draw_bar(tool, most)),
         ]
     };
     let header = [
@@ -132,10 +131,10 @@ fn write_refusals(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io:
     let rows = report.refusals.iter().take(SHOWN).map(|refusals| {
         vec![
             name_cell(report, &refusals.server, &refusals.rule),
-            Cell::new_plain(escape_invisible(&refusals.effect)),
-            Cell::new_plain(format!("{:>6}", refusals.count)),
-            Cell::new_styled(format_local_time(refusals.last, now), DIM),
-            Cell::new_plain(refusals.reason.as_deref().map(escape_invisible).unwrap_or_default()),
+            Cell::new(&refusals.effect),
+            Cell::new(format!("{:>6}", refusals.count)),
+            Cell::styled(format_local_time(refusals.last, now), DIM),
+            Cell::new(refusals.reason.as_deref().unwrap_or_default()),
         ]
     });
     let title = title_of_top("Refused, or would have been", report.refusals.len());
@@ -152,12 +151,12 @@ fn write_limits(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io::R
         let style = if peak.share >= 1.0 { ERROR } else { WARN };
         vec![
             name_cell(report, &peak.server, &peak.rule),
-            Cell::new_styled(format!("{:>3.0} %", peak.share * 100.0), style),
-            Cell::new_plain(format!("{} of {}", peak.used, peak.max)),
-            Cell::new_plain(WindowText(peak.window).to_string()),
-            Cell::new_plain(peak.scope),
-            Cell::new_styled(format_local_time(peak.at, now), DIM),
-            Cell::new_plain(escape_invisible(&peak.tool)),
+            Cell::styled(format!("{:>3.0} %", peak.share * 100.0), style),
+            Cell::new(format!("{} of {}", peak.used, peak.max)),
+            Cell::new(WindowText(peak.window).to_string()),
+            Cell::new(peak.scope),
+            Cell::styled(format_local_time(peak.at, now), DIM),
+            Cell::new(&peak.tool),
         ]
     });
     let header = ["LIMIT", "PEAK", "USED", "WINDOW", "COUNTED FOR", "WHEN", "TOOL"];
@@ -175,9 +174,8 @@ fn write_clients(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
     clients.sort_by_key(|(_, (_, decisions))| Reverse(*decisions));
     let title = title_of_top("Clients, as they call themselves", clients.len());
     let rows = clients.into_iter().take(SHOWN);
-    let rows = rows.map(|(client, (sessions, decisions))| {
-        vec![Cell::new_plain(client), number_cell(sessions), number_cell(decisions)]
-    });
+    let rows = rows
+        .map(|(client, (sessions, decisions))| vec![Cell::new(client), number_cell(sessions), number_cell(decisions)]);
     write_table(out, &title, &["CLIENT", " SESSIONS", "DECISIONS"], &rows.collect::<Vec<_>>())
 }
 
@@ -186,11 +184,11 @@ fn write_sessions(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io:
     sessions.sort_by_key(|session| Reverse(session.last));
     let rows = sessions.into_iter().take(SHOWN).map(|session| {
         vec![
-            Cell::new_plain(escape_invisible(&session.session)),
-            Cell::new_plain(escape_invisible(&session.server)),
-            Cell::new_plain(client_name(session.client.as_ref())),
-            Cell::new_styled(format_local_time(session.first, now), DIM),
-            Cell::new_styled(format_local_time(session.last, now), DIM),
+            Cell::new(&session.session),
+            Cell::new(&session.server),
+            Cell::new(client_name(session.client.as_ref())),
+            Cell::styled(format_local_time(session.first, now), DIM),
+            Cell::styled(format_local_time(session.last, now), DIM),
             number_cell(session.decisions),
         ]
     });
@@ -200,11 +198,11 @@ fn write_sessions(out: &mut dyn Write, report: &StatsReport, now: &Zoned) -> io:
 }
 
 fn number_cell(number: u64) -> Cell {
-    Cell::new_plain(format!("{number:>9}"))
+    Cell::new(format!("{number:>9}"))
 }
 
 fn client_name(client: Option<&ClientClaim>) -> String {
-    let shown = |ClientClaim { name, version }: &ClientClaim| escape_invisible(format!("{name} {version}").trim());
+    let shown = |ClientClaim { name, version }: &ClientClaim| format!("{name} {version}").trim().to_owned();
     client.map_or_else(|| "(unknown)".to_owned(), shown)
 }
 

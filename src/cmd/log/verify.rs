@@ -7,16 +7,14 @@ use super::super::{Env, count_of};
 use crate::cli::VerifyArgs;
 use crate::exit::Exit;
 use crate::paths;
-use crate::policy::ServerName;
 use crate::report::log_records::LogRecords;
 use crate::report::verification::{ServerVerification, VerificationReport};
 use crate::term::style::{ERROR, SUCCESS, WARN, format_local_time};
 
 /// Verifies the log of the named server, or every log. A missing log counts as broken.
 pub(super) fn run(args: &VerifyArgs, env: &Env) -> anyhow::Result<Exit> {
-    let named = args.server.as_deref().map(ServerName::parse).transpose()?;
     let dir = paths::audit_dir(env)?;
-    let records = LogRecords::open_existing(&dir, named.as_ref())?;
+    let records = LogRecords::open_existing(&dir, args.server.as_ref())?;
     let report = VerificationReport::collect(&records, &dir)?;
     let now = Zoned::now();
     print_report(&report, args.format, |out, report| {

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::report::policy_tests::{FailedCall, TestRun, TestedFile};
+use crate::visible::is_invisible;
 
 pub(super) fn format_junit(run: &TestRun) -> String {
     let TestRun { passed, failed, not_run, files } = run;
@@ -78,6 +79,7 @@ impl fmt::Display for Escaped<'_> {
                 // Otherwise an XML parser turns it into a space in an attribute.
                 '\n' | '\r' | '\t' => write!(f, "&#{};", u32::from(c))?,
                 '\u{fffe}' | '\u{ffff}' | '\0'..'\u{20}' => write!(f, "{}", c.escape_unicode())?,
+                c if c.is_control() || is_invisible(c) => write!(f, "&#{};", u32::from(c))?,
                 c => f.write_char(c)?,
             }
         }
@@ -91,7 +93,8 @@ mod tests {
 
     #[test]
     fn text_is_escaped() {
-        let text = "a<b>&\"'\n\r\té\u{0}\u{1b}\u{ffff}]]>";
-        assert_eq!(Escaped(text).to_string(), "a&lt;b&gt;&amp;&quot;&apos;&#10;&#13;&#9;é\\u{0}\\u{1b}\\u{ffff}]]&gt;");
+        let text = "a<b>&\"'\n\r\té\u{0}\u{1b}\u{ffff}\u{202e}]]>";
+        let escaped = "a&lt;b&gt;&amp;&quot;&apos;&#10;&#13;&#9;é\\u{0}\\u{1b}\\u{ffff}&#8238;]]&gt;";
+        assert_eq!(Escaped(text).to_string(), escaped);
     }
 }
