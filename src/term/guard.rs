@@ -56,7 +56,9 @@ impl TerminalGuard {
     /// On Windows there are no signals.
     pub(crate) fn received_signal(&self) -> Option<i32> {
         #[cfg(unix)]
-        return i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|number| *number != 0);
+        {
+            i32::try_from(self.signal.load(Ordering::Relaxed)).ok().filter(|number| *number != 0)
+        }
         #[cfg(not(unix))]
         None
     }
