@@ -35,6 +35,12 @@ pub const MAX_DEPTH: usize = 256;
 pub const MAX_ID: usize = 1024;
 /// The longest tool or prompt name, decoded, in bytes. The specification advises 128 characters.
 pub const MAX_NAME: usize = 4096;
+/// The longest URI of a resource, decoded, in bytes.
+pub const MAX_URI: usize = 8192;
+/// How many resources from resources/list are remembered: what is listed is a read under the built-in policy.
+pub const MAX_LISTED_RESOURCES: usize = 10_000;
+/// How many templates from resources/templates/list are remembered.
+pub const MAX_LISTED_TEMPLATES: usize = 256;
 /// How much of a key, method or name an error quotes, in characters: it may be as long as its line.
 pub const MAX_QUOTED: usize = 80;
 /// How many requests may be open in one direction at once; the next one is refused.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::approvals::{Question, Settled};
-use super::refusal::Subject;
+use super::refusal::SubjectKind;
 use crate::record::{Draft, LogEntry, Outcome};
 
 /// One moment on two clocks, which the I/O layer reads.
@@ -75,7 +75,7 @@ pub struct Commit {
     pub entry: LogEntry,
     /// The line that the server gets afterwards.
     pub payload: Payload,
-    pub(super) subject: Subject,
+    pub(super) subject: SubjectKind,
     pub(super) name: Box<str>,
 }
 

@@ -1,16 +1,19 @@
 //! Calls that a person is asked about: held, and then sent, refused or cancelled.
 
+use std::borrow::Cow;
+
 use super::action::{Action, Payload, Turn};
 use super::approvals::{
     self, ApprovalAnswer, Channel, Dialogue, ElicitationSupport, HeldCall, Local, OpenQuestion, Progress, Question,
     Settled,
 };
 use super::open_requests::{PendingCall, RequestKind};
-use super::refusal::{Refused, Remedy, Subject, format_refusal, format_seconds};
+use super::refusal::{Refused, Remedy, SubjectKind, format_refusal, format_seconds};
 use super::{ClientRequest, Engine, Now};
 use crate::limits::MAX_HELD;
-use crate::policy::{Asking, Decision, Effect};
+use crate::policy::{Asking, Decision, Effect, Item, Section, Standing};
 use crate::record::{Approval, Digest, Outcome};
+use crate::risk::Class;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::{reply, view};
@@ -22,9 +25,44 @@ pub(super) struct UnapprovedCall<'a> {
     pub(super) request: ClientRequest<'a>,
     pub(super) payload: Payload,
     pub(super) call: &'a CallParams<'a>,
+    /// `None` if it is a call of a tool. Otherwise `call` is named as a person is asked about it.
+    pub(super) item: Option<Item<'a>>,
     pub(super) decision: Decision<'a>,
     pub(super) asking: Asking,
     pub(super) pending: PendingCall,
+}
+
+/// What a request that waits for a person is about.
+#[derive(Clone, Debug)]
+pub(super) enum RequestSubject {
+    Tool(Box<str>),
+    Item(Section, Box<str>),
+}
+
+impl RequestSubject {
+    fn new(tool: &str, item: Option<Item<'_>>) -> Self {
+        match item {
+            None => Self::Tool(tool.into()),
+            Some(Item { section, name, .. }) => Self::Item(section, name.into()),
+        }
+    }
+
+    fn name(&self) -> (SubjectKind, &str) {
+        match self {
+            Self::Tool(name) => (SubjectKind::Tool, name),
+            Self::Item(Section::Resources, name) => (SubjectKind::Resource, name),
+            Self::Item(Section::Prompts, name) => (SubjectKind::Prompt, name),
+            Self::Item(Section::Requests | Section::Methods, name) => (SubjectKind::Method, name),
+        }
+    }
+
+    /// Returns the name that an approval for the session is for. A tool's name holds no NUL, so no other has it.
+    pub(super) fn grant_name(&self) -> Cow<'_, str> {
+        match self {
+            Self::Tool(name) => Cow::Borrowed(name),
+            Self::Item(section, name) => Cow::Owned(format!("{section}\0{name}")),
+        }
+    }
 }
 
 /// What a repeated call says about an earlier question (2026-07-28).
@@ -43,19 +81,21 @@ impl Engine {
     /// Asks a person about a call, unless one has answered already or nobody can be asked.
     pub(super) fn ask_person(&mut self, unapproved: UnapprovedCall<'_>, round: RoundOutcome, turn: &mut Turn<'_>) {
         let call = unapproved.call;
+        let about = RequestSubject::new(&call.name, unapproved.item);
         // The state of our own round has done its duty.
         let state = if unapproved.payload == Payload::Received { call.request_state() } else { None };
-        let covers = approvals::digest_of_round(call, state);
-        let channels = self.available_channels(call);
+        let covers = approvals::digest_of_round(&about.grant_name(), call, state);
+        let channels = self.available_channels(call, unapproved.item);
         let (approval, why, remedy) = if let RoundOutcome::RefusedLate(note) = round {
             let channel = Some(Channel::Client.as_str());
             let approval = Approval { verdict: "refused", channel, note: note.clone(), ..Approval::default() };
             (approval, describe_refusal_by_person(note), Remedy::Person)
-        } else if let Some(channel) = self.approvals.grants.redeem_grant(&call.name, covers, turn.now.session) {
+        } else if let Some(channel) = self.approvals.grants.redeem_grant(&about.grant_name(), covers, turn.now.session)
+        {
             let UnapprovedCall { request, payload, mut pending, .. } = unapproved;
             let approval = Approval { verdict: "granted", channel: Some(channel.as_str()), ..Approval::default() };
             pending.record_approval(approval, turn.now.session);
-            return self.forward_call(request.id, request.key, (Subject::Tool, &call.name), payload, pending, turn);
+            return self.forward_call(request.id, request.key, about.name(), payload, pending, turn);
         } else if channels.is_empty() {
             let why = "This call needs a person's approval, and nobody can be asked.";
             (unavailable(), why.to_owned(), Remedy::Channel)
@@ -68,18 +108,23 @@ impl Engine {
         let UnapprovedCall { request, decision, mut pending, .. } = unapproved;
         pending.set_approval(approval);
         let refused = Refused { decision: Decision { reason: None, ..decision }, otherwise: Some(why), remedy };
-        self.refuse_call(pending, (request.id, &call.name), refused, turn);
+        self.refuse_call(pending, (request.id, request.method), about.name(), refused, turn);
     }
 
     fn hold_call(&mut self, unapproved: UnapprovedCall<'_>, covers: Digest, channels: &[Channel], turn: &mut Turn<'_>) {
         if let Some(late) = self.approvals.take_question(|late| late.call.is_none() && late.covers == covers) {
             close_question(&late, Settled::Over, "The call was made again.", turn);
         }
-        let UnapprovedCall { request, payload, call, decision, asking, pending } = unapproved;
+        let UnapprovedCall { request, payload, call, item, decision, asking, pending } = unapproved;
+        let about = RequestSubject::new(&call.name, item);
         let mut line = payload.bytes(request.line).trim_ascii_end().to_vec();
         line.push(b'\n');
-        let class = self.policy.class_of(self.tools.find_tool(&call.name));
-        let digest = approvals::digest_of(&call.name, call.arguments.unwrap_or("{}"));
+        let class = match item.map(|item| item.section) {
+            None => self.policy.class_of(self.tools.find_tool(&call.name)),
+            Some(Section::Resources | Section::Prompts) => Class::Read,
+            Some(Section::Methods | Section::Requests) => Class::Execute,
+        };
+        let digest = approvals::digest_of(&about.grant_name(), call.arguments.unwrap_or("{}"));
         let number = self.approvals.next_number();
         let question = Question {
             number,
@@ -97,8 +142,11 @@ impl Engine {
             _ => Dialogue::Request(self.approvals.seal_question("id", number, &digest)),
         });
         turn.push_note(format!(
-            "tools/call of {:?} (id {}) waits for a person: {}",
-            call.name, request.id, decision.rule
+            "{} of {:?} (id {}) waits for a person: {}",
+            request.method,
+            about.name().1,
+            request.id,
+            decision.rule
         ));
         let line_to_client = dialogue.as_ref().map(|dialogue| {
             let params = approvals::build_params(&question, self.policy.server().as_str(), class.risk().as_str());
@@ -107,7 +155,7 @@ impl Engine {
                 Dialogue::Round(state) => approvals::build_input_required(request.id, state, params),
             }
         });
-        let (tool, rule, local) = (question.tool.clone(), question.rule.clone(), question.local);
+        let (shown, rule, local) = (question.tool.clone(), question.rule.clone(), question.local);
         let until = turn.now.session.saturating_add(question.timeout);
         turn.push_action(Action::Ask(Box::new(question)));
         if let Some(line) = line_to_client {
@@ -119,6 +167,7 @@ impl Engine {
             progress = call.progress_token().and_then(|token| Progress::new(token, turn.now.session));
         }
         let call = HeldCall {
+            method: request.method.into(),
             id: request.id.into(),
             key: request.key,
             line: line.into(),
@@ -130,21 +179,25 @@ impl Engine {
         };
         let scope = asking.scope.unwrap_or_default();
         let call = Some(call);
-        self.approvals.add_question(OpenQuestion { number, tool, digest, covers, scope, local, dialogue, until, call });
+        let question = OpenQuestion { number, shown, about, digest, covers, scope, local, dialogue, until, call };
+        self.approvals.add_question(question);
     }
 
     /// Returns the channels on which a person can be asked about a call. In a round of the client's own (2026-07-28)
     /// the call is not held, so another channel cannot release it: only the first possible channel counts.
-    fn available_channels(&self, call: &CallParams<'_>) -> Vec<Channel> {
+    fn available_channels(&self, call: &CallParams<'_>, item: Option<Item<'_>>) -> Vec<Channel> {
         let is_typed = call.answer_shape() == AnswerShape::TypedResult;
-        let has_dialogues = if is_typed {
+        let has_dialogues = if is_typed && item.is_some() {
+            // Only a call can be answered with a question, and this revision has no requests of ours.
+            false
+        } else if is_typed {
             call.elicitation().is_some_and(approvals::supports_forms)
         } else {
             self.approvals.elicitation == ElicitationSupport::Form
         };
         let can_ask = |channel: &Channel| *channel == Channel::Local || has_dialogues;
         let channels = self.approvals.options.channels.iter().copied().filter(can_ask);
-        if is_typed { channels.take(1).collect() } else { channels.collect() }
+        if is_typed && item.is_none() { channels.take(1).collect() } else { channels.collect() }
     }
 
     /// Handles a person's answer on the local channel.
@@ -181,7 +234,7 @@ impl Engine {
         } else {
             let timeout = question.until.saturating_sub(held.since);
             let why = format!("Nobody has answered within {}.", format_seconds(timeout.as_secs()));
-            self.refuse_held(&question.tool, held, approval, why, Remedy::Again, turn);
+            self.refuse_held(&question.about, held, approval, why, Remedy::Again, turn);
         }
         if let Some(oldest) = self.approvals.add_late(question, turn.now.session) {
             close_question(&oldest, Settled::Over, TOO_LATE, turn);
@@ -215,7 +268,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         close_question(&question, Settled::Answered(channel), ANSWERED, turn);
-        let OpenQuestion { tool, covers, scope, .. } = question;
+        let OpenQuestion { about, covers, scope, .. } = question;
         let verdict = match answer {
             ApprovalAnswer::Once => "approved_once",
             ApprovalAnswer::Session => "approved_for_session",
@@ -225,26 +278,38 @@ impl Engine {
         let approval = Approval { verdict, channel: Some(channel.as_str()), waited, note: None };
         if let ApprovalAnswer::Refused { note } = answer {
             let approval = Approval { note: note.clone(), ..approval };
-            return self.refuse_held(&tool, held, approval, describe_refusal_by_person(note), Remedy::Person, turn);
+            return self.refuse_held(&about, held, approval, describe_refusal_by_person(note), Remedy::Person, turn);
         }
-        let HeldCall { id, key, line, mut pending, progress, .. } = held;
+        let HeldCall { method, id, key, line, mut pending, progress, .. } = held;
         self.client_requests.remove_answered(&key);
         // Another policy may be in force by now, and an approval does not override it.
         let policy = std::sync::Arc::clone(&self.policy);
-        let decision = policy.judge_call(self.tools.find_tool(&tool), read_arguments(&line)).decision;
-        if matches!(decision.effect, Effect::Deny | Effect::Hide) {
+        let (params, arguments) = read_arguments(&line);
+        let decision = match &about {
+            RequestSubject::Tool(tool) => policy.judge_call(self.tools.find_tool(tool), arguments).decision,
+            RequestSubject::Item(section, name) => {
+                let arguments = match section {
+                    Section::Prompts => arguments,
+                    Section::Resources => "{}",
+                    Section::Requests | Section::Methods => params,
+                };
+                policy.judge_item(Item { section: *section, name, standing: Standing::Unknown }, arguments).decision
+            }
+        };
+        if decision.refuses() {
             pending.set_approval(approval);
-            return self.refuse_call(pending, (&id, &tool), decision.into(), turn);
+            return self.refuse_call(pending, (&id, &method), about.name(), decision.into(), turn);
         }
         if answer == ApprovalAnswer::Session {
-            self.approvals.grants.add_session(&tool, covers, scope, channel);
+            self.approvals.grants.add_session(&about.grant_name(), covers, scope, channel);
         }
         if let Some(progress) = progress {
             self.approvals.progress.set_floor(progress);
         }
         pending.record_approval(approval, turn.now.session);
-        turn.push_note(format!("tools/call of {tool:?} (id {id}) was approved by the {} channel", channel.as_str()));
-        self.forward_call(&id, key, (Subject::Tool, &tool), Payload::Written(line.into()), pending, turn);
+        let (name, channel) = (about.name(), channel.as_str());
+        turn.push_note(format!("{method} of {:?} (id {id}) was approved by the {channel} channel", name.1));
+        self.forward_call(&id, key, name, Payload::Written(line.into()), pending, turn);
     }
 
     /// Handles the client's answer to a request of ours. Returns whether it was one.
@@ -282,9 +347,9 @@ impl Engine {
         let is_lost = |question: &OpenQuestion| {
             question.number == number && question.dialogue.is_none() && question.local == Local::Not
         };
-        let Some(OpenQuestion { tool, call: Some(held), .. }) = self.approvals.take_question(is_lost) else { return };
+        let Some(OpenQuestion { about, call: Some(held), .. }) = self.approvals.take_question(is_lost) else { return };
         let why = format!("This call needs a person's approval, {why}");
-        self.refuse_held(&tool, held, unavailable(), why, Remedy::Channel, turn);
+        self.refuse_held(&about, held, unavailable(), why, Remedy::Channel, turn);
     }
 
     /// Returns whether a call carries a state of ours, so that its answer to us must not reach the server (2026-07-28).
@@ -366,31 +431,33 @@ impl Engine {
 
     fn refuse_held(
         &mut self,
-        tool: &str,
+        about: &RequestSubject,
         held: HeldCall,
         approval: Approval,
         why: String,
         remedy: Remedy,
         turn: &mut Turn<'_>,
     ) {
-        let HeldCall { id, key, rule, file, mut pending, since, .. } = held;
+        let HeldCall { method, id, key, rule, file, mut pending, since, .. } = held;
         pending.set_approval(Approval { waited: turn.now.session.saturating_sub(since), ..approval });
         self.client_requests.remove_answered(&key);
         let effect = Effect::RequireApproval;
         let decision = Decision { effect, rule: &rule, reason: None, file: file.as_deref() };
-        self.refuse_call(pending, (&id, tool), Refused { decision, otherwise: Some(why), remedy }, turn);
+        let refused = Refused { decision, otherwise: Some(why), remedy };
+        self.refuse_call(pending, (&id, &method), about.name(), refused, turn);
     }
 
     fn refuse_call(
         &mut self,
         mut pending: PendingCall,
-        (id, name): (&str, &str),
+        (id, method): (&str, &str),
+        (subject, name): (SubjectKind, &str),
         why: Refused<'_>,
         turn: &mut Turn<'_>,
     ) {
         self.refund_call(&mut pending, turn);
-        let refusal = format_refusal(why, Subject::Tool, name);
-        turn.push_note(refusal.describe("tools/call", id));
+        let refusal = format_refusal(why, subject, name);
+        turn.push_note(refusal.describe(method, id));
         turn.record_outcome(pending.draft, Outcome::Refused);
         turn.send_to_client(reply::refusal_line(id, pending.shape, &refusal.text, &refusal.meta));
     }
@@ -413,11 +480,11 @@ fn describe_refusal_by_person(note: Option<String>) -> String {
     }
 }
 
-/// Returns the arguments of a held call, which were read strictly before.
-fn read_arguments(line: &[u8]) -> &str {
+/// Returns the parameters of a held request and the arguments in them. They were read strictly before.
+fn read_arguments(line: &[u8]) -> (&str, &str) {
     let line = std::str::from_utf8(line).unwrap_or_default().trim_ascii();
-    let params = view::find_member(line, "params").unwrap_or_default();
-    view::find_member(params, "arguments").unwrap_or("{}")
+    let params = view::find_member(line, "params").unwrap_or("{}");
+    (params, view::find_member(params, "arguments").unwrap_or("{}"))
 }
 
 /// Closes a question wherever it is still open.

@@ -5,12 +5,15 @@ use std::ops::Range;
 
 use crate::wire::fault::Fault;
 use crate::wire::message::read_name;
+use crate::wire::params::read_uri_text;
 use crate::wire::view;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ListKind {
     Tools,
     Prompts,
+    Resources,
+    Templates,
 }
 
 impl ListKind {
@@ -18,6 +21,17 @@ impl ListKind {
         match self {
             Self::Tools => "tools",
             Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::Templates => "resourceTemplates",
+        }
+    }
+
+    /// The key of an item that the policy judges it by.
+    fn item_key(self) -> &'static str {
+        match self {
+            Self::Tools | Self::Prompts => "name",
+            Self::Resources => "uri",
+            Self::Templates => "uriTemplate",
         }
     }
 }
@@ -82,13 +96,16 @@ fn read_item_name(item: &str, list: ListKind) -> Result<Cow<'_, str>, Fault> {
     if !item.starts_with('{') {
         return Err(Fault::Type { name: list.result_key(), expected: "a list of objects" });
     }
-    let mut name = None;
+    let (key, mut name) = (list.item_key(), None);
     for member in view::members(item) {
-        if member.protocol_key(&["name"])?.is_some() {
+        if member.protocol_key(&[key])?.is_some() {
             name = Some(member.value);
         }
     }
-    read_name(name.unwrap_or_default())
+    match list {
+        ListKind::Tools | ListKind::Prompts => read_name(name.unwrap_or_default()),
+        ListKind::Resources | ListKind::Templates => read_uri_text(key, name.unwrap_or_default()),
+    }
 }
 
 /// Replaces ranges of a text. `edits` are in the order of the text.

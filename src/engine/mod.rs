@@ -5,12 +5,15 @@ mod action;
 mod approval_flow;
 mod approvals;
 mod call_gate;
+mod item_requests;
 pub mod limits;
+mod line_errors;
 mod list_filter;
 mod list_listeners;
 mod open_requests;
 mod recorder;
 mod refusal;
+mod resource_index;
 mod rounds;
 mod tasks;
 mod tool_calls;
@@ -24,17 +27,19 @@ pub use action::{Action, Commit, Note, Now, Payload};
 pub use approvals::{ApprovalAnswer, ApprovalOptions, Channel, Local, LocalChannel, Question, Settled};
 use approvals::{Approvals, ElicitationSupport};
 use call_gate::CallGate;
+use item_requests::is_other_method;
 use limits::Store;
+use line_errors::{describe_admit_error, describe_fault, describe_oversize, describe_server_end};
 use list_filter::ListKind;
 use list_listeners::Listeners;
 use open_requests::{AdmitError, OpenRequest, OpenRequests, RequestKind};
 use recorder::Recorder;
+use resource_index::ResourceIndex;
 use tasks::Tasks;
 use tool_index::ToolIndex;
 pub use trial::{Trial, TrialDecision};
 
-use crate::limits::{MAX_OPEN, MAX_OPEN_BYTES};
-use crate::policy::{Decision, Effect, Policy, ToolRef};
+use crate::policy::{Decision, Effect, Item, Policy, Section, ToolRef};
 use crate::record::{ArgumentRecorder, Direction, Enforcement, Outcome, Required, Subject};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -54,6 +59,7 @@ pub struct Engine {
     server_requests: OpenRequests,
     tools: ToolIndex,
     tasks: Tasks,
+    resources: ResourceIndex,
     listeners: Listeners,
     recorder: Recorder,
     approvals: Approvals,
@@ -74,6 +80,7 @@ impl Engine {
             server_requests: OpenRequests::default(),
             tools: ToolIndex::default(),
             tasks: Tasks::default(),
+            resources: ResourceIndex::default(),
             listeners: Listeners::default(),
             recorder: Recorder::default(),
             approvals: Approvals::default(),
@@ -121,7 +128,7 @@ impl Engine {
             }
             Message::Response { id, key, answer } => {
                 if !self.handle_dialogue_answer(&key, answer, turn) {
-                    self.handle_client_response(id, &key, turn);
+                    self.handle_client_response(id, &key, answer, turn);
                 }
                 Ok(())
             }
@@ -151,7 +158,9 @@ impl Engine {
         let message =
             self.reader.read_line(line, StrictDepth::ENVELOPE).and_then(|envelope| Message::from_envelope(&envelope));
         match message {
-            Ok(Message::Request { id, key, method, .. }) => self.handle_server_request(id, key, &method, turn),
+            Ok(Message::Request { id, key, method, params }) => {
+                self.handle_server_request((id, key), &method, params, turn);
+            }
             Ok(Message::Notification { method, params }) => self.handle_server_notification(&method, params, turn),
             Ok(Message::Response { id, key, answer }) => self.handle_server_response(line, id, &key, answer, turn),
             // npm and npx print blank lines.
@@ -178,6 +187,11 @@ impl Engine {
         }
         let turn = &mut Turn::new(now, actions);
         self.close_questions(turn);
+        for open in self.server_requests.take_all_waiting() {
+            if let RequestKind::Call(request) = open.kind {
+                turn.record_outcome(request.draft, Outcome::ServerDied);
+            }
+        }
         for open in self.client_requests.take_all_waiting() {
             turn.record_outcome(open.kind.into_draft(), Outcome::ServerDied);
             turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::UpstreamEnded, &describe_server_end(how)));
@@ -191,9 +205,16 @@ impl Engine {
         self.tools.find_tool(name)
     }
 
-    /// Returns the decision that hides a prompt together with the tool that it is named after.
-    pub fn prompt_decision(&self, prompt: &str) -> Option<Decision<'_>> {
-        self.tools.find_hidden_prompt(&self.policy, prompt)
+    /// Returns the decision about a prompt: by its own entry, else by the tool that it is named after.
+    pub fn decide_prompt<'e>(&'e self, prompt: &'e str) -> Decision<'e> {
+        let standing = self.tools.find_prompt_standing(&self.policy, prompt);
+        self.policy.decide_item(Item { section: Section::Prompts, name: prompt, standing })
+    }
+
+    /// Returns the decision about a resource, with what the server has listed in this session.
+    pub fn decide_resource<'e>(&'e self, uri: &'e str) -> Decision<'e> {
+        let standing = self.resources.find_standing(uri, &self.policy, &self.tools);
+        self.policy.decide_item(Item { section: Section::Resources, name: uri, standing })
     }
 
     /// Puts another policy in force from the next line on, and tells the client if it would see other tools.
@@ -228,11 +249,24 @@ impl Engine {
                 RequestKind::Initialize
             }
             method::SUBSCRIPTIONS_LISTEN => {
+                if self.admit_subscriptions(&request, turn)?.is_break() {
+                    return Ok(());
+                }
                 self.listeners.handle_listen(key, id, params);
                 RequestKind::Subscription
             }
             method::SERVER_DISCOVER => RequestKind::Discover,
             _ if method.starts_with(method::TASKS_PREFIX) => return self.handle_task_request(request, turn),
+            "resources/list" => RequestKind::List(ListKind::Resources),
+            "resources/templates/list" => RequestKind::List(ListKind::Templates),
+            "resources/read" | "resources/subscribe" | "resources/directory/read" => {
+                return self.handle_resource_request(request, turn);
+            }
+            "completion/complete" => return self.handle_completion(request, turn),
+            _ if is_other_method(method) => {
+                self.handle_other_method(request, turn);
+                return Ok(());
+            }
             _ => RequestKind::Other,
         };
         self.client_requests.insert(request.key, id, kind);
@@ -269,16 +303,21 @@ impl Engine {
                     }
                 }
             }
+            _ if is_other_method(method) && !self.admit_notification(method, params, turn) => return,
             _ => {}
         }
         turn.forward_to_server();
     }
 
-    fn handle_client_response(&mut self, id: &str, key: &IdKey, turn: &mut Turn<'_>) {
+    fn handle_client_response(&mut self, id: &str, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) {
         match self.server_requests.take_answered(key) {
             None => turn.push_note(format!("dropped an answer of the client to no open request (id {id})")),
             Some(OpenRequest { kind: RequestKind::Cancelled, .. }) => {
                 turn.push_note(format!("dropped the client's late answer to cancelled request {id}"));
+            }
+            Some(OpenRequest { kind: RequestKind::Call(request), .. }) => {
+                self.handle_call_answer(request, answer, turn);
+                turn.forward_to_server();
             }
             Some(_) => turn.forward_to_server(),
         }
@@ -295,6 +334,9 @@ impl Engine {
             && let Some(open) = self.server_requests.take_waiting(&key)
         {
             turn.send_to_server(reply::error_line(Some(&open.id), ErrorCode::InvalidRequest, why));
+            if let RequestKind::Call(request) = open.kind {
+                turn.record_outcome(request.draft, Outcome::Error);
+            }
         }
     }
 
@@ -306,23 +348,13 @@ impl Engine {
         (skim.shape == Shape::Request || is_free()).then(|| id.as_str())
     }
 
-    fn handle_server_request(&mut self, id: &str, key: IdKey, method: &str, turn: &mut Turn<'_>) {
-        if let Err(error) = self.server_requests.check_capacity(&key) {
-            turn.push_note(format!("refused a request of the server ({method:?}, id {id})"));
-            let (code, why) = describe_admit_error(error, id, "server");
-            turn.send_to_server(reply::error_line(Some(id), code, &why));
-            self.recorder.record_unacceptable(Direction::Server, (Some(method), None), &why, turn);
-            return;
-        }
-        self.server_requests.insert(key, id, RequestKind::Other);
-        turn.forward_to_client();
-    }
-
     fn handle_server_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
         match method {
             method::CANCELLED => {
                 if let Some(key) = message::cancelled_request(params) {
-                    self.server_requests.cancel_request(&key);
+                    if let Some(RequestKind::Call(request)) = self.server_requests.cancel_request(&key) {
+                        turn.record_outcome(request.draft, Outcome::Cancelled);
+                    }
                 }
             }
             method::SUBSCRIPTIONS_ACKNOWLEDGED => {
@@ -331,6 +363,7 @@ impl Engine {
                 }
             }
             method::TASKS_NOTIFICATION | method::TASKS_STATUS => self.handle_task_status(params, turn),
+            "notifications/resources/updated" if !self.admit_resource_update(method, params, turn) => return,
             approvals::PROGRESS if self.approvals.progress.is_below_floor(params) => {
                 return turn.push_note("dropped progress of the server that is below ours".to_owned());
             }
@@ -348,7 +381,16 @@ impl Engine {
                 return turn.push_note(format!("dropped the late answer to cancelled request {id}"));
             }
             (RequestKind::Call(call), answer) => {
+                let refused = match answer {
+                    Answer::Result(result) => self.find_refused_input(result, turn),
+                    Answer::Error(_) => None,
+                };
                 self.handle_call_answer(call, answer, turn);
+                if let Some(why) = refused {
+                    turn.push_note(why.clone());
+                    turn.send_to_client(reply::error_line(Some(&open.id), ErrorCode::Refused, &why));
+                    return;
+                }
                 Ok(None)
             }
             (RequestKind::Task(request), answer) => {
@@ -390,14 +432,30 @@ impl Engine {
     fn filter_list(&mut self, line: &[u8], result: &str, list: ListKind) -> Result<Option<Vec<u8>>, Fault> {
         self.reader.read_line(line, StrictDepth::LIST)?;
         let (policy, tools, enforcement) = (&self.policy, &mut self.tools, self.enforcement);
+        let resources = &mut self.resources;
         let mut filter = |is_raised: &mut bool| {
             list_filter::filter_result(result, list, |name, item| {
                 let is_hidden = match list {
                     ListKind::Tools => {
+                        resources.record_app(&name, item);
                         *is_raised |= tools.record_listing(&name, item, policy);
                         policy.decide_tool(tools.find_tool(&name)).effect == Effect::Hide
                     }
-                    ListKind::Prompts => tools.find_hidden_prompt(policy, &name).is_some(),
+                    ListKind::Prompts => {
+                        let standing = tools.find_prompt_standing(policy, &name);
+                        let item = Item { section: Section::Prompts, name: &name, standing };
+                        policy.decide_item(item).effect == Effect::Hide
+                    }
+                    ListKind::Resources => {
+                        resources.record_resource(&name);
+                        let standing = resources.find_standing(&name, policy, tools);
+                        let item = Item { section: Section::Resources, name: &name, standing };
+                        policy.decide_item(item).effect == Effect::Hide
+                    }
+                    ListKind::Templates => {
+                        resources.record_template(&name);
+                        policy.decide_template(&name).effect == Effect::Hide
+                    }
                 };
                 is_hidden && enforcement == Enforcement::Enforced
             })
@@ -436,44 +494,4 @@ struct ClientRequest<'l> {
     method: &'l str,
     params: Option<&'l str>,
     line: &'l [u8],
-}
-
-fn describe_admit_error(error: AdmitError, id: &str, sender: &str) -> (ErrorCode, String) {
-    let (code, why) = match error {
-        AdmitError::InFlight => {
-            (ErrorCode::InvalidRequest, format!("its id {id} is still in use by an open request. Use a new id."))
-        }
-        AdmitError::TooMany => (
-            ErrorCode::TooMany,
-            format!("{MAX_OPEN} requests of the {sender} are open. Wait for some of their answers first."),
-        ),
-        AdmitError::TooLarge => (
-            ErrorCode::TooMany,
-            format!(
-                "the open requests of the {sender} take up {} MiB. Wait for some of their answers first.",
-                MAX_OPEN_BYTES >> 20
-            ),
-        ),
-    };
-    (code, format!("policylayer refused this request: {why}"))
-}
-
-fn describe_fault(what: &str, fault: &Fault) -> String {
-    format!(
-        "policylayer refused this {what} and did not pass it on: {fault}. A message must be one JSON-RPC 2.0 object on \
-         one line that every JSON parser reads the same way."
-    )
-}
-
-fn describe_oversize(what: &str, max: usize) -> String {
-    format!(
-        "policylayer refused this {what} and did not pass it on: it is larger than {max} bytes. The limit is set by \
-         `policylayer wrap --max-message`."
-    )
-}
-
-fn describe_server_end(how: &str) -> String {
-    format!(
-        "The MCP server has ended ({how}), so there is no answer to this request. Restart the server in the client."
-    )
 }

@@ -4,12 +4,29 @@
 use std::time::Duration;
 
 use crate::policy::{Decision, Effect};
+use crate::record;
 use crate::wire::reply::DecisionMeta;
 
+/// What a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(super) enum SubjectKind {
     Tool,
     Prompt,
+    Resource,
+    /// Nothing but its method.
+    Method,
+}
+
+impl SubjectKind {
+    /// Returns what the log says it is about.
+    pub(super) fn recorded(self, name: &str) -> Option<record::Subject<'_>> {
+        match self {
+            Self::Tool => Some(record::Subject::Tool(name)),
+            Self::Prompt => Some(record::Subject::Prompt(name)),
+            Self::Resource => Some(record::Subject::Resource(name)),
+            Self::Method => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,20 +76,23 @@ pub(super) struct Refusal<'a> {
 impl Refusal<'_> {
     /// Describes the refusal of a request for stderr.
     pub(super) fn describe(&self, method: &str, id: &str) -> String {
-        let DecisionMeta { tool, rule, reason, .. } = &self.meta;
-        format!("refused {method} of {tool:?} (id {id}) by {rule}: {reason}")
+        let DecisionMeta { rule, reason, .. } = &self.meta;
+        let of = self.meta.name().map_or_else(String::new, |name| format!(" of {name:?}"));
+        format!("refused {method}{of} (id {id}) by {rule}: {reason}")
     }
 }
 
-pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: Subject, name: &'a str) -> Refusal<'a> {
+pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: SubjectKind, name: &'a str) -> Refusal<'a> {
     let Refused { decision, otherwise, remedy } = refused;
     let reason = match decision.reason {
         Some(reason) => reason.to_owned(),
         None => otherwise.unwrap_or_else(|| default_reason(&decision, subject).to_owned()),
     };
     let what = match subject {
-        Subject::Tool => "call to",
-        Subject::Prompt => "prompt",
+        SubjectKind::Tool => "call to",
+        SubjectKind::Prompt => "prompt",
+        SubjectKind::Resource => "request for the resource",
+        SubjectKind::Method => "request",
     };
     let stop = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
     // Rounded up: a retry after exactly this time must not be too early.
@@ -118,18 +138,38 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: Subject, name: &
         effect = decision.effect,
     );
     let effect = decision.effect.as_str();
-    Refusal { text, meta: DecisionMeta { effect, rule: decision.rule, reason, tool: name, retry_after } }
+    let (tool, resource) = match subject {
+        SubjectKind::Tool | SubjectKind::Prompt => (Some(name), None),
+        SubjectKind::Resource => (None, Some(name)),
+        SubjectKind::Method => (None, None),
+    };
+    Refusal { text, meta: DecisionMeta { effect, rule: decision.rule, reason, tool, resource, retry_after } }
 }
 
-fn default_reason(decision: &Decision<'_>, subject: Subject) -> &'static str {
+fn default_reason(decision: &Decision<'_>, subject: SubjectKind) -> &'static str {
     match (decision.effect, subject) {
-        (Effect::RequireApproval, _) => "This call needs a person's approval.",
-        (Effect::Hide, Subject::Prompt) => "The policy hides the tool that this prompt is named after.",
-        (Effect::Hide, Subject::Tool) if decision.rule == "default" => {
+        (Effect::RequireApproval, SubjectKind::Tool) => "This call needs a person's approval.",
+        (Effect::RequireApproval, _) => "This request needs a person's approval.",
+        (Effect::Hide, SubjectKind::Tool) if decision.rule == "default" => {
             "The policy does not list this tool, and refuses what it does not list."
         }
-        (Effect::Hide, Subject::Tool) => "The policy hides this tool.",
-        (Effect::Deny | Effect::Allow, _) => "The policy does not allow this call.",
+        (_, SubjectKind::Prompt) if decision.rule == "default" => {
+            "The policy does not list this prompt, and refuses what it does not list."
+        }
+        (_, SubjectKind::Resource) if decision.rule == "default" => {
+            "The policy does not list this resource, and refuses what it does not list."
+        }
+        (_, SubjectKind::Method) if decision.rule == "default" => {
+            "The policy does not list this method, and refuses what it does not list."
+        }
+        (Effect::Hide, SubjectKind::Prompt) if decision.rule.contains("prompts.") => "The policy hides this prompt.",
+        (Effect::Hide, SubjectKind::Prompt) => "The policy hides the tool that this prompt is named after.",
+        (Effect::Hide, SubjectKind::Resource) => "The policy hides this resource.",
+        (Effect::Hide, SubjectKind::Tool) => "The policy hides this tool.",
+        (_, SubjectKind::Tool) => "The policy does not allow this call.",
+        (_, SubjectKind::Prompt | SubjectKind::Resource | SubjectKind::Method) => {
+            "The policy does not allow this request."
+        }
     }
 }
 
@@ -162,7 +202,7 @@ mod tests {
             (600_000, "in 10 minutes,", 600),
             (7_200_001, "in 3 hours,", 7201),
         ] {
-            let refusal = format_refusal(wait(millis), Subject::Tool, "a");
+            let refusal = format_refusal(wait(millis), SubjectKind::Tool, "a");
             assert!(refusal.text.contains(words), "{}", refusal.text);
             assert_eq!(refusal.meta.retry_after, Some(after));
             assert_eq!(refusal.meta.reason, "The limit is reached");

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::action::{Action, Turn};
 use super::open_requests::{PendingCall, RequestKind};
 use super::recorder::outcome_of_answer;
-use super::refusal::{Refused, Remedy, Subject, format_refusal};
+use super::refusal::{Refused, Remedy, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine};
 use crate::limits::{MAX_ID, MAX_TASK_BYTES, MAX_TASKS};
 use crate::policy::{Decision, Effect};
@@ -109,7 +109,7 @@ impl Engine {
     /// Keeps a call open whose answer, `result`, is a task. Returns the call if it is not.
     pub(super) fn open_task(&mut self, call: PendingCall, result: &str, turn: &mut Turn<'_>) -> Option<PendingCall> {
         let created = match call.shape {
-            AnswerShape::Result => None,
+            AnswerShape::Result | AnswerShape::Other => None,
             AnswerShape::Task => find_member(result, "task").filter(|task| task.starts_with('{')),
             AnswerShape::TypedResult => Some(result).filter(|_| result_type(result).as_deref() == Some("task")),
         };
@@ -165,8 +165,7 @@ impl Engine {
 
     /// Handles a request about a task that is not of a call of this session, or about all tasks: an ordinary method.
     fn handle_other_task_request(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) {
-        self.client_requests.insert(request.key, request.id, RequestKind::Other);
-        turn.forward_to_server();
+        self.handle_other_method(request, turn);
     }
 
     /// Judges the input that a `tasks/update` brings, with the arguments of the task's call. Returns its draft if it
@@ -208,7 +207,7 @@ impl Engine {
         };
         let Some(refused) = refused else { return ControlFlow::Continue(self.recorder.draft_decision(&facts, turn)) };
         let facts = Facts { effect: refused.decision.effect, ..facts };
-        let refusal = format_refusal(refused, Subject::Tool, &name);
+        let refusal = format_refusal(refused, SubjectKind::Tool, &name);
         self.refuse_request(request.id, AnswerShape::Task, &refusal, facts, turn)
     }
 

@@ -8,7 +8,7 @@ use super::approval_flow::{RoundOutcome, UnapprovedCall};
 use super::call_gate::AdmittedCall;
 use super::open_requests::{PendingCall, RequestKind};
 use super::recorder::outcome_of_answer;
-use super::refusal::{Refusal, Refused, Remedy, Subject, format_refusal};
+use super::refusal::{Refusal, Refused, Remedy, SubjectKind, format_refusal};
 use super::tasks::result_type;
 use super::{ClientRequest, Engine, Now, approvals, list_filter};
 use crate::policy::{Decision, Effect};
@@ -17,9 +17,6 @@ use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
 use crate::wire::message::{Answer, AnswerShape, CallParams};
 use crate::wire::{reply, view};
-
-/// The rule in the log for a prompt that passes, since no policy rule is about prompts.
-const PROMPTS_RULE: &str = "prompts";
 
 impl Engine {
     pub(super) fn handle_tools_call(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
@@ -48,7 +45,8 @@ impl Engine {
                 let facts = Facts { effect: decision.effect, enforcement, ..facts(decision.rule) };
                 let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape };
                 if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
-                    let unapproved = UnapprovedCall { request, payload, call: &call, decision, asking, pending };
+                    let call = &call;
+                    let unapproved = UnapprovedCall { request, payload, call, item: None, decision, asking, pending };
                     self.ask_person(unapproved, round, turn);
                     return Ok(());
                 }
@@ -56,7 +54,7 @@ impl Engine {
             }
             Err(why) => {
                 let decision = why.decision;
-                let refusal = format_refusal(why, Subject::Tool, &call.name);
+                let refusal = format_refusal(why, SubjectKind::Tool, &call.name);
                 let facts = Facts { effect: decision.effect, ..facts(decision.rule) };
                 let ControlFlow::Continue(draft) = self.refuse_request(id, shape, &refusal, facts, turn) else {
                     return Ok(());
@@ -64,29 +62,7 @@ impl Engine {
                 PendingCall { counted: None, draft, shape }
             }
         };
-        self.forward_call(id, request.key, (Subject::Tool, &call.name), payload, pending, turn);
-        Ok(())
-    }
-
-    pub(super) fn handle_prompts_get(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
-        let ClientRequest { id, key, method, params, .. } = request;
-        let call = CallParams::read(params)?;
-        let facts = call_facts(method, record::Subject::Prompt(&call.name), &call, PROMPTS_RULE);
-        let shape = AnswerShape::Task;
-        let policy = Arc::clone(&self.policy);
-        let draft = match self.tools.find_hidden_prompt(&policy, &call.name) {
-            None => self.recorder.draft_decision(&facts, turn),
-            Some(decision) => {
-                let refusal = format_refusal(Refused::from(decision), Subject::Prompt, &call.name);
-                let facts = Facts { effect: decision.effect, rule: decision.rule, ..facts };
-                let ControlFlow::Continue(draft) = self.refuse_request(id, shape, &refusal, facts, turn) else {
-                    return Ok(());
-                };
-                draft
-            }
-        };
-        let pending = PendingCall { counted: None, draft, shape };
-        self.forward_call(id, key, (Subject::Prompt, &call.name), Payload::Received, pending, turn);
+        self.forward_call(id, request.key, (SubjectKind::Tool, &call.name), payload, pending, turn);
         Ok(())
     }
 
@@ -121,7 +97,7 @@ impl Engine {
         &mut self,
         id: &str,
         key: IdKey,
-        (subject, name): (Subject, &str),
+        (subject, name): (SubjectKind, &str),
         payload: Payload,
         pending: PendingCall,
         turn: &mut Turn<'_>,
@@ -180,7 +156,8 @@ impl Engine {
 
     /// Adds a record for each call that waits for its answer, in the form that it has if no answer comes.
     pub fn collect_unanswered(&self, now: Now, entries: &mut Vec<LogEntry>) {
-        let drafts = self.client_requests.open_calls().filter_map(|call| call.draft.as_ref());
+        let open = self.client_requests.open_calls().chain(self.server_requests.open_calls());
+        let drafts = open.filter_map(|call| call.draft.as_ref());
         entries.extend(drafts.map(|draft| unanswered_entry(draft, now)));
         entries.extend(self.tasks.unanswered(now.session));
     }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
-use crate::policy::{Decision, Effect, Listing, Policy, ToolRef, ToolSeen};
+use crate::policy::{Decision, Effect, Listing, Policy, Standing, ToolRef, ToolSeen};
 use crate::risk::{Class, Listed, classify_tool};
 
 #[derive(Debug, Default)]
@@ -79,21 +79,20 @@ impl ToolIndex {
         ToolRef { name, listing: self.classes.get(name).copied().map_or(Listing::Missing, Listing::As) }
     }
 
-    /// Returns the decision that hides a prompt together with the tool that it is named after.
+    /// Returns the decision about the tool that a prompt is named after, if there is one.
     ///
     /// A prompt has the name of its tool, or the same words joined by the other of `-` and `_`: Iterable's server calls
-    /// the prompt of `get_lists` `get-lists`. Beyond the limit of tools, every prompt counts as named after one.
-    pub(super) fn find_hidden_prompt<'p>(&self, policy: &'p Policy, prompt: &str) -> Option<Decision<'p>> {
-        let hidden = |tool: &str| {
-            Some(policy.decide_tool(self.find_tool(tool))).filter(|decision| decision.effect == Effect::Hide)
-        };
+    /// the prompt of `get_lists` `get-lists`. Of several such tools, the strictest decision counts. Beyond the limit of
+    /// tools, every prompt counts as named after one.
+    pub(super) fn find_prompt_standing<'p>(&self, policy: &'p Policy, prompt: &str) -> Standing<'p> {
         let listed = self.by_spelling.get(join_words(prompt, '_').as_str());
-        if let Some(decision) = listed.and_then(|tools| tools.iter().find_map(|tool| hidden(tool))) {
-            return Some(decision);
-        }
+        let listed = listed.into_iter().flatten().map(|tool| policy.decide_tool(self.find_tool(tool)));
         let seen = if self.is_full() { ToolSeen::Tool } else { ToolSeen::Unknown };
         let spellings = [prompt.to_owned(), join_words(prompt, '_'), join_words(prompt, '-')];
-        spellings.iter().find_map(|name| policy.hides_prompt(name, seen))
+        let known = spellings.iter().filter_map(|name| policy.decide_prompt_of_tool(name, seen));
+        let decisions = listed.chain(known).map(Decision::without_asking);
+        let strictest = decisions.reduce(|one, other| if one.refuses() { one } else { other });
+        strictest.map_or(Standing::Unknown, Standing::OfTool)
     }
 
     /// Returns whether the client would see other tools under `new` than under `old`.

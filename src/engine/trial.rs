@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Now;
 use super::call_gate::{AdmittedCall, CallGate};
 use super::limits::{Memory, Store};
-use super::refusal::{Subject, format_refusal};
+use super::refusal::{SubjectKind, format_refusal};
 use crate::policy::{Effect, Policy, ToolRef};
 use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
@@ -109,7 +109,7 @@ impl Trial {
             Err(refused) => {
                 let effect = refused.decision.effect;
                 let DecisionMeta { rule, reason, retry_after, .. } =
-                    format_refusal(refused, Subject::Tool, tool.name).meta;
+                    format_refusal(refused, SubjectKind::Tool, tool.name).meta;
                 TrialDecision { effect, rule: rule.to_owned(), reason: Some(reason), retry_after }
             }
         })

@@ -10,6 +10,7 @@ use super::document::{Otherwise, PolicyDocument, Unlisted};
 use super::entry::Rule;
 use super::keys::words::word_enum;
 use super::name_table::NameTable;
+use super::section::SectionRule;
 use super::server::ServerName;
 use crate::risk::{Catalogue, Class};
 
@@ -25,6 +26,8 @@ pub struct Policy {
     pub(super) tool_classes: NameTable<Class>,
     /// What applies to every tool on top of its own rule: the checks of this one.
     pub(super) all_tools: Option<Arc<Rule>>,
+    /// The rules for everything but tools, the most specific first.
+    pub(super) sections: Vec<SectionRule>,
     pub(super) otherwise: Arc<Rule>,
 }
 
@@ -51,6 +54,7 @@ impl Policy {
             classes: HashMap::new(),
             tool_classes: NameTable::default(),
             all_tools: None,
+            sections: Vec::new(),
             otherwise: Arc::new(otherwise),
         }
     }
@@ -108,6 +112,10 @@ impl Policy {
             };
             self.named.add(&entry.key.pattern, rule);
         }
+        for (section, entries) in &document.sections {
+            self.sections.extend(entries.iter().flat_map(|entry| SectionRule::from_entry(*section, entry)));
+        }
+        self.sections.sort_by_key(|rule| std::cmp::Reverse(rule.weight()));
         self.named.sort_globs();
         self.tool_classes.sort_globs();
     }

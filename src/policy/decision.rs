@@ -30,3 +30,32 @@ pub struct Decision<'p> {
     /// The policy file to edit, as shown to a person; `None` if only the built-in policy is in force.
     pub file: Option<&'p str>,
 }
+
+impl Decision<'_> {
+    /// Returns the decision about what belongs to a tool and does nothing itself, a prompt for example: it passes where
+    /// the tool asks a person.
+    #[must_use]
+    pub fn without_asking(self) -> Self {
+        match self.effect {
+            Effect::RequireApproval => Self { effect: Effect::Allow, ..self },
+            _ => self,
+        }
+    }
+
+    /// Whether it refuses everything.
+    pub fn refuses(&self) -> bool {
+        matches!(self.effect, Effect::Deny | Effect::Hide)
+    }
+}
+
+impl Effect {
+    /// How strict it is, for comparing two rules about one thing.
+    pub(super) fn strictness(self) -> u8 {
+        match self {
+            Self::Allow => 0,
+            Self::RequireApproval => 1,
+            Self::Deny => 2,
+            Self::Hide => 3,
+        }
+    }
+}

@@ -13,6 +13,7 @@ use super::keys::kinds::{Located, read_members};
 use super::keys::words::{Words as _, list_words, nearest_word, words};
 use super::keys::{Family, FromDocument, ReadTable as _, TableSpec, ValueKind, table, table_kind};
 use super::limit_keys::LimitKeys;
+use super::section::{Section, SectionMembers};
 use super::server::ServerName;
 use super::source::Span;
 use super::tree::{DocumentMember, DocumentNode, DocumentValue};
@@ -57,6 +58,14 @@ table! {
     "classes" => classes: ClassMembers,
     /// The tools that are listed, by name or glob. Listed means allowed, unless the entry says otherwise.
     "tools" => tools: ToolMembers,
+    /// Resources and templates of resources, by URI or glob. Listed means allowed, unless the entry says otherwise.
+    "resources" => resources: SectionMembers,
+    /// Prompts, by name or glob.
+    "prompts" => prompts: SectionMembers,
+    /// What the server asks of the client: `sampling`, `elicitation`, `roots`, or a method or glob.
+    "requests" => requests: SectionMembers,
+    /// Methods of the client that the protocol does not know, by name or glob.
+    "methods" => methods: SectionMembers,
     /// The schema, for editors.
     "$schema" => _schema: String,
 }
@@ -88,6 +97,7 @@ pub(super) struct PolicyDocument {
     pub(super) all_tools: Option<PolicyEntry<()>>,
     pub(super) classes: Option<Vec<PolicyEntry<Class>>>,
     pub(super) tools: Option<Vec<PolicyEntry<ToolName>>>,
+    pub(super) sections: Vec<(Section, Vec<PolicyEntry<ToolName>>)>,
 }
 
 #[derive(Debug)]
@@ -110,7 +120,12 @@ pub(super) struct Origin<'o> {
 }
 
 impl Origin<'_> {
-    fn compile<K>(self, (span, path, key): (Span, &str, K), keys: EntryKeys, report: &mut Report) -> PolicyEntry<K> {
+    pub(super) fn compile<K>(
+        self,
+        (span, path, key): (Span, &str, K),
+        keys: EntryKeys,
+        report: &mut Report,
+    ) -> PolicyEntry<K> {
         let class = keys.class;
         let only_classifies = keys.table.written.len() == 1 && class.is_some();
         let rule = keys.compile(self.server, format!("{}{path}", self.prefix), report);
@@ -124,7 +139,7 @@ impl Origin<'_> {
 }
 
 /// Formats a key for a path: bare if TOML accepts it bare, else quoted.
-fn quoted_key(key: &str) -> String {
+pub(super) fn quoted_key(key: &str) -> String {
     if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return key.to_owned();
     }
@@ -166,8 +181,18 @@ pub(super) fn read_document(root: &DocumentNode, origin: Origin<'_>, report: &mu
         let message = "`all_tools` and `tools.\"*\"` are the same thing, and both are here";
         report.push_error("conflicting-keys", &other.span, message, "merge them");
     }
-    let document =
-        PolicyDocument { default: keys.default, unlisted: keys.unlisted, hide, all_tools: first, classes, tools };
+    let sections = [
+        (Section::Resources, keys.resources),
+        (Section::Prompts, keys.prompts),
+        (Section::Requests, keys.requests),
+        (Section::Methods, keys.methods),
+    ];
+    let sections = sections
+        .into_iter()
+        .filter_map(|(section, members)| Some((section, members?.compile(section, origin, report))));
+    let sections = sections.collect();
+    let (default, unlisted) = (keys.default, keys.unlisted);
+    let document = PolicyDocument { default, unlisted, hide, all_tools: first, classes, tools, sections };
     document.report_too_many_conditions(report);
     document
 }
@@ -177,8 +202,9 @@ impl PolicyDocument {
         let all = self.all_tools.iter().map(|entry| (&entry.span, &entry.rule));
         let classes = self.classes.iter().flatten().map(|entry| (&entry.span, &entry.rule));
         let tools = self.tools.iter().flatten().map(|entry| (&entry.span, &entry.rule));
+        let sections = self.sections.iter().flat_map(|(_, entries)| entries).map(|entry| (&entry.span, &entry.rule));
         let mut conditions = 0;
-        for (span, rule) in all.chain(classes).chain(tools) {
+        for (span, rule) in all.chain(classes).chain(tools).chain(sections) {
             conditions += rule.conditions().count();
             if conditions > MAX_CONDITIONS {
                 let message = format!("the policy has more than {MAX_CONDITIONS} conditions");

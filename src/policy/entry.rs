@@ -108,6 +108,12 @@ impl Rule {
         Self { effect, path: path.into(), reason, checks: None }
     }
 
+    /// Whether the entry can ask a person.
+    pub(super) fn may_ask(&self) -> bool {
+        let asks_if = self.checks.as_ref().is_some_and(|checks| !checks.approve_if.is_empty());
+        self.effect == Effect::RequireApproval || asks_if
+    }
+
     pub(super) fn argument_paths(&self) -> impl Iterator<Item = &Path> {
         let limits = self.checks.iter().flat_map(|checks| &checks.limits);
         self.conditions().map(Condition::path).chain(limits.filter_map(|limit| limit.increment.path()))

@@ -24,6 +24,8 @@ enum Token {
     One,
     Set(Vec<(char, char)>),
     Star,
+    /// Any text without a slash. Only templates of URIs have it.
+    Segment,
 }
 
 /// The error for a text that is neither a name nor a glob. The message says why and what to do.
@@ -75,12 +77,74 @@ impl NamePattern {
             Self::Glob(patterns) => patterns.iter().any(Pattern::is_star),
         }
     }
+
+    /// Reads a template of URIs (RFC 6570), whose expressions stand for any text. A simple one stands for no slash.
+    pub(super) fn of_template(template: &str) -> Self {
+        let mut tokens = Vec::new();
+        let mut rest = template;
+        while let Some((literal, (expression, after))) =
+            rest.split_once('{').and_then(|(literal, after)| Some((literal, after.split_once('}')?)))
+        {
+            tokens.extend(literal.chars().map(Token::Char));
+            let is_simple = !expression.starts_with(['+', '#', '/', '.', ';', '?', '&']) && !expression.contains('*');
+            push_token(&mut tokens, if is_simple { Token::Segment } else { Token::Star });
+            rest = after;
+        }
+        tokens.extend(rest.chars().map(Token::Char));
+        Self::Glob(vec![Pattern::new(tokens)])
+    }
+
+    /// Returns one pattern for each alternative.
+    pub(super) fn split(&self) -> Vec<Self> {
+        match self {
+            Self::Exact(_) => vec![self.clone()],
+            Self::Glob(patterns) => patterns.iter().map(|pattern| Self::Glob(vec![pattern.clone()])).collect(),
+        }
+    }
+
+    /// How specific the pattern is: how many characters are literal, and more than any glob if all of them are.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Exact(_) => usize::MAX,
+            Self::Glob(patterns) => patterns.iter().map(Pattern::literal_length).max().unwrap_or_default(),
+        }
+    }
+
+    /// Whether both match some common name.
+    pub(super) fn overlaps_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(name), pattern) | (pattern, Self::Exact(name)) => pattern.matches(name),
+            (Self::Glob(ours), Self::Glob(theirs)) => ours.iter().any(|a| theirs.iter().any(|b| a.overlaps_with(b))),
+        }
+    }
+
+    /// Returns the pattern with its literal text changed: that of a name by `exact`, and each part of a glob by `part`.
+    pub(super) fn map_text(&self, exact: impl Fn(&str) -> String, part: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Exact(name) => Self::Exact(exact(name)),
+            Self::Glob(patterns) => Self::Glob(patterns.iter().map(|pattern| pattern.map_text(&part)).collect()),
+        }
+    }
 }
 
 impl Pattern {
     fn new(tokens: Vec<Token>) -> Self {
         let literal = tokens.iter().filter(|token| matches!(token, Token::Char(_))).count();
         Self { tokens, literal }
+    }
+
+    fn map_text(&self, part: impl Fn(&str) -> String) -> Self {
+        let mut tokens = Vec::with_capacity(self.tokens.len());
+        let mut literal = String::new();
+        for token in self.tokens.iter().map(Some).chain([None]) {
+            if let Some(Token::Char(c)) = token {
+                literal.push(*c);
+                continue;
+            }
+            tokens.extend(map_inner(&std::mem::take(&mut literal), &part).chars().map(Token::Char));
+            tokens.extend(token.map(|token| token.map_text(&part)));
+        }
+        Self::new(tokens)
     }
 
     pub(super) fn is_star(&self) -> bool {
@@ -92,16 +156,22 @@ impl Pattern {
         self.literal
     }
 
-    /// Whether the pattern matches all of `name`. Only the last star is ever retried, which suffices for globs.
+    /// Whether the pattern matches all of `name`. Only the last star of each kind is ever retried, which suffices for
+    /// globs: what stands before a star need not match later than where it matches first.
     pub(super) fn matches(&self, name: &str) -> bool {
         let mut at = 0;
         let mut rest = name.chars();
-        let mut retry = None;
+        let mut retries = [None, None];
         loop {
             match self.tokens.get(at) {
                 Some(Token::Star) => {
                     at += 1;
-                    retry = Some((at, rest.clone()));
+                    retries = [Some((at, rest.clone())), None];
+                    continue;
+                }
+                Some(Token::Segment) => {
+                    at += 1;
+                    retries[1] = Some((at, rest.clone()));
                     continue;
                 }
                 Some(token) => {
@@ -114,7 +184,15 @@ impl Pattern {
                 None if rest.as_str().is_empty() => return true,
                 None => {}
             }
-            let Some((after_star, from)) = &mut retry else { return false };
+            let [any, within] = &mut retries;
+            if let Some((after_star, from)) = within
+                && from.next().is_some_and(|c| c != '/')
+            {
+                (at, rest) = (*after_star, from.clone());
+                continue;
+            }
+            *within = None;
+            let Some((after_star, from)) = any else { return false };
             if from.next().is_none() {
                 return false;
             }
@@ -137,7 +215,8 @@ impl Pattern {
                 }
                 let theirs = other.tokens.get(j);
                 let reach = |row: &mut Vec<bool>, j: usize| row.get_mut(j).map_or((), |cell| *cell = true);
-                let (we_stay, they_stay) = (matches!(ours, Some(Token::Star)), matches!(theirs, Some(Token::Star)));
+                let is_star = |token: Option<&Token>| matches!(token, Some(Token::Star | Token::Segment));
+                let (we_stay, they_stay) = (is_star(ours), is_star(theirs));
                 if we_stay {
                     reach(&mut next, j);
                 }
@@ -165,7 +244,32 @@ impl Pattern {
     }
 }
 
+/// Changes text inside a glob. What `change` does to the ends of a name must not happen there.
+fn map_inner(text: &str, change: impl Fn(&str) -> String) -> String {
+    const GUARD: char = '_';
+    if text.is_empty() {
+        return String::new();
+    }
+    let changed = change(&format!("{GUARD}{text}{GUARD}"));
+    changed.strip_prefix(GUARD).and_then(|text| text.strip_suffix(GUARD)).unwrap_or(&changed).to_owned()
+}
+
 impl Token {
+    /// Adds the changed characters to a set; the original ones stay.
+    fn map_text(&self, part: impl Fn(&str) -> String) -> Self {
+        const LARGEST_RANGE: usize = 1024;
+        let Self::Set(ranges) = self else { return self.clone() };
+        let mut all = ranges.clone();
+        for c in ranges.iter().flat_map(|(low, high)| (*low..=*high).take(LARGEST_RANGE)) {
+            let changed = map_inner(c.encode_utf8(&mut [0; 4]), &part);
+            let mut chars = changed.chars();
+            if let (Some(only), None) = (chars.next(), chars.next()) {
+                all.push((only, only));
+            }
+        }
+        Self::Set(all)
+    }
+
     fn as_char(&self) -> Option<char> {
         if let Self::Char(c) = self { Some(*c) } else { None }
     }
@@ -173,7 +277,7 @@ impl Token {
     fn accepts_char(&self, c: char) -> bool {
         match self {
             Self::Char(own) => *own == c,
-            Self::One | Self::Star => true,
+            Self::One | Self::Star | Self::Segment => true,
             Self::Set(ranges) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)),
         }
     }

@@ -27,7 +27,7 @@ pub enum ToolSeen {
 pub struct Judgement<'p> {
     /// What happens if no limit is reached.
     pub decision: Decision<'p>,
-    limits: [&'p [Limit]; 2],
+    limits: [&'p [Limit]; 3],
     /// How a person is asked, if the decision says so.
     pub asking: Asking,
 }
@@ -61,7 +61,7 @@ impl Policy {
     /// for all tools; then whether a person has to be asked. Takes time linear in the arguments.
     pub fn judge_call<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>, arguments: &str) -> Judgement<'p> {
         let rule = self.find_rule(tool.into());
-        let refused = |decision| Judgement { decision, limits: [&[], &[]], asking: Asking::default() };
+        let refused = |decision| Judgement { decision, limits: [&[]; 3], asking: Asking::default() };
         if matches!(rule.effect, Effect::Deny | Effect::Hide) {
             return refused(self.decision_of_rule(rule));
         }
@@ -76,20 +76,60 @@ impl Policy {
             _ => self.decision_of_rule(rule),
         };
         let [own, all] = checks.map(|checks| checks.map(|checks| checks.asking).unwrap_or_default());
-        let limits = checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits));
-        Judgement { decision, limits, asking: own.or_else_from(all) }
+        let [first, second] = checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits));
+        Judgement { decision, limits: [first, second, &[]], asking: own.or_else_from(all) }
     }
 
-    /// Decides about a prompt that has the name of a hidden tool; `None` if the prompt is not hidden.
+    /// Decides by the strictest of several rules and of a decision that holds without them. The checks of all rules hold.
+    pub(super) fn judge_rules<'p>(
+        &'p self,
+        rules: [Option<&'p Rule>; 3],
+        base: Decision<'p>,
+        arguments: &str,
+    ) -> Judgement<'p> {
+        let refused = |decision| Judgement { decision, limits: [&[]; 3], asking: Asking::default() };
+        let decision = self.decide_rules(rules, base);
+        if decision.refuses() {
+            return refused(decision);
+        }
+        let checks = rules.map(|rule| rule?.checks.as_deref());
+        let stops = |check: &&GroupCheck| check.stops_call(arguments);
+        if let Some(check) = checks.into_iter().flatten().flat_map(|checks| &checks.refusals).find(stops) {
+            return refused(self.decision_of_check(Effect::Deny, check));
+        }
+        let asks = checks.into_iter().flatten().flat_map(|checks| &checks.approve_if).find(stops);
+        let decision = match asks {
+            Some(check) if decision.effect == Effect::Allow => self.decision_of_check(Effect::RequireApproval, check),
+            _ => decision,
+        };
+        let asking = checks.into_iter().flatten().fold(Asking::default(), |it, checks| it.or_else_from(checks.asking));
+        Judgement { decision, limits: checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits)), asking }
+    }
+
+    /// As [`judge_rules`](Self::judge_rules), whatever the arguments.
+    pub(super) fn decide_rules<'p>(&'p self, rules: [Option<&'p Rule>; 3], base: Decision<'p>) -> Decision<'p> {
+        let stricter = |decision: Decision<'p>, rule: &'p Rule| {
+            let is_stricter = rule.effect.strictness() > decision.effect.strictness();
+            if is_stricter { self.decision_of_rule(rule) } else { decision }
+        };
+        let decision = rules.into_iter().flatten().fold(base, stricter);
+        let checks = rules.into_iter().flatten().filter_map(|rule| rule.checks.as_deref());
+        let mut refusals = checks.flat_map(|checks| &checks.refusals);
+        match refusals.find(|check| check.always_stops()) {
+            Some(check) if !decision.refuses() => self.decision_of_check(Effect::Deny, check),
+            _ => decision,
+        }
+    }
+
+    /// Decides about a prompt that has the name of a tool; `None` if no tool has it.
     ///
-    /// A rule that names the tool also hides the prompt of that name. A tool that is hidden only because it is
-    /// unlisted, or by its class, hides the prompt only if the tool exists: in the server's catalogue, or in
-    /// tools/list. The policy does not concern other prompts.
-    pub fn hides_prompt<'p>(&'p self, name: &str, seen: ToolSeen) -> Option<Decision<'p>> {
-        let rule = self.find_rule(ToolRef { name, listing: Listing::Missing });
-        let is_tool = || seen == ToolSeen::Tool || self.has_in_catalogue(name);
-        let hides = rule.effect == Effect::Hide && (self.find_named_rule(name).is_some() || is_tool());
-        hides.then(|| self.decision_of_rule(rule))
+    /// A tool exists if tools/list, the server's catalogue or an entry of the policy has its name. A rule that refuses
+    /// tools of such a name refuses the prompt too, whether or not there is one.
+    pub fn decide_prompt_of_tool<'p>(&'p self, name: &str, seen: ToolSeen) -> Option<Decision<'p>> {
+        let decision = self.decide_tool(ToolRef { name, listing: Listing::Missing });
+        let exists = seen == ToolSeen::Tool || self.has_in_catalogue(name) || self.named.exact.contains_key(name);
+        let is_refused = || decision.refuses() && self.find_named_rule(name).is_some();
+        (exists || is_refused()).then_some(decision)
     }
 
     /// The server that the policy is for.
@@ -165,7 +205,7 @@ impl Policy {
         [Some(rule), self.all_tools.as_deref()].map(|rule| rule?.checks.as_deref())
     }
 
-    fn decision_of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {
+    pub(super) fn decision_of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {
         Decision { effect: rule.effect, rule: &rule.path, reason: rule.reason.as_deref(), file: self.file.as_deref() }
     }
 

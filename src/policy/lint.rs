@@ -17,10 +17,14 @@ use crate::risk::{Catalogue, Class};
 /// Reports contradictions, which stop loading.
 pub(super) fn report_contradictions(document: &PolicyDocument, report: &mut Report) {
     let entries: &[PolicyEntry<ToolName>] = document.tools.as_deref().unwrap_or_default();
-    same_name_twice(entries, report);
+    same_name_twice(entries, "tool", report);
+    for (section, entries) in &document.sections {
+        same_name_twice(entries, section.item_noun(), report);
+    }
 
     let mut patterns = 0;
-    for entry in document.hide.iter().flatten().chain(entries) {
+    let in_sections = document.sections.iter().flat_map(|(_, entries)| entries);
+    for entry in document.hide.iter().flatten().chain(entries).chain(in_sections) {
         patterns += if let NamePattern::Glob(expanded) = &entry.key.pattern { expanded.len() } else { 0 };
         if patterns > MAX_GLOBS {
             let message = format!("the globs of this policy expand to more than {MAX_GLOBS} patterns");
@@ -28,26 +32,32 @@ pub(super) fn report_contradictions(document: &PolicyDocument, report: &mut Repo
             return;
         }
     }
-    ambiguous_globs(entries, report);
+    ambiguous_globs(entries, "tool", report);
+    for (section, entries) in &document.sections {
+        ambiguous_globs(entries, section.item_noun(), report);
+    }
 }
 
-/// Reports one tool under two keys, such as `a` and an escaped spelling of it.
-fn same_name_twice(entries: &[PolicyEntry<ToolName>], report: &mut Report) {
+/// Reports one name under two keys, such as `a` and an escaped spelling of it.
+fn same_name_twice(entries: &[PolicyEntry<ToolName>], noun: &str, report: &mut Report) {
     let mut seen: HashMap<&str, &str> = HashMap::new();
     for entry in entries {
         if let NamePattern::Exact(name) = &entry.key.pattern
             && let Some(earlier) = seen.insert(name, &entry.key.text)
             && earlier != entry.key.text
         {
-            let message =
-                format!("{} and {} are the same tool", quote_for_message(earlier), quote_for_message(&entry.key.text));
+            let message = format!(
+                "{} and {} are the same {noun}",
+                quote_for_message(earlier),
+                quote_for_message(&entry.key.text)
+            );
             report.push_error("duplicate-key", &entry.span, message, "keep one of the two");
         }
     }
 }
 
 /// Reports two globs with equally much literal text that share a name: neither is more specific.
-fn ambiguous_globs(entries: &[PolicyEntry<ToolName>], report: &mut Report) {
+fn ambiguous_globs(entries: &[PolicyEntry<ToolName>], noun: &str, report: &mut Report) {
     let globs: Vec<_> = entries
         .iter()
         .filter_map(
@@ -62,7 +72,7 @@ fn ambiguous_globs(entries: &[PolicyEntry<ToolName>], report: &mut Report) {
         });
         if let Some((rival, _)) = rival {
             let message = format!(
-                "{} and {} can match the same tool, with equally much literal text",
+                "{} and {} can match the same {noun}, with equally much literal text",
                 quote_for_message(&rival.key.text),
                 quote_for_message(&entry.key.text)
             );
@@ -70,7 +80,7 @@ fn ambiguous_globs(entries: &[PolicyEntry<ToolName>], report: &mut Report) {
                 "ambiguous-glob",
                 &entry.span,
                 message,
-                "list the tools that both match by name, or make one of the globs longer",
+                format!("list the {noun}s that both match by name, or make one of the globs longer"),
             );
         }
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::limit::{ExactAmount, whole_seconds};
 use crate::engine::limits::Memory;
 use crate::engine::{Action, Engine, Now};
-use crate::policy::{Effect, Limit, Mode, Policy, Window};
+use crate::policy::{Decision, Effect, Limit, Mode, Policy, Window};
 use crate::probe::{ProbeLine, ServerOffer};
 use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, profile_tool};
 
@@ -32,14 +32,18 @@ pub(crate) struct InspectReport<'v> {
     pub(crate) prompts: Vec<InspectedPrompt<'v>>,
     /// The protocol revision that the server speaks.
     pub(crate) protocol: &'v str,
+    /// The resources, as the server lists them.
+    pub(crate) resource_list: Vec<InspectedResource<'v>>,
     /// The number of resource templates.
-    pub(crate) resource_templates: usize,
+    resource_templates: usize,
     /// The number of resources.
-    pub(crate) resources: usize,
+    resources: usize,
     /// The name that finds the policy.
     pub(crate) server: &'v str,
     /// What the server calls itself, as it wrote it.
     pub(crate) server_info: &'v Value,
+    /// The templates of resources, as the server lists them.
+    pub(crate) template_list: Vec<InspectedResource<'v>>,
     /// The approximate number of tokens that hiding saves in every conversation.
     pub(crate) tokens_saved: usize,
     /// The tools, as the server lists them.
@@ -168,6 +172,26 @@ pub(crate) struct InspectedPrompt<'v> {
     pub(crate) visible: bool,
 }
 
+/// A resource or a template under the policy.
+#[derive(Debug, Serialize)]
+pub(crate) struct InspectedResource<'v> {
+    /// Its URI, or the template.
+    pub(crate) uri: &'v str,
+    /// What happens when it is read.
+    pub(crate) effect: Effect,
+    /// The path of the rule that decides.
+    rule: String,
+    /// Whether the agent sees it.
+    pub(crate) visible: bool,
+}
+
+impl<'v> InspectedResource<'v> {
+    fn new(uri: &'v str, decision: Decision<'_>) -> Self {
+        let visible = decision.effect != Effect::Hide;
+        Self { uri, effect: decision.effect, rule: decision.rule.to_owned(), visible }
+    }
+}
+
 /// An entry of the policy that matches no tool.
 #[derive(Debug, Serialize)]
 pub(crate) struct UnmatchedEntry<'v> {
@@ -194,9 +218,17 @@ impl<'v> InspectReport<'v> {
             .collect();
         let prompts = offer.prompts.iter().filter_map(|item| item.get("name")?.as_str()).map(|name| InspectedPrompt {
             name,
-            rule: engine.prompt_decision(name).map(|decision| decision.rule.to_owned()),
+            rule: Some(engine.decide_prompt(name))
+                .filter(|decision| decision.effect == Effect::Hide)
+                .map(|decision| decision.rule.to_owned()),
             visible: seen.prompts.contains(name),
         });
+        let uris = |items: &'v [Value], key| items.iter().filter_map(move |item| item.get(key)?.as_str());
+        let resources: Vec<_> =
+            uris(&offer.resources, "uri").map(|uri| InspectedResource::new(uri, engine.decide_resource(uri))).collect();
+        let templates: Vec<_> = uris(&offer.templates, "uriTemplate")
+            .map(|template| InspectedResource::new(template, policy.decide_template(template)))
+            .collect();
         let names: Vec<_> = tools.iter().map(|tool| tool.name).collect();
         let unmatched = policy.entries_without(&names).into_iter().map(|(rule, name)| UnmatchedEntry { name, rule });
         let mut notes = offer.notes.clone();
@@ -216,10 +248,12 @@ impl<'v> InspectReport<'v> {
             policy: PolicyInForce { file: summary.file, mode: summary.mode },
             prompts: prompts.collect(),
             protocol: &offer.protocol,
+            resource_list: resources,
             resource_templates: offer.templates.len(),
             resources: offer.resources.len(),
             server: summary.server.as_str(),
             server_info: &offer.info,
+            template_list: templates,
             tools,
             unmatched_entries: unmatched.collect(),
         }

@@ -1,7 +1,7 @@
 //! Why a line is not acceptable.
 
 use super::id::IdError;
-use crate::limits::{MAX_DEPTH, MAX_NAME, MAX_QUOTED};
+use crate::limits::{MAX_DEPTH, MAX_NAME, MAX_QUOTED, MAX_URI};
 use crate::visible::shorten;
 
 /// Why a line is not acceptable. The text says what is wrong, and at which byte if that helps.
@@ -89,6 +89,9 @@ pub enum Fault {
     /// A name that is longer than any tool's.
     #[error("the name is longer than {max} bytes", max = MAX_NAME)]
     NameLength,
+    /// A URI that is longer than any resource's.
+    #[error("the URI is longer than {max} bytes", max = MAX_URI)]
+    UriLength,
     /// Neither a request, a notification nor a response.
     #[error("it is neither a request nor a notification nor a response")]
     Shape,

@@ -141,6 +141,8 @@ pub enum AnswerShape {
     TypedResult,
     /// A task (2025-11-25, `params.task`): a plain result has the wrong shape, so refuse with an error.
     Task,
+    /// What no tool gives, such as a resource: refuse with an error.
+    Other,
 }
 
 impl<'l> CallParams<'l> {
@@ -164,6 +166,12 @@ impl<'l> CallParams<'l> {
         }
         let name = read_name(name.unwrap_or_default())?;
         Ok(Self { name, arguments: expect_object("arguments", arguments)?, meta, task, input, state })
+    }
+
+    /// Makes parameters for a request that is not a call: its name and arguments, and what `_meta` says.
+    pub fn for_request(name: Cow<'l, str>, arguments: Option<&'l str>, params: Option<&'l str>) -> Self {
+        let meta = params.and_then(|params| view::find_member(params, "_meta"));
+        Self { name, arguments, meta, task: None, input: None, state: None }
     }
 
     /// Returns whether the call brings input that the server has asked for, as a retry does (2026-07-28).

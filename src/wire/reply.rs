@@ -47,11 +47,22 @@ pub struct DecisionMeta<'a> {
     pub rule: &'a str,
     /// The reason.
     pub reason: String,
-    /// The tool or prompt.
-    pub tool: &'a str,
+    /// The tool or prompt, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<&'a str>,
+    /// The URI of the resource, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<&'a str>,
     /// After how many seconds the same call passes, if it only has to wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+}
+
+impl DecisionMeta<'_> {
+    /// Returns the name or URI of what was decided about; `None` if that was only a method.
+    pub fn name(&self) -> Option<&str> {
+        self.tool.or(self.resource)
+    }
 }
 
 /// Builds an error for the request `id`, as its sender wrote it; `None` if there is no certain id.
@@ -63,7 +74,7 @@ pub fn error_line(id: Option<&str>, code: ErrorCode, message: &str) -> Vec<u8> {
 pub fn refusal_line(id: &str, shape: AnswerShape, text: &str, decision: &DecisionMeta<'_>) -> Vec<u8> {
     let (meta, text) = (format!(r#"{{"policylayer/decision":{}}}"#, to_json(decision)), to_json(text));
     let result_type = match shape {
-        AnswerShape::Task => {
+        AnswerShape::Task | AnswerShape::Other => {
             let code = ErrorCode::Refused.number();
             return reply_line(Some(id), &format!(r#""error":{{"code":{code},"message":{text},"data":{meta}}}"#));
         }
@@ -102,7 +113,14 @@ mod tests {
     use super::*;
 
     fn decision() -> DecisionMeta<'static> {
-        DecisionMeta { effect: "hide", rule: "hide[0]", reason: "no".into(), tool: "x\"\n", retry_after: None }
+        DecisionMeta {
+            effect: "hide",
+            rule: "hide[0]",
+            reason: "no".into(),
+            tool: Some("x\"\n"),
+            resource: None,
+            retry_after: None,
+        }
     }
 
     fn text(line: Vec<u8>) -> String {

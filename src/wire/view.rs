@@ -92,6 +92,13 @@ pub fn decode_lossy(json: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(text))
 }
 
+/// Decodes every escape in a JSON text, for looking for words in it.
+pub fn decode_text(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    push_decoded(json, &mut text);
+    text
+}
+
 /// Returns where a piece is in the text that it was cut from. Both are views of one buffer, so their addresses tell.
 pub(crate) fn range_of(whole: &[u8], piece: &str) -> Range<usize> {
     let start = piece.as_ptr().addr().saturating_sub(whole.as_ptr().addr());

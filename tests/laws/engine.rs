@@ -330,8 +330,9 @@ impl Session {
             let Some(asked) = reading.text(&tree, &["method"]) else { continue };
             let Some(name) = reading.text(&tree, &["params", "name"]) else { continue };
             if fold(&asked) == method::PROMPTS_GET {
-                let hidden = self.policy().hides_prompt(&name, policylayer::policy::ToolSeen::Unknown);
-                assert!(hidden.is_none(), "{reading:?} finds the prompt {name:?} in {text:?}");
+                let of_tool = self.policy().decide_prompt_of_tool(&name, policylayer::policy::ToolSeen::Unknown);
+                let is_refused = of_tool.is_some_and(|decision| decision.refuses());
+                assert!(!is_refused, "{reading:?} finds the prompt {name:?} in {text:?}");
             }
             if fold(&asked) == method::TOOLS_CALL {
                 assert!(reading.get(&tree, "id").is_some(), "{reading:?} finds a call without an id in {text:?}");

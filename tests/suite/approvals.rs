@@ -281,7 +281,10 @@ fn nobody_but_the_client_answers_our_requests() {
         desk.server(json!({"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{}})),
         [Done::PassedToClient]
     );
-    assert_eq!(desk.client(answer(&json!(1), accept("approve_once"))), [Done::PassedToServer]);
+    assert_eq!(
+        desk.client(answer(&json!(1), accept("approve_once"))),
+        [Done::Recorded(json!([null, "allow", "ok", null])), Done::PassedToServer]
+    );
     assert_eq!(released(&desk.client(answer(&id, accept("approve_once")))).len(), 1);
 }
 

@@ -137,8 +137,15 @@ fn the_agent_sees_what_the_policy_leaves_of_all_pages() {
         view["prompts"],
         json!([
             { "name": "drop-table", "visible": false, "rule": "hide[0]" },
-            { "name": "greet", "visible": true, "rule": null },
+            { "name": "greet", "visible": false, "rule": "default" },
         ])
+    );
+    assert_eq!(
+        (&view["resource_list"][0], &view["template_list"]),
+        (
+            &json!({ "uri": "a:b", "effect": "hide", "rule": "default", "visible": false }),
+            &json!([{ "uri": "a:{x}", "effect": "hide", "rule": "default", "visible": false }]),
+        )
     );
     assert_eq!((&view["resources"], &view["resource_templates"]), (&json!(2), &json!(1)));
     assert_eq!(
@@ -193,8 +200,9 @@ Hidden from the agent
 
 Classes    2 destructive, 2 execute, 1 read
 Decisions  2 allowed, 1 asks a person, 1 refused, 1 hidden
-Prompts    1 of 2 visible; hidden with their tools: drop-table
-Resources  2, and 1 template; no policy speaks of them
+Prompts    0 of 2 visible; hidden: drop-table, greet
+Resources  0 of 2 visible; hidden: a:b, a:c
+Templates  0 of 1 visible; hidden: a:{{x}}
 "#,
         file.display()
     );

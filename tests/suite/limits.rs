@@ -134,7 +134,7 @@ fn a_line_of_twenty_megabytes() {
 
 #[test]
 fn tools_that_were_listed() {
-    let mut engine = engine(r#"{"version":"1","default":"deny","tools":{"listed":{}}}"#);
+    let mut engine = engine(r#"{"version":"1","default":"deny","hide":["hidden"],"classes":{},"prompts":{"f*":{}}}"#);
     let list = |method: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}"}}"#);
     let prompts = r#"{"jsonrpc":"2.0","id":1,"result":{"prompts":[{"name":"free"}]}}"#;
     assert_eq!(client(&mut engine, &list("prompts/list")), [TO_SERVER]);

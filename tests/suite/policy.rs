@@ -606,26 +606,47 @@ fn depth_and_size_are_bounded() {
 }
 
 #[test]
-fn prompts_named_after_hidden_tools_are_hidden() {
+fn prompts_named_after_tools_follow_them() {
+    use ToolSeen::{Tool, Unknown};
+    let deny = r#"{"version":"1","default":"deny","tools":{}}"#;
     let rows = [
-        (r#"{"version":"1","default":"deny","hide":["a"]}"#, "a", ToolSeen::Unknown, Some("hide[0]")),
+        (r#"{"version":"1","default":"deny","hide":["a"]}"#, "a", Unknown, Some((Effect::Hide, "hide[0]"))),
+        (r#"{"version":"1","default":"allow","hide":["a*"]}"#, "ab", Unknown, Some((Effect::Hide, "hide[0]"))),
         (
             r#"{"version":"1","default":"allow","tools":{"a":{"action":"hide"}}}"#,
             "a",
-            ToolSeen::Unknown,
-            Some("tools.a"),
+            Unknown,
+            Some((Effect::Hide, "tools.a")),
         ),
-        (r#"{"version":"1","default":"allow","tools":{"a":{"action":"hide"}}}"#, "b", ToolSeen::Tool, None),
-        (r#"{"version":"1","default":"deny","tools":{"a":{"action":"deny"}}}"#, "a", ToolSeen::Tool, None),
-        (r#"{"version":"1","default":"deny","tools":{}}"#, "get_lists", ToolSeen::Unknown, Some("default")),
-        (r#"{"version":"1","default":"deny","tools":{}}"#, "a_prompt", ToolSeen::Unknown, None),
-        (r#"{"version":"1","default":"deny","tools":{}}"#, "a_prompt", ToolSeen::Tool, Some("default")),
-        (r#"{"version":"1","default":"deny","unlisted":"deny","tools":{}}"#, "get_lists", ToolSeen::Tool, None),
+        (
+            r#"{"version":"1","default":"allow","tools":{"a":{"action":"hide"}}}"#,
+            "b",
+            Tool,
+            Some((Effect::Allow, "default")),
+        ),
+        (
+            r#"{"version":"1","default":"deny","tools":{"a":{"action":"deny"}}}"#,
+            "a",
+            Tool,
+            Some((Effect::Deny, "tools.a")),
+        ),
+        (r#"{"version":"1","default":"deny","tools":{"a":{}}}"#, "a", Unknown, Some((Effect::Allow, "tools.a"))),
+        // Nobody knows whether there is a tool of this name.
+        (r#"{"version":"1","default":"deny","tools":{"a*":{}}}"#, "ab", Unknown, None),
+        (deny, "get_lists", Unknown, Some((Effect::Hide, "default"))),
+        (deny, "a_prompt", Unknown, None),
+        (deny, "a_prompt", Tool, Some((Effect::Hide, "default"))),
+        (
+            r#"{"version":"1","default":"deny","unlisted":"deny","tools":{}}"#,
+            "get_lists",
+            Tool,
+            Some((Effect::Deny, "default")),
+        ),
     ];
     for (document, prompt, seen, expected) in rows {
         let policy = valid(Format::Json, document, "iterable");
         assert_eq!(
-            policy.hides_prompt(prompt, seen).map(|decision| decision.rule),
+            policy.decide_prompt_of_tool(prompt, seen).map(|decision| (decision.effect, decision.rule)),
             expected,
             "{document} {prompt} {seen:?}"
         );
@@ -724,5 +745,6 @@ fn of_a_server_without_a_policy_what_is_surely_a_read_passes_and_all_else_asks()
             "{name} {listing:?}"
         );
     }
-    assert_eq!(builtin.hides_prompt("get_forecast", ToolSeen::Tool), None);
+    let prompt = builtin.decide_prompt_of_tool("get_forecast", ToolSeen::Tool);
+    assert_eq!(prompt.map(|decision| decision.effect), Some(Effect::RequireApproval));
 }

@@ -16,7 +16,8 @@ const POLICY: &str = r#"{"version":"1","default":"deny","hide":["cancel_export_j
     "get_lists":{},
     "send_campaign":{"action":"deny","reason":"Not from here."},
     "start_export_job":{"rate_limit":{"max":1,"window":60}},
-    "send_email":{"action":"require_approval"}}}"#;
+    "send_email":{"action":"require_approval"}},
+    "prompts":{"hello":{}}}"#;
 
 /// A session at the boundary: lines in, records and other actions out.
 /// The line passes to the server as it came.
@@ -234,7 +235,7 @@ fn prompts_are_recorded_like_calls() {
     assert_eq!(facts(&records[0], &what), json!([null, "cancel-export-job", "hide", "hide[0]", "refused", null]));
     assert_eq!(desk.client(&get(2, "hello")).0, [TO_SERVER]);
     let (_, records) = desk.server(r#"{"jsonrpc":"2.0","id":2,"result":{"messages":[]}}"#);
-    assert_eq!(facts(&records[0], &what), json!([null, "hello", "allow", "prompts", "ok", 0.0]));
+    assert_eq!(facts(&records[0], &what), json!([null, "hello", "allow", "prompts.hello", "ok", 0.0]));
     assert_eq!(records[0]["method"], "prompts/get");
 }
 

@@ -46,6 +46,8 @@ fn all_rounds_of_a_call_count_once_and_each_is_recorded() {
     }
     assert_eq!(session.answer(MAX_ROUNDS, json!({"resultType": "complete", "content": []})), [TO_CLIENT]);
     let recorded = session.recorded(&["tool", "outcome", "inputs"]);
+    // What the server asks for is recorded as well, without a tool.
+    let recorded: Vec<_> = recorded.into_iter().filter(|record| !record[0].is_null()).collect();
     assert_eq!(recorded.len(), MAX_ROUNDS as usize);
     assert_eq!((&recorded[0][2], &recorded[1][2]["keys"]), (&Value::Null, &json!(["q"])));
     // One call was counted, so one more passes.

@@ -102,15 +102,17 @@ fn facts(line: &[u8], facts: &Value) -> Result<(), String> {
     assert_eq!(value["jsonrpc"], "2.0");
     for (name, fact) in facts.as_object().expect("facts are an object") {
         let result = &value["result"];
-        let decision = &result["_meta"]["policylayer/decision"];
+        let is_error = value["error"].is_object();
+        let meta = if is_error { &value["error"]["data"] } else { &result["_meta"] };
+        let decision = &meta["policylayer/decision"];
         let is = match name.as_str() {
             "id" => &value["id"],
             "code" => &value["error"]["code"],
             "resultType" => &result["resultType"],
             "effect" => {
-                let words = result["content"][0]["text"].as_str().unwrap_or_default();
-                assert!(words.starts_with("[POLICY DENIED] "), "{text}");
-                assert_eq!(result["isError"], true, "{text}");
+                let words = if is_error { &value["error"]["message"] } else { &result["content"][0]["text"] };
+                assert!(words.as_str().unwrap_or_default().starts_with("[POLICY DENIED] "), "{text}");
+                assert!(is_error || result["isError"] == true, "{text}");
                 &decision["effect"]
             }
             "rule" => &decision["rule"],

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::super::count_of;
+
 use crate::limits::MAX_QUOTED;
 use crate::policy::{Effect, Mode};
 use crate::report::inspection::{ClassSource, InspectReport, InspectedTool, ToolCounts};
@@ -235,22 +236,11 @@ fn write_sums(out: &mut dyn Write, report: &InspectReport<'_>) -> io::Result<()>
         (with_effect(Effect::Hide), "hidden"),
     ];
     writeln!(out, "Decisions  {}", join(&effects))?;
-    let hidden = report.prompts.iter().filter(|prompt| !prompt.visible).map(|prompt| prompt.name.to_owned());
-    let hidden: Vec<_> = hidden.collect();
-    let seen = report.prompts.len() - hidden.len();
-    match (report.prompts.len(), hidden.len()) {
-        (0, _) => writeln!(out, "Prompts    none")?,
-        (all, 0) => writeln!(out, "Prompts    {all}, all visible")?,
-        (all, _) => {
-            writeln!(out, "Prompts    {seen} of {all} visible; hidden with their tools: {}", join_names(&hidden))?
-        }
-    }
-    match (report.resources, report.resource_templates) {
-        (0, 0) => writeln!(out, "Resources  none")?,
-        (resources, templates) => {
-            let templates = count_of(templates as u64, "template");
-            writeln!(out, "Resources  {resources}, and {templates}; no policy speaks of them")?;
-        }
+    let prompts = report.prompts.iter().map(|prompt| (prompt.name, prompt.visible, Effect::Allow));
+    write_items(out, "Prompts", &prompts.collect::<Vec<_>>())?;
+    for (title, items) in [("Resources", &report.resource_list), ("Templates", &report.template_list)] {
+        let items = items.iter().map(|item| (item.uri, item.visible, item.effect));
+        write_items(out, title, &items.collect::<Vec<_>>())?;
     }
     let (before, after) = (group_digits(report.bytes.before), group_digits(report.bytes.after));
     if before == after {
@@ -313,6 +303,36 @@ fn group_digits(number: usize) -> String {
         out.push(digit);
     }
     out
+}
+
+/// Writes how many prompts, resources or templates the agent sees, and which ones it does not: name, whether it is
+/// visible, and what happens to who wants it.
+fn write_items(out: &mut dyn Write, title: &str, items: &[(&str, bool, Effect)]) -> io::Result<()> {
+    let all = items.len();
+    let visible = items.iter().filter(|(_, visible, _)| *visible);
+    let count = |effect| visible.clone().filter(|(.., own)| *own == effect).count();
+    let (asking, refused) = (count(Effect::RequireApproval), count(Effect::Deny));
+    write!(out, "{title:<11}")?;
+    match (all, visible.clone().count()) {
+        (0, _) => write!(out, "none")?,
+        (_, seen) if seen == all => write!(out, "{all}, all visible")?,
+        (_, seen) => write!(out, "{seen} of {all} visible")?,
+    }
+    if asking > 0 {
+        write!(out, "; {}", asks_a_person(asking))?;
+    }
+    if refused > 0 {
+        write!(out, "; {refused} refused")?;
+    }
+    let hidden: Vec<_> = items.iter().filter(|(_, visible, _)| !visible).map(|(name, ..)| (*name).to_owned()).collect();
+    if !hidden.is_empty() {
+        write!(out, "; hidden: {}", join_names(&hidden))?;
+    }
+    writeln!(out)
+}
+
+fn asks_a_person(count: usize) -> String {
+    if count == 1 { "1 asks a person".to_owned() } else { format!("{count} ask a person") }
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub(super) use progress::{METHOD as PROGRESS, Progress};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use super::approval_flow::RequestSubject;
 use super::open_requests::PendingCall;
 use crate::limits::{APPROVAL_TIMEOUT, LATE_APPROVAL, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
 use crate::policy::ApprovalScope;
@@ -143,7 +144,9 @@ pub trait LocalChannel: std::fmt::Debug + Send {
 #[derive(Debug)]
 pub(super) struct OpenQuestion {
     pub(super) number: u64,
-    pub(super) tool: Box<str>,
+    /// What it is about, as a person is asked.
+    pub(super) shown: Box<str>,
+    pub(super) about: RequestSubject,
     /// Of the tool and the arguments.
     pub(super) digest: Digest,
     /// Of all that an approval covers: the input of a round as well.
@@ -160,6 +163,7 @@ pub(super) struct OpenQuestion {
 
 #[derive(Debug)]
 pub(super) struct HeldCall {
+    pub(super) method: Box<str>,
     /// The id as the client wrote it, and as it is compared.
     pub(super) id: Box<str>,
     pub(super) key: IdKey,
@@ -256,14 +260,16 @@ impl Approvals {
     pub(super) fn grant_late(&mut self, late: &OpenQuestion, answer: &ApprovalAnswer, channel: Channel) {
         match answer {
             ApprovalAnswer::Once => self.grants.add_once(late.covers, channel, late.until),
-            ApprovalAnswer::Session => self.grants.add_session(&late.tool, late.covers, late.scope, channel),
+            ApprovalAnswer::Session => {
+                self.grants.add_session(&late.about.grant_name(), late.covers, late.scope, channel)
+            }
             ApprovalAnswer::Refused { .. } => {}
         }
     }
 
     pub(super) fn due_progress(&mut self, now: Duration) -> impl Iterator<Item = Vec<u8>> {
-        let held = self.questions.iter_mut().filter_map(|question| question.call.as_mut().zip(Some(&question.tool)));
-        held.filter_map(move |(held, tool)| held.progress.as_mut()?.take_due(tool, now))
+        let held = self.questions.iter_mut().filter_map(|question| question.call.as_mut().zip(Some(&question.shown)));
+        held.filter_map(move |(held, shown)| held.progress.as_mut()?.take_due(shown, now))
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
@@ -280,15 +286,15 @@ pub(super) fn digest_of(tool: &str, arguments: &str) -> Digest {
 
 /// Returns a digest that two rounds of a call share if their input and the server's state are the same as well. Our own
 /// question and its answer do not count.
-pub(super) fn digest_of_round(call: &CallParams<'_>, state: Option<&str>) -> Digest {
+pub(super) fn digest_of_round(name: &str, call: &CallParams<'_>, state: Option<&str>) -> Digest {
     let arguments = call.arguments.unwrap_or("{}");
     let input = call.input_responses().map(remove_our_answer).filter(|input| input != "{}");
     match (input, state) {
-        (None, None) => digest_of(&call.name, arguments),
+        (None, None) => digest_of(name, arguments),
         // A JSON text holds no NUL either.
         (input, state) => {
             let parts = [arguments, input.as_deref().unwrap_or_default(), state.unwrap_or_default()];
-            digest_of(&call.name, &parts.join("\0"))
+            digest_of(name, &parts.join("\0"))
         }
     }
 }

@@ -1,0 +1,392 @@
+//! Messages about anything but a tool: resources, prompts, completions, other methods, and what the server requests of
+//! the client. They are judged, refused or forwarded, and recorded like calls.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::action::{Payload, Turn};
+use super::approval_flow::{RoundOutcome, UnapprovedCall};
+use super::call_gate::AdmittedCall;
+use super::line_errors::describe_admit_error;
+use super::open_requests::{PendingCall, RequestKind};
+use super::refusal::{Refusal, SubjectKind, format_refusal};
+use super::{ClientRequest, Engine};
+use crate::policy::{Decision, Effect, Item, Section, Standing};
+use crate::record::{Direction, Enforcement, Facts, PROTOCOL_RULE};
+use crate::wire::fault::Fault;
+use crate::wire::fold::fold;
+use crate::wire::id::IdKey;
+use crate::wire::message::{self, AnswerShape, CallParams};
+use crate::wire::method::{MethodClass, PolicySubject, Sender, classify_method};
+use crate::wire::params::{self, CompletionRef};
+use crate::wire::reply::{self, ErrorCode};
+use crate::wire::view::{self, find_member};
+
+/// What a request of the client is about, if that is no tool.
+struct ItemRequest<'a> {
+    subject: SubjectKind,
+    item: Item<'a>,
+    /// What conditions look at, and the log keeps: an object as written.
+    arguments: &'a str,
+}
+
+impl Engine {
+    pub(super) fn handle_prompts_get(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let call = CallParams::read(request.params)?;
+        let policy = Arc::clone(&self.policy);
+        let item = Item {
+            section: Section::Prompts,
+            name: &call.name,
+            standing: self.tools.find_prompt_standing(&policy, &call.name),
+        };
+        let about = ItemRequest { subject: SubjectKind::Prompt, item, arguments: call.arguments.unwrap_or("{}") };
+        self.handle_item_request(request, about, turn);
+        Ok(())
+    }
+
+    /// Handles a request that reads a resource or subscribes to it.
+    pub(super) fn handle_resource_request(
+        &mut self,
+        request: ClientRequest<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault> {
+        let uri = params::read_uri(request.params)?;
+        let policy = Arc::clone(&self.policy);
+        let standing = self.resources.find_standing(&uri, &policy, &self.tools);
+        let item = Item { section: Section::Resources, name: &uri, standing };
+        self.handle_item_request(request, ItemRequest { subject: SubjectKind::Resource, item, arguments: "{}" }, turn);
+        Ok(())
+    }
+
+    /// Handles a `completion/complete`. It is refused if the prompt or template is, and also if that one asks a person:
+    /// what a completion gives away is not worth a question for each key.
+    pub(super) fn handle_completion(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let reference = params::read_completion_ref(request.params)?;
+        let policy = Arc::clone(&self.policy);
+        let (subject, name, decision) = match &reference {
+            CompletionRef::Prompt(name) => {
+                let standing = self.tools.find_prompt_standing(&policy, name);
+                (SubjectKind::Prompt, name, policy.decide_item(Item { section: Section::Prompts, name, standing }))
+            }
+            CompletionRef::Template(template) => (SubjectKind::Resource, template, policy.decide_template(template)),
+        };
+        let ClientRequest { id, key, method, params, .. } = request;
+        let facts = Facts {
+            subject: subject.recorded(name),
+            effect: decision.effect,
+            traceparent: message::traceparent(params),
+            ..Facts::new(Direction::Client, Some(method), decision.rule)
+        };
+        let draft = if decision.effect == Effect::Allow {
+            self.recorder.draft_decision(&facts, turn)
+        } else {
+            let refusal = format_refusal(decision.into(), subject, name);
+            match self.refuse_request(id, AnswerShape::Other, &refusal, facts, turn) {
+                ControlFlow::Continue(draft) => draft,
+                ControlFlow::Break(()) => return Ok(()),
+            }
+        };
+        let pending = PendingCall { counted: None, draft, shape: AnswerShape::Other };
+        self.forward_call(id, key, (subject, name), Payload::Received, pending, turn);
+        Ok(())
+    }
+
+    /// Handles a request with a method that only the section `methods` is about.
+    pub(super) fn handle_other_method(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) {
+        let item = Item { section: Section::Methods, name: request.method, standing: Standing::Unknown };
+        let arguments = request.params.unwrap_or("{}");
+        self.handle_item_request(request, ItemRequest { subject: SubjectKind::Method, item, arguments }, turn);
+    }
+
+    fn handle_item_request(&mut self, request: ClientRequest<'_>, about: ItemRequest<'_>, turn: &mut Turn<'_>) {
+        let ItemRequest { subject, item, arguments } = about;
+        let (id, method) = (request.id, request.method);
+        let policy = Arc::clone(&self.policy);
+        let judgement = policy.judge_item(item, arguments);
+        let facts = Facts {
+            subject: subject.recorded(item.name),
+            arguments: (subject != SubjectKind::Resource).then_some(arguments),
+            traceparent: message::traceparent(request.params),
+            ..Facts::new(Direction::Client, Some(method), judgement.decision.rule)
+        };
+        let shape = AnswerShape::Other;
+        let pending = match self.gate.admit(judgement, arguments, None, turn.now) {
+            Ok(AdmittedCall { decision, asking, counted }) => {
+                let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
+                let facts = Facts { effect: decision.effect, enforcement, ..facts };
+                let pending = PendingCall { counted, draft: self.recorder.draft_decision(&facts, turn), shape };
+                if let (Some(asking), Enforcement::Enforced) = (asking, enforcement) {
+                    let shown = match subject {
+                        SubjectKind::Method => Cow::Borrowed(method),
+                        _ => Cow::Owned(format!("{method} {}", item.name)),
+                    };
+                    let call = &CallParams::for_request(shown, Some(arguments), request.params);
+                    let (item, payload) = (Some(item), Payload::Received);
+                    let unapproved = UnapprovedCall { request, payload, call, item, decision, asking, pending };
+                    return self.ask_person(unapproved, RoundOutcome::NewCall, turn);
+                }
+                pending
+            }
+            Err(why) => {
+                let facts = Facts { effect: why.decision.effect, rule: why.decision.rule, ..facts };
+                let refusal = format_refusal(why, subject, item.name);
+                match self.refuse_request(id, shape, &refusal, facts, turn) {
+                    ControlFlow::Continue(draft) => PendingCall { counted: None, draft, shape },
+                    ControlFlow::Break(()) => return,
+                }
+            }
+        };
+        self.forward_call(id, request.key, (subject, item.name), Payload::Received, pending, turn);
+    }
+
+    /// Judges a notification of the client whose method no other section is about. Returns whether it may pass.
+    pub(super) fn admit_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) -> bool {
+        let policy = Arc::clone(&self.policy);
+        let arguments = params.unwrap_or("{}");
+        let item = Item { section: Section::Methods, name: method, standing: Standing::Unknown };
+        let admitted = self.gate.admit(policy.judge_item(item, arguments), arguments, None, turn.now);
+        let (decision, refused) = match admitted {
+            // Nobody waits for its answer, so it cannot wait for a person.
+            Ok(AdmittedCall { decision, asking: Some(_), .. }) => (decision, Some(decision.into())),
+            Ok(AdmittedCall { decision, .. }) => (decision, None),
+            Err(why) => (why.decision, Some(why)),
+        };
+        let refusal = refused.map(|why| format_refusal(why, SubjectKind::Method, method));
+        let facts = Facts {
+            effect: decision.effect,
+            arguments: Some(arguments),
+            reason: refusal.as_ref().map(|refusal| refusal.meta.reason.as_str()),
+            traceparent: message::traceparent(params),
+            enforcement: if refusal.is_some() { self.enforcement } else { Enforcement::Enforced },
+            ..Facts::new(Direction::Client, Some(method), decision.rule)
+        };
+        self.record_unanswerable(&facts, refusal.as_ref(), turn)
+    }
+
+    /// Records a message that nobody answers, and returns whether it may pass.
+    fn record_unanswerable(&mut self, facts: &Facts<'_>, refusal: Option<&Refusal<'_>>, turn: &mut Turn<'_>) -> bool {
+        let passes = refusal.is_none() || self.enforcement == Enforcement::Observed;
+        if let Some(refusal) = refusal {
+            let text = refusal.describe(facts.method.unwrap_or_default(), "none");
+            turn.push_note(if passes { format!("observing, so passed on: would have {text}") } else { text });
+        }
+        if passes {
+            turn.record_outcome(self.recorder.draft_decision(facts, turn), crate::record::Outcome::Ok);
+        } else {
+            self.recorder.record_refusal(facts, turn);
+        }
+        passes
+    }
+
+    /// Whether the client may hear that a resource has changed. What it may not read is not named to it.
+    pub(super) fn admit_resource_update(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) -> bool {
+        let Ok(uri) = params::read_uri(params) else {
+            turn.push_note(format!("dropped a {method} of the server without a URI that all parsers read alike"));
+            return false;
+        };
+        let policy = Arc::clone(&self.policy);
+        let standing = self.resources.find_standing(&uri, &policy, &self.tools);
+        let decision = policy.decide_item(Item { section: Section::Resources, name: &uri, standing });
+        if !decision.refuses() {
+            return true;
+        }
+        let refusal = format_refusal(decision.into(), SubjectKind::Resource, &uri);
+        let facts = Facts {
+            subject: SubjectKind::Resource.recorded(&uri),
+            effect: decision.effect,
+            reason: Some(&refusal.meta.reason),
+            enforcement: self.enforcement,
+            ..Facts::new(Direction::Server, Some(method), decision.rule)
+        };
+        self.record_unanswerable(&facts, Some(&refusal), turn)
+    }
+
+    /// Judges the resources that a `subscriptions/listen` subscribes to. Returns whether it may pass; if not, it has been
+    /// answered.
+    pub(super) fn admit_subscriptions(
+        &mut self,
+        request: &ClientRequest<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<ControlFlow<()>, Fault> {
+        let notifications = request.params.and_then(|params| find_member(params, "notifications"));
+        let Some(uris) = notifications.and_then(|all| find_member(all, "resourceSubscriptions")) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let policy = Arc::clone(&self.policy);
+        for uri in view::elements(uris) {
+            let uri = params::read_uri_text("resourceSubscriptions", uris.get(uri).unwrap_or_default())?;
+            let standing = self.resources.find_standing(&uri, &policy, &self.tools);
+            let decision = policy.decide_item(Item { section: Section::Resources, name: &uri, standing });
+            let facts = Facts {
+                subject: SubjectKind::Resource.recorded(&uri),
+                effect: decision.effect,
+                traceparent: message::traceparent(request.params),
+                ..Facts::new(Direction::Client, Some(request.method), decision.rule)
+            };
+            if decision.effect == Effect::Allow {
+                turn.record_outcome(self.recorder.draft_decision(&facts, turn), crate::record::Outcome::Ok);
+                continue;
+            }
+            let refusal = format_refusal(decision.into(), SubjectKind::Resource, &uri);
+            match self.refuse_request(request.id, AnswerShape::Other, &refusal, facts, turn) {
+                ControlFlow::Continue(draft) => turn.record_outcome(draft, crate::record::Outcome::Ok),
+                ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    pub(super) fn handle_server_request(
+        &mut self,
+        (id, key): (&str, IdKey),
+        method: &str,
+        params: Option<&str>,
+        turn: &mut Turn<'_>,
+    ) {
+        if let Err(error) = self.server_requests.check_capacity(&key) {
+            turn.push_note(format!("refused a request of the server ({method:?}, id {id})"));
+            let (code, why) = describe_admit_error(error, id, "server");
+            turn.send_to_server(reply::error_line(Some(id), code, &why));
+            self.recorder.record_unacceptable(Direction::Server, (Some(method), None), &why, turn);
+            return;
+        }
+        if method == "ping" {
+            self.server_requests.insert(key, id, RequestKind::Other);
+            return turn.forward_to_client();
+        }
+        self.judge_server_request((id, key), method, params, turn);
+    }
+
+    /// Judges a request of the server. Forwards it to the client, or answers it with an error.
+    fn judge_server_request(
+        &mut self,
+        (id, key): (&str, IdKey),
+        method: &str,
+        params: Option<&str>,
+        turn: &mut Turn<'_>,
+    ) {
+        let policy = Arc::clone(&self.policy);
+        if let Some(why) = describe_imitation(method, params) {
+            turn.push_note(format!("refused {method} of the server (id {id}): {why}"));
+            let facts = Facts {
+                effect: Effect::Deny,
+                reason: Some(why),
+                ..Facts::new(Direction::Server, Some(method), PROTOCOL_RULE)
+            };
+            self.recorder.record_refusal(&facts, turn);
+            turn.send_to_server(reply::error_line(Some(id), ErrorCode::Refused, why));
+            return;
+        }
+        let arguments = params.unwrap_or("{}");
+        let judgement = policy.judge_item(request_item(method), arguments);
+        let facts = Facts {
+            effect: judgement.decision.effect,
+            arguments: Some(arguments),
+            traceparent: message::traceparent(params),
+            ..Facts::new(Direction::Server, Some(method), judgement.decision.rule)
+        };
+        let admitted = self.gate.admit(judgement, arguments, None, turn.now);
+        let pending = match admitted {
+            Ok(AdmittedCall { counted, .. }) => {
+                let draft = self.recorder.draft_decision(&facts, turn);
+                PendingCall { counted, draft, shape: AnswerShape::Other }
+            }
+            Err(why) => {
+                let facts = Facts { effect: why.decision.effect, rule: why.decision.rule, ..facts };
+                let refusal = format_refusal(why, SubjectKind::Method, method);
+                let facts = Facts { reason: Some(&refusal.meta.reason), enforcement: self.enforcement, ..facts };
+                let text = format!("{} (a request of the server)", refusal.describe(method, id));
+                if self.enforcement == Enforcement::Enforced {
+                    turn.push_note(text);
+                    self.recorder.record_refusal(&facts, turn);
+                    turn.send_to_server(reply::refusal_line(id, AnswerShape::Other, &refusal.text, &refusal.meta));
+                    return;
+                }
+                turn.push_note(format!("observing, so passed on: would have {text}"));
+                let draft = self.recorder.draft_decision(&facts, turn);
+                PendingCall { counted: None, draft, shape: AnswerShape::Other }
+            }
+        };
+        self.server_requests.insert(key, id, RequestKind::Call(pending));
+        turn.forward_to_client();
+    }
+
+    /// Returns why a result must not reach the client: it asks for input (2026-07-28) that the policy refuses, or that
+    /// imitates a question of ours.
+    pub(super) fn find_refused_input(&mut self, result: &str, turn: &mut Turn<'_>) -> Option<String> {
+        let asks = find_member(result, "inputRequests")?;
+        let policy = Arc::clone(&self.policy);
+        for asked in view::members(asks) {
+            let method = find_member(asked.value, "method").and_then(view::decode_string).unwrap_or_default();
+            let params = find_member(asked.value, "params");
+            let is_ours = asked.key().is_none_or(|key| fold(&key) == super::approvals::OURS);
+            let imitation = if is_ours { Some(IMITATION) } else { describe_imitation(&method, params) };
+            let arguments = params.unwrap_or("{}");
+            let admitted =
+                self.gate.admit(policy.judge_item(request_item(&method), arguments), arguments, None, turn.now);
+            let (decision, why) = match (imitation, admitted) {
+                (Some(why), _) => {
+                    let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
+                    (decision, Some(why.to_owned()))
+                }
+                (None, Ok(AdmittedCall { decision, .. })) => (decision, None),
+                (None, Err(why)) => (why.decision, Some(format_refusal(why, SubjectKind::Method, &method).meta.reason)),
+            };
+            let enforcement = if why.is_some() { self.enforcement } else { Enforcement::Enforced };
+            let facts = Facts {
+                effect: decision.effect,
+                arguments: Some(arguments),
+                reason: why.as_deref(),
+                enforcement,
+                ..Facts::new(Direction::Server, Some(&method), decision.rule)
+            };
+            match &why {
+                Some(why) if enforcement == Enforcement::Enforced || imitation.is_some() => {
+                    self.recorder.record_refusal(&facts, turn);
+                    let rule = decision.rule;
+                    return Some(format!(
+                        "policylayer withheld the server's answer: it asks for {method:?}, which rule {rule} refuses: {why}"
+                    ));
+                }
+                _ => turn.record_outcome(self.recorder.draft_decision(&facts, turn), crate::record::Outcome::Ok),
+            }
+        }
+        None
+    }
+}
+
+const IMITATION: &str = "It imitates a question of policylayer, which only policylayer may ask.";
+
+/// Returns why an elicitation is refused if a person could take it for one of ours, and so for an approval.
+fn describe_imitation(method: &str, params: Option<&str>) -> Option<&'static str> {
+    // What an approval says, in no other text: see `ApprovalPrompt`.
+    const MARKS: [&str; 3] = ["policylayer", "approve_for_session", "the agent wants to call"];
+    if method != "elicitation/create" {
+        return None;
+    }
+    let params = params?;
+    let text = fold(params);
+    // Escapes could hide a mark, so they are decoded as well.
+    let decoded = || fold(&view::decode_text(params)).into_owned();
+    MARKS.iter().any(|mark| text.contains(mark) || decoded().contains(mark)).then_some(IMITATION)
+}
+
+/// Returns what the section `requests` calls a request of the server.
+fn request_item(method: &str) -> Item<'_> {
+    let name = match method {
+        "sampling/createMessage" => "sampling",
+        "elicitation/create" => "elicitation",
+        "roots/list" => "roots",
+        other => other,
+    };
+    Item { section: Section::Requests, name, standing: Standing::Unknown }
+}
+
+/// Whether only the section `methods` is about a method of the client.
+pub(super) fn is_other_method(method: &str) -> bool {
+    match classify_method(method) {
+        MethodClass::Known(known) => known.sender == Sender::Server || known.subject == PolicySubject::Methods,
+        MethodClass::LooksLike(_) | MethodClass::Unknown => true,
+    }
+}

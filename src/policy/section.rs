@@ -1,0 +1,345 @@
+//! What passes beside tool calls: resources, prompts, requests of the server, and methods that the protocol does not
+//! know. Each has a section of its own in a document.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::json;
+
+use super::compile::{Mode, Policy};
+use super::decision::{Decision, Effect};
+use super::diagnostic::{Report, quote_for_message};
+use super::document::{Origin, PolicyEntry, ToolName, quoted_key};
+use super::entry::{EntryKeys, Rule};
+use super::glob::{BadToolGlob, NamePattern};
+use super::judge::Judgement;
+use super::keys::kinds::read_members;
+use super::keys::words::word_enum;
+use super::keys::{FromDocument, TableSpec, ValueKind, table_kind};
+use super::tree::{DocumentKey, DocumentMember, DocumentNode};
+use crate::wire::fold::fold;
+use crate::wire::uri;
+
+word_enum! {
+    /// A section of a policy.
+    pub enum Section;
+    /// Resources and their templates, by URI.
+    "resources" => Resources,
+    /// Prompts, by name.
+    "prompts" => Prompts,
+    /// What the server asks of the client: `sampling`, `elicitation`, `roots`, or a method.
+    "requests" => Requests,
+    /// Methods of the client that no other section is about.
+    "methods" => Methods,
+}
+
+/// Something other than a tool to decide about.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'i> {
+    /// The section that it belongs to.
+    pub section: Section,
+    /// The URI, the name or the method, as it came.
+    pub name: &'i str,
+    /// What is known about it beyond its name.
+    pub standing: Standing<'i>,
+}
+
+/// What is known about an item beyond its name. It matters only if no entry of the policy is about the item.
+#[derive(Clone, Copy, Debug)]
+pub enum Standing<'i> {
+    /// Nothing.
+    Unknown,
+    /// The server has listed the resource, or a template that it fits.
+    Listed,
+    /// It belongs to a tool, with the decision about that tool: a prompt that is named after it, or its `ui://` resource.
+    OfTool(Decision<'i>),
+}
+
+/// The entries of a section, each with the span of its key.
+#[derive(Clone, Debug)]
+pub(crate) struct SectionMembers(Vec<(DocumentKey, SectionKeys)>);
+
+impl FromDocument for SectionMembers {
+    fn value_kind() -> ValueKind {
+        ValueKind::new("a table with one entry per name", "Section", |definitions| {
+            let name =
+                json!({ "description": "A URI, a name or a method, or a glob.", "type": "string", "minLength": 1 });
+            let entry = definitions.schema(SectionKeys::value_kind());
+            json!({ "type": "object", "propertyNames": name, "additionalProperties": entry })
+        })
+    }
+
+    fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
+        let hint = "such as { \"file:///srv/reports/**\" = {} }";
+        let members = read_members(node, [what, &Self::value_kind().kind, hint], report)?;
+        let entry = |(key, value): &DocumentMember| {
+            let keys = SectionKeys::read(value, &format!("the entry {}", quote_for_message(&key.name)), report);
+            Some((key.clone(), keys?))
+        };
+        Some(Self(members.iter().filter_map(entry).collect()))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct SectionKeys(EntryKeys);
+
+/// The table of an entry that is not about a tool.
+const SECTION_ENTRY: TableSpec = TableSpec {
+    definition: "SectionEntry",
+    doc: &["What happens to what bears this name."],
+    without: &["class", "approval_scope"],
+    ..EntryKeys::SPEC
+};
+
+table_kind!(SectionKeys, SECTION_ENTRY, |read| Self(read));
+
+impl SectionMembers {
+    pub(super) fn compile(
+        self,
+        section: Section,
+        origin: Origin<'_>,
+        report: &mut Report,
+    ) -> Vec<PolicyEntry<ToolName>> {
+        let mut entries = Vec::with_capacity(self.0.len());
+        for (DocumentKey { name: text, span }, SectionKeys(keys)) in self.0 {
+            let pattern = match section.parse_key(&text) {
+                Ok(pattern) => pattern,
+                Err(BadToolGlob { message, hint }) => {
+                    let message = format!("{} is not {}: {message}", quote_for_message(&text), section.noun());
+                    report.push_error("bad-glob", &span, message, hint);
+                    continue;
+                }
+            };
+            let path = format!("{section}.{}", quoted_key(&text));
+            let entry = origin.compile((span, &path, ToolName { text, pattern }), keys, report);
+            if section == Section::Requests && entry.rule.may_ask() {
+                let message = "a request of the server cannot ask for approval";
+                let hint =
+                    "write \"allow\" or \"deny\": the client itself asks its person about what a server requests";
+                report.push_error("bad-value", &entry.span, message, hint);
+            }
+            entries.push(entry);
+        }
+        entries
+    }
+}
+
+impl Section {
+    fn parse_key(self, key: &str) -> Result<NamePattern, BadToolGlob> {
+        match NamePattern::parse(key)? {
+            NamePattern::Exact(uri) if self == Self::Resources => Ok(NamePattern::Exact(uri::normalize(&uri))),
+            NamePattern::Glob(_) if self == Self::Resources => {
+                if key.split('/').any(|segment| matches!(segment, "." | "..")) {
+                    return Err(BadToolGlob {
+                        message: "`.` and `..` are resolved before a URI is compared, so it matches nothing",
+                        hint: "write the path that is meant",
+                    });
+                }
+                NamePattern::parse(&uri::normalize_glob(key))
+            }
+            pattern => Ok(pattern),
+        }
+    }
+
+    /// What messages call one of what the section is about.
+    pub fn item_noun(self) -> &'static str {
+        match self {
+            Self::Resources => "resource",
+            Self::Prompts => "prompt",
+            Self::Requests => "request",
+            Self::Methods => "method",
+        }
+    }
+
+    /// What messages call a key of the section, with an article.
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Resources => "a URI or glob",
+            Self::Prompts => "the name of a prompt or a glob",
+            Self::Requests => "`sampling`, `elicitation`, `roots`, a method or a glob",
+            Self::Methods => "a method or a glob",
+        }
+    }
+
+    /// Returns a name in the form that servers compare, and in the form that the most lenient of them compares.
+    fn forms_of(self, name: &str) -> [String; 2] {
+        match self {
+            Self::Resources => [uri::normalize(name), uri::fold(name, |text| fold(text).into_owned())],
+            _ => [name.to_owned(), fold(name).into_owned()],
+        }
+    }
+
+    fn fold_pattern(self, pattern: &NamePattern) -> NamePattern {
+        let fold_name = |name: &str| fold(name).into_owned();
+        match self {
+            Self::Resources => pattern.map_text(
+                |exact| uri::fold(exact, fold_name),
+                |part| fold_name(&uri::decode_fully(part)).replace('\\', "/"),
+            ),
+            _ => pattern.map_text(fold_name, fold_name),
+        }
+    }
+}
+
+/// A compiled entry of a section.
+#[derive(Debug)]
+pub(super) struct SectionRule {
+    section: Section,
+    /// Matches the spelling that is written, and so can permit.
+    pattern: NamePattern,
+    /// Matches every spelling that a server may take for it, and so restricts.
+    folded: NamePattern,
+    rule: Arc<Rule>,
+}
+
+impl SectionRule {
+    /// Returns one rule for each alternative of the key.
+    pub(super) fn from_entry(section: Section, entry: &PolicyEntry<ToolName>) -> impl Iterator<Item = Self> {
+        entry.key.pattern.split().into_iter().map(move |pattern| {
+            let folded = section.fold_pattern(&pattern);
+            Self { section, pattern, folded, rule: Arc::clone(&entry.rule) }
+        })
+    }
+
+    /// How specific it is.
+    pub(super) fn weight(&self) -> usize {
+        self.pattern.weight()
+    }
+
+    /// Whether the entry can refuse anything, or ask about it.
+    fn restricts(&self) -> bool {
+        self.rule.effect != Effect::Allow || self.rule.checks.is_some()
+    }
+
+    fn refuses(&self) -> bool {
+        is_refusal(self.rule.effect)
+    }
+}
+
+fn is_refusal(effect: Effect) -> bool {
+    matches!(effect, Effect::Deny | Effect::Hide)
+}
+
+/// What holds under the built-in policy where no entry says otherwise.
+struct BuiltinRules {
+    passes: Rule,
+    listed: Rule,
+    resource: Rule,
+    method: Rule,
+}
+
+static BUILTIN: LazyLock<BuiltinRules> = LazyLock::new(|| {
+    let rule = |effect, path: &str, reason: &str| {
+        Rule::without_checks(effect, path, Some(reason.to_owned()).filter(|reason| !reason.is_empty()))
+    };
+    let not_listed = "The server has not listed this resource, and no policy has been written for it.";
+    let unknown = "The protocol does not know this method, and no policy has been written for it.";
+    BuiltinRules {
+        passes: rule(Effect::Allow, "builtin:default", ""),
+        listed: rule(Effect::Allow, "builtin:resources", ""),
+        resource: rule(Effect::RequireApproval, "builtin:resources", not_listed),
+        method: rule(Effect::RequireApproval, "builtin:methods", unknown),
+    }
+});
+
+impl Policy {
+    /// Decides about an item whatever its arguments: whether it is listed, and whether it is always refused.
+    pub fn decide_item<'p>(&'p self, item: Item<'p>) -> Decision<'p> {
+        let (rules, base) = self.find_item_rules(item);
+        self.decide_rules(rules, base)
+    }
+
+    /// Decides about a message that is about an item, with these arguments: an object from a line that the strict reader
+    /// has read.
+    pub fn judge_item<'p>(&'p self, item: Item<'p>, arguments: &str) -> Judgement<'p> {
+        let (rules, base) = self.find_item_rules(item);
+        self.judge_rules(rules, base, arguments)
+    }
+
+    /// Decides about a template of resources, `file:///reports/{name}` for example: it is listed if a resource that fits
+    /// it may pass.
+    pub fn decide_template(&self, template: &str) -> Decision<'_> {
+        let [exact, folded] = Section::Resources.forms_of(template);
+        let shape = NamePattern::of_template(&exact);
+        let is_about = |rule: &&SectionRule| {
+            let is_named = rule.pattern.matches(&exact) || rule.folded.matches(&folded);
+            rule.section == Section::Resources && (is_named || !rule.refuses() && rule.pattern.overlaps_with(&shape))
+        };
+        match self.sections.iter().find(is_about) {
+            Some(rule) => self.decision_of_rule(&rule.rule),
+            None => self.item_default(Section::Resources, Standing::Listed),
+        }
+    }
+
+    /// Whether any entry is about items of this section.
+    pub fn has_section(&self, section: Section) -> bool {
+        self.sections.iter().any(|rule| rule.section == section)
+    }
+
+    /// Returns the rules that hold for an item, and the decision beneath them.
+    ///
+    /// An entry permits only the spelling that it gives. It restricts every spelling that some server could read as that
+    /// one, unless a more specific entry permits the spelling at hand. So no spelling is milder than another. Of the
+    /// entries that restrict, the strictest and the most specific count.
+    fn find_item_rules<'p>(&'p self, item: Item<'p>) -> ([Option<&'p Rule>; 3], Decision<'p>) {
+        let Item { section, name, standing } = item;
+        let default = self.item_default(section, standing);
+        let rules = || self.sections.iter().filter(|rule| rule.section == section);
+        if rules().next().is_none() {
+            return ([None; 3], default);
+        }
+        let [exact, folded] = section.forms_of(name);
+        let permit = rules().find(|rule| rule.pattern.matches(&exact) && rule.folded.matches(&folded));
+        // Only an entry that names it exactly takes an item from the tool that it belongs to.
+        let is_of_refused_tool = matches!(standing, Standing::OfTool(decision) if is_refusal(decision.effect));
+        let permit = permit.filter(|rule| !is_of_refused_tool || rule.refuses() || rule.weight() == usize::MAX);
+        let weight = permit.map_or(0, SectionRule::weight);
+        let restricting = || {
+            rules()
+                .filter(|rule| rule.weight() >= weight && rule.restricts())
+                .filter(|rule| rule.folded.matches(&folded) || rule.pattern.matches(&exact))
+        };
+        // Of equals, the last is taken, and the most specific come first.
+        let strictest = restricting().rev().max_by_key(|rule| rule.rule.effect.strictness());
+        let strictest = strictest.filter(|rule| !permit.is_some_and(|permit| Arc::ptr_eq(&permit.rule, &rule.rule)));
+        let others = [permit, strictest];
+        let is_new = |rule: &&SectionRule| !others.iter().flatten().any(|other| Arc::ptr_eq(&other.rule, &rule.rule));
+        let nearest = restricting().next().filter(is_new);
+        let base = permit.map_or(default, |rule| self.decision_of_rule(&rule.rule));
+        ([permit, strictest, nearest].map(|rule| rule.map(|rule| &*rule.rule)), base)
+    }
+
+    /// The decision where no entry is about an item.
+    fn item_default<'p>(&'p self, section: Section, standing: Standing<'p>) -> Decision<'p> {
+        match (standing, self.mode(), self.otherwise()) {
+            (Standing::OfTool(decision), ..) => decision,
+            (_, Mode::Standalone, _) | (_, _, Effect::Allow) => self.decision_of_rule(&self.otherwise),
+            (standing, ..) => self.decision_of_rule(match (section, standing) {
+                (Section::Resources, Standing::Listed) => &BUILTIN.listed,
+                (Section::Resources, _) => &BUILTIN.resource,
+                (Section::Methods, _) => &BUILTIN.method,
+                (Section::Prompts | Section::Requests, _) => &BUILTIN.passes,
+            }),
+        }
+    }
+}
+
+/// A template of resources that a server has listed.
+#[derive(Clone, Debug)]
+pub struct UriTemplate {
+    shape: NamePattern,
+    folded: NamePattern,
+}
+
+impl UriTemplate {
+    /// Reads a template (RFC 6570). What is no expression stands for itself, so this cannot fail.
+    pub fn new(template: &str) -> Self {
+        let shape = NamePattern::of_template(&uri::normalize(template));
+        Self { folded: Section::Resources.fold_pattern(&shape), shape }
+    }
+
+    /// Whether a URI fits, however a server reads it.
+    pub fn fits(&self, uri: &str) -> bool {
+        let [exact, folded] = Section::Resources.forms_of(uri);
+        self.shape.matches(&exact) && self.folded.matches(&folded)
+    }
+}
