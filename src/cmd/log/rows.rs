@@ -114,7 +114,7 @@ fn decision_cells(record: &Record<'_>) -> [Cell; 6] {
         (None, Some(method)) => Cell::styled(method, DIM),
         (None, None) => Cell::styled(format_args!("(a line from the {})", record.direction), DIM),
     };
-    let class = record.class.as_deref().map_or_else(|| Cell::styled("-", DIM), |class| Cell::new(class));
+    let class = record.class.as_deref().map_or_else(|| Cell::styled("-", DIM), Cell::new);
     let outcome = match record.outcome {
         Outcome::Ok => Style::new(),
         Outcome::Refused => DIM,

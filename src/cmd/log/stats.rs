@@ -95,7 +95,7 @@ fn write_calls(out: &mut dyn Write, report: &StatsReport) -> io::Result<()> {
     let row = |tool: &ToolStats| {
         vec![
             name_cell(report, &tool.server, &tool.tool),
-            tool.class.as_ref().map_or_else(|| Cell::styled("-", DIM), |class| Cell::new(class)),
+            tool.class.as_ref().map_or_else(|| Cell::styled("-", DIM), Cell::new),
             count(tool.calls, 6, Style::new()),
             count(tool.allow, 6, SUCCESS),
             count(tool.deny, 6, ERROR),
