@@ -88,6 +88,15 @@ pub const MAX_REGEX_LENGTH: usize = 4096;
 /// The largest compiled regular expression, in bytes, and the largest tables that it keeps while it matches.
 pub const MAX_REGEX_SIZE: usize = 1024 * 1024;
 
+/// The longest number of a call that conditions compare, in bytes; a longer one cannot be judged.
+pub const MAX_JUDGED_NUMBER: usize = 1024;
+/// The longest path of a call that `under` resolves, in bytes; no system opens a longer one.
+pub const MAX_JUDGED_PATH: usize = 128 * 1024;
+/// How much work the conditions on a call may take, in units of about a nanosecond, whatever its length.
+pub const JUDGE_WORK: usize = 32 * 1024 * 1024;
+/// How much more they may take for each byte of the call. Past it, the call is refused.
+pub const JUDGE_WORK_PER_BYTE: usize = 48;
+
 // A session: its start, its server, its end.
 
 /// How long the server has to end by itself once its stdin is closed, unless config.toml says otherwise.

@@ -30,6 +30,9 @@ pub enum AmountError {
     /// More than nine decimals.
     #[error("it has more than {DECIMALS} decimals")]
     TooFine,
+    /// More digits than floating point keeps: many servers would read another number.
+    #[error("it has more digits than floating point keeps")]
+    Inexact,
     /// Not whole, although whole units are counted.
     #[error("it is not a whole number")]
     Fraction,
@@ -53,15 +56,18 @@ impl Amount {
     /// Reads an amount from an argument as written in JSON.
     ///
     /// # Errors
-    /// When it is not a number, or one that is negative, above [`Amount::MAX`] or finer than nine decimals.
+    /// Returns an error if it is not a number, or one that is negative, above [`Amount::MAX`], finer than nine decimals,
+    /// or not what a server reads that keeps doubles.
     pub fn parse(json: &str) -> Result<Self, AmountError> {
-        Self::from_number(&Number::parse(json).ok_or(AmountError::NotANumber)?)
+        let number = Number::parse(json).ok_or(AmountError::NotANumber)?;
+        let amount = Self::from_number(&number)?;
+        if number.is_kept_by_double() { Ok(amount) } else { Err(AmountError::Inexact) }
     }
 
     /// Reads an amount of whole units from an argument as written in JSON; `5.0` is whole.
     ///
     /// # Errors
-    /// As [`Amount::parse`], and when it is not whole.
+    /// Returns the errors of [`Amount::parse`], and one if it is not whole.
     pub fn parse_whole(json: &str) -> Result<Self, AmountError> {
         match Self::parse(json) {
             Ok(amount) if amount.nanos % ONE == 0 => Ok(amount),
@@ -73,7 +79,7 @@ impl Amount {
     /// Converts a number to an amount.
     ///
     /// # Errors
-    /// When it is negative, above [`Amount::MAX`] or finer than nine decimals.
+    /// Returns an error if it is negative, above [`Amount::MAX`] or finer than nine decimals.
     pub fn from_number(number: &Number<'_>) -> Result<Self, AmountError> {
         if number.is_negative() {
             return Err(AmountError::Negative);

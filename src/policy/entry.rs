@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::approval_terms::{ApprovalScope, Asking};
-use super::condition::{Condition, ConditionGroup, Path};
+use super::condition::{Condition, ConditionGroup, GroupKind, Path};
 use super::decision::Effect;
 use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
-use super::group_keys::{GroupCheck, GroupKind, Groups};
+use super::group_keys::{GroupCheck, Groups};
 use super::keys::kinds::Located;
 use super::keys::words::words;
 use super::keys::{TableSpec, table};

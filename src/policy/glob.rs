@@ -71,6 +71,14 @@ impl NamePattern {
         }
     }
 
+    /// How many tokens all of its patterns have.
+    pub(super) fn count_tokens(&self) -> usize {
+        match self {
+            Self::Exact(_) => 1,
+            Self::Glob(patterns) => patterns.iter().map(|pattern| pattern.tokens.len()).sum(),
+        }
+    }
+
     pub(super) fn matches_all(&self) -> bool {
         match self {
             Self::Exact(_) => false,

@@ -2,15 +2,13 @@
 
 use serde_json::json;
 
-use super::condition::{
-    Condition, ConditionError, ConditionGroup, Constant, Match, Operator, OperatorTest, Path, ValueError,
-};
-use super::diagnostic::Report;
+use super::condition::{Condition, ConditionGroup, Evaluation, GroupKind, Match, Operator, OperatorTest, Path};
+use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
 use super::entry::EntryCompiler;
 use super::keys::kinds::Located;
+use super::keys::words::list_words;
 use super::keys::{Definitions, FromDocument, TableSpec, ValueKind, read_text, table, table_kind};
-use super::source::Span;
 use super::tree::{DocumentNode, DocumentValue};
 
 table! {
@@ -136,26 +134,15 @@ pub(super) struct GroupCheck {
     pub(super) group: ConditionGroup,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GroupKind {
-    /// It refuses, or asks a person, if it holds: `deny_if`, `approve_if`.
-    Denial,
-    /// It refuses unless it holds: `require`, `rules`.
-    Requirement,
-}
-
 impl GroupCheck {
     /// Whether the check stops every call, whatever its arguments: a denial without conditions does.
     pub(super) fn always_stops(&self) -> bool {
         self.kind == GroupKind::Denial && self.group.conditions.is_empty()
     }
 
-    /// Whether the check refuses a call with these arguments, or asks a person about it.
-    pub(super) fn stops_call(&self, arguments: &str) -> bool {
-        match self.kind {
-            GroupKind::Denial => self.group.holds_as_denial(arguments),
-            GroupKind::Requirement => !self.group.holds_as_requirement(arguments),
-        }
+    /// Whether the check refuses a message, or asks a person about it.
+    pub(super) fn stops(&self, evaluation: &Evaluation<'_>) -> bool {
+        self.group.holds(self.kind, evaluation) == (self.kind == GroupKind::Denial)
     }
 }
 
@@ -190,30 +177,24 @@ impl ConditionKeys {
             return None;
         }
         let operator = self.op?.value;
-        let operand = self.value.as_ref().map(|operand| Constant::from(&operand.0));
-        match OperatorTest::compile(operator, operand.as_ref()) {
-            Ok(test) => {
-                let path = self.path?.value;
-                Some(Condition { path, operator, test }).filter(|_| self.table.errors == 0)
-            }
-            Err(error) => {
-                let span = self.value.as_ref().map_or(&self.table.span, |operand| operand.error_span(&error));
-                report.push_error(error.diagnostic_code(), span, error.to_string(), error.hint());
-                None
-            }
+        let Some(Operand(value)) = self.value else {
+            let (expected, example) = operator.expected_value();
+            let message = format!("`{operator}` needs a value: {expected}");
+            report.push_error("bad-value", &self.table.span, message, format!("add it, such as value = {example}"));
+            return None;
+        };
+        let test = OperatorTest::compile(operator, &value).map_err(|error| report.push(error)).ok()?;
+        let path = self.path?.value;
+        if let Some((message, hint)) = test.fault_when_deep().filter(|_| path.is_deep()) {
+            report.push_error("bad-value", &value.span, message, hint);
+            return None;
         }
+        Some(Condition { path, operator, test }).filter(|_| self.table.errors == 0)
     }
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Operand(DocumentNode);
-
-impl Operand {
-    fn error_span(&self, error: &ConditionError) -> &Span {
-        let element = if let ConditionError::Value { element, .. } = error { *element } else { None };
-        element.and_then(|element| self.0.items().get(element)).map_or(&self.0.span, |item| &item.span)
-    }
-}
 
 impl FromDocument for Operand {
     fn value_kind() -> ValueKind {
@@ -235,13 +216,13 @@ impl FromDocument for Operand {
 impl FromDocument for Path {
     fn value_kind() -> ValueKind {
         ValueKind::new("a path such as `\"args.email\"`", "ConditionPath", |_| {
-            let examples = ["args.email", "args.items[0].id", "args.items[*].id", "args.\"a.b\""];
-            json!({ "type": "string", "pattern": r"^(args\..|state\.)", "examples": examples })
+            let examples = ["args.email", "args.items[0].id", "args.items[*].id", "args.\"a.b\"", "args.**"];
+            json!({ "type": "string", "pattern": r"^(args\..|input\..|uri$|state\.)", "examples": examples })
         })
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        let parse = |text: &str| Self::parse(text).map_err(|error| ("bad-path", error.to_string(), error.hint()));
+        let parse = |text: &str| Self::parse(text).map_err(|error| ("bad-path", error.to_string(), error.hint));
         read_text(node, what, report, parse)
     }
 }
@@ -252,20 +233,14 @@ impl FromDocument for Operator {
     }
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
-        let parse =
-            |text: &str| Self::parse(text).map_err(|error| (error.diagnostic_code(), error.to_string(), error.hint()));
-        read_text(node, what, report, parse)
-    }
-}
-
-impl ConditionError {
-    fn diagnostic_code(&self) -> &'static str {
-        match self {
-            Self::Path(_) => "bad-path",
-            Self::Operator { .. } => "bad-operator",
-            Self::Value { problem: ValueError::Regex(_) | ValueError::RegexSize, .. } => "bad-regex",
-            Self::Value { problem: ValueError::Glob { .. }, .. } => "bad-glob",
-            Self::Value { .. } => "bad-value",
-        }
+        read_text(node, what, report, |text| {
+            Self::parse(text).map_err(|nearest| {
+                let hint = match nearest {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => format!("the operators are {}", list_words(&Self::ALL)),
+                };
+                ("bad-operator", format!("there is no operator {}", quote_for_message(text)), hint)
+            })
+        })
     }
 }

@@ -65,17 +65,15 @@ fn write_string(text: &str, out: &mut String) {
 
 /// Spells a number of a policy as JSON does; `None` if JSON has no such number.
 pub(crate) fn json_number(text: &str) -> Option<String> {
-    if Number::parse(text).is_some() {
-        return Some(text.to_owned());
-    }
     let unsigned = text.strip_prefix('+').unwrap_or(text);
-    if Number::parse(unsigned).is_some() && !unsigned.starts_with('-') {
-        return Some(unsigned.to_owned());
+    if Number::parse(unsigned).is_some() {
+        return (text == unsigned || !unsigned.starts_with('-')).then(|| unsigned.to_owned());
     }
     let radix = [("0x", 16), ("0o", 8), ("0b", 2)];
     let (digits, radix) =
         radix.into_iter().find_map(|(prefix, radix)| Some((unsigned.strip_prefix(prefix)?, radix)))?;
-    u128::from_str_radix(digits, radix).ok().map(|number| number.to_string())
+    let number = u128::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with('+'))?;
+    Some(number.to_string())
 }
 
 #[cfg(test)]

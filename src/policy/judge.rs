@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::approval_terms::Asking;
 use super::compile::Policy;
+use super::condition::{ConditionInput, Evaluation};
 use super::decision::{Decision, Effect};
 use super::entry::{Checks, Rule};
 use super::group_keys::GroupCheck;
@@ -11,6 +12,10 @@ use super::limit::Limit;
 use super::server::ServerName;
 use super::tool_ref::{Listing, ToolRef};
 use crate::risk::{Catalogue, Class};
+
+/// The reason of a refusal because the policy has too many conditions for a long call.
+const TOO_MUCH_WORK: &str = "The arguments are too long for the number of conditions that the policy has for them, so \
+                             they were not all checked. Shorten the arguments.";
 
 /// Whether the server has listed a tool with a given name in this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,30 +59,19 @@ impl Policy {
         }
     }
 
-    /// Decides about a call of `tool` with these arguments: an object from a line that the strict reader has read, or
-    /// `{}` if the call has none.
+    /// Decides about a call of `tool`: its arguments alone, or a [`ConditionInput`] with all that conditions look at.
     ///
     /// The first refusal decides, in this order: `hide` and `action = "deny"`, `deny_if`, `require`, `rules`; the same
-    /// for all tools; then whether a person has to be asked. Takes time linear in the arguments.
-    pub fn judge_call<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>, arguments: &str) -> Judgement<'p> {
+    /// for all tools; then whether a person has to be asked. Takes time linear in the input, however many rules there
+    /// are: a call that would take longer is refused.
+    pub fn judge_call<'p, 't, 'l>(
+        &'p self,
+        tool: impl Into<ToolRef<'t>>,
+        input: impl Into<ConditionInput<'l>>,
+    ) -> Judgement<'p> {
         let rule = self.find_rule(tool.into());
-        let refused = |decision| Judgement { decision, limits: [&[]; 3], asking: Asking::default() };
-        if matches!(rule.effect, Effect::Deny | Effect::Hide) {
-            return refused(self.decision_of_rule(rule));
-        }
-        let checks = self.checks_with(rule);
-        let stops = |check: &&GroupCheck| check.stops_call(arguments);
-        if let Some(check) = checks.into_iter().flatten().flat_map(|checks| &checks.refusals).find(stops) {
-            return refused(self.decision_of_check(Effect::Deny, check));
-        }
-        let asks = checks.into_iter().flatten().flat_map(|checks| &checks.approve_if).find(stops);
-        let decision = match asks {
-            Some(check) if rule.effect == Effect::Allow => self.decision_of_check(Effect::RequireApproval, check),
-            _ => self.decision_of_rule(rule),
-        };
-        let [own, all] = checks.map(|checks| checks.map(|checks| checks.asking).unwrap_or_default());
-        let [first, second] = checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits));
-        Judgement { decision, limits: [first, second, &[]], asking: own.or_else_from(all) }
+        let [own, all] = self.checks_with(rule);
+        self.judge_checks(self.decision_of_rule(rule), [own, all, None], input.into())
     }
 
     /// Decides by the strictest of several rules and of a decision that holds without them. The checks of all rules hold.
@@ -85,25 +79,45 @@ impl Policy {
         &'p self,
         rules: [Option<&'p Rule>; 3],
         base: Decision<'p>,
-        arguments: &str,
+        input: ConditionInput<'_>,
+    ) -> Judgement<'p> {
+        let checks = rules.map(|rule| rule?.checks.as_deref());
+        self.judge_checks(self.decide_rules(rules, base), checks, input)
+    }
+
+    /// Applies checks to a message, if the decision about it lets it pass.
+    fn judge_checks<'p>(
+        &'p self,
+        decision: Decision<'p>,
+        checks: [Option<&'p Checks>; 3],
+        input: ConditionInput<'_>,
     ) -> Judgement<'p> {
         let refused = |decision| Judgement { decision, limits: [&[]; 3], asking: Asking::default() };
-        let decision = self.decide_rules(rules, base);
         if decision.refuses() {
             return refused(decision);
         }
-        let checks = rules.map(|rule| rule?.checks.as_deref());
-        let stops = |check: &&GroupCheck| check.stops_call(arguments);
-        if let Some(check) = checks.into_iter().flatten().flat_map(|checks| &checks.refusals).find(stops) {
+        let evaluation = Evaluation::new(input);
+        let stops = |check: &&GroupCheck| check.stops(&evaluation) || evaluation.is_exhausted();
+        let refusal = checks.into_iter().flatten().flat_map(|checks| &checks.refusals).find(stops);
+        if let Some(check) = refusal.filter(|_| !evaluation.is_exhausted()) {
             return refused(self.decision_of_check(Effect::Deny, check));
         }
-        let asks = checks.into_iter().flatten().flat_map(|checks| &checks.approve_if).find(stops);
-        let decision = match asks {
+        let asks = || checks.into_iter().flatten().flat_map(|checks| &checks.approve_if).find(stops);
+        let stopped = refusal.or_else(asks);
+        let limits = checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits));
+        let is_out_of_work = |limit: &&Limit| limit.increment.spend_work(&evaluation).is_none();
+        let uncounted = limits.into_iter().flatten().find(is_out_of_work);
+        if evaluation.is_exhausted() {
+            let limit = || uncounted.map_or(decision.rule, |limit| &limit.rule);
+            let rule = stopped.map_or_else(limit, |check| &check.path);
+            return refused(self.new_decision(Effect::Deny, rule, Some(TOO_MUCH_WORK)));
+        }
+        let decision = match stopped {
             Some(check) if decision.effect == Effect::Allow => self.decision_of_check(Effect::RequireApproval, check),
             _ => decision,
         };
         let asking = checks.into_iter().flatten().fold(Asking::default(), |it, checks| it.or_else_from(checks.asking));
-        Judgement { decision, limits: checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits)), asking }
+        Judgement { decision, limits, asking }
     }
 
     /// As [`judge_rules`](Self::judge_rules), whatever the arguments.
@@ -206,12 +220,15 @@ impl Policy {
     }
 
     pub(super) fn decision_of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {
-        Decision { effect: rule.effect, rule: &rule.path, reason: rule.reason.as_deref(), file: self.file.as_deref() }
+        self.new_decision(rule.effect, &rule.path, rule.reason.as_deref())
     }
 
     fn decision_of_check<'p>(&'p self, effect: Effect, check: &'p GroupCheck) -> Decision<'p> {
-        let reason = check.group.reason.as_deref();
-        Decision { effect, rule: &check.path, reason, file: self.file.as_deref() }
+        self.new_decision(effect, &check.path, check.group.reason.as_deref())
+    }
+
+    fn new_decision<'p>(&'p self, effect: Effect, rule: &'p str, reason: Option<&'p str>) -> Decision<'p> {
+        Decision { effect, rule, reason, file: self.file.as_deref() }
     }
 }
 

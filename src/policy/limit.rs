@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::amount::{Amount, AmountError};
-use super::condition::Path;
+use super::condition::{Evaluation, Path};
 use super::keys::words::words;
 use super::window::Window;
 
@@ -75,16 +75,25 @@ impl Increment {
         }
     }
 
+    /// Takes the work of [`Increment::amount_for`] from the budget; `None` if it does not suffice.
+    pub(super) fn spend_work(&self, evaluation: &Evaluation<'_>) -> Option<()> {
+        if let Some(path) = self.path() {
+            let _ = path.find_value(evaluation);
+        }
+        evaluation.spend_work(0)
+    }
+
     /// Returns how much a call with these arguments counts.
     ///
     /// # Errors
-    /// When the argument is absent, or no number that can be counted: then the call is refused, since a count that an
-    /// argument can lower, skip or break is none.
+    /// Returns an error if the argument is absent or not a number that can be counted. The call is then refused, so
+    /// that no argument can lower, skip or break the count.
     pub fn amount_for(&self, arguments: &str) -> Result<Amount, AmountError> {
         match self {
             Self::Fixed(amount) => Ok(*amount),
             Self::From { path, units } => {
-                let json = path.find_value(arguments).ok_or(AmountError::NotANumber)?;
+                let evaluation = Evaluation::new(arguments.into());
+                let json = path.find_value(&evaluation).ok_or(AmountError::NotANumber)?;
                 match units {
                     Units::Whole => Amount::parse_whole(json),
                     Units::Decimal => Amount::parse(json),

@@ -323,8 +323,8 @@ impl FromDocument for AmountArgument {
 
     fn read(node: &DocumentNode, what: &str, report: &mut Report) -> Option<Self> {
         let path = Path::read(node, what, report)?;
-        if path.has_every() {
-            let message = "an amount is one value, and this path leads to several";
+        if !path.is_one_argument() {
+            let message = "an amount is one value in the arguments, and this path leads elsewhere or to several";
             report.push_error("bad-path", &node.span, message, "name one value, such as \"args.amount\"");
             return None;
         }

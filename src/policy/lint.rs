@@ -166,7 +166,7 @@ fn unknown_arguments(document: &PolicyDocument, catalogue: &Catalogue, report: &
         let Some(known) = catalogue.argument_names(tool) else { continue };
         let mut said: Vec<&str> = Vec::new();
         for path in entry.rule.argument_paths() {
-            let argument = path.argument_name();
+            let Some(argument) = path.argument_name() else { continue };
             if said.contains(&argument) || known.iter().any(|name| name == argument) {
                 continue;
             }

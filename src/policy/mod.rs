@@ -44,6 +44,7 @@ pub use amount::{Amount, AmountError};
 pub use approval_terms::{ApprovalScope, Asking};
 pub use builtin::{builtin_policy, builtin_text};
 pub use compile::{Mode, Policy};
+pub use condition::ConditionInput;
 pub use decision::{Decision, Effect};
 pub use diagnostic::{Diagnostic, Severity};
 pub use glob::BadToolGlob;

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use super::json::json_number;
+
 /// The bound of exponents. No text that fits into memory has enough digits to make up for the difference.
 const FARTHEST: i64 = 1_000_000_000_000_000;
 
@@ -54,18 +56,7 @@ impl<'t> Number<'t> {
     /// Parses a number of a policy: a JSON number, one with a `+`, or a whole number with `0x`, `0o` or `0b`. `None`
     /// for infinities, for leading zeros, which look octal, and for exponents beyond need.
     pub fn from_policy(text: &str) -> Option<Number<'static>> {
-        let unsigned = text.strip_prefix('+').unwrap_or(text);
-        let radix = [("0x", 16), ("0o", 8), ("0b", 2)]
-            .into_iter()
-            .find_map(|(prefix, radix)| Some((unsigned.strip_prefix(prefix)?, radix)));
-        let number = match radix {
-            Some((digits, radix)) if !digits.starts_with(['+', '-']) => {
-                Number::parse(&u128::from_str_radix(digits, radix).ok()?.to_string())?.into_owned()
-            }
-            Some(_) => return None,
-            None if text.starts_with('+') && unsigned.starts_with('-') => return None,
-            None => Number::parse(unsigned)?.into_owned(),
-        };
+        let number = Number::parse(&json_number(text)?)?.into_owned();
         (number.point.abs() < FARTHEST / 2).then_some(number)
     }
 
@@ -81,6 +72,16 @@ impl<'t> Number<'t> {
         if self.is_negative() { -magnitude } else { magnitude }
     }
 
+    /// Whether no other such number is the same double: a double keeps 15 digits.
+    pub(super) fn is_kept_apart(&self) -> bool {
+        self.digits.len() <= 15 && self.point.abs() < 300
+    }
+
+    /// Whether a program that keeps the nearest double writes the same number again.
+    pub(super) fn is_kept_by_double(&self) -> bool {
+        Number::parse(&self.nearest_double().to_string()).is_some_and(|kept| kept == *self)
+    }
+
     /// Whether the number is less than zero.
     pub fn is_negative(&self) -> bool {
         self.sign == Ordering::Less
@@ -89,7 +90,7 @@ impl<'t> Number<'t> {
     /// Returns the number times `10^decimals`.
     ///
     /// # Errors
-    /// When that is not a whole number, or too large.
+    /// Returns an error if that is not a whole number, or too large.
     pub(super) fn scale_to(&self, decimals: u8) -> Result<i128, Unscalable> {
         // The largest power of ten in an i128.
         const MOST: i64 = 38;

@@ -4,11 +4,11 @@
 //! counter, which is aligned to the calendar and shared by all wrappers of the server.
 
 use super::amount::Amount;
-use super::condition::{ConditionGroup, Match, Operator};
+use super::condition::{ConditionGroup, GroupKind, Match, Operator};
 use super::diagnostic::{Report, quote_for_message};
 use super::document::POLICY;
 use super::entry::EntryCompiler;
-use super::group_keys::{GroupKind, GroupedCondition};
+use super::group_keys::GroupedCondition;
 use super::keys::kinds::{Located, Unread};
 use super::keys::words::words;
 use super::keys::{FromDocument as _, TableSpec, table};

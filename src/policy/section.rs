@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::json;
 
 use super::compile::{Mode, Policy};
+use super::condition::ConditionInput;
 use super::decision::{Decision, Effect};
 use super::diagnostic::{Report, quote_for_message};
 use super::document::{Origin, PolicyEntry, ToolName, quoted_key};
@@ -252,7 +253,8 @@ impl Policy {
     /// has read.
     pub fn judge_item<'p>(&'p self, item: Item<'p>, arguments: &str) -> Judgement<'p> {
         let (rules, base) = self.find_item_rules(item);
-        self.judge_rules(rules, base, arguments)
+        let uri = (item.section == Section::Resources).then(|| uri::normalize(item.name));
+        self.judge_rules(rules, base, ConditionInput { uri: uri.as_deref(), ..arguments.into() })
     }
 
     /// Decides about a template of resources, `file:///reports/{name}` for example: it is listed if a resource that fits

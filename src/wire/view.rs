@@ -75,6 +75,27 @@ pub fn elements(array: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
+/// A key or a value without members or elements, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaf<'l> {
+    /// A key, with its quotes.
+    Key(&'l str),
+    /// A string, number, boolean or null.
+    Scalar(&'l str),
+}
+
+/// Returns every key and every scalar of a value at any depth, in their order.
+pub fn leaves(json: &str) -> impl Iterator<Item = Leaf<'_>> {
+    let mut walk = Walk { bytes: json.as_bytes(), at: 0 };
+    std::iter::from_fn(move || {
+        while let Some(b' ' | b'\t' | b',' | b'[' | b'{' | b'}' | b']') = walk.peek() {
+            walk.at += 1;
+        }
+        let leaf = json.get(walk.skip_value()?)?;
+        Some(if walk.skip_byte(b':').is_some() { Leaf::Key(leaf) } else { Leaf::Scalar(leaf) })
+    })
+}
+
 /// Decodes a JSON string. Returns `None` if it is not a string, or has a lone surrogate.
 pub fn decode_string(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
@@ -191,6 +212,27 @@ mod tests {
         let array = r#"[ {"a":[]} , "]" ,1,[[]], true]"#;
         let seen: Vec<_> = elements(array).map(|range| &array[range]).collect();
         assert_eq!(seen, [r#"{"a":[]}"#, r#""]""#, "1", "[[]]", "true"]);
+    }
+
+    #[test]
+    fn leaves_come_with_the_keys_before_them() {
+        let seen: Vec<_> = leaves(r#"{ "a" : [1, {"b":"}:"}] ,"c":{"d":[]}, "e":[[null,true]] }"#).collect();
+        let expected = [
+            Leaf::Key(r#""a""#),
+            Leaf::Scalar("1"),
+            Leaf::Key(r#""b""#),
+            Leaf::Scalar(r#""}:""#),
+            Leaf::Key(r#""c""#),
+            Leaf::Key(r#""d""#),
+            Leaf::Key(r#""e""#),
+            Leaf::Scalar("null"),
+            Leaf::Scalar("true"),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(leaves("\"x\"").collect::<Vec<_>>(), [Leaf::Scalar("\"x\"")]);
+        for text in ["", "{", "\"", ":", "[:1]"] {
+            assert_eq!(leaves(text).count(), 0, "{text}");
+        }
     }
 
     #[test]

@@ -6,11 +6,11 @@
 use crate::support::system::{PATIENCE, computing_time};
 use std::cmp::Ordering;
 
-use policylayer::limits::{MAX_PATH_STEPS, MAX_REGEX_LENGTH};
-use policylayer::policy::condition::{
-    Condition, ConditionError, ConditionGroup, ConditionOutcome, Constant, Match, Operator, Path, ValueError,
+use policylayer::limits::{MAX_JUDGED_NUMBER, MAX_JUDGED_PATH, MAX_PATH_STEPS, MAX_REGEX_LENGTH};
+use policylayer::policy::condition::{Condition, ConditionOutcome, GroupKind, Operator, Path};
+use policylayer::policy::{
+    Amount, AmountError, ConditionInput, Diagnostic, Effect, Format, Number, Policy, ServerName, Source, load_policy,
 };
-use policylayer::policy::{Amount, AmountError, Number};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -33,28 +33,45 @@ struct Row<'r> {
     unjudgeable: Vec<&'r RawValue>,
 }
 
-/// JSON as the constant that a policy would have.
-fn constant(json: &str) -> Constant {
-    match json.as_bytes()[0] {
-        b'"' => Constant::String(serde_json::from_str(json).unwrap()),
-        b't' => Constant::Boolean(true),
-        b'f' => Constant::Boolean(false),
-        b'n' => Constant::Other("null"),
-        b'{' => Constant::Other("a table"),
-        b'[' => {
-            let items: Vec<&RawValue> = serde_json::from_str(json).unwrap();
-            Constant::List(items.into_iter().map(|item| constant(item.get())).collect())
-        }
-        _ => Constant::Number(json.to_owned()),
-    }
-}
-
-fn compile(path: &str, op: &str, value: &str) -> Result<Condition, ConditionError> {
-    Condition::compile(path, op, Some(&constant(value)))
+fn compile(path: &str, op: &str, value: &str) -> Result<Condition, Vec<Diagnostic>> {
+    let path = serde_json::json!(path);
+    let text = format!("{{\"path\":{path},\"op\":\"{op}\",\"value\":{value}}}");
+    Condition::parse(&Source::new("condition", Format::Json, text))
 }
 
 fn condition(path: &str, op: &str, value: &str) -> Condition {
-    compile(path, op, value).unwrap_or_else(|error| panic!("{path} {op} {value}: {error}"))
+    compile(path, op, value).unwrap_or_else(|error| panic!("{path} {op} {value}: {error:?}"))
+}
+
+/// The outcome for arguments where it does not depend on the kind of the group.
+fn judge(condition: &Condition, arguments: &str) -> ConditionOutcome {
+    let outcomes = [GroupKind::Denial, GroupKind::Requirement].map(|kind| condition.judge(kind, arguments));
+    assert_eq!(outcomes[0], outcomes[1], "{arguments}");
+    outcomes[0]
+}
+
+/// A policy whose only tool has these keys, in JSON.
+fn policy(entry: &str) -> Policy {
+    let text = format!("{{\"version\":\"1\",\"default\":\"deny\",\"tools\":{{\"t\":{entry}}}}}");
+    let loaded = load_policy(&Source::new("p.json", Format::Json, text), &ServerName::parse("shop").unwrap());
+    loaded.policy.unwrap_or_else(|| panic!("{entry}: {:?}", loaded.diagnostics))
+}
+
+/// What a policy with this entry makes of a call.
+fn effect(entry: &str, arguments: &str) -> Effect {
+    policy(entry).judge_call("t", arguments).decision.effect
+}
+
+fn denied(condition: &str, arguments: &str) -> bool {
+    effect(&format!("{{\"deny_if\":[{{\"conditions\":[{condition}]}}]}}"), arguments) == Effect::Deny
+}
+
+fn let_through(condition: &str, arguments: &str) -> bool {
+    effect(&format!("{{\"require\":[{condition}]}}"), arguments) == Effect::Allow
+}
+
+fn written(path: &str, op: &str, value: &str) -> String {
+    format!("{{\"path\":{},\"op\":\"{op}\",\"value\":{value}}}", serde_json::json!(path))
 }
 
 #[test]
@@ -63,6 +80,7 @@ fn every_row_of_the_table() {
     for line in include_str!("conditions.jsonl").lines() {
         let row: Row<'_> = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         let condition = condition(&row.path, &row.op, row.value.get());
+        let written = written(&row.path, &row.op, row.value.get());
         operators.push(condition.operator());
         for (expected, values) in [
             (ConditionOutcome::Holds, &row.holds),
@@ -75,7 +93,7 @@ fn every_row_of_the_table() {
                     Some(name) => format!("{{ \"w\" : [] ,\t\"{name}\" : {value} }}"),
                     None => value.get().to_owned(),
                 };
-                assert_eq!(condition.judge_arguments(&arguments), expected, "{}: {arguments}", row.about);
+                assert_eq!(judge(&condition, &arguments), expected, "{}: {arguments}", row.about);
 
                 let negative = matches!(row.op.as_str(), "neq" | "not_in" | "not_regex" | "not_contains");
                 let denies = match expected {
@@ -83,13 +101,13 @@ fn every_row_of_the_table() {
                     ConditionOutcome::Missing => negative,
                     ConditionOutcome::Fails => false,
                 };
-                assert_eq!(condition.holds_as_denial(&arguments), denies, "{}: {arguments}", row.about);
+                assert_eq!(denied(&written, &arguments), denies, "{}: {arguments}", row.about);
                 let satisfied = expected == ConditionOutcome::Holds;
-                assert_eq!(condition.holds_as_requirement(&arguments), satisfied, "{}: {arguments}", row.about);
+                assert_eq!(let_through(&written, &arguments), satisfied, "{}: {arguments}", row.about);
             }
         }
         if row.of.is_some() && row.op != "exists" {
-            assert_eq!(condition.judge_arguments("{}"), ConditionOutcome::Missing, "{}", row.about);
+            assert_eq!(judge(&condition, "{}"), ConditionOutcome::Missing, "{}", row.about);
         }
     }
     for operator in Operator::ALL {
@@ -119,15 +137,15 @@ fn an_argument_that_is_left_out_is_no_way_past() {
         ("exists", "true", false),
         ("exists", "false", true),
     ] {
-        let condition = condition("args.v", op, value);
-        assert_eq!(condition.holds_as_denial("{}"), denied, "deny_if {op}");
-        assert_eq!(condition.holds_as_requirement("{}"), (op, value) == ("exists", "false"), "require {op}");
+        let written = written("args.v", op, value);
+        assert_eq!(self::denied(&written, "{}"), denied, "deny_if {op}");
+        assert_eq!(let_through(&written, "{}"), (op, value) == ("exists", "false"), "require {op}");
     }
 }
 
 #[test]
 fn an_element_that_lacks_what_a_negative_operator_asks_for_does_not_save_the_call() {
-    let condition = condition("args.to[*].kind", "neq", "\"test\"");
+    let condition = written("args.to[*].kind", "neq", "\"test\"");
     for (arguments, denied) in [
         (r#"{"to":[{"kind":"live"},{}]}"#, true),
         (r#"{"to":[{"kind":"test"},{}]}"#, false),
@@ -135,19 +153,19 @@ fn an_element_that_lacks_what_a_negative_operator_asks_for_does_not_save_the_cal
         (r#"{"to":[{"kind":"test"},{"kind":1}]}"#, true),
         (r#"{}"#, true),
     ] {
-        assert_eq!(condition.holds_as_denial(arguments), denied, "{arguments}");
+        assert_eq!(self::denied(&condition, arguments), denied, "{arguments}");
     }
-}
-
-fn group(conditions: &[(&str, &str, &str)], join: Match) -> ConditionGroup {
-    let conditions = conditions.iter().map(|(path, op, value)| condition(path, op, value)).collect();
-    ConditionGroup { conditions, join, reason: None }
 }
 
 #[test]
 fn groups() {
     let conditions = [("args.type", "eq", "\"user\""), ("args.limit", "gt", "100")];
-    let (all, any) = (group(&conditions, Match::All), group(&conditions, Match::Any));
+    let conditions = conditions.map(|(path, op, value)| written(path, op, value)).join(",");
+    let entry = |key: &str, conditions: &str, join: &str| {
+        policy(&format!("{{\"{key}\":[{{\"conditions\":[{conditions}],\"match\":\"{join}\"}}]}}"))
+    };
+    let passes = |policy: &Policy, arguments: &str| policy.judge_call("t", arguments).decision.effect == Effect::Allow;
+    let [deny, require] = ["deny_if", "require"].map(|key| ["all", "any"].map(|join| entry(key, &conditions, join)));
     // Arguments; denied by all and by any; enough for all and for any.
     for (arguments, [deny_all, deny_any, require_all, require_any]) in [
         (r#"{"type":"user","limit":101}"#, [true, true, true, true]),
@@ -159,19 +177,14 @@ fn groups() {
         (r#"{"type":null,"limit":1}"#, [false, true, false, false]),
         (r#"{}"#, [false, false, false, false]),
     ] {
-        assert_eq!(all.holds_as_denial(arguments), deny_all, "deny all {arguments}");
-        assert_eq!(any.holds_as_denial(arguments), deny_any, "deny any {arguments}");
-        assert_eq!(all.holds_as_requirement(arguments), require_all, "require all {arguments}");
-        assert_eq!(any.holds_as_requirement(arguments), require_any, "require any {arguments}");
+        assert_eq!(deny.each_ref().map(|policy| !passes(policy, arguments)), [deny_all, deny_any], "deny {arguments}");
+        let required = require.each_ref().map(|policy| passes(policy, arguments));
+        assert_eq!(required, [require_all, require_any], "require {arguments}");
     }
-    for join in [Match::All, Match::Any] {
-        let empty = group(&[], join);
-        assert!(empty.holds_as_denial("{}") && empty.holds_as_requirement("{}"), "an empty list holds always");
+    for join in ["all", "any"] {
+        assert!(!passes(&entry("deny_if", "", join), "{}"), "an empty list always holds");
+        assert!(passes(&entry("require", "", join), "{}"), "an empty list always holds");
     }
-    assert_eq!(
-        [Match::parse("all"), Match::parse("any"), Match::parse("or")],
-        [Some(Match::All), Some(Match::Any), None]
-    );
 }
 
 #[test]
@@ -209,15 +222,29 @@ fn paths_that_are_wrong_say_where() {
         ("args.a[99999999999999999999999]", 6),
         ("args.a[0]b", 9),
         ("args.a]", 6),
+        ("args.**.a", 5),
+        ("args.a.***", 7),
+        ("args**", 0),
+        ("input", 5),
+        ("input[0]", 5),
+        ("inputs.a", 0),
+        ("uri.a", 3),
+        ("uri[0]", 3),
+        ("urine", 0),
     ] {
         let error = Path::parse(path).expect_err(path);
         assert_eq!(error.offset, offset, "{path}: {error}");
-        assert!(!error.hint().is_empty() && !error.to_string().is_empty());
+        assert!(!error.hint.is_empty() && !error.to_string().is_empty());
     }
     let deep = |steps: usize| format!("args.a{}", "[0]".repeat(steps - 1));
     assert!(Path::parse(&deep(MAX_PATH_STEPS)).is_ok());
-    assert_eq!(Path::parse(&deep(MAX_PATH_STEPS + 1)).unwrap_err().offset, deep(MAX_PATH_STEPS).len());
-    assert_eq!(Path::parse("args.\"a.b\"[0].c").unwrap().argument_name(), "a.b");
+    let error = Path::parse(&deep(MAX_PATH_STEPS + 1)).unwrap_err();
+    assert_eq!(error.offset, deep(MAX_PATH_STEPS).len());
+    assert!(error.to_string().contains(&MAX_PATH_STEPS.to_string()));
+    assert_eq!(Path::parse("args.\"a.b\"[0].c").unwrap().argument_name(), Some("a.b"));
+    for path in ["uri", "input.a", "args.**"] {
+        assert_eq!(Path::parse(path).unwrap().argument_name(), None, "{path}");
+    }
 }
 
 #[test]
@@ -231,22 +258,25 @@ fn operators_that_are_wrong_name_the_nearest() {
         ("not-in", Some("not_in")),
         ("", None),
     ] {
-        match compile("args.a", op, "1") {
-            Err(ConditionError::Operator { nearest, .. }) => assert_eq!(nearest, expected, "{op}"),
-            other => panic!("{op}: {other:?}"),
+        let errors = compile("args.a", op, "1").unwrap_err();
+        assert_eq!(errors[0].code, "bad-operator");
+        let hint = errors[0].hint.clone().unwrap();
+        match expected {
+            Some(expected) => assert_eq!(hint, format!("did you mean `{expected}`?")),
+            None => assert!(hint.starts_with("the operators are"), "{op}: {hint}"),
         }
     }
 }
 
 #[test]
 fn values_that_are_wrong_say_what_is_expected() {
-    let refused = |op: &str, value: &str| match compile("args.a", op, value) {
-        Err(error @ ConditionError::Value { .. }) => {
-            assert!(!error.hint().is_empty() && !error.to_string().contains('\n'), "{error}");
-            let ConditionError::Value { element, problem } = error else { panic!() };
-            (element, problem)
-        }
-        other => panic!("{op} {value}: {other:?}"),
+    // The code, the text at the place of the error, and the message.
+    let refused = |op: &str, value: &str| {
+        let errors = compile("args.a", op, value).unwrap_err();
+        let [error] = errors.as_slice() else { panic!("{op} {value}: {errors:?}") };
+        assert!(!error.hint.as_ref().unwrap().is_empty() && !error.message.contains('\n'), "{error:?}");
+        let text = format!("{{\"path\":\"args.a\",\"op\":\"{op}\",\"value\":{value}}}");
+        (error.code, text[error.span.clone()].to_owned(), error.message.clone())
     };
     let wrong_types = [
         ("eq", "null"),
@@ -267,43 +297,51 @@ fn values_that_are_wrong_say_what_is_expected() {
         ("under", "[\"/\"]"),
     ];
     for (op, value) in wrong_types {
-        assert!(matches!(refused(op, value), (None, ValueError::Type { .. })), "{op} {value}");
+        let (code, _, message) = refused(op, value);
+        assert!(code == "bad-value" && message.contains(&format!("`{op}` takes")), "{op} {value}: {message}");
     }
-    for value in ["[1,[2]]", "[1,null]", "[\"a\",{}]"] {
-        assert!(matches!(refused("in", value), (Some(1), ValueError::Element { .. })), "{value}");
+    for (value, element) in [("[1,[2]]", "["), ("[1,null]", "null"), ("[\"a\",{}]", "{")] {
+        let (code, place, message) = refused("in", value);
+        assert_eq!((code, place.as_str()), ("bad-value", element));
+        assert!(message.contains("strings, numbers and booleans"), "{message}");
     }
-    assert_eq!(refused("not_in", "[]"), (None, ValueError::Empty));
+    assert_eq!(refused("not_in", "[]").2, "the list is empty");
     for value in ["-1", "1.5", "1e30"] {
-        assert_eq!(refused("len_gte", value), (None, ValueError::Length(value.to_owned())));
+        assert_eq!(refused("len_gte", value), ("bad-value", value.to_owned(), format!("`{value}` is not a length")));
     }
-    assert!(matches!(refused("glob", "\"[a\""), (None, ValueError::Glob { .. })));
-    for folder in ["", "..", "../a", "/..", "/srv/%2e%2e", "C:data", "http://x/y", "/a/\\u0000"] {
-        assert!(matches!(refused("under", &format!("\"{folder}\"")), (None, ValueError::Directory(_))), "{folder}");
+    assert_eq!(refused("glob", "\"[a\"").0, "bad-glob");
+    for directory in ["", "..", "../a", "/..", "/srv/%2e%2e", "C:data", "http://x/y", "/a/\\u0000"] {
+        let (code, _, message) = refused("under", &format!("\"{directory}\""));
+        assert!(code == "bad-value" && message.contains("does not tell where it leads"), "{directory}: {message}");
     }
-    assert_eq!(refused("regex", "\"a(b\""), (None, ValueError::Regex("unclosed group".into())));
+    let message = "the pattern is not a regular expression: unclosed group".to_owned();
+    assert_eq!(refused("regex", "\"a(b\""), ("bad-regex", "\"a(b\"".to_owned(), message));
     for pattern in ["(?=a)", "(a)\\\\1", "[", "a{2,1}", "*"] {
-        assert!(matches!(refused("not_regex", &format!("\"{pattern}\"")), (None, ValueError::Regex(_))), "{pattern}");
+        assert_eq!(refused("not_regex", &format!("\"{pattern}\"")).0, "bad-regex", "{pattern}");
     }
     let long = "a".repeat(MAX_REGEX_LENGTH);
     condition("args.a", "regex", &format!("\"{long}\""));
-    assert_eq!(refused("regex", &format!("\"{long}a\"")), (None, ValueError::RegexSize));
-    assert_eq!(refused("regex", "\"(((a{100}){100}){100}){100}\""), (None, ValueError::RegexSize));
-    let absent = Condition::compile("args.a", "exists", None).unwrap_err();
-    assert_eq!(absent.to_string(), "`exists` needs a value: true or false");
-    assert_eq!(absent.hint(), "add it, such as value = true");
-    assert!(matches!(compile("args", "nope", "[]"), Err(ConditionError::Path(_))), "the path is said first");
+    for pattern in [format!("{long}a"), "(((a{100}){100}){100}){100}".to_owned()] {
+        let (code, _, message) = refused("regex", &format!("\"{pattern}\""));
+        assert_eq!((code, message.as_str()), ("bad-regex", "the regular expression is too large"));
+    }
+    let absent = Source::new("condition", Format::Json, r#"{"path":"args.a","op":"exists"}"#);
+    let absent = Condition::parse(&absent).unwrap_err();
+    assert_eq!(absent[0].message, "`exists` needs a value: true or false");
+    assert_eq!(absent[0].hint.as_deref(), Some("add it, such as value = true"));
+    for (op, value) in [("eq", "true"), ("in", "[\"a\",false]"), ("contains", "5"), ("not_contains", "true")] {
+        let errors = compile("args.**", op, value).unwrap_err();
+        assert!(errors[0].message.contains("`**`"), "{op} {value}: {errors:?}");
+        condition("args.a", op, value);
+    }
 }
 
 #[test]
 fn numbers_of_a_policy_in_every_spelling() {
-    let judge = |spelled: &str, argument: &str| {
-        let value = Constant::Number(spelled.to_owned());
-        Condition::compile("args.v", "eq", Some(&value)).map(|eq| eq.judge_arguments(&format!("{{\"v\":{argument}}}")))
-    };
     for (spelled, argument) in
         [("0x1F", "31"), ("0o17", "15"), ("0b101", "5"), ("+5", "5"), ("-5", "-5"), ("1e3", "1000"), ("-0.0", "0")]
     {
-        assert_eq!(judge(spelled, argument), Ok(ConditionOutcome::Holds), "{spelled}");
+        assert_eq!(Number::from_policy(spelled), Number::parse(argument), "{spelled}");
     }
     for spelled in [
         "inf",
@@ -321,30 +359,166 @@ fn numbers_of_a_policy_in_every_spelling() {
         "",
         "1e9999999999999999",
     ] {
-        assert!(judge(spelled, "1").is_err(), "{spelled}");
+        assert_eq!(Number::from_policy(spelled), None, "{spelled}");
+    }
+}
+
+/// A value of `**` decides alike at any depth.
+fn nested(value: &str) -> [String; 4] {
+    [
+        format!("{{\"a\":{value}}}"),
+        format!("{{\"a\":[null,[{value}]]}}"),
+        format!("{{\"a\":{{\"b\":{{\"c\":{value}}}}},\"d\":null}}"),
+        format!("{{\"n\":{{}},\"m\":[],\"a\":[{{\"b\":{value}}}]}}"),
+    ]
+}
+
+#[test]
+fn every_value_at_any_depth() {
+    // What is refused and what a requirement lets through: of one value at any depth.
+    for (op, value, leaf, refused, passes) in [
+        ("contains", "\"secret\"", "\"a secret b\"", true, true),
+        ("contains", "\"secret\"", "\"plain\"", false, false),
+        ("contains", "\"secret\"", "\"secret\\u0000\"", true, false),
+        ("not_contains", "\"secret\"", "\"plain\"", true, true),
+        ("not_contains", "\"secret\"", "\"a secret b\"", false, false),
+        // A number is the text that servers make of it.
+        ("regex", "\"^41{3}\"", "4111222233334444", true, false),
+        ("regex", "\"^41{3}\"", "41112222", true, true),
+        ("regex", "\"^41{3}\"", "4.1112222e7", true, false),
+        ("regex", "\"^41{3}\"", "5", false, false),
+        ("regex", "\"^41{3}\"", "5.0", true, false),
+        ("eq", "\"5\"", "5", true, true),
+        ("eq", "\"5\"", "50e-1", true, false),
+        ("len_lte", "3", "12", true, true),
+        ("len_lte", "3", "1234", false, false),
+        ("starts_with", "\"-\"", "-0", true, false),
+        ("not_regex", "\"^[0-9]+$\"", "12", false, false),
+        ("not_regex", "\"^[0-9]+$\"", "1.5", true, true),
+        ("glob", "\"*@example.com\"", "\"a@example.com\"", true, true),
+        ("under", "\"/srv\"", "\"/srv/a\"", true, true),
+        // A string with a digit may be a number.
+        ("gt", "1000", "1001", true, true),
+        ("gt", "1000", "5", false, false),
+        ("gt", "1000", "\"20000\"", true, false),
+        ("gt", "1000", "\"２００００\"", true, false),
+        ("gt", "1000", "\"Infinity\"", true, false),
+        ("gt", "1000", "\"many\"", false, false),
+        ("eq", "5", "\"5\"", true, false),
+        ("neq", "5", "\"five\"", true, true),
+        ("neq", "5", "\"5.0\"", true, false),
+        ("lt", "9007199254740993", "9007199254740992", true, false),
+        ("in", "[\"a\",5]", "\"a\"", true, true),
+        ("in", "[\"a\",5]", "\"b\"", false, false),
+        ("in", "[\"a\",5]", "\"6\"", true, false),
+        ("in", "[\"a\",5]", "5", true, true),
+        ("in", "[\"a\",5]", "6", false, false),
+        ("in", "[\"a\",9007199254740992]", "9007199254740993", true, false),
+        ("exists", "true", "\"\"", true, true),
+        ("exists", "false", "0", false, false),
+    ] {
+        let condition = written("args.**", op, value);
+        for arguments in nested(leaf) {
+            assert_eq!(denied(&condition, &arguments), refused, "deny_if {condition} {arguments}");
+            assert_eq!(let_through(&condition, &arguments), passes, "require {condition} {arguments}");
+        }
+    }
+}
+
+#[test]
+fn one_of_many_values_refuses_and_each_is_required() {
+    let bad = written("args.**", "contains", "\"x\"");
+    let good = written("args.**", "regex", "\"^[a-z]*$\"");
+    for (arguments, has_bad, all_good) in [
+        (r#"{"a":["b",{"c":"d"}]}"#, false, true),
+        (r#"{"a":["b",{"c":"x"}]}"#, true, true),
+        (r#"{"a":["b",{"c":"D"}],"e":"x"}"#, true, false),
+        (r#"{"a":["b",{"c":7}]}"#, false, false),
+        // Keys, booleans and null are no strings and numbers; a requirement does not look at them.
+        (r#"{"x":"a","X":{"x1":"b"},"t":true,"n":null}"#, false, true),
+        // If there is none, the path is missing.
+        (r#"{"a":[null,{}],"t":false}"#, false, false),
+        (r#"{}"#, false, false),
+    ] {
+        assert_eq!(denied(&bad, arguments), has_bad, "{arguments}");
+        assert_eq!(let_through(&good, arguments), all_good, "{arguments}");
+    }
+    for nothing in ["{}", r#"{"a":[null,{}],"t":false}"#] {
+        assert!(denied(&written("args.**", "neq", "\"a\""), nothing), "leaving all out is no way past");
+        assert!(!let_through(&written("args.**", "neq", "\"a\""), nothing));
+        assert!(let_through(&written("args.**", "exists", "false"), nothing));
+        assert!(!denied(&written("args.**", "exists", "true"), nothing));
+    }
+    // A string that is retyped to a boolean.
+    for (op, value, arguments, refused) in [
+        ("eq", "\"true\"", r#"{"a":true}"#, true),
+        ("eq", "\"true\"", r#"{"a":false}"#, false),
+        ("gte", "1", r#"{"a":[true]}"#, true),
+        ("gte", "1", r#"{"a":[false]}"#, false),
+        ("not_in", "[\"a\"]", r#"{"a":"a","t":true}"#, false),
+    ] {
+        assert_eq!(denied(&written("args.**", op, value), arguments), refused, "{op} {value} {arguments}");
+    }
+    // Beneath one argument, and in each element.
+    assert!(denied(&written("args.a.**", "eq", "\"x\""), r#"{"a":{"b":["x"]},"c":"y"}"#));
+    assert!(!denied(&written("args.a.**", "eq", "\"x\""), r#"{"a":{"b":["y"]},"c":"x"}"#));
+    assert!(denied(&written("args.a.**", "eq", "\"x\""), r#"{"a":"x"}"#));
+    assert!(denied(&written("args.a[*].**", "eq", "\"x\""), r#"{"a":[["x"],{"b":"x"}]}"#));
+    assert!(denied(&written("args.**", "eq", "\"x\""), r#"{"a":{"constructor":1}}"#));
+}
+
+#[test]
+fn inputs_and_uris_are_roots_beside_the_arguments() {
+    let entry = |condition: &str| format!("{{\"deny_if\":[{{\"conditions\":[{condition}]}}],\"require\":[]}}");
+    let input = |args, input, uri| ConditionInput { args, input, uri };
+    for (path, op, value, judged, refused) in [
+        ("input.q.to", "eq", "\"all\"", input("{}", Some(r#"{"q":{"to":"all"}}"#), None), true),
+        ("input.q.to", "eq", "\"all\"", input("{}", Some(r#"{"q":{"to":"one"}}"#), None), false),
+        ("input.q.to", "eq", "\"all\"", input(r#"{"q":{"to":"all"}}"#, None, None), false),
+        ("input.q.to", "neq", "\"one\"", input("{}", None, None), true),
+        ("input.q.to", "eq", "\"all\"", input("{}", Some(r#"{"q":{"to":["all"]}}"#), None), true),
+        ("input.q.to", "eq", "\"all\"", input("{}", Some(r#"{"q":{},"prototype":1}"#), None), true),
+        ("args.to", "eq", "\"all\"", input("{}", Some(r#"{"to":"all","prototype":1}"#), None), false),
+        ("input.**", "contains", "\"all\"", input("{}", Some(r#"{"q":[{"to":"to all"}]}"#), None), true),
+        ("uri", "starts_with", "\"file:///srv/\"", input("{}", None, Some("file:///srv/a")), true),
+        ("uri", "starts_with", "\"file:///srv/\"", input("{}", None, Some("file:///etc/a")), false),
+        ("uri", "exists", "true", input(r#"{"uri":1}"#, None, None), false),
+        ("uri", "not_regex", "\"^file:\"", input("{}", None, None), true),
+    ] {
+        let policy = policy(&entry(&written(path, op, value)));
+        let effect = policy.judge_call("t", judged).decision.effect;
+        assert_eq!(effect == Effect::Deny, refused, "{path} {op} {value} {judged:?}");
     }
 }
 
 #[test]
 fn time_is_linear_in_the_arguments() {
-    let long = "a".repeat(2_000_000);
-    let many = "{\"id\":\"x\"},".repeat(200_000);
-    let digits = "9".repeat(2_000_000);
+    let long = "a".repeat(400_000);
+    let many = "{\"id\":\"x\"},".repeat(40_000);
+    let digits = "9".repeat(400_000);
     let arguments = format!(
         "{{\"s\":\"{long}\",\"m\":[{many}{{\"id\":\"x\"}}],\"n\":{digits}e{digits},\"p\":\"{}\"}}",
-        "a/../".repeat(300_000)
+        "a/../".repeat(MAX_JUDGED_PATH / 5)
     );
     let start = computing_time();
+    let longer = format!("{{\"p\":\"{}\"}}", format!("/{}", "a".repeat(MAX_JUDGED_PATH)));
+    assert_eq!(judge(&condition("args.p", "under", "\"/\""), &longer), ConditionOutcome::Unjudgeable);
+    for (length, outcome) in
+        [(MAX_JUDGED_NUMBER, ConditionOutcome::Holds), (MAX_JUDGED_NUMBER + 1, ConditionOutcome::Unjudgeable)]
+    {
+        let number = format!("{{\"n\":{}}}", "9".repeat(length));
+        assert_eq!(judge(&condition("args.n", "gt", "5"), &number), outcome, "{length}");
+    }
     for (path, op, value, expected) in [
         ("args.s", "regex", "\"(a+)+(a|aa)*b$\"", ConditionOutcome::Fails),
         ("args.s", "glob", "\"*a*a*b\"", ConditionOutcome::Fails),
         ("args.s", "contains", "\"aaaaaaaaaaab\"", ConditionOutcome::Fails),
         ("args.m[*].id", "in", "[\"w\",\"x\",\"y\"]", ConditionOutcome::Holds),
-        ("args.m[200000].id", "eq", "\"x\"", ConditionOutcome::Holds),
-        ("args.n", "gt", "1e300", ConditionOutcome::Holds),
+        ("args.m[40000].id", "eq", "\"x\"", ConditionOutcome::Holds),
+        ("args.n", "gt", "1e300", ConditionOutcome::Unjudgeable),
         ("args.p", "under", "\".\"", ConditionOutcome::Holds),
     ] {
-        assert_eq!(condition(path, op, value).judge_arguments(&arguments), expected, "{path} {op}");
+        assert_eq!(judge(&condition(path, op, value), &arguments), expected, "{path} {op}");
     }
     let took = computing_time() - start;
     assert!(took < PATIENCE, "{took:?}");
@@ -385,6 +559,8 @@ fn amounts() {
         ("1000000000000000000.000000001", AmountError::TooLarge),
         ("0.0000000001", AmountError::TooFine),
         ("1e-99999999999999999999", AmountError::TooFine),
+        ("9007199254740993", AmountError::Inexact),
+        ("12345678901.123456789", AmountError::Inexact),
     ] {
         assert_eq!(Amount::parse(json), Err(error), "{json}");
     }
@@ -439,7 +615,34 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
+/// The same argument as another program may write it, or in another type that servers convert.
+fn other_spellings(argument: &str) -> Vec<String> {
+    let mut others = vec![format!("[{argument}]"), format!("{{\"value\":{argument}}}"), "null".to_owned()];
+    if let Ok(text) = serde_json::from_str::<String>(argument) {
+        others.push(serde_json::json!(format!("{text}\0")).to_string());
+        others.push(argument.chars().map(|c| if c == 'a' { "\\u0061".to_owned() } else { c.to_string() }).collect());
+        others.extend(Number::parse(&text).map(|_| text.clone()));
+        others.extend(["true", "false"].into_iter().filter(|word| *word == text).map(str::to_owned));
+    } else if Number::parse(argument).is_some() {
+        others.push(format!("\"{argument}\""));
+        if !argument.contains(['e', 'E', '.']) && argument.len() < 300 {
+            others.extend([format!("{argument}.0"), format!("{argument}e0"), format!("{argument}0E-1")]);
+            if argument.trim_start_matches('-') != "0" {
+                others.push(format!("{argument}.00000000000000000000000000001"));
+            }
+        }
+    } else if matches!(argument, "true" | "false") {
+        others.push(format!("\"{argument}\""));
+        others.push(u8::from(argument == "true").to_string());
+    }
+    others
+}
+
 fn conditions() -> impl Strategy<Value = Condition> {
+    tests().prop_map(|(path, op, value)| condition(path, op, value))
+}
+
+fn tests() -> impl Strategy<Value = (&'static str, &'static str, &'static str)> {
     let path = prop::sample::select(vec![
         "args.a",
         "args.a.b",
@@ -474,7 +677,7 @@ fn conditions() -> impl Strategy<Value = Condition> {
         ("under", "\"a\\\\b\""),
         ("under", "\".\""),
     ]);
-    (path, test).prop_map(|(path, (op, value))| condition(path, op, value))
+    (path, test).prop_map(|(path, (op, value))| (path, op, value))
 }
 
 proptest! {
@@ -503,13 +706,14 @@ proptest! {
 
     #[test]
     fn amounts_are_what_whole_numbers_of_nanos_are(one in 0_i64..i64::MAX, other in 0_i64..i64::MAX, spelling in 0_usize..4) {
-        let amount = |nanos: i64| Amount::parse(&spelled(nanos, 9, spelling)).unwrap();
+        let amount = |nanos: i64| Amount::from_number(&Number::parse(&spelled(nanos, 9, spelling)).unwrap()).unwrap();
         let (a, b) = (amount(one), amount(other));
         prop_assert_eq!(a.as_nanos(), i128::from(one));
         prop_assert_eq!(a.cmp(&b), one.cmp(&other));
         prop_assert_eq!(a.checked_add(b).unwrap().as_nanos(), i128::from(one) + i128::from(other));
         prop_assert_eq!(a.checked_sub(b).map(Amount::as_nanos), (one >= other).then(|| i128::from(one - other)));
-        prop_assert_eq!(Amount::parse(&a.to_string()), Ok(a), "shown and read again");
+        let shown = a.to_string();
+        prop_assert_eq!(Amount::from_number(&Number::parse(&shown).unwrap()), Ok(a), "shown and read again");
     }
 
     #[test]
@@ -520,19 +724,45 @@ proptest! {
     #[test]
     fn any_arguments_are_judged_alike_in_both_questions(condition in conditions(), value in json()) {
         for arguments in [format!("{{\"a\":{value}}}"), format!("{{\"items\": {value}}}"), value.clone()] {
-            let outcome = condition.judge_arguments(&arguments);
-            prop_assert_eq!(condition.holds_as_requirement(&arguments), outcome == ConditionOutcome::Holds);
-            prop_assert_eq!(condition.holds_as_denial(&arguments), match outcome {
-                ConditionOutcome::Holds | ConditionOutcome::Unjudgeable => true,
-                ConditionOutcome::Missing => condition.operator().is_negative(),
-                ConditionOutcome::Fails => false,
-            });
+            judge(&condition, &arguments);
+        }
+    }
+
+    #[test]
+    fn no_other_spelling_of_an_argument_is_milder(
+        (_, op, value) in tests(),
+        argument in prop_oneof![
+            prop::sample::select(vec!["\"a\"", "\"5\"", "\"ab-user\"", "\"true\"", "\"/a/b\"", "5", "11", "-1e41", "0.1", "true", "[\"a\"]"])
+                .prop_map(str::to_owned),
+            json(),
+        ],
+    ) {
+        // `len_…` and `contains` judge lists as well as strings, `exists` everything.
+        prop_assume!(!(op.starts_with("len") || op.ends_with("contains") || op == "exists"));
+        let condition = written("args.a", op, value);
+        let call = |key: &str, argument: &str| format!("{{\"{key}\":{argument}}}");
+        let certain = judge(&self::condition("args.a", op, value), &call("a", &argument));
+        for other in other_spellings(&argument) {
+            let other = call("a", &other);
+            if certain == ConditionOutcome::Holds {
+                prop_assert!(denied(&condition, &other), "{} {} {}", condition, argument, other);
+            }
+            if certain == ConditionOutcome::Fails {
+                prop_assert!(!let_through(&condition, &other), "{} {} {}", condition, argument, other);
+            }
+        }
+        for name in ["A", "\\u0061", "a\u{200b}", "ａ", "a\\ud800"] {
+            let other = call(name, &argument);
+            match certain {
+                ConditionOutcome::Holds => prop_assert!(denied(&condition, &other), "{} {}", condition, other),
+                _ => prop_assert!(!let_through(&condition, &other), "{} {}", condition, other),
+            }
         }
     }
 
     #[test]
     fn text_that_is_no_json_at_all_never_panics(condition in conditions(), text in "[\\[\\]{}\",:ab1\\\\ ]{0,30}|\\PC{0,20}") {
-        let _ = condition.judge_arguments(&text);
+        let _ = judge(&condition, &text);
     }
 
     #[test]
@@ -563,6 +793,6 @@ proptest! {
             None => ConditionOutcome::Unjudgeable,
         };
         let arguments = serde_json::json!({ "p": path }).to_string();
-        prop_assert_eq!(condition("args.p", "under", "\"/a/b\"").judge_arguments(&arguments), expected, "{}", path);
+        prop_assert_eq!(judge(&condition("args.p", "under", "\"/a/b\""), &arguments), expected, "{}", path);
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use policylayer::engine::limits::Memory;
 use policylayer::engine::{Action, Engine, Now, Payload};
 use policylayer::limits::{
-    MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_NAMES, MAX_LISTED_TOOLS, MAX_NAME, MAX_OPEN, MAX_OPEN_BYTES,
+    JUDGE_WORK, JUDGE_WORK_PER_BYTE, MAX_CANCELLED, MAX_DEPTH, MAX_ID, MAX_LISTED_NAMES, MAX_LISTED_TOOLS, MAX_NAME,
+    MAX_OPEN, MAX_OPEN_BYTES,
 };
 use policylayer::policy::{self, Format, ServerName, Source};
 use policylayer::record::ArgumentsLogged;
@@ -269,5 +270,48 @@ fn names_of_tools_by_bytes() {
         let call =
             format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"u{}"}}}}"#, long(id));
         assert!(!client(&mut engine, &call).is_empty());
+    }
+}
+
+/// However many rules look at a call, judging it takes time linear in its length: a call that needs more is refused.
+#[test]
+fn many_rules_on_a_long_argument() {
+    let rules = |condition: &str| {
+        let group = format!("{{\"conditions\":[{condition}]}}");
+        let groups = vec![group; 500].join(",");
+        engine(&format!(
+            "{{\"version\":\"1\",\"default\":\"deny\",\"tools\":{{\"a\":{{\"deny_if\":[{groups}]}},\"b\":{{\"approve_if\":[{groups}]}},\
+             \"c\":{{\"limits\":[{}]}}}}}}",
+            vec![r#"{"max":5,"window":"day","increment_from":"args.n"}"#; 500].join(",")
+        ))
+    };
+    let call = |tool: &str, text: &str| {
+        let arguments = format!("{{\"text\":\"{text}\",\"n\":0}}");
+        format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{{\"name\":\"{tool}\",\"arguments\":{arguments}}}}}\n"
+        )
+    };
+    let short = "ab".repeat(1_000);
+    let long = "ab".repeat(JUDGE_WORK / (JUDGE_WORK_PER_BYTE * 2));
+    for (index, condition) in [
+        r#"{"path":"args.text","op":"contains","value":"x"}"#,
+        r#"{"path":"args.text","op":"regex","value":"(x+x+)+y"}"#,
+        r#"{"path":"args.text","op":"regex","value":"(a|b)*a(a|b){12}\\bx"}"#,
+        r#"{"path":"args.text","op":"glob","value":"*x*y*z"}"#,
+        r#"{"path":"args.**","op":"eq","value":"x"}"#,
+        r#"{"path":"args.other","op":"exists","value":true}"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for tool in if index == 0 { &["a", "b", "c"][..] } else { &["a"] } {
+            assert_eq!(client(&mut rules(condition), &call(tool, &short)), [TO_SERVER], "{tool} {condition}");
+            let mut engine = rules(condition);
+            let refused = client(&mut engine, &call(tool, &long));
+            let refused = to_client(&refused);
+            assert!(refused.contains("too long for the number of conditions"), "{tool} {condition}: {refused}");
+            let rule = ["tools.a.deny_if[", "tools.b.approve_if[", "tools.c.limits["];
+            assert!(rule.iter().any(|rule| refused.contains(rule)), "{tool} {condition}: {refused}");
+        }
     }
 }

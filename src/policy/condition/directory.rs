@@ -2,9 +2,15 @@
 //!
 //! It resolves `.`, `..` and doubled separators; both `/` and `\` separate. A server may resolve some paths in another
 //! way than their text says. Such a path is refused, whichever way a rule tests it: one from another root (relative, if
-//! the directory is absolute), one that climbs above its start, percent escapes, a NUL, URLs, drives without a root,
-//! names of only dots and blanks, characters that become dots or separators under NFKC, and names that differ from the
-//! directory's only in case or in what Windows drops at their ends.
+//! the directory is absolute), one that climbs above its start, percent escapes, control characters, URLs, drives
+//! without a root or further down, characters that some system takes for a separator, names that are only dots and
+//! blanks once ignorable characters are left out, and names that differ from the directory's only in case, in form, or
+//! in what Windows drops at their ends.
+
+use std::borrow::Cow;
+
+use crate::limits::MAX_JUDGED_PATH;
+use crate::wire::fold::fold;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::policy) struct Directory {
@@ -51,6 +57,9 @@ impl Directory {
 
     /// Whether the path is the directory or inside it; `None` if that cannot be decided.
     pub(super) fn contains_path(&self, path: &str) -> Option<bool> {
+        if path.len() > MAX_JUDGED_PATH {
+            return None;
+        }
         let inside = self.holds_read_with(path, BOTH)?;
         if self.backslash == Backslash::Perhaps && path.contains('\\') && self.holds_read_with(path, SLASH)? != inside {
             return None;
@@ -75,14 +84,24 @@ impl Directory {
     }
 }
 
-/// Folds a name like a file system that ignores case, and drops what Windows drops from its end.
-fn fold_name(name: &str) -> String {
-    let name = name.split(':').next().unwrap_or_default();
-    name.trim_end_matches(['.', ' ']).to_uppercase().to_lowercase()
+/// Folds a name like a file system that ignores case and characters that show nothing, and drops the stream and what
+/// Windows drops from the end.
+fn fold_name(name: &str) -> Cow<'_, str> {
+    let end = |name: &str| name.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']).len();
+    match fold(name) {
+        Cow::Borrowed(name) => Cow::Borrowed(name.get(..end(name)).unwrap_or_default()),
+        Cow::Owned(mut name) => {
+            name.truncate(end(&name));
+            Cow::Owned(name)
+        }
+    }
 }
 
 fn resolve_path<'p>(path: &'p str, separators: &[char]) -> Option<(Root, Vec<&'p str>)> {
-    if path.is_empty() || path.contains('\0') || path.contains(is_disguised) || has_percent_escape(path) {
+    if path.is_empty()
+        || path.contains(|c: char| c.is_control() || is_separator_somewhere(c))
+        || has_percent_escape(path)
+    {
         return None;
     }
     let (root, rest) = split_root(path, separators)?;
@@ -91,11 +110,22 @@ fn resolve_path<'p>(path: &'p str, separators: &[char]) -> Option<(Root, Vec<&'p
         match name {
             "" | "." => {}
             ".." => drop(names.pop()?),
-            name if name.chars().all(|c| c == '.' || c.is_whitespace()) => return None,
+            name if is_ambiguous(name) => return None,
             name => names.push(name),
         }
     }
     Some((root, names))
+}
+
+/// Whether a server may take the name for `.`, `..`, a drive, or several names.
+fn is_ambiguous(name: &str) -> bool {
+    let starts_with_drive = matches!(name.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    if starts_with_drive || fold_name(name).is_empty() {
+        return true;
+    }
+    let folded = fold(name);
+    let count_separators = |text: &str| text.matches(BOTH).count();
+    !name.is_ascii() && (has_percent_escape(&folded) || count_separators(&folded) > count_separators(name))
 }
 
 fn split_root<'p>(path: &'p str, separators: &[char]) -> Option<(Root, &'p str)> {
@@ -116,9 +146,27 @@ fn split_root<'p>(path: &'p str, separators: &[char]) -> Option<(Root, &'p str)>
     }
 }
 
-/// Whether the character becomes a dot or a separator under Unicode normalization.
-fn is_disguised(c: char) -> bool {
-    matches!(c, '\u{2024}' | '\u{2025}' | '\u{fe52}' | '\u{fe68}' | '\u{ff0e}' | '\u{ff0f}' | '\u{ff3c}')
+/// Whether the character becomes a dot or a separator under Unicode normalization, or under a code page of Windows, which
+/// takes the yen and won signs and slashes of mathematics for separators.
+fn is_separator_somewhere(c: char) -> bool {
+    matches!(
+        c,
+        '\u{2024}'
+            | '\u{2025}'
+            | '\u{fe52}'
+            | '\u{fe68}'
+            | '\u{ff0e}'
+            | '\u{ff0f}'
+            | '\u{ff3c}'
+            | '\u{a5}'
+            | '\u{20a9}'
+            | '\u{2044}'
+            | '\u{2215}'
+            | '\u{2216}'
+            | '\u{29f5}'
+            | '\u{29f8}'
+            | '\u{29f9}'
+    )
 }
 
 fn has_percent_escape(path: &str) -> bool {

@@ -17,35 +17,45 @@
 //! | `len_lte` `len_gte` | characters | – | – | elements | members | – |
 //! | `exists` | there | there | there | there | there | there |
 //!
-//! – is unjudgeable, and so is a string with a lone surrogate for every operator except `exists`.
+//! – is unjudgeable. So is a string with a lone surrogate or a NUL for every operator except `exists`.
 //! 1. If the list has a value of that type. In a list of several types, only a value that is in it is judged: `"5"`
 //!    that is not in `["all", 5]` may become the 5 of the list.
 //! 2. Unless its text does not tell where it leads, see `directory`.
 //! 3. If the condition's value is a string.
 //! 4. If an element equals the value. If none does, every element has to be of the value's type.
 //!
-//! Numbers compare exactly at any size. A number with a point or an exponent that differs only in digits that a double
-//! loses is unjudgeable: to a server that keeps doubles, 77.00000000000000000001 is 77.
+//! Numbers compare exactly at any size. Two numbers that differ and are one double are unjudgeable: to a server that
+//! keeps doubles, 9007199254740993 is 9007199254740992, and 77.00000000000000000001 is 77.
 //!
 //! On the way to the value, an absent key and an index beyond the end are [`ConditionOutcome::Missing`]. A key of a value
 //! that is not an object, an index into a value that is not a list, and a key that some parser takes for another (by
-//! case, folding, or a lone surrogate) are unjudgeable. With `[*]`, the condition must hold for every element: one
-//! unjudgeable element makes the result unjudgeable, and the condition does not hold for an empty list.
+//! case, folding, or a lone surrogate) are unjudgeable. So is everything in arguments with a key that is `__proto__`,
+//! `constructor` or `prototype` at any depth. With `[*]`, the condition must hold for every element: one unjudgeable
+//! element makes the result unjudgeable, and the condition does not hold for an empty list.
+//!
+//! `**` is every string and number at any depth. As a denial, the condition holds if it holds for one of them; as a
+//! requirement, if it holds for each. If there is none, the path is missing. Text operators judge a number as the text
+//! in which servers write it; a number that is spelled in another way is unjudgeable, and so is a string that may be a
+//! number to operators on numbers.
 
-mod constant;
 mod directory;
-mod error;
+mod evaluation;
 mod operator;
 mod path;
+mod regex;
 mod test;
 
-pub use constant::Constant;
-pub use error::{ConditionError, ValueError};
+pub use evaluation::ConditionInput;
+pub(super) use evaluation::Evaluation;
 pub use operator::Operator;
-pub use path::{Path, PathError, PathProblem};
-
-use super::keys::words::words;
+pub use path::{Path, PathError};
 pub(super) use test::OperatorTest;
+
+use super::decode::decode;
+use super::diagnostic::{Diagnostic, Report};
+use super::group_keys::GroupedCondition;
+use super::keys::words::words;
+use super::source::Source;
 
 /// The result of a condition on a call's arguments.
 // In the order in which one element's outcome decides for all elements, the strongest last.
@@ -61,8 +71,17 @@ pub enum ConditionOutcome {
     Unjudgeable,
 }
 
+/// What a group of conditions is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupKind {
+    /// The call is refused, or a person is asked, if the group holds: `deny_if`, `approve_if`.
+    Denial,
+    /// The call is refused unless the group holds: `require`, `rules`.
+    Requirement,
+}
+
 /// A compiled condition.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Condition {
     pub(super) path: Path,
     pub(super) operator: Operator,
@@ -70,15 +89,14 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// Compiles `{ path, op, value }`.
+    /// Reads `{ path, op, value }` from a document that holds only this.
     ///
     /// # Errors
-    /// With the first of the three that is wrong, in this order.
-    pub fn compile(path: &str, op: &str, value: Option<&Constant>) -> Result<Self, ConditionError> {
-        let path = Path::parse(path).map_err(ConditionError::Path)?;
-        let operator = Operator::parse(op)?;
-        let test = OperatorTest::compile(operator, value)?;
-        Ok(Self { path, operator, test })
+    /// Returns everything that is wrong with it.
+    pub fn parse(source: &Source) -> Result<Self, Vec<Diagnostic>> {
+        let mut report = Report::default();
+        let condition = decode(source, &mut report).and_then(|root| GroupedCondition::compile(&root, &mut report));
+        condition.ok_or_else(|| report.into_diagnostics(source))
     }
 
     /// The path of the value that it tests.
@@ -91,69 +109,50 @@ impl Condition {
         self.operator
     }
 
-    /// Judges the arguments of a call: an object from a line that the strict reader has read, or `{}` if the call has
-    /// none. Takes time linear in their size.
-    pub fn judge_arguments(&self, arguments: &str) -> ConditionOutcome {
-        self.path.judge_values(arguments, |found| self.test.judge_value(self.operator, found))
+    /// Judges a message as in a group of this kind. Takes time linear in its size.
+    pub fn judge<'l>(&self, kind: GroupKind, input: impl Into<ConditionInput<'l>>) -> ConditionOutcome {
+        self.evaluate(kind, &Evaluation::new(input.into()))
     }
 
-    /// Whether the condition holds as a denial: also if it cannot be judged, and for a negative operator if the
-    /// argument is absent.
-    pub fn holds_as_denial(&self, arguments: &str) -> bool {
-        match self.judge_arguments(arguments) {
-            ConditionOutcome::Holds | ConditionOutcome::Unjudgeable => true,
-            ConditionOutcome::Missing => self.operator.is_negative(),
-            ConditionOutcome::Fails => false,
+    fn evaluate(&self, kind: GroupKind, evaluation: &Evaluation<'_>) -> ConditionOutcome {
+        self.path.judge_values(kind, evaluation, |found| self.test.judge_value(self.operator, found, evaluation))
+    }
+
+    /// A denial also holds if it cannot be judged, and with a negative operator if nothing is at the path. A requirement
+    /// holds only if it is certainly true.
+    fn holds(&self, kind: GroupKind, evaluation: &Evaluation<'_>) -> bool {
+        match (self.evaluate(kind, evaluation), kind) {
+            (ConditionOutcome::Holds, _) | (ConditionOutcome::Unjudgeable, GroupKind::Denial) => true,
+            (ConditionOutcome::Missing, GroupKind::Denial) => self.operator.is_negative(),
+            _ => false,
         }
-    }
-
-    /// Whether the condition holds as a requirement: only if it is certainly true.
-    pub fn holds_as_requirement(&self, arguments: &str) -> bool {
-        self.judge_arguments(arguments) == ConditionOutcome::Holds
     }
 }
 
 words! {
     /// How the conditions of a group are joined.
     #[derive(Default)]
-    pub enum Match("Match");
+    pub(super) enum Match("Match");
     /// All of the conditions.
     @default "all" => All,
     /// At least one of them.
     "any" => Any,
 }
 
-impl Match {
-    /// Parses the value of `match`; `None` for other words.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|join| join.as_str() == word)
-    }
-}
-
 /// Conditions that refuse, or are required, together.
-#[derive(Clone, Debug, Default)]
-pub struct ConditionGroup {
+#[derive(Debug, Default)]
+pub(super) struct ConditionGroup {
     /// The conditions. A group without conditions always holds, however they are joined.
-    pub conditions: Vec<Condition>,
-    /// How the conditions are joined.
-    pub join: Match,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) join: Match,
     /// The reason that the agent gets.
-    pub reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 impl ConditionGroup {
-    /// Whether the group refuses these arguments as one of `deny_if`, or asks about them as one of `approve_if`.
-    pub fn holds_as_denial(&self, arguments: &str) -> bool {
-        self.join_conditions(|condition| condition.holds_as_denial(arguments))
-    }
-
-    /// Whether these arguments meet the group as one of `require`. With `match = "any"`, one condition that certainly
-    /// holds is enough, whatever the others are.
-    pub fn holds_as_requirement(&self, arguments: &str) -> bool {
-        self.join_conditions(|condition| condition.holds_as_requirement(arguments))
-    }
-
-    fn join_conditions(&self, holds: impl Fn(&Condition) -> bool) -> bool {
+    /// Whether the group holds. With `match = "any"`, one condition that holds is enough, whatever the others are.
+    pub(super) fn holds(&self, kind: GroupKind, evaluation: &Evaluation<'_>) -> bool {
+        let holds = |condition: &Condition| condition.holds(kind, evaluation);
         match self.join {
             Match::All => self.conditions.iter().all(holds),
             Match::Any => self.conditions.is_empty() || self.conditions.iter().any(holds),

@@ -1,6 +1,5 @@
 //! The operators and their words.
 
-use super::error::ConditionError;
 use crate::policy::keys::words::{nearest_word, word_enum};
 
 word_enum! {
@@ -47,12 +46,14 @@ word_enum! {
 }
 
 impl Operator {
-    pub(in crate::policy) fn parse(word: &str) -> Result<Self, ConditionError> {
-        Self::ALL.into_iter().find(|operator| operator.as_str() == word).ok_or_else(|| {
-            let nearest =
-                nearest_sign(word).or_else(|| nearest_word(word, Self::ALL.iter().map(|operator| operator.as_str())));
-            ConditionError::Operator { op: word.to_owned(), nearest }
-        })
+    /// Returns the operator of this name.
+    ///
+    /// # Errors
+    /// Returns the operator that was probably meant.
+    pub(in crate::policy) fn parse(word: &str) -> Result<Self, Option<&'static str>> {
+        let words = || Self::ALL.iter().map(|operator| operator.as_str());
+        let found = Self::ALL.into_iter().find(|operator| operator.as_str() == word);
+        found.ok_or_else(|| nearest_sign(word).or_else(|| nearest_word(word, words())))
     }
 
     /// Whether the operator says what must not be: true for most values, and in a denial for an absent argument.
@@ -68,31 +69,19 @@ impl Operator {
         pairs.into_iter().find_map(other)
     }
 
-    pub(super) fn expected_value(self) -> &'static str {
+    /// What the operator takes as its value, and an example.
+    pub(in crate::policy) fn expected_value(self) -> (&'static str, &'static str) {
         match self {
-            Self::Eq | Self::Neq | Self::Contains | Self::NotContains => "a string, a number or a boolean",
-            Self::In | Self::NotIn => "a list of strings, numbers or booleans",
-            Self::Lt | Self::Lte | Self::Gt | Self::Gte => "a number",
-            Self::Regex | Self::NotRegex => "a regular expression, as a string",
-            Self::StartsWith | Self::EndsWith => "a string",
-            Self::Exists => "true or false",
-            Self::Glob => "a glob, as a string",
-            Self::LenLte | Self::LenGte => "a whole number",
-            Self::Under => "a directory, as a string",
-        }
-    }
-
-    pub(super) fn example_value(self) -> &'static str {
-        match self {
-            Self::Eq | Self::Neq => "\"user\" or 5",
-            Self::Contains | Self::NotContains => "\"user\"",
-            Self::In | Self::NotIn => "[\"user\", \"event\"]",
-            Self::Lt | Self::Lte | Self::Gt | Self::Gte | Self::LenLte | Self::LenGte => "100",
-            Self::Regex | Self::NotRegex => "\"^[a-z]+$\"",
-            Self::StartsWith | Self::EndsWith => "\"test-\"",
-            Self::Exists => "true",
-            Self::Glob => "\"*@example.com\"",
-            Self::Under => "\"/srv/data\"",
+            Self::Eq | Self::Neq => ("a string, a number or a boolean", "\"user\" or 5"),
+            Self::Contains | Self::NotContains => ("a string, a number or a boolean", "\"user\""),
+            Self::In | Self::NotIn => ("a list of strings, numbers or booleans", "[\"user\", \"event\"]"),
+            Self::Lt | Self::Lte | Self::Gt | Self::Gte => ("a number", "100"),
+            Self::Regex | Self::NotRegex => ("a regular expression, as a string", "\"^[a-z]+$\""),
+            Self::StartsWith | Self::EndsWith => ("a string", "\"test-\""),
+            Self::Exists => ("true or false", "true"),
+            Self::Glob => ("a glob, as a string", "\"*@example.com\""),
+            Self::LenLte | Self::LenGte => ("a whole number", "100"),
+            Self::Under => ("a directory, as a string", "\"/srv/data\""),
         }
     }
 }

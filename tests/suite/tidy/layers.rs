@@ -78,14 +78,15 @@ const STD_MACROS: [&str; 15] = [
 const IO_MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "asm", "global_asm"];
 
 /// The crates that the core may use: they compute.
-const CRATES: [&str; 17] = [
+const CRATES: [&str; 18] = [
     "annotate_snippets",
     "granit_parser",
     "hmac",
     "jiff",
     "jsonc_parser",
     "memchr",
-    "regex",
+    "regex_automata",
+    "regex_syntax",
     "schemars",
     "serde",
     "serde_json",

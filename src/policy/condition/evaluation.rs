@@ -1,0 +1,92 @@
+//! What conditions look at in one message, and how much work that may be.
+
+use std::cell::{Cell, OnceCell};
+
+use crate::limits::{JUDGE_WORK, JUDGE_WORK_PER_BYTE};
+use crate::wire::view::{self, Leaf};
+
+/// What conditions look at in one message. All JSON is from a line that the strict reader has read.
+#[derive(Clone, Copy, Debug)]
+pub struct ConditionInput<'l> {
+    /// The object of `args.…`; `{}` if there is none.
+    pub args: &'l str,
+    /// The object of `input.…`: the `inputResponses` of a call's later round. Without it, every such path is missing.
+    pub input: Option<&'l str>,
+    /// What `uri` is: the URI of a resource, decoded and normalised.
+    pub uri: Option<&'l str>,
+}
+
+impl<'l, T: AsRef<str> + ?Sized> From<&'l T> for ConditionInput<'l> {
+    fn from(args: &'l T) -> Self {
+        Self { args: args.as_ref(), input: None, uri: None }
+    }
+}
+
+/// What the paths of a condition can begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PathRoot {
+    Args,
+    Input,
+    Uri,
+}
+
+/// The judgement of one message, whose work is bounded however many conditions look at it.
+pub(in crate::policy) struct Evaluation<'l> {
+    input: ConditionInput<'l>,
+    /// The units of work that are left, about a nanosecond each; `None` once they did not suffice.
+    left: Cell<Option<usize>>,
+    names_prototype: [OnceCell<bool>; 2],
+}
+
+impl<'l> Evaluation<'l> {
+    pub(in crate::policy) fn new(input: ConditionInput<'l>) -> Self {
+        let length = input.args.len() + input.input.map_or(0, str::len) + input.uri.map_or(0, str::len);
+        let work = JUDGE_WORK.saturating_add(length.saturating_mul(JUDGE_WORK_PER_BYTE));
+        Self { input, left: Cell::new(Some(work)), names_prototype: Default::default() }
+    }
+
+    /// Takes work from the budget; `None` if it does not suffice, and from then on.
+    pub(in crate::policy) fn spend_work(&self, work: usize) -> Option<()> {
+        self.left.set(self.left.get().and_then(|left| left.checked_sub(work)));
+        self.left.get().map(drop)
+    }
+
+    /// Whether the budget did not suffice. Whatever was judged meanwhile does not count: the message is refused.
+    pub(in crate::policy) fn is_exhausted(&self) -> bool {
+        self.left.get().is_none()
+    }
+
+    pub(super) fn uri(&self) -> Option<&'l str> {
+        self.input.uri
+    }
+
+    /// The object at a root of paths; `None` if there is none.
+    pub(super) fn object(&self, root: PathRoot) -> Option<&'l str> {
+        match root {
+            PathRoot::Args => Some(self.input.args),
+            PathRoot::Input => self.input.input,
+            PathRoot::Uri => None,
+        }
+    }
+
+    /// Whether a key at any depth of a root is one that JavaScript takes for an object's prototype.
+    pub(super) fn names_prototype(&self, root: PathRoot) -> bool {
+        let Some(object) = self.object(root) else { return false };
+        let [args, input] = &self.names_prototype;
+        *if root == PathRoot::Args { args } else { input }.get_or_init(|| {
+            // Out of work, it counts as named: the message is refused either way.
+            self.spend_work(object.len()).is_none() || names_prototype(object)
+        })
+    }
+}
+
+/// Whether a key at any depth is `__proto__`, `constructor` or `prototype`: to JavaScript, what is beneath it may be
+/// read in other places of the object.
+fn names_prototype(json: &str) -> bool {
+    view::leaves(json).any(|leaf| match leaf {
+        Leaf::Key(key) => {
+            view::decode_string(key).is_some_and(|key| matches!(&*key, "__proto__" | "constructor" | "prototype"))
+        }
+        Leaf::Scalar(_) => false,
+    })
+}
