@@ -6,85 +6,69 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::client_env::DESKTOP_PATH;
-use super::{LaunchChain, StepId, StepReport};
-use crate::env::Env;
+use super::{Finding, LaunchChain, Problem};
 use crate::lookup::{self, SearchEnv, SearchResult};
 use crate::shell::as_word;
 
 /// The command that prints the path of a program in a terminal.
 const LOCATE: &str = if cfg!(windows) { "where" } else { "which" };
 
-/// A missing dependency of a program, and what to do about it.
-pub(super) struct Missing {
-    what: String,
-    remedy: String,
-}
-
-impl Missing {
-    fn new(what: String, remedy: String) -> Self {
-        Self { what, remedy }
-    }
-
-    pub(super) fn into_step(self, id: StepId) -> StepReport {
-        StepReport::new_failed(id, self.what, self.remedy)
-    }
-}
-
 impl LaunchChain<'_> {
     /// Returns a search that finds programs as the client does.
     pub(super) fn search_env(&self) -> SearchEnv {
         self.env.spawn_env().search_env()
     }
+
+    /// Returns a search that finds programs as this terminal does.
+    fn search_here(&self) -> SearchEnv {
+        SearchEnv::new(self.here.vars(), self.here.working_dir())
+    }
 }
 
-pub(super) fn check_command(chain: &LaunchChain<'_>, here: &Env) -> StepReport {
+pub(super) fn check_command(chain: &LaunchChain<'_>) -> Finding {
     let Some(program) = chain.own_words().first() else {
-        let remedy = format!("name one in {}", chain.entry_place());
-        return StepReport::new_failed(StepId::Command, "there is no command", remedy);
+        return Err(Problem::failed("there is no command", format!("name one in {}", chain.entry_place())));
     };
-    let path = match locate_program(program, chain, here) {
-        Ok(path) => path,
-        Err(missing) => return missing.into_step(StepId::Command),
-    };
+    let path = locate_program(program, chain)?;
     let without_shell = || chain.search_env().with_path(DESKTOP_PATH).find_program(OsStr::new(program));
     let through = match chain.env.asks_shell() && without_shell() == SearchResult::Nowhere {
         true => format!(", in the PATH that {} asks your shell for", chain.client),
         false => String::new(),
     };
-    StepReport::new_ok(StepId::Command, format!("{}{through}", path.display()))
+    Ok(format!("{}{through}", path.display()))
 }
 
 /// Finds a program of the chain, and checks that it can be started.
-pub(super) fn locate_program(program: &str, chain: &LaunchChain<'_>, here: &Env) -> Result<PathBuf, Missing> {
+pub(super) fn locate_program(program: &str, chain: &LaunchChain<'_>) -> Result<PathBuf, Problem> {
     let (search, entry) = (chain.search_env(), chain.entry_place());
     Err(match search.find_program(OsStr::new(program)) {
-        SearchResult::At(path) => return check_interpreter(&path, chain, here).map_or(Ok(path), Err),
-        SearchResult::NotExecutable(path) if path.is_dir() => Missing::new(
+        SearchResult::At(path) => return check_interpreter(&path, chain).map(|()| path),
+        SearchResult::NotExecutable(path) if path.is_dir() => Problem::failed(
             format!("{} is a directory", path.display()),
             format!("in {entry}, name the program in it, or the program that runs what is in it"),
         ),
         SearchResult::NotExecutable(path) => describe_not_executable(&path, &entry),
         SearchResult::Nowhere if Path::new(program).is_absolute() => {
-            Missing::new(format!("there is no file {program}"), format!("in {entry}, correct the path"))
+            Problem::failed(format!("there is no file {program}"), format!("in {entry}, correct the path"))
         }
-        SearchResult::Nowhere if program.contains(['/', '\\']) => Missing::new(
+        SearchResult::Nowhere if program.contains(['/', '\\']) => Problem::failed(
             format!("there is no file {program} in {}", search.working_dir().display()),
-            format!("in {entry}, write the absolute path: clients start servers anywhere"),
+            format!("in {entry}, write the absolute path: a client may start servers in any directory"),
         ),
-        SearchResult::Nowhere => describe_not_in_path(program, search.search_path(), chain, here),
+        SearchResult::Nowhere => describe_not_in_path(program, search.search_path(), chain),
     })
 }
 
-pub(super) fn describe_not_executable(path: &Path, entry: &str) -> Missing {
+pub(super) fn describe_not_executable(path: &Path, entry: &str) -> Problem {
     let shown = path.display();
     if cfg!(windows) {
         let runner = lookup::usual_interpreter(path).unwrap_or("node");
-        return Missing::new(
-            format!("{shown} is not a program, and Windows starts nothing else"),
+        return Problem::failed(
+            format!("{shown} is not a program that Windows can start"),
             format!("in {entry}, name the program that runs it, as in `{runner} {shown}`"),
         );
     }
-    Missing::new(format!("{shown} may not be executed"), format!("chmod +x {}", as_word(&path.to_string_lossy())))
+    Problem::failed(format!("{shown} is not executable"), format!("chmod +x {}", as_word(&path.to_string_lossy())))
 }
 
 /// Returns the program that a script's first line looks up in the PATH: `#!/usr/bin/env node`.
@@ -96,24 +80,25 @@ fn read_interpreter(path: &Path) -> Option<String> {
     words.find(|word| !word.starts_with('-') && !word.contains('=')).filter(|_| is_env).map(str::to_owned)
 }
 
-pub(super) fn check_interpreter(path: &Path, chain: &LaunchChain<'_>, here: &Env) -> Option<Missing> {
+/// Checks that the interpreter of a script is found as well.
+pub(super) fn check_interpreter(path: &Path, chain: &LaunchChain<'_>) -> Result<(), Problem> {
     let search = chain.search_env();
-    let needed =
-        read_interpreter(path).filter(|needed| search.find_program(OsStr::new(needed)) == SearchResult::Nowhere)?;
+    let is_missing = |needed: &String| search.find_program(OsStr::new(needed)) == SearchResult::Nowhere;
+    let Some(needed) = read_interpreter(path).filter(is_missing) else { return Ok(()) };
     let what = format!(
-        "{} is there, and the program that runs it is not: {needed}, which its first line looks for in {}",
+        "{} exists, but the program that runs it does not: its first line looks for {needed} in {}",
         path.display(),
         display_path(search.search_path())
     );
-    let remedy = match search_here(here).find_program(OsStr::new(&needed)) {
+    let remedy = match chain.search_here().find_program(OsStr::new(&needed)) {
         SearchResult::At(needed) => extend_path(&[&needed], search.search_path(), chain),
         _ => format!("install {needed}"),
     };
-    Some(Missing::new(what, remedy))
+    Err(Problem::failed(what, remedy))
 }
 
-fn describe_not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>, here: &Env) -> Missing {
-    let (entry, here) = (chain.entry_place(), search_here(here));
+fn describe_not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>) -> Problem {
+    let (entry, here) = (chain.entry_place(), chain.search_here());
     let is_missing = |program: &Path| {
         chain.search_env().find_program(program.file_name().unwrap_or_default()) == SearchResult::Nowhere
     };
@@ -130,26 +115,17 @@ fn describe_not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>, he
         }
         _ if chain.file.is_none() => format!("install {program}, or write its absolute path"),
         _ => format!(
-            "install {program}; if a terminal has it (`{LOCATE} {program}`), write the absolute path that this prints in {entry}"
+            "install {program}; if `{LOCATE} {program}` in a terminal finds it, write the path that this prints in {entry}"
         ),
     };
     let path = display_path(path);
-    Missing::new(format!("there is no {program} in the PATH that {} gives: {path}", chain.client), remedy)
-}
-
-/// Returns a search that finds programs as this terminal does.
-fn search_here(here: &Env) -> SearchEnv {
-    SearchEnv::new(here.vars(), here.working_dir())
+    Problem::failed(format!("there is no {program} in the PATH that {} gives: {path}", chain.client), remedy)
 }
 
 /// Explains how to give the server a PATH with the directories of these programs.
 fn extend_path(programs: &[&Path], path: &OsStr, chain: &LaunchChain<'_>) -> String {
-    let mut dirs: Vec<PathBuf> = Vec::new();
-    for dir in programs.iter().filter_map(|program| program.parent()) {
-        if !dirs.iter().any(|other| other == dir) {
-            dirs.push(dir.to_owned());
-        }
-    }
+    let mut dirs: Vec<PathBuf> = programs.iter().filter_map(|program| program.parent()).map(Path::to_owned).collect();
+    dirs.dedup();
     dirs.extend(std::env::split_paths(path));
     let joined: OsString = std::env::join_paths(dirs).unwrap_or_default();
     let joined = joined.to_string_lossy();

@@ -122,21 +122,47 @@ impl StepId {
     ];
 }
 
-impl StepReport {
-    fn new_ok(id: StepId, detail: impl Into<String>) -> Self {
-        Self { detail: detail.into(), id, remedy: None, status: StepStatus::Ok }
+/// What a step saw, or what is wrong.
+type Finding = Result<String, Problem>;
+
+struct Problem {
+    status: StepStatus,
+    what: String,
+    remedy: String,
+}
+
+impl Problem {
+    fn failed(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { status: StepStatus::Failed, what: what.into(), remedy: remedy.into() }
     }
 
-    fn new_warning(id: StepId, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { status: StepStatus::Warning, ..Self::new_failed(id, detail, remedy) }
+    fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { status: StepStatus::Warning, ..Self::failed(what, remedy) }
+    }
+}
+
+impl ChainReport {
+    fn push_step(&mut self, id: StepId, finding: Finding) {
+        self.steps.push(match finding {
+            Ok(detail) => StepReport { detail, id, remedy: None, status: StepStatus::Ok },
+            Err(Problem { status, what, remedy }) => StepReport { detail: what, id, remedy: Some(remedy), status },
+        });
     }
 
-    fn new_failed(id: StepId, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { detail: detail.into(), id, remedy: Some(remedy.into()), status: StepStatus::Failed }
+    fn skip_steps(&mut self, ids: impl IntoIterator<Item = StepId>) {
+        let status = StepStatus::NotTried;
+        self.steps.extend(ids.into_iter().map(|id| StepReport {
+            detail: "not tried".into(),
+            id,
+            remedy: None,
+            status,
+        }));
     }
 
-    fn not_tried(id: StepId) -> Self {
-        Self { status: StepStatus::NotTried, ..Self::new_ok(id, "not tried") }
+    /// Ends the chain with a problem: the later steps are not tried.
+    fn stop_at(&mut self, id: StepId, problem: Problem) {
+        self.push_step(id, Err(problem));
+        self.skip_steps(StepId::ALL.into_iter().skip_while(|other| *other != id).skip(1));
     }
 }
 
@@ -157,27 +183,27 @@ impl DoctorReport {
     /// Checks every selected chain.
     ///
     /// # Errors
-    /// If a person interrupts it, or the system cannot watch a process.
+    /// Returns an error if a person interrupts it, or the system cannot watch a process.
     pub(crate) fn run_checks(question: &DoctorQuestion<'_>) -> Result<Self, ProbeError> {
         let doctor = Doctor { question, program: program::path_to_write(question.env).ok() };
-        let mut checks = Vec::new();
+        let mut report = Self { checks: Vec::new(), error: None, ok: true, remedy: None };
         if question.command.is_empty() {
             let clients = Clients::find_all(question.env);
             match doctor.find_targets(&clients) {
                 Ok(targets) => {
                     for target in &targets {
-                        checks.push(doctor.check_entry(target)?);
+                        report.checks.push(doctor.check_entry(target)?);
                     }
                 }
                 Err((error, remedy)) => {
-                    return Ok(Self { checks, error: Some(error), ok: false, remedy: Some(remedy) });
+                    return Ok(Self { error: Some(error), ok: false, remedy: Some(remedy), ..report });
                 }
             }
         } else {
-            checks.push(doctor.check_command(question.command)?);
+            report.checks.push(doctor.check_command(question.command)?);
         }
-        let report = Self { checks, error: None, ok: true, remedy: None };
-        Ok(Self { ok: report.count_status(StepStatus::Failed) == 0, ..report })
+        report.ok = report.count_status(StepStatus::Failed) == 0;
+        Ok(report)
     }
 
     /// Returns the number of steps of all chains that have this status.
@@ -197,13 +223,13 @@ struct Doctor<'d> {
 struct LaunchChain<'c> {
     /// The name of the client: "Claude Desktop", or "this terminal".
     client: &'c str,
+    client_id: &'c str,
     key: &'c str,
-    file: Option<String>,
-    /// `--client ID`, to append to a command that the person should run.
-    option: String,
+    file: Option<&'c str>,
     words: Vec<String>,
     wrapped: Option<Wrapped>,
     env: ClientEnv,
+    here: &'c Env,
 }
 
 impl LaunchChain<'_> {
@@ -215,11 +241,11 @@ impl LaunchChain<'_> {
 
     /// Returns the command that puts the wrapper before the server, or corrects its path.
     fn register_command(&self) -> String {
-        format!("policylayer register {}{}", as_word(self.key), self.option)
+        format!("policylayer register {} --client {}", as_word(self.key), self.client_id)
     }
 
     fn entry_place(&self) -> String {
-        self.file.as_ref().map_or_else(|| "the command".to_owned(), |file| format!("the entry {} in {file}", self.key))
+        self.file.map_or_else(|| "the command".to_owned(), |file| format!("the entry {} in {file}", self.key))
     }
 }
 
@@ -227,103 +253,106 @@ impl Doctor<'_> {
     fn check_entry(&self, target: &Target<'_>) -> Result<ChainReport, ProbeError> {
         let row = target.place.row;
         let file = target.place.file.display().to_string();
-        let mut steps = Vec::new();
-        let report = |server, steps| ChainReport {
+        let mut report = ChainReport {
             client: Some(row.id),
             client_name: Some(row.name),
             file: Some(file.clone()),
-            server,
-            steps,
+            server: target.entry.as_ref().ok().map(|(_, entry)| entry.name.clone()),
+            steps: Vec::new(),
         };
         let (keys, entry) = match &target.entry {
             Ok(found) => found,
             Err(why) => {
                 let remedy = format!("fix {file}; {} cannot read it either", row.name);
-                steps.push(StepReport::new_failed(StepId::File, why.clone(), remedy));
-                steps.extend(StepId::ALL.into_iter().skip(1).map(StepReport::not_tried));
-                return Ok(report(None, steps));
+                report.stop_at(StepId::File, Problem::failed(why, remedy));
+                return Ok(report);
             }
         };
-        steps.push(StepReport::new_ok(StepId::File, file.clone()));
+        report.push_step(StepId::File, Ok(file.clone()));
         let launch = match &entry.transport {
             Transport::Stdio(launch) => launch,
-            other => {
-                steps.push(targets::report_no_command(other, &file));
-                steps.extend(StepId::ALL.into_iter().skip(2).map(StepReport::not_tried));
-                return Ok(report(Some(entry.name.clone()), steps));
+            Transport::Unclear(bad) => {
+                let problem = Problem::failed(format!("it is unclear: {bad}"), format!("fix the entry in {file}"));
+                report.stop_at(StepId::Entry, problem);
+                return Ok(report);
+            }
+            Transport::Remote { url } => {
+                report.stop_at(StepId::Entry, targets::describe_remote(url.as_deref()));
+                return Ok(report);
             }
         };
         let env = ClientEnv::from_entry(target, keys, &entry.name, self.question.env);
         let literal = launch.words();
         let chain = LaunchChain {
             client: row.name,
+            client_id: row.id,
             key: &entry.name,
-            file: Some(file.clone()),
-            option: format!(" --client {}", row.id),
+            file: Some(&file),
             words: literal.iter().map(|word| env.fill_in_known(word)).collect(),
             wrapped: parse_wrapped(&literal, self.program.as_deref()),
             env,
+            here: self.question.env,
         };
-        steps.push(if entry.is_disabled {
-            StepReport::new_warning(
-                StepId::Entry,
-                format!("the entry tells {} to leave the server alone", row.name),
-                "enable it in the client, if it is to be used",
-            )
-        } else {
-            StepReport::new_ok(StepId::Entry, format!("starts {}", secret::redact_words(&literal).join(" ")))
-        });
-        self.check_chain(&chain, &mut steps)?;
-        for step in &mut steps {
+        report.push_step(
+            StepId::Entry,
+            match entry.is_disabled {
+                true => Err(Problem::warning(
+                    format!("the entry tells {} not to start the server", row.name),
+                    "enable it in the client if you want to use it",
+                )),
+                false => Ok(format!("starts {}", secret::redact_words(&literal).join(" "))),
+            },
+        );
+        self.check_chain(&chain, &mut report)?;
+        for step in &mut report.steps {
             step.detail = chain.env.hide_secrets(&step.detail);
             step.remedy = step.remedy.as_deref().map(|remedy| chain.env.hide_secrets(remedy));
         }
-        Ok(report(Some(entry.name.clone()), steps))
+        Ok(report)
     }
 
     /// Checks a command as `wrap` would run it in this terminal.
     fn check_command(&self, command: &[OsString]) -> Result<ChainReport, ProbeError> {
         let own: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let server = Some(secret::redact_words(&own).join(" "));
         let program = self.program.clone().unwrap_or_else(|| "policylayer".to_owned());
-        let words: Vec<_> = [program, "wrap".to_owned(), "--".to_owned()].into_iter().chain(own.clone()).collect();
         let chain = LaunchChain {
             client: "this terminal",
+            client_id: "",
             key: "",
             file: None,
-            option: String::new(),
-            words,
+            words: [program, "wrap".to_owned(), "--".to_owned()].into_iter().chain(own).collect(),
             wrapped: Some(Wrapped { before: 3, program: 0, policy: None, server: None }),
             env: ClientEnv::from_terminal(self.question.env),
+            here: self.question.env,
         };
-        let mut steps = Vec::new();
-        self.check_chain(&chain, &mut steps)?;
-        let server = Some(secret::redact_words(&own).join(" "));
-        Ok(ChainReport { client: None, client_name: None, file: None, server, steps })
+        let mut report = ChainReport { client: None, client_name: None, file: None, server, steps: Vec::new() };
+        self.check_chain(&chain, &mut report)?;
+        Ok(report)
     }
 
     /// Adds the steps from the wrapper on.
-    fn check_chain(&self, chain: &LaunchChain<'_>, steps: &mut Vec<StepReport>) -> Result<(), ProbeError> {
-        let here = self.question.env;
-        let first = steps.len();
+    fn check_chain(&self, chain: &LaunchChain<'_>, report: &mut ChainReport) -> Result<(), ProbeError> {
+        let first = report.steps.len();
         if chain.file.is_some() {
-            steps.push(wrapper::check_wrapped(chain));
+            report.push_step(StepId::Wrapped, wrapper::check_wrapped(chain));
             if chain.wrapped.is_some() {
-                steps.push(wrapper::check_program(chain, here)?);
+                report.push_step(StepId::Wrapper, wrapper::check_program(chain)?);
             }
         }
-        steps.push(command::check_command(chain, here));
-        let server = policy::check_settings_and_policy(chain, here, steps);
-        steps.push(state::check_directory(chain, server.as_ref()));
-        steps.push(state::check_clock(chain));
+        report.push_step(StepId::Command, command::check_command(chain));
+        let server = policy::check_settings_and_policy(chain, report);
+        report.push_step(StepId::State, state::check_directory(chain, server.as_ref()));
+        report.push_step(StepId::Clock, state::check_clock(chain));
         // A chain that is already broken is not started. Starting it does not require counts and records.
         let needed = [StepId::Wrapper, StepId::Command, StepId::Config, StepId::Policy];
         let is_broken = |step: &StepReport| {
             needed.contains(&step.id) && matches!(step.status, StepStatus::Failed | StepStatus::NotTried)
         };
-        if steps.iter().skip(first).any(is_broken) {
-            steps.extend([StepId::Start, StepId::Initialize, StepId::Tools].map(StepReport::not_tried));
+        if report.steps.iter().skip(first).any(is_broken) {
+            report.skip_steps([StepId::Start, StepId::Initialize, StepId::Tools]);
             return Ok(());
         }
-        start::check_start(chain, self.question, steps)
+        start::check_start(chain, self.question, report)
     }
 }

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use serde_json::Value;
 
-use super::{DoctorQuestion, LaunchChain, StepId, StepReport, StepStatus};
+use super::{ChainReport, DoctorQuestion, Finding, LaunchChain, Problem, StepId};
 use crate::clients::secret;
 use crate::probe::{self, ProbeError, ProbeStage, ProbeTarget, ServerError, ServerOffer};
 use crate::shell::as_word;
@@ -18,18 +18,17 @@ use crate::wire::reply::ErrorCode;
 /// Adds the steps `Start`, `Initialize` and `Tools`.
 ///
 /// # Errors
-/// If a person interrupts it, or the system cannot watch a process.
+/// Returns an error if a person interrupts it, or the system cannot watch a process.
 pub(super) fn check_start(
     chain: &LaunchChain<'_>,
     question: &DoctorQuestion<'_>,
-    steps: &mut Vec<StepReport>,
+    report: &mut ChainReport,
 ) -> Result<(), ProbeError> {
     match chain.probe_words(&chain.words, question)? {
         Ok(offer) => {
-            let started = chain.describe_unfilled().unwrap_or_else(|| "it runs".to_owned());
-            steps.push(StepReport::new_ok(StepId::Start, started));
-            steps.push(StepReport::new_ok(StepId::Initialize, describe_session(&offer)));
-            steps.push(chain.check_tools(&offer, question)?);
+            report.push_step(StepId::Start, Ok(chain.describe_unfilled().unwrap_or_else(|| "it runs".to_owned())));
+            report.push_step(StepId::Initialize, Ok(describe_session(&offer)));
+            report.push_step(StepId::Tools, chain.check_tools(&offer, question)?);
         }
         Err(error) => {
             let failed = match error.stage {
@@ -39,13 +38,13 @@ pub(super) fn check_start(
                 ProbeStage::Silent => StepId::Initialize,
                 ProbeStage::Started => StepId::Start,
             };
-            let ids = [(StepId::Start, "it runs"), (StepId::Initialize, "answered"), (StepId::Tools, "")];
-            let mut ids = ids.into_iter();
-            steps.extend(
-                ids.by_ref().take_while(|(id, _)| *id != failed).map(|(id, went)| StepReport::new_ok(id, went)),
-            );
-            steps.push(chain.describe_failure(failed, &error));
-            steps.extend(ids.map(|(id, _)| StepReport::not_tried(id)));
+            if failed != StepId::Start {
+                report.push_step(StepId::Start, Ok("it runs".to_owned()));
+            }
+            if failed == StepId::Tools {
+                report.push_step(StepId::Initialize, Ok("answered".to_owned()));
+            }
+            report.stop_at(failed, chain.describe_failure(&error));
         }
     }
     Ok(())
@@ -89,7 +88,7 @@ impl LaunchChain<'_> {
         codes.iter().any(|ours| code.parse() == Ok(ours.number())).then_some(answer)
     }
 
-    fn describe_failure(&self, id: StepId, error: &ServerError) -> StepReport {
+    fn describe_failure(&self, error: &ServerError) -> Problem {
         let answer = self.own_answer(error).map(|answer| answer.strip_prefix("policylayer: ").unwrap_or(answer));
         let ended = answer.and_then(|answer| Some(answer.split_once(", so there is no answer to this request")?.0));
         let text = ended.or(answer).unwrap_or(&error.what);
@@ -99,10 +98,10 @@ impl LaunchChain<'_> {
         };
         let mut what = what.to_owned();
         // The policy step has already reported what the wrapper says about the policy.
-        let is_news = |line: &&str| {
-            !["policylayer  INFO", "policylayer  WARN"].iter().any(|news| line.trim_start().starts_with(news))
+        let is_known = |line: &str| {
+            ["policylayer  INFO", "policylayer  WARN"].iter().any(|known| line.trim_start().starts_with(known))
         };
-        let printed: Vec<_> = error.printed.lines().filter(is_news).collect();
+        let printed: Vec<_> = error.printed.lines().filter(|line| !is_known(line)).collect();
         if printed.iter().any(|line| line.starts_with("  ")) {
             what.push_str(&printed.join("\n"));
         }
@@ -112,19 +111,19 @@ impl LaunchChain<'_> {
         let remedy = match own {
             Some(own) => own.to_owned(),
             None if ended.is_some() && error.key.is_none() => {
-                "run the server's command by itself in a terminal, and fix what it complains about".to_owned()
+                "run the server's command by itself in a terminal, and fix what it reports".to_owned()
             }
             None => self.find_remedy(error),
         };
-        StepReport::new_failed(id, what, remedy)
+        Problem::failed(what, remedy)
     }
 
     fn find_remedy(&self, error: &ServerError) -> String {
         if let Some(key) = &error.key {
             let variable = key.as_deref().unwrap_or("the key that it asks for");
             return match self.file {
-                Some(_) => format!("put {variable} into `env` of {}", self.entry_place()),
-                None => format!("set {variable} in the environment, and run this again"),
+                Some(_) => format!("set {variable} in `env` of {}", self.entry_place()),
+                None => format!("set {variable} in the environment, and run this command again"),
             };
         }
         // The wrapper knows better than this process why the server did not start.
@@ -136,43 +135,41 @@ impl LaunchChain<'_> {
         let names = &self.env.unfilled;
         let were = if names.len() == 1 { "was" } else { "were" };
         let names = (!names.is_empty()).then(|| names.join(", "))?;
-        Some(format!("{names} {were} left out here: only {} knows the value", self.client))
+        Some(format!("{names} {were} left out here, because only {} knows the value", self.client))
     }
 
-    fn check_tools(&self, offer: &ServerOffer, question: &DoctorQuestion<'_>) -> Result<StepReport, ProbeError> {
-        let report = self.count_tools(offer, question)?;
-        if offer.notes.is_empty() || report.status != StepStatus::Ok {
-            return Ok(report);
-        }
-        let detail = format!("{}; {}", report.detail, offer.notes.join("; "));
-        Ok(StepReport::new_warning(
-            StepId::Tools,
-            detail,
-            "tell the server's author; clients differ in what they make of it",
-        ))
+    fn check_tools(&self, offer: &ServerOffer, question: &DoctorQuestion<'_>) -> Result<Finding, ProbeError> {
+        let counted = self.count_tools(offer, question)?;
+        Ok(counted.and_then(|detail| match offer.notes.as_slice() {
+            [] => Ok(detail),
+            notes => Err(Problem::warning(
+                format!("{detail}; {}", notes.join("; ")),
+                "tell the server's author; clients differ in what they make of it",
+            )),
+        }))
     }
 
-    fn count_tools(&self, offer: &ServerOffer, question: &DoctorQuestion<'_>) -> Result<StepReport, ProbeError> {
+    fn count_tools(&self, offer: &ServerOffer, question: &DoctorQuestion<'_>) -> Result<Finding, ProbeError> {
         let shown = tool_names(offer);
         let count = format!("{} visible", count_of(shown.len() as u64, "tool"));
         if self.wrapped.is_none() {
-            let detail = format!("{count}, and none hidden: no policy stands in front");
-            return Ok(StepReport::new_ok(StepId::Tools, detail));
+            return Ok(Ok(format!("{count}, and none hidden: no policy stands in front")));
         }
         Ok(match self.probe_words(self.own_words(), question)? {
             Ok(bare) => match tool_names(&bare).difference(&shown).count() {
-                hidden @ 1.. if shown.is_empty() => StepReport::new_warning(
-                    StepId::Tools,
+                hidden @ 1.. if shown.is_empty() => Err(Problem::warning(
                     format!("{count}, {hidden} hidden: the agent can do nothing with this server"),
                     format!("see which rule hides them: policylayer inspect {} COMMAND", as_word("--")),
-                ),
-                hidden => StepReport::new_ok(StepId::Tools, format!("{count}, {hidden} hidden")),
+                )),
+                hidden => Ok(format!("{count}, {hidden} hidden")),
             },
-            Err(error) => StepReport::new_warning(
-                StepId::Tools,
-                format!("{count}; how many are hidden is not known, since a second start failed: {}", error.what),
+            Err(error) => Err(Problem::warning(
+                format!(
+                    "{count}; the number of hidden tools is unknown, because a second start failed: {}",
+                    error.what
+                ),
                 self.find_remedy(&error),
-            ),
+            )),
         })
     }
 }

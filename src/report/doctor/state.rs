@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{LaunchChain, StepId, StepReport};
+use super::{Finding, LaunchChain, Problem};
 use crate::audit::{LogLines, LogPaths, reader};
 use crate::limits::NEWEST_RECORD_TAIL;
 use crate::paths::{self, NoStateDir};
@@ -25,43 +25,37 @@ const SLACK: SignedDuration = SignedDuration::from_mins(5);
 /// The variable that determines the state directory.
 const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
 
-pub(super) fn check_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> StepReport {
-    match try_directory(chain, server) {
-        Ok(dir) => StepReport::new_ok(StepId::State, dir),
-        Err((what, remedy)) => StepReport::new_failed(StepId::State, what, remedy),
-    }
-}
-
-/// Returns the directory, or what is wrong and what to do.
-fn try_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> Result<String, (String, String)> {
+pub(super) fn check_directory(chain: &LaunchChain<'_>, server: Option<&ServerName>) -> Finding {
     let env = chain.env.as_env();
     let no_home = |error: NoStateDir| {
-        (error.to_string(), format!("give the server a {HOME}, in `env` of {}", chain.entry_place()))
+        Problem::failed(error.to_string(), format!("set {HOME} for the server, in `env` of {}", chain.entry_place()))
     };
     let (dir, audit) = (paths::state_dir(&env).map_err(no_home)?, paths::audit_dir(&env).map_err(no_home)?);
     for dir in [&dir, &audit] {
         create_private_dir(dir).and_then(|()| tempfile::NamedTempFile::new_in(dir)).map_err(|error| {
             let dir = dir.display();
-            (format!("{dir} cannot be written to: {error}"), format!("make {dir} a directory that you may write to"))
+            let remedy = format!("make {dir} a directory that you may write to");
+            Problem::failed(format!("{dir} cannot be written to: {error}"), remedy)
         })?;
     }
     let log = server.map(|server| LogPaths::new(&audit, server).current_file());
     if let Some(log) = log.filter(|log| log.exists()) {
         OpenOptions::new().append(true).open(&log).map_err(|error| {
             let log = log.display();
-            (format!("the audit log {log} cannot be written: {error}"), format!("make {log} a file that you may write"))
+            let remedy = format!("make {log} a file that you may write to");
+            Problem::failed(format!("the audit log {log} cannot be written to: {error}"), remedy)
         })?;
     }
     ApprovalInbox::new(&dir, paths::STATE_FILE).list_all().map_err(|fault| {
         let text = fault.to_string();
-        let (what, remedy) = text.split_once(". ").unwrap_or((&text, "make it a file that you may write"));
-        (what.to_owned(), remedy.trim_end_matches('.').to_owned())
+        let (what, remedy) = text.split_once(". ").unwrap_or((&text, "make it a file that you may write to"));
+        Problem::failed(what, remedy.trim_end_matches('.'))
     })?;
     Ok(dir.display().to_string())
 }
 
 /// Checks that the clock is plausible: limit windows, approvals and the log depend on it.
-pub(super) fn check_clock(chain: &LaunchChain<'_>) -> StepReport {
+pub(super) fn check_clock(chain: &LaunchChain<'_>) -> Finding {
     const REMEDY: &str = if cfg!(target_os = "linux") {
         "set the clock, as with `sudo timedatectl set-ntp true`"
     } else {
@@ -70,24 +64,25 @@ pub(super) fn check_clock(chain: &LaunchChain<'_>) -> StepReport {
     let now = Timestamp::now();
     let format = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
     let shown = format(now);
-    let failed = |what, remedy| StepReport::new_failed(StepId::Clock, format!("it shows {shown}, {what}"), remedy);
     let bound = |text: &str| text.parse::<Timestamp>().ok();
     if bound(EARLIEST).is_some_and(|earliest| now < earliest) {
-        return failed("when there was no policylayer yet".to_owned(), REMEDY.to_owned());
+        return Err(Problem::failed(format!("it shows {shown}, before policylayer existed"), REMEDY));
     }
     if bound(LATEST).is_some_and(|latest| now > latest) {
-        return failed("which is too late to be true".to_owned(), REMEDY.to_owned());
+        return Err(Problem::failed(format!("it shows {shown}, which is too late to be true"), REMEDY));
     }
     let newest = paths::audit_dir(&chain.env.as_env()).ok().and_then(|dir| newest_record(&dir).ok().flatten());
     match newest {
         Some((server, time)) if now.checked_add(SLACK).is_ok_and(|now| time > now) => {
             let time = format(time);
-            failed(
-                format!("and the audit log of {server} has a record of {time}, which is yet to come"),
-                format!("{REMEDY}; if it is right now, the log was written with a wrong one, and this ends at {time}"),
-            )
+            Err(Problem::failed(
+                format!("it shows {shown}, but the audit log of {server} has a record of {time}, in the future"),
+                format!(
+                    "{REMEDY}; if it is right now, the log was written with a wrong clock, and this warning ends at {time}"
+                ),
+            ))
         }
-        _ => StepReport::new_ok(StepId::Clock, shown),
+        _ => Ok(shown),
     }
 }
 
@@ -99,13 +94,11 @@ fn newest_record(dir: &Path) -> io::Result<Option<(ServerName, Timestamp)>> {
         let end = file.metadata()?.len();
         let mut lines = LogLines::new(file, end.saturating_sub(NEWEST_RECORD_TAIL), end)?;
         while let Some(line) = lines.read_line()? {
-            let Some(time) =
-                std::str::from_utf8(line).ok().and_then(|line| Some(record::read_line(line.trim_end()).ok()?.time))
-            else {
-                continue;
-            };
-            if newest.as_ref().is_none_or(|(_, newest)| time > *newest) {
-                newest = Some((server.clone(), time));
+            let line = std::str::from_utf8(line).ok().and_then(|line| record::read_line(line.trim_end()).ok());
+            if let Some(line) = line
+                && newest.as_ref().is_none_or(|(_, newest)| line.time > *newest)
+            {
+                newest = Some((server.clone(), line.time));
             }
         }
     }

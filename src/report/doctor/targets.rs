@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Doctor, StepId, StepReport};
-use crate::clients::entry::{ClientEntry, Transport};
+use super::{Doctor, Problem};
+use crate::clients::entry::ClientEntry;
 use crate::clients::file::Opened;
 use crate::clients::place::{ClientFile, Presence};
 use crate::clients::secret;
@@ -24,7 +24,7 @@ impl Doctor<'_> {
     /// Finds the selected entries. An unreadable file counts as one, because its entries are unknown.
     ///
     /// # Errors
-    /// If there is nothing to check: why, and what to do.
+    /// Returns why there is nothing to check, and what to do.
     pub(super) fn find_targets<'c>(&self, clients: &'c Clients) -> Result<Vec<Target<'c>>, (String, String)> {
         let (ids, server) = (self.question.clients, self.question.server);
         let (mut targets, mut names, mut broken) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
@@ -73,42 +73,30 @@ impl Doctor<'_> {
                 Some(name) if names.len() == 1 => format!("policylayer register {}{client}", as_word(name)),
                 Some(_) => format!("policylayer register SERVER{client}; `policylayer clients` lists the servers"),
             };
-            return (format!("{whose} server that is behind a policy."), remedy);
+            return (format!("{whose} server behind a policy."), remedy);
         };
         let remedy = match nearest_word(key, names.iter().map(String::as_str)) {
             Some(near) => format!("policylayer doctor {}{client}", as_word(near)),
             None if is_broken => {
-                "`policylayer clients` says which client's file cannot be read; fix that first".to_owned()
+                "`policylayer clients` shows which client's file cannot be read; fix that first".to_owned()
             }
             None if names.is_empty() => {
                 format!("add it: policylayer register {}{client} {} COMMAND", as_word(key), as_word("--"))
             }
             None => {
                 let names: Vec<_> = names.iter().map(|name| escape_invisible(name)).collect();
-                format!("name one that is there: {}", names.join(", "))
+                format!("name one of the existing servers: {}", names.join(", "))
             }
         };
         (format!("{whose} server {}.", escape_invisible(key)), remedy)
     }
 }
 
-/// Reports an entry that starts no command.
-pub(super) fn report_no_command(kind: &Transport, file: &str) -> StepReport {
-    let (detail, remedy) = match kind {
-        Transport::Unclear(bad) => (format!("it is unclear: {bad}"), format!("fix the entry in {file}")),
-        Transport::Remote { url } => {
-            let url = url.as_deref().map(|url| format!(" ({})", secret::redact_url(url))).unwrap_or_default();
-            (
-                format!(
-                    "the server is reached over HTTP{url}, which is out of a stdio wrapper's reach: no policy holds there"
-                ),
-                format!(
-                    "use the server's stdio version, if it has one: policylayer register NAME {} COMMAND",
-                    as_word("--")
-                ),
-            )
-        }
-        Transport::Stdio(_) => return StepReport::new_ok(StepId::Entry, "starts a command"),
-    };
-    StepReport::new_failed(StepId::Entry, detail, remedy)
+/// Reports a server that the client reaches without a command.
+pub(super) fn describe_remote(url: Option<&str>) -> Problem {
+    let url = url.map(|url| format!(" ({})", secret::redact_url(url))).unwrap_or_default();
+    Problem::failed(
+        format!("the client reaches the server over HTTP{url}, and a stdio wrapper cannot: no policy applies there"),
+        format!("use the server's stdio version, if it has one: policylayer register NAME {} COMMAND", as_word("--")),
+    )
 }
