@@ -43,7 +43,7 @@ fn rate_limit(rate: &str, scope: Option<Scope>, reason: Option<&str>) -> Documen
     let number = if is_whole { DocumentValue::Integer(max) } else { DocumentValue::Float(max) };
     let mut members = vec![(DocumentKey::unplaced("max"), DocumentNode::unplaced(number))];
     members.push(text_member("window", window.trim()));
-    members.extend(scope.map(|scope| text_member("scope", crate::report::limit::scope_word(scope))));
+    members.extend(scope.map(|scope| text_member("scope", scope.as_str())));
     members.extend(reason.map(|reason| text_member("reason", reason)));
     DocumentNode::unplaced_table(members)
 }

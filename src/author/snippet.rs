@@ -6,19 +6,9 @@ use crate::policy::tree::{DocumentKey, DocumentMember, DocumentNode, DocumentVal
 use crate::policy::{Format, Mode, ServerName};
 use crate::risk::{Action, Recommended};
 
+/// The member of the document that is the rule: `tools` with one entry, or `hide` with one name.
 #[derive(Debug)]
-pub(crate) enum Snippet {
-    /// Its name in `hide`, for a document that only hides.
-    Hide(String),
-    /// Its entry under `tools`.
-    Entry(RuleEntry),
-}
-
-#[derive(Debug)]
-pub(crate) struct RuleEntry {
-    key: String,
-    members: Vec<DocumentMember>,
-}
+pub(crate) struct Snippet(DocumentMember);
 
 impl Snippet {
     /// Builds the recommended rule: the built-in policy's own entry, if it has one. If the rule is to hide and the
@@ -31,26 +21,36 @@ impl Snippet {
     ) -> Option<Self> {
         let key = readable_key(tool)?;
         if mode == Some(Mode::Patch) && recommended.action == Action::Hide {
-            return Some(Self::Hide(key));
+            let names = DocumentValue::Array(vec![DocumentNode::unplaced_string(key)]);
+            return Some(Self((DocumentKey::unplaced("hide"), DocumentNode::unplaced(names))));
         }
         let document = builtin_document(server);
         let builtin = document.member("tools").and_then(|tools| tools.member(tool));
         let members = builtin.map_or_else(|| entry_members(recommended), |entry| entry.members().to_vec());
-        Some(Self::Entry(RuleEntry { key, members }))
+        Some(Self(table_member("tools", vec![table_member(&key, members)])))
+    }
+
+    /// Whether the rule is an entry under `tools`, and not a name in `hide`.
+    pub(crate) fn is_entry(&self) -> bool {
+        self.entry().is_some()
+    }
+
+    fn entry(&self) -> Option<&DocumentMember> {
+        self.0.1.members().first()
     }
 
     pub(crate) fn looks_at_arguments(&self) -> bool {
-        let is_condition = |(key, _): &DocumentMember| matches!(key.name.as_str(), "deny_if" | "require");
-        matches!(self, Self::Entry(entry) if entry.members.iter().any(is_condition))
+        self.entry().is_some_and(|(_, entry)| ["deny_if", "require"].iter().any(|key| entry.member(key).is_some()))
     }
 
     /// Writes the snippet in a format, over several lines, with a line break at the end.
     pub(crate) fn to_text(&self, format: Format) -> String {
-        match (format, self) {
-            (Format::Toml, Self::Hide(_)) => toml_members(&[self.to_member()]),
-            (Format::Toml, Self::Entry(entry)) => toml_entry("tools", &entry.key, &entry.members),
+        let member = std::slice::from_ref(&self.0);
+        match (format, self.entry()) {
+            (Format::Toml, None) => toml_members(member),
+            (Format::Toml, Some((key, entry))) => toml_entry("tools", &key.name, entry.members()),
             (Format::Json, _) => json_lines(&self.to_node(), 0) + "\n",
-            (Format::Yaml, _) => yaml_members(&[self.to_member()], 0),
+            (Format::Yaml, _) => yaml_members(member, 0),
         }
     }
 
@@ -59,17 +59,7 @@ impl Snippet {
     }
 
     fn to_node(&self) -> DocumentNode {
-        DocumentNode::unplaced_table(vec![self.to_member()])
-    }
-
-    fn to_member(&self) -> DocumentMember {
-        match self {
-            Self::Hide(tool) => {
-                let names = DocumentValue::Array(vec![DocumentNode::unplaced_string(tool)]);
-                (DocumentKey::unplaced("hide"), DocumentNode::unplaced(names))
-            }
-            Self::Entry(RuleEntry { key, members }) => table_member("tools", vec![table_member(key, members.clone())]),
-        }
+        DocumentNode::unplaced_table(vec![self.0.clone()])
     }
 }
 
@@ -82,7 +72,7 @@ fn entry_members(recommended: &Recommended) -> Vec<DocumentMember> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{self, Colour, Effect, Source, ToolGlob};
+    use crate::policy::{self, Colour, Effect, Source};
     use crate::risk::{Catalogue, Class, Listed, profile_tool, recommend_rule};
 
     /// Returns the snippet within a document, as somebody would paste it.
@@ -158,7 +148,8 @@ mod tests {
         let recommended = recommend_rule(&profile_tool("elsewhere", &Listed::with_name("x")));
         for name in ["a.b", "a b", "a\"b", "a\\b", "true", "1", "ä", "a*b", "[a", "{a}"] {
             let entry = Snippet::from_recommended(&server, name, &recommended, None).unwrap();
-            let hidden = Snippet::Hide(ToolGlob::key_for(name).unwrap());
+            let hide = Recommended { action: Action::Hide, ..recommended };
+            let hidden = Snippet::from_recommended(&server, name, &hide, Some(Mode::Patch)).unwrap();
             for policy in loads(&entry, "elsewhere") {
                 assert!(policy.decide_tool(name).rule.starts_with("tools."), "{name:?}");
             }

@@ -52,7 +52,7 @@ fn write_client(out: &mut dyn Write, client: &ClientReport) -> io::Result<()> {
     let bold = Style::new().bold();
     let whose = match &client.folder {
         Some(folder) => format!("for the directory {}", escape_invisible(folder)),
-        None => client.scope.as_str().to_owned(),
+        None => client.scope.to_owned(),
     };
     let package =
         client.package.as_ref().map(|package| format!(", package {}", escape_invisible(package))).unwrap_or_default();

@@ -27,13 +27,13 @@ pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
         loaded: shown.as_ref().copied().map_err(String::as_str),
     };
     let explanation = Explanation::new(&question, |recommended, mode, format| {
-        let snippet = Snippet::from_recommended(&server, &args.tool, recommended, mode)?;
-        Some(RuleText {
-            toml: snippet.to_text(Format::Toml),
-            snippet: snippet.to_text(format),
-            rule: serde_json::from_str(&snippet.to_compact_json()).unwrap_or_default(),
+        let snippet = Snippet::from_recommended(&server, &args.tool, recommended, mode);
+        snippet.map_or_else(RuleText::default, |snippet| RuleText {
+            rule: serde_json::from_str(&snippet.to_compact_json()).ok(),
+            snippet: Some(snippet.to_text(format)),
+            toml: Some(snippet.to_text(Format::Toml)),
             has_conditions: snippet.looks_at_arguments(),
-            is_entry: matches!(snippet, Snippet::Entry(..)),
+            is_entry: snippet.is_entry(),
         })
     });
     let text = match args.format {

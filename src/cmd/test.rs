@@ -56,7 +56,7 @@ fn write_text(out: &mut dyn Write, run: &TestRun) -> io::Result<()> {
         }
         for case in &tested.cases {
             let Some(failure) = &case.failure else { continue };
-            writeln!(out, "{error}✘{error:#} {} ({file}:{})\n  {}", case.name, case.line, failure.describe_call())?;
+            writeln!(out, "{error}✘{error:#} {} ({file}:{})\n  {}", case.name, case.line, failure.description)?;
             write_comparison(out, failure)?;
             writeln!(out)?;
         }

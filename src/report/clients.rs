@@ -56,14 +56,9 @@ pub(crate) struct ClientReport {
     /// The Windows package that the file belongs to.
     pub(crate) package: Option<String>,
     /// `user`, `folder` (the user's, for one project) or `project`.
-    #[serde(serialize_with = "scope_word")]
-    pub(crate) scope: ConfigScope,
+    pub(crate) scope: &'static str,
     /// The servers.
     pub(crate) servers: Vec<ClientServer>,
-}
-
-fn scope_word<S: Serializer>(scope: &ConfigScope, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(scope.as_str())
 }
 
 /// Why the servers of a file are unknown, and the place in the file, if known.
@@ -163,7 +158,7 @@ impl Question<'_> {
                 name: place.row.name,
                 note: (!is_plain).then(note),
                 package: place.package.clone(),
-                scope: place.row.scope,
+                scope: place.row.scope.as_str(),
                 servers,
             };
             match clients.sections_of(place) {

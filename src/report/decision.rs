@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::limit::{ExactAmount, LimitSummary};
+use super::limit::LimitSummary;
 use crate::engine::Trial;
-use crate::policy::{Effect, Mode, Policy};
+use crate::policy::{Amount, Effect, Mode, Policy};
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
@@ -41,7 +41,7 @@ pub(crate) struct CallLimit<'p> {
     #[serde(flatten)]
     pub(crate) limit: LimitSummary<'p>,
     /// How much of the limit the call takes; `null` if that cannot be counted, and the call is refused.
-    pub(crate) counts: Option<ExactAmount>,
+    pub(crate) counts: Option<Amount>,
 }
 
 impl<'p> DecisionReport<'p> {
@@ -54,7 +54,7 @@ impl<'p> DecisionReport<'p> {
         let summary = policy.summarize();
         let limits = policy.judge_call(tool, arguments.as_str()).limits().map(|limit| CallLimit {
             limit: limit.into(),
-            counts: limit.increment.amount_for(arguments.as_str()).ok().map(ExactAmount),
+            counts: limit.increment.amount_for(arguments.as_str()).ok(),
         });
         Ok(Self {
             tool,

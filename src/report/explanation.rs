@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::decision::document_of_rule;
 use super::inspection::ToolLimit;
-use super::limit::{WindowText, scope_word};
+use super::limit::WindowText;
 use crate::paths::LoadedPolicy;
 use crate::policy::window::parse_duration;
-use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, ServerName, Source};
+use crate::policy::{Amount, Effect, Format, Limit, Mode, Policy, Scope, ServerName, Source};
 use crate::risk::{
     Action, Attack, Catalogue, Class, Confidence, Knowledge, Listed, Profile, RateScope, Recommended, RecommendedRate,
     Reference, Risk, classify_tool, profile_tool, recommend_rule,
@@ -107,48 +107,31 @@ pub(crate) struct Recommendation {
     /// The recommended effect on a call.
     effect: Effect,
     /// The format of `snippet`.
-    #[serde(serialize_with = "format_word")]
-    pub(crate) format: Format,
+    pub(crate) format: &'static str,
     /// The recommended maximum rate of calls.
     rate_limit: Option<String>,
-    /// The rule as a document.
-    rule: Option<Value>,
-    /// The rule to paste, in the format of the file in force.
-    pub(crate) snippet: Option<String>,
-    /// The same rule as TOML.
-    toml: Option<String>,
+    #[serde(flatten)]
+    pub(crate) text: RuleText,
     /// Why it is recommended.
     pub(crate) why: &'static str,
     /// What to do, in a sentence.
     #[serde(skip)]
     pub(crate) advice: String,
-    /// Whether the rule has conditions.
-    #[serde(skip)]
-    pub(crate) has_conditions: bool,
-    /// Whether the rule is an entry under `tools`.
-    #[serde(skip)]
-    is_entry: bool,
 }
 
-/// Returns the word for a format in JSON and in fenced code.
-pub(crate) fn word_of_format(format: Format) -> &'static str {
-    match format {
-        Format::Toml => "toml",
-        Format::Json => "json",
-        Format::Yaml => "yaml",
-    }
-}
-
-fn format_word<S: serde::Serializer>(format: &Format, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(word_of_format(*format))
-}
-
+/// The recommended rule as it is written; empty if no key can name the tool.
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct RuleText {
-    pub(crate) toml: String,
-    pub(crate) snippet: String,
-    pub(crate) rule: Value,
+    /// The rule as a document.
+    pub(crate) rule: Option<Value>,
+    /// The rule to paste, in the format of the file in force.
+    pub(crate) snippet: Option<String>,
+    /// The same rule as TOML.
+    pub(crate) toml: Option<String>,
+    #[serde(skip)]
     pub(crate) has_conditions: bool,
     /// Whether the rule is an entry under `tools`, and not in `hide`.
+    #[serde(skip)]
     pub(crate) is_entry: bool,
 }
 
@@ -198,11 +181,10 @@ pub(crate) struct ToolQuestion<'q> {
 }
 
 impl<'e> Explanation<'e> {
-    /// Explains a tool. `write_rule` writes the recommended rule in a format, or returns `None` if no key can name the
-    /// tool.
+    /// Explains a tool. `write_rule` writes the recommended rule in a format.
     pub(crate) fn new(
         question: &ToolQuestion<'e>,
-        write_rule: impl FnOnce(&Recommended, Option<Mode>, Format) -> Option<RuleText>,
+        write_rule: impl FnOnce(&Recommended, Option<Mode>, Format) -> RuleText,
     ) -> Self {
         let ToolQuestion { tool, server, loaded, .. } = *question;
         let listed = Listed::with_name(tool);
@@ -219,8 +201,7 @@ impl<'e> Explanation<'e> {
         };
         let format = format.unwrap_or(Format::Toml);
         let text = write_rule(&recommended, policy.map(|policy| policy.summarize().mode), format);
-        let has_conditions = text.as_ref().is_some_and(|text| text.has_conditions);
-        let in_force = policy.map(|policy| InForce::new(policy, tool, &recommended, has_conditions));
+        let in_force = policy.map(|policy| InForce::new(policy, tool, &recommended, text.has_conditions));
         let (by, confidence) = match profile.source {
             Knowledge::Catalogue => ("catalogue", None),
             Knowledge::Classifier(confidence) => ("classifier", Some(confidence)),
@@ -235,22 +216,17 @@ impl<'e> Explanation<'e> {
             known,
             personal_data: profile.pii,
             recommended: Recommendation {
-                commands: build_commands(
-                    question,
-                    has_conditions,
-                    &recommended,
-                    in_force.as_ref().map(|now| now.effect),
-                ),
+                commands: match text.has_conditions {
+                    // Only `add`, which takes the pasted rule, writes conditions.
+                    true => vec![format!("policylayer add - {}", question.place)],
+                    false => build_commands(question, &recommended, in_force.as_ref().map(|now| now.effect)),
+                },
                 effect: effect_of(recommended.action),
-                format,
+                format: format.as_str(),
                 rate_limit: recommended.rate_limit.map(|rate| rate.to_string()),
+                text,
                 why: recommended.why,
                 advice: describe_advice(&recommended),
-                has_conditions,
-                is_entry: text.as_ref().is_some_and(|text| text.is_entry),
-                rule: text.as_ref().map(|text| text.rule.clone()),
-                toml: text.as_ref().map(|text| text.toml.clone()),
-                snippet: text.map(|text| text.snippet),
             },
             in_force,
             risk: profile.class.risk(),
@@ -279,7 +255,7 @@ impl<'e> Explanation<'e> {
 
     /// Returns whether pasting the rule turns a document that only hides into one that stands alone.
     pub(crate) fn pasting_drops_builtin(&self) -> bool {
-        self.recommended.is_entry && self.in_force.as_ref().is_some_and(|in_force| in_force.mode == Mode::Patch)
+        self.recommended.text.is_entry && self.in_force.as_ref().is_some_and(|in_force| in_force.mode == Mode::Patch)
     }
 
     pub(crate) fn list_marks(&self) -> Vec<&'static str> {
@@ -291,17 +267,15 @@ impl<'e> Explanation<'e> {
         marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).collect()
     }
 
-    pub(crate) fn rule_in_force(&self, in_force: &InForce<'_>) -> (String, String) {
-        let rule = escape_invisible(in_force.rule);
-        let document = document_of_rule(&rule, in_force.file, self.server);
-        (rule, document)
+    pub(crate) fn document_in_force(&self, in_force: &InForce<'_>) -> String {
+        document_of_rule(in_force.rule, in_force.file, self.server)
     }
 
     /// Describes what else the policy in force says, each in a sentence.
     pub(crate) fn details_in_force(&self, in_force: &InForce<'_>) -> Vec<String> {
         let mut details = Vec::new();
         if in_force.class != self.class {
-            details.push(format!("The policy counts the tool as {}.", in_force.class.as_str()));
+            details.push(format!("The policy puts the tool in the class {}.", in_force.class.as_str()));
         }
         // If a call passes, the agent is only told the reason once a limit is reached.
         if let Some(reason) = in_force.reason.filter(|_| in_force.effect != Effect::Allow) {
@@ -311,11 +285,11 @@ impl<'e> Explanation<'e> {
             return details;
         }
         details.extend(in_force.limits.iter().map(|limit| {
-            let (window, scope) = (WindowText(limit.window), limit.scope.unwrap_or_default());
-            format!("At most {} in each {window}, counted for each {scope}.", limit.max)
+            let (window, scope) = (WindowText(limit.window), limit.scope.map(Scope::as_str).unwrap_or_default());
+            format!("At most {} per {window}, counted for each {scope}.", limit.max)
         }));
         if in_force.looks_at_arguments {
-            details.push("What happens to a call depends on its arguments, too.".to_owned());
+            details.push("What happens to a call also depends on its arguments.".to_owned());
         }
         details
     }
@@ -326,17 +300,16 @@ fn explain_class(profile: &Profile, by_name: Class, catalogue: Option<&Catalogue
     let reason = escape_invisible(&profile.why);
     let Knowledge::Classifier(confidence) = profile.source else { return reason };
     let class = profile.class.as_str();
-    let mut out = format!("By its name it is {}, with {} confidence: {reason}", by_name.as_str(), confidence.as_str());
+    let by = format!("By its name it is {}, with {} confidence: {reason}", by_name.as_str(), confidence.as_str());
     if by_name == profile.class {
-        return out;
-    }
-    out.push_str(&format!(" It counts as {class}: "));
-    out.push_str(if catalogue.is_some() && by_name < Class::Execute {
-        "a name alone never makes a tool of this server harmless: the catalogue does not have it."
+        by
+    } else if catalogue.is_some() && by_name < Class::Execute {
+        format!(
+            "{by} It counts as {class}: a tool of this server that is not in the catalogue is never taken for harmless."
+        )
     } else {
-        "what is not certain counts as the worse."
-    });
-    out
+        format!("{by} It counts as {class}: in doubt, the worse class applies.")
+    }
 }
 
 /// Returns the recommendation as a sentence, without the conditions on arguments.
@@ -344,21 +317,18 @@ fn describe_advice(recommended: &Recommended) -> String {
     let limit = recommended.rate_limit.map(|rate| format!("{} a {}", rate.max, rate.window));
     match (recommended.action, limit) {
         (Action::Allow, None) => "Allow it.".to_owned(),
-        (Action::Allow, Some(limit)) => format!("Allow it, {limit}."),
+        (Action::Allow, Some(limit)) => format!("Allow it, at most {limit}."),
         (Action::RequireApproval, None) => "Ask a person about each call.".to_owned(),
-        (Action::RequireApproval, Some(limit)) => format!("Ask a person about each call, {limit} at most."),
+        (Action::RequireApproval, Some(limit)) => format!("Ask a person about each call, at most {limit}."),
         (Action::Hide, _) => "Hide it.".to_owned(),
     }
 }
 
 impl<'p> InForce<'p> {
     fn new(policy: &'p Policy, tool: &str, recommended: &Recommended, has_conditions: bool) -> Self {
-        let rank = |effect| match effect {
-            Effect::Allow => 0,
-            Effect::RequireApproval => 1,
-            Effect::Deny => 2,
-            Effect::Hide => 3,
-        };
+        // The stricter, the further.
+        let order = [Effect::Allow, Effect::RequireApproval, Effect::Deny, Effect::Hide];
+        let rank = |effect| order.iter().position(|other| *other == effect);
         let (decision, summary) = (policy.decide_tool(tool), policy.summarize());
         let is_limited =
             || recommended.rate_limit.is_none_or(|rate| policy.limits_of(tool).any(|limit| is_within(limit, rate)));
@@ -370,7 +340,7 @@ impl<'p> InForce<'p> {
             Ordering::Equal | Ordering::Less => Standing::Other,
         };
         let limits = policy.limits_of(tool);
-        let limits = limits.map(|limit| ToolLimit { scope: Some(scope_word(limit.scope)), ..ToolLimit::from(limit) });
+        let limits = limits.map(|limit| ToolLimit { scope: Some(limit.scope), ..ToolLimit::from(limit) });
         Self {
             class: policy.class_of(tool),
             compared,
@@ -397,25 +367,12 @@ fn is_within(limit: &Limit, rate: RecommendedRate) -> bool {
     parse_duration(rate.window) == Some(limit.window.length()) && limit.max <= Amount::from_count(u64::from(rate.max))
 }
 
-/// Returns the commands that put the recommended rule in place. A limit alone lets nothing through that was refused or
-/// asked about, so calls that do not pass now are allowed first. Only `add`, which takes the pasted rule, writes
-/// conditions.
-fn build_commands(
-    question: &ToolQuestion<'_>,
-    has_conditions: bool,
-    recommended: &Recommended,
-    now: Option<Effect>,
-) -> Vec<String> {
-    let place = &question.place;
-    if has_conditions {
-        return vec![format!("policylayer add - {place}")];
-    }
-    let tool = as_word(question.tool);
+/// Returns the commands that put a rule without conditions in place. A limit alone lets nothing through that was refused
+/// or asked about, so calls that do not pass now are allowed first.
+fn build_commands(question: &ToolQuestion<'_>, recommended: &Recommended, now: Option<Effect>) -> Vec<String> {
+    let (tool, place) = (as_word(question.tool), &question.place);
     let limit = recommended.rate_limit.map(|rate| {
-        let scope = match rate.counted {
-            RateScope::Session => "",
-            RateScope::Server => " --scope server",
-        };
+        let scope = if rate.counted == RateScope::Server { " --scope server" } else { "" };
         format!("policylayer limit {tool} {rate}{scope} {place}")
     });
     let subcommand = match recommended.action {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::limit::{ExactAmount, whole_seconds};
+use super::limit::whole_seconds;
 use crate::engine::limits::Memory;
 use crate::engine::{Action, Engine, Now};
-use crate::policy::{Decision, Effect, Limit, Mode, Policy, Window};
+use crate::policy::{Amount, Decision, Effect, Limit, Mode, Policy, Scope, Window};
 use crate::probe::{ProbeLine, ServerOffer};
 use crate::risk::{Class, Confidence, Knowledge, Listed, Risk, profile_tool};
 
@@ -72,12 +72,13 @@ pub(crate) struct ToolCounts {
 
 impl ToolCounts {
     fn new(tools: &[InspectedTool<'_>]) -> Self {
-        let by_class =
-            Class::ALL.map(|class| (class.as_str(), tools.iter().filter(|tool| tool.class == class).count()));
-        let effects = [Effect::Allow, Effect::Deny, Effect::Hide, Effect::RequireApproval];
-        let by_effect =
-            effects.map(|effect| (effect.as_str(), tools.iter().filter(|tool| tool.effect == effect).count()));
-        Self { by_class: by_class.into(), by_effect: by_effect.into() }
+        let mut by_class = BTreeMap::from(Class::ALL.map(|class| (class.as_str(), 0)));
+        let mut by_effect = BTreeMap::from(Effect::ALL.map(|effect| (effect.as_str(), 0)));
+        for tool in tools {
+            *by_class.entry(tool.class.as_str()).or_default() += 1;
+            *by_effect.entry(tool.effect.as_str()).or_default() += 1;
+        }
+        Self { by_class, by_effect }
     }
 }
 
@@ -145,12 +146,12 @@ pub(crate) enum ClassSource {
 #[derive(Debug, Serialize)]
 pub(crate) struct ToolLimit<'v> {
     /// How much a window lets through.
-    pub(crate) max: ExactAmount,
+    pub(crate) max: Amount,
     /// The limit's path in the policy document.
     pub(super) rule: &'v str,
     /// Whose calls are counted together. Only an explanation sets it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) scope: Option<&'static str>,
+    pub(crate) scope: Option<Scope>,
     /// The length of the window, in seconds.
     #[serde(serialize_with = "whole_seconds")]
     pub(crate) window: Window,
@@ -158,7 +159,7 @@ pub(crate) struct ToolLimit<'v> {
 
 impl<'v> From<&'v Limit> for ToolLimit<'v> {
     fn from(limit: &'v Limit) -> Self {
-        Self { max: ExactAmount(limit.max), rule: &limit.rule, scope: None, window: limit.window }
+        Self { max: limit.max, rule: &limit.rule, scope: None, window: limit.window }
     }
 }
 

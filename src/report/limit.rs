@@ -14,39 +14,30 @@ pub struct LimitSummary<'p> {
     /// The limit's path in the policy document.
     pub rule: &'p str,
     /// How much a window lets through.
-    pub max: ExactAmount,
+    pub max: Amount,
     /// The length of the window, in seconds.
     #[serde(serialize_with = "whole_seconds")]
     pub window: Window,
     /// `sliding` or `calendar`.
     pub align: &'static str,
-    /// Whose calls are counted together: `session` or `server`.
-    pub scope: &'static str,
+    /// Whose calls are counted together.
+    pub scope: Scope,
 }
 
 impl<'p> From<&'p Limit> for LimitSummary<'p> {
     fn from(limit: &'p Limit) -> Self {
         Self {
             rule: &limit.rule,
-            max: ExactAmount(limit.max),
+            max: limit.max,
             window: limit.window,
             align: align_word(limit.window),
-            scope: scope_word(limit.scope),
+            scope: limit.scope,
         }
     }
 }
 
-/// An amount that serializes as a JSON number with all of its digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ExactAmount(pub Amount);
-
-impl fmt::Display for ExactAmount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Serialize for ExactAmount {
+/// As a JSON number with all of its digits.
+impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         RawValue::from_string(self.to_string()).map_err(S::Error::custom)?.serialize(serializer)
     }
@@ -73,14 +64,6 @@ pub fn align_word(window: Window) -> &'static str {
     match window {
         Window::Sliding(_) => "sliding",
         Window::Calendar(_) => "calendar",
-    }
-}
-
-/// Returns whose calls are counted together: `session` or `server`.
-pub fn scope_word(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Session => "session",
-        Scope::Server => "server",
     }
 }
 
@@ -114,7 +97,7 @@ mod tests {
     fn no_digit_of_an_amount_is_lost() {
         let max = Amount::parse("999999999999999999.123456789").unwrap();
         let window = Window::sliding_of(Duration::from_millis(1_500)).unwrap();
-        let limit = LimitSummary { rule: "r", max: ExactAmount(max), window, align: "sliding", scope: "server" };
+        let limit = LimitSummary { rule: "r", max, window, align: "sliding", scope: Scope::Server };
         let json = serde_json::to_string(&limit).unwrap();
         let expected =
             r#"{"rule":"r","max":999999999999999999.123456789,"window":1,"align":"sliding","scope":"server"}"#;

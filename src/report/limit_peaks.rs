@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::limit::{ExactAmount, align_word, exact_seconds, scope_word};
+use super::limit::{align_word, exact_seconds};
 use super::recorded_calls::RecordedCall;
 use crate::limits::MAX_TOLD_APART;
 use crate::policy::{Amount, Increment, Limit, Policy, Scope, ServerName, Window};
@@ -27,9 +27,9 @@ pub struct LimitPeak {
     /// The tool of the call that reached the peak.
     pub tool: String,
     /// How much the window held.
-    pub used: ExactAmount,
+    pub used: Amount,
     /// How much a window lets through.
-    pub max: ExactAmount,
+    pub max: Amount,
     /// The share of the limit that was used; 1 is all of it.
     pub share: f64,
     /// Whether the peak is near the limit: four fifths or more.
@@ -39,8 +39,8 @@ pub struct LimitPeak {
     pub window: Window,
     /// `sliding` or `calendar`.
     pub align: &'static str,
-    /// Whose calls are counted together: `session` or `server`.
-    pub scope: &'static str,
+    /// Whose calls are counted together.
+    pub scope: Scope,
     /// The time of the call that reached the peak.
     pub at: Timestamp,
 }
@@ -54,13 +54,13 @@ impl LimitPeak {
             server: server.to_owned(),
             rule: limit.rule.clone(),
             tool: call.tool.to_string(),
-            used: ExactAmount(used),
-            max: ExactAmount(limit.max),
+            used,
+            max: limit.max,
             share,
             near: share >= NEAR,
             window: limit.window,
             align: align_word(limit.window),
-            scope: scope_word(limit.scope),
+            scope: limit.scope,
             at: call.time,
         }
     }
@@ -104,7 +104,7 @@ impl LimitPeaks {
             let session = (limit.scope == Scope::Session).then(|| call.session.clone());
             let sum = self.windows.entry((limit.rule.clone(), session)).or_default();
             sum.add_amount(limit.window, amount, now);
-            if self.peaks.get(&limit.rule).is_none_or(|peak| peak.used.0 < sum.used) {
+            if self.peaks.get(&limit.rule).is_none_or(|peak| peak.used < sum.used) {
                 let peak = LimitPeak::new(&self.server, limit, call, sum.used);
                 self.peaks.insert(limit.rule.clone(), peak);
             }

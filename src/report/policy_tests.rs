@@ -69,10 +69,9 @@ pub(crate) struct FailedCall {
     at: u64,
     /// What was compared.
     parts: Vec<ComparedPart>,
+    /// The step, the call and the time, for a person.
     #[serde(skip)]
-    arguments: String,
-    #[serde(skip)]
-    times: u32,
+    pub(crate) description: String,
 }
 
 /// One thing that was compared.
@@ -88,16 +87,8 @@ pub(crate) struct ComparedPart {
     got: Option<String>,
 }
 
-struct NotRun {
-    exit: Exit,
-    message: String,
-}
-
-impl NotRun {
-    fn with_message(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: message.into() }
-    }
-}
+/// Why a file was not run, and what to do.
+type NotRun = (Exit, String);
 
 impl TestRun {
     pub(crate) fn run_files(files: &[PathBuf], env: &Env) -> Self {
@@ -123,7 +114,7 @@ impl TestRun {
 impl TestedFile {
     fn run_file(path: &Path, env: &Env) -> Self {
         let mut tested = Self { file: escape_invisible(&path.display().to_string()), ..Self::default() };
-        if let Err(NotRun { exit, message }) = tested.run_cases(path, env) {
+        if let Err((exit, message)) = tested.run_cases(path, env) {
             (tested.exit, tested.error) = (Some(exit), Some(message));
         }
         tested
@@ -136,7 +127,7 @@ impl TestedFile {
         self.policy = Some(escape_invisible(&policy.display().to_string()));
         self.server = Some(server.to_string());
         let loaded = paths::load_policy(Some(&policy), &server, &Settings::default(), env)
-            .map_err(|error| NotRun { exit: error.exit_code(), message: error.to_string() })?;
+            .map_err(|error| (error.exit_code(), error.to_string()))?;
         self.cases = file.cases.into_iter().map(|case| TestedCase::run_case(case, &loaded.policy)).collect();
         Ok(())
     }
@@ -149,15 +140,14 @@ impl TestedFile {
 fn load_tests(path: &Path) -> Result<TestFile, NotRun> {
     let source = paths::read_policy(path).map_err(|error| match error {
         PolicyError::Missing(_) => {
-            NotRun::with_message("There is no such test file. Correct the path, or create the file.")
+            (Exit::Failed, "There is no such test file. Correct the path, or create the file.".to_owned())
         }
-        error => NotRun::with_message(error.to_string()),
+        error => (Exit::Failed, error.to_string()),
     })?;
     let loaded = policy::load_tests(&source);
     loaded.file.ok_or_else(|| {
         let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
-        let message = format!("The test file is invalid, and was not run.\n\n{rendered}");
-        NotRun { exit: Exit::InvalidPolicy, message }
+        (Exit::InvalidPolicy, format!("The test file is invalid, so it was not run.\n\n{rendered}"))
     })
 }
 
@@ -167,23 +157,25 @@ fn find_policy(path: &Path, file: &TestFile) -> Result<PathBuf, NotRun> {
     if let Some(named) = &file.policy {
         return Ok(dir.join(named));
     }
-    let Some(stem) = tested_policy_stem(path) else {
-        return Err(NotRun::with_message(
-            "Nothing says which policy this file tests. Call it after the policy, such as iterable.test.toml for \
-             iterable.toml, or name the policy in it with `policy`.",
-        ));
-    };
+    let stem = tested_policy_stem(path).ok_or_else(|| {
+        let why = "It is not clear which policy this file tests. Name the file after the policy, such as \
+                   iterable.test.toml for iterable.toml, or set `policy` in it.";
+        (Exit::Failed, why.to_owned())
+    })?;
     let beside = Format::ENDINGS.map(|ending| dir.join(format!("{stem}.{ending}")));
     let mut found = beside.into_iter().filter(|policy| fs::symlink_metadata(policy).is_ok());
-    match (found.next(), found.next()) {
-        (Some(policy), None) => Ok(policy),
-        (Some(_), Some(_)) => Err(NotRun::with_message(format!(
-            "There are two policies called {stem} beside this file. Keep one, or name the one that is meant with `policy`."
-        ))),
-        (None, _) => Err(NotRun::with_message(format!(
+    let why = match (found.next(), found.next()) {
+        (Some(policy), None) => return Ok(policy),
+        (Some(_), Some(_)) => {
+            format!(
+                "There are two policies named {stem} beside this file. Keep one, or set `policy` to the one you mean."
+            )
+        }
+        (None, _) => format!(
             "There is no policy {stem}.toml, .json, .yaml or .yml beside this file. Put it there, or name it with `policy`."
-        ))),
-    }
+        ),
+    };
+    Err((Exit::Failed, why))
 }
 
 impl TestedCase {
@@ -243,21 +235,16 @@ impl ComparedPart {
 impl FailedCall {
     fn new(step: &TestStep, number: usize, call: u32, parts: Vec<ComparedPart>) -> Self {
         let TestStep { tool, arguments, times, at, .. } = step;
-        let arguments = arguments.as_str().to_owned();
-        Self { step: number, call, tool: tool.clone(), at: at.as_secs(), parts, arguments, times: *times }
-    }
-
-    /// Identifies the call for a person.
-    pub(crate) fn describe_call(&self) -> String {
-        let mut text =
-            format!("step {}: {} {}", self.step, escape_invisible(&self.tool), escape_invisible(&self.arguments));
-        if self.times > 1 {
-            text.push_str(&format!(", call {} of {}", self.call, self.times));
+        let at = at.as_secs();
+        let mut description =
+            format!("step {number}: {} {}", escape_invisible(tool), escape_invisible(arguments.as_str()));
+        if *times > 1 {
+            description.push_str(&format!(", call {call} of {times}"));
         }
-        if self.at > 0 {
-            text.push_str(&format!(", at {} s", self.at));
+        if at > 0 {
+            description.push_str(&format!(", at {at} s"));
         }
-        text
+        Self { step: number, call, tool: tool.clone(), at, parts, description }
     }
 
     /// Returns the parts that have an expected or an actual value.

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use crate::report::explanation::{Explanation, Standing, word_of_format};
+use crate::report::explanation::{Explanation, Standing};
 use crate::risk::Risk;
 use crate::term::style::{DIM, ERROR, SUCCESS, WARN, effect_style};
 use crate::term::wrap::{text_width, wrap_text};
@@ -144,11 +144,11 @@ impl Page {
         let recommended = &explanation.recommended;
         self.push_paragraph(&format!("{} {}", recommended.advice, recommended.why));
         self.push_line("");
-        let Some(snippet) = &recommended.snippet else {
+        let Some(snippet) = &recommended.text.snippet else {
             self.push_paragraph(UNNAMEABLE);
             return;
         };
-        self.push_code(word_of_format(recommended.format), snippet);
+        self.push_code(recommended.format, snippet);
         if explanation.in_force.as_ref().is_some_and(|in_force| in_force.compared == Standing::Same) {
             return;
         }
@@ -157,7 +157,7 @@ impl Page {
             self.push_paragraph(KEEP);
             return;
         }
-        self.push_paragraph(match recommended.has_conditions {
+        self.push_paragraph(match recommended.text.has_conditions {
             true => {
                 "To put it in place, run this and paste the rule (it reads until Ctrl-D), or paste it into the policy:"
             }
@@ -176,7 +176,7 @@ impl Page {
             self.push_paragraph(UNLOADED);
             return;
         };
-        let (rule, document) = explanation.rule_in_force(in_force);
+        let (rule, document) = (escape_invisible(in_force.rule), explanation.document_in_force(in_force));
         let style = effect_style(in_force.effect.as_str());
         let (effect, rule) = match self.face {
             Face::Terminal { .. } => (format!("{style}{}{style:#}", in_force.effect), rule),

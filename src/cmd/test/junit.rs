@@ -47,7 +47,7 @@ fn push_suite(tested: &TestedFile, out: &mut String) {
 
 /// Describes the call, and each unexpected value on its own line.
 fn describe_failure(failure: &FailedCall) -> String {
-    let mut details = failure.describe_call();
+    let mut details = failure.description.clone();
     for part in failure.shown_parts().filter(|part| !part.matches) {
         details.push_str(&format!(
             "\n{}: expected {}, got {}",
