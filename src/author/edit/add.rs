@@ -1,8 +1,8 @@
 //! Merging a pasted document, or a part of one, into a policy.
 
 use super::change::DocumentChange;
-use super::plan::{begin_edit, finish_edit, join_path, set_members};
-use super::state::{EditState, ToolKey};
+use super::plan::{PolicyEdit, join_path, set_members};
+use super::state::ToolKey;
 use super::{CannotEdit, Edited, Which};
 use crate::author::text_member;
 use crate::policy::decode::decode;
@@ -22,7 +22,7 @@ impl Pasted {
     /// policy keeps its own.
     ///
     /// # Errors
-    /// If it has an error, or nothing that could be merged.
+    /// Returns an error if the document has one, or nothing that could be merged.
     pub fn read(name: &str, format: Option<Format>, text: &str) -> Result<Self, CannotEdit> {
         let source = |format| Source::new(name, format, text);
         let guess = || {
@@ -51,15 +51,11 @@ impl Pasted {
         };
         if ["hide", "all_tools", "classes", "tools"].iter().all(|key| root.member(key).is_none()) {
             return CannotEdit::refuse_edit(format!(
-                "{name} has neither `hide` nor `tools`, `classes` or `all_tools`, so there is nothing to add. Paste a policy, \
-                 or a part of one, such as {{\"hide\": [\"delete_*\"]}}."
+                "{name} has no `hide`, `tools`, `classes` or `all_tools`, so there is nothing to add. Paste a policy, or a part \
+                 of one, such as {{\"hide\": [\"delete_*\"]}}."
             ));
         }
         Ok(Self { root })
-    }
-
-    fn table_members(&self, table: &str) -> &[DocumentMember] {
-        self.root.member(table).map(DocumentNode::members).unwrap_or_default()
     }
 }
 
@@ -68,106 +64,75 @@ impl Pasted {
 /// policy stay.
 ///
 /// # Errors
-/// If the policy cannot be edited.
+/// Returns an error if the policy cannot be edited.
 pub fn merge_pasted(
     source: Option<&Source>,
     name: &str,
     server: &ServerName,
     pasted: &Pasted,
 ) -> Result<Edited, CannotEdit> {
-    let before = begin_edit(source, name, server)?;
+    let mut edit = PolicyEdit::begin(source, name, server)?;
     let mut notes = Vec::new();
     for key in ["default", "unlisted"] {
         let word = |root: &DocumentNode| root.member(key).and_then(DocumentNode::as_text).map(str::to_owned);
         // If `unlisted` is missing, it is "hide".
-        let ours = word(&before.root).unwrap_or_else(|| "hide".to_owned());
+        let ours = word(&edit.before.root).unwrap_or_else(|| "hide".to_owned());
         if let Some(theirs) = word(&pasted.root).filter(|theirs| *theirs != ours) {
             let (ours, theirs) = (quote_for_message(&ours), quote_for_message(&theirs));
-            notes.push(format!("`{key}` stays {ours}; {theirs}, as it was pasted, is for a policy of its own."));
+            notes.push(format!("`{key}` stays {ours}: the pasted {theirs} does not replace it."));
         }
     }
-    let hidden: Vec<&str> = pasted
-        .root
-        .member("hide")
-        .map(DocumentNode::items)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(DocumentNode::as_text)
-        .collect();
-    let (tools, classes, all) =
-        (pasted.table_members("tools"), pasted.table_members("classes"), pasted.table_members("all_tools"));
-    let named: Vec<ToolKey> = hidden
-        .iter()
-        .copied()
-        .chain(tools.iter().map(|(key, _)| key.name.as_str()))
-        .map(ToolKey::parse)
-        .collect::<Result<_, _>>()?;
+    let hidden = pasted.root.member("hide").map(DocumentNode::items).unwrap_or_default();
+    let hidden: Vec<&str> = hidden.iter().filter_map(DocumentNode::as_text).collect();
+    let [tools, classes, all] = ["tools", "classes", "all_tools"]
+        .map(|table| pasted.root.member(table).map(DocumentNode::members).unwrap_or_default());
+    let names = hidden.iter().copied().chain(tools.iter().map(|(key, _)| key.name.as_str()));
+    let named: Vec<ToolKey> = names.map(ToolKey::parse).collect::<Result<_, _>>()?;
 
     let needs_entries = pasted.root.member("classes").is_some() || is_listed(tools);
-    let mut state = Merged { before: &before, after: None };
-    if before.is_patch() && needs_entries {
-        state.after = Some(before.make_standalone()?);
+    if edit.before.is_patch() && needs_entries {
+        edit.now = edit.before.make_standalone()?;
     }
     for (key, node) in tools {
         let tool = ToolKey::parse(&key.name)?;
         if tool.name.matches_all() {
-            state.merge_all_tools(&tool, node.members())?;
+            merge_all_tools(&mut edit, &tool, node.members())?;
             continue;
         }
         // The pasted entry wins, even over a name in `hide`.
         if !hidden.iter().any(|item| tool.is_same_key(item)) {
-            let shown: Vec<_> = state.current_state().hidden_at(&tool).into_iter().map(DocumentChange::Show).collect();
-            state.make_changes(&shown)?;
+            let shown: Vec<_> = edit.now.hidden_at(&tool).into_iter().map(DocumentChange::Show).collect();
+            edit.make_changes(&shown)?;
         }
-        let (path, own) = state.current_state().find_entry(&tool);
+        let (path, own) = edit.now.find_entry(&tool);
         if !own.is_some_and(|own| own.is_same_value(node)) {
-            state.make_changes(&[DocumentChange::Set(path, node.clone())])?;
+            edit.make_changes(&[DocumentChange::Set(path, node.clone())])?;
         }
     }
-    state.make_changes(&set_members(&["classes".to_owned()], state.current_state().root.member("classes"), classes))?;
+    edit.make_changes(&set_members(&["classes".to_owned()], edit.now.root.member("classes"), classes))?;
     if !all.is_empty() {
-        state.merge_all_tools(&ToolKey::parse("*")?, all)?;
+        merge_all_tools(&mut edit, &ToolKey::parse("*")?, all)?;
     }
     for item in &hidden {
-        if state.current_state().hidden_at(&ToolKey::parse(item)?).is_empty() {
-            state.make_changes(&[DocumentChange::Hide((*item).to_owned())])?;
+        if edit.now.hidden_at(&ToolKey::parse(item)?).is_empty() {
+            edit.make_changes(&[DocumentChange::Hide((*item).to_owned())])?;
         }
     }
     let is_about_all = !classes.is_empty() || !all.is_empty() || named.iter().any(|tool| tool.name.matches_all());
-    let after = state.after;
-    finish_edit(before, after, |name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), notes)
+    edit.finish(|name| is_about_all || named.iter().any(|tool| tool.name.matches(name)), notes)
 }
 
 fn is_listed(tools: &[DocumentMember]) -> bool {
     tools.iter().any(|(key, _)| !ToolGlob::parse(&key.name).is_ok_and(|name| name.matches_all()))
 }
 
-struct Merged<'b, 's> {
-    before: &'b EditState<'s>,
-    /// The policy so far; `None` if nothing has changed yet.
-    after: Option<EditState<'s>>,
-}
-
-impl<'s> Merged<'_, 's> {
-    fn current_state(&self) -> &EditState<'s> {
-        self.after.as_ref().unwrap_or(self.before)
-    }
-
-    fn make_changes(&mut self, changes: &[DocumentChange]) -> Result<(), CannotEdit> {
-        if !changes.is_empty() {
-            self.after = Some(self.current_state().with_changes(changes)?);
-        }
-        Ok(())
-    }
-
-    fn merge_all_tools(&mut self, all: &ToolKey, members: &[DocumentMember]) -> Result<(), CannotEdit> {
-        let (path, own) = self.current_state().find_entry(all);
-        let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
-        // `reason` and `on_deny` are two names of one key, so having both would be a contradiction.
-        let twins = [("reason", "on_deny"), ("on_deny", "reason")].into_iter();
-        let twins = twins.filter(|(key, twin)| has(twin) && members.iter().any(|(own, _)| own.name == *key));
-        let gone = twins.map(|(_, twin)| DocumentChange::Remove(join_path(&path, twin)));
-        let changes: Vec<_> = gone.chain(set_members(&path, own, members)).collect();
-        self.make_changes(&changes)
-    }
+fn merge_all_tools(edit: &mut PolicyEdit<'_>, all: &ToolKey, members: &[DocumentMember]) -> Result<(), CannotEdit> {
+    let (path, own) = edit.now.find_entry(all);
+    let has = |key: &str| own.is_some_and(|own| own.member(key).is_some());
+    // `reason` and `on_deny` are two names of one key, so having both would be a contradiction.
+    let twins = [("reason", "on_deny"), ("on_deny", "reason")].into_iter();
+    let twins = twins.filter(|(key, twin)| has(twin) && members.iter().any(|(own, _)| own.name == *key));
+    let gone = twins.map(|(_, twin)| DocumentChange::Remove(join_path(&path, twin)));
+    let changes: Vec<_> = gone.chain(set_members(&path, own, members)).collect();
+    edit.make_changes(&changes)
 }

@@ -81,11 +81,13 @@ pub enum CannotEdit {
 
 fn describe_invalid(which: Which, name: &str) -> String {
     match which {
-        Which::Present => format!("The policy {name} is invalid, so it is not edited. Fix it first."),
-        Which::Pasted => format!("{name} is not a policy that could be added, so nothing was written. Fix it first."),
-        Which::Edited => format!(
-            "With that, the policy {name} would be invalid, so nothing was written. This is what would be wrong with it."
-        ),
+        Which::Present => format!("The policy {name} is invalid, so it was not edited. Fix it first."),
+        Which::Pasted => format!("{name} is not a valid policy, so nothing was written. Fix it first."),
+        Which::Edited => {
+            format!(
+                "With this change, the policy {name} would be invalid, so nothing was written. Its errors would be:"
+            )
+        }
     }
 }
 
@@ -100,14 +102,14 @@ impl CannotEdit {
             DocumentChange::Set(path, node) => {
                 let text = render::yaml_members(nest_value(path, node).members(), 0);
                 let shown = text.lines().map(escape_invisible).collect::<Vec<_>>().join("\n");
-                format!("Write this into it by hand (it is shown as YAML):\n\n{shown}")
+                format!("Add this by hand (shown as YAML):\n\n{shown}")
             }
-            DocumentChange::Remove(path) => format!("Take {} out of it by hand.", quote_for_message(&path.join("."))),
-            DocumentChange::Hide(item) => format!("Put {} into the list `hide` by hand.", quote_for_message(item)),
-            DocumentChange::Show(at) => format!("Take the item {} out of the list `hide` by hand.", at + 1),
+            DocumentChange::Remove(path) => format!("Remove {} by hand.", quote_for_message(&path.join("."))),
+            DocumentChange::Hide(item) => format!("Add {} to the list `hide` by hand.", quote_for_message(item)),
+            DocumentChange::Show(at) => format!("Remove item {} from the list `hide` by hand.", at + 1),
         };
         Self::Refused(format!(
-            "{name} is written in a way that is not edited here: in brackets over several lines, or all on one line. \
+            "{name} is written in a style that policylayer cannot edit: in brackets over several lines, or all on one line. \
              Nothing was written. {by_hand}"
         ))
     }
@@ -122,8 +124,8 @@ pub fn write_out_builtin(server: &ServerName) -> String {
     let kept = head.split("\n#\n").skip_while(|paragraph| !paragraph.contains("uilt into policylayer")).skip(1);
     let kept: String = kept.map(|paragraph| format!("#\n{}\n", paragraph.trim_end())).collect();
     format!(
-        "# What the agent may do with the MCP server {server}.\n#\n# It began as policylayer's built-in policy for {server}, which this \
-         file takes the place of.\n{kept}{rest}"
+        "# What the agent may do with the MCP server {server}.\n#\n# It began as policylayer's built-in policy for {server}, and \
+         replaces it.\n{kept}{rest}"
     )
 }
 

@@ -62,7 +62,7 @@ pub struct Order {
 /// Carries out an order on a document, or, if there is none yet, on the built-in policy as a document with this `name`.
 ///
 /// # Errors
-/// If the result would not be what was ordered, or the document cannot be edited.
+/// Returns an error if the result would not be what was ordered, or the document cannot be edited.
 pub fn carry_out_order(
     source: Option<&Source>,
     name: &str,
@@ -70,65 +70,82 @@ pub fn carry_out_order(
     order: &Order,
 ) -> Result<Edited, CannotEdit> {
     let tools = order.tools.iter().map(|text| ToolKey::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let before = begin_edit(source, name, server)?;
-    let mut after = None;
+    let mut edit = PolicyEdit::begin(source, name, server)?;
     for tool in &tools {
-        after = apply_order_to_tool(after.as_ref().unwrap_or(&before), tool, order)?.or(after);
+        edit.apply_order(tool, order)?;
     }
-    let is_named = |name: &str| tools.iter().any(|tool| tool.name.matches(name));
-    finish_edit(before, after, is_named, Vec::new())
+    edit.finish(|name| tools.iter().any(|tool| tool.name.matches(name)), Vec::new())
 }
 
-pub(super) fn begin_edit<'s>(
-    source: Option<&Source>,
-    name: &str,
-    server: &'s ServerName,
-) -> Result<EditState<'s>, CannotEdit> {
-    let source = source.cloned().unwrap_or_else(|| Source::new(name, Format::Toml, write_out_builtin(server)));
-    EditState::load_source(source, server, Which::Present)
+/// A policy before an edit, and as far as it is edited.
+pub(super) struct PolicyEdit<'s> {
+    pub(super) before: EditState<'s>,
+    pub(super) now: EditState<'s>,
 }
 
-/// Checks that no other tool is decided differently than before.
-pub(super) fn finish_edit(
-    before: EditState<'_>,
-    after: Option<EditState<'_>>,
-    is_named: impl Fn(&str) -> bool,
-    notes: Vec<String>,
-) -> Result<Edited, CannotEdit> {
-    let outcome = match &after {
-        Some(after) => check_edited(&before, after, is_named)?,
-        None => EditOutcome::Unchanged,
-    };
-    let EditState { source, policy, warnings, .. } = after.unwrap_or(before);
-    Ok(Edited { source, policy, warnings, outcome, notes })
-}
+impl<'s> PolicyEdit<'s> {
+    pub(super) fn begin(source: Option<&Source>, name: &str, server: &'s ServerName) -> Result<Self, CannotEdit> {
+        let source = source.cloned().unwrap_or_else(|| Source::new(name, Format::Toml, write_out_builtin(server)));
+        let load = || EditState::load_source(source.clone(), server, Which::Present);
+        Ok(Self { before: load()?, now: load()? })
+    }
 
-fn check_edited(
-    before: &EditState<'_>,
-    after: &EditState<'_>,
-    is_named: impl Fn(&str) -> bool,
-) -> Result<EditOutcome, CannotEdit> {
-    let size = after.source.in_file(after.source.text()).len();
-    if size > MAX_POLICY_FILE {
-        return CannotEdit::refuse_edit(format!(
-            "With that, {} would have {size} bytes, and no policy that is larger than {MAX_POLICY_FILE} is read. Nothing was \
-             written. Take out of it what is not needed.",
-            after.source.name()
-        ));
+    pub(super) fn make_changes(&mut self, changes: &[DocumentChange]) -> Result<(), CannotEdit> {
+        if !changes.is_empty() {
+            self.now = self.now.with_changes(changes)?;
+        }
+        Ok(())
     }
-    let nobody = "a_tool_that_nobody_knows".to_owned();
-    let names = before.policy.known_tools().into_iter().chain(after.policy.known_tools()).chain([nobody]);
-    let mut others = names.filter(|name| !is_named(name));
-    if let Some(other) = others.find(|name| !decide_alike(&before.policy, &after.policy, name)) {
-        return CannotEdit::refuse_edit(format!(
-            "That would change what happens to {}, which was not named. Nothing was written. Edit {} by hand, and look at it \
-             with `policylayer check`.",
-            quote_for_message(&other),
-            before.source.name()
-        ));
+
+    fn apply_order(&mut self, tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
+        check_for_all(tool, order)?;
+        let mut changes = plan_changes(&self.now, tool, order)?;
+        if self.now.is_patch() && changes.iter().any(is_about_entries) {
+            // Removing it from `hide` may be enough.
+            let is_shown = |change: &&DocumentChange| matches!(change, DocumentChange::Show(_));
+            let shown: Vec<_> = changes.iter().filter(is_shown).cloned().collect();
+            if order.action == EditAction::Allow && order.reason.is_none() && !shown.is_empty() {
+                let after = self.now.with_changes(&shown)?;
+                if verify_order(&self.before, &after, tool, order).is_ok() {
+                    self.now = after;
+                    return Ok(());
+                }
+            }
+            // With entries the document stands alone, so the built-in rules below it have to be written into it.
+            self.now = self.now.make_standalone()?;
+            changes = plan_changes(&self.now, tool, order)?;
+        }
+        self.make_changes(&changes)?;
+        verify_order(&self.before, &self.now, tool, order)
     }
-    let is_same = before.source.text() == after.source.text();
-    Ok(if is_same { EditOutcome::Unchanged } else { EditOutcome::Changed })
+
+    /// Checks that no other tool is decided differently than before.
+    pub(super) fn finish(self, is_named: impl Fn(&str) -> bool, notes: Vec<String>) -> Result<Edited, CannotEdit> {
+        let Self { before, now } = self;
+        let size = now.source.in_file(now.source.text()).len();
+        if size > MAX_POLICY_FILE {
+            return CannotEdit::refuse_edit(format!(
+                "With this change, {} would have {size} bytes, and a policy may have at most {MAX_POLICY_FILE}. Nothing was \
+                 written. Remove what is no longer needed.",
+                now.source.name()
+            ));
+        }
+        let nobody = "a_tool_that_nobody_knows".to_owned();
+        let names = before.policy.known_tools().into_iter().chain(now.policy.known_tools()).chain([nobody]);
+        let mut others = names.filter(|name| !is_named(name));
+        if let Some(other) = others.find(|name| !decide_alike(&before.policy, &now.policy, name)) {
+            return CannotEdit::refuse_edit(format!(
+                "This would also change what happens to {}, which was not named. Nothing was written. Edit {} by hand, and \
+                 check it with `policylayer check`.",
+                quote_for_message(&other),
+                before.source.name()
+            ));
+        }
+        let is_same = before.source.text() == now.source.text();
+        let outcome = if is_same { EditOutcome::Unchanged } else { EditOutcome::Changed };
+        let EditState { source, policy, warnings, .. } = now;
+        Ok(Edited { source, policy, warnings, outcome, notes })
+    }
 }
 
 /// Whether two policies decide a tool alike, whichever rule decides.
@@ -139,40 +156,6 @@ fn decide_alike(one: &Policy, other: &Policy, tool: &str) -> bool {
         && before.reason == after.reason
         && one.looks_at_arguments(tool) == other.looks_at_arguments(tool)
         && one.limits_of(tool).map(limit).eq(other.limits_of(tool).map(limit))
-}
-
-/// Returns the document after the order; `None` if nothing has to change.
-fn apply_order_to_tool<'s>(
-    state: &EditState<'s>,
-    tool: &ToolKey,
-    order: &Order,
-) -> Result<Option<EditState<'s>>, CannotEdit> {
-    check_for_all(tool, order)?;
-    let mut changes = plan_changes(state, tool, order)?;
-    let mut standing_alone = None;
-    if state.is_patch() && changes.iter().any(is_about_entries) {
-        // Removing it from `hide` may be enough.
-        let shown: Vec<_> =
-            changes.iter().filter(|change| matches!(change, DocumentChange::Show(_))).cloned().collect();
-        if order.action == EditAction::Allow && order.reason.is_none() && !shown.is_empty() {
-            let after = state.with_changes(&shown)?;
-            if verify_order(state, &after, tool, order).is_ok() {
-                return Ok(Some(after));
-            }
-        }
-        // With entries the document stands alone, so the built-in rules below it have to be written into it.
-        let alone = state.make_standalone()?;
-        changes = plan_changes(&alone, tool, order)?;
-        standing_alone = Some(alone);
-    }
-    let state = standing_alone.as_ref().unwrap_or(state);
-    if changes.is_empty() {
-        verify_order(state, state, tool, order)?;
-        return Ok(standing_alone);
-    }
-    let after = state.with_changes(&changes)?;
-    verify_order(state, &after, tool, order)?;
-    Ok(Some(after))
 }
 
 /// Checks that an order for every tool is one that `all_tools` can express.
@@ -187,7 +170,7 @@ fn check_for_all(tool: &ToolKey, order: &Order) -> Result<(), CannotEdit> {
         return Ok(());
     }
     CannotEdit::refuse_edit(format!(
-        "`{}` means every tool, and there is no such entry to {verb}. Name the tools, or set `default` in the file.",
+        "`{}` means every tool, and no entry can {verb} every tool. Name the tools, or set `default` in the file.",
         tool.key
     ))
 }
@@ -209,8 +192,7 @@ fn plan_changes(state: &EditState<'_>, tool: &ToolKey, order: &Order) -> Result<
         EditAction::Hide if tool.exact_name().is_none() => {
             if order.reason.is_some() {
                 return CannotEdit::refuse_edit(format!(
-                    "A reason stands in the entry of a tool, and {} is put into the list `hide`, which has none. Name the \
-                     tools, or leave --reason out.",
+                    "{} goes into the list `hide`, which has no place for a reason. Name the tools, or leave out --reason.",
                     quote_for_message(&tool.key)
                 ));
             }
@@ -256,8 +238,8 @@ fn check_limit_allowed(state: &EditState<'_>, tool: &ToolKey, own: Option<&Docum
         let decision = state.policy.decide_tool(name);
         if matches!(decision.effect, Effect::Deny | Effect::Hide) {
             return CannotEdit::refuse_edit(format!(
-                "Every call of {} is refused already, by `{}`, so there is nothing to limit. If it is to be called, let it \
-                 through first: `policylayer allow {}`, with the same --server or --policy.",
+                "Every call of {} is already refused by `{}`, so there is nothing to limit. To let it through first, run \
+                 `policylayer allow {}` with the same --server or --policy.",
                 quote_for_message(name),
                 decision.rule,
                 escape_invisible(name)
@@ -266,8 +248,8 @@ fn check_limit_allowed(state: &EditState<'_>, tool: &ToolKey, own: Option<&Docum
         // With an entry of its own the class would no longer decide; what the server says can only make it stricter.
         if own.is_none() && state.policy.waits_for_listing(name) {
             return CannotEdit::refuse_edit(format!(
-                "What becomes of {} depends on what the server says that it does, and a limit of its own would let it through \
-                 whatever that is. Nothing was written. Say first what it may do: `policylayer allow {name}`, or `policylayer \
+                "What happens to {} depends on what the server says about it, and a limit of its own would let it through \
+                 regardless. Nothing was written. First decide what it may do: `policylayer allow {name}` or `policylayer \
                  ask {name}`.",
                 quote_for_message(name),
                 name = escape_invisible(name)
@@ -278,8 +260,7 @@ fn check_limit_allowed(state: &EditState<'_>, tool: &ToolKey, own: Option<&Docum
         && (state.policy.otherwise() != Effect::Allow || state.root.member("classes").is_some())
     {
         return CannotEdit::refuse_edit(format!(
-            "There is no entry {} that could be limited, and a new one would let through what other rules refuse. Limit \
-             the tools by their names.",
+            "There is no entry {} to limit, and a new one would let through what other rules refuse. Limit the tools by name.",
             quote_for_message(&tool.key)
         ));
     }
@@ -414,21 +395,21 @@ fn verify_order(
                 let items = after.root.member("hide").map(DocumentNode::items).unwrap_or_default();
                 let item = items.get(at).and_then(DocumentNode::as_text).unwrap_or_default();
                 format!(
-                    "Take {} out of `hide` first: `policylayer reset '{}'`",
+                    "Remove {} from `hide` first: `policylayer reset '{}'`",
                     quote_for_message(item),
                     escape_invisible(item)
                 )
             }
             None if tool.exact_name().is_none() && rule.starts_with("tools.") => {
                 format!(
-                    "A rule that names a tool comes before a glob: name the tool itself, {}",
+                    "A rule that names a tool takes precedence over a glob: name the tool itself, {}",
                     quote_for_message(name)
                 )
             }
             None => "Change that rule in the file first".to_owned(),
         };
         return CannotEdit::refuse_edit(format!(
-            "{} would not come out as asked: `{rule}` of {file} decides it, and makes of it `{}`. Nothing was written. {remedy}.",
+            "{} would not end up as asked: `{rule}` of {file} decides it, with the effect `{}`. Nothing was written. {remedy}.",
             quote_for_message(name),
             decision.effect
         ));

@@ -22,13 +22,11 @@ pub(in crate::author) struct ToolKey {
 impl ToolKey {
     /// Parses a name or glob as a policy does. Any other text is taken for the name of a tool with unusual characters.
     pub(super) fn parse(text: &str) -> Result<Self, CannotEdit> {
-        let name = ToolGlob::parse(text);
-        match name.map(|name| Self { key: text.to_owned(), name }) {
-            Ok(tool) => Ok(tool),
-            Err(bad) => Self::for_tool_name(text).ok_or_else(|| {
-                CannotEdit::Refused(format!("{} is no tool name or glob: {bad}.", quote_for_message(text)))
-            }),
-        }
+        ToolGlob::parse(text).map(|name| Self { key: text.to_owned(), name }).or_else(|bad| {
+            Self::for_tool_name(text).ok_or_else(|| {
+                CannotEdit::Refused(format!("{} is not a tool name or glob: {bad}.", quote_for_message(text)))
+            })
+        })
     }
 
     /// Returns the key of exactly this tool; `None` if no key can name it.
@@ -150,8 +148,7 @@ impl<'s> EditState<'s> {
             "all_tools" => self.root.member(key).is_none(),
             _ => false,
         };
-        let rules: Vec<DocumentMember> =
-            builtin.members().iter().filter(|(key, _)| is_missing(&key.name)).cloned().collect();
+        let rules: Vec<_> = builtin.members().iter().filter(|(key, _)| is_missing(&key.name)).cloned().collect();
         if self.source.format() == Format::Toml
             && let Some(text) = append_rules(self.source.text(), &rules, self.server)
         {
@@ -180,7 +177,7 @@ fn append_rules(text: &str, rules: &[DocumentMember], server: &ServerName) -> Op
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let gap = if text.ends_with('\n') || text.is_empty() { "" } else { end };
     let rules = format!(
-        "\n# With what follows, this file stands alone: these are the rules of policylayer's built-in policy for {server}.\n{document}"
+        "\n# These rules of policylayer's built-in policy for {server} make this file stand alone.\n{document}"
     );
     Some(format!("{text}{gap}{}", rules.replace('\n', end)))
 }

@@ -348,7 +348,7 @@ mod tests {
             apply_change("hide: [a, # A\n  b]\n", "test", &show)
                 .unwrap_err()
                 .to_string()
-                .contains("item 1 out of the list")
+                .contains("item 1 from the list")
         );
     }
 }
