@@ -93,7 +93,7 @@ pub mod probe;
 pub mod program;
 pub mod proxy;
 pub mod record;
-pub mod report;
+mod report;
 pub mod risk;
 pub mod settings;
 mod shell;

@@ -15,100 +15,80 @@ const CODE_LENGTH: usize = 4;
 /// How many characters a person may type if a code is expected.
 const MAX_TYPED: usize = 16;
 
-/// There is no confirmation code.
 #[derive(Debug, thiserror::Error)]
 #[error("Nothing is approved: the system has no randomness to give for a code ({0}). Try again.")]
-pub struct NoCode(#[from] getrandom::Error);
+pub(crate) struct NoCode(#[from] getrandom::Error);
 
 /// Makes a code for a person to type back.
-///
-/// # Errors
-/// When the system has no randomness to give.
-pub fn new_code() -> Result<String, NoCode> {
+pub(crate) fn new_code() -> Result<String, NoCode> {
     Ok(approvals::random_code(TYPEABLE, CODE_LENGTH)?)
 }
 
-/// Whether what a person typed is the code.
-pub fn is_code(typed: &str, code: &str) -> bool {
+pub(crate) fn is_code(typed: &str, code: &str) -> bool {
     typed.trim().eq_ignore_ascii_case(code)
 }
 
 /// A person's answer to an approval, and how they confirmed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenAnswer {
-    /// The id of the approval.
-    pub id: String,
-    /// The answer.
-    pub approval: ApprovalAnswer,
-    /// How it was confirmed.
-    pub confirm: Confirm,
+pub(crate) struct GivenAnswer {
+    pub(crate) id: String,
+    pub(crate) approval: ApprovalAnswer,
+    pub(crate) confirm: Confirm,
 }
 
-/// What the person is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WatchMode {
-    /// Choosing a call and reading it.
+pub(crate) enum WatchMode {
     Browse,
     /// Writing a note to the agent that goes with the refusal of a call.
     Note {
-        /// The id of the approval.
         id: String,
-        /// The note so far.
         text: String,
     },
     /// Typing back a code to approve a call.
     Code {
-        /// The id of the approval.
         id: String,
-        /// The answer to give.
         approval: ApprovalAnswer,
-        /// The code.
         code: String,
-        /// The text typed so far.
         typed: String,
     },
 }
 
 /// What waits, and what the person is doing with it.
 #[derive(Debug)]
-pub struct ApprovalWatch {
+pub(crate) struct ApprovalWatch {
     required: Confirm,
     entries: Vec<ApprovalEntry>,
     /// The id of the call that is shown, and since when it has been shown.
     shown: Option<(String, Duration)>,
     /// The index of its first visible line.
-    pub scroll: usize,
-    /// What the person is doing.
-    pub mode: WatchMode,
-    /// The last message to the person.
-    pub message: String,
+    pub(crate) scroll: usize,
+    pub(crate) mode: WatchMode,
+    pub(crate) message: String,
 }
 
 impl ApprovalWatch {
     /// Creates a watch that shows nothing yet. Approvals need at least `required`.
-    pub fn new(required: Confirm) -> Self {
+    pub(crate) fn new(required: Confirm) -> Self {
         let (mode, message) = (WatchMode::Browse, String::new());
         Self { required, entries: Vec::new(), shown: None, scroll: 0, mode, message }
     }
 
     /// Returns the calls that can be answered, the oldest first.
-    pub fn entries(&self) -> &[ApprovalEntry] {
+    pub(crate) fn entries(&self) -> &[ApprovalEntry] {
         &self.entries
     }
 
-    /// Returns the index of the call that is shown.
-    pub fn position(&self) -> Option<usize> {
+    pub(crate) fn position(&self) -> Option<usize> {
         let (id, _) = self.shown.as_ref()?;
         self.entries.iter().position(|entry| entry.id == *id)
     }
 
-    /// Returns the call that is shown.
-    pub fn shown_entry(&self) -> Option<&ApprovalEntry> {
+    pub(crate) fn shown_entry(&self) -> Option<&ApprovalEntry> {
         self.entries.get(self.position()?)
     }
 
     /// Replaces the waiting calls. The call that is shown stays as long as it waits.
-    pub fn update_entries(&mut self, all: Vec<ApprovalEntry>, now: Duration) {
+    pub(crate) fn update_entries(&mut self, all: Vec<ApprovalEntry>, now: Duration) {
         let position = self.position();
         self.entries = all.into_iter().filter(|entry| entry.state.is_open()).collect();
         if self.position().is_none() {
@@ -131,21 +111,16 @@ impl ApprovalWatch {
         }
     }
 
-    /// Shows the call before the one that is shown.
-    pub fn show_previous(&mut self, now: Duration) {
+    pub(crate) fn show_previous(&mut self, now: Duration) {
         self.show_at(self.position().unwrap_or(0).saturating_sub(1), now);
     }
 
-    /// Shows the call after the one that is shown.
-    pub fn show_next(&mut self, now: Duration) {
+    pub(crate) fn show_next(&mut self, now: Duration) {
         self.show_at(self.position().unwrap_or(0) + 1, now);
     }
 
     /// Approves the call that is shown, or asks for a code first.
-    ///
-    /// # Errors
-    /// When there is no randomness for a code.
-    pub fn approve(&mut self, approval: ApprovalAnswer, now: Duration) -> Result<Option<GivenAnswer>, NoCode> {
+    pub(crate) fn approve(&mut self, approval: ApprovalAnswer, now: Duration) -> Result<Option<GivenAnswer>, NoCode> {
         let Some(id) = self.id_if_seen(now) else { return Ok(None) };
         let needed = self.shown_entry().map_or(Confirm::Code, |entry| entry.confirm.max(self.required));
         if needed == Confirm::Code {
@@ -157,7 +132,7 @@ impl ApprovalWatch {
     }
 
     /// Asks for a note that goes with the refusal of the call that is shown.
-    pub fn begin_refusal(&mut self, now: Duration) {
+    pub(crate) fn begin_refusal(&mut self, now: Duration) {
         if let Some(id) = self.id_if_seen(now) {
             self.mode = WatchMode::Note { id, text: String::new() };
             self.message.clear();
@@ -183,8 +158,7 @@ impl ApprovalWatch {
         }
     }
 
-    /// Adds a character to the typed text.
-    pub fn type_char(&mut self, c: char) {
+    pub(crate) fn type_char(&mut self, c: char) {
         if let Some((text, most)) = self.typed_text()
             && text.chars().count() < most
         {
@@ -192,19 +166,17 @@ impl ApprovalWatch {
         }
     }
 
-    /// Removes the last character.
-    pub fn erase_char(&mut self) {
+    pub(crate) fn erase_char(&mut self) {
         _ = self.typed_text().and_then(|(text, _)| text.pop());
     }
 
-    /// Returns to browsing.
-    pub fn cancel_typing(&mut self) {
+    pub(crate) fn cancel_typing(&mut self) {
         self.mode = WatchMode::Browse;
         "Nothing was answered.".clone_into(&mut self.message);
     }
 
     /// Ends typing. Returns the answer, unless the code is wrong.
-    pub fn submit_typed(&mut self) -> Option<GivenAnswer> {
+    pub(crate) fn submit_typed(&mut self) -> Option<GivenAnswer> {
         match std::mem::replace(&mut self.mode, WatchMode::Browse) {
             WatchMode::Browse => None,
             WatchMode::Note { id, text } => {

@@ -76,9 +76,6 @@ impl PlacedDiagnostic {
 
 impl CheckReport {
     /// Checks the policy in force for a server.
-    ///
-    /// # Errors
-    /// If it cannot be found or read.
     pub(crate) fn check_policy(
         named: Option<&Path>,
         server: &ServerName,

@@ -7,41 +7,41 @@ use crate::policy::{Effect, Limit, Policy, Scope};
 
 /// The result of `allow`, `deny`, `hide`, `limit`, `ask`, `reset` and `add`.
 #[derive(Debug, Serialize)]
-pub struct EditReport<'p> {
+pub(crate) struct EditReport<'p> {
     /// The policy file.
-    pub file: &'p str,
+    pub(crate) file: &'p str,
     /// The server that the policy is for.
-    pub server: &'p str,
+    pub(crate) server: &'p str,
     /// Whether the policy had to be changed.
-    pub changed: bool,
+    pub(crate) changed: bool,
     /// Whether the file was written; `false` after a dry run.
-    pub written: bool,
+    pub(crate) written: bool,
     /// The decisions on known tools that change.
-    pub decisions: Vec<DecisionChange<'p>>,
+    pub(crate) decisions: Vec<DecisionChange<'p>>,
 }
 
 /// A known tool whose calls are decided differently than before.
 #[derive(Debug, Serialize)]
-pub struct DecisionChange<'p> {
+pub(crate) struct DecisionChange<'p> {
     /// The tool.
-    pub tool: String,
+    pub(crate) tool: String,
     /// The decision before.
-    pub before: ToolDecision<'p>,
+    pub(crate) before: ToolDecision<'p>,
     /// The decision now.
-    pub after: ToolDecision<'p>,
+    pub(crate) after: ToolDecision<'p>,
 }
 
 /// How calls of a tool are decided.
 #[derive(Debug, Serialize)]
-pub struct ToolDecision<'p> {
+pub(crate) struct ToolDecision<'p> {
     /// `allow`, `require_approval`, `deny` or `hide`.
-    pub effect: &'static str,
+    pub(crate) effect: &'static str,
     /// The path of the rule that decides.
-    pub rule: &'p str,
+    pub(crate) rule: &'p str,
     /// The reason that the agent is given.
-    pub reason: Option<&'p str>,
+    pub(crate) reason: Option<&'p str>,
     /// The limits on calls that pass, such as `10 a minute`.
-    pub limits: Vec<String>,
+    pub(crate) limits: Vec<String>,
 }
 
 impl<'p> ToolDecision<'p> {
@@ -61,7 +61,7 @@ fn describe_limit(limit: &Limit) -> String {
 }
 
 /// Returns the known tools whose decisions differ, sorted by name. The same decision by another rule is no change.
-pub fn compare_decisions<'p>(before: &'p Policy, after: &'p Policy) -> Vec<DecisionChange<'p>> {
+pub(crate) fn compare_decisions<'p>(before: &'p Policy, after: &'p Policy) -> Vec<DecisionChange<'p>> {
     let mut tools = before.known_tools();
     tools.extend(after.known_tools());
     let change = |tool: String| {

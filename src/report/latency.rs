@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 /// Durations, each with an error of at most a fortieth. Serializes as the members `p50_ms` and `p99_ms`.
 #[derive(Debug, Default)]
-pub struct Latency {
+pub(crate) struct Latency {
     /// The number of durations, by the logarithm of their microseconds.
     counts: BTreeMap<u16, u64>,
     count: u64,
@@ -18,7 +18,7 @@ const STEP: f64 = 1.05;
 
 impl Latency {
     /// Adds a duration in milliseconds.
-    pub fn add_milliseconds(&mut self, ms: f64) {
+    pub(crate) fn add_milliseconds(&mut self, ms: f64) {
         let step = ((ms * 1_000.0).max(0.0) + 1.0).ln() / STEP.ln();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates as an integer")]
         let step = step.round() as u16;
@@ -27,7 +27,7 @@ impl Latency {
     }
 
     /// Returns the milliseconds within which this percentage of the answers came; `None` if there are none.
-    pub fn percentile(&self, percent: u64) -> Option<f64> {
+    pub(crate) fn percentile(&self, percent: u64) -> Option<f64> {
         let wanted = (self.count * percent).div_ceil(100).max(1);
         let mut seen = 0;
         let step = self.counts.iter().find_map(|(step, count)| {

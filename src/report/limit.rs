@@ -10,18 +10,18 @@ use crate::policy::{Amount, Limit, Scope, Window};
 
 /// A limit of the policy in force.
 #[derive(Clone, Debug, Serialize)]
-pub struct LimitSummary<'p> {
+pub(crate) struct LimitSummary<'p> {
     /// The limit's path in the policy document.
-    pub rule: &'p str,
+    pub(crate) rule: &'p str,
     /// How much a window lets through.
-    pub max: Amount,
+    pub(crate) max: Amount,
     /// The length of the window, in seconds.
     #[serde(serialize_with = "whole_seconds")]
-    pub window: Window,
+    pub(crate) window: Window,
     /// `sliding` or `calendar`.
-    pub align: &'static str,
+    pub(crate) align: &'static str,
     /// Whose calls are counted together.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
 }
 
 impl<'p> From<&'p Limit> for LimitSummary<'p> {
@@ -44,23 +44,17 @@ impl Serialize for Amount {
 }
 
 /// Serializes a window as its length in whole seconds.
-///
-/// # Errors
-/// When the serializer fails.
-pub fn whole_seconds<S: Serializer>(window: &Window, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn whole_seconds<S: Serializer>(window: &Window, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(window.length().as_secs())
 }
 
 /// Serializes a window as its length in seconds, with a fraction.
-///
-/// # Errors
-/// When the serializer fails.
-pub fn exact_seconds<S: Serializer>(window: &Window, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn exact_seconds<S: Serializer>(window: &Window, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(window.length().as_secs_f64())
 }
 
 /// Returns how a window moves: `sliding` or `calendar`.
-pub fn align_word(window: Window) -> &'static str {
+pub(crate) fn align_word(window: Window) -> &'static str {
     match window {
         Window::Sliding(_) => "sliding",
         Window::Calendar(_) => "calendar",
@@ -69,7 +63,7 @@ pub fn align_word(window: Window) -> &'static str {
 
 /// A window as text after "per": `minute`, `90 seconds`, `day (UTC)`.
 #[derive(Clone, Copy, Debug)]
-pub struct WindowText(pub Window);
+pub(crate) struct WindowText(pub(crate) Window);
 
 impl fmt::Display for WindowText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

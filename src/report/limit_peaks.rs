@@ -19,30 +19,30 @@ const NEAR: f64 = 0.8;
 
 /// The most that a window of a limit held.
 #[derive(Clone, Debug, Serialize)]
-pub struct LimitPeak {
+pub(crate) struct LimitPeak {
     /// The server.
-    pub server: String,
+    pub(crate) server: String,
     /// The limit's path in the policy document.
-    pub rule: String,
+    pub(crate) rule: String,
     /// The tool of the call that reached the peak.
-    pub tool: String,
+    pub(crate) tool: String,
     /// How much the window held.
-    pub used: Amount,
+    pub(crate) used: Amount,
     /// How much a window lets through.
-    pub max: Amount,
+    pub(crate) max: Amount,
     /// The share of the limit that was used; 1 is all of it.
-    pub share: f64,
+    pub(crate) share: f64,
     /// Whether the peak is near the limit: four fifths or more.
-    pub near: bool,
+    pub(crate) near: bool,
     /// The length of the window, in seconds.
     #[serde(serialize_with = "exact_seconds")]
-    pub window: Window,
+    pub(crate) window: Window,
     /// `sliding` or `calendar`.
-    pub align: &'static str,
+    pub(crate) align: &'static str,
     /// Whose calls are counted together.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// The time of the call that reached the peak.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 impl LimitPeak {
@@ -68,7 +68,7 @@ impl LimitPeak {
 
 /// The limits of one server's policy, and what was counted for them.
 #[derive(Debug)]
-pub struct LimitPeaks {
+pub(crate) struct LimitPeaks {
     server: String,
     policy: Policy,
     /// By the limit's rule, and by the session if the limit is per session.
@@ -77,14 +77,13 @@ pub struct LimitPeaks {
 }
 
 impl LimitPeaks {
-    /// Creates the peaks of a policy, with nothing counted yet.
-    pub fn new(server: &ServerName, policy: Policy) -> Self {
+    pub(crate) fn new(server: &ServerName, policy: Policy) -> Self {
         let server = server.as_str().to_owned();
         Self { server, policy, windows: HashMap::new(), peaks: BTreeMap::new() }
     }
 
     /// Counts a call that was passed on. Calls must come in the order of their times.
-    pub fn count_call(&mut self, call: &RecordedCall) {
+    pub(crate) fn count_call(&mut self, call: &RecordedCall) {
         let now = call.unix_time();
         for limit in self.policy.limits_of(&call.tool) {
             let amount = match (&limit.increment, &call.arguments) {
@@ -112,7 +111,7 @@ impl LimitPeaks {
     }
 
     /// Returns the peaks of the limits for which something was counted, by rule.
-    pub fn into_peaks(self) -> impl Iterator<Item = LimitPeak> {
+    pub(crate) fn into_peaks(self) -> impl Iterator<Item = LimitPeak> {
         self.peaks.into_values()
     }
 }

@@ -18,31 +18,17 @@ const MAX_REASON: usize = 160;
 
 /// Why there is no log to report on. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The log cannot be read.
+pub(crate) enum LogError {
     #[error("The audit log in {dir} cannot be read. Read it as the user who runs policylayer: {error}")]
-    Unreadable {
-        /// The directory of the log.
-        dir: String,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// There is no log, or none of the selected server.
+    Unreadable { dir: String, error: io::Error },
     #[error("There is no audit log {0}. `policylayer wrap` starts it with its first decision.")]
     Missing(String),
-    /// Several servers have a log, and none was named.
     #[error("There are logs of several servers: {servers}. Name one of them, as in --server {first}.")]
-    Several {
-        /// The servers.
-        servers: String,
-        /// The first of them, as an example.
-        first: ServerName,
-    },
+    Several { servers: String, first: ServerName },
 }
 
 impl LogError {
-    /// Returns the exit code of a command that ends with this error.
-    pub fn exit_code(&self) -> Exit {
+    pub(crate) fn exit_code(&self) -> Exit {
         match self {
             Self::Several { .. } => Exit::Usage,
             Self::Unreadable { .. } | Self::Missing(_) => Exit::Failed,
@@ -67,10 +53,7 @@ impl LogError {
 
 /// Chooses the server whose log in `dir` is meant: the named one, else the one of the policy file if it has a log, else
 /// the only one that has a log.
-///
-/// # Errors
-/// Returns an error if there is no log, or more than one to choose from.
-pub fn choose_server(
+pub(crate) fn choose_server(
     named: Option<&ServerName>,
     of_policy: Option<ServerName>,
     dir: &Path,
@@ -91,7 +74,7 @@ pub fn choose_server(
 
 /// The log of one server, or of all of them, from its first line on.
 #[derive(Debug)]
-pub struct LogRecords {
+pub(crate) struct LogRecords {
     reader: Reader,
     dir: PathBuf,
     server: Option<ServerName>,
@@ -101,28 +84,19 @@ pub struct LogRecords {
 
 impl LogRecords {
     /// Opens the log of `server` in `dir`, or all logs there. They may be missing.
-    ///
-    /// # Errors
-    /// When the directory cannot be read.
-    pub fn open(dir: &Path, server: Option<&ServerName>) -> Result<Self, LogError> {
+    pub(crate) fn open(dir: &Path, server: Option<&ServerName>) -> Result<Self, LogError> {
         let reader = Reader::open(dir, server).map_err(|error| LogError::from_io(dir, error))?;
         Ok(Self { reader, dir: dir.to_owned(), server: server.cloned(), warnings: 0 })
     }
 
     /// Opens the log of `server` in `dir`, or all logs there.
-    ///
-    /// # Errors
-    /// When the directory cannot be read, or there is no log.
-    pub fn open_existing(dir: &Path, server: Option<&ServerName>) -> Result<Self, LogError> {
+    pub(crate) fn open_existing(dir: &Path, server: Option<&ServerName>) -> Result<Self, LogError> {
         let records = Self::open(dir, server)?;
         records.find_missing()?.map_or(Ok(records), Err)
     }
 
     /// Returns what to tell a person if there is no log at all.
-    ///
-    /// # Errors
-    /// When the directory cannot be read.
-    pub fn find_missing(&self) -> Result<Option<LogError>, LogError> {
+    pub(crate) fn find_missing(&self) -> Result<Option<LogError>, LogError> {
         if self.reader.servers().len() > 0 {
             return Ok(None);
         }
@@ -131,10 +105,7 @@ impl LogRecords {
 
     /// Passes each available line that was not passed on yet to `on`, also as text. Returns warnings about the lines
     /// that were skipped.
-    ///
-    /// # Errors
-    /// When the log cannot be read, and what `on` fails with.
-    pub fn for_each<E: From<LogError>>(
+    pub(crate) fn for_each<E: From<LogError>>(
         &mut self,
         mut on: impl FnMut(&LogLine<'_>, &str) -> Result<(), E>,
     ) -> Result<Vec<String>, E> {
@@ -163,10 +134,7 @@ impl LogRecords {
 
     /// Passes the recorded tool calls since a time, or all of them, to `on`, in the order of their decisions. Returns
     /// warnings about the lines that were skipped.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn for_each_call(
+    pub(crate) fn for_each_call(
         &mut self,
         since: Option<Timestamp>,
         mut on: impl FnMut(&RecordedCall),
@@ -188,37 +156,32 @@ impl LogRecords {
     }
 
     /// Looks for lines that were written since.
-    ///
-    /// # Errors
-    /// When the directory cannot be read.
-    pub fn look_again(&mut self) -> Result<(), LogError> {
+    pub(crate) fn look_again(&mut self) -> Result<(), LogError> {
         self.reader.look_again().map_err(|error| LogError::from_io(&self.dir, error))
     }
 
-    /// Returns the servers whose logs are read.
-    pub fn servers(&self) -> impl ExactSizeIterator<Item = &ServerName> {
+    pub(crate) fn servers(&self) -> impl ExactSizeIterator<Item = &ServerName> {
         self.reader.servers()
     }
 }
 
 /// Selects lines of the log. A field that is `None` excludes nothing.
 #[derive(Clone, Debug, Default)]
-pub struct LogFilter {
+pub(crate) struct LogFilter {
     /// The name of the tool, or of a prompt. Entries about the log itself have none.
-    pub tool: Option<ToolGlob>,
+    pub(crate) tool: Option<ToolGlob>,
     /// The effect, as the log has it.
-    pub effect: Option<String>,
+    pub(crate) effect: Option<String>,
     /// The outcome, as the log has it.
-    pub outcome: Option<String>,
+    pub(crate) outcome: Option<String>,
     /// The first digits of the session's name.
-    pub session: Option<String>,
+    pub(crate) session: Option<String>,
     /// The time of the earliest selected decision.
-    pub since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
 }
 
 impl LogFilter {
-    /// Returns whether the filter selects a line.
-    pub fn matches(&self, line: &LogLine<'_>) -> bool {
+    pub(crate) fn matches(&self, line: &LogLine<'_>) -> bool {
         let fits = |wanted: &Option<String>, word: &str| wanted.as_ref().is_none_or(|wanted| wanted == word);
         self.since.is_none_or(|since| line.time >= since)
             && self.session.as_ref().is_none_or(|session| line.session.starts_with(session.as_str()))

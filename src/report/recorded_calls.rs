@@ -17,30 +17,23 @@ use crate::wire::method;
 
 /// A recorded call of a tool.
 #[derive(Debug)]
-pub struct RecordedCall {
-    /// When it was decided.
-    pub time: Timestamp,
-    /// The session's name.
-    pub session: Box<str>,
+pub(crate) struct RecordedCall {
+    pub(crate) time: Timestamp,
+    pub(crate) session: Box<str>,
     /// The number of the decision in the session, from 1.
-    pub number: u64,
-    /// The tool's name.
-    pub tool: Box<str>,
-    /// The tool's risk class.
-    pub class: Option<Box<str>>,
-    /// How it was decided.
-    pub effect: Effect,
-    /// The rule that decided it.
-    pub rule: Box<str>,
-    /// The outcome of the call.
-    pub outcome: Outcome,
+    pub(crate) number: u64,
+    pub(crate) tool: Box<str>,
+    pub(crate) class: Option<Box<str>>,
+    pub(crate) effect: Effect,
+    pub(crate) rule: Box<str>,
+    pub(crate) outcome: Outcome,
     /// The arguments; `None` if the log has not kept them.
-    pub arguments: Option<Arguments>,
+    pub(crate) arguments: Option<Arguments>,
 }
 
 impl RecordedCall {
     /// Returns the call that a line is about; `None` if there is none, or if no policy decided the call.
-    pub fn from_line(line: &LogLine<'_>) -> Option<Self> {
+    pub(crate) fn from_line(line: &LogLine<'_>) -> Option<Self> {
         let About::Decision(record) = &line.about else { return None };
         let is_by_policy = ![PROTOCOL_RULE, REQUIRED_RULE].contains(&&*record.rule);
         if record.method.as_deref() != Some(method::TOOLS_CALL) || !is_by_policy {
@@ -59,8 +52,7 @@ impl RecordedCall {
         })
     }
 
-    /// Returns whether the call was passed on to the server.
-    pub fn reached_server(&self) -> bool {
+    pub(crate) fn reached_server(&self) -> bool {
         self.outcome != Outcome::Refused
     }
 
@@ -72,8 +64,7 @@ impl RecordedCall {
         class.map_or(by_name, |class| ToolRef { listing: Listing::As(class.max(by_name.guess_class())), ..by_name })
     }
 
-    /// Returns the time of the decision since 1970.
-    pub fn unix_time(&self) -> Duration {
+    pub(crate) fn unix_time(&self) -> Duration {
         Duration::try_from(self.time.as_duration()).unwrap_or_default()
     }
 
@@ -83,7 +74,7 @@ impl RecordedCall {
 }
 
 fn parse_effect(word: &str) -> Option<Effect> {
-    [Effect::Allow, Effect::Deny, Effect::Hide, Effect::RequireApproval].into_iter().find(|one| one.as_str() == word)
+    Effect::ALL.into_iter().find(|effect| effect.as_str() == word)
 }
 
 /// Returns the arguments if the log has all of them.
@@ -97,7 +88,7 @@ fn recorded_arguments(record: &Record<'_>) -> Option<Arguments> {
 
 /// Sorts calls by the time of their decision: the log has them in the order in which they were answered.
 #[derive(Debug, Default)]
-pub struct CallOrder {
+pub(crate) struct CallOrder {
     /// By time, session, number in the session, and arrival.
     waiting: BTreeMap<(Timestamp, Box<str>, u64, u64), RecordedCall>,
     arrived: u64,
@@ -106,7 +97,7 @@ pub struct CallOrder {
 
 impl CallOrder {
     /// Adds a call, and returns the next one once the maximum number waits.
-    pub fn push(&mut self, call: RecordedCall) -> Option<RecordedCall> {
+    pub(crate) fn push(&mut self, call: RecordedCall) -> Option<RecordedCall> {
         self.weight += call.arguments_length();
         self.arrived += 1;
         self.waiting.insert((call.time, call.session.clone(), call.number, self.arrived), call);
@@ -115,7 +106,7 @@ impl CallOrder {
     }
 
     /// Returns the next call, once no more are added.
-    pub fn pop(&mut self) -> Option<RecordedCall> {
+    pub(crate) fn pop(&mut self) -> Option<RecordedCall> {
         let (_, call) = self.waiting.pop_first()?;
         self.weight -= call.arguments_length();
         Some(call)
@@ -125,7 +116,7 @@ impl CallOrder {
 /// Decides recorded calls under another policy. Each session has its own counts, and all sessions share those of the
 /// scope `server`; both follow the recorded times.
 #[derive(Debug)]
-pub struct Replayer<'p> {
+pub(crate) struct Replayer<'p> {
     policy: &'p Policy,
     server: SharedCounts,
     /// Each with the number of the call that used it last.
@@ -134,13 +125,12 @@ pub struct Replayer<'p> {
 }
 
 impl<'p> Replayer<'p> {
-    /// Creates a replayer that has counted nothing.
-    pub fn new(policy: &'p Policy) -> Self {
+    pub(crate) fn new(policy: &'p Policy) -> Self {
         Self { policy, server: SharedCounts::default(), sessions: HashMap::new(), calls: 0 }
     }
 
     /// Decides a call; `None` if that depends on arguments that the log lacks. Such a call counts against no limit.
-    pub fn decide_call(&mut self, call: &RecordedCall) -> Option<TrialDecision> {
+    pub(crate) fn decide_call(&mut self, call: &RecordedCall) -> Option<TrialDecision> {
         let none = Arguments::default();
         let arguments = match &call.arguments {
             Some(arguments) => arguments,
@@ -170,7 +160,6 @@ impl<'p> Replayer<'p> {
     }
 }
 
-/// The counts that all sessions share.
 #[derive(Clone, Debug, Default)]
 struct SharedCounts(Arc<Mutex<Memory>>);
 

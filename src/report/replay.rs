@@ -13,66 +13,63 @@ use crate::policy::{Policy, ServerName};
 
 /// How decisions change under another policy.
 #[derive(Debug, Default, Serialize)]
-pub struct ReplayReport {
+pub(crate) struct ReplayReport {
     /// The server.
-    pub server: String,
+    pub(crate) server: String,
     /// The policy file.
-    pub file: String,
+    pub(crate) file: String,
     /// How many calls there were.
-    pub calls: u64,
+    pub(crate) calls: u64,
     /// How many are decided as before.
-    pub same: u64,
+    pub(crate) same: u64,
     /// How many are decided differently.
-    pub changed: u64,
+    pub(crate) changed: u64,
     /// The changes, most frequent first.
-    pub changes: Vec<ReplayChange>,
+    pub(crate) changes: Vec<ReplayChange>,
     /// How many calls cannot be decided again because the log lacks the arguments that a rule checks.
-    pub uncertain: u64,
+    pub(crate) uncertain: u64,
     /// The tools of these calls.
-    pub uncertain_tools: Vec<UncertainTool>,
+    pub(crate) uncertain_tools: Vec<UncertainTool>,
     /// Warnings about lines that could not be read.
     #[serde(skip)]
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Calls of one tool whose decision changes in one way.
 #[derive(Debug, Serialize)]
-pub struct ReplayChange {
+pub(crate) struct ReplayChange {
     /// The tool.
-    pub tool: String,
+    pub(crate) tool: String,
     /// How many calls there were.
-    pub calls: u64,
+    pub(crate) calls: u64,
     /// The recorded effect.
-    pub was: &'static str,
+    pub(crate) was: &'static str,
     /// The recorded rule that decided the first of these calls.
-    pub recorded_rule: String,
+    pub(crate) recorded_rule: String,
     /// The effect now.
-    pub becomes: &'static str,
+    pub(crate) becomes: &'static str,
     /// The rule that decides now.
-    pub rule: String,
+    pub(crate) rule: String,
     /// The reason now.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// The time of the first of these calls.
-    pub example: Timestamp,
+    pub(crate) example: Timestamp,
     /// The session of the first of these calls.
-    pub session: String,
+    pub(crate) session: String,
 }
 
 /// Calls of one tool that cannot be decided again.
 #[derive(Debug, Serialize)]
-pub struct UncertainTool {
+pub(crate) struct UncertainTool {
     /// The tool.
-    pub tool: String,
+    pub(crate) tool: String,
     /// How many calls there were.
-    pub calls: u64,
+    pub(crate) calls: u64,
 }
 
 impl ReplayReport {
     /// Decides the calls in a server's log again, either those since a time or all.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn collect(
+    pub(crate) fn collect(
         records: &mut LogRecords,
         server: &ServerName,
         policy: &Policy,

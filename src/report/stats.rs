@@ -18,116 +18,113 @@ use crate::wire::method;
 
 /// Totals of the lines of the log.
 #[derive(Debug, Default, Serialize)]
-pub struct StatsReport {
+pub(crate) struct StatsReport {
     /// The time of the first line.
-    pub first: Option<Timestamp>,
+    pub(crate) first: Option<Timestamp>,
     /// The time of the last line.
-    pub last: Option<Timestamp>,
+    pub(crate) last: Option<Timestamp>,
     /// How many decisions there were.
-    pub decisions: u64,
+    pub(crate) decisions: u64,
     /// How many of them were about something other than a tool call.
-    pub other_decisions: u64,
+    pub(crate) other_decisions: u64,
     /// How many decisions are missing from the log, by its own account.
-    pub lost: u64,
+    pub(crate) lost: u64,
     /// How many sessions were killed.
-    pub killed: u64,
+    pub(crate) killed: u64,
     /// How many decisions are only in the totals because there were too many tools, rules or sessions to list.
-    pub not_told_apart: u64,
+    pub(crate) not_told_apart: u64,
     /// The calls of each tool, by server and name.
-    pub tools: Vec<ToolStats>,
+    pub(crate) tools: Vec<ToolStats>,
     /// What each rule refused, most frequent first.
-    pub refusals: Vec<RefusalStats>,
+    pub(crate) refusals: Vec<RefusalStats>,
     /// How close the calls came to the limits of the policies in force now, by server and rule.
-    pub limits: Vec<LimitPeak>,
+    pub(crate) limits: Vec<LimitPeak>,
     /// The sessions, by name.
-    pub sessions: Vec<SessionStats>,
+    pub(crate) sessions: Vec<SessionStats>,
     /// The number of servers in the sessions.
     #[serde(skip)]
-    pub servers: usize,
+    pub(crate) servers: usize,
     /// Warnings about policies that cannot be loaded, so that limits are left out, and about lines that cannot be read.
     #[serde(skip)]
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The calls of a tool.
 #[derive(Debug, Default, Serialize)]
-pub struct ToolStats {
+pub(crate) struct ToolStats {
     /// The server.
-    pub server: String,
+    pub(crate) server: String,
     /// The tool's name.
-    pub tool: String,
+    pub(crate) tool: String,
     /// Its risk class when it was last called.
-    pub class: Option<String>,
+    pub(crate) class: Option<String>,
     /// How many calls there were.
-    pub calls: u64,
+    pub(crate) calls: u64,
     /// How many were allowed.
-    pub allow: u64,
+    pub(crate) allow: u64,
     /// How many were denied.
-    pub deny: u64,
+    pub(crate) deny: u64,
     /// How many were refused because the tool is hidden.
-    pub hide: u64,
+    pub(crate) hide: u64,
     /// How many needed an approval.
-    pub require_approval: u64,
+    pub(crate) require_approval: u64,
     /// How many would have been refused but were passed on (`wrap --observe`).
-    pub observed: u64,
+    pub(crate) observed: u64,
     /// How many were not passed on.
-    pub refused: u64,
+    pub(crate) refused: u64,
     /// How many the server answered with an error, or never answered.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// How long the answers took: `p50_ms` and `p99_ms`.
     #[serde(flatten)]
-    pub latency: Latency,
+    pub(crate) latency: Latency,
 }
 
 /// What one rule refused.
 #[derive(Debug, Serialize)]
-pub struct RefusalStats {
+pub(crate) struct RefusalStats {
     /// The server.
-    pub server: String,
+    pub(crate) server: String,
     /// The rule's path.
-    pub rule: String,
+    pub(crate) rule: String,
     /// The effect of the last refusal.
-    pub effect: String,
+    pub(crate) effect: String,
     /// How many refusals there were.
-    pub count: u64,
+    pub(crate) count: u64,
     /// The time of the last refusal.
-    pub last: Timestamp,
+    pub(crate) last: Timestamp,
     /// The reason of the last refusal.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// One run of the wrapper.
 #[derive(Debug, Serialize)]
-pub struct SessionStats {
+pub(crate) struct SessionStats {
     /// The session's name.
-    pub session: String,
+    pub(crate) session: String,
     /// The server.
-    pub server: String,
+    pub(crate) server: String,
     /// The name and version that the client gave.
-    pub client: Option<ClientClaim>,
+    pub(crate) client: Option<ClientClaim>,
     /// The time of the first line.
-    pub first: Timestamp,
+    pub(crate) first: Timestamp,
     /// The time of the last line.
-    pub last: Timestamp,
+    pub(crate) last: Timestamp,
     /// How many decisions there were.
-    pub decisions: u64,
+    pub(crate) decisions: u64,
 }
 
 /// The name and version that a client gave.
 #[derive(Debug, Serialize)]
-pub struct ClientClaim {
+pub(crate) struct ClientClaim {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its version.
-    pub version: String,
+    pub(crate) version: String,
 }
 
 impl StatsReport {
     /// Totals the lines that match a filter.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn collect(records: &mut LogRecords, filter: &LogFilter, env: &Env) -> Result<Self, LogError> {
+    pub(crate) fn collect(records: &mut LogRecords, filter: &LogFilter, env: &Env) -> Result<Self, LogError> {
         let mut tally = StatsTally::default();
         tally.load_limits(records, env);
         let warnings = records.for_each(|line, _| {

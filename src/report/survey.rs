@@ -13,40 +13,36 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What was used: calls that reached the server.
 #[derive(Debug, Default)]
-pub struct UsageSurvey {
-    /// By name.
-    pub tools: BTreeMap<String, ToolUsage>,
-    /// How many calls reached the server.
-    pub calls: u64,
-    /// The time of the first of them.
-    pub first: Option<Timestamp>,
-    /// The time of the last of them.
-    pub last: Option<Timestamp>,
+pub(crate) struct UsageSurvey {
+    pub(crate) tools: BTreeMap<String, ToolUsage>,
+    pub(crate) calls: u64,
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) last: Option<Timestamp>,
     /// How many of them the policy refuses, by tool and rule.
-    pub refused: BTreeMap<(String, String), u64>,
+    pub(crate) refused: BTreeMap<(String, String), u64>,
     /// How many calls are left out because there are too many tools.
-    pub left_out: u64,
+    pub(crate) left_out: u64,
     /// Warnings about lines that could not be read.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// How a tool was used.
 #[derive(Debug, Default)]
-pub struct ToolUsage {
+pub(crate) struct ToolUsage {
     /// Its risk class, if the log has one.
-    pub class: Option<String>,
-    /// How many calls reached the server.
-    pub calls: u64,
+    pub(crate) class: Option<String>,
+    pub(crate) calls: u64,
     /// The most calls that one session made in a minute.
-    pub peak: u64,
+    pub(crate) peak: u64,
 }
 
 impl UsageSurvey {
     /// Surveys the calls in a log since a time, or all of them.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub fn collect(records: &mut LogRecords, policy: &Policy, since: Option<Timestamp>) -> Result<Self, LogError> {
+    pub(crate) fn collect(
+        records: &mut LogRecords,
+        policy: &Policy,
+        since: Option<Timestamp>,
+    ) -> Result<Self, LogError> {
         let mut survey = Self::default();
         let mut minutes = LastMinute::default();
         let mut replayer = Replayer::new(policy);
@@ -82,8 +78,7 @@ impl UsageSurvey {
         }
     }
 
-    /// Returns whether the policy refuses calls of this tool.
-    pub fn is_refused(&self, tool: &str) -> bool {
+    pub(crate) fn is_refused(&self, tool: &str) -> bool {
         self.refused.keys().any(|(refused, _)| refused == tool)
     }
 }
@@ -94,7 +89,7 @@ fn is_refusal(effect: Effect) -> bool {
 
 /// Whether the rule that refuses a tool is one that an entry of its own would replace, not a check or a rule for every
 /// tool.
-pub fn lacks_an_entry(policy: &Policy, tool: &str) -> bool {
+pub(crate) fn lacks_an_entry(policy: &Policy, tool: &str) -> bool {
     let decision = policy.decide_tool(tool);
     // A file with entries replaces the whole built-in policy.
     let is_builtin = decision.rule.starts_with("builtin:");

@@ -10,31 +10,28 @@ use crate::policy::ServerName;
 
 /// Whether logs are intact.
 #[derive(Debug, Serialize)]
-pub struct VerificationReport {
+pub(crate) struct VerificationReport {
     /// Whether all of them are intact.
-    pub whole: bool,
+    pub(crate) whole: bool,
     /// Each log, by server.
-    pub servers: Vec<ServerVerification>,
+    pub(crate) servers: Vec<ServerVerification>,
 }
 
 /// Whether the log of one server is intact.
 #[derive(Debug, Serialize)]
-pub struct ServerVerification {
+pub(crate) struct ServerVerification {
     /// The server.
-    pub server: String,
+    pub(crate) server: String,
     /// Whether the log is intact.
-    pub whole: bool,
+    pub(crate) whole: bool,
     /// What was found.
     #[serde(flatten)]
-    pub found: verify::VerifyReport,
+    pub(crate) found: verify::VerifyReport,
 }
 
 impl VerificationReport {
     /// Verifies the logs in `dir` that `records` reads.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn collect(records: &LogRecords, dir: &Path) -> Result<Self, LogError> {
+    pub(crate) fn collect(records: &LogRecords, dir: &Path) -> Result<Self, LogError> {
         let verify = |server: &ServerName| {
             let found = verify_log(dir, server).map_err(|error| LogError::from_io(dir, error))?;
             Ok(ServerVerification { server: server.as_str().to_owned(), whole: found.broken.is_none(), found })

@@ -257,7 +257,7 @@ fn where_there_is_nothing_to_look_at_it_says_how_to_begin() {
     told(
         &[],
         &[
-            "No client has a server that is behind a policy",
+            "No client has a server behind a policy",
             &format!("what to do: add one: policylayer register {DASHES} COMMAND"),
         ],
     );
@@ -296,7 +296,7 @@ fn a_missing_command() {
     {
         let plain = write(&home, "server.sh", "#!/bin/sh\n");
         let remedy = format!("chmod +x {}", plain.display());
-        broken(&check(&home, &[], 1), "command", "may not be executed", &remedy, STARTED);
+        broken(&check(&home, &[], 1), "command", "is not executable", &remedy, STARTED);
     }
     client(&home, DESKTOP, &[("shop", wrapped(&[home.path().to_str().unwrap()]))]);
     broken(&check(&home, &[], 1), "command", "is a directory", "name the program in it", STARTED);
@@ -328,7 +328,7 @@ fn a_command_that_only_a_terminal_has() {
     let path = format!("\"PATH\": \"{}:/usr/local/bin:", rich.display());
     broken(&check(&home, &[], 1), "command", "there is no richnpx", &path, STARTED);
     client(&home, DESKTOP, &[("shop", wrapped(&[rich.join("richnpx").to_str().unwrap()]))]);
-    broken(&check(&home, &[], 1), "command", "the program that runs it is not: richnode", &path, STARTED);
+    broken(&check(&home, &[], 1), "command", "its first line looks for richnode in", &path, STARTED);
 
     // What it says helps.
     let mut entry = wrapped(&["richnpx"]);
@@ -352,7 +352,13 @@ fn an_entry_without_a_policy_in_front() {
     let offer = home.path().join("offer.json");
     client(&home, DESKTOP, &[("shop", json!({ "command": stub(), "args": ["--offer", offer] }))]);
     let found = check(&home, &["shop"], 1);
-    broken(&found, "wrapped", "no policy stands before it", "policylayer register shop --client claude-desktop", &[]);
+    broken(
+        &found,
+        "wrapped",
+        "no policy stands in front of it",
+        "policylayer register shop --client claude-desktop",
+        &[],
+    );
     assert!(step(&found, "tools")["detail"].as_str().unwrap().starts_with("3 tools visible, and none hidden"));
 }
 
@@ -398,7 +404,7 @@ fn a_wrapper_that_is_elsewhere() {
     let register = "policylayer register shop --client claude-desktop";
     let nowhere = native(&home.path().join("nowhere/policylayer"));
     client(&home, DESKTOP, &[("shop", entry(nowhere.to_str().unwrap()))]);
-    broken(&check(&home, &[], 1), "wrapper", &format!("{} is not there", nowhere.display()), register, STARTED);
+    broken(&check(&home, &[], 1), "wrapper", &format!("{} does not exist", nowhere.display()), register, STARTED);
     client(&home, DESKTOP, &[("shop", entry("policylayer"))]);
     broken(&check(&home, &[], 1), "wrapper", "no policylayer in the PATH", register, STARTED);
 }
@@ -412,25 +418,25 @@ fn a_wrapper_that_is_elsewhere_or_another() {
     let entry = |program: &str, options: &[&str]| json!({ "command": program, "args": ([&["wrap", "--server", "shop", "--", &stub], options].concat()) });
     let register = "policylayer register shop --client claude-desktop";
     client(&home, DESKTOP, &[("shop", entry("/nowhere/policylayer", &[]))]);
-    broken(&check(&home, &[], 1), "wrapper", "/nowhere/policylayer is not there", register, STARTED);
+    broken(&check(&home, &[], 1), "wrapper", "/nowhere/policylayer does not exist", register, STARTED);
     client(&home, DESKTOP, &[("shop", entry("policylayer", &[]))]);
     broken(&check(&home, &[], 1), "wrapper", "no policylayer in the PATH", register, STARTED);
     let plain = write(&home, "policylayer", "");
     client(&home, DESKTOP, &[("shop", entry(plain.to_str().unwrap(), &[]))]);
-    broken(&check(&home, &[], 1), "wrapper", "may not be executed", &format!("chmod +x {}", plain.display()), STARTED);
+    broken(&check(&home, &[], 1), "wrapper", "is not executable", &format!("chmod +x {}", plain.display()), STARTED);
     script(&home, "policylayer", "#!/bin/sh\necho something else\n");
-    broken(&check(&home, &[], 1), "wrapper", "does not tell its version", register, STARTED);
+    broken(&check(&home, &[], 1), "wrapper", "does not print a version of policylayer", register, STARTED);
     // One that hangs is not waited for.
     script(&home, "policylayer", "#!/bin/sh\nsleep 1000\n");
     let began = Instant::now();
-    broken(&check(&home, &[], 1), "wrapper", "does not tell its version", register, STARTED);
+    broken(&check(&home, &[], 1), "wrapper", "does not print a version of policylayer", register, STARTED);
     assert!(began.elapsed() < PATIENCE);
 
     // As npm installs it, which node runs.
     script(&home, "rich/richnode", "#!/bin/sh\n");
     script(&home, "policylayer", "#!/usr/bin/env richnode\n");
     let path = format!("\"PATH\": \"{}:/usr/local/bin:", home.path().join("rich").display());
-    broken(&check(&home, &[], 1), "wrapper", "the program that runs it is not: richnode", &path, STARTED);
+    broken(&check(&home, &[], 1), "wrapper", "its first line looks for richnode in", &path, STARTED);
 
     let other =
         format!("#!/bin/sh\n[ \"$1\" = --version ] && echo policylayer 0.0.9 && exit\nexec {} \"$@\"\n", program());
@@ -546,7 +552,7 @@ fn a_clock_that_cannot_be_right() {
     let remedy = "timedatectl set-ntp true";
     let (code, found) = clocked(-20 * YEAR);
     assert_eq!(code, Some(1));
-    broken(&found, "clock", "when there was no policylayer yet", remedy, &[]);
+    broken(&found, "clock", "before policylayer existed", remedy, &[]);
     let (code, found) = clocked(30 * YEAR);
     assert_eq!(code, Some(1));
     broken(&found, "clock", "too late to be true", remedy, &[]);
@@ -571,21 +577,21 @@ fn a_server_that_ends() {
     entry["env"] = json!({ "OTHER": "open-sesame", "SHORT": "a" });
     let file = client(&home, DESKTOP, &[("shop", entry)]);
     let found = check(&home, &[], 1);
-    let remedy = format!("put SHOP_API_KEY into `env` of the entry shop in {}", file.display());
+    let remedy = format!("set SHOP_API_KEY in `env` of the entry shop in {}", file.display());
     broken(&found, "start", "it exited with code 3", &remedy, &["initialize", "tools"]);
     assert!(step(&found, "start")["detail"].as_str().unwrap().contains("No API key found"), "{found:#}");
     assert!(!found.to_string().contains("open-sesame"), "{found:#}");
     let ran = run(command(&home, &[]), &home);
     assert!(!ran.out.contains('\u{1b}') && !ran.out.contains("open-sesame"), "{}", ran.out);
     assert!(
-        ran.out.ends_with("1 of 12 steps failed.\n") && ran.out.contains("      what to do: put SHOP_API_KEY"),
+        ran.out.ends_with("1 of 12 steps failed.\n") && ran.out.contains("      what to do: set SHOP_API_KEY"),
         "{}",
         ran.out
     );
 
     // Iterable's ends well when it has no key.
     client(&home, DESKTOP, &[("shop", wrapped(&[&stub(), "--say", key, "--exit-at-request", "0"]))]);
-    broken(&check(&home, &[], 1), "start", "it exited with code 0", "put SHOP_API_KEY", &["initialize", "tools"]);
+    broken(&check(&home, &[], 1), "start", "it exited with code 0", "set SHOP_API_KEY", &["initialize", "tools"]);
     client(&home, DESKTOP, &[("shop", wrapped(&[&stub(), "--end", "1"]))]);
     broken(
         &check(&home, &[], 1),
@@ -628,7 +634,7 @@ fn values_are_filled_in_as_the_client_does() {
     command.env("OFFER", &offer);
     let ran = run(command, &home);
     assert_eq!(ran.code, Some(0), "{}", ran.out);
-    assert!(ran.out.contains("KEY was left out here: only VS Code knows the value"), "{}", ran.out);
+    assert!(ran.out.contains("KEY was left out here, because only VS Code knows the value"), "{}", ran.out);
 }
 
 #[test]

@@ -252,11 +252,11 @@ fn what_cannot_come_out_as_asked_is_refused_and_nothing_is_written() {
         (&["allow", "cancel_export_job"], 1, "policylayer reset 'cancel_*'"),
         (&["allow", "get_lists"], 1, "tools.get_lists.deny_if[0]"),
         (&["limit", "delete_list", "10/minute"], 1, "policylayer allow delete_list"),
-        (&["limit", "send_*", "10/minute"], 1, "Limit the tools by their names"),
+        (&["limit", "send_*", "10/minute"], 1, "Limit the tools by name"),
         (&["deny", "*"], 1, "means every tool"),
-        (&["hide", "send_*", "--reason", "No."], 1, "leave --reason out"),
+        (&["hide", "send_*", "--reason", "No."], 1, "leave out --reason"),
         (&["allow", "get_[lx]*"], 3, "can match the same tool"),
-        (&["deny", " "], 1, "is no tool name or glob"),
+        (&["deny", " "], 1, "is not a tool name or glob"),
         (&["limit", "get_campaigns", "often"], 2, "10/minute"),
         (&["ask", "get_campaigns", "--timeout", "soon"], 2, "15m"),
         (&["add", "missing.toml"], 1, "does not exist"),
@@ -343,7 +343,7 @@ fn the_server_is_named_or_the_only_one() {
     assert!(ran.out.contains("require_approval  require_approval, another reason"), "{}", ran.out);
     let refused = fresh.run(&["limit", "delete_list", "3/minute", "--server", "iterable"]);
     assert!(
-        refused.err.contains("`policylayer allow delete_list`, with the same --server or --policy"),
+        refused.err.contains("`policylayer allow delete_list` with the same --server or --policy"),
         "{}",
         refused.err
     );
@@ -423,7 +423,7 @@ fn no_policy_is_written_that_is_too_large_to_be_read() {
     fs::write(&file, &text).unwrap();
     let ran = home.run(&["allow", "get_lists", "--policy", file.to_str().unwrap()]);
     assert_eq!(ran.code, Some(1), "{}", ran.out.len());
-    assert!(ran.err.contains("larger than 1048576"), "{}", ran.err);
+    assert!(ran.err.contains("may have at most 1048576"), "{}", ran.err);
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }
 

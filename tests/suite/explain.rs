@@ -110,7 +110,7 @@ fn the_snippet_has_the_format_of_the_file_in_force_and_says_what_is_recommended(
         assert_eq!(explained["in_force"]["compared"], "same", "{pasted}");
         assert_eq!(explained["in_force"]["looks_at_arguments"], true);
         let page = home.good(&["explain", "get_user_by_email"]);
-        assert!(page.contains("At most 60 in each minute, counted for each session."), "{page}");
+        assert!(page.contains("At most 60 per minute, counted for each session."), "{page}");
         assert!(!page.contains("policylayer limit"), "nothing is left to do: {page}");
     }
 }
@@ -140,7 +140,7 @@ fn what_is_in_force_is_compared_with_what_is_recommended() {
         assert_eq!(page.contains(command), compared != "same", "{page}");
     }
     let page = home.good(&["explain", "get_lists"]);
-    assert!(page.contains("The policy counts the tool as write."), "{page}");
+    assert!(page.contains("The policy puts the tool in the class write."), "{page}");
 }
 
 #[test]

@@ -16,9 +16,6 @@ use crate::visible::{count_of, escape_invisible};
 use crate::wire::reply::ErrorCode;
 
 /// Adds the steps `Start`, `Initialize` and `Tools`.
-///
-/// # Errors
-/// Returns an error if a person interrupts it, or the system cannot watch a process.
 pub(super) fn check_start(
     chain: &LaunchChain<'_>,
     question: &DoctorQuestion<'_>,

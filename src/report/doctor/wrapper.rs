@@ -22,9 +22,6 @@ pub(super) fn check_wrapped(chain: &LaunchChain<'_>) -> Finding {
 }
 
 /// Checks the program that stands in front of the server.
-///
-/// # Errors
-/// Returns an error if a person interrupts it, or the system cannot watch a process.
 pub(super) fn check_program(chain: &LaunchChain<'_>) -> Result<Finding, ProbeError> {
     let program = chain.words.first().map(String::as_str).unwrap_or_default();
     // With npx, the arguments determine the version of policylayer.
