@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 
 use super::Env;
 use super::output::{UsageError, print};
-use crate::author::edit::{self, CannotEdit, EditAction, EditOutcome, Edited, Order, Pasted};
+use crate::author::edit::{self, CannotEdit, EditAction, Edited, Order, Pasted};
 use crate::cli::{AddArgs, EditArgs, Format, LimitArgs, ResetArgs, ToolsArgs};
 use crate::exit::Exit;
 use crate::limits::MAX_POLICY_FILE;
@@ -78,7 +78,7 @@ fn edit_with(
     let name = visible_path(&target.path);
     let edited = edit(target.source.as_ref(), &name, &target.server)?;
     let before = Before::load_before(&target);
-    let changed = edited.outcome == EditOutcome::Changed;
+    let changed = edited.is_changed;
     let written = changed && !args.dry_run;
     if written {
         let in_file = |source: &Source, text: &str| source.in_file(text).into_bytes();

@@ -42,12 +42,10 @@ pub(super) fn apply_changes(source: &Source, changes: &[DocumentChange]) -> Resu
     };
     let mut text = source.text().to_owned();
     for change in changes {
-        let edited = if text.contains('\r') {
-            restore_line_ends(&text, &edit(&text.replace("\r\n", "\n"), source.name(), change)?)
-        } else {
-            edit(&text, source.name(), change)?
+        text = match text.contains('\r') {
+            true => restore_line_ends(&text, &edit(&text.replace("\r\n", "\n"), source.name(), change)?),
+            false => edit(&text, source.name(), change)?,
         };
-        text = edited;
     }
     Ok(text)
 }
@@ -75,31 +73,33 @@ fn restore_line_ends(old: &str, edited: &str) -> String {
 /// Removes the lines from the one at `from` to the one that ends at or after `to`. If they form a paragraph, the
 /// comment right above and the blank line below go as well; otherwise a comment above may be about what stays.
 pub(super) fn remove_lines(text: &str, from: usize, to: usize) -> String {
-    let start_of = |at: usize| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
-    let end_of =
-        |at: usize| text.get(at..).and_then(|behind| behind.find('\n')).map_or(text.len(), |newline| at + newline + 1);
-    let (mut start, mut end) = (start_of(from), end_of(to.max(1) - 1));
-    let line_behind = text.get(end..end_of(end)).unwrap_or_default();
-    if line_behind.trim().is_empty() {
+    let (mut start, mut end) = (line_start(text, from), line_end(text, to.max(1) - 1));
+    let line_behind = text.get(end..line_end(text, end)).unwrap_or_default();
+    let is_blank = |line: &str| line.trim().is_empty();
+    let line_above = |at: usize| text.get(line_start(text, at - 1)..at).unwrap_or_default();
+    if is_blank(line_behind) {
         let mut above = start;
-        while above > 0 {
-            let line = start_of(above - 1);
-            if !text.get(line..above).is_some_and(|line| line.trim_start().starts_with('#')) {
-                break;
-            }
-            above = line;
+        while above > 0 && line_above(above).trim_start().starts_with('#') {
+            above -= line_above(above).len();
         }
-        let blank_above = above == 0 || text.get(start_of(above - 1)..above).is_some_and(|line| line.trim().is_empty());
-        if blank_above {
+        if above == 0 || is_blank(line_above(above)) {
             start = above;
         }
         end += line_behind.len();
     }
     // The last paragraph takes the blank line before it along.
-    let is_blank = |line: &str| line.trim().is_empty();
     let is_last = text.get(end..).unwrap_or_default().lines().all(|line| is_blank(line) || line.starts_with('#'));
-    if is_last && start > 0 && text.get(start_of(start - 1)..start).is_some_and(is_blank) {
-        start = start_of(start - 1);
+    if is_last && start > 0 && is_blank(line_above(start)) {
+        start -= line_above(start).len();
     }
     [text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default()].concat()
+}
+
+pub(super) fn line_start(text: &str, at: usize) -> usize {
+    text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
+}
+
+/// Returns the end of the line at `at`, behind its newline.
+pub(super) fn line_end(text: &str, at: usize) -> usize {
+    text.get(at..).and_then(|behind| behind.find('\n')).map_or(text.len(), |newline| at + newline + 1)
 }

@@ -19,7 +19,7 @@ pub use self::plan::{EditAction, Order, carry_out_order};
 use self::change::{DocumentChange, nest_value};
 use super::render;
 use crate::policy::diagnostic::{Report, quote_for_message};
-use crate::policy::keys::FromDocument as _;
+use crate::policy::keys::FromDocument;
 use crate::policy::tree::DocumentNode;
 use crate::policy::window::WindowLength;
 use crate::policy::{Diagnostic, Format, Policy, ServerName, Source, builtin_text, limit_keys};
@@ -35,19 +35,10 @@ pub struct Edited {
     pub policy: Policy,
     /// The linter's warnings.
     pub warnings: Vec<Diagnostic>,
-    /// Whether anything had to change.
-    pub outcome: EditOutcome,
+    /// Whether anything differs from before.
+    pub is_changed: bool,
     /// What else a person should know, each in a sentence or two.
     pub notes: Vec<String>,
-}
-
-/// Whether a policy had to be changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EditOutcome {
-    /// Something differs from before.
-    Changed,
-    /// The policy already says so.
-    Unchanged,
 }
 
 /// Which document is invalid.
@@ -132,25 +123,24 @@ pub fn write_out_builtin(server: &ServerName) -> String {
 /// Checks that a text is a rate, such as `10/minute`.
 ///
 /// # Errors
-/// If it is not; with what to write instead.
+/// Returns what is wrong with it, and what to write instead.
 pub fn check_rate(text: &str) -> Result<(), String> {
-    first_error(|report| limit_keys::RateAsWritten::read(&DocumentNode::unplaced_string(text), "", report).is_some())
+    check_text::<limit_keys::RateAsWritten>(text)
 }
 
 /// Checks that a text is a length of time, such as `10m`.
 ///
 /// # Errors
-/// If it is not; with what to write instead.
+/// Returns what is wrong with it, and what to write instead.
 pub fn check_length(text: &str) -> Result<(), String> {
-    first_error(|report| WindowLength::read(&DocumentNode::unplaced_string(text), "", report).is_some())
+    check_text::<WindowLength>(text)
 }
 
-fn first_error(read: impl FnOnce(&mut Report) -> bool) -> Result<(), String> {
+fn check_text<T: FromDocument>(text: &str) -> Result<(), String> {
     let mut report = Report::default();
-    if read(&mut report) {
+    if T::read(&DocumentNode::unplaced_string(text), "", &mut report).is_some() {
         return Ok(());
     }
-    let all = report.into_diagnostics(&Source::new("", Format::Json, ""));
-    let first = all.into_iter().next();
-    Err(first.map(|one| format!("{}; {}", one.message, one.hint.unwrap_or_default())).unwrap_or_default())
+    let first = report.into_diagnostics(&Source::new("", Format::Json, "")).into_iter().next();
+    Err(first.map(|first| format!("{}; {}", first.message, first.hint.unwrap_or_default())).unwrap_or_default())
 }

@@ -2,7 +2,7 @@
 
 use super::change::DocumentChange;
 use super::state::{EditState, ToolKey};
-use super::{CannotEdit, EditOutcome, Edited, Which, write_out_builtin};
+use super::{CannotEdit, Edited, Which, write_out_builtin};
 use crate::author::{rate_limit, text_member};
 use crate::limits::MAX_POLICY_FILE;
 use crate::policy::diagnostic::quote_for_message;
@@ -141,10 +141,9 @@ impl<'s> PolicyEdit<'s> {
                 before.source.name()
             ));
         }
-        let is_same = before.source.text() == now.source.text();
-        let outcome = if is_same { EditOutcome::Unchanged } else { EditOutcome::Changed };
+        let is_changed = before.source.text() != now.source.text();
         let EditState { source, policy, warnings, .. } = now;
-        Ok(Edited { source, policy, warnings, outcome, notes })
+        Ok(Edited { source, policy, warnings, is_changed, notes })
     }
 }
 

@@ -81,12 +81,12 @@ impl<'s> EditState<'s> {
         if stands_alone && is_bare && changes.iter().any(|change| matches!(change, DocumentChange::Hide(_))) {
             changes.insert(0, DocumentChange::no_tools());
         }
-        let text = apply_changes(&self.source, &changes)?;
-        Self::load_source(self.with_text(text), self.server, Which::Edited)
+        self.with_text(apply_changes(&self.source, &changes)?)
     }
 
-    fn with_text(&self, text: String) -> Source {
-        Source::new(self.source.name(), self.source.format(), text)
+    fn with_text(&self, text: String) -> Result<Self, CannotEdit> {
+        let source = Source::new(self.source.name(), self.source.format(), text);
+        Self::load_source(source, self.server, Which::Edited)
     }
 
     pub(in crate::author) fn has_inline_tools(&self) -> bool {
@@ -127,11 +127,9 @@ impl<'s> EditState<'s> {
 
     /// Returns the items of `hide` that mean the tool, last first, so that removing one does not shift the others.
     pub(in crate::author) fn hidden_at(&self, tool: &ToolKey) -> Vec<usize> {
-        let items = self.root.member("hide").map(DocumentNode::items).unwrap_or_default().iter().enumerate();
+        let items = self.root.member("hide").map(DocumentNode::items).unwrap_or_default().iter().enumerate().rev();
         let meant = items.filter(|(_, item)| item.as_text().is_some_and(|text| tool.is_same_key(text)));
-        let mut places: Vec<usize> = meant.map(|(at, _)| at).collect();
-        places.reverse();
-        places
+        meant.map(|(at, _)| at).collect()
     }
 
     pub(super) fn is_patch(&self) -> bool {
@@ -152,7 +150,7 @@ impl<'s> EditState<'s> {
         if self.source.format() == Format::Toml
             && let Some(text) = append_rules(self.source.text(), &rules, self.server)
         {
-            return Self::load_source(self.with_text(text), self.server, Which::Edited);
+            return self.with_text(text);
         }
         let mut changes: Vec<_> =
             rules.into_iter().map(|(key, node)| DocumentChange::Set(vec![key.name], node)).collect();
@@ -166,11 +164,7 @@ impl<'s> EditState<'s> {
 /// Appends these rules of the built-in policy to the text of a TOML document, including their comments.
 fn append_rules(text: &str, rules: &[DocumentMember], server: &ServerName) -> Option<String> {
     let mut document: DocumentMut = builtin_text(server).parse().ok()?;
-    let keys: Vec<String> = document.iter().map(|(key, _)| key.to_owned()).collect();
-    for key in keys.iter().filter(|key| HEAD.contains(&key.as_str()) || !rules.iter().any(|(own, _)| own.name == **key))
-    {
-        document.remove(key);
-    }
+    document.retain(|key, _| !HEAD.contains(&key) && rules.iter().any(|(own, _)| own.name == key));
     if document.iter().any(|(_, item)| item.is_value()) {
         return None;
     }

@@ -15,7 +15,9 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
     let mut document: DocumentMut = text.parse().map_err(|_| otherwise())?;
     match change {
         DocumentChange::Set(path, node) => {
-            set_value(document.as_item_mut(), path, node, Depth::Document).ok_or_else(otherwise)?;
+            // `[all_tools]`, `[tools.NAME]`; what is deeper is inline.
+            let headers = if path.first().is_some_and(|key| key == "all_tools") { 1 } else { 2 };
+            set_value(document.as_item_mut(), path, node, headers).ok_or_else(otherwise)?;
         }
         DocumentChange::Remove(path) => {
             if let Some(text) = remove_table(text, &document, path) {
@@ -34,47 +36,27 @@ pub(super) fn apply_change(text: &str, name: &str, change: &DocumentChange) -> R
     Ok(document.to_string())
 }
 
-/// The depth of a table: those under `tools` and `classes` get a header of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Depth {
-    Document,
-    Entries,
-    Entry,
-    Deeper,
-}
-
-impl Depth {
-    fn depth_below(self, key: &str) -> Self {
-        match self {
-            Self::Document if key == "all_tools" => Self::Entry,
-            Self::Document => Self::Entries,
-            Self::Entries => Self::Entry,
-            Self::Entry | Self::Deeper => Self::Deeper,
-        }
-    }
-}
-
-/// Sets a value. `None` if something on the way is not a table.
-fn set_value(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth) -> Option<()> {
+/// Sets a value, with headers of their own for tables on this many more levels. `None` if something on the way is not a
+/// table.
+fn set_value(item: &mut Item, path: &[String], node: &DocumentNode, headers: usize) -> Option<()> {
     let (key, rest) = path.split_first()?;
-    let below = depth.depth_below(key);
-    let takes_headers = item.as_table().is_some_and(|table| !table.is_dotted()) && below != Depth::Deeper;
+    let headers = if item.as_table().is_some_and(|table| !table.is_dotted()) { headers } else { 0 };
     let table = item.as_table_like_mut()?;
     if !rest.is_empty() {
         if table.get(key).is_none() {
             let mut made = Table::new();
             made.set_implicit(true);
-            let made = if takes_headers { Item::Table(made) } else { Item::Value(InlineTable::new().into()) };
+            let made = if headers > 0 { Item::Table(made) } else { Item::Value(InlineTable::new().into()) };
             table.entry_format(&toml_key(key)).or_insert(made);
         }
-        return set_value(table.get_mut(key)?, rest, node, below);
+        return set_value(table.get_mut(key)?, rest, node, headers.saturating_sub(1));
     }
     match (table.get_mut(key), &node.value) {
         (Some(Item::Table(old)), DocumentValue::Table(members)) => {
             old.clear();
             old.set_implicit(false);
             old.set_dotted(false);
-            fill_table(old, members, below);
+            fill_table(old, members, headers.saturating_sub(1));
         }
         (Some(Item::Value(old)), _) => {
             let decor: Decor = old.decor().clone();
@@ -82,29 +64,27 @@ fn set_value(item: &mut Item, path: &[String], node: &DocumentNode, depth: Depth
             *old.decor_mut() = decor;
         }
         (old, _) => {
-            let item = new_item(node, if old.is_none() && takes_headers { below } else { Depth::Deeper });
+            let item = new_item(node, if old.is_none() { headers } else { 0 });
             *table.entry_format(&toml_key(key)).or_insert(Item::None) = item;
         }
     }
     Some(())
 }
 
-/// Builds a value; a table above [`Depth::Deeper`] gets a header.
-fn new_item(node: &DocumentNode, depth: Depth) -> Item {
+fn new_item(node: &DocumentNode, headers: usize) -> Item {
     match &node.value {
-        DocumentValue::Table(members) if depth != Depth::Deeper => {
+        DocumentValue::Table(members) if headers > 0 => {
             let mut table = Table::new();
-            fill_table(&mut table, members, depth);
+            fill_table(&mut table, members, headers - 1);
             Item::Table(table)
         }
         _ => Item::Value(toml_value(node, 0)),
     }
 }
 
-fn fill_table(table: &mut Table, members: &[DocumentMember], depth: Depth) {
-    let below = if depth == Depth::Entries { Depth::Entry } else { Depth::Deeper };
+fn fill_table(table: &mut Table, members: &[DocumentMember], headers: usize) {
     for (key, node) in members {
-        table.insert_formatted(&toml_key(&key.name), new_item(node, below));
+        table.insert_formatted(&toml_key(&key.name), new_item(node, headers));
     }
 }
 

@@ -2,7 +2,7 @@
 //! on one line. Everything else is left to its author.
 
 use super::CannotEdit;
-use super::change::{DocumentChange, HEAD, nest_value, remove_lines};
+use super::change::{DocumentChange, HEAD, line_end, line_start, nest_value, remove_lines};
 use crate::author::render::{yaml_line, yaml_members, yaml_text};
 use crate::policy::decode;
 use crate::policy::diagnostic::Report;
@@ -74,7 +74,7 @@ impl Edit<'_> {
         let is_block = matches!(old.value, DocumentValue::Table(_)) && !is_flow(self.text, old);
         if is_block {
             let indent = self.column_at(old.span.start);
-            let (from, to) = (self.line_start(old.span.start), self.end_of_member(pair)?);
+            let (from, to) = (line_start(self.text, old.span.start), self.end_of_member(pair)?);
             let body = yaml_members(node.members(), indent);
             return self.splice_text(from..to, body.trim_end_matches('\n'));
         }
@@ -90,7 +90,7 @@ impl Edit<'_> {
     fn replace_by_empty(&self, pair: &DocumentMember, empty: &str) -> Option<String> {
         let span = self.value_span(pair)?;
         let colon = span.start + self.text.get(span.clone())?.find(':')? + 1;
-        let line_end = self.line_end(colon);
+        let line_end = line_end(self.text, colon);
         let is_block = pair.1.span.start >= line_end && !is_flow(self.text, &pair.1);
         if !is_block {
             return self.splice_text(span, &format!(": {empty}"));
@@ -105,7 +105,7 @@ impl Edit<'_> {
         let head = table.members().iter().rposition(|(own, _)| HEAD.contains(&own.name.as_str()));
         let behind = head.filter(|_| key == "hide").unwrap_or(table.members().len() - 1);
         let at = self.end_of_member(table.members().get(behind)?)?;
-        let line_end = self.line_end(at);
+        let line_end = line_end(self.text, at);
         let member = yaml_members(&[(DocumentKey::unplaced(key), node.clone())], indent);
         // Follows the layout of the document: a blank line comes first if other members have one.
         let blank = if indent == 0 && self.has_blank_lines(table) && matches!(node.value, DocumentValue::Table(_)) {
@@ -120,7 +120,7 @@ impl Edit<'_> {
 
     fn has_blank_lines(&self, table: &DocumentNode) -> bool {
         table.members().iter().any(|(key, _)| {
-            let before = self.text.get(..self.line_start(key.span.start)).unwrap_or_default();
+            let before = self.text.get(..line_start(self.text, key.span.start)).unwrap_or_default();
             before.ends_with("\n\n")
         })
     }
@@ -150,7 +150,7 @@ impl Edit<'_> {
         if is_flow(self.text, &pair.1) {
             return self.splice_text(last.span.end..last.span.end, &format!(", {}", yaml_text(item)));
         }
-        let line_end = self.line_end(last.span.end);
+        let line_end = line_end(self.text, last.span.end);
         let indent = " ".repeat(self.dash_column(last)?);
         let (before, after) = if self.text.get(..line_end)?.ends_with('\n') { ("", "\n") } else { ("\n", "") };
         self.splice_text(line_end..line_end, &format!("{before}{indent}- {}{after}", yaml_text(item)))
@@ -164,7 +164,7 @@ impl Edit<'_> {
             return self.replace_by_empty(pair, "[]");
         }
         if !is_flow(self.text, &pair.1) {
-            let (from, to) = (self.line_start(item.span.start), self.line_end(item.span.end));
+            let (from, to) = (line_start(self.text, item.span.start), line_end(self.text, item.span.end));
             return self.dash_column(item).and_then(|_| self.splice_text(from..to, ""));
         }
         let span = match (items.get(at + 1), at.checked_sub(1).and_then(|before| items.get(before))) {
@@ -219,22 +219,13 @@ impl Edit<'_> {
 
     /// Returns the column of the dash of an item on a line of its own.
     fn dash_column(&self, item: &DocumentNode) -> Option<usize> {
-        let before = self.text.get(self.line_start(item.span.start)..item.span.start)?;
+        let before = self.text.get(line_start(self.text, item.span.start)..item.span.start)?;
         let dash = before.find('-')?;
         before.chars().all(|c| c == ' ' || c == '-').then_some(dash)
     }
 
-    fn line_start(&self, at: usize) -> usize {
-        self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
-    }
-
-    fn line_end(&self, at: usize) -> usize {
-        let behind = self.text.get(at..).unwrap_or_default();
-        behind.find('\n').map_or(self.text.len(), |newline| at + newline + 1)
-    }
-
     fn column_at(&self, at: usize) -> usize {
-        at - self.line_start(at)
+        at - line_start(self.text, at)
     }
 
     fn splice_text(&self, span: Span, new: &str) -> Option<String> {
