@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::env::Env;
 use crate::paths::{self, PolicyError};
-use crate::policy::{self, Colour, Diagnostic, Mode, Policy, ServerName, Severity, Source, Tally};
+use crate::policy::{self, Colour, Diagnostic, Format, Mode, Policy, ServerName, Severity, Source, Tally};
 use crate::settings::{self, Settings};
 
 /// The diagnostics of one file, or of a built-in policy.
@@ -58,19 +58,10 @@ pub(crate) struct PlacedDiagnostic {
 }
 
 impl PlacedDiagnostic {
-    fn new(source: &Source, diagnostic: Diagnostic) -> Self {
-        let Diagnostic { severity, code, message, span, hint } = diagnostic;
+    fn new(source: &Source, Diagnostic { severity, code, message, span, hint }: Diagnostic) -> Self {
         let (start, end) = (source.place_of(span.start), source.place_of(span.end));
-        Self {
-            severity,
-            code,
-            message,
-            line: start.line,
-            column: start.column,
-            end_line: end.line,
-            end_column: end.column,
-            hint,
-        }
+        let (line, column, end_line, end_column) = (start.line, start.column, end.line, end.column);
+        Self { severity, code, message, line, column, end_line, end_column, hint }
     }
 }
 
@@ -99,18 +90,9 @@ impl CheckReport {
 
     /// Reports a file that cannot be read.
     pub(crate) fn report_unreadable(file: Option<String>, server: Option<String>, message: String) -> Self {
-        let diagnostic = PlacedDiagnostic {
-            severity: Severity::Error,
-            code: "unreadable",
-            message,
-            line: 1,
-            column: 1,
-            end_line: 1,
-            end_column: 1,
-            hint: None,
-        };
-        let report = Self::new(server, None, Vec::new(), None);
-        Self { file, valid: false, errors: 1, diagnostics: vec![diagnostic], ..report }
+        let nothing = Source::new("", Format::Json, "");
+        let error = Diagnostic::error("unreadable", 0..0, message);
+        Self { file, ..Self::new(server, Some(&nothing), vec![error], None) }
     }
 
     fn new(

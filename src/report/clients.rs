@@ -144,19 +144,18 @@ impl Question<'_> {
         let mut failed: Option<&Path> = None;
         for place in clients.places.iter().filter(|place| place.presence != Presence::Nothing) {
             let opened = clients.opened_file(&place.file);
-            let is_plain = opened.is_none_or(|opened| opened.document.is_plain());
-            let note = || {
-                let name = place.row.name;
-                format!("there are comments or trailing commas in it, and {name} is only known to read plain JSON")
-            };
+            let name = place.row.name;
+            let note = opened
+                .filter(|opened| !opened.document.is_plain())
+                .map(|_| format!("it has comments or trailing commas, and {name} is only known to read plain JSON"));
             let report = |folder, error, servers| ClientReport {
                 error,
                 exists: place.presence == Presence::File,
                 file: place.file.display().to_string(),
                 folder,
                 id: place.row.id,
-                name: place.row.name,
-                note: (!is_plain).then(note),
+                name,
+                note: note.clone(),
                 package: place.package.clone(),
                 scope: place.row.scope.as_str(),
                 servers,
@@ -193,7 +192,7 @@ impl Question<'_> {
             Transport::Remote { url } => {
                 report.state = WrapState::OutOfReach;
                 report.transport = Some("http");
-                report.reason = Some("HTTP is out of a stdio wrapper's reach".to_owned());
+                report.reason = Some("a stdio wrapper cannot stand in front of HTTP".to_owned());
                 report.url = url.as_deref().map(secret::redact_url);
             }
             Transport::Unclear(bad) => {
@@ -212,10 +211,15 @@ impl Question<'_> {
                 report.command = secret::redact_words(own);
                 let path = Path::new(words.get(found.program).copied().unwrap_or_default());
                 report.missing_program = (path.is_absolute() && !path.exists()).then(|| path.display().to_string());
-                match self.find_server(&found, own) {
+                match server_of(&found, own, self.settings) {
                     Ok(server) => {
-                        match self.find_policy(entry, &found, &server) {
-                            Ok(policy) => report.policy = Some(policy),
+                        let named = found.policy.as_deref().or(entry.policy_variable.as_deref()).map(Path::new);
+                        // The variable of this terminal is not in `self.env`.
+                        let policy = paths::check_policy_path(named, self.env)
+                            .and_then(|()| paths::find_policy(named, &server, self.settings, self.env));
+                        match policy {
+                            Ok(None) => report.policy = Some("built-in".to_owned()),
+                            Ok(Some(path)) => report.policy = Some(path.display().to_string()),
                             Err(error) => report.policy_error = Some(error.to_string()),
                         }
                         report.server = Some(server.to_string());
@@ -229,25 +233,12 @@ impl Question<'_> {
         }
         report
     }
+}
 
-    /// Returns the name by which the wrapper finds the policy.
-    fn find_server(&self, wrapped: &Wrapped, own: &[&str]) -> Result<ServerName, String> {
-        match &wrapped.server {
-            Some(name) => ServerName::parse(name).map_err(|error| error.to_string()),
-            None => self.settings.server_of_command(own).map_err(|error| error.to_string()),
-        }
-    }
-
-    fn find_policy(
-        &self,
-        entry: &ClientEntry,
-        wrapped: &Wrapped,
-        server: &ServerName,
-    ) -> Result<String, paths::PolicyError> {
-        let named = wrapped.policy.as_deref().or(entry.policy_variable.as_deref()).map(Path::new);
-        // The variable of this terminal is not in `self.env`.
-        paths::check_policy_path(named, self.env)?;
-        let found = paths::find_policy(named, server, self.settings, self.env)?;
-        Ok(found.map_or_else(|| "built-in".to_owned(), |path| path.display().to_string()))
+/// Returns the name by which the wrapper finds the policy.
+fn server_of(wrapped: &Wrapped, own: &[&str], settings: &Settings) -> Result<ServerName, String> {
+    match &wrapped.server {
+        Some(name) => ServerName::parse(name).map_err(|error| error.to_string()),
+        None => settings.server_of_command(own).map_err(|error| error.to_string()),
     }
 }

@@ -48,7 +48,7 @@ impl<'p> DecisionReport<'p> {
     /// Decides the first call of a session.
     ///
     /// # Errors
-    /// If no client can send such a call.
+    /// Returns an error if no client can send such a call.
     pub(crate) fn new(policy: &'p Policy, tool: &'p str, arguments: &Arguments) -> Result<Self, Fault> {
         let verdict = Trial::default().try_call(policy, tool, arguments, Duration::ZERO)?;
         let summary = policy.summarize();

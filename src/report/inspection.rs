@@ -234,10 +234,9 @@ impl<'v> InspectReport<'v> {
         let unmatched = policy.entries_without(&names).into_iter().map(|(rule, name)| UnmatchedEntry { name, rule });
         let mut notes = offer.notes.clone();
         notes.extend(seen.notes);
-        let all = offer.tools.len();
-        if all > tools.len() {
-            let nameless = all - tools.len();
-            notes.push(format!("{nameless} of its {all} tools have no name of their own, and are left out here"));
+        let (all, named) = (offer.tools.len(), tools.len());
+        if all > named {
+            notes.push(format!("{} of its {all} tools have no name of their own, and are left out here", all - named));
         }
         let summary = policy.summarize();
         Self {
@@ -345,18 +344,16 @@ impl AgentView {
             _ => return,
         };
         let message: Value = serde_json::from_slice(passed).unwrap_or_default();
-        let items = message.get("result").and_then(|result| result.get(key)).and_then(Value::as_array);
-        let found = items.into_iter().flatten().filter_map(|item| item.get("name")?.as_str());
-        names.extend(found.map(str::to_owned));
+        let items = message.get("result").and_then(|result| result.get(key)?.as_array()).into_iter().flatten();
+        names.extend(items.filter_map(|item| Some(item.get("name")?.as_str()?.to_owned())));
         if let Some(error) = message.get("error").filter(|_| passed != written) {
             let why = error.get("message").and_then(Value::as_str).unwrap_or_default();
-            self.notes.push(format!("the agent would get none of this answer to {method}: {why}"));
+            self.notes.push(format!("the agent would get nothing of this answer to {method}: {why}"));
         }
     }
 }
 
 /// Returns the length of an answer with its newline; 0 if there is none.
 fn line_len(line: &[u8]) -> usize {
-    let text = line.strip_suffix(b"\n").unwrap_or(line).len();
-    if text == 0 { 0 } else { text + 1 }
+    line.len() + usize::from(!line.is_empty() && !line.ends_with(b"\n"))
 }

@@ -78,22 +78,19 @@ pub(crate) struct LimitPeaks {
 
 impl LimitPeaks {
     pub(crate) fn new(server: &ServerName, policy: Policy) -> Self {
-        let server = server.as_str().to_owned();
-        Self { server, policy, windows: HashMap::new(), peaks: BTreeMap::new() }
+        Self { server: server.to_string(), policy, windows: HashMap::new(), peaks: BTreeMap::new() }
     }
 
     /// Counts a call that was passed on. Calls must come in the order of their times.
     pub(crate) fn count_call(&mut self, call: &RecordedCall) {
         let now = call.unix_time();
         for limit in self.policy.limits_of(&call.tool) {
-            let amount = match (&limit.increment, &call.arguments) {
-                (Increment::Fixed(amount), _) => *amount,
-                (increment, Some(arguments)) => match increment.amount_for(arguments.as_str()) {
-                    Ok(amount) => amount,
-                    Err(_) => continue,
-                },
+            let arguments = match (&limit.increment, &call.arguments) {
+                (_, Some(arguments)) => arguments.as_str(),
+                (Increment::Fixed(_), None) => "{}",
                 (Increment::From { .. }, None) => continue,
             };
+            let Ok(amount) = limit.increment.amount_for(arguments) else { continue };
             if self.windows.len() >= MAX_TOLD_APART {
                 self.windows.retain(|_, sum| sum.until > now);
                 if self.windows.len() >= MAX_TOLD_APART {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::engine::limits::{Charge, Denied, Memory, Reserved, Store, Unavailable};
 use crate::engine::{Now, Trial, TrialDecision};
-use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS};
+use crate::limits::{MAX_REORDERED, MAX_REORDERED_ARGUMENTS, MAX_REPLAYED_SESSIONS, MAX_TOLD_APART};
 use crate::policy::{Effect, Listing, Policy, ToolRef};
 use crate::record::{About, LogLine, Outcome, PROTOCOL_RULE, REQUIRED_RULE, Record};
 use crate::risk::Class;
@@ -71,6 +71,14 @@ impl RecordedCall {
     fn arguments_length(&self) -> usize {
         self.arguments.as_ref().map_or(0, |arguments| arguments.as_str().len())
     }
+}
+
+/// Returns the value of a key, inserted if missing; `None` if the map is full.
+pub(super) fn entry_if_room<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, new: impl FnOnce() -> V) -> Option<&mut V> {
+    if map.len() >= MAX_TOLD_APART && !map.contains_key(&key) {
+        return None;
+    }
+    Some(map.entry(key).or_insert_with(new))
 }
 
 fn parse_effect(word: &str) -> Option<Effect> {

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::log_records::{LogError, LogRecords};
-use super::recorded_calls::{RecordedCall, Replayer};
-use crate::limits::MAX_TOLD_APART;
+use super::recorded_calls::{Replayer, entry_if_room};
 use crate::policy::{Policy, ServerName};
 
 /// How decisions change under another policy.
@@ -84,9 +83,7 @@ impl ReplayReport {
             report.calls += 1;
             let Some(verdict) = replayer.decide_call(call) else {
                 report.uncertain += 1;
-                if uncertain.len() < MAX_TOLD_APART || uncertain.contains_key(&call.tool) {
-                    *uncertain.entry(call.tool.clone()).or_default() += 1;
-                }
+                _ = entry_if_room(&mut uncertain, call.tool.to_string(), u64::default).map(|calls| *calls += 1);
                 return;
             };
             if verdict.effect == call.effect {
@@ -96,31 +93,22 @@ impl ReplayReport {
             report.changed += 1;
             let (was, becomes) = (call.effect.as_str(), verdict.effect.as_str());
             let key = (call.tool.clone(), was, becomes, verdict.rule.clone());
-            if changes.len() < MAX_TOLD_APART || changes.contains_key(&key) {
-                let new = || ReplayChange::new(call, becomes, verdict.rule, verdict.reason);
-                changes.entry(key).or_insert_with(new).calls += 1;
-            }
+            let new = || ReplayChange {
+                tool: call.tool.to_string(),
+                calls: 0,
+                was,
+                recorded_rule: call.rule.to_string(),
+                becomes,
+                rule: verdict.rule,
+                reason: verdict.reason,
+                example: call.time,
+                session: call.session.to_string(),
+            };
+            _ = entry_if_room(&mut changes, key, new).map(|change| change.calls += 1);
         })?;
         report.changes = changes.into_values().collect();
         report.changes.sort_by_key(|change| Reverse(change.calls));
-        let uncertain = uncertain.into_iter().map(|(tool, calls)| UncertainTool { tool: tool.into(), calls });
-        report.uncertain_tools = uncertain.collect();
+        report.uncertain_tools = uncertain.into_iter().map(|(tool, calls)| UncertainTool { tool, calls }).collect();
         Ok(report)
-    }
-}
-
-impl ReplayChange {
-    fn new(call: &RecordedCall, becomes: &'static str, rule: String, reason: Option<String>) -> Self {
-        Self {
-            tool: call.tool.to_string(),
-            calls: 0,
-            was: call.effect.as_str(),
-            recorded_rule: call.rule.to_string(),
-            becomes,
-            rule,
-            reason,
-            example: call.time,
-            session: call.session.to_string(),
-        }
     }
 }

@@ -9,9 +9,8 @@ use serde::Serialize;
 use super::latency::Latency;
 use super::limit_peaks::{LimitPeak, LimitPeaks};
 use super::log_records::{LogError, LogFilter, LogRecords};
-use super::recorded_calls::{CallOrder, RecordedCall};
+use super::recorded_calls::{CallOrder, RecordedCall, entry_if_room};
 use crate::env::Env;
-use crate::limits::MAX_TOLD_APART;
 use crate::paths;
 use crate::record::{About, Event, LogLine, Outcome, Record};
 use crate::wire::method;
@@ -170,7 +169,7 @@ impl StatsTally {
     }
 
     fn add_line(&mut self, line: &LogLine<'_>) {
-        let Self { report, .. } = self;
+        let report = &mut self.report;
         report.first = Some(report.first.map_or(line.time, |first| first.min(line.time)));
         report.last = Some(report.last.map_or(line.time, |last| last.max(line.time)));
         match &line.about {
@@ -220,12 +219,9 @@ impl StatsTally {
             self.report.other_decisions += 1;
             return Some(());
         };
-        let key = || (line.server.to_string(), tool.to_string());
-        let new = || {
-            let (server, tool) = key();
-            ToolStats { server, tool, ..ToolStats::default() }
-        };
-        let stats = entry_if_room(&mut self.tools, key(), new)?;
+        let (server, tool) = (line.server.to_string(), tool.to_string());
+        let key = (server.clone(), tool.clone());
+        let stats = entry_if_room(&mut self.tools, key, || ToolStats { server, tool, ..ToolStats::default() })?;
         stats.calls += 1;
         *match &*record.effect {
             "allow" => &mut stats.allow,
@@ -291,12 +287,4 @@ impl StatsTally {
             ..self.report
         }
     }
-}
-
-/// Returns the value of a key, inserted if missing; `None` if the map is full.
-fn entry_if_room<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, new: impl FnOnce() -> V) -> Option<&mut V> {
-    if map.len() >= MAX_TOLD_APART && !map.contains_key(&key) {
-        return None;
-    }
-    Some(map.entry(key).or_insert_with(new))
 }

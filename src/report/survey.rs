@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::log_records::{LogError, LogRecords};
-use super::recorded_calls::{RecordedCall, Replayer};
+use super::recorded_calls::{RecordedCall, Replayer, entry_if_room};
 use crate::limits::MAX_TOLD_APART;
 use crate::policy::{Effect, Policy};
 
@@ -58,15 +58,14 @@ impl UsageSurvey {
         self.calls += 1;
         self.first = self.first.or(Some(call.time));
         self.last = Some(call.time);
-        if self.tools.len() >= MAX_TOLD_APART && !self.tools.contains_key(&*call.tool) {
+        let Some(used) = entry_if_room(&mut self.tools, call.tool.to_string(), ToolUsage::default) else {
             self.left_out += 1;
             return;
-        }
-        let used = self.tools.entry(call.tool.to_string()).or_default();
+        };
         used.calls += 1;
         used.peak = used.peak.max(minutes.count_call(call));
-        if call.class.is_some() {
-            used.class = call.class.as_ref().map(ToString::to_string);
+        if let Some(class) = &call.class {
+            used.class = Some(class.to_string());
         }
         let refusal = match replayer.decide_call(call) {
             Some(verdict) => is_refusal(verdict.effect).then_some(verdict.rule),

@@ -292,12 +292,7 @@ fn whole_documents_are_merged_into_each_other() {
             done += 1;
             let again = edit::merge_pasted(Some(&edited.source), into.name(), &server(), &pasted)
                 .unwrap_or_else(|error| panic!("{context}{error}"));
-            assert!(
-                !again.is_changed,
-                "{context}\ngave\n{}\nand\n{}",
-                edited.source.text(),
-                again.source.text()
-            );
+            assert!(!again.is_changed, "{context}\ngave\n{}\nand\n{}", edited.source.text(), again.source.text());
         }
     }
     assert!(done > 100, "{done}");
