@@ -17,8 +17,7 @@ use crate::visible::{count_of, escape_invisible};
 const LEAST: u64 = 10;
 
 struct SuggestedEntry {
-    key: String,
-    members: Vec<DocumentMember>,
+    member: DocumentMember,
     /// Why it is suggested, on one line.
     why: String,
 }
@@ -29,16 +28,12 @@ impl SuggestedEntry {
         let key = readable_key(tool)?;
         let action = suggest_action(used.class.as_deref());
         let class = used.class.as_deref().map(escape_invisible).unwrap_or_default();
-        let asks = action.map(|_| format!("{class}: a person is asked, each time. ")).unwrap_or_default();
+        let asks = action.map(|_| format!("{class}: a person is asked each time. ")).unwrap_or_default();
         let calls = count_of(used.calls, "call");
         let why = format!("{asks}{calls}, at most {} in a minute; twice that, rounded up.", used.peak);
         let rate = text_member("rate_limit", format!("{}/minute", suggest_limit(used.peak)));
         let action = action.map(|action| text_member("action", action));
-        Some(Self { key, members: action.into_iter().chain([rate]).collect(), why })
-    }
-
-    fn into_member(self) -> DocumentMember {
-        table_member(&self.key, self.members)
+        Some(Self { member: table_member(&key, action.into_iter().chain([rate]).collect()), why })
     }
 }
 
@@ -61,11 +56,11 @@ fn suggest_limit(peak: u64) -> u64 {
 
 pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zoned) -> String {
     let mut text = format!(
-        "# The least policy that lets through what was used of {server}{}: {} of {}.\n\
+        "# The smallest policy that lets through what was used of {server}{}: {} of {}.\n\
          # Suggested from the audit log by `policylayer suggest`. Read it before you put it in force.\n\n\
          version = \"1\"\n\
          description = \"What was used of {server}\"\n\
-         # What is not listed is hidden, and refused.\n\
+         # What is not listed is hidden and refused.\n\
          default = \"deny\"\n",
         describe_days(survey, now),
         count_of(survey.calls, "call"),
@@ -79,8 +74,10 @@ pub(crate) fn suggest_policy(survey: &UsageSurvey, server: &ServerName, now: &Zo
 
 fn suggest_toml_entry(tool: &str, used: &ToolUsage) -> String {
     match SuggestedEntry::new(tool, used) {
-        Some(SuggestedEntry { key, members, why }) => format!("\n# {why}\n{}", toml_entry("tools", &key, &members)),
-        None => format!("\n# No key can name the tool {} as it is.\n", escape_invisible(tool)),
+        Some(SuggestedEntry { member: (key, entry), why }) => {
+            format!("\n# {why}\n{}", toml_entry("tools", &key.name, entry.members()))
+        }
+        None => format!("\n# No key of a policy can name the tool {}.\n", escape_invisible(tool)),
     }
 }
 
@@ -107,11 +104,11 @@ pub(crate) fn suggest_entries(
         return String::new();
     }
     if format == Format::Json {
-        let entries = lacking.into_iter().map(SuggestedEntry::into_member).collect();
+        let entries = lacking.into_iter().map(|entry| entry.member).collect();
         return json_lines(&DocumentNode::unplaced_table(entries), 0) + "\n";
     }
     let head = format!("# From what was used{}, until {time}.\n", describe_days(survey, now));
-    let entry = |entry: SuggestedEntry| format!("# {}\n{}", entry.why.clone(), yaml_members(&[entry.into_member()], 0));
+    let entry = |entry: SuggestedEntry| format!("# {}\n{}", entry.why, yaml_members(&[entry.member], 0));
     head + &lacking.into_iter().map(entry).collect::<String>()
 }
 
@@ -154,12 +151,9 @@ pub(crate) fn extend_policy(
     let is_hidden = |tool: &str| edited.policy.decide_tool(tool).rule.starts_with("hide[");
     let listed = survey.tools.iter().filter(|(tool, _)| lacks(tool) || (leaves_the_builtin && !is_hidden(tool)));
     if edited.has_inline_tools() {
-        let entries = listed.filter_map(|(tool, used)| SuggestedEntry::new(tool, used));
-        let set = |SuggestedEntry { key, members, .. }| {
-            DocumentChange::Set(vec!["tools".to_owned(), key], DocumentNode::unplaced_table(members))
-        };
-        let changes: Vec<_> = entries.map(set).collect();
-        return Ok(edited.with_changes(&changes)?.source.text().to_owned());
+        let entries = listed.filter_map(|(tool, used)| Some(SuggestedEntry::new(tool, used)?.member));
+        let set = |(key, entry): DocumentMember| DocumentChange::Set(vec!["tools".to_owned(), key.name], entry);
+        return Ok(edited.with_changes(&entries.map(set).collect::<Vec<_>>())?.source.text().to_owned());
     }
     let mut added =
         format!("\n# Suggested by `policylayer suggest` from what was used{}.\n", describe_days(survey, now));

@@ -14,8 +14,7 @@ use serde_json::Value;
 use super::Env;
 use super::output::{UsageError, show_start};
 use crate::author::init::{
-    Answers, FoundByName, InitTarget, Origin, PlannedTool, TargetOptions, plan_tools, profile_tools, verify_policy,
-    write_policy,
+    Answers, InitTarget, Origin, PlannedTool, TargetOptions, plan_tools, profile_tools, verify_policy, write_policy,
 };
 use crate::cli::{InitArgs, PolicyFormat};
 use crate::exit::Exit;
@@ -72,7 +71,7 @@ pub(crate) fn run(args: &InitArgs, env: &Env) -> anyhow::Result<Exit> {
             "It loads with {warnings}: `policylayer check --server {server} {file}` shows them."
         ));
     }
-    if target.found_by_name == FoundByName::Yes && env.var(POLICY_VARIABLE).is_some() {
+    if target.is_found_by_name && env.var(POLICY_VARIABLE).is_some() {
         message::print_warning(&format!(
             "{POLICY_VARIABLE} is set, so the policy that it names is in force instead of this one. Unset it to use this one."
         ));
@@ -138,7 +137,7 @@ fn print_summary(
     let tools = count_of(plan.len() as u64, "tool");
     let mut options = args.server.as_ref().map(|_| format!("--server {server} ")).unwrap_or_default();
     let mut edit = format!("--server {server}");
-    if target.found_by_name == FoundByName::No {
+    if !target.is_found_by_name {
         let policy = format!("--policy {}", as_word(&file.to_string_lossy()));
         options.push_str(&format!("{policy} "));
         // Otherwise the server would be derived from the file's name.

@@ -242,9 +242,8 @@ impl<'e> Explanation<'e> {
 
     /// Returns the catalogue's server, if it has a tool of this name and another server was asked about.
     pub(crate) fn known_elsewhere(&self) -> Option<&'static str> {
-        let has_tool =
-            || Catalogue::for_server(CATALOGUED).is_some_and(|catalogue| catalogue.find_tool(self.tool).is_some());
-        (!self.known && self.server != CATALOGUED && has_tool()).then_some(CATALOGUED)
+        let tool = Catalogue::for_server(CATALOGUED).and_then(|catalogue| catalogue.find_tool(self.tool));
+        tool.filter(|_| !self.known && self.server != CATALOGUED).map(|_| CATALOGUED)
     }
 
     /// Returns whether the rule in force is stricter than the tool's name alone suggests. That is no reason to let more

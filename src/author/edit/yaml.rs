@@ -108,21 +108,22 @@ impl Edit<'_> {
         let line_end = line_end(self.text, at);
         let member = yaml_members(&[(DocumentKey::unplaced(key), node.clone())], indent);
         // Follows the layout of the document: a blank line comes first if other members have one.
-        let blank = if indent == 0 && self.has_blank_lines(table) && matches!(node.value, DocumentValue::Table(_)) {
-            "\n"
-        } else {
-            ""
-        };
-        let before = if self.text.get(..line_end)?.ends_with('\n') { "" } else { "\n" };
-        let after = if before.is_empty() { member.as_str() } else { member.trim_end_matches('\n') };
-        self.splice_text(line_end..line_end, &format!("{before}{blank}{after}"))
+        let is_paragraph = indent == 0 && self.has_blank_lines(table) && matches!(node.value, DocumentValue::Table(_));
+        let blank = if is_paragraph { "\n" } else { "" };
+        self.insert_lines(line_end, &format!("{blank}{member}"))
+    }
+
+    /// Inserts whole lines where a line ends.
+    fn insert_lines(&self, at: usize, lines: &str) -> Option<String> {
+        match self.text.get(..at)?.ends_with('\n') {
+            true => self.splice_text(at..at, lines),
+            false => self.splice_text(at..at, &format!("\n{}", lines.trim_end_matches('\n'))),
+        }
     }
 
     fn has_blank_lines(&self, table: &DocumentNode) -> bool {
-        table.members().iter().any(|(key, _)| {
-            let before = self.text.get(..line_start(self.text, key.span.start)).unwrap_or_default();
-            before.ends_with("\n\n")
-        })
+        let before = |key: &DocumentKey| self.text.get(..line_start(self.text, key.span.start));
+        table.members().iter().any(|(key, _)| before(key).is_some_and(|before| before.ends_with("\n\n")))
     }
 
     fn remove_member(&self, root: &DocumentNode, path: &[String]) -> Option<String> {
@@ -152,8 +153,7 @@ impl Edit<'_> {
         }
         let line_end = line_end(self.text, last.span.end);
         let indent = " ".repeat(self.dash_column(last)?);
-        let (before, after) = if self.text.get(..line_end)?.ends_with('\n') { ("", "\n") } else { ("\n", "") };
-        self.splice_text(line_end..line_end, &format!("{before}{indent}- {}{after}", yaml_text(item)))
+        self.insert_lines(line_end, &format!("{indent}- {}\n", yaml_text(item)))
     }
 
     fn show_item(&self, root: &DocumentNode, at: usize) -> Option<String> {
@@ -189,21 +189,18 @@ impl Edit<'_> {
         self.end_of_value(value)
     }
 
+    /// Returns the end of a value: behind its bracket, if it has one.
     fn end_of_value(&self, value: &DocumentNode) -> Option<usize> {
         let inner: Option<Vec<usize>> = match &value.value {
             DocumentValue::Table(members) => members.iter().map(|member| self.end_of_member(member)).collect(),
             DocumentValue::Array(items) => items.iter().map(|item| self.end_of_value(item)).collect(),
             _ => return Some(value.span.start + self.text.get(value.span.clone())?.trim_end().len()),
         };
-        self.end_of_brackets(value, inner?.into_iter().max())
-    }
-
-    /// Returns the end of a table or list whose last part ends at `inner`: after its bracket, if it has one.
-    fn end_of_brackets(&self, node: &DocumentNode, inner: Option<usize>) -> Option<usize> {
-        if !is_flow(self.text, node) {
+        let inner = inner?.into_iter().max();
+        if !is_flow(self.text, value) {
             return inner;
         }
-        let mut at = inner.unwrap_or(node.span.start + 1);
+        let mut at = inner.unwrap_or(value.span.start + 1);
         loop {
             let behind = self.text.get(at..)?;
             let next = behind.chars().next()?;

@@ -28,35 +28,30 @@ pub(crate) struct Origin<'o> {
     pub(crate) day: &'o str,
 }
 
-/// A new policy. Comments are lines without their mark; a format without comments leaves them out.
-struct NewPolicy {
-    head: Vec<String>,
-    top: Vec<NewMember>,
-    /// The sections of `classes`, then those of `tools`.
-    tables: [(&'static str, Vec<PolicySection>); 2],
-}
-
 struct PolicySection {
     title: String,
     notes: Vec<String>,
     members: Vec<NewMember>,
 }
 
-/// Comments and the member that they are about; `None` if there are only comments.
+/// Comments, as lines without their mark, and the member that they are about; `None` if there are only comments.
 type NewMember = (Vec<String>, Option<DocumentMember>);
 
 pub(crate) fn write_policy(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers, format: Format) -> String {
-    let policy = build_policy(origin, plan, answers);
+    let count = count_of(plan.len() as u64, "tool");
+    let listed = cut_to_comment(&format!("from what {} listed", first_sentence(origin.calls_itself)));
+    let top = top_members(origin, &count, &listed);
+    let tables = [("classes", vec![class_section()]), ("tools", tool_sections(plan, answers))];
     if format == Format::Json {
-        return policy.to_json();
+        return write_json(&top, &tables);
     }
-    let mut out = write_comments("", &policy.head) + "\n";
-    for (about, member) in &policy.top {
-        let members =
-            if format == Format::Yaml { yaml_members(member.as_slice(), 0) } else { toml_members(member.as_slice()) };
-        out.push_str(&format!("{}{members}", write_comments("", about)));
+    let mut out = write_comments("", &write_head(origin, &count, &listed)) + "\n";
+    for (about, member) in &top {
+        let write = if format == Format::Yaml { |members: &_| yaml_members(members, 0) } else { toml_members };
+        out.push_str(&format!("{}{}", write_comments("", about), write(member.as_slice())));
     }
-    for (table, sections) in &policy.tables {
+    let indent = if format == Format::Yaml { "  " } else { "" };
+    for (table, sections) in &tables {
         let is_empty = sections.iter().flat_map(|section| &section.members).all(|(_, member)| member.is_none());
         match (format, is_empty) {
             (Format::Yaml, true) => out.push_str(&format!("\n{table}: {{}}\n")),
@@ -64,7 +59,6 @@ pub(crate) fn write_policy(origin: &Origin<'_>, plan: &[PlannedTool], answers: &
             (_, true) => out.push_str(&format!("\n[{table}]\n")),
             (_, false) => {}
         }
-        let indent = if format == Format::Yaml { "  " } else { "" };
         for section in sections {
             out.push_str(&section.write_heading(indent));
             for (about, member) in &section.members {
@@ -79,16 +73,13 @@ pub(crate) fn write_policy(origin: &Origin<'_>, plan: &[PlannedTool], answers: &
     out
 }
 
-impl NewPolicy {
-    fn to_json(&self) -> String {
-        let members =
-            |members: &[NewMember]| members.iter().filter_map(|(_, member)| member.clone()).collect::<Vec<_>>();
-        let mut all = members(&self.top);
-        for (table, sections) in &self.tables {
-            all.push(table_member(table, sections.iter().flat_map(|section| members(&section.members)).collect()));
-        }
-        json_lines(&DocumentNode::unplaced_table(all), 0) + "\n"
-    }
+fn write_json(top: &[NewMember], tables: &[(&str, Vec<PolicySection>)]) -> String {
+    let mut all: Vec<_> = top.iter().filter_map(|(_, member)| member.clone()).collect();
+    all.extend(tables.iter().map(|(table, sections)| {
+        let members = sections.iter().flat_map(|section| &section.members);
+        table_member(table, members.filter_map(|(_, member)| member.clone()).collect())
+    }));
+    json_lines(&DocumentNode::unplaced_table(all), 0) + "\n"
 }
 
 impl PolicySection {
@@ -121,7 +112,7 @@ pub(crate) fn verify_policy(
     if text.len() > MAX_POLICY_FILE {
         let megabytes = MAX_POLICY_FILE / (1024 * 1024);
         return Err(format!(
-            "With {} tools it would be larger than the {megabytes} MiB that are read.\nwhat to do: write one by hand, with \
+            "With {} tools it would be larger than {megabytes} MiB, the limit for a policy.\nwhat to do: write one by hand, with \
              globs and rules by class: docs/policy.md",
             plan.len()
         ));
@@ -142,20 +133,26 @@ pub(crate) fn verify_policy(
         };
         if !is_as_planned {
             let name = escape_invisible(&tool.name);
-            return Err(format!("It does not do with {name} what was meant.\nwhat to do: please report this"));
+            return Err(format!("It does not decide {name} as planned.\nwhat to do: please report this"));
         }
     }
     Ok(loaded.diagnostics.len() as u64)
 }
 
-fn build_policy(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers) -> NewPolicy {
-    let Origin { server, day, .. } = origin;
-    let listed = cut_to_comment(&format!("from what {} listed", first_sentence(origin.calls_itself)));
-    let count = count_of(plan.len() as u64, "tool");
+fn top_members(Origin { server, day, .. }: &Origin<'_>, count: &str, listed: &str) -> [NewMember; 4] {
     let description =
         format!("{server}: written by policylayer init on {day} for {count}, {listed}. Newer tools ask a person.");
-    let stays = "What nothing below has a rule for is refused. It stays visible, so that somebody notices.";
-    let classes = PolicySection {
+    let stays = "A tool that no rule below applies to is refused. It stays visible, so that somebody notices.";
+    [
+        (Vec::new(), Some(text_member("version", "1"))),
+        (Vec::new(), Some(text_member("description", description))),
+        (wrap_lines(stays), Some(text_member("default", "deny"))),
+        (Vec::new(), Some(text_member("unlisted", "deny"))),
+    ]
+}
+
+fn class_section() -> PolicySection {
+    PolicySection {
         title: "Tools without an entry, by class".to_owned(),
         notes: wrap_lines(
             "A tool that the server lists later, after an update or with another permission, is one that nobody has \
@@ -163,16 +160,6 @@ fn build_policy(origin: &Origin<'_>, plan: &[PlannedTool], answers: &Answers) ->
              Once you have looked, give it an entry of its own.",
         ),
         members: Class::ALL.map(|class| (Vec::new(), Some(table_member(class.as_str(), rule_for_later(class))))).into(),
-    };
-    NewPolicy {
-        head: write_head(origin, &count, &listed),
-        top: vec![
-            (Vec::new(), Some(text_member("version", "1"))),
-            (Vec::new(), Some(text_member("description", description))),
-            (wrap_lines(stays), Some(text_member("default", "deny"))),
-            (Vec::new(), Some(text_member("unlisted", "deny"))),
-        ],
-        tables: [("classes", vec![classes]), ("tools", tool_sections(plan, answers))],
     }
 }
 

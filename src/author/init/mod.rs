@@ -12,4 +12,4 @@ mod tests;
 
 pub(crate) use self::document::{Origin, verify_policy, write_policy};
 pub(crate) use self::plan::{Answer, Answers, PlannedTool, plan_tools, profile_tools};
-pub(crate) use self::target::{FoundByName, InitTarget, TargetError, TargetOptions};
+pub(crate) use self::target::{InitTarget, TargetError, TargetOptions};

@@ -120,8 +120,8 @@ impl Known {
         let is_new = self.catalogue.is_some() && profile.source != Knowledge::Catalogue;
         let key = match readable_key(&tool.name) {
             // The policy would warn about its entry at every start, because the catalogue lacks the tool.
-            _ if is_new => Err("is newer than what is known of this server"),
-            None => Err("has a name that no key can stand for"),
+            _ if is_new => Err("is newer than the catalogue of this server"),
+            None => Err("has a name that no key can spell"),
             Some(key) => Ok(key),
         };
         let builtin = self.builtin.member("tools").and_then(|tools| tools.member(&tool.name));

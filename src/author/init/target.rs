@@ -1,6 +1,6 @@
 //! Where the new policy goes, and which files are in its way.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -28,28 +28,20 @@ pub(crate) struct InitTarget {
     /// The file; `None` for stdout.
     pub(crate) file: Option<PathBuf>,
     pub(crate) format: Format,
-    pub(crate) found_by_name: FoundByName,
+    /// Whether the server's name finds the file, so that nobody has to name it.
+    pub(crate) is_found_by_name: bool,
     /// The files in its way, possibly including itself. `--force` backs up each of them.
     in_the_way: Vec<PathBuf>,
-}
-
-/// Whether the server's name finds the policy file, so that nobody has to name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FoundByName {
-    /// It is the policy of the server.
-    Yes,
-    /// It has to be named.
-    No,
 }
 
 /// Why there is no target, or why it was not written. Each message is complete.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
-    #[error("{} does not end in .toml, .json, .yaml or .yml, so nobody could tell its format. Name the file so, or write to stdout with `-o -`.", visible_path(.0))]
+    #[error("{} does not end in .toml, .json, .yaml or .yml, so its format is unclear. Choose such a name, or write to stdout with `-o -`.", visible_path(.0))]
     Ending(PathBuf),
-    #[error("{} is to be written as {}, and its ending says otherwise. Give one of them, -o or --format.", visible_path(.0), .1)]
+    #[error("{} does not end like {}, the format that was asked for. Give only one of -o and --format.", visible_path(.0), .1)]
     Contradiction(PathBuf, &'static str),
-    #[error("config.toml names another policy for this server, {}, so with {} there would be two. Leave -o out, or take `policy` out of config.toml.", visible_path(.0), visible_path(.1))]
+    #[error("config.toml names another policy for this server, {}, so with {} there would be two. Leave out -o, or remove `policy` from config.toml.", visible_path(.0), visible_path(.1))]
     Configured(PathBuf, PathBuf),
     #[error("{}", describe_existing(.0))]
     Exists(Vec<PathBuf>),
@@ -57,11 +49,11 @@ pub(crate) enum TargetError {
     Policy(#[from] PolicyError),
     #[error(transparent)]
     Replace(#[from] ReplaceError),
-    #[error("{} cannot be read, so it cannot be kept: {}. Nothing was written. Make it readable, or move it away.", visible_path(.0), .1)]
+    #[error("{} cannot be read, so it cannot be backed up: {}. Nothing was written. Make it readable, or move it away.", visible_path(.0), .1)]
     Unreadable(PathBuf, io::Error),
-    #[error("{} is larger than any policy that is read, so it is not kept. Nothing was written. Move it away yourself.", visible_path(.0))]
+    #[error("{} is larger than a policy may be, so it is not backed up. Nothing was written. Move it away yourself.", visible_path(.0))]
     TooLarge(PathBuf),
-    #[error("The new policy is written, and {} could not be moved out of its way: {}. Move it away yourself: with both there, neither is in force.", visible_path(.0), .1)]
+    #[error("The new policy was written, but {} could not be moved out of its way: {}. Move it away yourself: while both exist, neither is in force.", visible_path(.0), .1)]
     NotMoved(PathBuf, io::Error),
 }
 
@@ -77,10 +69,10 @@ impl TargetError {
 
 fn describe_existing(files: &[PathBuf]) -> String {
     let names = files.iter().map(|file| visible_path(file)).collect::<Vec<_>>().join(" and ");
-    let (exist, keeps) = if files.len() == 1 { ("exists", "it is kept") } else { ("exist", "they are kept") };
+    let (exist, files) = if files.len() == 1 { ("already exists", "file") } else { ("already exist", "files") };
     format!(
-        "{names} {exist} already, and nothing is overwritten. Look at what another policy would be with `-o -`, name \
-         another file with -o, or give --force: {keeps} beside the new one then, under another name."
+        "{names} {exist}, and nothing is overwritten. Preview the new policy with `-o -`, name another file with -o, or give \
+         --force: that keeps the old {files} beside the new one, under another name."
     )
 }
 
@@ -92,21 +84,16 @@ impl InitTarget {
         settings: &Settings,
         env: &Env,
     ) -> Result<Self, TargetError> {
+        let format = options.format.unwrap_or(Format::Toml);
         let file = match options.output {
             Some(file) if file.as_os_str() == "-" => {
-                let format = options.format.unwrap_or(Format::Toml);
-                return Ok(Self { file: None, format, found_by_name: FoundByName::No, in_the_way: Vec::new() });
+                return Ok(Self { file: None, format, is_found_by_name: false, in_the_way: Vec::new() });
             }
             Some(file) => file.to_owned(),
             None => {
-                let directory = paths::configuration_dir(env)?;
-                match settings.policy_of(server) {
-                    Some(named) => directory.join(named),
-                    None => {
-                        let ending = options.format.unwrap_or(Format::Toml).as_str();
-                        directory.join("policies").join(format!("{server}.{ending}"))
-                    }
-                }
+                let dir = paths::configuration_dir(env)?;
+                let by_name = || dir.join("policies").join(format!("{server}.{}", format.as_str()));
+                settings.policy_of(server).map_or_else(by_name, |named| dir.join(named))
             }
         };
         let target = Self::target_at(file, options.format, server, settings, env)?;
@@ -129,47 +116,42 @@ impl InitTarget {
         if let Some(format) = format.filter(|format| *format != found) {
             return Err(TargetError::Contradiction(file, format.as_str()));
         }
-        let Ok(directory) = paths::configuration_dir(env) else {
-            return Ok(Self::new(file.clone(), found, FoundByName::No, vec![file]));
+        let dir = paths::configuration_dir(env).ok();
+        let configured = dir.as_ref().and_then(|dir| Some(dir.join(settings.policy_of(server)?)));
+        let by_name =
+            |dir: &PathBuf| Format::ENDINGS.map(|ending| dir.join("policies").join(format!("{server}.{ending}")));
+        let by_name: Vec<_> = dir.iter().flat_map(by_name).collect();
+        let is_by_name = by_name.iter().any(|one| is_same(one, &file));
+        let is_found_by_name = match configured {
+            Some(configured) if is_same(&configured, &file) => true,
+            Some(configured) if is_by_name => return Err(TargetError::Configured(configured, file)),
+            Some(_) => false,
+            None => is_by_name,
         };
-        let configured = settings.policy_of(server).map(|path| directory.join(path));
-        let named = Format::ENDINGS.map(|ending| directory.join("policies").join(format!("{server}.{ending}")));
-        let is_named = named.iter().any(|one| is_same(one, &file));
-        let found_by_name = match configured {
-            Some(configured) if is_same(&configured, &file) => FoundByName::Yes,
-            Some(named) if is_named => return Err(TargetError::Configured(named, file)),
-            None if is_named => FoundByName::Yes,
-            Some(_) | None => FoundByName::No,
-        };
-        let mut candidates = vec![file.clone()];
         // With two policies for one server, neither would be in force.
-        if found_by_name == FoundByName::Yes {
-            candidates.extend(named.into_iter().filter(|other| !is_same(other, &file)));
-        }
-        Ok(Self::new(file, found, found_by_name, candidates))
-    }
-
-    fn new(file: PathBuf, format: Format, found_by_name: FoundByName, candidates: Vec<PathBuf>) -> Self {
+        let others = by_name.into_iter().filter(|other| is_found_by_name && !is_same(other, &file));
         // Not `exists`: a dangling link is a policy that somebody wanted.
-        let in_the_way = candidates.into_iter().filter(|file| fs::symlink_metadata(file).is_ok()).collect();
-        Self { file: Some(file), format, found_by_name, in_the_way }
+        let is_there = |file: &PathBuf| fs::symlink_metadata(file).is_ok();
+        let in_the_way = [file.clone()].into_iter().chain(others).filter(is_there).collect();
+        Ok(Self { file: Some(file), format: found, is_found_by_name, in_the_way })
     }
 
     /// Writes the file, and returns the backups of the files in its way.
     pub(crate) fn write_file(&self, file: &Path, text: &str) -> Result<Vec<PathBuf>, TargetError> {
         let mut kept = Vec::new();
-        let mut old = None;
         let (own, others): (Vec<_>, Vec<_>) = self.in_the_way.iter().partition(|other| *other == file);
-        if !own.is_empty() && fs::metadata(file).is_ok_and(|found| !found.is_file()) {
+        let old = match own.is_empty() {
+            true => None,
             // The write below reports what is wrong.
-            old = Some(Vec::new());
-        } else if !own.is_empty() {
-            let text = read_whole(file)?;
-            let aside = backup_path(file);
-            paths::replace_file(&aside, None, &text)?;
-            kept.push(aside);
-            old = Some(text);
-        }
+            false if fs::metadata(file).is_ok_and(|found| !found.is_file()) => Some(Vec::new()),
+            false => {
+                let text = read_whole(file)?;
+                let aside = backup_path(file);
+                paths::replace_file(&aside, None, &text)?;
+                kept.push(aside);
+                Some(text)
+            }
+        };
         if let Err(error) = paths::replace_file(file, old.as_deref(), text.as_bytes()) {
             // The original files are still there.
             kept.iter().for_each(|aside| drop(remove_file(aside)));
@@ -195,21 +177,22 @@ fn read_whole(file: &Path) -> Result<Vec<u8>, TargetError> {
 
 /// Whether two paths lead to the same file, which need not exist.
 fn is_same(one: &Path, other: &Path) -> bool {
-    let directory = |path: &Path| {
+    let dir = |path: &Path| {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         real_path(parent.unwrap_or(Path::new("."))).ok()
     };
-    let is_same_name = || one.file_name() == other.file_name();
-    one == other || (is_same_name() && directory(one).is_some_and(|one| directory(other) == Some(one)))
+    one == other || (one.file_name() == other.file_name() && dir(one).is_some_and(|one| dir(other) == Some(one)))
 }
 
 /// Returns a path for a backup that does not exist yet and that no server takes for its policy.
 fn backup_path(file: &Path) -> PathBuf {
-    let with = |ending: &str| {
-        let mut name = OsString::from(file.as_os_str());
-        name.push(ending);
-        PathBuf::from(name)
-    };
-    let mut names = [with(".before-init")].into_iter().chain((2_u32..).map(|at| with(&format!(".before-init-{at}"))));
-    names.find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| with(".before-init"))
+    let with =
+        |ending: String| PathBuf::from([file.as_os_str(), OsStr::new(&ending)].into_iter().collect::<OsString>());
+    let mut at = 1;
+    let mut path = with(".before-init".to_owned());
+    while fs::symlink_metadata(&path).is_ok() {
+        at += 1;
+        path = with(format!(".before-init-{at}"));
+    }
+    path
 }

@@ -233,7 +233,6 @@ struct LaunchChain<'c> {
 }
 
 impl LaunchChain<'_> {
-    /// Returns the words of the server's own command.
     fn own_words(&self) -> &[String] {
         let before = self.wrapped.as_ref().map_or(0, |wrapped| wrapped.before);
         self.words.get(before..).unwrap_or_default()
