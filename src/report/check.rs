@@ -66,7 +66,6 @@ impl PlacedDiagnostic {
 }
 
 impl CheckReport {
-    /// Checks the policy in force for a server.
     pub(crate) fn check_policy(
         named: Option<&Path>,
         server: &ServerName,
@@ -88,7 +87,6 @@ impl CheckReport {
         (Self::new(None, Some(source), loaded.diagnostics, None), loaded.settings)
     }
 
-    /// Reports a file that cannot be read.
     pub(crate) fn report_unreadable(file: Option<String>, server: Option<String>, message: String) -> Self {
         let nothing = Source::new("", Format::Json, "");
         let error = Diagnostic::error("unreadable", 0..0, message);

@@ -145,9 +145,9 @@ impl Question<'_> {
         for place in clients.places.iter().filter(|place| place.presence != Presence::Nothing) {
             let opened = clients.opened_file(&place.file);
             let name = place.row.name;
-            let note = opened
-                .filter(|opened| !opened.document.is_plain())
-                .map(|_| format!("it has comments or trailing commas, and {name} is only known to read plain JSON"));
+            let note = opened.filter(|opened| !opened.document.is_plain()).map(|_| {
+                format!("there are comments or trailing commas in it, and {name} is only known to read plain JSON")
+            });
             let report = |folder, error, servers| ClientReport {
                 error,
                 exists: place.presence == Presence::File,
@@ -192,7 +192,7 @@ impl Question<'_> {
             Transport::Remote { url } => {
                 report.state = WrapState::OutOfReach;
                 report.transport = Some("http");
-                report.reason = Some("a stdio wrapper cannot stand in front of HTTP".to_owned());
+                report.reason = Some("HTTP is out of a stdio wrapper's reach".to_owned());
                 report.url = url.as_deref().map(secret::redact_url);
             }
             Transport::Unclear(bad) => {

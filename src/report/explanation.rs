@@ -110,6 +110,7 @@ pub(crate) struct Recommendation {
     pub(crate) format: &'static str,
     /// The recommended maximum rate of calls.
     rate_limit: Option<String>,
+    /// The rule as it is written.
     #[serde(flatten)]
     pub(crate) text: RuleText,
     /// Why it is recommended.
@@ -128,6 +129,7 @@ pub(crate) struct RuleText {
     pub(crate) snippet: Option<String>,
     /// The same rule as TOML.
     pub(crate) toml: Option<String>,
+    /// Whether it looks at arguments.
     #[serde(skip)]
     pub(crate) has_conditions: bool,
     /// Whether the rule is an entry under `tools`, and not in `hide`.
@@ -316,9 +318,9 @@ fn describe_advice(recommended: &Recommended) -> String {
     let limit = recommended.rate_limit.map(|rate| format!("{} a {}", rate.max, rate.window));
     match (recommended.action, limit) {
         (Action::Allow, None) => "Allow it.".to_owned(),
-        (Action::Allow, Some(limit)) => format!("Allow it, at most {limit}."),
+        (Action::Allow, Some(limit)) => format!("Allow it, {limit}."),
         (Action::RequireApproval, None) => "Ask a person about each call.".to_owned(),
-        (Action::RequireApproval, Some(limit)) => format!("Ask a person about each call, at most {limit}."),
+        (Action::RequireApproval, Some(limit)) => format!("Ask a person about each call, {limit} at most."),
         (Action::Hide, _) => "Hide it.".to_owned(),
     }
 }

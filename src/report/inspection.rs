@@ -348,7 +348,7 @@ impl AgentView {
         names.extend(items.filter_map(|item| Some(item.get("name")?.as_str()?.to_owned())));
         if let Some(error) = message.get("error").filter(|_| passed != written) {
             let why = error.get("message").and_then(Value::as_str).unwrap_or_default();
-            self.notes.push(format!("the agent would get nothing of this answer to {method}: {why}"));
+            self.notes.push(format!("the agent would get none of this answer to {method}: {why}"));
         }
     }
 }

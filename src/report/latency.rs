@@ -17,7 +17,6 @@ pub(crate) struct Latency {
 const STEP: f64 = 1.05;
 
 impl Latency {
-    /// Adds a duration in milliseconds.
     pub(crate) fn add_milliseconds(&mut self, ms: f64) {
         let step = ((ms * 1_000.0).max(0.0) + 1.0).ln() / STEP.ln();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates as an integer")]

@@ -147,7 +147,7 @@ fn load_tests(path: &Path) -> Result<TestFile, NotRun> {
     let loaded = policy::load_tests(&source);
     loaded.file.ok_or_else(|| {
         let rendered = policy::render_diagnostics(&source, &loaded.diagnostics, Colour::Plain);
-        (Exit::InvalidPolicy, format!("The test file is invalid, so it was not run.\n\n{rendered}"))
+        (Exit::InvalidPolicy, format!("The test file is invalid, and was not run.\n\n{rendered}"))
     })
 }
 
@@ -168,7 +168,7 @@ fn find_policy(path: &Path, file: &TestFile) -> Result<PathBuf, NotRun> {
         (Some(policy), None) => return Ok(policy),
         (Some(_), Some(_)) => {
             format!(
-                "There are two policies named {stem} beside this file. Keep one, or set `policy` to the one you mean."
+                "There are two policies called {stem} beside this file. Keep one, or set `policy` to the one you mean."
             )
         }
         (None, _) => format!(

@@ -122,7 +122,6 @@ pub(crate) struct ClientClaim {
 }
 
 impl StatsReport {
-    /// Totals the lines that match a filter.
     pub(crate) fn collect(records: &mut LogRecords, filter: &LogFilter, env: &Env) -> Result<Self, LogError> {
         let mut tally = StatsTally::default();
         tally.load_limits(records, env);

@@ -266,7 +266,7 @@ fn where_there_is_nothing_to_look_at_it_says_how_to_begin() {
     told(&["shpo"], &["No client has a server shpo", "what to do: policylayer doctor shop"]);
     told(
         &["else", "--client", "claude-desktop"],
-        &["claude-desktop has no server else", "name one that is there: shop"],
+        &["claude-desktop has no server else", "name one of the existing servers: shop"],
     );
     let ran = run(command(&home, &["--format", "json"]), &home);
     let json: Value = serde_json::from_str(&ran.out).unwrap();
@@ -352,13 +352,7 @@ fn an_entry_without_a_policy_in_front() {
     let offer = home.path().join("offer.json");
     client(&home, DESKTOP, &[("shop", json!({ "command": stub(), "args": ["--offer", offer] }))]);
     let found = check(&home, &["shop"], 1);
-    broken(
-        &found,
-        "wrapped",
-        "no policy stands in front of it",
-        "policylayer register shop --client claude-desktop",
-        &[],
-    );
+    broken(&found, "wrapped", "no policy stands before it", "policylayer register shop --client claude-desktop", &[]);
     assert!(step(&found, "tools")["detail"].as_str().unwrap().starts_with("3 tools visible, and none hidden"));
 }
 

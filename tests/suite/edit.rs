@@ -277,7 +277,7 @@ fn what_cannot_come_out_as_asked_is_refused_and_nothing_is_written() {
     let broken = home.policy("iterable.toml", "version = \"1\"\ndefault = \"dney\"\n");
     let ran = home.run(&["hide", "get_lists"]);
     assert_eq!(ran.code, Some(3));
-    assert!(ran.err.contains("so it is not edited") && ran.err.contains("did you mean \"deny\"?"), "{}", ran.err);
+    assert!(ran.err.contains("so it was not edited") && ran.err.contains("did you mean \"deny\"?"), "{}", ran.err);
     assert_eq!(fs::read_to_string(&broken).unwrap(), "version = \"1\"\ndefault = \"dney\"\n");
     // YAML in brackets is left to its author, who is told what to write.
     fs::remove_file(&broken).unwrap();

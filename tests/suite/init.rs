@@ -173,7 +173,7 @@ fn nothing_is_overwritten_and_the_server_is_not_even_started() {
             let args = [&["init", "--server", "iterable"], options, &server].concat();
             let ran = home.run(&args);
             assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{there} {options:?}\n{}", ran.err);
-            assert!(ran.err.contains(&format!("{} exists already", old.display())), "{}", ran.err);
+            assert!(ran.err.contains(&format!("{} already exists", old.display())), "{}", ran.err);
             assert!(ran.err.contains("-o -") && ran.err.contains("--force"), "{}", ran.err);
             assert!(!pid.exists());
             assert_eq!(home.files(), before);
@@ -253,7 +253,7 @@ fn the_format_is_that_of_the_file_or_as_asked() {
     }
     assert_eq!(home.names(), ["a.json", "a.toml", "a.yaml", "a.yml"]);
     for (options, words) in [
-        (&["-o", "b.yaml", "--format", "toml"][..], "its ending says otherwise"),
+        (&["-o", "b.yaml", "--format", "toml"][..], "does not end like toml"),
         (&["-o", "b.txt"], "does not end in .toml"),
         (&["--format", "xml"], "possible values"),
     ] {
@@ -276,7 +276,7 @@ fn config_toml_says_the_name_and_the_place() {
     // There again it is the one that config.toml names that is in the way.
     let ran = home.run(&[&["init"], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(1), "{}", ran.err);
-    assert!(ran.err.contains("own/mail.yaml exists already"), "{}", ran.err);
+    assert!(ran.err.contains("own/mail.yaml already exists"), "{}", ran.err);
     let other = home.configured("policies/mail.toml");
     let ran = home.run(&[&["init", "-o", other.to_str().unwrap()], &stand_in()[..]].concat());
     assert_eq!(ran.code, Some(1), "{}", ran.err);

@@ -52,15 +52,15 @@ fn without_a_file_it_is_a_whole_policy_with_what_was_used_and_no_more() {
     log.add(&Decision { method: Some("prompts/get"), ..passed(103, "a_prompt", Class::Read) });
     log.add(&passed(3_000, "get_lists", Class::Read)).write();
     let out = home.good(&["suggest"]);
-    let expected = r#"# The least policy that lets through what was used of shop on 2026-11-22: 17 calls of 3 tools.
+    let expected = r#"# The smallest policy that lets through what was used of shop on 2026-11-22: 17 calls of 3 tools.
 # Suggested from the audit log by `policylayer suggest`. Read it before you put it in force.
 
 version = "1"
 description = "What was used of shop"
-# What is not listed is hidden, and refused.
+# What is not listed is hidden and refused.
 default = "deny"
 
-# destructive: a person is asked, each time. 1 call, at most 1 in a minute; twice that, rounded up.
+# destructive: a person is asked each time. 1 call, at most 1 in a minute; twice that, rounded up.
 [tools.delete_list]
 action = "require_approval"
 rate_limit = "10/minute"
@@ -69,7 +69,7 @@ rate_limit = "10/minute"
 [tools.get_lists]
 rate_limit = "30/minute"
 
-# financial: a person is asked, each time. 1 call, at most 1 in a minute; twice that, rounded up.
+# financial: a person is asked each time. 1 call, at most 1 in a minute; twice that, rounded up.
 [tools.pay]
 action = "require_approval"
 rate_limit = "10/minute"
@@ -142,7 +142,7 @@ fn a_file_in_toml_keeps_its_comments_and_order_and_gets_the_least() {
  reason = "Not yet."
 +
 +# Suggested by `policylayer suggest` from what was used on 2026-11-22.
-+# destructive: a person is asked, each time. 1 call, at most 1 in a minute; twice that, rounded up.
++# destructive: a person is asked each time. 1 call, at most 1 in a minute; twice that, rounded up.
 +[tools.delete_list]
 +action = "require_approval"
 +rate_limit = "10/minute"
@@ -296,7 +296,7 @@ fn names_that_no_key_can_have_are_said_and_leave_no_hole() {
     for tool in ["abc", "x", "y", "other", "blank", "evil"] {
         assert_eq!(policy.decide_tool(tool).effect, Effect::Hide, "{tool}: {}", ran.out);
     }
-    assert!(ran.out.contains("# No key can name the tool evil\\u{a}[tools.\"*\"] as it is."), "{}", ran.out);
+    assert!(ran.out.contains("# No key of a policy can name the tool evil\\u{a}[tools.\"*\"]."), "{}", ran.out);
     assert!(!ran.out.contains('\u{202e}') && !ran.err.contains('\u{202e}'), "{}", ran.out);
     assert!(ran.err.contains("1 call of evil\\u{a}"), "{}", ran.err);
 }

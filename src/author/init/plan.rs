@@ -70,12 +70,8 @@ pub(crate) struct PlannedTool {
 
 impl PlannedTool {
     pub(crate) fn effect(&self) -> Effect {
-        match self.rule.member("action").and_then(DocumentNode::as_text) {
-            Some("hide") => Effect::Hide,
-            Some("deny") => Effect::Deny,
-            Some("require_approval") => Effect::RequireApproval,
-            _ => Effect::Allow,
-        }
+        let action = self.rule.member("action").and_then(DocumentNode::as_text);
+        Effect::ALL.into_iter().find(|effect| Some(effect.as_str()) == action).unwrap_or(Effect::Allow)
     }
 
     pub(crate) fn is_limited(&self) -> bool {

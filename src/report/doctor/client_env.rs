@@ -92,7 +92,6 @@ pub(super) struct ClientEnv {
 }
 
 impl ClientEnv {
-    /// Returns the environment of this terminal.
     pub(super) fn from_terminal(env: &Env) -> Self {
         Self {
             vars: env.vars().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -125,7 +124,6 @@ impl ClientEnv {
         given
     }
 
-    /// Adds the variables and the directory that the entry sets.
     fn add_entry(&mut self, document: &ClientDocument, path: &[&str], env: &Env) {
         let Ok(Some(entry)) = document.find_table(path) else { return };
         if let Some(dir) = entry.member("cwd").and_then(DocumentNode::as_text) {

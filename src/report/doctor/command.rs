@@ -19,7 +19,6 @@ impl LaunchChain<'_> {
         self.env.spawn_env().search_env()
     }
 
-    /// Returns a search that finds programs as this terminal does.
     fn search_here(&self) -> SearchEnv {
         SearchEnv::new(self.here.vars(), self.here.working_dir())
     }
@@ -80,7 +79,6 @@ fn read_interpreter(path: &Path) -> Option<String> {
     words.find(|word| !word.starts_with('-') && !word.contains('=')).filter(|_| is_env).map(str::to_owned)
 }
 
-/// Checks that the interpreter of a script is found as well.
 pub(super) fn check_interpreter(path: &Path, chain: &LaunchChain<'_>) -> Result<(), Problem> {
     let search = chain.search_env();
     let is_missing = |needed: &String| search.find_program(OsStr::new(needed)) == SearchResult::Nowhere;
@@ -115,7 +113,7 @@ fn describe_not_in_path(program: &str, path: &OsStr, chain: &LaunchChain<'_>) ->
         }
         _ if chain.file.is_none() => format!("install {program}, or write its absolute path"),
         _ => format!(
-            "install {program}; if `{LOCATE} {program}` in a terminal finds it, write the path that this prints in {entry}"
+            "install {program}; if a terminal has it (`{LOCATE} {program}`), write the absolute path that this prints in {entry}"
         ),
     };
     let path = display_path(path);

@@ -19,6 +19,7 @@ use crate::clients::entry::{Transport, Wrapped, parse_wrapped};
 use crate::clients::servers::Clients;
 use crate::clients::{program, secret};
 use crate::env::Env;
+use crate::policy::keys::words::word_enum;
 use crate::probe::{ProbeError, ShowProgress};
 use crate::shell::as_word;
 
@@ -75,51 +76,33 @@ pub(crate) enum StepStatus {
     NotTried,
 }
 
-/// The steps, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StepId {
+word_enum! {
+    /// The steps, in their order.
+    pub(crate) enum StepId;
     /// The client's file can be read.
-    File,
+    "file" => File,
     /// The entry starts a command.
-    Entry,
+    "entry" => Entry,
     /// The command starts the wrapper.
-    Wrapped,
+    "wrapped" => Wrapped,
     /// The wrapper exists, and is this version.
-    Wrapper,
+    "wrapper" => Wrapper,
     /// The server's own command is found.
-    Command,
+    "command" => Command,
     /// config.toml is valid.
-    Config,
+    "config" => Config,
     /// The policy is valid.
-    Policy,
+    "policy" => Policy,
     /// Counts and records can be written.
-    State,
+    "state" => State,
     /// The clock is plausible.
-    Clock,
+    "clock" => Clock,
     /// The chain starts.
-    Start,
+    "start" => Start,
     /// The chain opens a session.
-    Initialize,
+    "initialize" => Initialize,
     /// The chain lists its tools.
-    Tools,
-}
-
-impl StepId {
-    const ALL: [Self; 12] = [
-        Self::File,
-        Self::Entry,
-        Self::Wrapped,
-        Self::Wrapper,
-        Self::Command,
-        Self::Config,
-        Self::Policy,
-        Self::State,
-        Self::Clock,
-        Self::Start,
-        Self::Initialize,
-        Self::Tools,
-    ];
+    "tools" => Tools,
 }
 
 /// What a step saw, or what is wrong.

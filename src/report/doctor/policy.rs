@@ -23,7 +23,7 @@ pub(super) fn check_settings_and_policy(chain: &LaunchChain<'_>, report: &mut Ch
     };
     let file = paths::configuration_dir(&env).map(|dir| dir.join(SETTINGS_FILE)).ok().filter(|file| file.exists());
     let valid = |file: PathBuf| format!("valid: {}", file.display());
-    report.push_step(StepId::Config, Ok(file.map_or_else(|| "none, so the defaults apply".to_owned(), valid)));
+    report.push_step(StepId::Config, Ok(file.map_or_else(|| "none, so the defaults hold".to_owned(), valid)));
     let server = match find_server(chain, &settings) {
         Ok(server) => server,
         Err(problem) => {
@@ -76,9 +76,11 @@ fn check_policy(chain: &LaunchChain<'_>, server: &ServerName, settings: &Setting
         let in_force = found.map_or_else(builtin, |found| found.display().to_string());
         let (client, other) = (chain.client, elsewhere.display());
         return Err(Problem::warning(
-            format!("{in_force}; in this terminal another one is in force, {other}, by variables that {client} lacks"),
             format!(
-                "name the one you mean in {}: `--policy {}` after `wrap`",
+                "{in_force}; this terminal has another one in force, {other}, for variables that {client} does not have"
+            ),
+            format!(
+                "name the one that is meant in {}: `--policy {}` after `wrap`",
                 chain.entry_place(),
                 as_word(&elsewhere.to_string_lossy())
             ),

@@ -48,7 +48,6 @@ pub(super) fn check_start(
 }
 
 impl LaunchChain<'_> {
-    /// Starts the command with these words, and probes it.
     fn probe_words(
         &self,
         words: &[String],

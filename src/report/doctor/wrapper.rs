@@ -15,13 +15,12 @@ pub(super) fn check_wrapped(chain: &LaunchChain<'_>) -> Finding {
     match &chain.wrapped {
         Some(_) => Ok(format!("{} starts `policylayer wrap`", chain.client)),
         None => Err(Problem::failed(
-            format!("{} starts the server itself, so no policy stands in front of it", chain.client),
+            format!("{} starts the server itself, so no policy stands before it", chain.client),
             chain.register_command(),
         )),
     }
 }
 
-/// Checks the program that stands in front of the server.
 pub(super) fn check_program(chain: &LaunchChain<'_>) -> Result<Finding, ProbeError> {
     let program = chain.words.first().map(String::as_str).unwrap_or_default();
     // With npx, the arguments determine the version of policylayer.
