@@ -123,7 +123,10 @@ Register-ArgumentCompleter -Native -CommandName 'policylayer' -ScriptBlock {
         }
         'policylayer;decide' {
             [CompletionResult]::new('--tool', '--tool', [CompletionResultType]::ParameterName, 'The tool''s name, as in tools/list')
-            [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'The call''s arguments as a JSON object, or `-` to read them from stdin; without it the call has none')
+            [CompletionResult]::new('--resource', '--resource', [CompletionResultType]::ParameterName, 'Instead of a tool: the URI of a resource that is read')
+            [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'Instead of a tool: the name of a prompt that is fetched')
+            [CompletionResult]::new('--method', '--method', [CompletionResultType]::ParameterName, 'Instead of a tool: a method of the client that the protocol does not know, or a request of the server such as `sampling/createMessage`')
+            [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'The arguments of the call or prompt, or the parameters of the method, as a JSON object, or `-` to read them from stdin; without it there are none')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'The policy file; without it, the policy that `wrap` would use for the server')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print: for a person, or for a program')

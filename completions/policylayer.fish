@@ -128,7 +128,10 @@ complete -c policylayer -n "__fish_policylayer_using_subcommand check" -l format
 json\t'For a program'"
 complete -c policylayer -n "__fish_policylayer_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l tool -d 'The tool\'s name, as in tools/list' -r
-complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l args -d 'The call\'s arguments as a JSON object, or `-` to read them from stdin; without it the call has none' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l resource -d 'Instead of a tool: the URI of a resource that is read' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l prompt -d 'Instead of a tool: the name of a prompt that is fetched' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l method -d 'Instead of a tool: a method of the client that the protocol does not know, or a request of the server such as `sampling/createMessage`' -r
+complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l args -d 'The arguments of the call or prompt, or the parameters of the method, as a JSON object, or `-` to read them from stdin; without it there are none' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l policy -d 'The policy file; without it, the policy that `wrap` would use for the server' -r -F
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l server -d 'The server that has the tool; without it, the one that the policy file is named after, else the only one with a policy in the configuration directory, else `iterable` if it has a tool of this name' -r
 complete -c policylayer -n "__fish_policylayer_using_subcommand decide" -l format -d 'How to print: for a person, or for a program' -r -f -a "text\t'For a person'

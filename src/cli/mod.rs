@@ -197,9 +197,20 @@ pub(crate) struct CheckArgs {
 #[command(after_help = DECIDE)]
 pub(crate) struct DecideArgs {
     /// The tool's name, as in tools/list
-    #[arg(long, value_name = "NAME")]
-    pub tool: String,
-    /// The call's arguments as a JSON object, or `-` to read them from stdin; without it the call has none
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["resource", "prompt", "method"])]
+    pub tool: Option<String>,
+    /// Instead of a tool: the URI of a resource that is read
+    #[arg(long, value_name = "URI", conflicts_with_all = ["tool", "args"])]
+    pub resource: Option<String>,
+    /// Instead of a tool: the name of a prompt that is fetched
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["tool", "resource"])]
+    pub prompt: Option<String>,
+    /// Instead of a tool: a method of the client that the protocol does not know, or a request of the server such as
+    /// `sampling/createMessage`
+    #[arg(long, value_name = "METHOD", conflicts_with_all = ["tool", "resource", "prompt"])]
+    pub method: Option<String>,
+    /// The arguments of the call or prompt, or the parameters of the method, as a JSON object, or `-` to read them from
+    /// stdin; without it there are none
     #[arg(long, value_name = "JSON", allow_hyphen_values = true)]
     pub args: Option<String>,
     /// The policy file; without it, the policy that `wrap` would use for the server
@@ -218,6 +229,7 @@ const DECIDE: &str = "\
 Examples:
   policylayer decide --server iterable --tool get_campaigns
   policylayer decide --tool send_campaign --args '{\"campaignId\": 77}'
+  policylayer decide --server files --resource file:///srv/reports/may.csv
   policylayer decide --policy new.toml --tool create_list --args - < args.json
 
 The call is judged as the first one of a session. A tool that is in no catalogue is judged by its name alone; what the \

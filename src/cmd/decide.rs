@@ -10,7 +10,7 @@ use crate::cli::DecideArgs;
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
 use crate::policy::{self, Colour, Diagnostic, Effect, Source};
-use crate::report::decision::{CallLimit, DecisionReport, document_of_rule};
+use crate::report::decision::{CallLimit, DecidedSubject, DecisionReport, document_of_rule};
 use crate::report::limit::WindowText;
 use crate::term::message;
 use crate::term::style::{ERROR, SUCCESS, WARN};
@@ -20,10 +20,17 @@ use crate::wire::arguments::Arguments;
 
 /// Decides one call under the named policy, or under the one in force for the server.
 pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
-    let server = tool_server::find_server(&args.tool, args.server.as_ref(), args.policy.as_deref(), env)?;
+    let subject = match (&args.tool, &args.resource, &args.prompt, &args.method) {
+        (Some(tool), ..) => DecidedSubject::Tool(tool),
+        (_, Some(uri), ..) => DecidedSubject::Resource(uri),
+        (_, _, Some(prompt), _) => DecidedSubject::Prompt(prompt),
+        // The command line has one of them.
+        (.., method) => DecidedSubject::Method(method.as_deref().unwrap_or_default()),
+    };
+    let server = tool_server::find_server(args.tool.as_deref(), args.server.as_ref(), args.policy.as_deref(), env)?;
     let policy = load_policy(args.policy.as_deref(), &server, env)?.policy;
     let Some(arguments) = read_arguments(args.args.as_deref())? else { return Ok(Exit::Usage) };
-    let report = DecisionReport::new(&policy, &args.tool, &arguments)
+    let report = DecisionReport::new(&policy, subject, &arguments)
         .map_err(|fault| UsageError(format!("No client can send such a call: {fault}. Correct --tool or --args.")))?;
     print_report(&report, args.format, write_text)?;
     Ok(match report.effect {
@@ -62,13 +69,24 @@ fn read_arguments(given: Option<&str>) -> anyhow::Result<Option<Arguments>> {
 }
 
 fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()> {
-    let (tool, rule) = (escape_invisible(report.tool), escape_invisible(&report.rule));
+    let (name, rule) = (escape_invisible(report.subject.name()), escape_invisible(&report.rule));
     let by = format!("{rule} of {}", document_of_rule(&rule, report.file, report.server));
+    let what = match report.subject {
+        DecidedSubject::Tool(_) => format!("a call of {name}"),
+        DecidedSubject::Resource(_) => format!("reading {name}"),
+        DecidedSubject::Prompt(_) => format!("fetching the prompt {name}"),
+        DecidedSubject::Method(_) => format!("{name}"),
+    };
     let (style, consequence) = match report.effect {
-        Effect::Allow => (SUCCESS, format!("a call of {tool} passes, by the rule {by}")),
-        Effect::Deny => (ERROR, format!("a call of {tool} is refused by the rule {by}")),
-        Effect::Hide => (ERROR, format!("{tool} is not listed, and a call of it is refused, by the rule {by}")),
-        Effect::RequireApproval => (WARN, format!("a call of {tool} asks a person, by the rule {by}")),
+        Effect::Allow => (SUCCESS, format!("{what} passes, by the rule {by}")),
+        Effect::Deny => (ERROR, format!("{what} is refused by the rule {by}")),
+        Effect::Hide => match report.subject {
+            DecidedSubject::Tool(_) => {
+                (ERROR, format!("{name} is not listed, and a call of it is refused, by the rule {by}"))
+            }
+            _ => (ERROR, format!("{name} is not listed, and is refused, by the rule {by}")),
+        },
+        Effect::RequireApproval => (WARN, format!("{what} asks a person, by the rule {by}")),
     };
     let style = style.bold();
     write!(out, "{style}{}{style:#}: {consequence}", report.effect)?;

@@ -14,7 +14,7 @@ use crate::report::to_json;
 /// Explains a tool. If the policy cannot be loaded, that is reported and determines the exit code, but the tool is
 /// still explained.
 pub(crate) fn run(args: &ExplainArgs, env: &Env) -> anyhow::Result<Exit> {
-    let server = tool_server::find_server(&args.tool, args.server.as_ref(), args.policy.as_deref(), env)?;
+    let server = tool_server::find_server(Some(&args.tool), args.server.as_ref(), args.policy.as_deref(), env)?;
     let loaded = load_policy(args.policy.as_deref(), &server, env);
     let file = args.policy.as_ref().map(|file| format!("--policy {}", as_word(&file.display().to_string())));
     let named = (args.server.is_some() || file.is_none()).then(|| format!("--server {server}"));

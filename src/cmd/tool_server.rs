@@ -11,9 +11,9 @@ use crate::risk::Catalogue;
 use crate::visible::escape_invisible;
 
 /// Returns the server that has the tool: the named one, else the one that the policy file is named after, else the only
-/// one with a policy, else the one whose catalogue has the tool.
+/// one with a policy, else the one whose catalogue has the tool. `tool` is `None` if it is about something else.
 pub(super) fn find_server(
-    tool: &str,
+    tool: Option<&str>,
     named: Option<&ServerName>,
     file: Option<&Path>,
     env: &Env,
@@ -26,6 +26,10 @@ pub(super) fn find_server(
     if let [only] = listed.as_slice() {
         return Ok(only.clone());
     }
+    let Some(tool) = tool else {
+        let why = "It is unclear which server is meant. Name it with --server NAME, or its policy with --policy FILE.";
+        return Err(UsageError(why.to_owned()).into());
+    };
     let catalogue = Catalogue::for_server(CATALOGUED);
     if catalogue.is_some_and(|catalogue| catalogue.find_tool(tool).is_some()) {
         return Ok(ServerName::parse(CATALOGUED)?);

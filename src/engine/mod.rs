@@ -28,6 +28,7 @@ pub use approvals::{ApprovalAnswer, ApprovalOptions, Channel, Local, LocalChanne
 use approvals::{Approvals, ElicitationSupport};
 use call_gate::CallGate;
 use item_requests::is_other_method;
+pub use item_requests::section_of_method;
 use limits::Store;
 use line_errors::{describe_admit_error, describe_fault, describe_oversize, describe_server_end};
 use list_filter::ListKind;
@@ -37,7 +38,7 @@ use recorder::Recorder;
 use resource_index::ResourceIndex;
 use tasks::Tasks;
 use tool_index::ToolIndex;
-pub use trial::{Trial, TrialDecision};
+pub use trial::{Trial, TrialDecision, find_standing};
 
 use crate::policy::{Decision, Effect, Item, Policy, Section, ToolRef};
 use crate::record::{ArgumentRecorder, Direction, Enforcement, Outcome, Required, Subject};

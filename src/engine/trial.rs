@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::Now;
 use super::call_gate::{AdmittedCall, CallGate};
 use super::limits::{Memory, Store};
-use super::refusal::{SubjectKind, format_refusal};
-use crate::policy::{Effect, Policy, ToolRef};
+use super::refusal::{Refused, SubjectKind, format_refusal};
+use super::tool_index::ToolIndex;
+use crate::policy::{Effect, Item, Policy, Section, Standing, ToolRef};
 use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
@@ -88,7 +89,39 @@ impl Trial {
         );
         let envelope = self.reader.read_line(line.as_bytes(), StrictDepth::EVERYTHING)?;
         let call = CallParams::read(envelope.params)?;
-        Ok(match self.gate.judge_call(policy, &call, tool.listing, now) {
+        let judged = self.gate.judge_call(policy, &call, tool.listing, now);
+        Ok(self.conclude(judged, (SubjectKind::Tool, tool.name), now, outcome))
+    }
+
+    /// Tries the first request of a session that is about something other than a tool: the client asks for the resource,
+    /// prompt or method of this name, or the server sends the request. Nothing has been listed yet.
+    pub fn try_item(
+        &mut self,
+        policy: &Policy,
+        section: Section,
+        name: &str,
+        arguments: &Arguments,
+        elapsed: Duration,
+    ) -> TrialDecision {
+        let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
+        let subject = match section {
+            Section::Resources => SubjectKind::Resource,
+            Section::Prompts => SubjectKind::Prompt,
+            Section::Requests | Section::Methods => SubjectKind::Method,
+        };
+        let item = Item { section, name, standing: find_standing(policy, section, name) };
+        let judged = self.gate.admit(policy.judge_item(item, arguments.as_str()), arguments.as_str(), None, now);
+        self.conclude(judged, (subject, name), now, Outcome::Refused)
+    }
+
+    fn conclude(
+        &mut self,
+        judged: Result<AdmittedCall<'_>, Refused<'_>>,
+        (subject, name): (SubjectKind, &str),
+        now: Now,
+        outcome: Outcome,
+    ) -> TrialDecision {
+        match judged {
             Ok(AdmittedCall { decision, asking, counted }) => {
                 match (counted, outcome) {
                     (Some(counted), Outcome::Error | Outcome::ToolError) => {
@@ -98,7 +131,10 @@ impl Trial {
                     (Some(counted), Outcome::Refused) if asking.is_some() => self.gate.refund_call(*counted, now),
                     _ => {}
                 }
-                let default = "This call needs a person's approval.";
+                let default = match subject {
+                    SubjectKind::Tool => "This call needs a person's approval.",
+                    _ => "This request needs a person's approval.",
+                };
                 TrialDecision {
                     effect: decision.effect,
                     rule: decision.rule.to_owned(),
@@ -108,10 +144,17 @@ impl Trial {
             }
             Err(refused) => {
                 let effect = refused.decision.effect;
-                let DecisionMeta { rule, reason, retry_after, .. } =
-                    format_refusal(refused, SubjectKind::Tool, tool.name).meta;
+                let DecisionMeta { rule, reason, retry_after, .. } = format_refusal(refused, subject, name).meta;
                 TrialDecision { effect, rule: rule.to_owned(), reason: Some(reason), retry_after }
             }
-        })
+        }
+    }
+}
+
+/// Returns what is known about an item before the server has listed anything.
+pub fn find_standing<'p>(policy: &'p Policy, section: Section, name: &str) -> Standing<'p> {
+    match section {
+        Section::Prompts => ToolIndex::default().find_prompt_standing(policy, name),
+        Section::Resources | Section::Requests | Section::Methods => Standing::Unknown,
     }
 }

@@ -4,67 +4,36 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::limit::LimitSummary;
-use crate::engine::Trial;
-use crate::policy::{Amount, Effect, Mode, Policy};
-use crate::risk::Class;
-use crate::wire::arguments::Arguments;
-use crate::wire::fault::Fault;
-
-/// The decision about a hypothetical call.
-#[derive(Debug, Serialize)]
-pub(crate) struct DecisionReport<'p> {
-    /// The tool that is called.
-    pub(crate) tool: &'p str,
-    /// The server that the policy is for.
-    pub(crate) server: &'p str,
-    /// The policy file; `null` for a built-in policy.
-    pub(crate) file: Option<&'p str>,
-    /// What is in force: the file, the built-in policy, or the file over the built-in policy.
-    pub(crate) mode: Mode,
-    /// What happens to the call.
-    pub(crate) effect: Effect,
-    /// The path of the rule that decides.
-    pub(crate) rule: String,
-    /// What the agent is told; `null` if the call passes.
-    pub(crate) reason: Option<String>,
-    /// The tool's class under the policy.
-    pub(crate) class: Class,
-    /// The limits that the call counts for.
-    pub(crate) limits: Vec<CallLimit<'p>>,
-}
-
-/// A limit, and how much of it a call takes.
-#[derive(Debug, Serialize)]
-pub(crate) struct CallLimit<'p> {
-    /// The limit.
-    #[serde(flatten)]
-    pub(crate) limit: LimitSummary<'p>,
-    /// How much of the limit the call takes; `null` if that cannot be counted, and the call is refused.
-    pub(crate) counts: Option<Amount>,
-}
-
-impl<'p> DecisionReport<'p> {
-    /// Decides the first call of a session.
-    ///
-    /// # Errors
     /// Returns an error if no client can send such a call.
-    pub(crate) fn new(policy: &'p Policy, tool: &'p str, arguments: &Arguments) -> Result<Self, Fault> {
-        let verdict = Trial::default().try_call(policy, tool, arguments, Duration::ZERO)?;
+    pub(crate) fn new(policy: &'p Policy, subject: DecidedSubject<'p>, arguments: &Arguments) -> Result<Self, Fault> {
+        let mut trial = Trial::default();
+        let (verdict, judgement) = match subject.section() {
+            None => (
+                trial.try_call(policy, subject.name(), arguments, Duration::ZERO)?,
+                policy.judge_call(subject.name(), arguments.as_str()),
+            ),
+            Some((section, name)) => {
+                let item = Item { section, name, standing: find_standing(policy, section, name) };
+                (
+                    trial.try_item(policy, section, name, arguments, Duration::ZERO),
+                    policy.judge_item(item, arguments.as_str()),
+                )
+            }
+        };
         let summary = policy.summarize();
-        let limits = policy.judge_call(tool, arguments.as_str()).limits().map(|limit| CallLimit {
+        let limits = judgement.limits().map(|limit| CallLimit {
             limit: limit.into(),
             counts: limit.increment.amount_for(arguments.as_str()).ok(),
         });
         Ok(Self {
-            tool,
+            subject,
             server: summary.server.as_str(),
             file: summary.file,
             mode: summary.mode,
             effect: verdict.effect,
             rule: verdict.rule,
             reason: verdict.reason,
-            class: policy.class_of(tool),
+            class: if let DecidedSubject::Tool(tool) = subject { Some(policy.class_of(tool)) } else { None },
             limits: limits.collect(),
         })
     }

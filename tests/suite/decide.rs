@@ -35,6 +35,14 @@ action = "require_approval"
 reason = "Ask first!"
 [tools.mail]
 approve_if = [{ path = "args.count", op = "gt", value = 10 }]
+
+[resources."file:///srv/reports/**"]
+rate_limit = "5/minute"
+[prompts."weekly_*"]
+deny_if = [{ path = "args.who", op = "eq", value = "all", on_deny = "Not to everybody." }]
+[requests.roots]
+[methods."x-shop/*"]
+action = "require_approval"
 "#;
 
 struct Ran {
@@ -126,6 +134,52 @@ fn the_effect_is_the_exit_code_and_the_rule_is_named() {
             assert!(first.ends_with(reason), "{first}");
         }
         assert_eq!(json["reason"].is_null(), code == 0, "{tool}");
+    }
+}
+
+#[test]
+fn what_is_no_tool_is_decided_too() {
+    let decide = Decide::new();
+    for (args, code, out) in [
+        (
+            &["--resource", "FILE:///srv/reports/./may.csv"][..],
+            0,
+            "allow: reading FILE:///srv/reports/./may.csv passes, by the rule resources.\"file:///srv/reports/**\" of shop.toml.\n",
+        ),
+        (
+            &["--resource", "file:///srv/reports/..%2f..%2fetc/shadow"],
+            4,
+            "hide: file:///srv/reports/..%2f..%2fetc/shadow is not listed, and is refused, by the rule default of shop.toml",
+        ),
+        (
+            &["--prompt", "weekly_news", "--args", r#"{"who":"all"}"#],
+            4,
+            "deny: fetching the prompt weekly_news is refused by the rule prompts.\"weekly_*\".deny_if[0] of shop.toml: Not to",
+        ),
+        (
+            &["--prompt", "get-lists"],
+            0,
+            "allow: fetching the prompt get-lists passes, by the rule tools.get_lists of shop.toml",
+        ),
+        (&["--method", "roots/list"], 0, "allow: roots/list passes, by the rule requests.roots of shop.toml"),
+        (&["--method", "sampling/createMessage"], 4, "hide: sampling/createMessage is not listed, and is refused, by"),
+        (
+            &["--method", "x-shop/sell"],
+            5,
+            "require_approval: x-shop/sell asks a person, by the rule methods.\"x-shop/*\"",
+        ),
+    ] {
+        let ran = decide.ask(&[&["--policy", "shop.toml"], args].concat());
+        assert_eq!((ran.code, ran.out.starts_with(out)), (Some(code), true), "{args:?}: {}{}", ran.out, ran.err);
+    }
+    let ran = decide.ask(&["--policy", "shop.toml", "--resource", "file:///srv/reports/a", "--format", "json"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (&report["resource"], &report["effect"], &report["limits"][0]["max"], report.get("tool"), report.get("class")),
+        (&json!("file:///srv/reports/a"), &json!("allow"), &json!(5), None, None)
+    );
+    for wrong in [&["--resource", "a:b", "--tool", "get_lists"][..], &["--resource", "a:b", "--args", "{}"], &[]] {
+        assert_eq!(decide.ask(&[&["--policy", "shop.toml"], wrong].concat()).code, Some(2), "{wrong:?}");
     }
 }
 
