@@ -4,6 +4,85 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::limit::LimitSummary;
+use crate::engine::{Trial, find_standing, section_of_method};
+use crate::policy::{Amount, Effect, Item, Mode, Policy, Section};
+use crate::risk::Class;
+use crate::wire::arguments::Arguments;
+use crate::wire::fault::Fault;
+
+/// The decision about a hypothetical call.
+#[derive(Debug, Serialize)]
+pub(crate) struct DecisionReport<'p> {
+    /// What is decided about.
+    #[serde(flatten)]
+    pub(crate) subject: DecidedSubject<'p>,
+    /// The server that the policy is for.
+    pub(crate) server: &'p str,
+    /// The policy file; `null` for a built-in policy.
+    pub(crate) file: Option<&'p str>,
+    /// What is in force: the file, the built-in policy, or the file over the built-in policy.
+    pub(crate) mode: Mode,
+    /// What happens to the call.
+    pub(crate) effect: Effect,
+    /// The path of the rule that decides.
+    pub(crate) rule: String,
+    /// What the agent is told; `null` if the call passes.
+    pub(crate) reason: Option<String>,
+    /// The tool's class under the policy; only for a tool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<Class>,
+    /// The limits that the call counts for.
+    pub(crate) limits: Vec<CallLimit<'p>>,
+}
+
+/// What is decided about.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DecidedSubject<'p> {
+    /// A call of this tool.
+    Tool(&'p str),
+    /// The resource with this URI, which is read.
+    Resource(&'p str),
+    /// The prompt of this name, which is fetched.
+    Prompt(&'p str),
+    /// A request with this method: of the client, or of the server if the protocol knows it as one.
+    Method(&'p str),
+}
+
+impl<'p> DecidedSubject<'p> {
+    /// Returns the name, URI or method.
+    pub(crate) fn name(self) -> &'p str {
+        match self {
+            Self::Tool(name) | Self::Resource(name) | Self::Prompt(name) | Self::Method(name) => name,
+        }
+    }
+
+    /// Returns the section of the policy and the name in it; `None` for a tool.
+    fn section(self) -> Option<(Section, &'p str)> {
+        Some(match self {
+            Self::Tool(_) => return None,
+            Self::Resource(uri) => (Section::Resources, uri),
+            Self::Prompt(name) => (Section::Prompts, name),
+            Self::Method(method) => section_of_method(method),
+        })
+    }
+}
+
+/// A limit, and how much of it a call takes.
+#[derive(Debug, Serialize)]
+pub(crate) struct CallLimit<'p> {
+    /// The limit.
+    #[serde(flatten)]
+    pub(crate) limit: LimitSummary<'p>,
+    /// How much of the limit the call takes; `null` if that cannot be counted, and the call is refused.
+    pub(crate) counts: Option<Amount>,
+}
+
+impl<'p> DecisionReport<'p> {
+    /// Decides the first call or request of a session.
+    ///
+    /// # Errors
     /// Returns an error if no client can send such a call.
     pub(crate) fn new(policy: &'p Policy, subject: DecidedSubject<'p>, arguments: &Arguments) -> Result<Self, Fault> {
         let mut trial = Trial::default();
