@@ -75,7 +75,7 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
         DecidedSubject::Tool(_) => format!("a call of {name}"),
         DecidedSubject::Resource(_) => format!("reading {name}"),
         DecidedSubject::Prompt(_) => format!("fetching the prompt {name}"),
-        DecidedSubject::Method(_) => format!("{name}"),
+        DecidedSubject::Method(_) => name.to_string(),
     };
     let (style, consequence) = match report.effect {
         Effect::Allow => (SUCCESS, format!("{what} passes, by the rule {by}")),

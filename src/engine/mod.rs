@@ -352,10 +352,10 @@ impl Engine {
     fn handle_server_notification(&mut self, method: &str, params: Option<&str>, turn: &mut Turn<'_>) {
         match method {
             method::CANCELLED => {
-                if let Some(key) = message::cancelled_request(params) {
-                    if let Some(RequestKind::Call(request)) = self.server_requests.cancel_request(&key) {
-                        turn.record_outcome(request.draft, Outcome::Cancelled);
-                    }
+                if let Some(key) = message::cancelled_request(params)
+                    && let Some(RequestKind::Call(request)) = self.server_requests.cancel_request(&key)
+                {
+                    turn.record_outcome(request.draft, Outcome::Cancelled);
                 }
             }
             method::SUBSCRIPTIONS_ACKNOWLEDGED => {

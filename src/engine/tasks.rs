@@ -78,8 +78,8 @@ impl Tasks {
         self.ids.push_back(id.into());
         self.by_id.insert(id.into(), task);
         while self.by_id.len() > MAX_TASKS || self.bytes > MAX_TASK_BYTES {
-            let is_settled = |id: &Box<str>| self.by_id.get(id).is_some_and(|task| task.call.is_none());
-            let at = self.ids.iter().position(is_settled).unwrap_or(0);
+            let is_settled = |id: &str| self.by_id.get(id).is_some_and(|task| task.call.is_none());
+            let at = self.ids.iter().position(|id| is_settled(id)).unwrap_or(0);
             let Some(oldest) = self.ids.get(at).cloned() else { break };
             dropped.extend(self.remove_task(&oldest));
         }

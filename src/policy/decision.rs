@@ -34,7 +34,6 @@ pub struct Decision<'p> {
 impl Decision<'_> {
     /// Returns the decision about what belongs to a tool and does nothing itself, a prompt for example: it passes where
     /// the tool asks a person.
-    #[must_use]
     pub fn without_asking(self) -> Self {
         match self.effect {
             Effect::RequireApproval => Self { effect: Effect::Allow, ..self },

@@ -84,12 +84,12 @@ impl fmt::Display for WindowText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Calendar;
+    use crate::policy::{Calendar, Number};
     use std::time::Duration;
 
     #[test]
     fn no_digit_of_an_amount_is_lost() {
-        let max = Amount::parse("999999999999999999.123456789").unwrap();
+        let max = Amount::from_number(&Number::parse("999999999999999999.123456789").unwrap()).unwrap();
         let window = Window::sliding_of(Duration::from_millis(1_500)).unwrap();
         let limit = LimitSummary { rule: "r", max, window, align: "sliding", scope: Scope::Server };
         let json = serde_json::to_string(&limit).unwrap();

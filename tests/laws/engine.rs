@@ -373,7 +373,13 @@ impl Session {
                 }
             }
             Ok(Message::Notification { method, params }) => {
-                assert_eq!(lines.counts(), [1, 0, 0], "a notification passes: {}", why());
+                // An acknowledgement may gain the tools, and what the client may not read is not named to it.
+                let passes = match method.as_ref() {
+                    method::SUBSCRIPTIONS_ACKNOWLEDGED => forwards + replaces == 1 && replies == 0,
+                    "notifications/resources/updated" => forwards <= 1 && replaces + replies == 0,
+                    _ => lines.counts() == [1, 0, 0],
+                };
+                assert!(passes, "a notification passes: {}", why());
                 if method == method::CANCELLED {
                     self.server_requests.cancel(params);
                 }

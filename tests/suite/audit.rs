@@ -285,5 +285,9 @@ fn observing_refuses_nothing_and_writes_down_what_would_have_been() {
         json!(["once", "deny", true]),
     ];
     assert_eq!(told, expected);
-    assert!(fs::read_to_string(wrapped.home.path().join("stderr")).unwrap().contains("observing: nothing is refused"));
+    assert!(
+        fs::read_to_string(wrapped.home.path().join("stderr"))
+            .unwrap()
+            .contains("observing: only what breaks the protocol is refused")
+    );
 }

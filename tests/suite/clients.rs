@@ -524,12 +524,13 @@ fn the_clients_of_a_home_are_listed() {
     home.policy("shop.toml", "version = \"1\"\ndefault = \"allow\"\n");
     let program = crate::support::system::program();
     let gone = if cfg!(windows) { "C:/nowhere/policylayer" } else { "/nowhere/policylayer" };
+    let absolute = if cfg!(windows) { "C:/p/x.toml" } else { "/p/x.toml" };
     let wrapped = |args: &str| format!("{{\"command\":{},\"args\":[{args}]}}", serde_json::Value::from(program));
     let servers = [
         ("bare", r#"{"command":"npx","args":["-y","x-mcp","--api-key","sesame"],"env":{"KEY":"open"}}"#.to_owned()),
         ("shop", wrapped(r#""wrap","--server","shop","--","srv""#)),
         ("iterable", wrapped(r#""wrap","--","npx","-y","@iterable/mcp""#)),
-        ("named", wrapped(r#""wrap","--policy","/p/x.toml","--","srv""#)),
+        ("named", wrapped(&format!(r#""wrap","--policy","{absolute}","--","srv""#))),
         ("gone", format!(r#"{{"command":"{gone}","args":["wrap","--","srv"]}}"#)),
         ("off", r#"{"command":"x","disabled":true}"#.to_owned()),
         ("web", r#"{"url":"https://u:p@x.test/mcp?key=sesame","headers":{"Authorization":"open"}}"#.to_owned()),
@@ -572,7 +573,7 @@ fn the_clients_of_a_home_are_listed() {
     let policy = |at: usize| cursor[at]["policy"].as_str().unwrap().replace('\\', "/");
     assert!(policy(1).ends_with("policies/shop.toml"), "{}", policy(1));
     assert_eq!((policy(2).as_str(), cursor[2]["server"].as_str()), ("built-in", Some("iterable")));
-    assert_eq!(policy(3), "/p/x.toml");
+    assert_eq!(policy(3), absolute);
     assert_eq!((policy(4).as_str(), cursor[4]["missing_program"].as_str()), ("built-in", Some(gone)));
     assert_eq!(cursor[5]["disabled"], true);
     assert_eq!(cursor[0]["command"], serde_json::json!(["npx", "-y", "x-mcp", "--api-key", "…"]));

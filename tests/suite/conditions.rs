@@ -501,7 +501,7 @@ fn time_is_linear_in_the_arguments() {
         "a/../".repeat(MAX_JUDGED_PATH / 5)
     );
     let start = computing_time();
-    let longer = format!("{{\"p\":\"{}\"}}", format!("/{}", "a".repeat(MAX_JUDGED_PATH)));
+    let longer = format!("{{\"p\":\"/{}\"}}", "a".repeat(MAX_JUDGED_PATH));
     assert_eq!(judge(&condition("args.p", "under", "\"/\""), &longer), ConditionOutcome::Unjudgeable);
     for (length, outcome) in
         [(MAX_JUDGED_NUMBER, ConditionOutcome::Holds), (MAX_JUDGED_NUMBER + 1, ConditionOutcome::Unjudgeable)]

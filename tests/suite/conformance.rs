@@ -11,7 +11,7 @@ use crate::support;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -85,7 +85,7 @@ fn run_suite(upstream: &Upstream, before: &[OsString], home: &Path) -> Vec<Check
 }
 
 /// Reads the checks of a scenario, whose directory is named after it and the time: `server-ping-2026-11-28T10-00-00-000Z`.
-fn read_checks(dir: &PathBuf) -> Vec<Check> {
+fn read_checks(dir: &Path) -> Vec<Check> {
     let name = dir.file_name().unwrap().to_str().unwrap();
     let scenario =
         name.strip_prefix("server-").unwrap().split_at(name.len() - "server--2026-11-28T10-00-00-000Z".len()).0;

@@ -472,7 +472,12 @@ fn a_relative_policy_is_what_wrap_refuses() {
     let words = ["wrap", "--policy", "shop.toml", "--", &stub()];
     client(&home, DESKTOP, &[("shop", json!({ "command": program(), "args": words }))]);
     broken(&check(&home, &[], 1), "policy", "has a relative path", "Write the absolute path: ", STARTED);
-    let listed = home.command(&["clients", "--format", "json"]).env_remove("XDG_CONFIG_HOME").output().unwrap();
+    let mut clients = home.command(&["clients", "--format", "json"]);
+    clients.env_remove("XDG_CONFIG_HOME");
+    if cfg!(windows) {
+        clients.env("APPDATA", home.path().join(".config"));
+    }
+    let listed = clients.output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(listed.contains("has a relative path"), "{listed}");
 }

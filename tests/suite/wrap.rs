@@ -573,7 +573,8 @@ fn with_strays(habits: &[&str]) -> Wrapped {
 #[test]
 fn what_has_left_the_group_ends_with_the_session() {
     let stubborn: &[&str] = &["--ignore-signals", "--ignore-eof"];
-    let ends: [(&str, fn(&mut Wrapped)); 4] = [
+    type End = fn(&mut Wrapped);
+    let ends: [(&str, End); 4] = [
         ("stdin is closed", Wrapped::close),
         ("SIGTERM", |session| session.signal(libc::SIGTERM)),
         ("SIGKILL", Wrapped::kill),

@@ -306,7 +306,9 @@ fn grandchild(file: &str) {
 fn stray(file: &str) {
     let program = std::env::current_exe().expect("the stub knows its path");
     let habits = ["--new-session", "--ignore-signals", "--pid", file, "--deaf"];
-    Command::new(program).args(habits).spawn().expect("the stray starts");
+    let stray = Command::new(program).args(habits).spawn().expect("the stray starts");
+    // It is to outlive this process, which never waits for it.
+    drop(stray);
 }
 
 #[cfg(unix)]

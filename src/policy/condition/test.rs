@@ -422,9 +422,7 @@ fn is_plain(json: &str) -> bool {
 /// Whether some server may make a number of the text: it has a digit of some script, or is a word for infinity.
 fn may_be_number(text: &str) -> bool {
     let is_word = |word: &&str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    text.contains(char::is_numeric)
-        || ["inf", "+inf", "-inf", "nan"].iter().any(|word| is_word(word))
-        || text.trim().is_empty()
+    text.contains(char::is_numeric) || ["inf", "+inf", "-inf", "nan"].iter().any(is_word) || text.trim().is_empty()
 }
 
 fn bad_value(node: &DocumentNode, message: String, hint: &str) -> Diagnostic {
