@@ -607,7 +607,7 @@ fn what_has_left_the_group_ends_while_its_parent_lives() {
     let mut session = with_strays(&["--ignore-signals", "--ignore-eof"]);
     let daemon = session.told("daemon").parse().unwrap();
     session.kill();
-    let left = |process: &processes::Process| process.pid != daemon;
+    let left = |process: &crate::support::processes::Process| process.pid != daemon;
     let start = Instant::now();
     while session.living().iter().any(left) {
         assert!(start.elapsed() < PATIENCE, "{:#?}", session.living());
