@@ -4,10 +4,12 @@ use super::Now;
 use super::limits::{Charge, Denied, Limits, Reserved, Store};
 use super::refusal::{Refused, Remedy};
 use super::rounds::{RoundCall, Rounds};
+use crate::limits::MAX_QUOTED;
 use crate::policy::{
     Amount, Asking, CounterId, Decision, Effect, Increment, Judgement, Limit, Listing, OnError, Policy, Scope, ToolRef,
 };
 use crate::record::{Outcome, PROTOCOL_RULE};
+use crate::visible::{escape_invisible, shorten};
 use crate::wire::message::{AnswerShape, CallParams};
 
 /// Judges and counts calls, and recognises the later rounds of a call.
@@ -44,22 +46,42 @@ impl CountedCall {
     }
 }
 
+/// Refuses a name that a server may take for another one: what is called by it is not what was judged.
+fn refuse_look_alike<'p>(name: &str, other: &str) -> Refused<'p> {
+    let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
+    let (name, other) = (escape_invisible(&shorten(name, MAX_QUOTED)), escape_invisible(&shorten(other, MAX_QUOTED)));
+    let why = format!("The name \"{name}\" looks like \"{other}\" and is not it.");
+    Refused { decision, otherwise: Some(why), remedy: Remedy::Spelling }
+}
+
 impl CallGate {
     /// Creates a gate whose counts begin at zero, except those of the scope `server`, which are in `store`.
     pub(super) fn new(store: Box<dyn Store>) -> Self {
         Self { counts: Limits::new(store), rounds: Rounds::default() }
     }
 
+    /// Judges a call and counts it. `look_alike` is the name that a server may take the call's name for.
     pub(super) fn judge_call<'p>(
         &mut self,
         policy: &'p Policy,
         call: &CallParams<'_>,
-        listing: Listing,
+        (listing, look_alike): (Listing, Option<&str>),
         now: Now,
     ) -> Result<AdmittedCall<'p>, Refused<'p>> {
         let arguments = call.arguments.unwrap_or("{}");
         let tool = ToolRef { name: &call.name, listing };
-        let mut admitted = self.admit(policy.judge_call(tool, arguments), arguments, Some(call), now)?;
+        let judgement = policy.judge_call(tool, arguments);
+        if !matches!(judgement.decision.effect, Effect::Deny | Effect::Hide) {
+            if let Some(other) = look_alike {
+                return Err(refuse_look_alike(&call.name, other));
+            }
+            if call.has_null_arguments && policy.looks_at_arguments(tool) {
+                let decision = Decision { effect: Effect::Deny, rule: PROTOCOL_RULE, reason: None, file: None };
+                let why = "\"arguments\" is null, and a rule of the policy looks at the arguments.";
+                return Err(Refused { decision, otherwise: Some(why.to_owned()), remedy: Remedy::Arguments });
+            }
+        }
+        let mut admitted = self.admit(judgement, arguments, Some(call), now)?;
         if let Some(round) = admitted.counted.as_mut().and_then(|counted| counted.round.as_mut())
             && policy.looks_at_arguments(tool)
         {

@@ -47,7 +47,7 @@ use crate::wire::id::IdKey;
 use crate::wire::message::{self, Answer, CallParams, Message};
 use crate::wire::method;
 use crate::wire::reply::{self, ErrorCode};
-use crate::wire::skim::{Shape, Skim, Version, skim_line};
+use crate::wire::skim::{Shape, Skim, Version, skim_batch, skim_line};
 use crate::wire::strict::{Reader, StrictDepth};
 
 /// One session: the policy in force, and the open requests of each direction.
@@ -168,7 +168,16 @@ impl Engine {
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(fault) => {
                 turn.push_action(Action::Stray);
-                self.refuse_server_line(&skim_line(line), &describe_fault("answer", &fault), turn);
+                let mut why = describe_fault("answer", &fault);
+                if matches!(fault, Fault::Utf8(_)) {
+                    why.push_str(" The line is not UTF-8; for a Python server set `PYTHONUTF8=1` in `env`.");
+                }
+                match fault {
+                    Fault::Batch => {
+                        skim_batch(line).for_each(|skim| self.refuse_server_line(&skim, &why, turn));
+                    }
+                    _ => self.refuse_server_line(&skim_line(line), &why, turn),
+                }
             }
         }
     }

@@ -35,6 +35,8 @@ pub(super) enum Remedy {
     Policy,
     /// The agent can send other arguments.
     Arguments,
+    /// The agent can write the name as the server lists it.
+    Spelling,
     /// The same call passes after this time.
     Wait(Duration),
     /// The user has to repair the store of the counters.
@@ -113,6 +115,7 @@ pub(super) fn format_refusal<'a>(refused: Refused<'a>, subject: SubjectKind, nam
         Remedy::Arguments => {
             format!("Do not retry it with these arguments. If they are needed, tell the user, who can {change}.")
         }
+        Remedy::Spelling => "Write the name as tools/list has it.".to_owned(),
         Remedy::Wait(_) => format!("Try again in {}, not sooner.", format_seconds(retry_after.unwrap_or_default())),
         Remedy::Person => "Do not retry it or look for another way to do it. Ask the user how to proceed.".to_owned(),
         Remedy::Again => {

@@ -36,10 +36,11 @@ impl Engine {
         };
         let policy = Arc::clone(&self.policy);
         let tool = self.tools.resolve_called(&call.name, &policy);
+        let look_alike = self.tools.find_look_alike(&call.name, &policy);
         let shape = call.answer_shape();
         let subject = record::Subject::Tool(&call.name);
         let facts = |rule| Facts { class: Some(policy.class_of(tool)), ..call_facts(method, subject, &call, rule) };
-        let pending = match self.gate.judge_call(&policy, &call, tool.listing, turn.now) {
+        let pending = match self.gate.judge_call(&policy, &call, (tool.listing, look_alike), turn.now) {
             Ok(AdmittedCall { decision, asking, counted }) => {
                 let enforcement = if asking.is_some() { self.enforcement } else { Enforcement::Enforced };
                 let facts = Facts { effect: decision.effect, enforcement, ..facts(decision.rule) };

@@ -1,20 +1,22 @@
 //! The tools that the server has listed in this session: their classes, the prompts that are named after hidden tools,
 //! and whether another policy would show other tools.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
 use crate::policy::{Decision, Effect, Listing, Policy, Standing, ToolRef, ToolSeen};
 use crate::risk::{Class, Listed, classify_tool};
+use crate::wire::fold::fold;
 
 #[derive(Debug, Default)]
 pub(super) struct ToolIndex {
-    /// Names of tools, by the spelling that they share with prompts named after them.
+    /// Names of tools, by the fold of the spelling that they share with prompts named after them.
     by_spelling: HashMap<Box<str>, Vec<Box<str>>>,
     count: usize,
     /// The total size of the listed names, in bytes.
     listed_bytes: usize,
-    /// The classes that listings give to tools that are not in a catalogue.
+    /// The classes that listings give to tools that are not in a catalogue, by fold.
     classes: HashMap<Box<str>, Class>,
     /// The classes of tools that were called before they were listed, so that each name is classified once.
     unlisted: HashMap<Box<str>, Class>,
@@ -31,7 +33,7 @@ impl ToolIndex {
         if self.is_full() {
             return is_raised;
         }
-        let names = self.by_spelling.entry(join_words(tool, '_').into()).or_default();
+        let names = self.by_spelling.entry(join_words(&fold(tool), '_').into()).or_default();
         if !names.iter().any(|name| **name == *tool) {
             names.push(tool.into());
             self.count += 1;
@@ -42,7 +44,8 @@ impl ToolIndex {
 
     fn record_class(&mut self, tool: &str, item: &str) -> bool {
         let class = classify_listing(tool, item);
-        if let Some(known) = self.classes.get_mut(tool) {
+        let folded = fold(tool);
+        if let Some(known) = self.classes.get_mut(&*folded) {
             // A critical class does not change: a mention of money must not evade a rule against deleting.
             let is_raised = class > *known && *known < Class::Destructive;
             if is_raised {
@@ -52,7 +55,7 @@ impl ToolIndex {
         }
         if self.classes.len() < MAX_LISTED_TOOLS && self.listed_bytes < MAX_LISTED_NAMES {
             // Beyond the limit, a tool counts as not listed.
-            self.classes.insert(tool.into(), class);
+            self.classes.insert(folded.into(), class);
         }
         false
     }
@@ -76,7 +79,19 @@ impl ToolIndex {
 
     /// Looks up a tool. Does not allocate.
     pub(super) fn find_tool<'t>(&self, name: &'t str) -> ToolRef<'t> {
-        ToolRef { name, listing: self.classes.get(name).copied().map_or(Listing::Missing, Listing::As) }
+        ToolRef { name, listing: self.classes.get(&*fold(name)).copied().map_or(Listing::Missing, Listing::As) }
+    }
+
+    /// Returns the name that a server may take `name` for: one that it has listed, or that the policy or the catalogue
+    /// has. `None` if there is none, or if the server has listed `name` itself.
+    pub(super) fn find_look_alike<'s>(&'s self, name: &str, policy: &'s Policy) -> Option<&'s str> {
+        let folded = fold(name);
+        let listed = self.by_spelling.get(&*join_words(&folded, '_')).map_or(&[][..], Vec::as_slice);
+        let mut alike = listed.iter().filter(|other| fold(other) == folded);
+        if listed.iter().any(|other| **other == *name) {
+            return None;
+        }
+        alike.next().map(AsRef::as_ref).or_else(|| policy.find_look_alike(name))
     }
 
     /// Returns the decision about the tool that a prompt is named after, if there is one.
@@ -85,10 +100,11 @@ impl ToolIndex {
     /// the prompt of `get_lists` `get-lists`. Of several such tools, the strictest decision counts. Beyond the limit of
     /// tools, every prompt counts as named after one.
     pub(super) fn find_prompt_standing<'p>(&self, policy: &'p Policy, prompt: &str) -> Standing<'p> {
-        let listed = self.by_spelling.get(join_words(prompt, '_').as_str());
+        let folded = fold(prompt);
+        let listed = self.by_spelling.get(&*join_words(&folded, '_'));
         let listed = listed.into_iter().flatten().map(|tool| policy.decide_tool(self.find_tool(tool)));
         let seen = if self.is_full() { ToolSeen::Tool } else { ToolSeen::Unknown };
-        let spellings = [prompt.to_owned(), join_words(prompt, '_'), join_words(prompt, '-')];
+        let spellings = [prompt.into(), join_words(&folded, '_'), join_words(&folded, '-')];
         let known = spellings.iter().filter_map(|name| policy.decide_prompt_of_tool(name, seen));
         let decisions = listed.chain(known).map(Decision::without_asking);
         let strictest = decisions.reduce(|one, other| if one.refuses() { one } else { other });
@@ -115,8 +131,9 @@ fn classify_listing(tool: &str, item: &str) -> Class {
     }
 }
 
-fn join_words(name: &str, joint: char) -> String {
-    name.replace(['-', '_'], joint.encode_utf8(&mut [0; 4]))
+fn join_words(name: &str, joint: char) -> Cow<'_, str> {
+    let other = if joint == '_' { '-' } else { '_' };
+    if name.contains(other) { name.replace(other, joint.encode_utf8(&mut [0; 4])).into() } else { name.into() }
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Trial {
         );
         let envelope = self.reader.read_line(line.as_bytes(), StrictDepth::EVERYTHING)?;
         let call = CallParams::read(envelope.params)?;
-        let judged = self.gate.judge_call(policy, &call, tool.listing, now);
+        let judged = self.gate.judge_call(policy, &call, (tool.listing, policy.find_look_alike(tool.name)), now);
         Ok(self.conclude(judged, (SubjectKind::Tool, tool.name), now, outcome))
     }
 

@@ -128,8 +128,8 @@ pub(super) fn compile(document: &PolicyDocument, file: &str, server: &ServerName
     let mut policy = Policy::with_default(server, otherwise);
     if is_patch && policy.otherwise.effect != Effect::Allow {
         let builtin = builtin_policy(server);
-        policy.named.exact = builtin.named.exact;
-        policy.hidden.exact = builtin.hidden.exact;
+        policy.named = builtin.named;
+        policy.hidden = builtin.hidden;
         policy.tool_classes = builtin.tool_classes;
         policy.all_tools = builtin.all_tools;
     }

@@ -141,7 +141,7 @@ impl Pattern {
         Self { tokens, literal }
     }
 
-    fn map_text(&self, part: impl Fn(&str) -> String) -> Self {
+    pub(super) fn map_text(&self, part: impl Fn(&str) -> String) -> Self {
         let mut tokens = Vec::with_capacity(self.tokens.len());
         let mut literal = String::new();
         for token in self.tokens.iter().map(Some).chain([None]) {

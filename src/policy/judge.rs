@@ -12,6 +12,7 @@ use super::limit::Limit;
 use super::server::ServerName;
 use super::tool_ref::{Listing, ToolRef};
 use crate::risk::{Catalogue, Class};
+use crate::wire::fold::fold;
 
 /// The reason of a refusal because the policy has too many conditions for a long call.
 const TOO_MUCH_WORK: &str = "The arguments are too long for the number of conditions that the policy has for them, so \
@@ -32,7 +33,8 @@ pub enum ToolSeen {
 pub struct Judgement<'p> {
     /// What happens if no limit is reached.
     pub decision: Decision<'p>,
-    limits: [&'p [Limit]; 3],
+    /// None if the call is refused.
+    rules: RulesInForce<'p>,
     /// How a person is asked, if the decision says so.
     pub asking: Asking,
 }
@@ -40,7 +42,35 @@ pub struct Judgement<'p> {
 impl<'p> Judgement<'p> {
     /// The limits that the call counts against, the tool's own first. Either all of them are charged, or none.
     pub fn limits(&self) -> impl Iterator<Item = &'p Limit> + use<'p> {
-        self.limits.into_iter().flatten()
+        self.rules.checks().flat_map(|checks| &checks.limits)
+    }
+}
+
+/// The rules that hold together: first the one that may let a message pass, then others, which can only restrict it.
+#[derive(Clone, Copy, Debug, Default)]
+struct RulesInForce<'p> {
+    rules: [Option<&'p Rule>; 5],
+    /// Those of names with the same fold.
+    alike: &'p [(String, Arc<Rule>)],
+}
+
+impl<'p> RulesInForce<'p> {
+    fn of(rules: [Option<&'p Rule>; 3]) -> Self {
+        let [one, two, three] = rules;
+        Self { rules: [one, two, three, None, None], alike: &[] }
+    }
+
+    /// Returns each rule once.
+    fn iter(self) -> impl Iterator<Item = &'p Rule> + use<'p> {
+        let [first, others @ ..] = self.rules;
+        let alike = move || self.alike.iter().map(|(_, rule)| &**rule);
+        let all = move || first.into_iter().chain(alike()).chain(others.into_iter().flatten());
+        let is_new = move |(at, rule): &(usize, &'p Rule)| !all().take(*at).any(|earlier| std::ptr::eq(earlier, *rule));
+        all().enumerate().filter(is_new).map(|(_, rule)| rule)
+    }
+
+    fn checks(self) -> impl Iterator<Item = &'p Checks> + use<'p> {
+        self.iter().filter_map(|rule| rule.checks.as_deref())
     }
 }
 
@@ -48,15 +78,8 @@ impl Policy {
     /// Decides about a tool, whatever its arguments: whether it is listed, and whether it is always refused. Never
     /// fails and never allocates.
     pub fn decide_tool<'p, 't>(&'p self, tool: impl Into<ToolRef<'t>>) -> Decision<'p> {
-        let rule = self.find_rule(tool.into());
-        if matches!(rule.effect, Effect::Deny | Effect::Hide) {
-            return self.decision_of_rule(rule);
-        }
-        let mut refusals = self.checks_with(rule).into_iter().flatten().flat_map(|checks| &checks.refusals);
-        match refusals.find(|check| check.always_stops()) {
-            Some(check) => self.decision_of_check(Effect::Deny, check),
-            None => self.decision_of_rule(rule),
-        }
+        let (own, rules) = self.find_rules(tool.into());
+        self.decide_together(rules, self.decision_of_rule(own))
     }
 
     /// Decides about a call of `tool`: its arguments alone, or a [`ConditionInput`] with all that conditions look at.
@@ -69,9 +92,20 @@ impl Policy {
         tool: impl Into<ToolRef<'t>>,
         input: impl Into<ConditionInput<'l>>,
     ) -> Judgement<'p> {
-        let rule = self.find_rule(tool.into());
-        let [own, all] = self.checks_with(rule);
-        self.judge_checks(self.decision_of_rule(rule), [own, all, None], input.into())
+        let (own, rules) = self.find_rules(tool.into());
+        self.judge_checks(self.find_strictest(rules, self.decision_of_rule(own)), rules, input.into())
+    }
+
+    /// Returns the name in the policy or the catalogue that a server may take this one for; `None` if there is none, or
+    /// if this name is in them itself.
+    pub fn find_look_alike(&self, name: &str) -> Option<&str> {
+        let tables = [&self.hidden, &self.named];
+        if tables.iter().any(|table| table.exact.contains_key(name)) || self.has_in_catalogue(name) {
+            return None;
+        }
+        let folded = fold(name);
+        let known = || Catalogue::for_server(&self.server)?.find_tool(&folded).map(|tool| tool.name.as_str());
+        tables.iter().find_map(|table| table.find_name(&folded)).or_else(known)
     }
 
     /// Decides by the strictest of several rules and of a decision that holds without them. The checks of all rules hold.
@@ -81,32 +115,30 @@ impl Policy {
         base: Decision<'p>,
         input: ConditionInput<'_>,
     ) -> Judgement<'p> {
-        let checks = rules.map(|rule| rule?.checks.as_deref());
-        self.judge_checks(self.decide_rules(rules, base), checks, input)
+        self.judge_checks(self.decide_rules(rules, base), RulesInForce::of(rules), input)
     }
 
-    /// Applies checks to a message, if the decision about it lets it pass.
+    /// Applies the checks of rules to a message, if the decision about it lets it pass.
     fn judge_checks<'p>(
         &'p self,
         decision: Decision<'p>,
-        checks: [Option<&'p Checks>; 3],
+        rules: RulesInForce<'p>,
         input: ConditionInput<'_>,
     ) -> Judgement<'p> {
-        let refused = |decision| Judgement { decision, limits: [&[]; 3], asking: Asking::default() };
+        let refused = |decision| Judgement { decision, rules: RulesInForce::default(), asking: Asking::default() };
         if decision.refuses() {
             return refused(decision);
         }
         let evaluation = Evaluation::new(input);
         let stops = |check: &&GroupCheck| check.stops(&evaluation) || evaluation.is_exhausted();
-        let refusal = checks.into_iter().flatten().flat_map(|checks| &checks.refusals).find(stops);
+        let refusal = rules.checks().flat_map(|checks| &checks.refusals).find(stops);
         if let Some(check) = refusal.filter(|_| !evaluation.is_exhausted()) {
             return refused(self.decision_of_check(Effect::Deny, check));
         }
-        let asks = || checks.into_iter().flatten().flat_map(|checks| &checks.approve_if).find(stops);
+        let asks = || rules.checks().flat_map(|checks| &checks.approve_if).find(stops);
         let stopped = refusal.or_else(asks);
-        let limits = checks.map(|checks| checks.map_or(&[][..], |checks| &checks.limits));
         let is_out_of_work = |limit: &&Limit| limit.increment.spend_work(&evaluation).is_none();
-        let uncounted = limits.into_iter().flatten().find(is_out_of_work);
+        let uncounted = rules.checks().flat_map(|checks| &checks.limits).find(is_out_of_work);
         if evaluation.is_exhausted() {
             let limit = || uncounted.map_or(decision.rule, |limit| &limit.rule);
             let rule = stopped.map_or_else(limit, |check| &check.path);
@@ -116,23 +148,29 @@ impl Policy {
             Some(check) if decision.effect == Effect::Allow => self.decision_of_check(Effect::RequireApproval, check),
             _ => decision,
         };
-        let asking = checks.into_iter().flatten().fold(Asking::default(), |it, checks| it.or_else_from(checks.asking));
-        Judgement { decision, limits, asking }
+        let asking = rules.checks().fold(Asking::default(), |it, checks| it.or_else_from(checks.asking));
+        Judgement { decision, rules, asking }
     }
 
     /// As [`judge_rules`](Self::judge_rules), whatever the arguments.
     pub(super) fn decide_rules<'p>(&'p self, rules: [Option<&'p Rule>; 3], base: Decision<'p>) -> Decision<'p> {
-        let stricter = |decision: Decision<'p>, rule: &'p Rule| {
-            let is_stricter = rule.effect.strictness() > decision.effect.strictness();
-            if is_stricter { self.decision_of_rule(rule) } else { decision }
-        };
-        let decision = rules.into_iter().flatten().fold(base, stricter);
-        let checks = rules.into_iter().flatten().filter_map(|rule| rule.checks.as_deref());
-        let mut refusals = checks.flat_map(|checks| &checks.refusals);
+        self.decide_together(RulesInForce::of(rules), base)
+    }
+
+    fn decide_together<'p>(&'p self, rules: RulesInForce<'p>, base: Decision<'p>) -> Decision<'p> {
+        let decision = self.find_strictest(rules, base);
+        let mut refusals = rules.checks().flat_map(|checks| &checks.refusals);
         match refusals.find(|check| check.always_stops()) {
             Some(check) if !decision.refuses() => self.decision_of_check(Effect::Deny, check),
             _ => decision,
         }
+    }
+
+    fn find_strictest<'p>(&'p self, rules: RulesInForce<'p>, base: Decision<'p>) -> Decision<'p> {
+        rules.iter().fold(base, |decision, rule| {
+            let is_stricter = rule.effect.strictness() > decision.effect.strictness();
+            if is_stricter { self.decision_of_rule(rule) } else { decision }
+        })
     }
 
     /// Decides about a prompt that has the name of a tool; `None` if no tool has it.
@@ -185,7 +223,7 @@ impl Policy {
 
     /// Whether a limit, or a person for some arguments, can hold back a tool that is allowed.
     pub(super) fn limits_or_asks(&self, tool: &str) -> bool {
-        let mut checks = self.checks_with(self.find_rule(tool.into())).into_iter().flatten();
+        let mut checks = self.find_rules(tool.into()).1.checks();
         checks.any(|checks| !checks.limits.is_empty() || !checks.approve_if.is_empty())
     }
 
@@ -194,29 +232,52 @@ impl Policy {
         &'p self,
         tool: T,
     ) -> impl Iterator<Item = &'p Limit> + use<'p, 't, T> {
-        self.checks_with(self.find_rule(tool.into())).into_iter().flatten().flat_map(|checks| &checks.limits)
+        self.find_rules(tool.into()).1.checks().flat_map(|checks| &checks.limits)
     }
 
     /// Whether the decision on a call of the tool can depend on its arguments.
     pub fn looks_at_arguments<'t>(&self, tool: impl Into<ToolRef<'t>>) -> bool {
         let tool = tool.into();
         !matches!(self.decide_tool(tool).effect, Effect::Deny | Effect::Hide)
-            && self.checks_with(self.find_rule(tool)).into_iter().flatten().any(Checks::look_at_arguments)
+            && self.find_rules(tool).1.checks().any(Checks::look_at_arguments)
     }
 
-    /// Looks for a hidden name first, then the exact name, the most specific glob, the class, and the default.
-    fn find_rule(&self, tool: ToolRef<'_>) -> &Rule {
-        let by_class = || if self.classes.is_empty() { None } else { self.classes.get(&self.class_of(tool)) };
-        self.find_named_rule(tool.name).or_else(|| by_class().map(Arc::as_ref)).unwrap_or(&self.otherwise)
+    /// Looks for a hidden name first, then the exact name, the most specific glob, the class, and the default. Adds what
+    /// restricts other spellings of the name.
+    fn find_rules(&self, tool: ToolRef<'_>) -> (&Rule, RulesInForce<'_>) {
+        let (folded, all) = (fold(tool.name), self.all_tools.as_deref());
+        if let Some(own) = self.find_hidden(tool.name, &folded) {
+            return (own, RulesInForce { rules: [Some(own), all, None, None, None], alike: &[] });
+        }
+        let by_class = |class| self.classes.get(&class).map(Arc::as_ref);
+        let has_classes = !self.classes.is_empty();
+        let (alike, globs) = self.named.find_alike(tool.name, &folded);
+        let [glob, other] = globs.map(|rule| rule.map(Arc::as_ref));
+        let named = self.named.find(tool.name).map(Arc::as_ref);
+        let own = named.or_else(|| if has_classes { by_class(self.class_of(tool)) } else { None });
+        let is_named = named.or(glob).or(other).is_some() || !alike.is_empty();
+        let class = if is_named || !has_classes { None } else { self.class_of_fold(tool.name, &folded) };
+        let own = own.unwrap_or(&self.otherwise);
+        (own, RulesInForce { rules: [Some(own), glob, other, class.and_then(by_class), all], alike })
     }
 
-    fn find_named_rule(&self, name: &str) -> Option<&Rule> {
-        self.hidden.find(name).or_else(|| self.named.find(name)).map(Arc::as_ref)
+    fn find_hidden(&self, name: &str, folded: &str) -> Option<&Arc<Rule>> {
+        let (alike, globs) = self.hidden.find_alike(name, folded);
+        self.hidden.find(name).or_else(|| alike.iter().map(|(_, rule)| rule).chain(globs.into_iter().flatten()).next())
     }
 
-    /// The checks of a rule and those for all tools.
-    fn checks_with<'p>(&'p self, rule: &'p Rule) -> [Option<&'p Checks>; 2] {
-        [Some(rule), self.all_tools.as_deref()].map(|rule| rule?.checks.as_deref())
+    fn find_named_rule(&self, name: &str) -> Option<&Arc<Rule>> {
+        let folded = fold(name);
+        let (alike, globs) = self.named.find_alike(name, &folded);
+        let mut alike = alike.iter().map(|(_, rule)| rule).chain(globs.into_iter().flatten());
+        self.find_hidden(name, &folded).or_else(|| self.named.find(name)).or_else(|| alike.next())
+    }
+
+    /// The class that the policy or the catalogue gives to another spelling of a name; the highest if there are several.
+    fn class_of_fold(&self, name: &str, folded: &str) -> Option<Class> {
+        let (alike, globs) = self.tool_classes.find_alike(name, folded);
+        let by_policy = alike.iter().map(|(_, class)| class).chain(globs.into_iter().flatten()).copied().max();
+        by_policy.or_else(|| Some(Catalogue::for_server(&self.server)?.find_tool(folded)?.class))
     }
 
     pub(super) fn decision_of_rule<'p>(&'p self, rule: &'p Rule) -> Decision<'p> {

@@ -23,21 +23,21 @@ pub fn fold(name: &str) -> Cow<'_, str> {
     }
     // Each step may make work for another: a character that was removed stood between two that compose, a compatibility
     // character holds an ignorable one. It ends, because nothing puts back what was removed.
-    let mut folded = fold_once(name);
+    let mut folded = fold_inside(name).trim().to_owned();
     loop {
-        let again = fold_once(&folded);
-        if again == folded {
+        let again = fold_inside(&folded);
+        if again.trim() == folded {
             return Cow::Owned(folded);
         }
-        folded = again;
+        folded = again.trim().to_owned();
     }
 }
 
-fn fold_once(text: &str) -> String {
-    let folded: String =
-        text.nfkc().flat_map(fold_char).filter(|c| !c.is_control() && !is_default_ignorable(*c)).collect();
+/// Folds a piece of a name once. White space at its ends stays.
+fn fold_inside(text: &str) -> String {
+    let folded = text.nfkc().flat_map(fold_char).filter(|c| !c.is_control() && !is_default_ignorable(*c));
     // What is left of a capital dotted I.
-    folded.replace("i\u{307}", "i").trim().to_owned()
+    folded.collect::<String>().replace("i\u{307}", "i")
 }
 
 /// Folds the case: through lower case to upper case and back, which joins what either alone keeps apart (ẞ, ß and ss; ſ

@@ -60,7 +60,13 @@ impl<'l> Message<'l> {
             return Err(Fault::Version);
         }
         let key = |id: &str| IdKey::parse(id.as_bytes()).map_err(Fault::Id);
-        match (envelope.method, envelope.id, envelope.result, envelope.error) {
+        // Some peers write null for what is absent: `"error":null` beside a result, and the other way round.
+        let (result, error) = match (envelope.result, envelope.error) {
+            (Some(result), Some("null")) => (Some(result), None),
+            (Some("null"), Some(error)) => (None, Some(error)),
+            answer => answer,
+        };
+        match (envelope.method, envelope.id, result, error) {
             (Some(method), id, None, None) => {
                 let method = decode_method(method)?;
                 let params = expect_object("params", envelope.params)?;
@@ -96,6 +102,8 @@ fn decode_method(json: &str) -> Result<Cow<'_, str>, Fault> {
 
 fn expect_object<'l>(name: &'static str, json: Option<&'l str>) -> Result<Option<&'l str>, Fault> {
     match json {
+        // To every parser that takes it, null is as good as absent.
+        Some("null") => Ok(None),
         Some(json) if !json.starts_with('{') => Err(Fault::Type { name, expected: "an object" }),
         json => Ok(json),
     }
@@ -126,6 +134,8 @@ pub struct CallParams<'l> {
     pub name: Cow<'l, str>,
     /// The arguments as written: an object.
     pub arguments: Option<&'l str>,
+    /// Whether `null` is written for the arguments. Some servers take it for none, and others for arguments.
+    pub has_null_arguments: bool,
     meta: Option<&'l str>,
     task: Option<&'l str>,
     input: Option<&'l str>,
@@ -158,6 +168,7 @@ impl<'l> CallParams<'l> {
                 Some("name") => name = Some(member.value),
                 Some("arguments") => arguments = Some(member.value),
                 Some("_meta") => meta = Some(member.value),
+                _ if member.value == "null" => {}
                 Some("task") => task = Some(member.value),
                 Some("inputResponses") => input = Some(member.value),
                 Some("requestState") => state = Some(member.value),
@@ -165,13 +176,15 @@ impl<'l> CallParams<'l> {
             }
         }
         let name = read_name(name.unwrap_or_default())?;
-        Ok(Self { name, arguments: expect_object("arguments", arguments)?, meta, task, input, state })
+        let has_null_arguments = arguments == Some("null");
+        let arguments = expect_object("arguments", arguments)?;
+        Ok(Self { name, arguments, has_null_arguments, meta, task, input, state })
     }
 
     /// Makes parameters for a request that is not a call: its name and arguments, and what `_meta` says.
     pub fn for_request(name: Cow<'l, str>, arguments: Option<&'l str>, params: Option<&'l str>) -> Self {
         let meta = params.and_then(|params| view::find_member(params, "_meta"));
-        Self { name, arguments, meta, task: None, input: None, state: None }
+        Self { name, arguments, has_null_arguments: false, meta, task: None, input: None, state: None }
     }
 
     /// Returns whether the call brings input that the server has asked for, as a retry does (2026-07-28).

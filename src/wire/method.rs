@@ -118,6 +118,25 @@ pub enum PolicySubject {
     Methods,
 }
 
+impl PolicySubject {
+    /// Returns what a document says of it.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Tools => "`tools`, `classes`, `hide`",
+            Self::Resources => "`resources`",
+            Self::Templates => "`resources`, by the template",
+            Self::Prompts => "`prompts`",
+            Self::Completions => "the prompt or the template that it refers to",
+            Self::Tasks => "the call that the task is of",
+            Self::Sampling => "`requests.sampling`",
+            Self::Elicitation => "`requests.elicitation`",
+            Self::Roots => "`requests.roots`",
+            Self::Session => "nothing: it carries the session",
+            Self::Methods => "`methods`",
+        }
+    }
+}
+
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Method {

@@ -3,6 +3,8 @@
 //! A line over the bound passes by in pieces and is never held, and a line that the strict reader refuses must still be
 //! answered with its id if it has one. Both are read here, leniently, in constant memory, and never forwarded.
 
+use serde_json::value::RawValue;
+
 use super::id::Id;
 use super::lookalike::{self, Likeness};
 use crate::limits::MAX_ID;
@@ -59,6 +61,12 @@ pub fn skim_line(line: &[u8]) -> Skim {
     let mut skimmer = Skimmer::default();
     skimmer.feed(line);
     skimmer.finish()
+}
+
+/// Skims the messages of a batch, an array that is whole in memory. Returns none if the line is not valid JSON.
+pub fn skim_batch(line: &[u8]) -> impl Iterator<Item = Skim> {
+    let messages: Vec<&RawValue> = serde_json::from_slice(line).unwrap_or_default();
+    messages.into_iter().map(|message| skim_line(message.get().as_bytes()))
 }
 
 /// The longest key that can matter, as written: one that consists of escapes only.

@@ -9,6 +9,7 @@ pub mod formats;
 pub mod framing;
 pub mod list;
 pub mod models;
+pub mod names;
 pub mod plausible;
 pub mod policy;
 pub mod strict;

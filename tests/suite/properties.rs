@@ -198,6 +198,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
+    fn no_spelling_of_a_name_is_milder(rules in prop::collection::vec(any::<u8>(), 0..8), name in any::<String>()) {
+        let mut data = vec![rules.len() as u8];
+        data.extend(rules);
+        data.extend(name.as_bytes());
+        laws::names::holds(&data);
+    }
+
+    #[test]
     fn what_is_accepted_reads_the_same_under_every_reading(text in line()) {
         laws::strict::holds(text.as_bytes());
     }
