@@ -17,7 +17,7 @@ use policylayer::record::{self, About, ArgumentRecorder, ArgumentsLogged, Digest
 use policylayer::wire::id::IdKey;
 use policylayer::wire::message::{Message, cancelled_request};
 use policylayer::wire::method;
-use policylayer::wire::skim::{Shape, skim_line};
+use policylayer::wire::skim::{Shape, Skim, skim_batch, skim_line};
 use policylayer::wire::strict::{Reader, StrictDepth};
 
 use super::models::{Node, Reading, Value, fold, parse};
@@ -109,8 +109,8 @@ impl Requests {
     }
 
     /// What was refused may have been the late answer to a request that was withdrawn, and its id is free then.
-    fn may_be_late(&mut self, line: &[u8]) {
-        if let Some(key) = skim_line(line).id.as_ref().map(IdKey::from)
+    fn may_be_late(&mut self, skim: &Skim) {
+        if let Some(key) = skim.id.as_ref().map(IdKey::from)
             && self.0.get(&key).is_some_and(|open| open.is_cancelled)
         {
             self.0.remove(&key);
@@ -120,6 +120,10 @@ impl Requests {
     fn waiting(&self) -> impl Iterator<Item = &Open> {
         self.0.values().filter(|open| !open.is_cancelled)
     }
+}
+
+fn is_batch(line: &[u8]) -> bool {
+    line.trim_ascii_start().starts_with(b"[")
 }
 
 /// The lines that came of a step.
@@ -303,7 +307,7 @@ impl Session {
 
     /// What the client sent was refused; a request of the server that it answered is answered by us, at most one.
     fn answered_instead(&mut self, line: &[u8], lines: &Lines) {
-        self.server_requests.may_be_late(line);
+        self.server_requests.may_be_late(&skim_line(line));
         assert!(lines.replaces.len() <= 1);
         for line in &lines.replaces {
             let id = id_of(line).expect("who waits is named");
@@ -393,7 +397,12 @@ impl Session {
                 }
             }
             Err(_) => {
-                assert!(forwards == 0 && replaces + replies <= 1, "what is not accepted stays: {}", why());
+                assert!(
+                    forwards == 0 && (is_batch(&line) || replaces + replies <= 1),
+                    "what is not accepted stays: {}",
+                    why()
+                );
+                skim_batch(&line).filter(|_| is_batch(&line)).for_each(|skim| self.client_requests.may_be_late(&skim));
                 self.failed(&line, &lines);
                 for reply in &lines.replies {
                     is_error(reply);
@@ -404,7 +413,7 @@ impl Session {
 
     /// What the server sent was refused; a request of the client that it answered is answered by us.
     fn failed(&mut self, line: &[u8], lines: &Lines) {
-        self.client_requests.may_be_late(line);
+        self.client_requests.may_be_late(&skim_line(line));
         for line in &lines.replaces {
             let id = id_of(line).expect("who waits is named");
             let open = self.client_requests.close(&key_of(&id)).expect("somebody waits for what is answered");
