@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use unicode_script::{Script, UnicodeScript};
+
 use super::compile::Policy;
 use super::decision::Effect;
 use super::diagnostic::{Report, quote_for_message};
@@ -13,6 +15,7 @@ use super::server::ServerName;
 use super::source::Span;
 use crate::limits::MAX_GLOBS;
 use crate::risk::{Catalogue, Class};
+use crate::unicode::is_default_ignorable;
 
 /// Reports contradictions, which stop loading.
 pub(super) fn report_contradictions(document: &PolicyDocument, report: &mut Report) {
@@ -128,6 +131,7 @@ pub(super) fn report_doubts(
         }
     }
     hidden_and_listed(document, report);
+    deceptive_names(document, report);
     if let Some(catalogue) = catalogue {
         unknown_tools(document, catalogue, report);
         unknown_arguments(document, catalogue, report);
@@ -158,6 +162,37 @@ fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
             );
         }
     }
+}
+
+/// Warns of names and globs that may be read as other ones: with characters that are not seen, or of several scripts.
+fn deceptive_names(document: &PolicyDocument, report: &mut Report) {
+    for PolicyEntry { span, key: ToolName { text, .. }, .. } in
+        [&document.hide, &document.tools].into_iter().flatten().flatten()
+    {
+        let what = if text.contains(is_default_ignorable) {
+            "characters that are not seen"
+        } else if mixes_scripts(text) {
+            "characters of several scripts, which may look alike"
+        } else {
+            continue;
+        };
+        report.push_warning(
+            "deceptive-name",
+            span,
+            format!("{} has {what}", quote_for_message(text)),
+            "compare it with the name in tools/list, character by character",
+        );
+    }
+}
+
+/// Whether a text mixes scripts otherwise than Chinese, Japanese and Korean do (UTS #39, highly restrictive).
+fn mixes_scripts(text: &str) -> bool {
+    use Script::{Bopomofo, Common, Han, Hangul, Hiragana, Inherited, Katakana, Latin};
+    let is_in = |allowed: &[Script]| text.chars().all(|c| allowed.contains(&c.script()));
+    let first = text.chars().map(|c| c.script()).find(|script| !matches!(script, Common | Inherited));
+    let together: [&[Script]; 4] =
+        [&[first.unwrap_or(Common)], &[Latin, Han, Hiragana, Katakana], &[Latin, Han, Bopomofo], &[Latin, Han, Hangul]];
+    !together.iter().any(|scripts| is_in(&[scripts, &[Common, Inherited][..]].concat()))
 }
 
 fn unknown_arguments(document: &PolicyDocument, catalogue: &Catalogue, report: &mut Report) {

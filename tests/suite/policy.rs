@@ -414,6 +414,12 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         &["nothing-allowed"],
     ),
     (
+        "names that may be read as others",
+        r#"{"version":"1","default":"deny","tools":{"gеt_a":{},"get\u200b_b":{},"gет_*":{},"get_日本ひらカタ":{},"получить":{},"ｇｅｔ":{}}}"#,
+        "elsewhere",
+        &["deceptive-name", "deceptive-name", "deceptive-name"],
+    ),
+    (
         "a tool both hidden and listed",
         r#"{"version":"1","default":"deny","hide":["get_l*"],"tools":{"get_lists":{},"get_users":{}}}"#,
         "any",

@@ -78,7 +78,7 @@ const STD_MACROS: [&str; 15] = [
 const IO_MACROS: [&str; 7] = ["print", "println", "eprint", "eprintln", "dbg", "asm", "global_asm"];
 
 /// The crates that the core may use: they compute.
-const CRATES: [&str; 18] = [
+const CRATES: [&str; 19] = [
     "annotate_snippets",
     "granit_parser",
     "hmac",
@@ -97,6 +97,7 @@ const CRATES: [&str; 18] = [
     "toml_edit",
     "unicode_general_category",
     "unicode_normalization",
+    "unicode_script",
 ];
 
 /// What reads a clock or a file in them, and in what is listed of `std`.
