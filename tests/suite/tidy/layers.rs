@@ -19,7 +19,7 @@ const CORE: [&str; 12] = [
 ];
 
 /// What the core may use of `std`, `core` and `alloc`, with all that is below.
-const STD: [&str; 30] = [
+const STD: [&str; 31] = [
     "any",
     "array",
     "ascii",
@@ -43,6 +43,7 @@ const STD: [&str; 30] = [
     "option",
     "path",
     "primitive",
+    "ptr::eq",
     "rc",
     "result",
     "slice",
