@@ -13,7 +13,7 @@ use super::open_requests::{PendingCall, RequestKind};
 use super::refusal::{Refusal, SubjectKind, format_refusal};
 use super::{ClientRequest, Engine};
 use crate::policy::{Decision, Effect, Item, Section, Standing};
-use crate::record::{Direction, Enforcement, Facts, PROTOCOL_RULE};
+use crate::record::{Direction, Enforcement, Facts, Outcome, PROTOCOL_RULE};
 use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
 use crate::wire::id::IdKey;
@@ -35,11 +35,7 @@ impl Engine {
     pub(super) fn handle_prompts_get(&mut self, request: ClientRequest<'_>, turn: &mut Turn<'_>) -> Result<(), Fault> {
         let call = CallParams::read(request.params)?;
         let policy = Arc::clone(&self.policy);
-        let item = Item {
-            section: Section::Prompts,
-            name: &call.name,
-            standing: self.tools.find_prompt_standing(&policy, &call.name),
-        };
+        let item = self.tools.find_prompt(&policy, &call.name);
         let about = ItemRequest { subject: SubjectKind::Prompt, item, arguments: call.arguments.unwrap_or("{}") };
         self.handle_item_request(request, about, turn);
         Ok(())
@@ -53,8 +49,7 @@ impl Engine {
     ) -> Result<(), Fault> {
         let uri = params::read_uri(request.params)?;
         let policy = Arc::clone(&self.policy);
-        let standing = self.resources.find_standing(&uri, &policy, &self.tools);
-        let item = Item { section: Section::Resources, name: &uri, standing };
+        let item = self.resources.find_resource(&uri, &policy, &self.tools);
         self.handle_item_request(request, ItemRequest { subject: SubjectKind::Resource, item, arguments: "{}" }, turn);
         Ok(())
     }
@@ -66,8 +61,7 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         let (subject, name, decision) = match &reference {
             CompletionRef::Prompt(name) => {
-                let standing = self.tools.find_prompt_standing(&policy, name);
-                (SubjectKind::Prompt, name, policy.decide_item(Item { section: Section::Prompts, name, standing }))
+                (SubjectKind::Prompt, name, policy.decide_item(self.tools.find_prompt(&policy, name)))
             }
             CompletionRef::Template(template) => (SubjectKind::Resource, template, policy.decide_template(template)),
         };
@@ -172,7 +166,7 @@ impl Engine {
             turn.push_note(if passes { format!("observing, so passed on: would have {text}") } else { text });
         }
         if passes {
-            turn.record_outcome(self.recorder.draft_decision(facts, turn), crate::record::Outcome::Ok);
+            turn.record_outcome(self.recorder.draft_decision(facts, turn), Outcome::Ok);
         } else {
             self.recorder.record_refusal(facts, turn);
         }
@@ -186,8 +180,7 @@ impl Engine {
             return false;
         };
         let policy = Arc::clone(&self.policy);
-        let standing = self.resources.find_standing(&uri, &policy, &self.tools);
-        let decision = policy.decide_item(Item { section: Section::Resources, name: &uri, standing });
+        let decision = policy.decide_item(self.resources.find_resource(&uri, &policy, &self.tools));
         if !decision.refuses() {
             return true;
         }
@@ -216,8 +209,7 @@ impl Engine {
         let policy = Arc::clone(&self.policy);
         for uri in view::elements(uris) {
             let uri = params::read_uri_text("resourceSubscriptions", uris.get(uri).unwrap_or_default())?;
-            let standing = self.resources.find_standing(&uri, &policy, &self.tools);
-            let decision = policy.decide_item(Item { section: Section::Resources, name: &uri, standing });
+            let decision = policy.decide_item(self.resources.find_resource(&uri, &policy, &self.tools));
             let facts = Facts {
                 subject: SubjectKind::Resource.recorded(&uri),
                 effect: decision.effect,
@@ -225,12 +217,12 @@ impl Engine {
                 ..Facts::new(Direction::Client, Some(request.method), decision.rule)
             };
             if decision.effect == Effect::Allow {
-                turn.record_outcome(self.recorder.draft_decision(&facts, turn), crate::record::Outcome::Ok);
+                turn.record_outcome(self.recorder.draft_decision(&facts, turn), Outcome::Ok);
                 continue;
             }
             let refusal = format_refusal(decision.into(), SubjectKind::Resource, &uri);
             match self.refuse_request(request.id, AnswerShape::Other, &refusal, facts, turn) {
-                ControlFlow::Continue(draft) => turn.record_outcome(draft, crate::record::Outcome::Ok),
+                ControlFlow::Continue(draft) => turn.record_outcome(draft, Outcome::Ok),
                 ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
             }
         }
@@ -287,7 +279,7 @@ impl Engine {
             ..Facts::new(Direction::Server, Some(method), judgement.decision.rule)
         };
         let admitted = self.gate.admit(judgement, arguments, None, turn.now);
-        let pending = match admitted {
+        let mut pending = match admitted {
             Ok(AdmittedCall { counted, .. }) => {
                 let draft = self.recorder.draft_decision(&facts, turn);
                 PendingCall { counted, draft, shape: AnswerShape::Other }
@@ -308,6 +300,10 @@ impl Engine {
                 PendingCall { counted: None, draft, shape: AnswerShape::Other }
             }
         };
+        if self.ended.is_some() {
+            // No answer reaches the server, and nothing will close the request.
+            turn.record_outcome(pending.draft.take(), Outcome::ServerDied);
+        }
         self.server_requests.insert(key, id, RequestKind::Call(pending));
         turn.forward_to_client();
     }
@@ -349,7 +345,7 @@ impl Engine {
                         "policylayer withheld the server's answer: it asks for {method:?}, which rule {rule} refuses: {why}"
                     ));
                 }
-                _ => turn.record_outcome(self.recorder.draft_decision(&facts, turn), crate::record::Outcome::Ok),
+                _ => turn.record_outcome(self.recorder.draft_decision(&facts, turn), Outcome::Ok),
             }
         }
         None

@@ -38,9 +38,9 @@ use recorder::Recorder;
 use resource_index::ResourceIndex;
 use tasks::Tasks;
 use tool_index::ToolIndex;
-pub use trial::{Trial, TrialDecision, find_standing};
+pub use trial::{Trial, TrialDecision, find_item};
 
-use crate::policy::{Decision, Effect, Item, Policy, Section, ToolRef};
+use crate::policy::{Decision, Effect, Policy, ToolRef};
 use crate::record::{ArgumentRecorder, Direction, Enforcement, Outcome, Required, Subject};
 use crate::wire::fault::Fault;
 use crate::wire::id::IdKey;
@@ -217,14 +217,12 @@ impl Engine {
 
     /// Returns the decision about a prompt: by its own entry, else by the tool that it is named after.
     pub fn decide_prompt<'e>(&'e self, prompt: &'e str) -> Decision<'e> {
-        let standing = self.tools.find_prompt_standing(&self.policy, prompt);
-        self.policy.decide_item(Item { section: Section::Prompts, name: prompt, standing })
+        self.policy.decide_item(self.tools.find_prompt(&self.policy, prompt))
     }
 
     /// Returns the decision about a resource, with what the server has listed in this session.
     pub fn decide_resource<'e>(&'e self, uri: &'e str) -> Decision<'e> {
-        let standing = self.resources.find_standing(uri, &self.policy, &self.tools);
-        self.policy.decide_item(Item { section: Section::Resources, name: uri, standing })
+        self.policy.decide_item(self.resources.find_resource(uri, &self.policy, &self.tools))
     }
 
     /// Puts another policy in force from the next line on, and tells the client if it would see other tools.
@@ -451,16 +449,10 @@ impl Engine {
                         *is_raised |= tools.record_listing(&name, item, policy);
                         policy.decide_tool(tools.find_tool(&name)).effect == Effect::Hide
                     }
-                    ListKind::Prompts => {
-                        let standing = tools.find_prompt_standing(policy, &name);
-                        let item = Item { section: Section::Prompts, name: &name, standing };
-                        policy.decide_item(item).effect == Effect::Hide
-                    }
+                    ListKind::Prompts => policy.decide_item(tools.find_prompt(policy, &name)).effect == Effect::Hide,
                     ListKind::Resources => {
                         resources.record_resource(&name);
-                        let standing = resources.find_standing(&name, policy, tools);
-                        let item = Item { section: Section::Resources, name: &name, standing };
-                        policy.decide_item(item).effect == Effect::Hide
+                        policy.decide_item(resources.find_resource(&name, policy, tools)).effect == Effect::Hide
                     }
                     ListKind::Templates => {
                         resources.record_template(&name);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::tool_index::ToolIndex;
 use crate::limits::{MAX_LISTED_RESOURCES, MAX_LISTED_TEMPLATES, MAX_LISTED_TOOLS};
-use crate::policy::{Policy, Standing, UriTemplate};
+use crate::policy::{ComparedUri, Item, Policy, Section, Standing, UriTemplate};
 use crate::wire::uri;
 use crate::wire::view::{self, find_member};
 
@@ -52,24 +52,29 @@ impl ResourceIndex {
         }
     }
 
-    /// Returns what is known about a resource. The app of several tools is hidden only if all of them are.
-    pub(super) fn find_standing<'p>(&self, uri: &str, policy: &'p Policy, tools: &ToolIndex) -> Standing<'p> {
+    /// Looks up a resource, with what is known about it.
+    pub(super) fn find_resource<'p>(&self, uri: &'p str, policy: &'p Policy, tools: &ToolIndex) -> Item<'p> {
+        Item { section: Section::Resources, name: uri, standing: self.find_standing(uri, policy, tools) }
+    }
+
+    /// The app of several tools is hidden only if all of them are.
+    fn find_standing<'p>(&self, uri: &str, policy: &'p Policy, tools: &ToolIndex) -> Standing<'p> {
         let normal = uri::normalize(uri);
         if normal.starts_with(APP_SCHEME)
             && let Some(owners) = self.apps.get(normal.as_str())
         {
             let mut decisions = owners.iter().map(|tool| policy.decide_tool(tools.find_tool(tool)));
-
             let first = decisions.next();
             let passing = first.filter(|first| !first.refuses()).or_else(|| decisions.find(|it| !it.refuses()));
             if let Some(decision) = passing.or(first) {
                 return Standing::OfTool(decision.without_asking());
             }
         }
-        if self.uris.contains(normal.as_str()) || self.templates.iter().any(|(_, template)| template.fits(uri)) {
-            Standing::Listed
-        } else {
-            Standing::Unknown
-        }
+        let fits_template = || {
+            let uri = ComparedUri::new(uri);
+            self.templates.iter().any(|(_, template)| template.fits(&uri))
+        };
+        let is_listed = self.uris.contains(normal.as_str()) || (!self.templates.is_empty() && fits_template());
+        if is_listed { Standing::Listed } else { Standing::Unknown }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::limits::{MAX_CLASSIFIED_ITEM, MAX_LISTED_NAMES, MAX_LISTED_TOOLS};
-use crate::policy::{Decision, Effect, Listing, Policy, Standing, ToolRef, ToolSeen};
+use crate::policy::{Decision, Effect, Item, Listing, Policy, Section, Standing, ToolRef, ToolSeen};
 use crate::risk::{Class, Listed, classify_tool};
 use crate::wire::fold::fold;
 
@@ -94,12 +94,12 @@ impl ToolIndex {
         alike.next().map(AsRef::as_ref).or_else(|| policy.find_look_alike(name))
     }
 
-    /// Returns the decision about the tool that a prompt is named after, if there is one.
+    /// Looks up a prompt, with the decision about the tool that it is named after, if there is one.
     ///
     /// A prompt has the name of its tool, or the same words joined by the other of `-` and `_`: Iterable's server calls
     /// the prompt of `get_lists` `get-lists`. Of several such tools, the strictest decision counts. Beyond the limit of
     /// tools, every prompt counts as named after one.
-    pub(super) fn find_prompt_standing<'p>(&self, policy: &'p Policy, prompt: &str) -> Standing<'p> {
+    pub(super) fn find_prompt<'p>(&self, policy: &'p Policy, prompt: &'p str) -> Item<'p> {
         let folded = fold(prompt);
         let listed = self.by_spelling.get(&*join_words(&folded, '_'));
         let listed = listed.into_iter().flatten().map(|tool| policy.decide_tool(self.find_tool(tool)));
@@ -108,7 +108,8 @@ impl ToolIndex {
         let known = spellings.iter().filter_map(|name| policy.decide_prompt_of_tool(name, seen));
         let decisions = listed.chain(known).map(Decision::without_asking);
         let strictest = decisions.reduce(|one, other| if one.refuses() { one } else { other });
-        strictest.map_or(Standing::Unknown, Standing::OfTool)
+        let standing = strictest.map_or(Standing::Unknown, Standing::OfTool);
+        Item { section: Section::Prompts, name: prompt, standing }
     }
 
     /// Returns whether the client would see other tools under `new` than under `old`.

@@ -109,8 +109,12 @@ impl Trial {
             Section::Prompts => SubjectKind::Prompt,
             Section::Requests | Section::Methods => SubjectKind::Method,
         };
-        let item = Item { section, name, standing: find_standing(policy, section, name) };
-        let judged = self.gate.admit(policy.judge_item(item, arguments.as_str()), arguments.as_str(), None, now);
+        let judged = self.gate.admit(
+            policy.judge_item(find_item(policy, section, name), arguments.as_str()),
+            arguments.as_str(),
+            None,
+            now,
+        );
         self.conclude(judged, (subject, name), now, Outcome::Refused)
     }
 
@@ -151,10 +155,12 @@ impl Trial {
     }
 }
 
-/// Returns what is known about an item before the server has listed anything.
-pub fn find_standing<'p>(policy: &'p Policy, section: Section, name: &str) -> Standing<'p> {
+/// Looks up an item before the server has listed anything.
+pub fn find_item<'p>(policy: &'p Policy, section: Section, name: &'p str) -> Item<'p> {
     match section {
-        Section::Prompts => ToolIndex::default().find_prompt_standing(policy, name),
-        Section::Resources | Section::Requests | Section::Methods => Standing::Unknown,
+        Section::Prompts => ToolIndex::default().find_prompt(policy, name),
+        Section::Resources | Section::Requests | Section::Methods => {
+            Item { section, name, standing: Standing::Unknown }
+        }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) use keys::words::nearest_word;
 pub use limit::{CounterId, Increment, Limit, OnError, Scope, Units};
 pub use number::Number;
 pub use render::{Colour, render_diagnostics};
-pub use section::{Item, Section, Standing, UriTemplate};
+pub use section::{ComparedUri, Item, Section, Standing, UriTemplate};
 pub use server::{BadServerName, ServerName};
 pub use source::{Format, Place, Source, Span};
 pub use summary::{Summary, Tally};

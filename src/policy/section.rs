@@ -272,11 +272,6 @@ impl Policy {
         }
     }
 
-    /// Whether any entry is about items of this section.
-    pub fn has_section(&self, section: Section) -> bool {
-        self.sections.iter().any(|rule| rule.section == section)
-    }
-
     /// Returns the rules that hold for an item, and the decision beneath them.
     ///
     /// An entry permits only the spelling that it gives. It restricts every spelling that some server could read as that
@@ -340,8 +335,19 @@ impl UriTemplate {
     }
 
     /// Whether a URI fits, however a server reads it.
-    pub fn fits(&self, uri: &str) -> bool {
-        let [exact, folded] = Section::Resources.forms_of(uri);
-        self.shape.matches(&exact) && self.folded.matches(&folded)
+    pub fn fits(&self, uri: &ComparedUri) -> bool {
+        let [exact, folded] = &uri.0;
+        self.shape.matches(exact) && self.folded.matches(folded)
+    }
+}
+
+/// A URI in the forms in which it is compared, made once for many templates.
+#[derive(Clone, Debug)]
+pub struct ComparedUri([String; 2]);
+
+impl ComparedUri {
+    /// Makes the forms of a URI.
+    pub fn new(uri: &str) -> Self {
+        Self(Section::Resources.forms_of(uri))
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::limit::LimitSummary;
-use crate::engine::{Trial, find_standing, section_of_method};
-use crate::policy::{Amount, Effect, Item, Mode, Policy, Section};
+use crate::engine::{Trial, find_item, section_of_method};
+use crate::policy::{Amount, Effect, Mode, Policy, Section};
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
@@ -92,7 +92,7 @@ impl<'p> DecisionReport<'p> {
                 policy.judge_call(subject.name(), arguments.as_str()),
             ),
             Some((section, name)) => {
-                let item = Item { section, name, standing: find_standing(policy, section, name) };
+                let item = find_item(policy, section, name);
                 (
                     trial.try_item(policy, section, name, arguments, Duration::ZERO),
                     policy.judge_item(item, arguments.as_str()),

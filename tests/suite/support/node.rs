@@ -67,16 +67,15 @@ impl Upstream {
 /// The real servers, or `None` after a line that says why the test is skipped. Under `CI=true` a skip is a failure.
 pub(crate) fn upstream() -> Option<&'static Upstream> {
     static UPSTREAM: OnceLock<Result<Upstream, String>> = OnceLock::new();
-    match UPSTREAM.get_or_init(find) {
-        Ok(upstream) => Some(upstream),
-        Err(why) => {
-            let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            #[expect(clippy::explicit_write, reason = "the test runner keeps what a passing test prints to itself")]
-            writeln!(io::stderr(), "skipped: {test}: {why}").unwrap();
-            assert!(env::var("CI").as_deref() != Ok("true"), "{test} may not be skipped under CI=true: {why}");
-            None
-        }
-    }
+    UPSTREAM.get_or_init(find).as_ref().map_err(|why| skip_test(why)).ok()
+}
+
+/// Says why a test is skipped, past the test runner. Under `CI=true` a skip is a failure.
+pub(crate) fn skip_test(why: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    #[expect(clippy::explicit_write, reason = "the test runner keeps what a passing test prints to itself")]
+    writeln!(io::stderr(), "skipped: {test}: {why}").unwrap();
+    assert!(env::var("CI").as_deref() != Ok("true"), "{test} may not be skipped under CI=true: {why}");
 }
 
 fn find() -> Result<Upstream, String> {

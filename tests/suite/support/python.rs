@@ -1,10 +1,10 @@
 //! Real servers from PyPI, in an environment of their own: pinned here, installed when absent.
 
-use std::env;
 use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use super::node::skip_test;
 
 /// What is installed. The server brings the Python SDK of its time along.
 const PINNED: &str = "mcp-server-git==2026.10.19";
@@ -12,16 +12,7 @@ const PINNED: &str = "mcp-server-git==2026.10.19";
 /// The script of `mcp-server-git`, or `None` after a line that says why the test is skipped. Under `CI=true` a skip is a
 /// failure.
 pub(crate) fn git_server() -> Option<PathBuf> {
-    match install() {
-        Ok(script) => Some(script),
-        Err(why) => {
-            let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            #[expect(clippy::explicit_write, reason = "the test runner keeps what a passing test prints to itself")]
-            writeln!(io::stderr(), "skipped: {test}: {why}").unwrap();
-            assert!(env::var("CI").as_deref() != Ok("true"), "{test} may not be skipped under CI=true: {why}");
-            None
-        }
-    }
+    install().map_err(|why| skip_test(&why)).ok()
 }
 
 fn install() -> Result<PathBuf, String> {
