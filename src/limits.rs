@@ -210,6 +210,10 @@ pub const APPROVAL_TIMEOUT: Duration = Duration::from_secs(55);
 pub const MIN_APPROVAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest value of [`APPROVAL_TIMEOUT`] in config.toml.
 pub const MAX_APPROVAL_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// The smallest value of `waits` for a client in config.toml.
+pub const MIN_CLIENT_WAIT: Duration = Duration::from_secs(10);
+/// The largest value of `waits` for a client in config.toml, as long as the longest [`APPROVAL_TIMEOUT`].
+pub const MAX_CLIENT_WAIT: Duration = MAX_APPROVAL_TIMEOUT;
 /// How many calls may wait for a person at once; the next one is refused.
 pub const MAX_HELD: usize = 32;
 /// The largest total size of their lines, in bytes; a single one may be as long as any line.

@@ -135,7 +135,12 @@ fn asking(
     let no_randomness = |error| anyhow!("The system's random number generator failed: {error}");
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(no_randomness)?;
-    let asks = ApprovalOptions { channels: settings.channels.clone(), timeout: settings.timeout, secret };
+    let asks = ApprovalOptions {
+        channels: settings.channels.clone(),
+        timeout: settings.timeout,
+        secret,
+        clients: settings.client_table(),
+    };
     let dir = match paths::state_dir(env) {
         Ok(dir) => dir,
         Err(error) => return Ok((engine.with_approvals(asks), Box::new(Nowhere(error.to_string())))),

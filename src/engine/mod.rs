@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use action::Turn;
 pub use action::{Action, Commit, Note, Now, Payload};
+pub use approvals::clients::{Asks, ClientHabits, ClientRow, ClientTable, ClientVersion};
 pub use approvals::{ApprovalAnswer, ApprovalOptions, Channel, Local, LocalChannel, Question, Settled};
 use approvals::{Approvals, ElicitationSupport};
 use call_gate::CallGate;

@@ -3,6 +3,7 @@
 //! It is read like a policy: everything that is wrong with it is reported at once, each with its place, and a file with
 //! an error gives no settings at all. This module does no I/O; `paths` finds and reads the file.
 
+mod clients;
 mod read;
 mod scalar;
 mod servers;
@@ -10,10 +11,11 @@ mod servers;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use self::clients::KnownClient;
 pub use self::servers::TwoNames;
 
 use self::read::{ApprovalKeys, AuditKeys, WrapKeys};
-pub use crate::engine::Channel;
+pub use crate::engine::{Channel, ClientRow};
 use crate::policy::diagnostic::Report;
 use crate::policy::keys::words::words;
 use crate::policy::{Diagnostic, ServerName, Source, decode};
@@ -74,6 +76,8 @@ pub struct ApprovalSettings {
     pub timeout: Duration,
     /// What the local channel asks for besides the answer.
     pub local_confirm: LocalConfirm,
+    /// `[approvals.clients.NAME]`, in the order of the file.
+    pub clients: Vec<ClientRow>,
 }
 
 words! {

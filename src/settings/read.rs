@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::clients::{ClientKeys, ClientMembers};
 use super::scalar::{Bytes, Seconds};
 use super::servers::{ServerKeys, ServerMembers};
 use super::{
@@ -29,6 +30,7 @@ pub(super) const SETTINGS: TableSpec = TableSpec {
                     WrapKeys::SPEC,
                     AuditKeys::SPEC,
                     ApprovalKeys::SPEC,
+                    ClientKeys::SPEC,
                     DocumentKeys::SPEC,
                 ]
             }
@@ -84,6 +86,8 @@ table! {
     "timeout" => timeout: Seconds<{ MIN_APPROVAL_TIMEOUT.as_secs() }, { MAX_APPROVAL_TIMEOUT.as_secs() }>,
     /// What the local channel asks for beside the answer.
     "local_confirm" => local_confirm: LocalConfirm,
+    /// What is known of clients, before the built-in table.
+    "clients" => clients: ClientMembers,
 }
 
 words! {
@@ -123,7 +127,8 @@ impl FromDocument for ChannelName {
 
 pub(super) fn read_settings(root: &DocumentNode, report: &mut Report) -> Option<Settings> {
     let keys = SettingsKeys::read(root, SettingsKeys::SPEC.of, report)?;
-    let approvals = keys.approvals.unwrap_or_default();
+    let mut approvals = keys.approvals.unwrap_or_default();
+    let clients = approvals.clients.take().unwrap_or_default().into_rows(report);
     for (at, channel) in approvals.channels.iter().flatten().enumerate() {
         if approvals.channels.iter().flatten().take(at).any(|earlier| earlier.value.0 == channel.value.0) {
             let hint = "name each channel at most once";
@@ -134,7 +139,7 @@ pub(super) fn read_settings(root: &DocumentNode, report: &mut Report) -> Option<
         servers: keys.servers.map(|servers| servers.into_settings(report)).unwrap_or_default(),
         wrap: keys.wrap.unwrap_or_default().into(),
         audit: keys.audit.unwrap_or_default().into(),
-        approvals: approvals.into(),
+        approvals: ApprovalSettings { clients, ..approvals.into() },
     })
 }
 
@@ -165,6 +170,7 @@ impl From<ApprovalKeys> for ApprovalSettings {
             channels: channels.unwrap_or_else(|| vec![Channel::Client, Channel::Local]),
             timeout: keys.timeout.map_or(APPROVAL_TIMEOUT, Duration::from),
             local_confirm: keys.local_confirm.unwrap_or(LocalConfirm::None),
+            clients: Vec::new(),
         }
     }
 }

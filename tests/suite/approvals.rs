@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policylayer::engine::limits::Memory;
-use policylayer::engine::{Action, ApprovalAnswer, ApprovalOptions, Channel, Engine, Local, Now, Payload, Settled};
+use policylayer::engine::{
+    Action, ApprovalAnswer, ApprovalOptions, Channel, ClientTable, Engine, Local, Now, Payload, Settled,
+};
 use policylayer::policy::{self, Format, Policy, ServerName, Source};
 use policylayer::record::{ArgumentRecorder, ArgumentsLogged, Digest, DigestKey, Required, SessionName};
 use serde_json::{Value, json};
@@ -32,7 +34,12 @@ fn policy(text: &str) -> Arc<Policy> {
 
 impl Desk {
     fn new(channels: &[Channel]) -> Self {
-        let asks = ApprovalOptions { channels: channels.to_vec(), timeout: Duration::from_secs(55), secret: [9; 32] };
+        let asks = ApprovalOptions {
+            channels: channels.to_vec(),
+            timeout: Duration::from_secs(55),
+            secret: [9; 32],
+            clients: ClientTable::default(),
+        };
         let keyed = ArgumentRecorder::new(ArgumentsLogged::Keys, Box::new(|| Some(DigestKey([3; 32]))));
         let engine = Engine::new(policy(POLICY), Box::new(Memory::default())).with_approvals(asks);
         Self { engine: engine.with_recording(keyed, Required::No), seconds: 0.0 }

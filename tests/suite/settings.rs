@@ -8,6 +8,7 @@ use std::time::Duration;
 use policylayer::policy::{Colour, Format, Source, render_diagnostics};
 use policylayer::settings::{self, ArgumentsLogged, Channel, LocalConfirm, Required, Settings};
 
+mod clients;
 mod commands;
 use crate::support::wrapped;
 
@@ -147,6 +148,20 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
         ("[approvals]\ntimeout = '25h'", &[(2, 11, "bad-value", "from 1s to 24h", "such as")]),
         ("[approvals]\ntimeout = 2026-01-01", &[(2, 11, "wrong-type", "and this is a date", "such as")]),
         ("[approvals]\nlocal_confirm = 'pin'", &[(2, 17, "bad-value", "\"none\" or \"code\", not `pin`", "write")]),
+        (
+            "[approvals]\nasks = false",
+            &[(2, 1, "unknown-key", "`[approvals]` has no key", "`[approvals.clients.NAME]`")],
+        ),
+        ("approvals.clients = ['a']", &[(1, 21, "wrong-type", "`clients` takes a table", "claude-ai")]),
+        ("[approvals.clients]\nasks = false", &[(2, 8, "wrong-type", "a client takes a table", "claude-ai]")]),
+        ("[approvals.clients.a]\nasks = 'no'", &[(2, 8, "wrong-type", "takes true or false", "without quotes")]),
+        ("[approvals.clients.a]\nwaits = '9s'", &[(2, 9, "bad-value", "from 10s to 24h, not `9s`", "such as")]),
+        ("[approvals.clients.a]\nwaits = '25h'", &[(2, 9, "bad-value", "from 10s to 24h", "such as")]),
+        ("[approvals.clients.a]\nask = true", &[(2, 1, "unknown-key", "no key `ask`", "did you mean `asks`?")]),
+        ("[approvals.clients.a]\nsince = '1'", &[(2, 1, "unknown-key", "no key `since`", "its keys are")]),
+        ("[approvals.clients.'']\nasks = true", &[(1, 20, "bad-value", "a client is empty", "claude-ai]")]),
+        ("[approvals.clients.'a*b']\nasks = true", &[(1, 20, "bad-value", "not at its end", "put one `*`")]),
+        ("[approvals.clients.'a**']\nasks = true", &[(1, 20, "bad-value", "not at its end", "put one `*`")]),
         ("servers = []", &[(1, 11, "wrong-type", "`servers` takes a table", "brackets")]),
         ("servers.a = 'b'", &[(1, 13, "wrong-type", "a server takes a table", "brackets")]),
         ("[servers.'../a']", &[(1, 10, "bad-value", "`../a` is no server name", "[servers.iterable]")]),
@@ -248,6 +263,7 @@ fn the_example_has_every_key_with_its_default() {
     let settings = good(&uncommented);
     assert_eq!(settings.servers.len(), 1);
     assert!(!settings.servers[0].matches.is_empty() && settings.servers[0].policy.is_some());
+    assert!(settings.approvals.clients[0].asks.is_some() && settings.approvals.clients[0].waits.is_some());
 }
 
 #[test]
@@ -265,11 +281,13 @@ fn the_page_has_every_key_and_its_examples_load() {
         "channels",
         "timeout",
         "local_confirm",
+        "asks",
+        "waits",
     ] {
         assert!(page.contains(&format!("\n| `{key}` |")), "{key} is not in docs/configuration.md");
     }
     let examples: Vec<_> = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(examples.len(), 4);
+    assert_eq!(examples.len(), 5);
     for example in &examples {
         assert_ne!(good(example), Settings::default(), "{example}");
     }

@@ -7,6 +7,7 @@
 //! ```
 //! An approval is for the bytes that are held here: nobody can exchange them between question and answer.
 
+pub(super) mod clients;
 mod dialogue;
 mod grants;
 mod progress;
@@ -23,6 +24,7 @@ pub(super) use progress::{METHOD as PROGRESS, Progress};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use self::clients::ClientTable;
 use super::approval_flow::RequestSubject;
 use super::open_requests::PendingCall;
 use crate::limits::{APPROVAL_TIMEOUT, LATE_APPROVAL, MAX_HELD, MAX_HELD_BYTES, MAX_LATE};
@@ -59,12 +61,14 @@ pub struct ApprovalOptions {
     pub timeout: Duration,
     /// The random key of this session, which makes our ids and states impossible to guess.
     pub secret: [u8; 32],
+    /// What is known of clients.
+    pub clients: ClientTable,
 }
 
 impl Default for ApprovalOptions {
     /// Nobody can be asked.
     fn default() -> Self {
-        Self { channels: Vec::new(), timeout: APPROVAL_TIMEOUT, secret: [0; 32] }
+        Self { channels: Vec::new(), timeout: APPROVAL_TIMEOUT, secret: [0; 32], clients: ClientTable::default() }
     }
 }
 
