@@ -260,6 +260,7 @@ A test file lives beside its policy: iterable.test.toml tests iterable.toml.
   args = { campaignId = 77 }
   expect = \"require_approval\"
 
+Instead of `tool`, a case may have `resource`, `prompt` or `method`.
 docs/testing.md has every key, and how to test limits over time.
 
 Exit codes:

@@ -96,5 +96,8 @@ fn write_text(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
         let verdict = if report.valid { "valid" } else { "invalid, and refused as a whole" };
         writeln!(out, "{file}: {verdict} ({errors}, {warnings})")?;
     }
-    report.summary.iter().try_for_each(|summary| writeln!(out, "{summary}"))
+    report.summary.iter().try_for_each(|summary| writeln!(out, "{summary}"))?;
+    let Some(sections) = &report.sections else { return Ok(()) };
+    writeln!(out, "Beside tool calls:")?;
+    sections.iter().try_for_each(|tally| writeln!(out, "  {:<22}  {}", tally.subject(), tally.describe()))
 }

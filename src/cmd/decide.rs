@@ -9,8 +9,8 @@ use super::{Env, load_policy, tool_server};
 use crate::cli::DecideArgs;
 use crate::exit::Exit;
 use crate::limits::MAX_MESSAGE;
-use crate::policy::{self, Colour, Diagnostic, Effect, Source};
-use crate::report::decision::{CallLimit, DecidedSubject, DecisionReport, document_of_rule};
+use crate::policy::{self, Colour, Diagnostic, Effect, RequestSubject, Source};
+use crate::report::decision::{CallLimit, DecisionReport, document_of_rule};
 use crate::report::limit::WindowText;
 use crate::term::message;
 use crate::term::style::{ERROR, SUCCESS, WARN};
@@ -20,12 +20,14 @@ use crate::wire::arguments::Arguments;
 
 /// Decides one call under the named policy, or under the one in force for the server.
 pub(crate) fn run(args: &DecideArgs, env: &Env) -> anyhow::Result<Exit> {
-    let subject = match (&args.tool, &args.resource, &args.prompt, &args.method) {
-        (Some(tool), ..) => DecidedSubject::Tool(tool),
-        (_, Some(uri), ..) => DecidedSubject::Resource(uri),
-        (_, _, Some(prompt), _) => DecidedSubject::Prompt(prompt),
+    let [tool, resource, prompt, method] =
+        [&args.tool, &args.resource, &args.prompt, &args.method].map(Option::as_deref);
+    let subject = match (tool, resource, prompt, method) {
+        (Some(tool), ..) => RequestSubject::Tool(tool),
+        (_, Some(uri), ..) => RequestSubject::Resource(uri),
+        (_, _, Some(prompt), _) => RequestSubject::Prompt(prompt),
         // The command line has one of them.
-        (.., method) => DecidedSubject::Method(method.as_deref().unwrap_or_default()),
+        (.., method) => RequestSubject::Method(method.unwrap_or_default()),
     };
     let server = tool_server::find_server(args.tool.as_deref(), args.server.as_ref(), args.policy.as_deref(), env)?;
     let policy = load_policy(args.policy.as_deref(), &server, env)?.policy;
@@ -72,16 +74,16 @@ fn write_text(out: &mut dyn Write, report: &DecisionReport<'_>) -> io::Result<()
     let (name, rule) = (escape_invisible(report.subject.name()), escape_invisible(&report.rule));
     let by = format!("{rule} of {}", document_of_rule(&rule, report.file, report.server));
     let what = match report.subject {
-        DecidedSubject::Tool(_) => format!("a call of {name}"),
-        DecidedSubject::Resource(_) => format!("reading {name}"),
-        DecidedSubject::Prompt(_) => format!("fetching the prompt {name}"),
-        DecidedSubject::Method(_) => name.to_string(),
+        RequestSubject::Tool(_) => format!("a call of {name}"),
+        RequestSubject::Resource(_) => format!("reading {name}"),
+        RequestSubject::Prompt(_) => format!("fetching the prompt {name}"),
+        RequestSubject::Method(_) => name.to_string(),
     };
     let (style, consequence) = match report.effect {
         Effect::Allow => (SUCCESS, format!("{what} passes, by the rule {by}")),
         Effect::Deny => (ERROR, format!("{what} is refused by the rule {by}")),
         Effect::Hide => match report.subject {
-            DecidedSubject::Tool(_) => {
+            RequestSubject::Tool(_) => {
                 (ERROR, format!("{name} is not listed, and a call of it is refused, by the rule {by}"))
             }
             _ => (ERROR, format!("{name} is not listed, and is refused, by the rule {by}")),

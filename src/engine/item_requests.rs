@@ -369,25 +369,7 @@ fn describe_imitation(method: &str, params: Option<&str>) -> Option<&'static str
 }
 
 fn request_item(method: &str) -> Item<'_> {
-    Item { section: Section::Requests, name: request_name(method), standing: Standing::Unknown }
-}
-
-/// Returns what the section `requests` calls a request of the server.
-fn request_name(method: &str) -> &str {
-    match method {
-        "sampling/createMessage" => "sampling",
-        "elicitation/create" => "elicitation",
-        "roots/list" => "roots",
-        other => other,
-    }
-}
-
-/// Returns the section that is about a method and its name there: `requests` for what only servers send.
-pub fn section_of_method(method: &str) -> (Section, &str) {
-    match classify_method(method) {
-        MethodClass::Known(known) if known.sender == Sender::Server => (Section::Requests, request_name(method)),
-        _ => (Section::Methods, method),
-    }
+    Item { section: Section::Requests, name: Section::request_name(method), standing: Standing::Unknown }
 }
 
 /// Whether only the section `methods` is about a method of the client.

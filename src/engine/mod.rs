@@ -29,7 +29,6 @@ pub use approvals::{ApprovalAnswer, ApprovalOptions, Channel, Local, LocalChanne
 use approvals::{Approvals, ElicitationSupport};
 use call_gate::CallGate;
 use item_requests::is_other_method;
-pub use item_requests::section_of_method;
 use limits::Store;
 use line_errors::{describe_admit_error, describe_fault, describe_oversize, describe_server_end};
 use list_filter::ListKind;

@@ -7,7 +7,7 @@ use super::call_gate::{AdmittedCall, CallGate};
 use super::limits::{Memory, Store};
 use super::refusal::{Refused, SubjectKind, format_refusal};
 use super::tool_index::ToolIndex;
-use crate::policy::{Effect, Item, Policy, Section, Standing, ToolRef};
+use crate::policy::{Effect, Item, Policy, RequestSubject, Section, Standing, ToolRef};
 use crate::record::Outcome;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
@@ -52,6 +52,27 @@ impl Trial {
         Self { gate: CallGate::new(store), reader: Reader::default() }
     }
 
+    /// Tries a call or another request, `elapsed` after the session began, and counts it if it passes. Nothing has been
+    /// listed yet.
+    ///
+    /// # Errors
+    /// As [`Trial::try_call`].
+    pub fn try_request(
+        &mut self,
+        policy: &Policy,
+        subject: RequestSubject<&str>,
+        arguments: &Arguments,
+        elapsed: Duration,
+    ) -> Result<TrialDecision, Fault> {
+        match subject.section() {
+            None => self.try_call(policy, subject.name(), arguments, elapsed),
+            Some((section, name)) => {
+                let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
+                Ok(self.try_item_at(policy, find_item(policy, section, name), arguments, now, Outcome::Refused))
+            }
+        }
+    }
+
     /// Tries a call as a client would send it, `elapsed` after the session began, and counts it if it passes. The session
     /// begins at midnight UTC, so that windows that are aligned to the calendar end when a reader expects it.
     ///
@@ -93,29 +114,24 @@ impl Trial {
         Ok(self.conclude(judged, (SubjectKind::Tool, tool.name), now, outcome))
     }
 
-    /// Tries the first request of a session that is about something other than a tool: the client asks for the resource,
-    /// prompt or method of this name, or the server sends the request. Nothing has been listed yet.
-    pub fn try_item(
+    /// Tries a request that is about something other than a tool, with a known outcome: the client asks for the resource,
+    /// prompt or method, or the server sends the request.
+    pub fn try_item_at(
         &mut self,
         policy: &Policy,
-        section: Section,
-        name: &str,
+        item: Item<'_>,
         arguments: &Arguments,
-        elapsed: Duration,
+        now: Now,
+        outcome: Outcome,
     ) -> TrialDecision {
-        let now = Now { session: elapsed, unix: BEGIN.saturating_add(elapsed) };
-        let subject = match section {
+        let subject = match item.section {
             Section::Resources => SubjectKind::Resource,
             Section::Prompts => SubjectKind::Prompt,
             Section::Requests | Section::Methods => SubjectKind::Method,
         };
-        let judged = self.gate.admit(
-            policy.judge_item(find_item(policy, section, name), arguments.as_str()),
-            arguments.as_str(),
-            None,
-            now,
-        );
-        self.conclude(judged, (subject, name), now, Outcome::Refused)
+        let arguments = arguments.as_str();
+        let judged = self.gate.admit(policy.judge_item(item, arguments), arguments, None, now);
+        self.conclude(judged, (subject, item.name), now, outcome)
     }
 
     fn conclude(

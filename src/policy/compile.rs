@@ -79,13 +79,14 @@ impl Policy {
         own.chain(known.map(|tool| tool.name.clone())).collect()
     }
 
-    /// Whether no call of any tool can pass, not even with a person's approval.
+    /// Whether nothing that the client sends can pass, not even with a person's approval.
     pub(super) fn allows_nothing(&self) -> bool {
         // A call that a person may approve is not refused.
         let may_pass = |effect| matches!(effect, Effect::Allow | Effect::RequireApproval);
         let rules = self.named.exact.keys().any(|name| may_pass(self.decide_tool(name).effect))
             || self.named.globs.iter().any(|(_, rule)| may_pass(rule.effect))
             || self.classes.values().any(|rule| may_pass(rule.effect))
+            || self.sections.iter().any(|rule| rule.is_of_client() && may_pass(rule.effect()))
             || may_pass(self.otherwise.effect);
         let all_hidden = self.hidden.globs.iter().any(|(pattern, _)| pattern.is_star());
         all_hidden || !rules

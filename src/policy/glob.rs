@@ -40,20 +40,20 @@ impl NamePattern {
     /// Parses a name or glob. A text without wildcards, or with all of them escaped, is an exact name.
     pub(super) fn parse(text: &str) -> Result<Self, BadToolGlob> {
         if text.is_empty() {
-            return bad_glob("the name is empty", "write the tool's name as the server spells it");
+            return bad_glob("the name is empty", "write the name as the server spells it");
         }
         if text.trim() != text || text.contains(char::is_control) {
             // YAML's `|`, for example, leaves a newline. A rule that silently matches nothing would hide nothing.
             return bad_glob(
                 "it begins or ends with a blank, or holds a control character",
-                "take that character out; where a tool's name really has it, `?` stands for any one character",
+                "take that character out; where a name really has it, `?` stands for any one character",
             );
         }
         if !text.contains(['*', '?', '[', ']', '{', '}', '\\']) {
             return Ok(Self::Exact(text.to_owned()));
         }
         if text.chars().nth(MAX_GLOB_LENGTH).is_some() {
-            return bad_glob("the glob is longer than 128 characters", "shorten it: tool names are shorter than that");
+            return bad_glob("the glob is longer than 128 characters", "shorten it: `*` stands for any text");
         }
         let alternatives = expand_alternatives(text)?;
         if let [only] = alternatives.as_slice()
@@ -110,6 +110,14 @@ impl NamePattern {
         }
     }
 
+    /// Returns the simplest name that each alternative could match.
+    pub(super) fn simplest_names(&self) -> Vec<String> {
+        match self {
+            Self::Exact(name) => vec![name.clone()],
+            Self::Glob(patterns) => patterns.iter().map(Pattern::simplest_name).collect(),
+        }
+    }
+
     /// How specific the pattern is: how many characters are literal, and more than any glob if all of them are.
     pub(super) fn weight(&self) -> usize {
         match self {
@@ -153,6 +161,15 @@ impl Pattern {
             tokens.extend(token.map(|token| token.map_text(&part)));
         }
         Self::new(tokens)
+    }
+
+    fn simplest_name(&self) -> String {
+        let simplest = |token: &Token| match token {
+            Token::Char(c) => *c,
+            Token::One | Token::Star | Token::Segment => 'x',
+            Token::Set(ranges) => ranges.first().map_or('x', |(low, _)| *low),
+        };
+        self.tokens.iter().map(simplest).collect()
     }
 
     pub(super) fn is_star(&self) -> bool {

@@ -11,11 +11,14 @@ use super::diagnostic::{Report, quote_for_message};
 use super::document::{Otherwise, PolicyDocument, PolicyEntry, ToolName};
 use super::glob::NamePattern;
 use super::keys::words::{list_words, nearest_word};
+use super::section::Section;
+use super::section_lint::report_section_doubts;
 use super::server::ServerName;
 use super::source::Span;
 use crate::limits::MAX_GLOBS;
 use crate::risk::{Catalogue, Class};
 use crate::unicode::is_default_ignorable;
+use crate::wire::uri::decode_fully;
 
 /// Reports contradictions, which stop loading.
 pub(super) fn report_contradictions(document: &PolicyDocument, report: &mut Report) {
@@ -132,6 +135,7 @@ pub(super) fn report_doubts(
     }
     hidden_and_listed(document, report);
     deceptive_names(document, report);
+    report_section_doubts(document, policy, report);
     if let Some(catalogue) = catalogue {
         unknown_tools(document, catalogue, report);
         unknown_arguments(document, catalogue, report);
@@ -166,12 +170,22 @@ fn hidden_and_listed(document: &PolicyDocument, report: &mut Report) {
 
 /// Warns of names and globs that may be read as other ones: with characters that are not seen, or of several scripts.
 fn deceptive_names(document: &PolicyDocument, report: &mut Report) {
-    for PolicyEntry { span, key: ToolName { text, .. }, .. } in
-        [&document.hide, &document.tools].into_iter().flatten().flatten()
-    {
-        let what = if text.contains(is_default_ignorable) {
+    let tools = [&document.hide, &document.tools].into_iter().flatten().flatten().map(|entry| ("tools/list", entry));
+    let in_sections = document.sections.iter().flat_map(|(section, entries)| {
+        let place = match section {
+            Section::Resources => "resources/list",
+            Section::Prompts => "prompts/list",
+            Section::Requests | Section::Methods => "the documentation of the server",
+        };
+        entries.iter().map(move |entry| (place, entry))
+    });
+    for (place, PolicyEntry { span, key: ToolName { text, .. }, .. }) in tools.chain(in_sections) {
+        let decoded = decode_fully(text);
+        // A path may have parts in several languages.
+        let parts = || decoded.split(['/', ':', '?', '#', '&', '=', '.']);
+        let what = if decoded.contains(is_default_ignorable) {
             "characters that are not seen"
-        } else if mixes_scripts(text) {
+        } else if parts().any(mixes_scripts) {
             "characters of several scripts, which may look alike"
         } else {
             continue;
@@ -180,7 +194,7 @@ fn deceptive_names(document: &PolicyDocument, report: &mut Report) {
             "deceptive-name",
             span,
             format!("{} has {what}", quote_for_message(text)),
-            "compare it with the name in tools/list, character by character",
+            format!("compare it with the name in {place}, character by character"),
         );
     }
 }

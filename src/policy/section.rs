@@ -1,6 +1,7 @@
 //! What passes beside tool calls: resources, prompts, requests of the server, and methods that the protocol does not
 //! know. Each has a section of its own in a document.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
@@ -16,8 +17,10 @@ use super::judge::Judgement;
 use super::keys::kinds::read_members;
 use super::keys::words::word_enum;
 use super::keys::{FromDocument, TableSpec, ValueKind, table_kind};
+use super::summary::SectionTally;
 use super::tree::{DocumentKey, DocumentMember, DocumentNode};
 use crate::wire::fold::fold;
+use crate::wire::method::{MethodClass, Sender, classify_method};
 use crate::wire::uri;
 
 word_enum! {
@@ -125,8 +128,29 @@ impl SectionMembers {
 }
 
 impl Section {
+    /// Returns the section that is about a method and its name there: `requests` for what only servers send.
+    pub fn of_method(method: &str) -> (Self, &str) {
+        match classify_method(method) {
+            MethodClass::Known(known) if known.sender == Sender::Server => (Self::Requests, Self::request_name(method)),
+            _ => (Self::Methods, method),
+        }
+    }
+
+    /// Returns what the section `requests` calls a request of the server.
+    pub fn request_name(method: &str) -> &str {
+        match method {
+            "sampling/createMessage" => "sampling",
+            "elicitation/create" => "elicitation",
+            "roots/list" => "roots",
+            other => other,
+        }
+    }
+
     fn parse_key(self, key: &str) -> Result<NamePattern, BadToolGlob> {
         match NamePattern::parse(key)? {
+            NamePattern::Exact(method) if self == Self::Requests => {
+                Ok(NamePattern::Exact(Self::request_name(&method).to_owned()))
+            }
             NamePattern::Exact(uri) if self == Self::Resources => Ok(NamePattern::Exact(uri::normalize(&uri))),
             NamePattern::Glob(_) if self == Self::Resources => {
                 if key.split('/').any(|segment| matches!(segment, "." | "..")) {
@@ -169,6 +193,15 @@ impl Section {
         }
     }
 
+    /// Whether some name matches a pattern of the section in both forms: the simplest one that could.
+    pub(super) fn has_match(self, pattern: &NamePattern) -> bool {
+        let folded = self.fold_pattern(pattern);
+        pattern.simplest_names().iter().any(|name| {
+            let [exact, fold] = self.forms_of(name);
+            pattern.matches(&exact) && folded.matches(&fold)
+        })
+    }
+
     fn fold_pattern(self, pattern: &NamePattern) -> NamePattern {
         let fold_name = |name: &str| fold(name).into_owned();
         match self {
@@ -209,6 +242,15 @@ impl SectionRule {
     /// Whether the entry can refuse anything, or ask about it.
     fn restricts(&self) -> bool {
         self.rule.effect != Effect::Allow || self.rule.checks.is_some()
+    }
+
+    /// Whether it is about what the client sends.
+    pub(super) fn is_of_client(&self) -> bool {
+        self.section != Section::Requests
+    }
+
+    pub(super) fn effect(&self) -> Effect {
+        self.rule.effect
     }
 
     fn refuses(&self) -> bool {
@@ -268,7 +310,7 @@ impl Policy {
         };
         match self.sections.iter().find(is_about) {
             Some(rule) => self.decision_of_rule(&rule.rule),
-            None => self.item_default(Section::Resources, Standing::Listed),
+            None => self.decide_without_entry(Section::Resources, Standing::Listed),
         }
     }
 
@@ -279,7 +321,7 @@ impl Policy {
     /// entries that restrict, the strictest and the most specific count.
     fn find_item_rules<'p>(&'p self, item: Item<'p>) -> ([Option<&'p Rule>; 3], Decision<'p>) {
         let Item { section, name, standing } = item;
-        let default = self.item_default(section, standing);
+        let default = self.decide_without_entry(section, standing);
         let rules = || self.sections.iter().filter(|rule| rule.section == section);
         if rules().next().is_none() {
             return ([None; 3], default);
@@ -305,8 +347,26 @@ impl Policy {
         ([permit, strictest, nearest].map(|rule| rule.map(|rule| &*rule.rule)), base)
     }
 
+    /// Counts the entries of each section, and decides what holds where none is about an item.
+    pub fn tally_sections(&self) -> [SectionTally; 4] {
+        Section::ALL.map(|section| {
+            let mut paths = HashSet::new();
+            let rules = self.sections.iter().filter(|rule| rule.section == section);
+            let effects = rules.filter(|rule| paths.insert(&rule.rule.path)).map(SectionRule::effect);
+            let [otherwise, listed] = [Standing::Unknown, Standing::Listed]
+                .map(|standing| self.decide_without_entry(section, standing).effect);
+            let mut tally = SectionTally { section, otherwise, listed, allowed: 0, asking: 0, refused: 0 };
+            effects.for_each(|effect| match effect {
+                Effect::Allow => tally.allowed += 1,
+                Effect::RequireApproval => tally.asking += 1,
+                Effect::Deny | Effect::Hide => tally.refused += 1,
+            });
+            tally
+        })
+    }
+
     /// The decision where no entry is about an item.
-    fn item_default<'p>(&'p self, section: Section, standing: Standing<'p>) -> Decision<'p> {
+    pub(super) fn decide_without_entry<'p>(&'p self, section: Section, standing: Standing<'p>) -> Decision<'p> {
         match (standing, self.mode(), self.otherwise()) {
             (Standing::OfTool(decision), ..) => decision,
             (_, Mode::Standalone, _) | (_, _, Effect::Allow) => self.decision_of_rule(&self.otherwise),

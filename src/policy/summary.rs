@@ -1,4 +1,4 @@
-//! What a policy does, in two sentences.
+//! What a policy does, in two sentences and four lines.
 
 use std::fmt;
 
@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::compile::{Mode, Policy};
 use super::decision::Effect;
+use super::section::Section;
 use super::server::ServerName;
 use crate::risk::Catalogue;
 
@@ -64,6 +65,58 @@ impl Tally {
     /// How many stay in tools/list.
     pub fn count_visible(&self) -> usize {
         self.allowed + self.asking + self.refused
+    }
+}
+
+/// What a policy says beside tool calls, in one of its sections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SectionTally {
+    /// The section.
+    pub section: Section,
+    /// How many of its entries allow, perhaps with limits and conditions.
+    pub allowed: usize,
+    /// How many need a person's approval.
+    pub asking: usize,
+    /// How many refuse.
+    pub refused: usize,
+    /// What happens where no entry is about it.
+    pub otherwise: Effect,
+    /// The same, for a resource that the server has listed, or that fits a template that it has listed.
+    #[serde(rename = "otherwise_listed")]
+    pub listed: Effect,
+}
+
+impl SectionTally {
+    /// Returns what the section is about, in the plural.
+    pub fn subject(&self) -> &'static str {
+        match self.section {
+            Section::Resources => "resources",
+            Section::Prompts => "prompts",
+            Section::Requests => "requests of the server",
+            Section::Methods => "unknown methods",
+        }
+    }
+
+    /// Describes what the entries say, and what holds without one: `1 allowed, 2 refused; the others are refused`.
+    pub fn describe(&self) -> String {
+        let Self { section, allowed, asking, refused, otherwise, listed } = *self;
+        let counts = [
+            (allowed, "allowed"),
+            (asking, if asking == 1 { "asks a person" } else { "ask a person" }),
+            (refused, "refused"),
+        ];
+        let counts: Vec<_> =
+            counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        let otherwise = match (otherwise, section) {
+            (Effect::RequireApproval, Section::Resources) if listed == Effect::Allow => {
+                "allowed if the server lists them; for others, a person is asked"
+            }
+            (Effect::Allow, Section::Prompts) => "allowed, unless named after a hidden tool",
+            (Effect::Allow, _) => "allowed",
+            (Effect::RequireApproval, _) => "a person is asked",
+            (Effect::Deny | Effect::Hide, _) => "refused",
+        };
+        if counts.is_empty() { otherwise.to_owned() } else { format!("{}; otherwise {otherwise}", counts.join(", ")) }
     }
 }
 

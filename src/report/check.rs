@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::env::Env;
 use crate::paths::{self, PolicyError};
-use crate::policy::{self, Colour, Diagnostic, Format, Mode, Policy, ServerName, Severity, Source, Tally};
+use crate::policy::{
+    self, Colour, Diagnostic, Format, Mode, Policy, SectionTally, ServerName, Severity, Source, Tally,
+};
 use crate::settings::{self, Settings};
 
 /// The diagnostics of one file, or of a built-in policy.
@@ -28,6 +30,8 @@ pub(crate) struct CheckReport {
     pub(crate) diagnostics: Vec<PlacedDiagnostic>,
     /// What the policy does with the server's known tools; `null` if the server has no catalogue.
     pub(crate) tools: Option<Tally>,
+    /// What the policy says beside tool calls; `null` for config.toml and for an invalid policy.
+    pub(crate) sections: Option<[SectionTally; 4]>,
     /// The diagnostics as a terminal shows them.
     #[serde(skip)]
     pub(crate) rendered: String,
@@ -115,6 +119,7 @@ impl CheckReport {
                 diagnostics.into_iter().map(|diagnostic| PlacedDiagnostic::new(source, diagnostic)).collect()
             }),
             tools: summary.and_then(|summary| summary.tools),
+            sections: policy.map(Policy::tally_sections),
             rendered,
             summary: summary.map(|summary| summary.to_string()),
         }

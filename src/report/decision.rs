@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::limit::LimitSummary;
-use crate::engine::{Trial, find_item, section_of_method};
-use crate::policy::{Amount, Effect, Mode, Policy, Section};
+use crate::engine::{Trial, find_item};
+use crate::policy::{Amount, Effect, Mode, Policy, RequestSubject};
 use crate::risk::Class;
 use crate::wire::arguments::Arguments;
 use crate::wire::fault::Fault;
@@ -16,7 +16,7 @@ use crate::wire::fault::Fault;
 pub(crate) struct DecisionReport<'p> {
     /// What is decided about.
     #[serde(flatten)]
-    pub(crate) subject: DecidedSubject<'p>,
+    pub(crate) subject: RequestSubject<&'p str>,
     /// The server that the policy is for.
     pub(crate) server: &'p str,
     /// The policy file; `null` for a built-in policy.
@@ -36,39 +36,6 @@ pub(crate) struct DecisionReport<'p> {
     pub(crate) limits: Vec<CallLimit<'p>>,
 }
 
-/// What is decided about.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum DecidedSubject<'p> {
-    /// A call of this tool.
-    Tool(&'p str),
-    /// The resource with this URI, which is read.
-    Resource(&'p str),
-    /// The prompt of this name, which is fetched.
-    Prompt(&'p str),
-    /// A request with this method: of the client, or of the server if the protocol knows it as one.
-    Method(&'p str),
-}
-
-impl<'p> DecidedSubject<'p> {
-    /// Returns the name, URI or method.
-    pub(crate) fn name(self) -> &'p str {
-        match self {
-            Self::Tool(name) | Self::Resource(name) | Self::Prompt(name) | Self::Method(name) => name,
-        }
-    }
-
-    /// Returns the section of the policy and the name in it; `None` for a tool.
-    fn section(self) -> Option<(Section, &'p str)> {
-        Some(match self {
-            Self::Tool(_) => return None,
-            Self::Resource(uri) => (Section::Resources, uri),
-            Self::Prompt(name) => (Section::Prompts, name),
-            Self::Method(method) => section_of_method(method),
-        })
-    }
-}
-
 /// A limit, and how much of it a call takes.
 #[derive(Debug, Serialize)]
 pub(crate) struct CallLimit<'p> {
@@ -84,26 +51,21 @@ impl<'p> DecisionReport<'p> {
     ///
     /// # Errors
     /// Returns an error if no client can send such a call.
-    pub(crate) fn new(policy: &'p Policy, subject: DecidedSubject<'p>, arguments: &Arguments) -> Result<Self, Fault> {
-        let mut trial = Trial::default();
-        let (verdict, judgement) = match subject.section() {
-            None => (
-                trial.try_call(policy, subject.name(), arguments, Duration::ZERO)?,
-                policy.judge_call(subject.name(), arguments.as_str()),
-            ),
-            Some((section, name)) => {
-                let item = find_item(policy, section, name);
-                (
-                    trial.try_item(policy, section, name, arguments, Duration::ZERO),
-                    policy.judge_item(item, arguments.as_str()),
-                )
-            }
+    pub(crate) fn new(
+        policy: &'p Policy,
+        subject: RequestSubject<&'p str>,
+        arguments: &Arguments,
+    ) -> Result<Self, Fault> {
+        let verdict = Trial::default().try_request(policy, subject, arguments, Duration::ZERO)?;
+        let arguments = arguments.as_str();
+        let judgement = match subject.section() {
+            None => policy.judge_call(subject.name(), arguments),
+            Some((section, name)) => policy.judge_item(find_item(policy, section, name), arguments),
         };
         let summary = policy.summarize();
-        let limits = judgement.limits().map(|limit| CallLimit {
-            limit: limit.into(),
-            counts: limit.increment.amount_for(arguments.as_str()).ok(),
-        });
+        let limits = judgement
+            .limits()
+            .map(|limit| CallLimit { limit: limit.into(), counts: limit.increment.amount_for(arguments).ok() });
         Ok(Self {
             subject,
             server: summary.server.as_str(),
@@ -112,7 +74,7 @@ impl<'p> DecisionReport<'p> {
             effect: verdict.effect,
             rule: verdict.rule,
             reason: verdict.reason,
-            class: if let DecidedSubject::Tool(tool) = subject { Some(policy.class_of(tool)) } else { None },
+            class: if let RequestSubject::Tool(tool) = subject { Some(policy.class_of(tool)) } else { None },
             limits: limits.collect(),
         })
     }

@@ -9,7 +9,7 @@ use crate::engine::{Trial, TrialDecision};
 use crate::env::Env;
 use crate::exit::Exit;
 use crate::paths::{self, PolicyError, tested_policy_stem};
-use crate::policy::{self, Colour, Expected, Format, Policy, ServerName, TestCase, TestFile, TestStep};
+use crate::policy::{self, Colour, Expected, Format, Policy, RequestSubject, ServerName, TestCase, TestFile, TestStep};
 use crate::settings::Settings;
 use crate::visible::escape_invisible;
 
@@ -63,8 +63,9 @@ pub(crate) struct FailedCall {
     step: usize,
     /// The number of the call in its step, from 1.
     call: u32,
-    /// The tool.
-    tool: String,
+    /// What was called or asked for.
+    #[serde(flatten)]
+    subject: RequestSubject<String>,
     /// When the call was made, in seconds since the session began.
     at: u64,
     /// What was compared.
@@ -184,7 +185,7 @@ impl TestedCase {
         let mut trial = Trial::default();
         let failure = case.steps.iter().zip(1..).find_map(|(step, number)| {
             (1..=step.times).find_map(|call| {
-                let parts = match trial.try_call(policy, &step.tool, &step.arguments, step.at) {
+                let parts = match trial.try_request(policy, step.subject.as_deref(), &step.arguments, step.at) {
                     Ok(verdict) => compare_parts(&step.expected, &verdict),
                     Err(fault) => {
                         let (expected, got) = (Some("one that can be sent".to_owned()), Some(fault.to_string()));
@@ -234,17 +235,19 @@ impl ComparedPart {
 
 impl FailedCall {
     fn new(step: &TestStep, number: usize, call: u32, parts: Vec<ComparedPart>) -> Self {
-        let TestStep { tool, arguments, times, at, .. } = step;
-        let at = at.as_secs();
-        let mut description =
-            format!("step {number}: {} {}", escape_invisible(tool), escape_invisible(arguments.as_str()));
+        let TestStep { subject, arguments, times, at, .. } = step;
+        let (shown, at) = (subject.as_deref(), at.as_secs());
+        let mut description = format!("step {number}: {}{}", shown.label(), escape_invisible(shown.name()));
+        if !matches!(subject, RequestSubject::Resource(_)) {
+            description.push_str(&format!(" {}", escape_invisible(arguments.as_str())));
+        }
         if *times > 1 {
             description.push_str(&format!(", call {call} of {times}"));
         }
         if at > 0 {
             description.push_str(&format!(", at {at} s"));
         }
-        Self { step: number, call, tool: tool.clone(), at, parts, description }
+        Self { step: number, call, subject: subject.clone(), at, parts, description }
     }
 
     /// Returns the parts that have an expected or an actual value.

@@ -23,12 +23,23 @@ pub fn normalize(uri: &str) -> String {
     normal
 }
 
-/// Returns a glob for URIs whose scheme and host are in lower case, and whose escapes are in the normal form.
+/// Returns a glob for URIs whose scheme and authority are in the normal form, and whose escapes are.
 pub fn normalize_glob(glob: &str) -> String {
     let (scheme, rest) = split_scheme(glob);
-    let host = rest.strip_prefix("//").map_or(0, |after| 2 + after.find('/').unwrap_or(after.len()));
-    let (host, path) = rest.split_at(host);
-    format!("{}{}{}", scheme.to_ascii_lowercase(), normalize_escapes(host).to_lowercase(), normalize_escapes(path))
+    let mut normal = scheme.to_ascii_lowercase();
+    let mut path = rest;
+    if let Some(after) = rest.strip_prefix("//") {
+        let (authority, after) = after.split_at(after.find('/').unwrap_or(after.len()));
+        normal.push_str("//");
+        normal.push_str(&normalize_authority(authority, &normal));
+        path = after;
+    }
+    normal + &normalize_escapes(path)
+}
+
+/// Returns the scheme of a URI or a glob without its colon; `None` if it has none.
+pub fn scheme(uri: &str) -> Option<&str> {
+    split_scheme(uri).0.strip_suffix(':')
 }
 
 /// How often escapes can be nested. No server decodes as often.

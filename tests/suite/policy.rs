@@ -499,6 +499,60 @@ const WARNINGS: &[(&str, &str, &str, &[&str])] = &[
         &["every-element", "every-element", "every-element"],
     ),
     (
+        "entries of sections that may be read as others",
+        r#"{"version":"1","default":"deny","tools":{"a":{}},"resources":{"file:///srv/rерorts/**":{},"file:///srv/отчёты/q1.csv":{},"file:///srv/%E2%80%8Bx":{}},"prompts":{"wеekly":{}},"methods":{"x-vendоr/a":{}}}"#,
+        "elsewhere",
+        &["deceptive-name", "deceptive-name", "deceptive-name", "deceptive-name"],
+    ),
+    (
+        "resources that nothing matches",
+        r#"{"version":"1","default":"deny","tools":{"a":{}},"resources":{"/srv/a":{},"srv/*":{},"C:/srv/*":{},"file:///srv//b*":{},"file:///srv/c./*":{},"file:///srv/{d,e /f}*":{},"*":{"action":"deny"},"HTTPS://Example.com:443/*":{},"db:*":{},"file:///srv//g":{},"*.jsonl":{},"note[0-9]:x":{}}}"#,
+        "elsewhere",
+        &["matches-nothing"; 6],
+    ),
+    (
+        "requests that no server sends, or that have another name here",
+        r#"{"version":"1","default":"deny","tools":{"a":{}},"requests":{"sampling":{},"samplin":{},"elicitation/create":{},"roots/*":{},"tools/call":{},"ping":{},"Roots/list":{},"notifications/progress":{},"tasks/get":{},"x-vendor/ask":{},"samp*":{"action":"deny"},"*":{"action":"deny"}}}"#,
+        "elsewhere",
+        &["no-effect", "no-effect", "no-effect", "no-effect", "no-such-request", "no-effect"],
+    ),
+    (
+        "methods that another part of the policy decides about",
+        r#"{"version":"1","default":"deny","tools":{"a":{}},"methods":{"tools/call":{},"tools/*":{},"initialize":{},"sampling/createMessage":{},"Tools/call":{},"*/list":{},"x-vendor/*":{},"tasks/*":{},"skills/get":{},"*":{"action":"deny"}}}"#,
+        "elsewhere",
+        &["no-effect"; 6],
+    ),
+    (
+        "conditions on what is never there",
+        r#"{"version":"1","default":"deny","tools":{"a":{"require":{"path":"uri","op":"exists","value":true}},"b":{}},"resources":{"db:*":{"require":{"path":"args.x","op":"exists","value":true}},"file:*":{"require":{"path":"uri","op":"exists","value":true}}},"prompts":{"p":{"deny_if":{"path":"uri","op":"eq","value":"x"}},"q":{"deny_if":{"path":"args.x","op":"eq","value":"x"}}}}"#,
+        "elsewhere",
+        &["no-such-argument", "no-such-argument", "no-such-argument"],
+    ),
+    (
+        "sections that only allow where everything is allowed",
+        r#"{"version":"1","default":"allow","resources":{"file:///srv/**":{}},"prompts":{"p*":{}},"requests":{"roots":{}},"methods":{"x/a":{},"x/*":{"action":"deny"}}}"#,
+        "elsewhere",
+        &["default-allow", "no-effect", "no-effect", "no-effect"],
+    ),
+    (
+        "sections under the built-in policy, and the prompt of a hidden tool",
+        r#"{"version":"1","default":"deny","hide":["delete_list"],"resources":{"file:///srv/**":{}},"prompts":{"delete_list":{}},"requests":{"roots":{"rate_limit":"1/day"}},"methods":{"x/*":{}}}"#,
+        "iterable",
+        &[],
+    ),
+    (
+        "what passes beside tool calls is allowed",
+        r#"{"version":"1","default":"deny","tools":{},"resources":{"file:///srv/**":{}}}"#,
+        "elsewhere",
+        &[],
+    ),
+    (
+        "what the server may request is nothing that the agent may do",
+        r#"{"version":"1","default":"deny","tools":{},"requests":{"roots":{}}}"#,
+        "elsewhere",
+        &["nothing-allowed"],
+    ),
+    (
         "the promise of the three lines needs no warning",
         r#"{"version":"1","default":"deny","hide":["cancel_export_job"]}"#,
         "iterable",
@@ -690,6 +744,43 @@ fn the_summary_says_what_is_in_force() {
         let found = summary.tools.map(|t| (t.known, t.allowed, t.asking, t.refused, t.hidden));
         assert_eq!(found, tools, "{document}");
         assert!(summary.tools.is_none_or(|tally| tally.count_visible() + tally.hidden == tally.known));
+    }
+}
+
+#[test]
+fn the_summary_counts_what_the_sections_say() {
+    let rows = [
+        (
+            r#"{"version":"1","default":"deny","tools":{},"resources":{"file:///{a,b}/**":{},"db:*":{"action":"require_approval"}},"requests":{"roots":{}},"methods":{"x/*":{"action":"hide"},"y":{"action":"deny"}}}"#,
+            [
+                "1 allowed, 1 asks a person; otherwise refused",
+                "refused",
+                "1 allowed; otherwise refused",
+                "2 refused; otherwise refused",
+            ],
+        ),
+        (
+            r#"{"version":"1","default":"deny","hide":["a"],"requests":{"sampling":{"action":"deny"}}}"#,
+            [
+                "allowed if the server lists them; for others, a person is asked",
+                "allowed, unless named after a hidden tool",
+                "1 refused; otherwise allowed",
+                "a person is asked",
+            ],
+        ),
+        (
+            r#"{"version":"1","default":"allow","prompts":{"a":{},"b":{"action":"deny"}}}"#,
+            [
+                "allowed",
+                "1 allowed, 1 refused; otherwise allowed, unless named after a hidden tool",
+                "allowed",
+                "allowed",
+            ],
+        ),
+    ];
+    for (document, expected) in rows {
+        let tallies = valid(Format::Json, document, "elsewhere").tally_sections();
+        assert_eq!(tallies.map(|tally| tally.describe()), expected, "{document}");
     }
 }
 

@@ -117,6 +117,11 @@ impl Path {
         }
     }
 
+    /// Whether the path is `uri`.
+    pub(in crate::policy) fn is_uri(&self) -> bool {
+        self.root == PathRoot::Uri
+    }
+
     /// The path as it is written.
     pub fn as_str(&self) -> &str {
         &self.text

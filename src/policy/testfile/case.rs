@@ -9,6 +9,7 @@ use crate::policy::diagnostic::Report;
 use crate::policy::json;
 use crate::policy::keys::kinds::{Located, WholeNumber};
 use crate::policy::keys::{FromDocument, TableSpec, ValueKind, table, table_kind, wrong_type};
+use crate::policy::request_subject::RequestSubject;
 use crate::policy::source::Source;
 use crate::policy::tree::{DocumentNode, DocumentValue};
 use crate::policy::window::WindowLength;
@@ -18,7 +19,7 @@ use crate::wire::arguments::Arguments;
 /// A test case: a session of its own, with its calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestCase {
-    /// What the case shows; its number and its tool if the file does not say.
+    /// What the case shows; its number and its subject if the file does not say.
     pub name: String,
     /// The line on which it begins, from 1.
     pub line: usize,
@@ -26,16 +27,16 @@ pub struct TestCase {
     pub steps: Vec<TestStep>,
 }
 
-/// A call to test.
+/// A call, or another request, to test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestStep {
-    /// The tool.
-    pub tool: String,
-    /// The arguments of the call.
+    /// The tool that is called, or what else is asked for.
+    pub subject: RequestSubject<String>,
+    /// The arguments of the call or prompt, or the parameters of the method.
     pub arguments: Arguments,
     /// The expected outcome of every one of the calls.
     pub expected: Expected,
-    /// How often the tool is called, all at the same time.
+    /// How often that is done, all at the same time.
     pub times: u32,
     /// The time since the case's session began.
     pub at: Duration,
@@ -69,7 +70,13 @@ table! {
     "name" => name: String,
     /// The tool that is called.
     "tool" => tool: String,
-    /// What it is called with.
+    /// Instead of a tool: the URI of a resource that is read.
+    "resource" => resource: String,
+    /// Instead of a tool: the name of a prompt that is fetched.
+    "prompt" => prompt: String,
+    /// Instead of a tool: a method of the client that the protocol does not know, or a request of the server.
+    "method" => method: String,
+    /// The arguments of the call or prompt, or the parameters of the method.
     "args" => args: Arguments,
     /// What happens.
     "expect" => expect: Effect,
@@ -108,6 +115,9 @@ table_kind!(StepKeys, Self::SPEC, |read| Self(read));
 /// The keys of a case that belong in its steps, if it has any.
 const EXPECTATIONS: [&str; 5] = ["expect", "rule", "reason", "times", "retry_after"];
 
+/// The keys that say what is asked for.
+const SUBJECTS: [&str; 4] = ["tool", "resource", "prompt", "method"];
+
 impl CaseKeys {
     /// `number` counts from 1. `None` if all of its steps are wrong.
     pub(super) fn into_case(mut self, number: usize, source: &Source, report: &mut Report) -> Option<TestCase> {
@@ -122,14 +132,12 @@ impl CaseKeys {
                 }
                 let mut before = Duration::ZERO;
                 let step = |StepKeys(mut step): StepKeys| {
-                    if self.table.has("tool") && !step.table.has("tool") {
-                        step.tool.clone_from(&self.tool);
+                    if !SUBJECTS.iter().any(|key| step.table.has(key)) {
+                        step.inherit_key(&self, &SUBJECTS);
                     }
-                    if self.table.has("args") && !step.table.has("args") {
-                        step.args.clone_from(&self.args);
+                    if !step.table.has("args") && !step.table.has("resource") {
+                        step.inherit_key(&self, &["args"]);
                     }
-                    let inherited = self.table.written.iter().filter(|(key, _)| matches!(*key, "tool" | "args"));
-                    step.table.written.extend(inherited.cloned());
                     let step = step.into_step("step", before, report)?;
                     before = step.at;
                     Some(step)
@@ -138,25 +146,31 @@ impl CaseKeys {
             }
         };
         let first = steps.first()?;
-        let unnamed = || format!("case {number}: {} of {}", first.expected.effect, escape_invisible(&first.tool));
+        let unnamed = || {
+            let subject = first.subject.as_deref();
+            let (label, name) = (subject.label(), escape_invisible(subject.name()));
+            format!("case {number}: {} of {label}{name}", first.expected.effect)
+        };
         Some(TestCase { name: name.map_or_else(unnamed, |name| escape_invisible(&name)), line, steps })
     }
 
     /// `before` is the time of the step before it.
     fn into_step(self, of: &str, before: Duration, report: &mut Report) -> Option<TestStep> {
         let errors = report.count_errors();
-        for (key, hint) in [
-            ("tool", "name the tool that is called, as in tools/list"),
-            ("expect", "say what is expected: \"allow\", \"deny\", \"hide\" or \"require_approval\""),
-        ] {
-            if !self.table.has(key) {
-                report.push_error("missing-key", &self.table.span, format!("the {of} has no `{key}`"), hint);
-            }
+        if !self.table.has("expect") {
+            let hint = "say what is expected: \"allow\", \"deny\", \"hide\" or \"require_approval\"";
+            report.push_error("missing-key", &self.table.span, format!("the {of} has no `expect`"), hint);
         }
+        self.check_subject(of, report);
         let at = self.step_time(before, report);
         let arguments = if self.table.has("args") { self.args } else { Some(Arguments::default()) };
         let step = TestStep {
-            tool: self.tool?,
+            subject: self
+                .tool
+                .map(RequestSubject::Tool)
+                .or_else(|| self.resource.map(RequestSubject::Resource))
+                .or_else(|| self.prompt.map(RequestSubject::Prompt))
+                .or_else(|| self.method.map(RequestSubject::Method))?,
             arguments: arguments?,
             expected: Expected {
                 effect: self.expect?,
@@ -168,6 +182,42 @@ impl CaseKeys {
             at: at?,
         };
         Some(step).filter(|_| report.count_errors() == errors && self.table.errors == 0)
+    }
+
+    /// Takes what the case says under these keys.
+    fn inherit_key(&mut self, case: &Self, keys: &[&str]) {
+        for (key, span) in case.table.written.iter().filter(|(key, _)| keys.contains(key)) {
+            match *key {
+                "tool" => self.tool.clone_from(&case.tool),
+                "resource" => self.resource.clone_from(&case.resource),
+                "prompt" => self.prompt.clone_from(&case.prompt),
+                "method" => self.method.clone_from(&case.method),
+                _ => self.args.clone_from(&case.args),
+            }
+            self.table.written.push((*key, span.clone()));
+        }
+    }
+
+    /// Reports a step that says nothing, or several things, of what is asked for.
+    fn check_subject(&self, of: &str, report: &mut Report) {
+        let mut written = SUBJECTS.iter().filter_map(|key| Some((*key, self.table.span_of(key)?)));
+        match (written.next(), written.next()) {
+            (None, _) => {
+                let hint = "name the tool that is called, as in tools/list; or set `resource`, `prompt` or `method`";
+                report.push_error("missing-key", &self.table.span, format!("the {of} has no `tool`"), hint);
+            }
+            (Some((one, _)), Some((other, span))) => {
+                let message = format!("`{one}` and `{other}` both say what the {of} is about");
+                report.push_error("conflicting-keys", span, message, "keep one of the two");
+            }
+            (Some(("resource", _)), None) => {
+                if let Some(span) = self.table.span_of("args") {
+                    let message = "a resource is read without arguments";
+                    report.push_error("conflicting-keys", span, message, "take `args` out");
+                }
+            }
+            (Some(_), None) => {}
+        }
     }
 
     /// When the step is: `at` since the case began, or `after` the step before it.

@@ -1,0 +1,60 @@
+//! What a call, or another request that a policy decides about, is about.
+
+use serde::Serialize;
+
+use super::section::Section;
+
+/// What a call or another request is about, with its name, URI or method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestSubject<N> {
+    /// A call of this tool.
+    Tool(N),
+    /// The resource with this URI, which is read.
+    Resource(N),
+    /// The prompt of this name, which is fetched.
+    Prompt(N),
+    /// A request with this method: of the client, or of the server if the protocol knows it as one.
+    Method(N),
+}
+
+impl RequestSubject<String> {
+    /// Borrows the name.
+    pub fn as_deref(&self) -> RequestSubject<&str> {
+        match self {
+            Self::Tool(name) => RequestSubject::Tool(name),
+            Self::Resource(uri) => RequestSubject::Resource(uri),
+            Self::Prompt(name) => RequestSubject::Prompt(name),
+            Self::Method(method) => RequestSubject::Method(method),
+        }
+    }
+}
+
+impl<'n> RequestSubject<&'n str> {
+    /// Returns the name, URI or method.
+    pub fn name(self) -> &'n str {
+        match self {
+            Self::Tool(name) | Self::Resource(name) | Self::Prompt(name) | Self::Method(name) => name,
+        }
+    }
+
+    /// Returns the section of the policy and the name in it; `None` for a tool.
+    pub fn section(self) -> Option<(Section, &'n str)> {
+        match self {
+            Self::Tool(_) => None,
+            Self::Resource(uri) => Some((Section::Resources, uri)),
+            Self::Prompt(name) => Some((Section::Prompts, name)),
+            Self::Method(method) => Some(Section::of_method(method)),
+        }
+    }
+
+    /// Returns what messages put before the name; nothing before that of a tool.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Tool(_) => "",
+            Self::Resource(_) => "resource ",
+            Self::Prompt(_) => "prompt ",
+            Self::Method(_) => "method ",
+        }
+    }
+}
