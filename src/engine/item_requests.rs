@@ -301,10 +301,11 @@ impl Engine {
             }
         };
         if self.ended.is_some() {
-            // No answer reaches the server, and nothing will close the request.
+            // No answer can reach the server any more.
             turn.record_outcome(pending.draft.take(), Outcome::ServerDied);
+        } else {
+            self.server_requests.insert(key, id, RequestKind::Call(pending));
         }
-        self.server_requests.insert(key, id, RequestKind::Call(pending));
         turn.forward_to_client();
     }
 

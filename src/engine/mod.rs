@@ -318,7 +318,7 @@ impl Engine {
     }
 
     fn handle_client_response(&mut self, id: &str, key: &IdKey, answer: Answer<'_>, turn: &mut Turn<'_>) {
-        match self.server_requests.take_answered(key) {
+        match self.server_requests.take_answered(key).filter(|_| self.ended.is_none()) {
             None => turn.push_note(format!("dropped an answer of the client to no open request (id {id})")),
             Some(OpenRequest { kind: RequestKind::Cancelled, .. }) => {
                 turn.push_note(format!("dropped the client's late answer to cancelled request {id}"));
